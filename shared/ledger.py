@@ -1,0 +1,168 @@
+"""The durable record of hunts, captures, events, cases and deliveries.
+
+`Store` is the port that a database has to fill: small documents with versions. `Ledger` is what the
+rooms use, written once on top of it, so that every side answers alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.models import Capture, Delivery, Hunt, HuntState, System, dump, load
+
+
+@dataclass(frozen=True)
+class Record:
+    group: str
+    name: str
+    version: int  # 1 when it was first written, one more with every write
+    body: dict[str, Any]
+
+
+class Store(Protocol):
+    """Documents by (kind, group, name). A write is durable when it returns."""
+
+    def get(self, kind: str, group: str, name: str) -> Record | None: ...
+
+    def put(self, kind: str, group: str, name: str, body: dict[str, Any], *, expect: int | None = None) -> bool:
+        """Write a document. `expect` is the version that must be there (0: none); None writes always.
+
+        False where another version was found, and then nothing was written.
+        """
+        ...
+
+    def delete(self, kind: str, group: str, name: str) -> None: ...
+
+    def list(self, kind: str, group: str) -> Iterator[Record]:
+        """All documents of one group, by name."""
+        ...
+
+
+class StoreError(Exception):
+    """The store cannot be written or read; the text says why and is safe to show."""
+
+
+class Ledger:
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = clock
+
+    # hunts
+
+    def open_hunt(self, hunt: Hunt) -> Hunt:
+        """Record a hunt, or return the one that is recorded under its identity."""
+        hunt = replace(hunt, created_at=self._now())
+        if self._store.put("hunt", hunt.name, hunt.id, dump(hunt), expect=0):
+            self._store.put("open-hunt", "", hunt.id, {"name": hunt.name})
+            return hunt
+        found = self.hunt(hunt.id)
+        assert found is not None
+        if found.state in (HuntState.PLANNED, HuntState.RUNNING):
+            # A crash between the two writes above leaves a hunt that nobody would follow.
+            self._store.put("open-hunt", "", hunt.id, {"name": hunt.name})
+        return found
+
+    def hunt(self, hunt_id: str) -> Hunt | None:
+        record = self._store.get("hunt", hunt_id.rpartition("@")[0], hunt_id)
+        return load(Hunt, record.body) if record else None
+
+    def hunts(self, name: str) -> list[Hunt]:
+        """Every recorded run of one hunt definition, newest first."""
+        found = [load(Hunt, record.body) for record in self._store.list("hunt", name)]
+        return sorted(found, key=lambda hunt: hunt.scheduled_at, reverse=True)
+
+    def open_hunts(self) -> list[Hunt]:
+        names = [record.name for record in self._store.list("open-hunt", "")]
+        return [hunt for hunt in map(self.hunt, names) if hunt]
+
+    def start_hunt(self, hunt_id: str, project_id: int) -> Hunt:
+        """The platform has a project for it: from here on, that project's alarms are this hunt's."""
+        self._store.put("project", "", str(project_id), {"hunt_id": hunt_id})
+        return self._change_hunt(
+            hunt_id, lambda hunt: replace(hunt, state=HuntState.RUNNING, project_id=project_id)
+        )
+
+    def end_hunt(self, hunt_id: str, state: HuntState, reason: str = "") -> Hunt:
+        now = self._now()
+        hunt = self._change_hunt(
+            hunt_id, lambda hunt: replace(hunt, state=state, reason=reason, finished_at=now)
+        )
+        self._store.delete("open-hunt", "", hunt_id)
+        return hunt
+
+    def hunt_of_project(self, project_id: int) -> Hunt | None:
+        record = self._store.get("project", "", str(project_id))
+        return self.hunt(record.body["hunt_id"]) if record else None
+
+    def _change_hunt(self, hunt_id: str, change: Callable[[Hunt], Hunt]) -> Hunt:
+        hunt: Hunt = self._change("hunt", hunt_id.rpartition("@")[0], hunt_id, Hunt, change)
+        return hunt
+
+    # captures
+
+    def plan_capture(self, capture: Capture) -> Capture:
+        """Record a planned capture, or return the one that is recorded for this system in this hunt."""
+        if self._store.put("capture", capture.hunt_id, capture.system.key, dump(capture), expect=0):
+            return capture
+        found = self.capture(capture.hunt_id, capture.system)
+        assert found is not None
+        return found
+
+    def capture(self, hunt_id: str, system: System) -> Capture | None:
+        record = self._store.get("capture", hunt_id, system.key)
+        return load(Capture, record.body) if record else None
+
+    def captures(self, hunt_id: str) -> list[Capture]:
+        return [load(Capture, record.body) for record in self._store.list("capture", hunt_id)]
+
+    def change_capture(
+        self, hunt_id: str, system: System, change: Callable[[Capture], Capture]
+    ) -> Capture:
+        """Write `change` of the capture as it stands; the change may be computed more than once."""
+        capture: Capture = self._change("capture", hunt_id, system.key, Capture, change)
+        return capture
+
+    # events and deliveries
+
+    def routed(self, event_id: str) -> list[str] | None:
+        """The destinations that an event was sent towards; None where it was not routed yet."""
+        record = self._store.get("event", event_id, "routed")
+        return list(record.body["to"]) if record else None
+
+    def record_routed(self, event_id: str, to: list[str], about: dict[str, Any]) -> None:
+        self._store.put("event", event_id, "routed", {"to": to, "at": self._now().isoformat(), **about})
+
+    def delivery(self, event_id: str, destination: str) -> Delivery:
+        record = self._store.get("delivery", event_id, destination)
+        return load(Delivery, record.body) if record else Delivery(event_id, destination)
+
+    def deliveries(self, event_id: str) -> list[Delivery]:
+        return [load(Delivery, record.body) for record in self._store.list("delivery", event_id)]
+
+    def save_delivery(self, delivery: Delivery) -> Delivery:
+        now = self._now()
+        delivery = replace(delivery, first_at=delivery.first_at or now, last_at=now)
+        self._store.put("delivery", delivery.event_id, delivery.destination, dump(delivery))
+        return delivery
+
+    def case_refs(self, case_key: str, destination: str) -> dict[str, str]:
+        """What the destination gave back for earlier messages of this case."""
+        record = self._store.get("case", case_key, destination)
+        return dict(record.body) if record else {}
+
+    def save_case_ref(self, case_key: str, destination: str, ref: str) -> None:
+        self._store.put("case", case_key, destination, {"ref": ref})
+
+    def _change(
+        self, kind: str, group: str, name: str, of: type[Any], change: Callable[[Any], Any]
+    ) -> Any:
+        while True:
+            record = self._store.get(kind, group, name)
+            if record is None:
+                raise KeyError(f"{kind} {name} is not in the ledger")
+            changed = change(load(of, record.body))
+            if self._store.put(kind, group, name, dump(changed), expect=record.version):
+                return changed

@@ -1,0 +1,275 @@
+"""What passes between the rooms: plain, frozen, and the same on both sides of a queue.
+
+Nothing here reads, writes or decides. Times are timezone-aware UTC; ids of the platform are ints.
+`dump` and `load` turn any of these into JSON and back, so that a queue or the ledger can hold it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+class Severity(StrEnum):
+    """How bad it is. The platform counts `malicious` (1) and `suspicious` (3); `info` is neither."""
+
+    MALICIOUS = "malicious"
+    SUSPICIOUS = "suspicious"
+    INFO = "info"
+    UNKNOWN = "unknown"
+
+
+class CaptureState(StrEnum):
+    PLANNED = "planned"
+    REQUESTED = "requested"
+    RUNNING = "running"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # the platform's answer was ambiguous; settled by looking at its pipelines
+
+
+class HuntState(StrEnum):
+    PLANNED = "planned"  # recorded; the platform has no project for it yet
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"  # nothing could be asked: the key was refused, the platform stayed down
+
+
+# Kinds of event that huntbridge raises itself. All others are the platform's own names (cado.md §1.1).
+HUNT_FINISHED = "hunt_finished"
+CAPTURE_FAILED = "capture_failed"
+UNKNOWN_EVENT = "unknown"
+
+
+@dataclass(frozen=True)
+class System:
+    """One EC2 instance to capture. `account` is the alias from the config; empty is the platform's own."""
+
+    instance: str
+    region: str
+    account: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.account or '-'}/{self.region}/{self.instance}"
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """One run of a hunt definition. Its identity is its name and the scheduled time."""
+
+    name: str
+    scheduled_at: datetime
+    state: HuntState = HuntState.PLANNED
+    mode: str = "full"  # full | triage | scan
+    project_id: int | None = None
+    systems: int = 0
+    problems: tuple[str, ...] = ()  # parts of the definition that could not be used, in words
+    reason: str = ""  # why it failed
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}@{self.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One system in one hunt."""
+
+    hunt_id: str
+    system: System
+    state: CaptureState = CaptureState.PLANNED
+    mode: str = "full"
+    project_id: int | None = None
+    pipeline_ids: tuple[int, ...] = ()
+    evidence_ids: tuple[int, ...] = ()
+    malicious: int = 0
+    suspicious: int = 0
+    reason: str = ""  # why it failed, or why it is unknown
+    requested_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. Every text in it may have been written by an attacker."""
+
+    id: str
+    kind: str
+    received_at: datetime
+    title: str = ""
+    text: str = ""
+    project_id: int | None = None
+    evidence_id: int | None = None
+    malicious: int | None = None
+    suspicious: int | None = None
+    alarms: int | None = None  # a count whose class the text did not name
+    system: System | None = None
+    hunt_id: str | None = None
+    report: HuntReport | None = None  # only of hunt_finished
+    note: str = ""  # what was wrong with the body, when something was
+
+
+@dataclass(frozen=True)
+class CaptureResult:
+    """One line of a hunt's report."""
+
+    system: System
+    state: CaptureState
+    malicious: int = 0
+    suspicious: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class HuntReport:
+    """What one hunt came to, worst system first."""
+
+    hunt: str
+    scheduled_at: datetime
+    project_id: int | None
+    captures: tuple[CaptureResult, ...] = ()
+    problems: tuple[str, ...] = ()
+    reason: str = ""  # why the hunt as a whole failed
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the platform's alarm summary: a kind of alarm and how often it was raised."""
+
+    description: str
+    count: int
+    severity: Severity
+    attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids, such as T1496
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Project:
+    id: int
+    name: str
+    malicious: int | None = None
+    suspicious: int | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the platform made of a capture: one per volume. `instance` is the EC2 instance behind it."""
+
+    id: int
+    project_id: int | None
+    name: str
+    hostname: str = ""
+    os: str = ""
+    size_mb: int | None = None
+    resource: str = ""  # such as vol-080c44054f2073a7f
+    resource_type: str = ""  # such as EBS
+    instance: str = ""
+    account_id: str = ""
+    malicious: int | None = None
+    suspicious: int | None = None
+    processed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What EC2 says about one instance. An empty value was not set there."""
+
+    id: str
+    region: str
+    name: str = ""
+    type: str = ""
+    state: str = ""
+    zone: str = ""
+    account_id: str = ""
+    private_ip: str = ""
+    public_ip: str = ""
+    vpc: str = ""
+    subnet: str = ""
+    security_groups: tuple[str, ...] = ()  # "name (sg-…)"
+    iam_profile: str = ""
+    image: str = ""
+    platform: str = ""  # Linux/UNIX, Windows
+    launched_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that could not be found out, and why: the analyst is told both."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An event with everything that is known about it."""
+
+    event: Event
+    severity: Severity
+    malicious: int | None = None
+    suspicious: int | None = None
+    hunt: Hunt | None = None
+    capture: Capture | None = None
+    project: Project | None = None
+    evidence: Evidence | None = None
+    instance: Instance | None = None
+    system: System | None = None
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    link: str = ""  # into the platform; always its own origin
+
+    @property
+    def case_key(self) -> str:
+        """All alarms about one system in one project are one case."""
+        project = self.project.id if self.project else self.event.project_id
+        if self.system:
+            return f"project/{project or '-'}/{self.system.key}"
+        if self.evidence and self.evidence.instance:
+            return f"project/{project or '-'}/{self.evidence.instance}"
+        return f"project/{project or '-'}/evidence/{self.event.evidence_id or self.event.id}"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message to one destination, and what became of it."""
+
+    event_id: str
+    destination: str
+    state: str = "pending"  # pending | sending | delivered | dead
+    attempts: int = 0
+    ref: str = ""  # a Jira key, for example
+    reason: str = ""
+    note: str = ""  # delivered, but not as composed: a field that Jira refused, for example
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
+
+
+def dump(thing: object) -> dict[str, Any]:
+    """Any of the above as what JSON can hold."""
+    found: dict[str, Any] = _adapter(type(thing)).dump_python(thing, mode="json")
+    return found
+
+
+def load(kind: type[T], data: Mapping[str, Any] | str | bytes) -> T:
+    """The reverse of `dump`. Raises pydantic.ValidationError where the data is of another shape."""
+    if isinstance(data, str | bytes):
+        data = json.loads(data)
+    return _adapter(kind).validate_python(data)
