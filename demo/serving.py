@@ -1,0 +1,41 @@
+"""Runs a Flask app on a loopback port for as long as a `with` block lasts.
+
+An app comes in, its base URL goes out. It never listens anywhere but on 127.0.0.1 and logs nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Nothing: a demo's terminal and a test's output are no place for an access log."""
+
+
+@contextmanager
+def serving(app: Flask, port: int = 0) -> Iterator[str]:
+    """Serve `app` in threads, one for each request; yields `http://127.0.0.1:<port>`.
+
+    Port 0 is any free one. Raises OSError where the port is taken. The port closes with the block,
+    and a request that is still being answered is left to end by itself.
+    """
+    # Bound here, and not by werkzeug, which ends the whole process when a port is taken.
+    with socket.create_server(("127.0.0.1", port), backlog=512) as listener:
+        server = make_server(
+            "127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()
+        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield url
+        finally:
+            server.shutdown()
+            thread.join()
