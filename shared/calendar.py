@@ -18,8 +18,11 @@ from zoneinfo import ZoneInfo
 
 # 29 February on a given weekday comes every 28 years, or 40 across a year like 2100.
 _YEARS_AHEAD = 41
-_MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-_WEEKDAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
+_MONTHS = {
+    "JAN": 1, "FEB": 2, "MAR": 3, "APR": 4, "MAY": 5, "JUN": 6,
+    "JUL": 7, "AUG": 8, "SEP": 9, "OCT": 10, "NOV": 11, "DEC": 12,
+}  # fmt: skip
+_WEEKDAYS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7}
 _UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
 _AN_EXAMPLE = "such as cron(0 2 ? * SUN *), rate(7 days) or at(2027-01-31T02:00:00)"
 
@@ -76,7 +79,7 @@ class _At:
 
 def _at(inner: str, zone: ZoneInfo) -> _At:
     try:
-        naive = datetime.strptime(inner, "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 (the zone is added below)
+        naive = datetime.strptime(inner, "%Y-%m-%dT%H:%M:%S")
     except ValueError:
         raise ValueError(f"at({inner}) is not a time; write it as at(2027-01-31T02:00:00)") from None
     moment = _exists(naive, zone)
@@ -168,8 +171,8 @@ def _cron(inner: str, zone: ZoneInfo) -> _Cron:
     fields = inner.split()
     if len(fields) != 6:
         raise ValueError(
-            f"cron({inner}) has {len(fields)} fields, not 6: minute hour day-of-month month day-of-week year, "
-            "such as cron(0 2 ? * SUN *)"
+            f"cron({inner}) has {len(fields)} fields, not 6: "
+            "minute hour day-of-month month day-of-week year, such as cron(0 2 ? * SUN *)"
         )
     minute, hour, day, month, weekday, year = (field.upper() for field in fields)
     if (day == "?") == (weekday == "?"):

@@ -27,7 +27,9 @@ class Store(Protocol):
 
     def get(self, kind: str, group: str, name: str) -> Record | None: ...
 
-    def put(self, kind: str, group: str, name: str, body: dict[str, Any], *, expect: int | None = None) -> bool:
+    def put(
+        self, kind: str, group: str, name: str, body: dict[str, Any], *, expect: int | None = None
+    ) -> bool:
         """Write a document. `expect` is the version that must be there (0: none); None writes always.
 
         False where another version was found, and then nothing was written.
@@ -36,7 +38,7 @@ class Store(Protocol):
 
     def delete(self, kind: str, group: str, name: str) -> None: ...
 
-    def list(self, kind: str, group: str) -> Iterator[Record]:
+    def scan(self, kind: str, group: str) -> Iterator[Record]:
         """All documents of one group, by name."""
         ...
 
@@ -71,11 +73,11 @@ class Ledger:
 
     def hunts(self, name: str) -> list[Hunt]:
         """Every recorded run of one hunt definition, newest first."""
-        found = [load(Hunt, record.body) for record in self._store.list("hunt", name)]
+        found = [load(Hunt, record.body) for record in self._store.scan("hunt", name)]
         return sorted(found, key=lambda hunt: hunt.scheduled_at, reverse=True)
 
     def open_hunts(self) -> list[Hunt]:
-        names = [record.name for record in self._store.list("open-hunt", "")]
+        names = [record.name for record in self._store.scan("open-hunt", "")]
         return [hunt for hunt in map(self.hunt, names) if hunt]
 
     def start_hunt(self, hunt_id: str, project_id: int) -> Hunt:
@@ -116,11 +118,9 @@ class Ledger:
         return load(Capture, record.body) if record else None
 
     def captures(self, hunt_id: str) -> list[Capture]:
-        return [load(Capture, record.body) for record in self._store.list("capture", hunt_id)]
+        return [load(Capture, record.body) for record in self._store.scan("capture", hunt_id)]
 
-    def change_capture(
-        self, hunt_id: str, system: System, change: Callable[[Capture], Capture]
-    ) -> Capture:
+    def change_capture(self, hunt_id: str, system: System, change: Callable[[Capture], Capture]) -> Capture:
         """Write `change` of the capture as it stands; the change may be computed more than once."""
         capture: Capture = self._change("capture", hunt_id, system.key, Capture, change)
         return capture
@@ -140,7 +140,7 @@ class Ledger:
         return load(Delivery, record.body) if record else Delivery(event_id, destination)
 
     def deliveries(self, event_id: str) -> list[Delivery]:
-        return [load(Delivery, record.body) for record in self._store.list("delivery", event_id)]
+        return [load(Delivery, record.body) for record in self._store.scan("delivery", event_id)]
 
     def save_delivery(self, delivery: Delivery) -> Delivery:
         now = self._now()
@@ -156,9 +156,7 @@ class Ledger:
     def save_case_ref(self, case_key: str, destination: str, ref: str) -> None:
         self._store.put("case", case_key, destination, {"ref": ref})
 
-    def _change(
-        self, kind: str, group: str, name: str, of: type[Any], change: Callable[[Any], Any]
-    ) -> Any:
+    def _change(self, kind: str, group: str, name: str, of: type[Any], change: Callable[[Any], Any]) -> Any:
         while True:
             record = self._store.get(kind, group, name)
             if record is None:

@@ -258,7 +258,7 @@ class Delivery:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -272,4 +272,5 @@ def load(kind: type[T], data: Mapping[str, Any] | str | bytes) -> T:
     """The reverse of `dump`. Raises pydantic.ValidationError where the data is of another shape."""
     if isinstance(data, str | bytes):
         data = json.loads(data)
-    return _adapter(kind).validate_python(data)
+    loaded: T = _adapter(kind).validate_python(data)
+    return loaded

@@ -6,9 +6,14 @@ a worker may die at any moment and nothing is lost. Order is not promised.
 
 from __future__ import annotations
 
+import logging
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 CAPTURES, EVENTS, DELIVERIES = "captures", "events", "deliveries"
 QUEUES = (CAPTURES, EVENTS, DELIVERIES)
@@ -88,3 +93,68 @@ class Queue(Protocol):
 
 class QueueError(Exception):
     """The queue cannot be written or read; the text says why and is safe to show."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The item's work is finished."""
+
+
+@dataclass(frozen=True)
+class Again:
+    delay: float  # seconds
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dead:
+    reason: str
+
+
+Verdict = Done | Again | Dead
+Handler = Callable[[Item], Verdict]
+
+# An item whose handler keeps failing in a way that nobody foresaw: after this many claims it is kept aside
+# with its reason, so that a poisoned item cannot come round for ever.
+MAX_SURPRISES = 10
+
+
+def work(queue: Queue, handler: Handler, *, lease: float, limit: int = 1) -> int:
+    """One round: claim, handle, settle. Returns how many items were claimed."""
+    items = queue.claim(limit, lease=lease)
+    for item in items:
+        settle(queue, item, attempt(handler, item))
+    return len(items)
+
+
+def attempt(handler: Handler, item: Item) -> Verdict:
+    """The handler's verdict; a surprise is logged with its traceback and tried again later."""
+    try:
+        return handler(item)
+    except Exception as error:  # the last line of defence: logged whole, and the item is kept
+        log.exception("item %s failed unexpectedly at attempt %d", item.id, item.attempts)
+        reason = f"unexpected {type(error).__name__}"
+        if item.attempts >= MAX_SURPRISES:
+            return Dead(reason)
+        return Again(backoff(item.attempts), reason)
+
+
+def settle(queue: Queue, item: Item, verdict: Verdict) -> None:
+    match verdict:
+        case Done():
+            kept = queue.done(item)
+        case Again(delay, reason):
+            log.info("item %s again in %.1f s: %s", item.id, delay, reason)
+            kept = queue.retry(item, delay=delay)
+        case Dead(reason):
+            log.error("item %s of %s is dead: %s", item.id, queue.name, reason)
+            kept = queue.dead(item, reason=reason)
+    if not kept:
+        log.warning("the lease of item %s of %s had run out; it may be worked twice", item.id, queue.name)
+
+
+def backoff(attempts: int, *, base: float = 1.0, cap: float = 300.0) -> float:
+    """Seconds to wait after the given number of attempts: doubling, capped, and half of it at random so
+    that items which failed together do not come back together."""
+    full = min(cap, base * 2 ** min(attempts - 1, 30))
+    return full / 2 + random.uniform(0, full / 2)

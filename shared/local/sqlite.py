@@ -1,0 +1,328 @@
+"""The ledger's store and the queues on one machine: one SQLite file.
+
+Write-ahead log with `synchronous=FULL`: what `put` returned from is on the disk. Writers that arrive while
+another one commits share the next transaction, so many threads cost about one sync between them.
+Other processes may use the same file at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from shared.ledger import Record, StoreError
+from shared.queues import DeadItem, Depth, Item, QueueError
+
+T = TypeVar("T")
+
+FORMAT = 1
+_TABLES = """
+CREATE TABLE documents (
+    kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
+    version INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (kind, "group", name)
+) WITHOUT ROWID;
+CREATE TABLE items (
+    queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
+    added REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, receipt TEXT,
+    PRIMARY KEY (queue, id)
+);
+CREATE INDEX items_due ON items (queue, due);
+CREATE TABLE dead (
+    queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
+    added REAL NOT NULL, died REAL NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (queue, id)
+);
+"""
+
+
+class Database:
+    """One connection, shared by all threads of the process."""
+
+    def __init__(self, path: Path, *, busy_timeout: float = 30) -> None:
+        """Opens or makes the file. Raises StoreError where that cannot be done."""
+        self._path = path
+        self._pending: list[_Write[Any]] = []
+        self._pending_lock = threading.Lock()
+        self._connection_lock = threading.Lock()
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=busy_timeout, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._make_tables()
+        except sqlite3.Error as error:
+            raise StoreError(f"{path} cannot be opened as huntbridge's database: {error}") from error
+
+    def _make_tables(self) -> None:
+        db = self._connection
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            (found,) = db.execute("PRAGMA user_version").fetchone()
+            if found == 0:
+                for statement in _TABLES.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version={FORMAT}")
+            elif found != FORMAT:
+                raise StoreError(f"{self._path} has format {found}, which is not {FORMAT}: another version's")
+        finally:
+            db.execute("COMMIT")
+
+    def close(self) -> None:
+        with self._connection_lock:
+            self._connection.close()
+
+    def read(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._connection_lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `change` in a transaction and return what it returned once that is on the disk."""
+        mine = _Write(change)
+        with self._pending_lock:
+            self._pending.append(mine)
+        with self._connection_lock:
+            if not mine.settled:  # else the writer before us took it along
+                with self._pending_lock:
+                    batch, self._pending = self._pending, []
+                self._commit(batch)
+        return mine.result()
+
+    def _commit(self, batch: list[_Write[Any]]) -> None:
+        db = self._connection
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            for write in batch:
+                write.run(db)
+            db.execute("COMMIT")
+        except Exception as error:  # whatever it is, it goes to every writer of the batch
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            for write in batch:
+                write.error = error
+        for write in batch:
+            write.settled = True
+
+
+class _Write(Generic[T]):
+    def __init__(self, change: Callable[[sqlite3.Connection], T]) -> None:
+        self._change = change
+        self._returned: list[T] = []
+        self.error: Exception | None = None
+        self.settled = False
+
+    def run(self, db: sqlite3.Connection) -> None:
+        self._returned = [self._change(db)]
+
+    def result(self) -> T:
+        if self.error:
+            raise self.error
+        return self._returned[0]
+
+
+class SqliteStore:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def get(self, kind: str, group: str, name: str) -> Record | None:
+        rows = self._read(
+            'SELECT "group", name, version, body FROM documents WHERE kind=? AND "group"=? AND name=?',
+            (kind, group, name),
+        )
+        return _record(rows[0]) if rows else None
+
+    def scan(self, kind: str, group: str) -> Iterator[Record]:
+        rows = self._read(
+            'SELECT "group", name, version, body FROM documents WHERE kind=? AND "group"=? ORDER BY name',
+            (kind, group),
+        )
+        return map(_record, rows)
+
+    def put(
+        self, kind: str, group: str, name: str, body: dict[str, Any], *, expect: int | None = None
+    ) -> bool:
+        text = json.dumps(body, separators=(",", ":"))
+
+        def change(db: sqlite3.Connection) -> bool:
+            row = db.execute(
+                'SELECT version FROM documents WHERE kind=? AND "group"=? AND name=?', (kind, group, name)
+            ).fetchone()
+            found = row[0] if row else 0
+            if expect is not None and found != expect:
+                return False
+            db.execute(
+                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
+                (kind, group, name, found + 1, text),
+            )
+            return True
+
+        return self._write(change)
+
+    def delete(self, kind: str, group: str, name: str) -> None:
+        self._write(
+            lambda db: db.execute(
+                'DELETE FROM documents WHERE kind=? AND "group"=? AND name=?', (kind, group, name)
+            )
+        )
+
+    def _read(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.read(query, values)
+        except sqlite3.Error as error:
+            raise StoreError(f"the database cannot be read: {error}") from error
+
+    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._db.write(change)
+        except sqlite3.Error as error:
+            raise StoreError(f"the database cannot be written: {error}") from error
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    group, name, version, body = row
+    return Record(group, name, version, json.loads(body))
+
+
+class SqliteQueue:
+    def __init__(self, database: Database, name: str, now: Callable[[], float] = time.time) -> None:
+        self.name = name
+        self._db = database
+        self._now = now
+        self._added = threading.Condition()
+
+    def put(self, body: bytes, *, id: str = "", delay: float = 0) -> str:
+        id = id or secrets.token_hex(8)
+        now = self._now()
+        self._write(
+            lambda db: db.execute(
+                "INSERT INTO items (queue, id, body, added, due) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (self.name, id, body, now, now + delay),
+            )
+        )
+        with self._added:
+            self._added.notify()
+        return id
+
+    def wait(self, timeout: float) -> None:
+        """Return when this process puts an item, or after `timeout` seconds."""
+        with self._added:
+            self._added.wait(timeout)
+
+    def claim(self, limit: int = 1, *, lease: float) -> list[Item]:
+        now, receipt = self._now(), secrets.token_hex(8)
+        if not self._read("SELECT 1 FROM items WHERE queue=? AND due<=? LIMIT 1", (self.name, now)):
+            return []  # an idle worker looks several times a second: it must not cost a write
+        rows = self._write(
+            lambda db: db.execute(
+                "UPDATE items SET due=?, attempts=attempts+1, receipt=? WHERE queue=? AND id IN "
+                "(SELECT id FROM items WHERE queue=? AND due<=? ORDER BY due, rowid LIMIT ?) "
+                "RETURNING id, body, attempts, added",
+                (now + lease, receipt, self.name, self.name, now, limit),
+            ).fetchall()
+        )
+        return [
+            Item(id, bytes(body), attempts, _moment(added), receipt)
+            for id, body, attempts, added in sorted(rows, key=lambda row: row[3])
+        ]
+
+    def done(self, item: Item) -> bool:
+        return self._write(lambda db: self._take(db, item))
+
+    def _take(self, db: sqlite3.Connection, item: Item) -> bool:
+        found = db.execute(
+            "DELETE FROM items WHERE queue=? AND id=? AND receipt=?", (self.name, item.id, item.receipt)
+        )
+        return found.rowcount == 1
+
+    def retry(self, item: Item, *, delay: float) -> bool:
+        due = self._now() + delay
+
+        def change(db: sqlite3.Connection) -> bool:
+            found = db.execute(
+                "UPDATE items SET due=?, receipt=NULL WHERE queue=? AND id=? AND receipt=?",
+                (due, self.name, item.id, item.receipt),
+            )
+            return found.rowcount == 1
+
+        return self._write(change)
+
+    def dead(self, item: Item, *, reason: str) -> bool:
+        now = self._now()
+
+        def change(db: sqlite3.Connection) -> bool:
+            if not self._take(db, item):
+                return False
+            db.execute(
+                "INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (self.name, item.id, item.body, item.added_at.timestamp(), now, item.attempts, reason),
+            )
+            return True
+
+        return self._write(change)
+
+    def dead_items(self, limit: int = 100) -> list[DeadItem]:
+        rows = self._read(
+            "SELECT id, body, attempts, added, died, reason FROM dead WHERE queue=? "
+            "ORDER BY died DESC LIMIT ?",
+            (self.name, limit),
+        )
+        return [
+            DeadItem(id, bytes(body), attempts, _moment(added), _moment(died), reason)
+            for id, body, attempts, added, died, reason in rows
+        ]
+
+    def revive(self, id: str) -> bool:
+        now = self._now()
+
+        def change(db: sqlite3.Connection) -> bool:
+            row = db.execute(
+                "DELETE FROM dead WHERE queue=? AND id=? RETURNING body", (self.name, id)
+            ).fetchone()
+            if row is None:
+                return False
+            db.execute(
+                "INSERT INTO items (queue, id, body, added, due) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (self.name, id, row[0], now, now),
+            )
+            return True
+
+        revived = self._write(change)
+        with self._added:
+            self._added.notify()
+        return revived
+
+    def depth(self) -> Depth:
+        now = self._now()
+        ((ready, delayed, leased, oldest),) = self._read(
+            "SELECT total(due<=?), total(due>? AND receipt IS NULL), total(due>? AND receipt IS NOT NULL), "
+            "min(added) FROM items WHERE queue=?",
+            (now, now, now, self.name),
+        )
+        ((dead,),) = self._read("SELECT count(*) FROM dead WHERE queue=?", (self.name,))
+        return Depth(int(ready), int(delayed), int(leased), dead, _moment(oldest) if oldest else None)
+
+    def _read(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.read(query, values)
+        except sqlite3.Error as error:
+            raise QueueError(f"the queue {self.name} cannot be read: {error}") from error
+
+    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._db.write(change)
+        except sqlite3.Error as error:
+            raise QueueError(f"the queue {self.name} cannot be written: {error}") from error
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
