@@ -5,18 +5,34 @@ An app comes in, its base URL goes out. It never listens anywhere but on 127.0.0
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wsgi import get_input_stream
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:
         """Nothing: a demo's terminal and a test's output are no place for an access log."""
+
+
+def _read_first(app: WSGIApplication) -> WSGIApplication:
+    """A socket closed with a body unread is reset, and the client may then never see a 401 or a 429."""
+
+    def whole(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.input"] = io.BytesIO(get_input_stream(environ).read())
+        return app(environ, start_response)
+
+    return whole
 
 
 @contextmanager
@@ -29,7 +45,12 @@ def serving(app: Flask, port: int = 0) -> Iterator[str]:
     # Bound here, and not by werkzeug, which ends the whole process when a port is taken.
     with socket.create_server(("127.0.0.1", port), backlog=512) as listener:
         server = make_server(
-            "127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno()
+            "127.0.0.1",
+            port,
+            _read_first(app),
+            threaded=True,
+            request_handler=_Quiet,
+            fd=listener.fileno(),
         )
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
