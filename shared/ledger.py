@@ -120,10 +120,12 @@ class Ledger:
     def captures(self, hunt_id: str) -> list[Capture]:
         return [load(Capture, record.body) for record in self._store.scan("capture", hunt_id)]
 
-    def change_capture(self, hunt_id: str, system: System, change: Callable[[Capture], Capture]) -> Capture:
-        """Write `change` of the capture as it stands; the change may be computed more than once."""
-        capture: Capture = self._change("capture", hunt_id, system.key, Capture, change)
-        return capture
+    def update_capture(self, capture: Capture, **fields: Any) -> Capture:
+        """Change some fields of a capture as it stands in the ledger, whatever else has changed there."""
+        updated: Capture = self._change(
+            "capture", capture.hunt_id, capture.system.key, Capture, lambda found: replace(found, **fields)
+        )
+        return updated
 
     # events and deliveries
 

@@ -7,7 +7,7 @@ Nothing here reads, writes or decides. Times are timezone-aware UTC; ids of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -121,6 +121,10 @@ class Event:
     note: str = ""  # what was wrong with the body, when something was
 
 
+# So that the report of ten thousand systems still fits into one queue item.
+MAX_REPORT_LINES = 200
+
+
 @dataclass(frozen=True)
 class CaptureResult:
     """One line of a hunt's report."""
@@ -134,12 +138,16 @@ class CaptureResult:
 
 @dataclass(frozen=True)
 class HuntReport:
-    """What one hunt came to, worst system first."""
+    """What one hunt came to. The totals are of all systems; the lines are the worst of them."""
 
     hunt: str
     scheduled_at: datetime
     project_id: int | None
-    captures: tuple[CaptureResult, ...] = ()
+    systems: int = 0
+    captured: int = 0
+    failed: int = 0
+    with_alarms: int = 0
+    captures: tuple[CaptureResult, ...] = ()  # worst first, at most MAX_REPORT_LINES
     problems: tuple[str, ...] = ()
     reason: str = ""  # why the hunt as a whole failed
 
@@ -258,13 +266,14 @@ class Delivery:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def dump(thing: object) -> dict[str, Any]:
     """Any of the above as what JSON can hold."""
-    found: dict[str, Any] = _adapter(type(thing)).dump_python(thing, mode="json")
+    kind: Hashable = type(thing)
+    found: dict[str, Any] = _adapter(kind).dump_python(thing, mode="json")
     return found
 
 
@@ -272,5 +281,6 @@ def load(kind: type[T], data: Mapping[str, Any] | str | bytes) -> T:
     """The reverse of `dump`. Raises pydantic.ValidationError where the data is of another shape."""
     if isinstance(data, str | bytes):
         data = json.loads(data)
-    loaded: T = _adapter(kind).validate_python(data)
+    key: Hashable = kind
+    loaded: T = _adapter(key).validate_python(data)
     return loaded

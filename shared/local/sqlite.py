@@ -103,7 +103,7 @@ class Database:
             for write in batch:
                 write.run(db)
             db.execute("COMMIT")
-        except Exception as error:  # whatever it is, it goes to every writer of the batch
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is raised to every writer of the batch)
             if db.in_transaction:
                 db.execute("ROLLBACK")
             for write in batch:

@@ -1,0 +1,95 @@
+"""One item of [captures]: ask the platform for one capture, and write down its pipelines.
+
+The request is not idempotent. So the ledger says `unknown` before it is sent; whoever finds `unknown`,
+after a crash or an answer that left it open, looks at the project's pipelines before asking again.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from scheduler.ending import fail_capture
+from shared.cado import CadoError, Unavailable
+from shared.models import Capture, CaptureState, System
+from shared.queues import Again, Dead, Done, Verdict, backoff
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at the project while it is open whether a capture was started.
+LOOK_EVERY = 10.0
+
+
+def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, attempts: int) -> Verdict:
+    """`until` (epoch seconds): from then on an absent platform means that the capture failed."""
+    hunt = runtime.ledger.hunt(hunt_id)
+    found = runtime.ledger.capture(hunt_id, system)
+    if hunt is None or hunt.project_id is None or found is None:
+        return Dead(f"hunt {hunt_id} has no open project in the ledger")
+    try:
+        if found.state is CaptureState.UNKNOWN:
+            looked = _look(runtime, found, hunt.project_id)
+            if isinstance(looked, Again):
+                return looked
+            found = looked
+        if found.state is CaptureState.PLANNED:
+            _ask(runtime, found, hunt.project_id)
+        return Done()
+    except Unavailable as error:
+        if runtime.now().timestamp() < until:
+            return Again(error.after or backoff(attempts), str(error))
+        fail_capture(runtime, found, f"the platform stayed unavailable: {error}")
+        return Done()
+    except CadoError as error:
+        fail_capture(runtime, found, str(error))
+        return Done()
+
+
+def _ask(runtime: Runtime, planned: Capture, project_id: int) -> None:
+    system = planned.system
+    account = runtime.config.accounts.get(system.account)
+    asked_at = runtime.now()
+    runtime.ledger.update_capture(
+        planned,
+        state=CaptureState.UNKNOWN,
+        reason="the platform was asked and has not answered",
+        project_id=project_id,
+        requested_at=asked_at,
+    )
+    try:
+        pipelines = runtime.cado.capture_ec2(
+            project_id,
+            system.instance,
+            system.region,
+            cloud_id=account.cado_account if account else "",
+            mode=planned.mode,
+        )
+    except Unavailable as error:
+        if not error.ambiguous:  # it was certainly not carried out, so it may simply be asked again
+            runtime.ledger.update_capture(planned, state=CaptureState.PLANNED, reason=str(error))
+        raise
+    runtime.ledger.update_capture(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
+    log.info("capture of %s in project %d: pipelines %s", system.key, project_id, pipelines)
+
+
+def _look(runtime: Runtime, unknown: Capture, project_id: int) -> Capture | Again:
+    """Settle an unknown capture: its pipelines if the platform has any, or planned again once the platform
+    has had time enough to show them."""
+    instance = unknown.system.instance
+    pipelines = tuple(
+        pipeline.id
+        for pipeline in runtime.cado.pipelines(project_id)
+        if pipeline.triggered_by is None and instance in pipeline.name
+    )
+    if pipelines:
+        log.info("capture of %s was started after all: pipelines %s", unknown.system.key, pipelines)
+        return runtime.ledger.update_capture(
+            unknown, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines
+        )
+    asked_at = unknown.requested_at or runtime.now()
+    wait = timedelta(seconds=runtime.config.platform.settle_after) - (runtime.now() - asked_at)
+    if wait > timedelta(0):
+        return Again(min(LOOK_EVERY, wait.total_seconds()), "looking whether the capture was started")
+    log.info("capture of %s was not started; asking again", unknown.system.key)
+    return runtime.ledger.update_capture(unknown, state=CaptureState.PLANNED, reason="")

@@ -1,0 +1,46 @@
+"""What the items of the three queues hold, as bytes. Light on purpose: the web room imports it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+
+def webhook(body: bytes, received_at: str) -> bytes:
+    """[events]: a webhook, its body byte for byte (the token taken out), not yet looked at."""
+    return _pack(webhook=base64.b64encode(body).decode(), received_at=received_at)
+
+
+def own_event(event: dict[str, Any]) -> bytes:
+    """[events]: an event that huntbridge raises itself."""
+    return _pack(event=event)
+
+
+def open_hunt(hunt_id: str, until: float) -> bytes:
+    """[captures]: open the hunt's project. `until` (epoch seconds): how long it is worth trying."""
+    return _pack(open=hunt_id, until=until)
+
+
+def capture(hunt_id: str, system: dict[str, Any], until: float) -> bytes:
+    """[captures]: ask for one capture."""
+    return _pack(capture=hunt_id, system=system, until=until)
+
+
+def delivery(destination: str, alarm: dict[str, Any]) -> bytes:
+    """[deliveries]: one alarm to one destination."""
+    return _pack(destination=destination, alarm=alarm)
+
+
+def unpack(body: bytes) -> dict[str, Any]:
+    """Raises ValueError where the body was not made here."""
+    found = json.loads(body)
+    if not isinstance(found, dict):
+        raise ValueError("not an item of huntbridge")
+    if "webhook" in found:
+        found["webhook"] = base64.b64decode(found["webhook"])
+    return found
+
+
+def _pack(**fields: Any) -> bytes:
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -1,0 +1,99 @@
+"""Puts one side together: the configuration, the ledger, the queues, the clock and the peers.
+
+The rooms get a `Runtime` and never ask which side they are on. Peers are made when they are first used,
+so that a command pays only for what it touches.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from urllib.request import getproxies
+
+from shared import log
+from shared.cado import Cado
+from shared.config import Config
+from shared.http import Http
+from shared.ledger import Ledger, Store, StoreError
+from shared.queues import CAPTURES, DELIVERIES, EVENTS, Queue
+from shared.secrets import Secret, SecretRef, Secrets
+
+# The platform answers a capture request after it looked at the instance; give it time (cado.md: no figure).
+PLATFORM_READ_TIMEOUT = 30.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Runtime:
+    config: Config
+    store: Store
+    captures: Queue
+    events: Queue
+    deliveries: Queue
+    secrets: Secrets
+    now: Callable[[], datetime] = utc_now
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.store, self.now)
+
+    def secret(self, ref: SecretRef) -> Secret:
+        """Raises SecretError. What was read here is kept out of every log from then on."""
+        secret = self.secrets.get(ref)
+        log.redact(secret)
+        return secret
+
+    def http(self, **manners: object) -> Http:
+        return Http(proxies=self.proxies, **manners)  # type: ignore[arg-type]
+
+    @property
+    def cado(self) -> Cado:
+        """Raises SecretError where the API key cannot be read."""
+        with self._making:
+            return self._cado
+
+    @cached_property
+    def _cado(self) -> Cado:
+        platform = self.config.platform
+        http = self.http(
+            read_timeout=PLATFORM_READ_TIMEOUT,
+            ca_bundle=platform.ca_bundle,
+            fingerprint=platform.fingerprint,
+        )
+        return Cado(
+            platform.url,
+            self.secret(platform.api_key),
+            http,
+            api_version=platform.api_version,
+            bucket=platform.bucket,
+        )
+
+
+def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:
+    """One machine: everything is in `data`/huntbridge.db. Raises StoreError."""
+    from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+
+    try:
+        # The queues hold what webhooks said about breached machines: nobody else's to read.
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the data directory {data} cannot be made: {error.strerror}") from error
+    database = Database(data / "huntbridge.db")
+    return Runtime(
+        config=config,
+        store=SqliteStore(database),
+        captures=SqliteQueue(database, CAPTURES),
+        events=SqliteQueue(database, EVENTS),
+        deliveries=SqliteQueue(database, DELIVERIES),
+        secrets=Secrets(environ),
+        proxies=getproxies(),
+    )
