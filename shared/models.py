@@ -119,6 +119,7 @@ class Event:
     hunt_id: str | None = None
     report: HuntReport | None = None  # only of hunt_finished
     note: str = ""  # what was wrong with the body, when something was
+    instance: str = ""  # an EC2 instance id that the text names
 
 
 # So that the report of ten thousand systems still fits into one queue item.

@@ -1,0 +1,581 @@
+"""Webhook body → Event: what the platform says happened, found in any wording and any wrapping.
+
+The platform fills `$Title` and `$Event` into a template that a user wrote, so a body may be JSON of any
+shape, a form, a sentence, or JSON that its own substitution broke. This never raises and never drops: what
+cannot be understood is an event of kind `unknown` with its text. It takes time linear in the size of the
+body, and the token of the webhook never gets into the event.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from shared.models import UNKNOWN_EVENT, Event, System
+from shared.text import shorten
+
+# The event kinds of the platform's API: the enum `event_type` of its webhooks, OpenAPI 2.324.0.
+_AUDITED = (
+    "create",
+    "update",
+    "delete",
+    "login",
+    "logout",
+    "download",
+    "reboot",
+    "upgrade",
+    "import",
+    "tested",
+    "upload",
+    "cancel",
+    "rerun",
+)
+KINDS = (
+    "high_severity_alarm",
+    "suspicious_severity_event",
+    "processing_with_alarms",
+    "processing_finished",
+    "processing_failed",
+    "admin_login",
+    *(f"audit_event_{verb}" for verb in _AUDITED),
+    "detection_updated",
+    "detection_created",
+    "detection_group_created",
+    "detection_group_updated",
+)
+
+# The platform counts its ids up from 1; what does not fit a 32-bit integer was not an id.
+MAX_ID = 2**31 - 1
+MAX_TITLE = 300
+MAX_TEXT = 4_000
+
+_MAX_NESTING = 32  # brackets within brackets; what is deeper is read as text
+_MAX_WRAPPING = 3  # JSON in a string, in a string
+
+TEST_NOTE = "the platform did not fill in its placeholders: this looks like a test of the webhook"
+NO_EVENT_NOTE = (
+    "the platform did not fill in $Event, so the details are missing: "
+    "set the event formatting of the webhook to Default"
+)
+NOT_JSON_NOTE = "the body is not JSON that can be read; it was read as text"
+NOT_UNDERSTOOD_NOTE = "nothing in the body says what happened or in which project"
+
+
+def parse(body: bytes, *, id: str, received_at: datetime) -> Event:
+    """The event that a body tells of. Never raises."""
+    raw = _decode(body).strip()
+    tokens: set[str] = set()
+    tree = _structure(raw, tokens)
+    reading = _read_text(raw, tokens) if tree is None else _read_tree(tree)
+    words = _words(reading)
+    kind = _kind(reading, words)
+    project = _first_id(reading, _PROJECT_KEYS, _PROJECT)
+    evidence = _first_id(reading, _EVIDENCE_KEYS, _EVIDENCE)
+    counts = _counts(reading)
+    instance, system = _machine(reading)
+    notes = [reading.note, *_disagreements(project, evidence)]
+    title, text = words.title, words.text
+
+    if words.unrendered and not (title or text):
+        kind, text = UNKNOWN_EVENT, reading.whole
+        notes.append(TEST_NOTE)
+    elif kind == UNKNOWN_EVENT and not (project or evidence or counts):
+        text = reading.whole
+        notes.append(NOT_UNDERSTOOD_NOTE)
+    elif words.unrendered and not text:
+        notes.append(NO_EVENT_NOTE)
+    return Event(
+        id=id,
+        kind=kind,
+        received_at=received_at,
+        title=_safe(title, MAX_TITLE, tokens),
+        text=_safe(text, MAX_TEXT, tokens),
+        project_id=project[0] if project else None,
+        evidence_id=evidence[0] if evidence else None,
+        malicious=counts.get("malicious"),
+        suspicious=counts.get("suspicious"),
+        alarms=counts.get("alarms"),
+        system=system,
+        instance=instance,
+        note="; ".join(note for note in notes if note),
+    )
+
+
+# From bytes to something with a shape
+
+
+def _decode(body: bytes) -> str:
+    """By byte order mark, or by where the zero bytes are (RFC 4627 §3); what does not decode is replaced."""
+    return body.decode(json.detect_encoding(body), errors="replace").removeprefix("\ufeff")
+
+
+@dataclass(frozen=True)
+class _Wrapped:
+    """A string that held JSON or the repr of a Python value: `$Event` of a detection, for example."""
+
+    tree: Any
+
+
+def _structure(text: str, tokens: set[str]) -> Any:
+    """The text as dicts, lists and scalars, without the token; None where it has no such shape."""
+    if text.startswith(("{", "[", '"')):
+        tree = _load(text)
+    elif re.fullmatch(r"[\w.$%+-]+=\S*", text):
+        tree = dict(parse_qsl(text, keep_blank_values=True))
+        # Senders that post forms put their JSON into a field of this name.
+        tree = _load(tree.get("payload", "")) or tree
+    else:
+        return None
+    return None if tree is None else _unwrap(tree, tokens, _MAX_WRAPPING)
+
+
+def _unwrap(tree: Any, tokens: set[str], wrapping: int) -> Any:
+    """A copy without the token, in which strings that hold a structure are `_Wrapped`."""
+    if isinstance(tree, dict):
+        kept = {}
+        for key, value in tree.items():
+            if _name(key) == "token":
+                tokens.update(_strings(value))
+            else:
+                kept[key] = _unwrap(value, tokens, wrapping)
+        return kept
+    if isinstance(tree, list):
+        return [_unwrap(value, tokens, wrapping) for value in tree]
+    if isinstance(tree, str) and wrapping and tree.strip()[:1] in ("{", "["):
+        inner = _load(tree.strip())
+        if inner is not None:
+            return _Wrapped(_unwrap(inner, tokens, wrapping - 1))
+    return tree
+
+
+def _strings(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict | list):
+        for value in tree.values() if isinstance(tree, dict) else tree:
+            yield from _strings(value)
+    elif isinstance(tree, str):
+        yield tree
+
+
+# Every token of either notation that matters here. A string without an end reaches to the end of the text,
+# and nothing is tried twice, so that the scan is linear whatever the text is.
+_PIECE = re.compile(
+    r"""'(?P<single>(?:[^'\\]++|\\.?)*+)'?|"(?P<double>(?:[^"\\]++|\\.?)*+)"?|(?P<open>[\[{(])|(?P<close>[\])}])"""
+    r"""|\b(?P<word>True|False|None)\b""",
+    re.DOTALL,
+)
+_AS_JSON = {"True": "true", "False": "false", "None": "null", "(": "[", ")": "]"}
+
+
+def _load(text: str) -> Any:
+    """JSON, or else the repr of a Python value; None where it is neither, or too deep."""
+    if _too_deep(text):
+        return None
+    for notation in (str, _python_to_json):
+        try:
+            return json.loads(
+                notation(text), strict=False, parse_int=_whole, parse_float=str, parse_constant=str
+            )
+        except ValueError:
+            continue
+    return None
+
+
+def _whole(digits: str) -> int | str:
+    """Long runs of digits stay text: to make a number of them takes time quadratic in their length."""
+    return int(digits) if len(digits) <= 19 else digits
+
+
+def _too_deep(text: str) -> bool:
+    depth = 0
+    for piece in _PIECE.finditer(text):
+        if piece["open"]:
+            depth += 1
+            if depth > _MAX_NESTING:
+                return True
+        elif piece["close"]:
+            depth -= 1
+    return False
+
+
+def _python_to_json(text: str) -> str:
+    # Not ast.literal_eval: it warns about odd escapes, and its depth and memory are the interpreter's.
+    return _PIECE.sub(_piece_as_json, text)
+
+
+def _piece_as_json(piece: re.Match[str]) -> str:
+    inside = piece["single"] if piece["single"] is not None else piece["double"]
+    if inside is not None:
+        return json.dumps(_unescape(inside))
+    return _AS_JSON.get(piece[0], piece[0])
+
+
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def _unescape(text: str) -> str:
+    def character(found: re.Match[str]) -> str:
+        code = found[1] or found[2] or found[3]
+        if code is None:
+            return _ESCAPED.get(found[4], found[4])
+        number = int(code, 16)
+        return chr(number) if number <= 0x10FFFF else "\ufffd"
+
+    return _ESCAPE.sub(character, text)
+
+
+# From a shape to named values
+
+
+class _Field(NamedTuple):
+    names: tuple[str, str]  # its key, and its key with its parent's in front: "id", "projectid"
+    value: str | int | bool | None
+    inner: bool  # from a string that held a structure, and so not from the template
+
+
+@dataclass(frozen=True)
+class _Reading:
+    fields: tuple[_Field, ...]
+    prose: str  # all text, for finding numbers in it
+    whole: str  # the body as a person may see it
+    note: str = ""
+
+
+def _read_tree(tree: Any) -> _Reading:
+    fields = tuple(_fields(tree))
+    prose = "\n".join(field.value for field in fields if isinstance(field.value, str))
+    return _Reading(fields, prose, _shown(tree))
+
+
+def _fields(tree: Any, key: str = "", parent: str = "", inner: bool = False) -> Iterator[_Field]:
+    if isinstance(tree, _Wrapped):
+        yield _Field((key, parent + key), _lines(tree.tree), inner)
+        yield from _fields(tree.tree, key, parent, True)
+    elif isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from _fields(value, _name(name), key, inner)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _fields(value, key, parent, inner)
+    else:
+        yield _Field((key, parent + key), tree, inner)
+
+
+def _name(key: str) -> str:
+    return re.sub(r"[\W_]+", "", key).lower()
+
+
+def _lines(tree: Any) -> str:
+    """A structure as a person would write it down: one `key: value` a line."""
+    if not isinstance(tree, dict):
+        return _shown(tree)
+    return "\n".join(f"{key}: {_shown(value)}" for key, value in tree.items())
+
+
+def _shown(value: Any) -> str:
+    return (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=lambda o: o.tree)
+    )
+
+
+# The keys that end a value in JSON which a quote inside `$Event` broke. Other keys are taken for a part of
+# the value: more likely `$Event` was JSON itself.
+_RAW_KEY = re.compile(
+    r'"(title|subject|message|text|event|event_type|details|description|detection_id|group_id|token|bridge)"\s*:'
+)
+
+
+def _read_text(raw: str, tokens: set[str]) -> _Reading:
+    whole = _redact(raw, tokens)
+    broken = raw.startswith(("{", "["))
+    keys = list(_RAW_KEY.finditer(whole)) if broken else []
+    ends = [key.start() for key in keys[1:]] + [len(whole)]
+    fields = tuple(
+        _Field((_name(key[1]), _name(key[1])), _raw_value(whole[key.end() : end]), False)
+        for key, end in zip(keys, ends, strict=False)
+    ) or (_Field(("text", "text"), whole, False),)
+    # Numbers are looked for in what was not redacted: a file name may look like a token, and must not
+    # be able to hide the project.
+    return _Reading(fields, raw, whole, NOT_JSON_NOTE if broken else "")
+
+
+def _raw_value(text: str) -> str:
+    text = re.sub(r'"[\s,}\]]*\Z', "", text.strip())
+    return _unescape(text.removeprefix('"'))
+
+
+# The token
+
+_TOKEN_KEY = re.compile(r"""token\\*["']\s*[:=]\s*(?P<quote>\\*["'])?|\btoken=""", re.IGNORECASE)
+_AFTER_TOKEN = re.compile(r"[,}\]&\s]")
+
+
+def _redact(text: str, tokens: set[str]) -> str:
+    """Text that has no structure, without the values of its keys named token."""
+    kept, at = [], 0
+    while found := _TOKEN_KEY.search(text, at):
+        quote = found["quote"] or ""
+        start = end = found.end()
+        if quote:
+            closing = text.find(quote, start)
+            end = closing if closing >= 0 else len(text)
+        after = _AFTER_TOKEN.search(text, end)
+        kept.append(text[at:start] + "<secret>" + quote)
+        at = after.start() if after else len(text)
+        tokens.add(text[start : end if quote else at])
+    return "".join(kept) + text[at:]
+
+
+def _safe(text: str, limit: int, tokens: set[str]) -> str:
+    """Bounded, encodable, and without the token, should the template have repeated it in its texts."""
+    text = _redact(text, set())
+    for token in tokens:
+        # A shorter one would be found by chance, and would take parts of words away.
+        if len(token) >= 8:
+            text = text.replace(token, "<secret>")
+    return shorten(text.encode("utf-8", "replace").decode(), limit)
+
+
+# What a person reads
+
+_TITLE_KEYS = ("title", "subject", "headline", "summary")
+_TEXT_KEYS = (
+    "message",
+    "text",
+    "event",
+    "details",
+    "detail",
+    "description",
+    "body",
+    "content",
+    "msg",
+    "value",
+)
+_PLACEHOLDER = re.compile(r"\$(?:title|event|detection_id|event_type|group_id)\b", re.IGNORECASE)
+_MARKUP = " \t\r\n*_#`~|-="
+
+
+@dataclass(frozen=True)
+class _Words:
+    title: str
+    text: str
+    unrendered: bool  # a placeholder stands where a title or a text should be
+
+
+def _words(reading: _Reading) -> _Words:
+    strings = [field for field in reading.fields if isinstance(field.value, str)]
+    outer = [field for field in strings if not field.inner]
+    titles = [_value(field) for key in _TITLE_KEYS for field in outer if field.names[0] == key]
+    texts = [_value(field) for field in outer if field.names[0] in _TEXT_KEYS and field.value not in KINDS]
+    if not texts:
+        texts = [_value(field) for field in outer if " " in _value(field) and _value(field) not in titles]
+    rendered = [_without_placeholders(text) for text in (*titles[:1], *texts)]
+    unrendered = any(lost for _, lost in rendered)
+    title = rendered[0][0] if titles else ""
+    parts = list(dict.fromkeys(text for text, _ in rendered[1 if titles else 0 :] if text))
+    if not titles and parts:
+        title, parts[0] = _heading(parts[0])
+    text = "\n".join(part for part in parts if part)
+    return _Words(_detection(title, strings), text, unrendered)
+
+
+def _value(field: _Field) -> str:
+    return str(field.value).strip()
+
+
+def _without_placeholders(text: str) -> tuple[str, bool]:
+    """The text without the lines that are a bare placeholder, and whether there were any.
+
+    A line that says more is kept as it is: a file on a captured disk may be called `$Event`.
+    """
+    if not _PLACEHOLDER.search(text):
+        return text, False
+    lines = text.splitlines()
+    kept = [
+        line
+        for line in lines
+        if not _PLACEHOLDER.search(line) or len(re.findall(r"\w+", _PLACEHOLDER.sub("", line))) > 3
+    ]
+    return "\n".join(kept), len(kept) < len(lines)
+
+
+def _heading(text: str) -> tuple[str, str]:
+    """Title and rest of a text whose first line is a title, as in the templates for Slack and Teams."""
+    first, _, rest = text.partition("\n")
+    line = first.strip(_MARKUP)
+    shouted = not any(character.islower() for character in line)
+    if len(line) > MAX_TITLE or not _kind_in(line) or not (rest or shouted):
+        return "", text
+    return line, re.sub(r"\A\s*details:\s*", "", rest, flags=re.IGNORECASE).strip()
+
+
+def _detection(title: str, strings: Iterable[_Field]) -> str:
+    """A detection's title says only that there is one; its name is in the event."""
+    if not _plain(title).startswith("detection "):
+        return title
+    names = [_value(field) for field in strings if field.inner and field.names[0] == "name"]
+    return f"{title}: {names[0]}" if names else title
+
+
+# Which kind
+
+_KIND_KEYS = ("event", "eventtype")
+_PHRASES = sorted(((kind.replace("_", " "), kind) for kind in KINDS), key=lambda pair: -len(pair[0]))
+_OTHER_PHRASES = (
+    (re.compile(r"\bprocessing (?:finished|completed?) with (?!no\b|0 )(?:\w+ ){0,5}alarms?\b"), KINDS[2]),
+    (re.compile(r"\bsuspicious (?:severity )?(?:events?|alarms?)\b"), "suspicious_severity_event"),
+    (re.compile(r"\bprocessing (?:is |was |has )?(?:complete|completed|finished)\b"), "processing_finished"),
+    (re.compile(r"\bprocessing (?:has )?(?:failed|failure|error)\b"), "processing_failed"),
+    (re.compile(r"\bnew detection group\b"), "detection_group_created"),
+    (re.compile(r"\bnew detection\b"), "detection_created"),
+    (re.compile(r"\badmin(?:istrator)? (?:has )?logged in\b"), "admin_login"),
+)
+
+
+def _kind(reading: _Reading, words: _Words) -> str:
+    """The template's own word for it, else the title's, else the text's."""
+    for inner in (False, True):
+        for key in _KIND_KEYS:
+            for field in reading.fields:
+                value = str(field.value).strip().lower()
+                if field.inner == inner and field.names[0] == key and value in KINDS:
+                    return value
+        if not inner and (found := _kind_in(words.title)):
+            return found
+    return _kind_in(words.text) or UNKNOWN_EVENT
+
+
+def _kind_in(text: str) -> str | None:
+    plain = _plain(text)
+    for phrase, kind in _PHRASES:
+        if phrase in plain:
+            return kind
+    for pattern, kind in _OTHER_PHRASES:
+        if pattern.search(plain):
+            return kind
+    return None
+
+
+def _plain(text: str) -> str:
+    """Lower case, and a single space where anything but letters and digits was."""
+    return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+# Which numbers
+
+_PROJECT_KEYS = ("projectid", "investigationid", "project", "investigation")
+_EVIDENCE_KEYS = ("evidenceid", "evidence")
+
+
+def _id_pattern(words: str) -> re.Pattern[str]:
+    # `project id 3`, `project_id": 3`, `project #3`, `/projects/3`, `project "weekly" (id 3)`. The number is
+    # no date, no version, no part of a name, and no count of something.
+    between = r"""[\s"'`*:=#(\[\\/]{0,8}"""
+    named = r"""\s{1,3}(?:"[^"\n]{1,120}"|'[^'\n]{1,120}'|[^\s"'()]{1,120})\s{0,3}\(\s{0,3}id\b"""
+    return re.compile(
+        rf"(?:\b|_)(?:{words})s?(?:[\s_(-]{{0,3}}(?:id|number|no)\b(?:\sis)?|{named})?{between}"
+        r"([0-9]{1,10})(?![\w-]|[.,][0-9])"
+        r"(?!\s{1,4}(?:new|high|low|medium|critical|malicious|suspicious|alarm|alert|detection|event|file)s?\b)",
+        re.IGNORECASE | re.ASCII,
+    )
+
+
+_PROJECT = _id_pattern("project|investigation")
+_EVIDENCE = _id_pattern("evidence")
+
+
+def _first_id(reading: _Reading, keys: tuple[str, ...], pattern: re.Pattern[str]) -> list[int]:
+    """Every id of one sort, the one to go by first: a value of that name, else the first in the text."""
+    named = (_id(field.value) for key in keys for field in reading.fields if key in field.names)
+    told = (_id(found[1]) for found in pattern.finditer(reading.prose))
+    return list(dict.fromkeys(number for ids in (named, told) for number in ids if number))
+
+
+def _id(value: str | int | bool | None) -> int | None:
+    number = _number(value)
+    return number if number and number <= MAX_ID else None
+
+
+def _number(value: str | int | bool | None) -> int | None:
+    """A whole number that is not negative. True is not 1, and 3.0 is not 3."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,10}\s*", value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None
+
+
+def _disagreements(project: list[int], evidence: list[int]) -> Iterator[str]:
+    for what, ids in (("project", project), ("evidence", evidence)):
+        if len(ids) > 1:
+            others = ", ".join(map(str, ids[1:4]))
+            yield f"the body names more than one {what}: {ids[0]} was taken, not {others}"
+
+
+# Not the number of an id, as in "evidence id 4 alarms".
+_DIGITS = r"(?<![\w.,#-])(?<!\bid\s)(?<!\bid:\s)([0-9]{1,3}(?:,[0-9]{3}){1,2}|[0-9]{1,9})"
+_HIGH = r"(?:high[\s_-]{1,2}severity|malicious)"
+_LOW = r"suspicious(?:[\s_-]{1,2}severity)?"
+_COUNTED = r"""(?:[\s_-]{1,2}(?:alarm|alert|event)s?)?(?:[\s_-]{1,2}count)?["'`*\\]{0,3}\s{0,3}[:=]\s{0,3}"""
+
+
+def _count_patterns(what: str) -> tuple[re.Pattern[str], ...]:
+    return (
+        re.compile(rf"{_DIGITS}\s{{1,4}}(?:new\s)?{what}\b", re.IGNORECASE | re.ASCII),
+        re.compile(rf"(?:\b|_){what}{_COUNTED}{_DIGITS}(?![\w-]|[.,][0-9])", re.IGNORECASE | re.ASCII),
+    )
+
+
+_COUNTS = {
+    "malicious": (
+        ("malicious", "maliciouscount", "maliciousalarms", "highseverityalarms"),
+        _count_patterns(_HIGH),
+    ),
+    "suspicious": (
+        ("suspicious", "suspiciouscount", "suspiciousalarms", "suspiciousseverityevents"),
+        _count_patterns(_LOW),
+    ),
+    "alarms": (("alarms", "alarmcount", "totalalarms", "alarmstotal"), _count_patterns(r"alarms?")),
+}
+
+
+def _counts(reading: _Reading) -> dict[str, int]:
+    found = {}
+    for what, (keys, patterns) in _COUNTS.items():
+        named = (_number(field.value) for key in keys for field in reading.fields if key in field.names)
+        told = (
+            int(match[1].replace(",", "")) for pattern in patterns if (match := pattern.search(reading.prose))
+        )
+        number = next((count for counts in (named, told) for count in counts if count is not None), None)
+        if number is not None and number <= MAX_ID:
+            found[what] = number
+    return found
+
+
+# Which machine
+
+_INSTANCE = re.compile(r"(?<![0-9A-Za-z-])i-(?:[0-9a-f]{17}|[0-9a-f]{8})(?![0-9A-Za-z-])")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]")
+
+
+def _machine(reading: _Reading) -> tuple[str, System | None]:
+    """The one EC2 instance that the body names, and its region where a value of that name gives it.
+
+    A body that names two instances names none: to describe the wrong machine is worse than none.
+    """
+    instances = set(_INSTANCE.findall(reading.prose))
+    if len(instances) != 1:
+        return "", None
+    instance = instances.pop()
+    regions = {
+        str(field.value)
+        for field in reading.fields
+        if field.names[0] in ("region", "awsregion") and _REGION.fullmatch(str(field.value))
+    }
+    system = System(instance, regions.pop()) if len(regions) == 1 else None
+    return instance, system
