@@ -1,0 +1,102 @@
+"""From the command line's settings to a runtime with its rooms: what every command starts with."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from receiver.destinations import Destination, build
+from receiver.enrich import Enricher
+from receiver.work import Work
+from shared import config as configuration
+from shared import log, runtime
+from shared.aws.ec2 import Ec2
+from shared.config import Config
+from shared.runtime import Runtime
+
+# Seconds; each is longer than the work can take: a capture request, an enrichment, a delivery.
+CAPTURE_LEASE, EVENT_LEASE, DELIVERY_LEASE = 120.0, 60.0, 120.0
+
+
+class Failed(click.ClickException):
+    """Ends the command with a sentence on stderr and an exit code that a script can tell apart."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = code
+
+
+# 1 something that was asked for did not work; 2 the command or the configuration is wrong (click's own code);
+# 3 the platform refused or did not answer; 4 the data directory cannot be used.
+WRONG, PLATFORM, DATA = 2, 3, 4
+
+
+def settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command has. They may also be given in the environment."""
+
+    @click.option(
+        "--config",
+        "config_path",
+        metavar="FILE",
+        envvar="HUNTBRIDGE_CONFIG",
+        help="The configuration [default: huntbridge.yaml if it is there, else the environment alone].",
+    )
+    @click.option(
+        "--data",
+        metavar="DIR",
+        envvar="HUNTBRIDGE_DATA",
+        default=".huntbridge",
+        show_default=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where the ledger and the queues are.",
+    )
+    @click.option("-v", "--verbose", is_flag=True, help="Tell more on stderr.")
+    @functools.wraps(command)
+    def with_settings(*args: Any, verbose: bool, **kwargs: Any) -> Any:
+        log.setup("INFO" if verbose else "WARNING", json=False)
+        return command(*args, **kwargs)
+
+    return with_settings
+
+
+def load_config(path: str | None) -> Config:
+    try:
+        return configuration.load(path, os.environ)
+    except configuration.ConfigError as error:
+        raise Failed(f"the configuration has {_count(len(error.problems))}\n{error}", WRONG) from None
+
+
+def _count(problems: int) -> str:
+    return "a mistake:" if problems == 1 else f"{problems} mistakes:"
+
+
+def local_runtime(config: Config, data: Path) -> Runtime:
+    try:
+        return runtime.local(config, data, os.environ)
+    except runtime.StoreError as error:
+        raise Failed(str(error), DATA) from None
+
+
+def destinations(runtime: Runtime) -> dict[str, Destination]:
+    """Raises SecretError where one needs a secret that cannot be had."""
+    return {
+        name: build(name, destination, runtime)
+        for name, destination in runtime.config.destinations.items()
+    }
+
+
+def receiver(runtime: Runtime) -> Work:
+    config = runtime.config
+    enricher = Enricher(
+        ledger=runtime.ledger,
+        cado=lambda: runtime.cado,
+        ec2=Ec2(config.accounts, runtime.secret),
+        config=config,
+        now=runtime.now,
+    )
+    return Work(runtime, enricher, destinations(runtime))

@@ -1,0 +1,106 @@
+"""The way through the queues: an item of [events] becomes one item of [deliveries] per destination, and an
+item of [deliveries] becomes a message that was sent, or a reason why not.
+
+Every step may be repeated: what was routed is not routed again, and what was delivered is not sent again.
+Only a crash between sending and writing it down can repeat a message, and then the message says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from receiver.compose import compose
+from receiver.destinations import Delivered, Destination, Rejected, Retry
+from receiver.enrich import Enricher
+from receiver.parse import parse
+from receiver.route import route
+from shared import items
+from shared.models import Alarm, Delivery, Event, dump, load
+from shared.queues import Again, Dead, Done, Item, Verdict, backoff
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+# How many workers may be busy with one destination: a hung one must not hold up the others.
+PER_DESTINATION = 2
+BUSY_DELAY = 0.25  # seconds
+
+
+class Work:
+    def __init__(self, runtime: Runtime, enricher: Enricher, destinations: Mapping[str, Destination]) -> None:
+        self._runtime = runtime
+        self._enricher = enricher
+        self._destinations = destinations
+        self._slots = {name: threading.BoundedSemaphore(PER_DESTINATION) for name in destinations}
+
+    def event(self, item: Item) -> Verdict:
+        """Handles one item of [events]."""
+        event = _event(item)
+        ledger = self._runtime.ledger
+        if ledger.routed(event.id) is not None:
+            return Done()
+        alarm = self._enricher.enrich(event)
+        names = route(alarm, self._runtime.config)
+        if not names:
+            return Dead("no destination is configured")
+        for name in names:
+            self._runtime.deliveries.put(items.delivery(name, dump(alarm)), id=f"{event.id}:{name}")
+        ledger.record_routed(event.id, names, {"kind": event.kind, "severity": alarm.severity})
+        log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
+        return Done()
+
+    def delivery(self, item: Item) -> Verdict:
+        """Handles one item of [deliveries]."""
+        body = items.unpack(item.body)
+        name, alarm = body["destination"], load(Alarm, body["alarm"])
+        if name not in self._destinations:
+            return Dead(f"there is no destination {name!r} any more")
+        if not self._slots[name].acquire(blocking=False):
+            return Again(BUSY_DELAY, f"{name} is busy")
+        try:
+            return self._deliver(item, name, alarm)
+        finally:
+            self._slots[name].release()
+
+    def _deliver(self, item: Item, name: str, alarm: Alarm) -> Verdict:
+        ledger = self._runtime.ledger
+        before = ledger.delivery(alarm.event.id, name)
+        if before.state == "delivered":
+            return Done()
+        sending = ledger.save_delivery(replace(before, state="sending", attempts=before.attempts + 1))
+        message = compose(alarm, maybe_repeat=before.state in ("sending", "unsure"))
+        outcome = self._destinations[name].deliver(message, ledger.case_refs(alarm.case_key, name))
+        match outcome:
+            case Delivered(ref, note):
+                if ref:
+                    ledger.save_case_ref(alarm.case_key, name, ref)
+                ledger.save_delivery(replace(sending, state="delivered", ref=ref, note=note, reason=""))
+                log.info("event %s delivered to %s %s", alarm.event.id, name, " ".join((ref, note)).strip())
+                return Done()
+            case Retry(reason, after, ambiguous):
+                if self._runtime.now() - item.added_at > timedelta(
+                    seconds=self._runtime.config.delivery.retry_for
+                ):
+                    return self._dead(sending, f"given up after {sending.attempts} attempts: {reason}")
+                state = "unsure" if ambiguous else "pending"
+                ledger.save_delivery(replace(sending, state=state, reason=reason))
+                log.warning("event %s to %s, attempt %d: %s", alarm.event.id, name, sending.attempts, reason)
+                return Again(backoff(sending.attempts) if after is None else after, reason)
+            case Rejected(reason):
+                return self._dead(sending, reason)
+
+    def _dead(self, delivery: Delivery, reason: str) -> Verdict:
+        self._runtime.ledger.save_delivery(replace(delivery, state="dead", reason=reason))
+        log.error("event %s to %s is dead: %s", delivery.event_id, delivery.destination, reason)
+        return Dead(reason)
+
+
+def _event(item: Item) -> Event:
+    body = items.unpack(item.body)
+    if "event" in body:
+        return load(Event, body["event"])
+    return parse(body["webhook"], id=item.id, received_at=datetime.fromisoformat(body["received_at"]))

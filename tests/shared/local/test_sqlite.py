@@ -1,0 +1,115 @@
+"""What is particular to the SQLite side: durability settings, faults of the file, several processes."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from shared.ledger import StoreError
+from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.queues import QueueError
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(tmp_path / "huntbridge.db", busy_timeout=0.1)
+    yield database
+    database.close()
+
+
+def test_a_write_is_on_the_disk_when_it_returns(database):
+    assert database.read("PRAGMA journal_mode", ()) == [("wal",)]
+    assert database.read("PRAGMA synchronous", ()) == [(2,)]  # FULL
+
+
+def test_what_a_killed_process_put_is_there_for_the_next(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from shared.local.sqlite import *;"
+        "SqliteQueue(Database(Path(sys.argv[1])), 'events').put(b'kept'); os._exit(9)"
+    )
+    path = tmp_path / "huntbridge.db"
+    subprocess.run([sys.executable, "-c", code, str(path)], timeout=30, check=False)
+    database = Database(path)
+    assert [item.body for item in SqliteQueue(database, "events").claim(lease=60)] == [b"kept"]
+    database.close()
+
+
+def test_threads_that_write_at_once_share_transactions(database):
+    commits = []
+    database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    queue = SqliteQueue(database, "events")
+    start = threading.Barrier(16)
+
+    def put() -> None:
+        start.wait()
+        queue.put(b"x")
+
+    database._connection_lock.acquire()  # hold the file until all of them wait
+    threads = [threading.Thread(target=put) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    while len(database._pending) < 16:
+        threading.Event().wait(0.001)
+    database._connection_lock.release()
+    for thread in threads:
+        thread.join()
+    database._connection.set_trace_callback(None)
+    assert len(commits) == 1
+    assert queue.depth().ready == 16
+
+
+def test_a_write_that_fails_is_an_error_for_everyone_in_its_transaction_and_nothing_is_kept(database):
+    def broken(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO no_such_table VALUES (1)")
+
+    with pytest.raises(sqlite3.OperationalError):
+        database.write(broken)
+    queue = SqliteQueue(database, "events")
+    queue.put(b"the next one is not harmed")
+    assert queue.depth().ready == 1
+
+
+def test_a_full_disk_is_an_error_and_heals_by_itself(database):
+    queue = SqliteQueue(database, "events")
+    queue.put(b"before")
+    ((pages,),) = database.read("PRAGMA page_count", ())
+    database.read(f"PRAGMA max_page_count={pages}", ())
+    with pytest.raises(QueueError, match="cannot be written: database or disk is full"):
+        queue.put(b"x" * 100_000)
+    with pytest.raises(StoreError, match="cannot be written: database or disk is full"):
+        SqliteStore(database).put("hunt", "", "a", {"x": "x" * 100_000})
+    assert queue.depth().ready == 1
+    database.read("PRAGMA max_page_count=1000000", ())
+    queue.put(b"x" * 100_000)
+    assert queue.depth().ready == 2
+
+
+def test_a_file_that_another_process_holds_is_an_error_after_the_timeout(database, tmp_path):
+    other = sqlite3.connect(tmp_path / "huntbridge.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(QueueError, match="database is locked"):
+        SqliteQueue(database, "events").put(b"x")
+    other.execute("COMMIT")
+    other.close()
+
+
+@pytest.mark.parametrize("content", [b"this is not a database, it is a text of some length" * 40])
+def test_a_file_that_is_something_else_is_refused(tmp_path, content):
+    path = tmp_path / "huntbridge.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="cannot be opened as huntbridge's database: file is not a database"):
+        Database(path)
+
+
+def test_a_file_of_another_format_is_refused(tmp_path):
+    path = tmp_path / "huntbridge.db"
+    Database(path).close()
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA user_version=99")
+    other.close()
+    with pytest.raises(StoreError, match="has format 99, which is not 1"):
+        Database(path)
