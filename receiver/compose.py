@@ -1,14 +1,41 @@
 """Alarm → Message: what is said, in which order, before it is Slack, Teams or Jira.
 
-Every string in a message is plain text that was cleaned here (no control or bidirectional characters);
-escaping it is the destination's business, since each has its own rules.
+Every string in a message is plain text that was cleaned here (no control or bidirectional characters, links
+made inert) and bounded; escaping it is the destination's business, since each has its own rules.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from shared.models import Finding, Severity
+from shared.models import (
+    CAPTURE_FAILED,
+    HUNT_FINISHED,
+    UNKNOWN_EVENT,
+    Alarm,
+    CaptureResult,
+    CaptureState,
+    Evidence,
+    Finding,
+    HuntReport,
+    Instance,
+    Severity,
+    System,
+)
+from shared.text import clean, defang, one_line
+
+MAX_TITLE = 200
+MAX_SUMMARY = 500
+MAX_QUOTE = 1_500
+MAX_FINDINGS = 10
+MAX_LINES = 100
+MAX_GAPS = 20
+MAX_TAGS = 10
+MAX_ATTACK = 4
+ATTACK_ID = re.compile(r"TA\d{4}|T\d{4}(\.\d{3})?", re.ASCII)  # a tactic, a technique, a sub-technique
 
 
 @dataclass(frozen=True)
@@ -37,9 +64,426 @@ class Message:
     findings: tuple[Finding, ...] = ()  # worst first
     findings_total: int = 0  # how many kinds there are, shown or not
     lines: tuple[str, ...] = ()  # a list, worst first: the systems of a finished hunt
+    lines_total: int = 0  # how many there are, shown or not
     quote: str = ""  # raw text from outside, shown as text: the body of an unknown event, a failure's reason
     gaps: tuple[str, ...] = ()  # "Instance details: access denied by EC2"
     link: Link | None = None
     labels: tuple[str, ...] = ()  # lower case, no spaces: hunt, severity, system
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt may have arrived
+    left_out: str = ""  # written by a destination's budget: what did not fit
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What one kind of event has to say beyond the facts that every kind shares."""
+
+    title: str
+    summary: str = ""
+    quote: str = ""
+    facts: tuple[Fact, ...] = ()
+    lines: tuple[str, ...] = ()
+    lines_total: int = 0
+    gaps: tuple[str, ...] = ()
+
+
+def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
+    """Say an alarm in words. Total: any alarm becomes a message, however little is known."""
+    event = alarm.event
+    told = _BUILDERS.get(event.kind, _other)(alarm)
+    findings = sorted(alarm.findings, key=lambda f: (_RANK[f.severity], -f.count))
+    gaps = (*told.gaps, *(f"{_words(gap.what, 80)}: {_words(gap.why, 200)}" for gap in alarm.gaps))
+    return Message(
+        id=_words(event.id, 100),
+        kind=_words(event.kind, 60),
+        severity=alarm.severity,
+        title=one_line(told.title, MAX_TITLE),
+        summary=one_line(told.summary, MAX_SUMMARY),
+        facts=tuple(fact for fact in (*told.facts, *_facts(alarm)) if fact.value),
+        findings=tuple(_cleaned(finding) for finding in findings[:MAX_FINDINGS]),
+        findings_total=len(findings),
+        lines=told.lines,
+        lines_total=told.lines_total,
+        quote=told.quote,
+        gaps=gaps[:MAX_GAPS],
+        link=Link("Open in the platform", alarm.link) if alarm.link else None,
+        labels=_labels(alarm),
+        case_key=alarm.case_key,
+        maybe_repeat=maybe_repeat,
+    )
+
+
+# One builder per kind of event.
+
+
+def _alarms(alarm: Alarm) -> _Told:
+    return _Told(
+        title=_join(_counts(alarm) or _KINDS[alarm.event.kind], _where(alarm)),
+        summary=_worst(alarm.findings) or _own_words(alarm),
+    )
+
+
+def _recovered(alarm: Alarm) -> _Told:
+    return _Told(
+        title=_join(_counts(alarm) or "Alarms", _where(alarm)),
+        summary=_sentences(
+            "No webhook arrived for these alarms; huntbridge found them by looking.", _worst(alarm.findings)
+        ),
+    )
+
+
+def _processing_finished(alarm: Alarm) -> _Told:
+    counts = _counts(alarm)
+    if not counts and (alarm.malicious, alarm.suspicious) == (0, 0):
+        counts = "no alarms"
+    title = _join(_KINDS[alarm.event.kind], _where(alarm))
+    return _Told(
+        title=f"{title}: {counts}" if counts else title,
+        summary=_worst(alarm.findings) or _own_words(alarm),
+    )
+
+
+def _processing_failed(alarm: Alarm) -> _Told:
+    return _Told(
+        title=_join("Processing failed", _where(alarm)),
+        summary="What was captured could not be processed, so it was not searched for threats.",
+        quote=_quote(alarm.event.text),
+    )
+
+
+def _capture_failed(alarm: Alarm) -> _Told:
+    reason = (alarm.capture.reason if alarm.capture else "") or alarm.event.text
+    return _Told(
+        title=_join("Capture failed", _where(alarm)),
+        summary="This system was not captured, so this hunt says nothing about it.",
+        quote=_quote(reason),
+    )
+
+
+def _hunt_finished(alarm: Alarm) -> _Told:
+    report = alarm.event.report
+    if report is None:
+        return _Told(title="Hunt finished", summary=_own_words(alarm), quote=_own_quote(alarm))
+    name = _name(report.hunt, 60)
+    nothing = report.reason and not report.captured
+    return _Told(
+        title=f"Hunt {name} failed: nothing was captured"
+        if nothing
+        else f"Hunt {name} finished: {_tally(report)}",
+        summary=f"{_n(report.systems, 'system')}, scheduled for {_time(report.scheduled_at)}.",
+        quote=_quote(report.reason),
+        facts=(Fact("Hunt", name), Fact("Scheduled", _time(report.scheduled_at))),
+        lines=tuple(_system_line(capture) for capture in report.captures[:MAX_LINES]),
+        lines_total=max(report.systems, len(report.captures)),
+        gaps=tuple(f"Hunt definition: {_words(problem, 200)}" for problem in report.problems),
+    )
+
+
+def _unknown(alarm: Alarm) -> _Told:
+    event = alarm.event
+    note = _words(event.note, 250).rstrip(".")
+    return _Told(
+        title=_join("An event from the platform that could not be understood", _where(alarm)),
+        summary=_sentences(f"{_capital(note)}." if note else "", "Its text is shown as it came."),
+        quote=_quote(event.text or event.title),
+    )
+
+
+def _other(alarm: Alarm) -> _Told:
+    kind = alarm.event.kind
+    if kind in _KINDS:
+        what = _KINDS[kind]
+    elif kind.startswith("audit_event_"):
+        what = f"Audit event: {_words(kind.removeprefix('audit_event_').replace('_', ' '), 40)}"
+    else:
+        what = f"Event: {_words(kind.replace('_', ' '), 60)}"
+    return _Told(
+        title=_join(what, _where(alarm)),
+        summary=_own_words(alarm),
+        quote=_own_quote(alarm),
+    )
+
+
+_KINDS = {
+    "high_severity_alarm": "High severity alarm",
+    "suspicious_severity_event": "Suspicious event",
+    "processing_with_alarms": "Alarms",
+    "processing_finished": "Processing finished",
+    "admin_login": "An administrator signed in to the platform",
+    "audit_event_create": "Audit event: something was created",
+    "audit_event_update": "Audit event: something was changed",
+    "audit_event_delete": "Audit event: something was deleted",
+    "audit_event_login": "Audit event: a user signed in",
+    "audit_event_logout": "Audit event: a user signed out",
+    "audit_event_download": "Audit event: something was downloaded",
+    "audit_event_upload": "Audit event: something was uploaded",
+    "audit_event_reboot": "Audit event: the platform was restarted",
+    "audit_event_upgrade": "Audit event: the platform was upgraded",
+    "audit_event_import": "Audit event: something was imported",
+    "audit_event_tested": "Audit event: something was tested",
+    "audit_event_cancel": "Audit event: something was cancelled",
+    "audit_event_rerun": "Audit event: something was run again",
+    "detection_created": "New detection",
+    "detection_updated": "Detection changed",
+    "detection_group_created": "New group of detections",
+    "detection_group_updated": "Group of detections changed",
+}
+
+_BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
+    "high_severity_alarm": _alarms,
+    "suspicious_severity_event": _alarms,
+    "processing_with_alarms": _alarms,
+    "recovered": _recovered,
+    "processing_finished": _processing_finished,
+    "processing_failed": _processing_failed,
+    CAPTURE_FAILED: _capture_failed,
+    HUNT_FINISHED: _hunt_finished,
+    UNKNOWN_EVENT: _unknown,
+}
+
+
+# Parts of sentences.
+
+_RANK = {Severity.MALICIOUS: 0, Severity.SUSPICIOUS: 1, Severity.UNKNOWN: 2, Severity.INFO: 3}
+
+
+def _counts(alarm: Alarm) -> str:
+    """How bad, in numbers; empty where no number is known or all are zero."""
+    event = alarm.event
+    malicious = event.malicious if alarm.malicious is None else alarm.malicious
+    suspicious = event.suspicious if alarm.suspicious is None else alarm.suspicious
+    if malicious and suspicious is None and event.kind == "high_severity_alarm":
+        return _n(malicious, "high severity alarm")
+    if suspicious and malicious is None and event.kind == "suspicious_severity_event":
+        return _n(suspicious, "suspicious event")
+    if malicious or suspicious:
+        named = ((malicious, "malicious"), (suspicious, "suspicious"))
+        return ", ".join(f"{count:,} {word}" for count, word in named if count)
+    if not event.alarms:
+        return ""
+    return _n(event.alarms, "high severity alarm" if event.kind == "high_severity_alarm" else "alarm")
+
+
+def _where(alarm: Alarm) -> str:
+    """The most telling of host, instance, account, project and evidence: "on web-01 (prod, i-0abc)"."""
+    host, system = _host(alarm), _system(alarm)
+    if system and system.instance:
+        account = _name(system.account, 40)
+        if host:
+            return f"on {host} ({_commas(account, _name(system.instance, 40))})"
+        return f"on {_name(system.instance, 40)}" + (f" ({account})" if account else "")
+    project = alarm.project.id if alarm.project else alarm.event.project_id
+    evidence = alarm.evidence.id if alarm.evidence else alarm.event.evidence_id
+    ids = _commas(
+        f"project {project}" if project is not None else "",
+        f"evidence {evidence}" if evidence is not None else "",
+    )
+    if host:
+        return f"on {host}" + (f" ({ids})" if ids else "")
+    return f"in {ids}" if ids else ""
+
+
+def _host(alarm: Alarm) -> str:
+    name = alarm.instance.name if alarm.instance else ""
+    return _name(name or (alarm.evidence.hostname if alarm.evidence else ""), 60)
+
+
+def _system(alarm: Alarm) -> System | None:
+    if found := alarm.system or alarm.event.system or (alarm.capture.system if alarm.capture else None):
+        return found
+    if alarm.instance:
+        return System(alarm.instance.id, alarm.instance.region)
+    return System(alarm.evidence.instance, "") if alarm.evidence and alarm.evidence.instance else None
+
+
+def _worst(findings: Iterable[Finding]) -> str:
+    """The worst finding as a sentence: what a phone shows of a notification should already say it."""
+    worst = min(findings, key=lambda f: (_RANK[f.severity], -f.count), default=None)
+    if worst is None:
+        return ""
+    times = "once" if worst.count == 1 else f"{worst.count:,} times"
+    return f"Worst: {_words(worst.description, 200)} ({times})."
+
+
+def _own_words(alarm: Alarm) -> str:
+    """The event's own sentence, where it is one and short enough to be read as one."""
+    text = _words(alarm.event.text, 2_000)
+    return f"The platform says: “{text}”" if text and _is_sentence(alarm.event.text) else ""
+
+
+def _own_quote(alarm: Alarm) -> str:
+    return "" if _is_sentence(alarm.event.text) else _quote(alarm.event.text)
+
+
+def _is_sentence(text: str) -> bool:
+    return len(text) <= 300 and "\n" not in text.strip() and not text.lstrip().startswith(("{", "["))
+
+
+def _tally(report: HuntReport) -> str:
+    unsettled = report.systems - report.captured - report.failed
+    return _commas(
+        f"{report.captured:,} captured",
+        f"{report.failed:,} failed" if report.failed else "",
+        f"{unsettled:,} unsettled" if unsettled > 0 else "",
+        f"{report.with_alarms:,} with alarms" if report.with_alarms else "no alarms",
+    )
+
+
+def _system_line(capture: CaptureResult) -> str:
+    system = capture.system
+    counts = _commas(
+        f"{capture.malicious:,} malicious" if capture.malicious else "",
+        f"{capture.suspicious:,} suspicious" if capture.suspicious else "",
+    )
+    if not counts and capture.state is CaptureState.PROCESSED:
+        counts = "no alarms"
+    place = _commas(_name(system.account, 40), _name(system.region, 30))
+    told = _commas(capture.state.value, counts)
+    reason = _words(capture.reason, 150)
+    return f"{_name(system.instance, 40)} ({place}): {told}" + (f". {reason}" if reason else "")
+
+
+# Facts, most important first. Empty ones are left out by `compose`.
+
+
+def _facts(alarm: Alarm) -> Iterator[Fact]:
+    report, hunt = alarm.event.report, alarm.hunt
+    if report is None:
+        yield from _system_facts(alarm)
+        if hunt:
+            yield Fact("Hunt", f"{_name(hunt.name, 60)}, scheduled for {_time(hunt.scheduled_at)}")
+    project_id = alarm.project.id if alarm.project else alarm.event.project_id
+    if project_id is None and report:
+        project_id = report.project_id
+    name = _name(alarm.project.name, 80) if alarm.project else ""
+    if project_id is not None:
+        yield Fact("Project", f"{name} (id {project_id})" if name else f"id {project_id}")
+    if alarm.evidence:
+        yield Fact("Evidence", _evidence(alarm.evidence))
+    elif alarm.event.evidence_id is not None:
+        yield Fact("Evidence", f"id {alarm.event.evidence_id}")
+    yield Fact("Received", _time(alarm.event.received_at))
+
+
+def _system_facts(alarm: Alarm) -> Iterator[Fact]:
+    instance, evidence, system = alarm.instance, alarm.evidence, _system(alarm)
+    host = _host(alarm)
+    hostname = _name(evidence.hostname, 60) if evidence else ""
+    yield Fact("Host", f"{host} ({hostname})" if hostname and hostname != host else host)
+    if system:
+        yield Fact("Instance", _name(system.instance, 40), code=True)
+    account_id = (instance.account_id if instance else "") or (evidence.account_id if evidence else "")
+    yield Fact("Account", _with_id(_name(system.account, 40) if system else "", _name(account_id, 20)))
+    region = (system.region if system else "") or (instance.region if instance else "")
+    yield Fact("Region", _with_id(_name(region, 30), _name(instance.zone, 30) if instance else ""))
+    if instance:
+        yield from _instance_facts(instance)
+
+
+def _instance_facts(instance: Instance) -> Iterator[Fact]:
+    yield Fact("Type", _commas(_name(instance.type, 30), _name(instance.platform, 40)))
+    yield Fact("State", _name(instance.state, 30))
+    yield Fact("Private address", _name(instance.private_ip, 45), code=True)
+    yield Fact("Public address", _name(instance.public_ip, 45), code=True)
+    owner = next((value for key, value in instance.tags.items() if key.lower() == "owner"), "")
+    yield Fact("Owner", _name(owner, 80))
+    yield Fact("Tags", _tags(instance))
+    yield Fact(
+        "VPC / subnet", " / ".join(filter(None, (_name(instance.vpc, 40), _name(instance.subnet, 40))))
+    )
+    yield Fact("Security groups", one_line(_commas(*(_name(g, 80) for g in instance.security_groups)), 300))
+    yield Fact("IAM profile", _name(instance.iam_profile, 150), code=True)
+    yield Fact("Image", _name(instance.image, 80), code=True)
+    yield Fact("Launched", _time(instance.launched_at))
+
+
+def _tags(instance: Instance) -> str:
+    shown = [
+        f"{_name(key, 40)}={_name(value, 60)}"
+        for key, value in sorted(instance.tags.items())
+        if key.lower() not in ("name", "owner") and not key.startswith("aws:")
+    ]
+    more = len(shown) - MAX_TAGS
+    return _commas(*shown[:MAX_TAGS], f"and {more} more" if more > 0 else "")
+
+
+def _evidence(evidence: Evidence) -> str:
+    resource = " ".join(filter(None, (_name(evidence.resource_type, 30), _name(evidence.resource, 60))))
+    named = _with_id(_name(evidence.name, 100), f"id {evidence.id}")
+    resource = "" if evidence.resource and resource in named else resource
+    return _commas(named, resource, _size(evidence.size_mb), _name(evidence.os, 60))
+
+
+def _cleaned(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        description=_words(finding.description, 200) or "An alarm without a description",
+        attack=tuple(filter(ATTACK_ID.fullmatch, finding.attack))[:MAX_ATTACK],
+        path=_words(finding.path, 200),
+    )
+
+
+def _labels(alarm: Alarm) -> tuple[str, ...]:
+    report, system = alarm.event.report, _system(alarm)
+    named = (
+        "huntbridge",
+        alarm.severity.value,
+        alarm.event.kind,
+        report.hunt if report else alarm.hunt.name if alarm.hunt else "",
+        system.instance if system else "",
+    )
+    safe = (re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")[:255] for name in named)
+    return tuple(dict.fromkeys(filter(None, safe)))
+
+
+# Text.
+
+
+def _words(text: str, limit: int) -> str:
+    """One line from outside, made harmless. Cleaned before links are looked for: an invisible character
+    inside `http` would hide one."""
+    return one_line(defang(clean(text, limit)), limit)
+
+
+def _name(text: str, limit: int) -> str:
+    """One line from outside that people copy: a host or an address keeps its dots, a link does not."""
+    line = one_line(text, limit)
+    return one_line(defang(line), limit) if "://" in line else line
+
+
+def _quote(text: str) -> str:
+    return clean(defang(clean(text, MAX_QUOTE)), MAX_QUOTE).strip()
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def _size(megabytes: int | None) -> str:
+    if not megabytes:
+        return ""
+    return f"{megabytes / 1024:,.4g} GB" if megabytes >= 1024 else f"{megabytes} MB"
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _join(what: str, where: str) -> str:
+    return f"{what} {where}".rstrip()
+
+
+def _commas(*parts: str) -> str:
+    return ", ".join(filter(None, parts))
+
+
+def _with_id(name: str, id: str) -> str:
+    return f"{name} ({id})" if name and id else name or id
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(filter(None, parts))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

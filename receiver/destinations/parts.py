@@ -1,0 +1,47 @@
+"""What the three senders say in the same words: severity, techniques, links, the warning of a repeat."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
+
+from receiver.compose import ATTACK_ID, Link, Message
+from shared.models import Severity
+
+REPEAT = "This may be a repeat: an earlier attempt got no answer, and may have arrived."
+
+# Shapes, not colours or emoji: they survive a notification, a screen reader's settings and colour blindness.
+MARKS = {Severity.MALICIOUS: "▲", Severity.SUSPICIOUS: "△", Severity.INFO: "○", Severity.UNKNOWN: "◇"}
+
+
+def technique_url(id: str) -> str:
+    """Where MITRE explains a technique or tactic; empty where `id` is none."""
+    if not ATTACK_ID.fullmatch(id):
+        return ""
+    folder = "tactics" if id.startswith("TA") else "techniques"
+    return f"https://attack.mitre.org/{folder}/{id.replace('.', '/')}/"
+
+
+def safe_link(message: Message) -> Link | None:
+    """The message's link, if it is https (http only to this machine); compose takes it from the platform's
+    own origin, and this is the last look at it. Whatever could end a link early is percent-encoded."""
+    if message.link is None:
+        return None
+    url = quote(message.link.url, safe="/:?#@!$&'()*+,;=%-._~")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    if not host or parts.username is not None or len(url) > 2_000:
+        return None
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+        return Link(message.link.text, url)
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

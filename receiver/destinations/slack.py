@@ -1,0 +1,305 @@
+"""A message → one Slack incoming webhook: Block Kit in, `ok` out.
+
+Everything stands in top-level blocks and not in a coloured attachment, which Slack folds behind "Show more":
+at three in the morning the findings must be there without a tap. Severity is a shape in the header. All text
+from outside is escaped and either in a `plain_text` object or, where it holds a mark, in a code span, so that
+no mention, link or formatting can be formed. slack-sdk sends; its retries, redirects and logging do not run.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http.client import HTTPException
+from socket import gaierror
+from typing import Any
+from urllib.error import URLError
+from urllib.request import HTTPErrorProcessor, HTTPSHandler, Request, build_opener
+
+from slack_sdk.webhook import WebhookClient, WebhookResponse
+
+from receiver.compose import Fact, Message
+from receiver.destinations import Check, Outcome, Rejected, Retry
+from receiver.destinations.budget import fit
+from receiver.destinations.parts import MARKS, REPEAT, safe_link, technique_url
+from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
+from shared.http import Answer, Http, NetworkError, host_of
+from shared.models import Finding
+from shared.secrets import Secret
+from shared.text import escape_slack, shorten, slack_code
+from shared.urls import check_webhook_url
+
+# docs.slack.dev/reference/block-kit, counted after escaping. The sum of all text is undocumented: messages of
+# 11,341 characters and more were refused (github.com/slackapi/bolt-js #2509).
+MAX_ALL_TEXT = 9_500
+MAX_HEADER = 150
+MAX_SECTION = 3_000
+MAX_FIELDS = 10
+MAX_ELEMENTS = 10
+MAX_BODY = 65_536
+TIMEOUT = 20.0  # seconds, to connect and for each part of the answer
+
+_REFUSED = {
+    # docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, "Handling errors"
+    "invalid_payload": "Slack cannot read this message; this is a fault in huntbridge",
+    "invalid_blocks": "Slack refuses the form of this message; this is a fault in huntbridge",
+    "invalid_attachments": "Slack refuses the form of this message; this is a fault in huntbridge",
+    "msg_blocks_too_long": "Slack finds this message too long; this is a fault in huntbridge",
+    "msg_too_long": "Slack finds this message too long; this is a fault in huntbridge",
+    "no_text": "Slack finds no text in this message; this is a fault in huntbridge",
+    "too_many_attachments": "Slack refuses the form of this message; this is a fault in huntbridge",
+    "user_not_found": "the person that this webhook posts to is gone: make a new webhook",
+    "posting_to_general_channel_denied": "this workspace lets no app post to #general: choose a channel",
+    "action_prohibited": "an administrator of the workspace does not allow this webhook: ask them",
+    "invalid_token": "the webhook's URL is not valid any more: make a new webhook",
+    "team_disabled": "the Slack workspace is disabled: ask its owner",
+    "channel_not_found": "the webhook's channel is gone: make a new webhook",
+    "no_service": "the webhook is disabled, removed or mistyped: make a new webhook",
+    "no_service_id": "the webhook's URL is not complete: copy it again",
+    "no_active_hooks": "the webhook is disabled: make a new webhook",
+    "no_team": "the Slack workspace does not exist: copy the webhook's URL again",
+    "channel_is_archived": "the webhook's channel is archived: open it again or make a new webhook",
+}
+_LATER = frozenset(
+    {"rate_limited", "ratelimited", "rollup_error", "internal_error", "fatal_error", "service_unavailable"}
+)
+_ADVICE = {
+    400: "Slack refuses this message",
+    401: "the webhook's URL is not valid: make a new webhook",
+    403: "the webhook may not post: ask an administrator of the workspace",
+    404: "the webhook is gone or its URL is mistyped: make a new webhook",
+    410: "the webhook or its channel is gone: make a new webhook",
+    413: "Slack finds this message too long; this is a fault in huntbridge",
+}
+
+
+class SlackDestination:
+    """One channel, by its incoming webhook. It can only append: Slack gives no reference back."""
+
+    thread = False
+    update = False
+
+    def __init__(
+        self,
+        name: str,
+        webhook_url: Secret,
+        http: Http,
+        *,
+        timeout: float = TIMEOUT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`http` is for `check` alone. Raises ValueError where the URL cannot be a Slack webhook."""
+        if wrong := check_webhook_url("slack", webhook_url.reveal()):
+            raise ValueError(wrong)
+        self.name = name
+        self._http, self._clock = http, clock
+        self._mask = Mask(webhook_url.reveal())
+        self._host = host_of(webhook_url.reveal())
+        self._client = _Client(webhook_url.reveal(), timeout=timeout)
+
+    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+        try:
+            response = self._client.send_dict(payload(message))
+        except (OSError, HTTPException) as error:
+            return unanswered(_network_error(self._host, error))
+        return self._judge(Answer(response.status_code, response.headers, response.body.encode()))
+
+    def check(self) -> Check:
+        return reach(self._http, self._host, "Slack")
+
+    def _judge(self, answer: Answer) -> Outcome:
+        """By the body first: Slack's statuses vary for the same error, and 200 is only good with `ok`."""
+        verdict = judge(answer, now=self._clock(), mask=self._mask, advice=_ADVICE)
+        word = _word(answer)
+        if word in _REFUSED:
+            return Rejected(f"{_REFUSED[word]} ({word})")
+        if word in _LATER and not isinstance(verdict, Retry):
+            return Retry(f"answered {answer.status} {word}", ambiguous=word.endswith("_error"))
+        if 200 <= answer.status < 300 and word != "ok":
+            return Rejected(f"answered {answer.status}, but not `ok`{said(answer, self._mask)}")
+        return verdict
+
+
+def _word(answer: Answer) -> str:
+    """Slack's answer in one word: `ok` or an error. Plain text from a webhook, JSON from its neighbours."""
+    found = json_object(answer)
+    return "ok" if found.get("ok") is True else str(found.get("error") or answer.text.strip())
+
+
+# The message.
+
+
+def payload(message: Message) -> dict[str, Any]:
+    """What is posted: blocks for the channel, `text` for notifications and screen readers."""
+    return fit(message, _payload, _text_length, MAX_ALL_TEXT)
+
+
+def _payload(message: Message) -> dict[str, Any]:
+    return {
+        "text": _flat(f"{message.title}. {message.summary}"),
+        "blocks": list(_blocks(message)),
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def _blocks(message: Message) -> Iterator[dict[str, Any]]:
+    yield {"type": "header", "text": _plain(f"{MARKS[message.severity]} {message.title}", MAX_HEADER)}
+    if message.maybe_repeat:
+        yield _section(f"*{REPEAT}*")
+    if message.summary:
+        yield {"type": "section", "text": _plain(message.summary, 600)}
+    for start in range(0, len(message.facts), MAX_FIELDS):
+        fields = [_mrkdwn(_field(fact)) for fact in message.facts[start : start + MAX_FIELDS]]
+        yield {"type": "section", "fields": fields}
+    if message.findings:
+        yield from map(_section, _joined(["*Alarms, worst first*", *map(_finding, message.findings)]))
+    if message.lines:
+        yield from map(
+            _section, _joined(["*Systems, worst first*", *(f"• {_safe(x, 300)}" for x in message.lines)])
+        )
+    if message.quote:
+        escaped = map(escape_slack, message.quote.replace("`", "\u02cb"))
+        yield from (_section(f"```\n{part}\n```") for part in _joined(escaped, glue=""))
+    if message.left_out:
+        yield _section(f"_{escape_slack(message.left_out)}_")
+    if link := safe_link(message):
+        button = {"type": "button", "action_id": "open", "text": _plain(link.text, 75), "url": link.url}
+        yield {"type": "actions", "elements": [button]}
+    small = [
+        *(f"Not known: {_safe(gap, 300)}" for gap in message.gaps),
+        f"Event {slack_code(shorten(message.id, 100))}",
+    ]
+    yield {"type": "context", "elements": [_mrkdwn(part) for part in _joined(small)][:MAX_ELEMENTS]}
+
+
+def _field(fact: Fact) -> str:
+    value = shorten(fact.value, 300)
+    return f"*{escape_slack(fact.label)}*\n{slack_code(value) if fact.code else _safe(value, 300)}"
+
+
+def _finding(finding: Finding) -> str:
+    links = [f"<{url}|{id}>" for id in finding.attack if (url := technique_url(id))]
+    parts = (
+        f"{MARKS[finding.severity]} *{finding.count:,} ×* {_safe(finding.description, 200)}",
+        " ".join(links),
+        slack_code(shorten(finding.path, 200)),
+    )
+    return "  ".join(filter(None, parts))
+
+
+# Slack has no escape for its marks: text that holds one goes into a code span, where none counts.
+_MARKED = re.compile(r"[*_~`]|:[\w+'-]+:")
+# In `plain_text` nothing is parsed, and the three that Slack wants escaped would show as escapes.
+_PLAIN = str.maketrans("<>", "\u2039\u203a")
+_FLAT = str.maketrans("*_~`", "\u2217\u02cd\u223c\u02cb")
+
+
+def _safe(text: str, limit: int) -> str:
+    text = shorten(text, limit)
+    return slack_code(text) if _MARKED.search(text) else escape_slack(text)
+
+
+def _flat(text: str) -> str:
+    """For the fallback text, which nobody copies from: marks become look-alikes."""
+    return escape_slack(shorten(text, 800).translate(_FLAT))
+
+
+def _plain(text: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": shorten(text.translate(_PLAIN), limit), "emoji": False}
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": _mrkdwn(text)}
+
+
+def _joined(parts: Iterable[str], glue: str = "\n") -> Iterator[str]:
+    """Whole parts, already escaped, joined up to what a section holds."""
+    joined: list[str] = []
+    length = 0
+    for part in parts:
+        if joined and length + len(part) > MAX_SECTION - 10:  # room for the fences of a quote
+            yield glue.join(joined)
+            joined, length = [], 0
+        joined.append(part)
+        length += len(part) + len(glue)
+    if joined:
+        yield glue.join(joined)
+
+
+def _text_length(body: Mapping[str, Any]) -> int:
+    return sum(map(len, _texts(body)))
+
+
+def _texts(node: Any) -> Iterator[str]:
+    for key, value in node.items():
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, dict):
+                yield from _texts(child)
+            elif key == "text":
+                yield child
+
+
+# The way out.
+
+
+class _AnyStatus(HTTPErrorProcessor):
+    """Any status is an answer: no HTTPError, and so no redirect, which urllib hangs on one."""
+
+    def http_response(self, request: Request, response: Any) -> Any:
+        return response
+
+    https_response = http_response
+
+
+class _Client(WebhookClient):
+    """slack-sdk's client without what it would do unasked. As it stands it follows a redirect and takes the
+    page there for success, may post twice after a lost answer, reads an answer of any length, and logs the
+    URL, which is the credential. Proxies are those of the environment, `NO_PROXY` included.
+    """
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        # A logger outside of logging's tree: no configuration can make it speak.
+        quiet = logging.Logger("slack-sdk", level=logging.CRITICAL + 1)
+        super().__init__(url, retry_handlers=[], logger=quiet)
+        self._timeout = timeout
+        self._opener = build_opener(_AnyStatus, HTTPSHandler(context=ssl.create_default_context()))
+
+    def __repr__(self) -> str:
+        return "<slack-sdk client>"
+
+    def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
+        with self._opener.open(req, timeout=self._timeout) as response:
+            body = response.read(MAX_BODY).decode("utf-8", errors="replace")
+            return WebhookResponse(
+                url=url, status_code=response.status, body=body, headers=dict(response.headers)
+            )
+
+
+def _network_error(host: str, error: OSError | HTTPException) -> NetworkError:
+    """Which kind it was. urllib wraps what happens up to the end of sending in a URLError; a message fits
+    into the socket's buffer, so a timeout there is one of connecting."""
+    if not isinstance(error, URLError):
+        kind = "timeout" if isinstance(error, TimeoutError) else "reset"
+        return NetworkError(
+            kind, host, sent=True, detail="no answer in time" if kind == "timeout" else "cut off"
+        )
+    reason = error.reason
+    if isinstance(reason, ssl.SSLError):
+        return NetworkError(
+            "tls", host, sent=False, detail=getattr(reason, "verify_message", "") or "TLS failed"
+        )
+    if isinstance(reason, gaierror):
+        return NetworkError("dns", host, sent=False, detail="the name cannot be resolved")
+    if isinstance(reason, TimeoutError):
+        return NetworkError("timeout", host, sent=False, detail="cannot connect in time")
+    if isinstance(reason, ConnectionResetError | BrokenPipeError):
+        return NetworkError("reset", host, sent=True, detail="cut off")
+    return NetworkError("connect", host, sent=False, detail="cannot connect")

@@ -1,0 +1,210 @@
+"""A message → one Teams channel, by a Workflows webhook: an Adaptive Card in, 202 out.
+
+The card says 1.4 and uses elements of 1.2, which phones know too. Text from outside is only ever in a
+`TextRun`, where Teams reads no Markdown and no mention, so nothing has to be escaped. A 202 means that the
+workflow took the card; whether it was posted, no one is told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from receiver.compose import Fact, Message
+from receiver.destinations import Check, Delivered, Outcome, Rejected
+from receiver.destinations.budget import fit
+from receiver.destinations.parts import MARKS, REPEAT, safe_link, technique_url
+from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
+from shared.http import Answer, Http, NetworkError, host_of
+from shared.models import Finding, Severity
+from shared.secrets import Secret
+from shared.text import shorten
+from shared.urls import check_webhook_url
+
+# Microsoft says "approximately 28 KB" for the whole request (learn.microsoft.com/connectors/teams); about
+# 21 KB was measured to pass. Bytes of UTF-8.
+MAX_BYTES = 20_000
+MAX_QUOTE_LINES = 30
+LABEL_WIDTH = "130px"
+
+_STYLES = {Severity.MALICIOUS: "attention", Severity.SUSPICIOUS: "warning", Severity.INFO: "accent"}
+_OFF = "the workflow is deleted, switched off or its URL changed: open it in Teams, and copy the URL again"
+_AUTH = (
+    "the workflow's trigger does not take this URL: set 'Who can trigger the flow' to Anyone, "
+    "and copy the URL again"
+)
+_ADVICE = {
+    400: _OFF,
+    401: _AUTH,
+    403: _AUTH,
+    404: _OFF,
+    410: _OFF,
+    413: "Teams finds this message too long; this is a fault in huntbridge",
+}
+
+
+class TeamsDestination:
+    """One channel, by its workflow. It can only append: a workflow gives no reference back."""
+
+    thread = False
+    update = False
+
+    def __init__(
+        self, name: str, webhook_url: Secret, http: Http, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Raises ValueError where the URL cannot be a Workflows webhook, and says what to do."""
+        if wrong := check_webhook_url("teams", webhook_url.reveal()):
+            raise ValueError(wrong)
+        self.name = name
+        self._url, self._http, self._clock = webhook_url, http, clock
+        self._mask = Mask(webhook_url.reveal())
+
+    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+        try:
+            answer = self._http.request(
+                "POST",
+                self._url.reveal(),
+                headers={"Content-Type": "application/json; charset=utf-8"},
+                data=payload(message),
+            )
+        except NetworkError as error:
+            return unanswered(error)
+        return self._judge(answer)
+
+    def check(self) -> Check:
+        return reach(self._http, host_of(self._url.reveal()), "Teams")
+
+    def _judge(self, answer: Answer) -> Outcome:
+        """A success whose body tells of an error is none: gateways in front of Teams answer 200 so."""
+        verdict = judge(answer, now=self._clock(), mask=self._mask, advice=_ADVICE)
+        if not isinstance(verdict, Delivered):
+            return verdict
+        if found := re.search(r"HTTP error ([45]\d\d)\b", answer.text):
+            inner = replace(answer, status=int(found[1]))
+            return judge(inner, now=self._clock(), mask=self._mask, advice=_ADVICE)
+        if json_object(answer).get("error"):
+            return Rejected(f"answered {answer.status}, but with an error{said(answer, self._mask)}")
+        return verdict
+
+
+# The card.
+
+
+def payload(message: Message) -> bytes:
+    """The request's body: one message with one card, in UTF-8."""
+    return fit(message, _payload, len, MAX_BYTES)
+
+
+def _payload(message: Message) -> bytes:
+    envelope = {
+        "type": "message",
+        "attachments": [
+            {
+                "contentType": "application/vnd.microsoft.card.adaptive",
+                "contentUrl": None,
+                "content": _card(message),
+            }
+        ],
+    }
+    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _card(message: Message) -> dict[str, Any]:
+    card: dict[str, Any] = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "fallbackText": _no_mention(shorten(f"{message.title}. {message.summary}", 500)),
+        "body": list(_body(message)),
+    }
+    if link := safe_link(message):
+        card["actions"] = [{"type": "Action.OpenUrl", "title": link.text, "url": link.url}]
+    return card
+
+
+def _body(message: Message) -> Iterator[dict[str, Any]]:
+    yield _heading(message)
+    if message.maybe_repeat:
+        yield _block(_run(REPEAT, italic=True))
+    for index, fact in enumerate(message.facts):
+        yield _fact(fact, spacing="Medium" if index == 0 else "Small")
+    if message.findings:
+        yield _group("Alarms, worst first", [_block(*_finding(finding)) for finding in message.findings])
+    if message.lines:
+        yield _group("Systems, worst first", [_block(_run(f"• {line}", 350)) for line in message.lines])
+    if message.quote:
+        yield {"type": "Container", "style": "emphasis", "items": list(_quote(message.quote))}
+    if message.left_out:
+        yield _block(_run(message.left_out, italic=True))
+    for gap in message.gaps:
+        yield _block(_run(f"Not known: {gap}", 350, isSubtle=True, size="Small"), spacing="Small")
+    yield _block(_run(f"Event {message.id}", isSubtle=True, size="Small"), spacing="Small")
+
+
+def _heading(message: Message) -> dict[str, Any]:
+    title = _run(f"{MARKS[message.severity]} {message.title}", 300, weight="Bolder", size="Medium")
+    items = [_block(title)]
+    if message.summary:
+        items.append(_block(_run(message.summary, 700), spacing="Small"))
+    style = _STYLES.get(message.severity, "emphasis")
+    return {"type": "Container", "style": style, "bleed": True, "items": items}
+
+
+def _fact(fact: Fact, *, spacing: str) -> dict[str, Any]:
+    value = _run(fact.value, 350, **({"fontType": "Monospace"} if fact.code else {}))
+    return {
+        "type": "ColumnSet",
+        "spacing": spacing,
+        "columns": [
+            {
+                "type": "Column",
+                "width": LABEL_WIDTH,
+                "items": [_block(_run(fact.label, isSubtle=True))],
+            },
+            {"type": "Column", "width": "stretch", "items": [_block(value)]},
+        ],
+    }
+
+
+def _finding(finding: Finding) -> Iterator[dict[str, Any]]:
+    yield _run(f"{MARKS[finding.severity]} {finding.count:,} × ", weight="Bolder")
+    yield _run(finding.description)
+    for id in finding.attack:
+        if url := technique_url(id):
+            yield _run("  ")
+            yield _run(id, selectAction={"type": "Action.OpenUrl", "url": url})
+    if finding.path:
+        yield _run(f"  {finding.path}", fontType="Monospace", size="Small")
+
+
+def _quote(text: str) -> Iterator[dict[str, Any]]:
+    """A block for each line: a run does not keep its line breaks everywhere."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    shown = [*lines[: MAX_QUOTE_LINES - 1], " ".join(lines[MAX_QUOTE_LINES - 1 :])]
+    for line in filter(None, shown):
+        yield _block(_run(line, 1_500, fontType="Monospace", size="Small"), spacing="None")
+
+
+def _group(title: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    for item in items:
+        item["spacing"] = "Small"
+    heading = _block(_run(title, weight="Bolder"))
+    return {"type": "Container", "spacing": "Medium", "items": [heading, *items]}
+
+
+def _block(*runs: dict[str, Any], **look: Any) -> dict[str, Any]:
+    return {"type": "RichTextBlock", "inlines": list(runs), **look}
+
+
+def _run(text: str, limit: int = 250, **look: Any) -> dict[str, Any]:
+    return {"type": "TextRun", "text": _no_mention(shorten(text, limit)), **look}
+
+
+def _no_mention(text: str) -> str:
+    """A mention needs a tag in the text and an entity beside it; there is no entity, and so no tag either."""
+    return re.sub(r"<(?=\s*/?\s*at\b)", "\u2039", text, flags=re.IGNORECASE)
