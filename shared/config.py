@@ -6,12 +6,236 @@ here: a secret is a `SecretRef`, and is looked up where it is used.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from shared.models import System
-from shared.secrets import SecretRef
+from shared.aws.regions import known_regions
+from shared.calendar import parse_schedule
+from shared.documents import Document, EnvironmentDocument, NotYaml, Problem, read_yaml
+from shared.environment import HUNT, SYSTEM_FORM, read_environment, read_systems
+from shared.mistakes import advice, explain, quoted
+from shared.models import Severity, System
+from shared.secrets import SecretError, SecretRef, Secrets
+from shared.urls import check_webhook_url, https_url
+
+DEFAULT_FILE = "huntbridge.yaml"
+_MAX_BYTES = 1024 * 1024
+_ACCOUNT = r"^[0-9]{12}$"
+_ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"
+_INSTANCE = r"^i-[0-9a-f]{8}([0-9a-f]{9})?$"
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+_TWO_WAYS = (
+    "not set, and there is no huntbridge.yaml here: write one, or name one with HUNTBRIDGE_CONFIG, "
+    "or set PLATFORM_IP and API_KEY in the environment"
+)
+_LOGINS = "write {email} and {api_token} (Jira Cloud), or {token} (Jira Data Center)"
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the rest of the document says, for checking one part of it. None: not checked here."""
+
+    folder: Path
+    accounts: tuple[str, ...] | None
+    destinations: tuple[str, ...] | None
+    extra_regions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], folder: Path) -> _Known:
+        def names(key: str) -> tuple[str, ...] | None:
+            found = data.get(key, {})
+            return tuple(found) if isinstance(found, dict) else None
+
+        extra = _listed(data.get("extra_regions")) or ()
+        return cls(
+            folder, names("accounts"), names("destinations"), tuple(e for e in extra if isinstance(e, str))
+        )
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str | int | float) else value
+
+
+class _OneOrMany:
+    """One value stands for a list of one."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        array = handler(schema)
+        return {"anyOf": [array["items"], array]}
+
+
+def _like(pattern: str, what: str) -> Any:
+    """Text of one form; `what` says which."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(what)
+        return text
+
+    return Annotated[str, AfterValidator(check), Field(json_schema_extra={"pattern": pattern})]
+
+
+def _form(pattern: str, what: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(what)
+        return text
+
+    return check
+
+
+def _name(text: str) -> str:
+    if re.fullmatch(_NAME, text):
+        return text
+    better = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:40]
+    raise ValueError(
+        "a name has at most 40 lower-case letters, digits, - and _, and begins with a letter or digit"
+        + (f"; write {better}" if better else "")
+    )
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
+def _severity(text: str) -> str:
+    if text not in set(Severity):
+        raise ValueError(f"{quoted(text)} is not a severity{advice(text, Severity)}")
+    return text
+
+
+def _region(text: str, info: ValidationInfo) -> str:
+    known: _Known | None = info.context
+    if known is None or text in known.extra_regions or text in known_regions():
+        return text
+    meant = advice(text, known_regions()) or ";"
+    raise ValueError(
+        f"{quoted(text)} is not a region{meant} a newer one is admitted by extra_regions (or EXTRA_REGIONS)"
+    )
+
+
+def _account(text: str, info: ValidationInfo) -> str:
+    known: _Known | None = info.context
+    if not text or known is None or known.accounts is None or text in known.accounts:
+        return text
+    raise ValueError(f"there is no account {quoted(text)}{advice(text, known.accounts)}")
+
+
+def _destination(text: str, info: ValidationInfo) -> str:
+    known: _Known | None = info.context
+    if known is None or known.destinations is None or text in known.destinations:
+        return text
+    raise ValueError(f"there is no destination {quoted(text)}{advice(text, known.destinations)}")
+
+
+def _some(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("names no destination: what matches would be lost")
+    return names
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):  # not found, not a name at all, a folder of the tz database
+        there = available_timezones()
+        if not there:
+            raise ValueError("this machine has no time zones; install the package tzdata") from None
+        example = advice(text, there) or "; write one such as Europe/Berlin or Etc/UTC"
+        raise ValueError(f"{quoted(text)} is not a time zone{example}") from None
+    return text
+
+
+def _schedule(text: str, info: ValidationInfo) -> str:
+    parse_schedule(text, info.data.get("timezone", "Etc/UTC"))
+    return text
+
+
+def _fingerprint(text: str) -> str:
+    digits = text.replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError("must be the certificate's SHA-256: 64 hex digits, colons allowed")
+    return digits
+
+
+def _file(text: str, info: ValidationInfo) -> str:
+    known: _Known | None = info.context
+    if known is None:
+        return text
+    path = (known.folder / text).absolute()
+    if not path.is_file():
+        raise ValueError(
+            f"there is no file {quoted(text)}; a path counts from the folder of the configuration"
+        )
+    return str(path)
+
+
+def _link(text: str) -> str:
+    if not re.match(r"\{url\}(/|$)", text):
+        raise ValueError("must begin with {url}/, so that a link leads nowhere but to the platform")
+    if set(re.findall(r"\{(.*?)\}|[{}]", text)) - {"url", "project_id", "evidence_id"}:
+        raise ValueError("may hold {url}, {project_id} and {evidence_id}, and no other braces")
+    return text
+
+
+def _not_in_a_file(value: object, info: ValidationInfo) -> object:
+    if info.context is not None:
+        raise PydanticKnownError("extra_forbidden")
+    return value
+
+
+_Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": _NAME})]
+_Text = Annotated[str, AfterValidator(_filled), Field(json_schema_extra={"minLength": 1})]
+_Url = Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})
+_PlatformUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="api")), _Url]
+_JiraUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="any")), _Url]
+_SeverityName = Annotated[str, AfterValidator(_severity), Field(json_schema_extra={"enum": list(Severity)})]
+_Destination = Annotated[str, AfterValidator(_destination)]
+_Texts = Annotated[tuple[str, ...], _OneOrMany()]
+_File = Annotated[str, AfterValidator(_file)]
+_Fingerprint = Annotated[
+    str, AfterValidator(_fingerprint), Field(json_schema_extra={"pattern": "^[0-9A-Fa-f:]{64,95}$"})
+]
+_AccountId = Annotated[
+    str,
+    AfterValidator(_form(_ACCOUNT, "must be twelve digits, in quotes")),
+    Field(json_schema_extra={"pattern": _ACCOUNT}),
+]
+_Role = Annotated[
+    str,
+    AfterValidator(_form(_ROLE, "must be the ARN of a role, arn:aws:iam::123456789012:role/name")),
+    Field(json_schema_extra={"pattern": _ROLE}),
+]
+_InstanceId = Annotated[
+    str,
+    AfterValidator(_form(_INSTANCE, "must be an instance id: i- and 8 or 17 hex digits in lower case")),
+    Field(json_schema_extra={"pattern": _INSTANCE}),
+]
+_ExtraRegion = Annotated[str, AfterValidator(_form(r"^[a-z0-9-]+$", "must be a region such as eu-west-9"))]
 
 
 class _Section(BaseModel):
@@ -19,38 +243,71 @@ class _Section(BaseModel):
 
 
 class PlatformConfig(_Section):
-    url: str  # https://host[:port], no path, no trailing slash
-    api_key: SecretRef
-    api_version: Literal["v3", "v2"] = "v3"
-    ca_bundle: str | None = None  # path of a PEM file
-    fingerprint: str | None = None  # SHA-256 of the platform's certificate, hex, colons allowed
-    bucket: str = ""  # v2 only
-    link: str = "{url}"  # {url}, {project_id}, {evidence_id}; the platform's deep links are not public
+    """The platform and how to reach it."""
+
+    url: _PlatformUrl = Field(description="https://host or https://host:port of the platform")
+    api_key: SecretRef = Field(description="the API key, as a secret reference")
+    api_version: Literal["v3", "v2"] = Field("v3", description="v2 for old platforms that have no v3")
+    ca_bundle: _File | None = Field(
+        None, description="PEM file of the CA that signed the platform's certificate; from this file's folder"
+    )
+    fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = Field(
+        None,
+        description="SHA-256 of the platform's certificate, hex, colons allowed; that one alone is trusted",
+    )
+    bucket: str = Field("", description="S3 bucket that a v2 platform copies disks through")
+    link: Annotated[str, AfterValidator(_link)] = Field(
+        "{url}",
+        description="where a message's button leads; {url}, {project_id} and {evidence_id} are filled in",
+    )
 
 
 class WebhookConfig(_Section):
-    tokens: tuple[SecretRef, ...] = ()  # current and previous, both valid during a rotation
+    """What the platform's webhook must carry."""
+
+    tokens: Annotated[tuple[SecretRef, ...], _OneOrMany()] = Field(
+        (),
+        description="the tokens that are accepted, current and previous; with none every webhook is refused",
+    )
 
 
 class AccountConfig(_Section):
-    id: str | None = None  # twelve digits
-    role: str | None = None
-    external_id: SecretRef | None = None
-    cado_account: str = "Default"  # the platform's own name for the account's credentials (cloud_id)
+    """An AWS account that holds systems."""
+
+    id: _AccountId | None = Field(None, description="twelve digits, in quotes")
+    role: _Role | None = Field(None, description="ARN of the role to read EC2 with")
+    external_id: SecretRef | None = Field(None, description="external id of the role, as a secret reference")
+    cado_account: _Text = Field(
+        "Default", description="the name that the platform gives to its credentials for this account"
+    )
 
 
 class TargetConfig(_Section):
-    instance: str  # i-…
-    region: str
-    account: str = ""  # a key of `accounts`
+    """One system to capture."""
+
+    instance: _InstanceId = Field(description="EC2 instance id")
+    region: Annotated[str, AfterValidator(_region)] = Field(description="AWS region, such as us-east-1")
+    account: Annotated[str, AfterValidator(_account)] = Field(
+        "", description="a key of accounts; empty for the platform's own account"
+    )
 
 
 class HuntConfig(_Section):
-    schedule: str | None = None  # EventBridge's form: cron(…), rate(…), at(…)
-    timezone: str = "Etc/UTC"
-    capture: Literal["full", "triage", "scan"] = "full"
-    targets: tuple[TargetConfig, ...]
-    problems: tuple[str, ...] = Field(default=(), exclude=True)  # entries of SYSTEM1…n that could not be read
+    """A hunt definition: which systems are captured, when and how."""
+
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "Etc/UTC", description="time zone of the schedule, such as Europe/Berlin"
+    )
+    schedule: Annotated[str, AfterValidator(_schedule)] | None = Field(
+        None, description="cron(…), rate(…) or at(…) as in EventBridge Scheduler; without it, on demand alone"
+    )
+    capture: Literal["full", "triage", "scan"] = Field("full", description="how much of a system is captured")
+    targets: tuple[TargetConfig, ...] = Field(
+        description="the systems; at least one", json_schema_extra={"minItems": 1}
+    )
+    problems: SkipJsonSchema[Annotated[tuple[str, ...], AfterValidator(_not_in_a_file)]] = Field(
+        default=(), exclude=True
+    )  # entries of SYSTEM1…n that could not be read
 
     @property
     def systems(self) -> tuple[System, ...]:
@@ -60,27 +317,42 @@ class HuntConfig(_Section):
 
 
 class SlackConfig(_Section):
+    """A Slack channel, through an incoming webhook."""
+
     type: Literal["slack"]
-    webhook_url: SecretRef
+    webhook_url: SecretRef = Field(description="URL of the incoming webhook, as a secret reference")
 
 
 class TeamsConfig(_Section):
+    """A Microsoft Teams channel, through a Workflows webhook."""
+
     type: Literal["teams"]
-    webhook_url: SecretRef
+    webhook_url: SecretRef = Field(description="URL of the Workflows webhook, as a secret reference")
 
 
 class JiraConfig(_Section):
+    """A Jira project. The login is email with api_token (Cloud), or token (Data Center)."""
+
     type: Literal["jira"]
-    url: str
-    project: str
-    issue_type: str = "Task"
-    email: str | None = None  # Cloud: with api_token
-    api_token: SecretRef | None = None
-    token: SecretRef | None = None  # Data Center: a personal access token
-    api: Literal["auto", "cloud", "datacenter"] = "auto"
-    labels: tuple[str, ...] = ("huntbridge",)
-    priorities: dict[str, str] = {"malicious": "Highest", "suspicious": "High", "unknown": "High", "info": "Low"}
-    ca_bundle: str | None = None
+    url: _JiraUrl = Field(description="https://host of Jira, with its context path where it has one")
+    project: _Text = Field(description="key of the project, such as SEC")
+    issue_type: _Text = Field("Task", description="name of the issue type")
+    email: _Text | None = Field(None, description="Cloud: the account that the API token belongs to")
+    api_token: SecretRef | None = Field(None, description="Cloud: the API token, as a secret reference")
+    token: SecretRef | None = Field(
+        None, description="Data Center: a personal access token, as a secret reference"
+    )
+    api: Literal["auto", "cloud", "datacenter"] = Field(
+        "auto", description="which Jira it is; auto finds out by the URL and the login"
+    )
+    labels: _Texts = Field(("huntbridge",), description="labels of every issue")
+    priorities: dict[_SeverityName, str] = Field(
+        {"malicious": "Highest", "suspicious": "High", "unknown": "High", "info": "Low"},
+        description="name of the Jira priority for each severity",
+    )
+    ca_bundle: _File | None = Field(
+        None, description="PEM file of the CA that signed Jira's certificate; from this file's folder"
+    )
 
 
 DestinationConfig = Annotated[SlackConfig | TeamsConfig | JiraConfig, Field(discriminator="type")]
@@ -89,42 +361,71 @@ DestinationConfig = Annotated[SlackConfig | TeamsConfig | JiraConfig, Field(disc
 class MatchConfig(_Section):
     """All that are given must match; a list matches when one of it does. Text takes globs (`*`, `?`)."""
 
-    event: tuple[str, ...] = ()
-    severity: tuple[str, ...] = ()
-    hunt: tuple[str, ...] = ()
-    project: tuple[str, ...] = ()  # the project's name or id
-    account: tuple[str, ...] = ()  # alias or id
-    region: tuple[str, ...] = ()
-    instance: tuple[str, ...] = ()  # id or Name
-    tags: dict[str, tuple[str, ...]] = {}
+    event: _Texts = Field((), description="kind of event, such as processing_with_alarms")
+    severity: Annotated[tuple[_SeverityName, ...], _OneOrMany()] = Field(
+        (), description="severity of the alarm"
+    )
+    hunt: _Texts = Field((), description="name of the hunt")
+    project: _Texts = Field((), description="the project's name or id")
+    account: _Texts = Field((), description="the account's key in accounts, or its id")
+    region: _Texts = Field((), description="AWS region of the system")
+    instance: _Texts = Field((), description="the system's instance id or its tag Name")
+    tags: dict[str, _Texts] = Field({}, description="EC2 tags of the system: key and values")
 
 
 class RouteConfig(_Section):
-    match: MatchConfig = MatchConfig()
-    to: tuple[str, ...]
-    go_on: bool = Field(default=False, alias="continue")
+    """Where alarms go that match."""
+
+    match: MatchConfig = Field(MatchConfig(), description="what must match; empty takes every alarm")
+    to: Annotated[tuple[_Destination, ...], AfterValidator(_some), _OneOrMany()] = Field(
+        description="names of destinations"
+    )
+    go_on: bool = Field(
+        default=False, alias="continue", strict=True, description="look at the routes below as well"
+    )
 
 
 class DeliveryConfig(_Section):
-    retry_for: int = 86_400  # seconds that a destination that is down is tried before the delivery is dead
+    """How messages are sent."""
+
+    retry_for: int = Field(
+        86_400, gt=0, strict=True, description="seconds that a destination that is down is tried"
+    )
 
 
 class FollowConfig(_Section):
-    interval: float = 60  # seconds between two looks at the open hunts
-    give_up_after: int = 172_800  # seconds after which a capture that never ended counts as failed
+    """How open hunts are followed."""
+
+    interval: float = Field(
+        60, gt=0, strict=True, allow_inf_nan=False, description="seconds between two looks at the open hunts"
+    )
+    give_up_after: int = Field(
+        172_800,
+        gt=0,
+        strict=True,
+        description="seconds after which a capture that never ended counts as failed",
+    )
 
 
 class Config(_Section):
-    platform: PlatformConfig
-    webhook: WebhookConfig = WebhookConfig()
-    accounts: dict[str, AccountConfig] = {}
-    hunts: dict[str, HuntConfig] = {}
-    destinations: dict[str, DestinationConfig] = {}
-    routes: tuple[RouteConfig, ...] = ()
-    default: tuple[str, ...] = ()
-    delivery: DeliveryConfig = DeliveryConfig()
-    follow: FollowConfig = FollowConfig()
-    extra_regions: tuple[str, ...] = ()  # regions newer than the list that this version ships
+    """The configuration of huntbridge."""
+
+    platform: PlatformConfig = Field(description="the platform and how to reach it")
+    webhook: WebhookConfig = Field(WebhookConfig(), description="what the platform's webhook must carry")
+    accounts: dict[str, AccountConfig] = Field({}, description="AWS accounts by a name of your choice")
+    hunts: dict[_Name, HuntConfig] = Field({}, description="hunt definitions by name")
+    destinations: dict[_Name, DestinationConfig] = Field(
+        {}, description="Slack channels, Teams channels and Jira projects by name"
+    )
+    routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
+    default: Annotated[tuple[_Destination, ...], _OneOrMany()] = Field(
+        (), description="destinations of an alarm that no route takes"
+    )
+    delivery: DeliveryConfig = Field(DeliveryConfig(), description="how messages are sent")
+    follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
+    extra_regions: Annotated[tuple[_ExtraRegion, ...], _OneOrMany()] = Field(
+        (), description="AWS regions newer than the list that this version ships"
+    )
 
 
 class ConfigError(Exception):
@@ -135,6 +436,186 @@ class ConfigError(Exception):
         self.problems = problems
 
 
+class _Schema(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False  # a title that repeats the key tells an editor's user nothing
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors."""
-    return Config.model_json_schema(by_alias=True)
+    found = Config.model_json_schema(by_alias=True, schema_generator=_Schema)
+    return {"$schema": _Schema.schema_dialect, **found, "title": DEFAULT_FILE}
+
+
+def load(path: str | None, environ: Mapping[str, str]) -> Config:
+    """The configuration from the file `path`, else from the file that HUNTBRIDGE_CONFIG names, else from
+    huntbridge.yaml in the current folder, else from the environment alone. Raises ConfigError."""
+    name = path or environ.get("HUNTBRIDGE_CONFIG", "").strip()
+    if not name and Path(DEFAULT_FILE).exists():
+        name = DEFAULT_FILE
+    return _from_file(name, environ) if name else _from_environment(environ)
+
+
+def _from_file(name: str, environ: Mapping[str, str]) -> Config:
+    try:
+        document = read_yaml(_read(name), name)
+    except NotYaml as error:
+        raise ConfigError([f"{name}:{error.line}: {error.text}"]) from None
+    if not isinstance(document.data, dict):
+        raise ConfigError(document.report([((), "the file must hold keys and values, such as platform: …")]))
+    data = document.data
+    destinations = data.get("destinations")
+    if isinstance(destinations, dict) and len(destinations) == 1 and not data.keys() & {"routes", "default"}:
+        data["default"] = list(destinations)
+    known = _Known.of(data, Path(name).parent)
+    return _checked(document, known, environ, [*_empty_hunts(data), *_unrouted(data)])
+
+
+def _read(name: str) -> str:
+    if name.startswith(("s3://", "ssm:")):
+        raise ConfigError([f"{name}: a configuration in S3 or SSM cannot be read yet; name a file"])
+    try:
+        with Path(name).open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)
+        text = raw.decode("utf-8-sig")
+    except FileNotFoundError:
+        reason = "there is no such file"
+    except OSError as error:
+        reason = f"the file cannot be read ({error.strerror})"
+    except UnicodeDecodeError:
+        reason = "the file is not UTF-8 text"
+    except ValueError:
+        reason = "this is not the path of a file"
+    else:
+        if len(raw) <= _MAX_BYTES:
+            return text
+        reason = "the file is larger than 1 MiB"
+    raise ConfigError([f"{name}: {reason}"])
+
+
+def _from_environment(environ: Mapping[str, str]) -> Config:
+    document = read_environment(environ)
+    known = _Known(
+        Path(), accounts=None, destinations=None, extra_regions=tuple(document.data["extra_regions"])
+    )
+    targets, problems = _systems(environ, known)
+    wrong: list[Problem] = []
+    if HUNT in document.data["hunts"] and not targets and not problems:
+        wrong.append((("hunts", HUNT, "schedule"), "there is nothing to capture: set SYSTEM1 as well"))
+    if not document.data["platform"].get("url"):
+        raise ConfigError(document.report([(("platform", "url"), _TWO_WAYS)]))
+    config = _checked(document, known, environ, wrong)
+    hunts = {
+        name: hunt.model_copy(update={"targets": tuple(targets), "problems": tuple(problems)})
+        for name, hunt in config.hunts.items()
+    }
+    # There is no variable for an account: it goes by the name that the platform has for it.
+    accounts = {t.account: AccountConfig(cado_account=t.account) for t in targets if t.account}
+    return config.model_copy(update={"hunts": hunts, "accounts": accounts})
+
+
+def _systems(environ: Mapping[str, str], known: _Known) -> tuple[list[TargetConfig], list[str]]:
+    """SYSTEM1…n that can be captured, and in words what could not be used of them."""
+    targets: dict[TargetConfig, str] = {}
+    problems = []
+    for name, found in read_systems(environ):
+        if isinstance(found, str):
+            problems.append(found)
+            continue
+        raw = {"instance" if key == "instanceid" else key: value for key, value in found.items()}
+        try:
+            target = TargetConfig.model_validate(raw, context=known)
+        except ValidationError as error:
+            wrong = explain(error, TargetConfig, EnvironmentDocument(raw, {}))
+            texts = [f"{'instanceid' if path[-1] == 'instance' else path[-1]} {text}" for path, text in wrong]
+            problems.append(f"{name}: {'; '.join(texts)}; {SYSTEM_FORM}")
+            continue
+        first = targets.setdefault(target, name)
+        if first != name:
+            problems.append(f"{name} names the same system as {first}: it is captured once")
+    return list(targets), problems
+
+
+def _checked(
+    document: Document, known: _Known, environ: Mapping[str, str], problems: list[Problem]
+) -> Config:
+    """The document as a Config. Raises ConfigError with `problems` and all that is found here."""
+    config = None
+    try:
+        config = Config.model_validate(document.data, context=known)
+    except ValidationError as error:
+        problems = problems + explain(error, Config, document)
+    problems = [*problems, *_logins(document), *_webhooks(document.data, Secrets(environ))]
+    lines = document.report(problems)
+    if lines or config is None:
+        raise ConfigError(lines)
+    return config
+
+
+def _destinations(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    found = data.get("destinations")
+    for name, section in (found if isinstance(found, dict) else {}).items():
+        if isinstance(section, dict):
+            yield name, section
+
+
+def _empty_hunts(data: Mapping[str, Any]) -> Iterator[Problem]:
+    hunts = data.get("hunts")
+    for name, hunt in (hunts if isinstance(hunts, dict) else {}).items():
+        if isinstance(hunt, dict) and hunt.get("targets") == []:
+            yield ("hunts", name, "targets"), "is empty: a hunt needs at least one system"
+
+
+def _logins(document: Document) -> Iterator[Problem]:
+    """Jira takes exactly one login."""
+    for name, section in _destinations(document.data):
+        if section.get("type") != "jira":
+            continue
+        here = ("destinations", name)
+        keys = {key: document.key((*here, key)) for key in ("email", "api_token", "token")}
+        given = {key for key in keys if section.get(key) is not None}
+        if not given:
+            yield here, f"no login: {_LOGINS.format_map(keys)}"
+        elif "token" in given and len(given) > 1:
+            yield here, f"two logins: {_LOGINS.format_map(keys)}, not both"
+        elif given in ({"email"}, {"api_token"}):
+            (absent,) = {"email", "api_token"} - given
+            text = f"{document.missing}: Jira Cloud takes {keys['email']} and {keys['api_token']} together"
+            yield (*here, absent), text
+
+
+def _unrouted(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """An alarm that is taken by nothing is lost, and a lost alarm is worse than a loud start."""
+    destinations, routes = data.get("destinations"), data.get("routes")
+    if not isinstance(destinations, dict) or not destinations or data.get("default"):
+        return
+    if isinstance(routes, list) and any(_takes_all(route) for route in routes):
+        return
+    name = next(iter(destinations))
+    where = "default" if "default" in data else "routes" if routes else "destinations"
+    yield (where,), f"an alarm that no route takes would be lost; write for example default: {name}"
+
+
+def _takes_all(route: Any) -> bool:
+    if not isinstance(route, dict) or not route.get("to"):
+        return False
+    match = route.get("match", {})
+    if not isinstance(match, dict):
+        return False
+    given = {key: _listed(value) for key, value in match.items() if value not in ([], {})}
+    return all(key == "event" and isinstance(value, list) and "*" in value for key, value in given.items())
+
+
+def _webhooks(data: Mapping[str, Any], secrets: Secrets) -> Iterator[Problem]:
+    """Webhook URLs that can be had now are looked at now; those that cannot are reported where they are
+    needed."""
+    for name, section in _destinations(data):
+        kind = section.get("type")
+        if kind not in ("slack", "teams"):
+            continue
+        try:
+            url = secrets.get(SecretRef.parse(section.get("webhook_url")))
+        except (ValueError, SecretError):
+            continue
+        if wrong := check_webhook_url(kind, url.reveal()):
+            yield ("destinations", name, "webhook_url"), wrong

@@ -1,17 +1,21 @@
 """Secrets by reference: the configuration says where a secret is, and it is read where it is used.
 
 `env:NAME` and `file:/path` are answered here. A value that was read is a `Secret`, which prints as
-`<secret>` wherever it ends up.
+`<secret>` wherever it ends up, and cannot be pickled or copied.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+_MAX_BYTES = 64 * 1024  # far above any token or URL; keeps a device or a log file from being read whole
 
 
 class SecretError(Exception):
@@ -32,18 +36,21 @@ class Secret:
     def __repr__(self) -> str:
         return "<secret>"
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a secret is not written down; keep its reference and read it again")
+
 
 class SecretRef(str):
     """Where a secret is, such as `env:SLACK_WEBHOOK_URL`. Never the secret itself."""
 
     __slots__ = ()
-    SCHEMES = ("env", "file")
+    # No more than a name or an absolute path, so that a token behind `env:` is rarely taken for a name.
+    PATTERN = r"^(env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:/[^\r\n\u0000]+)$"
 
     @classmethod
-    def parse(cls, text: str) -> SecretRef:
+    def parse(cls, text: object) -> SecretRef:
         """Raises ValueError, without repeating the text: it may be the secret itself."""
-        scheme, _, rest = text.partition(":")
-        if scheme not in cls.SCHEMES or not rest:
+        if not isinstance(text, str) or not re.fullmatch(cls.PATTERN, text):
             raise ValueError(
                 "a secret is written as a reference, env:NAME or file:/path; "
                 "put the value there and the reference here"
@@ -52,7 +59,17 @@ class SecretRef(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema())
+        return core_schema.no_info_plain_validator_function(cls.parse)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {
+            "type": "string",
+            "pattern": cls.PATTERN,
+            "examples": ["env:API_KEY", "file:/run/secrets/key"],
+        }
 
 
 class Secrets:
@@ -62,18 +79,37 @@ class Secrets:
         self._environ = environ
 
     def get(self, ref: SecretRef) -> Secret:
-        """Raises SecretError where it is not there or empty."""
+        """The secret without white space around it. Raises SecretError where it is not there, empty, or
+        holds control characters: no header or URL can carry those, and whoever refuses them repeats them."""
         scheme, _, rest = ref.partition(":")
         if scheme == "env":
-            value = self._environ.get(rest, "")
-            if not value:
+            if rest not in self._environ:
                 raise SecretError(f"{ref}: the environment variable {rest} is not set")
-            return Secret(value)
-        try:
-            value = Path(rest).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise SecretError(f"{ref}: the file cannot be read ({reason})") from None
-        if not value:
-            raise SecretError(f"{ref}: the file is empty")
-        return Secret(value)
+            secret, what = Secret(self._environ[rest].strip()), f"the environment variable {rest}"
+        elif scheme == "file":
+            secret, what = _read(ref, Path(rest)), "the file"
+        else:
+            raise SecretError("a secret is written as a reference, env:NAME or file:/path")
+        if not secret.reveal():
+            raise SecretError(f"{ref}: {what} is empty")
+        if any(c < " " or c == "\x7f" for c in secret.reveal()):
+            raise SecretError(f"{ref}: {what} holds a line break or another control character")
+        return secret
+
+
+def _read(ref: SecretRef, path: Path) -> Secret:
+    reason = ""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)
+        if len(raw) <= _MAX_BYTES:
+            return Secret(raw.decode("utf-8-sig").strip())
+        reason = f"it is larger than {_MAX_BYTES // 1024} KiB"
+    except OSError as error:
+        reason = error.strerror or "no reason given"
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    except ValueError:
+        reason = "the path is not one"
+    # Raised out here: inside, UnicodeDecodeError would stay attached and holds the bytes of the file.
+    raise SecretError(f"{ref}: the file cannot be read ({reason})")
