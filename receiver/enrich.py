@@ -1,0 +1,401 @@
+"""Event → Alarm: everything that can be found out within ten seconds, and a word on what cannot.
+
+The ledger knows the hunt and the system, the platform the project, the evidence and what was found, EC2
+the instance. None of them is needed, none is waited for longer than its time, and no failure of theirs
+holds an alarm back: it becomes a gap that the message names.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from shared.cado import CadoError
+from shared.config import Config
+from shared.instances import InstanceError, InstanceFacts
+from shared.ledger import Ledger, StoreError
+from shared.models import (
+    CAPTURE_FAILED,
+    HUNT_FINISHED,
+    Alarm,
+    Capture,
+    Event,
+    Evidence,
+    Finding,
+    Gap,
+    Hunt,
+    Instance,
+    Project,
+    Severity,
+    System,
+)
+from shared.secrets import SecretError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_OWN = (HUNT_FINISHED, CAPTURE_FAILED)
+_ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms")
+
+# Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.
+_LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME = 2.0, 5.0, 4.0
+# Requests to one source at a time; a source that hangs would otherwise gather threads with every alarm.
+_MAX_REQUESTS = 32
+
+
+class Platform(Protocol):
+    """The part of the platform's API that is asked here."""
+
+    def project(self, project_id: int) -> Project: ...
+
+    def evidence(self, evidence_id: int) -> Evidence: ...
+
+    def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]: ...
+
+
+def severity_of(event: Event, malicious: int | None, suspicious: int | None) -> Severity:
+    """How bad an event is, by what was counted and else by its kind."""
+    if malicious or event.kind == "high_severity_alarm":
+        return Severity.MALICIOUS
+    if suspicious or event.kind == "suspicious_severity_event":
+        return Severity.SUSPICIOUS
+    if event.alarms:
+        return Severity.UNKNOWN
+    if event.kind == HUNT_FINISHED:
+        report = event.report
+        return Severity.UNKNOWN if report and (report.reason or report.with_alarms) else Severity.INFO
+    if event.kind == "processing_finished" or _is_audit(event):
+        return Severity.INFO
+    return Severity.UNKNOWN
+
+
+def _is_audit(event: Event) -> bool:
+    return event.kind == "adminlogin" or event.kind.startswith("audit_event_")
+
+
+class Enricher:
+    """Safe to use from several threads. Keep one: it holds the threads that ask the sources."""
+
+    def __init__(
+        self,
+        ledger: Ledger | None,
+        cado: Callable[[], Platform] | None,
+        ec2: InstanceFacts | None,
+        config: Config,
+        now: Callable[[], float] = time.monotonic,
+        budget: float = 10.0,
+    ) -> None:
+        """A source that is None is not asked. `cado` is called for the platform's client with every request,
+        since its API key may be missing. `now` is a monotonic clock; `budget` is in seconds."""
+        self._ledger, self._cado, self._ec2, self._config = ledger, cado, ec2, config
+        self._now, self._budget = now, budget
+        self._to_ledger = _Helpers("ledger", "the ledger", _LEDGER_TIME)
+        self._to_platform = _Helpers("platform", "the platform", _PLATFORM_TIME)
+        self._to_ec2 = _Helpers("ec2", "EC2", _EC2_TIME)
+
+    def enrich(self, event: Event) -> Alarm:
+        """Never raises, and takes no longer than the budget."""
+        run = _Run(self._now, self._budget)
+        asked_evidence = self._ask_evidence(run, event)
+        if event.project_id is None and (found := run.answer(asked_evidence)):
+            event = replace(event, project_id=found.project_id)
+        asked_hunt = self._ask_hunt(run, event)
+        asked_project = self._ask_project(run, event)
+        asked_findings = self._ask_findings(run, event)
+
+        evidence = _of_project(run, event, run.answer(asked_evidence))
+        hunt = run.answer(asked_hunt)
+        capture = run.answer(self._ask_capture(run, event, hunt, evidence))
+        system = self._system(event, evidence, capture)
+        instance = run.answer(self._ask_instance(run, event, evidence, system))
+        project = run.answer(asked_project)
+        findings = run.answer(asked_findings) or ()
+
+        malicious, suspicious = _counts(event, evidence, project)
+        return Alarm(
+            event=event,
+            severity=severity_of(event, malicious, suspicious),
+            malicious=malicious,
+            suspicious=suspicious,
+            hunt=hunt,
+            capture=capture,
+            project=project,
+            evidence=evidence,
+            instance=instance,
+            system=system,
+            findings=findings,
+            gaps=run.gaps(),
+            link=self._link(event),
+        )
+
+    # What is asked. Each returns None where there is nothing to ask, or nobody.
+
+    def _ask_evidence(self, run: _Run, event: Event) -> _Job[Evidence] | None:
+        cado, number = self._cado, event.evidence_id
+        if number is None:
+            return None
+        if cado is None:
+            run.miss("Evidence", "the platform is not set up")
+            return None
+        return run.ask(self._to_platform, "Evidence", lambda: cado().evidence(number))
+
+    def _ask_project(self, run: _Run, event: Event) -> _Job[Project] | None:
+        cado, number = self._cado, event.project_id
+        if number is None:
+            if event.hunt_id or _is_audit(event):
+                return None
+            run.miss("Project", "the event names no project")
+            return None
+        if cado is None:
+            run.miss("Project", "the platform is not set up")
+            return None
+        return run.ask(self._to_platform, "Project", lambda: cado().project(number))
+
+    def _ask_findings(self, run: _Run, event: Event) -> _Job[tuple[Finding, ...]] | None:
+        cado, number = self._cado, event.project_id
+        if cado is None or number is None or event.kind in _OWN:
+            return None
+        return run.ask(self._to_platform, "Top alarms", lambda: cado().findings(number, event.evidence_id))
+
+    def _ask_hunt(self, run: _Run, event: Event) -> _Job[Hunt | None] | None:
+        ledger, hunt_id, number = self._ledger, event.hunt_id, event.project_id
+        if ledger is None:
+            return None
+        if hunt_id:
+            return run.ask(self._to_ledger, "Hunt", lambda: ledger.hunt(hunt_id))
+        if number is not None:
+            return run.ask(self._to_ledger, "Hunt", lambda: ledger.hunt_of_project(number))
+        return None
+
+    def _ask_capture(
+        self, run: _Run, event: Event, hunt: Hunt | None, evidence: Evidence | None
+    ) -> _Job[Capture | None] | None:
+        ledger = self._ledger
+        if ledger is None or hunt is None or event.kind == HUNT_FINISHED:
+            return None
+        return run.ask(self._to_ledger, "Capture", lambda: self._capture(ledger, event, hunt, evidence))
+
+    def _ask_instance(
+        self, run: _Run, event: Event, evidence: Evidence | None, system: System | None
+    ) -> _Job[Instance] | None:
+        ec2 = self._ec2
+        if event.kind == HUNT_FINISHED or _is_audit(event):
+            return None
+        if system is None:
+            why = _why_no_system(event, evidence)
+            if why:
+                run.miss("Instance details", why)
+            return None
+        if ec2 is None:
+            run.miss("Instance details", "EC2 is not set up")
+            return None
+        return run.ask(
+            self._to_ec2,
+            "Instance details",
+            lambda: ec2.describe(system.instance, system.region, system.account),
+            who=f"EC2 in {system.region}",
+        )
+
+    # What the ledger and the configuration know about the machine
+
+    def _capture(self, ledger: Ledger, event: Event, hunt: Hunt, evidence: Evidence | None) -> Capture | None:
+        if event.hunt_id and event.system:
+            return ledger.capture(hunt.id, event.system)
+        instance = _instance_id(event, evidence)
+        for system in self._targets(instance):
+            # One read where the hunt names its systems: reading all captures costs with every alarm.
+            if capture := ledger.capture(hunt.id, system):
+                return capture
+        for capture in ledger.captures(hunt.id):
+            if instance == capture.system.instance or event.evidence_id in capture.evidence_ids:
+                return capture
+        return None
+
+    def _system(self, event: Event, evidence: Evidence | None, capture: Capture | None) -> System | None:
+        if event.hunt_id and event.system:
+            return event.system
+        if capture:
+            return capture.system
+        targets = self._targets(_instance_id(event, evidence))
+        if len(targets) == 1:
+            return targets[0]
+        if event.system and evidence and evidence.account_id:
+            return replace(event.system, account=self._alias(evidence.account_id))
+        return event.system
+
+    def _targets(self, instance: str) -> list[System]:
+        found = [
+            system
+            for hunt in self._config.hunts.values()
+            for system in hunt.systems
+            if system.instance == instance
+        ]
+        return list(dict.fromkeys(found))
+
+    def _alias(self, account_id: str) -> str:
+        aliases = (alias for alias, account in self._config.accounts.items() if account.id == account_id)
+        return next(aliases, "")
+
+    def _link(self, event: Event) -> str:
+        """Into the platform, as deep as the configured template and the known ids allow."""
+        url = self._config.platform.url
+        link = self._config.platform.link.replace("{url}", url)
+        for name, number in (("{project_id}", event.project_id), ("{evidence_id}", event.evidence_id)):
+            if name in link and number is None:
+                return url
+            link = link.replace(name, str(number))
+        return link if urlsplit(link)[:2] == urlsplit(url)[:2] else url
+
+
+def _instance_id(event: Event, evidence: Evidence | None) -> str:
+    named = event.system.instance if event.system else event.instance
+    return named or (evidence.instance if evidence else "")
+
+
+def _why_no_system(event: Event, evidence: Evidence | None) -> str:
+    if instance := _instance_id(event, evidence):
+        return f"the region of {instance} is not known: it is not in any hunt"
+    if evidence:
+        return "the platform does not say which instance the evidence is from"
+    if event.evidence_id is not None:
+        return "without the evidence it is not known which instance this is about"
+    return "the event names no evidence, and so no instance" if event.project_id is not None else ""
+
+
+def _of_project(run: _Run, event: Event, evidence: Evidence | None) -> Evidence | None:
+    """The evidence, unless it is another project's: then one of the two ids in the text is wrong."""
+    if evidence is None or evidence.project_id in (None, event.project_id):
+        return evidence
+    run.miss(
+        "Evidence",
+        f"evidence {evidence.id} belongs to project {evidence.project_id}, "
+        f"not to project {event.project_id}, which the event names",
+    )
+    return None
+
+
+def _counts(
+    event: Event, evidence: Evidence | None, project: Project | None
+) -> tuple[int | None, int | None]:
+    """The event's own, else the evidence's; the project's only where an alarm is about no one evidence."""
+    if event.kind in _OWN:
+        lines = event.report.captures if event.report else ()
+        return (
+            event.malicious if not lines else sum(line.malicious for line in lines),
+            event.suspicious if not lines else sum(line.suspicious for line in lines),
+        )
+    counted: Evidence | Project | None = evidence
+    if event.evidence_id is None and event.kind in _ALARMS:
+        counted = project
+    return (
+        event.malicious if event.malicious is not None or counted is None else counted.malicious,
+        event.suspicious if event.suspicious is not None or counted is None else counted.suspicious,
+    )
+
+
+# Asking with a time limit
+
+
+class _Job(Generic[T]):
+    """One question to one source. It runs to its end even when nobody waits for it any more."""
+
+    def __init__(self, what: str, who: str, call: Callable[[], T], until: float, allowed: float) -> None:
+        self.what, self.who, self.call = what, who, call
+        self.until, self.allowed = until, allowed
+        self.done = threading.Event()
+        self.value: T | None = None
+        self.why = ""
+
+    def run(self) -> None:
+        try:
+            self.value = self.call()
+        except (CadoError, InstanceError, SecretError, StoreError) as error:
+            self.why = str(error)
+        except Exception as error:  # logged whole; the alarm goes on without this part
+            log.exception("%s: asking %s failed unexpectedly", self.what, self.who)
+            self.why = f"asking {self.who} failed unexpectedly ({type(error).__name__})"
+        finally:
+            self.done.set()
+
+
+class _Helpers:
+    """The threads that ask one source, made when they are needed and used again.
+
+    They are daemons: unlike those of concurrent.futures, a hung one does not keep the process from ending.
+    """
+
+    def __init__(self, name: str, who: str, allowed: float, limit: int = _MAX_REQUESTS) -> None:
+        self.who, self.allowed = who, allowed
+        self._name, self._limit = name, limit
+        self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._busy = self._threads = 0
+
+    def start(self, job: _Job[Any]) -> bool:
+        """False where the source is still busy with earlier requests."""
+        with self._lock:
+            if self._busy >= self._limit:
+                return False
+            self._busy += 1
+            if self._busy > self._threads:
+                self._threads += 1
+                threading.Thread(target=self._work, name=f"enrich-{self._name}", daemon=True).start()
+        self._jobs.put(job)
+        return True
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            job.run()
+            del job  # an idle thread must not hold the last alarm
+            with self._lock:
+                self._busy -= 1
+
+
+class _Run:
+    """One alarm's questions, its deadline, and what could not be found out."""
+
+    def __init__(self, now: Callable[[], float], budget: float) -> None:
+        self._now, self._end = now, now() + budget
+        self._gaps: dict[str, str] = {}
+
+    def ask(self, helpers: _Helpers, what: str, call: Callable[[], T], who: str = "") -> _Job[T] | None:
+        who = who or helpers.who
+        start = self._now()
+        allowed = min(helpers.allowed, self._end - start)
+        if allowed <= 0:
+            self.miss(what, f"no time was left to ask {who}")
+            return None
+        job = _Job(what, who, call, start + allowed, allowed)
+        if not helpers.start(job):
+            self.miss(what, f"{who} is still busy with earlier requests")
+            return None
+        return job
+
+    def answer(self, job: _Job[T] | None) -> T | None:
+        """What came back in time; otherwise a gap, and None from then on."""
+        if job is None or job.what in self._gaps:
+            return None
+        if not job.done.wait(max(0.0, job.until - self._now())):
+            self.miss(job.what, f"{job.who} did not answer within {job.allowed:.2g} s")
+            return None
+        if job.why:
+            self.miss(job.what, job.why)
+            return None
+        return job.value
+
+    def miss(self, what: str, why: str) -> None:
+        self._gaps.setdefault(what, why)
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """One for each reason: a platform that is down is said once."""
+        reasons: dict[str, list[str]] = {}
+        for what, why in self._gaps.items():
+            reasons.setdefault(why, []).append(what.lower() if why in reasons else what)
+        return tuple(Gap(", ".join(whats), why) for why, whats in reasons.items())
