@@ -83,20 +83,20 @@ def local_runtime(config: Config, data: Path) -> Runtime:
 
 
 def destinations(runtime: Runtime) -> dict[str, Destination]:
-    """Raises SecretError where one needs a secret that cannot be had."""
-    return {
-        name: build(name, destination, runtime)
-        for name, destination in runtime.config.destinations.items()
-    }
+    """Better that a secret is missing now than with the first alarm: raises SecretError."""
+    return {name: destination(runtime, name) for name in runtime.config.destinations}
+
+
+def destination(runtime: Runtime, name: str) -> Destination:
+    """Raises SecretError; Failed where the URL in the secret cannot be right."""
+    try:
+        return build(name, runtime.config.destinations[name], runtime.secret, runtime.http)
+    except ValueError as error:
+        raise Failed(f"destinations.{name}: {error}", WRONG) from None
 
 
 def receiver(runtime: Runtime) -> Work:
+    """Raises SecretError where a destination's secret or the platform's key cannot be had."""
     config = runtime.config
-    enricher = Enricher(
-        ledger=runtime.ledger,
-        cado=lambda: runtime.cado,
-        ec2=Ec2(config.accounts, runtime.secret),
-        config=config,
-        now=runtime.now,
-    )
+    enricher = Enricher(runtime.ledger, runtime.cado, Ec2(config.accounts, runtime.secrets), config)
     return Work(runtime, enricher, destinations(runtime))

@@ -49,7 +49,7 @@ class Work:
             return Dead("no destination is configured")
         for name in names:
             self._runtime.deliveries.put(items.delivery(name, dump(alarm)), id=f"{event.id}:{name}")
-        ledger.record_routed(event.id, names, {"kind": event.kind, "severity": alarm.severity})
+        ledger.record_routed(event, alarm.severity, names)
         log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
         return Done()
 

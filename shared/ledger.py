@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.models import Capture, Delivery, Hunt, HuntState, System, dump, load
+from shared.models import Capture, Delivery, Event, Hunt, HuntState, Severity, System, dump, load
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,21 @@ class Ledger:
         record = self._store.get("event", event_id, "routed")
         return list(record.body["to"]) if record else None
 
-    def record_routed(self, event_id: str, to: list[str], about: dict[str, Any]) -> None:
-        self._store.put("event", event_id, "routed", {"to": to, "at": self._now().isoformat(), **about})
+    def record_routed(self, event: Event, severity: Severity, to: list[str]) -> None:
+        body = {
+            "id": event.id,
+            "kind": event.kind,
+            "severity": severity,
+            "evidence_id": event.evidence_id,
+            "to": to,
+            "at": self._now().isoformat(),
+        }
+        self._store.put("project-event", str(event.project_id or "-"), event.id, body)
+        self._store.put("event", event.id, "routed", body)
+
+    def events_of_project(self, project_id: int | None) -> list[dict[str, Any]]:
+        """What was routed about one project: id, kind, severity, evidence_id, to, at. None: about none."""
+        return [record.body for record in self._store.scan("project-event", str(project_id or "-"))]
 
     def delivery(self, event_id: str, destination: str) -> Delivery:
         record = self._store.get("delivery", event_id, destination)

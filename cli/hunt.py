@@ -1,0 +1,240 @@
+"""`huntbridge hunt`: run one now, or list them."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cli.assemble import (
+    CAPTURE_LEASE,
+    DELIVERY_LEASE,
+    EVENT_LEASE,
+    PLATFORM,
+    WRONG,
+    Failed,
+    load_config,
+    local_runtime,
+    receiver,
+    settings,
+)
+from scheduler.ending import report
+from scheduler.follow import follow
+from scheduler.handler import captures_handler
+from scheduler.plan import Plan, plan, start
+from shared.calendar import parse_schedule
+from shared.config import Config
+from shared.local.server import Server, Timer, Workers
+from shared.models import Capture, CaptureState, Hunt, HuntState, dump
+from shared.runtime import Runtime
+from shared.secrets import SecretError
+
+_ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
+_OVER = (HuntState.FINISHED, HuntState.FAILED)
+
+
+@click.group()
+def hunt() -> None:
+    """Run hunts and list them."""
+
+
+@hunt.command("run")
+@settings
+@click.argument("name", required=False)
+@click.option(
+    "--at", metavar="TIME", help="The scheduled time it runs for, such as 2027-01-31T02:00Z [default: now]."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be asked for, and ask nothing.")
+@click.option("--wait", is_flag=True, help="Follow the captures to their end and deliver what they find.")
+@click.option("--retry-for", metavar="SECONDS", type=click.FloatRange(min=0), default=120, show_default=True,
+              help="How long a platform that does not answer is tried.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def run(
+    config_path: str | None,
+    data: Path,
+    name: str | None,
+    at: str | None,
+    dry_run: bool,
+    wait: bool,
+    retry_for: float,
+    as_json: bool,
+) -> None:
+    """Run the hunt NAME (may be left out where there is only one).
+
+    Ends when every system has been asked for. The same hunt and --at again asks for nothing twice: it goes
+    on where the first one stopped. A `serve` on the same data directory may run meanwhile.
+    """
+    config = load_config(config_path)
+    name = _the_hunt(config, name)
+    planned = plan(name, config.hunts[name], _moment(at))
+    if dry_run:
+        _show_plan(planned, as_json)
+        return
+    runtime = local_runtime(config, data)
+    console = Console(stderr=True, highlight=False)
+    for problem in planned.hunt.problems:
+        console.print(f"[yellow]left out:[/] {problem}" if console.is_terminal else f"left out: {problem}")
+    started = start(runtime, planned, retry_for=retry_for)
+    ended = _work(runtime, started, wait, console)
+    _show_result(runtime, ended, as_json)
+
+
+def _the_hunt(config: Config, name: str | None) -> str:
+    known = ", ".join(config.hunts) or "none"
+    if name is None:
+        if len(config.hunts) != 1:
+            raise Failed(f"say which hunt to run; the configuration has: {known}", WRONG)
+        return next(iter(config.hunts))
+    if name not in config.hunts:
+        raise Failed(f"there is no hunt {name!r}; the configuration has: {known}", WRONG)
+    return name
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Failed(f"--at {text!r} is not a time; write it as 2027-01-31T02:00Z", WRONG) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
+    """Do the work of the queues here until the hunt is where it has to be. Raises SecretError."""
+    workers = [Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=16)]
+    timers = []
+    if wait:
+        try:
+            work = receiver(runtime)
+        except SecretError as error:
+            raise Failed(str(error), WRONG) from None
+        workers += [
+            Workers(runtime.events, work.event, EVENT_LEASE, threads=2),
+            Workers(runtime.deliveries, work.delivery, DELIVERY_LEASE, threads=4),
+        ]
+        timers = [Timer("follow", lambda: follow(runtime), runtime.config.follow.interval)]
+    server = Server(workers, timers)
+    server.start()
+    shown = ""
+    try:
+        while True:
+            found = runtime.ledger.hunt(hunt.id)
+            assert found is not None
+            captures = runtime.ledger.captures(hunt.id)
+            if (line := _progress(found, captures)) != shown:
+                console.print(line)
+                shown = line
+            if _is_there(runtime, found, captures, wait):
+                return found
+            time.sleep(0.1)
+    finally:
+        server.stop()
+
+
+def _is_there(runtime: Runtime, hunt: Hunt, captures: list[Capture], wait: bool) -> bool:
+    if not wait:
+        return hunt.state in _OVER or (
+            hunt.project_id is not None and all(capture.state in _ASKED for capture in captures)
+        )
+    return hunt.state in _OVER and not (runtime.events.depth().living or runtime.deliveries.depth().living)
+
+
+def _progress(hunt: Hunt, captures: list[Capture]) -> str:
+    if hunt.project_id is None and hunt.state is HuntState.PLANNED:
+        return f"hunt {hunt.id}: opening its project"
+    states = ", ".join(
+        f"{count} {state}"
+        for state in CaptureState
+        if (count := sum(capture.state is state for capture in captures))
+    )
+    return f"hunt {hunt.id}, project {hunt.project_id or '-'}: {states}"
+
+
+def _show_plan(planned: Plan, as_json: bool) -> None:
+    if as_json:
+        _print_json(
+            {
+                "hunt": planned.hunt.id,
+                "project": planned.project_name,
+                "capture": planned.hunt.mode,
+                "systems": [dump(capture.system) for capture in planned.captures],
+                "problems": list(planned.hunt.problems),
+            }
+        )
+        return
+    console = Console(highlight=False)
+    console.print(f"Hunt {planned.hunt.id} would open the project “{planned.project_name}”", soft_wrap=True)
+    table = Table("Instance", "Region", "Account", "Capture", title="and ask for", title_justify="left")
+    for capture in planned.captures:
+        system = capture.system
+        table.add_row(system.instance, system.region, system.account or "the platform's own", capture.mode)
+    console.print(table)
+    for problem in planned.hunt.problems:
+        console.print(f"left out: {problem}", markup=False, soft_wrap=True)
+
+
+def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
+    captures = runtime.ledger.captures(hunt.id)
+    if as_json:
+        result = dump(report(hunt, captures, hunt.reason))
+        _print_json({"id": hunt.id, "state": hunt.state, **result})
+    if hunt.state is HuntState.FAILED:
+        raise Failed(f"hunt {hunt.id} failed: {hunt.reason}", PLATFORM)
+    failed = [capture for capture in captures if capture.state is CaptureState.FAILED]
+    for capture in failed:
+        click.echo(f"{capture.system.key}: {capture.reason}", err=True)
+    if not as_json:
+        asked = sum(capture.state in _ASKED for capture in captures) - len(failed)
+        click.echo(
+            f"hunt {hunt.id}: {asked} of {len(captures)} systems captured in project {hunt.project_id}"
+        )
+    if failed or hunt.problems:
+        raise click.exceptions.Exit(1)
+
+
+@hunt.command("list")
+@settings
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def list_hunts(config_path: str | None, data: Path, as_json: bool) -> None:
+    """The hunts of the configuration: what they take, when they run next, and how they last went."""
+    config = load_config(config_path)
+    rows = [_row(name, config, local_runtime(config, data)) for name in config.hunts]
+    if as_json:
+        _print_json(rows)
+        return
+    if not rows:
+        click.echo("the configuration has no hunts")
+        return
+    table = Table("Hunt", "Systems", "Capture", "Next run (UTC)", "Last run (UTC)", "State")
+    for row in rows:
+        table.add_row(
+            *(str(row[key] or "-") for key in ("name", "systems", "capture", "next", "last", "state"))
+        )
+    Console(highlight=False).print(table)
+
+
+def _row(name: str, config: Config, runtime: Runtime) -> dict[str, Any]:
+    definition = config.hunts[name]
+    due = None
+    if definition.schedule:
+        due = parse_schedule(definition.schedule, definition.timezone).next_after(datetime.now(UTC))
+    runs = runtime.ledger.hunts(name)
+    return {
+        "name": name,
+        "systems": len(definition.systems),
+        "capture": definition.capture,
+        "next": f"{due:%Y-%m-%d %H:%M}" if due else None,
+        "last": f"{runs[0].scheduled_at:%Y-%m-%d %H:%M}" if runs else None,
+        "state": runs[0].state if runs else None,
+    }
+
+
+def _print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))

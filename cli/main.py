@@ -1,0 +1,35 @@
+"""`huntbridge`: the operator's command. Each group of commands has its own file."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import click
+
+from cli.check import check
+from cli.demo import demo
+from cli.hunt import hunt
+from cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(version("huntbridge"), prog_name="huntbridge")
+def main() -> None:
+    """Regular threat hunts with Cado Response, and their alarms in Slack, Microsoft Teams and Jira.
+
+    \b
+    Try it without any account:   huntbridge demo
+    See whether yours would work: huntbridge check
+    Run it on this machine:       huntbridge serve
+
+    Exit codes: 0 all is well; 1 something that was asked for did not work; 2 the command or the
+    configuration is wrong; 3 the platform refused or did not answer; 4 the data directory cannot be used.
+    """
+
+
+for command in (serve, hunt, check, demo):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""`huntbridge serve`: everything in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from cli.assemble import (
+    CAPTURE_LEASE,
+    DATA,
+    DELIVERY_LEASE,
+    EVENT_LEASE,
+    WRONG,
+    Failed,
+    load_config,
+    local_runtime,
+    receiver,
+    settings,
+)
+from receiver.web import create_app
+from scheduler.handler import captures_handler, on_schedule, on_timer
+from shared import log as logs
+from shared.calendar import parse_schedule
+from shared.ledger import StoreError
+from shared.local.clock import Clock
+from shared.local.server import AlreadyServed, Server, Timer, Workers, sole_server
+from shared.runtime import Runtime
+from shared.secrets import Secret, SecretError
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@settings
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0 takes a free one."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--log-json", is_flag=True, help="One JSON object per line of the log.")
+def serve(config_path: str | None, data: Path, port: int, host: str, log_json: bool) -> None:
+    """Receive webhooks, deliver alarms, start hunts on their schedules and follow them to their end.
+
+    Listens on 127.0.0.1: put a proxy with TLS in front of it. Stops on SIGTERM or Ctrl-C, after what it has
+    in hand; all else is in the data directory and goes on with the next start.
+    """
+    logs.setup("INFO", json=log_json)
+    runtime = local_runtime(load_config(config_path), data)
+    try:
+        with sole_server(data):
+            server = assemble(runtime)
+            _until_told_to_stop(server, runtime, host, port)
+    except AlreadyServed as error:
+        raise Failed(str(error), DATA) from None
+    except StoreError as error:
+        raise Failed(str(error), DATA) from None
+    except SecretError as error:
+        raise Failed(str(error), WRONG) from None
+
+
+def assemble(runtime: Runtime) -> Server:
+    """Raises SecretError where a destination's secret cannot be had: better now than with the first alarm."""
+    work = receiver(runtime)
+    clock = Clock(
+        {
+            name: parse_schedule(hunt.schedule, hunt.timezone)
+            for name, hunt in runtime.config.hunts.items()
+            if hunt.schedule
+        },
+        lambda name, at: on_schedule(runtime, name, at),
+        runtime.store,
+        runtime.now,
+    )
+    return Server(
+        [
+            Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=16),
+            Workers(runtime.events, work.event, EVENT_LEASE, threads=4),
+            Workers(runtime.deliveries, work.delivery, DELIVERY_LEASE, threads=8),
+        ],
+        [
+            Timer("follow", lambda: on_timer(runtime), runtime.config.follow.interval),
+            Timer("clock", clock.tick, 1.0),
+        ],
+    )
+
+
+def _until_told_to_stop(server: Server, runtime: Runtime, host: str, port: int) -> None:
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    app = create_app(runtime.events, lambda: _tokens(runtime), runtime.now, lambda: _health(runtime))
+    try:
+        port = server.listen(app, host, port)
+    except OSError as error:
+        raise Failed(f"{host}:{port} cannot be listened on: {error.strerror}", WRONG) from None
+    server.start()
+    click.echo(f"huntbridge serves http://{host}:{port}; webhooks go to http://{host}:{port}/webhooks/cado")
+    if not _tokens(runtime):
+        log.error("no webhook token is configured: every webhook is refused (webhook.tokens, WEBHOOK_TOKEN)")
+    if not runtime.config.destinations:
+        log.error("no destination is configured: alarms are kept and go nowhere")
+    told.wait()
+    log.info("stopping")
+    if not server.stop():
+        log.warning("some work did not end in time; it is done again when its lease has run out")
+
+
+def _tokens(runtime: Runtime) -> list[Secret]:
+    """The tokens that can be had: during a rotation the previous one may be gone already."""
+    found = []
+    for ref in runtime.config.webhook.tokens:
+        try:
+            found.append(runtime.secret(ref))
+        except SecretError as error:
+            log.warning("a webhook token is left out: %s", error)
+    return found
+
+
+def _health(runtime: Runtime) -> dict[str, object]:
+    return {
+        queue.name: {"waiting": depth.living, "dead": depth.dead}
+        for queue in (runtime.captures, runtime.events, runtime.deliveries)
+        for depth in [queue.depth()]
+    }

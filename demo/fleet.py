@@ -1,0 +1,115 @@
+"""Twelve made-up instances in two regions, the same to the simulated platform and to moto's EC2.
+
+Five of them have alarms, one of those on two volumes, and the capture of another one fails.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import requests
+
+from demo.platform import SimAlarm, SimInstance, SimVolume
+
+_MINER = SimAlarm(
+    "Malicious File Detected: cryptomining_malware_wannamine",
+    1,
+    2,
+    ("T1496",),
+    "/var/tmp/.rsync/c/kswapd0",
+)
+_BACKDOOR = SimAlarm(
+    "Malicious File Detected: php_backdoor", 1, 1, ("T1505.003",), "/var/www/html/uploads/avatar_2.php"
+)
+_CLEANER = SimAlarm(
+    "Malicious File Detected: linux_malware_logcleaner", 1, 4, ("T1070.002",), "/usr/local/sbin/.lc"
+)
+_WEBSHELL = SimAlarm(
+    "Possible WebShell Command", 3, 8, ("T1505.003", "T1059.004"), "/var/log/nginx/access.log"
+)
+_MINING_CONFIG = SimAlarm(
+    "Suspicious File Detected: suspicious_mining_xmrig_config", 3, 1, ("T1496",), "/opt/.cache/config.json"
+)
+_SUDO = SimAlarm("User accessing sudo", 3, 5, ("T1548.003",), "/var/log/auth.log")
+_RDP = SimAlarm("Remote Desktop logon from a public address", 3, 3, ("T1021.001",), "C:\\Windows\\System32")
+
+
+@dataclass(frozen=True)
+class Machine:
+    name: str
+    region: str
+    type: str
+    owner: str
+    environment: str = "prod"
+    os: str = "Linux"
+    volumes: tuple[tuple[SimAlarm, ...], ...] = ((),)  # what is found on each volume
+    fails: str = ""
+
+
+MACHINES = (
+    Machine("web-01", "us-east-1", "t3.large", "web@acme.example", volumes=((_BACKDOOR, _WEBSHELL, _SUDO),)),
+    Machine("web-02", "us-east-1", "t3.large", "web@acme.example"),
+    Machine("api-01", "us-east-1", "c6i.xlarge", "api@acme.example"),
+    Machine("batch-07", "us-east-1", "c6i.4xlarge", "data@acme.example",
+            volumes=((_MINER, _MINING_CONFIG), (_CLEANER,))),
+    Machine("db-01", "us-east-1", "r6i.xlarge", "data@acme.example"),
+    Machine("db-02", "us-east-1", "r6i.xlarge", "data@acme.example",
+            fails="Snapshot of vol-0db2 failed: the KMS key is disabled"),
+    Machine("bastion", "us-east-1", "t3.micro", "it@acme.example", volumes=((_SUDO,),)),
+    Machine("ci-runner-3", "eu-west-1", "m6i.large", "dev@acme.example", "dev", volumes=((_MINING_CONFIG, _SUDO),)),
+    Machine("shop-01", "eu-west-1", "t3.large", "shop@acme.example"),
+    Machine("shop-02", "eu-west-1", "t3.large", "shop@acme.example"),
+    Machine("ad-01", "eu-west-1", "m6i.large", "it@acme.example", os="Windows", volumes=((_RDP,),)),
+    Machine("backup", "eu-west-1", "t3.medium", "it@acme.example"),
+)  # fmt: skip
+
+
+def launch(ec2_url: str) -> list[SimInstance]:
+    """Start the machines in moto's EC2 and return them as the platform sees them, ids included."""
+    return [_launch(ec2_url, machine) for machine in MACHINES]
+
+
+def _launch(ec2_url: str, machine: Machine) -> SimInstance:
+    tags = {"Name": machine.name, "Owner": machine.owner, "Env": machine.environment, "Criticality": "high"}
+    form = {
+        "Action": "RunInstances",
+        "Version": "2016-11-15",
+        "ImageId": "ami-12c6146b",
+        "InstanceType": machine.type,
+        "MinCount": "1",
+        "MaxCount": "1",
+        "TagSpecification.1.ResourceType": "instance",
+    }
+    for number, (key, value) in enumerate(tags.items(), 1):
+        form[f"TagSpecification.1.Tag.{number}.Key"] = key
+        form[f"TagSpecification.1.Tag.{number}.Value"] = value
+    # moto reads nothing of the signature but the region.
+    scope = f"Credential=demo/20260101/{machine.region}/ec2/aws4_request"
+    answer = requests.post(
+        ec2_url,
+        data=form,
+        headers={"Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"},
+        timeout=30,
+    )
+    answer.raise_for_status()
+    return _seen_by_the_platform(machine, answer.text)
+
+
+def _seen_by_the_platform(machine: Machine, launched: str) -> SimInstance:
+    (instance_id,) = set(re.findall(r"<instanceId>(i-[0-9a-f]+)<", launched))
+    (root,) = set(re.findall(r"<volumeId>(vol-[0-9a-f]+)<", launched))
+    address = re.search(r"<privateIpAddress>([0-9.]+)<", launched)
+    volume_ids = [root, *(f"{root[:-2]}{number:02x}" for number in range(1, len(machine.volumes)))]
+    return SimInstance(
+        instance_id,
+        machine.name,
+        machine.region,
+        os=machine.os,
+        hostname=f"ip-{address[1].replace('.', '-')}" if address else machine.name,
+        volumes=tuple(
+            SimVolume(volume_id, 8 * (number + 1), alarms)
+            for number, (volume_id, alarms) in enumerate(zip(volume_ids, machine.volumes, strict=True))
+        ),
+        fails=machine.fails,
+    )

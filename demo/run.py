@@ -1,0 +1,323 @@
+"""The demo: a real huntbridge in a simulated world.
+
+The platform, Slack, Teams and Jira are simulations in this process, EC2 is moto's server. huntbridge itself
+is started as anybody would start it, `huntbridge serve` and `huntbridge hunt run`, with a configuration file
+and secrets in the environment; what it did is read from its ledger and from what the simulations received.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+import yaml
+from moto.server import ThreadedMotoServer
+
+from demo import page
+from demo.chat import app_of
+from demo.fleet import launch
+from demo.jira import Jira
+from demo.platform import Platform, SimInstance
+from demo.serving import serving
+from demo.slack import Slack
+from demo.teams import Teams
+from shared import config as configuration
+from shared import runtime
+from shared.models import HUNT_FINISHED, CaptureState, Hunt, HuntState
+
+HUNT = "weekly-crown-jewels"
+TOOLS = {"soc": "slack", "office": "teams", "tickets": "jira"}
+# The demo's own secrets: they guard nothing but the simulations.
+RUN_KEY, ADMIN_KEY, TOKEN = "demo-lead-analyst-key", "demo-platform-admin-key", "demo-webhook-token"
+# Which of the platform's events huntbridge is told: the alarms, and processing that failed.
+WEBHOOKS = ("processing_with_alarms", "processing_failed")
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text says why."""
+
+
+@dataclass(frozen=True)
+class World:
+    fleet: list[SimInstance]
+    platform: Platform
+    platform_url: str
+    slack: Slack
+    teams: Teams
+    jira: Jira
+    chat_url: str
+    ec2_url: str
+
+    def received(self) -> dict[str, list[str]]:
+        """What each tool accepted, as text."""
+        return {
+            "slack": [json.dumps(message.body) for message in self.slack.messages],
+            "teams": [json.dumps(message.body) for message in self.teams.messages],
+            "jira": [json.dumps(message.body) for message in self.jira.messages],
+        }
+
+
+@contextmanager
+def world(pace: float) -> Iterator[World]:
+    slack, teams, jira = Slack(rate=2, burst=4), Teams(), Jira()
+    with ExitStack() as stack:
+        ec2 = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        ec2.start()
+        stack.callback(ec2.stop)
+        host, port = ec2.get_host_and_port()
+        ec2_url = f"http://{host}:{port}"
+        fleet = launch(ec2_url)
+        platform = Platform(
+            fleet, {RUN_KEY: "Lead Analyst", ADMIN_KEY: "Platform Administrator"}, pace=pace, latency=0.02
+        )
+        platform_url = stack.enter_context(serving(platform.app))
+        chat_url = stack.enter_context(serving(app_of(slack, teams, jira)))
+        platform.start()
+        stack.callback(platform.stop)
+        yield World(fleet, platform, platform_url, slack, teams, jira, chat_url, ec2_url)
+
+
+def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
+    """The configuration file and the environment that a huntbridge in this world is started with."""
+    path = folder / "huntbridge.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "platform": {"url": world.platform_url, "api_key": "env:CADO_API_KEY"},
+                "webhook": {"tokens": ["env:WEBHOOK_TOKEN"]},
+                "hunts": {
+                    HUNT: {
+                        "schedule": "cron(0 2 ? * SUN *)",
+                        "timezone": "Etc/UTC",
+                        "capture": "full",
+                        "targets": [
+                            {"instance": machine.instance_id, "region": machine.region}
+                            for machine in world.fleet
+                        ],
+                    }
+                },
+                "destinations": {
+                    "soc": {"type": "slack", "webhook_url": "env:SLACK_WEBHOOK_URL"},
+                    "office": {"type": "teams", "webhook_url": "env:TEAMS_WEBHOOK_URL"},
+                    "tickets": {
+                        "type": "jira",
+                        "url": world.chat_url,
+                        "email": "hunt@acme.example",
+                        "api_token": "env:JIRA_API_TOKEN",
+                        "project": "SEC",
+                        "issue_type": "Incident",
+                    },
+                },
+                "routes": [
+                    {"match": {"severity": ["malicious", "suspicious"]}, "to": ["soc", "office", "tickets"]},
+                    {"match": {"event": ["hunt_finished", "capture_failed"]}, "to": ["soc", "office"]},
+                ],
+                "default": ["soc"],
+                "follow": {"interval": 0.5},
+            },
+            sort_keys=False,
+        ),
+        encoding="utf-8",
+    )
+    environ = {
+        "CADO_API_KEY": RUN_KEY,
+        "WEBHOOK_TOKEN": TOKEN,
+        "SLACK_WEBHOOK_URL": world.chat_url + world.slack.path,
+        "TEAMS_WEBHOOK_URL": world.chat_url + world.teams.path,
+        "JIRA_API_TOKEN": "demo-token",
+        "AWS_ENDPOINT_URL": world.ec2_url,
+        "AWS_ACCESS_KEY_ID": "demo",
+        "AWS_SECRET_ACCESS_KEY": "demo",
+        "HUNTBRIDGE_CONFIG": str(path),
+        "HUNTBRIDGE_DATA": str(folder / "data"),
+    }
+    return path, environ
+
+
+@contextmanager
+def served(environ: Mapping[str, str]) -> Iterator[str]:
+    """A `huntbridge serve` of its own process; yields the URL of its webhook."""
+    log = Path(environ["HUNTBRIDGE_DATA"]).parent / "serve.log"
+    with log.open("w") as log_file, _huntbridge(environ, "serve", "--port", "0", stderr=log_file) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        if "webhooks go to " not in line:
+            raise DemoError(f"huntbridge serve did not start:\n{log.read_text()}")
+        try:
+            yield line.rsplit("webhooks go to ", 1)[1].strip()
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _huntbridge(environ: Mapping[str, str], *args: str, stderr: IO[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 (this very program, no shell)
+        [sys.executable, "-m", "cli.main", *args],
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+    )
+
+
+def register_webhooks(world: World, webhook_url: str) -> None:
+    """As an administrator would on the platform: one webhook per kind of event, with the token in its body."""
+    for event in WEBHOOKS:
+        answer = requests.post(
+            f"{world.platform_url}/api/v3/webhooks",
+            json={
+                "name": f"huntbridge {event}",
+                "event_type": event,
+                "payload_type": "custom",
+                "url": webhook_url,
+                "payload": {"token": TOKEN, "event": event, "title": "$Title", "message": "$Event"},
+            },
+            headers={"Authorization": f"Bearer {ADMIN_KEY}"},
+            timeout=10,
+        )
+        answer.raise_for_status()
+
+
+class Demo:
+    """One hunt in one world, and what is known about it at any moment."""
+
+    def __init__(self, world: World, config_path: Path, environ: Mapping[str, str]) -> None:
+        self._world = world
+        self._environ = environ
+        config = configuration.load(str(config_path), {**os.environ, **environ})
+        self._runtime = runtime.local(config, Path(environ["HUNTBRIDGE_DATA"]), environ)
+        self._began = time.monotonic()
+        self._summary: dict[str, Any] | None = None
+        self._names = {machine.instance_id: machine.name for machine in world.fleet}
+
+    def run(self, until: float, tell: Callable[[str], None]) -> dict[str, Any]:
+        """Run the hunt and wait until everything has come to rest, or `until` (monotonic seconds)."""
+        log = Path(self._environ["HUNTBRIDGE_DATA"]).parent / "hunt.log"
+        with log.open("w") as log_file:
+            process = _huntbridge(self._environ, "hunt", "run", HUNT, "--json", stderr=log_file)
+            # The one capture that the platform lets fail does so later, so all were asked for.
+            if process.wait(timeout=60) != 0:
+                raise DemoError(f"huntbridge hunt run failed:\n{log.read_text()}")
+        told = ""
+        while not self._settled() and time.monotonic() < until:
+            if (line := self._progress()) != told:
+                tell(line)
+                told = line
+            time.sleep(0.1)
+        self._summary = self.summary()
+        return self._summary
+
+    def _hunt(self) -> Hunt | None:
+        hunts = self._runtime.ledger.hunts(HUNT)
+        return hunts[0] if hunts else None
+
+    def _settled(self) -> bool:
+        hunt = self._hunt()
+        return (
+            hunt is not None
+            and hunt.state in (HuntState.FINISHED, HuntState.FAILED)
+            and not self._world.platform.busy
+            and not self._runtime.events.depth().living
+            and not self._runtime.deliveries.depth().living
+        )
+
+    def _progress(self) -> str:
+        hunt = self._hunt()
+        states = Counter(capture.state for capture in self._runtime.ledger.captures(hunt.id)) if hunt else {}
+        captures = ", ".join(f"{states[state]} {state}" for state in CaptureState if state in states)
+        received = ", ".join(f"{tool} {len(texts)}" for tool, texts in self._world.received().items())
+        return f"captures: {captures}; messages: {received}"
+
+    def summary(self) -> dict[str, Any]:
+        """What went in, what came out. `lost`: a webhook or an event that a tool on its route did not get;
+        `repeated`: a message that a tool got more than once."""
+        hunt = self._hunt()
+        assert hunt is not None
+        ledger = self._runtime.ledger
+        events = ledger.events_of_project(hunt.project_id)
+        received = self._world.received()
+        lost = repeated = 0
+        for event in events:
+            for destination in event["to"]:
+                seen = sum(event["id"] in text for text in received[TOOLS[destination]])
+                lost += seen == 0
+                repeated += max(0, seen - 1)
+        webhooks = sum(sent.hook.event_type in WEBHOOKS for sent in self._world.platform.sent)
+        lost += max(0, webhooks - sum(event["kind"] in WEBHOOKS for event in events))
+        lost += not any(event["kind"] == HUNT_FINISHED for event in events)
+        captures = Counter(capture.state.value for capture in ledger.captures(hunt.id))
+        return {
+            "captures": dict(captures),
+            "events": len(events),
+            "alarms": sum(event["severity"] in ("malicious", "suspicious") for event in events),
+            "deliveries": {tool: len(texts) for tool, texts in received.items()},
+            "lost": lost,
+            "repeated": repeated,
+            "seconds": round(time.monotonic() - self._began, 1),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """For the page."""
+        hunt = self._hunt()
+        captures = self._runtime.ledger.captures(hunt.id) if hunt else []
+        order = {machine.instance_id: number for number, machine in enumerate(self._world.fleet)}
+        captures.sort(key=lambda capture: order.get(capture.system.instance, 0))
+        return {
+            "hunt": hunt
+            and {
+                "name": hunt.name,
+                "project_id": hunt.project_id,
+                "scheduled_at": hunt.scheduled_at.isoformat(),
+                "state": hunt.state,
+            },
+            "captures": [
+                {
+                    "instance": capture.system.instance,
+                    "name": self._names.get(capture.system.instance, ""),
+                    "region": capture.system.region,
+                    "state": capture.state,
+                    "malicious": capture.malicious,
+                    "suspicious": capture.suspicious,
+                    "reason": capture.reason,
+                }
+                for capture in captures
+            ],
+            "slack": self._world.slack.shown(),
+            "teams": self._world.teams.shown(),
+            "jira": self._world.jira.shown(),
+            "summary": self._summary,
+        }
+
+
+def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> dict[str, Any]:
+    """One hunt of twelve systems, from the request to the last message. Raises DemoError."""
+    with _stage(folder, pace=0.5) as demo:
+        return demo.run(time.monotonic() + within, tell)
+
+
+def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threading.Event) -> None:
+    """The same at a pace that the eye can follow, on a page, until `stopped`. Raises DemoError, OSError."""
+    with _stage(folder, pace=2.0) as demo, serving(page.create_app(demo.state), port) as url:
+        tell(f"The demo is at {url} — Ctrl-C ends it")
+        demo.run(time.monotonic() + 600, lambda _: None)
+        tell(f"The hunt has finished: {json.dumps(demo.summary())}")
+        stopped.wait()
+
+
+@contextmanager
+def _stage(folder: Path, pace: float) -> Iterator[Demo]:
+    with world(pace) as staged:
+        config_path, environ = write_config(staged, folder)
+        with served(environ) as webhook_url:
+            register_webhooks(staged, webhook_url)
+            yield Demo(staged, config_path, environ)
