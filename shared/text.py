@@ -83,7 +83,7 @@ _DOT = re.compile("[.\u3002\uff0e\uff61]")  # the ideographic ones end a host's 
 _SCHEME = re.compile(r"\b([a-z][a-z0-9+.-]{0,30})://", re.IGNORECASE)
 _DOTTED = re.compile(
     rf"(?<!/)/[\w.-]+|(?<!\\)\\[\w.-]+"  # one step of a path
-    rf"|(?P<host>[\w-]+(?:{_DOT.pattern}[\w-]+)+)"
+    rf"|(?<![\w-])(?P<host>[\w-]+(?:{_DOT.pattern}[\w-]+)+)"
 )
 _DOMAIN = re.compile(r"[^\W\d_]{2,}|xn--[\w-]+", re.IGNORECASE)
 
