@@ -1,0 +1,64 @@
+"""The demo's one page: the hunt, and the messages as people would see them in Slack, Teams and Jira.
+
+A function that tells the present state comes in, a Flask app goes out. The state holds hostile text, so the
+page may load nothing but its own files, and its scripts put text into the page as text only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, abort
+
+PAGES = Path(__file__).parent / "pages"
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(state: Callable[[], dict[str, Any]]) -> Flask:
+    """`GET /` is the page, `GET /state` what `state` tells, as JSON.
+
+    `state` is called once for each `GET /state`, from any thread, and returns
+    `{"hunt": {"name", "project_id", "scheduled_at", "state"}, "captures": [{"instance", "name", "region",
+    "state", "malicious", "suspicious", "reason"}], "slack": [{"at", "body"}], "teams": [{"at", "body"}],
+    "jira": [{"at", "key", "fields", "comments"}], "summary": {…} or None}`, the messages oldest first.
+    `hunt` may be None where none has begun.
+    """
+    app = Flask(__name__, static_folder=None)
+    files = {path.name: path for path in PAGES.iterdir() if path.suffix in KINDS}
+
+    @app.get("/")
+    def index() -> Response:
+        return _file(files["index.html"])
+
+    @app.get("/state")
+    def tell() -> Response:
+        return Response(json.dumps(state()), mimetype="application/json")
+
+    @app.get("/<name>")
+    def file(name: str) -> Response:
+        return _file(files[name]) if name in files else abort(404)
+
+    @app.after_request
+    def guard(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        return response
+
+    return app
+
+
+def _file(path: Path) -> Response:
+    return Response(path.read_bytes(), mimetype=KINDS[path.suffix])
