@@ -17,7 +17,7 @@ _MINER = SimAlarm(
     1,
     2,
     ("T1496",),
-    "/var/tmp/.rsync/c/kswapd0",
+    "/root/.rsync/c/kswapd0",
 )
 _BACKDOOR = SimAlarm(
     "Malicious File Detected: php_backdoor", 1, 1, ("T1505.003",), "/var/www/html/uploads/avatar_2.php"
@@ -48,7 +48,8 @@ class Machine:
 
 
 MACHINES = (
-    Machine("web-01", "us-east-1", "t3.large", "web@acme.example", volumes=((_BACKDOOR, _WEBSHELL, _SUDO),)),
+    Machine("web-01", "us-east-1", "t3.large", "web@acme.example",
+            volumes=((_BACKDOOR, _WEBSHELL, _SUDO),)),
     Machine("web-02", "us-east-1", "t3.large", "web@acme.example"),
     Machine("api-01", "us-east-1", "c6i.xlarge", "api@acme.example"),
     Machine("batch-07", "us-east-1", "c6i.4xlarge", "data@acme.example",
@@ -57,7 +58,8 @@ MACHINES = (
     Machine("db-02", "us-east-1", "r6i.xlarge", "data@acme.example",
             fails="Snapshot of vol-0db2 failed: the KMS key is disabled"),
     Machine("bastion", "us-east-1", "t3.micro", "it@acme.example", volumes=((_SUDO,),)),
-    Machine("ci-runner-3", "eu-west-1", "m6i.large", "dev@acme.example", "dev", volumes=((_MINING_CONFIG, _SUDO),)),
+    Machine("ci-runner-3", "eu-west-1", "m6i.large", "dev@acme.example", "dev",
+            volumes=((_MINING_CONFIG, _SUDO),)),
     Machine("shop-01", "eu-west-1", "t3.large", "shop@acme.example"),
     Machine("shop-02", "eu-west-1", "t3.large", "shop@acme.example"),
     Machine("ad-01", "eu-west-1", "m6i.large", "it@acme.example", os="Windows", volumes=((_RDP,),)),

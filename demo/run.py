@@ -171,7 +171,7 @@ def _huntbridge(environ: Mapping[str, str], *args: str, stderr: IO[str]) -> subp
 
 
 def register_webhooks(world: World, webhook_url: str) -> None:
-    """As an administrator would on the platform: one webhook per kind of event, with the token in its body."""
+    """As an administrator would on the platform: one webhook per kind of event, with the token in it."""
     for event in WEBHOOKS:
         answer = requests.post(
             f"{world.platform_url}/api/v3/webhooks",
@@ -239,7 +239,7 @@ class Demo:
         return f"captures: {captures}; messages: {received}"
 
     def summary(self) -> dict[str, Any]:
-        """What went in, what came out. `lost`: a webhook or an event that a tool on its route did not get;
+        """What went in, what came out. `lost`: a webhook, or an event that a tool on its route did not get;
         `repeated`: a message that a tool got more than once."""
         hunt = self._hunt()
         assert hunt is not None

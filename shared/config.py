@@ -261,14 +261,14 @@ class PlatformConfig(_Section):
         description="where a message's button leads; {url}, {project_id} and {evidence_id} are filled in",
     )
     retry_for: int = Field(
-        3_600, gt=0, strict=True, description="seconds that a platform that is down is tried before a hunt fails"
+        3_600, gt=0, strict=True, description="seconds that a platform that is down is tried by a hunt"
     )
     settle_after: float = Field(
         90,
         gt=0,
         strict=True,
         allow_inf_nan=False,
-        description="seconds after which a capture request that got no answer, and shows nowhere, is sent again",
+        description="seconds after which a capture request without an answer, and without a trace, is repeated",
     )
 
 
