@@ -92,10 +92,14 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
     event = alarm.event
     told = _BUILDERS.get(event.kind, _other)(alarm)
     findings = sorted(alarm.findings, key=lambda f: (_RANK[f.severity], -f.count))
-    gaps = (*told.gaps, *(f"{_words(gap.what, 80)}: {_words(gap.why, 200)}" for gap in alarm.gaps))
+    gaps = (
+        *told.gaps,
+        *_note(alarm),
+        *(f"{_words(gap.what, 80)}: {_words(gap.why, 200)}" for gap in alarm.gaps),
+    )
     return Message(
-        id=_words(event.id, 100),
-        kind=_words(event.kind, 60),
+        id=_name(event.id, 200),
+        kind=_name(event.kind, 60),
         severity=alarm.severity,
         title=one_line(told.title, MAX_TITLE),
         summary=one_line(told.summary, MAX_SUMMARY),
@@ -182,10 +186,17 @@ def _hunt_finished(alarm: Alarm) -> _Told:
 def _unknown(alarm: Alarm) -> _Told:
     event = alarm.event
     note = _words(event.note, 250).rstrip(".")
+    text = event.text if event.title in event.text else f"{event.title}\n{event.text}"
     return _Told(
-        title=_join("An event from the platform that could not be understood", _where(alarm)),
-        summary=_sentences(f"{_capital(note)}." if note else "", "Its text is shown as it came."),
-        quote=_quote(event.text or event.title),
+        title=_join(
+            _counts(alarm) or "An event from the platform that could not be understood", _where(alarm)
+        ),
+        summary=_sentences(
+            "It is not clear what happened." if _counts(alarm) else "",
+            f"{_capital(note)}." if note else "",
+            "The text is shown as it came.",
+        ),
+        quote=_quote(text),
     )
 
 
@@ -293,7 +304,8 @@ def _system(alarm: Alarm) -> System | None:
         return found
     if alarm.instance:
         return System(alarm.instance.id, alarm.instance.region)
-    return System(alarm.evidence.instance, "") if alarm.evidence and alarm.evidence.instance else None
+    id = (alarm.evidence.instance if alarm.evidence else "") or alarm.event.instance
+    return System(id, "") if id else None
 
 
 def _worst(findings: Iterable[Finding]) -> str:
@@ -313,6 +325,12 @@ def _own_words(alarm: Alarm) -> str:
 
 def _own_quote(alarm: Alarm) -> str:
     return "" if _is_sentence(alarm.event.text) else _quote(alarm.event.text)
+
+
+def _note(alarm: Alarm) -> Iterator[str]:
+    """What was wrong with the body; an unknown event has it in its summary."""
+    if alarm.event.note and alarm.event.kind != UNKNOWN_EVENT:
+        yield f"The webhook: {_words(alarm.event.note, 250)}"
 
 
 def _is_sentence(text: str) -> bool:
@@ -408,9 +426,11 @@ def _tags(instance: Instance) -> str:
 
 
 def _evidence(evidence: Evidence) -> str:
-    resource = " ".join(filter(None, (_name(evidence.resource_type, 30), _name(evidence.resource, 60))))
     named = _with_id(_name(evidence.name, 100), f"id {evidence.id}")
-    resource = "" if evidence.resource and resource in named else resource
+    resource = _name(evidence.resource, 60)
+    resource = " ".join(
+        filter(None, (_name(evidence.resource_type, 30), "" if resource in named else resource))
+    )
     return _commas(named, resource, _size(evidence.size_mb), _name(evidence.os, 60))
 
 

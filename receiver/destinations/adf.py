@@ -59,7 +59,7 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
     if message.left_out:
         yield _paragraph(_text(message.left_out, mark="em"))
     if message.gaps:
-        yield _heading("Not known")
+        yield _heading("Notes")
         yield _bullets(message.gaps)
     yield _paragraph(_text("Event "), _text(message.id, mark="code"))
 

@@ -14,6 +14,11 @@ REPEAT = "This may be a repeat: an earlier attempt got no answer, and may have a
 MARKS = {Severity.MALICIOUS: "▲", Severity.SUSPICIOUS: "△", Severity.INFO: "○", Severity.UNKNOWN: "◇"}
 
 
+def in_one(message: Message) -> str:
+    """Title and summary, where there is room for nothing else: a notification, a card that is not drawn."""
+    return f"{message.title}. {message.summary}" if message.summary else message.title
+
+
 def technique_url(id: str) -> str:
     """Where MITRE explains a technique or tactic; empty where `id` is none."""
     if not ATTACK_ID.fullmatch(id):

@@ -24,7 +24,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from receiver.compose import Fact, Message
 from receiver.destinations import Check, Outcome, Rejected, Retry
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, safe_link, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_link, technique_url
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from shared.http import Answer, Http, NetworkError, host_of
 from shared.models import Finding
@@ -139,7 +139,7 @@ def payload(message: Message) -> dict[str, Any]:
 
 def _payload(message: Message) -> dict[str, Any]:
     return {
-        "text": _flat(f"{message.title}. {message.summary}"),
+        "text": _flat(in_one(message)),
         "blocks": list(_blocks(message)),
         "unfurl_links": False,
         "unfurl_media": False,
@@ -152,9 +152,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         yield _section(f"*{REPEAT}*")
     if message.summary:
         yield {"type": "section", "text": _plain(message.summary, 600)}
-    for start in range(0, len(message.facts), MAX_FIELDS):
-        fields = [_mrkdwn(_field(fact)) for fact in message.facts[start : start + MAX_FIELDS]]
-        yield {"type": "section", "fields": fields}
+    yield from _fields(message.facts[:MAX_FIELDS])
     if message.findings:
         yield from map(_section, _joined(["*Alarms, worst first*", *map(_finding, message.findings)]))
     if message.lines:
@@ -164,16 +162,24 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     if message.quote:
         escaped = map(escape_slack, message.quote.replace("`", "\u02cb"))
         yield from (_section(f"```\n{part}\n```") for part in _joined(escaped, glue=""))
+    yield from _fields(message.facts[MAX_FIELDS:])
     if message.left_out:
         yield _section(f"_{escape_slack(message.left_out)}_")
     if link := safe_link(message):
         button = {"type": "button", "action_id": "open", "text": _plain(link.text, 75), "url": link.url}
         yield {"type": "actions", "elements": [button]}
     small = [
-        *(f"Not known: {_safe(gap, 300)}" for gap in message.gaps),
-        f"Event {slack_code(shorten(message.id, 100))}",
+        *(f"Note: {_safe(gap, 300)}" for gap in message.gaps),
+        f"Event {slack_code(shorten(message.id, 200))}",
     ]
     yield {"type": "context", "elements": [_mrkdwn(part) for part in _joined(small)][:MAX_ELEMENTS]}
+
+
+def _fields(facts: tuple[Fact, ...]) -> Iterator[dict[str, Any]]:
+    """In two columns. The first ten come before the findings, the rest after them."""
+    for start in range(0, len(facts), MAX_FIELDS):
+        fields = [_mrkdwn(_field(fact)) for fact in facts[start : start + MAX_FIELDS]]
+        yield {"type": "section", "fields": fields}
 
 
 def _field(fact: Fact) -> str:

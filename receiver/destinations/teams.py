@@ -17,7 +17,7 @@ from typing import Any
 from receiver.compose import Fact, Message
 from receiver.destinations import Check, Delivered, Outcome, Rejected
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, safe_link, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_link, technique_url
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from shared.http import Answer, Http, NetworkError, host_of
 from shared.models import Finding, Severity
@@ -29,6 +29,7 @@ from shared.urls import check_webhook_url
 # 21 KB was measured to pass. Bytes of UTF-8.
 MAX_BYTES = 20_000
 MAX_QUOTE_LINES = 30
+FIRST_FACTS = 10  # the rest comes after the findings
 LABEL_WIDTH = "130px"
 
 _STYLES = {Severity.MALICIOUS: "attention", Severity.SUSPICIOUS: "warning", Severity.INFO: "accent"}
@@ -119,7 +120,7 @@ def _card(message: Message) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
-        "fallbackText": _no_mention(shorten(f"{message.title}. {message.summary}", 500)),
+        "fallbackText": _no_mention(shorten(in_one(message), 500)),
         "body": list(_body(message)),
     }
     if link := safe_link(message):
@@ -131,19 +132,19 @@ def _body(message: Message) -> Iterator[dict[str, Any]]:
     yield _heading(message)
     if message.maybe_repeat:
         yield _block(_run(REPEAT, italic=True))
-    for index, fact in enumerate(message.facts):
-        yield _fact(fact, spacing="Medium" if index == 0 else "Small")
+    yield from _facts(message.facts[:FIRST_FACTS])
     if message.findings:
         yield _group("Alarms, worst first", [_block(*_finding(finding)) for finding in message.findings])
     if message.lines:
         yield _group("Systems, worst first", [_block(_run(f"• {line}", 350)) for line in message.lines])
     if message.quote:
         yield {"type": "Container", "style": "emphasis", "items": list(_quote(message.quote))}
+    yield from _facts(message.facts[FIRST_FACTS:])
     if message.left_out:
         yield _block(_run(message.left_out, italic=True))
-    for gap in message.gaps:
-        yield _block(_run(f"Not known: {gap}", 350, isSubtle=True, size="Small"), spacing="Small")
-    yield _block(_run(f"Event {message.id}", isSubtle=True, size="Small"), spacing="Small")
+    small = [*(f"Note: {gap}" for gap in message.gaps), f"Event {message.id}"]
+    for index, text in enumerate(small):
+        yield _block(_run(text, 350, isSubtle=True, size="Small"), spacing="Small" if index else "Medium")
 
 
 def _heading(message: Message) -> dict[str, Any]:
@@ -153,6 +154,11 @@ def _heading(message: Message) -> dict[str, Any]:
         items.append(_block(_run(message.summary, 700), spacing="Small"))
     style = _STYLES.get(message.severity, "emphasis")
     return {"type": "Container", "style": style, "bleed": True, "items": items}
+
+
+def _facts(facts: tuple[Fact, ...]) -> Iterator[dict[str, Any]]:
+    for index, fact in enumerate(facts):
+        yield _fact(fact, spacing="Small" if index else "Medium")
 
 
 def _fact(fact: Fact, *, spacing: str) -> dict[str, Any]:

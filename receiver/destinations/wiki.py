@@ -45,7 +45,7 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     if message.left_out:
         yield f"\n_{escape_wiki(message.left_out)}_"
     if message.gaps:
-        yield "\nh3. Not known"
+        yield "\nh3. Notes"
         yield from (f"* {_line(gap, 350)}" for gap in message.gaps)
     yield f"\nEvent {{{{{_copyable(message.id)}}}}}"
 

@@ -1,0 +1,346 @@
+"""What the tests of the three destinations share: eight alarms, and a peer on a loopback port."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.models import (
+    CAPTURE_FAILED,
+    HUNT_FINISHED,
+    UNKNOWN_EVENT,
+    Alarm,
+    Capture,
+    CaptureResult,
+    CaptureState,
+    Event,
+    Evidence,
+    Finding,
+    Gap,
+    Hunt,
+    HuntReport,
+    Instance,
+    Project,
+    Severity,
+    System,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+PLATFORM = "https://cado.example"
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+WEB = System("i-0123456789abcdef0", "us-east-1", "prod")
+BIDI = "\u202e\u2066"
+HOSTILE = (
+    "<!channel> <@U024BE7LH> <https://evil.example|Cado> *bold* _it_ `code` ```block``` &lt;!here&gt; "
+    ":skull: [open](https://evil.example/?x=1) <at>Everyone</at> {{DATE(2026-01-01)}} javascript:alert(1) @everyone "
+    "{noformat} {panel} [x|http://evil.example] h1. !img.png! C:\\x\\_y ||a|| ${jndi:ldap://x} <script>"
+)
+
+
+def _alarms() -> dict[str, Alarm]:
+    rich = Alarm(
+        event=Event(
+            "7f3c9a52",
+            "processing_with_alarms",
+            NOON,
+            "PROCESSING WITH ALARMS",
+            "Processing finished with 15 alarms in project id 12 evidence id 31.",
+            project_id=12,
+            evidence_id=31,
+        ),
+        severity=Severity.MALICIOUS,
+        malicious=7,
+        suspicious=8,
+        hunt=Hunt("weekly-crown-jewels", NIGHT, project_id=12),
+        project=Project(12, "weekly-crown-jewels 2026-11-22 02:00"),
+        evidence=Evidence(
+            31,
+            12,
+            "vol-080c44054f2073a7f",
+            hostname="EC2AMAZ-CPI3V8C",
+            os="Windows Server 2022",
+            size_mb=30 * 1024,
+            resource="vol-080c44054f2073a7f",
+            resource_type="EBS",
+            instance=WEB.instance,
+        ),
+        instance=Instance(
+            WEB.instance,
+            WEB.region,
+            name="web-01",
+            type="m5.large",
+            state="running",
+            zone="us-east-1a",
+            account_id="111122223333",
+            private_ip="10.0.1.5",
+            public_ip="203.0.113.7",
+            vpc="vpc-0a1b2c3d",
+            subnet="subnet-4e5f6a7b",
+            security_groups=("web (sg-0123abcd)", "ssh-office (sg-89ef4567)"),
+            iam_profile="arn:aws:iam::111122223333:instance-profile/web_server",
+            image="ami-0abcdef1234567890",
+            platform="Windows",
+            launched_at=datetime(2026, 3, 1, 8, 15, tzinfo=UTC),
+            tags={"Name": "web-01", "Owner": "shop-team@acme.example", "Env": "prod", "Cost_Center": "42"},
+        ),
+        system=WEB,
+        findings=(
+            Finding("Possible WebShell Command", 4, Severity.SUSPICIOUS, ("T1505.003",)),
+            Finding(
+                "Malicious File Detected: cryptomining_malware_wannamine",
+                3,
+                Severity.MALICIOUS,
+                ("T1496", "TA0040"),
+                "C:\\Windows\\Temp\\wm_01.exe",
+            ),
+            Finding("User accessing sudo", 1, Severity.INFO, ("TA0004",), "/var/log/auth.log"),
+        ),
+        gaps=(Gap("Alarm overview", "the platform did not answer within 4 s"),),
+        link=f"{PLATFORM}/projects/12?evidence=31",
+    )
+    minimal = Alarm(
+        event=Event(
+            "a1",
+            "high_severity_alarm",
+            NOON,
+            "HIGH SEVERITY ALARM DETECTED",
+            "5 high severity alarms detected in project id 3 evidence id 4.",
+            project_id=3,
+            evidence_id=4,
+            malicious=5,
+        ),
+        severity=Severity.MALICIOUS,
+        link=PLATFORM,
+    )
+    many = replace(
+        rich,
+        malicious=4_120,
+        findings=tuple(
+            Finding(
+                f"Malicious File Detected: family_{n}",
+                500 - n,
+                Severity.MALICIOUS,
+                ("T1059.001", "T1496"),
+                f"/srv/www/uploads/{n}/payload_{n}.php",
+            )
+            for n in range(60)
+        ),
+        gaps=tuple(Gap(f"Source {n}", "access denied by the platform (403)") for n in range(6)),
+    )
+    hostile = replace(
+        rich,
+        event=replace(rich.event, kind="detection_created", id=HOSTILE[:60], text=HOSTILE + "\n" + HOSTILE),
+        project=Project(12, HOSTILE),
+        evidence=replace(rich.evidence, name=HOSTILE, hostname=HOSTILE, os=HOSTILE),
+        instance=replace(rich.instance, name=HOSTILE, tags={HOSTILE: HOSTILE}, security_groups=(HOSTILE,)),
+        findings=(Finding(HOSTILE, 1, Severity.MALICIOUS, ("T1496", "javascript:alert(1)"), HOSTILE),),
+        gaps=(Gap(HOSTILE, HOSTILE),),
+        hunt=Hunt(HOSTILE[:60], NIGHT),
+    )
+    unicode = replace(
+        rich,
+        instance=replace(
+            rich.instance, name=f"{BIDI}سرور-۱ 🏴‍☠️", tags={"Owner": "Zoë 李雷", "名": "値" * 30}
+        ),
+        findings=(
+            Finding(
+                f"ملف خبيث {BIDI}exe.txt 👩‍👩‍👧‍👦",
+                2,
+                Severity.MALICIOUS,
+                ("T1496",),
+                "/データ/e\u0301\x00.sh",
+            ),
+        ),
+    )
+    unknown = Alarm(
+        event=Event(
+            "u1",
+            UNKNOWN_EVENT,
+            NOON,
+            text='{"title": "TEST", "message": "He said "hi" <!here>"\nhttps://evil.example/ `x`}',
+            note="the body is not JSON that can be read; it was read as text",
+        ),
+        severity=Severity.UNKNOWN,
+        link=PLATFORM,
+    )
+    reason = (
+        "Snapshot snap-0aa of vol-1 failed: KMS key arn:aws:kms:us-east-1:111122223333:key/1 is disabled."
+    )
+    capture_failed = Alarm(
+        event=Event("capture_failed:weekly", CAPTURE_FAILED, NOON, text=reason, project_id=12, system=WEB),
+        severity=Severity.UNKNOWN,
+        hunt=Hunt("weekly-crown-jewels", NIGHT, project_id=12),
+        capture=Capture("weekly", WEB, CaptureState.FAILED, reason=reason),
+        system=WEB,
+        gaps=(Gap("Instance details", "access denied by EC2 (UnauthorizedOperation)"),),
+        link=f"{PLATFORM}/projects/12",
+    )
+    systems = [System(f"i-{n:017x}", "eu-west-1", "prod") for n in range(13)]
+    report = HuntReport(
+        "weekly-crown-jewels",
+        NIGHT,
+        12,
+        systems=13,
+        captured=12,
+        failed=1,
+        with_alarms=5,
+        captures=(
+            *(CaptureResult(s, CaptureState.PROCESSED, 7 - n, 8) for n, s in enumerate(systems[:5])),
+            CaptureResult(systems[5], CaptureState.FAILED, reason="The instance was terminated."),
+            *(CaptureResult(s, CaptureState.PROCESSED) for s in systems[6:]),
+        ),
+        problems=("SYSTEM7 is not JSON: it was left out",),
+    )
+    finished = Alarm(
+        event=Event("hunt_finished:weekly", HUNT_FINISHED, NOON, project_id=12, report=report),
+        severity=Severity.MALICIOUS,
+        link=f"{PLATFORM}/projects/12",
+    )
+    return {
+        "rich": rich,
+        "minimal": minimal,
+        "many_findings": many,
+        "hostile": hostile,
+        "unicode": unicode,
+        "unknown": unknown,
+        "capture_failed": capture_failed,
+        "hunt_finished": finished,
+    }
+
+
+ALARMS = _alarms()
+
+
+@pytest.fixture(params=list(ALARMS))
+def named_alarm(request: pytest.FixtureRequest) -> tuple[str, Alarm]:
+    return request.param, ALARMS[request.param]
+
+
+@pytest.fixture
+def alarms() -> dict[str, Alarm]:
+    return dict(ALARMS)
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compares with the golden file of that name; `UPDATE_GOLDEN=1` writes it instead."""
+
+    def compare(name: str, found: str) -> None:
+        path = GOLDEN / name
+        if os.environ.get("UPDATE_GOLDEN") == "1":
+            path.write_text(found, encoding="utf-8")
+        assert found == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+# A peer on a loopback port
+
+
+@dataclass
+class Reply:
+    status: int
+    body: str | bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+HANG, DROP = Reply(-1), Reply(-2)  # never answer; close the connection without an answer
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Peer:
+    """Gives `replies` in order, the last of them again and again, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = [Reply(200)]
+        self.requests: list[Request] = []
+        self.closing = threading.Event()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def answers(self, *replies: Reply) -> None:
+        self.replies, self.requests = list(replies), []
+
+    def _handler(peer) -> type[BaseHTTPRequestHandler]:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args: object) -> None: ...
+
+            def handle_one(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+                peer.requests.append(request)
+                reply = peer.replies[min(len(peer.requests), len(peer.replies)) - 1]
+                if reply is HANG:
+                    peer.closing.wait(5)
+                if reply in (HANG, DROP):
+                    self.close_connection = True
+                    return
+                body = reply.body.encode() if isinstance(reply.body, str) else reply.body
+                self.send_response(reply.status, "whatever")
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = handle_one
+
+        return Handler
+
+    def close(self) -> None:
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    peer = Peer()
+    peer.thread.start()
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def reply() -> type[Reply]:
+    return Reply
+
+
+@pytest.fixture
+def dead_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
