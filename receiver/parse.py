@@ -146,10 +146,12 @@ def _unwrap(tree: Any, tokens: set[str], wrapping: int) -> Any:
         return kept
     if isinstance(tree, list):
         return [_unwrap(value, tokens, wrapping) for value in tree]
-    if isinstance(tree, str) and wrapping and tree.strip()[:1] in ("{", "["):
-        inner = _load(tree.strip())
-        if inner is not None:
-            return _Wrapped(_unwrap(inner, tokens, wrapping - 1))
+    if isinstance(tree, str) and wrapping and tree.lstrip()[:1] in ("{", "[", '"'):
+        inner = _unwrap(_load(tree.strip()), tokens, wrapping - 1)
+        if isinstance(inner, dict | list):
+            return _Wrapped(inner)
+        if isinstance(inner, _Wrapped):
+            return inner
     return tree
 
 
@@ -540,7 +542,10 @@ _COUNTS = {
         ("suspicious", "suspiciouscount", "suspiciousalarms", "suspiciousseverityevents"),
         _count_patterns(_LOW),
     ),
-    "alarms": (("alarms", "alarmcount", "totalalarms", "alarmstotal"), _count_patterns(r"alarms?")),
+    "alarms": (
+        ("alarms", "alarmcount", "totalalarms", "alarmstotal"),
+        _count_patterns(r"(?<!malicious[\s_-])(?<!suspicious[\s_-])(?<!severity[\s_-])alarms?"),
+    ),
 }
 
 

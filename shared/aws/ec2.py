@@ -73,7 +73,8 @@ class Ec2:
         retries: int = 1,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`secret` looks an external id up. Timeouts in seconds, of each attempt; `retries` is how often a call is repeated after its first."""
+        """`secret` looks an external id up. Timeouts are in seconds, of each attempt; `retries` is how often
+        a call is repeated after its first."""
         self._accounts, self._secret, self._endpoint_url, self._now = accounts, secret, endpoint_url, now
         self._read_timeout = read_timeout
         self._boto = BotoConfig(
@@ -214,6 +215,7 @@ def _instance(facts: Mapping[str, Any], region: str, owner: str) -> Instance:
     groups = tuple(
         f"{group.get('GroupName', '')} ({group['GroupId']})" for group in facts.get("SecurityGroups", ())
     )
+    launched: datetime | None = facts.get("LaunchTime")
     return Instance(
         id=facts["InstanceId"],
         region=region,
@@ -231,6 +233,6 @@ def _instance(facts: Mapping[str, Any], region: str, owner: str) -> Instance:
         image=facts.get("ImageId", ""),
         # `Platform` is only set on Windows; `PlatformDetails` is the billing name, such as Linux/UNIX.
         platform=facts.get("PlatformDetails", "") or facts.get("Platform", "").capitalize(),
-        launched_at=facts.get("LaunchTime"),
+        launched_at=launched.astimezone(UTC) if launched else None,
         tags=tags,
     )
