@@ -55,7 +55,7 @@ const NODES = {
   blockquote: (node) => el("blockquote", "", children(node)),
   codeBlock: (node) => el("pre", "", el("code", "", list(node.content).map((text) => text.text))),
   rule: () => el("hr"),
-  table: (node) => scrolling(el("table", "", el("tbody", "", children(node)))),
+  table: (node) => el("div", "scrolling", el("table", "", el("tbody", "", children(node)))),
   tableRow: (node) => el("tr", "", children(node)),
   tableHeader: (node) => cell("th", node),
   tableCell: (node) => cell("td", node),
@@ -79,14 +79,6 @@ function cell(tag, node) {
   made.colSpan = Number(node.attrs?.colspan) || 1;
   made.rowSpan = Number(node.attrs?.rowspan) || 1;
   return made;
-}
-
-function scrolling(table) {
-  const frame = el("div", "scrolling", table);
-  frame.tabIndex = 0; // what scrolls must be reachable from the keyboard
-  frame.setAttribute("role", "region");
-  frame.setAttribute("aria-label", "Table");
-  return frame;
 }
 
 const TAGS = { strong: "strong", em: "em", code: "code", strike: "s", underline: "u" };
