@@ -14,7 +14,7 @@ export function drawJira({ at, key, fields, comments }) {
         el("span", `rank rank-${String(fields.priority.name).toLowerCase()}`), fields.priority.name)),
       detail("Labels", list(fields.labels).length &&
         el("span", "labels", fields.labels.map((label) => el("span", "label", label))))),
-    fields.description ? el("div", "description", el("h4", "", "Description"), document(fields.description)) : null,
+    fields.description ? el("div", "description", el("h4", "", "Description"), drawDocument(fields.description)) : null,
     drawComments(list(comments)));
 }
 
@@ -26,11 +26,11 @@ function drawComments(comments) {
   if (!comments.length) return null;
   return el("div", "comments", el("h4", "", `Comments (${comments.length})`), comments.map((comment) =>
     el("div", "comment", el("p", "byline", el("strong", "", "huntbridge"), clock(comment.created ?? comment.at)),
-      document(comment.body))));
+      drawDocument(comment.body))));
 }
 
 // Data Center has wiki text, which is shown as it was written.
-function document(body) {
+function drawDocument(body) {
   return typeof body === "string" ? el("pre", "wiki", body) : el("div", "adf", children(body));
 }
 

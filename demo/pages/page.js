@@ -162,18 +162,28 @@ function live(state, text) {
 
 let last = "";
 
-async function poll() {
+async function look() {
+  let text;
   try {
     const answer = await fetch("state", { signal: AbortSignal.timeout(5000) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const text = await answer.text();
-    if (text !== last) draw(JSON.parse(text));
-    last = text;
-    live("live", "Live");
+    text = await answer.text();
   } catch {
     live("lost", "Not connected: what you see is the last known state");
+    return;
   }
-  setTimeout(poll, 1000);
+  live("live", "Live");
+  if (text === last) return;
+  last = text;
+  draw(JSON.parse(text));
+}
+
+async function poll() {
+  try {
+    await look();
+  } finally {
+    setTimeout(poll, 1000);
+  }
 }
 
 poll();
