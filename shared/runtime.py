@@ -7,6 +7,7 @@ so that a command pays only for what it touches.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ class Runtime:
     deliveries: Queue
     secrets: Secrets
     now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
     proxies: Mapping[str, str] = field(default_factory=dict)
     _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -75,6 +77,7 @@ class Runtime:
             http,
             api_version=platform.api_version,
             bucket=platform.bucket,
+            sleep=self.sleep,
         )
 
 

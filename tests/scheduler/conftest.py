@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.platform import Platform, SimInstance
+from demo.serving import serving
+from shared.config import Config
+from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.runtime import Runtime
+from shared.secrets import Secrets
+from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY, Stage
+
+
+@pytest.fixture
+def make_stage(tmp_path: Path) -> Iterator[Any]:
+    with ExitStack() as stack:
+
+        def make(
+            fleet: tuple[SimInstance, ...] = (QUIET, BAD, BROKEN),
+            settings: dict[str, Any] | None = None,
+            problems: tuple[str, ...] = (),
+            **platform_options: Any,
+        ) -> Stage:
+            platform = Platform(fleet, {KEY: "Lead Analyst"}, **platform_options)
+            url = stack.enter_context(serving(platform.app))
+            config = Config.model_validate(
+                {
+                    "platform": {"url": url, "api_key": "env:KEY", **(settings or {})},
+                    "hunts": {
+                        "weekly": {
+                            "targets": [
+                                {"instance": machine.instance_id, "region": machine.region}
+                                for machine in fleet
+                            ],
+                            "problems": problems,
+                        }
+                    },
+                }
+            )
+            database = Database(tmp_path / "huntbridge.db")
+            stack.callback(database.close)
+
+            def seconds() -> float:
+                return stage.moment.timestamp()
+
+            runtime = Runtime(
+                config=config,
+                store=SqliteStore(database),
+                captures=SqliteQueue(database, "captures", seconds),
+                events=SqliteQueue(database, "events", seconds),
+                deliveries=SqliteQueue(database, "deliveries", seconds),
+                secrets=Secrets({"KEY": KEY}),
+                now=lambda: stage.moment,
+                sleep=lambda _: None,
+            )
+            stage = Stage(runtime, platform, SUNDAY)
+            return stage
+
+        yield make
+
+
+@pytest.fixture
+def stage(make_stage: Any) -> Stage:
+    made: Stage = make_stage()
+    return made

@@ -1,0 +1,80 @@
+"""A scheduler on a real ledger and real queues, against the simulated platform over HTTP; the test is the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from demo.platform import Platform, SimAlarm, SimInstance, SimVolume
+from scheduler.follow import follow
+from scheduler.handler import captures_handler, on_schedule
+from shared import items
+from shared.models import Capture, CaptureState, Event, Hunt, load
+from shared.queues import work
+from shared.runtime import Runtime
+
+SUNDAY = datetime(2026, 11, 29, 2, 0, tzinfo=UTC)
+KEY = "lead-analyst-key"
+ALARM = SimAlarm("Malicious File Detected: php_backdoor", 1, 3, ("T1505.003",), "/var/www/x.php")
+QUIET = SimInstance("i-0aaaaaaaaaaaaaaa1", "quiet", "us-east-1", volumes=(SimVolume("vol-0000000a1"),))
+BAD = SimInstance(
+    "i-0aaaaaaaaaaaaaaa2",
+    "bad",
+    "eu-west-1",
+    volumes=(SimVolume("vol-0000000b1", alarms=(ALARM,)), SimVolume("vol-0000000b2", alarms=(ALARM,))),
+)
+BROKEN = SimInstance(
+    "i-0aaaaaaaaaaaaaaa3",
+    "broken",
+    "us-east-1",
+    volumes=(SimVolume("vol-0000000c1"),),
+    fails="Snapshot failed: the KMS key is disabled",
+)
+
+
+@dataclass
+class Stage:
+    runtime: Runtime
+    platform: Platform
+    moment: datetime
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def forward(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+    def start(self, at: datetime = SUNDAY) -> Hunt:
+        return on_schedule(self.runtime, "weekly", at)
+
+    def work(self) -> int:
+        """Do what is due in [captures], and nothing that is due later."""
+        rounds = 0
+        while work(self.runtime.captures, captures_handler(self.runtime), lease=60):
+            rounds += 1
+        return rounds
+
+    def follow(self) -> None:
+        follow(self.runtime)
+
+    def run_platform(self) -> None:
+        """Let every pipeline on the platform come to its end."""
+        self.platform.settle()
+
+    def hunt(self) -> Hunt:
+        (hunt,) = self.runtime.ledger.hunts("weekly")
+        return hunt
+
+    def captures(self) -> dict[str, Capture]:
+        hunt = self.hunt()
+        return {capture.system.instance: capture for capture in self.runtime.ledger.captures(hunt.id)}
+
+    def states(self) -> list[CaptureState]:
+        return [capture.state for capture in self.captures().values()]
+
+    def events(self) -> list[Event]:
+        """The events that were raised, taken from the queue."""
+        claimed = self.runtime.events.claim(100, lease=60)
+        for item in claimed:
+            self.runtime.events.done(item)
+        return [load(Event, items.unpack(item.body)["event"]) for item in claimed]
