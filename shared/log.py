@@ -1,0 +1,177 @@
+"""Logging to stderr, as text for people or as one JSON object per line for machines.
+
+Every secret that was read is registered here, and neither it nor anything that looks like a webhook URL or a
+token gets past: message, arguments, extra fields and tracebacks are redacted together, as the last step
+before a line is written. The libraries that would log URLs are kept at WARNING.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import logging
+import re
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Any, TextIO
+from urllib.parse import quote, quote_plus, urlsplit
+
+from shared.secrets import Secret
+
+_TALKATIVE = (
+    "boto3",
+    "botocore",
+    "httpx",
+    "moto",
+    "requests",
+    "s3transfer",
+    "slack_sdk",
+    "urllib3",
+    "waitress",
+    "werkzeug",
+)
+_SHORTEST = 6  # a shorter secret, such as the token "t" of a trial, would make every log unreadable
+_HIDDEN = "<secret>"
+# (what stays)(what goes), without a line end: the rest of a log stays readable whatever an attacker writes.
+_LOOKS_SECRET = re.compile(
+    r"(hooks\.slack(?:-gov)?\.com/)[^\s\"'<>]+"
+    r"|(/(?:services|workflows|triggers)/)[A-Z0-9]{6,}/[^\s\"'<>]+"
+    r"|(\bsig(?:=|%3D))[^\s&\"'<>]+"
+    r"|(\b(?:bearer|basic)[ \t]+)[A-Za-z0-9._~+/=-]{6,}"
+    r"|(://)[^\s/@\"'<>]+(?=@)"
+    r"|\b(?:xox[a-z]|xapp|xoxe\.xox[a-z])-[A-Za-z0-9-]{6,}"
+    r"|\bATATT[A-Za-z0-9_=-]{10,}",
+    re.IGNORECASE,
+)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class _Registry:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, value: str) -> None:
+        with self._lock:
+            fresh = {form for form in _forms(value) if len(form) >= _SHORTEST} - self._forms
+            if fresh:
+                self._forms |= fresh
+                longest_first = sorted(self._forms, key=len, reverse=True)
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def scrub(self, text: str) -> str:
+        return self._pattern.sub(_HIDDEN, text) if self._pattern else text
+
+
+_registry = _Registry()  # one per process, as logging itself is
+
+
+def redact(secret: Secret) -> None:
+    """From now on nothing that is logged holds the secret. One of fewer than 6 characters cannot be told
+    from ordinary text, and is left."""
+    _registry.add(secret.reveal())
+
+
+def scrub(text: str) -> str:
+    """The text without registered secrets and without what looks like one."""
+    return _LOOKS_SECRET.sub(_hide, _registry.scrub(text))
+
+
+def _hide(found: re.Match[str]) -> str:
+    return next((kept for kept in found.groups() if kept is not None), "") + _HIDDEN
+
+
+def _forms(value: str) -> set[str]:
+    """How a secret may be written: as it is, escaped, and of a URL what a library logs without the host."""
+    plain = {value, value.strip(), *(line.strip() for line in value.splitlines())}
+    for text in list(plain):
+        if "://" in text:
+            parts = urlsplit(text)
+            query = f"?{parts.query}" if parts.query else ""
+            plain |= {parts.query, *({parts.path, parts.path + query} if parts.path.count("/") > 1 else ())}
+    escaped = {form(text) for text in plain for form in (quote, quote_plus, _in_json, _in_repr)}
+    return plain | escaped
+
+
+def _in_json(text: str) -> str:
+    return jsonlib.dumps(text)[1:-1]
+
+
+def _in_repr(text: str) -> str:
+    return repr(text)[1:-1]
+
+
+def setup(level: str | int, *, json: bool, stream: TextIO | None = None) -> None:
+    """Send every log record of this process to stderr (or `stream`), from `level` up.
+
+    Takes the place of any set-up that there was, that of Lambda's runtime included.
+    """
+    handler = _Handler(stream or sys.stderr)
+    handler.setFormatter(_Json() if json else _Text())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say that a record was lost. The original would print its arguments, secrets and all."""
+        kind = type(sys.exc_info()[1]).__name__
+        self.stream.write(f"a log record of {record.name}, line {record.lineno}, is lost: {kind}\n")
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} (its arguments do not fit)"
+
+
+def _traceback(record: logging.LogRecord, formatter: logging.Formatter) -> str:
+    parts = [formatter.formatException(record.exc_info)] if record.exc_info and record.exc_info[0] else []
+    return "\n".join([*parts, *([record.stack_info] if record.stack_info else [])])
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+class _Text(logging.Formatter):
+    """`time level logger: message`. A newline in a message is written `\\n`, so that no text can pretend to be
+    a line of the log; a traceback is indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={scrub(str(value))}" for name, value in _extras(record).items())
+        message = scrub(_message(record)) + fields
+        line = f"{_time(record)} {record.levelname:<7} {record.name}: {_visible(message)}"
+        trace = scrub(_traceback(record, self))
+        return "\n    ".join([line, *map(_visible, trace.splitlines())])
+
+
+def _visible(text: str) -> str:
+    """Control characters written out: a log is read in a terminal."""
+    return re.sub("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]", lambda one: repr(one[0])[1:-1], text)
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": scrub(_message(record)),
+        }
+        if trace := _traceback(record, self):
+            line["traceback"] = scrub(trace)
+        fields = {name: _plain(value) for name, value in _extras(record).items()}
+        return jsonlib.dumps({**fields, **line})
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, bool | int | float) else scrub(str(value))
