@@ -1,0 +1,236 @@
+"""A simulated Cado platform for the demo and the tests: it speaks the API, runs pipelines, sends webhooks.
+
+A made-up fleet and API keys come in; what goes out is a Flask app that refuses what the real one refuses, and
+webhooks to this machine. It copies no disk, reaches no cloud, and speaks to nothing but loopback addresses.
+What is not public of the real one (texts of refusals, most wordings of webhooks) is invented.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from demo.platform import v2, v3
+from demo.platform.calls import ROLES, Call, Refused
+from demo.platform.edge import Edge, Fault, Request
+from demo.platform.hooks import Sent, Webhooks
+from demo.platform.model import SimAlarm, SimInstance, SimVolume, User, World
+
+__all__ = ["Platform", "Request", "Sent", "SimAlarm", "SimInstance", "SimVolume"]
+
+_SENDERS = 4
+_BEAT = 0.02  # seconds between two looks at the clock while the platform runs by itself
+
+
+class Platform:
+    """One simulated platform.
+
+    `keys` maps an API key to its role. `version` decides what the API looks like; `v3=False` leaves only v2.
+    `latency` (seconds) delays every answer. `pace` multiplies how long every step of a pipeline takes: at 1 a
+    volume is captured and processed in about five seconds, at 0.1 in half a second. No more than `workers`
+    pipelines run at once. `clock` gives Unix seconds. Raises ValueError for a role that there is not.
+
+    It stands still until `start()` lets it run with the clock, or `tick()` moves it on.
+    """
+
+    def __init__(
+        self,
+        fleet: Sequence[SimInstance],
+        keys: Mapping[str, str],
+        *,
+        version: str = "2.324.0",
+        v3: bool = True,
+        latency: float = 0.0,
+        pace: float = 1.0,
+        workers: int = 5,
+        rng: random.Random | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if unknown := set(keys.values()) - set(ROLES):
+            raise ValueError(f"no such role: {', '.join(sorted(unknown))}; there are: {', '.join(ROLES)}")
+        rng = rng or random.Random()
+        self.version = version
+        self.world = World(fleet, workers=workers, pace=pace, rng=rng)
+        self.webhooks = Webhooks(self.world.lock, self.now, rng)
+        self.users = {key: User(number, role) for number, (key, role) in enumerate(keys.items(), 1)}
+        self._clock, self._ahead = clock, 0.0
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.app = _app(self, v3)
+        self.edge = Edge(self.app.wsgi_app, self.now, latency, self._stopping)
+        self.app.wsgi_app = self.edge
+
+    def now(self) -> float:
+        """Unix seconds, as the platform sees them: the clock, and what `tick` skipped."""
+        return self._clock() + self._ahead
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request so far, oldest first."""
+        return list(self.edge.requests)
+
+    @property
+    def asked(self) -> Counter[str]:
+        """Instance id → how many imports of it were carried out."""
+        with self.world.lock:
+            return Counter(self.world.asked)
+
+    @property
+    def sent(self) -> list[Sent]:
+        """Every webhook that the platform believes it sent, oldest first."""
+        with self.world.lock:
+            return list(self.webhooks.sent)
+
+    @property
+    def delivered(self) -> int:
+        """How many webhooks were answered with 2xx."""
+        return sum(sent.delivered for sent in self.sent)
+
+    @property
+    def drop_webhooks(self) -> float:
+        """The share of webhooks that is lost on its way, 0 to 1."""
+        return self.webhooks.drop
+
+    @drop_webhooks.setter
+    def drop_webhooks(self, share: float) -> None:
+        self.webhooks.drop = share
+
+    @property
+    def hang(self) -> float:
+        """How many seconds a "timeout" fault holds the answer back."""
+        return self.edge.hang
+
+    @hang.setter
+    def hang(self, seconds: float) -> None:
+        self.edge.hang = seconds
+
+    @property
+    def busy(self) -> bool:
+        """Whether a pipeline is still under way."""
+        with self.world.lock:
+            return self.world.next_due() is not None
+
+    def fault(
+        self,
+        method: str,
+        path: str,
+        action: int | str,
+        times: int | None = 1,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Let the next `times` requests go wrong (None: all) that have this method (`*`: any) and a path in
+        which this regular expression is found.
+
+        `action` is one of: a status, such as 503, answered in place of the work; `after:<status>`, answered
+        when the work was done; `reset`, the connection is cut when the work was done; `timeout`, the work is
+        done and its answer held back for `hang` seconds; `slow:<s>`, the work begins s seconds late.
+        `headers`, such as Retry-After, go with a status. Raises ValueError for any other action.
+        """
+        self.edge.add(Fault(method, re.compile(path), action, times, headers or {}))
+
+    def tick(self, seconds: float | None = None) -> bool:
+        """Let `seconds` pass at once; with None, as many as it takes until the next thing happens.
+
+        Webhooks are sent before this returns. Returns whether a pipeline is still under way.
+        """
+        with self.world.lock:
+            if seconds is None:
+                due = self.world.next_due()
+                seconds = 0.0 if due is None else max(0.0, due - self.now())
+            self._ahead += seconds
+            self.world.advance(self.now())
+        self._send()
+        return self.busy
+
+    def settle(self) -> None:
+        """Let pass the time that it takes until nothing is under way."""
+        while self.tick():
+            pass
+
+    def start(self) -> None:
+        """Run with the clock, in threads of its own, until `stop()`."""
+        self._stopping.clear()
+        jobs = [self._run, *[self._send_on] * _SENDERS]
+        self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stand still, and let go of every request that a fault holds."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_BEAT):
+            with self.world.lock:
+                self.world.advance(self.now())
+
+    def _send_on(self) -> None:
+        while not self._stopping.wait(_BEAT):
+            self._send()
+
+    def _send(self) -> None:
+        while True:
+            with self.world.lock:
+                if not self.world.occurrences:
+                    return
+                occurrence = self.world.occurrences.popleft()
+            self.webhooks.tell(occurrence)
+
+
+def _app(platform: Platform, with_v3: bool) -> Flask:
+    app = Flask("demo.platform", static_folder=None)
+    app.json.sort_keys = False
+    version = _version(platform.version)
+    for api in (v2, v3) if with_v3 else (v2,):
+        for route in api.ROUTES:
+            if version >= route.since:
+                rule = re.sub(r"\{(\w+)\}", r"<int:\1>", api.PREFIX + route.rule)
+                name = f"{route.method} {rule}"
+                app.add_url_rule(rule, name, _view(platform, route), methods=[route.method])
+    app.register_error_handler(Refused, lambda error: _refusal(error.status, error.text, with_v3))
+    app.register_error_handler(HTTPException, lambda error: _refusal(error.code, error.description, with_v3))
+    return app
+
+
+def _view(platform: Platform, route: v2.Route | v3.Route) -> Callable[..., tuple[Response, int]]:
+    def view(**ids: int) -> tuple[Response, int]:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        user = platform.users.get(key) if scheme == "Bearer" else None
+        if user is None:
+            raise Refused(401, "Invalid or missing token")
+        if user.role not in route.roles:
+            raise Refused(403, "You do not have permission to access this resource")
+        call = Call(
+            request, platform.world, platform.webhooks, _version(platform.version), platform.version, user,
+            platform.now(),
+        )  # fmt: skip
+        with platform.world.lock if route.locked else nullcontext():
+            answer = route.handler(call, **ids)
+            return jsonify(answer.json()), answer.status
+
+    return view
+
+
+def _refusal(status: int | None, text: str | None, with_v3: bool) -> tuple[Response, int]:
+    status = status or 500
+    body: dict[str, Any] = {"msg": text}
+    if with_v3 and request.path.startswith(v3.PREFIX):
+        body = {"status": "error", "message": text, "code": f"SIM_{status}"}
+    return jsonify(body), status
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor, *_ = text.split(".")
+    return int(major), int(minor)

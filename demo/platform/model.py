@@ -1,0 +1,404 @@
+"""What the simulated platform knows: projects, pipelines, evidence, alarms, and how they move on with time.
+
+A fleet of made-up instances and requests come in; occurrences for webhooks go out. It speaks no HTTP, reads
+no clock and starts no thread: whoever calls says what time it is (Unix seconds) and holds `lock`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+MALICIOUS, SUSPICIOUS = 1, 3  # the platform's severity numbers; 10 is any other
+
+
+@dataclass(frozen=True)
+class SimAlarm:
+    """One kind of alarm, found `count` times."""
+
+    description: str
+    severity: int = MALICIOUS
+    count: int = 1
+    attack: tuple[str, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class SimVolume:
+    """One EBS volume and what its processing will find; with `fails`, its processing fails instead."""
+
+    volume_id: str
+    gb: int = 8
+    alarms: tuple[SimAlarm, ...] = ()
+    fails: str = ""
+
+
+@dataclass(frozen=True)
+class SimInstance:
+    """One EC2 instance that the platform can see; with `fails`, its acquisition fails for that reason."""
+
+    instance_id: str
+    name: str
+    region: str
+    account: str = "Default"
+    os: str = "Linux"
+    hostname: str = ""
+    volumes: tuple[SimVolume, ...] = ()
+    importable: bool = True
+    fails: str = ""
+
+
+@dataclass(frozen=True)
+class User:
+    id: int
+    role: str
+
+    @property
+    def name(self) -> str:
+        return self.role.lower().replace(" ", ".")
+
+
+@dataclass
+class Project:
+    id: int
+    name: str
+    description: str
+    created: float
+    last_update: float
+    last_acquisition: float | None = None
+
+
+@dataclass
+class Step:
+    name: str
+    key: str
+    takes: float
+    state: str = "PENDING"
+    started: float = 0.0
+    finished: float = 0.0
+    text: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Import:
+    """What was asked of one acquisition."""
+
+    instance: SimInstance
+    triage: bool = False  # with Cado Host, over SSM: one evidence for the instance, none for its volumes
+    skip_processing: bool = False
+    scan_only: bool = False
+
+
+@dataclass(eq=False)
+class Pipeline:
+    id: int
+    type: str
+    name: str
+    project_id: int
+    user: User
+    created: float
+    steps: list[Step]
+    fails: str = ""
+    evidence_id: int | None = None
+    triggered_by: int | None = None
+    asked: Import | None = None  # of an acquisition
+    finds: tuple[SimAlarm, ...] = ()  # of a processing
+    state: str = "queued"
+    started: float | None = None
+    aborted: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("complete", "failed", "cancelled")
+
+    @property
+    def due(self) -> float:
+        """When the step that is under way ends."""
+        return next(s.started + s.takes for s in self.steps if s.state == "RUNNING")
+
+
+@dataclass
+class Evidence:
+    id: int
+    project_id: int
+    name: str
+    instance: SimInstance
+    resource_id: str
+    resource_type: str  # EBS | EC2
+    parent_id: str
+    gb: int
+    created: float
+    malicious: int = 0
+    suspicious: int = 0
+    items: int = 0
+    processed: float | None = None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    id: int
+    project_id: int
+    evidence_id: int
+    evidence_name: str
+    hostname: str
+    item_id: str
+    kind: SimAlarm
+    seen: float
+
+    @property
+    def type(self) -> str:
+        return "content" if self.kind.path else "event"
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """Something that webhooks are told of."""
+
+    event_type: str
+    title: str
+    text: str
+
+
+class NameTaken(Exception):
+    """There is a project of this name already."""
+
+
+# Step name, its key, seconds at pace 1. Real ones take minutes to hours.
+_ACQUIRE = (
+    ("Acquisition: Check access to the EC2 instance", "acquisition.check_access", 0.2),
+    ("Acquisition: Create a snapshot of each EC2 volume", "acquisition.create_snapshots", 0.8),
+    ("Acquisition: Copy each EC2 volume", "acquisition.copy_volumes", 0.8),
+    ("Acquisition: Remove the snapshots", "acquisition.remove_snapshots", 0.2),
+    (
+        "Acquisition: Create a processing pipeline for each copied EC2 volume",
+        "acquisition.create_processing",
+        0.2,
+    ),
+)
+_PROCESS = (
+    ("Setup: Starting worker machine.", "infrastructure.start_worker", 0.4),
+    ("Extraction: Reading the file systems.", "extraction.file_systems", 0.6),
+    ("Analysis > Timeline: Building MACB timeline events.", "timeline_builder.macb_events", 0.6),
+    ("Analysis > Detection: Scanning files.", "detection.scan_files", 0.6),
+    ("Shutdown: Stopping worker machine.", "infrastructure.self_shutdown", 0.2),
+)
+_SCAN = (_PROCESS[0], _PROCESS[3], _PROCESS[4])
+
+
+class World:
+    """The platform's state. Not thread-safe by itself: hold `lock` around every call."""
+
+    def __init__(
+        self, fleet: Sequence[SimInstance], *, workers: int, pace: float, rng: random.Random
+    ) -> None:
+        self.lock = threading.RLock()
+        self.fleet = {(i.account, i.region, i.instance_id): i for i in fleet}
+        self.accounts = list(dict.fromkeys(["Default", *(i.account for i in fleet)]))
+        self.workers = workers
+        self.projects: dict[int, Project] = {}
+        self.pipelines: dict[int, Pipeline] = {}
+        self.evidences: dict[int, Evidence] = {}
+        self.alarms: list[Alarm] = []
+        self.asked: Counter[str] = Counter()
+        self.occurrences: deque[Occurrence] = deque()
+        self._pace, self._rng = pace, rng
+        self._running: list[Pipeline] = []
+        self._queued: deque[Pipeline] = deque()
+        # Ranges that do not meet, so that an id used in the wrong place finds nothing.
+        self._ids = {"project": count(11), "evidence": count(31), "pipeline": count(301), "alarm": count(901)}
+
+    def open_project(self, name: str, description: str, now: float) -> Project:
+        """Raises NameTaken."""
+        if any(p.name == name for p in self.projects.values()):
+            raise NameTaken(name)
+        project = Project(next(self._ids["project"]), name, description, now, now)
+        self.projects[project.id] = project
+        return project
+
+    def acquire(self, project: Project, asked: Import, user: User, now: float) -> Pipeline:
+        self.asked[asked.instance.instance_id] += 1
+        project.last_acquisition = project.last_update = now
+        pipeline = self._pipeline(
+            "acquisition", _ACQUIRE, project.id, user, now,
+            name=f"Acquiring {asked.instance.instance_id}", fails=asked.instance.fails, asked=asked,
+        )  # fmt: skip
+        self._start_queued(now)
+        return pipeline
+
+    def abort(self, pipeline: Pipeline, now: float) -> None:
+        if pipeline.ended:
+            return
+        pipeline.aborted = True
+        self._cancel_rest(pipeline, now)
+        if pipeline in self._running:
+            self._running.remove(pipeline)
+        else:
+            self._queued.remove(pipeline)
+        pipeline.state = "cancelled"
+        self._start_queued(now)
+
+    def next_due(self) -> float | None:
+        """When something happens next; None while nothing is under way."""
+        return min((p.due for p in self._running), default=None)
+
+    def advance(self, now: float) -> None:
+        """Let happen, in order, all that is due by `now`: how often this is called changes nothing."""
+        while self._running:
+            pipeline = min(self._running, key=lambda p: (p.due, p.id))
+            if (at := pipeline.due) > now:
+                return
+            self._end_step(pipeline, at)
+
+    def evidence_of(self, project_id: int) -> list[Evidence]:
+        return [e for e in self.evidences.values() if e.project_id == project_id]
+
+    def counts(self, project_id: int) -> tuple[int, int]:
+        """A project's malicious and suspicious alarms."""
+        of = self.evidence_of(project_id)
+        return sum(e.malicious for e in of), sum(e.suspicious for e in of)
+
+    def _pipeline(
+        self,
+        type: str,
+        steps: Iterable[tuple[str, str, float]],
+        project_id: int,
+        user: User,
+        now: float,
+        *,
+        name: str = "",
+        fails: str = "",
+        asked: Import | None = None,
+        evidence_id: int | None = None,
+        triggered_by: int | None = None,
+        finds: tuple[SimAlarm, ...] = (),
+    ) -> Pipeline:
+        timed = [Step(n, k, s * self._pace * self._rng.uniform(0.7, 1.3)) for n, k, s in steps]
+        pipeline = Pipeline(
+            next(self._ids["pipeline"]), type, name, project_id, user, now, timed,
+            fails, evidence_id, triggered_by, asked, finds,
+        )  # fmt: skip
+        self.pipelines[pipeline.id] = pipeline
+        self._queued.append(pipeline)
+        return pipeline
+
+    def _start_queued(self, now: float) -> None:
+        while self._queued and len(self._running) < self.workers:
+            pipeline = self._queued.popleft()
+            pipeline.state, pipeline.started = "in_progress", now
+            pipeline.steps[0].state, pipeline.steps[0].started = "RUNNING", now
+            self._running.append(pipeline)
+
+    def _end_step(self, pipeline: Pipeline, at: float) -> None:
+        index = next(n for n, s in enumerate(pipeline.steps) if s.state == "RUNNING")
+        step = pipeline.steps[index]
+        step.finished = at
+        if pipeline.fails and index == 1:
+            step.state, step.text = "FAILURE", (f"Error: {pipeline.fails}",)
+            self._cancel_rest(pipeline, at)
+            self._end(pipeline, "failed", at)
+            return
+        step.state = "SUCCESS"
+        if index + 1 == len(pipeline.steps):
+            self._end(pipeline, "complete", at)
+            return
+        pipeline.steps[index + 1].state, pipeline.steps[index + 1].started = "RUNNING", at
+
+    @staticmethod
+    def _cancel_rest(pipeline: Pipeline, at: float) -> None:
+        for step in pipeline.steps:
+            if step.state in ("PENDING", "RUNNING"):
+                step.state, step.finished = "CANCELLED", at if step.started else 0.0
+
+    def _end(self, pipeline: Pipeline, state: str, at: float) -> None:
+        pipeline.state = state
+        self._running.remove(pipeline)
+        self.projects[pipeline.project_id].last_update = at
+        if pipeline.asked and state == "complete":
+            self._collect(pipeline, pipeline.asked, at)
+        elif pipeline.evidence_id:
+            self._processed(pipeline, self.evidences[pipeline.evidence_id], at)
+        self._start_queued(at)
+
+    def _collect(self, acquisition: Pipeline, asked: Import, at: float) -> None:
+        """What an acquisition leaves: evidence, and a pipeline for each that works on it."""
+        machine = asked.instance
+        for volume in [_triage_of(machine)] if asked.triage else machine.volumes:
+            name, kind, parent = volume.volume_id, "EBS", machine.instance_id
+            if asked.triage:
+                name, kind, parent = machine.hostname or machine.name, "EC2", ""
+            evidence = Evidence(
+                next(self._ids["evidence"]), acquisition.project_id, name, machine,
+                volume.volume_id, kind, parent, volume.gb, at,
+            )  # fmt: skip
+            self.evidences[evidence.id] = evidence
+            if asked.skip_processing:
+                continue
+            type_, steps = ("scanning", _SCAN) if asked.scan_only else ("processing", _PROCESS)
+            self._pipeline(
+                type_, steps, acquisition.project_id, acquisition.user, at, fails=volume.fails,
+                evidence_id=evidence.id, triggered_by=acquisition.id, finds=volume.alarms,
+            )  # fmt: skip
+
+    def _processed(self, pipeline: Pipeline, evidence: Evidence, at: float) -> None:
+        where = f"in project id {evidence.project_id} evidence id {evidence.id}."
+        if pipeline.state == "failed":
+            self._tell(
+                "processing_failed", "PROCESSING FAILED", f"Processing failed {where} Error: {pipeline.fails}"
+            )
+            return
+        self._raise_alarms(pipeline.finds, evidence, at)
+        bad, odd = evidence.malicious, evidence.suspicious
+        if total := sum(kind.count for kind in pipeline.finds):
+            self._tell(
+                "processing_with_alarms", "PROCESSING WITH ALARMS",
+                f"Processing finished with {total} alarms {where}",
+            )  # fmt: skip
+        if bad:
+            self._tell(
+                "high_severity_alarm", "HIGH SEVERITY ALARM DETECTED",
+                f"{bad} high severity alarms detected {where}",
+            )  # fmt: skip
+        if odd:
+            self._tell(
+                "suspicious_severity_event", "SUSPICIOUS SEVERITY EVENT DETECTED",
+                f"{odd} suspicious severity events detected {where}",
+            )  # fmt: skip
+        self._tell("processing_finished", "PROCESSING FINISHED", f"Processing finished {where}")
+
+    def _raise_alarms(self, finds: Iterable[SimAlarm], evidence: Evidence, at: float) -> None:
+        evidence.processed, evidence.items = at, evidence.gb * 1543
+        for kind in finds:
+            evidence.malicious += kind.count * (kind.severity == MALICIOUS)
+            evidence.suspicious += kind.count * (kind.severity == SUSPICIOUS)
+            for nth in range(kind.count):
+                item = hashlib.sha256(f"{evidence.id} {kind.description} {nth}".encode()).hexdigest()
+                self.alarms.append(
+                    Alarm(
+                        next(self._ids["alarm"]),
+                        evidence.project_id,
+                        evidence.id,
+                        evidence.name,
+                        evidence.instance.hostname,
+                        item,
+                        kind,
+                        at,
+                    )
+                )
+
+    def _tell(self, event_type: str, title: str, text: str) -> None:
+        self.occurrences.append(Occurrence(event_type, title, text))
+
+
+def _triage_of(machine: SimInstance) -> SimVolume:
+    """A triage sees the files of all volumes at once."""
+    return SimVolume(
+        machine.instance_id,
+        gb=1,
+        alarms=tuple(alarm for volume in machine.volumes for alarm in volume.alarms),
+        fails=next((volume.fails for volume in machine.volumes if volume.fails), ""),
+    )
