@@ -459,8 +459,8 @@ size = 64 * 1024
 pieces = [
     '\\', '"', '\\"', "{'", "\\'", "'", '[', '(', '{"', '"} ', '{"title":', '"title": "', '"token": "',
     'token"', 'token="', 'payload=', 'a=b&', '=', '1', '1,', '-', ' ', '\n', '\0', '*', 'a', 'i-', 'None',
-    '\\u0041', '$Event\n', 'project ', 'project "', 'project(id ', '_project_', 'malicious ', 'high severity ', 'detection ',
-    'processing finished with ',
+    '\\u0041', '$Event\n', 'project ', 'project "', 'project(id ', '_project_', 'malicious ',
+    'high severity ', 'detection ', 'processing finished with ',
 ]
 for piece in pieces:
     for head, tail in [('', ''), ('{"title": "', ''), ('{"message": "{', '"}'), ('["', '"]'), ('x=', '')]:
