@@ -12,6 +12,7 @@ import logging
 import re
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus, urlsplit
@@ -86,8 +87,10 @@ def _forms(value: str) -> set[str]:
     """How a secret may be written: as it is, escaped, and of a URL what a library logs without the host."""
     plain = {value, value.strip(), *(line.strip() for line in value.splitlines())}
     for text in list(plain):
-        if "://" in text:
+        with suppress(ValueError):
             parts = urlsplit(text)
+            if not parts.netloc:
+                continue
             query = f"?{parts.query}" if parts.query else ""
             plain |= {parts.query, *({parts.path, parts.path + query} if parts.path.count("/") > 1 else ())}
     escaped = {form(text) for text in plain for form in (quote, quote_plus, _in_json, _in_repr)}
@@ -143,8 +146,8 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class _Text(logging.Formatter):
-    """`time level logger: message`. A newline in a message is written `\\n`, so that no text can pretend to be
-    a line of the log; a traceback is indented."""
+    """`time level logger: message`. A newline in a message is written as an escape, so that no text can
+    pretend to be a line of the log; a traceback is indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={scrub(str(value))}" for name, value in _extras(record).items())
