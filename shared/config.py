@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    JsonValue,
     ValidationError,
     ValidationInfo,
 )
@@ -209,6 +210,7 @@ def _not_in_a_file(value: object, info: ValidationInfo) -> object:
 
 
 _Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": _NAME})]
+_NAMES_ONLY: dict[str, JsonValue] = {"additionalProperties": False}  # beside the pattern of the names
 _Text = Annotated[str, AfterValidator(_filled), Field(json_schema_extra={"minLength": 1})]
 _Url = Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})
 _PlatformUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="api")), _Url]
@@ -251,7 +253,7 @@ class PlatformConfig(_Section):
     ca_bundle: _File | None = Field(
         None, description="PEM file of the CA that signed the platform's certificate; from this file's folder"
     )
-    fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = Field(
+    fingerprint: _Fingerprint | None = Field(
         None,
         description="SHA-256 of the platform's certificate, hex, colons allowed; that one alone is trusted",
     )
@@ -268,7 +270,7 @@ class PlatformConfig(_Section):
         gt=0,
         strict=True,
         allow_inf_nan=False,
-        description="seconds after which a capture request without an answer, and without a trace, is repeated",
+        description="seconds after which a capture request without an answer and a trace is repeated",
     )
 
 
@@ -387,9 +389,12 @@ class RouteConfig(_Section):
     """Where alarms go that match."""
 
     match: MatchConfig = Field(MatchConfig(), description="what must match; empty takes every alarm")
-    to: Annotated[tuple[_Destination, ...], AfterValidator(_some), _OneOrMany()] = Field(
-        description="names of destinations"
-    )
+    to: Annotated[
+        tuple[_Destination, ...],
+        AfterValidator(_some),
+        Field(json_schema_extra={"minItems": 1}),
+        _OneOrMany(),
+    ] = Field(description="names of destinations")
     go_on: bool = Field(
         default=False, alias="continue", strict=True, description="look at the routes below as well"
     )
@@ -423,9 +428,13 @@ class Config(_Section):
     platform: PlatformConfig = Field(description="the platform and how to reach it")
     webhook: WebhookConfig = Field(WebhookConfig(), description="what the platform's webhook must carry")
     accounts: dict[str, AccountConfig] = Field({}, description="AWS accounts by a name of your choice")
-    hunts: dict[_Name, HuntConfig] = Field({}, description="hunt definitions by name")
+    hunts: dict[_Name, HuntConfig] = Field(
+        {}, description="hunt definitions by name", json_schema_extra=_NAMES_ONLY
+    )
     destinations: dict[_Name, DestinationConfig] = Field(
-        {}, description="Slack channels, Teams channels and Jira projects by name"
+        {},
+        description="Slack channels, Teams channels and Jira projects by name",
+        json_schema_extra=_NAMES_ONLY,
     )
     routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
     default: Annotated[tuple[_Destination, ...], _OneOrMany()] = Field(
@@ -554,7 +563,7 @@ def _checked(
     try:
         config = Config.model_validate(document.data, context=known)
     except ValidationError as error:
-        problems = problems + explain(error, Config, document)
+        problems = explain(error, Config, document) + problems
     problems = [*problems, *_logins(document), *_webhooks(document.data, Secrets(environ))]
     lines = document.report(problems)
     if lines or config is None:

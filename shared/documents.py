@@ -33,7 +33,7 @@ _SYNTAX = (
     ),
     (r"unexpected end of stream", "a quote is opened here and never closed"),
     (r"expected ',' or", "a bracket is opened here and not closed, or a comma is missing"),
-    (r"could not find expected ':'", "a key without its colon"),
+    (r"could not find expected ':'", "a key begins here and has no colon"),
     (r"expected <block end>", "the indentation does not fit the lines above"),
     (r"another document", "a second document begins here; one file holds one"),
     (r"<document start>", "text after the end of what came before; check the indentation"),
@@ -132,7 +132,7 @@ def read_yaml(text: str, name: str) -> YamlDocument:
         raise _syntax(error) from None
     except RecursionError:
         raise NotYaml(1, "nested too deeply") from None
-    except ValueError:  # an escape such as "\UFFFFFFFF", which PyYAML does not check
+    except (ValueError, OverflowError):  # an escape such as "\UFFFFFFFF", which PyYAML does not check
         raise NotYaml(1, "an escape (\\x, \\u, \\U) in double quotes that is no character") from None
     if document.data is None:
         document.data = {}
@@ -142,8 +142,8 @@ def read_yaml(text: str, name: str) -> YamlDocument:
 def _syntax(error: yaml.MarkedYAMLError) -> NotYaml:
     said = f"{error.context} {error.problem}"
     text = next((ours for theirs, ours in _SYNTAX if re.search(theirs, said)), "this is not YAML")
-    opened = "opened here" in text and error.context_mark
-    mark = error.context_mark if opened else error.problem_mark or error.context_mark
+    begun = error.context_mark if " here and " in text else None
+    mark = begun or error.problem_mark or error.context_mark
     return NotYaml(mark.line + 1 if mark else 1, text)
 
 
