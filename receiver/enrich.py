@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from shared.cado import CadoError
 from shared.config import Config
@@ -35,7 +34,6 @@ from shared.models import (
     Severity,
     System,
 )
-from shared.secrets import SecretError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -76,7 +74,7 @@ def severity_of(event: Event, malicious: int | None, suspicious: int | None) -> 
 
 
 def _is_audit(event: Event) -> bool:
-    return event.kind == "adminlogin" or event.kind.startswith("audit_event_")
+    return event.kind == "admin_login" or event.kind.startswith("audit_event_")
 
 
 class Enricher:
@@ -85,14 +83,13 @@ class Enricher:
     def __init__(
         self,
         ledger: Ledger | None,
-        cado: Callable[[], Platform] | None,
+        cado: Platform | None,
         ec2: InstanceFacts | None,
         config: Config,
         now: Callable[[], float] = time.monotonic,
         budget: float = 10.0,
     ) -> None:
-        """A source that is None is not asked. `cado` is called for the platform's client with every request,
-        since its API key may be missing. `now` is a monotonic clock; `budget` is in seconds."""
+        """A source that is None is not asked. `now` is a monotonic clock; `budget` is in seconds."""
         self._ledger, self._cado, self._ec2, self._config = ledger, cado, ec2, config
         self._now, self._budget = now, budget
         self._to_ledger = _Helpers("ledger", "the ledger", _LEDGER_TIME)
@@ -143,7 +140,7 @@ class Enricher:
         if cado is None:
             run.miss("Evidence", "the platform is not set up")
             return None
-        return run.ask(self._to_platform, "Evidence", lambda: cado().evidence(number))
+        return run.ask(self._to_platform, "Evidence", lambda: cado.evidence(number))
 
     def _ask_project(self, run: _Run, event: Event) -> _Job[Project] | None:
         cado, number = self._cado, event.project_id
@@ -155,13 +152,13 @@ class Enricher:
         if cado is None:
             run.miss("Project", "the platform is not set up")
             return None
-        return run.ask(self._to_platform, "Project", lambda: cado().project(number))
+        return run.ask(self._to_platform, "Project", lambda: cado.project(number))
 
     def _ask_findings(self, run: _Run, event: Event) -> _Job[tuple[Finding, ...]] | None:
         cado, number = self._cado, event.project_id
         if cado is None or number is None or event.kind in _OWN:
             return None
-        return run.ask(self._to_platform, "Top alarms", lambda: cado().findings(number, event.evidence_id))
+        return run.ask(self._to_platform, "Top alarms", lambda: cado.findings(number, event.evidence_id))
 
     def _ask_hunt(self, run: _Run, event: Event) -> _Job[Hunt | None] | None:
         ledger, hunt_id, number = self._ledger, event.hunt_id, event.project_id
@@ -250,7 +247,7 @@ class Enricher:
             if name in link and number is None:
                 return url
             link = link.replace(name, str(number))
-        return link if urlsplit(link)[:2] == urlsplit(url)[:2] else url
+        return link
 
 
 def _instance_id(event: Event, evidence: Evidence | None) -> str:
@@ -315,7 +312,7 @@ class _Job(Generic[T]):
     def run(self) -> None:
         try:
             self.value = self.call()
-        except (CadoError, InstanceError, SecretError, StoreError) as error:
+        except (CadoError, InstanceError, StoreError) as error:
             self.why = str(error)
         except Exception as error:  # logged whole; the alarm goes on without this part
             log.exception("%s: asking %s failed unexpectedly", self.what, self.who)
@@ -397,5 +394,5 @@ class _Run:
         """One for each reason: a platform that is down is said once."""
         reasons: dict[str, list[str]] = {}
         for what, why in self._gaps.items():
-            reasons.setdefault(why, []).append(what.lower() if why in reasons else what)
-        return tuple(Gap(", ".join(whats), why) for why, whats in reasons.items())
+            reasons.setdefault(why, []).append(what)
+        return tuple(Gap(", ".join(whats).capitalize(), why) for why, whats in reasons.items())

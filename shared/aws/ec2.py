@@ -30,7 +30,7 @@ from botocore.exceptions import (
 from shared.config import AccountConfig
 from shared.instances import InstanceError
 from shared.models import Instance
-from shared.secrets import Secret, SecretError, SecretRef
+from shared.secrets import SecretError, Secrets
 
 _RENEW_BEFORE = timedelta(minutes=5)
 # Where a machine has no credentials, every look for some asks the instance metadata service, which may hang;
@@ -65,7 +65,7 @@ class Ec2:
     def __init__(
         self,
         accounts: Mapping[str, AccountConfig],
-        secret: Callable[[SecretRef], Secret],
+        secrets: Secrets,
         *,
         endpoint_url: str | None = None,
         connect_timeout: float = 3,
@@ -73,9 +73,8 @@ class Ec2:
         retries: int = 1,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`secret` looks an external id up. Timeouts are in seconds, of each attempt; `retries` is how often
-        a call is repeated after its first."""
-        self._accounts, self._secret, self._endpoint_url, self._now = accounts, secret, endpoint_url, now
+        """Timeouts in seconds, of each attempt; `retries` is how often a call is repeated after its first."""
+        self._accounts, self._secrets, self._endpoint_url, self._now = accounts, secrets, endpoint_url, now
         self._read_timeout = read_timeout
         self._boto = BotoConfig(
             connect_timeout=connect_timeout,
@@ -154,7 +153,7 @@ class Ec2:
         request = {"RoleArn": config.role, "RoleSessionName": "huntbridge"}
         try:
             if config.external_id is not None:
-                request["ExternalId"] = self._secret(config.external_id).reveal()
+                request["ExternalId"] = self._secrets.get(config.external_id).reveal()
             # STS is asked in the system's own region: that is right in every partition, and its tokens are
             # good in opt-in regions, which those of the global endpoint are not.
             granted: Mapping[str, Any] = self._boto_client(session, "sts", region).assume_role(**request)

@@ -76,7 +76,7 @@ def _credentials(monkeypatch, tmp_path):
 
 def facts(endpoint: str | None, **options) -> Ec2:
     secrets = Secrets({"EXTERNAL_ID": "an-external-id"})
-    return Ec2(ACCOUNTS, secrets.get, endpoint_url=endpoint, retries=0, **options)
+    return Ec2(ACCOUNTS, secrets, endpoint_url=endpoint, retries=0, **options)
 
 
 def client(endpoint: str, service: str, region: str, **credentials):
