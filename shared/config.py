@@ -37,7 +37,7 @@ from shared.secrets import SecretError, SecretRef, Secrets
 from shared.urls import check_webhook_url, https_url
 
 DEFAULT_FILE = "huntbridge.yaml"
-_MAX_BYTES = 1024 * 1024
+_MAX_BYTES = 4 * 1024 * 1024
 _ACCOUNT = r"^[0-9]{12}$"
 _ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"
 _INSTANCE = r"^i-[0-9a-f]{8}([0-9a-f]{9})?$"
@@ -508,7 +508,7 @@ def _read(name: str) -> str:
     else:
         if len(raw) <= _MAX_BYTES:
             return text
-        reason = "the file is larger than 1 MiB"
+        reason = "the file is larger than 4 MiB"
     raise ConfigError([f"{name}: {reason}"])
 
 

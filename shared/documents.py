@@ -1,7 +1,8 @@
 """What a configuration is written in, as plain data that knows where each part was written.
 
 A YAML file or the environment goes in; a `Document` comes out, and later turns a path and a sentence into a
-line for a person. It knows nothing of what the keys mean, and never repeats a value: it may be a secret.
+line for a person. It never repeats a value, which may be a secret, and of the keys it knows only which hold
+secrets.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import yaml
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]  # where it is, and what is wrong and what to do, in words
 
-_MAX_NODES = 100_000  # aliases of aliases can make a small file enormous
+_MAX_NODES = 500_000  # aliases of aliases can make a small file enormous
 _KIND = "tag:yaml.org,2002:"
 _AS_TEXT = {_KIND + kind for kind in ("str", "timestamp", "value")}
-_SECRET_KEYS = {"api_key", "tokens", "external_id", "webhook_url", "api_token", "token"}
+# What stands below these may be a secret where its reference belongs.
+SECRET_KEYS = {"api_key", "tokens", "external_id", "webhook_url", "api_token", "token"}
 _NAMED_SECTIONS = {"accounts", "hunts", "destinations"}  # the key below these is a name, whatever it says
 _SHOWN_KEY = re.compile(r"[A-Za-z0-9_. -]{1,40}")
 # What PyYAML calls it, and what a person calls it. Its own texts quote the file.
@@ -100,7 +102,7 @@ class YamlDocument:
                 continue
             shown = _SHOWN_KEY.fullmatch(step) and not below_secret
             label += ("." if label else "") + (step if shown else "…")
-            below_secret |= step in _SECRET_KEYS and not (depth == 1 and path[0] in _NAMED_SECTIONS)
+            below_secret |= step in SECRET_KEYS and not (depth == 1 and path[0] in _NAMED_SECTIONS)
         return label
 
 

@@ -232,8 +232,8 @@ def test_no_configuration_at_all(environ):
             "it begins with https://hooks.slack.com/services/"]),
         ({"TEAMS_WEBHOOK_URL": "https://acme.webhook.office.com/webhookb2/s3cr3t"}, [
             "TEAMS_WEBHOOK_URL: this is the URL of an Office 365 connector, and Microsoft switched "
-            "connectors off in May 2026; in Teams open the channel's menu, Workflows, 'Send webhook alerts to a "
-            "channel', and put the URL that it shows at the end where the secret is kept"]),
+            "connectors off in May 2026; in Teams open the channel's menu, Workflows, 'Send webhook "
+            "alerts to a channel', and put the URL that it shows at the end where the secret is kept"]),
         ({"JIRA_ISSUE_TYPE": "Task"}, [
             "JIRA_URL: not set", "JIRA_PROJECT: not set",
             "JIRA_URL: no login: write JIRA_EMAIL and JIRA_API_TOKEN (Jira Cloud), "

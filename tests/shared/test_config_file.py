@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -22,7 +23,9 @@ from shared.config import (
     TeamsConfig,
     WebhookConfig,
     load,
+    schema,
 )
+from shared.documents import SECRET_KEYS
 from shared.secrets import SecretRef
 
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"
@@ -287,6 +290,20 @@ def test_a_secret_that_stands_in_the_file_is_never_repeated(file, written):
     assert SECRET not in "\n".join(mistakes(file.replace("HERE", written)))
 
 
+def test_every_key_of_a_secret_is_known_as_one():
+    def forms(value: dict[str, Any]) -> list[dict[str, Any]]:
+        return [value, *value.get("anyOf", [])]
+
+    sections = [schema(), *schema()["$defs"].values()]
+    keys = {
+        key
+        for section in sections
+        for key, value in section.get("properties", {}).items()
+        if any(form.get("pattern") == SecretRef.PATTERN for form in forms(value))
+    }
+    assert keys == SECRET_KEYS
+
+
 def test_a_literal_secret_is_told_from_a_reference():
     assert mistakes(
         "platform:\n  url: https://cado.example\n  api_key: s3cr3t\n"
@@ -382,9 +399,9 @@ def test_a_file_that_cannot_be_read(path, problem):
 
 
 def test_a_file_that_is_too_large():
-    assert mistakes("#" * (1024 * 1024 + 1)) == [" the file is larger than 1 MiB"]
+    assert mistakes("#" * (4 * 1024 * 1024 + 1)) == [" the file is larger than 4 MiB"]
     layers = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
-    assert mistakes("a0: &a0 x\n" + layers) == ["1: more than 100,000 values"]
+    assert mistakes("a0: &a0 x\n" + layers) == ["1: more than 500,000 values"]
 
 
 def test_the_regions_are_those_of_ec2():
