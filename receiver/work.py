@@ -72,7 +72,9 @@ class Work:
         if before.state == "delivered":
             return Done()
         sending = ledger.save_delivery(replace(before, state="sending", attempts=before.attempts + 1))
-        message = compose(alarm, maybe_repeat=before.state in ("sending", "unsure"))
+        # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
+        in_doubt = before.state in ("sending", "unsure")
+        message = compose(alarm, maybe_repeat=in_doubt)
         outcome = self._destinations[name].deliver(message, ledger.case_refs(alarm.case_key, name))
         match outcome:
             case Delivered(ref, note):
@@ -86,7 +88,7 @@ class Work:
                     seconds=self._runtime.config.delivery.retry_for
                 ):
                     return self._dead(sending, f"given up after {sending.attempts} attempts: {reason}")
-                state = "unsure" if ambiguous else "pending"
+                state = "unsure" if ambiguous or in_doubt else "pending"
                 ledger.save_delivery(replace(sending, state=state, reason=reason))
                 log.warning("event %s to %s, attempt %d: %s", alarm.event.id, name, sending.attempts, reason)
                 return Again(backoff(sending.attempts) if after is None else after, reason)

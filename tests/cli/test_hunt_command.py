@@ -1,0 +1,144 @@
+"""`huntbridge hunt`, as a person or a script would call it, against the simulated platform."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from demo.platform import Platform, SimInstance, SimVolume
+from demo.serving import serving
+
+KEY = "lead-analyst-key"
+ONE = SimInstance("i-0aaaaaaaaaaaaaaa1", "one", "us-east-1", volumes=(SimVolume("vol-0000000a1"),))
+TWO = SimInstance("i-0aaaaaaaaaaaaaaa2", "two", "eu-west-1", volumes=(SimVolume("vol-0000000b1"),))
+
+
+@pytest.fixture
+def platform():
+    platform = Platform((ONE, TWO), {KEY: "Lead Analyst"}, pace=0.02)
+    with serving(platform.app) as url:
+        platform.url = url
+        platform.start()
+        yield platform
+        platform.stop()
+
+
+@pytest.fixture
+def huntbridge(tmp_path, monkeypatch, platform):
+    """Runs the command in an empty folder with only the environment that the test gives it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUNTBRIDGE_CONFIG", "HUNTBRIDGE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*args: str, **environ: str):
+        settings = {"PLATFORM_IP": platform.url, "API_KEY": KEY, **environ}
+        return CliRunner().invoke(main, args, env=settings, catch_exceptions=False)
+
+    return run
+
+
+def system(machine: SimInstance) -> str:
+    return json.dumps({"region": machine.region, "instanceid": machine.instance_id})
+
+
+def test_a_hunt_from_the_environment_alone(huntbridge, platform):
+    result = huntbridge("hunt", "run", SYSTEM1=system(ONE), SYSTEM2=system(TWO))
+    assert result.exit_code == 0, result.output
+    assert "2 of 2 systems" in result.stdout
+    assert platform.asked == {ONE.instance_id: 1, TWO.instance_id: 1}
+
+
+def test_the_same_time_again_asks_for_nothing(huntbridge, platform):
+    for _ in range(2):
+        result = huntbridge("hunt", "run", "--at", "2026-11-29T02:00Z", "--json", SYSTEM1=system(ONE))
+        assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert (report["id"], report["systems"]) == ("default@2026-11-29T02:00:00Z", 1)
+    assert platform.asked == {ONE.instance_id: 1}
+    assert len(platform.world.projects) == 1
+
+
+def test_wait_follows_to_the_digest(huntbridge, platform, tmp_path):
+    (tmp_path / "huntbridge.yaml").write_text(f"""
+platform: {{url: "{platform.url}", api_key: env:API_KEY}}
+follow: {{interval: 0.1}}
+hunts:
+  weekly: {{targets: [{{instance: {ONE.instance_id}, region: {ONE.region}}}]}}
+""")
+    result = huntbridge("hunt", "run", "--wait", "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert (report["state"], report["captured"]) == ("finished", 1)
+
+
+def test_a_dry_run_asks_nothing(huntbridge, platform):
+    result = huntbridge(
+        "hunt", "run", "--dry-run", "--json", "--at", "2026-11-29T02:00Z", SYSTEM1=system(ONE), SYSTEM3="{}"
+    )
+    assert result.exit_code == 0, result.output
+    plan = json.loads(result.stdout)
+    assert plan["project"] == "default 2026-11-29 02:00Z"
+    assert [s["instance"] for s in plan["systems"]] == [ONE.instance_id]
+    assert len(plan["problems"]) == 2  # the gap, and the entry that is no system
+    assert platform.requests == []
+
+
+def test_entries_that_cannot_be_read_are_named_and_do_not_stop_the_others(huntbridge, platform):
+    result = huntbridge(
+        "hunt",
+        "run",
+        SYSTEM1=system(ONE),
+        SYSTEM3="{region: us-east-1}",
+        SYSTEM4=json.dumps({"region": "us-esat-1", "instanceid": TWO.instance_id}),
+        SYSTEM5=system(TWO),
+    )
+    assert result.exit_code == 1
+    assert platform.asked == {ONE.instance_id: 1, TWO.instance_id: 1}
+    for said in ("SYSTEM2 is not set", "SYSTEM3", "SYSTEM4", "us-east-1"):
+        assert said in result.stderr
+
+
+def test_a_key_that_is_refused(huntbridge, platform):
+    result = huntbridge("hunt", "run", API_KEY="wrong", SYSTEM1=system(ONE))
+    assert result.exit_code == 3
+    assert "refused the API key" in result.stderr
+    assert platform.world.projects == {}
+
+
+def test_a_platform_that_is_down(huntbridge, platform):
+    platform.fault("*", ".*", 503, times=None)
+    result = huntbridge("hunt", "run", "--retry-for", "1", SYSTEM1=system(ONE))
+    assert result.exit_code == 3
+    assert "the platform stayed unavailable" in result.stderr
+
+
+def test_a_hunt_that_does_not_exist(huntbridge):
+    result = huntbridge("hunt", "run", "weekly", SYSTEM1=system(ONE))
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "Error: there is no hunt 'weekly'; the configuration has: default\n",
+    )
+
+
+def test_no_configuration_at_all(huntbridge):
+    result = huntbridge("hunt", "list", PLATFORM_IP="", API_KEY="")
+    assert result.exit_code == 2
+    assert "PLATFORM_IP" in result.stderr
+    assert "huntbridge.yaml" in result.stderr
+
+
+def test_list(huntbridge):
+    settings = {"SYSTEM1": system(ONE), "SCHEDULE": "cron(0 2 ? * SUN *)"}
+    huntbridge("hunt", "run", "--at", "2026-11-22T02:00Z", **settings)
+    result = huntbridge("hunt", "list", "--json", **settings)
+    (row,) = json.loads(result.stdout)
+    assert (row["name"], row["systems"], row["last"], row["state"]) == (
+        "default",
+        1,
+        "2026-11-22 02:00",
+        "running",
+    )
+    assert row["next"].endswith("02:00")
