@@ -192,7 +192,7 @@ class Demo:
     """One hunt in one world, and what is known about it at any moment."""
 
     def __init__(self, world: World, config_path: Path, environ: Mapping[str, str]) -> None:
-        self._world = world
+        self.world = world
         self._environ = environ
         config = configuration.load(str(config_path), {**os.environ, **environ})
         self._runtime = runtime.local(config, Path(environ["HUNTBRIDGE_DATA"]), environ)
@@ -226,7 +226,7 @@ class Demo:
         return (
             hunt is not None
             and hunt.state in (HuntState.FINISHED, HuntState.FAILED)
-            and not self._world.platform.busy
+            and not self.world.platform.busy
             and not self._runtime.events.depth().living
             and not self._runtime.deliveries.depth().living
         )
@@ -235,7 +235,7 @@ class Demo:
         hunt = self._hunt()
         states = Counter(capture.state for capture in self._runtime.ledger.captures(hunt.id)) if hunt else {}
         captures = ", ".join(f"{states[state]} {state}" for state in CaptureState if state in states)
-        received = ", ".join(f"{tool} {len(texts)}" for tool, texts in self._world.received().items())
+        received = ", ".join(f"{tool} {len(texts)}" for tool, texts in self.world.received().items())
         return f"captures: {captures}; messages: {received}"
 
     def summary(self) -> dict[str, Any]:
@@ -245,14 +245,14 @@ class Demo:
         assert hunt is not None
         ledger = self._runtime.ledger
         events = ledger.events_of_project(hunt.project_id)
-        received = self._world.received()
+        received = self.world.received()
         lost = repeated = 0
         for event in events:
             for destination in event["to"]:
                 seen = sum(event["id"] in text for text in received[TOOLS[destination]])
                 lost += seen == 0
                 repeated += max(0, seen - 1)
-        webhooks = sum(sent.hook.event_type in WEBHOOKS for sent in self._world.platform.sent)
+        webhooks = sum(sent.hook.event_type in WEBHOOKS for sent in self.world.platform.sent)
         lost += max(0, webhooks - sum(event["kind"] in WEBHOOKS for event in events))
         lost += not any(event["kind"] == HUNT_FINISHED for event in events)
         captures = Counter(capture.state.value for capture in ledger.captures(hunt.id))
@@ -270,7 +270,7 @@ class Demo:
         """For the page."""
         hunt = self._hunt()
         captures = self._runtime.ledger.captures(hunt.id) if hunt else []
-        order = {machine.instance_id: number for number, machine in enumerate(self._world.fleet)}
+        order = {machine.instance_id: number for number, machine in enumerate(self.world.fleet)}
         captures.sort(key=lambda capture: order.get(capture.system.instance, 0))
         return {
             "hunt": hunt
@@ -292,22 +292,22 @@ class Demo:
                 }
                 for capture in captures
             ],
-            "slack": self._world.slack.shown(),
-            "teams": self._world.teams.shown(),
-            "jira": self._world.jira.shown(),
+            "slack": self.world.slack.shown(),
+            "teams": self.world.teams.shown(),
+            "jira": self.world.jira.shown(),
             "summary": self._summary,
         }
 
 
 def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> dict[str, Any]:
     """One hunt of twelve systems, from the request to the last message. Raises DemoError."""
-    with _stage(folder, pace=0.5) as demo:
+    with stage(folder, pace=0.5) as demo:
         return demo.run(time.monotonic() + within, tell)
 
 
 def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threading.Event) -> None:
     """The same at a pace that the eye can follow, on a page, until `stopped`. Raises DemoError, OSError."""
-    with _stage(folder, pace=2.0) as demo, serving(page.create_app(demo.state), port) as url:
+    with stage(folder, pace=2.0) as demo, serving(page.create_app(demo.state), port) as url:
         tell(f"The demo is at {url} — Ctrl-C ends it")
         demo.run(time.monotonic() + 600, lambda _: None)
         tell(f"The hunt has finished: {json.dumps(demo.summary())}")
@@ -315,7 +315,7 @@ def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threadin
 
 
 @contextmanager
-def _stage(folder: Path, pace: float) -> Iterator[Demo]:
+def stage(folder: Path, pace: float) -> Iterator[Demo]:
     with world(pace) as staged:
         config_path, environ = write_config(staged, folder)
         with served(environ) as webhook_url:

@@ -51,7 +51,7 @@ class NoEnricher:
 
 
 class Stage:
-    def __init__(self, folder):
+    def __init__(self, folder, retry_for=86_400):
         self.moment = START
         self.database = Database(folder / "huntbridge.db")
 
@@ -68,6 +68,7 @@ class Stage:
                     },
                     "routes": [{"match": {"event": "hunt_finished"}, "to": "office"}],
                     "default": ["soc", "office"],
+                    "delivery": {"retry_for": retry_for},
                 }
             ),
             store=SqliteStore(self.database),
@@ -211,17 +212,19 @@ def test_what_a_destination_refuses_is_kept_whole_with_the_reason(stage):
     assert stage.runtime.ledger.delivery(id, "soc").state == "delivered"
 
 
-def test_a_destination_that_stays_down_is_tried_for_a_day_with_growing_pauses(stage):
+def test_a_destination_that_stays_down_is_tried_with_growing_pauses_and_then_given_up(tmp_path):
+    stage = Stage(tmp_path, retry_for=3_600)
     stage.soc.outcomes = [Retry("503")] * 2_000
     id = stage.receive()
     while stage.living():
         stage.run()
         stage.forward(60)
-    assert stage.moment - START >= timedelta(hours=24)
-    assert 250 < len(stage.soc.sent) < 700  # at most every five minutes, at least every two and a half
+    assert timedelta(hours=1) <= stage.moment - START < timedelta(hours=1, minutes=10)
+    assert 15 < len(stage.soc.sent) < 35  # at most every five minutes, at least every two and a half
     delivery = stage.runtime.ledger.delivery(id, "soc")
     assert delivery.state == "dead"
     assert delivery.reason == f"given up after {len(stage.soc.sent)} attempts: 503"
+    stage.database.close()
 
 
 def test_a_destination_that_raises_is_a_bug_that_loses_nothing(stage, caplog):
