@@ -1,8 +1,8 @@
 """What stands before the simulated platform's app: latency, faults on demand, and the record of requests.
 
 A WSGI request comes in and reaches the app, or meets the fault that a test asked for. It cuts a connection by
-shutting down the socket that werkzeug's server leaves in the WSGI environment, and raising ConnectionResetError,
-which that server takes for a client gone away. Flask's test client raises the same error to the test.
+shutting down the socket, which werkzeug's server leaves in the WSGI environment, and raising
+ConnectionResetError, which that server takes for a client gone away. Flask's test client raises it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -109,5 +110,6 @@ def _failure(status: int, headers: Mapping[str, str]) -> Response:
 def _cut(connection: socket.socket | None) -> None:
     if connection is not None:
         # Without it the server would wait on the open connection for the next request.
-        connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the client may be gone already
+            connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionResetError("a fault that was asked for")
