@@ -15,6 +15,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
+from shared.aws.regions import known_regions
 from shared.cado import CadoError
 from shared.config import Config
 from shared.instances import InstanceError, InstanceFacts
@@ -174,7 +175,8 @@ class Enricher:
         self, run: _Run, event: Event, hunt: Hunt | None, evidence: Evidence | None
     ) -> _Job[Capture | None] | None:
         ledger = self._ledger
-        if ledger is None or hunt is None or event.kind == HUNT_FINISHED:
+        named = event.evidence_id is not None or _instance_id(event, evidence)
+        if ledger is None or hunt is None or not named or event.kind == HUNT_FINISHED:
             return None
         return run.ask(self._to_ledger, "Capture", lambda: self._capture(ledger, event, hunt, evidence))
 
@@ -222,9 +224,10 @@ class Enricher:
         targets = self._targets(_instance_id(event, evidence))
         if len(targets) == 1:
             return targets[0]
-        if event.system and evidence and evidence.account_id:
-            return replace(event.system, account=self._alias(evidence.account_id))
-        return event.system
+        if event.system is None or event.system.region not in {*known_regions(), *self._config.extra_regions}:
+            return None
+        account = self._alias(evidence.account_id) if evidence else ""
+        return replace(event.system, account=account)
 
     def _targets(self, instance: str) -> list[System]:
         found = [
@@ -237,7 +240,7 @@ class Enricher:
 
     def _alias(self, account_id: str) -> str:
         aliases = (alias for alias, account in self._config.accounts.items() if account.id == account_id)
-        return next(aliases, "")
+        return next(aliases, "") if account_id else ""
 
     def _link(self, event: Event) -> str:
         """Into the platform, as deep as the configured template and the known ids allow."""
@@ -341,8 +344,12 @@ class _Helpers:
                 return False
             self._busy += 1
             if self._busy > self._threads:
+                try:
+                    threading.Thread(target=self._work, name=f"enrich-{self._name}", daemon=True).start()
+                except RuntimeError:  # the machine has no more threads to give
+                    self._busy -= 1
+                    return False
                 self._threads += 1
-                threading.Thread(target=self._work, name=f"enrich-{self._name}", daemon=True).start()
         self._jobs.put(job)
         return True
 

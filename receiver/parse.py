@@ -69,7 +69,7 @@ NOT_UNDERSTOOD_NOTE = "nothing in the body says what happened or in which projec
 def parse(body: bytes, *, id: str, received_at: datetime) -> Event:
     """The event that a body tells of. Never raises."""
     raw = _decode(body).strip()
-    tokens: set[str] = set()
+    tokens: list[str] = []
     tree = _structure(raw, tokens)
     reading = _read_text(raw, tokens) if tree is None else _read_tree(tree)
     words = _words(reading)
@@ -121,7 +121,7 @@ class _Wrapped:
     tree: Any
 
 
-def _structure(text: str, tokens: set[str]) -> Any:
+def _structure(text: str, tokens: list[str]) -> Any:
     """The text as dicts, lists and scalars, without the token; None where it has no such shape."""
     if text.startswith(("{", "[", '"')):
         tree = _load(text)
@@ -134,13 +134,13 @@ def _structure(text: str, tokens: set[str]) -> Any:
     return None if tree is None else _unwrap(tree, tokens, _MAX_WRAPPING)
 
 
-def _unwrap(tree: Any, tokens: set[str], wrapping: int) -> Any:
+def _unwrap(tree: Any, tokens: list[str], wrapping: int) -> Any:
     """A copy without the token, in which strings that hold a structure are `_Wrapped`."""
     if isinstance(tree, dict):
         kept = {}
         for key, value in tree.items():
             if _name(key) == "token":
-                tokens.update(_strings(value))
+                tokens.extend(_strings(value))
             else:
                 kept[key] = _unwrap(value, tokens, wrapping)
         return kept
@@ -292,7 +292,7 @@ _RAW_KEY = re.compile(
 )
 
 
-def _read_text(raw: str, tokens: set[str]) -> _Reading:
+def _read_text(raw: str, tokens: list[str]) -> _Reading:
     whole = _redact(raw, tokens)
     broken = raw.startswith(("{", "["))
     keys = list(_RAW_KEY.finditer(whole)) if broken else []
@@ -317,7 +317,7 @@ _TOKEN_KEY = re.compile(r"""token\\*["']\s*[:=]\s*(?P<quote>\\*["'])?|\btoken=""
 _AFTER_TOKEN = re.compile(r"[,}\]&\s]")
 
 
-def _redact(text: str, tokens: set[str]) -> str:
+def _redact(text: str, tokens: list[str]) -> str:
     """Text that has no structure, without the values of its keys named token."""
     kept, at = [], 0
     while found := _TOKEN_KEY.search(text, at):
@@ -329,17 +329,16 @@ def _redact(text: str, tokens: set[str]) -> str:
         after = _AFTER_TOKEN.search(text, end)
         kept.append(text[at:start] + "<secret>" + quote)
         at = after.start() if after else len(text)
-        tokens.add(text[start : end if quote else at])
+        tokens.append(text[start : end if quote else at])
     return "".join(kept) + text[at:]
 
 
-def _safe(text: str, limit: int, tokens: set[str]) -> str:
+def _safe(text: str, limit: int, tokens: list[str]) -> str:
     """Bounded, encodable, and without the token, should the template have repeated it in its texts."""
-    text = _redact(text, set())
-    for token in tokens:
-        # A shorter one would be found by chance, and would take parts of words away.
-        if len(token) >= 8:
-            text = text.replace(token, "<secret>")
+    text = _redact(text, [])
+    # A shorter one would be found by chance; and thousands are no tokens, only work.
+    for token in [token for token in tokens if len(token) >= 8][:10]:
+        text = text.replace(token, "<secret>")
     return shorten(text.encode("utf-8", "replace").decode(), limit)
 
 
@@ -429,7 +428,10 @@ def _detection(title: str, strings: Iterable[_Field]) -> str:
 _KIND_KEYS = ("event", "eventtype")
 _PHRASES = sorted(((kind.replace("_", " "), kind) for kind in KINDS), key=lambda pair: -len(pair[0]))
 _OTHER_PHRASES = (
-    (re.compile(r"\bprocessing (?:finished|completed?) with (?!no\b|0 )(?:\w+ ){0,5}alarms?\b"), KINDS[2]),
+    (
+        re.compile(r"\bprocessing (?:finished|completed?) with (?!no\b|0 )(?:\w+ ){0,5}alarms?\b"),
+        "processing_with_alarms",
+    ),
     (re.compile(r"\bsuspicious (?:severity )?(?:events?|alarms?)\b"), "suspicious_severity_event"),
     (re.compile(r"\bprocessing (?:is |was |has )?(?:complete|completed|finished)\b"), "processing_finished"),
     (re.compile(r"\bprocessing (?:has )?(?:failed|failure|error)\b"), "processing_failed"),
