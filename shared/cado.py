@@ -40,6 +40,9 @@ _CASE_NAME_SINCE = (2, 247)  # the spec's history: v3 said caseName from 2.225 t
 _V3_PROJECTS_SINCE = (2, 225)
 _SUMMARY_SINCE = (2, 273)
 
+# No text of a v3 refusal is public, and that of v2 is "Project name already exists".
+_EXISTS = re.compile(r"\bexists\b|\bunique\b|already (?:in use|taken)", re.IGNORECASE)
+
 T = TypeVar("T")
 
 
@@ -155,7 +158,7 @@ class Cado:
         else:
             listed = self._pages("/projects", {"name": name})
         found = (_parse(_Project, item) for item in listed)
-        return next((project.id for project in found if project.id and project.title == name), None)
+        return next((one.id for one in found if one.id is not None and one.title == name), None)
 
     def open_project(self, name: str, description: str) -> int:
         """The project of this name, made if there is none: names are unique, so this may be repeated."""
@@ -252,7 +255,7 @@ class Cado:
         seen = set()
         for item in self._pages("/evidences", {"project_id": project_id}):
             found = _parse(_Evidence, item)
-            if found.id and found.id not in seen:
+            if found.id is not None and found.id not in seen:
                 seen.add(found.id)
                 yield _evidence(found, found.id)
 
@@ -293,8 +296,10 @@ class Cado:
             return self._post_project("/api/v3", field, name, description)
         try:
             return self._post_project("/api/v3", "case_name", name, description)
-        except Refused as error:
-            if not re.search("case_?name", str(error), re.IGNORECASE):
+        except (NotFound, Refused) as error:
+            if error.status in (404, 405):
+                return self._post_project("/api/v2", "caseName", name, description)
+            if _EXISTS.search(str(error)) or not re.search("case_?name", str(error), re.IGNORECASE):
                 raise
             return self._post_project("/api/v3", "caseName", name, description)
 
@@ -302,14 +307,14 @@ class Cado:
         body = {field: name, "description": description}
         answer = self._wire.call("POST", f"{api}/projects", body=body)
         made = _parse(_Made, answer if api == "/api/v2" else _data(answer, ambiguous=True))
-        if not made.id:
+        if made.id is None:
             raise Unavailable("The platform made a project and did not say which.", ambiguous=True)
         return made.id
 
     def _existing(self, name: str, error: Conflict | Refused) -> int:
         """The project that stands in the way, if it can be seen. Raises `error` where it is about anything
         else."""
-        if isinstance(error, Refused) and not re.search(r"exist|unique|in use|taken", str(error)):
+        if isinstance(error, Refused) and not _EXISTS.search(str(error)):
             raise error
         found = self.find_project(name)
         if found is None:
@@ -501,13 +506,10 @@ class _Wire:
             body = answer.json()
         except ValueError:
             return ""
-        words = _parse(_Problem, body)
-        text = (words.message or words.msg or words.detail or "").replace(
-            self._key.reveal().strip(), "<secret>"
-        )
-        code = f" [{one_line(words.code, 40)}]" if words.code else ""
-        line = one_line(text, 200).rstrip(".") + code
-        return f": {line}" if line.strip() else ""
+        words, key = _parse(_Problem, body), self._key.reveal().strip()
+        text = words.message or words.msg or words.detail or ""
+        line = one_line(text.replace(key, "<secret>") if key else text, 200).rstrip(".")
+        return (f": {line}" if line else "") + (f" [{one_line(words.code, 40)}]" if words.code else "")
 
 
 # --- what the platform answers ----------------------------------------------------------------------------
@@ -524,13 +526,14 @@ def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 _Text = Annotated[str | None, WrapValidator(_or_none)]
 _Count = Annotated[Annotated[int, Field(ge=0)] | None, WrapValidator(_or_none)]
-_Id = Annotated[Annotated[int, Field(ge=1)] | None, WrapValidator(_or_none)]
+_Id = _Count
 _Number = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, WrapValidator(_or_none)]
 
 
 def _or_empty(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     """For a part that is an object, a list or a table: an empty one where it is not."""
-    for candidate in (value, {}, []):
+    candidates: tuple[Any, ...] = (value, {}, [])
+    for candidate in candidates:
         try:
             return handler(candidate)
         except ValidationError:
@@ -575,7 +578,8 @@ class _Started(_Answer):
 
     @property
     def ids(self) -> tuple[int, ...]:
-        return tuple(one for one in [*(made.id for made in self.pipeline_ids), self.pipeline_id] if one)
+        given = [*(made.id for made in self.pipeline_ids), self.pipeline_id]
+        return tuple(one for one in given if one is not None)
 
 
 class _Alarms(_Answer):
@@ -615,10 +619,8 @@ class _Steps(_Answer):
 
     @property
     def all_ended(self) -> bool:
-        return (
-            bool(self.total)
-            and (self.success or 0) + (self.failure or 0) + (self.cancelled or 0) == self.total
-        )
+        ended = (self.success or 0) + (self.failure or 0) + (self.cancelled or 0)
+        return ended > 0 and ended == self.total
 
 
 class _Step(_Answer):
@@ -697,7 +699,9 @@ def _items(data: Any, name: str = "") -> list[Any]:
     """A list, however it is wrapped: v2 answers with an object, a list, or a list under `name`."""
     if name and isinstance(data, dict):
         data = data.get(name, [data])
-    return data if isinstance(data, list) else []
+    if not isinstance(data, list):
+        raise Unavailable("The platform's answer holds no list where there should be one.", passing=False)
+    return data
 
 
 def _numbers(version: str) -> tuple[int, ...] | None:
@@ -714,8 +718,12 @@ def _instance(*candidates: str | None) -> str:
     return ""
 
 
+def _first(*candidates: int | None) -> int | None:
+    return next((one for one in candidates if one is not None), None)
+
+
 def _pipeline(found: _Pipeline) -> Pipeline | None:
-    number = found.pipeline.id or found.pipeline_id
+    number = _first(found.pipeline.id, found.pipeline_id)
     if number is None:
         return None
     state = _state(found)
@@ -724,8 +732,8 @@ def _pipeline(found: _Pipeline) -> Pipeline | None:
         type=one_line(found.pipeline.type or found.pipeline_type or "", 40),
         name=one_line(found.name or ""),
         state=state,
-        project_id=found.project.id or found.project_id,
-        evidence_id=found.evidence.id or found.evidence_id,
+        project_id=_first(found.project.id, found.project_id),
+        evidence_id=_first(found.evidence.id, found.evidence_id or None),  # v2 writes 0 for none
         triggered_by=found.triggering_pipeline_id,
         created_ms=_milliseconds(found.created),
         reason=_reason(found) if state == "failed" else "",
@@ -772,8 +780,10 @@ def _milliseconds(created: float | str | None) -> int | None:
 
 def _moment(seconds: float | None) -> datetime | None:
     """The spec says seconds; later figures than the year 5138 are taken as milliseconds."""
+    if not seconds:
+        return None
     try:
-        return seconds and datetime.fromtimestamp(seconds / 1_000 if seconds > 1e11 else seconds, UTC) or None
+        return datetime.fromtimestamp(seconds / 1_000 if seconds > 1e11 else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
