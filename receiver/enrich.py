@@ -387,7 +387,7 @@ class _Run:
         if job is None or job.what in self._gaps:
             return None
         if not job.done.wait(max(0.0, job.until - self._now())):
-            self.miss(job.what, f"{job.who} did not answer within {job.allowed:.2g} s")
+            self.miss(job.what, f"{job.who} did not answer within {round(job.allowed, 1):g} s")
             return None
         if job.why:
             self.miss(job.what, job.why)
