@@ -17,6 +17,7 @@ from shared import config as configuration
 from shared import log, runtime
 from shared.aws.ec2 import Ec2
 from shared.config import Config
+from shared.ledger import StoreError
 from shared.runtime import Runtime
 
 # Seconds; each is longer than the work can take: a capture request, an enrichment, a delivery.
@@ -24,16 +25,21 @@ CAPTURE_LEASE, EVENT_LEASE, DELIVERY_LEASE = 120.0, 60.0, 120.0
 
 
 class Failed(click.ClickException):
-    """Ends the command with a sentence on stderr and an exit code that a script can tell apart."""
+    """Ends the command with a sentence on stderr. A script can tell by the exit code what kind it was."""
 
-    def __init__(self, message: str, code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = code
+    exit_code = 1  # something that was asked for did not work
 
 
-# 1 something that was asked for did not work; 2 the command or the configuration is wrong (click's own code);
-# 3 the platform refused or did not answer; 4 the data directory cannot be used.
-WRONG, PLATFORM, DATA = 2, 3, 4
+class Misused(Failed):
+    exit_code = 2  # the command or the configuration is wrong; click's own code for usage errors
+
+
+class PlatformFailed(Failed):
+    exit_code = 3  # the platform refused or did not answer
+
+
+class DataUnusable(Failed):
+    exit_code = 4  # the data directory
 
 
 def settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,7 +74,7 @@ def load_config(path: str | None) -> Config:
     try:
         return configuration.load(path, os.environ)
     except configuration.ConfigError as error:
-        raise Failed(f"the configuration has {_count(len(error.problems))}\n{error}", WRONG) from None
+        raise Misused(f"the configuration has {_count(len(error.problems))}\n{error}") from None
 
 
 def _count(problems: int) -> str:
@@ -78,8 +84,8 @@ def _count(problems: int) -> str:
 def local_runtime(config: Config, data: Path) -> Runtime:
     try:
         return runtime.local(config, data, os.environ)
-    except runtime.StoreError as error:
-        raise Failed(str(error), DATA) from None
+    except StoreError as error:
+        raise DataUnusable(str(error)) from None
 
 
 def destinations(runtime: Runtime) -> dict[str, Destination]:
@@ -92,7 +98,7 @@ def destination(runtime: Runtime, name: str) -> Destination:
     try:
         return build(name, runtime.config.destinations[name], runtime.secret, runtime.http)
     except ValueError as error:
-        raise Failed(f"destinations.{name}: {error}", WRONG) from None
+        raise Misused(f"destinations.{name}: {error}") from None
 
 
 def receiver(runtime: Runtime) -> Work:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from cli.assemble import Failed
+from shared import log
 
 
 @click.command()
@@ -27,6 +28,7 @@ def demo(once: bool, as_json: bool, port: int) -> None:
     huntbridge itself is the real one. With --once the exit code is 0 only if every alarm reached every
     destination that its route names.
     """
+    log.setup("WARNING", json=False)
     try:
         from demo import run
     except ImportError as error:

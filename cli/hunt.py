@@ -16,9 +16,8 @@ from cli.assemble import (
     CAPTURE_LEASE,
     DELIVERY_LEASE,
     EVENT_LEASE,
-    PLATFORM,
-    WRONG,
-    Failed,
+    Misused,
+    PlatformFailed,
     load_config,
     local_runtime,
     receiver,
@@ -89,10 +88,10 @@ def _the_hunt(config: Config, name: str | None) -> str:
     known = ", ".join(config.hunts) or "none"
     if name is None:
         if len(config.hunts) != 1:
-            raise Failed(f"say which hunt to run; the configuration has: {known}", WRONG)
+            raise Misused(f"say which hunt to run; the configuration has: {known}")
         return next(iter(config.hunts))
     if name not in config.hunts:
-        raise Failed(f"there is no hunt {name!r}; the configuration has: {known}", WRONG)
+        raise Misused(f"there is no hunt {name!r}; the configuration has: {known}")
     return name
 
 
@@ -102,7 +101,7 @@ def _moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Failed(f"--at {text!r} is not a time; write it as 2027-01-31T02:00Z", WRONG) from None
+        raise Misused(f"--at {text!r} is not a time; write it as 2027-01-31T02:00Z") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -114,7 +113,7 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
         try:
             work = receiver(runtime)
         except SecretError as error:
-            raise Failed(str(error), WRONG) from None
+            raise Misused(str(error)) from None
         workers += [
             Workers(runtime.events, work.event, EVENT_LEASE, threads=2),
             Workers(runtime.deliveries, work.delivery, DELIVERY_LEASE, threads=4),
@@ -186,7 +185,7 @@ def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
         result = dump(report(hunt, captures, hunt.reason))
         _print_json({"id": hunt.id, "state": hunt.state, **result})
     if hunt.state is HuntState.FAILED:
-        raise Failed(f"hunt {hunt.id} failed: {hunt.reason}", PLATFORM)
+        raise PlatformFailed(f"hunt {hunt.id} failed: {hunt.reason}")
     failed = [capture for capture in captures if capture.state is CaptureState.FAILED]
     for capture in failed:
         click.echo(f"{capture.system.key}: {capture.reason}", err=True)

@@ -11,11 +11,10 @@ import click
 
 from cli.assemble import (
     CAPTURE_LEASE,
-    DATA,
     DELIVERY_LEASE,
     EVENT_LEASE,
-    WRONG,
-    Failed,
+    DataUnusable,
+    Misused,
     load_config,
     local_runtime,
     receiver,
@@ -54,11 +53,11 @@ def serve(config_path: str | None, data: Path, port: int, host: str, log_json: b
             server = assemble(runtime)
             _until_told_to_stop(server, runtime, host, port)
     except AlreadyServed as error:
-        raise Failed(str(error), DATA) from None
+        raise DataUnusable(str(error)) from None
     except StoreError as error:
-        raise Failed(str(error), DATA) from None
+        raise DataUnusable(str(error)) from None
     except SecretError as error:
-        raise Failed(str(error), WRONG) from None
+        raise Misused(str(error)) from None
 
 
 def assemble(runtime: Runtime) -> Server:
@@ -95,7 +94,7 @@ def _until_told_to_stop(server: Server, runtime: Runtime, host: str, port: int) 
     try:
         port = server.listen(app, host, port)
     except OSError as error:
-        raise Failed(f"{host}:{port} cannot be listened on: {error.strerror}", WRONG) from None
+        raise Misused(f"{host}:{port} cannot be listened on: {error.strerror}") from None
     server.start()
     click.echo(f"huntbridge serves http://{host}:{port}; webhooks go to http://{host}:{port}/webhooks/cado")
     if not _tokens(runtime):

@@ -120,8 +120,8 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
                     },
                 },
                 "routes": [
-                    {"match": {"severity": ["malicious", "suspicious"]}, "to": ["soc", "office", "tickets"]},
                     {"match": {"event": ["hunt_finished", "capture_failed"]}, "to": ["soc", "office"]},
+                    {"match": {"severity": ["malicious", "suspicious"]}, "to": ["soc", "office", "tickets"]},
                 ],
                 "default": ["soc"],
                 "follow": {"interval": 0.5},
@@ -252,14 +252,14 @@ class Demo:
                 seen = sum(event["id"] in text for text in received[TOOLS[destination]])
                 lost += seen == 0
                 repeated += max(0, seen - 1)
-        webhooks = sum(sent.hook.event_type in WEBHOOKS for sent in self.world.platform.sent)
+        webhooks = sum(sent.event_type in WEBHOOKS for sent in self.world.platform.sent)
         lost += max(0, webhooks - sum(event["kind"] in WEBHOOKS for event in events))
         lost += not any(event["kind"] == HUNT_FINISHED for event in events)
         captures = Counter(capture.state.value for capture in ledger.captures(hunt.id))
         return {
             "captures": dict(captures),
             "events": len(events),
-            "alarms": sum(event["severity"] in ("malicious", "suspicious") for event in events),
+            "alarms": sum(event["kind"] == "processing_with_alarms" for event in events),
             "deliveries": {tool: len(texts) for tool, texts in received.items()},
             "lost": lost,
             "repeated": repeated,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from scheduler.ending import end_hunt
 from shared import items
-from shared.cado import CadoError, Unauthorized, Unavailable
+from shared.cado import CadoError, Unavailable
 from shared.config import HuntConfig
 from shared.models import Capture, CaptureState, Hunt, HuntState, dump
 from shared.queues import Again, Dead, Done, Verdict, backoff

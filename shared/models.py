@@ -7,11 +7,10 @@ Nothing here reads, writes or decides. Times are timezone-aware UTC; ids of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -266,15 +265,18 @@ class Delivery:
     last_at: datetime | None = None
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_adapters: dict[Any, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def dump(thing: object) -> dict[str, Any]:
     """Any of the above as what JSON can hold."""
-    kind: Hashable = type(thing)
-    found: dict[str, Any] = _adapter(kind).dump_python(thing, mode="json")
+    found: dict[str, Any] = _adapter(type(thing)).dump_python(thing, mode="json")
     return found
 
 
@@ -282,6 +284,5 @@ def load(kind: type[T], data: Mapping[str, Any] | str | bytes) -> T:
     """The reverse of `dump`. Raises pydantic.ValidationError where the data is of another shape."""
     if isinstance(data, str | bytes):
         data = json.loads(data)
-    key: Hashable = kind
-    loaded: T = _adapter(key).validate_python(data)
+    loaded: T = _adapter(kind).validate_python(data)
     return loaded

@@ -156,5 +156,5 @@ def settle(queue: Queue, item: Item, verdict: Verdict) -> None:
 def backoff(attempts: int, *, base: float = 1.0, cap: float = 300.0) -> float:
     """Seconds to wait after the given number of attempts: doubling, capped, and half of it at random so
     that items which failed together do not come back together."""
-    full = min(cap, base * 2 ** min(attempts - 1, 30))
+    full = min(cap, base * 2.0 ** min(attempts - 1, 30))
     return full / 2 + random.uniform(0, full / 2)

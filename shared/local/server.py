@@ -19,7 +19,7 @@ from waitress.server import create_server
 
 from shared.ledger import StoreError
 from shared.local.sqlite import SqliteQueue
-from shared.queues import Handler, QueueError, work
+from shared.queues import Handler, Queue, QueueError, work
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ STOP_WITHIN = 10.0
 
 @dataclass(frozen=True)
 class Workers:
-    queue: SqliteQueue
+    queue: Queue
     handler: Handler
     lease: float  # seconds; longer than the handler can take
     threads: int
@@ -111,6 +111,7 @@ class Server:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self, group: Workers) -> None:
+        wait = group.queue.wait if isinstance(group.queue, SqliteQueue) else self._stop.wait
         while not self._stop.is_set():
             try:
                 found = work(group.queue, group.handler, lease=group.lease)
@@ -119,7 +120,7 @@ class Server:
                 self._stop.wait(1.0)
                 continue
             if not found:
-                group.queue.wait(IDLE_WAIT)
+                wait(IDLE_WAIT)
 
     def _ring(self, timer: Timer) -> None:
         while not self._stop.is_set():

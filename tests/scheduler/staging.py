@@ -1,4 +1,4 @@
-"""A scheduler on a real ledger and real queues, against the simulated platform over HTTP; the test is the clock."""
+"""A scheduler on a real ledger and real queues, with the simulated platform; the test is the clock."""
 
 from __future__ import annotations
 
