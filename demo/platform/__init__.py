@@ -65,6 +65,7 @@ class Platform:
         self._clock, self._ahead = clock, 0.0
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._sending = 0
         self.app = _app(self, v3)
         self.edge = Edge(self.app.wsgi_app, self.now, latency, self._stopping)
         self.app.wsgi_app = self.edge
@@ -115,9 +116,9 @@ class Platform:
 
     @property
     def busy(self) -> bool:
-        """Whether a pipeline is still under way."""
+        """Whether a pipeline is still under way, or a webhook still to be sent."""
         with self.world.lock:
-            return self.world.next_due() is not None
+            return bool(self.world.next_due() is not None or self.world.occurrences or self._sending)
 
     def fault(
         self,
@@ -140,7 +141,7 @@ class Platform:
     def tick(self, seconds: float | None = None) -> bool:
         """Let `seconds` pass at once; with None, as many as it takes until the next thing happens.
 
-        Webhooks are sent before this returns. Returns whether a pipeline is still under way.
+        Webhooks are sent before this returns. Returns `busy`.
         """
         with self.world.lock:
             if seconds is None:
@@ -186,7 +187,12 @@ class Platform:
                 if not self.world.occurrences:
                     return
                 occurrence = self.world.occurrences.popleft()
-            self.webhooks.tell(occurrence)
+                self._sending += 1
+            try:
+                self.webhooks.tell(occurrence)
+            finally:
+                with self.world.lock:
+                    self._sending -= 1
 
 
 def _app(platform: Platform, with_v3: bool) -> Flask:

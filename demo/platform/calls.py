@@ -60,7 +60,7 @@ _WORDS = {str: "a string", int: "an integer", bool: "a boolean", dict: "an objec
 
 @dataclass
 class Call:
-    """One authenticated request. The world's lock is held while it is answered, unless a handler says so."""
+    """One authenticated request. The world's lock is held while it is answered, unless its route says so."""
 
     request: Request
     world: World

@@ -48,7 +48,10 @@ class Fault:
 
 
 class Edge:
-    """WSGI middleware. `hang` is how long a "timeout" lasts, in seconds, at most until `stopping`."""
+    """WSGI middleware. `hang` is how long a "timeout" lasts, in seconds, at most until `stopping`.
+
+    To end all faults, clear `faults`.
+    """
 
     def __init__(
         self, app: WSGIApplication, now: Callable[[], float], latency: float, stopping: threading.Event
@@ -56,7 +59,7 @@ class Edge:
         self.latency, self.hang = latency, 30.0
         self.requests: list[Request] = []
         self._app, self._now, self._stopping = app, now, stopping
-        self._faults: list[Fault] = []
+        self.faults: list[Fault] = []
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
@@ -66,7 +69,7 @@ class Edge:
                 f"{fault.action!r} is no fault: use a status, reset, timeout, slow:<s> or after:<status>"
             )
         with self._lock:
-            self._faults.append(fault)
+            self.faults.append(fault)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
@@ -92,7 +95,7 @@ class Edge:
 
     def _met(self, method: str, path: str) -> Fault | None:
         with self._lock:
-            fault = next((f for f in self._faults if f.meets(method, path)), None)
+            fault = next((f for f in self.faults if f.meets(method, path)), None)
             if fault and fault.left is not None:
                 fault.left -= 1
             return fault

@@ -187,7 +187,7 @@ _PROCESS = (
     ("Analysis > Detection: Scanning files.", "detection.scan_files", 0.6),
     ("Shutdown: Stopping worker machine.", "infrastructure.self_shutdown", 0.2),
 )
-_SCAN = (_PROCESS[0], _PROCESS[3], _PROCESS[4])
+_SCAN = (*_ACQUIRE[:-1], _PROCESS[0], _PROCESS[3], _PROCESS[4])
 
 
 class World:
@@ -223,9 +223,13 @@ class World:
     def acquire(self, project: Project, asked: Import, user: User, now: float) -> Pipeline:
         self.asked[asked.instance.instance_id] += 1
         project.last_acquisition = project.last_update = now
+        type_, steps, fails = "acquisition", _ACQUIRE, asked.instance.fails
+        if asked.scan_only:
+            type_, steps = "scanning", _SCAN
+            fails = fails or next((volume.fails for volume in asked.instance.volumes if volume.fails), "")
         pipeline = self._pipeline(
-            "acquisition", _ACQUIRE, project.id, user, now,
-            name=f"Acquiring {asked.instance.instance_id}", fails=asked.instance.fails, asked=asked,
+            type_, steps, project.id, user, now,
+            name=f"Acquiring {asked.instance.instance_id}", fails=fails, asked=asked,
         )  # fmt: skip
         self._start_queued(now)
         return pipeline
@@ -321,11 +325,12 @@ class World:
         if pipeline.asked and state == "complete":
             self._collect(pipeline, pipeline.asked, at)
         elif pipeline.evidence_id:
-            self._processed(pipeline, self.evidences[pipeline.evidence_id], at)
+            fails = pipeline.fails if state == "failed" else ""
+            self._processed(self.evidences[pipeline.evidence_id], pipeline.finds, fails, at)
         self._start_queued(at)
 
     def _collect(self, acquisition: Pipeline, asked: Import, at: float) -> None:
-        """What an acquisition leaves: evidence, and a pipeline for each that works on it."""
+        """What it leaves: evidence, and a pipeline for each that works on it; of a scan, what it found."""
         machine = asked.instance
         for volume in [_triage_of(machine)] if asked.triage else machine.volumes:
             name, kind, parent = volume.volume_id, "EBS", machine.instance_id
@@ -338,22 +343,22 @@ class World:
             self.evidences[evidence.id] = evidence
             if asked.skip_processing:
                 continue
-            type_, steps = ("scanning", _SCAN) if asked.scan_only else ("processing", _PROCESS)
+            if asked.scan_only:  # all in one pipeline
+                self._processed(evidence, volume.alarms, "", at)
+                continue
             self._pipeline(
-                type_, steps, acquisition.project_id, acquisition.user, at, fails=volume.fails,
+                "processing", _PROCESS, acquisition.project_id, acquisition.user, at, fails=volume.fails,
                 evidence_id=evidence.id, triggered_by=acquisition.id, finds=volume.alarms,
             )  # fmt: skip
 
-    def _processed(self, pipeline: Pipeline, evidence: Evidence, at: float) -> None:
+    def _processed(self, evidence: Evidence, finds: tuple[SimAlarm, ...], fails: str, at: float) -> None:
         where = f"in project id {evidence.project_id} evidence id {evidence.id}."
-        if pipeline.state == "failed":
-            self._tell(
-                "processing_failed", "PROCESSING FAILED", f"Processing failed {where} Error: {pipeline.fails}"
-            )
+        if fails:
+            self._tell("processing_failed", "PROCESSING FAILED", f"Processing failed {where} Error: {fails}")
             return
-        self._raise_alarms(pipeline.finds, evidence, at)
+        self._raise_alarms(finds, evidence, at)
         bad, odd = evidence.malicious, evidence.suspicious
-        if total := sum(kind.count for kind in pipeline.finds):
+        if total := sum(kind.count for kind in finds):
             self._tell(
                 "processing_with_alarms", "PROCESSING WITH ALARMS",
                 f"Processing finished with {total} alarms {where}",

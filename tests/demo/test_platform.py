@@ -491,26 +491,39 @@ def test_pace_scales_how_long_everything_takes():
 
 
 @pytest.mark.parametrize(
-    ("flags", "follow_ups", "evidence"),
+    ("flags", "kinds", "evidence"),
     [
-        ({"skip_processing": True}, [], [("vol-0a2", "EBS", 0), ("vol-0a1", "EBS", 0)]),
-        ({"fast_scan": True}, ["scanning"] * 2, [("vol-0a2", "EBS", 0), ("vol-0a1", "EBS", 5)]),
-        ({"acquire_with_host": True}, ["processing"], [("ip-10-0-0-1", "EC2", 5)]),
+        (
+            {},
+            ["processing"] * 2 + ["acquisition"],
+            [("vol-0a2", "EBS", 0, True), ("vol-0a1", "EBS", 5, True)],
+        ),
+        (
+            {"skip_processing": True},
+            ["acquisition"],
+            [("vol-0a2", "EBS", 0, False), ("vol-0a1", "EBS", 0, False)],
+        ),
+        ({"fast_scan": True}, ["scanning"], [("vol-0a2", "EBS", 0, True), ("vol-0a1", "EBS", 5, True)]),
+        ({"acquire_with_host": True}, ["processing", "acquisition"], [("ip-10-0-0-1", "EC2", 5, True)]),
     ],
 )
-def test_the_ways_to_capture(flags, follow_ups, evidence):
+def test_the_ways_to_capture(flags, kinds, evidence):
     platform = make()
-    pipeline = capture(platform, new_project(platform), WEB, **flags)
+    capture(platform, new_project(platform), WEB, **flags)
     platform.settle()
-    found = data(platform, "GET", f"/pipelines?triggering_pipeline_id={pipeline}")
-    assert [p["pipeline"]["type"] for p in found] == follow_ups
+    assert [p["pipeline"]["type"] for p in data(platform, "GET", "/pipelines")] == kinds
     assert [
-        (e["display_name"], e["resource"]["type"], e["alarms"]["malicious"])
+        (e["display_name"], e["resource"]["type"], e["alarms"]["malicious"], e["processing_ran"])
         for e in data(platform, "GET", "/evidences")
     ] == evidence
-    assert [e["processing_ran"] for e in data(platform, "GET", "/evidences")] == [bool(follow_ups)] * len(
-        evidence
-    )
+
+
+def test_a_scan_fails_with_its_volume():
+    platform = make()
+    pipeline = capture(platform, new_project(platform), APP, fast_scan=True)
+    platform.settle()
+    assert data(platform, "GET", f"/pipelines/{pipeline}")["status"] == "failed"
+    assert data(platform, "GET", "/evidences") == []
 
 
 def test_a_pipeline_can_be_aborted_and_frees_its_worker():
