@@ -20,8 +20,9 @@ from shared.config import Config
 from shared.ledger import StoreError
 from shared.runtime import Runtime
 
-# Seconds; each is longer than the work can take: a capture request, an enrichment, a delivery.
-CAPTURE_LEASE, EVENT_LEASE, DELIVERY_LEASE = 120.0, 60.0, 120.0
+# Seconds; each is longer than the work can take (a capture request after a look, an enrichment of at most
+# 10 s, a delivery of two requests), since it is also how long the work of a killed process waits.
+CAPTURE_LEASE, EVENT_LEASE, DELIVERY_LEASE = 120.0, 30.0, 60.0
 
 
 class Failed(click.ClickException):

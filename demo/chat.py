@@ -136,6 +136,11 @@ class Simulation:
         """End every hang, now and later."""
         self._released.set()
 
+    def heal(self) -> None:
+        """No more faults from now on."""
+        with self._lock:
+            self._faults.clear()
+
     def _next_fault(self) -> _Fault | None:
         line = f"{request.method} {request.path}"
         with self._lock:

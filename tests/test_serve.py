@@ -1,0 +1,203 @@
+"""`huntbridge serve` as a process: the environment alone, every known body, bad requests, stop, restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from demo.serving import serving
+from demo.slack import Slack
+from shared import runtime
+from shared.config import load
+
+SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def slack():
+    slack = Slack(path="T/B/X", rate=None)
+    with serving(slack.app) as url:
+        slack.url = url + slack.path
+        yield slack
+
+
+@pytest.fixture
+def environ(tmp_path, slack):
+    """A platform that nobody answers for, and nothing else from this machine's own settings."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = free.getsockname()[1]
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(tmp_path),
+        "HUNTBRIDGE_DATA": str(tmp_path / "data"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "WEBHOOK_TOKEN": "t",
+        "SLACK_WEBHOOK_URL": slack.url,
+        "PLATFORM_IP": f"http://127.0.0.1:{nobody}",
+        "API_KEY": "k",
+    }
+
+
+@contextmanager
+def serve(environ, tmp_path) -> Iterator[tuple[str, subprocess.Popen]]:
+    with (tmp_path / "serve.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "serve", "--port", "0"],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    try:
+        line = process.stdout.readline()
+        assert "webhooks go to " in line, (tmp_path / "serve.log").read_text()
+        yield line.rsplit("webhooks go to ", 1)[1].strip(), process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def eventually(condition, within=30.0):
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def test_every_sample_becomes_one_slack_message_with_the_environment_alone(environ, tmp_path, slack):
+    if not SAMPLES.is_dir():
+        pytest.skip(f"{SAMPLES.name} is not beside the project")
+    bodies = {path.name: path.read_bytes() for path in sorted(SAMPLES.glob("*.json"))}
+    broken = {path.name: path.read_bytes() for path in sorted((SAMPLES / "malformed").iterdir())}
+    ids = {}
+    with serve(environ, tmp_path) as (url, _):
+        for name, body in bodies.items():
+            with_token = json.dumps({**json.loads(body), "token": "t"}).encode()
+            ids[name] = requests.post(url, data=with_token, timeout=10)
+        for name, body in (bodies | broken).items():
+            ids[f"{name} by header"] = requests.post(
+                url, data=body, headers={"Authorization": "Bearer t"}, timeout=10
+            )
+        assert {answer.status_code for answer in ids.values()} == {202}
+        eventually(lambda: len(slack.messages) >= len(ids))
+    texts = [json.dumps(message.body) for message in slack.messages]
+    assert len(texts) == len(ids) == 2 * len(bodies) + len(broken)
+    for name, answer in ids.items():
+        assert sum(answer.json()["id"] in text for text in texts) == 1, name
+    assert (slack.refused, slack.mentions) == ([], [])
+
+
+def test_what_was_accepted_survives_a_kill_and_is_delivered_by_the_next_serve(environ, tmp_path, slack):
+    slack.hang(60, times=1_000)
+    body = {"token": "t", "title": "PROCESSING WITH ALARMS", "message": "5 alarms in project id 12."}
+    with serve(environ, tmp_path) as (url, process):
+        accepted = [requests.post(url, json=body, timeout=10).json()["id"] for _ in range(20)]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert slack.messages == []
+    slack.heal()
+    slack.release()
+    with serve(environ, tmp_path):
+        # All but what the killed one had in hand, at most four events and two deliveries: that comes when
+        # its leases have run out, which is no time for a test to wait.
+        eventually(lambda: len(slack.messages) >= len(accepted) - 6)
+    texts = [json.dumps(message.body) for message in slack.messages]
+    assert all(sum(id in text for text in texts) <= 1 for id in accepted)
+
+
+def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path, slack):
+    slack.hang(2.0, after=True)
+    body = {"token": "t", "title": "PROCESSING WITH ALARMS", "message": "5 alarms in project id 12."}
+    with serve(environ, tmp_path) as (url, process):
+        id = requests.post(url, json=body, timeout=10).json()["id"]
+        eventually(lambda: slack.messages)  # Slack has it, and keeps the answer back
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=15) == 0
+    config = load(None, environ)
+    ledger = runtime.local(config, tmp_path / "data", environ).ledger
+    delivery = ledger.delivery(id, "slack")
+    assert (delivery.state, delivery.attempts) == ("unsure", 1)
+    assert "504" in delivery.reason
+
+
+def test_a_second_serve_on_the_same_data_directory_is_refused(environ, tmp_path):
+    with serve(environ, tmp_path):
+        second = subprocess.run(
+            [sys.executable, "-m", "cli.main", "serve", "--port", "0"],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert second.returncode == 4
+    assert "another huntbridge serves" in second.stderr
+    assert "give this one its own --data" in second.stderr
+
+
+def test_a_port_that_is_taken_is_said_so(environ):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = subprocess.run(
+            [sys.executable, "-m", "cli.main", "serve", "--port", str(port)],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert result.returncode == 2
+    assert f"127.0.0.1:{port} cannot be listened on: Address already in use" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b'{"title": "x"}', {}, 401),
+        (b'{"token": "wrong"}', {}, 401),
+        (b"x" * 10_000_000, {"Authorization": "Bearer t"}, 413),
+        (b"title=x&message=y", {"Content-Type": "application/x-www-form-urlencoded"}, 401),
+    ],
+    ids=["no token", "wrong token", "10 MB", "form"],
+)
+def test_bad_requests_over_the_wire(environ, tmp_path, slack, body, headers, status):
+    with serve(environ, tmp_path) as (url, _):
+        answer = requests.post(url, data=body, headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()["status"]) == (status, "error")
+        health = requests.get(url.replace("/webhooks/cado", "/health"), timeout=10).json()
+    assert health["events"] == {"waiting": 0, "dead": 0}
+    assert slack.messages == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"\xff\xfe\x00 project id 12", {}),
+        (b"[" * 200_000, {}),
+        (b'{"message": "5 alarms in project id 99999999999999999999999"}', {}),
+        (b"title=ALARM&message=project+id+12", {"Content-Type": "application/x-www-form-urlencoded"}),
+        (b"", {}),
+    ],
+    ids=["not UTF-8", "deeply nested", "huge id", "form", "empty"],
+)
+def test_odd_but_authentic_bodies_are_delivered(environ, tmp_path, slack, body, headers):
+    with serve(environ, tmp_path) as (url, _):
+        answer = requests.post(url, data=body, headers={"Authorization": "Bearer t", **headers}, timeout=10)
+        assert answer.status_code == 202
+        eventually(lambda: slack.messages)
+    assert answer.json()["id"] in json.dumps(slack.messages[0].body)
