@@ -228,13 +228,12 @@ class Cado:
         what = f"pipeline {pipeline_id}"
         if self._v2:
             answer = self._read("/tasks/pipelines", {"pipeline_id": pipeline_id}, what=what)
-            candidates = _items(answer, "pipelines")
+            found = map(_pipeline, (_parse(_Pipeline, item) for item in _items(answer, "pipelines")))
+            one = next((one for one in found if one and one.id == pipeline_id), None)
         else:
-            candidates = [_data(self._read(f"/pipelines/{pipeline_id}", what=what))]
-        found = (_pipeline(_parse(_Pipeline, item)) for item in candidates)
-        one = next((one for one in found if one and one.id == pipeline_id), None)
+            one = _pipeline(_parse(_Pipeline, _data(self._read(f"/pipelines/{pipeline_id}", what=what))))
         if one is None:
-            raise NotFound(f"The platform answers about another pipeline than {pipeline_id}.")
+            raise NotFound(f"The platform's answer about {what} names no pipeline.")
         return one
 
     def evidence(self, evidence_id: int) -> Evidence:

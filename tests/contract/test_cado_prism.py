@@ -1,0 +1,210 @@
+"""Every request of the client against Prism, which serves the platform's own specification and refuses what
+it does not allow. Prism is installed once, into `.cache/prism`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.cado import Cado, Pipeline, Refused
+from shared.http import Answer, Http, NetworkError
+from shared.models import Evidence, Finding, Project, Severity
+from shared.secrets import Secret
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = ROOT.parent / "shared" / "contracts" / "cado-api-2.324.0.json"
+CACHE = ROOT / ".cache" / "prism"
+PRISM = CACHE / "node_modules" / ".bin" / "prism"
+PACKAGE = "@stoplight/prism-cli@5"
+INSTALL_WITHIN, START_WITHIN = 240, 60  # seconds
+
+
+class Recorder(Http):
+    """Keeps what was answered, so that a test can see what Prism thought of each request."""
+
+    def __init__(self) -> None:
+        super().__init__(read_timeout=10)
+        self.answers: list[tuple[str, Answer]] = []
+
+    def request(self, method: str, url: str, **rest: object) -> Answer:  # type: ignore[override]
+        answer = super().request(method, url, **rest)  # type: ignore[arg-type]
+        self.answers.append((f"{method} {url}", answer))
+        return answer
+
+
+def _installed() -> None:
+    """Raises Skipped where Prism cannot be had."""
+    if not SPEC.exists():
+        pytest.skip(f"the platform's specification is not beside the project ({SPEC.name})")
+    if PRISM.exists():
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    # Beside the cache and moved into place whole: another process may be installing at the same time.
+    fresh = CACHE.with_name(f"prism-{os.getpid()}")
+    fresh.mkdir(parents=True)
+    command = [npm, "install", "--prefix", str(fresh), "--no-audit", "--no-fund", PACKAGE]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_WITHIN, check=False)
+        if done.returncode:
+            pytest.skip(f"npm could not install Prism: {done.stderr.strip().splitlines()[-1:]}")
+        try:
+            fresh.rename(CACHE)
+        except OSError:
+            assert PRISM.exists(), "another process was to have installed it"
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm did not install Prism within {INSTALL_WITHIN} seconds")
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prism(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    _installed()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("prism") / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(PRISM), "mock", "-h", "127.0.0.1", "-p", str(port), str(SPEC)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url, process, log)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_WITHIN
+    probe = Http(connect_timeout=1, read_timeout=5)
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            probe.request("GET", f"{url}/api/v3/system/status")
+            return
+        except NetworkError:
+            time.sleep(0.1)
+        finally:
+            probe.close()
+    pytest.fail(f"Prism does not answer:\n{log.read_text(errors='replace')[-2_000:]}")
+
+
+@pytest.fixture
+def http() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def cado(prism: str, http: Recorder) -> Iterator[Cado]:
+    yield Cado(prism, Secret("k"), http)
+    assert http.answers
+    for request, answer in http.answers:
+        assert answer.status in (200, 201), (request, answer.status, answer.text, answer.headers)
+        assert "sl-violations" not in answer.headers, (request, answer.headers["sl-violations"])
+
+
+def test_whoami(cado: Cado) -> None:
+    identity = cado.whoami()
+    assert identity.role
+    assert identity.told
+
+
+def test_version(cado: Cado) -> None:
+    assert cado.version() == "string"
+
+
+def test_projects(cado: Cado, http: Recorder) -> None:
+    assert cado.find_project("string") == 0
+    assert cado.find_project("hunt 2026-01-04") is None
+    assert cado.open_project("hunt 2026-01-04", "why") == 0
+    assert any(request.startswith("POST") for request, _ in http.answers)
+    assert cado.project(12) == Project(12, "string", malicious=0, suspicious=0)
+
+
+@pytest.mark.parametrize("mode", ["full", "triage", "scan"])
+def test_capture(cado: Cado, mode: str) -> None:
+    assert cado.capture_ec2(12, "i-0123456789abcdef0", "us-east-1", cloud_id="Default", mode=mode) == (0,)
+
+
+def test_pipelines(cado: Cado) -> None:
+    expected = Pipeline(0, "processing", "string", "complete", 0, 0, 0, 0, "")
+    assert list(cado.pipelines(12)) == [expected]
+    assert cado.pipeline(301) == expected
+
+
+def test_evidence(cado: Cado) -> None:
+    def expected(number: int) -> Evidence:
+        return Evidence(
+            id=number,
+            project_id=0,
+            name="string",
+            hostname="string",
+            os="string",
+            size_mb=0,
+            resource="string",
+            resource_type="string",
+            account_id="string",
+            malicious=0,
+            suspicious=0,
+        )
+
+    assert cado.evidence(31) == expected(31)
+    assert list(cado.evidences(12)) == [expected(0)]
+
+
+def test_findings(cado: Cado) -> None:
+    expected = (Finding("string", 0, Severity.INFO, ("string",)),)
+    assert cado.findings(12) == expected
+    assert cado.findings(12, 31) == expected
+
+
+def test_paths_of_findings(cado: Cado) -> None:
+    assert cado._paths({"investigation_id": 12, "evidence_id": 31}) == {"string": "string"}
+
+
+# --- the gate bites
+
+
+def test_the_old_name_of_a_field_is_refused(prism: str, http: Recorder) -> None:
+    cado = Cado(prism, Secret("k"), http)
+    with pytest.raises(Refused):
+        cado._post_project("/api/v3", "caseName", "hunt", "why")
+    assert (http.answers[-1][1].status, "sl-violations" in http.answers[-1][1].headers) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/import/aws/ec2", {"instance_id": "i-1", "region": "us-east-1", "project_id": "twelve"}),
+        ("POST", "/import/aws/ec2", {"instance_id": "i-1", "region": "us-east-1"}),
+        ("POST", "/projects", {"case_name": "x" * 81}),
+        ("GET", "/pipelines?project_id=twelve", None),
+        ("GET", "/alarms/summary", None),
+    ],
+)
+def test_a_wrong_request_is_refused(
+    prism: str, http: Recorder, method: str, path: str, body: dict[str, object] | None
+) -> None:
+    answer = http.request(method, f"{prism}/api/v3{path}", json=body, headers={"Authorization": "Bearer k"})
+    assert answer.status in (400, 422), answer.text
+
+
+def test_a_request_without_a_key_is_refused(prism: str, http: Recorder) -> None:
+    assert http.request("GET", f"{prism}/api/v3/projects").status == 401
