@@ -46,6 +46,9 @@ _ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_
 _LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME = 2.0, 5.0, 4.0
 # Requests to one source at a time; a source that hangs would otherwise gather threads with every alarm.
 _MAX_REQUESTS = 32
+# A source that let this many questions in a row time out is left alone for so many seconds: in a storm of
+# alarms each of them would otherwise wait for it in vain.
+_SILENT_AFTER, _SILENT_FOR = 6, 15.0
 
 
 class Platform(Protocol):
@@ -305,8 +308,10 @@ def _counts(
 class _Job(Generic[T]):
     """One question to one source. It runs to its end even when nobody waits for it any more."""
 
-    def __init__(self, what: str, who: str, call: Callable[[], T], until: float, allowed: float) -> None:
-        self.what, self.who, self.call = what, who, call
+    def __init__(
+        self, what: str, who: str, helpers: _Helpers, call: Callable[[], T], until: float, allowed: float
+    ) -> None:
+        self.what, self.who, self.helpers, self.call = what, who, helpers, call
         self.until, self.allowed = until, allowed
         self.done = threading.Event()
         self.value: T | None = None
@@ -336,6 +341,17 @@ class _Helpers:
         self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
         self._lock = threading.Lock()
         self._busy = self._threads = 0
+        self._timeouts, self._last_timeout = 0, 0.0
+
+    def silent(self, now: float) -> bool:
+        """Whether it is not worth asking just now."""
+        return self._timeouts >= _SILENT_AFTER and now - self._last_timeout < _SILENT_FOR
+
+    def answered(self) -> None:
+        self._timeouts = 0
+
+    def timed_out(self, now: float) -> None:
+        self._timeouts, self._last_timeout = self._timeouts + 1, now
 
     def start(self, job: _Job[Any]) -> bool:
         """False where the source is still busy with earlier requests."""
@@ -376,7 +392,10 @@ class _Run:
         if allowed <= 0:
             self.miss(what, f"no time was left to ask {who}")
             return None
-        job = _Job(what, who, call, start + allowed, allowed)
+        if helpers.silent(start):
+            self.miss(what, f"{who} has not answered lately and was not asked")
+            return None
+        job = _Job(what, who, helpers, call, start + allowed, allowed)
         if not helpers.start(job):
             self.miss(what, f"{who} is still busy with earlier requests")
             return None
@@ -387,8 +406,10 @@ class _Run:
         if job is None or job.what in self._gaps:
             return None
         if not job.done.wait(max(0.0, job.until - self._now())):
+            job.helpers.timed_out(self._now())
             self.miss(job.what, f"{job.who} did not answer within {round(job.allowed, 1):g} s")
             return None
+        job.helpers.answered()
         if job.why:
             self.miss(job.what, job.why)
             return None

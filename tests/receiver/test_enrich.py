@@ -391,9 +391,12 @@ def test_each_source_is_given_its_own_time(stuck):
 
 
 def test_requests_that_hang_do_not_pile_up(stuck):
-    enricher = Enricher(None, Platform(), Ec2(stuck), config(targets=(SYSTEM,)), budget=0.05)
+    moment = [0.0]
+    settings = config(targets=(SYSTEM,))
+    enricher = Enricher(None, Platform(), Ec2(stuck), settings, lambda: moment[0], budget=0.05)
     before = threading.active_count()
     for _ in range(40):
+        moment[0] += 20  # long enough that a silent source is asked again
         alarm = enricher.enrich(EVENT)
     assert alarm.gaps == (Gap("Instance details", "EC2 in us-east-1 is still busy with earlier requests"),)
     assert stuck.calls == 32
@@ -457,3 +460,19 @@ def test_a_surprise_is_a_gap_and_is_logged_with_its_traceback(ledger, caplog):
         ("ERROR", "Project: asking the platform failed unexpectedly")
     ]
     assert "ZeroDivisionError: boom" in caplog.text
+
+
+def test_a_source_that_stays_silent_is_left_alone_for_a_while_and_then_asked_again(stuck):
+    moment = [0.0]
+    settings = config(targets=(SYSTEM,))
+    enricher = Enricher(None, Platform(), Ec2(stuck), settings, lambda: moment[0], budget=0.01)
+    left_alone = (Gap("Instance details", "EC2 in us-east-1 has not answered lately and was not asked"),)
+    for _ in range(6):
+        assert enricher.enrich(EVENT).gaps != left_alone
+    assert enricher.enrich(EVENT).gaps == left_alone
+    assert stuck.calls == 6
+    moment[0] = 16.0
+    stuck.freed.set()
+    assert "too late" in enricher.enrich(EVENT).gaps[0].why
+    assert "too late" in enricher.enrich(EVENT).gaps[0].why  # an answer, even a refusal, ends the silence
+    assert stuck.calls == 8
