@@ -12,6 +12,7 @@ import logging
 import re
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -93,16 +94,13 @@ def _forms(value: str) -> set[str]:
                 continue
             query = f"?{parts.query}" if parts.query else ""
             plain |= {parts.query, *({parts.path, parts.path + query} if parts.path.count("/") > 1 else ())}
-    escaped = {form(text) for text in plain for form in (quote, quote_plus, _in_json, _in_repr)}
-    return plain | escaped
+    return plain | {form for text in plain for form in _escaped(text)}
 
 
-def _in_json(text: str) -> str:
-    return jsonlib.dumps(text)[1:-1]
-
-
-def _in_repr(text: str) -> str:
-    return repr(text)[1:-1]
+def _escaped(text: str) -> Iterator[str]:
+    yield from (quote(text), quote(text, safe=""), quote_plus(text))  # in a URL
+    yield from (jsonlib.dumps(text)[1:-1], jsonlib.dumps(text, ensure_ascii=False)[1:-1])
+    yield repr(text)[1:-1]
 
 
 def setup(level: str | int, *, json: bool, stream: TextIO | None = None) -> None:
