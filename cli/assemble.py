@@ -105,5 +105,7 @@ def destination(runtime: Runtime, name: str) -> Destination:
 def receiver(runtime: Runtime) -> Work:
     """Raises SecretError where a destination's secret or the platform's key cannot be had."""
     config = runtime.config
-    enricher = Enricher(runtime.ledger, runtime.cado, Ec2(config.accounts, runtime.secrets), config)
+    # An alarm does not wait while a question is asked again: what is missing is named in its message.
+    cado = runtime.make_cado(tries=1)
+    enricher = Enricher(runtime.ledger, cado, Ec2(config.accounts, runtime.secrets), config)
     return Work(runtime, enricher, destinations(runtime))

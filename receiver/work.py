@@ -90,7 +90,6 @@ class Work:
                     return self._dead(sending, f"given up after {sending.attempts} attempts: {reason}")
                 state = "unsure" if ambiguous or in_doubt else "pending"
                 ledger.save_delivery(replace(sending, state=state, reason=reason))
-                log.warning("event %s to %s, attempt %d: %s", alarm.event.id, name, sending.attempts, reason)
                 return Again(backoff(sending.attempts) if after is None else after, reason)
             case Rejected(reason):
                 return self._dead(sending, reason)

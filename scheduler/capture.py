@@ -39,7 +39,7 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
     except Unavailable as error:
         if runtime.now().timestamp() < until:
             return Again(error.after or backoff(attempts), str(error))
-        fail_capture(runtime, found, f"the platform stayed unavailable: {error}")
+        fail_capture(runtime, found, f"the platform was not available: {error}")
         return Done()
     except CadoError as error:
         fail_capture(runtime, found, str(error))

@@ -92,9 +92,10 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
         try:
             project_id = runtime.cado.open_project(project_name(hunt), f"huntbridge hunt {hunt.id}")
         except Unavailable as error:
-            if runtime.now().timestamp() < until:
+            # A certificate that does not verify, for example, is not mended by waiting: better told at once.
+            if error.passing and runtime.now().timestamp() < until:
                 return Again(error.after or backoff(attempts), str(error))
-            end_hunt(runtime, hunt, HuntState.FAILED, f"the platform stayed unavailable: {error}")
+            end_hunt(runtime, hunt, HuntState.FAILED, f"the platform was not available: {error}")
             return Done()
         except (CadoError, SecretError) as error:
             end_hunt(runtime, hunt, HuntState.FAILED, str(error))

@@ -29,7 +29,7 @@ from shared.models import Evidence, Finding, Project, Severity
 from shared.secrets import Secret
 from shared.text import one_line
 
-_TRIES = 3
+TRIES = 3
 _LONGEST_PAUSE = 30.0  # seconds; what asks for more is the caller's to wait for
 _PER_PAGE = 100
 _MOST_PAGES = 2_000  # of one list
@@ -127,11 +127,14 @@ class Cado:
         sleep: Callable[[float], None] = time.sleep,
         rng: Callable[[], float] = random.random,
         now: Callable[[], float] = time.time,
+        tries: int = TRIES,
     ) -> None:
-        """`url` is the platform's, without a path. `bucket` is sent by v2 alone."""
+        """`url` is the platform's, without a path. `bucket` is sent by v2 alone. `tries` is how often a read
+        that fails in passing is sent in all."""
         if api_version not in ("v3", "v2"):
             raise ValueError(f"api_version {api_version}: there is v3 and v2")
         self._v2, self._bucket, self._sleep, self._rng = api_version == "v2", bucket, sleep, rng
+        self._tries = tries
         self._wire = _Wire(url, api_key, http, now)
         self._api = f"/api/{api_version}"
         self._version: str | None = None
@@ -399,10 +402,10 @@ class Cado:
 
     def _pauses(self) -> Iterator[Callable[[Unavailable], None]]:
         """One for each try: waits for the next, or raises where there is none or none would help."""
-        for tried in range(1, _TRIES + 1):
+        for tried in range(1, self._tries + 1):
 
             def pause(error: Unavailable, tried: int = tried) -> None:
-                if tried == _TRIES or not error.passing or (error.after or 0) > _LONGEST_PAUSE:
+                if tried == self._tries or not error.passing or (error.after or 0) > _LONGEST_PAUSE:
                     raise error
                 self._sleep(max(error.after or 0, 2.0**tried * (0.25 + 0.25 * self._rng())))
 

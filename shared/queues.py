@@ -42,7 +42,8 @@ class DeadItem:
 
 @dataclass(frozen=True)
 class Depth:
-    """How full a queue is. `ready` can be claimed now; `oldest` is when the oldest living item came in."""
+    """How full a queue is. `ready` can be claimed now; `oldest` is when the oldest living item came in,
+    None where there is none or the side cannot tell. A side may count an item that was retried as leased."""
 
     ready: int
     delayed: int
@@ -61,8 +62,9 @@ class Queue(Protocol):
     def put(self, body: bytes, *, id: str = "", delay: float = 0) -> str:
         """Add an item and return its id, when it is durable and not before.
 
-        With an `id`, an item that is still in the queue under that id makes this a no-op.
-        `delay` is in seconds. Raises QueueError where the item could not be made durable.
+        With an `id`, a side that can tell makes this a no-op while an item of that id lives; handlers are
+        idempotent by id anyhow. `delay` is in seconds. Raises QueueError where the item could not be made
+        durable.
         """
         ...
 
@@ -71,7 +73,7 @@ class Queue(Protocol):
         ...
 
     def done(self, item: Item) -> bool:
-        """Forget a claimed item. False where the lease had run out and another holds it now."""
+        """Forget a claimed item. False where the lease had run out and another may hold it now."""
         ...
 
     def retry(self, item: Item, *, delay: float) -> bool:
@@ -144,7 +146,8 @@ def settle(queue: Queue, item: Item, verdict: Verdict) -> None:
         case Done():
             kept = queue.done(item)
         case Again(delay, reason):
-            log.info("item %s again in %.1f s: %s", item.id, delay, reason)
+            level = logging.WARNING if delay >= 1 else logging.DEBUG  # a busy neighbour is no news
+            log.log(level, "%s: again in %.1f s: %s", item.id, delay, reason)
             kept = queue.retry(item, delay=delay)
         case Dead(reason):
             log.error("item %s of %s is dead: %s", item.id, queue.name, reason)

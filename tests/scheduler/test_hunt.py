@@ -219,7 +219,7 @@ def test_a_platform_that_stays_down_fails_the_hunt_with_one_report(make_stage):
         stage.work()
         stage.forward(100)
     assert stage.hunt().state is HuntState.FAILED
-    assert stage.hunt().reason.startswith("the platform stayed unavailable: ")
+    assert stage.hunt().reason.startswith("the platform was not available: ")
     (event,) = stage.events()
     assert event.report.failed == 3
     assert stage.runtime.captures.depth().living == 0
