@@ -37,6 +37,7 @@ from shared.secrets import SecretError, SecretRef, Secrets
 from shared.urls import check_webhook_url, https_url
 
 DEFAULT_FILE = "huntbridge.yaml"
+_IN_AWS = ("s3://", "ssm:")
 _MAX_BYTES = 4 * 1024 * 1024
 _ACCOUNT = r"^[0-9]{12}$"
 _ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"
@@ -467,8 +468,9 @@ def schema() -> dict[str, Any]:
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> Config:
-    """The configuration from the file `path`, else from the file that HUNTBRIDGE_CONFIG names, else from
-    huntbridge.yaml in the current folder, else from the environment alone. Raises ConfigError."""
+    """The configuration from the file `path` (also s3://bucket/key and ssm:/name), else from the file that
+    HUNTBRIDGE_CONFIG names, else from huntbridge.yaml in the current folder, else from the environment alone.
+    Raises ConfigError."""
     name = path or environ.get("HUNTBRIDGE_CONFIG", "").strip()
     if not name and Path(DEFAULT_FILE).exists():
         name = DEFAULT_FILE
@@ -477,7 +479,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> Config:
 
 def _from_file(name: str, environ: Mapping[str, str]) -> Config:
     try:
-        document = read_yaml(_read(name), name)
+        document = read_yaml(_read(name, environ), name)
     except NotYaml as error:
         raise ConfigError([f"{name}:{error.line}: {error.text}"]) from None
     if not isinstance(document.data, dict):
@@ -486,16 +488,17 @@ def _from_file(name: str, environ: Mapping[str, str]) -> Config:
     destinations = data.get("destinations")
     if isinstance(destinations, dict) and len(destinations) == 1 and not data.keys() & {"routes", "default"}:
         data["default"] = list(destinations)
-    known = _Known.of(data, Path(name).parent)
+    known = _Known.of(data, Path() if name.startswith(_IN_AWS) else Path(name).parent)
     return _checked(document, known, environ, [*_empty_hunts(data), *_unrouted(data)])
 
 
-def _read(name: str) -> str:
-    if name.startswith(("s3://", "ssm:")):
-        raise ConfigError([f"{name}: a configuration in S3 or SSM cannot be read yet; name a file"])
+def _read(name: str, environ: Mapping[str, str]) -> str:
     try:
-        with Path(name).open("rb") as file:
-            raw = file.read(_MAX_BYTES + 1)
+        if name.startswith(_IN_AWS):
+            raw = _read_in_aws(name, environ)
+        else:
+            with Path(name).open("rb") as file:
+                raw = file.read(_MAX_BYTES + 1)
         text = raw.decode("utf-8-sig")
     except FileNotFoundError:
         reason = "there is no such file"
@@ -510,6 +513,17 @@ def _read(name: str) -> str:
             return text
         reason = "the file is larger than 4 MiB"
     raise ConfigError([f"{name}: {reason}"])
+
+
+def _read_in_aws(name: str, environ: Mapping[str, str]) -> bytes:
+    # Imported here: whoever has the configuration in a file need not load the AWS libraries.
+    from shared.aws.clients import Clients
+    from shared.aws.files import FileError, read_config
+
+    try:
+        return read_config(name, Clients(environ), limit=_MAX_BYTES)
+    except FileError as error:
+        raise ConfigError([f"{name}: {error}"]) from error
 
 
 def _from_environment(environ: Mapping[str, str]) -> Config:
@@ -633,7 +647,10 @@ def _webhooks(data: Mapping[str, Any], secrets: Secrets) -> Iterator[Problem]:
         if kind not in ("slack", "teams"):
             continue
         try:
-            url = secrets.get(SecretRef.parse(section.get("webhook_url")))
+            ref = SecretRef.parse(section.get("webhook_url"))
+            if ref.in_aws:
+                continue  # not for every start a call to AWS
+            url = secrets.get(ref)
         except (ValueError, SecretError):
             continue
         if wrong := check_webhook_url(kind, url.reveal()):

@@ -16,15 +16,17 @@ from pathlib import Path
 from urllib.request import getproxies
 
 from shared import log
-from shared.cado import Cado
-from shared.config import Config
+from shared.cado import TRIES, Cado
+from shared.config import Config, ConfigError
 from shared.http import Http
 from shared.ledger import Ledger, Store, StoreError
-from shared.queues import CAPTURES, DELIVERIES, EVENTS, Queue
+from shared.queues import CAPTURES, DELIVERIES, EVENTS, QUEUES, Queue
 from shared.secrets import Secret, SecretRef, Secrets
 
 # The platform answers a capture request after it looked at the instance; give it time (cado.md: no figure).
 PLATFORM_READ_TIMEOUT = 30.0
+# Where a function on AWS finds its table and its queues: template.yaml sets these.
+TABLE_VARIABLE, QUEUE_VARIABLE, DEAD_VARIABLE = "HUNTBRIDGE_TABLE", "HUNTBRIDGE_{}", "HUNTBRIDGE_{}_DLQ"
 
 
 def utc_now() -> datetime:
@@ -59,12 +61,16 @@ class Runtime:
 
     @property
     def cado(self) -> Cado:
-        """Raises SecretError where the API key cannot be read."""
+        """The platform, for work that can wait. Raises SecretError where the API key cannot be read."""
         with self._making:
-            return self._cado
+            return self._patient
 
     @cached_property
-    def _cado(self) -> Cado:
+    def _patient(self) -> Cado:
+        return self.make_cado(tries=TRIES)
+
+    def make_cado(self, *, tries: int) -> Cado:
+        """Raises SecretError where the API key cannot be read."""
         platform = self.config.platform
         http = self.http(
             read_timeout=PLATFORM_READ_TIMEOUT,
@@ -78,6 +84,7 @@ class Runtime:
             api_version=platform.api_version,
             bucket=platform.bucket,
             sleep=self.sleep,
+            tries=tries,
         )
 
 
@@ -98,5 +105,36 @@ def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:
         events=SqliteQueue(database, EVENTS),
         deliveries=SqliteQueue(database, DELIVERIES),
         secrets=Secrets(environ),
+        proxies=getproxies(),
+    )
+
+
+def aws(config: Config, environ: Mapping[str, str]) -> Runtime:
+    """AWS: the table and the queues that `environ` names. No client is made before it is used, and then one
+    for all three queues. Raises ConfigError where a variable is missing."""
+    from shared.aws.clients import Clients
+    from shared.aws.dynamodb import DynamoStore
+    from shared.aws.secrets import AwsSecrets
+    from shared.aws.sqs import SqsQueue
+
+    urls = {
+        queue: (QUEUE_VARIABLE.format(queue.upper()), DEAD_VARIABLE.format(queue.upper())) for queue in QUEUES
+    }
+    needed = [TABLE_VARIABLE, *(name for names in urls.values() for name in names)]
+    if missing := [name for name in needed if not environ.get(name)]:
+        raise ConfigError(
+            [f"not set: {', '.join(missing)}; template.yaml sets what names the table and the queues"]
+        )
+    clients = Clients(environ)
+    captures, events, deliveries = (
+        SqsQueue(clients, queue, environ[url], environ[dead_url]) for queue, (url, dead_url) in urls.items()
+    )
+    return Runtime(
+        config=config,
+        store=DynamoStore(clients, environ[TABLE_VARIABLE]),
+        captures=captures,
+        events=events,
+        deliveries=deliveries,
+        secrets=Secrets(environ, AwsSecrets(clients)),
         proxies=getproxies(),
     )

@@ -1,7 +1,8 @@
 """Secrets by reference: the configuration says where a secret is, and it is read where it is used.
 
-`env:NAME` and `file:/path` are answered here. A value that was read is a `Secret`, which prints as
-`<secret>` wherever it ends up, and cannot be pickled or copied.
+`env:NAME` and `file:/path` are answered here, those of AWS by shared/aws, which is not loaded before there
+is one. A value that was read is a `Secret`, which prints as `<secret>` wherever it ends up, and cannot be
+pickled or copied.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn, SupportsIndex
+from typing import Any, NoReturn, Protocol, SupportsIndex
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+_FORMS = "env:NAME, file:/path, aws-secretsmanager:name#key or aws-ssm:/name"
 _MAX_BYTES = 64 * 1024  # far above any token or URL; keeps a device or a log file from being read whole
 
 
@@ -44,18 +46,27 @@ class SecretRef(str):
     """Where a secret is, such as `env:SLACK_WEBHOOK_URL`. Never the secret itself."""
 
     __slots__ = ()
-    # No more than a name or an absolute path, so that a token behind `env:` is rarely taken for a name.
-    PATTERN = r"^(env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:/[^\r\n\u0000]+)$"
+    # No more than a name or an absolute path, so that a token behind `env:` is rarely taken for a name. What
+    # AWS allows in a name: the API references of CreateSecret and PutParameter.
+    PATTERN = (
+        r"^(env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:/[^\r\n\u0000]+|aws-ssm:/[A-Za-z0-9_./-]{1,1010}|"
+        r"aws-secretsmanager:(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?"
+        r"[A-Za-z0-9/_+=.@-]{1,519}(#[A-Za-z0-9_.-]{1,100})?)$"
+    )
 
     @classmethod
     def parse(cls, text: object) -> SecretRef:
         """Raises ValueError, without repeating the text: it may be the secret itself."""
         if not isinstance(text, str) or not re.fullmatch(cls.PATTERN, text):
             raise ValueError(
-                "a secret is written as a reference, env:NAME or file:/path; "
-                "put the value there and the reference here"
+                f"a secret is written as a reference, {_FORMS}; put the value there and the reference here"
             )
         return cls(text)
+
+    @property
+    def in_aws(self) -> bool:
+        """Whether to look it up is a call to AWS."""
+        return self.startswith("aws-")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -68,15 +79,29 @@ class SecretRef(str):
         return {
             "type": "string",
             "pattern": cls.PATTERN,
-            "examples": ["env:API_KEY", "file:/run/secrets/key"],
+            "examples": [
+                "env:API_KEY",
+                "file:/run/secrets/key",
+                "aws-secretsmanager:huntbridge/cado#key",
+                "aws-ssm:/huntbridge/key",
+            ],
         }
 
 
-class Secrets:
-    """Looks references up. A file is read again each time, so that a rotated secret is picked up."""
+class SecretsInAws(Protocol):
+    def get(self, ref: SecretRef) -> Secret: ...
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def refresh(self, ref: SecretRef) -> None: ...
+
+
+class Secrets:
+    """Looks references up. A file is read again each time, so that a rotated secret is picked up; what was
+    read from AWS is kept for five minutes."""
+
+    def __init__(self, environ: Mapping[str, str], aws: SecretsInAws | None = None) -> None:
+        """Without `aws`, it is made with the first reference that needs it."""
         self._environ = environ
+        self._aws = aws
 
     def get(self, ref: SecretRef) -> Secret:
         """The secret without white space around it. Raises SecretError where it is not there, empty, or
@@ -88,13 +113,28 @@ class Secrets:
             secret, what = Secret(self._environ[rest].strip()), f"the environment variable {rest}"
         elif scheme == "file":
             secret, what = _read(ref, Path(rest)), "the file"
+        elif ref.in_aws:
+            secret, what = self._in_aws().get(ref), "the secret"
         else:
-            raise SecretError("a secret is written as a reference, env:NAME or file:/path")
+            raise SecretError(f"a secret is written as a reference, {_FORMS}")
         if not secret.reveal():
             raise SecretError(f"{ref}: {what} is empty")
         if any(c < " " or c == "\x7f" for c in secret.reveal()):
             raise SecretError(f"{ref}: {what} holds a line break or another control character")
         return secret
+
+    def refresh(self, ref: SecretRef) -> None:
+        """The next `get` looks where the secret is, and not at what was kept: for one that was refused."""
+        if ref.in_aws:
+            self._in_aws().refresh(ref)
+
+    def _in_aws(self) -> SecretsInAws:
+        if self._aws is None:
+            from shared.aws.clients import Clients
+            from shared.aws.secrets import AwsSecrets
+
+            self._aws = AwsSecrets(Clients(self._environ))
+        return self._aws
 
 
 def _read(ref: SecretRef, path: Path) -> Secret:

@@ -30,7 +30,8 @@ from shared.secrets import SecretRef
 
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"
 REFERENCE = (
-    "a secret is written as a reference, env:NAME or file:/path; put the value there and the reference here"
+    "a secret is written as a reference, env:NAME, file:/path, aws-secretsmanager:name#key or aws-ssm:/name; "
+    "put the value there and the reference here"
 )
 SECRET = "s3cr3t"  # in every form in which a person may write one by mistake
 
@@ -388,8 +389,6 @@ def test_a_certificate_counts_from_the_folder_of_the_file(folder: Path):
         ("no.yaml", "no.yaml: there is no such file"),
         (".", ".: the file cannot be read (Is a directory)"),
         ("a\0b", "a\0b: this is not the path of a file"),
-        ("s3://bucket/key", "s3://bucket/key: a configuration in S3 or SSM cannot be read yet; name a file"),
-        ("ssm:/name", "ssm:/name: a configuration in S3 or SSM cannot be read yet; name a file"),
     ],
 )
 def test_a_file_that_cannot_be_read(path, problem):

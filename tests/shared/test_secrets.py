@@ -124,7 +124,8 @@ def test_a_file_that_may_not_be_opened(tmp_path: Path):
     "text",
     [
         VALUE, "", "env:", "file:", "env:two words", f"env:{VALUE}", "file:relative", "file:~/key",
-        "file:/a\nb", "file:/a\0b", "aws-ssm:/name", "ENV:KEY",
+        "file:/a\nb", "file:/a\0b", "ENV:KEY", "aws-ssm:name", "aws-ssm:/two words", "aws-ssm:/name#key",
+        "aws-secretsmanager:", "aws-secretsmanager:name#", "aws-secretsmanager:https://a.example/hook",
         "env:" + "A" * 101, None, 7, b"env:KEY", ["env:KEY"],
     ],
 )  # fmt: skip
@@ -133,7 +134,8 @@ def test_what_is_no_reference_is_not_repeated(text):
         TypeAdapter(SecretRef).validate_python(text)
     (error,) = caught.value.errors(include_input=False)
     assert error["msg"] == (
-        "Value error, a secret is written as a reference, env:NAME or file:/path; "
+        "Value error, a secret is written as a reference, "
+        "env:NAME, file:/path, aws-secretsmanager:name#key or aws-ssm:/name; "
         "put the value there and the reference here"
     )
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
+from moto.server import ThreadedMotoServer
 
+from shared.aws.clients import Clients
+from shared.aws.dynamodb import DynamoStore, table_definition
+from shared.aws.sqs import SqsQueue
 from shared.ledger import Store
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.queues import Queue
@@ -27,14 +34,34 @@ class Clock:
 
 @dataclass
 class Side:
+    """A side, and where it may differ from the others."""
+
     store: Store
     queue: Queue
     other_queue: Queue
-    clock: Clock = field(default_factory=Clock)
+    clock: Callable[[], float]
+    forward: Callable[[float], None]  # a test's way through time
+    unit: float  # seconds; what a test's leases and delays are made of
+    tolerance: float = 0.0  # seconds that its times may be off
+    in_order: bool = True  # the oldest item is claimed first
+    deduplicates: bool = True  # an id that lives is not put again
+    tells_oldest: bool = True  # `depth` knows when the oldest item came in
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    def same(self, one: datetime, other: datetime) -> bool:
+        return abs((one - other).total_seconds()) <= self.tolerance
 
 
-@pytest.fixture(params=["sqlite"])
-def side(request, tmp_path) -> Iterator[Side]:
+@pytest.fixture(params=["sqlite", "aws"])
+def side(request) -> Side:
+    side: Side = request.getfixturevalue(request.param)
+    return side
+
+
+@pytest.fixture
+def sqlite(tmp_path) -> Iterator[Side]:
     clock = Clock()
     database = Database(tmp_path / "huntbridge.db")
     yield Side(
@@ -42,5 +69,56 @@ def side(request, tmp_path) -> Iterator[Side]:
         SqliteQueue(database, "events", clock),
         SqliteQueue(database, "deliveries", clock),
         clock,
+        clock.forward,
+        unit=30,
     )
     database.close()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto_clients(moto) -> Clients:
+    with pytest.MonkeyPatch.context() as environ:
+        environ.setenv("AWS_ACCESS_KEY_ID", "testing")
+        environ.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        environ.delenv("AWS_PROFILE", raising=False)
+        clients = Clients({"AWS_REGION": "eu-west-1"}, endpoint_url=moto)
+        for service in ("dynamodb", "sqs"):
+            clients.get(service)
+    return clients
+
+
+@pytest.fixture
+def aws(moto_clients) -> Side:
+    table = f"table-{uuid.uuid4()}"
+    definition = table_definition()
+    del definition["TimeToLiveSpecification"]  # no word of create_table
+    moto_clients.call("dynamodb", "create_table", TableName=table, **definition)
+
+    def queue(name: str) -> SqsQueue:
+        urls = [
+            moto_clients.call("sqs", "create_queue", QueueName=f"{name}-{uuid.uuid4()}")["QueueUrl"]
+            for name in (name, f"{name}-dlq")
+        ]
+        return SqsQueue(moto_clients, name, *urls)
+
+    return Side(
+        DynamoStore(moto_clients, table),
+        queue("events"),
+        queue("deliveries"),
+        time.time,
+        time.sleep,
+        unit=1,  # SQS counts whole seconds
+        tolerance=10,
+        in_order=False,
+        deduplicates=False,
+        tells_oldest=False,
+    )

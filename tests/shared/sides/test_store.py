@@ -30,6 +30,30 @@ def test_a_write_that_expects_another_version_changes_nothing(side):
     assert side.store.get("hunt", "g", "b") is None
 
 
+def test_a_long_document(side):
+    body = {"alarms": [f"{number:x} \u202e" for number in range(20_000)]}
+    assert side.store.put("event", "g", "a", body)
+    assert [record.body for record in side.store.scan("event", "g")] == [body]
+    assert side.store.put("event", "g", "a", {"now": "short"})
+    assert side.store.get("event", "g", "a") == Record("g", "a", 2, {"now": "short"})
+
+
+def test_every_one_of_many_writes_counts(side):
+    start = threading.Barrier(4)
+
+    def write() -> None:
+        start.wait()
+        for number in range(3):
+            side.store.put("case", "c", "slack", {"n": number})
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert side.store.get("case", "c", "slack").version == 12
+
+
 def test_a_scan_gives_one_group_of_one_kind_by_name(side):
     for kind, group, name in [("a", "g", "2"), ("a", "g", "1"), ("a", "h", "3"), ("b", "g", "4")]:
         side.store.put(kind, group, name, {"at": f"{kind}{group}{name}"})

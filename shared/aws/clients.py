@@ -1,0 +1,215 @@
+"""AWS clients, made once and when they are first needed, and every failure of a call as one plain sentence.
+
+No client is made at import, no call is repeated by anything but botocore's bounded retries, and nothing of
+a request is repeated in an error.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config as BotoConfig
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ReadTimeoutError,
+)
+
+# Three attempts of at most 8 s and the pauses between them end before API Gateway gives up (29 s).
+CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 3.0, 5.0, 2
+
+# Where a machine has no credentials, every look for some asks the instance metadata service, which may hang;
+# once nothing was found, it is not asked again for this long.
+_NO_CREDENTIALS_FOR = 60.0
+_METADATA_TIMEOUT = 1  # seconds for each of at most two requests
+
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "KMS.AccessDeniedException",
+        "KmsAccessDenied",
+        "UnauthorizedOperation",
+    }
+)
+_BAD_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_THROTTLED = frozenset(
+    {
+        "KmsThrottled",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+NO_CREDENTIALS = "no AWS credentials on this machine"
+
+
+class AwsError(Exception):
+    """A call that did not work. The text says why and is safe to show; `passing` says that the same call may
+    well work later; `answer` is what AWS answered, and empty where it did not."""
+
+    def __init__(self, text: str, *, passing: bool = False, answer: Mapping[str, Any] | None = None) -> None:
+        super().__init__(text)
+        self.passing, self.answer = passing, answer or {}
+
+    @property
+    def code(self) -> str:
+        """AWS's own word for what is wrong."""
+        return _code(self.answer)
+
+
+class Clients:
+    """The clients of one account. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        endpoint_url: str | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
+        retries: int = RETRIES,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """The region is AWS_REGION, else AWS_DEFAULT_REGION, else botocore's own choice. Timeouts are in
+        seconds, of each attempt; `retries` is how often a call is repeated after its first."""
+        self.region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
+        self._endpoint_url, self._read_timeout, self._now = endpoint_url, read_timeout, now
+        self._boto = BotoConfig(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            retries={"total_max_attempts": retries + 1, "mode": "standard"},
+            user_agent_extra="huntbridge",
+        )
+        self._lock = threading.Lock()
+        self._session: boto3.Session | None = None
+        self._no_credentials_until = float("-inf")
+        self._kept: dict[tuple[str, str | None], Any] = {}
+
+    def get(self, service: str, region: str | None = None) -> Any:
+        """The client of a service. Raises AwsError where none can be made."""
+        region = region or self.region
+        with self._lock:  # making a client is not safe from several threads
+            if (service, region) not in self._kept:
+                self._kept[service, region] = self._make(service, region, {})
+            return self._kept[service, region]
+
+    def make(self, service: str, region: str, **credentials: str) -> Any:
+        """A client of its own, with these credentials, which is not kept. Raises AwsError."""
+        with self._lock:
+            return self._make(service, region, credentials)
+
+    def call(self, service: str, operation: str, *, region: str | None = None, **request: Any) -> Any:
+        """The answer to one call, such as `call("sqs", "send_message", QueueUrl=…)`. Raises AwsError."""
+        client = self.get(service, region)
+        try:
+            return getattr(client, operation)(**request)
+        except (BotoCoreError, ClientError) as error:
+            action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
+            raise self.failure(error, _NAMES[service], action) from error
+
+    def failure(self, error: BotoCoreError | ClientError, who: str, action: str) -> AwsError:
+        """`who` was asked, and `action` is the permission that asking takes."""
+        if isinstance(error, ClientError):
+            return _refusal(error, who, action)
+        if isinstance(error, NoCredentialsError | ProfileNotFound):
+            return AwsError(NO_CREDENTIALS)
+        if isinstance(error, PartialCredentialsError | CredentialRetrievalError):
+            return AwsError("the AWS credentials on this machine cannot be used")
+        if isinstance(error, NoRegionError):
+            return AwsError("no AWS region is set (AWS_REGION)")
+        if isinstance(error, ParamValidationError):
+            return AwsError(f"{who} cannot be asked for this: its name or its form is not one of AWS")
+        if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+            return AwsError(f"{who} did not answer within {self._read_timeout:g} s", passing=True)
+        return AwsError(
+            f"{who} cannot be reached ({type(error).__name__})", passing=isinstance(error, HTTPClientError)
+        )
+
+    def _make(self, service: str, region: str | None, credentials: Mapping[str, str]) -> Any:
+        try:
+            return self._base().client(
+                service,
+                region_name=region,
+                endpoint_url=self._endpoint_url,
+                config=self._boto,
+                **credentials,
+            )
+        except BotoCoreError as error:
+            raise self.failure(error, _NAMES[service], "") from error
+
+    def _base(self) -> boto3.Session:
+        """The session with this machine's own credentials. Raises AwsError where it has none."""
+        if self._now() < self._no_credentials_until:
+            raise AwsError(NO_CREDENTIALS)
+        if self._session is None:
+            core = botocore.session.get_session()
+            core.set_config_variable("metadata_service_timeout", _METADATA_TIMEOUT)
+            core.set_config_variable("metadata_service_num_attempts", 1)
+            session = boto3.Session(botocore_session=core)
+            if session.get_credentials() is None:
+                self._no_credentials_until = self._now() + _NO_CREDENTIALS_FOR
+                raise AwsError(NO_CREDENTIALS)
+            self._session = session
+        return self._session
+
+
+_NAMES = {
+    "dynamodb": "DynamoDB",
+    "ec2": "EC2",
+    "s3": "S3",
+    "secretsmanager": "Secrets Manager",
+    "sqs": "SQS",
+    "ssm": "Parameter Store",
+    "sts": "STS",
+}
+
+
+def _code(answer: Mapping[str, Any]) -> str:
+    # SQS writes its older codes with this before them, as its first protocol did.
+    return str(answer.get("Error", {}).get("Code", "")).removeprefix("AWS.SimpleQueueService.")
+
+
+def _refusal(error: ClientError, who: str, action: str) -> AwsError:
+    answer, code = error.response, _code(error.response)
+    passing = code in _THROTTLED
+    if code in DENIED:
+        said = f"{code} {answer['Error'].get('Message', '')}".lower()
+        key = " and the use of its KMS key" if "kms" in said else ""
+        text = f"access denied by {who}: the role needs {action}{key}"
+    elif code in _BAD_CREDENTIALS:
+        text = f"{who} does not accept the AWS credentials ({code})"
+    elif code in _THROTTLED:
+        text = f"{who} is throttling requests"
+    elif answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+        text, passing = f"{who} has a fault of its own ({code})", True
+    else:
+        text = f"{who} refused ({code})"
+    return AwsError(text, passing=passing, answer=answer)
