@@ -98,7 +98,9 @@ def _forms(value: str) -> set[str]:
 
 
 def _escaped(text: str) -> Iterator[str]:
-    yield from (quote(text), quote(text, safe=""), quote_plus(text))  # in a URL
+    for safe in ("/", ""):  # in a URL
+        yield quote(text, safe, errors="surrogatepass")
+    yield quote_plus(text, errors="surrogatepass")
     yield from (jsonlib.dumps(text)[1:-1], jsonlib.dumps(text, ensure_ascii=False)[1:-1])
     yield repr(text)[1:-1]
 

@@ -515,6 +515,14 @@ def test_a_proxy_that_refuses() -> None:
     assert str(caught.value) == "far.invalid: the proxy refused to connect us"
 
 
+@pytest.mark.parametrize("proxy", ["http://", "http://user:5ecret@[::1", "socks5://user:5ecret@127.0.0.1:1"])
+def test_a_proxy_that_cannot_be_used(proxy: str) -> None:
+    with http(proxies={"https": proxy}) as client, pytest.raises(NetworkError) as caught:
+        client.request("GET", "https://far.invalid/")
+    assert (caught.value.kind, caught.value.sent) == ("connect", False)
+    assert "5ecret" not in str(caught.value)
+
+
 # --- small things
 
 
