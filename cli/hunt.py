@@ -182,7 +182,7 @@ def _show_plan(planned: Plan, as_json: bool) -> None:
 def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
     captures = runtime.ledger.captures(hunt.id)
     if as_json:
-        result = dump(report(hunt, captures, hunt.reason))
+        result = dump(report(hunt, captures, hunt.reason, runtime.ledger.name_of))
         _print_json({"id": hunt.id, "state": hunt.state, **result})
     if hunt.state is HuntState.FAILED:
         raise PlatformFailed(f"hunt {hunt.id} failed: {hunt.reason}")

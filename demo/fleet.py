@@ -35,6 +35,9 @@ _SUDO = SimAlarm("User accessing sudo", 3, 5, ("T1548.003",), "/var/log/auth.log
 _RDP = SimAlarm("Remote Desktop logon from a public address", 3, 3, ("T1021.001",), "C:\\Windows\\System32")
 
 
+_IMAGES = {"Linux": "ami-bb9a6bc2", "Windows": "ami-b7e93bce"}  # among those that moto knows
+
+
 @dataclass(frozen=True)
 class Machine:
     name: str
@@ -77,7 +80,7 @@ def _launch(ec2_url: str, machine: Machine) -> SimInstance:
     form = {
         "Action": "RunInstances",
         "Version": "2016-11-15",
-        "ImageId": "ami-12c6146b",
+        "ImageId": _IMAGES[machine.os],
         "InstanceType": machine.type,
         "MinCount": "1",
         "MaxCount": "1",

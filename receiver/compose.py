@@ -358,7 +358,8 @@ def _system_line(capture: CaptureResult) -> str:
     place = _commas(_name(system.account, 40), _name(system.region, 30))
     told = _commas(capture.state.value, counts)
     reason = _words(capture.reason, 150)
-    return f"{_name(system.instance, 40)} ({place}): {told}" + (f". {reason}" if reason else "")
+    name, instance = _name(capture.name, 60), _name(system.instance, 40)
+    return f"{name} {instance} ({place}): {told}".lstrip() + (f". {reason}" if reason else "")
 
 
 # Facts, most important first. Empty ones are left out by `compose`.

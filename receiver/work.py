@@ -44,6 +44,8 @@ class Work:
         if ledger.routed(event.id) is not None:
             return Done()
         alarm = self._enricher.enrich(event)
+        if alarm.instance and alarm.instance.name:
+            ledger.save_name(alarm.instance.id, alarm.instance.name)
         names = route(alarm, self._runtime.config)
         if not names:
             return Dead("no destination is configured")

@@ -6,6 +6,7 @@ In this order a crash in between repeats the event, which its id makes harmless,
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from shared import items
 from shared.models import (
@@ -55,13 +56,13 @@ def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -
         received_at=runtime.now(),
         project_id=hunt.project_id,
         hunt_id=hunt.id,
-        report=report(hunt, captures, reason),
+        report=report(hunt, captures, reason, runtime.ledger.name_of),
     )
     _raise(runtime, event)
     return runtime.ledger.end_hunt(hunt.id, state, reason)
 
 
-def report(hunt: Hunt, captures: list[Capture], reason: str = "") -> HuntReport:
+def report(hunt: Hunt, captures: list[Capture], reason: str, name_of: Callable[[str], str]) -> HuntReport:
     worst_first = sorted(captures, key=_badness, reverse=True)
     return HuntReport(
         hunt=hunt.name,
@@ -72,7 +73,7 @@ def report(hunt: Hunt, captures: list[Capture], reason: str = "") -> HuntReport:
         failed=sum(capture.state is CaptureState.FAILED for capture in captures),
         with_alarms=sum(bool(capture.malicious or capture.suspicious) for capture in captures),
         captures=tuple(
-            CaptureResult(c.system, c.state, c.malicious, c.suspicious, c.reason)
+            CaptureResult(c.system, c.state, c.malicious, c.suspicious, c.reason, name_of(c.system.instance))
             for c in worst_first[:MAX_REPORT_LINES]
         ),
         problems=hunt.problems,

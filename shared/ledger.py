@@ -163,6 +163,14 @@ class Ledger:
         self._store.put("delivery", delivery.event_id, delivery.destination, dump(delivery))
         return delivery
 
+    def save_name(self, instance: str, name: str) -> None:
+        """What an instance is called, for messages that are about many."""
+        self._store.put("name", "", instance, {"name": name})
+
+    def name_of(self, instance: str) -> str:
+        record = self._store.get("name", "", instance)
+        return str(record.body["name"]) if record else ""
+
     def case_refs(self, case_key: str, destination: str) -> dict[str, str]:
         """What the destination gave back for earlier messages of this case."""
         record = self._store.get("case", case_key, destination)

@@ -134,6 +134,7 @@ class CaptureResult:
     malicious: int = 0
     suspicious: int = 0
     reason: str = ""
+    name: str = ""  # the instance's Name, where an earlier alarm found it out
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from receiver.work import Work
 from shared import items
 from shared.config import Config
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models import HUNT_FINISHED, Alarm, Event, Severity, dump
+from shared.models import HUNT_FINISHED, Alarm, Event, Instance, Severity, dump
 from shared.queues import work
 from shared.runtime import Runtime
 from shared.secrets import Secrets
@@ -45,9 +45,12 @@ class Tool:
         return Check(True, "")
 
 
-class NoEnricher:
+INSTANCE = Instance("i-0aaaaaaaaaaaaaaa1", "us-east-1", name="web-01")
+
+
+class Enricher:
     def enrich(self, event: Event) -> Alarm:
-        return Alarm(event, Severity.MALICIOUS)
+        return Alarm(event, Severity.MALICIOUS, instance=INSTANCE)
 
 
 class Stage:
@@ -79,7 +82,7 @@ class Stage:
             now=lambda: self.moment,
         )
         self.soc, self.office = Tool("soc"), Tool("office")
-        self.work = Work(self.runtime, NoEnricher(), {"soc": self.soc, "office": self.office})
+        self.work = Work(self.runtime, Enricher(), {"soc": self.soc, "office": self.office})
 
     def forward(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
@@ -110,10 +113,15 @@ def test_a_webhook_becomes_one_message_per_destination(stage):
     stage.run()
     for tool in (stage.soc, stage.office):
         (message,) = tool.sent
-        assert (message.id, message.title, message.maybe_repeat) == (id, "5 alarms in project 3", False)
+        assert (message.id, message.title, message.maybe_repeat) == (
+            id,
+            "5 alarms on web-01 (i-0aaaaaaaaaaaaaaa1)",
+            False,
+        )
     assert stage.living() == 0
     assert stage.runtime.ledger.routed(id) == ["soc", "office"]
     assert [d.state for d in stage.runtime.ledger.deliveries(id)] == ["delivered", "delivered"]
+    assert stage.runtime.ledger.name_of(INSTANCE.id) == "web-01"  # for the hunt's report
     (record,) = stage.runtime.ledger.events_of_project(3)
     assert (record["id"], record["kind"], record["to"]) == (id, "processing_with_alarms", ["soc", "office"])
 
@@ -250,7 +258,7 @@ def test_the_next_alarm_of_a_case_is_given_what_the_first_one_left(stage):
 
 def test_an_alarm_for_a_destination_that_is_no_longer_configured_is_kept(stage):
     stage.runtime.deliveries.put(
-        items.delivery("gone", dump(NoEnricher().enrich(Event("e", "unknown", START))))
+        items.delivery("gone", dump(Enricher().enrich(Event("e", "unknown", START))))
     )
     stage.run()
     (dead,) = stage.runtime.deliveries.dead_items()

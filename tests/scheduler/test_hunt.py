@@ -21,6 +21,7 @@ def projects(stage):
 
 
 def test_a_hunt_from_its_schedule_to_its_report(stage):
+    stage.runtime.ledger.save_name(BAD.instance_id, "bad")
     stage.start()
     assert stage.states() == [PLANNED, PLANNED, PLANNED]
     stage.work()
@@ -48,10 +49,10 @@ def test_a_hunt_from_its_schedule_to_its_report(stage):
     assert (report.hunt, report.systems, report.captured, report.failed, report.with_alarms) == (
         "weekly", 3, 2, 1, 1,
     )  # fmt: skip
-    assert [(line.system.instance, line.state, line.malicious) for line in report.captures] == [
-        (BAD.instance_id, PROCESSED, 6),
-        (BROKEN.instance_id, FAILED, 0),
-        (QUIET.instance_id, PROCESSED, 0),
+    assert [(line.name, line.system.instance, line.state, line.malicious) for line in report.captures] == [
+        ("bad", BAD.instance_id, PROCESSED, 6),
+        ("", BROKEN.instance_id, FAILED, 0),
+        ("", QUIET.instance_id, PROCESSED, 0),
     ]
     stage.follow()
     assert stage.events() == []
