@@ -112,9 +112,9 @@ class Http:
     ) -> Answer:
         """Any status is an answer, a redirect too. Raises NetworkError.
 
-        `url` is sent as it is: nothing in it is decoded or encoded again (urllib3 writes `%2f` as `%2F`, which
-        RFC 3986 §6.2.2.1 holds equal). `params` are appended; a list repeats its name, a None is left out.
-        Raises ValueError for a URL or a header that cannot be sent.
+        `url` is sent as it is: nothing in it is decoded or encoded again (urllib3 writes `%2f` as `%2F`,
+        which RFC 3986 §6.2.2.1 holds equal). `params` are appended; a list repeats its name, a None is left
+        out. Raises ValueError for a URL or a header that cannot be sent.
         """
         parts = _checked(url)
         request = _prepare(method, _with_params(url, params), headers or {}, json, data)
