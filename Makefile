@@ -33,3 +33,41 @@ lock:  ## resolve requirements/*.in again; needs uv on the PATH
 
 clean:
 	rm -rf $(VENV) .huntbridge .mypy_cache .ruff_cache .pytest_cache
+
+# What goes to AWS, in an environment of its own: its pins do not agree with those of dev.txt.
+AWS := .venv-aws
+CHECKOV := .venv-checkov
+ARCH ?= arm64
+BUILD := .aws-sam/build$(if $(filter-out arm64,$(ARCH)),-$(ARCH))
+# `sam` finds no account here, and asks for none.
+OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
+
+.PHONY: build lint-template lock-aws build-SchedulerFunction build-ReceiverFunction
+
+build: $(AWS)/ready  ## both Lambda functions, without Docker; ARCH=x86_64 builds them for the emulator
+	$(OFFLINE) PYTHON=$(CURDIR)/$(AWS)/bin/python ARCH=$(ARCH) $(AWS)/bin/sam build --build-dir $(BUILD)
+
+lint-template: $(AWS)/ready $(CHECKOV)/ready  ## the template as written and as translated, and what was built
+	$(OFFLINE) $(AWS)/bin/sam validate --lint
+	$(AWS)/bin/cfn-lint deploy/member-account-role.yaml
+	CHECKOV=$(CHECKOV)/bin/checkov $(AWS)/bin/python -m pytest tests/template
+
+# What `sam build` calls for each function.
+build-SchedulerFunction build-ReceiverFunction: build-%Function:
+	$(PYTHON) deploy/build.py $(if $(filter Scheduler,$*),scheduler,receiver) "$(ARTIFACTS_DIR)" --arch $(ARCH)
+
+$(AWS)/ready $(CHECKOV)/ready: .venv-%/ready: requirements/%.txt
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
+	for set in aws checkov; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	    requirements/$$set.in -o requirements/$$set.txt; \
+	done
+	for set in scheduler receiver; do \
+	  uv pip compile --python-version 3.13 --python-platform aarch64-manylinux2014 --only-binary :all: \
+	    --generate-hashes --no-header --upgrade -c requirements/run.txt \
+	    requirements/$$set.in -o requirements/$$set.txt; \
+	done

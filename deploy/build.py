@@ -1,0 +1,113 @@
+"""Lays out one Lambda function: its rooms, the packages that it needs, and bytecode for its Python.
+
+The name of a room and an empty folder come in, what Lambda unpacks goes out. Nothing but the room, `shared`
+and the locked packages gets in. Needs pip and no Docker; it is run by `sam build` through the Makefile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("scheduler", "receiver")
+PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
+PYTHON = "3.13"
+UNPACKED = "/var/task"  # where Lambda puts it
+LIMIT = 45 * 1024 * 1024  # bytes, unpacked
+
+# What the code asks of AWS; beside it botocore keeps the files that belong to no service.
+SERVICES = ("dynamodb", "ec2", "s3", "secretsmanager", "sqs", "ssm", "sts")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Lay out one Lambda function.")
+    parser.add_argument("room", choices=ROOMS)
+    parser.add_argument("target", type=Path, help="an empty folder, or one that is not there yet")
+    parser.add_argument("--arch", choices=PLATFORMS, default="arm64")
+    given = parser.parse_args()
+    target: Path = given.target.resolve()
+    target.mkdir(parents=True, exist_ok=True)
+    if any(target.iterdir()):
+        sys.exit(f"{target} is not empty: what lies there would be shipped")
+    install(given.room, target, PLATFORMS[given.arch])
+    copy_rooms(given.room, target)
+    trim_botocore(target / "botocore" / "data")
+    compile_all(target)
+    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    say(f"{given.room} for {given.arch}: {size / 1024 / 1024:.1f} MB unpacked")
+    if size > LIMIT:
+        sys.exit(f"the {given.room} function is larger than {LIMIT / 1024 / 1024:.0f} MB")
+
+
+def copy_rooms(room: str, target: Path) -> None:
+    caches = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+
+    def leave_out(folder: str, names: list[str]) -> set[str]:
+        local = {"local"} if Path(folder) == ROOT / "shared" else set()
+        return local | set(caches(folder, names))
+
+    for name in ("shared", room):
+        shutil.copytree(ROOT / name, target / name, ignore=leave_out)
+
+
+def install(room: str, target: Path, platform: str) -> None:
+    """Wheels for the target, whatever this machine is; exactly those of the lock file."""
+    subprocess.run(  # noqa: S603  every word of it stands here
+        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        + ["--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation=cp"]
+        + [f"--python-version={PYTHON}", f"--platform={platform}", f"--target={target}"]
+        + ["-r", str(ROOT / "requirements" / f"{room}.txt")],
+        check=True,
+    )
+    shutil.rmtree(target / "bin", ignore_errors=True)  # commands, with this machine's path in them
+
+
+def trim_botocore(data: Path) -> None:
+    for entry in data.iterdir():
+        if entry.is_dir() and entry.name not in SERVICES:
+            shutil.rmtree(entry)
+
+
+def compile_all(target: Path) -> None:
+    """Lambda cannot write bytecode and unpacks with times of its own, so it is made here and not checked
+    against the source's time (PEP 552)."""
+    python = target_python()
+    if python is None:
+        say(f"warning: no Python {PYTHON} here, so no bytecode: cold starts take about twice as long")
+        return
+    command, environment = python
+    subprocess.run(  # noqa: S603  the command was found by target_python
+        [*command, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+        + ["-s", str(target), "-p", UNPACKED, str(target)],
+        check=True,
+        env=environment,
+    )
+
+
+def target_python() -> tuple[list[str], dict[str, str]] | None:
+    """A Python whose bytecode the target reads: this one, one on the PATH, or one that pyenv keeps."""
+    is_it = f"import sys; sys.exit(sys.version_info[:2] != {tuple(map(int, PYTHON.split('.')))})"
+    for name, extra in (
+        (sys.executable, {}),
+        (f"python{PYTHON}", {}),
+        (f"python{PYTHON}", {"PYENV_VERSION": PYTHON}),
+    ):
+        found, environment = shutil.which(name), {**os.environ, **extra}
+        if found and not subprocess.run(  # noqa: S603
+            [found, "-I", "-c", is_it], env=environment, capture_output=True
+        ).returncode:
+            return [found], environment
+    return None
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()
