@@ -53,6 +53,11 @@ class JiraDestination:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """Raises ValueError where the token cannot be one."""
+        if not re.fullmatch(r"[\x21-\x7e]+", secret.reveal()):
+            raise ValueError(
+                "the token of Jira holds a space or a character that no token has: copy it again"
+            )
         self.name = name
         self._config, self._http, self._clock = config, http, clock
         self._base = config.url.rstrip("/")
@@ -101,7 +106,7 @@ class JiraDestination:
     # What is asked of Jira
 
     def _create(self, message: Message, cloud: bool) -> Outcome:
-        body = self._issue(message, cloud)
+        body = self.issue(message, cloud=cloud)
         answer = self._call("POST", "issue", cloud, body)
         refused = _refused_fields(answer, body)
         if not refused:
@@ -222,7 +227,7 @@ class JiraDestination:
 
     # What is said
 
-    def _issue(self, message: Message, cloud: bool) -> dict[str, Any]:
+    def issue(self, message: Message, *, cloud: bool) -> dict[str, Any]:
         fields: dict[str, Any] = {
             "project": {"key": self._config.project},
             "issuetype": {"name": self._config.issue_type},

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import re
 from urllib.parse import quote, urlsplit
 
 from receiver.compose import ATTACK_ID, Link, Message
+from shared.http import is_loopback
 from shared.models import Severity
 
 REPEAT = "This may be a repeat: an earlier attempt got no answer, and may have arrived."
 
 # Shapes, not colours or emoji: they survive a notification, a screen reader's settings and colour blindness.
 MARKS = {Severity.MALICIOUS: "▲", Severity.SUSPICIOUS: "△", Severity.INFO: "○", Severity.UNKNOWN: "◇"}
+
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", re.ASCII)
 
 
 def in_one(message: Message) -> str:
@@ -32,21 +35,15 @@ def safe_link(message: Message) -> Link | None:
     own origin, and this is the last look at it. Whatever could end a link early is percent-encoded."""
     if message.link is None:
         return None
-    url = quote(message.link.url, safe="/:?#@!$&'()*+,;=%-._~")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(message.link.url)
         host = parts.hostname or ""
     except ValueError:
         return None
-    if not host or parts.username is not None or len(url) > 2_000:
+    rest = quote(parts._replace(scheme="", netloc="").geturl(), safe="/:?#@!$&'()*+,;=%-._~")
+    url = f"{parts.scheme}://{parts.netloc}{rest}"
+    if not _HOST.fullmatch(parts.netloc) or len(url) > 2_000:
         return None
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return Link(message.link.text, url)
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

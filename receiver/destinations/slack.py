@@ -17,6 +17,7 @@ from http.client import HTTPException
 from socket import gaierror
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import HTTPErrorProcessor, HTTPSHandler, Request, build_opener
 
 from slack_sdk.webhook import WebhookClient, WebhookResponse
@@ -97,18 +98,18 @@ class SlackDestination:
         self.name = name
         self._http, self._clock = http, clock
         self._mask = Mask(webhook_url.reveal())
-        self._host = host_of(webhook_url.reveal())
+        self._origin = host_of(webhook_url.reveal())
         self._client = _Client(webhook_url.reveal(), timeout=timeout)
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
         try:
             response = self._client.send_dict(payload(message))
         except (OSError, HTTPException) as error:
-            return unanswered(_network_error(self._host, error))
+            return unanswered(_network_error(urlsplit(self._origin).netloc, error))
         return self._judge(Answer(response.status_code, response.headers, response.body.encode()))
 
     def check(self) -> Check:
-        return reach(self._http, self._host, "Slack")
+        return reach(self._http, self._origin, "Slack")
 
     def _judge(self, answer: Answer) -> Outcome:
         """By the body first: Slack's statuses vary for the same error, and 200 is only good with `ok`."""
@@ -293,19 +294,17 @@ def _network_error(host: str, error: OSError | HTTPException) -> NetworkError:
     """Which kind it was. urllib wraps what happens up to the end of sending in a URLError; a message fits
     into the socket's buffer, so a timeout there is one of connecting."""
     if not isinstance(error, URLError):
-        kind = "timeout" if isinstance(error, TimeoutError) else "reset"
-        return NetworkError(
-            kind, host, sent=True, detail="no answer in time" if kind == "timeout" else "cut off"
-        )
+        if isinstance(error, TimeoutError):
+            return NetworkError("timeout", host, sent=True, detail="it did not answer in time")
+        return NetworkError("reset", host, sent=True, detail="the connection broke before the answer came")
     reason = error.reason
     if isinstance(reason, ssl.SSLError):
-        return NetworkError(
-            "tls", host, sent=False, detail=getattr(reason, "verify_message", "") or "TLS failed"
-        )
+        words = getattr(reason, "verify_message", "") or "the TLS handshake failed"
+        return NetworkError("tls", host, sent=False, detail=f"its certificate cannot be verified ({words})")
     if isinstance(reason, gaierror):
         return NetworkError("dns", host, sent=False, detail="the name cannot be resolved")
     if isinstance(reason, TimeoutError):
-        return NetworkError("timeout", host, sent=False, detail="cannot connect in time")
+        return NetworkError("timeout", host, sent=False, detail="no connection in time")
     if isinstance(reason, ConnectionResetError | BrokenPipeError):
-        return NetworkError("reset", host, sent=True, detail="cut off")
-    return NetworkError("connect", host, sent=False, detail="cannot connect")
+        return NetworkError("reset", host, sent=True, detail="the connection broke while sending")
+    return NetworkError("connect", host, sent=False, detail="no connection")

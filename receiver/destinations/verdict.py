@@ -58,10 +58,9 @@ def judge(answer: Answer, *, now: float, mask: Mask, advice: Mapping[int, str]) 
 
 def unanswered(error: NetworkError) -> Retry:
     """No answer. A certificate that does not verify is not mended by waiting, but neither may it lose an
-    alarm: it is tried again, and the reason says what to do."""
-    if error.kind == "tls":
-        return Retry(f"{error}: the certificate cannot be verified; it is tried again, but look into it")
-    return Retry(str(error), ambiguous=error.sent)
+    alarm: it is tried again, and the reason says that someone must look."""
+    advice = "; it is tried again, but this does not mend by itself" if error.kind == "tls" else ""
+    return Retry(f"{error}{advice}", ambiguous=error.sent)
 
 
 def said(answer: Answer, mask: Mask) -> str:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from shared.models import (
     CAPTURE_FAILED,
@@ -43,8 +50,9 @@ WEB = System("i-0123456789abcdef0", "us-east-1", "prod")
 BIDI = "\u202e\u2066"
 HOSTILE = (
     "<!channel> <@U024BE7LH> <https://evil.example|Cado> *bold* _it_ `code` ```block``` &lt;!here&gt; "
-    ":skull: [open](https://evil.example/?x=1) <at>Everyone</at> {{DATE(2026-01-01)}} javascript:alert(1) @everyone "
-    "{noformat} {panel} [x|http://evil.example] h1. !img.png! C:\\x\\_y ||a|| ${jndi:ldap://x} <script>"
+    ":skull: [open](https://evil.example/?x=1) <at>Everyone</at> {{DATE(2026-01-01)}} javascript:alert(1) "
+    "@everyone {noformat} {panel} "
+    "[x|http://evil.example] h1. !img.png! C:\\x\\_y ||a|| ${jndi:ldap://x} <script>"
 )
 
 
@@ -291,6 +299,7 @@ class Peer:
     def _handler(peer) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet for head and body: two would wait 40 ms for each other
 
             def log_message(self, *args: object) -> None: ...
 
@@ -344,3 +353,51 @@ def dead_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def no_answers() -> tuple[Reply, Reply]:
+    return HANG, DROP
+
+
+@pytest.fixture(scope="session")
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody trusts, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def tls(self_signed: Path) -> Callable[[Peer], None]:
+    """Makes a peer speak TLS with that certificate."""
+
+    def wrap(peer: Peer) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self_signed)
+        server = peer.server
+        accept = server.get_request
+
+        def get_request() -> tuple[socket.socket, Any]:
+            connection, address = accept()
+            return context.wrap_socket(connection, server_side=True), address
+
+        server.get_request = get_request  # type: ignore[method-assign]
+
+    return wrap

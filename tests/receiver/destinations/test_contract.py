@@ -1,0 +1,308 @@
+"""Every destination, over real sockets, through everything that a peer can answer, and through no answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver.compose import compose
+from receiver.destinations import Check, Delivered, Destination, Outcome, Rejected, Retry, build
+from receiver.destinations.jira import JiraDestination
+from receiver.destinations.slack import SlackDestination
+from receiver.destinations.teams import TeamsDestination
+from shared.config import JiraConfig, SlackConfig, TeamsConfig
+from shared.http import Http
+from shared.secrets import Secret
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+TOKEN = "ATATT3xFfGF0SecretTokenOfJira"
+SECRETS = (
+    "B0SECRETB02/s3cr3tS3cr3tS3cr3tS3cr",
+    "s3cr3tS3cr3tS3cr3tS3cr",
+    "T0SECRET01",
+    "sig=",
+    "SigSecretSigSecretSigSecretSigSecretSigSecr",
+    "0123456789abcdef0123456789abcdef",
+    TOKEN,
+    "aHVudEBhY21lLmV4YW1wbGU6QVRBVFQ",  # the beginning of the Basic header
+)
+SLACK_PATH = "/services/T0SECRET01/B0SECRETB02/s3cr3tS3cr3tS3cr3tS3cr"
+TEAMS_PATH = (
+    "/powerautomate/automations/direct/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke"
+    "?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=SigSecretSigSecretSigSecretSigSecretSigSecr"
+)
+
+
+def slack(origin: str, timeout: float = 5) -> Destination:
+    url = Secret(origin + SLACK_PATH)
+    return SlackDestination("soc", url, Http(), timeout=timeout, clock=NOW.timestamp)
+
+
+def teams(origin: str, timeout: float = 5) -> Destination:
+    url = Secret(origin + TEAMS_PATH)
+    return TeamsDestination("office", url, Http(read_timeout=timeout), clock=NOW.timestamp)
+
+
+def cloud(origin: str, timeout: float = 5) -> Destination:
+    config = JiraConfig(
+        type="jira", url=origin, project="SEC", email="hunt@acme.example", api_token="env:T", api="cloud"
+    )
+    return JiraDestination("tickets", config, Http(read_timeout=timeout), Secret(TOKEN), clock=NOW.timestamp)
+
+
+def datacenter(origin: str, timeout: float = 5) -> Destination:
+    config = JiraConfig(type="jira", url=f"{origin}/jira", project="SEC", token="env:T", api="datacenter")
+    return JiraDestination("tickets", config, Http(read_timeout=timeout), Secret(TOKEN), clock=NOW.timestamp)
+
+
+@dataclass
+class Kind:
+    make: Callable[..., Destination]
+    status: int  # of a success
+    body: str
+    delivered: Delivered
+    secrets: tuple[str, ...]
+
+
+KINDS = {
+    "slack": Kind(slack, 200, "ok", Delivered(), (SLACK_PATH, "s3cr3tS3cr3tS3cr3tS3cr")),
+    "teams": Kind(teams, 202, "", Delivered(), (TEAMS_PATH, "SigSecretSigSecretSigSecretSigSecretSigSecr")),
+    "cloud": Kind(cloud, 201, json.dumps({"id": "1", "key": "SEC-1"}), Delivered(ref="SEC-1"), (TOKEN,)),
+    "datacenter": Kind(
+        datacenter, 201, json.dumps({"id": "1", "key": "SEC-1"}), Delivered(ref="SEC-1"), (TOKEN,)
+    ),
+}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level(logging.DEBUG)
+    # What the sender's libraries would say if somebody turned them up; urllib3 logs paths then, by design of
+    # its own, and the product's logging keeps it at WARNING.
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+    yield
+    assert_no_secret(caplog.text)
+
+
+def assert_no_secret(*texts: str) -> None:
+    for text in texts:
+        for secret in SECRETS:
+            assert secret.lower() not in text.lower()
+
+
+def deliver(destination: Destination, alarms: dict[str, Any], **refs: str) -> Outcome:
+    outcome = destination.deliver(compose(alarms["rich"]), refs)
+    assert_no_secret(repr(outcome), repr(destination), repr(vars(destination)))
+    return outcome
+
+
+def test_success(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(kind.status, kind.body))
+    assert deliver(kind.make(peer.origin), alarms) == kind.delivered
+    assert len(peer.requests) == 1
+
+
+ODD = (299, 306, 420, 430, 499, 509, 520, 529, 599)
+STATUSES = sorted({status.value for status in HTTPStatus if status >= 200} | set(ODD))
+
+
+def test_every_status(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    destination = kind.make(peer.origin)
+    for status in STATUSES:
+        bodiless = status in (204, 205, 304)
+        peer.answers(reply(status, "" if bodiless else kind.body if status < 300 else "<b>it is late</b>"))
+        outcome = deliver(destination, alarms)
+        assert len(peer.requests) == 1, status
+        if status < 300:
+            expected: type = Rejected if bodiless and kind.body else Delivered
+        elif status in (408, 425, 429) or status >= 500:
+            expected = Retry
+        else:
+            expected = Rejected
+        assert isinstance(outcome, expected), (status, outcome)
+        if isinstance(outcome, Retry):
+            assert (outcome.after, outcome.ambiguous) == (None, status >= 500 and status != 503)
+            assert "it is late" in outcome.reason
+            assert "<b>" not in outcome.reason
+
+
+RETRY_AFTER = [
+    ("30", 30.0),
+    ("0", 0.0),
+    ("-5", 0.0),
+    ("1.5", 1.5),
+    (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
+    (format_datetime(NOW - timedelta(seconds=90), usegmt=True), 0.0),
+    (format_datetime(NOW + timedelta(days=9), usegmt=True), 3_600.0),
+    ("9223372036854775807", 3_600.0),
+    ("soon", None),
+    ("", None),
+    ("nan", None),
+    ("1e9", None),
+]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any], status: int) -> None:
+    destination = kind.make(peer.origin)
+    for text, seconds in RETRY_AFTER:
+        for name in ("Retry-After", "retry-after"):
+            peer.answers(reply(status, "rate_limited", {name: text}))
+            outcome = deliver(destination, alarms)
+            assert isinstance(outcome, Retry)
+            assert outcome.after == seconds, text
+
+
+def test_a_redirect_is_not_followed(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    for status in (301, 302, 303, 307, 308):
+        peer.answers(reply(status, "", {"Location": f"{peer.origin}/elsewhere"}), reply(200, kind.body))
+        outcome = deliver(kind.make(peer.origin), alarms)
+        assert outcome == Rejected(
+            f"the address redirects elsewhere ({status}), which is not followed: check the URL"
+        )
+        assert len(peer.requests) == 1
+
+
+def test_no_answer(kind: Kind, peer: Any, alarms: dict[str, Any], no_answers: tuple[Any, Any]) -> None:
+    for silence, words in zip(no_answers, ("time", "the connection broke"), strict=True):
+        peer.answers(silence)
+        outcome = deliver(kind.make(peer.origin, 0.2), alarms)
+        assert isinstance(outcome, Retry)
+        assert outcome.ambiguous
+        assert words in outcome.reason
+        assert len(peer.requests) == 1  # not posted again behind our back
+
+
+def test_refused(kind: Kind, dead_port: int, alarms: dict[str, Any]) -> None:
+    outcome = deliver(kind.make(f"http://127.0.0.1:{dead_port}"), alarms)
+    assert isinstance(outcome, Retry)
+    assert not outcome.ambiguous
+
+
+def test_a_certificate_that_does_not_verify(kind: Kind, peer: Any, alarms: dict[str, Any], tls: Any) -> None:
+    tls(peer)
+    outcome = deliver(kind.make(peer.origin.replace("http", "https")), alarms)
+    assert isinstance(outcome, Retry)
+    assert not outcome.ambiguous
+    assert "certificate" in outcome.reason
+    assert "does not mend by itself" in outcome.reason
+    assert peer.requests == []
+
+
+HOSTILE_BODIES = [
+    b"\xff\xfe\x00" * 1_000,
+    b"[" * 100_000,
+    b'{"a":' * 20_000,
+    b'{"errors": 5, "errorMessages": {"a": 1}, "error": [], "message": {}}',
+    b'{"error": {"code": "\\ud800"}, "errorMessages": ["\\ud800"]}',
+    b"null",
+    b"5",
+    b'"ok"',
+]
+
+
+@pytest.mark.parametrize("status", [200, 201, 400, 404, 429, 500])
+def test_a_hostile_body(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any], status: int) -> None:
+    destination = kind.make(peer.origin)
+    repeated = [f"no route {s} {s[:9]}\u200b{s[9:]} <p>{s}</p>" * n for s in kind.secrets for n in (1, 2_000)]
+    for body in (*HOSTILE_BODIES, *repeated):
+        peer.answers(reply(status, body, {"Content-Type": "text/html; charset=no-such-charset"}))
+        outcome = deliver(destination, alarms)
+        assert len(getattr(outcome, "reason", "")) < 500
+        assert "\x00" not in repr(outcome)
+        assert not isinstance(outcome, Delivered) or status < 300
+
+
+INSIDE = [
+    ("slack", 200, "no_service", Rejected),
+    ("slack", 200, '{"ok":false,"error":"channel_not_found"}', Rejected),
+    ("slack", 200, "rollup_error", Retry),
+    ("slack", 200, "<html>log in</html>", Rejected),
+    ("slack", 200, "", Rejected),
+    ("slack", 404, "channel_is_archived", Rejected),
+    ("slack", 500, "no_active_hooks", Rejected),
+    ("teams", 200, "Microsoft Teams endpoint returned HTTP error 429 with ContextId 1", Retry),
+    ("teams", 200, "Microsoft Teams endpoint returned HTTP error 413 with ContextId 1", Rejected),
+    ("teams", 202, '{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"off"}}', Rejected),
+    ("cloud", 200, '{"errorMessages":["no"],"errors":{}}', Rejected),
+    ("cloud", 201, '{"errorMessages":["no"],"errors":{}}', Rejected),
+    ("cloud", 200, "<html>log in</html>", Rejected),
+    ("datacenter", 200, '{"key": "../evil"}', Rejected),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "body", "expected"), INSIDE)
+def test_an_error_inside_a_success(
+    name: str, status: int, body: str, expected: type, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(status, body))
+    assert isinstance(deliver(KINDS[name].make(peer.origin), alarms), expected)
+
+
+def test_check_of_a_webhook_asks_only_for_the_root(peer: Any, reply: Any, dead_port: int) -> None:
+    for make in (slack, teams):
+        peer.answers(reply(404))
+        found = make(peer.origin).check()
+        assert found.ok
+        assert [(request.method, request.path) for request in peer.requests] == [("GET", "/")]
+        found = make(f"http://127.0.0.1:{dead_port}").check()
+        assert isinstance(found, Check)
+        assert not found.ok
+
+
+def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
+    values = {
+        "env:S": f"https://hooks.slack.com{SLACK_PATH}",
+        "env:M": f"https://default01.02.environment.api.powerplatform.com:443{TEAMS_PATH}",
+        "env:J": TOKEN,
+    }
+
+    def secret(ref: str) -> Secret:
+        return Secret(values[ref])
+
+    for config, made in (
+        (SlackConfig(type="slack", webhook_url="env:S"), SlackDestination),
+        (TeamsConfig(type="teams", webhook_url="env:M"), TeamsDestination),
+        (
+            JiraConfig(
+                type="jira",
+                url="https://a.atlassian.net",
+                project="S",
+                email="a@b.example",
+                api_token="env:J",
+            ),
+            JiraDestination,
+        ),
+        (
+            JiraConfig(type="jira", url="https://jira.corp.example", project="S", token="env:J"),
+            JiraDestination,
+        ),
+    ):
+        destination = build("x", config, secret, Http)
+        assert type(destination) is made
+        assert (destination.name, destination.update) == ("x", False)
+
+
+def test_a_webhook_of_another_tool_is_refused() -> None:
+    office = Secret("https://acme.webhook.office.com/webhookb2/1@2/IncomingWebhook/3/4")
+    with pytest.raises(ValueError, match="switched connectors off"):
+        TeamsDestination("x", office, Http())
+    with pytest.raises(ValueError, match="Slack"):
+        SlackDestination("x", Secret("https://evil.example/services/T/B/X"), Http())
+    with pytest.raises(ValueError, match="token"):
+        config = JiraConfig(type="jira", url="https://j.example", project="S", token="env:J")
+        JiraDestination("x", config, Http(), Secret("two\nlines"))

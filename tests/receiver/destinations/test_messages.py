@@ -1,0 +1,481 @@
+"""What is sent: as people see it (golden files), valid by the vendors' own schemas, inside every limit, and
+free of anything that a hostile text could form, for eight chosen alarms and a few hundred fuzzed ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft4Validator, Draft6Validator, Draft202012Validator, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+from slack_sdk.models.blocks import Block
+
+from receiver.compose import compose
+from receiver.destinations import adf, slack, teams, wiki
+from receiver.destinations.jira import JiraDestination
+from shared import models
+from shared.config import JiraConfig
+from shared.http import Http
+from shared.models import Alarm
+from shared.secrets import Secret
+
+CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
+LINK_HOSTS = {"cado.example", "attack.mitre.org"}
+
+
+# The vendors' schemas
+
+
+def packaged(package: str, path: str) -> Any:
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return json.loads((Path(spec.submodule_search_locations[0]) / path).read_text(encoding="utf-8"))
+
+
+def any_of(validator: Any, branches: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """As jsonschema's own, but each branch ends with its first error: Atlassian's schema nests hundreds."""
+    if not any(validator.evolve(schema=branch).is_valid(instance) for branch in branches):
+        yield ValidationError(f"{instance!r:.200} is not valid under any of the given schemas")
+
+
+def atlassian_document(schema: Any) -> Validator:
+    return extend(Draft4Validator, {"anyOf": any_of})({**schema, "$ref": "#/definitions/doc_node"})
+
+
+def adaptive_card(schema: Any) -> Validator:
+    schema["definitions"]["AdaptiveCard"]["properties"]["msteams"] = {"type": "object"}  # Teams' own addition
+    return Draft6Validator(schema)
+
+
+CARD = adaptive_card(packaged("adaptive_cards", "schemas/schema-1.4.json"))
+DOCUMENT = atlassian_document(packaged("adf_bridge", "data/adf-schema.json"))
+
+
+def contract(name: str) -> Any:
+    path = CONTRACTS / name
+    if not path.exists():
+        pytest.skip(f"{name} does not lie beside the project in shared/contracts")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+# What Slack wants: docs.slack.dev/reference/block-kit, counted after escaping
+
+
+def slack_problems(body: dict[str, Any]) -> Iterator[str]:
+    blocks = body["blocks"]
+    if not 1 <= len(blocks) <= 50:
+        yield f"{len(blocks)} blocks"
+    if len(body["text"]) > 4_000 or not body["text"]:
+        yield f"text of {len(body['text'])}"
+    if (total := len(body["text"]) + sum(len(text) for text, _ in slack_texts(body))) > 10_000:
+        yield f"{total} characters in all"
+    if len(body.get("attachments", [])) > 20:
+        yield "attachments"
+    ids = [block["block_id"] for block in blocks if "block_id" in block]
+    if len(ids) != len(set(ids)) or any(len(id) > 255 for id in ids):
+        yield "block_id"
+    for block in blocks:
+        yield from SLACK_BLOCKS[block["type"]](block)
+
+
+def text_problems(
+    text: dict[str, Any], limit: int, types: tuple[str, ...] = ("mrkdwn", "plain_text")
+) -> Iterator[str]:
+    if text["type"] not in types:
+        yield f"a text of type {text['type']}"
+    if not 1 <= len(text["text"]) <= limit:
+        yield f"{len(text['text'])} of {limit} characters: {text['text'][:50]}"
+    if text["type"] == "mrkdwn" and text.get("verbatim") is not True:
+        yield "mrkdwn that is not verbatim"
+    if text["type"] == "plain_text" and text.get("emoji") is not False:
+        yield "plain text with emoji"
+
+
+def header_problems(block: dict[str, Any]) -> Iterator[str]:
+    yield from text_problems(block["text"], 150, ("plain_text",))
+
+
+def section_problems(block: dict[str, Any]) -> Iterator[str]:
+    if "text" in block:
+        yield from text_problems(block["text"], 3_000)
+    fields = block.get("fields", [])
+    if ("text" not in block and not fields) or len(fields) > 10:
+        yield f"{len(fields)} fields"
+    for field in fields:
+        yield from text_problems(field, 2_000)
+
+
+def context_problems(block: dict[str, Any]) -> Iterator[str]:
+    if not 1 <= len(block["elements"]) <= 10:
+        yield f"{len(block['elements'])} elements"
+    for element in block["elements"]:
+        yield from text_problems(element, 3_000)
+
+
+def actions_problems(block: dict[str, Any]) -> Iterator[str]:
+    buttons = block["elements"]
+    if not 1 <= len(buttons) <= 25:
+        yield f"{len(buttons)} buttons"
+    actions = [button["action_id"] for button in buttons]
+    if len(actions) != len(set(actions)) or any(len(action) > 255 for action in actions):
+        yield "action_id"
+    for button in buttons:
+        yield from text_problems(button["text"], 75, ("plain_text",))
+        if len(button.get("value", "")) > 2_000 or len(button["url"]) > 3_000:
+            yield "a value or a url that is too long"
+
+
+SLACK_BLOCKS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
+    "header": header_problems,
+    "section": section_problems,
+    "context": context_problems,
+    "actions": actions_problems,
+}
+
+
+def slack_texts(node: Any) -> Iterator[tuple[str, str]]:
+    """Every text object, with its type."""
+    if isinstance(node, list):
+        for item in node:
+            yield from slack_texts(item)
+    elif isinstance(node, dict):
+        if node.get("type") in ("mrkdwn", "plain_text"):
+            yield node["text"], node["type"]
+        else:
+            for item in node.values():
+                yield from slack_texts(item)
+
+
+OWN_MARKUP = re.compile(
+    r"^\*[A-Z][A-Za-z /,-]+\*$"  # a label, a heading
+    r"|\*[0-9,]+ ×\*"  # how often
+    r"|<https://attack\.mitre\.org/(?:techniques|tactics)/[TA0-9/]+\|[TA0-9.]+>"
+    r"|^_[0-9a-z ,]+: open in the platform_$",
+    re.MULTILINE | re.ASCII,
+)
+CODE = re.compile(r"```\n[^`]*\n```|`[^`\n]+`")
+
+
+def check_slack(alarm: Alarm) -> None:
+    body = slack.payload(compose(alarm))
+    assert list(slack_problems(body)) == []
+    for block in Block.parse_all(body["blocks"]):
+        block.to_dict()  # raises where the SDK's own models find a limit broken
+    texts = [*slack_texts(body), (body["text"], "mrkdwn")]
+    for text, kind in texts:
+        if kind == "mrkdwn":
+            rest = OWN_MARKUP.sub("", CODE.sub("", text))
+            assert not set("<>*_~`") & set(rest), text
+            assert not re.search(r"[<>]", "".join(CODE.findall(text)))
+        assert not re.search("<[!@#]|<http", OWN_MARKUP.sub("", text))
+    buttons = [b["elements"][0]["url"] for b in body["blocks"] if b["type"] == "actions"]
+    assert {urlsplit(url).hostname for url in buttons} <= LINK_HOSTS
+
+
+def walk(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    for item in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from walk(item)
+
+
+def check_teams(alarm: Alarm) -> None:
+    raw = teams.payload(compose(alarm))
+    assert len(raw) < 20_000
+    body = json.loads(raw)
+    card = body["attachments"][0].pop("content")
+    assert body == {
+        "type": "message",
+        "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None}],
+    }
+    assert list(CARD.iter_errors(card)) == []
+    assert (card["version"], card["msteams"]) == ("1.4", {"width": "Full"})
+    elements = [node["type"] for node in walk(card) if "type" in node]
+    # Elements of 1.2, and none that reads Markdown.
+    assert set(elements) <= {
+        *("AdaptiveCard", "Container", "ColumnSet", "Column", "RichTextBlock", "TextRun", "Action.OpenUrl")
+    }
+    assert {urlsplit(node["url"])[:2] for node in walk(card) if "url" in node} <= {
+        ("https", host) for host in LINK_HOSTS
+    }
+    assert not re.search(r"<\s*/?\s*at\b", json.dumps(card, ensure_ascii=False), re.IGNORECASE)
+
+
+def check_cloud(alarm: Alarm) -> None:
+    for titled in (False, True):
+        document = adf.document(compose(alarm), titled=titled)
+        assert list(DOCUMENT.iter_errors(document)) == []
+        assert len(json.dumps(document, ensure_ascii=False)) <= 30_000
+        links = [node["attrs"]["href"] for node in walk(document) if node.get("type") == "link"]
+        assert {urlsplit(link)[:2] for link in links} <= {("https", host) for host in LINK_HOSTS}
+
+
+NOFORMAT = re.compile(r"\{noformat\}\n((?:(?!\{noformat\}).|\n)*)\n\{noformat\}", re.IGNORECASE)
+OWN_WIKI = re.compile(
+    r"\[(?:Open in the platform|T[A0-9][0-9.]+)\|https://(?:cado\.example|attack\.mitre\.org)[^\s|\]{}]*\]"
+    r"|\{panel(?::bgColor=#[0-9A-F]{6})?\}|\{\{|\}\}",
+    re.ASCII,
+)
+
+
+def check_datacenter(alarm: Alarm) -> None:
+    for titled in (False, True):
+        text = wiki.text(compose(alarm), titled=titled)
+        assert len(text) <= 30_000
+        rest = NOFORMAT.sub("", text)
+        rest = OWN_WIKI.sub("", re.sub(r"\\.", " ", rest))
+        assert not set("[]{}!@^~") & set(rest), text
+        quoted = "".join(NOFORMAT.findall(text))
+        for shown in (rest, quoted):
+            assert not re.search(r"\b(?!hxxp)\w+://|mailto:\S+@", shown), shown
+
+
+CHECKS = {"slack": check_slack, "teams": check_teams, "cloud": check_cloud, "datacenter": check_datacenter}
+
+
+# Eight alarms
+
+
+def shown(name: str, alarm: Alarm) -> dict[str, str]:
+    message = compose(alarm)
+    as_json = {
+        "slack": slack.payload(message),
+        "teams": json.loads(teams.payload(message)),
+        "jira-cloud": adf.document(message),
+    }
+    files = {
+        f"{name}.{kind}.json": json.dumps(body, indent=1, ensure_ascii=False)
+        for kind, body in as_json.items()
+    }
+    return {**files, f"{name}.jira-datacenter.txt": wiki.text(message)}
+
+
+def test_golden(named_alarm: tuple[str, Alarm], golden: Callable[[str, str], None]) -> None:
+    for name, text in shown(*named_alarm).items():
+        golden(name, text + "\n")
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_valid_and_harmless(kind: str, named_alarm: tuple[str, Alarm]) -> None:
+    CHECKS[kind](named_alarm[1])
+
+
+def test_cards_are_valid_by_microsofts_own_file(alarms: dict[str, Alarm]) -> None:
+    validator = adaptive_card(contract("teams/adaptive-card-1.4.0.json"))
+    for alarm in alarms.values():
+        card = json.loads(teams.payload(compose(alarm)))["attachments"][0]["content"]
+        assert list(validator.iter_errors(card)) == []
+
+
+def test_documents_are_valid_by_atlassians_own_file(alarms: dict[str, Alarm]) -> None:
+    validator = atlassian_document(contract("jira-adf.json"))
+    for alarm in alarms.values():
+        assert list(validator.iter_errors(adf.document(compose(alarm)))) == []
+
+
+def test_issues_are_valid_by_jiras_own_description(alarms: dict[str, Alarm]) -> None:
+    components = contract("jira-cloud-v3.json")["components"]
+    validator = Draft202012Validator(
+        {"$ref": "#/components/schemas/IssueUpdateDetails", "components": components}
+    )
+    config = JiraConfig(
+        type="jira", url="https://a.atlassian.net", project="SEC", email="a@b.example", api_token="env:T"
+    )
+    jira = JiraDestination("tickets", config, Http(), Secret("t"))
+    for alarm in alarms.values():
+        issue = jira.issue(compose(alarm), cloud=True)
+        assert list(validator.iter_errors(issue)) == []
+        assert len(issue["fields"]["summary"]) <= 255
+        assert "\n" not in issue["fields"]["summary"]
+        assert all(" " not in label and len(label) <= 255 for label in issue["fields"]["labels"])
+
+
+def test_the_largest_message_still_says_where_it_was_cut(alarms: dict[str, Alarm]) -> None:
+    heavy = "&" * 5_000
+    finding = models.Finding(heavy, 1, models.Severity.MALICIOUS, ("T1496",) * 9, heavy)
+    lines = tuple(
+        models.CaptureResult(models.System(heavy, heavy, heavy), models.CaptureState.FAILED, reason=heavy)
+        for _ in range(200)
+    )
+    report = models.HuntReport(
+        heavy, alarms["rich"].event.received_at, 1, 10_000, captures=lines, reason=heavy
+    )
+    event = models.Event("e", "hunt_finished", alarms["rich"].event.received_at, report=report)
+    gaps = tuple(models.Gap(heavy, heavy) for _ in range(50))
+    alarm = Alarm(event, models.Severity.MALICIOUS, findings=(finding,) * 40, gaps=gaps)
+    for check in CHECKS.values():
+        check(alarm)
+    assert "more systems" in json.dumps(slack.payload(compose(alarm)))
+    assert "more systems" in teams.payload(compose(alarm)).decode()
+
+
+# A few hundred more
+
+FRAGMENTS = (
+    *(
+        "<!channel>",
+        "<@U024BE7LH>",
+        "<https://evil.example|Cado>",
+        "https://evil.example/",
+        "<at>All</at>",
+        "</at>",
+    ),
+    *(
+        "javascript:alert(1)",
+        "[x](http://e.example)",
+        "[x|http://e.example]",
+        "{noformat}",
+        "{panel}",
+        "{code}",
+    ),
+    *(
+        "||",
+        "|",
+        "\\",
+        "\\\\",
+        "`",
+        "```",
+        "*",
+        "_",
+        "~",
+        "&lt;!here&gt;",
+        "h1. ",
+        "\nbq. ",
+        "[~admin]",
+        "!a.png!",
+    ),
+    *(
+        ":skull:",
+        "{{DATE(x)}}",
+        "\u202e",
+        "\u200b",
+        "\x00",
+        "\n",
+        " ",
+        "👩‍👩‍👧",
+        "é",
+        "www.evil.example",
+        "a@b.example",
+    ),
+    *(
+        "mailto:a@b.example",
+        "ftp://e.example",
+        "ht\u200btp://e.example",
+        "<",
+        ">",
+        "&",
+        "@here",
+        "#general",
+        "http:/",
+    ),
+)
+texts = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=12)), max_size=12).map("".join)
+times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+numbers = st.one_of(st.none(), st.integers(0, 10**9))
+severities = st.sampled_from(models.Severity)
+kinds = st.one_of(
+    texts,
+    st.sampled_from(
+        "high_severity_alarm processing_with_alarms processing_finished processing_failed detection_created "
+        "capture_failed hunt_finished admin_login recovered unknown".split()
+    ),
+)
+systems = st.builds(models.System, texts, texts, texts)
+results = st.builds(
+    models.CaptureResult,
+    systems,
+    st.sampled_from(models.CaptureState),
+    st.integers(0, 99),
+    st.integers(0, 99),
+    texts,
+)
+reports = st.builds(
+    models.HuntReport,
+    *(
+        texts,
+        times,
+        numbers,
+        st.integers(0, 10_000),
+        st.integers(0, 99),
+        st.integers(0, 99),
+        st.integers(0, 99),
+    ),
+    captures=st.lists(results, max_size=30).map(tuple),
+    problems=st.lists(texts, max_size=5).map(tuple),
+    reason=texts,
+)
+events = st.builds(
+    models.Event,
+    *(texts, kinds, times, texts, texts, numbers, numbers, numbers, numbers, numbers),
+    system=st.one_of(st.none(), systems),
+    report=st.one_of(st.none(), reports),
+    note=texts,
+)
+attack = st.lists(st.one_of(texts, st.sampled_from(("T1496", "T1059.001", "TA0004"))), max_size=6).map(tuple)
+alarms_st = st.builds(
+    Alarm,
+    events,
+    severities,
+    numbers,
+    numbers,
+    hunt=st.one_of(st.none(), st.builds(models.Hunt, texts, times)),
+    project=st.one_of(st.none(), st.builds(models.Project, st.integers(1, 9), texts)),
+    evidence=st.one_of(
+        st.none(),
+        st.builds(models.Evidence, st.integers(1, 9), numbers, *(texts,) * 3, numbers, *(texts,) * 4),
+    ),
+    instance=st.one_of(
+        st.none(),
+        st.builds(
+            models.Instance,
+            *(texts,) * 11,
+            st.lists(texts, max_size=9).map(tuple),
+            *(texts,) * 3,
+            st.one_of(st.none(), times),
+            st.dictionaries(texts, texts, max_size=12),
+        ),
+    ),
+    system=st.one_of(st.none(), systems),
+    findings=st.lists(
+        st.builds(models.Finding, texts, st.integers(0, 10**6), severities, attack, texts), max_size=14
+    ).map(tuple),
+    gaps=st.lists(st.builds(models.Gap, texts, texts), max_size=5).map(tuple),
+    link=st.sampled_from(("", "https://cado.example/projects/3", "https://cado.example/a|b]c{d}?x=<y>")),
+)
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(alarm=alarms_st)
+def test_fuzzed(kind: str, alarm: Alarm) -> None:
+    CHECKS[kind](alarm)
+
+
+def test_a_link_that_is_not_a_web_address_is_left_out(alarms: dict[str, Alarm]) -> None:
+    for link in (
+        "javascript:alert(1)",
+        "http://evil.example/",
+        "https://u:p@cado.example/",
+        "//x",
+        "https://[",
+        "x",
+    ):
+        message = compose(replace(alarms["minimal"], link=link))
+        assert all(block["type"] != "actions" for block in slack.payload(message)["blocks"])
+        assert b"Action.OpenUrl" not in teams.payload(message)
+        assert "href" not in json.dumps(adf.document(message))
+        assert "Open in the platform" not in wiki.text(message)
+    local = compose(replace(alarms["minimal"], link="http://127.0.0.1:8080/x"))
+    assert "[Open in the platform|http://127.0.0.1:8080/x]" in wiki.text(local)
