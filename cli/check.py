@@ -26,7 +26,7 @@ class Finding:
     detail: str
 
 
-@click.command()
+@click.command(short_help="Would everything work? Sends nothing.")
 @settings
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def check(config_path: str | None, data: Path, as_json: bool) -> None:

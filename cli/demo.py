@@ -14,7 +14,7 @@ from cli.assemble import Failed
 from shared import log
 
 
-@click.command()
+@click.command(short_help="Try it without an account anywhere.")
 @click.option("--once", is_flag=True, help="Run one hunt, print its summary and end.")
 @click.option(
     "--json", "as_json", is_flag=True, help="With --once: print the summary as JSON and nothing else."

@@ -33,7 +33,7 @@ from shared.secrets import Secret, SecretError
 log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Everything in one process, until it is told to stop.")
 @settings
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0 takes a free one."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -38,16 +38,22 @@ def quoted(text: str) -> str:
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
+    return next(iter(_closest(word, choices)), None)
+
+
+def _closest(word: str, choices: Iterable[str]) -> list[str]:
+    """The choice that is most like the word; more than one where they are equally like it."""
     by_lower = {choice.lower(): choice for choice in choices}
-    found = get_close_matches(word.lower(), by_lower, n=1)
-    return by_lower[found[0]] if found else None
+    found = get_close_matches(word.lower(), by_lower, n=3)
+    likeness = [SequenceMatcher(None, candidate, word.lower()).ratio() for candidate in found]
+    return sorted(by_lower[c] for c, ratio in zip(found, likeness, strict=True) if ratio == likeness[0])
 
 
 def advice(word: str, choices: Iterable[str]) -> str:
     """What follows a wrong word: the one that was meant, or the few that there are."""
     choices = list(choices)
-    if meant := closest(word, choices):
-        return f"; did you mean {meant}?"
+    if meant := _closest(word, choices):
+        return f"; did you mean {' or '.join(meant)}?"
     if 0 < len(choices) <= _LONGEST_LIST:
         return f"; write one of {', '.join(choices)}" if len(choices) > 1 else f"; write {choices[0]}"
     return ""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from click.testing import CliRunner
+from werkzeug.serving import make_server
 
 from cli.main import main
 from demo.platform import Platform, SimInstance, SimVolume
 from demo.serving import serving
+from tests.certificates import Certificate
 
 KEY = "lead-analyst-key"
 ONE = SimInstance("i-0aaaaaaaaaaaaaaa1", "one", "us-east-1", volumes=(SimVolume("vol-0000000a1"),))
@@ -113,6 +116,27 @@ def test_a_platform_that_is_down(huntbridge, platform):
     result = huntbridge("hunt", "run", "--retry-for", "1", SYSTEM1=system(ONE))
     assert result.exit_code == 3
     assert "the platform was not available" in result.stderr
+
+
+def test_a_certificate_that_does_not_verify_is_told_at_once(huntbridge, platform, tmp_path):
+    certificate = Certificate(tmp_path, "self-signed")
+    server = make_server("127.0.0.1", 0, platform.app, threaded=True, ssl_context=certificate.context)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        url = f"https://127.0.0.1:{server.server_port}"
+        refused = huntbridge("hunt", "run", PLATFORM_IP=url, SYSTEM1=system(ONE))
+        pinned = huntbridge(
+            "hunt", "run", PLATFORM_IP=url, FINGERPRINT=certificate.fingerprint, SYSTEM1=system(ONE)
+        )
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert refused.exit_code == 3
+    assert "self-signed" in refused.stderr
+    assert "fingerprint" in refused.stderr
+    assert pinned.exit_code == 0, pinned.output
 
 
 def test_a_hunt_that_does_not_exist(huntbridge):

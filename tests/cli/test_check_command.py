@@ -1,0 +1,118 @@
+"""`huntbridge check`: what it says about a set-up that works, and about each thing that does not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from demo.chat import app_of
+from demo.jira import Jira
+from demo.platform import Platform
+from demo.serving import serving
+from demo.slack import Slack
+from demo.teams import Teams
+
+KEYS = {"lead": "Lead Analyst", "reader": "Read Only Analyst"}
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """A platform, a chat and a ticket system that work, and a function that runs the command in between."""
+    monkeypatch.chdir(tmp_path)
+    platform, slack, teams, jira = Platform((), KEYS), Slack(), Teams(), Jira()
+    with serving(platform.app) as platform_url, serving(app_of(slack, teams, jira)) as chat_url:
+        (tmp_path / "huntbridge.yaml").write_text(f"""
+platform: {{url: "{platform_url}", api_key: env:CADO_API_KEY}}
+webhook: {{tokens: [env:WEBHOOK_TOKEN]}}
+destinations:
+  soc: {{type: slack, webhook_url: env:SLACK_WEBHOOK_URL}}
+  office: {{type: teams, webhook_url: env:TEAMS_WEBHOOK_URL}}
+  tickets: {{type: jira, url: "{chat_url}", email: hunt@acme.example, api_token: env:JIRA_API_TOKEN,
+            project: SEC, issue_type: Incident}}
+default: [soc, office, tickets]
+""")
+
+        def check(**environ: str):
+            settings = {
+                "CADO_API_KEY": "lead",
+                "WEBHOOK_TOKEN": "webhook-token",
+                "SLACK_WEBHOOK_URL": chat_url + slack.path,
+                "TEAMS_WEBHOOK_URL": chat_url + teams.path,
+                "JIRA_API_TOKEN": "demo-token",
+                **environ,
+            }
+            result = CliRunner().invoke(main, ["check", "--json"], env=settings, catch_exceptions=False)
+            for secret in ("demo-token", "webhook-token", slack.path, teams.path[-20:]):
+                assert secret not in result.output
+            found = {finding["what"]: finding for finding in json.loads(result.stdout)}
+            return result.exit_code, found
+
+        check.sims = (slack, teams, jira)
+        yield check
+
+
+def test_a_set_up_that_works(world):
+    code, found = world()
+    assert (code, [f["what"] for f in found.values() if not f["ok"]]) == (0, [])
+    assert list(found) == ["configuration", "platform", "webhook token 1", "soc", "office", "tickets"]
+    assert "Lead Analyst" in found["platform"]["detail"]
+    assert all(sim.messages == [] for sim in world.sims)  # nothing was sent
+
+
+@pytest.mark.parametrize(
+    ("environ", "what", "said"),
+    [
+        ({"CADO_API_KEY": "wrong"}, "platform", "refused the API key"),
+        ({"CADO_API_KEY": "reader"}, "platform", "hunts need the role Lead Analyst"),
+        ({"CADO_API_KEY": ""}, "platform", "CADO_API_KEY is empty"),
+        ({"WEBHOOK_TOKEN": ""}, "webhook token 1", "WEBHOOK_TOKEN is empty"),
+        ({"SLACK_WEBHOOK_URL": ""}, "soc", "SLACK_WEBHOOK_URL is empty"),
+        ({"JIRA_API_TOKEN": "expired"}, "tickets", "401"),
+    ],
+)
+def test_one_thing_that_does_not(world, environ, what, said):
+    code, found = world(**environ)
+    assert code == 1
+    assert [f["what"] for f in found.values() if not f["ok"]] == [what]
+    assert said in found[what]["detail"]
+
+
+def test_a_connector_url_of_teams_is_refused_when_the_config_is_read(world, tmp_path):
+    settings = {
+        "TEAMS_WEBHOOK_URL": "https://acme.webhook.office.com/webhookb2/secret",
+        "CADO_API_KEY": "lead",
+    }
+    result = CliRunner().invoke(main, ["check"], env=settings, catch_exceptions=False)
+    assert result.exit_code == 2
+    assert "huntbridge.yaml:6: destinations.office.webhook_url" in result.stderr
+    assert "Workflows" in result.stderr
+    assert "webhookb2" not in result.stderr
+
+
+def test_every_mistake_in_the_file_is_named_with_its_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "huntbridge.yaml").write_text("""
+platform: {url: "http://cado.example", api_kee: env:K}
+default: [sock]
+destinations:
+  soc: {type: slack, webhook_url: "https://hooks.slack.com/services/T/B/4f2a9c"}
+hunts:
+  weekly: {targets: [{instance: i-0123456789abcdef0, region: us-esat-1}]}
+""")
+    result = CliRunner().invoke(main, ["check"], catch_exceptions=False)
+    assert result.exit_code == 2
+    for said in (
+        "huntbridge.yaml:2: platform.url",
+        "did you mean api_key",
+        "huntbridge.yaml:3: default",
+        "did you mean soc",
+        "huntbridge.yaml:5: destinations.soc.webhook_url",
+        "env:NAME",
+        "huntbridge.yaml:7: hunts.weekly.targets[0].region",
+        "us-east-1",
+    ):
+        assert said in result.stderr
+    assert "4f2a9c" not in result.stderr
