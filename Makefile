@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/demo  ## the demo in the browser; ONCE=1 runs one hunt and prints its summary
 	$(BIN)/huntbridge demo $(if $(ONCE),--once --json,--port $(PORT))
 
-test: $(VENV)/dev lint  ## lint, types and the fast tests
+test: $(VENV)/dev .cache/prism/ready lint  ## lint, types and the fast tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/dev
@@ -23,6 +23,15 @@ $(VENV)/demo $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+# Prism serves the platform's OpenAPI file to the contract tests; they say so and skip where npm is not there.
+.cache/prism/ready:
+	mkdir -p $(@D)
+	if command -v npm >/dev/null; then \
+	  npm install --silent --no-audit --no-fund --prefix $(@D) @stoplight/prism-cli@5 \
+	    || echo "Prism could not be installed: the contract tests will skip"; \
+	fi
 	touch $@
 
 lock:  ## resolve requirements/*.in again; needs uv on the PATH

@@ -51,7 +51,7 @@ def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -
         captures = [_failed(runtime, capture, reason) for capture in captures]
         log.error("hunt %s failed: %s", hunt.id, reason)
     event = Event(
-        id=f"{HUNT_FINISHED}:{hunt.id}",
+        id=f"{HUNT_FINISHED}:{hunt.id}" + (f"#{hunt.attempt}" if hunt.attempt > 1 else ""),
         kind=HUNT_FINISHED,
         received_at=runtime.now(),
         project_id=hunt.project_id,

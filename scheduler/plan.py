@@ -61,12 +61,15 @@ def plan(name: str, definition: HuntConfig, scheduled_at: datetime) -> Plan:
 def start(runtime: Runtime, planned: Plan, *, retry_for: float) -> Hunt:
     """Record the hunt and queue its opening; `retry_for` seconds is how long an absent platform is tried.
 
-    Returns the hunt as recorded: one that was started before keeps its state, and goes on where it stopped.
+    Returns the hunt as recorded: one that was started before goes on where it stopped, and one that failed
+    before anything was asked for starts again.
     """
     ledger = runtime.ledger
     hunt = ledger.open_hunt(planned.hunt)
     for problem in hunt.problems:
         log.warning("hunt %s: %s", hunt.id, problem)
+    if hunt.state is HuntState.FAILED and hunt.project_id is None:
+        hunt = ledger.reopen_hunt(hunt)
     if hunt.state in (HuntState.FINISHED, HuntState.FAILED):
         return hunt
     for capture in planned.captures:

@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.models import Capture, Delivery, Event, Hunt, HuntState, Severity, System, dump, load
+from shared.models import (
+    Capture,
+    CaptureState,
+    Delivery,
+    Event,
+    Hunt,
+    HuntState,
+    Severity,
+    System,
+    dump,
+    load,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,19 @@ class Ledger:
             # A crash between the two writes above leaves a hunt that nobody would follow.
             self._store.put("open-hunt", "", hunt.id, {"name": hunt.name})
         return found
+
+    def reopen_hunt(self, hunt: Hunt) -> Hunt:
+        """Start a hunt again that failed before anything was asked for."""
+        # The hunt last: after a crash in between it is still one that may be started again.
+        for capture in self.captures(hunt.id):
+            self.update_capture(capture, state=CaptureState.PLANNED, reason="", ended_at=None)
+        self._store.put("open-hunt", "", hunt.id, {"name": hunt.name})
+        return self._change_hunt(
+            hunt.id,
+            lambda found: replace(
+                found, state=HuntState.PLANNED, reason="", finished_at=None, attempt=hunt.attempt + 1
+            ),
+        )
 
     def hunt(self, hunt_id: str) -> Hunt | None:
         record = self._store.get("hunt", hunt_id.rpartition("@")[0], hunt_id)

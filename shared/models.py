@@ -72,6 +72,7 @@ class Hunt:
     mode: str = "full"  # full | triage | scan
     project_id: int | None = None
     systems: int = 0
+    attempt: int = 1  # one more each time that it is started again after it failed as a whole
     problems: tuple[str, ...] = ()  # parts of the definition that could not be used, in words
     reason: str = ""  # why it failed
     created_at: datetime | None = None

@@ -1,30 +1,19 @@
-"""Every request of the client against Prism, which serves the platform's own specification and refuses what
-it does not allow. Prism is installed once, into `.cache/prism`."""
+"""Every request of the client against Prism, and a whole hunt by the command line."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import socket
 import subprocess
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shared.cado import Cado, Pipeline, Refused
-from shared.http import Answer, Http, NetworkError
+from shared.http import Answer, Http
 from shared.models import Evidence, Finding, Project, Severity
 from shared.secrets import Secret
-
-ROOT = Path(__file__).resolve().parents[2]
-SPEC = ROOT.parent / "shared" / "contracts" / "cado-api-2.324.0.json"
-CACHE = ROOT / ".cache" / "prism"
-PRISM = CACHE / "node_modules" / ".bin" / "prism"
-PACKAGE = "@stoplight/prism-cli@5"
-INSTALL_WITHIN, START_WITHIN = 240, 60  # seconds
 
 
 class Recorder(Http):
@@ -38,70 +27,6 @@ class Recorder(Http):
         answer = super().request(method, url, **rest)  # type: ignore[arg-type]
         self.answers.append((f"{method} {url}", answer))
         return answer
-
-
-def _installed() -> None:
-    """Raises Skipped where Prism cannot be had."""
-    if not SPEC.exists():
-        pytest.skip(f"the platform's specification is not beside the project ({SPEC.name})")
-    if PRISM.exists():
-        return
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
-    # Beside the cache and moved into place whole: another process may be installing at the same time.
-    fresh = CACHE.with_name(f"prism-{os.getpid()}")
-    fresh.mkdir(parents=True)
-    command = [npm, "install", "--prefix", str(fresh), "--no-audit", "--no-fund", PACKAGE]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_WITHIN, check=False)
-        if done.returncode:
-            pytest.skip(f"npm could not install Prism: {done.stderr.strip().splitlines()[-1:]}")
-        try:
-            fresh.rename(CACHE)
-        except OSError:
-            assert PRISM.exists(), "another process was to have installed it"
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm did not install Prism within {INSTALL_WITHIN} seconds")
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def prism(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    _installed()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("prism") / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(PRISM), "mock", "-h", "127.0.0.1", "-p", str(port), str(SPEC)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait(url, process, log)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_WITHIN
-    probe = Http(connect_timeout=1, read_timeout=5)
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            probe.request("GET", f"{url}/api/v3/system/status")
-            return
-        except NetworkError:
-            time.sleep(0.1)
-        finally:
-            probe.close()
-    pytest.fail(f"Prism does not answer:\n{log.read_text(errors='replace')[-2_000:]}")
 
 
 @pytest.fixture
@@ -208,3 +133,25 @@ def test_a_wrong_request_is_refused(
 
 def test_a_request_without_a_key_is_refused(prism: str, http: Recorder) -> None:
     assert http.request("GET", f"{prism}/api/v3/projects").status == 401
+
+
+def test_a_hunt_by_the_environment_alone(prism: str, tmp_path: Path) -> None:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HUNTBRIDGE_DATA": str(tmp_path / "data"),
+        "PLATFORM_IP": prism,
+        "API_KEY": "k",
+        "SYSTEM1": '{"region":"us-east-1","instanceid":"i-0123456789abcdef0"}',
+    }
+    command = [sys.executable, "-m", "cli.main", "hunt", "run"]
+    done = subprocess.run(
+        command,
+        env=environ,
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 systems" in done.stdout

@@ -9,7 +9,7 @@ import pytest
 
 from scheduler.plan import project_name
 from shared.models import CAPTURE_FAILED, HUNT_FINISHED, CaptureState, Hunt, HuntState
-from tests.scheduler.staging import BAD, BROKEN, QUIET, SUNDAY
+from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY
 
 PLANNED, REQUESTED, RUNNING = CaptureState.PLANNED, CaptureState.REQUESTED, CaptureState.RUNNING
 PROCESSED, FAILED, UNKNOWN = CaptureState.PROCESSED, CaptureState.FAILED, CaptureState.UNKNOWN
@@ -187,6 +187,25 @@ def test_a_key_that_is_refused_opens_nothing_and_says_so(make_stage):
     (event,) = stage.events()
     assert (event.kind, event.report.reason) == (HUNT_FINISHED, stage.hunt().reason)
     assert [line.state for line in event.report.captures] == [FAILED] * 3
+
+
+def test_a_hunt_that_failed_before_it_asked_for_anything_can_be_started_again(make_stage):
+    stage = make_stage((QUIET,))
+    stage.runtime.secrets._environ = {"KEY": "wrong"}
+    stage.start()
+    stage.work()
+    stage.runtime.secrets._environ = {"KEY": KEY}
+    stage.runtime.__dict__.pop("_patient")  # the next process reads the key anew
+    stage.start()
+    stage.work()
+    stage.run_platform()
+    stage.follow()
+    assert stage.hunt().state is HuntState.FINISHED
+    assert stage.platform.asked == {QUIET.instance_id: 1}
+    assert [event.id for event in stage.events()] == [
+        "hunt_finished:weekly@2026-11-29T02:00:00Z",
+        "hunt_finished:weekly@2026-11-29T02:00:00Z#2",
+    ]
 
 
 def test_a_key_that_cannot_be_read_fails_the_hunt_and_says_so(make_stage):
