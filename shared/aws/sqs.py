@@ -34,6 +34,7 @@ _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 # How long (seconds) dead items are hidden while they are looked at: no longer than a look takes.
 _LOOK = 60
 _GIVEN_UP = "claimed again and again and never finished; SQS has put it aside"
+_FAR = 1e11  # epoch seconds: beyond it no date is one
 _NOT_OURS = ("ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue")
 
 
@@ -315,4 +316,4 @@ def _number(text: str) -> float:
         number = float(text)
     except ValueError:
         return 0.0
-    return number if math.isfinite(number) else 0.0
+    return number if abs(number) < _FAR else 0.0

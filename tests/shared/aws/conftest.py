@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
+from botocore.httpsession import URLLib3Session
 from moto.server import ThreadedMotoServer
 
 from shared.aws.clients import Clients
@@ -21,18 +24,68 @@ def endpoint() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch, tmp_path) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def credentials(tmp_path_factory) -> Iterator[None]:
     """Whatever this machine has, the tests have these."""
-    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    none = str(tmp_path_factory.getbasetemp() / "none")
+    with pytest.MonkeyPatch.context() as environ:
+        for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+            environ.delenv(name, raising=False)
+        for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+            environ.setenv(name, none)
+        environ.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        environ.setenv("AWS_ACCESS_KEY_ID", "testing")
+        environ.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        yield
+
+
+@pytest.fixture(scope="module")
+def clients(endpoint, credentials) -> Clients:
+    return Clients(ENVIRON, endpoint_url=endpoint, retries=0)
 
 
 @pytest.fixture
-def clients(endpoint) -> Clients:
-    return Clients(ENVIRON, endpoint_url=endpoint, retries=0)
+def nobody() -> Iterator[str]:
+    """An address at which every connection is refused."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening
+        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """An address that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def lossy(endpoint) -> Callable[[str, str], Clients]:
+    """Clients that repeat a call once, and never see the first answer to this operation."""
+
+    def make(service: str, operation: str) -> Clients:
+        clients, lost = Clients(ENVIRON, endpoint_url=endpoint, retries=1), []
+
+        def lose(request, **_):
+            if not lost:
+                lost.append(URLLib3Session().send(request))
+                raise ConnectionClosedError(endpoint_url=endpoint)
+
+        clients.get(service).meta.events.register(f"before-send.{service}.{operation}", lose)
+        return clients
+
+    return make
+
+
+@pytest.fixture
+def asked(clients, monkeypatch) -> list[tuple[str, dict]]:
+    """The calls of `clients`, as they are made."""
+    calls: list[tuple[str, dict]] = []
+    call = clients.call
+
+    def noting(service, operation, **request):
+        calls.append((operation, request))
+        return call(service, operation, **request)
+
+    monkeypatch.setattr(clients, "call", noting)
+    return calls

@@ -1,0 +1,174 @@
+"""What is particular to the ledger in DynamoDB: what is kept how long, sizes, pages, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+
+import pytest
+from botocore.stub import Stubber
+
+from shared.aws.clients import Clients
+from shared.aws.dynamodb import DynamoStore, table_definition
+from shared.ledger import Record, StoreError
+
+NOW = 1_790_000_000.25
+DAY = 86_400
+
+
+@pytest.fixture
+def table(clients) -> str:
+    name = f"ledger-{uuid.uuid4()}"
+    definition = table_definition()
+    ttl = definition.pop("TimeToLiveSpecification")
+    clients.call("dynamodb", "create_table", TableName=name, **definition)
+    clients.call("dynamodb", "update_time_to_live", TableName=name, TimeToLiveSpecification=ttl)
+    return name
+
+
+@pytest.fixture
+def store(clients, table) -> DynamoStore:
+    return DynamoStore(clients, table, lambda: NOW)
+
+
+def noise(size: int) -> str:
+    return random.Random(size).randbytes(size // 2).hex()
+
+
+def item(clients: Clients, table: str, kind: str, group: str, name: str) -> dict:
+    key = {"pk": {"S": f"{kind}#{group}"}, "sk": {"S": name}}
+    return clients.call("dynamodb", "get_item", TableName=table, Key=key)["Item"]
+
+
+def test_a_document_is_one_item(clients, table, store):
+    store.put("hunt", "weekly", "weekly@2026-11-22", {"state": "running"})
+    found = item(clients, table, "hunt", "weekly", "weekly@2026-11-22")
+    assert len(found.pop("write")["S"]) == 16
+    assert found == {
+        "pk": {"S": "hunt#weekly"},
+        "sk": {"S": "weekly@2026-11-22"},
+        "version": {"N": "1"},
+        "body": {"S": '{"state":"running"}'},
+        "expires": {"N": str(1_790_000_000 + 400 * DAY)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "days"),
+    [
+        ("hunt", 400),
+        ("capture", 400),
+        ("event", 180),
+        ("project-event", 180),
+        ("delivery", 180),
+        ("case", 180),
+        ("open-hunt", None),
+        ("clock", None),
+        ("project", None),
+    ],
+)
+def test_how_long_it_is_kept(clients, table, store, kind, days):
+    store.put(kind, "", "a", {})
+    kept = item(clients, table, kind, "", "a").get("expires")
+    assert kept == (None if days is None else {"N": str(int(NOW) + days * DAY)})
+
+
+def test_a_long_document_is_packed(clients, table, store):
+    body = {"text": "the same again and again, " * 1_000}
+    store.put("event", "e", "a", body)
+    packed = item(clients, table, "event", "e", "a")["body"]["B"]
+    assert len(packed) < len(json.dumps(body)) / 20
+    assert store.get("event", "e", "a") == Record("e", "a", 1, body)
+
+
+def test_a_document_that_is_larger_than_an_item_may_be(store):
+    with pytest.raises(StoreError) as caught:
+        store.put("event", "e", "a", {"text": noise(1_000_000)})
+    assert str(caught.value) == ("the event a takes 556 KB, and an item of DynamoDB holds 400 KB at most")
+    assert store.get("event", "e", "a") is None
+    assert store.put("event", "e", "a", {"text": noise(700_000)})  # packed, it fits
+
+
+def test_a_scan_asks_for_the_next_page_when_it_gets_there(store, asked):
+    for number in range(6):
+        store.put("capture", "h", f"{number}", {"n": number, "text": noise(500_000)})
+    asked.clear()
+    found = store.scan("capture", "h")
+    assert next(found).body["n"] == 0
+    assert len(asked) == 1
+    assert [record.body["n"] for record in found] == [1, 2, 3, 4, 5]
+    assert len(asked) > 1
+
+
+def test_every_read_is_consistent(store, asked):
+    store.get("hunt", "", "a")
+    list(store.scan("hunt", ""))
+    assert [(operation, request["ConsistentRead"]) for operation, request in asked] == [
+        ("get_item", True),
+        ("query", True),
+    ]
+
+
+def test_a_write_whose_answer_was_lost_is_not_taken_for_another_writer(lossy, table, store):
+    careful = DynamoStore(lossy("dynamodb", "UpdateItem"), table)
+    assert careful.put("case", "c", "slack", {"by": "me"}, expect=0)
+    assert store.get("case", "c", "slack") == Record("c", "slack", 1, {"by": "me"})
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("ProvisionedThroughputExceededException", 400, "DynamoDB is throttling requests"),
+        ("ThrottlingException", 400, "DynamoDB is throttling requests"),
+        ("RequestLimitExceeded", 400, "DynamoDB is throttling requests"),
+        ("AccessDeniedException", 400, "access denied by DynamoDB: the role needs {}"),
+        (
+            "ExpiredTokenException",
+            400,
+            "DynamoDB does not accept the AWS credentials (ExpiredTokenException)",
+        ),
+        ("InternalServerError", 500, "DynamoDB has a fault of its own (InternalServerError)"),
+        ("ValidationException", 400, "DynamoDB refused (ValidationException)"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("operation", "action", "use"),
+    [
+        ("get_item", "dynamodb:GetItem", lambda store: store.get("hunt", "", "a")),
+        ("query", "dynamodb:Query", lambda store: list(store.scan("hunt", ""))),
+        ("update_item", "dynamodb:UpdateItem", lambda store: store.put("hunt", "", "a", {}, expect=0)),
+        ("delete_item", "dynamodb:DeleteItem", lambda store: store.delete("hunt", "", "a")),
+    ],
+)
+def test_what_dynamodb_refuses_in_words(clients, operation, action, use, code, status, said):
+    with Stubber(clients.get("dynamodb")) as stub:
+        stub.add_client_error(operation, code, http_status_code=status)
+        with pytest.raises(StoreError) as caught:
+            use(DynamoStore(clients, "t"))
+    assert str(caught.value) == f"the table t: {said.format(action)}"
+
+
+def test_a_table_that_is_not_there(clients):
+    with pytest.raises(StoreError, match=r"^there is no DynamoDB table nowhere in eu-west-1$"):
+        DynamoStore(clients, "nowhere").get("hunt", "", "a")
+
+
+def test_dynamodb_cannot_be_reached(nobody, silent):
+    def refusal(endpoint: str) -> str:
+        clients = Clients({"AWS_REGION": "eu-west-1"}, endpoint_url=endpoint, read_timeout=0.1, retries=0)
+        with pytest.raises(StoreError) as caught:
+            DynamoStore(clients, "t").put("hunt", "", "a", {})
+        return str(caught.value)
+
+    assert refusal(nobody) == "the table t: DynamoDB cannot be reached (EndpointConnectionError)"
+    assert refusal(silent) == "the table t: DynamoDB did not answer within 0.1 s"
+
+
+def test_where_there_is_no_region_or_no_credentials(endpoint, monkeypatch):
+    with pytest.raises(StoreError, match=r"^the table t: no AWS region is set \(AWS_REGION\)$"):
+        DynamoStore(Clients({}, endpoint_url=endpoint), "t").get("hunt", "", "a")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(StoreError, match=r"^the table t: no AWS credentials on this machine$"):
+        DynamoStore(Clients({"AWS_REGION": "eu-west-1"}, endpoint_url=endpoint), "t").get("hunt", "", "a")
