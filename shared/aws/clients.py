@@ -163,7 +163,7 @@ class Clients:
                 **credentials,
             )
         except BotoCoreError as error:
-            raise self.failure(error, _NAMES[service], "") from error
+            raise self.failure(error, f"{_NAMES[service]} in {region}", "") from error
 
     def _base(self) -> boto3.Session:
         """The session with this machine's own credentials. Raises AwsError where it has none."""

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto.server import ThreadedMotoServer
 
 from shared.aws import ec2
 from shared.aws.ec2 import Ec2
@@ -19,13 +18,6 @@ from shared.instances import InstanceError
 from shared.models import Instance
 from shared.secrets import SecretRef, Secrets
 
-NO_KEYS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_PROFILE",
-    "AWS_ENDPOINT_URL",
-)
 OWN, PROD = "123456789012", "111122223333"
 ROLE = f"arn:aws:iam::{PROD}:role/huntbridge-read"
 ACCOUNTS = {
@@ -35,15 +27,6 @@ ACCOUNTS = {
 }
 INSTANCE = "i-0431da0e46c5b9882"
 IMAGE = "ami-12c6146b"  # one of moto's own: Windows
-
-
-@pytest.fixture(scope="module")
-def endpoint():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +44,6 @@ def machines(endpoint) -> dict[str, Instance]:
         "there": start(endpoint, "eu-west-1", "web-2", OWN, keys),
         "theirs": start(endpoint, "eu-west-1", "db-1", PROD, their_keys),
     }
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch, tmp_path):
-    for name in NO_KEYS:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
 
 
 def facts(endpoint: str | None, **options) -> Ec2:
@@ -150,8 +122,8 @@ def test_a_role_is_assumed_once_and_again_five_minutes_before_its_end(endpoint, 
     asked = []
     assume = Ec2._assume
 
-    def counting(self, session, account, config, region):
-        granted = assume(self, session, account, config, region)
+    def counting(self, account, config, region):
+        granted = assume(self, account, config, region)
         asked.append(granted["Expiration"])
         return granted
 
@@ -183,11 +155,12 @@ def test_the_role_is_asked_for_by_name_with_its_external_id(endpoint, monkeypatc
     }
     made = []
 
-    def of(session, service, region, **credentials):
+    def of(service, region, **credentials):
         made.append((service, region, sorted(credentials)))
         return sts
 
-    monkeypatch.setattr(source, "_boto_client", of)
+    monkeypatch.setattr(source._clients, "get", of)
+    monkeypatch.setattr(source._clients, "make", of)
     with Stubber(sts) as stub:
         stub.add_response(
             "assume_role",
@@ -221,7 +194,7 @@ def test_what_ec2_refuses_in_words(code, said):
 def test_a_role_that_may_not_be_assumed(monkeypatch):
     source = facts(None)
     sts = boto3.client("sts", region_name="us-east-1")
-    monkeypatch.setattr(source, "_boto_client", lambda *_, **__: sts)
+    monkeypatch.setattr(source._clients, "get", lambda *_: sts)
     with Stubber(sts) as stub:
         stub.add_client_error("assume_role", "AccessDenied")
         with pytest.raises(InstanceError) as refused:

@@ -73,14 +73,22 @@ def test_a_certificate_counts_from_the_working_folder(clients, bucket, tmp_path)
 
 
 def test_what_cannot_be_read(clients, bucket):
-    assert problems(f"s3://{bucket}/nothing") == [" there is no such object in the bucket"]
-    assert problems(f"s3://{uuid.uuid4()}/a") == [" there is no such bucket"]
-    assert problems("ssm:/huntbridge/nothing") == [" there is no such parameter"]
+    def refusal(path: str) -> str:
+        with pytest.raises(FileError) as caught:
+            read_config(path, clients, limit=100)
+        return str(caught.value)
+
+    assert refusal(f"s3://{bucket}/nothing") == "there is no such object in the bucket"
+    assert refusal(f"s3://{uuid.uuid4()}/a") == "there is no such bucket"
+    assert refusal("ssm:/huntbridge/nothing") == "there is no such parameter"
     for path in ("s3://bucket", "s3://bucket/", "s3:///key"):
-        assert problems(path) == [" this is not the path of an object; write s3://bucket/key"]
-    assert problems("s3://not a bucket/key") == [
-        " S3 cannot be asked for this: its name or its form is not one of AWS"
-    ]
+        assert refusal(path) == "this is not the path of an object; write s3://bucket/key"
+    assert refusal("s3://not a bucket/key") == (
+        "S3 cannot be asked for this: its name or its form is not one of AWS"
+    )
+
+
+def test_what_is_no_configuration(clients, bucket):
     assert problems(put(clients, bucket, b"x" * (4 * 1024 * 1024 + 1))) == [" the file is larger than 4 MiB"]
     assert problems(put(clients, bucket, b"caf\xe9")) == [" the file is not UTF-8 text"]
 
