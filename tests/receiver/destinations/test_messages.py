@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from adf_bridge import validate_adf
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft4Validator, Draft6Validator, Draft202012Validator, ValidationError
+from jsonschema import Draft6Validator, Draft202012Validator
 from jsonschema.protocols import Validator
-from jsonschema.validators import extend
 from slack_sdk.models.blocks import Block
 
 from receiver.compose import compose
@@ -44,23 +44,12 @@ def packaged(package: str, path: str) -> Any:
     return json.loads((Path(spec.submodule_search_locations[0]) / path).read_text(encoding="utf-8"))
 
 
-def any_of(validator: Any, branches: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """As jsonschema's own, but each branch ends with its first error: Atlassian's schema nests hundreds."""
-    if not any(validator.evolve(schema=branch).is_valid(instance) for branch in branches):
-        yield ValidationError(f"{instance!r:.200} is not valid under any of the given schemas")
-
-
-def atlassian_document(schema: Any) -> Validator:
-    return extend(Draft4Validator, {"anyOf": any_of})({**schema, "$ref": "#/definitions/doc_node"})
-
-
 def adaptive_card(schema: Any) -> Validator:
     schema["definitions"]["AdaptiveCard"]["properties"]["msteams"] = {"type": "object"}  # Teams' own addition
     return Draft6Validator(schema)
 
 
 CARD = adaptive_card(packaged("adaptive_cards", "schemas/schema-1.4.json"))
-DOCUMENT = atlassian_document(packaged("adf_bridge", "data/adf-schema.json"))
 
 
 def contract(name: str) -> Any:
@@ -216,7 +205,7 @@ def check_teams(alarm: Alarm) -> None:
 def check_cloud(alarm: Alarm) -> None:
     for titled in (False, True):
         document = adf.document(compose(alarm), titled=titled)
-        assert list(DOCUMENT.iter_errors(document)) == []
+        validate_adf(document)  # against Atlassian's own schema
         assert len(json.dumps(document, ensure_ascii=False)) <= 30_000
         links = [node["attrs"]["href"] for node in walk(document) if node.get("type") == "link"]
         assert {urlsplit(link)[:2] for link in links} <= {("https", host) for host in LINK_HOSTS}
@@ -239,7 +228,7 @@ def check_datacenter(alarm: Alarm) -> None:
         assert not set("[]{}!@^~") & set(rest), text
         quoted = "".join(NOFORMAT.findall(text))
         for shown in (rest, quoted):
-            assert not re.search(r"\b(?!hxxp)\w+://|mailto:\S+@", shown), shown
+            assert not re.search(r"(?<=\w)(?<!hxxp)(?<!hxxps)://|mailto:\S+@", shown), shown
 
 
 CHECKS = {"slack": check_slack, "teams": check_teams, "cloud": check_cloud, "datacenter": check_datacenter}
@@ -277,12 +266,6 @@ def test_cards_are_valid_by_microsofts_own_file(alarms: dict[str, Alarm]) -> Non
     for alarm in alarms.values():
         card = json.loads(teams.payload(compose(alarm)))["attachments"][0]["content"]
         assert list(validator.iter_errors(card)) == []
-
-
-def test_documents_are_valid_by_atlassians_own_file(alarms: dict[str, Alarm]) -> None:
-    validator = atlassian_document(contract("jira-adf.json"))
-    for alarm in alarms.values():
-        assert list(validator.iter_errors(adf.document(compose(alarm)))) == []
 
 
 def test_issues_are_valid_by_jiras_own_description(alarms: dict[str, Alarm]) -> None:
@@ -388,8 +371,10 @@ severities = st.sampled_from(models.Severity)
 kinds = st.one_of(
     texts,
     st.sampled_from(
-        "high_severity_alarm processing_with_alarms processing_finished processing_failed detection_created "
-        "capture_failed hunt_finished admin_login recovered unknown".split()
+        (
+            *("high_severity_alarm", "processing_with_alarms", "processing_finished", "processing_failed"),
+            *("detection_created", "capture_failed", "hunt_finished", "admin_login", "recovered", "unknown"),
+        )
     ),
 )
 systems = st.builds(models.System, texts, texts, texts)
@@ -457,7 +442,13 @@ alarms_st = st.builds(
 
 
 @pytest.mark.parametrize("kind", CHECKS)
-@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.generate,),  # to shrink so large an example takes minutes
+    suppress_health_check=list(HealthCheck),
+)
 @given(alarm=alarms_st)
 def test_fuzzed(kind: str, alarm: Alarm) -> None:
     CHECKS[kind](alarm)
