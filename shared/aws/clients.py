@@ -146,7 +146,7 @@ class Clients:
         if isinstance(error, NoRegionError):
             return AwsError("no AWS region is set (AWS_REGION)")
         if isinstance(error, ParamValidationError):
-            return AwsError(f"{who} cannot be asked for this: its name or its form is not one of AWS")
+            return AwsError(f"{who} does not allow such a name")
         if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
             return AwsError(f"{who} did not answer within {self._read_timeout:g} s", passing=True)
         return AwsError(
