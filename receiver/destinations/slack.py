@@ -18,7 +18,7 @@ from socket import gaierror
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPErrorProcessor, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPErrorProcessor, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
@@ -27,7 +27,7 @@ from receiver.destinations import Check, Outcome, Rejected, Retry
 from receiver.destinations.budget import fit
 from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_link, technique_url
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
-from shared.http import Answer, Http, NetworkError, host_of
+from shared.http import Answer, Http, NetworkError, host_of, is_loopback
 from shared.models import Finding
 from shared.secrets import Secret
 from shared.text import escape_slack, shorten, slack_code
@@ -269,7 +269,8 @@ class _AnyStatus(HTTPErrorProcessor):
 class _Client(WebhookClient):
     """slack-sdk's client without what it would do unasked. As it stands it follows a redirect and takes the
     page there for success, may post twice after a lost answer, reads an answer of any length, and logs the
-    URL, which is the credential. Proxies are those of the environment, `NO_PROXY` included.
+    URL, which is the credential. Proxies are those of the environment, `NO_PROXY` included, and never for
+    this machine.
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
@@ -277,7 +278,8 @@ class _Client(WebhookClient):
         quiet = logging.Logger("slack-sdk", level=logging.CRITICAL + 1)
         super().__init__(url, retry_handlers=[], logger=quiet)
         self._timeout = timeout
-        self._opener = build_opener(_AnyStatus, HTTPSHandler(context=ssl.create_default_context()))
+        proxies = ProxyHandler({} if is_loopback(urlsplit(url).hostname or "") else None)
+        self._opener = build_opener(_AnyStatus, proxies, HTTPSHandler(context=ssl.create_default_context()))
 
     def __repr__(self) -> str:
         return "<slack-sdk client>"

@@ -321,7 +321,7 @@ class Peer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = handle_one
+            do_GET = do_POST = do_CONNECT = handle_one
 
         return Handler
 

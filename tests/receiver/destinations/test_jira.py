@@ -1,0 +1,235 @@
+"""Jira as stories: what was asked, what came back, what became of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from receiver.compose import compose
+from receiver.destinations import Check, Delivered, Rejected, Retry, adf
+from receiver.destinations.jira import JiraDestination
+from shared.config import JiraConfig
+from shared.http import Http
+from shared.secrets import Secret
+
+CREATED = json.dumps({"id": "10000", "key": "SEC-7", "self": "https://elsewhere.example/"})
+
+
+def cloud(origin: str, **more: Any) -> JiraDestination:
+    login = {"email": "hunt@acme.example", "api_token": "env:T"}
+    config = JiraConfig(
+        **{"type": "jira", "url": origin, "project": "SEC", "issue_type": "Incident", "api": "cloud"}
+        | login
+        | more
+    )
+    return JiraDestination("tickets", config, Http(), Secret("t0ken"))
+
+
+def datacenter(origin: str, **more: Any) -> JiraDestination:
+    login = {"token": "env:T", "api": "datacenter"}
+    config = JiraConfig(**{"type": "jira", "url": f"{origin}/jira", "project": "SEC"} | login | more)
+    return JiraDestination("tickets", config, Http(), Secret("t0ken"))
+
+
+def collection(*messages: str, **errors: str) -> str:
+    return json.dumps({"errorMessages": list(messages), "errors": errors})
+
+
+def asked(peer: Any) -> list[tuple[str, str]]:
+    return [(request.method, request.path) for request in peer.requests]
+
+
+def test_a_new_case_is_an_issue_in_the_cloud(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(201, CREATED))
+    message = compose(alarms["rich"])
+    assert cloud(peer.origin).deliver(message, {}) == Delivered(ref="SEC-7")
+    assert asked(peer) == [("POST", "/rest/api/3/issue")]
+    assert peer.requests[0].headers["Authorization"] == "Basic aHVudEBhY21lLmV4YW1wbGU6dDBrZW4="
+    assert peer.requests[0].json == {
+        "fields": {
+            "project": {"key": "SEC"},
+            "issuetype": {"name": "Incident"},
+            "summary": "7 malicious, 8 suspicious on web-01 (prod, i-0123456789abcdef0)",
+            "description": adf.document(message),
+            "labels": [
+                "huntbridge",
+                "malicious",
+                "processing_with_alarms",
+                "weekly-crown-jewels",
+                "i-0123456789abcdef0",
+            ],
+            "priority": {"name": "Highest"},
+        },
+        "properties": [{"key": "huntbridge.event", "value": {"id": "7f3c9a52"}}],
+    }
+
+
+def test_a_new_case_is_an_issue_in_the_data_center(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(201, CREATED))
+    assert datacenter(peer.origin).deliver(compose(alarms["rich"]), {}) == Delivered(ref="SEC-7")
+    assert asked(peer) == [("POST", "/jira/rest/api/2/issue")]
+    assert peer.requests[0].headers["Authorization"] == "Bearer t0ken"
+    assert (
+        peer.requests[0].json["fields"]["description"].startswith("{panel:bgColor=#FFEBE6}\n▲ *Malicious.*")
+    )
+
+
+def test_another_alarm_of_the_case_is_an_internal_comment(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(201, json.dumps({"id": "1"})))
+    message = compose(alarms["rich"])
+    assert cloud(peer.origin).deliver(message, {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
+    assert asked(peer) == [("POST", "/rest/api/3/issue/SEC-3/comment")]
+    assert peer.requests[0].json == {
+        "body": adf.document(message, titled=True),
+        "properties": [{"key": "sd.public.comment", "value": {"internal": True}}],
+    }
+
+
+def test_an_issue_that_is_gone_is_made_anew(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(404, collection("Issue does not exist")), reply(201, CREATED))
+    assert cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3"}) == Delivered(
+        ref="SEC-7", note="SEC-3 is gone, or hidden from this account, so a new issue was made"
+    )
+    assert asked(peer) == [("POST", "/rest/api/3/issue/SEC-3/comment"), ("POST", "/rest/api/3/issue")]
+
+
+def test_a_ref_that_is_no_key_is_never_put_into_a_url(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(201, CREATED))
+    cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "../../admin-1"})
+    assert asked(peer) == [("POST", "/rest/api/3/issue")]
+
+
+SCREEN = "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown."
+
+
+def test_a_field_that_the_screen_refuses_is_left_out_once_and_named(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(400, collection(priority=SCREEN, labels="not here")), reply(201, CREATED))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    assert found == Delivered(
+        ref="SEC-7", note=f"left out, as Jira refused it: priority: {SCREEN}; labels: not here"
+    )
+    first, second = (request.json for request in peer.requests)
+    assert set(first["fields"]) - set(second["fields"]) == {"priority", "labels"}
+
+
+def test_it_is_left_out_only_once(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(400, collection(priority="no")), reply(400, collection(labels="no")))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    assert found == Rejected("Jira refuses the issue (answered 400 Bad Request: “labels: no”)")
+    assert len(peer.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (collection(priority="no", summary="too long"), "priority: no; summary: too long"),
+        (collection(customfield_1="Team is required."), "customfield_1: Team is required."),
+        (collection("It is closed.", priority="no"), "It is closed.; priority: no"),
+        (json.dumps({"message": "Bad\nrequest"}), "Bad request"),
+        ("<html><h1>Bad</h1></html>", "Bad"),
+    ],
+)
+def test_anything_else_is_refused_in_jiras_words(
+    peer: Any, reply: Any, alarms: dict[str, Any], body: str, words: str
+) -> None:
+    peer.answers(reply(400, body))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    assert found == Rejected(f"Jira refuses the issue (answered 400 Bad Request: “{words}”)")
+    assert len(peer.requests) == 1
+
+
+def test_an_expired_token_is_named(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(401, "Client must be authenticated"))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    assert isinstance(found, Rejected)
+    assert "has it expired?" in found.reason
+
+
+@pytest.mark.parametrize(("kind", "version"), [("Cloud", 3), ("Server", 2)])
+def test_which_jira_it_is_is_asked_once(
+    peer: Any, reply: Any, alarms: dict[str, Any], kind: str, version: int
+) -> None:
+    info = reply(200, json.dumps({"deploymentType": kind, "version": "9.12.2"}))
+    peer.answers(reply(503), info, reply(201, CREATED))
+    jira = cloud(peer.origin, api="auto")
+    # The question failed and nothing was posted: not ambiguous, and not remembered.
+    assert jira.deliver(compose(alarms["rich"]), {}) == Retry("answered 503 Service Unavailable")
+    for _ in range(2):
+        assert jira.deliver(compose(alarms["rich"]), {}) == Delivered(ref="SEC-7")
+    server_info, issue = ("GET", "/rest/api/2/serverInfo"), ("POST", f"/rest/api/{version}/issue")
+    assert asked(peer) == [server_info, server_info, issue, issue]
+
+
+def test_what_is_not_jira_is_told(peer: Any, reply: Any, alarms: dict[str, Any], no_answers: Any) -> None:
+    peer.answers(reply(200, "<html>hello</html>"))
+    jira = cloud(peer.origin, api="auto")
+    assert jira.deliver(compose(alarms["rich"]), {}) == Rejected(
+        "what answers at this URL is not Jira: check the URL"
+    )
+    peer.answers(no_answers[1])
+    outcome = jira.deliver(compose(alarms["rich"]), {})
+    assert isinstance(outcome, Retry)
+    assert not outcome.ambiguous
+
+
+def test_an_atlassian_host_is_cloud_without_asking() -> None:
+    jira = cloud("https://acme.atlassian.net", api="auto")
+    assert jira._is_cloud() is True
+
+
+INFO = json.dumps({"deploymentType": "Cloud", "version": "1001"})
+ME = json.dumps({"displayName": "Hunt\u202e Bot", "accountId": "5b"})
+
+
+def permissions(**held: bool) -> str:
+    return json.dumps({"permissions": {name: {"havePermission": has} for name, has in held.items()}})
+
+
+MAY = permissions(CREATE_ISSUES=True, ADD_COMMENTS=True)
+TYPES = json.dumps({"issueTypes": [{"name": "Task"}, {"name": "Incident"}]})
+CHECKS = [
+    ((INFO, ME, MAY, TYPES), Check(True, "Jira Cloud: Hunt Bot may create Incident in project SEC")),
+    (
+        (INFO, ME, permissions(CREATE_ISSUES=False, ADD_COMMENTS=True)),
+        Check(False, "Jira Cloud knows Hunt Bot, who lacks the permission CREATE_ISSUES in project SEC"),
+    ),
+    (
+        (INFO, ME, permissions(CREATE_ISSUES=True)),
+        Check(False, "Jira Cloud knows Hunt Bot, who lacks the permission ADD_COMMENTS in project SEC"),
+    ),
+    (
+        (INFO, ME, MAY, json.dumps({"values": [{"name": "Task"}, {"name": "Bug"}]})),
+        Check(False, "project SEC has no issue type Incident, but: Task, Bug"),
+    ),
+    (("{}",), Check(False, "what answers at this URL is not Jira: check the URL")),
+]
+
+
+@pytest.mark.parametrize(("answers", "expected"), CHECKS)
+def test_check(peer: Any, reply: Any, answers: tuple[str, ...], expected: Check) -> None:
+    peer.answers(*(reply(200, body) for body in answers))
+    assert cloud(peer.origin, api="auto").check() == expected
+    assert (
+        asked(peer)
+        == [
+            ("GET", "/rest/api/2/serverInfo"),
+            ("GET", "/rest/api/3/myself"),
+            ("GET", "/rest/api/3/mypermissions?projectKey=SEC&permissions=CREATE_ISSUES%2CADD_COMMENTS"),
+            ("GET", "/rest/api/3/issue/createmeta/SEC/issuetypes?maxResults=200"),
+        ][: len(answers)]
+    )
+
+
+def test_check_of_a_token_that_is_refused_or_of_nobody(peer: Any, reply: Any, dead_port: int) -> None:
+    peer.answers(reply(200, INFO), reply(401, "no"))
+    found = cloud(peer.origin, api="auto").check()
+    assert (found.ok, "has it expired?" in found.detail) == (False, True)
+    found = cloud(f"http://127.0.0.1:{dead_port}", api="auto").check()
+    assert not found.ok
+    assert "no connection" in found.detail
