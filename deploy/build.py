@@ -57,14 +57,14 @@ def copy_rooms(room: str, target: Path) -> None:
 
 def install(room: str, target: Path, platform: str) -> None:
     """Wheels for the target, whatever this machine is; exactly those of the lock file."""
-    subprocess.run(  # noqa: S603  every word of it stands here
-        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        + ["--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation=cp"]
-        + [f"--python-version={PYTHON}", f"--platform={platform}", f"--target={target}"]
-        + ["-r", str(ROOT / "requirements" / f"{room}.txt")],
-        check=True,
-    )
-    shutil.rmtree(target / "bin", ignore_errors=True)  # commands, with this machine's path in them
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-compile", "--require-hashes", "--no-deps", "--only-binary=:all:"]
+    command += ["--implementation=cp", f"--python-version={PYTHON}", f"--platform={platform}"]
+    command += [f"--target={target}", f"--requirement={ROOT / 'requirements' / room}.txt"]
+    subprocess.run(command, check=True)  # noqa: S603  every word of it stands here
+    needless = (target / "bin", *target.glob("*/tests"))  # commands, and what packages test themselves with
+    for folder in needless:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def trim_botocore(data: Path) -> None:
@@ -80,28 +80,24 @@ def compile_all(target: Path) -> None:
     if python is None:
         say(f"warning: no Python {PYTHON} here, so no bytecode: cold starts take about twice as long")
         return
-    command, environment = python
-    subprocess.run(  # noqa: S603  the command was found by target_python
-        [*command, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
-        + ["-s", str(target), "-p", UNPACKED, str(target)],
-        check=True,
-        env=environment,
-    )
+    name, environment = python
+    command = [name, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(target), "-p", UNPACKED, str(target)]
+    subprocess.run(command, check=True, env=environment)  # noqa: S603  found by target_python
 
 
-def target_python() -> tuple[list[str], dict[str, str]] | None:
+def target_python() -> tuple[str, dict[str, str]] | None:
     """A Python whose bytecode the target reads: this one, one on the PATH, or one that pyenv keeps."""
-    is_it = f"import sys; sys.exit(sys.version_info[:2] != {tuple(map(int, PYTHON.split('.')))})"
-    for name, extra in (
-        (sys.executable, {}),
-        (f"python{PYTHON}", {}),
-        (f"python{PYTHON}", {"PYENV_VERSION": PYTHON}),
-    ):
+    version = tuple(map(int, PYTHON.split(".")))
+    is_it = f"import sys; sys.exit(sys.version_info[:2] != {version})"
+    named = f"python{PYTHON}"
+    for name, extra in ((sys.executable, {}), (named, {}), (named, {"PYENV_VERSION": PYTHON})):
         found, environment = shutil.which(name), {**os.environ, **extra}
-        if found and not subprocess.run(  # noqa: S603
-            [found, "-I", "-c", is_it], env=environment, capture_output=True
-        ).returncode:
-            return [found], environment
+        if found is None:
+            continue
+        asked = subprocess.run([found, "-I", "-c", is_it], env=environment, capture_output=True)  # noqa: S603
+        if asked.returncode == 0:
+            return found, environment
     return None
 
 

@@ -1,0 +1,151 @@
+"""What was built is what is meant: the rooms of one function, its packages, and nothing besides.
+
+Reads the folders that `make build` made; says so and skips where there are none.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILDS = [".aws-sam/build", ".aws-sam/build-x86_64"]
+MACHINE = {".aws-sam/build": "aarch64", ".aws-sam/build-x86_64": "x86_64"}
+MAGIC_OF_313 = 3571  # CPython 3.13's bytecode (Include/internal/pycore_magic_number.h)
+MB = 1024 * 1024
+
+
+@pytest.fixture(params=["scheduler", "receiver"])
+def room(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=BUILDS)
+def built(request: pytest.FixtureRequest, room: str) -> Path:
+    folder = ROOT / request.param / f"{room.title()}Function"
+    if not folder.is_dir():
+        arch = "" if request.param == BUILDS[0] else " ARCH=x86_64"
+        pytest.skip(f"nothing was built there: make build{arch}")
+    sources = [one for name in ("shared", room, "deploy") for one in (ROOT / name).rglob("*.py")]
+    if max(one.stat().st_mtime for one in sources) > folder.stat().st_mtime:
+        pytest.skip("the code is newer than what was built from it: make build")
+    return folder
+
+
+def files(folder: Path) -> set[str]:
+    return {str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file()}
+
+
+def test_its_rooms(built: Path, room: str) -> None:
+    """The function's own room and `shared` without its local side, file for file."""
+    wanted = {
+        str(one.relative_to(ROOT))
+        for name in ("shared", room)
+        for one in (ROOT / name).rglob("*.py")
+        if "shared/local" not in str(one)
+    }
+    there = {one for one in files(built) if one.split("/")[0] in ("shared", "scheduler", "receiver")}
+
+    assert {one for one in there if not one.endswith(".pyc")} == wanted
+
+
+def test_its_packages(built: Path, room: str) -> None:
+    """Those of the lock file, each in its version, and no other folder at the top."""
+    lock = (ROOT / f"requirements/{room}.txt").read_text()
+    locked = {(name.lower(), version) for name, version in re.findall(r"^([\w.-]+)==(\S+)", lock, re.M)}
+    information = list(built.glob("*.dist-info"))
+    packaged = {
+        tuple(one.name.removesuffix(".dist-info").lower().replace("_", "-").rsplit("-", 1))
+        for one in information
+    }
+    belongs = {room, "shared", "__pycache__"}
+    for one in information:
+        lines = (one / "RECORD").read_text().splitlines()
+        belongs |= {line.split(",")[0].split("/")[0] for line in lines}
+
+    assert packaged == locked
+    assert {one.name for one in built.iterdir()} <= belongs
+
+
+def test_nothing_that_a_function_does_not_need(built: Path) -> None:
+    unwanted = re.compile(
+        r"(^|/)(tests?|bin)/"
+        r"|^(cli|demo|bench|docs|deploy|requirements|moto|pytest|pip|setuptools)/|^shared/local/"
+    )
+    packages = {one for one in files(built) if "dist-info" not in one}
+
+    assert [one for one in packages if unwanted.search(one)] == []
+    assert {one.name for one in (built / "botocore/data").iterdir()} == {
+        "_retry.json",
+        "endpoints.json",
+        "partitions.json",
+        "sdk-default-configuration.json",
+        *("dynamodb", "ec2", "s3", "secretsmanager", "sqs", "ssm", "sts"),
+    }
+
+
+def test_its_size(built: Path) -> None:
+    assert sum((built / one).stat().st_size for one in files(built)) <= 45 * MB
+
+
+def test_its_libraries_are_the_target_s(built: Path) -> None:
+    libraries = [one for one in files(built) if one.endswith(".so")]
+
+    assert libraries
+    assert [
+        one for one in libraries if f"313-{MACHINE[str(built.parent.relative_to(ROOT))]}-" not in one
+    ] == []
+
+
+def test_its_bytecode_is_good_whatever_the_times_of_the_files(built: Path) -> None:
+    sources = {one for one in files(built) if one.endswith(".py")}
+    compiled = {one for one in files(built) if one.endswith(".pyc")}
+    if not compiled:
+        pytest.skip("built without Python 3.13, so without bytecode")
+    assert {re.sub(r"__pycache__/(.+)\.cpython-313\.pyc$", r"\1.py", one) for one in compiled} == sources
+    for one in compiled:
+        head = (built / one).read_bytes()[:8]
+        assert int.from_bytes(head[:2], "little") == MAGIC_OF_313
+        assert int.from_bytes(head[4:], "little") == 0b01  # by hash, and unchecked
+
+
+def test_no_trace_of_the_machine_that_built_it(built: Path) -> None:
+    here = str(ROOT).encode()
+
+    assert [one for one in files(built) if here in (built / one).read_bytes()] == []
+
+
+def test_everything_that_is_imported_is_there(built: Path, room: str) -> None:
+    """Read and not run: the libraries are those of another machine."""
+    missing = set()
+    for source in [*(built / "shared").rglob("*.py"), *(built / room).rglob("*.py")]:
+        for node in ast.walk(ast.parse(source.read_text())):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            for name in names:
+                top = name.split(".")[0]
+                there = (built / top).is_dir() or (built / f"{top}.py").is_file()
+                if top not in sys.stdlib_module_names and not there:
+                    missing.add(f"{source.relative_to(built)}: {name}")
+
+    assert missing == set()
+
+
+def test_what_is_shipped_is_not_laid_over_something_else(tmp_path: Path) -> None:
+    (tmp_path / "left-over").touch()
+    spec = importlib.util.spec_from_file_location("build", ROOT / "deploy/build.py")
+    assert spec
+    assert spec.loader
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["build.py", "scheduler", str(tmp_path)])
+        with pytest.raises(SystemExit, match="is not empty"):
+            build.main()
