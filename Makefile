@@ -67,7 +67,7 @@ build-SchedulerFunction build-ReceiverFunction: build-%Function:
 
 $(AWS)/ready $(CHECKOV)/ready: .venv-%/ready: requirements/%.txt
 	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	touch $@
 
 lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
