@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -39,6 +39,7 @@ _MOST_DETAILS = 20  # failed pipelines that are looked at one by one in one list
 _CASE_NAME_SINCE = (2, 247)  # the spec's history: v3 said caseName from 2.225 to 2.246
 _V3_PROJECTS_SINCE = (2, 225)
 _SUMMARY_SINCE = (2, 273)
+_WEBHOOKS = "webhooks, which its API has since 2.244.0"
 
 # No text of a v3 refusal is public, and that of v2 is "Project name already exists".
 _EXISTS = re.compile(r"\bexists\b|\bunique\b|already (?:in use|taken)", re.IGNORECASE)
@@ -113,6 +114,19 @@ class Pipeline:
         return self.state in ("complete", "failed", "cancelled")
 
 
+@dataclass(frozen=True)
+class Webhook:
+    id: int
+    name: str
+    event_type: str
+    url: str = field(repr=False)  # of somebody else's webhook, a secret
+    payload: Mapping[str, Any] | None = field(repr=False)  # holds the token; None where it is not told
+    payload_type: str
+    enabled: bool
+    times_sent: int | None = None  # told since 2.304
+    last_sent: datetime | None = None  # told since 2.286
+
+
 class Cado:
     """Safe to use from several threads. Every method raises CadoError."""
 
@@ -128,14 +142,16 @@ class Cado:
         rng: Callable[[], float] = random.random,
         now: Callable[[], float] = time.time,
         tries: int = TRIES,
+        admin: bool = False,
     ) -> None:
         """`url` is the platform's, without a path. `bucket` is sent by v2 alone. `tries` is how often a read
-        that fails in passing is sent in all."""
+        that fails in passing is sent in all. `admin`: the key is the one for webhooks, and a refusal names
+        its role and its place in the configuration."""
         if api_version not in ("v3", "v2"):
             raise ValueError(f"api_version {api_version}: there is v3 and v2")
         self._v2, self._bucket, self._sleep, self._rng = api_version == "v2", bucket, sleep, rng
         self._tries = tries
-        self._wire = _Wire(url, api_key, http, now)
+        self._wire = _Wire(url, api_key, http, now, admin)
         self._api = f"/api/{api_version}"
         self._version: str | None = None
         self._reasons: dict[int, str] = {}  # of failed pipelines that were looked at; bounded
@@ -279,7 +295,87 @@ class Cado:
         paths = self._paths(params)
         return tuple(replace(one, path=paths.get(one.description, "")) for one in found)
 
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """All webhooks of the platform, in the order of their ids."""
+        self._refuse_webhooks_in_v2()
+        parsed = (_parse(_Webhook, item) for item in self._pages("/webhooks", {}, what=_WEBHOOKS))
+        found = {one.id: _webhook(one, one.id) for one in parsed if one.id is not None}
+        return tuple(found[number] for number in sorted(found))
+
+    def create_webhook(
+        self, name: str, event_type: str, url: str, payload: Mapping[str, Any], payload_type: str = "custom"
+    ) -> Webhook:
+        """A value of `payload` may be a `Secret`, and no error holds it. Not idempotent: where an answer
+        leaves open whether it was made, this looks for one of that name before it sends anything again."""
+        self._refuse_webhooks_in_v2()
+        body = {"name": name, "event_type": event_type, "url": url, "payload_type": payload_type}
+        in_doubt = False
+        for pause in self._pauses():
+            if in_doubt and (found := self._same_webhook(name, event_type, url)):
+                return found
+            try:
+                answer = self._change_webhook("POST", "/webhooks", {**body, "payload": payload})
+                return self._made_webhook(answer)
+            except Unavailable as error:
+                in_doubt = in_doubt or error.ambiguous
+                pause(error)
+        raise AssertionError("the last pause raises")
+
+    def update_webhook(self, webhook_id: int, **changes: Any) -> None:
+        """`changes` are any of name, url, payload (as in `create_webhook`), payload_type, event_type and
+        enabled; the rest stays."""
+        self._refuse_webhooks_in_v2()
+        for pause in self._pauses():
+            try:
+                self._change_webhook("PATCH", f"/webhooks/{webhook_id}", changes, f"webhook {webhook_id}")
+                return
+            except Unavailable as error:
+                pause(error)
+
+    def delete_webhook(self, webhook_id: int) -> None:
+        """One that is gone already is no error."""
+        self._refuse_webhooks_in_v2()
+        for pause in self._pauses():
+            try:
+                self._wire.call("DELETE", f"{self._api}/webhooks/{webhook_id}")
+                return
+            except NotFound:
+                return
+            except Unavailable as error:
+                pause(error)
+
+    def test_webhook(self, webhook_id: int) -> str:
+        """Have the platform send its test message, once. Returns what it says about it."""
+        self._refuse_webhooks_in_v2()
+        what = f"webhook {webhook_id}"
+        answer = self._wire.call("POST", f"{self._api}/webhooks/test", body={"id": webhook_id}, what=what)
+        return one_line(_parse(_Problem, _data(answer)).message or "")
+
     # --- parts of the above
+
+    def _refuse_webhooks_in_v2(self) -> None:
+        if self._v2:
+            raise Refused(
+                "The platform's API v2 has no webhooks: make them there by hand, "
+                "under Settings, Integrations, Webhooks."
+            )
+
+    def _change_webhook(self, method: str, path: str, body: Mapping[str, Any], what: str = _WEBHOOKS) -> Any:
+        payload = body.get("payload") or {}
+        hidden = tuple(value for value in payload.values() if isinstance(value, Secret))
+        if payload:
+            body = {**body, "payload": revealed(payload)}
+        return self._wire.call(method, self._api + path, body=body, what=what, hidden=hidden)
+
+    def _made_webhook(self, answer: Any) -> Webhook:
+        made = _parse(_MadeWebhook, _data(answer, ambiguous=True))
+        if made.id is None:
+            raise Unavailable("The platform made a webhook and did not say which.", ambiguous=True)
+        return _webhook(made.webhook, made.id)
+
+    def _same_webhook(self, name: str, event_type: str, url: str) -> Webhook | None:
+        wanted = (name, event_type, url)
+        return next((one for one in self.webhooks() if (one.name, one.event_type, one.url) == wanted), None)
 
     def _ask_version(self) -> str:
         try:
@@ -374,17 +470,19 @@ class Cado:
             return {}
         return {alarm.description: alarm.path for alarm in reversed(alarms) if alarm.path}
 
-    def _pages(self, path: str, params: Mapping[str, Any], most: int = _MOST_PAGES) -> Iterator[Any]:
+    def _pages(
+        self, path: str, params: Mapping[str, Any], most: int = _MOST_PAGES, what: str = ""
+    ) -> Iterator[Any]:
         """Every item of a list. The spec names no largest page: what is refused is asked for by default."""
         size: dict[str, Any] = {"per_page": _PER_PAGE}
         for page in range(1, most + 1):
             try:
-                answer = self._read(path, {**params, **size, "page": page})
+                answer = self._read(path, {**params, **size, "page": page}, what=what)
             except Refused:
                 if page > 1 or not size:
                     raise
                 size = {}
-                answer = self._read(path, {**params, "page": page})
+                answer = self._read(path, {**params, "page": page}, what=what)
             yield from _items(_data(answer))
             if page >= (_parse(_Paged, answer).total_pages or 1):
                 return
@@ -422,9 +520,9 @@ _MODES: dict[str, dict[str, Any]] = {
 class _Wire:
     """One request, one answer or one typed error."""
 
-    def __init__(self, url: str, api_key: Secret, http: Http, now: Callable[[], float]) -> None:
+    def __init__(self, url: str, api_key: Secret, http: Http, now: Callable[[], float], admin: bool) -> None:
         self._url, self._http, self._now = url.rstrip("/"), http, now
-        self._key = api_key
+        self._key, self._admin = api_key, admin
 
     def call(
         self,
@@ -434,7 +532,9 @@ class _Wire:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         what: str = "",
+        hidden: tuple[Secret, ...] = (),
     ) -> Any:
+        """`hidden` are secrets in `body`; no error holds one."""
         key = self._key.reveal().strip()
         try:
             answer = self._http.request(
@@ -452,7 +552,7 @@ class _Wire:
         except ValueError as error:
             raise Refused(f"The platform cannot be asked: {error}.") from None
         if not 200 <= answer.status < 300:
-            raise self._failure(answer, what)
+            raise self._failure(answer, what, hidden)
         try:
             found = answer.json()
         except ValueError:
@@ -465,21 +565,26 @@ class _Wire:
                 passing=False,
             ) from None
         if isinstance(found, dict) and found.get("status") == "error":
-            raise Refused(f"The platform refused it{self._said(answer)}.", status=answer.status)
+            raise Refused(f"The platform refused it{self._said(answer, hidden)}.", status=answer.status)
         return found
 
-    def _failure(self, answer: Answer, what: str) -> CadoError:
-        status, said = answer.status, self._said(answer)
+    def _failure(self, answer: Answer, what: str, hidden: tuple[Secret, ...]) -> CadoError:
+        status, said = answer.status, self._said(answer, hidden)
         if status == 401:
             return Unauthorized(
                 f"The platform refused the API key (401){said}. "
-                "Make a new key there and put it where platform.api_key points.",
+                "Make a new key there and put it where "
+                f"{'platform.admin_key' if self._admin else 'platform.api_key'} points.",
                 status=status,
             )
         if status == 403:
+            needs = (
+                "Webhooks need the role Platform Administrator"
+                if self._admin
+                else "Hunts need the role Lead Analyst"
+            )
             return Unauthorized(
-                f"The role of the API key may not do this (403){said}. Hunts need the role Lead Analyst.",
-                status=status,
+                f"The role of the API key may not do this (403){said}. {needs}.", status=status
             )
         if status == 404:
             return NotFound(
@@ -502,15 +607,18 @@ class _Wire:
             )
         return Refused(f"The platform refused it ({status}){said}.", status=status)
 
-    def _said(self, answer: Answer) -> str:
+    def _said(self, answer: Answer, hidden: tuple[Secret, ...]) -> str:
         """What the platform says about it, made harmless, for the end of a sentence."""
         try:
             body = answer.json()
         except ValueError:
             return ""
-        words, key = _parse(_Problem, body), self._key.reveal().strip()
+        words = _parse(_Problem, body)
         text = words.message or words.msg or words.detail or ""
-        line = one_line(text.replace(key, "<secret>") if key else text, 200).rstrip(".")
+        for secret in (self._key, *hidden):
+            if value := secret.reveal().strip():
+                text = text.replace(value, "<secret>")
+        line = one_line(text, 200).rstrip(".")
         return (f": {line}" if line else "") + (f" [{one_line(words.code, 40)}]" if words.code else "")
 
 
@@ -572,6 +680,23 @@ class _Update(_Answer):
 
 class _Made(_Answer):
     id: _Id = None
+
+
+class _Webhook(_Answer):
+    id: _Id = None
+    name: _Text = None
+    event_type: _Text = None
+    url: _Text = None
+    payload: Annotated[dict[str, Any] | None, WrapValidator(_or_none)] = None
+    payload_type: _Text = None
+    enabled: Annotated[bool | None, WrapValidator(_or_none)] = None
+    times_sent: _Count = None
+    last_sent: _Number = None
+
+
+class _MadeWebhook(_Answer):
+    id: _Id = None
+    webhook: Annotated[_Webhook, _Part] = _Webhook()
 
 
 class _Started(_Answer):
@@ -709,6 +834,25 @@ def _items(data: Any, name: str = "") -> list[Any]:
 def _numbers(version: str) -> tuple[int, ...] | None:
     found = re.match(r"(\d{1,6})\.(\d{1,6})", version)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def revealed(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A webhook's payload as it is sent, its secrets in clear."""
+    return {key: value.reveal() if isinstance(value, Secret) else value for key, value in payload.items()}
+
+
+def _webhook(found: _Webhook, number: int) -> Webhook:
+    return Webhook(
+        id=number,
+        name=one_line(found.name or ""),
+        event_type=one_line(found.event_type or "", 60),
+        url=one_line(found.url or "", 2_000),
+        payload=found.payload,
+        payload_type=one_line(found.payload_type or "", 40),
+        enabled=bool(found.enabled),
+        times_sent=found.times_sent,
+        last_sent=_moment(found.last_sent),
+    )
 
 
 def _instance(*candidates: str | None) -> str:

@@ -250,6 +250,9 @@ class PlatformConfig(_Section):
 
     url: _PlatformUrl = Field(description="https://host or https://host:port of the platform")
     api_key: SecretRef = Field(description="the API key, as a secret reference")
+    admin_key: SecretRef | None = Field(
+        None, description="a Platform Administrator's API key, used by `huntbridge webhook` and nothing else"
+    )
     api_version: Literal["v3", "v2"] = Field("v3", description="v2 for old platforms that have no v3")
     ca_bundle: _File | None = Field(
         None, description="PEM file of the CA that signed the platform's certificate; from this file's folder"

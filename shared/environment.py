@@ -20,6 +20,7 @@ VARIABLES: Mapping[Path, str] = {
     ("platform",): "PLATFORM_IP",
     ("platform", "url"): "PLATFORM_IP",
     ("platform", "api_key"): "API_KEY",
+    ("platform", "admin_key"): "ADMIN_API_KEY",
     ("platform", "api_version"): "API_VERSION",
     ("platform", "ca_bundle"): "CA_BUNDLE",
     ("platform", "fingerprint"): "FINGERPRINT",
@@ -41,8 +42,8 @@ VARIABLES: Mapping[Path, str] = {
     ("extra_regions",): "EXTRA_REGIONS",
 }
 _SECRETS = {
-    "API_KEY", "WEBHOOK_TOKEN", "WEBHOOK_TOKEN_PREVIOUS", "SLACK_WEBHOOK_URL", "TEAMS_WEBHOOK_URL",
-    "JIRA_API_TOKEN", "JIRA_TOKEN",
+    "API_KEY", "ADMIN_API_KEY", "WEBHOOK_TOKEN", "WEBHOOK_TOKEN_PREVIOUS", "SLACK_WEBHOOK_URL",
+    "TEAMS_WEBHOOK_URL", "JIRA_API_TOKEN", "JIRA_TOKEN",
 }  # fmt: skip
 _SYSTEM = re.compile(r"SYSTEM([0-9]{1,100})")
 

@@ -69,8 +69,18 @@ class Runtime:
     def _patient(self) -> Cado:
         return self.make_cado(tries=TRIES)
 
+    @cached_property
+    def admin_cado(self) -> Cado | None:
+        """The platform by the key for webhooks; None where the configuration has no such key. Raises
+        SecretError."""
+        key = self.config.platform.admin_key
+        return self._cado(key, tries=TRIES, admin=True) if key else None
+
     def make_cado(self, *, tries: int) -> Cado:
         """Raises SecretError where the API key cannot be read."""
+        return self._cado(self.config.platform.api_key, tries=tries)
+
+    def _cado(self, key: SecretRef, *, tries: int, admin: bool = False) -> Cado:
         platform = self.config.platform
         http = self.http(
             read_timeout=PLATFORM_READ_TIMEOUT,
@@ -79,12 +89,13 @@ class Runtime:
         )
         return Cado(
             platform.url,
-            self.secret(platform.api_key),
+            self.secret(key),
             http,
             api_version=platform.api_version,
             bucket=platform.bucket,
             sleep=self.sleep,
             tries=tries,
+            admin=admin,
         )
 
 

@@ -182,9 +182,11 @@ class Clients:
 
 
 _NAMES = {
+    "cloudformation": "CloudFormation",
     "dynamodb": "DynamoDB",
     "ec2": "EC2",
     "s3": "S3",
+    "scheduler": "EventBridge Scheduler",
     "secretsmanager": "Secrets Manager",
     "sqs": "SQS",
     "ssm": "Parameter Store",
