@@ -41,7 +41,7 @@ lock:  ## resolve requirements/*.in again; needs uv on the PATH
 	done
 
 clean:
-	rm -rf $(VENV) .huntbridge .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(AWS) $(CHECKOV) .aws-sam .huntbridge .mypy_cache .ruff_cache .pytest_cache
 
 # What goes to AWS, in an environment of its own: its pins do not agree with those of dev.txt.
 AWS := .venv-aws
