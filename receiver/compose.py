@@ -14,10 +14,13 @@ from datetime import UTC, datetime
 from shared.models import (
     CAPTURE_FAILED,
     HUNT_FINISHED,
+    RECOVERED,
     UNKNOWN_EVENT,
+    WEBHOOK_BROKEN,
     Alarm,
     CaptureResult,
     CaptureState,
+    Earlier,
     Evidence,
     Finding,
     HuntReport,
@@ -89,7 +92,7 @@ class _Told:
 
 def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
     """Say an alarm in words. Total: any alarm becomes a message, however little is known."""
-    event = alarm.event
+    event, earlier = alarm.event, alarm.earlier
     told = _BUILDERS.get(event.kind, _other)(alarm)
     findings = sorted(alarm.findings, key=lambda f: (_RANK[f.severity], -f.count))
     gaps = (
@@ -101,9 +104,9 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         id=_name(event.id, 200),
         kind=_name(event.kind, 60),
         severity=alarm.severity,
-        title=one_line(told.title, MAX_TITLE),
+        title=one_line(f"Update: {told.title}" if earlier else told.title, MAX_TITLE),
         summary=one_line(told.summary, MAX_SUMMARY),
-        facts=tuple(fact for fact in (*told.facts, *_facts(alarm)) if fact.value),
+        facts=tuple(fact for fact in (*_told_before(earlier), *told.facts, *_facts(alarm)) if fact.value),
         findings=tuple(_cleaned(finding) for finding in findings[:MAX_FINDINGS]),
         findings_total=len(findings),
         lines=told.lines,
@@ -183,6 +186,15 @@ def _hunt_finished(alarm: Alarm) -> _Told:
     )
 
 
+def _webhook_broken(alarm: Alarm) -> _Told:
+    return _Told(
+        title="The platform's webhook does not reach huntbridge",
+        summary="Alarms arrive late until this is mended on the platform: huntbridge then finds them only by "
+        "looking, and only in the projects that it looks at.",
+        quote=_quote(alarm.event.text),
+    )
+
+
 def _unknown(alarm: Alarm) -> _Told:
     event = alarm.event
     note = _words(event.note, 250).rstrip(".")
@@ -244,11 +256,12 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
     "high_severity_alarm": _alarms,
     "suspicious_severity_event": _alarms,
     "processing_with_alarms": _alarms,
-    "recovered": _recovered,
+    RECOVERED: _recovered,
     "processing_finished": _processing_finished,
     "processing_failed": _processing_failed,
     CAPTURE_FAILED: _capture_failed,
     HUNT_FINISHED: _hunt_finished,
+    WEBHOOK_BROKEN: _webhook_broken,
     UNKNOWN_EVENT: _unknown,
 }
 
@@ -273,6 +286,15 @@ def _counts(alarm: Alarm) -> str:
     if not event.alarms:
         return ""
     return _n(event.alarms, "high severity alarm" if event.kind == "high_severity_alarm" else "alarm")
+
+
+def _told_before(earlier: Earlier | None) -> Iterator[Fact]:
+    """What an update adds to: whoever reads it has seen that message."""
+    if earlier:
+        named = ((earlier.malicious, "malicious"), (earlier.suspicious, "suspicious"))
+        counts = ", ".join(f"{count:,} {word}" for count, word in named if count)
+        counts = counts or (_n(earlier.total, "alarm") if earlier.total else earlier.severity.value)
+        yield Fact("Told before", f"{counts} (event {_name(earlier.event_id, 60)})")
 
 
 def _where(alarm: Alarm) -> str:

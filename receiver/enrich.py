@@ -23,6 +23,8 @@ from shared.ledger import Ledger, StoreError
 from shared.models import (
     CAPTURE_FAILED,
     HUNT_FINISHED,
+    RECOVERED,
+    WEBHOOK_BROKEN,
     Alarm,
     Capture,
     Event,
@@ -39,8 +41,8 @@ from shared.models import (
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_OWN = (HUNT_FINISHED, CAPTURE_FAILED)
-_ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms")
+_OWN = (HUNT_FINISHED, CAPTURE_FAILED, WEBHOOK_BROKEN)
+_ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
 
 # Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.
 _LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME = 2.0, 5.0, 4.0
@@ -149,7 +151,7 @@ class Enricher:
     def _ask_project(self, run: _Run, event: Event) -> _Job[Project] | None:
         cado, number = self._cado, event.project_id
         if number is None:
-            if event.hunt_id or _is_audit(event):
+            if event.hunt_id or event.kind in _OWN or _is_audit(event):
                 return None
             run.miss("Project", "the event names no project")
             return None

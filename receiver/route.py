@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from shared.config import Config, MatchConfig
-from shared.models import Alarm
+from shared.models import RECOVERED, Alarm
 
 _FOLDED = ("event", "severity")  # written in any case
 
@@ -60,7 +60,7 @@ def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:
     account = config.accounts.get(alias)
     project_id = (project and project.id) or event.project_id or (hunt and hunt.project_id)
     return {
-        "event": [event.kind],
+        "event": _kinds(alarm),
         "severity": [alarm.severity],
         "hunt": _some(hunt and hunt.name, (event.hunt_id or "").rpartition("@")[0], report and report.hunt),
         "project": _some(project and project.name, project_id and str(project_id)),
@@ -77,6 +77,16 @@ def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:
             evidence and evidence.hostname,
         ),
     }
+
+
+def _kinds(alarm: Alarm) -> list[str]:
+    """An alarm whose webhook was lost goes where the webhook would have gone."""
+    if alarm.event.kind != RECOVERED:
+        return [alarm.event.kind]
+    lost = ["processing_with_alarms"]
+    lost += ["high_severity_alarm"] if alarm.malicious else []
+    lost += ["suspicious_severity_event"] if alarm.suspicious else []
+    return [RECOVERED, *lost]
 
 
 def _some(*values: str | object | None) -> list[str]:

@@ -7,6 +7,8 @@ from datetime import datetime
 from scheduler.capture import capture
 from scheduler.follow import follow
 from scheduler.plan import open_project, plan, start
+from scheduler.recover import recover
+from scheduler.watch import watch
 from shared import items
 from shared.models import Hunt, System, load
 from shared.queues import Dead, Handler, Item, Verdict
@@ -21,6 +23,8 @@ def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
 
 def on_timer(runtime: Runtime) -> None:
     follow(runtime)
+    recover(runtime)
+    watch(runtime)
 
 
 def captures_handler(runtime: Runtime) -> Handler:

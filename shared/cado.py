@@ -196,10 +196,20 @@ class Cado:
     def project(self, project_id: int) -> Project:
         what = f"project {project_id}"
         answer = self._read(f"/projects/{project_id}", what=what)
-        project = _parse(_Project, answer if self._v2 else _data(answer))
-        return Project(
-            project_id, one_line(project.title or ""), project.alarms.malicious, project.alarms.suspicious
-        )
+        return _project(_parse(_Project, answer if self._v2 else _data(answer)), project_id)
+
+    def projects(self) -> Iterator[Project]:
+        """All projects that the key's user can see, with their counts of alarms. v2 tells no counts."""
+        if self._v2:
+            listed: Iterator[Any] = iter(_items(self._read("/projects")))
+        else:
+            listed = self._pages("/projects", {"get_alarm_summary": "true"})
+        seen = set()
+        for item in listed:
+            found = _parse(_Project, item)
+            if found.id is not None and found.id not in seen:
+                seen.add(found.id)
+                yield _project(found, found.id)
 
     def capture_ec2(
         self, project_id: int, instance: str, region: str, *, cloud_id: str = "", mode: str = "full"
@@ -725,6 +735,7 @@ class _Project(_Answer):
     id: _Id = None
     alarms: Annotated[_Alarms, _Part] = _Alarms()
     details: Annotated[_Details, _Part] = _Details()
+    last_update: _Number = None
     caseName: _Text = None  # v2
 
     @property
@@ -932,6 +943,16 @@ def _moment(seconds: float | None) -> datetime | None:
         return datetime.fromtimestamp(seconds / 1_000 if seconds > 1e11 else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _project(found: _Project, number: int) -> Project:
+    return Project(
+        id=number,
+        name=one_line(found.title or ""),
+        malicious=found.alarms.malicious,
+        suspicious=found.alarms.suspicious,
+        updated_at=_moment(found.last_update),
+    )
 
 
 def _evidence(found: _Evidence, number: int) -> Evidence:

@@ -215,7 +215,7 @@ _NAMES_ONLY: dict[str, JsonValue] = {"additionalProperties": False}  # beside th
 _Text = Annotated[str, AfterValidator(_filled), Field(json_schema_extra={"minLength": 1})]
 _Url = Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})
 _PlatformUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="api")), _Url]
-_JiraUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="any")), _Url]
+_AnyUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="any")), _Url]
 _SeverityName = Annotated[str, AfterValidator(_severity), Field(json_schema_extra={"enum": list(Severity)})]
 _Destination = Annotated[str, AfterValidator(_destination)]
 _Texts = Annotated[tuple[str, ...], _OneOrMany()]
@@ -285,6 +285,9 @@ class WebhookConfig(_Section):
         (),
         description="the tokens that are accepted, current and previous; with none every webhook is refused",
     )
+    url: _AnyUrl | None = Field(
+        None, description="where the platform's webhook must lead; with platform.admin_key this is watched"
+    )
 
 
 class AccountConfig(_Section):
@@ -350,7 +353,7 @@ class JiraConfig(_Section):
     """A Jira project. The login is email with api_token (Cloud), or token (Data Center)."""
 
     type: Literal["jira"]
-    url: _JiraUrl = Field(description="https://host of Jira, with its context path where it has one")
+    url: _AnyUrl = Field(description="https://host of Jira, with its context path where it has one")
     project: _Text = Field(description="key of the project, such as SEC")
     issue_type: _Text = Field("Task", description="name of the issue type")
     email: _Text | None = Field(None, description="Cloud: the account that the API token belongs to")
@@ -417,6 +420,25 @@ class FollowConfig(_Section):
 
     interval: float = Field(
         60, gt=0, strict=True, allow_inf_nan=False, description="seconds between two looks at the open hunts"
+    )
+    recover_after: float | None = Field(
+        None,
+        ge=0,
+        strict=True,
+        allow_inf_nan=False,
+        description="seconds that a webhook may be late before its alarm is taken for lost; "
+        "by default until the next look",
+    )
+    recover_for: int = Field(
+        604_800,
+        ge=0,
+        strict=True,
+        description="seconds after a hunt's end in which its project is looked at for lost alarms",
+    )
+    all_projects: bool = Field(
+        default=False,
+        strict=True,
+        description="look for lost alarms in every project on the platform, and not only in those of hunts",
     )
     give_up_after: int = Field(
         172_800,

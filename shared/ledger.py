@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.models import (
+    AlarmRun,
     Capture,
     CaptureState,
     Delivery,
@@ -106,6 +107,7 @@ class Ledger:
 
     def start_hunt(self, hunt_id: str, project_id: int) -> Hunt:
         """The platform has a project for it: from here on, that project's alarms are this hunt's."""
+        self._store.put("checked-project", "", str(project_id), {"hunt_id": hunt_id})
         self._store.put("project", "", str(project_id), {"hunt_id": hunt_id})
         return self._change_hunt(
             hunt_id, lambda hunt: replace(hunt, state=HuntState.RUNNING, project_id=project_id)
@@ -122,6 +124,14 @@ class Ledger:
     def hunt_of_project(self, project_id: int) -> Hunt | None:
         record = self._store.get("project", "", str(project_id))
         return self.hunt(record.body["hunt_id"]) if record else None
+
+    def checked_projects(self) -> dict[int, Hunt]:
+        """The projects whose alarms are compared with what was received, and the hunt that opened each."""
+        found = ((int(r.name), self.hunt(r.body["hunt_id"])) for r in self._store.scan("checked-project", ""))
+        return {project_id: hunt for project_id, hunt in found if hunt}
+
+    def stop_checking(self, project_id: int) -> None:
+        self._store.delete("checked-project", "", str(project_id))
 
     def _change_hunt(self, hunt_id: str, change: Callable[[Hunt], Hunt]) -> Hunt:
         hunt: Hunt = self._change("hunt", hunt_id.rpartition("@")[0], hunt_id, Hunt, change)
@@ -158,7 +168,10 @@ class Ledger:
         record = self._store.get("event", event_id, "routed")
         return list(record.body["to"]) if record else None
 
-    def record_routed(self, event: Event, severity: Severity, to: list[str]) -> None:
+    def record_routed(
+        self, event: Event, severity: Severity, to: list[str], *, merged_into: str = "", run: str = ""
+    ) -> None:
+        """`merged_into` is the event that told the same; `run` the processing run, where it is known."""
         body = {
             "id": event.id,
             "kind": event.kind,
@@ -166,6 +179,8 @@ class Ledger:
             "evidence_id": event.evidence_id,
             "to": to,
             "at": self._now().isoformat(),
+            "merged_into": merged_into,
+            "run": run,
         }
         self._store.put("project-event", str(event.project_id or "-"), event.id, body)
         self._store.put("event", event.id, "routed", body)
@@ -173,6 +188,22 @@ class Ledger:
     def events_of_project(self, project_id: int | None) -> list[dict[str, Any]]:
         """What was routed about one project: id, kind, severity, evidence_id, to, at. None: about none."""
         return [record.body for record in self._store.scan("project-event", str(project_id or "-"))]
+
+    def alarm_runs(self, project_id: int) -> dict[int, AlarmRun]:
+        """By evidence, the processing run that was seen last."""
+        found = (load(AlarmRun, record.body) for record in self._store.scan("alarm-run", str(project_id)))
+        return {run.evidence_id: run for run in found}
+
+    def save_alarm_run(self, run: AlarmRun) -> None:
+        self._store.put("alarm-run", str(run.project_id), str(run.evidence_id), dump(run))
+
+    def note(self, about: str, name: str) -> dict[str, Any]:
+        """What a room wrote down for its own use; empty where it has not."""
+        record = self._store.get("note", about, name)
+        return dict(record.body) if record else {}
+
+    def save_note(self, about: str, name: str, body: dict[str, Any]) -> None:
+        self._store.put("note", about, name, body)
 
     def delivery(self, event_id: str, destination: str) -> Delivery:
         record = self._store.get("delivery", event_id, destination)

@@ -46,6 +46,8 @@ class HuntState(StrEnum):
 # Kinds of event that huntbridge raises itself. All others are the platform's own names (cado.md §1.1).
 HUNT_FINISHED = "hunt_finished"
 CAPTURE_FAILED = "capture_failed"
+RECOVERED = "recovered"  # alarms for which no webhook came
+WEBHOOK_BROKEN = "webhook_broken"
 UNKNOWN_EVENT = "unknown"
 
 
@@ -171,6 +173,7 @@ class Project:
     name: str
     malicious: int | None = None
     suspicious: int | None = None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,17 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What had been told of the same evidence and processing run before; 0 where no number was known."""
+
+    event_id: str
+    severity: Severity
+    malicious: int = 0
+    suspicious: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
 class Alarm:
     """An event with everything that is known about it."""
 
@@ -240,6 +254,7 @@ class Alarm:
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
     link: str = ""  # into the platform; always its own origin
+    earlier: Earlier | None = None  # this alarm adds to it, and is told as an update
 
     @property
     def case_key(self) -> str:
@@ -250,6 +265,18 @@ class Alarm:
         if self.evidence and self.evidence.instance:
             return f"project/{project or '-'}/{self.evidence.instance}"
         return f"project/{project or '-'}/evidence/{self.event.evidence_id or self.event.id}"
+
+
+@dataclass(frozen=True)
+class AlarmRun:
+    """One processing run that found something in one evidence, and whether anybody was told of it."""
+
+    project_id: int
+    evidence_id: int
+    run: str  # when it was processed, as the platform says it
+    seen_at: datetime  # by the clock of huntbridge
+    told: bool = False
+    events: tuple[str, ...] = ()  # about this evidence, and told of this run or of an earlier one
 
 
 @dataclass(frozen=True)
