@@ -10,6 +10,7 @@ from cli.check import check
 from cli.demo import demo
 from cli.hunt import hunt
 from cli.serve import serve
+from cli.webhook import webhook
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -27,7 +28,7 @@ def main() -> None:
     """
 
 
-for command in (serve, hunt, check, demo):
+for command in (serve, hunt, check, webhook, demo):
     main.add_command(command)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cado import Cado, Pipeline, Refused
+from shared.cado import Cado, Pipeline, Refused, Webhook
 from shared.http import Answer, Http
 from shared.models import Evidence, Finding, Project, Severity
 from shared.secrets import Secret
@@ -102,6 +102,22 @@ def test_findings(cado: Cado) -> None:
 
 def test_paths_of_findings(cado: Cado) -> None:
     assert cado._paths({"investigation_id": 12, "evidence_id": 31}) == {"string": "string"}
+
+
+def test_webhooks(cado: Cado) -> None:
+    url = "hunt.example"  # the spec says format: hostname; the platform's own pages take a whole URL
+    (found,) = cado.webhooks()
+    assert (found.id, found.name, found.url) == (0, "string", "example.com")
+    made = cado.create_webhook(
+        "huntbridge processing_with_alarms",
+        "processing_with_alarms",
+        url,
+        {"token": Secret("token"), "event": "processing_with_alarms", "title": "$Title", "message": "$Event"},
+    )
+    assert isinstance(made, Webhook)
+    cado.update_webhook(1, url=url, payload_type="custom", enabled=True)
+    assert cado.test_webhook(1) == "string"
+    cado.delete_webhook(1)
 
 
 # --- the gate bites
