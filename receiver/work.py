@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from receiver.compose import compose
 from receiver.destinations import Delivered, Destination, Rejected, Retry
 from receiver.enrich import Enricher
+from receiver.identity import Identity, run_of
 from receiver.parse import parse
 from receiver.route import route
 from shared import items
@@ -35,23 +36,31 @@ class Work:
         self._runtime = runtime
         self._enricher = enricher
         self._destinations = destinations
+        self._identity = Identity(runtime.store, runtime.config.platform.url)
         self._slots = {name: threading.BoundedSemaphore(PER_DESTINATION) for name in destinations}
 
     def event(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
-        event = _event(item)
+        event, body = _event(item)
         ledger = self._runtime.ledger
         if ledger.routed(event.id) is not None:
             return Done()
         alarm = self._enricher.enrich(event)
+        event, run = alarm.event, run_of(alarm)
         if alarm.instance and alarm.instance.name:
             ledger.save_name(alarm.instance.id, alarm.instance.name)
+        claim = self._identity.claim(alarm, body)
+        if claim.merged_into:
+            ledger.record_routed(event, alarm.severity, [], merged_into=claim.merged_into, run=run)
+            log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
+            return Done()
+        alarm = replace(alarm, earlier=claim.earlier)
         names = route(alarm, self._runtime.config)
         if not names:
             return Dead("no destination is configured")
         for name in names:
             self._runtime.deliveries.put(items.delivery(name, dump(alarm)), id=f"{event.id}:{name}")
-        ledger.record_routed(event, alarm.severity, names)
+        ledger.record_routed(event, alarm.severity, names, run=run)
         log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
         return Done()
 
@@ -102,8 +111,10 @@ class Work:
         return Dead(reason)
 
 
-def _event(item: Item) -> Event:
-    body = items.unpack(item.body)
-    if "event" in body:
-        return load(Event, body["event"])
-    return parse(body["webhook"], id=item.id, received_at=datetime.fromisoformat(body["received_at"]))
+def _event(item: Item) -> tuple[Event, bytes | None]:
+    """The event, and the webhook's body where one brought it."""
+    content = items.unpack(item.body)
+    if "event" in content:
+        return load(Event, content["event"]), None
+    body: bytes = content["webhook"]
+    return parse(body, id=item.id, received_at=datetime.fromisoformat(content["received_at"])), body

@@ -1,0 +1,157 @@
+"""A stage for the way through the queues: real queues and a real ledger, a clock that only the test moves,
+destinations that answer as they are told, and a platform that knows what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from receiver.compose import Message
+from receiver.destinations import Check, Delivered
+from receiver.enrich import severity_of
+from receiver.work import Work
+from shared import items
+from shared.config import Config
+from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.models import Alarm, Event, Evidence, Instance, dump
+from shared.queues import work
+from shared.runtime import Runtime
+from shared.secrets import Secrets
+
+START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+BODY = b'{"event": "processing_with_alarms", "title": "ALARMS", "message": "5 alarms in project id 3"}'
+INSTANCE = Instance("i-0aaaaaaaaaaaaaaa1", "us-east-1", name="web-01")
+
+
+@dataclass
+class Tool:
+    """A destination that answers as it is told and remembers what it was sent."""
+
+    name: str
+    outcomes: list = field(default_factory=list)
+    sent: list[Message] = field(default_factory=list)
+    refs: list[dict] = field(default_factory=list)
+    thread: bool = False
+    update = False
+
+    def deliver(self, message, case_refs):
+        self.sent.append(message)
+        self.refs.append(dict(case_refs))
+        outcome = self.outcomes.pop(0) if self.outcomes else Delivered()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def check(self):
+        return Check(True, "")
+
+
+@dataclass
+class Enricher:
+    """`runs`: when an evidence was processed; without it the platform cannot be asked."""
+
+    runs: dict[int, datetime] = field(default_factory=dict)
+    counts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    instance: Instance | None = INSTANCE
+
+    def enrich(self, event: Event) -> Alarm:
+        evidence = None
+        malicious, suspicious = event.malicious, event.suspicious
+        if event.evidence_id in self.runs:
+            evidence = Evidence(
+                event.evidence_id, event.project_id, "vol", processed_at=self.runs[event.evidence_id]
+            )
+            if event.evidence_id in self.counts:
+                malicious, suspicious = self.counts[event.evidence_id]
+        return Alarm(
+            event,
+            severity_of(event, malicious, suspicious),
+            malicious,
+            suspicious,
+            evidence=evidence,
+            instance=self.instance,
+        )
+
+
+class Stage:
+    def __init__(self, folder, delivery=None, destinations=None):
+        self.moment = START
+        self.database = Database(folder / "huntbridge.db")
+
+        def seconds() -> float:
+            return self.moment.timestamp()
+
+        self.runtime = Runtime(
+            config=Config.model_validate(
+                {
+                    "platform": {"url": "https://cado.example", "api_key": "env:KEY"},
+                    "destinations": destinations
+                    or {
+                        "soc": {"type": "slack", "webhook_url": "env:A"},
+                        "office": {"type": "teams", "webhook_url": "env:B"},
+                    },
+                    "routes": [{"match": {"event": "hunt_finished"}, "to": "office"}],
+                    "default": ["soc", "office"],
+                    "delivery": delivery or {},
+                }
+            ),
+            store=SqliteStore(self.database),
+            captures=SqliteQueue(self.database, "captures", seconds),
+            events=SqliteQueue(self.database, "events", seconds),
+            deliveries=SqliteQueue(self.database, "deliveries", seconds),
+            secrets=Secrets({}),
+            now=lambda: self.moment,
+        )
+        self.soc, self.office = Tool("soc"), Tool("office")
+        self.enricher = Enricher()
+        self.work = self.worker()
+
+    def worker(self) -> Work:
+        """One more process with the same ledger and queues."""
+        return Work(self.runtime, self.enricher, {"soc": self.soc, "office": self.office})
+
+    def forward(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+    def receive(self, body: bytes = BODY) -> str:
+        return self.runtime.events.put(items.webhook(body, self.moment.isoformat()))
+
+    def raise_event(self, event: Event) -> None:
+        self.runtime.events.put(items.own_event(dump(event)), id=event.id)
+
+    def run(self) -> None:
+        """Do what is due, in both queues."""
+        while work(self.runtime.events, self.work.event, lease=60) or work(
+            self.runtime.deliveries, self.work.delivery, lease=60
+        ):
+            pass
+
+    def run_all(self, step: float = 1.0) -> None:
+        """Do everything, however long it takes."""
+        while self.living():
+            self.run()
+            self.forward(step)
+
+    def living(self) -> int:
+        return self.runtime.events.depth().living + self.runtime.deliveries.depth().living
+
+
+@pytest.fixture
+def make_stage(tmp_path) -> Iterator[Callable[..., Stage]]:
+    made: list[Stage] = []
+
+    def make(**settings) -> Stage:
+        made.append(Stage(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for stage in made:
+        stage.database.close()
+
+
+@pytest.fixture
+def stage(make_stage) -> Stage:
+    return make_stage()
