@@ -37,6 +37,7 @@ from shared import runtime
 from shared.models import HUNT_FINISHED, CaptureState, Hunt, HuntState
 
 HUNT = "weekly-crown-jewels"
+ACCOUNT_ID = "123456789012"  # moto's own
 TOOLS = {"soc": "slack", "office": "teams", "tickets": "jira"}
 # The demo's own secrets: they guard nothing but the simulations.
 RUN_KEY, ADMIN_KEY, TOKEN = "demo-lead-analyst-key", "demo-platform-admin-key", "demo-webhook-token"
@@ -96,13 +97,14 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
             {
                 "platform": {"url": world.platform_url, "api_key": "env:CADO_API_KEY"},
                 "webhook": {"tokens": ["env:WEBHOOK_TOKEN"]},
+                "accounts": {"prod": {"id": ACCOUNT_ID}},
                 "hunts": {
                     HUNT: {
                         "schedule": "cron(0 2 ? * SUN *)",
                         "timezone": "Etc/UTC",
                         "capture": "full",
                         "targets": [
-                            {"instance": machine.instance_id, "region": machine.region}
+                            {"instance": machine.instance_id, "region": machine.region, "account": "prod"}
                             for machine in world.fleet
                         ],
                     }
@@ -200,8 +202,8 @@ class Demo:
         self._summary: dict[str, Any] | None = None
         self._names = {machine.instance_id: machine.name for machine in world.fleet}
 
-    def run(self, until: float, tell: Callable[[str], None]) -> dict[str, Any]:
-        """Run the hunt and wait until everything has come to rest, or `until` (monotonic seconds)."""
+    def run(self, going_on: Callable[[], bool], tell: Callable[[str], None]) -> dict[str, Any]:
+        """Run the hunt and wait until everything has come to rest, or until it is not to go on."""
         log = Path(self._environ["HUNTBRIDGE_DATA"]).parent / "hunt.log"
         with log.open("w") as log_file:
             process = _huntbridge(self._environ, "hunt", "run", HUNT, "--json", stderr=log_file)
@@ -209,7 +211,7 @@ class Demo:
             if process.wait(timeout=60) != 0:
                 raise DemoError(f"huntbridge hunt run failed:\n{log.read_text()}")
         told = ""
-        while not self._settled() and time.monotonic() < until:
+        while not self._settled() and going_on():
             if (line := self._progress()) != told:
                 tell(line)
                 told = line
@@ -302,16 +304,22 @@ class Demo:
 def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> dict[str, Any]:
     """One hunt of twelve systems, from the request to the last message. Raises DemoError."""
     with stage(folder, pace=0.5) as demo:
-        return demo.run(time.monotonic() + within, tell)
+        return demo.run(_for_seconds(within), tell)
 
 
 def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threading.Event) -> None:
     """The same at a pace that the eye can follow, on a page, until `stopped`. Raises DemoError, OSError."""
     with stage(folder, pace=2.0) as demo, serving(page.create_app(demo.state), port) as url:
         tell(f"The demo is at {url} — Ctrl-C ends it")
-        demo.run(time.monotonic() + 600, lambda _: None)
-        tell(f"The hunt has finished: {json.dumps(demo.summary())}")
+        summary = demo.run(lambda: not stopped.is_set(), lambda _: None)
+        if not stopped.is_set():
+            tell(f"The hunt has finished: {json.dumps(summary)}")
         stopped.wait()
+
+
+def _for_seconds(within: float) -> Callable[[], bool]:
+    until = time.monotonic() + within
+    return lambda: time.monotonic() < until
 
 
 @contextmanager
