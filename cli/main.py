@@ -9,6 +9,7 @@ import click
 from cli.check import check
 from cli.demo import demo
 from cli.hunt import hunt
+from cli.schedules import schedules
 from cli.serve import serve
 from cli.webhook import webhook
 
@@ -28,7 +29,7 @@ def main() -> None:
     """
 
 
-for command in (serve, hunt, check, webhook, demo):
+for command in (serve, hunt, check, webhook, schedules, demo):
     main.add_command(command)
 
 

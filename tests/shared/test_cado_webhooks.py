@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from json import dumps
+
 import pytest
 
 from demo.platform import Platform
 from demo.serving import serving
 from shared.cado import Cado, CadoError, NotFound, Refused, Unavailable, Webhook
-from shared.http import Http
+from shared.http import Answer, Http
 from shared.secrets import Secret
 
 URL = "https://hunt.example/webhooks/cado"
@@ -97,10 +99,27 @@ def test_a_test_is_asked_for_once(cado, platform):
     assert (caught.value.ambiguous, posts(platform) - before) == (True, 1)
 
 
-def test_no_token_is_in_a_refusal_or_a_repr(cado, platform):
-    with pytest.raises(Refused) as caught:
-        cado.create_webhook("one", f"{EVENT} {TOKEN}", URL, PAYLOAD)
-    assert TOKEN not in str(caught.value)
+class Echo(Http):
+    """A platform that repeats in its refusal what it was sent."""
+
+    def request(self, method, url, *, headers=None, json=None, **_):
+        return Answer(400, {}, dumps({"message": f"{headers} sent {json}"}).encode())
+
+
+def test_no_secret_is_in_a_refusal():
+    cado = Cado("https://cado.example", Secret("the-key"), Echo(), admin=True)
+    for ask in (
+        lambda: cado.create_webhook("", "", "", {"token": Secret(TOKEN)}),
+        lambda: cado.update_webhook(1, payload={"token": Secret(TOKEN)}),
+    ):
+        with pytest.raises(Refused) as caught:
+            ask()
+        assert str(caught.value).count("<secret>") == 2
+        assert TOKEN not in str(caught.value)
+        assert "the-key" not in str(caught.value)
+
+
+def test_no_secret_is_in_a_repr(cado):
     made = cado.create_webhook("one", EVENT, f"{URL}?key=k-5ecret", PAYLOAD)
     assert TOKEN not in repr(made)
     assert "k-5ecret" not in repr(made)
