@@ -40,7 +40,7 @@ class _Done:
     ok: bool = True
 
 
-@click.group()
+@click.group(short_help="Manage the platform's webhooks that lead here.")
 def webhook() -> None:
     """Register, show, test and remove the platform's webhooks that lead here.
 
@@ -96,6 +96,8 @@ def register(
     """Have the platform send its events to URL: one webhook for each kind.
 
     May be repeated: a webhook that is there is changed where it differs, and left alone where it does not.
+    Needs the API key of a Platform Administrator: platform.admin_key in the configuration, or ADMIN_API_KEY
+    where there is no file.
     """
     runtime, cado = _platform(config_path, data)
     token = _token(runtime, token_ref)
@@ -134,7 +136,8 @@ def _register(cado: Cado, there: tuple[Webhook, ...], wanted: Mapping[str, Any],
         unsure = isinstance(error, Unavailable) and error.ambiguous
         doubt = " It may have been done all the same." if unsure else ""
         return _Done(event, "failed", own.id if own else None, f"{error}{doubt}", ok=False)
-    twice = [f"webhook {hook.id}, {quoted(hook.name)}" for hook in [*named[1:], *beside]]
+    more = [hook for hook in [*named[1:], *beside] if hook.enabled]
+    twice = [f"webhook {hook.id}, {quoted(hook.name)}" for hook in more]
     if not twice:
         return done
     told = f"beside it {' and '.join(twice)} would send this event once more: delete it on the platform"
