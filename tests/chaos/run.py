@@ -1,0 +1,548 @@
+"""A real `huntbridge serve` among faults, and the count of what arrived: `make chaos`.
+
+A schedule made from a seed goes in: alarms on a simulated platform, webhooks about them, kills, and what goes
+wrong at Slack, Teams and Jira. What comes out is counted at the tools, from the messages that they accepted,
+and never from what huntbridge says of itself. Ends with 1 where an alarm was lost, a repeat was not marked,
+or more than one in a thousand was repeated. It speaks to this machine alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from demo.chat import Accepted, Rate, Simulation, app_of
+from demo.jira import Jira
+from demo.platform import Platform, SimAlarm, SimInstance
+from demo.platform.model import MALICIOUS, SUSPICIOUS, Evidence, Project
+from demo.serving import serving
+from demo.slack import Slack
+from demo.teams import Teams
+from receiver.destinations.parts import REPEAT
+from shared import config as configuration
+from shared import runtime
+from tests.chaos.faults import Fault, Faulty
+from tests.chaos.plan import PHASES, ROUTES, TOOLS, Alarm, Call, Phase, Plan, make_plan
+
+RUN_KEY, TOKEN = "chaos-lead-analyst-key", "chaos-webhook-token"
+DESTINATIONS = {"slack": "soc", "teams": "office", "jira": "tickets"}
+FOLLOW = 4.0  # seconds between two looks of `follow`
+SENDERS = 8
+_EVIDENCE = re.compile(r"\b7\d{8}\b")
+_RECOVERED = "No webhook arrived for these alarms"
+_PATHS = (("/services", "slack"), ("/powerautomate", "teams"), ("/rest", "jira"))
+
+
+class World:
+    """The simulated platform and tools, and what they are told to do wrong."""
+
+    def __init__(self, stack: ExitStack, rng: random.Random, fail_share: float) -> None:
+        self.platform = Platform([], {RUN_KEY: "Lead Analyst"})
+        self.at_platform = Faulty(self.platform.app.wsgi_app, lambda _: "platform", rng)
+        self.platform.app.wsgi_app = self.at_platform  # type: ignore[method-assign]
+        self.tools: dict[str, Simulation] = {
+            "slack": Slack(rate=None),
+            "teams": Teams(rate=None),
+            "jira": Jira(),
+        }
+        app = app_of(*self.tools.values())
+        self.at_tools = Faulty(app.wsgi_app, _tool_of, rng)
+        app.wsgi_app = self.at_tools  # type: ignore[method-assign]
+        self.platform_url = stack.enter_context(serving(self.platform.app))
+        self.tools_url = stack.enter_context(serving(app))
+        # Of every request, whatever else goes wrong.
+        kinds = ("429 seconds", "500", "502 HTML", "503", "reset")
+        self._always = tuple(
+            Fault(kind, fail_share / (len(kinds) - n) / (1 - fail_share * n / len(kinds)))
+            for n, kind in enumerate(kinds)
+            if fail_share
+        )
+        self._limits = {"slack": (1, 1.0), "teams": (4, 1.0)}
+
+    def enter(self, phase: Phase) -> None:
+        for tool in TOOLS:
+            faults = tuple(fault for name, fault in phase.faults if name == tool)
+            self.at_tools.set(tool, *faults, *self._always)
+        self.at_platform.set("platform", *phase.platform)
+        for tool, (count, seconds) in self._limits.items():
+            self.tools[tool]._rate = Rate(count, seconds, time.time) if phase.limited else None
+
+    def heal(self) -> None:
+        self.enter(Phase("after the last one"))
+        self.at_platform.end()
+        self.at_tools.end()
+
+    def add(self, alarm: Alarm) -> None:
+        """Its processing has just ended on the platform."""
+        world, now = self.platform.world, self.platform.now()
+        machine = SimInstance(f"i-{alarm.machine:017x}", "", "us-east-1", hostname=f"host-{alarm.machine}")
+        volume = f"vol-{alarm.evidence}"
+        found = [
+            SimAlarm("Malicious File Detected: php_backdoor", MALICIOUS, alarm.malicious),
+            SimAlarm("Possible WebShell Command", SUSPICIOUS, alarm.suspicious),
+        ]
+        with world.lock:
+            world.projects.setdefault(
+                alarm.project, Project(alarm.project, f"hunt {alarm.project}", "", now, now)
+            ).last_update = now
+            evidence = Evidence(
+                alarm.evidence, alarm.project, volume, machine, volume, "EBS", machine.instance_id, 8, now
+            )
+            world.evidences[evidence.id] = evidence
+            world._raise_alarms([kind for kind in found if kind.count], evidence, now)
+
+    def messages(self) -> Iterator[tuple[str, Accepted]]:
+        for tool, simulation in self.tools.items():
+            for message in list(simulation.messages):
+                yield tool, message
+
+
+def _tool_of(path: str) -> str:
+    return next((tool for start, tool in _PATHS if path.startswith(start)), "")
+
+
+class Serve:
+    """`huntbridge serve` as a process that is killed and started again."""
+
+    def __init__(self, environ: dict[str, str], folder: Path, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/webhooks/cado"
+        self.kills = 0
+        self._environ, self._log, self._port = environ, folder / "serve.log", port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "cli.main", "serve", "--port", str(self._port)],
+                env=self._environ,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+
+    def wait_until_up(self, within: float = 60.0) -> None:
+        until = time.monotonic() + within
+        while self.waiting() is None:
+            if time.monotonic() > until or (self._process and self._process.poll() is not None):
+                raise SystemExit(f"huntbridge serve does not run:\n{self._log.read_text()[-3000:]}")
+            time.sleep(0.1)
+
+    def kill_and_start(self) -> None:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise SystemExit(f"huntbridge serve ended by itself:\n{self._log.read_text()[-3000:]}")
+        self._process.kill()
+        self._process.wait()
+        self.kills += 1
+        self.start()
+
+    def waiting(self) -> int | None:
+        """How many items wait in the queues; None where nobody answers."""
+        try:
+            health = requests.get(self.url.replace("/webhooks/cado", "/health"), timeout=5).json()
+        except (requests.RequestException, ValueError):
+            return None
+        return int(health["events"]["waiting"]) + int(health["deliveries"]["waiting"])
+
+    def stop(self) -> tuple[float, int]:
+        """Seconds that SIGTERM took, and the exit code."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        return time.monotonic() - began, code
+
+    def end(self) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+
+def write_config(world: World, folder: Path) -> dict[str, str]:
+    """The configuration file; returns the environment for `serve`."""
+    path = folder / "huntbridge.yaml"
+    routes = [
+        {"match": {"project": f"{first}*"}, "to": [DESTINATIONS[tool] for tool in tools]}
+        for first, tools in ROUTES.items()
+    ]
+    config = {
+        "platform": {"url": world.platform_url, "api_key": "env:CADO_API_KEY"},
+        "webhook": {"tokens": ["env:WEBHOOK_TOKEN"]},
+        "destinations": {
+            "soc": {"type": "slack", "webhook_url": "env:SLACK_WEBHOOK_URL"},
+            "office": {"type": "teams", "webhook_url": "env:TEAMS_WEBHOOK_URL"},
+            "tickets": {
+                "type": "jira",
+                "url": world.tools_url,
+                "email": "hunt@acme.example",
+                "api_token": "env:JIRA_API_TOKEN",
+                "project": "SEC",
+            },
+        },
+        "routes": routes,
+        "default": ["soc"],
+        "follow": {"interval": FOLLOW, "all_projects": True},
+    }
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(folder),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CADO_API_KEY": RUN_KEY,
+        "WEBHOOK_TOKEN": TOKEN,
+        "SLACK_WEBHOOK_URL": world.tools_url + world.tools["slack"].path,  # type: ignore[attr-defined]
+        "TEAMS_WEBHOOK_URL": world.tools_url + world.tools["teams"].path,  # type: ignore[attr-defined]
+        "JIRA_API_TOKEN": "demo-token",
+        "HUNTBRIDGE_CONFIG": str(path),
+        "HUNTBRIDGE_DATA": str(folder / "data"),
+    }
+
+
+class Sender:
+    """The platform's webhooks: each is posted once, and whoever does not answer has not got it."""
+
+    def __init__(self, url: str, alarms: dict[int, Alarm]) -> None:
+        self.sent: Counter[str] = Counter()  # by phase
+        self.accepted: Counter[str] = Counter()
+        self._url, self._alarms, self._lock = url, alarms, threading.Lock()
+
+    def send(self, call: Call) -> None:
+        alarm = self._alarms[call.evidence]
+        try:
+            status = requests.post(self._url, json=_body(call, alarm), timeout=10).status_code
+        except requests.RequestException:
+            status = 0
+        with self._lock:
+            self.sent[alarm.phase] += 1
+            self.accepted[alarm.phase] += status == 202
+
+
+def _body(call: Call, alarm: Alarm) -> dict[str, str]:
+    where = f"in project id {alarm.project} evidence id {alarm.evidence}."
+    title, text = "PROCESSING WITH ALARMS", f"{alarm.malicious + alarm.suspicious} alarms {where}"
+    if call.kind == "high_severity_alarm":
+        title, text = (
+            "HIGH SEVERITY ALARM DETECTED",
+            f"{alarm.malicious} high severity alarms detected {where}",
+        )
+    return {"token": TOKEN, "event": call.kind, "title": title, "message": text}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One message about one alarm, as a tool got it."""
+
+    at: float
+    marked: bool
+    recovered: bool
+
+
+def count(world: World) -> dict[tuple[int, str], list[Told]]:
+    """What each tool really got about each alarm."""
+    found: dict[tuple[int, str], list[Told]] = defaultdict(list)
+    for tool, message in world.messages():
+        text = json.dumps(message.body)
+        told = Told(message.at.timestamp(), REPEAT in text, _RECOVERED in text)
+        for evidence in {int(number) for number in _EVIDENCE.findall(text)}:
+            found[evidence, tool].append(told)
+    return found
+
+
+@dataclass(frozen=True)
+class Line:
+    """The figures of one phase, or of all."""
+
+    fault: str
+    alarms: int  # on the platform
+    sent: int  # webhooks, doubled ones and siblings included
+    accepted: int  # of those, answered with 202
+    recovered: int  # alarms that huntbridge found by looking
+    expected: int  # messages: alarms times the tools on their route
+    delivered: dict[str, int]
+    lost: int
+    repeated: int
+    marked: int  # of the repeated
+    doubts: int  # messages that say they may be a repeat
+    slowest: float  # seconds from the alarm to its last message
+
+
+def line(
+    fault: str, alarms: list[Alarm], sender: Sender, got: dict[tuple[int, str], list[Told]], began: float
+) -> Line:
+    phases = {alarm.phase for alarm in alarms}
+    delivered: Counter[str] = Counter()
+    expected = lost = repeated = marked = doubts = recovered = 0
+    slowest = 0.0
+    for alarm in alarms:
+        for tool in alarm.tools:
+            told = got.get((alarm.evidence, tool), [])
+            expected += 1
+            delivered[tool] += bool(told)
+            lost += not told
+            repeated += max(0, len(told) - 1)
+            marked += sum(one.marked for one in told[1:])
+            doubts += sum(one.marked for one in told)
+            if told:
+                slowest = max(slowest, told[0].at - began - alarm.at)
+        recovered += any(one.recovered for tool in alarm.tools for one in got.get((alarm.evidence, tool), []))
+    return Line(
+        fault=fault,
+        alarms=len(alarms),
+        sent=sum(sender.sent[phase] for phase in phases),
+        accepted=sum(sender.accepted[phase] for phase in phases),
+        recovered=recovered,
+        expected=expected,
+        delivered={tool: delivered[tool] for tool in TOOLS},
+        lost=lost,
+        repeated=repeated,
+        marked=marked,
+        doubts=doubts,
+        slowest=round(slowest, 1),
+    )
+
+
+def play(plan: Plan, world: World, serve: Serve, sender: Sender, say: Callable[[str], None]) -> float:
+    """Let it all happen; returns when (Unix seconds) it began."""
+    began, zero = time.time(), time.monotonic()
+    todo: list[tuple[float, int, Callable[[], None]]] = []
+
+    def at(seconds: float, action: Callable[[], None]) -> None:
+        todo.append((seconds, len(todo), action))
+
+    def enter(phase: Phase) -> None:
+        say(f"{time.monotonic() - zero:6.0f} s  {phase.name}")
+        world.enter(phase)
+
+    calls = iter(plan.calls)
+    lock = threading.Lock()
+
+    def send_all() -> None:
+        while True:
+            with lock:
+                call = next(calls, None)
+            if call is None:
+                return
+            _sleep_until(zero + call.at)
+            sender.send(call)
+
+    def kill_all() -> None:
+        for moment in plan.kills:
+            _sleep_until(zero + moment)
+            serve.kill_and_start()
+
+    for seconds, phase in plan.phases:
+        at(seconds, lambda phase=phase: enter(phase))  # type: ignore[misc]
+    for alarm in plan.alarms:
+        at(alarm.at, lambda alarm=alarm: world.add(alarm))  # type: ignore[misc]
+    threads = [threading.Thread(target=send_all, daemon=True) for _ in range(SENDERS)]
+    threads.append(threading.Thread(target=kill_all, daemon=True))
+    for thread in threads:
+        thread.start()
+    for seconds, _, action in sorted(todo, key=lambda one: one[:2]):
+        _sleep_until(zero + seconds)
+        action()
+    for thread in threads:
+        thread.join()
+    return began
+
+
+def _sleep_until(moment: float) -> None:
+    time.sleep(max(0.0, moment - time.monotonic()))
+
+
+def drain(plan: Plan, world: World, serve: Serve, until: float, say: Callable[[str], None]) -> None:
+    """Wait until everything has arrived and nothing more is on its way."""
+    wanted = {(alarm.evidence, tool) for alarm in plan.alarms for tool in alarm.tools}
+    while time.monotonic() < until:
+        absent, waiting = len(wanted - count(world).keys()), serve.waiting()
+        say(f"           {absent} messages to come, {waiting} items wait")
+        if not absent and waiting == 0:
+            break
+        time.sleep(5)
+    time.sleep(2 * FOLLOW)  # whatever `follow` would raise a second time
+
+
+@contextmanager
+def folder(keep: str) -> Iterator[Path]:
+    if keep:
+        Path(keep).mkdir(parents=True)
+        yield Path(keep)
+    else:
+        with tempfile.TemporaryDirectory(prefix="huntbridge-chaos-") as made:
+            yield Path(made)
+
+
+def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+    rng = random.Random(options.seed)
+    plan = make_plan(rng, alarms=options.alarms, kills=options.kills, seconds=options.seconds)
+    began = time.monotonic()
+    with folder(options.keep) as place, ExitStack() as stack:
+        world = World(stack, random.Random(options.seed + 1), options.fail_share)
+        environ = write_config(world, place)
+        serve = Serve(environ, place, _free_port())
+        stack.callback(serve.end)
+        serve.start()
+        serve.wait_until_up()
+        while not any(request.path == "/api/v3/projects" for request in world.platform.requests):
+            time.sleep(0.1)  # what `follow` finds at its first look is no news
+        sender = Sender(serve.url, {alarm.evidence: alarm for alarm in plan.alarms})
+        start = play(plan, world, serve, sender, say)
+        world.heal()
+        drain(plan, world, serve, began + options.within, say)
+        stopped, code = serve.stop()
+        got = count(world)
+        dead = _dead(environ, place)
+    lines = [
+        line(phase.name, [alarm for alarm in plan.alarms if alarm.phase == phase.name], sender, got, start)
+        for phase in PHASES
+    ]
+    total = line("all", list(plan.alarms), sender, got, start)
+    return {
+        "seed": options.seed,
+        "fail_share": options.fail_share,
+        "kills": serve.kills,
+        "seconds": round(time.monotonic() - began),
+        "total": asdict(total),
+        "phases": [asdict(one) for one in lines],
+        "faults": dict(sorted((world.at_tools.met + world.at_platform.met).items())),
+        "dead": dead,
+        "stop": {"seconds": round(stopped, 1), "exit": code},
+        "missing": sorted(
+            f"{alarm.evidence} {tool} ({alarm.phase})"
+            for alarm in plan.alarms
+            for tool in alarm.tools
+            if (alarm.evidence, tool) not in got
+        )[:50],
+        "unmarked": sorted(
+            f"{evidence} {tool}"
+            for (evidence, tool), told in got.items()
+            if not all(o.marked for o in told[1:])
+        )[:50],
+        "failures": failures(total, code, dead),
+    }
+
+
+def failures(total: Line, code: int, dead: list[str]) -> list[str]:
+    found = []
+    if total.lost:
+        found.append(f"{total.lost} messages were lost")
+    if total.repeated > total.marked:
+        found.append(f"{total.repeated - total.marked} repeats were not marked")
+    if total.repeated * 1000 > total.expected:
+        found.append(f"{total.repeated} of {total.expected} messages were repeated")
+    if code:
+        found.append(f"serve ended with {code}")
+    if dead:
+        found.append(f"{len(dead)} items are dead")
+    return found
+
+
+def _dead(environ: dict[str, str], place: Path) -> list[str]:
+    made = runtime.local(configuration.load(environ["HUNTBRIDGE_CONFIG"], environ), place / "data", environ)
+    return [
+        f"{queue.name} {item.id}: {item.reason}"
+        for queue in (made.events, made.deliveries)
+        for item in queue.dead_items()
+    ]
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+_COLUMNS = (
+    "fault",
+    "alarms",
+    "sent",
+    "accepted",
+    "recovered",
+    *TOOLS,
+    "lost",
+    "repeated",
+    "marked",
+    "slowest",
+)
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures as a table in Markdown."""
+    rows = [
+        "| " + " | ".join(_COLUMNS) + " |",
+        "|---" * 1 + "|---:" * (len(_COLUMNS) - 1) + "|",
+    ]
+    for one in (*result["phases"], result["total"]):
+        values = {**one, **one["delivered"], "slowest": f"{one['slowest']:.1f} s"}
+        rows.append("| " + " | ".join(_figure(values[column]) for column in _COLUMNS) + " |")
+    return "\n".join(rows)
+
+
+def _figure(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--short", action="store_true", help="600 alarms and 6 kills in about 3 minutes")
+    parser.add_argument("--seed", type=int, help="of the schedule; by default a new one each time")
+    parser.add_argument("--alarms", type=int, help="how many [10,000]")
+    parser.add_argument("--kills", type=int, help="kill -9 of serve [55]")
+    parser.add_argument("--seconds", type=float, help="in which they are sent [660]")
+    parser.add_argument("--within", type=float, help="seconds until all must have arrived [840]")
+    parser.add_argument(
+        "--fail-share", type=float, default=0.0, help="of all requests to every tool, 0 to 0.9"
+    )
+    parser.add_argument("--keep", default="", help="a new folder in which the data and the log are kept")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    found = parser.parse_args()
+    sizes = (600, 6, 120.0, 270.0) if found.short else (10_000, 55, 660.0, 840.0)
+    for name, size in zip(("alarms", "kills", "seconds", "within"), sizes, strict=True):
+        if getattr(found, name) is None:
+            setattr(found, name, size)
+    if found.seed is None:
+        found.seed = random.SystemRandom().randrange(1_000_000)
+    return found
+
+
+def main() -> int:
+    asked = options()
+    print(f"seed {asked.seed}", file=sys.stderr)
+    result = run(asked, lambda text: print(text, file=sys.stderr, flush=True))
+    if asked.json:
+        print(json.dumps(result, indent=2))
+    else:
+        print(table(result))
+        print(f"\nseed {result['seed']}, {result['kills']} kills, {result['seconds']} s;", end=" ")
+        print(f"SIGTERM took {result['stop']['seconds']} s")
+        for name in ("failures", "missing", "unmarked", "dead"):
+            if result[name]:
+                print(f"{name}: " + "\n  ".join(map(str, result[name])))
+    return 1 if result["failures"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
