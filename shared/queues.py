@@ -93,7 +93,12 @@ class Queue(Protocol):
     def depth(self) -> Depth: ...
 
 
-class QueueError(Exception):
+class NotNow(Exception):
+    """What the work on an item needs cannot be had just now. That is not the item's fault, however often it
+    happens; the text says why and is safe to show."""
+
+
+class QueueError(NotNow):
     """The queue cannot be written or read; the text says why and is safe to show."""
 
 
@@ -133,6 +138,8 @@ def attempt(handler: Handler, item: Item) -> Verdict:
     """The handler's verdict; a surprise is logged with its traceback and tried again later."""
     try:
         return handler(item)
+    except NotNow as error:
+        return Again(backoff(item.attempts), str(error))
     except Exception as error:  # the last line of defence: logged whole, and the item is kept
         log.exception("item %s failed unexpectedly at attempt %d", item.id, item.attempts)
         reason = f"unexpected {type(error).__name__}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 from shared import log
@@ -20,13 +21,14 @@ from shared.cado import TRIES, Cado
 from shared.config import Config, ConfigError
 from shared.http import Http
 from shared.ledger import Ledger, Store, StoreError
-from shared.queues import CAPTURES, DELIVERIES, EVENTS, QUEUES, Queue
+from shared.queues import CAPTURES, DELIVERIES, EVENTS, Queue
 from shared.secrets import Secret, SecretRef, Secrets
+
+if TYPE_CHECKING:
+    from shared.aws.clients import Clients
 
 # The platform answers a capture request after it looked at the instance; give it time (cado.md: no figure).
 PLATFORM_READ_TIMEOUT = 30.0
-# Where a function on AWS finds its table and its queues: template.yaml sets these.
-TABLE_VARIABLE, QUEUE_VARIABLE, DEAD_VARIABLE = "HUNTBRIDGE_TABLE", "HUNTBRIDGE_{}", "HUNTBRIDGE_{}_DLQ"
 
 
 def utc_now() -> datetime:
@@ -120,32 +122,24 @@ def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:
     )
 
 
-def aws(config: Config, environ: Mapping[str, str]) -> Runtime:
+def aws(config: Config, environ: Mapping[str, str], clients: Clients | None = None) -> Runtime:
     """AWS: the table and the queues that `environ` names. No client is made before it is used, and then one
     for all three queues. Raises ConfigError where a variable is missing."""
+    from shared.aws import stack
     from shared.aws.clients import Clients
     from shared.aws.dynamodb import DynamoStore
     from shared.aws.secrets import AwsSecrets
-    from shared.aws.sqs import SqsQueue
 
-    urls = {
-        queue: (QUEUE_VARIABLE.format(queue.upper()), DEAD_VARIABLE.format(queue.upper())) for queue in QUEUES
-    }
-    needed = [TABLE_VARIABLE, *(name for names in urls.values() for name in names)]
-    if missing := [name for name in needed if not environ.get(name)]:
-        raise ConfigError(
-            [f"not set: {', '.join(missing)}; template.yaml sets what names the table and the queues"]
-        )
-    clients = Clients(environ)
-    captures, events, deliveries = (
-        SqsQueue(clients, queue, environ[url], environ[dead_url]) for queue, (url, dead_url) in urls.items()
-    )
+    if said := stack.missing(environ, stack.TABLE):
+        raise ConfigError([said])
+    clients = clients or Clients(environ)
+    queues = stack.queues(clients, environ)
     return Runtime(
         config=config,
-        store=DynamoStore(clients, environ[TABLE_VARIABLE]),
-        captures=captures,
-        events=events,
-        deliveries=deliveries,
+        store=DynamoStore(clients, environ[stack.TABLE]),
+        captures=queues[CAPTURES],
+        events=queues[EVENTS],
+        deliveries=queues[DELIVERIES],
         secrets=Secrets(environ, AwsSecrets(clients)),
         proxies=getproxies(),
     )
