@@ -80,3 +80,8 @@ lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
 	    --generate-hashes --no-header --upgrade -c requirements/run.txt \
 	    requirements/$$set.in -o requirements/$$set.txt; \
 	done
+
+.PHONY: chaos
+
+chaos: $(VENV)/dev  ## serve among kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" for the rest
+	$(BIN)/python -m tests.chaos.run $(if $(SHORT),--short) $(CHAOS)

@@ -55,8 +55,8 @@ PHASES = (
         "taken, the answer lost",
         # At Slack and Teams each of these is a repeat that cannot be known: a few show that it is marked.
         faults=(
-            ("slack", Fault("lost answer", 0.05, times=1)),
-            ("teams", Fault("lost answer", 0.05, times=1)),
+            ("slack", Fault("lost answer", 0.2, times=1)),
+            ("teams", Fault("lost answer", 0.2, times=1)),
             ("jira", Fault("lost answer", 0.1)),
         ),
     ),

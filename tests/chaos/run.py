@@ -58,24 +58,22 @@ class World:
     def __init__(self, stack: ExitStack, rng: random.Random, fail_share: float) -> None:
         self.platform = Platform([], {RUN_KEY: "Lead Analyst"})
         self.at_platform = Faulty(self.platform.app.wsgi_app, lambda _: "platform", rng)
-        self.platform.app.wsgi_app = self.at_platform  # type: ignore[method-assign]
-        self.tools: dict[str, Simulation] = {
-            "slack": Slack(rate=None),
-            "teams": Teams(rate=None),
-            "jira": Jira(),
-        }
+        self.platform.app.wsgi_app = self.at_platform
+        slack, teams, jira = Slack(rate=None), Teams(rate=None), Jira()
+        self.tools: dict[str, Simulation] = {"slack": slack, "teams": teams, "jira": jira}
         app = app_of(*self.tools.values())
         self.at_tools = Faulty(app.wsgi_app, _tool_of, rng)
-        app.wsgi_app = self.at_tools  # type: ignore[method-assign]
+        app.wsgi_app = self.at_tools
         self.platform_url = stack.enter_context(serving(self.platform.app))
         self.tools_url = stack.enter_context(serving(app))
-        # Of every request, whatever else goes wrong.
+        self.addresses = {
+            "SLACK_WEBHOOK_URL": self.tools_url + slack.path,
+            "TEAMS_WEBHOOK_URL": self.tools_url + teams.path,
+        }
         kinds = ("429 seconds", "500", "502 HTML", "503", "reset")
-        self._always = tuple(
-            Fault(kind, fail_share / (len(kinds) - n) / (1 - fail_share * n / len(kinds)))
-            for n, kind in enumerate(kinds)
-            if fail_share
-        )
+        each = fail_share / len(kinds)
+        # Each kind is only asked for where those before it did not happen.
+        self._always = tuple(Fault(kind, each / (1 - n * each)) for n, kind in enumerate(kinds) if each)
         self._limits = {"slack": (1, 1.0), "teams": (4, 1.0)}
 
     def enter(self, phase: Phase) -> None:
@@ -213,8 +211,7 @@ def write_config(world: World, folder: Path) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "CADO_API_KEY": RUN_KEY,
         "WEBHOOK_TOKEN": TOKEN,
-        "SLACK_WEBHOOK_URL": world.tools_url + world.tools["slack"].path,  # type: ignore[attr-defined]
-        "TEAMS_WEBHOOK_URL": world.tools_url + world.tools["teams"].path,  # type: ignore[attr-defined]
+        **world.addresses,
         "JIRA_API_TOKEN": "demo-token",
         "HUNTBRIDGE_CONFIG": str(path),
         "HUNTBRIDGE_DATA": str(folder / "data"),
@@ -354,9 +351,9 @@ def play(plan: Plan, world: World, serve: Serve, sender: Sender, say: Callable[[
             serve.kill_and_start()
 
     for seconds, phase in plan.phases:
-        at(seconds, lambda phase=phase: enter(phase))  # type: ignore[misc]
+        at(seconds, lambda phase=phase: enter(phase))
     for alarm in plan.alarms:
-        at(alarm.at, lambda alarm=alarm: world.add(alarm))  # type: ignore[misc]
+        at(alarm.at, lambda alarm=alarm: world.add(alarm))
     threads = [threading.Thread(target=send_all, daemon=True) for _ in range(SENDERS)]
     threads.append(threading.Thread(target=kill_all, daemon=True))
     for thread in threads:
@@ -439,7 +436,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "unmarked": sorted(
             f"{evidence} {tool}"
             for (evidence, tool), told in got.items()
-            if not all(o.marked for o in told[1:])
+            if not all(one.marked for one in told[1:])
         )[:50],
         "failures": failures(total, code, dead),
     }
@@ -493,7 +490,7 @@ def table(result: dict[str, Any]) -> str:
     """The figures as a table in Markdown."""
     rows = [
         "| " + " | ".join(_COLUMNS) + " |",
-        "|---" * 1 + "|---:" * (len(_COLUMNS) - 1) + "|",
+        "|---" + "|---:" * (len(_COLUMNS) - 1) + "|",
     ]
     for one in (*result["phases"], result["total"]):
         values = {**one, **one["delivered"], "slowest": f"{one['slowest']:.1f} s"}
@@ -513,9 +510,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, help="kill -9 of serve [55]")
     parser.add_argument("--seconds", type=float, help="in which they are sent [660]")
     parser.add_argument("--within", type=float, help="seconds until all must have arrived [840]")
-    parser.add_argument(
-        "--fail-share", type=float, default=0.0, help="of all requests to every tool, 0 to 0.9"
-    )
+    parser.add_argument("--fail-share", type=float, default=0.0, help="of all requests to each tool")
     parser.add_argument("--keep", default="", help="a new folder in which the data and the log are kept")
     parser.add_argument("--json", action="store_true", help="print JSON")
     found = parser.parse_args()
