@@ -14,6 +14,7 @@ from rich.table import Table
 
 from cli.assemble import (
     CAPTURE_LEASE,
+    CAPTURE_THREADS,
     DELIVERY_LEASE,
     EVENT_LEASE,
     Misused,
@@ -107,7 +108,7 @@ def _moment(text: str | None) -> datetime:
 
 def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
     """Do the work of the queues here until the hunt is where it has to be. Raises SecretError."""
-    workers = [Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=16)]
+    workers = [Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=CAPTURE_THREADS)]
     timers = []
     if wait:
         try:

@@ -11,6 +11,7 @@ import click
 
 from cli.assemble import (
     CAPTURE_LEASE,
+    CAPTURE_THREADS,
     DELIVERY_LEASE,
     EVENT_LEASE,
     DataUnusable,
@@ -75,7 +76,7 @@ def assemble(runtime: Runtime) -> Server:
     )
     return Server(
         [
-            Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=16),
+            Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=CAPTURE_THREADS),
             Workers(runtime.events, work.event, EVENT_LEASE, threads=4),
             Workers(runtime.deliveries, work.delivery, DELIVERY_LEASE, threads=8),
         ],
