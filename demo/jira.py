@@ -99,6 +99,7 @@ class Jira(Simulation):
             ("/issue", "POST", self._create),
             ("/issue/<key>", "GET", self._get),
             ("/issue/<key>/comment", "POST", self._comment),
+            ("/issue/<key>/comment", "GET", self._comments),
             ("/issue/<key>/properties/<name>", "GET", self._get_property),
             ("/issue/<key>/properties/<name>", "PUT", self._put_property),
             ("/search" if self.datacenter else "/search/jql", "POST", search),
@@ -198,7 +199,7 @@ class Jira(Simulation):
     def _page(self, found: list[dict[str, Any]], name: str) -> Response:
         start = request.args.get("startAt", 0, int)
         size = min(request.args.get("maxResults", 50, int), 200)
-        name = "values" if self.datacenter else name
+        name = "values" if self.datacenter and name != "comments" else name
         page = {name: found[start : start + size], "startAt": start, "maxResults": size, "total": len(found)}
         return jsonify(page)
 
@@ -283,6 +284,12 @@ class Jira(Simulation):
         issue.comments.append({"id": id, "created": self._at().isoformat(), "body": body["body"]})
         self._accept(body, key)
         return jsonify(issue.comments[-1] | {"self": f"{request.base_url}/{id}"}), 201
+
+    def _comments(self, key: str) -> Response:
+        comments = list(self._issue(key).comments)
+        if request.args.get("orderBy") == "-created":
+            comments.reverse()
+        return self._page(comments, "comments")
 
     def _get_property(self, key: str, name: str) -> Response:
         issue = self._issue(key)

@@ -14,12 +14,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from receiver.compose import compose
-from receiver.destinations import Delivered, Destination, Rejected, Retry
+from receiver.destinations import Delivered, Destination, Outcome, Rejected, Retry
 from receiver.enrich import Enricher
 from receiver.identity import Identity, run_of
 from receiver.parse import parse
 from receiver.route import route
 from shared import items
+from shared.ledger import Case
 from shared.models import Alarm, Delivery, Event, dump, load
 from shared.queues import Again, Dead, Done, Item, Verdict, backoff
 from shared.runtime import Runtime
@@ -29,6 +30,11 @@ log = logging.getLogger(__name__)
 # How many workers may be busy with one destination: a hung one must not hold up the others.
 PER_DESTINATION = 2
 BUSY_DELAY = 0.25  # seconds
+# Seconds; longer than a delivery takes. Who opens a case and is not heard of for so long is taken for dead.
+CASE_LEASE = 60.0
+# Seconds until a destination that can be searched is asked whether an attempt without an answer arrived: Jira
+# Cloud's search does not see at once what was just made (developer.atlassian.com, "search and reconcile").
+SETTLED = 60.0
 
 
 class Work:
@@ -78,37 +84,61 @@ class Work:
             self._slots[name].release()
 
     def _deliver(self, item: Item, name: str, alarm: Alarm) -> Verdict:
-        ledger = self._runtime.ledger
+        ledger, destination = self._runtime.ledger, self._destinations[name]
         before = ledger.delivery(alarm.event.id, name)
         if before.state == "delivered":
             return Done()
-        sending = ledger.save_delivery(replace(before, state="sending", attempts=before.attempts + 1))
+        case = Case()
+        if destination.thread:
+            case = ledger.enter_case(alarm.case_key, name, item.receipt, CASE_LEASE)
+            if case.wait:
+                delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
+                return Again(delay, f"another alarm of its case is on the way to {name}")
         # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
-        in_doubt = before.state in ("sending", "unsure")
-        message = compose(alarm, maybe_repeat=in_doubt)
-        outcome = self._destinations[name].deliver(message, ledger.case_refs(alarm.case_key, name))
+        in_doubt = before.in_doubt or before.state == "sending"
+        sending = ledger.save_delivery(
+            replace(before, state="sending", attempts=before.attempts + 1, in_doubt=in_doubt)
+        )
+        outcome = destination.deliver(compose(alarm, maybe_repeat=in_doubt), _refs(case))
+        if destination.thread:
+            self._leave_case(item, name, alarm, case, outcome)
         match outcome:
             case Delivered(ref, note):
-                if ref:
-                    ledger.save_case_ref(alarm.case_key, name, ref)
-                ledger.save_delivery(replace(sending, state="delivered", ref=ref, note=note, reason=""))
+                ledger.save_delivery(
+                    replace(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
+                )
                 log.info("event %s delivered to %s %s", alarm.event.id, name, " ".join((ref, note)).strip())
                 return Done()
             case Retry(reason, after, ambiguous):
+                sending = replace(sending, in_doubt=ambiguous or in_doubt)
                 if self._runtime.now() - item.added_at > timedelta(
                     seconds=self._runtime.config.delivery.retry_for
                 ):
                     return self._dead(sending, f"given up after {sending.attempts} attempts: {reason}")
-                state = "unsure" if ambiguous or in_doubt else "pending"
+                state = "unsure" if sending.in_doubt else "pending"
                 ledger.save_delivery(replace(sending, state=state, reason=reason))
-                return Again(backoff(sending.attempts) if after is None else after, reason)
+                delay = backoff(sending.attempts) if after is None else after
+                return Again(max(delay, SETTLED) if ambiguous and destination.thread else delay, reason)
             case Rejected(reason):
                 return self._dead(sending, reason)
+
+    def _leave_case(self, item: Item, name: str, alarm: Alarm, case: Case, outcome: Outcome) -> None:
+        ref = outcome.ref if isinstance(outcome, Delivered) else ""
+        if case.opens or ref != case.ref:
+            unsure = isinstance(outcome, Retry) and outcome.ambiguous
+            self._runtime.ledger.leave_case(alarm.case_key, name, item.receipt, ref=ref, unsure=unsure)
 
     def _dead(self, delivery: Delivery, reason: str) -> Verdict:
         self._runtime.ledger.save_delivery(replace(delivery, state="dead", reason=reason))
         log.error("event %s to %s is dead: %s", delivery.event_id, delivery.destination, reason)
         return Dead(reason)
+
+
+def _refs(case: Case) -> dict[str, str]:
+    """What a destination that can follow up is told of the case."""
+    if case.ref:
+        return {"ref": case.ref}
+    return {"unsure": "yes"} if case.unsure else {}
 
 
 def _event(item: Item) -> tuple[Event, bytes | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from shared.models import (
@@ -24,6 +24,7 @@ from shared.models import (
     dump,
     load,
 )
+from shared.queues import NotNow
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,17 @@ class Store(Protocol):
         ...
 
 
-class StoreError(Exception):
+@dataclass(frozen=True)
+class Case:
+    """How a case stands at one destination, for one delivery."""
+
+    ref: str = ""  # what the destination gave back for an earlier message of it
+    opens: bool = False  # this delivery is the one that opens it
+    unsure: bool = False  # somebody tried before, and it is not known how that ended
+    wait: float = 0.0  # seconds at most until another one that opens it must be done
+
+
+class StoreError(NotNow):
     """The store cannot be written or read; the text says why and is safe to show."""
 
 
@@ -226,13 +237,48 @@ class Ledger:
         record = self._store.get("name", "", instance)
         return str(record.body["name"]) if record else ""
 
-    def case_refs(self, case_key: str, destination: str) -> dict[str, str]:
-        """What the destination gave back for earlier messages of this case."""
-        record = self._store.get("case", case_key, destination)
-        return dict(record.body) if record else {}
+    def enter_case(self, case_key: str, destination: str, ticket: str, lease: float) -> Case:
+        """What a delivery may do about its case: follow up on what is there, open it, or wait for who does.
 
-    def save_case_ref(self, case_key: str, destination: str, ref: str) -> None:
-        self._store.put("case", case_key, destination, {"ref": ref})
+        Of any number one opens it; `leave_case` with the same `ticket` says how that ended. One that is not
+        heard of for `lease` seconds is taken for dead, and what it was doing for unsure.
+        """
+        while True:
+            record = self._store.get("case", case_key, destination)
+            found = record.body if record else {}
+            if ref := found.get("ref"):
+                return Case(ref=str(ref))
+            until, now = found.get("until"), self._now()
+            left = (datetime.fromisoformat(until) - now).total_seconds() if until else 0.0
+            if 0 < left <= lease:  # more than the whole lease is left where the clock was set back
+                return Case(wait=left)
+            unsure = bool(found.get("unsure") or found.get("opener"))
+            body = {
+                "opener": ticket,
+                "until": (now + timedelta(seconds=lease)).isoformat(),
+                "unsure": unsure,
+            }
+            if self._store.put("case", case_key, destination, body, expect=record.version if record else 0):
+                return Case(opens=True, unsure=unsure)
+
+    def leave_case(
+        self, case_key: str, destination: str, ticket: str, *, ref: str = "", unsure: bool = False
+    ) -> None:
+        """End what `enter_case` began: with the reference that later messages need, or for the next to try.
+        `unsure`: it may be open all the same."""
+        while True:
+            record = self._store.get("case", case_key, destination)
+            found = record.body if record else {}
+            if ref:
+                body: dict[str, Any] = {"ref": ref}
+            elif found.get("opener") == ticket:
+                body = {"unsure": unsure or found["unsure"]}
+            else:
+                return  # somebody else's by now
+            if found == body or self._store.put(
+                "case", case_key, destination, body, expect=record.version if record else 0
+            ):
+                return
 
     def _change(self, kind: str, group: str, name: str, of: type[Any], change: Callable[[Any], Any]) -> Any:
         while True:

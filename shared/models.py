@@ -285,11 +285,12 @@ class Delivery:
 
     event_id: str
     destination: str
-    state: str = "pending"  # pending | sending | delivered | dead
+    state: str = "pending"  # pending | sending | unsure | delivered | dead
     attempts: int = 0
     ref: str = ""  # a Jira key, for example
     reason: str = ""
     note: str = ""  # delivered, but not as composed: a field that Jira refused, for example
+    in_doubt: bool = False  # an attempt may have arrived, and none since is known to have
     first_at: datetime | None = None
     last_at: datetime | None = None
 

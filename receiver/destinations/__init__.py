@@ -50,7 +50,10 @@ class Destination(Protocol):
     thread: bool  # can follow up on an earlier message of the same case
     update: bool  # can edit an earlier message of the same case
 
-    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome: ...
+    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+        """`case_refs`: `ref`, what an earlier message of the case gave back; or `unsure`, where another one
+        may have opened the case and nobody knows. A destination that can be asked asks before it repeats."""
+        ...
 
     def check(self) -> Check:
         """Tell whether a delivery would work. Sends nothing that a person would see."""

@@ -19,12 +19,25 @@ from shared.text import shorten
 MAX_LENGTH = 30_000
 
 Node = dict[str, Any]
+_EVENT = "Event "
 _PANELS = {Severity.MALICIOUS: "error", Severity.SUSPICIOUS: "warning", Severity.INFO: "info"}
 
 
 def document(message: Message, *, titled: bool = False) -> Node:
     """The description of an issue; `titled` for a comment, which has no summary line of its own."""
     return fit(message, lambda kept: _document(kept, titled), _length, MAX_LENGTH)
+
+
+def tells_of(node: Any, event_id: str) -> bool:
+    """Whether a document that Jira gave back is this event's own: it ends with a line that names it. Other
+    places that name it do not count."""
+    content = node.get("content") if isinstance(node, dict) else None
+    return any(
+        isinstance(block, dict)
+        and block.get("type") == "paragraph"
+        and "".join(str(part.get("text", "")) for part in block.get("content") or ()) == f"{_EVENT}{event_id}"
+        for block in (content if isinstance(content, list) else ())
+    )
 
 
 def _length(node: Node) -> int:
@@ -61,7 +74,7 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
     if message.gaps:
         yield _heading("Notes")
         yield _bullets(message.gaps)
-    yield _paragraph(_text("Event "), _text(message.id, mark="code"))
+    yield _paragraph(_text(_EVENT), _text(message.id, mark="code"))
 
 
 def _fact(fact: Fact) -> list[Node]:

@@ -2,11 +2,12 @@
 
 Jira Cloud speaks REST v3 with Atlassian Documents, Data Center v2 with wiki text. A field that the project's
 screen refuses and an issue can do without is left out once, and named. Nothing is posted twice in one
-delivery when it is open whether the first was carried out.
+delivery when it is open whether the first was carried out; a later delivery looks for it first.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -27,6 +28,8 @@ from shared.text import one_line
 MAX_SUMMARY = 255  # characters, on one line
 MAX_LABEL = 255  # characters, no white space
 KEY = re.compile(r"[A-Z][A-Z0-9_]*-\d{1,12}", re.ASCII)
+_EVENT = "huntbridge.event"  # the property that says which event made an issue
+_COMMENTS_LOOKED_AT = 100  # the newest ones; a repeat follows what it repeats by a day at most
 _NEEDED = frozenset({"project", "issuetype", "summary", "description"})
 
 
@@ -80,8 +83,13 @@ class JiraDestination:
         try:
             cloud = self._is_cloud()
             ref = case_refs.get("ref", "")
-            if not KEY.fullmatch(ref):
+            ref = ref if KEY.fullmatch(ref) else ""
+            if not ref and (message.maybe_repeat or case_refs.get("unsure")):
+                ref = self._issue_of_case(message, cloud)
+            if not ref:
                 return self._create(message, cloud)
+            if message.maybe_repeat and self._told(message, ref, cloud):
+                return Delivered(ref=ref, note="an earlier attempt had arrived")
             commented = self._comment(message, ref, cloud)
             if commented is not None:
                 return commented
@@ -150,6 +158,48 @@ class JiraDestination:
         if answer.status == 201 or json_object(answer).get("id"):
             return Delivered(ref=key)
         return Rejected(f"answered {answer.status}, but made no comment{said(_in_words(answer), self._mask)}")
+
+    # What is asked before anything is repeated. A question that Jira refuses (the account may not search)
+    # has no answer: then the message is sent, and says that it may be a repeat.
+
+    def _issue_of_case(self, message: Message, cloud: bool) -> str:
+        """The key of the oldest issue of this case; empty where the search finds none.
+
+        By its label: Jira does not search the properties of an issue. Cloud's search may not see a new issue
+        for some time, and `reconcileIssues` only helps who knows its id; so whoever repeats waits first.
+        """
+        jql = f'project = "{self._config.project}" AND labels = "{case_label(message.case_key)}"'
+        query = {"jql": f"{jql} ORDER BY created ASC", "maxResults": 1, "fields": ["labels"]}
+        found = self._asked("POST", "search/jql" if cloud else "search", cloud, query).get("issues")
+        first = found[0] if isinstance(found, list) and found else None
+        key = first.get("key") if isinstance(first, dict) else None
+        return key if isinstance(key, str) and KEY.fullmatch(key) else ""
+
+    def _told(self, message: Message, key: str, cloud: bool) -> bool:
+        """Whether the issue, or a comment on it, already tells of this event."""
+        made_by = self._asked("GET", f"issue/{key}/properties/{_EVENT}", cloud).get("value")
+        if isinstance(made_by, dict) and made_by.get("id") == message.id:
+            return True
+        newest = f"issue/{key}/comment?orderBy=-created&maxResults={_COMMENTS_LOOKED_AT}"
+        comments = self._asked("GET", newest, cloud).get("comments")
+        tells = adf.tells_of if cloud else wiki.tells_of
+        return any(
+            isinstance(comment, dict) and tells(comment.get("body"), message.id)
+            for comment in (comments if isinstance(comments, list) else [])
+        )
+
+    def _asked(
+        self, method: str, path: str, cloud: bool, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            answer = self._http.request(method, self._url(path, cloud), headers=self._headers(), data=data)
+        except NetworkError as error:
+            raise _Ended(replace(unanswered(error), ambiguous=False)) from None
+        verdict = self._judge(answer)
+        if isinstance(verdict, Retry):
+            raise _Ended(replace(verdict, ambiguous=False))
+        return json_object(answer) if isinstance(verdict, Delivered) else {}
 
     def _check(self, kind: str) -> Check:
         cloud, project = kind == "Jira Cloud", self._config.project
@@ -237,14 +287,21 @@ class JiraDestination:
         labels = dict.fromkeys(
             "-".join(label.split())[:MAX_LABEL] for label in (*self._config.labels, *message.labels)
         )
+        if message.case_key:
+            labels[case_label(message.case_key)] = None
         if labels := dict.fromkeys(filter(None, labels)):
             fields["labels"] = list(labels)
         if priority := self._config.priorities.get(message.severity.value):
             fields["priority"] = {"name": priority}
         return {
             "fields": fields,
-            "properties": [{"key": "huntbridge.event", "value": {"id": message.id}}],
+            "properties": [{"key": _EVENT, "value": {"id": message.id}}],
         }
+
+
+def case_label(case_key: str) -> str:
+    """What the issue of a case is found by, where its key was lost."""
+    return f"huntbridge-{hashlib.sha256(case_key.encode()).hexdigest()[:16]}"
 
 
 def _cloud_by_name(config: JiraConfig) -> bool | None:

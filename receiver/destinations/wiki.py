@@ -6,6 +6,7 @@ Every text from outside is escaped on one line, or stands in a `{noformat}` bloc
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from receiver.compose import Fact, Message
 from receiver.destinations.budget import fit
@@ -47,7 +48,16 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     if message.gaps:
         yield "\nh3. Notes"
         yield from (f"* {_line(gap, 350)}" for gap in message.gaps)
-    yield f"\nEvent {{{{{_copyable(message.id)}}}}}"
+    yield f"\n{_event(message.id)}"
+
+
+def tells_of(text: Any, event_id: str) -> bool:
+    """Whether a text that Jira gave back is this event's own: its last line names it."""
+    return isinstance(text, str) and text.rstrip().splitlines()[-1:] == [_event(event_id)]
+
+
+def _event(id: str) -> str:
+    return f"Event {{{{{_copyable(id)}}}}}"
 
 
 def _fact(fact: Fact) -> str:

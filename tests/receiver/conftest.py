@@ -77,7 +77,7 @@ class Enricher:
 
 
 class Stage:
-    def __init__(self, folder, delivery=None, destinations=None):
+    def __init__(self, folder, delivery=None, destinations=None, default=("soc", "office"), tools=None):
         self.moment = START
         self.database = Database(folder / "huntbridge.db")
 
@@ -94,7 +94,7 @@ class Stage:
                         "office": {"type": "teams", "webhook_url": "env:B"},
                     },
                     "routes": [{"match": {"event": "hunt_finished"}, "to": "office"}],
-                    "default": ["soc", "office"],
+                    "default": list(default),
                     "delivery": delivery or {},
                 }
             ),
@@ -106,12 +106,13 @@ class Stage:
             now=lambda: self.moment,
         )
         self.soc, self.office = Tool("soc"), Tool("office")
+        self.tools = {"soc": self.soc, "office": self.office} | (tools or {})
         self.enricher = Enricher()
         self.work = self.worker()
 
     def worker(self) -> Work:
         """One more process with the same ledger and queues."""
-        return Work(self.runtime, self.enricher, {"soc": self.soc, "office": self.office})
+        return Work(self.runtime, self.enricher, self.tools)
 
     def forward(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)

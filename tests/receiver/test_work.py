@@ -154,6 +154,7 @@ def test_a_destination_that_raises_is_a_bug_that_loses_nothing(stage, caplog):
 
 
 def test_the_next_alarm_of_a_case_is_given_what_the_first_one_left(stage):
+    stage.office.thread = True
     stage.office.outcomes = [Delivered(ref="SEC-1"), Delivered(ref="SEC-1")]
     for count in (5, 6):
         stage.receive(b'{"message": "%d alarms in project id 3 evidence id 4"}' % count)

@@ -9,7 +9,7 @@ import pytest
 
 from receiver.compose import compose
 from receiver.destinations import Check, Delivered, Rejected, Retry, adf
-from receiver.destinations.jira import JiraDestination
+from receiver.destinations.jira import JiraDestination, case_label
 from shared.config import JiraConfig
 from shared.http import Http
 from shared.secrets import Secret
@@ -59,6 +59,7 @@ def test_a_new_case_is_an_issue_in_the_cloud(peer: Any, reply: Any, alarms: dict
                 "processing_with_alarms",
                 "weekly-crown-jewels",
                 "i-0123456789abcdef0",
+                case_label(message.case_key),
             ],
             "priority": {"name": "Highest"},
         },
