@@ -37,6 +37,7 @@ from shared.secrets import SecretError
 
 _ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
 _OVER = (HuntState.FINISHED, HuntState.FAILED)
+_SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
 
 
 @click.group()
@@ -150,7 +151,7 @@ def _progress(hunt: Hunt, captures: list[Capture]) -> str:
     if hunt.project_id is None and hunt.state is HuntState.PLANNED:
         return f"hunt {hunt.id}: opening its project"
     states = ", ".join(
-        f"{count} {state}"
+        f"{count} {_SHOWN.get(state, state)}"
         for state in CaptureState
         if (count := sum(capture.state is state for capture in captures))
     )
