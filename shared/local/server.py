@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from waitress.server import create_server
 
 from shared.ledger import StoreError
 from shared.local.sqlite import SqliteQueue
-from shared.queues import Handler, Queue, QueueError, work
+from shared.queues import Handler, Item, Queue, QueueError, Verdict, work
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ MAX_READ = 10 * 1024 * 1024 + 64 * 1024
 WEB_THREADS = 8
 # An idle worker wakes when this process adds an item, and this often (seconds) for those of others.
 IDLE_WAIT = 0.25
-# Seconds that work in hand is given to finish; what has not by then comes again when its lease runs out.
-STOP_WITHIN = 10.0
+# Seconds that work in hand is given to finish; what has not by then is handed back, for the next start.
+STOP_WITHIN = 9.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class Server:
 
     def __init__(self, workers: list[Workers], timers: list[Timer]) -> None:
         self._stop = threading.Event()
+        self._in_hand: dict[tuple[str, str], tuple[Queue, Item]] = {}
         self._threads = [
             threading.Thread(
                 target=self._work, args=(group,), name=f"{group.queue.name}-{number}", daemon=True
@@ -108,13 +109,28 @@ class Server:
             self._web.task_dispatcher.shutdown(cancel_pending=False, timeout=STOP_WITHIN / 2)
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self._hand_back()
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _hand_back(self) -> None:
+        """Whoever starts next need not wait for the leases of work that hangs."""
+        for queue, item in list(self._in_hand.values()):
+            with suppress(QueueError):  # then its lease runs out
+                queue.retry(item, delay=0)
+
+    def _hold(self, group: Workers, item: Item) -> Verdict:
+        key = group.queue.name, item.id
+        self._in_hand[key] = group.queue, item
+        try:
+            return group.handler(item)
+        finally:
+            self._in_hand.pop(key, None)
 
     def _work(self, group: Workers) -> None:
         wait = group.queue.wait if isinstance(group.queue, SqliteQueue) else self._stop.wait
         while not self._stop.is_set():
             try:
-                found = work(group.queue, group.handler, lease=group.lease)
+                found = work(group.queue, lambda item: self._hold(group, item), lease=group.lease)
             except QueueError as error:
                 log.error("%s", error)
                 self._stop.wait(1.0)

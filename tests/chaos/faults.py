@@ -49,11 +49,10 @@ class Faulty:
             self._faults[tool] = faults
             self._left = {key: left for key, left in self._left.items() if key[0] != tool}
 
-    def end(self) -> None:
-        """No more faults, and whoever hangs is let go."""
-        with self._lock:
-            self._faults = {}
-        self._over.set()
+    def release(self) -> None:
+        """Let go of whoever hangs now."""
+        over, self._over = self._over, threading.Event()
+        over.set()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         fault = self._next(self._tool_of(environ.get("PATH_INFO", "")))

@@ -85,9 +85,10 @@ class World:
             self.tools[tool]._rate = Rate(count, seconds, time.time) if phase.limited else None
 
     def heal(self) -> None:
+        self._always = ()
         self.enter(Phase("after the last one"))
-        self.at_platform.end()
-        self.at_tools.end()
+        self.at_platform.release()
+        self.at_tools.release()
 
     def add(self, alarm: Alarm) -> None:
         """Its processing has just ended on the platform."""
@@ -228,13 +229,16 @@ class Sender:
 
     def send(self, call: Call) -> None:
         alarm = self._alarms[call.evidence]
-        try:
-            status = requests.post(self._url, json=_body(call, alarm), timeout=10).status_code
-        except requests.RequestException:
-            status = 0
+        accepted = self.post(_body(call, alarm))
         with self._lock:
             self.sent[alarm.phase] += 1
-            self.accepted[alarm.phase] += status == 202
+            self.accepted[alarm.phase] += accepted
+
+    def post(self, body: dict[str, str]) -> bool:
+        try:
+            return requests.post(self._url, json=body, timeout=10).status_code == 202
+        except requests.RequestException:
+            return False
 
 
 def _body(call: Call, alarm: Alarm) -> dict[str, str]:
@@ -409,9 +413,13 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         start = play(plan, world, serve, sender, say)
         world.heal()
         drain(plan, world, serve, began + options.within, say)
-        stopped, code = serve.stop()
         got = count(world)
-        dead = _dead(environ, place)
+        stopped, code = stop_in_the_middle(world, serve, sender)
+        made = runtime.local(
+            configuration.load(environ["HUNTBRIDGE_CONFIG"], environ), place / "data", environ
+        )
+        dead = _dead(made)
+        leased = made.events.depth().leased + made.deliveries.depth().leased
     lines = [
         line(phase.name, [alarm for alarm in plan.alarms if alarm.phase == phase.name], sender, got, start)
         for phase in PHASES
@@ -426,7 +434,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "phases": [asdict(one) for one in lines],
         "faults": dict(sorted((world.at_tools.met + world.at_platform.met).items())),
         "dead": dead,
-        "stop": {"seconds": round(stopped, 1), "exit": code},
+        "stop": {"seconds": round(stopped, 1), "exit": code, "leased": leased},
         "missing": sorted(
             f"{alarm.evidence} {tool} ({alarm.phase})"
             for alarm in plan.alarms
@@ -438,11 +446,11 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
             for (evidence, tool), told in got.items()
             if not all(one.marked for one in told[1:])
         )[:50],
-        "failures": failures(total, code, dead),
+        "failures": failures(total, stopped, code, leased, dead),
     }
 
 
-def failures(total: Line, code: int, dead: list[str]) -> list[str]:
+def failures(total: Line, stopped: float, code: int, leased: int, dead: list[str]) -> list[str]:
     found = []
     if total.lost:
         found.append(f"{total.lost} messages were lost")
@@ -450,15 +458,27 @@ def failures(total: Line, code: int, dead: list[str]) -> list[str]:
         found.append(f"{total.repeated - total.marked} repeats were not marked")
     if total.repeated * 1000 > total.expected:
         found.append(f"{total.repeated} of {total.expected} messages were repeated")
-    if code:
-        found.append(f"serve ended with {code}")
+    if code or stopped > 10 or leased:
+        found.append(f"SIGTERM: {stopped:.1f} s, exit code {code}, {leased} leases not handed back")
     if dead:
         found.append(f"{len(dead)} items are dead")
     return found
 
 
-def _dead(environ: dict[str, str], place: Path) -> list[str]:
-    made = runtime.local(configuration.load(environ["HUNTBRIDGE_CONFIG"], environ), place / "data", environ)
+def stop_in_the_middle(world: World, serve: Serve, sender: Sender) -> tuple[float, int]:
+    """SIGTERM while a message is on its way to a Slack that hangs: how long it takes, and the exit code."""
+    before = world.at_tools.met["slack hang"]
+    world.at_tools.set("slack", Fault("hang", seconds=60.0))
+    sender.post({"token": TOKEN, "title": "PROCESSING WITH ALARMS", "message": "1 alarm in project id 2."})
+    until = time.monotonic() + 20
+    while world.at_tools.met["slack hang"] == before and time.monotonic() < until:
+        time.sleep(0.05)
+    stopped = serve.stop()
+    world.at_tools.release()
+    return stopped
+
+
+def _dead(made: runtime.Runtime) -> list[str]:
     return [
         f"{queue.name} {item.id}: {item.reason}"
         for queue in (made.events, made.deliveries)
