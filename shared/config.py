@@ -251,7 +251,8 @@ class PlatformConfig(_Section):
     url: _PlatformUrl = Field(description="https://host or https://host:port of the platform")
     api_key: SecretRef = Field(description="the API key, as a secret reference")
     admin_key: SecretRef | None = Field(
-        None, description="a Platform Administrator's API key, used by `huntbridge webhook` and nothing else"
+        None,
+        description="a Platform Administrator's API key, for `huntbridge webhook` and to watch the webhook",
     )
     api_version: Literal["v3", "v2"] = Field("v3", description="v2 for old platforms that have no v3")
     ca_bundle: _File | None = Field(
@@ -412,6 +413,11 @@ class DeliveryConfig(_Section):
 
     retry_for: int = Field(
         86_400, gt=0, strict=True, description="seconds that a destination that is down is tried"
+    )
+    fallback: _Destination | None = Field(
+        None,
+        description="destination that is told what could not be delivered to another one; "
+        "by default the first other one",
     )
 
 
