@@ -135,3 +135,22 @@ def test_what_the_routes_did_in_words():
     assert explain(BARE, config(default=())) == [
         "default: yes, to every destination, since there is no default"
     ]
+
+
+@pytest.mark.parametrize(
+    ("event", "malicious", "suspicious", "matches"),
+    [
+        ("recovered", 1, 0, True),
+        ("processing_with_alarms", 0, 1, True),
+        ("high_severity_alarm", 1, 0, True),
+        ("high_severity_alarm", 0, 1, False),
+        ("suspicious_severity_event", 0, 1, True),
+        ("suspicious_severity_event", 1, 0, False),
+        ("processing_finished", 1, 1, False),
+    ],
+)
+def test_a_recovered_alarm_goes_where_its_lost_webhook_would_have_gone(event, malicious, suspicious, matches):
+    alarm = replace(
+        FULL, event=replace(FULL.event, kind="recovered"), malicious=malicious, suspicious=suspicious
+    )
+    assert route(alarm, config(rule("ir", event=event))) == (["ir"] if matches else ["soc"])
