@@ -159,7 +159,7 @@ def _now_known(
         project_id=project_id,
         evidence_id=evidence.id,
         run=name,
-        seen_at=same.seen_at if same else now,
+        seen_at=min(same.seen_at, now) if same else now,  # a clock that stepped back must not delay it
         told=told,
         events=tuple(sorted({*earlier, *tell})) if told else earlier,
     )

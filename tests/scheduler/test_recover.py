@@ -173,6 +173,13 @@ def test_the_grace_can_be_set(hunted):
     assert len(look(hunted)) == 2
 
 
+def test_a_clock_that_steps_back_delays_nothing(hunted):
+    look(hunted)
+    hunted.moment -= timedelta(hours=1)
+    assert look(hunted) == []
+    assert len(look(hunted)) == 2
+
+
 def test_a_crash_between_the_event_and_the_ledger_raises_it_under_the_same_id(hunted, monkeypatch):
     look(hunted)
     save = hunted.runtime.ledger.save_alarm_run
