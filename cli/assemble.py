@@ -10,12 +10,11 @@ from typing import Any
 
 import click
 
-from receiver.destinations import Destination, build
-from receiver.enrich import Enricher
+from receiver import assemble
+from receiver.destinations.renewing import Renewing
 from receiver.work import Work
 from shared import config as configuration
 from shared import log, runtime
-from shared.aws.ec2 import Ec2
 from shared.config import Config
 from shared.ledger import StoreError
 from shared.runtime import Runtime
@@ -91,23 +90,20 @@ def local_runtime(config: Config, data: Path) -> Runtime:
         raise DataUnusable(str(error)) from None
 
 
-def destinations(runtime: Runtime) -> dict[str, Destination]:
-    """Better that a secret is missing now than with the first alarm: raises SecretError."""
-    return {name: destination(runtime, name) for name in runtime.config.destinations}
-
-
-def destination(runtime: Runtime, name: str) -> Destination:
+def destination(runtime: Runtime, name: str) -> Renewing:
     """Raises SecretError; Failed where the URL in the secret cannot be right."""
+    found = assemble.destination(runtime, name)
     try:
-        return build(name, runtime.config.destinations[name], runtime.secret, runtime.http)
+        found.prepare()
     except ValueError as error:
         raise Misused(f"destinations.{name}: {error}") from None
+    return found
 
 
 def receiver(runtime: Runtime) -> Work:
-    """Raises SecretError where a destination's secret or the platform's key cannot be had."""
-    config = runtime.config
-    # An alarm does not wait while a question is asked again: what is missing is named in its message.
-    cado = runtime.make_cado(tries=1)
-    enricher = Enricher(runtime.ledger, cado, Ec2(config.accounts, runtime.secrets), config)
-    return Work(runtime, enricher, destinations(runtime))
+    """Raises SecretError where a destination's secret or the platform's key cannot be had: better now than
+    with the first alarm."""
+    runtime.secret(runtime.config.platform.api_key)
+    for name in runtime.config.destinations:
+        destination(runtime, name)
+    return assemble.work(runtime)

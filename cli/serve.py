@@ -21,7 +21,7 @@ from cli.assemble import (
     receiver,
     settings,
 )
-from receiver.web import create_app
+from receiver.web import create_app, depths, readable
 from scheduler.handler import captures_handler, on_schedule, on_timer
 from shared import log as logs
 from shared.calendar import parse_schedule
@@ -91,37 +91,23 @@ def _until_told_to_stop(server: Server, runtime: Runtime, host: str, port: int) 
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
-    app = create_app(runtime.events, lambda: _tokens(runtime), runtime.now, lambda: _health(runtime))
+    queues = (runtime.captures, runtime.events, runtime.deliveries)
+
+    def tokens() -> list[Secret]:
+        return readable(runtime.config.webhook.tokens, runtime.secret)
+
+    app = create_app(runtime.events, tokens, runtime.now, lambda: depths(queues))
     try:
         port = server.listen(app, host, port)
     except OSError as error:
         raise Misused(f"{host}:{port} cannot be listened on: {error.strerror}") from None
     server.start()
     click.echo(f"huntbridge serves http://{host}:{port}; webhooks go to http://{host}:{port}/webhooks/cado")
-    if not _tokens(runtime):
+    if not tokens():
         log.error("no webhook token is configured: every webhook is refused (webhook.tokens, WEBHOOK_TOKEN)")
     if not runtime.config.destinations:
         log.error("no destination is configured: alarms are kept and go nowhere")
     told.wait()
     log.info("stopping")
     if not server.stop():
-        log.warning("some work did not end in time; it is done again when its lease has run out")
-
-
-def _tokens(runtime: Runtime) -> list[Secret]:
-    """The tokens that can be had: during a rotation the previous one may be gone already."""
-    found = []
-    for ref in runtime.config.webhook.tokens:
-        try:
-            found.append(runtime.secret(ref))
-        except SecretError as error:
-            log.warning("a webhook token is left out: %s", error)
-    return found
-
-
-def _health(runtime: Runtime) -> dict[str, object]:
-    return {
-        queue.name: {"waiting": depth.living, "dead": depth.dead}
-        for queue in (runtime.captures, runtime.events, runtime.deliveries)
-        for depth in [queue.depth()]
-    }
+        log.warning("some work did not end in time and was handed back: the next start does it again")

@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +20,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, ServiceUnavailable, Unauthorized
 
 from shared import items
+from shared.log import redact
 from shared.queues import Queue, QueueError
-from shared.secrets import Secret
+from shared.secrets import Secret, SecretError, SecretRef
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,30 @@ _WORDS = {
     405: "Webhooks are sent with POST to /webhooks/cado.",
     413: f"The body is larger than {MAX_BODY // 1024} KiB.",
 }
+
+
+def readable(refs: Iterable[SecretRef], secret: Callable[[SecretRef], Secret]) -> list[Secret]:
+    """The tokens that can be had. One that cannot is only told of where there is no other: during a rotation
+    the previous one may be gone already, and without one it was never there."""
+    found, errors = [], []
+    for ref in refs:
+        try:
+            token = secret(ref)
+        except SecretError as missing:
+            errors.append(missing)
+        else:
+            redact(token)
+            found.append(token)
+    if not found:
+        for error in errors:
+            log.error("a webhook token cannot be had: %s", error)
+    return found
+
+
+def depths(queues: Iterable[Queue]) -> dict[str, Any]:
+    """For `health`. Raises QueueError."""
+    depth = {queue.name: queue.depth() for queue in queues}
+    return {name: {"waiting": found.living, "dead": found.dead} for name, found in depth.items()}
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:

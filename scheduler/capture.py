@@ -33,8 +33,8 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
             if isinstance(looked, Again):
                 return looked
             found = looked
-        if found.state is CaptureState.PLANNED:
-            _ask(runtime, found, hunt.project_id)
+        if found.state is CaptureState.PLANNED and not _ask(runtime, found, hunt.project_id):
+            return Again(LOOK_EVERY, "another worker is asking for it")
         return Done()
     except Unavailable as error:
         if runtime.now().timestamp() < until:
@@ -46,17 +46,19 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
         return Done()
 
 
-def _ask(runtime: Runtime, planned: Capture, project_id: int) -> None:
+def _ask(runtime: Runtime, planned: Capture, project_id: int) -> bool:
+    """False where another worker, with the same item or its twin, was faster: nothing was asked here."""
     system = planned.system
     account = runtime.config.accounts.get(system.account)
     asked_at = runtime.now()
-    runtime.ledger.update_capture(
+    if not runtime.ledger.claim_capture(
         planned,
         state=CaptureState.UNKNOWN,
         reason="the platform was asked and has not answered",
         project_id=project_id,
         requested_at=asked_at,
-    )
+    ):
+        return False
     try:
         pipelines = runtime.cado.capture_ec2(
             project_id,
@@ -71,6 +73,7 @@ def _ask(runtime: Runtime, planned: Capture, project_id: int) -> None:
         raise
     runtime.ledger.update_capture(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
     log.info("capture of %s in project %d: pipelines %s", system.key, project_id, pipelines)
+    return True
 
 
 def _look(runtime: Runtime, unknown: Capture, project_id: int) -> Capture | Again:

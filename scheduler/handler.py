@@ -1,18 +1,36 @@
-"""The scheduler's three doors: a schedule is due, an item of [captures] came, the follow timer rang."""
+"""The scheduler's three doors: a schedule is due, an item of [captures] came, the follow timer rang.
+
+`handler` is where they open on AWS: what EventBridge Scheduler and SQS send comes in.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
 from scheduler.capture import capture
 from scheduler.follow import follow
 from scheduler.plan import open_project, plan, start
 from scheduler.recover import recover
 from scheduler.watch import watch
-from shared import items
-from shared.models import Hunt, System, load
-from shared.queues import Dead, Handler, Item, Verdict
+from shared import items, log
+from shared.aws import stack
+from shared.aws.clients import Clients
+from shared.aws.sqs import SqsQueue
+from shared.lambda_metrics import emit
+from shared.lambda_records import Context, work_records
+from shared.lambda_runtime import Kept
+from shared.models import Hunt, HuntState, System, load
+from shared.queues import CAPTURES, Dead, Handler, Item, Verdict
 from shared.runtime import Runtime
+
+# Seconds that an item can take: two looks at the platform and a request, each with its timeouts.
+CAPTURE_NEEDS = 120.0
+# What EventBridge Scheduler puts the time in for (its user guide, "Adding context attributes").
+_PLACEHOLDER = "<aws.scheduler.scheduled-time>"
 
 
 def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
@@ -37,4 +55,79 @@ def captures_handler(runtime: Runtime) -> Handler:
             return capture(runtime, body["capture"], system, until=body["until"], attempts=item.attempts)
         return Dead("not an item of [captures]")
 
-    return handle
+    def handle_and_tell(item: Item) -> Verdict:
+        verdict = attempt(handle, item)
+        if isinstance(verdict, Dead):
+            Notices(runtime).count(f"{QUEUE}{CAPTURES}", verdict.reason)
+        return verdict
+
+    return handle_and_tell
+
+
+def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """`{"hunt": name, "scheduled_at": time}`, `{"follow": true}` or records of [captures].
+
+    Raises ValueError for anything else, KeyError where there is no such hunt, ConfigError: Lambda then keeps
+    the event with the error.
+    """
+    runtime = _kept().get()
+    if "Records" in event:
+        arn = event["Records"][0]["eventSourceARN"]
+        if not stack.is_from(arn, CAPTURES, os.environ):
+            raise ValueError(f"{arn} is no queue that the scheduler works")
+        return work_records(
+            _captures(), captures_handler(runtime), event["Records"], context, needs=CAPTURE_NEEDS
+        )
+    if event.get("follow") is True:
+        on_timer(runtime)
+        emit(context.function_name, runtime.now(), DaysSinceHuntFinished=_quiet_days(runtime))
+        return {"open_hunts": len(runtime.ledger.open_hunts())}
+    if "hunt" in event:
+        hunt = on_schedule(runtime, event["hunt"], _scheduled_at(event.get("scheduled_at")))
+        return {"hunt": hunt.id, "state": hunt.state}
+    raise ValueError(
+        'not an event of the scheduler; write {"hunt": …, "scheduled_at": …} or {"follow": true}'
+    )
+
+
+def _scheduled_at(text: object) -> datetime:
+    """The schedule's own time and not this moment's: it is the hunt's identity when the event comes twice."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise ValueError(
+            f"scheduled_at {text!r} is not a time; in a schedule write {_PLACEHOLDER}, else 2027-01-31T02:00Z"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _quiet_days(runtime: Runtime) -> float:
+    """Days since any hunt finished; before the first one, since somebody first looked."""
+    now, (kind, group, name) = runtime.now(), ("clock", "", "@follow")  # no hunt can be called so
+    first = runtime.store.get(kind, group, name)
+    if first is None:
+        runtime.store.put(kind, group, name, {"at": now.isoformat()}, expect=0)
+    finished = [
+        hunt.finished_at
+        for definition in runtime.config.hunts
+        for hunt in runtime.ledger.hunts(definition)
+        if hunt.state is HuntState.FINISHED and hunt.finished_at
+    ]
+    since = max([datetime.fromisoformat(first.body["at"]) if first else now, *finished])
+    return (now - since).total_seconds() / 86_400
+
+
+@cache
+def _clients() -> Clients:
+    return Clients(os.environ)
+
+
+@cache
+def _captures() -> SqsQueue:
+    return stack.queues(_clients(), os.environ)[CAPTURES]
+
+
+@cache
+def _kept() -> Kept[Runtime]:
+    log.setup("INFO", json=True)
+    return Kept(lambda runtime: runtime, os.environ, _clients())

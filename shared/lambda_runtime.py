@@ -44,11 +44,11 @@ class Kept(Generic[T]):
         self,
         assemble: Callable[[Runtime], T],
         environ: Mapping[str, str],
+        clients: Clients,
         *,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._assemble, self._environ, self._now = assemble, environ, now
-        self._clients = Clients(environ)
+        self._assemble, self._environ, self._clients, self._now = assemble, environ, clients, now
         self._made: T | None = None
         self._seen: _Seen | None = None
         self._until = float("-inf")

@@ -172,6 +172,14 @@ class Ledger:
         )
         return updated
 
+    def claim_capture(self, capture: Capture, **fields: Any) -> bool:
+        """The same, if its state is still the one that was read. False where another worker was faster."""
+        record = self._store.get("capture", capture.hunt_id, capture.system.key)
+        if record is None or (found := load(Capture, record.body)).state is not capture.state:
+            return False
+        body = dump(replace(found, **fields))
+        return self._store.put("capture", capture.hunt_id, capture.system.key, body, expect=record.version)
+
     # events and deliveries
 
     def routed(self, event_id: str) -> list[str] | None:

@@ -7,7 +7,7 @@ no secret: not in a reason, not in a log, not in a repr.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from receiver.compose import Message
@@ -32,6 +32,8 @@ class Retry:
 @dataclass(frozen=True)
 class Rejected:
     reason: str  # what is wrong and what to do about it
+    # The secret is refused, or what it leads to is gone: a newer one might be taken.
+    unauthorized: bool = field(default=False, compare=False)
 
 
 Outcome = Delivered | Retry | Rejected
@@ -47,8 +49,16 @@ class Check:
 
 class Destination(Protocol):
     name: str
-    thread: bool  # can follow up on an earlier message of the same case
-    update: bool  # can edit an earlier message of the same case
+
+    @property
+    def thread(self) -> bool:
+        """Whether it can follow up on an earlier message of the same case."""
+        ...
+
+    @property
+    def update(self) -> bool:
+        """Whether it can edit an earlier message of the same case."""
+        ...
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
         """`case_refs`: `ref`, what an earlier message of the case gave back; or `unsure`, where another one

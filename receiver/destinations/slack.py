@@ -116,7 +116,8 @@ class SlackDestination:
         verdict = judge(answer, now=self._clock(), mask=self._mask, advice=_ADVICE)
         word = _word(answer)
         if word in _REFUSED:
-            return Rejected(f"{_REFUSED[word]} ({word})")
+            unauthorized = isinstance(verdict, Rejected) and verdict.unauthorized
+            return Rejected(f"{_REFUSED[word]} ({word})", unauthorized)
         if word in _LATER and not isinstance(verdict, Retry):
             return Retry(f"answered {answer.status} {word}", ambiguous=word.endswith("_error"))
         if 200 <= answer.status < 300 and word != "ok":

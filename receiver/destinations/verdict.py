@@ -19,6 +19,10 @@ from shared.text import clean, one_line
 
 LONGEST_WAIT = 3_600.0  # seconds; Jira Data Center is known to ask a blocked account for 292 years
 MAX_SAID = 200  # characters of the destination's answer that a reason repeats
+# A webhook's URL is its secret: after a rotation the old one may well be gone.
+_STALE_SECRET = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+)
 _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 
@@ -53,7 +57,7 @@ def judge(answer: Answer, *, now: float, mask: Mask, advice: Mapping[int, str]) 
             ambiguous=status >= 500 and status != HTTPStatus.SERVICE_UNAVAILABLE,
         )
     todo = advice.get(status)
-    return Rejected(f"{todo} ({answered})" if todo else answered)
+    return Rejected(f"{todo} ({answered})" if todo else answered, unauthorized=status in _STALE_SECRET)
 
 
 def unanswered(error: NetworkError) -> Retry:

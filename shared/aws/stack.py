@@ -23,7 +23,9 @@ def missing(environ: Mapping[str, str], *more: str) -> str:
     """What is not set, in one sentence; empty where nothing is missing."""
     needed = [*more, *(name for queue in QUEUES for name in queue_variables(queue))]
     names = [name for name in needed if not environ.get(name)]
-    return f"not set: {', '.join(names)}; template.yaml sets what names the table and the queues" * bool(names)
+    if not names:
+        return ""
+    return f"not set: {', '.join(names)}; template.yaml sets what names the table and the queues"
 
 
 def queues(clients: Clients, environ: Mapping[str, str]) -> dict[str, SqsQueue]:

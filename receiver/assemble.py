@@ -1,0 +1,57 @@
+"""From a runtime to the receiver's work. Nothing is asked of anybody yet, and no secret is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from receiver.destinations.renewing import Renewing
+from receiver.enrich import Enricher
+from receiver.work import Work
+from shared.aws.ec2 import Ec2
+from shared.cado import Cado, CadoError
+from shared.models import Evidence, Finding, Project
+from shared.runtime import Runtime
+from shared.secrets import SecretError
+
+
+def work(runtime: Runtime) -> Work:
+    config = runtime.config
+    # An alarm does not wait while a question is asked again: what is missing is named in its message.
+    platform = _Platform(lambda: runtime.make_cado(tries=1))
+    enricher = Enricher(runtime.ledger, platform, Ec2(config.accounts, runtime.secrets), config)
+    return Work(runtime, enricher, destinations(runtime))
+
+
+def destinations(runtime: Runtime) -> dict[str, Renewing]:
+    return {name: destination(runtime, name) for name in runtime.config.destinations}
+
+
+def destination(runtime: Runtime, name: str) -> Renewing:
+    config = runtime.config.destinations[name]
+    return Renewing(name, config, runtime.secret, runtime.secrets.refresh, runtime.http)
+
+
+class _Platform:
+    """The platform, from the first question on. Without its key no alarm is held back: what it would have
+    answered is missing for that reason."""
+
+    def __init__(self, make: Callable[[], Cado]) -> None:
+        self._make = make
+        self._made: Cado | None = None
+
+    def project(self, project_id: int) -> Project:
+        return self._cado().project(project_id)
+
+    def evidence(self, evidence_id: int) -> Evidence:
+        return self._cado().evidence(evidence_id)
+
+    def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]:
+        return self._cado().findings(project_id, evidence_id)
+
+    def _cado(self) -> Cado:
+        if self._made is None:
+            try:
+                self._made = self._make()
+            except SecretError as error:
+                raise CadoError(str(error)) from error
+        return self._made
