@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 
 from cli.check import check
+from cli.dead import dead
 from cli.demo import demo
 from cli.hunt import hunt
 from cli.schedules import schedules
@@ -29,7 +30,7 @@ def main() -> None:
     """
 
 
-for command in (serve, hunt, check, webhook, schedules, demo):
+for command in (serve, hunt, check, dead, webhook, schedules, demo):
     main.add_command(command)
 
 

@@ -15,6 +15,7 @@ from shared.models import (
     CAPTURE_FAILED,
     HUNT_FINISHED,
     RECOVERED,
+    UNDELIVERED,
     UNKNOWN_EVENT,
     WEBHOOK_BROKEN,
     Alarm,
@@ -195,6 +196,21 @@ def _webhook_broken(alarm: Alarm) -> _Told:
     )
 
 
+def _undelivered(alarm: Alarm) -> _Told:
+    """Its title is a destination, or a queue in words; its text the reason of the last one."""
+    about, count = _name(alarm.event.title, 60), alarm.event.alarms or 0
+    of_queue = about.startswith("the queue ")
+    again = "--all" if of_queue else f"--destination {about}"
+    return _Told(
+        title=f"{_n(count, 'item')} of {about} could not be worked"
+        if of_queue
+        else f"{_n(count, 'message')} could not be delivered to {about}",
+        summary="Nothing is lost: `huntbridge dead list` shows what is kept, and "
+        f"`huntbridge dead retry {again}` tries it again once the cause is gone.",
+        quote=_quote(alarm.event.text),
+    )
+
+
 def _unknown(alarm: Alarm) -> _Told:
     event = alarm.event
     note = _words(event.note, 250).rstrip(".")
@@ -262,6 +278,7 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
     CAPTURE_FAILED: _capture_failed,
     HUNT_FINISHED: _hunt_finished,
     WEBHOOK_BROKEN: _webhook_broken,
+    UNDELIVERED: _undelivered,
     UNKNOWN_EVENT: _unknown,
 }
 

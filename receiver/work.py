@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from receiver.compose import compose
 from receiver.destinations import Delivered, Destination, Outcome, Rejected, Retry
@@ -21,8 +22,9 @@ from receiver.parse import parse
 from receiver.route import route
 from shared import items
 from shared.ledger import Case
-from shared.models import Alarm, Delivery, Event, dump, load
-from shared.queues import Again, Dead, Done, Item, Verdict, backoff
+from shared.models import UNDELIVERED, Alarm, Delivery, Event, dump, load
+from shared.notices import QUEUE, Notices
+from shared.queues import DELIVERIES, EVENTS, Again, Dead, Done, Item, Verdict, attempt, backoff
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -43,11 +45,28 @@ class Work:
         self._enricher = enricher
         self._destinations = destinations
         self._identity = Identity(runtime.store, runtime.config.platform.url)
+        self._notices = Notices(runtime)
         self._slots = {name: threading.BoundedSemaphore(PER_DESTINATION) for name in destinations}
 
     def event(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
-        event, body = _event(item)
+        verdict = attempt(self._event, item)
+        if isinstance(verdict, Dead):
+            self._notices.count(f"{QUEUE}{EVENTS}", verdict.reason)
+        return verdict
+
+    def delivery(self, item: Item) -> Verdict:
+        """Handles one item of [deliveries]."""
+        verdict = attempt(self._delivery, item)
+        if isinstance(verdict, Dead) and (about := _counted_for(item)):
+            self._notices.count(about, verdict.reason)
+        return verdict
+
+    def _event(self, item: Item) -> Verdict:
+        content = items.unpack(item.body)
+        if "notice" in content:
+            return self._notices.tell(content["notice"])
+        event, body = _read(item, content)
         ledger = self._runtime.ledger
         if ledger.routed(event.id) is not None:
             return Done()
@@ -70,8 +89,7 @@ class Work:
         log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
         return Done()
 
-    def delivery(self, item: Item) -> Verdict:
-        """Handles one item of [deliveries]."""
+    def _delivery(self, item: Item) -> Verdict:
         body = items.unpack(item.body)
         name, alarm = body["destination"], load(Alarm, body["alarm"])
         if name not in self._destinations:
@@ -141,9 +159,18 @@ def _refs(case: Case) -> dict[str, str]:
     return {"unsure": "yes"} if case.unsure else {}
 
 
-def _event(item: Item) -> tuple[Event, bytes | None]:
+def _counted_for(item: Item) -> str:
+    """What a dead delivery is counted for. A notice is not: two destinations that are both gone would tell
+    each other of it for ever."""
+    try:
+        body = items.unpack(item.body)
+        return "" if body["alarm"]["event"]["kind"] == UNDELIVERED else str(body["destination"])
+    except (ValueError, LookupError, TypeError):  # nothing that was put here by huntbridge
+        return f"{QUEUE}{DELIVERIES}"
+
+
+def _read(item: Item, content: Mapping[str, Any]) -> tuple[Event, bytes | None]:
     """The event, and the webhook's body where one brought it."""
-    content = items.unpack(item.body)
     if "event" in content:
         return load(Event, content["event"]), None
     body: bytes = content["webhook"]

@@ -24,7 +24,8 @@ from shared.lambda_metrics import emit
 from shared.lambda_records import Context, work_records
 from shared.lambda_runtime import Kept
 from shared.models import Hunt, HuntState, System, load
-from shared.queues import CAPTURES, Dead, Handler, Item, Verdict
+from shared.notices import QUEUE, Notices
+from shared.queues import CAPTURES, Dead, Handler, Item, Verdict, attempt
 from shared.runtime import Runtime
 
 # Seconds that an item can take: two looks at the platform and a request, each with its timeouts.

@@ -17,6 +17,11 @@ def own_event(event: dict[str, Any]) -> bytes:
     return _pack(event=event)
 
 
+def notice(about: str) -> bytes:
+    """[events]: tell how many are dead. `about` is a destination or a queue."""
+    return _pack(notice=about)
+
+
 def open_hunt(hunt_id: str, until: float) -> bytes:
     """[captures]: open the hunt's project. `until` (epoch seconds): how long it is worth trying."""
     return _pack(open=hunt_id, until=until)

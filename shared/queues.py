@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -86,8 +86,8 @@ class Queue(Protocol):
 
     def dead_items(self, limit: int = 100) -> list[DeadItem]: ...
 
-    def revive(self, id: str) -> bool:
-        """Put a dead item back as new."""
+    def revive(self, ids: Collection[str]) -> list[str]:
+        """Put dead items back as new; the ids of those that were there."""
         ...
 
     def depth(self) -> Depth: ...

@@ -12,7 +12,7 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,14 +112,18 @@ class SqsQueue:
             found = [_dead_item(message) for message in islice(messages, limit)]
         return sorted(found, key=lambda item: item.died_at, reverse=True)
 
-    def revive(self, id: str) -> bool:
+    def revive(self, ids: Collection[str]) -> list[str]:
+        revived = []
         with closing(self._look_at_dead()) as messages:
             for message in messages:
                 item = _item(message, math.inf)
-                if item.id == id:
-                    self._send(self._url, item.body, {"id": id})
-                    return self._take(self._dead_url, item.receipt)
-        return False
+                if item.id in ids:
+                    self._send(self._url, item.body, {"id": item.id})
+                    if self._take(self._dead_url, item.receipt):
+                        revived.append(item.id)
+                    if len(revived) == len(ids):
+                        break
+        return revived
 
     def depth(self) -> Depth:
         """SQS's own approximate figures. An item that was retried counts as leased until it is due, and when

@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -280,21 +280,24 @@ class SqliteQueue:
             for id, body, attempts, added, died, reason in rows
         ]
 
-    def revive(self, id: str) -> bool:
+    def revive(self, ids: Collection[str]) -> list[str]:
         now = self._now()
 
-        def change(db: sqlite3.Connection) -> bool:
-            row = db.execute(
-                "DELETE FROM dead WHERE queue=? AND id=? RETURNING body", (self.name, id)
-            ).fetchone()
-            if row is None:
-                return False
-            db.execute(
-                "INSERT INTO items (queue, id, body, added, due) VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING",
-                (self.name, id, row[0], now, now),
-            )
-            return True
+        def change(db: sqlite3.Connection) -> list[str]:
+            revived = []
+            for id in ids:
+                row = db.execute(
+                    "DELETE FROM dead WHERE queue=? AND id=? RETURNING body", (self.name, id)
+                ).fetchone()
+                if row is None:
+                    continue
+                db.execute(
+                    "INSERT INTO items (queue, id, body, added, due) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT DO NOTHING",
+                    (self.name, id, row[0], now, now),
+                )
+                revived.append(id)
+            return revived
 
         revived = self._write(change)
         with self._added:

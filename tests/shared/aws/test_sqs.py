@@ -173,7 +173,7 @@ def test_what_sqs_puts_aside_itself_can_be_seen_and_revived(clients):
     reason = "claimed again and again and never finished; SQS has put it aside"
     assert dead == DeadItem("p", b"poison\0", dead.attempts, item.added_at, item.added_at, reason)
     assert dead.attempts >= 2
-    assert queue.revive("p")
+    assert queue.revive(["p"]) == ["p"]
     assert [item.body for item in queue.claim(10, lease=60)] == [b"poison\0"]
     assert queue.dead_items() == []
 
@@ -185,10 +185,10 @@ def test_one_of_many_dead_items_is_found(queue):
         for item in items:
             queue.dead(item, reason="poison")
     assert len(queue.dead_items()) == 23
-    assert queue.revive("21")
+    assert queue.revive(["21"]) == ["21"]
     assert [item.body for item in queue.claim(10, lease=60)] == [b"21"]
     assert len(queue.dead_items()) == 22
-    assert not queue.revive("21")
+    assert queue.revive(["21"]) == []
 
 
 def test_the_item_in_a_record_of_lambda():
@@ -268,7 +268,7 @@ def test_a_message_that_huntbridge_did_not_put_there_harms_no_other(clients, url
             lambda queue, item: queue.retry(item, delay=1),
         ),
         ("send_message", "sqs:SendMessage", lambda queue, item: queue.dead(item, reason="r")),
-        ("receive_message", "sqs:ReceiveMessage", lambda queue, item: queue.revive("a")),
+        ("receive_message", "sqs:ReceiveMessage", lambda queue, item: queue.revive(["a"])),
         ("get_queue_attributes", "sqs:GetQueueAttributes", lambda queue, item: queue.depth()),
     ],
 )

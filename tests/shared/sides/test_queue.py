@@ -141,11 +141,22 @@ def test_a_dead_item_is_kept_whole_with_its_reason_and_can_be_revived(side):
     assert side.same(poison.added_at, added)
     assert side.same(poison.died_at, died)
     assert found["q"].reason == ""
-    assert side.queue.revive("p")
-    assert not side.queue.revive("p")
+    assert side.queue.revive(["p", "never there"]) == ["p"]
+    assert side.queue.revive(["p"]) == []
     (item,) = side.queue.claim(10, lease=60)
     assert (item.id, item.body, item.attempts) == ("p", b"poison p\0", 1)
     assert [item.id for item in side.queue.dead_items()] == ["q"]
+
+
+def test_many_dead_items_are_revived_at_once(side):
+    for number in range(25):
+        side.queue.put(b"x", id=f"{number}")
+    items = [item for _ in range(3) for item in side.queue.claim(10, lease=60)]
+    for item in items:
+        side.queue.dead(item, reason="gone")
+    wanted = [f"{number}" for number in range(20)]
+    assert sorted(side.queue.revive(wanted)) == sorted(wanted)
+    assert (side.queue.depth().ready, side.queue.depth().dead) == (20, 5)
 
 
 def test_workers_that_race_never_hold_the_same_item(side):

@@ -1,0 +1,222 @@
+"""`huntbridge dead`: what could not be delivered or worked, why, and once more."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.assemble import Failed, Misused, load_config, local_runtime, settings
+from receiver.compose import Message, compose
+from receiver.parse import parse
+from shared import items, runtime
+from shared.aws.stack import TABLE
+from shared.config import Config
+from shared.models import Alarm, Event, Severity, load
+from shared.queues import DeadItem, Queue, QueueError
+from shared.runtime import Runtime
+from shared.text import one_line
+
+MOST = 10_000  # items that are looked at in each queue
+
+
+@click.group()
+def dead() -> None:
+    """What could not be delivered or worked. It is kept whole until it is tried again.
+
+    On AWS: where HUNTBRIDGE_TABLE and the variables of the queues are set as the template sets them, the
+    queues there are meant, and --data is not used.
+    """
+
+
+@dataclass(frozen=True)
+class _Found:
+    queue: Queue
+    item: DeadItem
+    content: dict[str, Any]  # empty where huntbridge did not put it there
+
+    @property
+    def destination(self) -> str:
+        return str(self.content.get("destination", ""))
+
+    @property
+    def what(self) -> str:
+        if message := self.message():
+            return message.title
+        if "capture" in self.content:
+            return f"capture of {self.content['system'].get('instance')} for {self.content['capture']}"
+        if "open" in self.content:
+            return f"start of {self.content['open']}"
+        if "notice" in self.content:
+            return f"notice about {self.content['notice']}"
+        return "not an item of huntbridge"
+
+    def message(self) -> Message | None:
+        """What would have been sent, as far as it is known; None where this is no event."""
+        try:
+            if "alarm" in self.content:
+                return compose(load(Alarm, self.content["alarm"]))
+            if "event" in self.content:
+                return compose(Alarm(load(Event, self.content["event"]), Severity.UNKNOWN))
+            if "webhook" in self.content:
+                at = datetime.fromisoformat(self.content["received_at"])
+                event = parse(self.content["webhook"], id=self.item.id, received_at=at)
+                return compose(Alarm(event, Severity.UNKNOWN))
+        except ValueError:  # of another version's shape: it is shown as it is
+            return None
+        return None
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "id": self.item.id,
+            "queue": self.queue.name,
+            "destination": self.destination or None,
+            "what": self.what,
+            "added": self.item.added_at.isoformat(),
+            "died": self.item.died_at.isoformat(),
+            "attempts": self.item.attempts,
+            "reason": self.item.reason,
+        }
+
+
+@dead.command("list")
+@settings
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
+    """Everything that is dead, in all three queues, the newest first."""
+    rows = [found.row() for found in _all(_runtime(load_config(config_path), data))]
+    rows.sort(key=lambda row: str(row["died"]), reverse=True)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo("nothing is dead")
+        return
+    table = Table("ID", "For", "What", "Died (UTC)", "Reason")
+    for row in rows:
+        cells = (
+            row["id"],
+            row["destination"] or row["queue"],
+            row["what"],
+            _time(row["died"]),
+            row["reason"],
+        )
+        table.add_row(*(Text(one_line(str(cell), 300)) for cell in cells))
+    Console(highlight=False).print(table)
+
+
+@dead.command()
+@settings
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def show(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
+    """All that is known of the dead item ID, and what would have been sent."""
+    found = [one for one in _all(_runtime(load_config(config_path), data)) if one.item.id == id]
+    if not found:
+        raise _no_such(id)
+    for one in found:
+        if as_json:
+            content = {k: _readable(v) for k, v in one.content.items()}
+            click.echo(json.dumps(one.row() | {"item": content}, indent=2, ensure_ascii=False))
+        else:
+            click.echo("\n".join(_told(one)))
+
+
+def _told(found: _Found) -> Iterator[str]:
+    row = found.row()
+    for key in ("id", "queue", "destination", "reason"):
+        if row[key]:
+            yield f"{key:<12} {one_line(str(row[key]), 1_000)}"
+    yield f"{'died':<12} {_time(row['died'])} UTC at attempt {row['attempts']}, came in {_time(row['added'])}"
+    yield ""
+    message = found.message()
+    if message is None:
+        content = found.content or found.item.body.decode(errors="replace")
+        yield one_line(json.dumps(content, ensure_ascii=False, default=_readable), 4_000)
+        return
+    yield message.title
+    if message.summary:
+        yield message.summary
+    yield from (f"{fact.label}: {fact.value}" for fact in message.facts)
+    yield from (f"{each.count} × {each.description} ({each.severity})" for each in message.findings)
+    yield from message.lines
+    if message.quote:
+        yield message.quote
+
+
+@dead.command()
+@settings
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="All of them, in all three queues.")
+@click.option("--destination", metavar="NAME", help="All messages to this destination.")
+def retry(
+    config_path: str | None, data: Path, ids: tuple[str, ...], everything: bool, destination: str | None
+) -> None:
+    """Put dead items back as new: those of these IDs, --all, or those for one --destination.
+
+    A `serve` on the same data directory sends them at once, else the next one does.
+    """
+    if sum((bool(ids), everything, destination is not None)) != 1:
+        raise Misused("say what to try again: an ID, --all, or --destination NAME")
+    runtime = _runtime(load_config(config_path), data)
+    wanted = [
+        found
+        for found in _all(runtime)
+        if everything or found.item.id in ids or (destination and found.destination == destination)
+    ]
+    for id in ids:
+        if id not in {found.item.id for found in wanted}:
+            raise _no_such(id)
+    revived = 0
+    for queue in _queues(runtime):
+        if chosen := [found.item.id for found in wanted if found.queue is queue]:
+            revived += len(_asked(queue.revive, chosen))
+    click.echo("nothing is dead" if not wanted else f"{revived} put back, to be tried again")
+
+
+def _runtime(config: Config, data: Path) -> Runtime:
+    if os.environ.get(TABLE):
+        return runtime.aws(config, os.environ)
+    return local_runtime(config, data)
+
+
+def _queues(runtime: Runtime) -> tuple[Queue, ...]:
+    return (runtime.captures, runtime.events, runtime.deliveries)
+
+
+def _all(runtime: Runtime) -> Iterator[_Found]:
+    for queue in _queues(runtime):
+        for item in _asked(queue.dead_items, MOST):
+            try:
+                content = items.unpack(item.body)
+            except ValueError:
+                content = {}
+            yield _Found(queue, item, content)
+
+
+def _asked(call: Any, *values: Any) -> Any:
+    try:
+        return call(*values)
+    except QueueError as error:
+        raise Failed(str(error)) from None
+
+
+def _no_such(id: str) -> Failed:
+    return Failed(f"there is no dead item {id!r}; `huntbridge dead list` shows those there are")
+
+
+def _readable(value: Any) -> Any:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _time(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"

@@ -1,0 +1,105 @@
+"""Nothing ends in silence: what is kept aside as dead is counted, and told on another destination.
+
+A death goes in with its reason; at most once an hour and destination an event of kind `undelivered` comes
+out, with how many there were. The dead items themselves are the queues' business.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared import items
+from shared.models import UNDELIVERED, Alarm, Event, Severity, dump
+from shared.queues import Again, Done, Verdict
+from shared.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+APART = timedelta(hours=1)  # between two notices about the same destination
+QUEUE = "the queue "  # what a notice is about, where it is not a destination
+
+
+class Notices:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def count(self, about: str, reason: str) -> None:
+        """One more is dead. `about` is a destination, or `QUEUE` and a queue's name."""
+
+        def change(found: dict[str, Any]) -> dict[str, Any]:
+            dead, now = found.get("dead", 0) + 1, self._runtime.now()
+            counted = found | {"dead": dead, "reason": reason}
+            if _ahead(found.get("due"), now):
+                return counted  # a notice is on its way, and will tell of this one too
+            # The notice before the record of it: one too many has nothing to tell, one too few is silence.
+            due = now + (_ahead(found.get("next"), now) or timedelta())
+            self._put(about, dead, due - now)
+            return counted | {"due": (due + APART).isoformat()}
+
+        self._change(about, change)
+
+    def tell(self, about: str) -> Verdict:
+        """Handles the item that `count` put into [events]."""
+        record = self._runtime.store.get("notice", "", about)
+        found, now = record.body if record else {}, self._runtime.now()
+        dead, told = found.get("dead", 0), found.get("told", 0)
+        if dead <= told:
+            return Done()
+        if wait := _ahead(found.get("next"), now):
+            return Again(wait.total_seconds(), "a notice was sent within the hour")
+        fallback = self.fallback(about)
+        if fallback is None:
+            log.error("%d for %s are dead, and no other destination is there to say so", dead - told, about)
+        else:
+            self._send(fallback, about, dead, dead - told, str(found["reason"]))
+
+        def change(found: dict[str, Any]) -> dict[str, Any]:
+            after = found | {"told": dead, "next": (now + APART).isoformat(), "due": None}
+            if found["dead"] > dead:  # more died meanwhile, and trusted in this notice
+                self._put(about, found["dead"], APART)
+                after["due"] = (now + 2 * APART).isoformat()
+            return after
+
+        self._change(about, change)
+        return Done()
+
+    def fallback(self, about: str) -> str | None:
+        """Where it is told that messages to `about` are dead."""
+        config = self._runtime.config
+        candidates = (config.delivery.fallback, *config.default, *config.destinations)
+        return next((name for name in candidates if name and name != about), None)
+
+    def _send(self, to: str, about: str, dead: int, count: int, reason: str) -> None:
+        event = Event(
+            id=f"{UNDELIVERED}:{about}:{dead}",
+            kind=UNDELIVERED,
+            received_at=self._runtime.now(),
+            title=about,
+            text=reason,
+            alarms=count,
+        )
+        body = items.delivery(to, dump(Alarm(event, Severity.UNKNOWN)))
+        self._runtime.deliveries.put(body, id=f"{event.id}:{to}")
+        log.warning("%d for %s are dead; told on %s", count, about, to)
+
+    def _put(self, about: str, dead: int, delay: timedelta) -> None:
+        id = f"notice:{about}:{dead}"
+        self._runtime.events.put(items.notice(about), id=id, delay=delay.total_seconds())
+
+    def _change(self, about: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        store = self._runtime.store
+        while True:
+            record = store.get("notice", "", about)
+            body = change(dict(record.body) if record else {})
+            if store.put("notice", "", about, body, expect=record.version if record else 0):
+                return
+
+
+def _ahead(moment: str | None, now: datetime) -> timedelta | None:
+    """How far ahead a moment is; None where it is not, or further than it was ever set: then it was not the
+    time that passed but the clock that was set back."""
+    left = datetime.fromisoformat(moment) - now if moment else timedelta()
+    return left if timedelta() < left <= 2 * APART else None

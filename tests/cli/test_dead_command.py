@@ -1,0 +1,135 @@
+"""`huntbridge dead`: what a person reads of what could not be delivered, and how it goes out again."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from shared import config, items, runtime
+from shared.models import Alarm, Event, Instance, Severity, System, dump
+
+ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k", "SLACK_WEBHOOK_URL": ""}
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+ALARM = Alarm(
+    Event("e1", "processing_with_alarms", NOON, text="ALARMS", project_id=3, evidence_id=4),
+    Severity.MALICIOUS,
+    malicious=5,
+    instance=Instance("i-0aaaaaaaaaaaaaaa1", "us-east-1", name="web-01"),
+)
+
+
+@pytest.fixture
+def side(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return runtime.local(config.load(None, ENVIRON), tmp_path / "data", ENVIRON)
+
+
+@pytest.fixture
+def dead(tmp_path, side):
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(
+            main,
+            ["dead", *arguments],
+            env=ENVIRON | {"HUNTBRIDGE_DATA": str(tmp_path / "data"), "COLUMNS": "200"},
+            catch_exceptions=False,
+        )
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return run
+
+
+def kill(queue, body, id, reason):
+    queue.put(body, id=id)
+    for item in queue.claim(10, lease=60):
+        queue.dead(item, reason=reason)
+
+
+@pytest.fixture
+def corpses(side):
+    kill(side.deliveries, items.delivery("soc", dump(ALARM)), "e1:soc", "the webhook is gone (no_service)")
+    kill(side.deliveries, items.delivery("office", dump(ALARM)), "e1:office", "given up after 300 attempts")
+    webhook = items.webhook(b'{"token": "<token>", "message": "7 alarms in project id 9"}', NOON.isoformat())
+    kill(side.events, webhook, "e2", "unexpected KeyError")
+    kill(side.captures, items.capture("weekly@x", dump(System("i-1", "us-east-1")), 0), "c1", "gone")
+    kill(side.events, b"\xff\x00", "odd", "unexpected ValueError")
+
+
+def test_nothing_is_dead(dead):
+    assert dead("list") == "nothing is dead\n"
+    assert json.loads(dead("list", "--json")) == []
+    assert dead("retry", "--all") == "nothing is dead\n"
+
+
+def test_the_list_names_all_three_queues(dead, corpses):
+    shown = dead("list")
+    for text in (
+        "e1:soc",
+        "5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)",
+        "the webhook is gone (no_service)",
+        "7 alarms in project 9",
+        "capture of i-1 for weekly@x",
+        "not an item of huntbridge",
+    ):
+        assert text in shown, shown
+    rows = {row["id"]: row for row in json.loads(dead("list", "--json"))}
+    assert rows.keys() == {"e1:soc", "e1:office", "e2", "c1", "odd"}
+    assert {key: rows["e1:soc"][key] for key in ("queue", "destination", "attempts", "reason")} == {
+        "queue": "deliveries",
+        "destination": "soc",
+        "attempts": 1,
+        "reason": "the webhook is gone (no_service)",
+    }
+
+
+def test_show_tells_what_would_have_been_sent(dead, corpses):
+    shown = dead("show", "e1:soc").splitlines()
+    assert shown[:4] == [
+        "id           e1:soc",
+        "queue        deliveries",
+        "destination  soc",
+        "reason       the webhook is gone (no_service)",
+    ]
+    assert shown[4].endswith("UTC at attempt 1, came in " + shown[4][-16:])
+    assert shown[6] == "5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
+    assert "Evidence: id 4" in shown
+    assert "7 alarms in project id 9" in dead("show", "e2")
+    assert "weekly@x" in dead("show", "c1")
+    assert "�" in dead("show", "odd")
+    assert json.loads(dead("show", "e1:soc", "--json"))["item"]["alarm"]["malicious"] == 5
+    assert json.loads(dead("show", "e2", "--json"))["item"]["webhook"].startswith('{"token": "<token>"')
+
+
+def test_an_id_that_is_not_there(dead, corpses):
+    assert "there is no dead item 'nope'; `huntbridge dead list`" in dead("show", "nope", code=1)
+    assert "there is no dead item 'nope'" in dead("retry", "e1:soc", "nope", code=1)
+    assert len(json.loads(dead("list", "--json"))) == 5  # all or nothing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "revived"),
+    [
+        (["e1:soc"], {"e1:soc"}),
+        (["e1:soc", "e2"], {"e1:soc", "e2"}),
+        (["--destination", "office"], {"e1:office"}),
+        (["--all"], {"e1:soc", "e1:office", "e2", "c1", "odd"}),
+    ],
+)
+def test_retry_puts_back_what_was_asked_for(dead, corpses, side, arguments, revived):
+    assert dead("retry", *arguments) == f"{len(revived)} put back, to be tried again\n"
+    living = {
+        item.id
+        for queue in (side.captures, side.events, side.deliveries)
+        for item in queue.claim(10, lease=60)
+    }
+    assert living == revived
+    assert {row["id"] for row in json.loads(dead("list", "--json"))}.isdisjoint(revived)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", "x"], ["--all", "--destination", "soc"]])
+def test_retry_wants_to_know_what(dead, arguments):
+    assert "say what to try again: an ID, --all, or --destination NAME" in dead("retry", *arguments, code=2)
