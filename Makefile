@@ -85,3 +85,10 @@ lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
 
 chaos: $(VENV)/dev  ## serve among kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" for the rest
 	$(BIN)/python -m tests.chaos.run $(if $(SHORT),--short) $(CHAOS)
+
+.PHONY: test-lambda
+
+test-lambda: $(AWS)/ready $(VENV)/dev  ## what was built, under Lambda's runtime emulator, against a simulated AWS
+	$(MAKE) build ARCH=x86_64
+	$(BIN)/python -m pytest --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/lambda
+	$(BIN)/python bench/init.py

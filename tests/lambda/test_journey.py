@@ -1,0 +1,92 @@
+"""The whole way on AWS, once: a schedule, twelve captures, webhooks, messages and the hunt's report, with
+what was built, in Lambda's runtime emulator."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import pytest
+import requests
+import yaml
+
+from demo import run
+from shared import config as configuration
+from shared import runtime
+from tests.emulated import Resources, Stack, scheduled
+
+AT = "2026-11-22T02:00:00Z"
+SUMMARY = {
+    "captures": {"processed": 11, "failed": 1},
+    "events": 8,  # six evidences with alarms, one capture that failed, the hunt's end
+    "alarms": 6,
+    "deliveries": {"slack": 8, "teams": 8, "jira": 6},
+    "lost": 0,
+    "repeated": 0,
+}
+
+
+def in_secrets_manager(config: dict, resources: Resources, values: dict[str, str]) -> dict:
+    """The demo's configuration with its secrets where a function finds them."""
+    ref = resources.secret("demo", **values)
+    del config["follow"]  # how often the timer rings is the stack's
+    text = yaml.safe_dump(config)
+    for name in values:
+        text = text.replace(f"env:{name}", f"{ref}#{name}")
+    return yaml.safe_load(text)
+
+
+@pytest.mark.timeout(240)
+def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
+    with run.world(pace=0.3) as world:
+        path, environ = run.write_config(world, tmp_path)
+        resources = Resources(world.ec2_url)
+        secret = {name: environ[name] for name in environ if name.endswith(("_KEY", "_TOKEN", "_URL"))}
+        secret = {name: value for name, value in secret.items() if not name.startswith("AWS_")}
+        resources.configure(in_secrets_manager(yaml.safe_load(path.read_text()), resources, secret))
+        tokens = resources.secret("webhook", current=run.TOKEN)
+        resources.environ["HUNTBRIDGE_WEBHOOK_TOKENS"] = f"{tokens}#current,{tokens}#previous"
+        for name, value in resources.environ.items():
+            monkeypatch.setenv(name, value)
+        demo = run.Demo(world, path, environ)
+        demo._runtime = runtime.aws(configuration.load(None, resources.environ), resources.environ)
+        with Stack(resources, tmp_path) as stack:
+            run.register_webhooks(world, f"{stack.url}/webhooks/cado")
+            started = [
+                stack.scheduler.invoke(scheduled("HuntSchedules", run.HUNT, AT))
+                for _ in range(2)  # EventBridge Scheduler delivers at least once
+            ]
+            stop = threading.Event()
+            timer = threading.Thread(target=follow, args=(stack, stop))
+            timer.start()
+            try:
+                end = time.monotonic() + 150
+                while not demo._settled() and time.monotonic() < end:
+                    time.sleep(0.2)
+            finally:
+                stop.set()
+                timer.join(60)
+            summary = demo.summary()
+            health = requests.get(f"{stack.url}/health", timeout=30).json()
+        log = stack.log()
+
+    assert [answer["hunt"] for answer in started] == [f"{run.HUNT}@{AT}"] * 2
+    summary.pop("seconds")
+    assert summary == SUMMARY
+    # Once each, though the schedule came twice and SQS knows nothing of ids.
+    assert set(world.platform.asked.values()) == {1}
+    assert [source.errors for source in stack.sources.values()] == [[], [], []]
+    assert health == {"status": "ok", **{name: {"waiting": 0, "dead": 0} for name in stack.sources}}
+    assert (world.slack.mentions, world.teams.mentions, world.teams.failed_runs) == ([], [], [])
+    texts = " ".join(json.dumps(message.body) for message in world.slack.messages)
+    for name in ("web-01", "batch-07", "bastion", "ci-runner-3", "ad-01"):
+        assert name in texts
+    assert "DaysSinceHuntFinished" in log
+    assert [value for value in (*secret.values(), run.TOKEN) if value in log] == []
+
+
+def follow(stack: Stack, stop: threading.Event) -> None:
+    """The follow timer, as a hurried clock rings it."""
+    while not stop.wait(1):
+        stack.scheduler.invoke(scheduled("FollowTimer"))
