@@ -42,6 +42,8 @@ SCHEDULER = BOTH | {
     ("sqs:DeleteMessage", "Captures.Arn"),
     ("sqs:ChangeMessageVisibility", "Captures.Arn"),
     ("sqs:GetQueueAttributes", "Captures.Arn"),
+    ("sqs:GetQueueAttributes", "Events.Arn"),
+    ("sqs:GetQueueAttributes", "EventsDead.Arn"),
     ("sqs:SendMessage", "Captures.Arn"),
     ("sqs:SendMessage", "CapturesDead.Arn"),
     ("sqs:SendMessage", "Events.Arn"),
