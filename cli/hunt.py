@@ -28,7 +28,6 @@ from scheduler.ending import report
 from scheduler.follow import follow
 from scheduler.handler import captures_handler
 from scheduler.plan import Plan, plan, start
-from shared.calendar import parse_schedule
 from shared.config import Config
 from shared.local.server import Server, Timer, Workers
 from shared.models import Capture, CaptureState, Hunt, HuntState, dump
@@ -223,9 +222,8 @@ def list_hunts(config_path: str | None, data: Path, as_json: bool) -> None:
 
 def _row(name: str, config: Config, runtime: Runtime) -> dict[str, Any]:
     definition = config.hunts[name]
-    due = None
-    if definition.schedule:
-        due = parse_schedule(definition.schedule, definition.timezone).next_after(datetime.now(UTC))
+    calendar = definition.calendar
+    due = calendar.next_after(datetime.now(UTC)) if calendar else None
     runs = runtime.ledger.hunts(name)
     return {
         "name": name,

@@ -24,7 +24,6 @@ from cli.assemble import (
 from receiver.web import create_app, depths, readable
 from scheduler.handler import captures_handler, on_schedule, on_timer
 from shared import log as logs
-from shared.calendar import parse_schedule
 from shared.ledger import StoreError
 from shared.local.clock import Clock
 from shared.local.server import AlreadyServed, Server, Timer, Workers, sole_server
@@ -66,13 +65,14 @@ def assemble(runtime: Runtime) -> Server:
     work = receiver(runtime)
     clock = Clock(
         {
-            name: parse_schedule(hunt.schedule, hunt.timezone)
+            name: calendar
             for name, hunt in runtime.config.hunts.items()
-            if hunt.schedule
+            if (calendar := hunt.calendar) is not None
         },
         lambda name, at: on_schedule(runtime, name, at),
         runtime.store,
         runtime.now,
+        catch_up=[name for name, hunt in runtime.config.hunts.items() if hunt.catch_up],
     )
     return Server(
         [

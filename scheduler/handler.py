@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from shared.models import Hunt, HuntState, System, load
 from shared.notices import QUEUE, Notices
 from shared.queues import CAPTURES, Dead, Handler, Item, Verdict, attempt
 from shared.runtime import Runtime
+
+_log = logging.getLogger(__name__)
 
 # Seconds that an item can take: two looks at the platform and a request, each with its timeouts.
 CAPTURE_NEEDS = 120.0
@@ -84,7 +87,11 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         emit(context.function_name, runtime.now(), DaysSinceHuntFinished=_quiet_days(runtime))
         return {"open_hunts": len(runtime.ledger.open_hunts())}
     if "hunt" in event:
-        hunt = on_schedule(runtime, event["hunt"], _scheduled_at(event.get("scheduled_at")))
+        name, at = event["hunt"], _scheduled_at(event.get("scheduled_at"))
+        if runtime.config.hunts[name].skips(at):
+            _log.info("hunt %s starts nothing on this date (skip_dates)", name)
+            return {"hunt": name, "state": "skipped"}
+        hunt = on_schedule(runtime, name, at)
         return {"hunt": hunt.id, "state": hunt.state}
     raise ValueError(
         'not an event of the scheduler; write {"hunt": …, "scheduled_at": …} or {"follow": true}'

@@ -12,7 +12,7 @@ import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -48,6 +48,21 @@ def parse_schedule(text: str, timezone: str = "Etc/UTC") -> Schedule:
     if form == "rate":
         return _rate(inner)
     return _at(inner, zone) if form == "at" else _cron(inner, zone)
+
+
+@dataclass(frozen=True)
+class Skipping:
+    """A schedule without the runs that would begin on one of these dates, as its own time zone counts them."""
+
+    schedule: Schedule
+    dates: frozenset[date]
+    zone: ZoneInfo
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        due = self.schedule.next_after(moment)
+        while due is not None and due.astimezone(self.zone).date() in self.dates:
+            due = self.schedule.next_after(due)
+        return due
 
 
 @dataclass(frozen=True)
@@ -98,14 +113,26 @@ class _Cron:
     zone: ZoneInfo
 
     def next_after(self, moment: datetime) -> datetime | None:
-        start = moment.astimezone(self.zone).date()
-        for day in self._days_from(start):
+        local = moment.astimezone(self.zone)
+        today, over = local.date(), self._over(local)
+        for day in self._days_from(today):
             for hour in self.hours:
                 for minute in self.minutes:
+                    if day == today and (hour, minute) < over:
+                        continue
                     due = _exists(datetime(day.year, day.month, day.day, hour, minute), self.zone)
                     if due is not None and due > moment:
                         return due
         return None
+
+    @staticmethod
+    def _over(local: datetime) -> tuple[int, int]:
+        """The hour and minute before which nothing is due any more on the day of `local`. On a day on which
+        the clocks may change, every time is looked at."""
+        near = (local + timedelta(days=n) for n in (-1, 1))
+        if any(other.utcoffset() != local.utcoffset() for other in near):
+            return 0, 0
+        return local.hour, local.minute
 
     def _days_from(self, start: date) -> Iterator[date]:
         for year in range(start.year, start.year + _YEARS_AHEAD):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -17,10 +18,12 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     JsonValue,
+    Tag,
     ValidationError,
     ValidationInfo,
 )
@@ -28,7 +31,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSc
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from shared.aws.regions import known_regions
-from shared.calendar import parse_schedule
+from shared.calendar import Schedule, Skipping, parse_schedule
 from shared.documents import Document, EnvironmentDocument, NotYaml, Problem, read_yaml
 from shared.environment import HUNT, SYSTEM_FORM, read_environment, read_systems
 from shared.mistakes import advice, explain, quoted
@@ -42,10 +45,17 @@ _MAX_BYTES = 4 * 1024 * 1024
 _ACCOUNT = r"^[0-9]{12}$"
 _ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"
 _INSTANCE = r"^i-[0-9a-f]{8}([0-9a-f]{9})?$"
+_UNIT = r"^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$"
+_MEMBER_ROLE = r"^arn:aws[a-z-]*:iam::\{account_id\}:role/.+$"
+ALL_REGIONS = "all"
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 _TWO_WAYS = (
     "not set, and there is no huntbridge.yaml here: write one, or name one with HUNTBRIDGE_CONFIG, "
     "or set PLATFORM_IP and API_KEY in the environment"
+)
+_NO_MEMBER_ROLE = (
+    "needs a role for the accounts of the unit; write at the top of the file, for example, "
+    'organization: {role: "arn:aws:iam::{account_id}:role/huntbridge-read"}'
 )
 _LOGINS = "write {email} and {api_token} (Jira Cloud), or {token} (Jira Data Center)"
 
@@ -140,6 +150,24 @@ def _region(text: str, info: ValidationInfo) -> str:
     )
 
 
+def _region_or_all(text: str, info: ValidationInfo) -> str:
+    return text if text == ALL_REGIONS else _region(text, info)
+
+
+def _regions(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError(f"names no region; write {ALL_REGIONS} for every region that is enabled")
+    return names
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error.msg} at character {error.pos}") from None
+    return text
+
+
 def _account(text: str, info: ValidationInfo) -> str:
     known: _Known | None = info.context
     if not text or known is None or known.accounts is None or text in known.accounts:
@@ -175,6 +203,13 @@ def _timezone(text: str) -> str:
 def _schedule(text: str, info: ValidationInfo) -> str:
     parse_schedule(text, info.data.get("timezone", "Etc/UTC"))
     return text
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not a date; write it as 2026-12-24") from None
 
 
 def _fingerprint(text: str) -> str:
@@ -238,6 +273,21 @@ _InstanceId = Annotated[
     AfterValidator(_form(_INSTANCE, "must be an instance id: i- and 8 or 17 hex digits in lower case")),
     Field(json_schema_extra={"pattern": _INSTANCE}),
 ]
+_InstanceIds = Annotated[tuple[_InstanceId, ...], _OneOrMany()]
+_Unit = Annotated[
+    str,
+    AfterValidator(_form(_UNIT, "must be a unit's id, such as ou-ab12-34cd56ef, or the root's, r-ab12")),
+    Field(json_schema_extra={"pattern": _UNIT}),
+]
+_MemberRole = Annotated[
+    str,
+    AfterValidator(_form(_MEMBER_ROLE, "must be a role's ARN, arn:aws:iam::{account_id}:role/name")),
+    Field(json_schema_extra={"pattern": _MEMBER_ROLE}),
+]
+_Accounts = Annotated[tuple[Annotated[str, AfterValidator(_account)], ...], _OneOrMany()]
+_State = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
+_Platforms = Annotated[tuple[Literal["windows", "linux"], ...], _OneOrMany()]
+_Date = Annotated[str, AfterValidator(_date), Field(json_schema_extra={"format": "date"})]
 _ExtraRegion = Annotated[str, AfterValidator(_form(r"^[a-z0-9-]+$", "must be a region such as eu-west-9"))]
 
 
@@ -302,6 +352,24 @@ class AccountConfig(_Section):
     )
 
 
+class OrganizationConfig(_Section):
+    """AWS Organizations: how the accounts of a unit are read that are not in accounts."""
+
+    role: _MemberRole = Field(
+        description="ARN of the role to read EC2 with in each account; {account_id} is filled in"
+    )
+    external_id: SecretRef | None = Field(None, description="external id of the role, as a secret reference")
+    cado_account: _Text = Field(
+        "{account_id}",
+        description="the name that the platform gives to its credentials for an account; "
+        "{account_id} is filled in",
+    )
+    account: Annotated[str, AfterValidator(_account)] = Field(
+        "",
+        description="a key of accounts, by whose role Organizations is asked; empty for this machine's own",
+    )
+
+
 class TargetConfig(_Section):
     """One system to capture."""
 
@@ -310,6 +378,74 @@ class TargetConfig(_Section):
     account: Annotated[str, AfterValidator(_account)] = Field(
         "", description="a key of accounts; empty for the platform's own account"
     )
+
+
+class AutoScalingConfig(_Section):
+    """Auto Scaling groups, of which a sample is taken."""
+
+    names: _Texts = Field(("*",), description="names of groups; by default every group")
+    sample: int | None = Field(
+        1, gt=0, strict=True, description="how many of each group, the longest running first; null for all"
+    )
+
+
+class WhichConfig(_Section):
+    """What must be true of a system. All that are given must fit; a list fits when one of it does."""
+
+    tags: dict[str, _Texts] = Field({}, description="EC2 tags: key and values, with * and ?")
+    names: _Texts = Field((), description="the tag Name, with * and ?")
+    vpcs: _Texts = Field((), description="ids of VPCs, with * and ?")
+    platforms: _Platforms = Field((), description="windows, linux")
+    states: Annotated[tuple[_State, ...], _OneOrMany()] = Field((), description="states of EC2")
+    instance_regex: Annotated[str, AfterValidator(_regex)] | None = Field(
+        None, description="regular expression that the whole instance id fits"
+    )
+
+
+class SelectorConfig(WhichConfig):
+    """All systems of some accounts and regions that fit, looked up anew for each hunt."""
+
+    states: Annotated[tuple[_State, ...], _OneOrMany()] = Field(
+        ("running", "stopped"), description="states of EC2"
+    )
+    regions: Annotated[
+        tuple[Annotated[str, AfterValidator(_region_or_all)], ...], AfterValidator(_regions), _OneOrMany()
+    ] = Field(description="AWS regions, or all: every region that the account has enabled")
+    accounts: _Accounts = Field(
+        (), description="keys of accounts; by default, without organizational_units, this machine's own"
+    )
+    organizational_units: Annotated[tuple[_Unit, ...], _OneOrMany()] = Field(
+        (), description="units of AWS Organizations, with all accounts in and below them"
+    )
+    auto_scaling_groups: AutoScalingConfig | None = Field(
+        None, description="only systems of these Auto Scaling groups"
+    )
+
+
+class ExcludeConfig(WhichConfig):
+    """Systems that are left out although a target takes them."""
+
+    instance: _InstanceIds = Field((), description="EC2 instance ids")
+    regions: Annotated[tuple[Annotated[str, AfterValidator(_region)], ...], _OneOrMany()] = Field(
+        (), description="AWS regions"
+    )
+    accounts: _Accounts = Field((), description="keys of accounts")
+
+
+def _kind_of_target(target: Any) -> str:
+    """A selector is known by the keys that only a selector has."""
+    keys = set(target) if isinstance(target, dict) else set()
+    looks = isinstance(target, SelectorConfig) or (
+        "instance" not in keys and keys & SelectorConfig.model_fields.keys()
+    )
+    return (SelectorConfig if looks else TargetConfig).__name__
+
+
+_Target = Annotated[
+    Annotated[TargetConfig, Tag(TargetConfig.__name__)]
+    | Annotated[SelectorConfig, Tag(SelectorConfig.__name__)],
+    Discriminator(_kind_of_target),
+]
 
 
 class HuntConfig(_Section):
@@ -321,19 +457,69 @@ class HuntConfig(_Section):
     schedule: Annotated[str, AfterValidator(_schedule)] | None = Field(
         None, description="cron(…), rate(…) or at(…) as in EventBridge Scheduler; without it, on demand alone"
     )
+    catch_up: bool = Field(
+        default=False,
+        strict=True,
+        description="start the last run that was missed however late it is; by default within an hour alone",
+    )
+    skip_dates: Annotated[tuple[_Date, ...], _OneOrMany()] = Field(
+        (), description="dates in the hunt's time zone on which its schedule starts nothing"
+    )
     capture: Literal["full", "triage", "scan"] = Field("full", description="how much of a system is captured")
-    targets: tuple[TargetConfig, ...] = Field(
+    targets: tuple[_Target, ...] = Field(
         description="the systems; at least one", json_schema_extra={"minItems": 1}
+    )
+    exclude: tuple[ExcludeConfig, ...] = Field(
+        (), description="what is left out of them; each takes away the systems that fit"
+    )
+    max_systems: int | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        description="at most so many systems in one hunt; the rest has its turn later",
+    )
+    order: Literal["least_recently_hunted", "random", "oldest"] = Field(
+        "least_recently_hunted", description="which of more than max_systems are taken first"
     )
     problems: SkipJsonSchema[Annotated[tuple[str, ...], AfterValidator(_not_in_a_file)]] = Field(
         default=(), exclude=True
     )  # entries of SYSTEM1…n that could not be read
 
+    def skips(self, moment: datetime) -> bool:
+        """Whether the schedule starts nothing on the day of `moment`."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat() in self.skip_dates
+
+    @property
+    def calendar(self) -> Schedule | None:
+        """When it is due; None where it runs on demand alone."""
+        if not self.schedule:
+            return None
+        schedule = parse_schedule(self.schedule, self.timezone)
+        dates = frozenset(map(date.fromisoformat, self.skip_dates))
+        return Skipping(schedule, dates, ZoneInfo(self.timezone)) if dates else schedule
+
     @property
     def systems(self) -> tuple[System, ...]:
-        """The systems, each once, in the order in which they are written."""
-        found = (System(t.instance, t.region, t.account) for t in self.targets)
+        """The systems that are named, each once, in the order in which they are written."""
+        found = (System(t.instance, t.region, t.account) for t in self.targets if isinstance(t, TargetConfig))
         return tuple(dict.fromkeys(found))
+
+    @property
+    def selects(self) -> bool:
+        """Whether the systems are found only by asking AWS."""
+        return bool(self.exclude) or any(isinstance(t, SelectorConfig) for t in self.targets)
+
+
+_Pace = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=10_000,
+        strict=True,
+        allow_inf_nan=False,
+        description="messages a second that it takes; by default what the vendor says",
+    ),
+]
 
 
 class SlackConfig(_Section):
@@ -341,6 +527,7 @@ class SlackConfig(_Section):
 
     type: Literal["slack"]
     webhook_url: SecretRef = Field(description="URL of the incoming webhook, as a secret reference")
+    pace: _Pace = None
 
 
 class TeamsConfig(_Section):
@@ -348,6 +535,7 @@ class TeamsConfig(_Section):
 
     type: Literal["teams"]
     webhook_url: SecretRef = Field(description="URL of the Workflows webhook, as a secret reference")
+    pace: _Pace = None
 
 
 class JiraConfig(_Section):
@@ -373,6 +561,7 @@ class JiraConfig(_Section):
     ca_bundle: _File | None = Field(
         None, description="PEM file of the CA that signed Jira's certificate; from this file's folder"
     )
+    pace: _Pace = None
 
 
 DestinationConfig = Annotated[SlackConfig | TeamsConfig | JiraConfig, Field(discriminator="type")]
@@ -460,6 +649,9 @@ class Config(_Section):
     platform: PlatformConfig = Field(description="the platform and how to reach it")
     webhook: WebhookConfig = Field(WebhookConfig(), description="what the platform's webhook must carry")
     accounts: dict[str, AccountConfig] = Field({}, description="AWS accounts by a name of your choice")
+    organization: OrganizationConfig | None = Field(
+        None, description="AWS Organizations: how the accounts of a unit are read that are not in accounts"
+    )
     hunts: dict[_Name, HuntConfig] = Field(
         {}, description="hunt definitions by name", json_schema_extra=_NAMES_ONLY
     )
@@ -477,6 +669,21 @@ class Config(_Section):
     extra_regions: Annotated[tuple[_ExtraRegion, ...], _OneOrMany()] = Field(
         (), description="AWS regions newer than the list that this version ships"
     )
+
+    def account(self, name: str) -> AccountConfig | None:
+        """By its key in `accounts`, or by its twelve digits where `organization` says how it is read."""
+        if name in self.accounts or self.organization is None or not re.fullmatch(_ACCOUNT, name):
+            return self.accounts.get(name)
+        return AccountConfig(
+            id=name,
+            role=self.organization.role.replace("{account_id}", name),
+            external_id=self.organization.external_id,
+            cado_account=self.organization.cado_account.replace("{account_id}", name),
+        )
+
+    def account_name(self, account_id: str) -> str:
+        """The key of the account with these twelve digits; the digits where it has none."""
+        return next((name for name, one in self.accounts.items() if one.id == account_id), account_id)
 
 
 class ConfigError(Exception):
@@ -520,7 +727,7 @@ def _from_file(name: str, environ: Mapping[str, str]) -> Config:
     if isinstance(destinations, dict) and len(destinations) == 1 and not data.keys() & {"routes", "default"}:
         data["default"] = list(destinations)
     known = _Known.of(data, Path() if name.startswith(_IN_AWS) else Path(name).parent)
-    return _checked(document, known, environ, [*_empty_hunts(data), *_unrouted(data)])
+    return _checked(document, known, environ, [*_unfit_hunts(data), *_unrouted(data)])
 
 
 def _read(name: str, environ: Mapping[str, str]) -> str:
@@ -623,11 +830,26 @@ def _destinations(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
             yield name, section
 
 
-def _empty_hunts(data: Mapping[str, Any]) -> Iterator[Problem]:
+def _unfit_hunts(data: Mapping[str, Any]) -> Iterator[Problem]:
     hunts = data.get("hunts")
     for name, hunt in (hunts if isinstance(hunts, dict) else {}).items():
-        if isinstance(hunt, dict) and hunt.get("targets") == []:
-            yield ("hunts", name, "targets"), "is empty: a hunt needs at least one system"
+        if not isinstance(hunt, dict):
+            continue
+        here = ("hunts", name)
+        if hunt.get("targets") == []:
+            yield (*here, "targets"), "is empty: a hunt needs at least one system"
+        for number, rule in _sections_of(hunt.get("exclude")):
+            if not any(value not in ([], {}) for value in rule.values()):
+                yield (*here, "exclude", number), "is empty: it would leave out every system"
+        for number, target in _sections_of(hunt.get("targets")):
+            if target.get("organizational_units") and not data.get("organization"):
+                yield (*here, "targets", number, "organizational_units"), _NO_MEMBER_ROLE
+
+
+def _sections_of(listed: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, one in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(one, dict):
+            yield number, one
 
 
 def _logins(document: Document) -> Iterator[Problem]:

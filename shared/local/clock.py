@@ -7,7 +7,7 @@ for one time would be harmless anyhow, since the time is part of its identity.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from shared.calendar import Schedule
@@ -16,7 +16,8 @@ from shared.ledger import Store
 log = logging.getLogger(__name__)
 
 # A run that was missed by no more than this (a restart, an update) is made up for; an older one is only
-# told, since a hunt that starts in the middle of Monday morning may be worse than one that is left out.
+# told, since a hunt that starts in the middle of Monday morning may be worse than one that is left out;
+# unless its definition says `catch_up`.
 GRACE = timedelta(hours=1)
 
 
@@ -27,8 +28,10 @@ class Clock:
         start: Callable[[str, datetime], object],
         store: Store,
         now: Callable[[], datetime],
+        catch_up: Collection[str] = (),
     ) -> None:
-        self._schedules = schedules
+        """`catch_up` are the names of hunts that make up for a missed run however late it is."""
+        self._schedules, self._catch_up = schedules, catch_up
         self._start = start
         self._store = store
         self._now = now
@@ -46,7 +49,7 @@ class Clock:
                 self._store.put("clock", "", name, {"at": now.isoformat()})
 
     def _begin(self, name: str, due: datetime, now: datetime) -> None:
-        if now - due > GRACE:
+        if now - due > GRACE and name not in self._catch_up:
             log.error("hunt %s was due at %s and nothing ran then; it is left out", name, due.isoformat())
             return
         log.info("hunt %s is due (%s)", name, due.isoformat())

@@ -1,0 +1,109 @@
+"""The clock of one machine: what it starts, makes up for, and leaves out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.config import HuntConfig
+from shared.local.clock import Clock
+from shared.local.sqlite import Database, SqliteStore
+
+TARGETS = [{"instance": "i-0123456789abcdef0", "region": "us-east-1"}]
+
+
+class Machine:
+    """A machine that can be switched off; `started` is what it started: name and scheduled time."""
+
+    def __init__(self, path, at: str, **hunts) -> None:
+        self.definitions = {
+            name: HuntConfig.model_validate({"targets": TARGETS, **hunt}) for name, hunt in hunts.items()
+        }
+        self.store = SqliteStore(Database(path / "huntbridge.db"))
+        self.moment = datetime.fromisoformat(at)
+        self.started: list[str] = []
+        self.clock().tick()
+
+    def clock(self) -> Clock:
+        return Clock(
+            {name: one.calendar for name, one in self.definitions.items() if one.calendar},
+            lambda name, due: self.started.append(f"{name} {due:%d %H:%M}"),
+            self.store,
+            lambda: self.moment,
+            catch_up=[name for name, one in self.definitions.items() if one.catch_up],
+        )
+
+    def run(self, hours: float) -> list[str]:
+        clock = self.clock()
+        for _ in range(round(hours * 60)):
+            self.moment += timedelta(minutes=1)
+            clock.tick()
+        return self.take()
+
+    def off(self, hours: float) -> list[str]:
+        """Away for a while, then one tick."""
+        self.moment += timedelta(hours=hours)
+        self.clock().tick()
+        return self.take()
+
+    def take(self) -> list[str]:
+        found, self.started = self.started, []
+        return found
+
+
+NIGHTLY = {"schedule": "cron(0 2 * * ? *)"}
+
+
+def test_each_run_is_started_once_at_its_time(tmp_path):
+    machine = Machine(tmp_path, "2026-11-24T00:00Z", nightly=NIGHTLY, often={"schedule": "rate(12 hours)"})
+    assert machine.run(26) == ["nightly 24 02:00", "often 24 12:00", "often 25 00:00", "nightly 25 02:00"]
+
+
+def test_a_hunt_that_is_new_starts_nothing_that_was_due_before(tmp_path):
+    machine = Machine(tmp_path, "2026-11-24T02:05Z", nightly=NIGHTLY)
+    assert machine.run(1) == []
+
+
+@pytest.mark.parametrize(
+    ("off_until", "catch_up", "started"),
+    [
+        ("02:59", False, ["nightly 24 02:00"]),
+        ("03:00", False, ["nightly 24 02:00"]),
+        ("03:01", False, []),
+        ("03:01", True, ["nightly 24 02:00"]),
+        ("23:00", True, ["nightly 24 02:00"]),
+    ],
+)
+def test_a_missed_run_is_made_up_for(tmp_path, off_until, catch_up, started):
+    machine = Machine(tmp_path, "2026-11-24T00:00Z", nightly={**NIGHTLY, "catch_up": catch_up})
+    hour, minute = map(int, off_until.split(":"))
+    assert machine.off(hour + minute / 60) == started
+    assert machine.run(1) == []
+
+
+def test_of_many_missed_runs_the_last_one_is_made_up_for_alone(tmp_path):
+    machine = Machine(tmp_path, "2026-11-24T00:00Z", nightly={**NIGHTLY, "catch_up": True})
+    assert machine.off(24 * 5 + 12) == ["nightly 29 02:00"]
+    assert machine.run(20) == ["nightly 30 02:00"]
+
+
+def test_a_skipped_date_is_one_of_the_hunts_own_time_zone(tmp_path):
+    machine = Machine(
+        tmp_path,
+        "2026-12-23T00:00Z",
+        night={
+            "schedule": "cron(30 0 * * ? *)",  # in Berlin, 23:30 of the day before in UTC
+            "timezone": "Europe/Berlin",
+            "skip_dates": ["2026-12-24", "2026-12-26"],
+        },
+    )
+    assert machine.run(5 * 24) == ["night 24 23:30", "night 26 23:30", "night 27 23:30"]
+
+
+def test_a_skipped_run_is_not_made_up_for(tmp_path):
+    machine = Machine(
+        tmp_path, "2026-12-24T00:00Z", nightly={**NIGHTLY, "skip_dates": "2026-12-24", "catch_up": True}
+    )
+    assert machine.off(6) == []
+    assert machine.run(24) == ["nightly 25 02:00"]
