@@ -49,7 +49,7 @@ PHASES = (
     Phase("429, a date", faults=_all(Fault("429 date", 0.3))),
     Phase("500", faults=_all(Fault("500", 0.3))),
     Phase("502 with HTML", faults=_all(Fault("502 HTML", 0.3))),
-    Phase("hung sockets", faults=_all(Fault("hang", 0.05, seconds=30))),
+    Phase("hung sockets", faults=_all(Fault("hang", 0.01, seconds=30))),
     Phase("reset after the body was read", faults=_all(Fault("reset", 0.2))),
     Phase(
         "taken, the answer lost",
