@@ -18,6 +18,10 @@ PROJECTS = 2  # for each route in each phase
 FIRST_EVIDENCE = 700_000_001  # nine digits, so that it is found in any message
 
 
+# Seconds from the end of a processing to its webhook.
+_SOON = 0.2
+
+
 @dataclass(frozen=True)
 class Phase:
     """One kind of trouble. `weight` is its share of the time, `load` how many alarms come compared with the
@@ -151,7 +155,7 @@ def _alarm(rng: random.Random, evidence: int, number: int, phase: Phase, at: flo
 def _calls(rng: random.Random, alarm: Alarm, phase: Phase) -> list[Call]:
     if rng.random() < phase.dropped:
         return []
-    at = alarm.at + rng.uniform(0.0, phase.late)
+    at = alarm.at + _SOON + rng.uniform(0.0, phase.late)
     calls = [Call(at, alarm.evidence, "processing_with_alarms")]
     if alarm.malicious and rng.random() < phase.siblings:
         calls.append(Call(at + rng.uniform(0.0, 0.5), alarm.evidence, "high_severity_alarm"))
