@@ -126,7 +126,8 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
                     {"match": {"severity": ["malicious", "suspicious"]}, "to": ["soc", "office", "tickets"]},
                 ],
                 "default": ["soc"],
-                "follow": {"interval": 0.5},
+                # A machine that is busy may be late with a webhook, which is then not lost.
+                "follow": {"interval": 0.5, "recover_after": 20.0},
             },
             sort_keys=False,
         ),
