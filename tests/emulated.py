@@ -289,7 +289,9 @@ class EventSource(threading.Thread):
         if not messages:
             return 0
         try:
-            found = self._function.invoke({"Records": [_record(message, self._arn) for message in messages]})
+            found = self._function.invoke(
+                {"Records": [record_of(message, self._arn) for message in messages]}
+            )
         except FunctionError as error:
             self.errors.append(str(error))
             return len(messages)
@@ -301,7 +303,7 @@ class EventSource(threading.Thread):
         return len(messages)
 
 
-def _record(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
+def record_of(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -349,7 +351,8 @@ class Resources:
 
     def configure(self, config: Mapping[str, Any]) -> None:
         s3 = self.client("s3")
-        s3.create_bucket(Bucket=self.name)
+        if "HUNTBRIDGE_CONFIG" not in self.environ:
+            s3.create_bucket(Bucket=self.name)
         s3.put_object(Bucket=self.name, Key="huntbridge.yaml", Body=yaml.safe_dump(dict(config)).encode())
         self.environ["HUNTBRIDGE_CONFIG"] = f"s3://{self.name}/huntbridge.yaml"
 

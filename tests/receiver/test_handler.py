@@ -1,0 +1,348 @@
+"""The receiver's function: what API Gateway and SQS send in, whole answers out, with moto as AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, Response
+
+from demo.chat import app_of
+from demo.jira import Jira
+from demo.serving import serving
+from demo.slack import Slack
+from demo.teams import Teams
+from receiver import handler
+from shared import items
+from shared.aws.clients import Clients
+from shared.aws.sqs import SqsQueue
+from shared.models import CAPTURE_FAILED, HUNT_FINISHED, Event, System, dump
+from tests.aws_function import Context, Invoked, moto_server
+from tests.emulated import Resources, api_event, clean
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+WEBHOOK = b'{"token": "a-good-token", "event": "processing_with_alarms", "message": "5 alarms"}'
+NOBODY = "http://127.0.0.1:9"  # nothing listens there
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with moto_server() as url:
+        yield url
+
+
+class Stage:
+    """One stack with two chat tools; both functions' work is done by `run`."""
+
+    def __init__(self, moto: str, open_: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.slack, self.teams = Slack(rate=1000, burst=1000), Teams()
+        self.url = open_.enter_context(serving(app_of(self.slack, self.teams, Jira())))
+        self.resources = Resources(moto)
+        self.chat = self.resources.secret("chat", office=self.url + self.teams.path, key="a key")
+        self.soc = self.resources.secret("soc", url=self.url + self.slack.path)
+        tokens = self.resources.secret("webhook", current="a-good-token")
+        self.resources.environ["HUNTBRIDGE_WEBHOOK_TOKENS"] = f"{tokens}#current, {tokens}#previous"
+        self.configure()
+        self.function = Invoked(handler, self.resources, monkeypatch)
+
+    def configure(self, **more: Any) -> None:
+        destinations = {
+            "soc": {"type": "slack", "webhook_url": f"{self.soc}#url"},
+            "office": {"type": "teams", "webhook_url": f"{self.chat}#office"},
+        }
+        self.resources.configure(
+            {
+                "platform": {"url": NOBODY, "api_key": f"{self.chat}#key"},
+                "destinations": destinations,
+                "default": ["soc", "office"],
+                **more,
+            }
+        )
+
+    def put(self, *bodies: bytes, delay: float = 0) -> None:
+        urls = (self.resources.url("events"), self.resources.environ["HUNTBRIDGE_EVENTS_DLQ"])
+        clients = Clients(self.resources.environ, endpoint_url=self.resources.endpoint)
+        for number, body in enumerate(bodies):
+            SqsQueue(clients, "events", *urls).put(body, id=f"event-{number}", delay=delay)
+
+    def counts(self) -> tuple[int, int]:
+        return len(self.slack.messages), len(self.teams.messages)
+
+
+@pytest.fixture
+def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with ExitStack() as open_:
+        yield Stage(moto, open_, monkeypatch)
+
+
+def finished(id: str = "event-0") -> bytes:
+    return items.own_event(dump(Event(id, HUNT_FINISHED, NOW)))
+
+
+# The web room
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_webhook_from_api_gateway_is_answered_when_it_is_in_the_queue(stage, version):
+    answer = stage.function(api_event(version, "POST", "/webhooks/cado", WEBHOOK))
+    (record,) = stage.function.receive("events")
+    id = record["messageAttributes"]["id"]["stringValue"]
+    body = json.dumps({"id": id, "status": "accepted"}, separators=(",", ":")) + "\n"
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    one = {"headers": {name.lower(): value for name, value in headers.items()}}
+    many = {"multiValueHeaders": {name: [value] for name, value in headers.items()}}
+    assert answer == {
+        "statusCode": 202,
+        "isBase64Encoded": False,
+        "body": body,
+        **({"cookies": []} if version == "2.0" else {}),
+        **(one if version == "2.0" else many),
+    }
+    found = items.unpack(record["body"].encode())
+    assert found["webhook"] == WEBHOOK.replace(b'"token": "a-good-token"', b'"token":"<token>"')
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/webhooks/cado", b'{"token": "another"}', 401),
+        ("POST", "/webhooks/cado", b"{}", 401),
+        ("POST", "/webhooks/cado", b"x" * 262_145, 413),
+        ("GET", "/webhooks/cado", b"", 405),
+        ("POST", "/", b"{}", 404),
+        ("GET", "/health", b"", 200),
+    ],
+)
+def test_other_requests(stage, version, method, path, body, status):
+    answer = stage.function(api_event(version, method, path, body))
+    assert answer["statusCode"] == status
+    if status == 200:
+        nothing = {"waiting": 0, "dead": 0}
+        assert json.loads(answer["body"]) == {
+            "status": "ok", "captures": nothing, "events": nothing, "deliveries": nothing
+        }  # fmt: skip
+    assert stage.resources.depth("events") == 0
+
+
+def test_a_webhook_that_sqs_does_not_take_is_answered_503(stage):
+    stage.function.restart(AWS_ENDPOINT_URL_SQS=NOBODY)
+    answer = stage.function(api_event("2.0", "POST", "/webhooks/cado", WEBHOOK))
+    assert (answer["statusCode"], stage.resources.depth("events")) == (503, 0)
+
+
+@pytest.mark.parametrize("tokens", ["", "aws-secretsmanager:nowhere#current"])
+def test_without_a_token_that_can_be_had_every_webhook_is_refused(stage, caplog, tokens):
+    stage.function.restart(HUNTBRIDGE_WEBHOOK_TOKENS=tokens)
+    answer = stage.function(api_event("2.0", "POST", "/webhooks/cado", WEBHOOK))
+    assert answer["statusCode"] == 503
+    assert (
+        "there is no such secret in AWS" in caplog.text if tokens else "no token is configured" in caplog.text
+    )
+
+
+# The queues
+
+
+def test_an_event_becomes_a_message_at_each_destination(stage):
+    stage.put(finished())
+    assert stage.function.work("events") == []
+    assert stage.function.work("deliveries") == []
+    assert stage.counts() == (1, 1)
+    assert [stage.resources.depth(name) for name in ("events", "deliveries")] == [0, 0]
+
+
+def test_one_bad_record_does_not_fail_the_others(stage, caplog):
+    stage.put(finished("event-0"), b"not one of ours", finished("event-2"))
+    assert stage.function.work("events") == ["not one of ours"]
+    assert stage.function.work("deliveries") == []
+    assert stage.counts() == (2, 2)
+    assert "item event-1 failed unexpectedly at attempt 1" in caplog.text
+
+
+def test_what_would_not_fit_into_the_time_that_remains_is_handed_back_and_comes_at_once(stage):
+    stage.put(finished("event-0"), finished("event-1"), finished("event-2"))
+    # The first is always begun; 45 s are left for the second, and too little for the third.
+    context = Context(30, per_look=20)
+    (body,) = stage.function.work("events", context)
+    assert stage.function.work("events") == []
+    assert stage.function.work("deliveries") == []
+    assert stage.counts() == (3, 3)
+    assert items.unpack(body.encode())["event"]["kind"] == HUNT_FINISHED
+
+
+def test_an_item_that_comes_too_early_is_hidden_until_it_is_due(stage):
+    stage.put(finished(), delay=3_600)
+    (record,) = _at_once(stage)
+    answer = stage.function({"Records": [record]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    assert stage.function.receive("events") == []
+    assert stage.counts() == (0, 0)
+
+
+def _at_once(stage: Stage) -> list[dict[str, Any]]:
+    """SQS delays for 15 minutes; this is what it sends then."""
+    sqs, url = stage.resources.client("sqs"), stage.resources.url("events")
+    due = {"DataType": "String", "StringValue": str(datetime.now(UTC).timestamp() + 3_600)}
+    sqs.send_message(QueueUrl=url, MessageBody=finished().decode(), MessageAttributes={"due": due})
+    return stage.function.receive("events")
+
+
+def test_a_destination_whose_secret_is_not_there_keeps_only_its_own_messages_waiting(stage, caplog):
+    stage.resources.client("secretsmanager").delete_secret(
+        SecretId=f"{stage.resources.name}/soc", ForceDeleteWithoutRecovery=True
+    )
+    stage.put(finished())
+    stage.function.work("events")
+    (waiting,) = stage.function.work("deliveries")
+    assert (json.loads(waiting)["destination"], stage.counts()) == ("soc", (0, 1))
+    assert f"{stage.soc}#url: there is no such secret in AWS" in caplog.text
+
+    stage.resources.secret("soc", url=stage.url + stage.slack.path)
+    wait_for(stage, 1)
+    assert stage.counts() == (1, 1)
+
+
+def wait_for(stage: Stage, slack: int) -> None:
+    """Until the backoff of a first attempt, a second at most, is over."""
+    end = time.monotonic() + 10
+    while len(stage.slack.messages) < slack and time.monotonic() < end:
+        stage.function.work("deliveries")
+        time.sleep(0.1)
+
+
+def test_a_secret_that_was_changed_counts_at_once_where_the_old_one_is_refused(stage, caplog):
+    caplog.set_level("INFO")
+    gone = stage.url + "/services/T00000000/B00000000/" + "x" * 24
+    secrets, name = stage.resources.client("secretsmanager"), f"{stage.resources.name}/soc"
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps({"url": gone}))
+    stage.put(finished("event-0"))
+    stage.function.work("events")
+    stage.function.work("deliveries")
+    assert (stage.counts(), stage.resources.depth("deliveries", dead=True)) == ((0, 1), 1)
+    refused = len(stage.slack.refused)
+
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps({"url": stage.url + stage.slack.path}))
+    stage.put(finished("event-0").replace(b"event-0", b"event-9"))
+    stage.function.work("events")
+    stage.function.work("deliveries")
+    assert len(stage.slack.messages) == 1
+    assert len(stage.slack.refused) == refused + 1  # once with the one that was kept
+    assert "which has changed" in caplog.text
+
+
+def test_a_role_that_cannot_be_assumed_is_named_in_the_message(stage):
+    denied = Flask("tests.sts")
+
+    @denied.post("/")
+    def deny() -> Response:
+        error = "<Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error>"
+        body = f"<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>"
+        return Response(body, status=403, mimetype="text/xml")
+
+    role = "arn:aws:iam::111122223333:role/huntbridge-read"
+    stage.configure(accounts={"prod": {"id": "111122223333", "role": role}})
+    system = System("i-0aaaaaaaaaaaaaaa1", "eu-west-1", "prod")
+    event = Event("event-0", CAPTURE_FAILED, NOW, text="no snapshot", system=system, hunt_id="a")
+    with serving(denied) as url:
+        stage.function.restart(AWS_ENDPOINT_URL_STS=url)
+        stage.put(items.own_event(dump(event)))
+        assert stage.function.work("events") == []
+    assert stage.function.work("deliveries") == []
+    (message,) = stage.slack.messages
+    assert f"AWS does not let this machine assume the role {role}" in json.dumps(message.body)
+
+
+def test_a_throttled_table_holds_an_item_back_and_kills_it_never(stage, caplog):
+    throttled, asked = Flask("tests.dynamodb"), []
+
+    @throttled.post("/")
+    def throttle() -> tuple[dict[str, str], int]:
+        asked.append(1)
+        return {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}, 400
+
+    with serving(throttled) as url:
+        stage.function.restart(AWS_ENDPOINT_URL_DYNAMODB=url)
+        stage.put(finished())
+        (record,) = stage.function.receive("events")
+        record["attributes"]["ApproximateReceiveCount"] = "19"  # an outage that lasts
+        answer = stage.function({"Records": [record]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    assert asked
+    assert "DynamoDB is throttling requests" in caplog.text
+    assert "unexpectedly" not in caplog.text
+    assert stage.resources.depth("events", dead=True) == 0
+
+    stage.function.restart()
+    stage.resources.client("sqs").change_message_visibility(
+        QueueUrl=stage.resources.url("events"), ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0
+    )
+    stage.function.work("events")
+    stage.function.work("deliveries")
+    assert stage.counts() == (1, 1)
+
+
+def test_records_of_a_queue_that_is_not_the_receivers_are_refused(stage):
+    stage.put(finished())
+    (record,) = stage.function.receive("events")
+    with pytest.raises(LookupError, match="no queue that the receiver works"):
+        stage.function({"Records": [record | {"eventSourceARN": stage.resources.arns["captures"]}]})
+
+
+# What is loaded
+
+
+SCRIPT = """
+import json, sys
+from receiver.handler import handler
+class Context:
+    function_name = "f"
+    def get_remaining_time_in_millis(self): return 300_000
+print(json.dumps([handler(json.loads(sys.argv[1]), Context()), sorted(sys.modules)]))
+"""
+HEAVY = {
+    "pydantic", "pydantic_core", "requests", "slack_sdk", "yaml", "shared.aws.ec2", "shared.aws.dynamodb",
+    "shared.cado", "shared.config", "shared.ledger", "shared.models", "shared.runtime", "receiver.compose",
+    "receiver.destinations", "receiver.enrich", "receiver.work",
+}  # fmt: skip
+
+
+def loaded(stage: Stage, event: dict[str, Any]) -> tuple[Any, set[str], str]:
+    found = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(event)],
+        cwd=ROOT,
+        env={**clean(os.environ), **stage.resources.environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    answer, modules = json.loads(found.stdout)
+    return answer, set(modules), found.stderr
+
+
+def test_the_web_way_loads_nothing_of_the_other_and_logs_json_once(stage):
+    event = api_event("2.0", "POST", "/webhooks/cado", WEBHOOK)
+    answer, modules, stderr = loaded(stage, event)
+    assert answer["statusCode"] == 202
+    assert modules & HEAVY == set()
+    assert {"flask", "apig_wsgi"} <= modules
+    lines = [json.loads(line) for line in stderr.splitlines()]
+    assert [line["message"][:26] for line in lines] == ["webhook accepted as event "]
+
+
+def test_the_queues_way_loads_no_flask(stage):
+    stage.put(finished())
+    answer, modules, _ = loaded(stage, {"Records": stage.function.receive("events")})
+    assert answer == {"batchItemFailures": []}
+    assert modules & {"flask", "werkzeug", "apig_wsgi", "receiver.web"} == set()
