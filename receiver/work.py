@@ -8,7 +8,6 @@ Only a crash between sending and writing it down can repeat a message, and then 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,11 +17,12 @@ from receiver.compose import compose
 from receiver.destinations import Delivered, Destination, Outcome, Rejected, Retry
 from receiver.enrich import Enricher
 from receiver.identity import Identity, run_of
+from receiver.pace import PER_CASE, Pace, Places, Rules, rules_of
 from receiver.parse import parse
 from receiver.route import route
 from shared import items
 from shared.ledger import Case
-from shared.models import UNDELIVERED, Alarm, Delivery, Event, dump, load
+from shared.models import UNDELIVERED, Alarm, Delivery, Event, Severity, dump, load
 from shared.notices import QUEUE, Notices
 from shared.queues import DELIVERIES, EVENTS, Again, Dead, Done, Item, Verdict, attempt, backoff
 from shared.runtime import Runtime
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 # How many workers may be busy with one destination: a hung one must not hold up the others.
 PER_DESTINATION = 2
-BUSY_DELAY = 0.25  # seconds
 # Seconds; longer than a delivery takes. Who opens a case and is not heard of for so long is taken for dead.
 CASE_LEASE = 60.0
 # Seconds until a destination that can be searched is asked whether an attempt without an answer arrived: Jira
@@ -46,7 +45,8 @@ class Work:
         self._destinations = destinations
         self._identity = Identity(runtime.store, runtime.config.platform.url)
         self._notices = Notices(runtime)
-        self._slots = {name: threading.BoundedSemaphore(PER_DESTINATION) for name in destinations}
+        self._pace = Pace(runtime.store, lambda: runtime.now().timestamp())
+        self._places = {name: Places(PER_DESTINATION, runtime.now) for name in destinations}
 
     def event(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
@@ -94,12 +94,13 @@ class Work:
         name, alarm = body["destination"], load(Alarm, body["alarm"])
         if name not in self._destinations:
             return Dead(f"there is no destination {name!r} any more")
-        if not self._slots[name].acquire(blocking=False):
-            return Again(BUSY_DELAY, f"{name} is busy")
+        places = self._places[name]
+        if not places.enter(item.receipt):
+            return Again(places.wait(), f"{name} is busy", expected=True)
         try:
             return self._deliver(item, name, alarm)
         finally:
-            self._slots[name].release()
+            places.leave(item.receipt)
 
     def _deliver(self, item: Item, name: str, alarm: Alarm) -> Verdict:
         ledger, destination = self._runtime.ledger, self._destinations[name]
@@ -111,7 +112,14 @@ class Work:
             case = ledger.enter_case(alarm.case_key, name, item.receipt, CASE_LEASE)
             if case.wait:
                 delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
-                return Again(delay, f"another alarm of its case is on the way to {name}")
+                return Again(delay, f"another alarm of its case is on the way to {name}", expected=True)
+        lane = self._lane(name, alarm)
+        urgent = alarm.severity is Severity.MALICIOUS
+        wait = self._pace.turn(*lane, urgent=urgent, waited=item.attempts > 1)
+        if wait:
+            if case.opens:
+                ledger.leave_case(alarm.case_key, name, item.receipt)
+            return Again(wait, f"{name} takes no more for now", expected=True)
         # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
         in_doubt = before.in_doubt or before.state == "sending"
         sending = ledger.save_delivery(
@@ -128,6 +136,8 @@ class Work:
                 log.info("event %s delivered to %s %s", alarm.event.id, name, " ".join((ref, note)).strip())
                 return Done()
             case Retry(reason, after, ambiguous):
+                if after is not None:
+                    self._pace.hold(*lane, after)
                 sending = replace(sending, in_doubt=ambiguous or in_doubt)
                 if self._runtime.now() - item.added_at > timedelta(
                     seconds=self._runtime.config.delivery.retry_for
@@ -139,6 +149,12 @@ class Work:
                 return Again(max(delay, SETTLED) if ambiguous and destination.thread else delay, reason)
             case Rejected(reason):
                 return self._dead(sending, reason)
+
+    def _lane(self, name: str, alarm: Alarm) -> tuple[str, Rules]:
+        """What keeps one pace: a destination, or one case at it where the vendor counts those."""
+        config = self._runtime.config.destinations[name]
+        by_case = config.type in PER_CASE and config.pace is None
+        return (f"{name} {alarm.case_key}" if by_case else name), rules_of(config)
 
     def _leave_case(self, item: Item, name: str, alarm: Alarm, case: Case, outcome: Outcome) -> None:
         ref = outcome.ref if isinstance(outcome, Delivered) else ""

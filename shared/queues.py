@@ -111,6 +111,7 @@ class Done:
 class Again:
     delay: float  # seconds
     reason: str
+    expected: bool = False  # it only waits for its turn: no news for the log
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,8 @@ def settle(queue: Queue, item: Item, verdict: Verdict) -> None:
     match verdict:
         case Done():
             kept = queue.done(item)
-        case Again(delay, reason):
-            level = logging.WARNING if delay >= 1 else logging.DEBUG  # a busy neighbour is no news
+        case Again(delay, reason, expected):
+            level = logging.DEBUG if expected else logging.WARNING
             log.log(level, "%s: again in %.1f s: %s", item.id, delay, reason)
             kept = queue.retry(item, delay=delay)
         case Dead(reason):
