@@ -1,0 +1,178 @@
+"""The scheduler's function: what EventBridge Scheduler and SQS send in, with moto as AWS."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from demo.platform import Platform
+from demo.serving import serving
+from scheduler import handler
+from scheduler.capture import capture
+from shared import config as configuration
+from shared import runtime
+from shared.models import CaptureState, HuntState, System
+from shared.queues import Again, Done
+from tests.aws_function import Invoked, moto_server
+from tests.emulated import Resources, scheduled
+from tests.scheduler.staging import BAD, KEY, QUIET
+
+AT = "2026-11-22T02:00:00Z"
+DUE = scheduled("HuntSchedules", "weekly", AT)
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with moto_server() as url:
+        yield url
+
+
+class Stage:
+    def __init__(self, moto: str, open_: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.platform = Platform((QUIET, BAD), {KEY: "Lead Analyst"})
+        self.resources = Resources(moto)
+        self.key = self.resources.secret("cado", key=KEY)
+        self.platform_url = open_.enter_context(serving(self.platform.app))
+        self.configure()
+        self.function = Invoked(handler, self.resources, monkeypatch)
+        environ = self.resources.environ
+        self.runtime = runtime.aws(configuration.load(None, environ), environ)
+
+    def configure(self) -> None:
+        targets = [{"instance": m.instance_id, "region": m.region} for m in (QUIET, BAD)]
+        self.resources.configure(
+            {
+                "platform": {"url": self.platform_url, "api_key": f"{self.key}#key"},
+                "hunts": {"weekly": {"targets": targets}},
+                "destinations": {"soc": {"type": "slack", "webhook_url": "env:NOT_READ_HERE"}},
+                "default": ["soc"],
+            }
+        )
+
+    def projects(self) -> list[str]:
+        return [
+            request.path
+            for request in self.platform.requests
+            if request.method == "POST" and request.path == "/api/v3/projects"
+        ]
+
+
+@pytest.fixture
+def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with ExitStack() as open_:
+        yield Stage(moto, open_, monkeypatch)
+
+
+def test_a_schedule_that_comes_twice_is_one_hunt(stage):
+    answers = [stage.function(DUE) for _ in range(2)]
+    assert answers == [{"hunt": f"weekly@{AT}", "state": "planned"}] * 2
+    records = stage.function.receive("captures")
+    assert len(records) == 2  # SQS knows nothing of ids
+    assert stage.function({"Records": records}) == {"batchItemFailures": []}
+    assert stage.function.work("captures") == []
+    assert dict(stage.platform.asked) == {QUIET.instance_id: 1, BAD.instance_id: 1}
+    assert len(stage.projects()) == 1
+    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    assert (hunt.state, hunt.systems) == (HuntState.RUNNING, 2)
+    assert [c.state for c in stage.runtime.ledger.captures(hunt.id)] == [CaptureState.REQUESTED] * 2
+
+
+def test_two_workers_with_the_same_capture_ask_for_it_once(stage, monkeypatch):
+    stage.function(DUE)
+    stage.function.work("captures", limit=1)
+    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    system, until = System(QUIET.instance_id, QUIET.region), datetime.now(UTC).timestamp() + 60
+    read, both_have_read = stage.runtime.ledger.capture, threading.Barrier(2)
+
+    def read_together(*args: Any) -> Any:
+        found = read(*args)
+        both_have_read.wait(10)
+        return found
+
+    monkeypatch.setattr(stage.runtime.ledger, "capture", read_together)
+    with ThreadPoolExecutor(2) as two:
+        asked = [two.submit(capture, stage.runtime, hunt.id, system, until=until, attempts=1) for _ in "ab"]
+        verdicts = {type(one.result(30)) for one in asked}
+    assert verdicts == {Done, Again}
+    assert stage.platform.asked[QUIET.instance_id] == 1
+
+
+def test_the_follow_timer_ends_a_hunt_and_counts_the_days(stage, capsys, monkeypatch):
+    follow = scheduled("FollowTimer")
+    assert stage.function(follow) == {"open_hunts": 0}
+    (first,) = metrics(capsys)
+    now = datetime.now(UTC)
+    assert first.pop("_aws")["CloudWatchMetrics"] == [
+        {
+            "Namespace": "huntbridge",
+            "Dimensions": [["Function"]],
+            "Metrics": [{"Name": "DaysSinceHuntFinished", "Unit": "None"}],
+        }
+    ]
+    assert first == {"Function": "huntbridge-function", "DaysSinceHuntFinished": pytest.approx(0, abs=0.01)}
+
+    # Nine days without a hunt: counted from when somebody first looked.
+    kept = handler._kept().get()
+    monkeypatch.setattr(kept, "now", lambda: now + timedelta(days=9))
+    stage.function(follow)
+    (later,) = metrics(capsys)
+    assert later["DaysSinceHuntFinished"] == pytest.approx(9, abs=0.01)
+
+    monkeypatch.setattr(kept, "now", lambda: datetime.now(UTC))
+    stage.function(DUE)
+    while stage.resources.depth("captures"):
+        stage.function.work("captures")
+    stage.platform.settle()
+    monkeypatch.setattr(kept, "now", lambda: datetime.now(UTC) + timedelta(minutes=5))
+    assert stage.function(follow) == {"open_hunts": 0}
+    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    assert hunt.state is HuntState.FINISHED
+    assert stage.resources.depth("events") >= 1
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_without_the_platforms_key_the_hunt_fails_with_the_reason(stage):
+    stage.resources.client("secretsmanager").delete_secret(
+        SecretId=f"{stage.resources.name}/cado", ForceDeleteWithoutRecovery=True
+    )
+    stage.function(DUE)
+    assert stage.function.work("captures") == []
+    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    assert (hunt.state, hunt.reason) == (
+        HuntState.FAILED,
+        f"{stage.key}#key: there is no such secret in AWS",
+    )
+    assert stage.resources.depth("events") == 1  # and somebody hears of it
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ({}, "not an event of the scheduler"),
+        ({"follow": "yes"}, "not an event of the scheduler"),
+        ({"hunt": "weekly"}, "scheduled_at None is not a time"),
+        (
+            {"hunt": "weekly", "scheduled_at": "<aws.scheduler.scheduled-time>"},
+            "is not a time; in a schedule",
+        ),
+        (scheduled("HuntSchedules", "another", AT), "another"),
+    ],
+)
+def test_what_is_no_event_of_the_scheduler_fails_loudly(stage, event, said):
+    with pytest.raises((ValueError, KeyError), match=said):
+        stage.function(event)
+
+
+def test_a_time_in_another_zone_is_the_same_hunt(stage):
+    answer = stage.function({"hunt": "weekly", "scheduled_at": "2026-11-22T03:00:00+01:00"})
+    assert answer["hunt"] == f"weekly@{AT}"

@@ -1,0 +1,81 @@
+"""What a Lambda environment keeps of its runtime: for how long, and what makes it new."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.aws.clients import Clients
+from shared.config import ConfigError
+from shared.lambda_runtime import KEEP, Kept
+from tests.emulated import Resources
+
+
+@pytest.fixture
+def stack(endpoint, monkeypatch):
+    resources = Resources(endpoint)
+    for name, value in resources.environ.items():
+        monkeypatch.setenv(name, value)
+    resources.ref = resources.secret("cado", key="first")
+    return resources
+
+
+class Room:
+    """Counts how often it is made, and of what."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.seconds, self.made = 0.0, []
+        clients = Clients(resources.environ)
+        self.kept = Kept(self._make, resources.environ, clients, now=lambda: self.seconds)
+
+    def _make(self, runtime):
+        self.made.append(
+            (runtime.config.platform.url, runtime.secret(runtime.config.platform.api_key).reveal())
+        )
+        return runtime
+
+    def later(self):
+        self.seconds += KEEP
+        return self.kept.get()
+
+
+def configure(stack, url: str) -> None:
+    stack.configure({"platform": {"url": url, "api_key": f"{stack.ref}#key"}})
+
+
+def test_it_is_made_once_and_again_when_the_configuration_or_the_key_has_changed(stack):
+    configure(stack, "https://one.example")
+    room = Room(stack)
+    first = room.kept.get()
+    configure(stack, "https://two.example")
+    assert room.kept.get() is first  # five minutes have not gone by
+    second = room.later()
+    assert room.later() is second
+    stack.client("secretsmanager").put_secret_value(
+        SecretId=f"{stack.name}/cado", SecretString='{"key": "second"}'
+    )
+    assert room.later() is not second
+    assert room.made == [
+        ("https://one.example", "first"),
+        ("https://two.example", "first"),
+        ("https://two.example", "second"),
+    ]
+
+
+def test_a_configuration_that_became_unusable_leaves_the_one_before_in_use(stack, caplog):
+    configure(stack, "https://one.example")
+    room = Room(stack)
+    first = room.kept.get()
+    configure(stack, "no url")
+    assert room.later() is first
+    assert "the configuration cannot be used; the one before stays in use" in caplog.text
+    configure(stack, "https://two.example")
+    assert room.later() is not first
+
+
+def test_without_a_configuration_nothing_begins(stack):
+    stack.environ["HUNTBRIDGE_CONFIG"] = "s3://nowhere/huntbridge.yaml"
+    room = Room(stack)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="there is no such bucket"):
+            room.kept.get()
+    assert room.made == []
