@@ -18,7 +18,7 @@ def work(runtime: Runtime) -> Work:
     config = runtime.config
     # An alarm does not wait while a question is asked again: what is missing is named in its message.
     platform = _Platform(lambda: runtime.make_cado(tries=1))
-    enricher = Enricher(runtime.ledger, platform, Ec2(config.accounts, runtime.secrets), config)
+    enricher = Enricher(runtime.ledger, platform, Ec2(config.account, runtime.secrets), config)
     return Work(runtime, enricher, destinations(runtime))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -108,10 +108,18 @@ class Pipeline:
     triggered_by: int | None  # the acquisition that started this processing
     created_ms: int | None
     reason: str  # of a failure: what its failed steps say
+    steps_ended: int = 0
 
     @property
     def ended(self) -> bool:
         return self.state in ("complete", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class PipelinesStatus:
+    queued: int
+    in_progress: int
+    limit: int | None  # how many run at once; told since 2.272, and not by every platform
 
 
 @dataclass(frozen=True)
@@ -211,6 +219,27 @@ class Cado:
                 seen.add(found.id)
                 yield _project(found, found.id)
 
+    def importable(
+        self, cloud_id: str, region: str, instances: Collection[str] = ()
+    ) -> Iterator[tuple[str, bool]]:
+        """Instance ids as the platform sees them, and whether it can capture each: not itself and its workers.
+        `instances`: only these."""
+        if self._v2:
+            raise NotFound("The platform's API v2 cannot be asked which instances it can capture.")
+        params: dict[str, Any] = {"cloud_id": cloud_id, "region": region}
+        params |= {"instance_id": list(instances)} if instances else {}
+        cursor: dict[str, str] = {}
+        for _ in range(_MOST_PAGES):
+            answer = self._read("/import/aws/ec2", params | cursor, what=f"EC2 in {region}")
+            for item in _items(_data(answer)):
+                found = _parse(_Importable, item)
+                if found.instance_id and found.importable is not None:
+                    yield found.instance_id, found.importable
+            following = _parse(_Paged, answer).next_token
+            if not following or following == cursor.get("cursor"):
+                return
+            cursor = {"cursor": following}
+
     def capture_ec2(
         self, project_id: int, instance: str, region: str, *, cloud_id: str = "", mode: str = "full"
     ) -> tuple[int, ...]:
@@ -264,6 +293,13 @@ class Cado:
         if one is None:
             raise NotFound(f"The platform's answer about {what} names no pipeline.")
         return one
+
+    def pipelines_status(self) -> PipelinesStatus:
+        """How busy the platform is. Raises NotFound where it cannot say (v2, and v3 before 2.269)."""
+        if self._v2:
+            raise NotFound("The platform's API v2 does not say how busy it is.")
+        found = _parse(_PipelinesStatus, _data(self._read("/pipelines/status")))
+        return PipelinesStatus(found.queued or 0, found.in_progress or 0, found.limit or None)
 
     def evidence(self, evidence_id: int) -> Evidence:
         if self._v2:
@@ -677,6 +713,12 @@ class _Problem(_Answer):
 
 class _Paged(_Answer):
     total_pages: _Count = Field(None, validation_alias=AliasPath("pagination", "total_pages"))
+    next_token: _Text = Field(None, validation_alias=AliasPath("pagination", "next_token"))
+
+
+class _Importable(_Answer):
+    instance_id: _Text = None
+    importable: Annotated[bool | None, WrapValidator(_or_none)] = None
 
 
 class _User(_Answer):
@@ -784,6 +826,12 @@ class _Pipeline(_Answer):
     project_id: _Id = None
     evidence_id: _Id = None
     evidence_name: _Text = None
+
+
+class _PipelinesStatus(_Answer):
+    queued: _Count = None
+    in_progress: _Count = None
+    limit: _Count = None
 
 
 class _Resource(_Answer):
@@ -894,6 +942,7 @@ def _pipeline(found: _Pipeline) -> Pipeline | None:
         triggered_by=found.triggering_pipeline_id,
         created_ms=_milliseconds(found.created),
         reason=_reason(found) if state == "failed" else "",
+        steps_ended=(found.summary.success or 0) + (found.summary.failure or 0),
     )
 
 

@@ -109,10 +109,14 @@ def _not_a_choice(value: object, expected: str) -> str:
 
 
 def _path(loc: tuple[int | str, ...]) -> Path:
-    """Where it stands in the document, without pydantic's marks for a key and a destination's type."""
+    """Where it stands in the document, without pydantic's marks for a key, a destination's type and a
+    target's kind."""
     if loc and loc[-1] == "[key]":
         loc = loc[:-1]
-    return loc[:2] + loc[3:] if loc[:1] == ("destinations",) and len(loc) > 2 else loc
+    mark = 2 if loc[:1] == ("destinations",) else len(loc)
+    if loc[:1] == ("hunts",) and loc[2:3] == ("targets",):
+        mark = 4
+    return loc[:mark] + loc[mark + 1 :]
 
 
 def _value(data: Any, path: Path) -> Any:
@@ -131,7 +135,7 @@ def _keys(root: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
         if is_name:
             is_name = False
         elif len(sections) > 1:
-            sections = [s for s in sections if step in get_args(s.model_fields["type"].annotation)]
+            sections = [s for s in sections if _is_marked(s, step)]
         else:
             fields = sections[0].model_fields.items()
             annotation = next(f.annotation for name, f in fields if (f.alias or name) == step)
@@ -146,3 +150,9 @@ def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
         return
     for part in get_args(annotation):
         yield from _sections(part)
+
+
+def _is_marked(section: type[BaseModel], mark: int | str) -> bool:
+    """Whether it is the one of several that pydantic means: by its type, or by its name where it has none."""
+    kind = section.model_fields.get("type")
+    return mark in get_args(kind.annotation) if kind else mark == section.__name__

@@ -20,6 +20,7 @@ from shared import log
 from shared.cado import TRIES, Cado
 from shared.config import Config, ConfigError
 from shared.http import Http
+from shared.instances import Fleet
 from shared.ledger import Ledger, Store, StoreError
 from shared.queues import CAPTURES, DELIVERIES, EVENTS, Queue
 from shared.secrets import Secret, SecretRef, Secrets
@@ -77,6 +78,12 @@ class Runtime:
         SecretError."""
         key = self.config.platform.admin_key
         return self._cado(key, tries=TRIES, admin=True) if key else None
+
+    def make_fleet(self) -> Fleet:
+        """What there is in AWS. Nothing is asked yet, and what is found is not kept."""
+        from shared.aws.fleet import AwsFleet
+
+        return AwsFleet(self.config.account, self.secrets)
 
     def make_cado(self, *, tries: int) -> Cado:
         """Raises SecretError where the API key cannot be read."""

@@ -121,6 +121,11 @@ class Clients:
                 self._kept[service, region] = self._make(service, region, {})
             return self._kept[service, region]
 
+    def home_region(self) -> str:
+        """This machine's region, for what belongs to none. Raises AwsError where there are no credentials."""
+        with self._lock:
+            return self.region or self._base().region_name or "us-east-1"
+
     def make(self, service: str, region: str, **credentials: str) -> Any:
         """A client of its own, with these credentials, which is not kept. Raises AwsError."""
         with self._lock:
@@ -133,7 +138,7 @@ class Clients:
             return getattr(client, operation)(**request)
         except (BotoCoreError, ClientError) as error:
             action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-            raise self.failure(error, _NAMES[service], action) from error
+            raise self.failure(error, NAMES[service], action) from error
 
     def failure(self, error: BotoCoreError | ClientError, who: str, action: str) -> AwsError:
         """`who` was asked, and `action` is the permission that asking takes."""
@@ -163,7 +168,7 @@ class Clients:
                 **credentials,
             )
         except BotoCoreError as error:
-            raise self.failure(error, f"{_NAMES[service]} in {region}", "") from error
+            raise self.failure(error, f"{NAMES[service]} in {region}", "") from error
 
     def _base(self) -> boto3.Session:
         """The session with this machine's own credentials. Raises AwsError where it has none."""
@@ -181,10 +186,12 @@ class Clients:
         return self._session
 
 
-_NAMES = {
+NAMES = {
+    "autoscaling": "Auto Scaling",
     "cloudformation": "CloudFormation",
     "dynamodb": "DynamoDB",
     "ec2": "EC2",
+    "organizations": "Organizations",
     "s3": "S3",
     "scheduler": "EventBridge Scheduler",
     "secretsmanager": "Secrets Manager",

@@ -48,7 +48,7 @@ def machines(endpoint) -> dict[str, Instance]:
 
 def facts(endpoint: str | None, **options) -> Ec2:
     secrets = Secrets({"EXTERNAL_ID": "an-external-id"})
-    return Ec2(ACCOUNTS, secrets, endpoint_url=endpoint, retries=0, **options)
+    return Ec2(ACCOUNTS.get, secrets, endpoint_url=endpoint, retries=0, **options)
 
 
 def client(endpoint: str, service: str, region: str, **credentials):
@@ -261,6 +261,6 @@ def test_many_threads_share_one_client(endpoint, machines):
 
 
 def test_a_windows_instance_without_anything_set():
-    assert ec2._instance({"InstanceId": INSTANCE, "Platform": "windows"}, "us-east-1", OWN) == replace(
+    assert ec2.instance_of({"InstanceId": INSTANCE, "Platform": "windows"}, "us-east-1", OWN) == replace(
         Instance(INSTANCE, "us-east-1"), account_id=OWN, platform="Windows"
     )
