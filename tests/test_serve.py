@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -143,6 +145,29 @@ def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path
     delivery = ledger.delivery(id, "slack")
     assert (delivery.state, delivery.attempts) == ("unsure", 1)
     assert "504" in delivery.reason
+
+
+def test_a_full_disk_is_a_503_and_heals_by_itself(environ, tmp_path, slack):
+    def body(count):
+        return {"token": "t", "message": f"{count} alarms in project id 12."}
+
+    with serve(environ, tmp_path) as (url, process):
+        assert requests.post(url, json=body(1), timeout=10).status_code == 202
+        eventually(lambda: len(slack.messages) == 1)
+        _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1_024, most))  # no file may grow beyond it
+        for count in (2, 3):
+            answer = requests.post(url, json=body(count), timeout=10)
+            assert (answer.status_code, answer.json()["status"]) == (503, "error")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+        assert requests.post(url, json=body(4), timeout=10).status_code == 202
+        eventually(lambda: len(slack.messages) == 2)
+        assert requests.get(url.replace("/webhooks/cado", "/health"), timeout=10).status_code == 200
+    texts = " ".join(json.dumps(message.body) for message in slack.messages)
+    assert [f"{count} alarm" in texts for count in (1, 2, 3, 4)] == [True, False, False, True]
+    database = sqlite3.connect(tmp_path / "data" / "huntbridge.db")
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
 
 
 def test_a_second_serve_on_the_same_data_directory_is_refused(environ, tmp_path):

@@ -43,6 +43,11 @@ CREATE TABLE dead (
 """
 
 
+_SEEN = "SELECT body FROM documents WHERE kind='queue-clock' AND \"group\"='' AND name=?"
+# Seconds; by less than this clocks are corrected all the time, and nothing need move.
+_STEP = 5.0
+
+
 class Database:
     """One connection, shared by all threads of the process."""
 
@@ -200,14 +205,16 @@ class SqliteQueue:
 
     def put(self, body: bytes, *, id: str = "", delay: float = 0) -> str:
         id = id or secrets.token_hex(8)
-        now = self._now()
-        self._write(
-            lambda db: db.execute(
+
+        def change(db: sqlite3.Connection) -> None:
+            now = self._tick(db)
+            db.execute(
                 "INSERT INTO items (queue, id, body, added, due) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
                 (self.name, id, body, now, now + delay),
             )
-        )
+
+        self._write(change)
         with self._added:
             self._added.notify()
         return id
@@ -218,17 +225,23 @@ class SqliteQueue:
             self._added.wait(timeout)
 
     def claim(self, limit: int = 1, *, lease: float) -> list[Item]:
-        now, receipt = self._now(), secrets.token_hex(8)
-        if not self._read("SELECT 1 FROM items WHERE queue=? AND due<=? LIMIT 1", (self.name, now)):
-            return []  # an idle worker looks several times a second: it must not cost a write
-        rows = self._write(
-            lambda db: db.execute(
+        # An idle worker looks several times a second: it must not cost a write.
+        now = self._now()
+        due = self._read("SELECT 1 FROM items WHERE queue=? AND due<=? LIMIT 1", (self.name, now))
+        if not due and not _stepped_back(now, self._read(_SEEN, (self.name,))):
+            return []
+        receipt = secrets.token_hex(8)
+
+        def change(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            now = self._tick(db)
+            return db.execute(
                 "UPDATE items SET due=?, attempts=attempts+1, receipt=? WHERE queue=? AND id IN "
                 "(SELECT id FROM items WHERE queue=? AND due<=? ORDER BY due, rowid LIMIT ?) "
                 "RETURNING id, body, attempts, added",
                 (now + lease, receipt, self.name, self.name, now, limit),
             ).fetchall()
-        )
+
+        rows = self._write(change)
         return [
             Item(id, bytes(body), attempts, _moment(added), receipt)
             for id, body, attempts, added in sorted(rows, key=lambda row: row[3])
@@ -244,9 +257,8 @@ class SqliteQueue:
         return found.rowcount == 1
 
     def retry(self, item: Item, *, delay: float) -> bool:
-        due = self._now() + delay
-
         def change(db: sqlite3.Connection) -> bool:
+            due = self._tick(db) + delay
             found = db.execute(
                 "UPDATE items SET due=?, receipt=NULL WHERE queue=? AND id=? AND receipt=?",
                 (due, self.name, item.id, item.receipt),
@@ -314,6 +326,23 @@ class SqliteQueue:
         ((dead,),) = self._read("SELECT count(*) FROM dead WHERE queue=?", (self.name,))
         return Depth(int(ready), int(delayed), int(leased), dead, _moment(oldest) if oldest else None)
 
+    def _tick(self, db: sqlite3.Connection) -> float:
+        """The time, to be asked for within the transaction that writes something due.
+
+        Where the clock was set back since the last one, all that is in the queue moves back with it: nothing
+        waits longer than it was to wait, and no lease is cut short.
+        """
+        now, seen = self._now(), db.execute(_SEEN, (self.name,)).fetchall()
+        if _stepped_back(now, seen):
+            step = float(seen[0][0]) - now
+            db.execute("UPDATE items SET due=due-?, added=added-? WHERE queue=?", (step, step, self.name))
+        elif seen:
+            now = max(now, float(seen[0][0]))
+        db.execute(
+            "INSERT OR REPLACE INTO documents VALUES ('queue-clock', '', ?, 1, ?)", (self.name, repr(now))
+        )
+        return now
+
     def _read(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         try:
             return self._db.read(query, values)
@@ -325,6 +354,10 @@ class SqliteQueue:
             return self._db.write(change)
         except sqlite3.Error as error:
             raise QueueError(f"the queue {self.name} cannot be written: {error}") from error
+
+
+def _stepped_back(now: float, seen: list[tuple[Any, ...]]) -> bool:
+    return bool(seen) and now < float(seen[0][0]) - _STEP
 
 
 def _moment(seconds: float) -> datetime:

@@ -113,3 +113,67 @@ def test_a_file_of_another_format_is_refused(tmp_path):
     other.close()
     with pytest.raises(StoreError, match="has format 99, which is not 1"):
         Database(path)
+
+
+class Wall:
+    """A clock that may be set."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.mark.parametrize("step", [60, 3_600, 86_400 * 3650])
+def test_a_clock_that_is_set_back_makes_nothing_wait(database, step):
+    wall = Wall()
+    queue = SqliteQueue(database, "deliveries", wall)
+    queue.put(b"ready", id="ready")
+    queue.put(b"delayed", id="delayed", delay=300)
+    queue.put(b"leased", id="leased")
+    queue.put(b"retried", id="retried")
+    held = {item.id: item for item in queue.claim(10, lease=60)}
+    queue.retry(held["ready"], delay=0)
+    queue.retry(held["retried"], delay=120)
+    added = held["leased"].added_at
+    wall.seconds += 7  # nobody writes for a while, and then the clock is set
+    wall.seconds -= step
+    assert [item.id for item in queue.claim(10, lease=60)] == ["ready"]
+    assert queue.claim(10, lease=60) == []  # no lease was cut short
+    wall.seconds += 60
+    came = queue.claim(10, lease=600)
+    assert {item.id for item in came} == {"ready", "leased"}
+    (leased,) = [item for item in came if item.id == "leased"]
+    assert 0 <= (added - leased.added_at).total_seconds() - (step - 7) < 1  # its age is what it was
+    wall.seconds += 60
+    assert {item.id for item in queue.claim(10, lease=600)} == {"retried"}
+    wall.seconds += 180
+    assert {item.id for item in queue.claim(10, lease=600)} == {"delayed"}
+
+
+def test_a_clock_that_was_set_back_while_nothing_ran(database, tmp_path):
+    wall = Wall()
+    SqliteQueue(database, "events", wall).put(b"x")
+    SqliteQueue(database, "events", wall).claim(lease=30)
+    wall.seconds -= 86_400
+    again = Database(tmp_path / "huntbridge.db")
+    queue = SqliteQueue(again, "events", wall)
+    assert queue.claim(lease=30) == []
+    wall.seconds += 30
+    assert [item.body for item in queue.claim(lease=30)] == [b"x"]
+    again.close()
+
+
+def test_a_clock_that_is_corrected_by_little_moves_nothing(database):
+    wall = Wall()
+    queue = SqliteQueue(database, "events", wall)
+    queue.put(b"x", delay=10)
+    for _ in range(20):
+        wall.seconds -= 0.4
+        queue.put(b"other", delay=100)
+        wall.seconds += 0.4
+    wall.seconds += 9.9
+    assert queue.claim(lease=30) == []
+    wall.seconds += 0.2
+    assert [item.body for item in queue.claim(lease=30)] == [b"x"]
