@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -320,6 +321,64 @@ def record_of(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
     }
 
 
+# Who asked AWS for what
+
+
+class Watch:
+    """Stands before moto and writes down which function asked for what: (room, action, resource)."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.calls: set[tuple[str, str, str]] = set()
+        self.app = Flask("tests.watch")
+        methods = ["GET", "POST", "PUT", "DELETE", "HEAD"]
+
+        @self.app.route("/", defaults={"path": ""}, methods=methods)
+        @self.app.route("/<path:path>", methods=methods)
+        def forward(path: str) -> Response:
+            body = request.get_data()
+            self._note(body)
+            headers = {name: value for name, value in request.headers.items() if name != "Host"}
+            answer = requests.request(
+                request.method, f"{endpoint}{request.full_path}", data=body, headers=headers, timeout=ANSWER
+            )
+            kept = {
+                name: value
+                for name, value in answer.headers.items()
+                if name.lower() == "content-type" or name.lower().startswith("x-amz")
+            }
+            return Response(answer.content, status=answer.status_code, headers=kept)
+
+    def _note(self, body: bytes) -> None:
+        found = re.search(r"Credential=([\w-]+)/\d+/[\w-]+/(\w+)/", request.headers.get("Authorization", ""))
+        assert found, "a call without a signature"
+        room, service = found.groups()
+        target = request.headers.get("X-Amz-Target", "")
+        asked: dict[str, str] = json.loads(body) if target else {}
+        action = target.rpartition(".")[2] or request.form.get("Action", "")
+        if service == "s3":
+            action = {"GET": "GetObject"}[request.method]
+        url = asked.get("QueueUrl", "").rpartition("/")[2].partition("-")[2]
+        self.calls.add((room, f"{service}:{action}", "".join(map(str.title, url.split("-")))))
+
+
+def allowed(room: str) -> set[tuple[str, str]]:
+    """(action, resource) of a function's role in the template, as far as it does not depend on a condition
+    that this stack does not meet; the resource only for queues."""
+    (policy,) = properties(f"{room.title()}Role")["Policies"]
+    found = set()
+    for statement in policy["PolicyDocument"]["Statement"]:
+        if isinstance(statement, list):  # !If: a stack with secrets, and without a VPC or a key
+            condition, statement = statement[0], statement[1]
+            if condition in ("InVpc", "HasKey"):
+                continue
+        actions, resources = statement["Action"], statement["Resource"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            for resource in resources if isinstance(resources, list) else [resources]:
+                queue_name = str(resource).removesuffix(".Arn") if action.startswith("sqs:") else ""
+                found.add((action, queue_name))
+    return found
+
+
 # What the stack owns
 
 
@@ -412,8 +471,9 @@ class Stack:
         environ = self.resources.environ
 
         def function(room: str, environments: int) -> Function:
+            own = {**environ, "AWS_ACCESS_KEY_ID": room}
             return Function(
-                self._open, room, environ, self._folder, environments=environments, timeout=self._timeout
+                self._open, room, own, self._folder, environments=environments, timeout=self._timeout
             )
 
         self.receiver = function("receiver", 3)

@@ -6,15 +6,17 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 import requests
 import yaml
 
 from demo import run
+from demo.serving import serving
 from shared import config as configuration
 from shared import runtime
-from tests.emulated import Resources, Stack, scheduled
+from tests.emulated import Resources, Stack, Watch, allowed, scheduled
 
 AT = "2026-11-22T02:00:00Z"
 SUMMARY = {
@@ -39,7 +41,7 @@ def in_secrets_manager(config: dict, resources: Resources, values: dict[str, str
 
 @pytest.mark.timeout(240)
 def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
-    with run.world(pace=0.3) as world:
+    with run.world(pace=0.3) as world, ExitStack() as open_:
         path, environ = run.write_config(world, tmp_path)
         resources = Resources(world.ec2_url)
         secret = {name: environ[name] for name in environ if name.endswith(("_KEY", "_TOKEN", "_URL"))}
@@ -51,6 +53,9 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
             monkeypatch.setenv(name, value)
         demo = run.Demo(world, path, environ)
         demo._runtime = runtime.aws(configuration.load(None, resources.environ), resources.environ)
+        watch = Watch(world.ec2_url)
+        watched = open_.enter_context(serving(watch.app))
+        resources.environ["AWS_ENDPOINT_URL"] = watched
         with Stack(resources, tmp_path) as stack:
             run.register_webhooks(world, f"{stack.url}/webhooks/cado")
             started = [
@@ -82,6 +87,11 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
     texts = " ".join(json.dumps(message.body) for message in world.slack.messages)
     for name in ("web-01", "batch-07", "bastion", "ci-runner-3", "ad-01"):
         assert name in texts
+    # What a function asked AWS for, its role allows.
+    for room in ("scheduler", "receiver"):
+        asked = {(action, resource) for who, action, resource in watch.calls if who == room}
+        assert asked - allowed(room) == set(), room
+        assert len(asked) > 5
     assert "DaysSinceHuntFinished" in log
     assert [value for value in (*secret.values(), run.TOKEN) if value in log] == []
 

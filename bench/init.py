@@ -1,0 +1,84 @@
+"""How long the receiver's web way takes to start in a fresh Lambda environment, against the least that it
+could be: importing Flask and making one SQS client.
+
+Both run in turn, in processes of their own, with the packages of `make build ARCH=x86_64` and the Python that
+the functions run on. Prints the medians and their ratio; ends with 1 where it is above the limit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILT = ROOT / ".aws-sam/build-x86_64/ReceiverFunction"
+PYTHON = ROOT / ".venv-aws/bin/python"
+LIMIT, PAIRS = 1.2, 25
+
+_TIMED = """
+import time
+began = time.perf_counter()
+{}
+print(time.perf_counter() - began)
+"""
+LEAST = _TIMED.format("import flask, boto3\nboto3.client('sqs')")
+OURS = _TIMED.format("from receiver import handler\nhandler._web()\nhandler._clients().get('sqs')")
+
+
+def main() -> int:
+    if not BUILT.is_dir() or not PYTHON.exists():
+        sys.exit("nothing was built: make build ARCH=x86_64")
+    least, ours = [], []
+    for number in range(PAIRS + 1):
+        pair = seconds(LEAST), seconds(OURS)
+        if number:  # the first reads the disk
+            least.append(pair[0])
+            ours.append(pair[1])
+    ratio = statistics.median(our / little for our, little in zip(ours, least, strict=True))
+    print(
+        json.dumps(
+            {
+                "web_way_ms": round(statistics.median(ours) * 1000, 1),
+                "flask_and_sqs_ms": round(statistics.median(least) * 1000, 1),
+                "ratio": round(ratio, 3),
+                "limit": LIMIT,
+            }
+        )
+    )
+    return int(ratio > LIMIT)
+
+
+def seconds(script: str) -> float:
+    queues = {
+        f"HUNTBRIDGE_{name}{dead}": f"https://sqs.us-east-1.amazonaws.com/1/{name}"
+        for name in ("CAPTURES", "EVENTS", "DELIVERIES")
+        for dead in ("", "_DLQ")
+    }
+    done = subprocess.run(
+        [PYTHON, "-S", "-c", script],  # -S: the function's packages and no others
+        cwd=BUILT,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(BUILT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+            "HUNTBRIDGE_WEBHOOK_TOKENS": "aws-secretsmanager:huntbridge/webhook#current",
+            **queues,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
