@@ -54,6 +54,8 @@ class _Found:
             return message.title
         if "capture" in self.content:
             return f"capture of {self.content['system'].get('instance')} for {self.content['capture']}"
+        if "digest" in self.content:
+            return f"a digest of alarms ({self.content['digest']})"
         if "open" in self.content:
             return f"start of {self.content['open']}"
         if "notice" in self.content:

@@ -25,7 +25,12 @@ RULES: dict[str, Rules] = {
     "teams": ((4, 1.0), (25, 300.0)),
     # developer.atlassian.com, rate limiting: writes to one issue.
     "jira": ((20, 2.0), (100, 30.0)),
+    # Nobody says how much an unknown receiver takes: what it refuses with 429 is sent again.
+    "webhook": ((20, 1.0),),
 }
+# docs.slack.dev, rate limits: one message a second in a channel, and an alarm that opens a case posts two.
+SLACK_BOT: Rules = ((30, 60.0),)
+_ELSE: Rules = ((50, 1.0),)  # a receiver of one's own
 PER_CASE = ("jira",)
 
 # Seconds by which a turn may be early or late without being another one: queues are not exact.
@@ -40,7 +45,8 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 0.25, 10.0
 def rules_of(config: DestinationConfig) -> Rules:
     """The configured pace, else the vendor's."""
     if config.pace is None:
-        return RULES[config.type]
+        by_bot = config.type == "slack" and config.token
+        return SLACK_BOT if by_bot else RULES[config.type]
     if config.pace <= 1:
         return ((1, 1 / config.pace),)
     count = min(int(config.pace), _MOST_AT_ONCE)
@@ -68,8 +74,8 @@ class Pace:
     def turn(
         self, key: str, rules: Rules, *, urgent: bool, waited: bool, longest: float | None = None
     ) -> float | None:
-        """Seconds until this one may be sent. 0: now, and then it counts as sent. None: longer than
-        `longest`, and no turn is kept. `waited`: it has had a turn before."""
+        """Seconds until this one may be sent. 0: now, and then it counts as sent. None: so many are ahead of
+        it that they take longer than `longest`, and no turn is kept. `waited`: it has had a turn before."""
         found: list[float | None] = []
 
         def change(state: _State, now: float) -> _State:
@@ -86,7 +92,7 @@ class Pace:
                 return state
             if waited and not urgent:  # urgent ones came in between: it queues up again
                 due = _next(sorted((*ahead, *state.rest)), rules, now, state.until)
-            if longest is not None and due > now + longest:
+            if longest is not None and due > max(now, state.until) + longest:
                 found.append(None)
                 return state
             found.append(due - now)

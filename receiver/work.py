@@ -8,13 +8,15 @@ Only a crash between sending and writing it down can repeat a message, and then 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from receiver.compose import compose
+from receiver.compose import Message, compose
 from receiver.destinations import Delivered, Destination, Outcome, Rejected, Retry
+from receiver.digest import Digests, Entry
+from receiver.digest import message as digest_message
 from receiver.enrich import Enricher
 from receiver.identity import Identity, run_of
 from receiver.pace import PER_CASE, Pace, Places, Rules, rules_of
@@ -22,7 +24,18 @@ from receiver.parse import parse
 from receiver.route import route
 from shared import items
 from shared.ledger import Case
-from shared.models import UNDELIVERED, Alarm, Delivery, Event, Severity, dump, load
+from shared.models import (
+    CAPTURE_FAILED,
+    HUNT_FINISHED,
+    UNDELIVERED,
+    WEBHOOK_BROKEN,
+    Alarm,
+    Delivery,
+    Event,
+    Severity,
+    dump,
+    load,
+)
 from shared.notices import QUEUE, Notices
 from shared.queues import DELIVERIES, EVENTS, Again, Dead, Done, Item, Verdict, attempt, backoff
 from shared.runtime import Runtime
@@ -36,6 +49,11 @@ CASE_LEASE = 60.0
 # Seconds until a destination that can be searched is asked whether an attempt without an answer arrived: Jira
 # Cloud's search does not see at once what was just made (developer.atlassian.com, "search and reconcile").
 SETTLED = 60.0
+# Seconds; what a destination does not take within them is told in a digest.
+BACKLOG = 600.0
+IN_DIGEST = "in digest"  # the state of a delivery
+MARKED_AT_ONCE = 500
+OWN_KINDS = frozenset({HUNT_FINISHED, CAPTURE_FAILED, WEBHOOK_BROKEN, UNDELIVERED})
 
 
 class Work:
@@ -45,6 +63,7 @@ class Work:
         self._destinations = destinations
         self._identity = Identity(runtime.store, runtime.config.platform.url)
         self._notices = Notices(runtime)
+        self._digests = Digests(runtime.store, runtime.deliveries)
         self._pace = Pace(runtime.store, lambda: runtime.now().timestamp())
         self._places = {name: Places(PER_DESTINATION, runtime.now) for name in destinations}
 
@@ -91,49 +110,131 @@ class Work:
 
     def _delivery(self, item: Item) -> Verdict:
         body = items.unpack(item.body)
-        name, alarm = body["destination"], load(Alarm, body["alarm"])
+        name = body["destination"]
         if name not in self._destinations:
             return Dead(f"there is no destination {name!r} any more")
         places = self._places[name]
         if not places.enter(item.receipt):
             return Again(places.wait(), f"{name} is busy", expected=True)
         try:
-            return self._deliver(item, name, alarm)
+            if "digest" in body:
+                return self._deliver_digest(item, name, body["digest"])
+            return self._deliver_alarm(item, name, load(Alarm, body["alarm"]))
         finally:
             places.leave(item.receipt)
 
-    def _deliver(self, item: Item, name: str, alarm: Alarm) -> Verdict:
-        ledger, destination = self._runtime.ledger, self._destinations[name]
+    def _deliver_alarm(self, item: Item, name: str, alarm: Alarm) -> Verdict:
+        ledger = self._runtime.ledger
         before = ledger.delivery(alarm.event.id, name)
         if before.state == "delivered":
             return Done()
+        if before.state == IN_DIGEST and (verdict := self._gather(before, alarm)):
+            return verdict
         case = Case()
-        if destination.thread:
+        if self._destinations[name].thread:
             case = ledger.enter_case(alarm.case_key, name, item.receipt, CASE_LEASE)
             if case.wait:
                 delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
                 return Again(delay, f"another alarm of its case is on the way to {name}", expected=True)
         lane = self._lane(name, alarm)
         urgent = alarm.severity is Severity.MALICIOUS
-        wait = self._pace.turn(*lane, urgent=urgent, waited=item.attempts > 1)
+        longest = BACKLOG if lane[0] == name and _may_share(alarm, before) else None
+        wait = self._pace.turn(*lane, urgent=urgent, waited=item.attempts > 1, longest=longest)
+        if wait != 0 and case.opens:
+            ledger.leave_case(alarm.case_key, name, item.receipt)
+        if wait is None:
+            return self._collapse(before, alarm)
         if wait:
-            if case.opens:
-                ledger.leave_case(alarm.case_key, name, item.receipt)
             return Again(wait, f"{name} takes no more for now", expected=True)
+
+        def told(in_doubt: bool) -> Message:
+            return compose(alarm, maybe_repeat=in_doubt)
+
+        return self._send(item, before, told, alarm.case_key, case, lane)
+
+    def _collapse(self, before: Delivery, alarm: Alarm) -> Verdict:
+        """Into the destination's open digest; into which one is written down first."""
+        digest = self._digests.open(before.destination)
+        gathered = self._runtime.ledger.start_delivery(before, state=IN_DIGEST, ref=digest)
+        verdict = self._gather(gathered, alarm) if gathered else None
+        return verdict or Again(1.0, "its digest was closed just now", expected=True)
+
+    def _gather(self, delivery: Delivery, alarm: Alarm) -> Verdict | None:
+        """None where the digest was closed without it."""
+        entry = Entry(
+            alarm.event.id,
+            alarm.case_key,
+            compose(alarm).title,
+            alarm.severity,
+            alarm.malicious or 0,
+            alarm.suspicious or 0,
+        )
+        told = self._digests.add(delivery.destination, delivery.ref, entry)
+        if told is None:
+            return Again(2.0, "its digest is being closed", expected=True)
+        return Done() if told else None
+
+    def _deliver_digest(self, item: Item, name: str, id: str) -> Verdict:
+        ledger, lane = self._runtime.ledger, (name, rules_of(self._runtime.config.destinations[name]))
+        before = ledger.delivery(id, name)
+        if self._digests.is_empty(name, id):
+            return Done()
+        if before.state != "delivered":
+            wait = self._pace.turn(*lane, urgent=False, waited=item.attempts > 1)
+            if wait:
+                return Again(wait, f"the digest for {name} gathers until its turn", expected=True)
+        entries = self._digests.seal(name, id)
+        if not entries:
+            return Done()
+        if before.state != "delivered":
+
+            def told(in_doubt: bool) -> Message:
+                return digest_message(id, name, entries, maybe_repeat=in_doubt)
+
+            verdict = self._send(item, before, told, f"digest/{id}", Case(), lane)
+            if not isinstance(verdict, Done):
+                return verdict
+        return self._mark(name, id, entries)
+
+    def _mark(self, name: str, id: str, entries: list[Entry]) -> Verdict:
+        """Write down that its alarms were delivered with the digest, as many as a lease has time for."""
+        ledger = self._runtime.ledger
+        waiting = (ledger.delivery(entry.event_id, name) for entry in entries)
+        unmarked = [delivery for delivery in waiting if delivery.state == IN_DIGEST]
+        for delivery in unmarked[:MARKED_AT_ONCE]:
+            ledger.save_delivery(replace(delivery, state="delivered", note="in a digest"))
+        if len(unmarked) > MARKED_AT_ONCE:
+            return Again(0, f"{id} is being written down", expected=True)
+        return Done()
+
+    def _send(
+        self,
+        item: Item,
+        before: Delivery,
+        told: Callable[[bool], Message],
+        case_key: str,
+        case: Case,
+        lane: tuple[str, Rules],
+    ) -> Verdict:
+        """Send, and record what became of it. `told` makes the message, given whether it may be a repeat."""
+        ledger, name = self._runtime.ledger, before.destination
+        destination = self._destinations[name]
         # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
         in_doubt = before.in_doubt or before.state == "sending"
-        sending = ledger.save_delivery(
-            replace(before, state="sending", attempts=before.attempts + 1, in_doubt=in_doubt)
+        sending = ledger.start_delivery(
+            before, state="sending", ref="", attempts=before.attempts + 1, in_doubt=in_doubt
         )
-        outcome = destination.deliver(compose(alarm, maybe_repeat=in_doubt), _refs(case))
+        if sending is None:
+            return Again(1.0, f"another worker sends it to {name}", expected=True)
+        outcome = destination.deliver(told(in_doubt), _refs(case))
         if destination.thread:
-            self._leave_case(item, name, alarm, case, outcome)
+            self._leave_case(item, name, case_key, case, outcome)
         match outcome:
             case Delivered(ref, note):
                 ledger.save_delivery(
                     replace(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
                 )
-                log.info("event %s delivered to %s %s", alarm.event.id, name, " ".join((ref, note)).strip())
+                log.info("event %s delivered to %s %s", before.event_id, name, " ".join((ref, note)).strip())
                 return Done()
             case Retry(reason, after, ambiguous):
                 if after is not None:
@@ -156,16 +257,23 @@ class Work:
         by_case = config.type in PER_CASE and config.pace is None
         return (f"{name} {alarm.case_key}" if by_case else name), rules_of(config)
 
-    def _leave_case(self, item: Item, name: str, alarm: Alarm, case: Case, outcome: Outcome) -> None:
+    def _leave_case(self, item: Item, name: str, case_key: str, case: Case, outcome: Outcome) -> None:
         ref = outcome.ref if isinstance(outcome, Delivered) else ""
         if case.opens or ref != case.ref:
             unsure = isinstance(outcome, Retry) and outcome.ambiguous
-            self._runtime.ledger.leave_case(alarm.case_key, name, item.receipt, ref=ref, unsure=unsure)
+            self._runtime.ledger.leave_case(case_key, name, item.receipt, ref=ref, unsure=unsure)
 
     def _dead(self, delivery: Delivery, reason: str) -> Verdict:
         self._runtime.ledger.save_delivery(replace(delivery, state="dead", reason=reason))
         log.error("event %s to %s is dead: %s", delivery.event_id, delivery.destination, reason)
         return Dead(reason)
+
+
+def _may_share(alarm: Alarm, before: Delivery) -> bool:
+    """Whether an alarm may be told in a digest: what is malicious and what huntbridge says itself keeps its
+    own message, and a possible repeat must say that it is one."""
+    own = alarm.event.kind in OWN_KINDS or alarm.severity is Severity.MALICIOUS
+    return not own and not before.in_doubt and before.state != "sending"
 
 
 def _refs(case: Case) -> dict[str, str]:
@@ -180,7 +288,8 @@ def _counted_for(item: Item) -> str:
     each other of it for ever."""
     try:
         body = items.unpack(item.body)
-        return "" if body["alarm"]["event"]["kind"] == UNDELIVERED else str(body["destination"])
+        notice = "alarm" in body and body["alarm"]["event"]["kind"] == UNDELIVERED
+        return "" if notice else str(body["destination"])
     except (ValueError, LookupError, TypeError):  # nothing that was put here by huntbridge
         return f"{QUEUE}{DELIVERIES}"
 

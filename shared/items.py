@@ -37,6 +37,11 @@ def delivery(destination: str, alarm: dict[str, Any]) -> bytes:
     return _pack(destination=destination, alarm=alarm)
 
 
+def digest(destination: str, id: str) -> bytes:
+    """[deliveries]: what has been gathered for one destination, in one message."""
+    return _pack(destination=destination, digest=id)
+
+
 def unpack(body: bytes) -> dict[str, Any]:
     """Raises ValueError where the body was not made here."""
     found = json.loads(body)

@@ -237,6 +237,22 @@ class Ledger:
         self._store.put("delivery", delivery.event_id, delivery.destination, dump(delivery))
         return delivery
 
+    def start_delivery(self, before: Delivery, **fields: Any) -> Delivery | None:
+        """Record that a delivery is on its way; None where it is no longer as it was `before`."""
+        record = self._store.get("delivery", before.event_id, before.destination)
+        if before != (
+            load(Delivery, record.body) if record else Delivery(before.event_id, before.destination)
+        ):
+            return None
+        now = self._now()
+        started = replace(before, **fields, first_at=before.first_at or now, last_at=now)
+        expect = record.version if record else 0
+        if not self._store.put(
+            "delivery", started.event_id, started.destination, dump(started), expect=expect
+        ):
+            return None
+        return started
+
     def save_name(self, instance: str, name: str) -> None:
         """What an instance is called, for messages that are about many."""
         self._store.put("name", "", instance, {"name": name})

@@ -286,7 +286,7 @@ class Delivery:
 
     event_id: str
     destination: str
-    state: str = "pending"  # pending | sending | unsure | delivered | dead
+    state: str = "pending"  # pending | sending | unsure | in digest | delivered | dead
     attempts: int = 0
     ref: str = ""  # a Jira key, for example
     reason: str = ""
