@@ -39,6 +39,7 @@ MAX_LINES = 100
 MAX_GAPS = 20
 MAX_TAGS = 10
 MAX_ATTACK = 4
+UPDATE = "Update: "  # what the title of an alarm begins with that adds to an earlier one
 ATTACK_ID = re.compile(r"TA\d{4}|T\d{4}(\.\d{3})?", re.ASCII)  # a tactic, a technique, a sub-technique
 
 
@@ -76,6 +77,7 @@ class Message:
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt may have arrived
     left_out: str = ""  # written by a destination's budget: what did not fit
+    malicious: int = 0  # alarms of that severity, as far as it is known
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         id=_name(event.id, 200),
         kind=_name(event.kind, 60),
         severity=alarm.severity,
-        title=one_line(f"Update: {told.title}" if earlier else told.title, MAX_TITLE),
+        title=one_line(f"{UPDATE}{told.title}" if earlier else told.title, MAX_TITLE),
         summary=one_line(told.summary, MAX_SUMMARY),
         facts=tuple(fact for fact in (*_told_before(earlier), *told.facts, *_facts(alarm)) if fact.value),
         findings=tuple(_cleaned(finding) for finding in findings[:MAX_FINDINGS]),
@@ -118,6 +120,7 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         labels=_labels(alarm),
         case_key=alarm.case_key,
         maybe_repeat=maybe_repeat,
+        malicious=_malicious(alarm) or 0,
     )
 
 
@@ -291,7 +294,7 @@ _RANK = {Severity.MALICIOUS: 0, Severity.SUSPICIOUS: 1, Severity.UNKNOWN: 2, Sev
 def _counts(alarm: Alarm) -> str:
     """How bad, in numbers; empty where no number is known or all are zero."""
     event = alarm.event
-    malicious = event.malicious if alarm.malicious is None else alarm.malicious
+    malicious = _malicious(alarm)
     suspicious = event.suspicious if alarm.suspicious is None else alarm.suspicious
     if malicious and suspicious is None and event.kind == "high_severity_alarm":
         return _n(malicious, "high severity alarm")
@@ -303,6 +306,10 @@ def _counts(alarm: Alarm) -> str:
     if not event.alarms:
         return ""
     return _n(event.alarms, "high severity alarm" if event.kind == "high_severity_alarm" else "alarm")
+
+
+def _malicious(alarm: Alarm) -> int | None:
+    return alarm.event.malicious if alarm.malicious is None else alarm.malicious
 
 
 def _told_before(earlier: Earlier | None) -> Iterator[Fact]:

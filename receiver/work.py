@@ -132,7 +132,8 @@ class Work:
             return verdict
         case = Case()
         if self._destinations[name].thread:
-            case = ledger.enter_case(alarm.case_key, name, item.receipt, CASE_LEASE)
+            alone = self._destinations[name].update  # an edit builds on the one before it
+            case = ledger.enter_case(alarm.case_key, name, item.receipt, CASE_LEASE, alone=alone)
             if case.wait:
                 delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
                 return Again(delay, f"another alarm of its case is on the way to {name}", expected=True)

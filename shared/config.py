@@ -49,6 +49,8 @@ _UNIT = r"^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$"
 _MEMBER_ROLE = r"^arn:aws[a-z-]*:iam::\{account_id\}:role/.+$"
 ALL_REGIONS = "all"
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+SLACK_CHANNEL_ID = r"^[CGD][A-Z0-9]{8,20}$"
+_SLACK_CHANNEL = r"^([CGD][A-Z0-9]{8,20}|#[^\s#@<>&,.]{1,80})$"
 _TWO_WAYS = (
     "not set, and there is no huntbridge.yaml here: write one, or name one with HUNTBRIDGE_CONFIG, "
     "or set PLATFORM_IP and API_KEY in the environment"
@@ -57,6 +59,7 @@ _NO_MEMBER_ROLE = (
     "needs a role for the accounts of the unit; write at the top of the file, for example, "
     'organization: {role: "arn:aws:iam::{account_id}:role/huntbridge-read"}'
 )
+_SLACK_WAYS = "write {webhook_url}, or {token} and {channel}"
 _LOGINS = "write {email} and {api_token} (Jira Cloud), or {token} (Jira Data Center)"
 
 
@@ -522,11 +525,31 @@ _Pace = Annotated[
 ]
 
 
+_SlackChannel = Annotated[
+    str,
+    AfterValidator(
+        _form(_SLACK_CHANNEL, 'must be a channel\'s id such as C0123456789, or its name in quotes, "#soc"')
+    ),
+    Field(json_schema_extra={"pattern": _SLACK_CHANNEL}),
+]
+
+
 class SlackConfig(_Section):
-    """A Slack channel, through an incoming webhook."""
+    """A Slack channel, through an incoming webhook, or by a bot token and with one thread for each case."""
 
     type: Literal["slack"]
-    webhook_url: SecretRef = Field(description="URL of the incoming webhook, as a secret reference")
+    webhook_url: SecretRef | None = Field(
+        None, description="URL of the incoming webhook, as a secret reference"
+    )
+    token: SecretRef | None = Field(
+        None, description="bot token of the app, xoxb-…, as a secret reference; with channel"
+    )
+    channel: _SlackChannel | None = Field(
+        None, description="id of the channel, such as C0123456789, or its name in quotes, such as #soc"
+    )
+    host: Literal["slack.com", "slack-gov.com"] | None = Field(
+        None, description="with token: slack-gov.com for GovSlack; by default slack.com"
+    )
     pace: _Pace = None
 
 
@@ -816,7 +839,8 @@ def _checked(
         config = Config.model_validate(document.data, context=known)
     except ValidationError as error:
         problems = explain(error, Config, document) + problems
-    problems = [*problems, *_logins(document), *_webhooks(document.data, Secrets(environ))]
+    problems = [*problems, *_slack_ways(document), *_logins(document)]
+    problems = [*problems, *_webhooks(document.data, Secrets(environ))]
     lines = document.report(problems)
     if lines or config is None:
         raise ConfigError(lines)
@@ -850,6 +874,30 @@ def _sections_of(listed: Any) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, one in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(one, dict):
             yield number, one
+
+
+def _slack_ways(document: Document) -> Iterator[Problem]:
+    """A Slack channel is reached in exactly one way."""
+    for name, section in _destinations(document.data):
+        if section.get("type") != "slack":
+            continue
+        here = ("destinations", name)
+        keys = {key: document.key((*here, key)) for key in ("webhook_url", "token", "channel", "host")}
+        given = {key for key in keys if section.get(key) is not None}
+        if not given & {"webhook_url", "token"}:
+            if section.keys() - SlackConfig.model_fields.keys():
+                continue  # a key that is not known, and it is told what was meant
+            absent = "token" if "channel" in given else "webhook_url"
+            yield (*here, absent), f"{document.missing}: {_SLACK_WAYS.format_map(keys)}"
+        elif given >= {"webhook_url", "token"}:
+            yield here, f"two ways to Slack: {_SLACK_WAYS.format_map(keys)}, not both"
+        elif "token" in given and "channel" not in given:
+            text = f"{document.missing}: write the channel's id, or its name in quotes, \"#soc\""
+            yield (*here, "channel"), text
+        elif "webhook_url" in given:
+            for key in sorted(given & {"channel", "host"}):
+                text = f"goes with {keys['token']} alone: a webhook's URL says itself where it leads"
+                yield (*here, key), text
 
 
 def _logins(document: Document) -> Iterator[Problem]:

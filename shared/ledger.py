@@ -61,7 +61,7 @@ class Case:
     """How a case stands at one destination, for one delivery."""
 
     ref: str = ""  # what the destination gave back for an earlier message of it
-    opens: bool = False  # this delivery is the one that opens it
+    opens: bool = False  # this delivery is the one that opens it, or the one whose turn it is
     unsure: bool = False  # somebody tried before, and it is not known how that ended
     wait: float = 0.0  # seconds at most until another one that opens it must be done
 
@@ -261,8 +261,11 @@ class Ledger:
         record = self._store.get("name", "", instance)
         return str(record.body["name"]) if record else ""
 
-    def enter_case(self, case_key: str, destination: str, ticket: str, lease: float) -> Case:
+    def enter_case(
+        self, case_key: str, destination: str, ticket: str, lease: float, *, alone: bool = False
+    ) -> Case:
         """What a delivery may do about its case: follow up on what is there, open it, or wait for who does.
+        `alone`: a follow-up waits as well, since it changes what the one before it wrote.
 
         Of any number one opens it; `leave_case` with the same `ticket` says how that ended. One that is not
         heard of for `lease` seconds is taken for dead, and what it was doing for unsure.
@@ -270,20 +273,22 @@ class Ledger:
         while True:
             record = self._store.get("case", case_key, destination)
             found = record.body if record else {}
-            if ref := found.get("ref"):
-                return Case(ref=str(ref))
+            ref = str(found.get("ref") or "")
+            if ref and not alone:
+                return Case(ref=ref)
             until, now = found.get("until"), self._now()
             left = (datetime.fromisoformat(until) - now).total_seconds() if until else 0.0
             if 0 < left <= lease:  # more than the whole lease is left where the clock was set back
                 return Case(wait=left)
-            unsure = bool(found.get("unsure") or found.get("opener"))
+            unsure = not ref and bool(found.get("unsure") or found.get("opener"))
             body = {
+                "ref": ref,
                 "opener": ticket,
                 "until": (now + timedelta(seconds=lease)).isoformat(),
                 "unsure": unsure,
             }
             if self._store.put("case", case_key, destination, body, expect=record.version if record else 0):
-                return Case(opens=True, unsure=unsure)
+                return Case(ref=ref, opens=True, unsure=unsure)
 
     def leave_case(
         self, case_key: str, destination: str, ticket: str, *, ref: str = "", unsure: bool = False
@@ -296,7 +301,7 @@ class Ledger:
             if ref:
                 body: dict[str, Any] = {"ref": ref}
             elif found.get("opener") == ticket:
-                body = {"unsure": unsure or found["unsure"]}
+                body = {"ref": found["ref"]} if found.get("ref") else {"unsure": unsure or found["unsure"]}
             else:
                 return  # somebody else's by now
             if found == body or self._store.put(

@@ -87,8 +87,15 @@ def build(
 def _slack(
     name: str, config: SlackConfig, secret: Callable[[SecretRef], Secret], http_for: Callable[..., Http]
 ) -> Destination:
+    if config.token and config.channel:
+        from receiver.destinations.slack_bot import SlackBotDestination
+
+        base_url = f"https://{config.host or 'slack.com'}/api/"
+        return SlackBotDestination(name, secret(config.token), config.channel, base_url=base_url)
     from receiver.destinations.slack import SlackDestination
 
+    if config.webhook_url is None:
+        raise ValueError("Slack needs webhook_url, or token and channel")
     return SlackDestination(name, secret(config.webhook_url), http_for())
 
 

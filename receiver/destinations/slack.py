@@ -18,7 +18,14 @@ from socket import gaierror
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPErrorProcessor, HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.request import (
+    HTTPErrorProcessor,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
@@ -105,7 +112,7 @@ class SlackDestination:
         try:
             response = self._client.send_dict(payload(message))
         except (OSError, HTTPException) as error:
-            return unanswered(_network_error(urlsplit(self._origin).netloc, error))
+            return unanswered(network_error(urlsplit(self._origin).netloc, error))
         return self._judge(Answer(response.status_code, response.headers, response.body.encode()))
 
     def check(self) -> Check:
@@ -267,20 +274,28 @@ class _AnyStatus(HTTPErrorProcessor):
     https_response = http_response
 
 
+def opener(url: str) -> OpenerDirector:
+    """For calls to the host of `url`: verifies TLS and follows no redirect. Proxies are those of the
+    environment, `NO_PROXY` included, and never for this machine."""
+    proxies = ProxyHandler({} if is_loopback(urlsplit(url).hostname or "") else None)
+    return build_opener(_AnyStatus, proxies, HTTPSHandler(context=ssl.create_default_context()))
+
+
+def quiet() -> logging.Logger:
+    """A logger outside of logging's tree: no configuration can make it speak."""
+    return logging.Logger("slack-sdk", level=logging.CRITICAL + 1)
+
+
 class _Client(WebhookClient):
     """slack-sdk's client without what it would do unasked. As it stands it follows a redirect and takes the
     page there for success, may post twice after a lost answer, reads an answer of any length, and logs the
-    URL, which is the credential. Proxies are those of the environment, `NO_PROXY` included, and never for
-    this machine.
+    URL, which is the credential.
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
-        # A logger outside of logging's tree: no configuration can make it speak.
-        quiet = logging.Logger("slack-sdk", level=logging.CRITICAL + 1)
-        super().__init__(url, retry_handlers=[], logger=quiet)
+        super().__init__(url, retry_handlers=[], logger=quiet())
         self._timeout = timeout
-        proxies = ProxyHandler({} if is_loopback(urlsplit(url).hostname or "") else None)
-        self._opener = build_opener(_AnyStatus, proxies, HTTPSHandler(context=ssl.create_default_context()))
+        self._opener = opener(url)
 
     def __repr__(self) -> str:
         return "<slack-sdk client>"
@@ -293,7 +308,7 @@ class _Client(WebhookClient):
             )
 
 
-def _network_error(host: str, error: OSError | HTTPException) -> NetworkError:
+def network_error(host: str, error: OSError | HTTPException) -> NetworkError:
     """Which kind it was. urllib wraps what happens up to the end of sending in a URLError; a message fits
     into the socket's buffer, so a timeout there is one of connecting."""
     if not isinstance(error, URLError):

@@ -50,14 +50,19 @@ def judge(answer: Answer, *, now: float, mask: Mask, advice: Mapping[int, str]) 
         return Rejected(f"the address redirects elsewhere ({status}), which is not followed: check the URL")
     answered = f"answered {_named(status)}" + said(answer, mask)
     if status in _LATER or status >= 500:
-        wait = retry_after(answer.headers, now)
         return Retry(
             answered,
-            after=None if wait is None else min(max(wait, 0.0), LONGEST_WAIT),
+            after=asked_to_wait(answer, now),
             ambiguous=status >= 500 and status != HTTPStatus.SERVICE_UNAVAILABLE,
         )
     todo = advice.get(status)
     return Rejected(f"{todo} ({answered})" if todo else answered, unauthorized=status in _STALE_SECRET)
+
+
+def asked_to_wait(answer: Answer, now: float) -> float | None:
+    """Seconds that the answer asks for, within reason; None where it asks for nothing that can be read."""
+    wait = retry_after(answer.headers, now)
+    return None if wait is None else min(max(wait, 0.0), LONGEST_WAIT)
 
 
 def unanswered(error: NetworkError) -> Retry:

@@ -1,0 +1,471 @@
+"""A message → one Slack channel, by a bot token: one parent per case, which is edited to the current state,
+and a thread with what happened.
+
+Where the parent stands and how bad the case was at worst is in the reference that the ledger keeps. The edit
+comes before the reply, since it can be repeated and a reply cannot. A parent that is gone, or that takes no
+more replies, is followed by a new one. Whether something was posted before is never looked for: a token that
+may only write cannot read, and a repeat says that it is one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request
+
+from slack_sdk.web import SlackResponse, WebClient
+
+from receiver.compose import UPDATE, Message
+from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry
+from receiver.destinations.slack import MAX_BODY, TIMEOUT, network_error, opener, payload, quiet
+from receiver.destinations.verdict import Mask, asked_to_wait, json_object, judge, said, unanswered
+from shared.config import SLACK_CHANNEL_ID
+from shared.http import Answer, NetworkError
+from shared.models import Severity
+from shared.secrets import Secret
+from shared.text import one_line
+
+MAX_PAGES = 20  # of conversations.list, which may be asked for about 20 pages a minute (Tier 2)
+PAGE = 999  # channels; docs.slack.dev, conversations.list: "under 1000"
+_TOKEN = re.compile(r"(xoxe\.)?xox[bp]-[A-Za-z0-9-]+", re.ASCII)
+_TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
+
+# The words are those of docs.slack.dev/reference/methods, chat.postMessage and chat.update, "Errors".
+_INVITE = "the app is not in this channel: write /invite and the app's name there"
+_ARCHIVED = "the channel is archived: open it again, or write another one as channel"
+_ADMIN = "the workspace does not let this app post here: ask an administrator"
+_AGAIN = "install the app again and put its new token where the secret is kept"
+_FAULT = "Slack refuses the form of this message; this is a fault in huntbridge"
+_TOO_LONG = "Slack finds this message too long; this is a fault in huntbridge"
+_OLD = "Slack has changed this method; huntbridge must be updated"
+_BAD_TOKEN = {
+    "invalid_auth": f"Slack does not take the token: {_AGAIN}",
+    "not_authed": f"Slack sees no token: {_AGAIN}",
+    "account_inactive": f"the token's app or workspace is gone: {_AGAIN}",
+    "token_revoked": f"the token was revoked: {_AGAIN}",
+    "token_expired": f"the token has expired: {_AGAIN}, or turn token rotation off",
+}
+_REFUSED = {
+    **_BAD_TOKEN,
+    "channel_not_found": "there is no such channel, or it is private and the app is not in it: "
+    "check channel, and invite the app",
+    "not_in_channel": _INVITE,
+    "is_archived": _ARCHIVED,
+    "is_inactive": _ARCHIVED,
+    "missing_scope": "the app lacks a scope: add it under OAuth & Permissions and install the app again",
+    "not_allowed_token_type": "this kind of token may not post: use the Bot User OAuth Token, xoxb-…",
+    "no_permission": f"the token may not post here: {_INVITE}",
+    "restricted_action": _ADMIN,
+    "restricted_action_read_only_channel": "nobody may post in this channel: choose another one",
+    "restricted_action_thread_only_channel": "the channel takes replies alone: choose another one",
+    "ekm_access_denied": "administrators have suspended posting to this channel: ask them",
+    "access_denied": _ADMIN,
+    "accesslimited": "the workspace does not take calls from this network: ask an administrator",
+    "app_access_restricted": _ADMIN,
+    "enterprise_is_restricted": _ADMIN,
+    "team_access_not_granted": _ADMIN,
+    "two_factor_setup_required": "the workspace wants two-factor authentication to be set up first",
+    "team_not_found": "a token of a whole organisation needs the channel's id as channel, and not its name",
+    "messages_tab_disabled": "the app takes no messages: turn its Messages Tab on, or choose a channel",
+    "invalid_blocks": _FAULT,
+    "invalid_blocks_format": _FAULT,
+    "invalid_attachments": _FAULT,
+    "too_many_attachments": _FAULT,
+    "no_text": _FAULT,
+    "invalid_arg_name": _FAULT,
+    "invalid_arguments": _FAULT,
+    "invalid_array_arg": _FAULT,
+    "invalid_charset": _FAULT,
+    "invalid_form_data": _FAULT,
+    "invalid_post_type": _FAULT,
+    "missing_post_type": _FAULT,
+    "invalid_cursor": _FAULT,
+    "invalid_limit": _FAULT,
+    "invalid_types": _FAULT,
+    "msg_too_long": _TOO_LONG,
+    "msg_blocks_too_long": _TOO_LONG,
+    "attachment_payload_limit_exceeded": _TOO_LONG,
+    "deprecated_endpoint": _OLD,
+    "method_deprecated": _OLD,
+    "unknown_method": _OLD,
+}
+_PARENT_GONE = frozenset({"message_not_found", "thread_not_found"})
+_NO_REPLY = _PARENT_GONE | {
+    "cannot_reply_to_message",
+    "thread_locked",
+    "restricted_action_thread_locked",
+    "restricted_action_non_threadable_channel",
+}
+_NO_EDIT = frozenset(
+    {
+        "cant_update_message",
+        "edit_window_closed",
+        "block_mismatch",
+        "streaming_state_conflict",
+        "no_dual_broadcast_content_update",
+    }
+)
+# It may have been carried out, in part or in whole.
+_OPEN = frozenset({"internal_error", "fatal_error", "update_failed"})
+_LATER = _OPEN | {
+    "ratelimited",
+    "rate_limited",
+    "message_limit_exceeded",
+    "request_timeout",
+    "service_unavailable",
+    "team_added_to_org",
+    "org_login_required",
+    "external_channel_migrating",
+}
+_ADVICE = {
+    401: _BAD_TOKEN["invalid_auth"],
+    403: _ADMIN,
+    404: "what answers there is not Slack: is there a proxy in between?",
+    413: _TOO_LONG,
+}
+# As in compose: what is not known may be bad.
+_RANK = {Severity.INFO: 0, Severity.UNKNOWN: 1, Severity.SUSPICIOUS: 2, Severity.MALICIOUS: 3}
+
+
+class _Ended(Exception):
+    """Ends a delivery early, with what became of it. Never leaves this module."""
+
+    def __init__(self, outcome: Retry | Rejected) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What Slack said: its verdict, and the word for what is wrong; empty where nothing is."""
+
+    verdict: Outcome
+    word: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+    @property
+    def body_of_success(self) -> Mapping[str, Any]:
+        """Raises _Ended where it is none. For questions: nothing was to be carried out."""
+        if isinstance(self.verdict, Delivered):
+            return self.body
+        ended = self.verdict
+        raise _Ended(replace(ended, ambiguous=False) if isinstance(ended, Retry) else ended)
+
+
+@dataclass(frozen=True)
+class Thread:
+    """What is kept of a case: where its parent stands, and how bad it was at worst."""
+
+    to: str  # the channel, as the configuration named it
+    channel: str  # its id
+    ts: str
+    severity: Severity
+    malicious: int
+    alarms: int
+    title: str  # of the worst one
+
+    @classmethod
+    def read(cls, ref: str) -> Thread | None:
+        """None where this is no reference that `written` gave."""
+        try:
+            found = json.loads(ref)
+            thread = cls(**{**found, "severity": Severity(found["severity"])})
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+        texts = (thread.to, thread.channel, thread.ts, thread.title)
+        sound = all(isinstance(text, str) for text in texts) and (
+            isinstance(thread.malicious, int) and isinstance(thread.alarms, int)
+        )
+        return thread if sound and _is_place(thread.channel, thread.ts) else None
+
+    def written(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    def worsened_by(self, message: Message) -> bool:
+        return _RANK[message.severity] > _RANK[self.severity] or message.malicious > self.malicious
+
+    def after(self, message: Message) -> Thread:
+        """With one more alarm; the newest of two that are equally bad gives the title."""
+        now = replace(self, alarms=self.alarms + 1)
+        if (_RANK[message.severity], message.malicious) < (_RANK[self.severity], self.malicious):
+            return now
+        return replace(
+            now, severity=message.severity, malicious=message.malicious, title=_current(message.title)
+        )
+
+
+def _is_place(channel: Any, ts: Any) -> bool:
+    return (
+        isinstance(channel, str)
+        and isinstance(ts, str)
+        and bool(re.fullmatch(SLACK_CHANNEL_ID, channel) and _TS.fullmatch(ts))
+    )
+
+
+def _current(title: str) -> str:
+    return title.removeprefix(UPDATE)
+
+
+def parent(message: Message, case: Thread) -> Message:
+    """What the case's parent says once there was more than one alarm: how bad it was at worst, and all that
+    the latest one knows."""
+    latest = _current(message.title)
+    told = f"{case.alarms:,} alarms so far, each in the thread."
+    if latest != case.title:
+        told = f"{told} The latest: {latest}."
+    return replace(
+        message,
+        severity=case.severity,
+        title=case.title,
+        summary=one_line(f"{told} {message.summary}", 600),
+        maybe_repeat=False,
+    )
+
+
+def _stands_alone(message: Message) -> bool:
+    """Whether no other alarm can belong to its case: then the thread would hold a copy and nothing else."""
+    return not message.case_key or message.case_key.endswith(f"/{message.id}")
+
+
+class SlackBotDestination:
+    """One channel, by its id or its name."""
+
+    thread = True
+    update = True
+
+    def __init__(
+        self,
+        name: str,
+        token: Secret,
+        channel: str,
+        *,
+        base_url: str = "https://slack.com/api/",
+        timeout: float = TIMEOUT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`channel`: an id such as C0123456789, or a name such as #soc. Raises ValueError where the token
+        cannot be one."""
+        if not _TOKEN.fullmatch(token.reveal()):
+            raise ValueError(
+                "this is not a bot token of Slack, which begins with xoxb- (api.slack.com/apps, your app, "
+                "OAuth & Permissions)"
+            )
+        self.name = name
+        self._named, self._clock = channel, clock
+        self._id = channel if re.fullmatch(SLACK_CHANNEL_ID, channel) else ""
+        self._mask = Mask(token.reveal())
+        self._host = urlsplit(base_url).netloc
+        self._client = _Client(token.reveal(), base_url, timeout=timeout)
+
+    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+        before = Thread.read(case_refs.get("ref", ""))
+        try:
+            if before is None:
+                return self._open(message, None)
+            if self._named not in (before.to, before.channel):
+                return self._open(message, before, "the channel has changed, so a new message was posted")
+            return self._follow(message, before)
+        except NetworkError as error:
+            return unanswered(error)
+        except _Ended as ended:
+            return ended.outcome
+
+    def check(self) -> Check:
+        try:
+            return self._check()
+        except NetworkError as error:
+            return Check(False, f"Slack cannot be reached: {error}")
+        except _Ended as ended:
+            return Check(False, ended.outcome.reason)
+
+    # What is posted
+
+    def _open(self, message: Message, before: Thread | None, note: str = "") -> Outcome:
+        """A new parent, and in its thread what this alarm said: the parent will be edited."""
+        case = before.after(message) if before else None
+        posted = self._post(self._channel(), payload(parent(message, case) if case else message))
+        if not isinstance(posted.verdict, Delivered):
+            return posted.verdict
+        channel, ts = posted.body.get("channel"), posted.body.get("ts")
+        if not _is_place(channel, ts):
+            return Delivered(note="Slack took the message and did not say where it stands")
+        if case is None:
+            title = _current(message.title)
+            case = Thread(self._named, "", "", message.severity, message.malicious, 1, title)
+        case = replace(case, to=self._named, channel=str(channel), ts=str(ts))
+        missing = "" if _stands_alone(message) else self._copy(message, case)
+        return Delivered(case.written(), "; ".join(filter(None, (note, missing))))
+
+    def _copy(self, message: Message, case: Thread) -> str:
+        """Why it is not in the thread; empty where it is. The alarm was told either way."""
+        try:
+            verdict = self._post(case.channel, payload(message), thread_ts=case.ts).verdict
+        except NetworkError as error:
+            verdict = unanswered(error)
+        return "" if isinstance(verdict, Delivered) else f"not in the thread as well: {verdict.reason}"
+
+    def _follow(self, message: Message, before: Thread) -> Outcome:
+        case = before.after(message)
+        edited = self._edit(before, payload(parent(message, case)))
+        if edited.word in _PARENT_GONE:
+            return self._open(message, before, "the case's message is gone, so a new one was posted")
+        note = ""
+        if edited.word in _NO_EDIT:
+            note = f"the case's message could not be edited ({edited.word})"
+        elif not isinstance(edited.verdict, Delivered):
+            return edited.verdict
+        worse = {"reply_broadcast": True} if before.worsened_by(message) else {}
+        replied = self._post(before.channel, payload(message), thread_ts=before.ts, **worse)
+        if replied.word in _NO_REPLY:
+            return self._open(
+                message, before, f"the case's thread takes no reply ({replied.word}), so a new one was begun"
+            )
+        if not isinstance(replied.verdict, Delivered):
+            return replied.verdict
+        return Delivered(case.written(), note)
+
+    def _post(self, channel: str, body: Mapping[str, Any], **more: Any) -> _Said:
+        return self._ask(self._client.chat_postMessage, channel=channel, **body, **more)
+
+    def _edit(self, case: Thread, body: Mapping[str, Any]) -> _Said:
+        """An edit can be repeated: it is never open whether it was carried out."""
+        what = {key: body[key] for key in ("text", "blocks")}
+        try:
+            found = self._ask(self._client.chat_update, channel=case.channel, ts=case.ts, **what)
+        except NetworkError as error:
+            raise _Ended(replace(unanswered(error), ambiguous=False)) from None
+        if isinstance(found.verdict, Retry):
+            return replace(found, verdict=replace(found.verdict, ambiguous=False))
+        return found
+
+    # What is asked
+
+    def _channel(self) -> str:
+        """The channel's id. Only an answer is remembered."""
+        if not self._id:
+            try:
+                self._id = self._found()
+            except NetworkError as error:
+                raise _Ended(replace(unanswered(error), ambiguous=False)) from None
+        return self._id
+
+    def _found(self) -> str:
+        """The id of the channel of that name. Private ones are listed only for a token with groups:read."""
+        types, cursor, name = "public_channel,private_channel", "", self._named.removeprefix("#")
+        for _ in range(MAX_PAGES):
+            more = {"cursor": cursor} if cursor else {}
+            page = self._ask(self._client.conversations_list, types=types, limit=PAGE, **more)
+            if page.word == "missing_scope" and types != "public_channel":
+                types = "public_channel"
+                continue
+            body = page.body_of_success
+            channels = body.get("channels")
+            for one in channels if isinstance(channels, list) else []:
+                if isinstance(one, dict) and one.get("name") == name:
+                    id = one.get("id")
+                    if isinstance(id, str) and re.fullmatch(SLACK_CHANNEL_ID, id):
+                        return id
+            metadata = body.get("response_metadata")
+            cursor = str(metadata.get("next_cursor") or "") if isinstance(metadata, dict) else ""
+            if not cursor:
+                private = (
+                    "" if "private" in types else " among the public ones, and private ones are not listed"
+                )
+                raise _Ended(
+                    Rejected(
+                        f"there is no channel #{name} that the app can see{private}: invite the app, "
+                        "or write the channel's id"
+                    )
+                )
+        raise _Ended(
+            Rejected(f"channel #{name} is not among the first {MAX_PAGES * PAGE:,}: write its id as channel")
+        )
+
+    def _check(self) -> Check:
+        me = self._ask(self._client.auth_test)
+        body = me.body_of_success
+        who = f"{one_line(str(body.get('user')), 60)} in {one_line(str(body.get('team')), 60)}"
+        scopes = _scopes(me.headers)
+        if scopes and "chat:write" not in scopes:
+            return Check(False, f"Slack knows {who}, and the app lacks the scope chat:write")
+        id = self._channel()
+        where = self._named if self._named == id else f"{self._named} ({id})"
+        asked = self._ask(self._client.conversations_info, channel=id)
+        if asked.word == "missing_scope":
+            return Check(
+                True,
+                f"Slack knows {who}; without the scope channels:read only a message can tell "
+                f"whether it may post in {where}",
+            )
+        found = asked.body_of_success.get("channel")
+        found = found if isinstance(found, dict) else {}
+        if found.get("is_archived") is True:
+            return Check(False, f"{where}: {_ARCHIVED}")
+        anywhere = "chat:write.public" in scopes and found.get("is_private") is not True
+        if found.get("is_member") is False and not anywhere:
+            return Check(False, f"{where}: {_INVITE}")
+        return Check(True, f"Slack: {who} may post in {where}")
+
+    def _ask(self, method: Callable[..., SlackResponse], **arguments: Any) -> _Said:
+        try:
+            response = method(**arguments)
+        except (OSError, HTTPException) as error:
+            raise network_error(self._host, error) from None
+        answer: Answer = response.headers["answer"]
+        return self._judge(answer)
+
+    def _judge(self, answer: Answer) -> _Said:
+        """By the body first: Slack says ok or not inside a 200."""
+        body = json_object(answer)
+        verdict = judge(answer, now=self._clock(), mask=self._mask, advice=_ADVICE)
+        error = body.get("error")
+        word = error if isinstance(error, str) and body.get("ok") is not True else ""
+        if word in _REFUSED:
+            verdict = Rejected(self._refused(word, body), unauthorized=word in _BAD_TOKEN)
+        elif word in _LATER:
+            wait = asked_to_wait(answer, self._clock())
+            verdict = Retry(f"answered {answer.status} {word}", after=wait, ambiguous=word in _OPEN)
+        elif isinstance(verdict, Delivered) and body.get("ok") is not True:
+            verdict = Rejected(f"answered {answer.status}, but not ok{said(answer, self._mask)}")
+        return _Said(verdict, word, body, answer.headers)
+
+    def _refused(self, word: str, body: Mapping[str, Any]) -> str:
+        """What is wrong and what to do, and what Slack says of it: which scope, which block."""
+        details: Any = body.get("needed")
+        if word.startswith("invalid_"):
+            metadata = body.get("response_metadata")
+            details = metadata.get("messages") if isinstance(metadata, dict) else None
+        told = one_line(self._mask(one_line(str(details), 500)), 150) if details else ""
+        return f"{_REFUSED[word]} ({word}{': ' if told else ''}{told})"
+
+
+def _scopes(headers: Mapping[str, str]) -> frozenset[str]:
+    """What the token may do, which Slack says with each answer; empty where it does not."""
+    told = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
+    return frozenset(filter(None, (scope.strip() for scope in told.split(","))))
+
+
+class _Client(WebClient):
+    """slack-sdk's client without what it would do unasked: it retries, follows redirects, reads an answer of
+    any length, and raises where it cannot decode it."""
+
+    def __init__(self, token: str, base_url: str, *, timeout: float) -> None:
+        super().__init__(token, base_url, retry_handlers=[], logger=quiet())
+        self._seconds = timeout
+        self._opener = opener(base_url)
+
+    def __repr__(self) -> str:
+        return "<slack-sdk client>"
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+        """What slack-sdk gets is a success that it does not look into, with Slack's own answer beside it."""
+        with self._opener.open(req, timeout=self._seconds) as response:
+            answer = Answer(response.status, dict(response.headers), response.read(MAX_BODY))
+        return {"status": 200, "headers": {"answer": answer}, "body": b"-"}
