@@ -80,6 +80,8 @@ lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
 	    --generate-hashes --no-header --upgrade -c requirements/run.txt \
 	    requirements/$$set.in -o requirements/$$set.txt; \
 	done
+	uv pip compile --python-version 3.13 --python-platform x86_64-manylinux2014 --only-binary :all: \
+	  --generate-hashes --no-header --upgrade requirements/emulator.in -o requirements/emulator.txt
 
 .PHONY: chaos
 
@@ -88,7 +90,17 @@ chaos: $(VENV)/dev  ## serve among kills and faults, 14 minutes; SHORT=1 takes 4
 
 .PHONY: test-lambda
 
-test-lambda: $(AWS)/ready $(VENV)/dev  ## what was built, under Lambda's runtime emulator, against a simulated AWS
+# Lambda's runtime client, for the Python that the functions run on and not for the one that is here.
+CLIENT := .cache/lambda-client
+
+test-lambda: $(AWS)/ready $(VENV)/dev $(CLIENT)/ready  ## what was built, in Lambda's runtime emulator, with AWS simulated
 	$(MAKE) build ARCH=x86_64
 	$(BIN)/python -m pytest --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/lambda
 	$(BIN)/python bench/init.py
+
+$(CLIENT)/ready: requirements/emulator.txt | $(AWS)/ready
+	rm -rf $(@D)
+	$(AWS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --only-binary=:all: --implementation=cp --python-version=3.13 --platform=manylinux2014_x86_64 \
+	  --platform=manylinux_2_28_x86_64 --target=$(@D) -r $<
+	touch $@

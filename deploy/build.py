@@ -101,6 +101,16 @@ def target_python() -> tuple[str, dict[str, str]] | None:
     return None
 
 
+def target_executable() -> str | None:
+    """That Python itself, where a version manager stands before it."""
+    python = target_python()
+    if python is None:
+        return None
+    command = [python[0], "-I", "-c", "import sys; print(sys.executable)"]
+    asked = subprocess.run(command, env=python[1], capture_output=True, text=True, check=True)  # noqa: S603
+    return asked.stdout.strip()
+
+
 def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 

@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -36,10 +37,9 @@ from shared.queues import QUEUES
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / ".aws-sam/build-x86_64"
-PACKAGES = next(iter((ROOT / ".venv-aws/lib").glob("python*/site-packages")), ROOT / "none")
-EMULATOR = PACKAGES / "samcli/local/rapid/aws-lambda-rie-x86_64"
-# The runtime interface client as Lambda's image has it: beside the function's packages, and nothing more.
-CLIENT = ("awslambdaric", "runtime_client.*.so", "simplejson", "snapshot_restore_py.py")
+CLIENT = ROOT / ".cache/lambda-client"  # beside the function's packages, as in Lambda's own image
+_SAM = "lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64"
+EMULATOR = next(iter((ROOT / ".venv-aws").glob(_SAM)), None)
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": REGION}
 START, ANSWER = 30.0, 60.0  # seconds
@@ -142,10 +142,9 @@ def _environment(
     code: Path, handler: str, environ: Mapping[str, str], timeout: int, log: Path
 ) -> Iterator[str]:
     address, api = f"127.0.0.1:{_free_port()}", f"127.0.0.1:{_free_port()}"
-    python = PACKAGES.parents[2] / "bin/python"
     command = [str(EMULATOR), "--runtime-interface-emulator-address", address, "--runtime-api-address", api]
     # -S: no package of this machine may stand in for one that was forgotten.
-    command += [str(python), "-S", "-m", "awslambdaric", handler]
+    command += [str(target_python()), "-S", "-m", "awslambdaric", handler]
     with log.open("ab") as log_file:
         process = subprocess.Popen(
             command,
@@ -153,7 +152,7 @@ def _environment(
             env={
                 "PATH": "/usr/bin:/bin",
                 "LAMBDA_TASK_ROOT": str(code),
-                "PYTHONPATH": f"{code}:{runtime_client(log.parent)}",
+                "PYTHONPATH": f"{code}:{CLIENT}",
                 "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout),
                 "AWS_LAMBDA_FUNCTION_NAME": f"huntbridge-{handler.partition('.')[0]}",
                 "AWS_LAMBDA_LOG_FORMAT": "JSON",
@@ -172,14 +171,11 @@ def _environment(
         process.wait(timeout=10)
 
 
-def runtime_client(folder: Path) -> Path:
-    client = folder / "client"
-    if not client.is_dir():
-        client.mkdir()
-        for pattern in CLIENT:
-            (found,) = PACKAGES.glob(pattern)
-            (client / found.name).symlink_to(found)
-    return client
+@cache
+def target_python() -> str | None:
+    """The Python that the functions run on, as the build finds it; None where it is not here."""
+    found: str | None = runpy.run_path(str(ROOT / "deploy/build.py"))["target_executable"]()
+    return found
 
 
 def _free_port() -> int:
@@ -506,10 +502,10 @@ def missing() -> str:
     """What keeps the emulator from running here; empty where nothing does."""
     if sys.platform != "linux" or os.uname().machine != "x86_64":
         return "the emulator runs on Linux x86_64"
-    if not EMULATOR.exists():
+    if EMULATOR is None or not CLIENT.is_dir():
         return "there is no emulator: `make test-lambda` brings it"
-    if PACKAGES.parent.name != "python3.13":
-        return ".venv-aws is not of Python 3.13, which is what the functions run on"
+    if target_python() is None:
+        return "the functions run on Python 3.13, and there is none here"
     if not all((BUILT / f"{room}Function").is_dir() for room in ("Scheduler", "Receiver")):
         return "nothing was built: `make build ARCH=x86_64`"
     return ""
