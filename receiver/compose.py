@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared.models import (
     CAPTURE_FAILED,
     HUNT_FINISHED,
     RECOVERED,
+    TEST,
     UNDELIVERED,
     UNKNOWN_EVENT,
     WEBHOOK_BROKEN,
@@ -77,6 +78,8 @@ class Message:
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt may have arrived
     left_out: str = ""  # written by a destination's budget: what did not fit
+    # For a destination that machines read: what is said above, as values.
+    alarm: Alarm | None = field(default=None, compare=False, repr=False)
     malicious: int = 0  # alarms of that severity, as far as it is known
 
 
@@ -97,7 +100,7 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
     """Say an alarm in words. Total: any alarm becomes a message, however little is known."""
     event, earlier = alarm.event, alarm.earlier
     told = _BUILDERS.get(event.kind, _other)(alarm)
-    findings = sorted(alarm.findings, key=lambda f: (_RANK[f.severity], -f.count))
+    findings = worst_first(alarm.findings)
     gaps = (
         *told.gaps,
         *_note(alarm),
@@ -118,10 +121,15 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         gaps=gaps[:MAX_GAPS],
         link=Link("Open in the platform", alarm.link) if alarm.link else None,
         labels=_labels(alarm),
-        case_key=alarm.case_key,
+        case_key="" if event.kind == TEST else alarm.case_key,
         maybe_repeat=maybe_repeat,
+        alarm=alarm,
         malicious=_malicious(alarm) or 0,
     )
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda f: (_RANK[f.severity], -f.count))
 
 
 # One builder per kind of event.
@@ -214,6 +222,14 @@ def _undelivered(alarm: Alarm) -> _Told:
     )
 
 
+def _test(alarm: Alarm) -> _Told:
+    """Its title is the destination."""
+    return _Told(
+        title=f"TEST: a message for {_name(alarm.event.title, 60)}",
+        summary="Sent by `huntbridge send-test`. There is no alarm, and nothing to do.",
+    )
+
+
 def _unknown(alarm: Alarm) -> _Told:
     event = alarm.event
     note = _words(event.note, 250).rstrip(".")
@@ -281,6 +297,7 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
     CAPTURE_FAILED: _capture_failed,
     HUNT_FINISHED: _hunt_finished,
     WEBHOOK_BROKEN: _webhook_broken,
+    TEST: _test,
     UNDELIVERED: _undelivered,
     UNKNOWN_EVENT: _unknown,
 }

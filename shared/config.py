@@ -242,6 +242,22 @@ def _link(text: str) -> str:
     return text
 
 
+def _as_ref(text: str) -> SecretRef | None:
+    return SecretRef.parse(text) if re.fullmatch(SecretRef.PATTERN, text) else None
+
+
+def _receiver_url(text: str) -> str:
+    if _as_ref(text) is None and (wrong := check_webhook_url("webhook", text)):
+        raise ValueError(f"{wrong}; or name where the URL is, such as env:SIEM_URL")
+    return text
+
+
+def _one_or_two(refs: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
+    if not 1 <= len(refs) <= 2:
+        raise ValueError("must be one secret reference, or two in a rotation: the new one and the old one")
+    return refs
+
+
 def _not_in_a_file(value: object, info: ValidationInfo) -> object:
     if info.context is not None:
         raise PydanticKnownError("extra_forbidden")
@@ -254,6 +270,11 @@ _Text = Annotated[str, AfterValidator(_filled), Field(json_schema_extra={"minLen
 _Url = Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})
 _PlatformUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="api")), _Url]
 _AnyUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="any")), _Url]
+_ReceiverUrl = Annotated[
+    str,
+    AfterValidator(_receiver_url),
+    Field(json_schema_extra={"pattern": "^(https?://|env:|file:/|aws-)"}),
+]
 _SeverityName = Annotated[str, AfterValidator(_severity), Field(json_schema_extra={"enum": list(Severity)})]
 _Destination = Annotated[str, AfterValidator(_destination)]
 _Texts = Annotated[tuple[str, ...], _OneOrMany()]
@@ -587,7 +608,33 @@ class JiraConfig(_Section):
     pace: _Pace = None
 
 
-DestinationConfig = Annotated[SlackConfig | TeamsConfig | JiraConfig, Field(discriminator="type")]
+class WebhookDestinationConfig(_Section):
+    """Any receiver of a signed webhook, such as a SIEM or a SOAR."""
+
+    type: Literal["webhook"]
+    url: _ReceiverUrl = Field(
+        description="where alarms are posted to; as a secret reference where whoever knows the URL may post"
+    )
+    secrets: Annotated[
+        tuple[SecretRef, ...],
+        AfterValidator(_one_or_two),
+        Field(json_schema_extra={"minItems": 1, "maxItems": 2}),
+        _OneOrMany(),
+    ] = Field(description="what the messages are signed with, as secret references; two during a rotation")
+    ca_bundle: _File | None = Field(
+        None, description="PEM file of the CA that signed the receiver's certificate; from this file's folder"
+    )
+    pace: _Pace = None
+
+    @property
+    def url_ref(self) -> SecretRef | None:
+        """Where the URL is; None where `url` is the URL itself."""
+        return _as_ref(self.url)
+
+
+DestinationConfig = Annotated[
+    SlackConfig | TeamsConfig | JiraConfig | WebhookDestinationConfig, Field(discriminator="type")
+]
 
 
 class MatchConfig(_Section):
@@ -680,7 +727,7 @@ class Config(_Section):
     )
     destinations: dict[_Name, DestinationConfig] = Field(
         {},
-        description="Slack channels, Teams channels and Jira projects by name",
+        description="Slack channels, Teams channels, Jira projects and webhooks by name",
         json_schema_extra=_NAMES_ONLY,
     )
     routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
@@ -945,14 +992,15 @@ def _webhooks(data: Mapping[str, Any], secrets: Secrets) -> Iterator[Problem]:
     needed."""
     for name, section in _destinations(data):
         kind = section.get("type")
-        if kind not in ("slack", "teams"):
+        if kind not in ("slack", "teams", "webhook"):
             continue
+        key = "url" if kind == "webhook" else "webhook_url"
         try:
-            ref = SecretRef.parse(section.get("webhook_url"))
+            ref = SecretRef.parse(section.get(key))
             if ref.in_aws:
                 continue  # not for every start a call to AWS
             url = secrets.get(ref)
         except (ValueError, SecretError):
             continue
         if wrong := check_webhook_url(kind, url.reveal()):
-            yield ("destinations", name, "webhook_url"), wrong
+            yield ("destinations", name, key), wrong

@@ -21,7 +21,9 @@ _MAX_NODES = 500_000  # aliases of aliases can make a small file enormous
 _KIND = "tag:yaml.org,2002:"
 _AS_TEXT = {_KIND + kind for kind in ("str", "timestamp", "value")}
 # What stands below these may be a secret where its reference belongs.
-SECRET_KEYS = {"api_key", "tokens", "external_id", "webhook_url", "api_token", "token"}
+SECRET_KEYS = {
+    *("api_key", "admin_key", "tokens", "external_id", "webhook_url", "api_token", "token", "secrets"),
+}
 _NAMED_SECTIONS = {"accounts", "hunts", "destinations"}  # the key below these is a name, whatever it says
 _SHOWN_KEY = re.compile(r"[A-Za-z0-9_. -]{1,40}")
 # What PyYAML calls it, and what a person calls it. Its own texts quote the file.

@@ -85,7 +85,7 @@ def _problem(kind: str, path: Path, context: dict[str, Any], document: Document)
     if kind == "missing":
         return path, document.missing
     if kind == "union_tag_not_found":
-        return (*path, "type"), f"{document.missing}; write slack, teams or jira"
+        return (*path, "type"), f"{document.missing}; write slack, teams, jira or webhook"
     value = _value(document.data, path)
     if kind == "union_tag_invalid":
         path, value = (*path, "type"), context["tag"]

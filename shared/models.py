@@ -48,6 +48,7 @@ HUNT_FINISHED = "hunt_finished"
 CAPTURE_FAILED = "capture_failed"
 RECOVERED = "recovered"  # alarms for which no webhook came
 WEBHOOK_BROKEN = "webhook_broken"
+TEST = "test"  # sent by `huntbridge send-test`
 UNDELIVERED = "undelivered"  # messages that ended as dead
 UNKNOWN_EVENT = "unknown"
 

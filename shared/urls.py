@@ -1,10 +1,11 @@
 """Which URLs the configuration may hold: https, or http on this machine, and for a webhook only the vendor's
-own hosts. A text in comes back normalised or as what is wrong with it; no URL is ever repeated."""
+own hosts, or for any receiver's none that hands out credentials. A text in comes back normalised or as
+what is wrong with it; no URL is ever repeated."""
 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +17,15 @@ TEAMS_SUFFIXES = (
     ".logic.azure.us",
     ".api.gov.powerplatform.microsoft.us",
 )
+# What a cloud answers its machines with, credentials among it. Names and addresses: the instance metadata of
+# AWS, Google Cloud, Azure (its wire server too) and Alibaba Cloud, as their documentation gives them.
+_METADATA = frozenset(
+    {
+        *("metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"),
+        *("169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "100.100.100.200"),
+    }
+)
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _NEW_TEAMS_WEBHOOK = (
     "in Teams open the channel's menu, Workflows, 'Send webhook alerts to a channel', "
     "and put the URL that it shows at the end where the secret is kept"
@@ -38,7 +48,7 @@ def https_url(text: str, *, path: Literal["none", "api", "any"] = "none") -> str
     return f"{parts.scheme}://{parts.netloc.lower()}{rest}"
 
 
-def check_webhook_url(type: Literal["slack", "teams"], url: str) -> str | None:
+def check_webhook_url(type: Literal["slack", "teams", "webhook"], url: str) -> str | None:
     """What is wrong with the webhook URL of a destination and what to do instead; None where nothing is."""
     try:
         parts = _split(url)
@@ -47,6 +57,8 @@ def check_webhook_url(type: Literal["slack", "teams"], url: str) -> str | None:
     except ValueError as error:
         return f"the webhook URL {error}"
     host = parts.hostname or ""
+    if type == "webhook":
+        return _check_receiver(parts.scheme, host.rstrip("."))
     if host == "office.com" or host.endswith(".office.com"):
         return (
             "this is the URL of an Office 365 connector, and Microsoft switched connectors off in May 2026; "
@@ -59,6 +71,36 @@ def check_webhook_url(type: Literal["slack", "teams"], url: str) -> str | None:
     if type == "slack":
         return _check_slack(host, parts.path)
     return _check_teams(host)
+
+
+def _check_receiver(scheme: str, host: str) -> str | None:
+    """Any host but those that nobody means: no URL that was slipped in may lead to a cloud's credentials."""
+    if scheme != "https":
+        return "the webhook URL must be https; http is for this machine alone (127.0.0.1, ::1, localhost)"
+    if host in SLACK_HOSTS:
+        return "this is the URL of a Slack webhook; write type: slack"
+    if host in _METADATA:
+        return "the webhook URL leads to the metadata of a cloud's machines, and never to a receiver"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        # What the system's own functions take for an address all the same: 0x7f.1, 2852039166, 0251.0.0.1.
+        if re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", host):
+            return "the webhook URL has an address in an odd form: write it as four decimal numbers"
+        return None
+    inner = _inner(address)
+    if inner.is_link_local or inner.is_unspecified or inner.is_multicast or str(inner) in _METADATA:
+        return "the webhook URL leads to a link-local or other special address, and never to a receiver"
+    return None
+
+
+def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that one of IPv6 stands for, where it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _check_slack(host: str, path: str) -> str | None:

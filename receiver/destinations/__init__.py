@@ -1,4 +1,4 @@
-"""The contract that Slack, Teams and Jira keep, and the one place that knows which class serves which type.
+"""The contract that every destination keeps, and the one place that knows which class serves which type.
 
 A destination takes a composed message and says what became of it. No exception crosses this line, and
 no secret: not in a reason, not in a log, not in a repr.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from receiver.compose import Message
-from shared.config import DestinationConfig, JiraConfig, SlackConfig, TeamsConfig
+from shared.config import DestinationConfig, JiraConfig, SlackConfig, TeamsConfig, WebhookDestinationConfig
 from shared.http import Http
 from shared.secrets import Secret, SecretRef
 
@@ -118,4 +118,26 @@ def _jira(
     return JiraDestination(name, config, http_for(ca_bundle=config.ca_bundle), secret(ref))
 
 
-_BUILDERS: dict[str, Callable[..., Destination]] = {"slack": _slack, "teams": _teams, "jira": _jira}
+def _webhook(
+    name: str,
+    config: WebhookDestinationConfig,
+    secret: Callable[[SecretRef], Secret],
+    http_for: Callable[..., Http],
+) -> Destination:
+    from receiver.destinations.webhook import WebhookDestination
+
+    url = config.url_ref
+    return WebhookDestination(
+        name,
+        secret(url) if url else Secret(config.url),
+        [secret(ref) for ref in config.secrets],
+        http_for(ca_bundle=config.ca_bundle),
+    )
+
+
+_BUILDERS: dict[str, Callable[..., Destination]] = {
+    "slack": _slack,
+    "teams": _teams,
+    "jira": _jira,
+    "webhook": _webhook,
+}

@@ -19,12 +19,14 @@ from receiver.destinations import Check, Delivered, Destination, Outcome, Reject
 from receiver.destinations.jira import JiraDestination
 from receiver.destinations.slack import SlackDestination
 from receiver.destinations.teams import TeamsDestination
-from shared.config import JiraConfig, SlackConfig, TeamsConfig
+from receiver.destinations.webhook import WebhookDestination
+from shared.config import JiraConfig, SlackConfig, TeamsConfig, WebhookDestinationConfig
 from shared.http import Http
 from shared.secrets import Secret
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TOKEN = "ATATT3xFfGF0SecretTokenOfJira"
+SIGNING = "SigningSecretOfTheSiem0123456789"
 SECRETS = (
     "B0SECRETB02/s3cr3tS3cr3tS3cr3tS3cr",
     "s3cr3tS3cr3tS3cr3tS3cr",
@@ -33,6 +35,8 @@ SECRETS = (
     "SigSecretSigSecretSigSecretSigSecretSigSecr",
     "0123456789abcdef0123456789abcdef",
     TOKEN,
+    SIGNING,
+    "7h3-w4y-1n",  # of the receiver's URL
     "aHVudEBhY21lLmV4YW1wbGU6QVRBVFQ",  # the beginning of the Basic header
 )
 SLACK_PATH = "/services/T0SECRET01/B0SECRETB02/s3cr3tS3cr3tS3cr3tS3cr"
@@ -40,6 +44,8 @@ TEAMS_PATH = (
     "/powerautomate/automations/direct/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke"
     "?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=SigSecretSigSecretSigSecretSigSecretSigSecr"
 )
+
+WEBHOOK_PATH = "/in/7h3-w4y-1n?v=1"
 
 
 def slack(origin: str, timeout: float = 5) -> Destination:
@@ -64,6 +70,11 @@ def datacenter(origin: str, timeout: float = 5) -> Destination:
     return JiraDestination("tickets", config, Http(read_timeout=timeout), Secret(TOKEN), clock=NOW.timestamp)
 
 
+def webhook(origin: str, timeout: float = 5) -> Destination:
+    url, http = Secret(origin + WEBHOOK_PATH), Http(read_timeout=timeout)
+    return WebhookDestination("siem", url, [Secret(SIGNING)], http, clock=NOW.timestamp)
+
+
 @dataclass
 class Kind:
     make: Callable[..., Destination]
@@ -80,6 +91,7 @@ KINDS = {
     "datacenter": Kind(
         datacenter, 201, json.dumps({"id": "1", "key": "SEC-1"}), Delivered(ref="SEC-1"), (TOKEN,)
     ),
+    "webhook": Kind(webhook, 202, "", Delivered(), (SIGNING, WEBHOOK_PATH, "7h3-w4y-1n")),
 }
 
 
@@ -254,7 +266,7 @@ def test_an_error_inside_a_success(
 
 
 def test_check_of_a_webhook_asks_only_for_the_root(peer: Any, reply: Any, dead_port: int) -> None:
-    for make in (slack, teams):
+    for make in (slack, teams, webhook):
         peer.answers(reply(404))
         found = make(peer.origin).check()
         assert found.ok
@@ -269,6 +281,8 @@ def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
         "env:S": f"https://hooks.slack.com{SLACK_PATH}",
         "env:M": f"https://default01.02.environment.api.powerplatform.com:443{TEAMS_PATH}",
         "env:J": TOKEN,
+        "env:W": f"https://siem.corp.example{WEBHOOK_PATH}",
+        "env:K": SIGNING,
     }
 
     def secret(ref: str) -> Secret:
@@ -277,6 +291,11 @@ def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
     for config, made in (
         (SlackConfig(type="slack", webhook_url="env:S"), SlackDestination),
         (TeamsConfig(type="teams", webhook_url="env:M"), TeamsDestination),
+        (WebhookDestinationConfig(type="webhook", url="env:W", secrets=["env:K"]), WebhookDestination),
+        (
+            WebhookDestinationConfig(type="webhook", url="https://siem.example/", secrets=["env:K", "env:J"]),
+            WebhookDestination,
+        ),
         (
             JiraConfig(
                 type="jira",

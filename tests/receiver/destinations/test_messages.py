@@ -23,7 +23,7 @@ from jsonschema.protocols import Validator
 from slack_sdk.models.blocks import Block
 
 from receiver.compose import compose
-from receiver.destinations import adf, slack, teams, wiki
+from receiver.destinations import adf, envelope, slack, teams, wiki
 from receiver.destinations.jira import JiraDestination
 from shared import models
 from shared.config import JiraConfig
@@ -234,7 +234,66 @@ def check_datacenter(alarm: Alarm) -> None:
         assert not re.search(r"mailto:\S+@", rest)
 
 
-CHECKS = {"slack": check_slack, "teams": check_teams, "cloud": check_cloud, "datacenter": check_datacenter}
+DATE_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
+PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+$"
+# The CloudEvents specification 1.0.2 and its JSON format, in this test's own words.
+CLOUD_EVENT = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["specversion", "id", "source", "type"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "pattern": PRINTABLE},
+            "source": {"type": "string", "pattern": r"^[!#$&-;=?-Z\[\]_a-z~%]+$"},
+            "type": {"type": "string", "pattern": r"^huntbridge\.alarm\.[a-z0-9_]+$"},
+            "subject": {"type": "string", "pattern": PRINTABLE},
+            "time": {"type": "string", "pattern": DATE_TIME},
+            "datacontenttype": {"const": "application/json"},
+            "dataschema": {"const": "urn:huntbridge:alarm:1"},
+            "data": {"type": "object"},
+        },
+        "additionalProperties": False,  # extension attributes would be allowed; there are none
+    }
+)
+
+
+def closed(schema: Any) -> Any:
+    """The schema with no key allowed that it does not name: what is sent must be what is published."""
+    for node in walk(schema):
+        if "properties" in node:
+            node["additionalProperties"] = False
+    return schema
+
+
+ALARM_DATA = Draft202012Validator(closed(envelope.schema()))
+
+
+def check_webhook(alarm: Alarm) -> None:
+    raw = envelope.payload(compose(alarm))
+    assert len(raw) <= 65_536
+    event = json.loads(raw)
+    assert list(CLOUD_EVENT.iter_errors(event)) == []
+    data = event["data"]
+    assert list(ALARM_DATA.iter_errors(data)) == []
+    texts = [text for node in walk(event) for text in (*node, *node.values()) if isinstance(text, str)]
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", "".join(texts)
+    )
+    said = json.dumps(data["message"], ensure_ascii=False)
+    assert not re.search(r"(?<=\w)(?<!hxxp)(?<!hxxps)://", said), said
+    if data["link"]:
+        assert urlsplit(data["link"])[:2] == ("https", "cado.example")
+    for dropped in data["left_out"]:
+        assert dropped["kept"] < dropped["of"]
+
+
+CHECKS = {
+    "slack": check_slack,
+    "teams": check_teams,
+    "cloud": check_cloud,
+    "datacenter": check_datacenter,
+    "webhook": check_webhook,
+}
 
 
 # Eight alarms
@@ -246,6 +305,7 @@ def shown(name: str, alarm: Alarm) -> dict[str, str]:
         "slack": slack.payload(message),
         "teams": json.loads(teams.payload(message)),
         "jira-cloud": adf.document(message),
+        "webhook": json.loads(envelope.payload(message)),
     }
     files = {
         f"{name}.{kind}.json": json.dumps(body, indent=1, ensure_ascii=False)
