@@ -17,6 +17,7 @@ from cli.assemble import (
     CAPTURE_THREADS,
     DELIVERY_LEASE,
     EVENT_LEASE,
+    Failed,
     Misused,
     PlatformFailed,
     load_config,
@@ -24,10 +25,11 @@ from cli.assemble import (
     receiver,
     settings,
 )
+from cli.plan import draft, moment, plan_hunt, show, the_hunt
 from scheduler.ending import report
 from scheduler.follow import follow
 from scheduler.handler import captures_handler
-from scheduler.plan import Plan, plan, start
+from scheduler.plan import prepare, start
 from shared.config import Config
 from shared.local.server import Server, Timer, Workers
 from shared.models import Capture, CaptureState, Hunt, HuntState, dump
@@ -35,13 +37,15 @@ from shared.runtime import Runtime
 from shared.secrets import SecretError
 
 _ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
-_OVER = (HuntState.FINISHED, HuntState.FAILED)
 _SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
 
 
 @click.group()
 def hunt() -> None:
-    """Run hunts and list them."""
+    """Plan hunts, run them and list them."""
+
+
+hunt.add_command(plan_hunt)
 
 
 @hunt.command("run")
@@ -67,49 +71,32 @@ def run(
 ) -> None:
     """Run the hunt NAME (may be left out where there is only one).
 
-    Ends when every system has been asked for. The same hunt and --at again asks for nothing twice: it goes
+    Ends when every system has been asked for, which takes until others have ended where there are more than
+    may be under way at once. The same hunt and --at again asks for nothing twice: it goes
     on where the first one stopped. A `serve` on the same data directory may run meanwhile.
     """
     config = load_config(config_path)
-    name = _the_hunt(config, name)
-    planned = plan(name, config.hunts[name], _moment(at))
-    if dry_run:
-        _show_plan(planned, as_json)
-        return
+    name = the_hunt(config, name)
+    scheduled_at = moment(at) if at else datetime.now(UTC)
     runtime = local_runtime(config, data)
+    if dry_run:
+        show(draft(runtime, name, scheduled_at), as_json)
+        return
+    planned = prepare(runtime, name, scheduled_at)
     console = Console(stderr=True, highlight=False)
     for problem in planned.hunt.problems:
-        console.print(f"[yellow]left out:[/] {problem}" if console.is_terminal else f"left out: {problem}")
+        console.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
+    for reason in planned.hunt.left_out:
+        console.print(reason, markup=False, soft_wrap=True)
     started = start(runtime, planned, retry_for=retry_for)
     ended = _work(runtime, started, wait, console)
     _show_result(runtime, ended, as_json)
 
 
-def _the_hunt(config: Config, name: str | None) -> str:
-    known = ", ".join(config.hunts) or "none"
-    if name is None:
-        if len(config.hunts) != 1:
-            raise Misused(f"say which hunt to run; the configuration has: {known}")
-        return next(iter(config.hunts))
-    if name not in config.hunts:
-        raise Misused(f"there is no hunt {name!r}; the configuration has: {known}")
-    return name
-
-
-def _moment(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Misused(f"--at {text!r} is not a time; write it as 2027-01-31T02:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
     """Do the work of the queues here until the hunt is where it has to be. Raises SecretError."""
     workers = [Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=CAPTURE_THREADS)]
-    timers = []
+    timers = [Timer("follow", lambda: follow(runtime), runtime.config.follow.interval)]
     if wait:
         try:
             work = receiver(runtime)
@@ -119,12 +106,12 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
             Workers(runtime.events, work.event, EVENT_LEASE, threads=2),
             Workers(runtime.deliveries, work.delivery, DELIVERY_LEASE, threads=4),
         ]
-        timers = [Timer("follow", lambda: follow(runtime), runtime.config.follow.interval)]
     server = Server(workers, timers)
     server.start()
     shown = ""
     try:
         while True:
+            began = time.monotonic()
             found = runtime.ledger.hunt(hunt.id)
             assert found is not None
             captures = runtime.ledger.captures(hunt.id)
@@ -133,17 +120,18 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
                 shown = line
             if _is_there(runtime, found, captures, wait):
                 return found
-            time.sleep(0.1)
+            # To look at ten thousand captures takes time that the work needs.
+            time.sleep(max(0.1, 10 * (time.monotonic() - began)))
     finally:
         server.stop()
 
 
 def _is_there(runtime: Runtime, hunt: Hunt, captures: list[Capture], wait: bool) -> bool:
     if not wait:
-        return hunt.state in _OVER or (
+        return hunt.over or (
             hunt.project_id is not None and all(capture.state in _ASKED for capture in captures)
         )
-    return hunt.state in _OVER and not (runtime.events.depth().living or runtime.deliveries.depth().living)
+    return hunt.over and not (runtime.events.depth().living or runtime.deliveries.depth().living)
 
 
 def _progress(hunt: Hunt, captures: list[Capture]) -> str:
@@ -157,34 +145,13 @@ def _progress(hunt: Hunt, captures: list[Capture]) -> str:
     return f"hunt {hunt.id}, project {hunt.project_id or '-'}: {states}"
 
 
-def _show_plan(planned: Plan, as_json: bool) -> None:
-    if as_json:
-        _print_json(
-            {
-                "hunt": planned.hunt.id,
-                "project": planned.project_name,
-                "capture": planned.hunt.mode,
-                "systems": [dump(capture.system) for capture in planned.captures],
-                "problems": list(planned.hunt.problems),
-            }
-        )
-        return
-    console = Console(highlight=False)
-    console.print(f"Hunt {planned.hunt.id} would open the project “{planned.project_name}”", soft_wrap=True)
-    table = Table("Instance", "Region", "Account", "Capture", title="and ask for", title_justify="left")
-    for capture in planned.captures:
-        system = capture.system
-        table.add_row(system.instance, system.region, system.account or "the platform's own", capture.mode)
-    console.print(table)
-    for problem in planned.hunt.problems:
-        console.print(f"left out: {problem}", markup=False, soft_wrap=True)
-
-
 def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
     captures = runtime.ledger.captures(hunt.id)
     if as_json:
         result = dump(report(hunt, captures, hunt.reason, runtime.ledger.name_of))
         _print_json({"id": hunt.id, "state": hunt.state, **result})
+    if hunt.state is HuntState.SKIPPED:
+        raise Failed(f"hunt {hunt.id} was not started: {hunt.reason}")
     if hunt.state is HuntState.FAILED:
         raise PlatformFailed(f"hunt {hunt.id} failed: {hunt.reason}")
     failed = [capture for capture in captures if capture.state is CaptureState.FAILED]
@@ -227,7 +194,8 @@ def _row(name: str, config: Config, runtime: Runtime) -> dict[str, Any]:
     runs = runtime.ledger.hunts(name)
     return {
         "name": name,
-        "systems": len(definition.systems),
+        # What selectors find is known only when somebody looks.
+        "systems": None if definition.selects else len(definition.systems),
         "capture": definition.capture,
         "next": f"{due:%Y-%m-%d %H:%M}" if due else None,
         "last": f"{runs[0].scheduled_at:%Y-%m-%d %H:%M}" if runs else None,

@@ -103,6 +103,7 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
                         "schedule": "cron(0 2 ? * SUN *)",
                         "timezone": "Etc/UTC",
                         "capture": "full",
+                        "max_in_flight": len(world.fleet),  # all at once, so that it is soon over
                         "targets": [
                             {"instance": machine.instance_id, "region": machine.region, "account": "prod"}
                             for machine in world.fleet

@@ -10,6 +10,7 @@ import logging
 from datetime import timedelta
 
 from scheduler.ending import fail_capture
+from scheduler.load import may_start
 from shared.cado import CadoError, Unavailable
 from shared.models import Capture, CaptureState, System
 from shared.queues import Again, Dead, Done, Verdict, backoff
@@ -33,6 +34,9 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
             if isinstance(looked, Again):
                 return looked
             found = looked
+        if found.state is CaptureState.PLANNED and not may_start(runtime, hunt):
+            runtime.ledger.update_capture(found, released_at=None)  # it has its turn in the next window
+            return Done()
         if found.state is CaptureState.PLANNED and not _ask(runtime, found, hunt.project_id):
             return Again(LOOK_EVERY, "another worker is asking for it")
         return Done()
@@ -49,7 +53,7 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
 def _ask(runtime: Runtime, planned: Capture, project_id: int) -> bool:
     """False where another worker, with the same item or its twin, was faster: nothing was asked here."""
     system = planned.system
-    account = runtime.config.accounts.get(system.account)
+    account = runtime.config.account(system.account)
     asked_at = runtime.now()
     if not runtime.ledger.claim_capture(
         planned,
@@ -83,7 +87,9 @@ def _look(runtime: Runtime, unknown: Capture, project_id: int) -> Capture | Agai
     pipelines = tuple(
         pipeline.id
         for pipeline in runtime.cado.pipelines(project_id)
-        if pipeline.triggered_by is None and instance in pipeline.name
+        if pipeline.triggered_by is None
+        and instance in pipeline.name
+        and pipeline.id not in unknown.earlier_pipeline_ids
     )
     if pipelines:
         log.info("capture of %s was started after all: pipelines %s", unknown.system.key, pipelines)

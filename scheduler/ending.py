@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from shared import items
 from shared.models import (
     CAPTURE_FAILED,
+    CAPTURE_STALLED,
     HUNT_FINISHED,
+    HUNT_MISSED,
     MAX_REPORT_LINES,
     Capture,
     CaptureResult,
@@ -41,6 +44,37 @@ def fail_capture(runtime: Runtime, capture: Capture, reason: str) -> Capture:
     _raise(runtime, event)
     log.warning("capture of %s in hunt %s failed: %s", capture.system.key, capture.hunt_id, reason)
     return _failed(runtime, capture, reason)
+
+
+def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Capture:
+    """It goes on, and that it has not moved since then is told once."""
+    hunt = runtime.ledger.hunt(capture.hunt_id)
+    event = Event(
+        id=f"{CAPTURE_STALLED}:{capture.hunt_id}:{capture.system.key}:{since:%Y%m%dT%H%M%SZ}",
+        kind=CAPTURE_STALLED,
+        received_at=runtime.now(),
+        text=f"No progress since {since:%Y-%m-%d %H:%M} UTC. On the platform: {capture.progress}",
+        project_id=hunt.project_id if hunt else None,
+        system=capture.system,
+        hunt_id=capture.hunt_id,
+    )
+    _raise(runtime, event)
+    log.warning("capture of %s in hunt %s has stalled: %s", capture.system.key, capture.hunt_id, event.text)
+    return runtime.ledger.update_capture(capture, stalled=True)
+
+
+def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str) -> Hunt:
+    """It is not started, and that is told."""
+    event = Event(
+        id=f"{HUNT_MISSED}:{hunt.id}",
+        kind=HUNT_MISSED,
+        received_at=runtime.now(),
+        text=reason,
+        hunt_id=hunt.id,
+    )
+    _raise(runtime, event)
+    log.warning("hunt %s is not started: %s", hunt.id, reason)
+    return runtime.ledger.end_hunt(hunt.id, HuntState.SKIPPED, reason)
 
 
 def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -> Hunt:

@@ -1,18 +1,22 @@
 """Every open hunt to its end: what the platform's pipelines say becomes the state of the captures.
 
 An acquisition starts one processing pipeline per volume; a capture is processed when all of them have
-ended, and the hunt is finished when all captures have. Safe to run at any time and more than once.
+ended, and the hunt is finished when all captures have. What has ended makes room for captures that wait.
+Safe to run at any time and more than once.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 
-from scheduler.ending import end_hunt, fail_capture
+from scheduler.ending import end_hunt, fail_capture, stall_capture
+from scheduler.load import ENDED, release, waits
+from scheduler.plan import queue_opening, take_turn
 from shared.cado import CadoError, Pipeline
 from shared.models import Capture, CaptureState, Evidence, Hunt, HuntState
 from shared.runtime import Runtime
@@ -20,7 +24,6 @@ from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)
 
-_ENDED = (CaptureState.PROCESSED, CaptureState.FAILED)
 # An acquisition shows as complete a moment before its processing pipelines are listed.
 GRACE = timedelta(seconds=30)
 
@@ -35,69 +38,110 @@ def follow(runtime: Runtime) -> None:
 
 
 def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
-    if hunt.state in (HuntState.FINISHED, HuntState.FAILED):
+    if hunt.over:
         return runtime.ledger.end_hunt(hunt.id, hunt.state, hunt.reason)  # a crash left it among the open
-    late = _is_late(runtime, hunt)
     if hunt.project_id is None:
-        if late:
-            return end_hunt(runtime, hunt, HuntState.FAILED, "its project was never opened")
-        return hunt
+        return _opening(runtime, hunt)
     captures = runtime.ledger.captures(hunt.id)
-    living = [capture for capture in captures if capture.state not in _ENDED]
-    if living:
-        seen = _Seen.of(runtime.cado.pipelines(hunt.project_id))
-        evidences = {evidence.id: evidence for evidence in runtime.cado.evidences(hunt.project_id)}
-        living = [_follow_capture(runtime, capture, seen, evidences, late) for capture in living]
-    if any(capture.state not in _ENDED for capture in living):
-        return hunt
-    return end_hunt(runtime, hunt, HuntState.FINISHED)
+    if any(not waits(capture) and capture.state not in ENDED for capture in captures):
+        seen = _Seen.of(runtime, hunt.project_id)
+        captures = [
+            capture
+            if waits(capture) or capture.state in ENDED
+            else _follow_capture(runtime, hunt, capture, seen)
+            for capture in captures
+        ]
+    if all(capture.state in ENDED for capture in captures):
+        return end_hunt(runtime, hunt, HuntState.FINISHED)
+    release(runtime, hunt, captures)
+    return hunt
 
 
-def _is_late(runtime: Runtime, hunt: Hunt) -> bool:
-    started = hunt.created_at or hunt.scheduled_at
-    return runtime.now() - started > timedelta(seconds=runtime.config.follow.give_up_after)
+def _opening(runtime: Runtime, hunt: Hunt) -> Hunt:
+    turn = take_turn(runtime, hunt)
+    if turn is None:
+        return hunt  # another one of its name is under way
+    if hunt.began_at is None and turn.began_at is not None:
+        queue_opening(runtime, hunt, retry_for=runtime.config.platform.retry_for)
+    if _is_late(runtime, turn.began_at or hunt.created_at or hunt.scheduled_at):
+        return end_hunt(runtime, hunt, HuntState.FAILED, "its project was never opened")
+    return turn
 
 
-@dataclass(frozen=True)
+def _is_late(runtime: Runtime, since: datetime) -> bool:
+    return runtime.now() - since > timedelta(seconds=runtime.config.follow.give_up_after)
+
+
+@dataclass
 class _Seen:
-    """The pipelines of one project: by id, and those that another one triggered."""
+    """The pipelines of one project: by id, and those that another one triggered. Its evidence is looked up
+    when a capture has ended, and then once."""
 
     by_id: Mapping[int, Pipeline]
     children: Mapping[int, list[Pipeline]]
+    look_up: Callable[[], Iterator[Evidence]]
+
+    @cached_property
+    def evidences(self) -> list[Evidence]:
+        return list(self.look_up())
 
     @classmethod
-    def of(cls, pipelines: Iterable[Pipeline]) -> _Seen:
+    def of(cls, runtime: Runtime, project_id: int) -> _Seen:
+        pipelines = runtime.cado.pipelines(project_id)
         by_id: dict[int, Pipeline] = {}
         children: dict[int, list[Pipeline]] = defaultdict(list)
         for pipeline in pipelines:
             by_id[pipeline.id] = pipeline
             if pipeline.triggered_by is not None:
                 children[pipeline.triggered_by].append(pipeline)
-        return cls(by_id, children)
+        return cls(by_id, children, lambda: runtime.cado.evidences(project_id))
 
 
-def _follow_capture(
-    runtime: Runtime, capture: Capture, seen: _Seen, evidences: Mapping[int, Evidence], late: bool
-) -> Capture:
+def _follow_capture(runtime: Runtime, hunt: Hunt, capture: Capture, seen: _Seen) -> Capture:
     own = [seen.by_id[id] for id in capture.pipeline_ids if id in seen.by_id]
     broken = [pipeline for pipeline in own if pipeline.state in ("failed", "cancelled")]
     if broken:
-        return fail_capture(runtime, capture, _why(broken))
-    if late:
-        return fail_capture(runtime, capture, _why_late(runtime, capture))
-    if not own:
-        return capture  # not asked for yet, or the platform does not list it yet
+        return _again_or_failed(runtime, hunt, capture, broken)
     processing = [child for pipeline in own for child in seen.children.get(pipeline.id, ())]
-    if not all(pipeline.ended for pipeline in (*own, *processing)):
-        return _running(runtime, capture)
+    if not own or not all(pipeline.ended for pipeline in (*own, *processing)):
+        if _is_late(runtime, capture.released_at or hunt.created_at or hunt.scheduled_at):
+            return fail_capture(runtime, capture, _why_late(runtime, capture))
+        if not own:
+            return capture  # not asked for yet, or the platform does not list it yet
+        return _running(runtime, capture, [*own, *processing])
     if not processing and _waits_for_processing(runtime, capture, own):
         return runtime.ledger.update_capture(
             capture, state=CaptureState.RUNNING, ended_at=capture.ended_at or runtime.now()
         )
     unfit = [pipeline for pipeline in processing if pipeline.state != "complete"]
     if unfit and len(unfit) == len(processing):
-        return fail_capture(runtime, capture, _why(unfit))
-    return _processed(runtime, capture, processing, unfit, evidences)
+        return _again_or_failed(runtime, hunt, capture, unfit)
+    return _processed(runtime, capture, processing, unfit, seen.evidences)
+
+
+def _again_or_failed(runtime: Runtime, hunt: Hunt, capture: Capture, broken: list[Pipeline]) -> Capture:
+    """What somebody cancelled on the platform is not asked for again."""
+    definition = runtime.config.hunts.get(hunt.name)
+    retries = definition.retries if definition else 0
+    if capture.attempt > retries or any(pipeline.state == "cancelled" for pipeline in broken):
+        return fail_capture(runtime, capture, _why(broken))
+    log.warning(
+        "capture of %s in hunt %s failed and is asked for again: %s",
+        capture.system.key, hunt.id, _why(broken),
+    )  # fmt: skip
+    return runtime.ledger.update_capture(
+        capture,
+        state=CaptureState.PLANNED,
+        reason=f"attempt {capture.attempt} failed: {_why(broken)}",
+        attempt=capture.attempt + 1,
+        pipeline_ids=(),
+        earlier_pipeline_ids=(*capture.earlier_pipeline_ids, *capture.pipeline_ids),
+        released_at=None,
+        ended_at=None,
+        progress="",
+        progress_at=None,
+        stalled=False,
+    )
 
 
 def _waits_for_processing(runtime: Runtime, capture: Capture, own: list[Pipeline]) -> bool:
@@ -111,12 +155,12 @@ def _processed(
     capture: Capture,
     processing: list[Pipeline],
     unfit: list[Pipeline],
-    evidences: Mapping[int, Evidence],
+    evidences: list[Evidence],
 ) -> Capture:
     by_pipeline = {pipeline.evidence_id for pipeline in processing}
     made = [
         evidence
-        for evidence in evidences.values()
+        for evidence in evidences
         if evidence.id in by_pipeline or evidence.instance == capture.system.instance
     ]
     return runtime.ledger.update_capture(
@@ -145,7 +189,20 @@ def _why_late(runtime: Runtime, capture: Capture) -> str:
     )
 
 
-def _running(runtime: Runtime, capture: Capture) -> Capture:
-    if capture.state is CaptureState.RUNNING:
-        return capture
-    return runtime.ledger.update_capture(capture, state=CaptureState.RUNNING)
+def _running(runtime: Runtime, capture: Capture, pipelines: list[Pipeline]) -> Capture:
+    counts = Counter(pipeline.state.replace("_", " ") for pipeline in pipelines)
+    steps = sum(pipeline.steps_ended for pipeline in pipelines)
+    states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    progress = f"pipelines: {states}; {steps} steps done"
+    if capture.state is not CaptureState.RUNNING or capture.progress != progress:
+        return runtime.ledger.update_capture(
+            capture,
+            state=CaptureState.RUNNING,
+            progress=progress,
+            progress_at=runtime.now(),
+            stalled=False,
+        )
+    since = capture.progress_at or runtime.now()
+    if not capture.stalled and runtime.now() - since >= timedelta(seconds=runtime.config.follow.stall_after):
+        return stall_capture(runtime, capture, since)
+    return capture

@@ -14,7 +14,7 @@ from typing import Any
 
 from scheduler.capture import capture
 from scheduler.follow import follow
-from scheduler.plan import open_project, plan, start
+from scheduler.plan import open_project, prepare, start
 from scheduler.recover import recover
 from scheduler.watch import watch
 from shared import items, log
@@ -39,7 +39,7 @@ _PLACEHOLDER = "<aws.scheduler.scheduled-time>"
 
 def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
     """Raises KeyError where the config has no hunt of this name."""
-    planned = plan(name, runtime.config.hunts[name], scheduled_at)
+    planned = prepare(runtime, name, scheduled_at)
     return start(runtime, planned, retry_for=runtime.config.platform.retry_for)
 
 

@@ -10,11 +10,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.ending import end_hunt
+from scheduler.ending import end_hunt, skip_hunt
+from scheduler.load import put, release, waits
+from scheduler.targets import Selection, choose
 from shared import items
 from shared.cado import CadoError, Unavailable
 from shared.config import HuntConfig
-from shared.models import Capture, CaptureState, Hunt, HuntState, dump
+from shared.ledger import Ledger
+from shared.models import Capture, CaptureState, Hunt, HuntState
 from shared.queues import Again, Dead, Done, Verdict, backoff
 from shared.runtime import Runtime
 from shared.secrets import SecretError
@@ -46,46 +49,102 @@ def project_name(hunt: Hunt) -> str:
     return f"{hunt.name} {at}Z"[:PROJECT_NAME_LIMIT]
 
 
-def plan(name: str, definition: HuntConfig, scheduled_at: datetime) -> Plan:
+def plan(
+    name: str, definition: HuntConfig, scheduled_at: datetime, selection: Selection | None = None
+) -> Plan:
+    """Without a selection, the systems that the definition names."""
+    systems = definition.systems if selection is None else selection.systems
     hunt = Hunt(
         name,
         scheduled_at.replace(microsecond=0),
         mode=definition.capture,
-        systems=len(definition.systems),
-        problems=definition.problems,
+        systems=len(systems),
+        problems=definition.problems + (selection.problems if selection else ()),
+        left_out=selection.left_out if selection else (),
     )
-    captures = (Capture(hunt.id, system, mode=hunt.mode) for system in definition.systems)
-    return Plan(hunt, tuple(captures))
+    return Plan(hunt, tuple(Capture(hunt.id, system, mode=hunt.mode) for system in systems))
+
+
+def prepare(runtime: Runtime, name: str, scheduled_at: datetime) -> Plan:
+    """The plan of a run, by what its targets find now. Of a hunt that is recorded it is what was recorded, so
+    that the same time again is about the same systems. Raises KeyError where there is no such hunt."""
+    definition = runtime.config.hunts[name]
+    hunt = plan(name, definition, scheduled_at).hunt
+    return recorded(runtime, hunt) or plan(
+        name, definition, scheduled_at, choose(runtime, definition, identity=hunt.id)
+    )
+
+
+def recorded(runtime: Runtime, hunt: Hunt) -> Plan | None:
+    """What the ledger has of it; None where it is not there, or when it was recorded there was no system."""
+    found = runtime.ledger.hunt(hunt.id)
+    return Plan(found, tuple(runtime.ledger.captures(hunt.id))) if found and found.systems else None
 
 
 def start(runtime: Runtime, planned: Plan, *, retry_for: float) -> Hunt:
     """Record the hunt and queue its opening; `retry_for` seconds is how long an absent platform is tried.
 
     Returns the hunt as recorded: one that was started before goes on where it stopped, and one that failed
-    before anything was asked for starts again.
+    before anything was asked for starts again. While another hunt of its name is under way, it is skipped or
+    waits, as the definition says; `follow` opens one that waits.
     """
     ledger = runtime.ledger
-    hunt = ledger.open_hunt(planned.hunt)
+    hunt = _record(ledger, planned)
     for problem in hunt.problems:
         log.warning("hunt %s: %s", hunt.id, problem)
-    if hunt.state is HuntState.FAILED and hunt.project_id is None:
+    for reason in hunt.left_out:
+        log.info("hunt %s: %s", hunt.id, reason)
+    if hunt.state in (HuntState.FAILED, HuntState.SKIPPED) and hunt.project_id is None:
         hunt = ledger.reopen_hunt(hunt)
-    if hunt.state in (HuntState.FINISHED, HuntState.FAILED):
+    if hunt.over:
         return hunt
-    for capture in planned.captures:
-        ledger.plan_capture(capture)
-    until = runtime.now().timestamp() + retry_for
-    runtime.captures.put(items.open_hunt(hunt.id, until), id=f"open:{hunt.id}")
+    turn = take_turn(runtime, hunt)
+    definition = runtime.config.hunts.get(hunt.name)
+    if turn is None and definition and definition.overlap == "skip":
+        return skip_hunt(
+            runtime, hunt, f"the hunt before it, {ledger.whose_turn(hunt.name)}, was still under way"
+        )
+    if turn is None:
+        log.info("hunt %s waits for %s to end", hunt.id, ledger.whose_turn(hunt.name))
+        return hunt
+    queue_opening(runtime, hunt, retry_for=retry_for)
+    return turn
+
+
+def _record(ledger: Ledger, planned: Plan) -> Hunt:
+    """The hunt after its systems: one that is in the ledger has all of them, wherever a crash was. What a
+    crash left of another plan for it is taken away, since the fleet may have changed."""
+    found = ledger.hunt(planned.hunt.id)
+    if found is None or not found.systems:
+        keep = {capture.system.key for capture in planned.captures}
+        for left in ledger.captures(planned.hunt.id):
+            if left.system.key not in keep:
+                ledger.drop_capture(left)
+        for capture in planned.captures:
+            ledger.plan_capture(capture)
+    hunt = ledger.open_hunt(planned.hunt)
+    if not hunt.systems and planned.captures:
+        hunt = ledger.replan_hunt(hunt.id, planned.hunt)
     return hunt
 
 
+def take_turn(runtime: Runtime, hunt: Hunt) -> Hunt | None:
+    """The hunt, if it may begin; None while another of its name is under way."""
+    return runtime.ledger.take_turn(hunt) if hunt.name in runtime.config.hunts else hunt
+
+
+def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
+    until = runtime.now().timestamp() + retry_for
+    runtime.captures.put(items.open_hunt(hunt.id, until), id=f"open:{hunt.id}")
+
+
 def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int) -> Verdict:
-    """The first item of a hunt: its project, then one item per system that was not asked for yet."""
+    """The first item of a hunt: its project, then one item per system that may be asked for now."""
     ledger = runtime.ledger
     hunt = ledger.hunt(hunt_id)
     if hunt is None:
         return Dead(f"hunt {hunt_id} is not in the ledger")
-    if hunt.state in (HuntState.FINISHED, HuntState.FAILED):
+    if hunt.over:
         return Done()
     captures = ledger.captures(hunt_id)
     if hunt.project_id is None:
@@ -106,9 +165,12 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
         hunt = ledger.start_hunt(hunt_id, project_id)
         log.info("hunt %s has project %d", hunt.id, project_id)
     for capture in captures:
-        if capture.state in (CaptureState.PLANNED, CaptureState.UNKNOWN):
-            runtime.captures.put(
-                items.capture(hunt_id, dump(capture.system), until),
-                id=f"capture:{hunt_id}:{capture.system.key}",
-            )
-    return Done()
+        if capture.state in (CaptureState.PLANNED, CaptureState.UNKNOWN) and not waits(capture):
+            put(runtime, capture)  # started before; its item may be gone
+    try:
+        more = release(runtime, hunt, captures)
+    except Unavailable as error:
+        if runtime.now().timestamp() >= until:
+            return Done()  # `follow` goes on with it
+        return Again(error.after or backoff(attempts), str(error))
+    return Again(0, "there are more systems") if more else Done()

@@ -222,7 +222,7 @@ class Cado:
     def importable(
         self, cloud_id: str, region: str, instances: Collection[str] = ()
     ) -> Iterator[tuple[str, bool]]:
-        """Instance ids as the platform sees them, and whether it can capture each: not itself and its workers.
+        """Instance ids as the platform sees them, and whether it captures them: not itself and its workers.
         `instances`: only these."""
         if self._v2:
             raise NotFound("The platform's API v2 cannot be asked which instances it can capture.")

@@ -52,7 +52,7 @@ def parse_schedule(text: str, timezone: str = "Etc/UTC") -> Schedule:
 
 @dataclass(frozen=True)
 class Skipping:
-    """A schedule without the runs that would begin on one of these dates, as its own time zone counts them."""
+    """A schedule without the runs that would begin on one of these dates, by the calendar of its zone."""
 
     schedule: Schedule
     dates: frozenset[date]

@@ -38,6 +38,7 @@ from shared.mistakes import advice, explain, quoted
 from shared.models import Severity, System
 from shared.secrets import SecretError, SecretRef, Secrets
 from shared.urls import check_webhook_url, https_url
+from shared.window import parse_window
 
 DEFAULT_FILE = "huntbridge.yaml"
 _IN_AWS = ("s3://", "ssm:")
@@ -206,6 +207,11 @@ def _timezone(text: str) -> str:
 def _schedule(text: str, info: ValidationInfo) -> str:
     parse_schedule(text, info.data.get("timezone", "Etc/UTC"))
     return text
+
+
+def _window(text: str) -> str:
+    parse_window(text)
+    return text.strip()
 
 
 def _date(text: str) -> str:
@@ -489,6 +495,25 @@ class HuntConfig(_Section):
     skip_dates: Annotated[tuple[_Date, ...], _OneOrMany()] = Field(
         (), description="dates in the hunt's time zone on which its schedule starts nothing"
     )
+    overlap: Literal["skip", "queue"] = Field(
+        "skip", description="what becomes of a run that is due while the hunt's last one is still under way"
+    )
+    max_in_flight: int | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        description="captures under way at once; by default as many as the platform says it works on at once",
+    )
+    window: Annotated[str, AfterValidator(_window)] | None = Field(
+        None,
+        description="time of day in the hunt's time zone, such as 22:00-06:00, outside which no capture starts",
+    )
+    jitter: int = Field(
+        0, ge=0, le=900, strict=True, description="seconds over which captures that may start are spread"
+    )
+    retries: int = Field(
+        0, ge=0, le=10, strict=True, description="how often a capture that failed on the platform is repeated"
+    )
     capture: Literal["full", "triage", "scan"] = Field("full", description="how much of a system is captured")
     targets: tuple[_Target, ...] = Field(
         description="the systems; at least one", json_schema_extra={"minItems": 1}
@@ -521,6 +546,10 @@ class HuntConfig(_Section):
         schedule = parse_schedule(self.schedule, self.timezone)
         dates = frozenset(map(date.fromisoformat, self.skip_dates))
         return Skipping(schedule, dates, ZoneInfo(self.timezone)) if dates else schedule
+
+    def may_start(self, moment: datetime) -> bool:
+        """Whether `moment` is inside the window, where there is one."""
+        return self.window is None or parse_window(self.window).is_open(moment, ZoneInfo(self.timezone))
 
     @property
     def systems(self) -> tuple[System, ...]:
@@ -704,6 +733,12 @@ class FollowConfig(_Section):
         default=False,
         strict=True,
         description="look for lost alarms in every project on the platform, and not only in those of hunts",
+    )
+    stall_after: int = Field(
+        14_400,
+        gt=0,
+        strict=True,
+        description="seconds without any progress after which a capture is told of as stalled",
     )
     give_up_after: int = Field(
         172_800,

@@ -94,14 +94,52 @@ class Ledger:
         """Start a hunt again that failed before anything was asked for."""
         # The hunt last: after a crash in between it is still one that may be started again.
         for capture in self.captures(hunt.id):
-            self.update_capture(capture, state=CaptureState.PLANNED, reason="", ended_at=None)
+            self.update_capture(
+                capture, state=CaptureState.PLANNED, reason="", ended_at=None, released_at=None
+            )
         self._store.put("open-hunt", "", hunt.id, {"name": hunt.name})
         return self._change_hunt(
             hunt.id,
             lambda found: replace(
-                found, state=HuntState.PLANNED, reason="", finished_at=None, attempt=hunt.attempt + 1
+                found,
+                state=HuntState.PLANNED,
+                reason="",
+                finished_at=None,
+                began_at=None,
+                attempt=hunt.attempt + 1,
             ),
         )
+
+    def replan_hunt(self, hunt_id: str, planned: Hunt) -> Hunt:
+        """Give a hunt for which there was no system those that there are by now."""
+        return self._change_hunt(
+            hunt_id,
+            lambda found: replace(
+                found, systems=planned.systems, problems=planned.problems, left_out=planned.left_out
+            ),
+        )
+
+    def take_turn(self, hunt: Hunt) -> Hunt | None:
+        """The hunt with its turn taken: of all hunts of one name one at a time has it, until it is over.
+        None where another one has it."""
+        while True:
+            record = self._store.get("turn", "", hunt.name)
+            holder = record.body["hunt_id"] if record else hunt.id
+            if record and holder == hunt.id:
+                break
+            other = self.hunt(holder) if record else None
+            if other and other.state in (HuntState.PLANNED, HuntState.RUNNING):
+                return None
+            version = record.version if record else 0
+            if self._store.put("turn", "", hunt.name, {"hunt_id": hunt.id}, expect=version):
+                break
+        now = self._now()
+        return self._change_hunt(hunt.id, lambda found: replace(found, began_at=found.began_at or now))
+
+    def whose_turn(self, name: str) -> str:
+        """The id of the hunt of this name that had the last turn."""
+        record = self._store.get("turn", "", name)
+        return str(record.body["hunt_id"]) if record else ""
 
     def hunt(self, hunt_id: str) -> Hunt | None:
         record = self._store.get("hunt", hunt_id.rpartition("@")[0], hunt_id)
@@ -158,6 +196,10 @@ class Ledger:
         assert found is not None
         return found
 
+    def drop_capture(self, capture: Capture) -> None:
+        """Forget a planned capture of a hunt that was never recorded."""
+        self._store.delete("capture", capture.hunt_id, capture.system.key)
+
     def capture(self, hunt_id: str, system: System) -> Capture | None:
         record = self._store.get("capture", hunt_id, system.key)
         return load(Capture, record.body) if record else None
@@ -170,15 +212,24 @@ class Ledger:
         updated: Capture = self._change(
             "capture", capture.hunt_id, capture.system.key, Capture, lambda found: replace(found, **fields)
         )
+        if updated.requested_at and fields.get("state") in (CaptureState.REQUESTED, CaptureState.FAILED):
+            # A failed one too: what always fails must not keep its place in front of the others.
+            self._store.put("hunted", "", capture.system.key, {"at": updated.requested_at.isoformat()})
         return updated
+
+    def last_hunted(self) -> dict[str, datetime]:
+        """By `System.key`, when its capture was last asked for, in whichever hunt."""
+        return {r.name: datetime.fromisoformat(r.body["at"]) for r in self._store.scan("hunted", "")}
 
     def claim_capture(self, capture: Capture, **fields: Any) -> bool:
         """The same, if its state is still the one that was read. False where another worker was faster."""
-        record = self._store.get("capture", capture.hunt_id, capture.system.key)
-        if record is None or (found := load(Capture, record.body)).state is not capture.state:
-            return False
-        body = dump(replace(found, **fields))
-        return self._store.put("capture", capture.hunt_id, capture.system.key, body, expect=record.version)
+        place = ("capture", capture.hunt_id, capture.system.key)
+        while True:
+            record = self._store.get(*place)
+            if record is None or (found := load(Capture, record.body)).state is not capture.state:
+                return False
+            if self._store.put(*place, dump(replace(found, **fields)), expect=record.version):
+                return True
 
     # events and deliveries
 

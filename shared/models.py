@@ -41,11 +41,14 @@ class HuntState(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     FAILED = "failed"  # nothing could be asked: the key was refused, the platform stayed down
+    SKIPPED = "skipped"  # not started, since the hunt before it was still under way
 
 
 # Kinds of event that huntbridge raises itself. All others are the platform's own names (cado.md §1.1).
 HUNT_FINISHED = "hunt_finished"
 CAPTURE_FAILED = "capture_failed"
+CAPTURE_STALLED = "capture_stalled"
+HUNT_MISSED = "hunt_missed"  # a hunt that should have started and did not
 RECOVERED = "recovered"  # alarms for which no webhook came
 WEBHOOK_BROKEN = "webhook_broken"
 TEST = "test"  # sent by `huntbridge send-test`
@@ -78,9 +81,17 @@ class Hunt:
     systems: int = 0
     attempt: int = 1  # one more each time that it is started again after it failed as a whole
     problems: tuple[str, ...] = ()  # parts of the definition that could not be used, in words
+    left_out: tuple[str, ...] = ()  # what its targets name or find and it does not take: counted, in words
     reason: str = ""  # why it failed
+    trigger: str = ""  # who asked for it: the schedule, a person at the command line, a finding
+    config_hash: str = ""  # SHA-256 of the definition that it was planned by
+    began_at: datetime | None = None  # when it had its turn among the hunts of its name
     created_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.state not in (HuntState.PLANNED, HuntState.RUNNING)
 
     @property
     def id(self) -> str:
@@ -103,6 +114,12 @@ class Capture:
     reason: str = ""  # why it failed, or why it is unknown
     requested_at: datetime | None = None
     ended_at: datetime | None = None
+    released_at: datetime | None = None  # when it was its turn to be asked for; None: not yet
+    attempt: int = 1  # one more each time that it is asked for again after the platform failed it
+    earlier_pipeline_ids: tuple[int, ...] = ()  # of the attempts before
+    progress: str = ""  # how far its pipelines were when they were last seen to move
+    progress_at: datetime | None = None
+    stalled: bool = False  # and that was told
 
 
 @dataclass(frozen=True)

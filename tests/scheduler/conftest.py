@@ -24,6 +24,8 @@ def make_stage(tmp_path: Path) -> Iterator[Any]:
             fleet: tuple[SimInstance, ...] = (QUIET, BAD, BROKEN),
             settings: dict[str, Any] | None = None,
             problems: tuple[str, ...] = (),
+            hunt: dict[str, Any] | None = None,
+            follow: dict[str, Any] | None = None,
             **platform_options: Any,
         ) -> Stage:
             platform = Platform(fleet, {KEY: "Lead Analyst"}, **platform_options)
@@ -38,8 +40,10 @@ def make_stage(tmp_path: Path) -> Iterator[Any]:
                                 for machine in fleet
                             ],
                             "problems": problems,
+                            **(hunt or {}),
                         }
                     },
+                    "follow": follow or {},
                 }
             )
             database = Database(tmp_path / "huntbridge.db")

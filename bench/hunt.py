@@ -1,0 +1,123 @@
+"""How fast a hunt asks for its systems, beside the loop that it replaces: `python -m bench.hunt`.
+
+The simulated platform answers in 200 ms, as a real one about does, and works on any number at once. Each size
+is one `huntbridge hunt run` in a process of its own, on an empty data directory; its memory is read from the
+kernel each time that another thousand systems were asked for. The loop is the original Lambda's: one request
+after another, on 100 systems, in the same run and against the same platform.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+import yaml
+
+from demo.platform import Platform, SimInstance, SimVolume
+from demo.serving import serving
+
+LATENCY = 0.2
+REGION = "us-east-1"
+LOOP = 100
+KEY = "lead-analyst-key"
+
+
+def fleet(size: int) -> list[SimInstance]:
+    return [
+        SimInstance(f"i-{number:017x}", f"system-{number}", REGION, volumes=(SimVolume(f"vol-{number:x}"),))
+        for number in range(1, size + 1)
+    ]
+
+
+@contextmanager
+def platform(systems: list[SimInstance]) -> Iterator[tuple[Platform, str]]:
+    simulated = Platform(systems, {KEY: "Lead Analyst"}, latency=LATENCY, workers=10**6)
+    with serving(simulated.app) as url:
+        yield simulated, url
+
+
+def original_loop(systems: list[SimInstance]) -> float:
+    """Seconds a system, one after another."""
+    headers = {"Authorization": f"Bearer {KEY}"}
+    with platform(systems) as (_, url):
+        made = requests.post(
+            f"{url}/api/v2/projects", json={"caseName": "loop"}, headers=headers, timeout=30
+        ).json()
+        began = time.monotonic()
+        for system in systems:
+            body = {"instance_id": system.instance_id, "region": REGION, "bucket": ""}
+            requests.post(
+                f"{url}/api/v2/projects/{made['id']}/imports/ec2", json=body, headers=headers, timeout=30
+            ).raise_for_status()
+        return (time.monotonic() - began) / len(systems)
+
+
+def hunt(size: int) -> tuple[float, list[tuple[int, int]]]:
+    """Seconds from the start of the process to the last request, and kilobytes of memory at each thousand."""
+    systems = fleet(size)
+    with platform(systems) as (simulated, url), tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "huntbridge.yaml"
+        targets = [{"instance": system.instance_id, "region": REGION} for system in systems]
+        config.write_text(
+            yaml.safe_dump(
+                {"platform": {"url": url, "api_key": "env:API_KEY"}, "hunts": {"big": {"targets": targets}}}
+            )
+        )
+        command = [sys.executable, "-m", "cli.main", "hunt", "run", "--config", str(config)]
+        environ = {**os.environ, "API_KEY": KEY, "HUNTBRIDGE_DATA": str(Path(folder) / "data")}
+        began = time.time()
+        process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        memory = _watch(process, simulated, size)
+        output, errors = process.communicate()
+        asked = simulated.asked
+        if process.returncode or len(asked) != size or set(asked.values()) != {1}:
+            raise SystemExit(f"{output.decode()}{errors.decode()[-2_000:]}\n{len(asked)} systems asked for")
+        last = max(r.at for r in simulated.requests if r.path == "/api/v3/import/aws/ec2")
+        return last + LATENCY - began, memory
+
+
+def _watch(process: subprocess.Popen[bytes], simulated: Platform, size: int) -> list[tuple[int, int]]:
+    memory: list[tuple[int, int]] = []
+    step = 1_000 if size > 1_000 else max(1, size // 4)
+    wanted = 1
+    while process.poll() is None:
+        asked = len(simulated.world.asked)
+        if asked >= wanted:
+            memory.append((asked, _resident(process.pid)))
+            wanted = (asked // step + 1) * step
+        time.sleep(0.05)
+    return memory
+
+
+def _resident(pid: int) -> int:
+    """In kilobytes; 0 where the process has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("sizes", nargs="*", type=int, default=[1_000, 10_000])
+    sizes = parser.parse_args().sizes
+    each = original_loop(fleet(LOOP))
+    print(f"the original loop: {each:.3f} s a system, measured on {LOOP}")
+    for size in sizes:
+        took, memory = hunt(size)
+        print(f"huntbridge: {size:,} systems asked for in {took:.1f} s; the loop: {each * size:,.0f} s")
+        shown = ", ".join(f"{asked:,}: {kilobytes / 1024:.0f}" for asked, kilobytes in memory if kilobytes)
+        print(f"  its memory in MB by systems asked for: {shown}")
+
+
+if __name__ == "__main__":
+    main()
