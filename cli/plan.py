@@ -1,0 +1,200 @@
+"""`huntbridge hunt plan`: what a hunt would do, before anything is asked of the platform."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli.assemble import Misused, load_config, local_runtime, settings
+from scheduler.forecast import Load, Run, load_of, next_runs
+from scheduler.plan import Plan, plan, recorded
+from scheduler.targets import Choice, Selection, choose
+from shared.config import Config
+from shared.models import dump
+from shared.runtime import Runtime
+from shared.text import one_line
+
+# Beyond a terminal a table has this width, so that its rows stay whole.
+_WIDTH = 180
+_MOST_LEFT_OUT = 50
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A plan and how it came about."""
+
+    plan: Plan
+    selection: Selection
+    load: Load | None = None
+    runs: tuple[Run, ...] = ()
+
+
+@click.command("plan")
+@settings
+@click.argument("name", required=False)
+@click.option(
+    "--at", metavar="TIME", help="The time it would run for [default: the next of its schedule, else now]."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | None, as_json: bool) -> None:
+    """What the hunt NAME would do: which systems and why, which not and why, how much, and when.
+
+    Looks the systems up in AWS and asks the platform which of them it can capture; changes nothing.
+    Exit code 0 when all could be looked up, 1 when something could not, 2 when the configuration is wrong.
+    """
+    config = load_config(config_path)
+    name = the_hunt(config, name)
+    runtime = local_runtime(config, data)
+    now = runtime.now()
+    runs = tuple(next_runs(config.hunts[name], now))
+    first = next((run.at.astimezone(UTC) for run in runs if run.runs), now)
+    shown = draft(runtime, name, moment(at) if at else first, look=True)
+    load = load_of(runtime, name, shown.selection)
+    show(Shown(shown.plan, shown.selection, load, runs), as_json)
+    if shown.plan.hunt.problems or load.problems:
+        raise click.exceptions.Exit(1)
+
+
+def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False) -> Shown:
+    """`look`: also what is named, and needs no looking up, is looked up."""
+    definition = runtime.config.hunts[name]
+    hunt = plan(name, definition, at).hunt
+    if planned := recorded(runtime, hunt):
+        why = "recorded when this hunt was started first"
+        return Shown(planned, Selection(tuple(Choice(one.system, why) for one in planned.captures)))
+    selection = choose(runtime, definition, identity=hunt.id, look=look)
+    return Shown(plan(name, definition, at, selection), selection)
+
+
+def the_hunt(config: Config, name: str | None) -> str:
+    known = ", ".join(config.hunts) or "none"
+    if name is None:
+        if len(config.hunts) != 1:
+            raise Misused(f"say which hunt; the configuration has: {known}")
+        return next(iter(config.hunts))
+    if name not in config.hunts:
+        raise Misused(f"there is no hunt {name!r}; the configuration has: {known}")
+    return name
+
+
+def moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Misused(f"--at {text!r} is not a time; write it as 2027-01-31T02:00Z") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def show(shown: Shown, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_as_json(shown), indent=2, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    for part in _parts(shown):
+        console.print(part, markup=False, soft_wrap=True) if isinstance(part, str) else console.print(part)
+
+
+def _parts(shown: Shown) -> Iterator[str | Table]:
+    """What is shown to a person, from the top."""
+    hunt, selection, load = shown.plan.hunt, shown.selection, shown.load
+    yield f"Hunt {hunt.id} would open the project “{shown.plan.project_name}”"
+    chosen = [choice for choice in selection.choices if not choice.out]
+    left_out = [choice for choice in selection.choices if choice.out]
+    if chosen:
+        yield f"and ask for {len(chosen):,} captures ({hunt.mode}):"
+        yield _table("Why", [(choice, choice.why) for choice in chosen])
+    else:
+        yield "and there is no system to capture."
+    if left_out:
+        yield "Left out:"
+        yield _table("Why not", [(choice, choice.out) for choice in left_out[:_MOST_LEFT_OUT]])
+        if len(left_out) > _MOST_LEFT_OUT:
+            yield f"and {len(left_out) - _MOST_LEFT_OUT:,} more (all of them with --json):"
+            yield from (f"  {line}" for line in selection.left_out)
+    if load:
+        yield f"Load: {_load(load)}"
+    if shown.runs:
+        yield f"Next runs ({shown.runs[0].at.tzinfo}):"
+        yield from (f"  {_run(run)}" for run in shown.runs)
+    for problem in (*hunt.problems, *(load.problems if load else ())):
+        yield f"problem: {problem}"
+    for note in selection.notes:
+        yield f"note: {note}"
+
+
+def _table(last: str, rows: list[tuple[Choice, str]]) -> Table:
+    table = Table("Instance", "Name", "Account", "Region", "State", last)
+    for choice, told in rows:
+        system, instance = choice.system, choice.instance
+        # A name is whatever somebody wrote into a tag.
+        name = one_line(instance.name, 60) if instance else ""
+        cells = (system.instance, name, system.account or "own", system.region, _state(choice), told)
+        table.add_row(*map(escape, cells))
+    return table
+
+
+def _state(choice: Choice) -> str:
+    return choice.instance.state if choice.instance else "not looked up"
+
+
+def _load(load: Load) -> str:
+    parts = [f"{load.systems:,} systems"]
+    if load.volumes is not None:
+        parts.append(f"{load.volumes:,} volumes, {load.gib:,} GiB")
+    if load.hours is None:
+        parts.append("how long it takes is not known: it never finished before")
+    else:
+        parts.append(f"about {load.hours:.1f} hours at the pace of its last {load.after_hunts} hunts")
+    return ", ".join(parts)
+
+
+def _run(run: Run) -> str:
+    return f"{run.at:%a %Y-%m-%d %H:%M %Z}" + (f"  {run.note}" if run.note else "")
+
+
+def _as_json(shown: Shown) -> dict[str, Any]:
+    hunt, load = shown.plan.hunt, shown.load
+    found: dict[str, Any] = {
+        "hunt": hunt.id,
+        "project": shown.plan.project_name,
+        "capture": hunt.mode,
+        "systems": [_row(choice) for choice in shown.selection.choices if not choice.out],
+        "left_out": [_row(choice) for choice in shown.selection.choices if choice.out],
+        "problems": [*hunt.problems, *(load.problems if load else ())],
+        "notes": list(shown.selection.notes),
+    }
+    if load:
+        found["load"] = {
+            "systems": load.systems,
+            "volumes": load.volumes,
+            "gib": load.gib,
+            "hours": load.hours,
+            "after_hunts": load.after_hunts,
+        }
+        found["next_runs"] = [
+            {"at": run.at.isoformat(), "utc": run.at.astimezone(UTC).isoformat() if run.runs else None,
+             "note": run.note}
+            for run in shown.runs
+        ]  # fmt: skip
+    return found
+
+
+def _row(choice: Choice) -> dict[str, Any]:
+    instance = choice.instance
+    row = dump(choice.system) | {
+        "name": instance.name if instance else None,
+        "state": instance.state if instance else None,
+        "why": choice.why,
+    }
+    return row | ({"why_not": choice.out} if choice.out else {})
