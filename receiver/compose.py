@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 
 from shared.models import (
     CAPTURE_FAILED,
+    CAPTURE_STALLED,
     HUNT_FINISHED,
+    HUNT_MISSED,
     RECOVERED,
     TEST,
     UNDELIVERED,
@@ -78,9 +80,9 @@ class Message:
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt may have arrived
     left_out: str = ""  # written by a destination's budget: what did not fit
+    malicious: int = 0  # alarms of that severity, as far as it is known
     # For a destination that machines read: what is said above, as values.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
-    malicious: int = 0  # alarms of that severity, as far as it is known
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         labels=_labels(alarm),
         case_key="" if event.kind == TEST else alarm.case_key,
         maybe_repeat=maybe_repeat,
-        alarm=alarm,
         malicious=_malicious(alarm) or 0,
+        alarm=alarm,
     )
 
 
@@ -176,6 +178,25 @@ def _capture_failed(alarm: Alarm) -> _Told:
         title=_join("Capture failed", _where(alarm)),
         summary="This system was not captured, so this hunt says nothing about it.",
         quote=_quote(reason),
+    )
+
+
+def _capture_stalled(alarm: Alarm) -> _Told:
+    return _Told(
+        title=_join("Capture stands still", _where(alarm)),
+        summary="It goes on by itself if the platform does; this is told once.",
+        quote=_quote(alarm.event.text),
+    )
+
+
+def _hunt_missed(alarm: Alarm) -> _Told:
+    name, _, due = (alarm.event.hunt_id or "").rpartition("@")
+    name = _name(name, 60)
+    return _Told(
+        title=f"Hunt {name} did not run" if name else "A hunt did not run",
+        summary="None of its systems was captured in this run, so nothing was searched for threats.",
+        quote=_quote(alarm.event.text),
+        facts=() if alarm.hunt else (Fact("Hunt", name), Fact("Due", _name(due, 40))),
     )
 
 
@@ -295,6 +316,8 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
     "processing_finished": _processing_finished,
     "processing_failed": _processing_failed,
     CAPTURE_FAILED: _capture_failed,
+    CAPTURE_STALLED: _capture_stalled,
+    HUNT_MISSED: _hunt_missed,
     HUNT_FINISHED: _hunt_finished,
     WEBHOOK_BROKEN: _webhook_broken,
     TEST: _test,

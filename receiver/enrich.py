@@ -22,7 +22,9 @@ from shared.instances import InstanceError, InstanceFacts
 from shared.ledger import Ledger, StoreError
 from shared.models import (
     CAPTURE_FAILED,
+    CAPTURE_STALLED,
     HUNT_FINISHED,
+    HUNT_MISSED,
     RECOVERED,
     WEBHOOK_BROKEN,
     Alarm,
@@ -41,7 +43,7 @@ from shared.models import (
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_OWN = (HUNT_FINISHED, CAPTURE_FAILED, WEBHOOK_BROKEN)
+_OWN = (HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED, WEBHOOK_BROKEN)
 _ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
 
 # Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.
@@ -189,7 +191,7 @@ class Enricher:
         self, run: _Run, event: Event, evidence: Evidence | None, system: System | None
     ) -> _Job[Instance] | None:
         ec2 = self._ec2
-        if event.kind == HUNT_FINISHED or _is_audit(event):
+        if event.kind in (HUNT_FINISHED, HUNT_MISSED) or _is_audit(event):
             return None
         if system is None:
             why = _why_no_system(event, evidence)

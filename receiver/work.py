@@ -26,7 +26,9 @@ from shared import items
 from shared.ledger import Case
 from shared.models import (
     CAPTURE_FAILED,
+    CAPTURE_STALLED,
     HUNT_FINISHED,
+    HUNT_MISSED,
     UNDELIVERED,
     WEBHOOK_BROKEN,
     Alarm,
@@ -53,7 +55,9 @@ SETTLED = 60.0
 BACKLOG = 600.0
 IN_DIGEST = "in digest"  # the state of a delivery
 MARKED_AT_ONCE = 500
-OWN_KINDS = frozenset({HUNT_FINISHED, CAPTURE_FAILED, WEBHOOK_BROKEN, UNDELIVERED})
+OWN_KINDS = frozenset(
+    {HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED, WEBHOOK_BROKEN, UNDELIVERED}
+)
 
 
 class Work:
@@ -232,25 +236,24 @@ class Work:
             self._leave_case(item, name, case_key, case, outcome)
         match outcome:
             case Delivered(ref, note):
-                ledger.save_delivery(
-                    replace(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
-                )
+                ledger.end_delivery(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
                 log.info("event %s delivered to %s %s", before.event_id, name, " ".join((ref, note)).strip())
                 return Done()
             case Retry(reason, after, ambiguous):
                 if after is not None:
                     self._pace.hold(*lane, after)
-                sending = replace(sending, in_doubt=ambiguous or in_doubt)
+                in_doubt = in_doubt or ambiguous
                 if self._runtime.now() - item.added_at > timedelta(
                     seconds=self._runtime.config.delivery.retry_for
                 ):
-                    return self._dead(sending, f"given up after {sending.attempts} attempts: {reason}")
-                state = "unsure" if sending.in_doubt else "pending"
-                ledger.save_delivery(replace(sending, state=state, reason=reason))
+                    reason = f"given up after {sending.attempts} attempts: {reason}"
+                    return self._dead(sending, reason, in_doubt)
+                state = "unsure" if in_doubt else "pending"
+                ledger.end_delivery(sending, state=state, reason=reason, in_doubt=in_doubt)
                 delay = backoff(sending.attempts) if after is None else after
                 return Again(max(delay, SETTLED) if ambiguous and destination.thread else delay, reason)
             case Rejected(reason):
-                return self._dead(sending, reason)
+                return self._dead(sending, reason, in_doubt)
 
     def _lane(self, name: str, alarm: Alarm) -> tuple[str, Rules]:
         """What keeps one pace: a destination, or one case at it where the vendor counts those."""
@@ -264,8 +267,8 @@ class Work:
             unsure = isinstance(outcome, Retry) and outcome.ambiguous
             self._runtime.ledger.leave_case(case_key, name, item.receipt, ref=ref, unsure=unsure)
 
-    def _dead(self, delivery: Delivery, reason: str) -> Verdict:
-        self._runtime.ledger.save_delivery(replace(delivery, state="dead", reason=reason))
+    def _dead(self, delivery: Delivery, reason: str, in_doubt: bool) -> Verdict:
+        self._runtime.ledger.end_delivery(delivery, state="dead", reason=reason, in_doubt=in_doubt)
         log.error("event %s to %s is dead: %s", delivery.event_id, delivery.destination, reason)
         return Dead(reason)
 

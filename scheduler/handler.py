@@ -14,6 +14,7 @@ from typing import Any
 
 from scheduler.capture import capture
 from scheduler.follow import follow
+from scheduler.missed import look_for_missed
 from scheduler.plan import open_project, prepare, start
 from scheduler.recover import recover
 from scheduler.watch import watch
@@ -44,6 +45,7 @@ def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
 
 
 def on_timer(runtime: Runtime) -> None:
+    look_for_missed(runtime, lambda name, due: on_schedule(runtime, name, due))
     follow(runtime)
     recover(runtime)
     watch(runtime)
@@ -92,6 +94,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
             _log.info("hunt %s starts nothing on this date (skip_dates)", name)
             return {"hunt": name, "state": "skipped"}
         hunt = on_schedule(runtime, name, at)
+        look_for_missed(runtime, lambda name, due: on_schedule(runtime, name, due))
         return {"hunt": hunt.id, "state": hunt.state}
     raise ValueError(
         'not an event of the scheduler; write {"hunt": …, "scheduled_at": …} or {"follow": true}'

@@ -29,5 +29,4 @@ def parse_window(text: str) -> Window:
     found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text.strip())
     if not found or found[1] + found[2] == found[3] + found[4]:
         raise ValueError(f"{text!r} is not a window of the day; write it as 22:00-06:00")
-    hours_minutes = [int(part) for part in found.groups()]
-    return Window(time(*hours_minutes[:2]), time(*hours_minutes[2:]))
+    return Window(time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4])))
