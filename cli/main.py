@@ -10,7 +10,10 @@ from cli.check import check
 from cli.dead import dead
 from cli.demo import demo
 from cli.hunt import hunt
+from cli.render import render
+from cli.route import route
 from cli.schedules import schedules
+from cli.send_test import send_test
 from cli.serve import serve
 from cli.webhook import webhook
 
@@ -30,7 +33,7 @@ def main() -> None:
     """
 
 
-for command in (serve, hunt, check, dead, webhook, schedules, demo):
+for command in (serve, hunt, check, send_test, render, route, dead, webhook, schedules, demo):
     main.add_command(command)
 
 

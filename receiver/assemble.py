@@ -15,11 +15,14 @@ from shared.secrets import SecretError
 
 
 def work(runtime: Runtime) -> Work:
+    return Work(runtime, enricher(runtime), destinations(runtime))
+
+
+def enricher(runtime: Runtime) -> Enricher:
     config = runtime.config
     # An alarm does not wait while a question is asked again: what is missing is named in its message.
     platform = _Platform(lambda: runtime.make_cado(tries=1))
-    enricher = Enricher(runtime.ledger, platform, Ec2(config.account, runtime.secrets), config)
-    return Work(runtime, enricher, destinations(runtime))
+    return Enricher(runtime.ledger, platform, Ec2(config.account, runtime.secrets), config)
 
 
 def destinations(runtime: Runtime) -> dict[str, Renewing]:

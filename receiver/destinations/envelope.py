@@ -271,7 +271,7 @@ class AlarmData:
     maybe_repeat: Annotated[bool, _says("an earlier attempt got no answer, and may have arrived")]
     link: Annotated[str | None, _says("into the platform")]
     message: Annotated[MessagePart, _says("the alarm in words")]
-    alarm: Annotated[AlarmPart | None, _says("the alarm as values")]
+    alarm: Annotated[AlarmPart | None, _says("the alarm as values; null in a digest, which tells of many")]
     left_out: Annotated[tuple[LeftOut, ...], _says("what was dropped for its size; empty where all is there")]
 
 

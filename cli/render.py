@@ -1,0 +1,84 @@
+"""`huntbridge render`: what an event would become at a destination. Sends nothing, and needs no secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+import click
+
+from cli.assemble import Misused, settings
+from cli.events import config_or_any, from_file, read_alarm
+from receiver.compose import Message, compose
+from shared.config import Config, DestinationConfig, JiraConfig
+from shared.http import Http
+from shared.secrets import Secret
+
+TYPES = ("slack", "teams", "jira", "webhook")
+_JIRA = {"type": "jira", "url": "https://jira.example", "project": "PROJECT", "email": "e@jira.example"}
+_BLOCK_KIT = "https://app.slack.com/block-kit-builder/#"
+_DESIGNER = "https://adaptivecards.io/designer/"
+
+
+@click.command(short_help="What would an event become? Sends nothing.")
+@settings
+@from_file
+@click.option(
+    "--to",
+    required=True,
+    metavar="slack|teams|jira|webhook|NAME",
+    help="A kind of destination, or the name of one in the configuration.",
+)
+def render(config_path: str | None, data: Path, file: BinaryIO, enrich: bool, to: str) -> None:
+    """Print the JSON that EVENT.json would be sent as. Sends nothing, and needs no secret.
+
+    EVENT.json is the body of a webhook, or an event or an alarm as huntbridge writes it down; - is stdin.
+    Without --enrich nobody is asked, and so little is known of a bare event.
+
+    On stderr stands where it can be looked at. The link to Slack's Block Kit Builder holds the whole message:
+    whoever opens it shows the message to Slack.
+    """
+    config = config_or_any(config_path)
+    kind, destination = _destination(config, to)
+    message = compose(read_alarm(file, config, data, enrich=enrich))
+    body = _body(kind, destination, message)
+    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    if kind == "slack":
+        blocks = json.dumps({"blocks": body["blocks"]}, ensure_ascii=False, separators=(",", ":"))
+        click.echo(f"Block Kit Builder: {_BLOCK_KIT}{quote(blocks, safe='')}", err=True)
+    elif kind == "teams":
+        click.echo(f"Card designer: {_DESIGNER} (paste the card: attachments[0].content)", err=True)
+
+
+def _destination(config: Config, to: str) -> tuple[str, DestinationConfig | None]:
+    """By its name, else the first of that type that is configured. Raises Misused."""
+    if to in config.destinations:
+        found = config.destinations[to]
+        return found.type, found
+    if to not in TYPES:
+        names = ", ".join((*TYPES, *config.destinations))
+        raise Misused(f"there is no destination {to!r}; write one of {names}")
+    return to, next((one for one in config.destinations.values() if one.type == to), None)
+
+
+def _body(kind: str, destination: DestinationConfig | None, message: Message) -> Any:
+    # Each sender is loaded when it is asked for: slack-sdk alone takes 80 ms.
+    if kind == "slack":
+        from receiver.destinations import slack
+
+        return slack.payload(message)
+    if kind == "teams":
+        from receiver.destinations import teams
+
+        return json.loads(teams.payload(message))
+    if kind == "webhook":
+        from receiver.destinations import envelope
+
+        return json.loads(envelope.payload(message))
+    from receiver.destinations.jira import JiraDestination
+
+    config = destination if isinstance(destination, JiraConfig) else JiraConfig.model_validate(_JIRA)
+    cloud = config.api == "cloud" or (config.api == "auto" and config.token is None)
+    return JiraDestination("jira", config, Http(), Secret("none")).issue(message, cloud=cloud)

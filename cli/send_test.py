@@ -1,0 +1,57 @@
+"""`huntbridge send-test`: one message, marked TEST, through a real destination. Opens no case, and writes
+nothing down: what a person sees is all that there is of it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from cli.assemble import Failed, Misused, destination, load_config, local_runtime, settings
+from receiver.compose import compose
+from receiver.destinations import Delivered, Rejected, Retry
+from shared.config import Config
+from shared.models import TEST, Alarm, Event, Severity
+from shared.secrets import SecretError
+
+
+class NotNow(Failed):
+    exit_code = 5  # no answer, or asked to wait: it may work later
+
+
+@click.command("send-test", short_help="Send one message that is marked TEST.")
+@settings
+@click.argument("name", metavar="DESTINATION")
+def send_test(config_path: str | None, data: Path, name: str) -> None:
+    """Send a message that is clearly marked TEST to DESTINATION, and say what became of it.
+
+    No case is opened. At Jira this makes an issue, which you may delete. At Teams, delivered means that the
+    workflow took it: whether it was posted, only a look at the channel can tell.
+
+    Exit code 0 when it was delivered, 1 when it was refused, 5 when there was no answer or it may work later.
+    """
+    config = load_config(config_path)
+    if name not in config.destinations:
+        known = ", ".join(config.destinations) or "none is configured"
+        raise Misused(f"there is no destination {name!r}; there is: {known}")
+    try:
+        sender = destination(local_runtime(config, data), name)
+    except SecretError as error:
+        raise Misused(f"destinations.{name}: {error}") from None
+    match sender.deliver(compose(none_at_all(name, config, datetime.now(UTC))), {}):
+        case Delivered(ref, note):
+            click.echo(f"delivered to {name}" + (f": {ref}" if ref else "") + (f" ({note})" if note else ""))
+        case Rejected(reason):
+            raise Failed(f"{name} refused it: {reason}")
+        case Retry(reason, after, ambiguous):
+            wait = f"; it asks to wait {after:.0f} s" if after else ""
+            unsure = "; it may have arrived all the same" if ambiguous else ""
+            raise NotNow(f"not delivered to {name}: {reason}{wait}{unsure}")
+
+
+def none_at_all(name: str, config: Config, now: datetime) -> Alarm:
+    """An alarm that is none."""
+    event = Event(f"test:{secrets.token_hex(4)}", TEST, now, title=name)
+    return Alarm(event, Severity.INFO, link=config.platform.url)

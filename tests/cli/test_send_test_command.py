@@ -1,0 +1,85 @@
+"""`huntbridge send-test`: what arrives is marked, and the exit code says what became of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from demo.chat import app_of
+from demo.jira import Jira
+from demo.serving import serving
+from demo.slack import Slack
+from demo.teams import Teams
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    slack, teams, jira = Slack(), Teams(), Jira()
+    with serving(app_of(slack, teams, jira)) as url:
+        (tmp_path / "huntbridge.yaml").write_text(f"""
+platform: {{url: "https://cado.example", api_key: env:NOT_SET}}
+destinations:
+  soc: {{type: slack, webhook_url: env:SLACK}}
+  office: {{type: teams, webhook_url: env:TEAMS}}
+  tickets: {{type: jira, url: "{url}", email: hunt@acme.example, api_token: env:JIRA, project: SEC}}
+  siem: {{type: webhook, url: "http://127.0.0.1:9/in", secrets: env:SIEM}}
+default: [soc]
+""")
+        good = {
+            "SLACK": url + slack.path,
+            "TEAMS": url + teams.path,
+            "JIRA": "demo-token",
+            "SIEM": "0123456789abcdef0123",
+        }
+
+        def send_test(name, **environ):
+            result = CliRunner().invoke(main, ["send-test", name], env=good | environ, catch_exceptions=False)
+            for secret in good.values():
+                assert secret not in result.output
+            return result
+
+        send_test.slack, send_test.teams, send_test.jira = slack, teams, jira
+        yield send_test
+
+
+def test_each_destination_shows_that_it_is_a_test(world, tmp_path):
+    for name in ("soc", "office", "tickets"):
+        result = world(name)
+        assert (result.exit_code, result.stdout.split(":")[0].strip()) == (0, f"delivered to {name}")
+    for messages in (world.slack.messages, world.teams.messages, world.jira.messages):
+        (message,) = messages
+        shown = json.dumps(message.body, ensure_ascii=False)
+        assert "TEST: a message for " in shown
+        assert "There is no alarm, and nothing to do." in shown
+    with closing(sqlite3.connect(tmp_path / ".huntbridge" / "huntbridge.db")) as ledger:
+        tables = [name for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert {name: ledger.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables} == (
+            dict.fromkeys(tables, 0)
+        )
+
+
+def test_jira_gets_no_case(world):
+    assert world("tickets").stdout == "delivered to tickets: SEC-1\n"
+    (issue,) = world.jira.messages
+    assert issue.body["fields"]["labels"] == ["huntbridge", "info", "test"]
+
+
+def test_refused_and_not_now(world):
+    later = world("soc", SLACK="http://127.0.0.1:9/services/T/B/X")
+    assert (later.exit_code, "not delivered to soc" in later.stderr) == (5, True)  # nobody listens there
+    refused = world("tickets", JIRA="expired")
+    assert (refused.exit_code, "tickets refused it" in refused.stderr) == (1, True)
+    assert world("siem").exit_code == 5
+
+
+def test_what_cannot_be_sent(world):
+    assert (world("sock").exit_code, "there is: soc, office" in world("sock").stderr) == (2, True)
+    assert world("siem", SIEM="short").exit_code == 2
+    assert "at least 16 characters" in world("siem", SIEM="short").stderr
+    assert "TEAMS is empty" in world("office", TEAMS="").stderr
