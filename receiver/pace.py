@@ -27,8 +27,6 @@ RULES: dict[str, Rules] = {
     "jira": ((20, 2.0), (100, 30.0)),
     # Nobody says how much an unknown receiver takes: what it refuses with 429 is sent again.
     "webhook": ((20, 1.0),),
-    # Nobody says how much an unknown receiver takes: what it refuses with 429 is sent again.
-    "webhook": ((20, 1.0),),
 }
 PER_CASE = ("jira",)
 
