@@ -1,8 +1,10 @@
-"""A simulated Slack incoming webhook: a message comes in, `ok` or Slack's own error word goes out.
+"""A simulated Slack: a message comes in, by an incoming webhook or by the Web API with a bot token, and `ok`
+or Slack's own error word goes out.
 
-The limits are those of Block Kit (docs.slack.dev/reference/block-kit) and of incoming webhooks. Blocks that
-huntbridge has no use for are refused as unknown, although the real one knows a few more. It never pings
-anybody: what would have pinged is kept in `mentions`.
+The limits are those of Block Kit (docs.slack.dev/reference/block-kit), of incoming webhooks and of the
+methods (docs.slack.dev/reference/methods). Blocks and arguments that huntbridge has no use for are refused as
+unknown, although the real one knows a few more. It never pings anybody: what would have pinged is kept in
+`mentions`.
 """
 
 from __future__ import annotations
@@ -10,13 +12,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import datetime
 from typing import Any
 
-from flask import Response, request
+from flask import Response, jsonify, request
 
 from demo.chat import Rate, Refusal, Simulation, parse, whole_seconds
 
+DEMO_TOKEN = "-".join(("xoxb", "demo", "demo"))
 MAX_BLOCKS = 50
+MAX_EDITED_TEXT = 4_000  # chat.update, "msg_too_long"
+MAX_PAGE = 999  # conversations.list
 MAX_TEXT = 12_000  # undocumented; messages of 11,341 to 13,297 characters were refused (bolt-js #2509)
 MAX_ATTACHMENTS = 100
 
@@ -39,8 +47,44 @@ class Invalid(Exception):
     """What is wrong with a block, in words."""
 
 
+@dataclass
+class Channel:
+    """A channel of the workspace, and whether the app is in it."""
+
+    id: str
+    name: str
+    is_member: bool = True
+    is_archived: bool = False
+    is_private: bool = False
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "is_member": self.is_member,
+            "is_archived": self.is_archived,
+            "is_private": self.is_private,
+        }
+
+
+@dataclass
+class Post:
+    """A message that the app posted: as it stands now, and what it was before each edit."""
+
+    channel: str
+    ts: str
+    at: datetime
+    body: dict[str, Any]
+    thread_ts: str = ""  # of its parent; empty for a parent
+    broadcast: bool = False
+    locked: bool = False  # takes no more replies
+    edits: list[dict[str, Any]] = dataclass_field(default_factory=list)
+
+
 class Slack(Simulation):
-    """`rate` messages a second for each webhook, `burst` of them at once; None lets every one through."""
+    """`rate` messages a second for each webhook and each channel, `burst` of them at once; None lets every
+    one through. `channels`, `posts`, `scopes`, `revoked` (an error word) and `page` may be changed at any
+    time."""
 
     name = "slack"
 
@@ -48,6 +92,7 @@ class Slack(Simulation):
         self,
         *,
         path: str = "T00000000/B00000000/demodemodemodemodemodemo",
+        token: str = DEMO_TOKEN,
         rate: float | None = 1,
         burst: int = 1,
         now: Callable[[], float] = time.time,
@@ -58,6 +103,177 @@ class Slack(Simulation):
         self.mentions: list[str] = []
         self._rate = Rate(burst, burst / rate, now) if rate else None
         self.blueprint.add_url_rule("/services/<path:secret>", view_func=self._post, methods=["POST"])
+        self.token, self.revoked = token, ""
+        self.scopes = {"chat:write", "channels:read", "groups:read"}
+        self.channels = [Channel("C0123456789", "soc")]
+        self.page = MAX_PAGE  # channels that conversations.list gives at once, at most
+        self.posts: list[Post] = []
+        for name, method in {
+            "auth.test": self._auth_test,
+            "chat.postMessage": self._post_message,
+            "chat.update": self._update,
+            "conversations.info": self._info,
+            "conversations.list": self._list,
+        }.items():
+            self.blueprint.add_url_rule(
+                f"/api/{name}", name.replace(".", "_"), self._called(method), methods=["POST"]
+            )
+
+    def replies(self, parent: Post) -> list[Post]:
+        return [post for post in self.posts if (post.channel, post.thread_ts) == (parent.channel, parent.ts)]
+
+    def shown(self) -> list[dict[str, Any]]:
+        """The messages as the page wants them, oldest first; a parent with its replies."""
+        with self._lock:
+            hooked = [{"at": m.at.isoformat(), "body": m.body} for m in self.messages if not m.key]
+            posted = [
+                {**_shown(post), "replies": [_shown(reply) for reply in self.replies(post)]}
+                for post in self.posts
+                if not post.thread_ts
+            ]
+        return sorted(hooked + posted, key=lambda message: str(message["at"]))
+
+    # The Web API. What goes wrong goes out as `ok: false` inside a 200.
+
+    def _called(self, method: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[], Response]:
+        def view() -> Response:
+            arguments = self._arguments()
+            with self._lock:
+                found = method(arguments)
+            answer = jsonify({"ok": True, **found})
+            answer.headers["X-OAuth-Scopes"] = ",".join(sorted(self.scopes))
+            return answer
+
+        return view
+
+    def _arguments(self) -> dict[str, Any]:
+        """Of an authentic call."""
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not given:
+            raise _no("not_authed")
+        if given != self.token:
+            raise _no("invalid_auth")
+        if self.revoked:
+            raise _no(self.revoked)
+        if not request.is_json:
+            return request.form.to_dict()
+        try:
+            found = parse(request.get_data() or b"{}")
+        except ValueError as error:
+            raise _no("invalid_json", str(error)) from error
+        if not isinstance(found, dict):
+            raise _no("json_not_object")
+        return found
+
+    def _auth_test(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"team": "Acme", "user": "huntbridge", "team_id": "T00000000", "user_id": "U00000000"}
+
+    def _post_message(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self._needs("chat:write")
+        _known(arguments, {"thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media"})
+        channel = self._writable(arguments)
+        thread = str(arguments.get("thread_ts") or "")
+        parent = self._parent(channel, thread) if thread else None
+        broadcast = arguments.get("reply_broadcast") is True
+        if parent and parent.locked:
+            raise _no("restricted_action_thread_locked")
+        if broadcast and not parent:
+            raise _no("invalid_arguments", "reply_broadcast without thread_ts")
+        body = _content(arguments)
+        if self._rate:
+            if wait := self._rate.wait(channel.id):
+                raise Refusal(
+                    429, {"ok": False, "error": "ratelimited"}, headers={"Retry-After": whole_seconds(wait)}
+                )
+            self._rate.take(channel.id)
+        ts = f"{int(self._now())}.{len(self.messages) + 1:06}"
+        self._accept(arguments, f"{channel.id} {ts}")
+        self.mentions += pings(body)
+        self.posts.append(Post(channel.id, ts, self._at(), body, thread, broadcast))
+        return {"channel": channel.id, "ts": ts, "message": {**body, "type": "message", "ts": ts}}
+
+    def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self._needs("chat:write")
+        _known(arguments, {"ts"})
+        channel = next((c for c in self.channels if c.id == arguments.get("channel")), None)
+        if channel is None:
+            raise _no("channel_not_found")
+        if channel.is_archived:
+            raise _no("is_inactive")
+        post = self._find(channel, str(arguments.get("ts")))
+        if post is None:
+            raise _no("message_not_found")
+        body = _content(arguments)
+        if len(body.get("text") or "") > MAX_EDITED_TEXT:
+            raise _no("msg_too_long")
+        self._accept(arguments, f"{channel.id} {post.ts}")
+        post.edits.append(post.body)
+        # Without blocks the old ones go; unfurling stays as it was.
+        kept = {key: post.body[key] for key in ("unfurl_links", "unfurl_media") if key in post.body}
+        post.body = {**body, **kept}
+        return {"channel": channel.id, "ts": post.ts, "text": body.get("text", "")}
+
+    def _info(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        for channel in self.channels:
+            if channel.id == arguments.get("channel"):
+                self._needs("groups:read" if channel.is_private else "channels:read")
+                return {"channel": channel.told()}
+        self._needs("channels:read")
+        raise _no("channel_not_found")
+
+    def _list(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        types = str(arguments.get("types", "public_channel")).split(",")
+        if not set(types) <= {"public_channel", "private_channel"}:
+            raise _no("invalid_types")
+        for type in types:
+            self._needs("groups:read" if type == "private_channel" else "channels:read")
+        limit, start = str(arguments.get("limit", 100)), str(arguments.get("cursor") or 0)
+        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_PAGE:
+            raise _no("invalid_limit")
+        if not start.isdecimal():
+            raise _no("invalid_cursor")
+        seen = [
+            c
+            for c in self.channels
+            if (c.is_member and "private_channel" in types if c.is_private else "public_channel" in types)
+        ]
+        end = int(start) + min(int(limit), self.page)
+        more = str(end) if end < len(seen) else ""
+        page = [channel.told() for channel in seen[int(start) : end]]
+        return {"channels": page, "response_metadata": {"next_cursor": more}}
+
+    def _needs(self, scope: str) -> None:
+        if scope not in self.scopes:
+            raise Refusal(
+                200,
+                {
+                    "ok": False,
+                    "error": "missing_scope",
+                    "needed": scope,
+                    "provided": ",".join(sorted(self.scopes)),
+                },
+            )
+
+    def _writable(self, arguments: Mapping[str, Any]) -> Channel:
+        for channel in self.channels:
+            if arguments.get("channel") in (channel.id, channel.name, f"#{channel.name}"):
+                if channel.is_archived:
+                    raise _no("is_archived")
+                if channel.is_member:
+                    return channel
+                raise _no("channel_not_found" if channel.is_private else "not_in_channel")
+        raise _no("channel_not_found")
+
+    def _parent(self, channel: Channel, ts: str) -> Post:
+        post = self._find(channel, ts)
+        if post is None:
+            raise _no("thread_not_found")
+        if post.thread_ts:
+            raise _no("cannot_reply_to_message", "the thread_ts of a reply")
+        return post
+
+    def _find(self, channel: Channel, ts: str) -> Post | None:
+        return next((p for p in self.posts if (p.channel, p.ts) == (channel.id, ts)), None)
 
     def _post(self, secret: str) -> Response:
         if request.path != self.path:
@@ -75,6 +291,35 @@ class Slack(Simulation):
             self._accept(body)
             self.mentions += pings(body)
         return Response("ok", mimetype="text/html")
+
+
+def _no(error: str, why: str = "") -> Refusal:
+    return Refusal(200, {"ok": False, "error": error}, why=why or error)
+
+
+def _known(arguments: Mapping[str, Any], names: set[str]) -> None:
+    if unknown := arguments.keys() - names - {"channel", "text", "blocks", "attachments"}:
+        raise _no("invalid_arg_name", ", ".join(sorted(unknown)))
+
+
+def _content(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What is shown of a message, checked."""
+    names = ("text", "blocks", "attachments", "unfurl_links", "unfurl_media")
+    body = {name: arguments[name] for name in names if name in arguments}
+    try:
+        _check_message(body)
+    except Refusal as error:
+        raise _no(error.text, str(error)) from error
+    return body
+
+
+def _shown(post: Post) -> dict[str, Any]:
+    return {
+        "at": post.at.isoformat(),
+        "body": post.body,
+        "edited": bool(post.edits),
+        "broadcast": post.broadcast,
+    }
 
 
 def pings(body: Mapping[str, Any]) -> list[str]:

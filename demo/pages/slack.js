@@ -1,13 +1,22 @@
-// A webhook's body as Slack shows it: Block Kit, attachments and the marks of mrkdwn.
+// A message as Slack shows it: Block Kit, attachments and the marks of mrkdwn, and a parent with its thread.
 
 import { clock, el, lines, link, list } from "./dom.js";
 
-export function drawSlack({ at, body }) {
+export function drawSlack(message) {
+  const replies = list(message.replies);
+  return replies.length
+    ? el("div", "slack-thread", drawMessage(message), el("div", "replies", replies.map(drawMessage)))
+    : drawMessage(message);
+}
+
+function drawMessage({ at, body, edited, broadcast }) {
   const blocks = list(body.blocks);
   return el("article", "slack-message",
     el("span", "avatar", "h"),
     el("div", "content",
-      el("p", "byline", el("strong", "", "huntbridge"), el("span", "app", "App"), clock(at)),
+      el("p", "byline", el("strong", "", "huntbridge"), el("span", "app", "App"), clock(at),
+        edited ? el("span", "small", "(edited)") : null,
+        broadcast ? el("span", "small", "also sent to the channel") : null),
       blocks.length ? blocks.map(drawBlock) : body.text ? el("div", "section", mrkdwn(body.text)) : null,
       list(body.attachments).map(drawAttachment)));
 }

@@ -433,7 +433,8 @@ class SlackBotDestination:
             wait = asked_to_wait(answer, self._clock())
             verdict = Retry(f"answered {answer.status} {word}", after=wait, ambiguous=word in _OPEN)
         elif isinstance(verdict, Delivered) and body.get("ok") is not True:
-            verdict = Rejected(f"answered {answer.status}, but not ok{said(answer, self._mask)}")
+            told = f": {one_line(self._mask(word), 100)}" if word else said(answer, self._mask)
+            verdict = Rejected(f"answered {answer.status}, but not ok{told}")
         return _Said(verdict, word, body, answer.headers)
 
     def _refused(self, word: str, body: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from receiver.compose import compose
 from receiver.destinations import Check, Delivered, Destination, Outcome, Rejected, Retry, build
 from receiver.destinations.jira import JiraDestination
 from receiver.destinations.slack import SlackDestination
+from receiver.destinations.slack_bot import SlackBotDestination
 from receiver.destinations.teams import TeamsDestination
 from receiver.destinations.webhook import WebhookDestination
 from shared.config import JiraConfig, SlackConfig, TeamsConfig, WebhookDestinationConfig
@@ -25,6 +26,7 @@ from shared.http import Http
 from shared.secrets import Secret
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+BOT, CHANNEL, TS = "xoxb-0123-4567-b0tS3cr3tb0tS3cr3t", "C0123456789", "1763812800.000100"
 TOKEN = "ATATT3xFfGF0SecretTokenOfJira"
 SIGNING = "SigningSecretOfTheSiem0123456789"
 SECRETS = (
@@ -35,6 +37,8 @@ SECRETS = (
     "SigSecretSigSecretSigSecretSigSecretSigSecr",
     "0123456789abcdef0123456789abcdef",
     TOKEN,
+    BOT,
+    "b0tS3cr3tb0tS3cr3t",
     SIGNING,
     "7h3-w4y-1n",  # of the receiver's URL
     "aHVudEBhY21lLmV4YW1wbGU6QVRBVFQ",  # the beginning of the Basic header
@@ -75,6 +79,12 @@ def webhook(origin: str, timeout: float = 5) -> Destination:
     return WebhookDestination("siem", url, [Secret(SIGNING)], http, clock=NOW.timestamp)
 
 
+def bot(origin: str, timeout: float = 5) -> Destination:
+    return SlackBotDestination(
+        "ir", Secret(BOT), CHANNEL, base_url=f"{origin}/api/", timeout=timeout, clock=NOW.timestamp
+    )
+
+
 @dataclass
 class Kind:
     make: Callable[..., Destination]
@@ -82,6 +92,7 @@ class Kind:
     body: str
     delivered: Delivered
     secrets: tuple[str, ...]
+    calls: int = 1  # of a success
 
 
 KINDS = {
@@ -90,6 +101,18 @@ KINDS = {
     "cloud": Kind(cloud, 201, json.dumps({"id": "1", "key": "SEC-1"}), Delivered(ref="SEC-1"), (TOKEN,)),
     "datacenter": Kind(
         datacenter, 201, json.dumps({"id": "1", "key": "SEC-1"}), Delivered(ref="SEC-1"), (TOKEN,)
+    ),
+    "bot": Kind(
+        bot,
+        200,
+        json.dumps({"ok": True, "channel": CHANNEL, "ts": TS}),
+        Delivered(
+            ref='{"to":"C0123456789","channel":"C0123456789","ts":"1763812800.000100","severity":"malicious",'
+            '"malicious":7,"alarms":1,'
+            '"title":"7 malicious, 8 suspicious on web-01 (prod, i-0123456789abcdef0)"}'
+        ),
+        (BOT,),
+        calls=2,  # the case's message, and what happened in its thread
     ),
     "webhook": Kind(webhook, 202, "", Delivered(), (SIGNING, WEBHOOK_PATH, "7h3-w4y-1n")),
 }
@@ -125,7 +148,7 @@ def deliver(destination: Destination, alarms: dict[str, Any], **refs: str) -> Ou
 def test_success(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(kind.status, kind.body))
     assert deliver(kind.make(peer.origin), alarms) == kind.delivered
-    assert len(peer.requests) == 1
+    assert len(peer.requests) == kind.calls
 
 
 ODD = (299, 306, 420, 430, 499, 509, 520, 529, 599)
@@ -138,7 +161,7 @@ def test_every_status(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any])
         bodiless = status in (204, 205, 304)
         peer.answers(reply(status, "" if bodiless else kind.body if status < 300 else "<b>it is late</b>"))
         outcome = deliver(destination, alarms)
-        assert len(peer.requests) == 1, status
+        assert len(peer.requests) == (kind.calls if isinstance(outcome, Delivered) else 1), status
         if status < 300:
             expected: type = Rejected if bodiless and kind.body else Delivered
         elif status in (408, 425, 429) or status >= 500:
@@ -240,6 +263,14 @@ def test_a_hostile_body(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any
 
 
 INSIDE = [
+    ("bot", 200, '{"ok":false,"error":"channel_not_found"}', Rejected),
+    ("bot", 200, '{"ok":false,"error":"something_new"}', Rejected),
+    ("bot", 200, '{"ok":false,"error":"ratelimited"}', Retry),
+    ("bot", 200, '{"ok":false,"error":"fatal_error"}', Retry),
+    ("bot", 200, '{"ok":"true"}', Rejected),
+    ("bot", 200, "ok", Rejected),
+    ("bot", 200, "<html>log in</html>", Rejected),
+    ("bot", 200, "", Rejected),
     ("slack", 200, "no_service", Rejected),
     ("slack", 200, '{"ok":false,"error":"channel_not_found"}', Rejected),
     ("slack", 200, "rollup_error", Retry),
@@ -281,6 +312,7 @@ def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
         "env:S": f"https://hooks.slack.com{SLACK_PATH}",
         "env:M": f"https://default01.02.environment.api.powerplatform.com:443{TEAMS_PATH}",
         "env:J": TOKEN,
+        "env:B": BOT,
         "env:W": f"https://siem.corp.example{WEBHOOK_PATH}",
         "env:K": SIGNING,
     }
@@ -290,6 +322,7 @@ def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
 
     for config, made in (
         (SlackConfig(type="slack", webhook_url="env:S"), SlackDestination),
+        (SlackConfig(type="slack", token="env:B", channel="#soc"), SlackBotDestination),
         (TeamsConfig(type="teams", webhook_url="env:M"), TeamsDestination),
         (WebhookDestinationConfig(type="webhook", url="env:W", secrets=["env:K"]), WebhookDestination),
         (
@@ -313,13 +346,15 @@ def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
     ):
         destination = build("x", config, secret, Http)
         assert type(destination) is made
-        assert (destination.name, destination.update) == ("x", False)
+        assert (destination.name, destination.update) == ("x", made is SlackBotDestination)
 
 
 def test_a_webhook_of_another_tool_is_refused() -> None:
     office = Secret("https://acme.webhook.office.com/webhookb2/1@2/IncomingWebhook/3/4")
     with pytest.raises(ValueError, match="switched connectors off"):
         TeamsDestination("x", office, Http())
+    with pytest.raises(ValueError, match="bot token"):
+        SlackBotDestination("x", Secret(f"https://hooks.slack.com{SLACK_PATH}"), CHANNEL)
     with pytest.raises(ValueError, match="Slack"):
         SlackDestination("x", Secret("https://evil.example/services/T/B/X"), Http())
     with pytest.raises(ValueError, match="token"):
