@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from scheduler.ending import fail_capture
 from scheduler.load import may_start
@@ -70,6 +71,7 @@ def _ask(runtime: Runtime, planned: Capture, project_id: int) -> bool:
             system.region,
             cloud_id=account.cado_account if account else "",
             mode=planned.mode,
+            **_options(runtime, planned),
         )
     except Unavailable as error:
         if not error.ambiguous:  # it was certainly not carried out, so it may simply be asked again
@@ -78,6 +80,18 @@ def _ask(runtime: Runtime, planned: Capture, project_id: int) -> bool:
     runtime.ledger.update_capture(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
     log.info("capture of %s in project %d: pipelines %s", system.key, project_id, pipelines)
     return True
+
+
+def _options(runtime: Runtime, capture: Capture) -> dict[str, Any]:
+    definition = runtime.config.hunts.get(capture.hunt_id.rpartition("@")[0])
+    if definition is None:
+        return {}
+    options: dict[str, Any] = {}
+    if definition.skip_processing and capture.mode != "scan":
+        options["skip_processing"] = True
+    if definition.host_options and capture.mode == "triage":
+        options["host_options"] = definition.host_options.model_dump(mode="json", exclude_unset=True)
+    return options
 
 
 def _look(runtime: Runtime, unknown: Capture, project_id: int) -> Capture | Again:

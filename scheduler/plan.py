@@ -15,7 +15,7 @@ from scheduler.load import put, release, waits
 from scheduler.targets import Selection, choose
 from shared import items
 from shared.cado import CadoError, Unavailable
-from shared.config import HuntConfig
+from shared.config import HuntConfig, ProjectConfig
 from shared.ledger import Ledger
 from shared.models import Capture, CaptureState, Hunt, HuntState
 from shared.queues import Again, Dead, Done, Verdict, backoff
@@ -62,7 +62,9 @@ def plan(
         problems=definition.problems + (selection.problems if selection else ()),
         left_out=selection.left_out if selection else (),
     )
-    return Plan(hunt, tuple(Capture(hunt.id, system, mode=hunt.mode) for system in systems))
+    modes = definition.modes | (selection.modes if selection else {})
+    captures = (Capture(hunt.id, system, mode=modes.get(system, hunt.mode)) for system in systems)
+    return Plan(hunt, tuple(captures))
 
 
 def prepare(runtime: Runtime, name: str, scheduled_at: datetime) -> Plan:
@@ -152,7 +154,11 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
             end_hunt(runtime, hunt, HuntState.FAILED, "the hunt names no system that could be used")
             return Done()
         try:
-            project_id = runtime.cado.open_project(project_name(hunt), f"huntbridge hunt {hunt.id}")
+            definition = runtime.config.hunts.get(hunt.name)
+            project = definition.project if definition else ProjectConfig()
+            project_id = runtime.cado.open_project(
+                project_name(hunt), f"huntbridge hunt {hunt.id}", users=project.users, groups=project.groups
+            )
         except Unavailable as error:
             # A certificate that does not verify, for example, is not mended by waiting: better told at once.
             if error.passing and runtime.now().timestamp() < until:

@@ -37,6 +37,8 @@ _GONE = ("shutting-down", "terminated")
 _PLATFORM = "CadoResponse"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NAMED = "named"
+# EC2 API reference, "Filter".
+_FILTER_VALUES = 200
 _SHOWN = 4
 
 
@@ -48,6 +50,7 @@ class Choice:
     why: str  # what takes it
     out: str = ""  # why it is left out all the same
     instance: Instance | None = None  # None where EC2 was not asked, could not be, or does not have it
+    mode: str = ""  # how its target wants it captured; empty where it does not say
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,10 @@ class Selection:
     @property
     def systems(self) -> tuple[System, ...]:
         return tuple(choice.system for choice in self.choices if not choice.out)
+
+    @property
+    def modes(self) -> dict[System, str]:
+        return {choice.system: choice.mode for choice in self.choices if choice.mode}
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -236,7 +243,7 @@ class _Discovery:
             for place in wanted:
                 selectors[place].append(self._selectors[number])
         instances, failures = self._asking.each(
-            lambda place: self._fleet.instances(*place, tagged=_tag_keys(selectors[place])), selectors
+            lambda place: self._fleet.instances(*place, tags=_common_tags(selectors[place])), selectors
         )
         self._tell(failures, "no system there is hunted")
         grouped = {place for place in instances if any(s.auto_scaling_groups for s in selectors[place])}
@@ -310,7 +317,8 @@ class _Discovery:
                 if sampled[key] > groups.sample:
                     out = f"{groups.sample} of its Auto Scaling group that ran longer stands for it"
             why = f"targets[{one.number}]: {_described(selector)}"
-            yield Choice(one.system, f"{why}, group {one.group}" if one.group else why, out, instance)
+            why += f", group {one.group}" if one.group else ""
+            yield Choice(one.system, why, out, instance, selector.capture or "")
 
     def _never(self, system: System, instance: Instance, unfit: Collection[tuple[str, str]]) -> str:
         if instance.state in _GONE:
@@ -371,11 +379,16 @@ def _globs(text: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(text, glob) for glob in globs)
 
 
-def _tag_keys(selectors: Iterable[SelectorConfig]) -> list[str]:
-    """Of each selector one tag key, so that EC2 leaves out what fits none of them; nothing where that cannot
-    be said so. In EC2's filters these characters have a meaning of their own."""
-    keys = {next(iter(selector.tags), "") for selector in selectors}
-    return sorted(keys) if all(key and not set(key) & set("*?\\") for key in keys) else []
+def _common_tags(selectors: Collection[SelectorConfig]) -> dict[str, set[str]]:
+    """What EC2 may leave out because it fits none of them. A text that EC2 would read in another way than we
+    do, or more texts than a filter takes, are left to us."""
+    keys = set.intersection(*(set(selector.tags) for selector in selectors))
+    found = {key: {glob for selector in selectors for glob in selector.tags[key]} for key in keys}
+    return {
+        key: globs
+        for key, globs in found.items()
+        if 0 < len(globs) <= _FILTER_VALUES and not any(set(glob) & set("[\\") for glob in globs)
+    }
 
 
 def _described(which: WhichConfig) -> str:

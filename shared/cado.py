@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -187,14 +187,17 @@ class Cado:
         found = (_parse(_Project, item) for item in listed)
         return next((one.id for one in found if one.id is not None and one.title == name), None)
 
-    def open_project(self, name: str, description: str) -> int:
-        """The project of this name, made if there is none: names are unique, so this may be repeated."""
+    def open_project(
+        self, name: str, description: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()
+    ) -> int:
+        """The project of this name, made if there is none: names are unique, so this may be repeated. `users`
+        and `groups`, by their names, see it beside the user of the key; v2 has no such thing."""
         for pause in self._pauses():
             found = self.find_project(name)
             if found is not None:
                 return found
             try:
-                return self._create_project(name, description)
+                return self._create_project(name, description, _seen_by(users, groups))
             except (Conflict, Refused) as error:
                 return self._existing(name, error)
             except Unavailable as error:
@@ -241,12 +244,23 @@ class Cado:
             cursor = {"cursor": following}
 
     def capture_ec2(
-        self, project_id: int, instance: str, region: str, *, cloud_id: str = "", mode: str = "full"
+        self,
+        project_id: int,
+        instance: str,
+        region: str,
+        *,
+        cloud_id: str = "",
+        mode: str = "full",
+        skip_processing: bool = False,
+        host_options: Mapping[str, Any] | None = None,
     ) -> tuple[int, ...]:
         """Ask for one capture and return its pipeline ids. Not idempotent, never repeated in here.
 
-        Raises Unavailable with `ambiguous` where it may have been started all the same.
+        `host_options`, in the platform's own words, are for a triage alone. Raises Unavailable with
+        `ambiguous` where it may have been started all the same.
         """
+        if self._v2 and (skip_processing or host_options):
+            raise Refused("API v2 knows neither skip_processing nor host_options; API v3 does.")
         if self._v2:
             path = f"/projects/{project_id}/imports/ec2"
             body = self._v2_capture(instance, region, cloud_id, mode)
@@ -254,6 +268,8 @@ class Cado:
             path = "/import/aws/ec2"
             body = {"instance_id": instance, "region": region, "project_id": project_id, **_MODES[mode]}
             body |= {"cloud_id": cloud_id} if cloud_id else {}
+            body |= {"skip_processing": True} if skip_processing else {}
+            body |= {"host_options": dict(host_options)} if host_options and mode == "triage" else {}
         answer = self._wire.call("POST", self._api + path, body=body, what=f"instance {instance}")
         found = _parse(_Started, answer if self._v2 else _data(answer, ambiguous=True))
         if not found.ids:
@@ -431,24 +447,26 @@ class Cado:
                 raise
             return ""
 
-    def _create_project(self, name: str, description: str) -> int:
+    def _create_project(self, name: str, description: str, seen_by: Mapping[str, Any]) -> int:
         version = None if self._v2 else _numbers(self.version())
         if self._v2 or (version and version < _V3_PROJECTS_SINCE):
             return self._post_project("/api/v2", "caseName", name, description)
         if version:
             field = "case_name" if version >= _CASE_NAME_SINCE else "caseName"
-            return self._post_project("/api/v3", field, name, description)
+            return self._post_project("/api/v3", field, name, description, seen_by)
         try:
-            return self._post_project("/api/v3", "case_name", name, description)
+            return self._post_project("/api/v3", "case_name", name, description, seen_by)
         except (NotFound, Refused) as error:
             if error.status in (404, 405):
                 return self._post_project("/api/v2", "caseName", name, description)
             if _EXISTS.search(str(error)) or not re.search("case_?name", str(error), re.IGNORECASE):
                 raise
-            return self._post_project("/api/v3", "caseName", name, description)
+            return self._post_project("/api/v3", "caseName", name, description, seen_by)
 
-    def _post_project(self, api: str, field: str, name: str, description: str) -> int:
-        body = {field: name, "description": description}
+    def _post_project(
+        self, api: str, field: str, name: str, description: str, seen_by: Mapping[str, Any] | None = None
+    ) -> int:
+        body = {field: name, "description": description, **(seen_by or {})}
         answer = self._wire.call("POST", f"{api}/projects", body=body)
         made = _parse(_Made, answer if api == "/api/v2" else _data(answer, ambiguous=True))
         if made.id is None:
@@ -554,6 +572,15 @@ class Cado:
                 self._sleep(max(error.after or 0, 2.0**tried * (0.25 + 0.25 * self._rng())))
 
             yield pause
+
+
+def _seen_by(users: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if users:
+        found["users"] = [{"username": name} for name in users]
+    if groups:
+        found["groups"] = [{"name": name} for name in groups]
+    return found
 
 
 _MODES: dict[str, dict[str, Any]] = {

@@ -400,6 +400,12 @@ class OrganizationConfig(_Section):
     )
 
 
+_Mode = Literal["full", "triage", "scan"]
+_OwnMode = Annotated[
+    _Mode | None, Field(description="how much of these systems is captured; by default what the hunt says")
+]
+
+
 class TargetConfig(_Section):
     """One system to capture."""
 
@@ -408,6 +414,7 @@ class TargetConfig(_Section):
     account: Annotated[str, AfterValidator(_account)] = Field(
         "", description="a key of accounts; empty for the platform's own account"
     )
+    capture: _OwnMode = None
 
 
 class AutoScalingConfig(_Section):
@@ -450,6 +457,7 @@ class SelectorConfig(WhichConfig):
     auto_scaling_groups: AutoScalingConfig | None = Field(
         None, description="only systems of these Auto Scaling groups"
     )
+    capture: _OwnMode = None
 
 
 class ExcludeConfig(WhichConfig):
@@ -476,6 +484,30 @@ _Target = Annotated[
     | Annotated[SelectorConfig, Tag(SelectorConfig.__name__)],
     Discriminator(_kind_of_target),
 ]
+
+
+class HostOptionsConfig(_Section):
+    """What Cado Host collects in a triage."""
+
+    collection_type: Literal["balanced", "custom"] = Field(
+        "balanced", description="custom collects groups and additional_files"
+    )
+    light_mode: bool = Field(default=False, strict=True, description="only files below 10 MB")
+    skip_scan: bool = Field(
+        default=False, strict=True, description="do not search for more files by their signatures"
+    )
+    additional_files_only: bool = Field(
+        default=False, strict=True, description="of custom: collect additional_files and nothing else"
+    )
+    groups: _Texts = Field((), description="of custom: groups of files, by the platform's names")
+    additional_files: _Texts = Field((), description="paths of files to collect as well")
+
+
+class ProjectConfig(_Section):
+    """Who sees a hunt's project on the platform, beside the user of the API key."""
+
+    users: _Texts = Field((), description="names of users of the platform")
+    groups: _Texts = Field((), description="names of groups of the platform")
 
 
 class HuntConfig(_Section):
@@ -506,7 +538,7 @@ class HuntConfig(_Section):
     )
     window: Annotated[str, AfterValidator(_window)] | None = Field(
         None,
-        description="time of day in the hunt's time zone, such as 22:00-06:00, outside which no capture starts",
+        description="such as 22:00-06:00, in the hunt's time zone: outside it no capture starts",
     )
     jitter: int = Field(
         0, ge=0, le=900, strict=True, description="seconds over which captures that may start are spread"
@@ -514,7 +546,16 @@ class HuntConfig(_Section):
     retries: int = Field(
         0, ge=0, le=10, strict=True, description="how often a capture that failed on the platform is repeated"
     )
-    capture: Literal["full", "triage", "scan"] = Field("full", description="how much of a system is captured")
+    capture: _Mode = Field("full", description="how much of a system is captured")
+    skip_processing: bool = Field(
+        default=False,
+        strict=True,
+        description="keep what was captured and do not search it: there will be no alarms",
+    )
+    host_options: HostOptionsConfig | None = Field(None, description="what a triage collects")
+    project: ProjectConfig = Field(
+        ProjectConfig(), description="who sees the project beside the user of the API key"
+    )
     targets: tuple[_Target, ...] = Field(
         description="the systems; at least one", json_schema_extra={"minItems": 1}
     )
@@ -556,6 +597,13 @@ class HuntConfig(_Section):
         """The systems that are named, each once, in the order in which they are written."""
         found = (System(t.instance, t.region, t.account) for t in self.targets if isinstance(t, TargetConfig))
         return tuple(dict.fromkeys(found))
+
+    @property
+    def modes(self) -> dict[System, str]:
+        """How those systems are captured that are named with a `capture` of their own."""
+        named = [t for t in self.targets if isinstance(t, TargetConfig)]
+        found = {System(t.instance, t.region, t.account): t.capture for t in reversed(named)}
+        return {system: mode for system, mode in found.items() if mode}
 
     @property
     def selects(self) -> bool:

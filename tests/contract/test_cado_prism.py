@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cado import Cado, Pipeline, Refused, Webhook
+from shared.cado import Cado, Pipeline, PipelinesStatus, Refused, Webhook
 from shared.http import Answer, Http
 from shared.models import Evidence, Finding, Project, Severity
 from shared.secrets import Secret
@@ -66,6 +66,23 @@ def test_projects(cado: Cado, http: Recorder) -> None:
 @pytest.mark.parametrize("mode", ["full", "triage", "scan"])
 def test_capture(cado: Cado, mode: str) -> None:
     assert cado.capture_ec2(12, "i-0123456789abcdef0", "us-east-1", cloud_id="Default", mode=mode) == (0,)
+
+
+def test_options_of_a_capture(cado: Cado) -> None:
+    options = {
+        "collection_type": "custom", "light_mode": True, "skip_scan": True, "additional_files_only": True,
+        "groups": ["logs"], "additional_files": ["/etc/passwd"],
+    }  # fmt: skip
+    here = (12, "i-0123456789abcdef0", "us-east-1")
+    assert cado.capture_ec2(*here, mode="triage", host_options=options, skip_processing=True) == (0,)
+
+
+def test_who_sees_a_project(cado: Cado) -> None:
+    assert cado.open_project("hunt 2026-01-04", "why", users=["alice"], groups=["analysts"]) == 0
+
+
+def test_how_busy_it_is(cado: Cado) -> None:
+    assert cado.pipelines_status() == PipelinesStatus(0, 0, None)
 
 
 def test_pipelines(cado: Cado) -> None:

@@ -690,7 +690,7 @@ STARTED = {"pipeline_id": 8, "pipeline_type": "acquisition", "name": "Acquiring 
 def test_v2_pipelines(wrapped: Any) -> None:
     cado, platform = v2({"GET /tasks/pipelines": (200, wrapped)})
     assert list(cado.pipelines(2)) == [
-        Pipeline(9, "processing", "", "failed", 2, 10, None, 1_634_735_061_198, "Error: no space"),
+        Pipeline(9, "processing", "", "failed", 2, 10, None, 1_634_735_061_198, "Error: no space", 2),
         Pipeline(8, "acquisition", "Acquiring i-0593beef", "queued", None, None, None, None, ""),
     ]
     assert [one.instance for one in cado.evidences(2)] == ["i-0593beef"]
