@@ -30,10 +30,16 @@ class Fleet(Protocol):
         ...
 
     def instances(
-        self, account: str, region: str, *, only: Collection[str] = (), tagged: Collection[str] = ()
+        self,
+        account: str,
+        region: str,
+        *,
+        only: Collection[str] = (),
+        tags: Mapping[str, Collection[str]] = {},
     ) -> list[Instance]:
-        """All of one region of one account, terminated ones too. Of `only`, those that are there; of
-        `tagged`, those that have a tag with one of these keys."""
+        """All of one region of one account, terminated ones too. Of `only`, those that are there; with
+        `tags`, those that have each of these keys with one of its values, in which * and ? stand for any
+        text."""
         ...
 
     def groups(self, account: str, region: str) -> Mapping[str, str]:

@@ -58,11 +58,16 @@ class AwsFleet(InAccounts):
         return sorted(str(one["RegionName"]) for page in pages for one in page["Regions"])
 
     def instances(
-        self, account: str, region: str, *, only: Collection[str] = (), tagged: Collection[str] = ()
+        self,
+        account: str,
+        region: str,
+        *,
+        only: Collection[str] = (),
+        tags: Mapping[str, Collection[str]] = {},
     ) -> list[Instance]:
         return [
             instance_of(facts, region, str(reservation.get("OwnerId", "")))
-            for request in _requests("instance-id", only, {"tag-key": tagged})
+            for request in _requests("instance-id", only, tags)
             for page in self._pages(account, region, "ec2", "describe_instances", **request)
             for reservation in page["Reservations"]
             for facts in reservation["Instances"]
@@ -110,11 +115,11 @@ class AwsFleet(InAccounts):
 
 
 def _requests(
-    filter_by: str, values: Collection[str], also: Mapping[str, Collection[str]] = {}
+    filter_by: str, values: Collection[str], tags: Mapping[str, Collection[str]] = {}
 ) -> Iterator[dict[str, Any]]:
     """What a question says, in as many parts as it takes; without values it is about everything."""
     listed, size = list(values), {"PaginationConfig": {"PageSize": _PAGE}}
-    filters = [{"Name": name, "Values": list(given)} for name, given in also.items() if given]
+    filters = [{"Name": f"tag:{key}", "Values": list(globs)} for key, globs in tags.items()]
     if not listed:
         yield size | ({"Filters": filters} if filters else {})
     for first in range(0, len(listed), _FILTER_VALUES):

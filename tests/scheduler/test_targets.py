@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
@@ -53,14 +54,16 @@ class Fleet:
         self._ask("regions", account)
         return ["eu-west-1", "us-east-1"]
 
-    def instances(self, account: str, region: str, *, only: Any = (), tagged: Any = ()) -> list[Instance]:
+    def instances(self, account: str, region: str, *, only: Any = (), tags: Any = None) -> list[Instance]:
         self._ask("instances", account, region)
         return [
             one
             for one in self.machines.get(account, ())
             if one.region == region
             and (not only or one.id in only)
-            and (not tagged or set(tagged) & set(one.tags))
+            and all(
+                any(fnmatchcase(one.tags.get(k, ""), g) for g in globs) for k, globs in (tags or {}).items()
+            )
         ]
 
     def groups(self, account: str, region: str) -> dict[str, str]:

@@ -35,6 +35,9 @@ BOTH = {
     ("xray:PutTelemetryRecords", "*"),
     ("sqs:SendMessage", "Missed.Arn"),
 }
+# Of whichever organization: it belongs to another account.
+A_UNIT = "arn:${Partition}:organizations::*:ou/o-*/ou-*"
+A_ROOT = "arn:${Partition}:organizations::*:root/o-*/r-*"
 SCHEDULER = BOTH | {
     ("logs:CreateLogStream", "SchedulerLogs.Arn"),
     ("logs:PutLogEvents", "SchedulerLogs.Arn"),
@@ -47,6 +50,12 @@ SCHEDULER = BOTH | {
     ("sqs:SendMessage", "Captures.Arn"),
     ("sqs:SendMessage", "CapturesDead.Arn"),
     ("sqs:SendMessage", "Events.Arn"),
+    ("ec2:DescribeRegions", "*"),
+    ("autoscaling:DescribeAutoScalingGroups", "*"),
+    ("organizations:ListAccountsForParent", A_UNIT),
+    ("organizations:ListAccountsForParent", A_ROOT),
+    ("organizations:ListOrganizationalUnitsForParent", A_UNIT),
+    ("organizations:ListOrganizationalUnitsForParent", A_ROOT),
 }
 RECEIVER = BOTH | {
     ("logs:CreateLogStream", "ReceiverLogs.Arn"),
@@ -162,15 +171,16 @@ def test_what_the_scheduler_service_may_do(deployed: Callable[..., Any], allowed
     }
 
 
-def test_everything_stands_for_ec2_descriptions_and_traces_only(
+def test_everything_stands_for_descriptions_and_traces_only(
     deployed: Callable[..., Any], allowed: Allowed
 ) -> None:
     template = deployed(**EVERYTHING)
     roles = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::IAM::Role"]
     wide = {action for role in roles for action, resource in allowed(template, role) if resource == "*"}
 
-    # X-Ray's two actions know no resources.
+    # X-Ray's two actions and that of Auto Scaling know no resources.
     assert {one for one in wide if not one.startswith("ec2:Describe")} == {
+        "autoscaling:DescribeAutoScalingGroups",
         "xray:PutTraceSegments",
         "xray:PutTelemetryRecords",
     }
@@ -185,7 +195,15 @@ def test_the_role_in_another_account_reads_and_lets_in_two_roles(
     [policy] = role["Properties"]["Policies"]
 
     assert policy["PolicyDocument"]["Statement"] == [
-        {"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}
+        {
+            "Effect": "Allow",
+            "Action": [
+                "ec2:DescribeInstances",
+                "ec2:DescribeRegions",
+                "autoscaling:DescribeAutoScalingGroups",
+            ],
+            "Resource": "*",
+        }
     ]
     assert plain(trust) == {
         "Effect": "Allow",
