@@ -304,6 +304,18 @@ class Ledger:
             return None
         return started
 
+    def end_delivery(self, started: Delivery, **fields: Any) -> None:
+        """Record how a delivery that `start_delivery` began has ended. Where a later attempt has taken over,
+        only news of its arrival counts: that one began in doubt, and its own end is written by itself."""
+        place = ("delivery", started.event_id, started.destination)
+        ended = replace(started, **fields, last_at=self._now())
+        while True:
+            record = self._store.get(*place)
+            if record and load(Delivery, record.body) != started and ended.state != "delivered":
+                return
+            if self._store.put(*place, dump(ended), expect=record.version if record else 0):
+                return
+
     def save_name(self, instance: str, name: str) -> None:
         """What an instance is called, for messages that are about many."""
         self._store.put("name", "", instance, {"name": name})
