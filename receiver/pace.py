@@ -28,6 +28,8 @@ RULES: dict[str, Rules] = {
     # Nobody says how much an unknown receiver takes: what it refuses with 429 is sent again.
     "webhook": ((20, 1.0),),
 }
+# docs.slack.dev, rate limits: one message a second in a channel, and an alarm that opens a case posts two.
+SLACK_BOT: Rules = ((30, 60.0),)
 PER_CASE = ("jira",)
 
 # Seconds by which a turn may be early or late without being another one: queues are not exact.
@@ -42,7 +44,8 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 0.25, 10.0
 def rules_of(config: DestinationConfig) -> Rules:
     """The configured pace, else the vendor's."""
     if config.pace is None:
-        return RULES[config.type]
+        by_bot = config.type == "slack" and config.token
+        return SLACK_BOT if by_bot else RULES[config.type]
     if config.pace <= 1:
         return ((1, 1 / config.pace),)
     count = min(int(config.pace), _MOST_AT_ONCE)
