@@ -23,7 +23,7 @@ from jsonschema.protocols import Validator
 from slack_sdk.models.blocks import Block
 
 from receiver.compose import compose
-from receiver.destinations import adf, envelope, slack, teams, wiki
+from receiver.destinations import adf, envelope, slack, slack_bot, teams, wiki
 from receiver.destinations.jira import JiraDestination
 from shared import models
 from shared.config import JiraConfig
@@ -160,7 +160,22 @@ CODE = re.compile(r"```\n[^`]*\n```|`[^`\n]+`")
 
 
 def check_slack(alarm: Alarm) -> None:
-    body = slack.payload(compose(alarm))
+    check_blocks(slack.payload(compose(alarm)))
+
+
+def check_slack_bot(alarm: Alarm) -> None:
+    """The message of a case that was as bad before, and of one that was worse."""
+    message = compose(alarm)
+    for severity, title in (
+        (models.Severity.INFO, "x"),
+        (models.Severity.MALICIOUS, f"Worse: {message.title}"),
+    ):
+        case = slack_bot.Thread("#soc", "C0123456789", "1.1", severity, 10**9, 1_233, title).after(message)
+        assert slack_bot.Thread.read(case.written()) == case
+        check_blocks(slack.payload(slack_bot.parent(message, case)))
+
+
+def check_blocks(body: dict[str, Any]) -> None:
     assert list(slack_problems(body)) == []
     for block in Block.parse_all(body["blocks"]):
         block.to_dict()  # raises where the SDK's own models find a limit broken
@@ -289,6 +304,7 @@ def check_webhook(alarm: Alarm) -> None:
 
 CHECKS = {
     "slack": check_slack,
+    "slack-bot": check_slack_bot,
     "teams": check_teams,
     "cloud": check_cloud,
     "datacenter": check_datacenter,
@@ -299,10 +315,23 @@ CHECKS = {
 # Eight alarms
 
 
+# What a case's message becomes when one more alarm comes: this is what it was at worst.
+WORSE = slack_bot.Thread(
+    "#soc",
+    "C0123456789",
+    "1763812800.000100",
+    models.Severity.SUSPICIOUS,
+    0,
+    1,
+    "12 suspicious on web-01 (prod, i-0123456789abcdef0)",
+)
+
+
 def shown(name: str, alarm: Alarm) -> dict[str, str]:
     message = compose(alarm)
     as_json = {
         "slack": slack.payload(message),
+        "slack-bot": slack.payload(slack_bot.parent(message, WORSE.after(message))),
         "teams": json.loads(teams.payload(message)),
         "jira-cloud": adf.document(message),
         "webhook": json.loads(envelope.payload(message)),

@@ -296,6 +296,24 @@ def test_every_error_of_the_contracts_is_told_apart(peer: Any, reply: Any, alarm
             assert word in outcome.reason
 
 
+def test_only_arguments_that_the_methods_have_are_sent(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    for message in (alarm(), alarm(8)):
+        workspace.tell(message)
+    calls: dict[str, set[str]] = {"chat.postMessage": set(), "chat.update": set()}
+    for accepted in workspace.slack.messages:
+        calls["chat.update" if "ts" in accepted.body else "chat.postMessage"] |= accepted.body.keys()
+    assert calls["chat.update"] == {"channel", "ts", "text", "blocks"}
+    for method, sent in calls.items():
+        path = CONTRACTS / f"{method}.json"
+        if not path.exists():
+            pytest.skip(f"{path.name} does not lie beside the project in shared/contracts/slack")
+        arguments = json.loads(path.read_text(encoding="utf-8"))["args"]
+        assert sent <= arguments.keys()
+        assert {name for name, one in arguments.items() if one["required"]} <= sent
+
+
 # The channel by its name
 
 
