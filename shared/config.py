@@ -253,8 +253,12 @@ def _as_ref(text: str) -> SecretRef | None:
 
 
 def _receiver_url(text: str) -> str:
-    if _as_ref(text) is None and (wrong := check_webhook_url("webhook", text)):
-        raise ValueError(f"{wrong}; or name where the URL is, such as env:SIEM_URL")
+    if _as_ref(text):
+        return text
+    if "://" not in text:
+        raise ValueError("must begin with https://, or be a secret reference such as env:SIEM_URL")
+    if wrong := check_webhook_url("webhook", text):
+        raise ValueError(wrong)
     return text
 
 
@@ -474,7 +478,8 @@ def _kind_of_target(target: Any) -> str:
     """A selector is known by the keys that only a selector has."""
     keys = set(target) if isinstance(target, dict) else set()
     looks = isinstance(target, SelectorConfig) or (
-        "instance" not in keys and keys & SelectorConfig.model_fields.keys()
+        "instance" not in keys
+        and keys & (SelectorConfig.model_fields.keys() - TargetConfig.model_fields.keys())
     )
     return (SelectorConfig if looks else TargetConfig).__name__
 
