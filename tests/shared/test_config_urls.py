@@ -83,6 +83,9 @@ def test_what_is_wrong_with_a_url(text, wrong):
         ("teams", "https://a.environment.api.gov.powerplatform.microsoft.us/x?sig=SECRET"),
         ("teams", "http://localhost:8080/hook"),
         ("teams", "http://[::1]:8080/hook"),
+        ("webhook", "https://siem.corp.example:8088/in?token=SECRET"),
+        ("webhook", "https://10.0.0.7/in"),
+        ("webhook", "http://127.0.0.1:8080/in"),
     ],
 )
 def test_webhook_urls_that_are_sound(type, url):
@@ -112,6 +115,9 @@ def test_webhook_urls_that_are_sound(type, url):
         ("teams", "https://acme.webhook.office.com/webhookb2/SECRET", CONNECTOR + "in Teams open"),
         ("teams", "https://outlook.office.com/webhook/SECRET", CONNECTOR + "in Teams open"),
         ("teams", "https://OUTLOOK.OFFICE.COM/webhook/SECRET", CONNECTOR + "in Teams open"),
+        ("webhook", "http://10.0.0.7/SECRET", "the webhook URL must be https"),
+        ("webhook", "https://169.254.169.254/SECRET", "the webhook URL leads to the metadata"),
+        ("webhook", "https://[fe80::1]/SECRET", "the webhook URL leads to a link-local"),
     ],
 )  # fmt: skip
 def test_webhook_urls_that_are_refused(type, url, wrong):
