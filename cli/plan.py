@@ -70,7 +70,8 @@ def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False) -> S
     hunt = plan(name, definition, at).hunt
     if planned := recorded(runtime, hunt):
         why = "recorded when this hunt was started first"
-        return Shown(planned, Selection(tuple(Choice(one.system, why) for one in planned.captures)))
+        choices = (Choice(one.system, why, mode=one.mode) for one in planned.captures)
+        return Shown(planned, Selection(tuple(choices)))
     selection = choose(runtime, definition, identity=hunt.id, look=look)
     return Shown(plan(name, definition, at, selection), selection)
 
@@ -112,13 +113,15 @@ def _parts(shown: Shown) -> Iterator[str | Table]:
     chosen = [choice for choice in selection.choices if not choice.out]
     left_out = [choice for choice in selection.choices if choice.out]
     if chosen:
-        yield f"and ask for {len(chosen):,} captures ({hunt.mode}):"
-        yield _table("Why", [(choice, choice.why) for choice in chosen])
+        yield f"and ask for {len(chosen):,} captures:"
+        yield _table(
+            ("Capture", "Why"), [(choice, (choice.mode or hunt.mode, choice.why)) for choice in chosen]
+        )
     else:
         yield "and there is no system to capture."
     if left_out:
         yield "Left out:"
-        yield _table("Why not", [(choice, choice.out) for choice in left_out[:_MOST_LEFT_OUT]])
+        yield _table(("Why not",), [(choice, (choice.out,)) for choice in left_out[:_MOST_LEFT_OUT]])
         if len(left_out) > _MOST_LEFT_OUT:
             yield f"and {len(left_out) - _MOST_LEFT_OUT:,} more (all of them with --json):"
             yield from (f"  {line}" for line in selection.left_out)
@@ -133,13 +136,13 @@ def _parts(shown: Shown) -> Iterator[str | Table]:
         yield f"note: {note}"
 
 
-def _table(last: str, rows: list[tuple[Choice, str]]) -> Table:
-    table = Table("Instance", "Name", "Account", "Region", "State", last)
+def _table(titles: tuple[str, ...], rows: list[tuple[Choice, tuple[str, ...]]]) -> Table:
+    table = Table("Instance", "Name", "Account", "Region", "State", *titles)
     for choice, told in rows:
         system, instance = choice.system, choice.instance
         # A name is whatever somebody wrote into a tag.
         name = one_line(instance.name, 60) if instance else ""
-        cells = (system.instance, name, system.account or "own", system.region, _state(choice), told)
+        cells = (system.instance, name, system.account or "own", system.region, _state(choice), *told)
         table.add_row(*map(escape, cells))
     return table
 
@@ -169,8 +172,14 @@ def _as_json(shown: Shown) -> dict[str, Any]:
         "hunt": hunt.id,
         "project": shown.plan.project_name,
         "capture": hunt.mode,
-        "systems": [_row(choice) for choice in shown.selection.choices if not choice.out],
-        "left_out": [_row(choice) for choice in shown.selection.choices if choice.out],
+        "systems": [
+            _row(choice) | {"capture": choice.mode or hunt.mode}
+            for choice in shown.selection.choices
+            if not choice.out
+        ],
+        "left_out": [
+            _row(choice) | {"why_not": choice.out} for choice in shown.selection.choices if choice.out
+        ],
         "problems": [*hunt.problems, *(load.problems if load else ())],
         "notes": list(shown.selection.notes),
     }
@@ -192,9 +201,8 @@ def _as_json(shown: Shown) -> dict[str, Any]:
 
 def _row(choice: Choice) -> dict[str, Any]:
     instance = choice.instance
-    row = dump(choice.system) | {
+    return dump(choice.system) | {
         "name": instance.name if instance else None,
         "state": instance.state if instance else None,
         "why": choice.why,
     }
-    return row | ({"why_not": choice.out} if choice.out else {})

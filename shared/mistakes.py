@@ -121,10 +121,12 @@ def _path(loc: tuple[int | str, ...]) -> Path:
 
 def _value(data: Any, path: Path) -> Any:
     for step in path:
+        if isinstance(data, str):
+            break  # a path that ends in the one value that stands for a list
         try:
             data = data[step]
         except (KeyError, IndexError, TypeError):
-            break  # a path that ends in the one value that stands for a list
+            break
     return data
 
 

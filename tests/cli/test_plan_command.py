@@ -1,0 +1,193 @@
+"""`huntbridge hunt plan` as a person or a script would call it: EC2 is moto's server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto.server import ThreadedMotoServer
+
+from cli.main import main
+from demo.platform import Platform
+from demo.serving import serving
+from scheduler.forecast import next_runs
+from shared.config import HuntConfig
+from shared.ledger import Ledger
+from shared.local.sqlite import Database, SqliteStore
+from shared.models import Capture, Hunt, HuntState, System
+
+KEY, REGION = "lead-analyst-key", "eu-west-1"
+WEEKLY = f"""\
+accounts: {{gone: {{id: "111122223333", role: arn:aws:iam::111122223333:role/r, external_id: env:NOT_SET}}}}
+hunts:
+  weekly:
+    schedule: cron(30 2 ? * SUN *)
+    timezone: Europe/Berlin
+    targets: [{{tags: {{Tier: gold}}, regions: [{REGION}]}}]
+    exclude: [{{tags: {{Hunt: skip}}}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def ec2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The instances by their names, one of them with text that would be markup."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    none = str(tmp_path_factory.mktemp("aws") / "none")
+    with pytest.MonkeyPatch.context() as environ:
+        for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
+            environ.delenv(name, raising=False)
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_CONFIG_FILE": none,
+        }.items():  # fmt: skip
+            environ.setenv(name, value)
+        api = boto3.client("ec2", region_name=REGION)
+        made = {}
+        for name, more in (("web[red]", {}), ("skipped", {"Hunt": "skip"}), ("old", {})):
+            tags = {"Name": name, "Tier": "gold", **more}
+            made[name] = api.run_instances(
+                ImageId="ami-12c6146b", MinCount=1, MaxCount=1, InstanceType="t3.micro",
+                TagSpecifications=[{"ResourceType": "instance", "Tags": [
+                    {"Key": key, "Value": value} for key, value in tags.items()
+                ]}],
+            )["Instances"][0]["InstanceId"]  # fmt: skip
+        api.terminate_instances(InstanceIds=[made["old"]])
+        yield made
+    server.stop()
+
+
+@pytest.fixture
+def huntbridge(tmp_path, monkeypatch, ec2):
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUNTBRIDGE_CONFIG", "HUNTBRIDGE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    platform = Platform((), {KEY: "Lead Analyst"})
+    with serving(platform.app) as url:
+
+        def run(config: str, *args: str) -> Any:
+            (tmp_path / "huntbridge.yaml").write_text(
+                f'platform: {{url: "{url}", api_key: env:API_KEY}}\n{config}'
+            )
+            return CliRunner().invoke(main, ["hunt", *args], env={"API_KEY": KEY}, catch_exceptions=False)
+
+        run.platform = platform
+        yield run
+
+
+def finished(folder: Any, hours: float) -> None:
+    """A hunt of two systems that took so long."""
+    moment = [datetime(2026, 1, 4, 1, 30, tzinfo=UTC)]
+    database = Database(folder / ".huntbridge" / "huntbridge.db")
+    ledger = Ledger(SqliteStore(database), lambda: moment[0])
+    hunt = ledger.open_hunt(Hunt("weekly", moment[0], systems=2))
+    ledger.plan_capture(Capture(hunt.id, System("i-01234567", REGION)))
+    moment[0] += timedelta(hours=hours)
+    ledger.end_hunt(hunt.id, HuntState.FINISHED)
+    database.close()
+
+
+def test_the_plan_for_a_script(huntbridge, ec2, tmp_path):
+    huntbridge(WEEKLY, "list")  # makes the data directory
+    finished(tmp_path, hours=3)
+    result = huntbridge(WEEKLY, "plan", "weekly", "--json", "--at", "2027-01-31T02:00Z")
+    assert result.exit_code == 0, result.output
+    plan = json.loads(result.stdout)
+    runs = plan.pop("next_runs")
+    assert len([run for run in runs if run["utc"]]) == 5
+    place = {"region": REGION, "account": ""}
+    why = "targets[0]: tag Tier is gold"
+    assert plan == {
+        "hunt": "weekly@2027-01-31T02:00:00Z",
+        "project": "weekly 2027-01-31 02:00Z",
+        "capture": "full",
+        "systems": [
+            {"instance": ec2["web[red]"], **place, "name": "web[red]", "state": "running", "why": why,
+             "capture": "full"},
+        ],
+        "left_out": [
+            {"instance": ec2["old"], **place, "name": "old", "state": "terminated", "why": why,
+             "why_not": "it is terminated"},
+            {"instance": ec2["skipped"], **place, "name": "skipped", "state": "running", "why": why,
+             "why_not": "exclude[0]: tag Hunt is skip"},
+        ],
+        "problems": [],
+        "notes": [],
+        "load": {"systems": 1, "volumes": 1, "gib": 8, "hours": 1.5, "after_hunts": 1},
+    }  # fmt: skip
+    assert not [one for one in huntbridge.platform.requests if one.method != "GET"]
+
+
+def test_the_plan_for_a_person(huntbridge, ec2):
+    result = huntbridge(WEEKLY, "plan")
+    assert result.exit_code == 0, result.output
+    for said in (
+        "and ask for 1 captures:", ec2["web[red]"], "web[red]", "targets[0]: tag Tier is gold", "Left out:",
+        "exclude[0]: tag Hunt is skip", "it is terminated",
+        "Load: 1 systems, 1 volumes, 8 GiB, how long it takes is not known: it never finished before",
+        "Next runs (Europe/Berlin):",
+    ):  # fmt: skip
+        assert said in result.stdout
+
+
+def test_what_cannot_be_looked_up_is_named_and_the_exit_code_says_so(huntbridge, ec2):
+    result = huntbridge(
+        WEEKLY.replace("Tier: gold", "Tier: '*'").replace("regions:", "accounts: [gone], regions:"), "plan"
+    )
+    assert result.exit_code == 1
+    assert (
+        "problem: account gone, eu-west-1: the external id of the account gone: env:NOT_SET" in result.stdout
+    )
+    assert "there is no system to capture" in result.stdout
+
+
+def test_what_is_named_is_looked_up_too(huntbridge, ec2):
+    named = f"hunts: {{one: {{targets: [{{instance: {ec2['web[red]']}, region: {REGION}}}]}}}}"
+    plan = json.loads(huntbridge(named, "plan", "--json").stdout)
+    assert (plan["systems"][0]["name"], plan["load"]["gib"], plan["next_runs"]) == ("web[red]", 8, [])
+
+
+def test_a_dry_run_shows_the_same_systems_and_a_hunt_asks_for_them(huntbridge, ec2):
+    at = ("--at", "2027-01-31T02:00Z")
+    dry = json.loads(huntbridge(WEEKLY, "run", "--dry-run", "--json", *at).stdout)
+    result = huntbridge(WEEKLY, "run", "--json", *at)
+    # The simulated platform has no such instance, and says so; that is how far a hunt gets here.
+    report = json.loads(result.stdout)
+    assert (
+        [one["system"]["instance"] for one in report["captures"]]
+        == [one["instance"] for one in dry["systems"]]
+        == [ec2["web[red]"]]
+    )
+    assert "1 left out: it is terminated" in result.stderr
+    again = json.loads(huntbridge(WEEKLY, "plan", "--json", *at).stdout)
+    assert [one["why"] for one in again["systems"]] == ["recorded when this hunt was started first"]
+
+
+def runs(schedule: str, after: str, zone: str = "Europe/Berlin") -> list[str]:
+    definition = HuntConfig.model_validate({"schedule": schedule, "timezone": zone, "targets": []})
+    found = next_runs(definition, datetime.fromisoformat(after))
+    return [f"{run.at:%m-%d %H:%M %Z}{'' if run.runs else ' -'} {run.note}".strip() for run in found]
+
+
+def test_the_next_runs_tell_where_the_clocks_change():
+    assert runs("cron(30 2 * * ? *)", "2027-03-26T12:00Z") == [
+        "03-27 02:30 CET",
+        "03-28 02:30 CET - the clocks go forward and skip this time: no run",
+        "03-29 02:30 CEST the clocks went forward: UTC+01:00 became UTC+02:00",
+        "03-30 02:30 CEST",
+        "03-31 02:30 CEST",
+        "04-01 02:30 CEST",
+    ]
+    assert runs("cron(30 2 ? * SUN *)", "2027-10-24T12:00Z")[:2] == [
+        "10-31 02:30 CEST this time comes twice in the night: it runs the first time",
+        "11-07 02:30 CET the clocks went back: UTC+02:00 became UTC+01:00",
+    ]
+    assert runs("at(2027-01-31T02:00:00)", "2027-01-01T00:00Z", "America/New_York") == ["01-31 02:00 EST"]
+    assert runs("rate(7 days)", "2027-01-01T00:00Z", "Etc/UTC")[0] == "01-07 00:00 UTC"
