@@ -1,4 +1,4 @@
-"""What the tests of the three destinations share: eight alarms, and a peer on a loopback port."""
+"""What the tests of the destinations share: nine alarms, and a peer on a loopback port."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 from shared.models import (
     CAPTURE_FAILED,
     HUNT_FINISHED,
+    TEST,
     UNKNOWN_EVENT,
     Alarm,
     Capture,
@@ -215,6 +216,7 @@ def _alarms() -> dict[str, Alarm]:
         severity=Severity.MALICIOUS,
         link=f"{PLATFORM}/projects/12",
     )
+    test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
     return {
         "rich": rich,
         "minimal": minimal,
@@ -224,6 +226,7 @@ def _alarms() -> dict[str, Alarm]:
         "unknown": unknown,
         "capture_failed": capture_failed,
         "hunt_finished": finished,
+        "test": test,
     }
 
 
