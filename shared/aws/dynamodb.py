@@ -21,7 +21,15 @@ _MAX_ITEM = 400 * 1024
 _ROOM_FOR_THE_REST = 256  # bytes of the names of the attributes, and of the values beside key and body
 _PACK_ABOVE = 4 * 1024  # bytes; a write costs by the KB, a read by 4 KB
 _DAY = 86_400
-_KEPT = {"hunt": 400 * _DAY, "capture": 400 * _DAY, "open-hunt": None, "clock": None, "project": None}
+_KEPT = {
+    "body": 2 * _DAY,
+    "pace": 2 * _DAY,
+    "hunt": 400 * _DAY,
+    "capture": 400 * _DAY,
+    "open-hunt": None,
+    "clock": None,
+    "project": None,
+}
 _ELSE_KEPT = 180 * _DAY
 
 
