@@ -38,7 +38,7 @@ _EARLY, _LATE = 0.05, 2.0
 # was set back, and tells nothing.
 _SKEW = 5.0
 _MOST_AT_ONCE = 50
-_SHORTEST_WAIT, _LONGEST_WAIT = 0.25, 10.0
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 10.0
 
 
 def rules_of(config: DestinationConfig) -> Rules:

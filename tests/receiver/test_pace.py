@@ -146,7 +146,7 @@ def test_a_busy_destination_is_asked_again_less_often_the_longer_it_is_busy():
     assert places.enter("a")
     assert places.enter("b")
     assert not places.enter("c")
-    assert places.wait() == 0.25
+    assert places.wait() == 0.05
     now[0] = now[0].replace(second=4)
     assert places.wait() == 4
     now[0] = now[0].replace(second=40)
