@@ -29,6 +29,7 @@ from shared.models import (
     Finding,
     HuntReport,
     Instance,
+    Owner,
     Severity,
     System,
 )
@@ -81,6 +82,7 @@ class Message:
     maybe_repeat: bool = False  # an earlier attempt may have arrived
     left_out: str = ""  # written by a destination's budget: what did not fit
     malicious: int = 0  # alarms of that severity, as far as it is known
+    owner: Owner | None = None  # whom to call; None where there is no malicious or suspicious alarm
     # For a destination that machines read: what is said above, as values.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
 
@@ -126,6 +128,7 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         case_key="" if event.kind == TEST else alarm.case_key,
         maybe_repeat=maybe_repeat,
         malicious=_malicious(alarm) or 0,
+        owner=alarm.owner if alarm.severity in (Severity.MALICIOUS, Severity.SUSPICIOUS) else None,
         alarm=alarm,
     )
 

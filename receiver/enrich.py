@@ -35,6 +35,7 @@ from shared.models import (
     Gap,
     Hunt,
     Instance,
+    Owner,
     Project,
     Severity,
     System,
@@ -137,7 +138,15 @@ class Enricher:
             findings=findings,
             gaps=run.gaps(),
             link=self._link(event),
+            owner=self._owner(instance),
         )
+
+    def _owner(self, instance: Instance | None) -> Owner | None:
+        """By the value of its tag, as the configuration knows it."""
+        tag = self._config.owner_tag
+        value = instance.tags.get(tag, "") if instance else ""
+        found = self._config.owners.get(value)
+        return Owner(slack=found.slack) if found else None
 
     # What is asked. Each returns None where there is nothing to ask, or nobody.
 

@@ -60,6 +60,7 @@ _NO_MEMBER_ROLE = (
     "needs a role for the accounts of the unit; write at the top of the file, for example, "
     'organization: {role: "arn:aws:iam::{account_id}:role/huntbridge-read"}'
 )
+_SLACK_USER = r"^[UWS][A-Z0-9]{8,20}$"
 _SLACK_WAYS = "write {webhook_url}, or {token} and {channel}"
 _LOGINS = "write {email} and {api_token} (Jira Cloud), or {token} (Jira Data Center)"
 
@@ -749,6 +750,21 @@ class RouteConfig(_Section):
     )
 
 
+_SlackUser = Annotated[
+    str,
+    AfterValidator(
+        _form(_SLACK_USER, "must be the id of a user, U0123456789, or of a user group, S0123456789, in Slack")
+    ),
+    Field(json_schema_extra={"pattern": _SLACK_USER}),
+]
+
+
+class OwnerConfig(_Section):
+    """Who is called about systems of one owner."""
+
+    slack: _SlackUser = Field(description="id of a user or a user group in Slack")
+
+
 class DeliveryConfig(_Section):
     """How messages are sent."""
 
@@ -821,6 +837,10 @@ class Config(_Section):
     routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
     default: Annotated[tuple[_Destination, ...], _OneOrMany()] = Field(
         (), description="destinations of an alarm that no route takes"
+    )
+    owner_tag: _Text = Field("Owner", description="EC2 tag that says whose a system is")
+    owners: dict[str, OwnerConfig] = Field(
+        {}, description="whom a message calls about a system, by the whole value of its owner_tag"
     )
     delivery: DeliveryConfig = Field(DeliveryConfig(), description="how messages are sent")
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")

@@ -257,6 +257,13 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class Owner:
+    """Whom a destination may call about a system: who the configuration says, and never who a text says."""
+
+    slack: str = ""  # id of a user (U…, W…) or of a user group (S…)
+
+
+@dataclass(frozen=True)
 class Alarm:
     """An event with everything that is known about it."""
 
@@ -274,6 +281,7 @@ class Alarm:
     gaps: tuple[Gap, ...] = ()
     link: str = ""  # into the platform; always its own origin
     earlier: Earlier | None = None  # this alarm adds to it, and is told as an update
+    owner: Owner | None = None
 
     @property
     def case_key(self) -> str:

@@ -35,7 +35,7 @@ from receiver.destinations.budget import fit
 from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_link, technique_url
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from shared.http import Answer, Http, NetworkError, host_of, is_loopback
-from shared.models import Finding
+from shared.models import Finding, Owner
 from shared.secrets import Secret
 from shared.text import escape_slack, shorten, slack_code
 from shared.urls import check_webhook_url
@@ -159,6 +159,8 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     yield {"type": "header", "text": _plain(f"{MARKS[message.severity]} {message.title}", MAX_HEADER)}
     if message.maybe_repeat:
         yield _section(f"*{REPEAT}*")
+    if message.owner and (call := _call(message.owner)):
+        yield _section(f"*Owner* {call}")
     if message.summary:
         yield {"type": "section", "text": _plain(message.summary, 600)}
     yield from _fields(message.facts[:MAX_FIELDS])
@@ -182,6 +184,13 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         f"Event {slack_code(shorten(message.id, 200))}",
     ]
     yield {"type": "context", "elements": [_mrkdwn(part) for part in _joined(small)][:MAX_ELEMENTS]}
+
+
+def _call(owner: Owner) -> str:
+    """A mention, of an id and nothing else: the configuration took no other, and this is the last look."""
+    if not re.fullmatch(r"[UWS][A-Z0-9]{8,20}", owner.slack, re.ASCII):
+        return ""
+    return f"<!subteam^{owner.slack}>" if owner.slack.startswith("S") else f"<@{owner.slack}>"
 
 
 def _fields(facts: tuple[Fact, ...]) -> Iterator[dict[str, Any]]:

@@ -306,7 +306,8 @@ class SlackBotDestination:
     def _copy(self, message: Message, case: Thread) -> str:
         """Why it is not in the thread; empty where it is. The alarm was told either way."""
         try:
-            verdict = self._post(case.channel, payload(message), thread_ts=case.ts).verdict
+            told = payload(replace(message, owner=None))  # who was called once is not called again
+            verdict = self._post(case.channel, told, thread_ts=case.ts).verdict
         except NetworkError as error:
             verdict = unanswered(error)
         return "" if isinstance(verdict, Delivered) else f"not in the thread as well: {verdict.reason}"
@@ -321,8 +322,10 @@ class SlackBotDestination:
             note = f"the case's message could not be edited ({edited.word})"
         elif not isinstance(edited.verdict, Delivered):
             return edited.verdict
-        worse = {"reply_broadcast": True} if before.worsened_by(message) else {}
-        replied = self._post(before.channel, payload(message), thread_ts=before.ts, **worse)
+        worse = before.worsened_by(message)
+        told = payload(message if worse else replace(message, owner=None))
+        broadcast = {"reply_broadcast": True} if worse else {}
+        replied = self._post(before.channel, told, thread_ts=before.ts, **broadcast)
         if replied.word in _NO_REPLY:
             return self._open(
                 message, before, f"the case's thread takes no reply ({replied.word}), so a new one was begun"

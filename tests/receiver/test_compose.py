@@ -95,6 +95,7 @@ def test_a_rich_alarm_whole() -> None:
         labels=("huntbridge", "malicious", "processing_with_alarms", "weekly", "i-0123456789abcdef0"),
         case_key="project/12/prod/us-east-1/i-0123456789abcdef0",
         maybe_repeat=True,
+        malicious=7,
     )
 
 

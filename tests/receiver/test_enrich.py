@@ -17,7 +17,7 @@ import pytest
 
 from receiver.enrich import Enricher, severity_of
 from shared.cado import Unauthorized, Unavailable
-from shared.config import Config
+from shared.config import Config, OwnerConfig
 from shared.instances import InstanceError
 from shared.ledger import Ledger, StoreError
 from shared.local.sqlite import Database, SqliteStore
@@ -33,6 +33,7 @@ from shared.models import (
     Hunt,
     HuntReport,
     Instance,
+    Owner,
     Project,
     Severity,
     System,
@@ -134,6 +135,24 @@ def test_everything_answers(ledger):
     assert enriched(EVENT, ledger, Platform(), Ec2()) == whole(ledger)
     settings = config(targets=(SYSTEM,))
     assert enriched(EVENT, ledger, Platform(), Ec2(), settings) == whole(ledger)
+
+
+@pytest.mark.parametrize(
+    ("tag", "key", "found"),
+    [
+        ("Owner", "shop-team", Owner(slack="S0123456789")),
+        ("Team", "shop-team", None),
+        ("Owner", "shop", None),
+        ("Owner", "Shop-Team", None),
+    ],
+)
+def test_the_owner_is_who_the_configuration_knows_by_the_whole_value_of_the_tag(tag, key, found):
+    facts = replace(FACTS, tags={"Owner": "shop-team", "Team": "<@U0123456789>"})
+    settings = config().model_copy(
+        update={"owner_tag": tag, "owners": {key: OwnerConfig(slack="S0123456789")}}
+    )
+    event = replace(EVENT, instance=INSTANCE, system=SYSTEM)
+    assert enriched(event, ec2=Ec2(lambda *asked: facts), settings=settings).owner == found
 
 
 def test_nothing_is_set_up():

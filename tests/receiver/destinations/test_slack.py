@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 from urllib.request import Request
 
 import pytest
 from slack_sdk.webhook import WebhookClient
 
+from demo.slack import pings
 from receiver.compose import compose
 from receiver.destinations import Rejected, Retry
-from receiver.destinations.slack import _REFUSED, SlackDestination, _Client
+from receiver.destinations.slack import _REFUSED, SlackDestination, _Client, payload
 from shared.http import Http
+from shared.models import Alarm, Owner
 from shared.secrets import Secret
 
 
@@ -67,6 +70,30 @@ def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
     local = Secret(f"http://127.0.0.1:{dead_port}/services/T/B/X")
     assert isinstance(SlackDestination("soc", local, Http()).deliver(message, {}), Retry)
     assert peer.requests == []
+
+
+@pytest.mark.parametrize(
+    ("id", "called"),
+    [
+        ("U0123456789", ["*Owner* <@U0123456789>"]),
+        ("S0123456789", ["*Owner* <!subteam^S0123456789>"]),
+        ("", []),
+        ("!channel", []),
+        ("U0123456789> <!here", []),
+    ],
+)
+@pytest.mark.parametrize("name", ["rich", "hostile", "hunt_finished", "capture_failed"])
+def test_only_an_owner_of_the_configuration_is_called_and_only_about_an_alarm(
+    name: str, id: str, called: list[str], alarms: dict[str, Alarm]
+) -> None:
+    message = compose(replace(alarms[name], owner=Owner(slack=id)))
+    body = payload(message)
+    texts = [
+        block["text"]["text"] for block in body["blocks"] if block["type"] == "section" and "text" in block
+    ]
+    alarmed = name != "capture_failed"
+    assert [text for text in texts if "*Owner*" in text] == (called if alarmed else [])
+    assert pings(body) == [text.partition(" ")[2] for text in called if alarmed]
 
 
 @pytest.mark.parametrize("word", _REFUSED)

@@ -21,7 +21,7 @@ from receiver.compose import Message, compose
 from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry
 from receiver.destinations.slack import payload
 from receiver.destinations.slack_bot import _LATER, _OPEN, _REFUSED, SlackBotDestination, Thread, _Client
-from shared.models import Alarm, Severity
+from shared.models import Alarm, Owner, Severity
 from shared.secrets import Secret
 
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts" / "slack"
@@ -142,6 +142,18 @@ def test_an_update_is_told_as_the_state_in_the_message_and_as_an_update_in_the_t
             "▲ Update: 8 malicious, 8 suspicious !",
         ]
     ]
+
+
+def test_an_owner_is_called_once_and_again_when_it_gets_worse(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    owner = Owner(slack="U0123456789")
+    for malicious, calls in ((7, 1), (7, 1), (9, 2), (2, 2)):
+        workspace.tell(replace(alarm(malicious), owner=owner))
+        # An edit calls nobody: Slack notifies of what is posted.
+        called = [post for post in workspace.slack.posts if "<@U" in json.dumps([*post.edits, post.body][0])]
+        assert len(called) == calls
+    assert workspace.slack.refused == []
 
 
 def test_what_nothing_can_be_added_to_has_no_thread(workspace: Workspace, alarms: dict[str, Alarm]) -> None:
