@@ -82,8 +82,10 @@ def run(
     if dry_run:
         show(draft(runtime, name, scheduled_at), as_json)
         return
-    planned = prepare(runtime, name, scheduled_at)
     console = Console(stderr=True, highlight=False)
+    if config.hunts[name].selects:
+        console.print(f"hunt {name}: looking for its systems")
+    planned = prepare(runtime, name, scheduled_at)
     for problem in planned.hunt.problems:
         console.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
     for reason in planned.hunt.left_out:
@@ -148,7 +150,7 @@ def _progress(hunt: Hunt, captures: list[Capture]) -> str:
 def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
     captures = runtime.ledger.captures(hunt.id)
     if as_json:
-        result = dump(report(hunt, captures, hunt.reason, runtime.ledger.name_of))
+        result = dump(report(runtime.ledger, hunt, captures, hunt.reason, runtime.now()))
         _print_json({"id": hunt.id, "state": hunt.state, **result})
     if hunt.state is HuntState.SKIPPED:
         raise Failed(f"hunt {hunt.id} was not started: {hunt.reason}")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from shared.models import (
     CAPTURE_FAILED,
     CAPTURE_STALLED,
+    COVERAGE_DAYS,
     HUNT_FINISHED,
     HUNT_MISSED,
     RECOVERED,
@@ -215,10 +216,13 @@ def _hunt_finished(alarm: Alarm) -> _Told:
         else f"Hunt {name} finished: {_tally(report)}",
         summary=f"{_n(report.systems, 'system')}, scheduled for {_time(report.scheduled_at)}.",
         quote=_quote(report.reason),
-        facts=(Fact("Hunt", name), Fact("Scheduled", _time(report.scheduled_at))),
+        facts=(Fact("Hunt", name), Fact("Scheduled", _time(report.scheduled_at)), *_digest(report)),
         lines=tuple(_system_line(capture) for capture in report.captures[:MAX_LINES]),
         lines_total=max(report.systems, len(report.captures)),
-        gaps=tuple(f"Hunt definition: {_words(problem, 200)}" for problem in report.problems),
+        gaps=(
+            *(f"Hunt definition: {_words(problem, 200)}" for problem in report.problems),
+            *(f"Skipped: {_words(reason, 200)}" for reason in report.left_out),
+        ),
     )
 
 
@@ -436,11 +440,35 @@ def _tally(report: HuntReport) -> str:
     )
 
 
+def _digest(report: HuntReport) -> Iterator[Fact]:
+    """How this hunt stands beside the one before, and beside the fleet."""
+    if report.since:
+        new = f"{_n(report.new_alarms, 'alarm')} on {_n(report.new_with, 'system')}"
+        since = f"since the hunt of {_time(report.since)}"
+        yield Fact("New", f"{new} {since}" if report.new_alarms else f"nothing {since}")
+    if report.slowest:
+        named = report.slowest.name or report.slowest.system.instance
+        yield Fact("Slowest", f"{_name(named, 60)}, {_duration(report.slowest_seconds)}")
+    if report.covered is not None and report.systems:
+        share = 100 * report.covered // report.systems
+        yield Fact(
+            "Coverage",
+            f"{report.covered:,} of {_n(report.systems, 'system')} ({share} %) captured in the last "
+            f"{COVERAGE_DAYS} days",
+        )
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
 def _system_line(capture: CaptureResult) -> str:
     system = capture.system
     counts = _commas(
         f"{capture.malicious:,} malicious" if capture.malicious else "",
         f"{capture.suspicious:,} suspicious" if capture.suspicious else "",
+        f"{capture.new:,} of them new" if capture.new else "",
     )
     if not counts and capture.state is CaptureState.PROCESSED:
         counts = "no alarms"

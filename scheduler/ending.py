@@ -6,13 +6,14 @@ In this order a crash in between repeats the event, which its id makes harmless,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared import items
+from shared.ledger import Ledger
 from shared.models import (
     CAPTURE_FAILED,
     CAPTURE_STALLED,
+    COVERAGE_DAYS,
     HUNT_FINISHED,
     HUNT_MISSED,
     MAX_REPORT_LINES,
@@ -90,14 +91,25 @@ def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -
         received_at=runtime.now(),
         project_id=hunt.project_id,
         hunt_id=hunt.id,
-        report=report(hunt, captures, reason, runtime.ledger.name_of),
+        report=report(runtime.ledger, hunt, captures, reason, runtime.now()),
     )
     _raise(runtime, event)
     return runtime.ledger.end_hunt(hunt.id, state, reason)
 
 
-def report(hunt: Hunt, captures: list[Capture], reason: str, name_of: Callable[[str], str]) -> HuntReport:
-    worst_first = sorted(captures, key=_badness, reverse=True)
+def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now: datetime) -> HuntReport:
+    """What the hunt came to, beside the last one of its name that finished."""
+    before = ledger.finished_before(hunt)
+    told = {c.system.key: _alarms(c) for c in ledger.captures(before.id)} if before else {}
+    new = {c.system.key: max(0, _alarms(c) - told.get(c.system.key, _alarms(c))) for c in captures}
+    lines = sorted(captures, key=_badness, reverse=True)
+    slowest = max(captures, key=_seconds, default=None)
+    covered = ledger.captured_since(now - timedelta(days=COVERAGE_DAYS))
+
+    def line(c: Capture) -> CaptureResult:
+        name = ledger.name_of(c.system.instance)
+        return CaptureResult(c.system, c.state, c.malicious, c.suspicious, c.reason, name, new[c.system.key])
+
     return HuntReport(
         hunt=hunt.name,
         scheduled_at=hunt.scheduled_at,
@@ -105,14 +117,29 @@ def report(hunt: Hunt, captures: list[Capture], reason: str, name_of: Callable[[
         systems=len(captures),
         captured=sum(capture.state is CaptureState.PROCESSED for capture in captures),
         failed=sum(capture.state is CaptureState.FAILED for capture in captures),
-        with_alarms=sum(bool(capture.malicious or capture.suspicious) for capture in captures),
-        captures=tuple(
-            CaptureResult(c.system, c.state, c.malicious, c.suspicious, c.reason, name_of(c.system.instance))
-            for c in worst_first[:MAX_REPORT_LINES]
-        ),
+        with_alarms=sum(bool(_alarms(capture)) for capture in captures),
+        captures=tuple(map(line, lines[:MAX_REPORT_LINES])),
         problems=hunt.problems,
         reason=reason,
+        left_out=hunt.left_out,
+        since=before.scheduled_at if before else None,
+        new_alarms=sum(new.values()),
+        new_with=sum(count > 0 for count in new.values()),
+        slowest=line(slowest) if slowest and _seconds(slowest) else None,
+        slowest_seconds=_seconds(slowest) if slowest else 0.0,
+        covered=sum(capture.system.key in covered for capture in captures),
     )
+
+
+def _alarms(capture: Capture) -> int:
+    return capture.malicious + capture.suspicious
+
+
+def _seconds(capture: Capture) -> float:
+    """From the request to the end; 0 of what was not captured."""
+    if capture.state is not CaptureState.PROCESSED or not capture.requested_at or not capture.ended_at:
+        return 0.0
+    return (capture.ended_at - capture.requested_at).total_seconds()
 
 
 def _badness(capture: Capture) -> tuple[int, int, bool]:

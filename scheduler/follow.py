@@ -18,7 +18,7 @@ from scheduler.ending import end_hunt, fail_capture, stall_capture
 from scheduler.load import ENDED, release, waits
 from scheduler.plan import queue_opening, take_turn
 from shared.cado import CadoError, Pipeline
-from shared.models import Capture, CaptureState, Evidence, Hunt, HuntState
+from shared.models import Capture, CaptureState, Evidence, Hunt, HuntState, Preserved
 from shared.runtime import Runtime
 from shared.secrets import SecretError
 
@@ -168,6 +168,10 @@ def _processed(
         state=CaptureState.PROCESSED,
         reason=f"{len(unfit)} of {len(processing)} volumes: {_why(unfit)}" if unfit else "",
         evidence_ids=tuple(sorted(evidence.id for evidence in made)),
+        preserved=tuple(
+            Preserved(one.id, one.resource or one.name, one.size_mb, one.disk_hash, one.preserved)
+            for one in sorted(made, key=lambda one: one.id)
+        ),
         malicious=sum(evidence.malicious or 0 for evidence in made),
         suspicious=sum(evidence.suspicious or 0 for evidence in made),
         ended_at=runtime.now(),

@@ -41,7 +41,9 @@ _PLACEHOLDER = "<aws.scheduler.scheduled-time>"
 def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
     """Raises KeyError where the config has no hunt of this name."""
     planned = prepare(runtime, name, scheduled_at)
-    return start(runtime, planned, retry_for=runtime.config.platform.retry_for)
+    schedule = runtime.config.hunts[name].schedule
+    trigger = f"schedule {schedule}" if schedule else "a request to the scheduler"
+    return start(runtime, planned, retry_for=runtime.config.platform.retry_for, trigger=trigger)
 
 
 def on_timer(runtime: Runtime) -> None:

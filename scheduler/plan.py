@@ -6,8 +6,9 @@ so a second trigger finds what the first one made.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scheduler.ending import end_hunt, skip_hunt
@@ -59,6 +60,7 @@ def plan(
         scheduled_at.replace(microsecond=0),
         mode=definition.capture,
         systems=len(systems),
+        config_hash=hashlib.sha256(definition.model_dump_json().encode()).hexdigest(),
         problems=definition.problems + (selection.problems if selection else ()),
         left_out=selection.left_out if selection else (),
     )
@@ -83,14 +85,17 @@ def recorded(runtime: Runtime, hunt: Hunt) -> Plan | None:
     return Plan(found, tuple(runtime.ledger.captures(hunt.id))) if found and found.systems else None
 
 
-def start(runtime: Runtime, planned: Plan, *, retry_for: float) -> Hunt:
+def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "") -> Hunt:
     """Record the hunt and queue its opening; `retry_for` seconds is how long an absent platform is tried.
+    `trigger` says who asked for it, in words.
 
     Returns the hunt as recorded: one that was started before goes on where it stopped, and one that failed
     before anything was asked for starts again. While another hunt of its name is under way, it is skipped or
     waits, as the definition says; `follow` opens one that waits.
     """
     ledger = runtime.ledger
+    if trigger:
+        planned = replace(planned, hunt=replace(planned.hunt, trigger=trigger))
     hunt = _record(ledger, planned)
     for problem in hunt.problems:
         log.warning("hunt %s: %s", hunt.id, problem)

@@ -798,6 +798,7 @@ class _Details(_Answer):
     os: _Text = None
     hostname: _Text = None
     disk_size: _Count = None
+    disk_hash: _Text = None
 
 
 class _Project(_Answer):
@@ -868,6 +869,11 @@ class _Resource(_Answer):
     parent_id: _Text = None
 
 
+class _Preservation(_Answer):
+    raw: _Text = None
+    encase: _Text = None
+
+
 class _Evidence(_Answer):
     id: _Id = None
     project_id: _Id = None
@@ -876,6 +882,7 @@ class _Evidence(_Answer):
     details: Annotated[_Details, _Part] = _Details()
     resource: Annotated[_Resource, _Part] = _Resource()
     last_processed: _Number = None
+    preservation: Annotated[_Preservation, _Part] = _Preservation()
 
 
 class _Alarm(_Answer):
@@ -1047,6 +1054,8 @@ def _evidence(found: _Evidence, number: int) -> Evidence:
         malicious=found.alarms.malicious,
         suspicious=found.alarms.suspicious,
         processed_at=_moment(found.last_processed),
+        disk_hash=one_line(details.disk_hash or "", 200),
+        preserved=one_line(found.preservation.raw or found.preservation.encase or "", 1_000),
     )
 
 

@@ -215,7 +215,25 @@ class Ledger:
         if updated.requested_at and fields.get("state") in (CaptureState.REQUESTED, CaptureState.FAILED):
             # A failed one too: what always fails must not keep its place in front of the others.
             self._store.put("hunted", "", capture.system.key, {"at": updated.requested_at.isoformat()})
+        if fields.get("state") is CaptureState.PROCESSED:
+            self._store.put("captured", "", capture.system.key, {"at": self._now().isoformat()})
         return updated
+
+    def captured_since(self, moment: datetime) -> set[str]:
+        """The `System.key` of every system that was captured since then, in whichever hunt."""
+        records = self._store.scan("captured", "")
+        return {r.name for r in records if datetime.fromisoformat(r.body["at"]) >= moment}
+
+    def finished_before(self, hunt: Hunt) -> Hunt | None:
+        """The last hunt of its name that finished and was scheduled before it."""
+        return next(
+            (
+                one
+                for one in self.hunts(hunt.name)
+                if one.state is HuntState.FINISHED and one.scheduled_at < hunt.scheduled_at
+            ),
+            None,
+        )
 
     def last_hunted(self) -> dict[str, datetime]:
         """By `System.key`, when its capture was last asked for, in whichever hunt."""

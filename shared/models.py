@@ -99,6 +99,17 @@ class Hunt:
 
 
 @dataclass(frozen=True)
+class Preserved:
+    """One disk or collection that the platform keeps, as it described it when the capture had ended."""
+
+    evidence_id: int
+    resource: str = ""  # such as vol-080c44054f2073a7f
+    size_mb: int | None = None
+    disk_hash: str = ""
+    path: str = ""  # where the raw image is, such as s3://…
+
+
+@dataclass(frozen=True)
 class Capture:
     """One system in one hunt."""
 
@@ -120,6 +131,7 @@ class Capture:
     progress: str = ""  # how far its pipelines were when they were last seen to move
     progress_at: datetime | None = None
     stalled: bool = False  # and that was told
+    preserved: tuple[Preserved, ...] = ()  # what the platform keeps of it
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,7 @@ class CaptureResult:
     suspicious: int = 0
     reason: str = ""
     name: str = ""  # the instance's Name, where an earlier alarm found it out
+    new: int = 0  # alarms more than in the last hunt of this name, where the system was in it
 
 
 @dataclass(frozen=True)
@@ -173,6 +186,16 @@ class HuntReport:
     captures: tuple[CaptureResult, ...] = ()  # worst first, at most MAX_REPORT_LINES
     problems: tuple[str, ...] = ()
     reason: str = ""  # why the hunt as a whole failed
+    left_out: tuple[str, ...] = ()  # systems that its targets found and that were not captured, and why
+    since: datetime | None = None  # when the last finished hunt of this name was scheduled
+    new_alarms: int = 0  # more than then, of all systems
+    new_with: int = 0  # how many systems have them
+    slowest: CaptureResult | None = None
+    slowest_seconds: float = 0.0  # from the request to its end
+    covered: int | None = None  # of its systems, how many were captured in the last COVERAGE_DAYS days
+
+
+COVERAGE_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -212,6 +235,8 @@ class Evidence:
     malicious: int | None = None
     suspicious: int | None = None
     processed_at: datetime | None = None
+    disk_hash: str = ""
+    preserved: str = ""  # where the raw image is kept
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,8 @@ def test_evidence(cado: Cado) -> None:
             account_id="string",
             malicious=0,
             suspicious=0,
+            disk_hash="string",
+            preserved="string",
         )
 
     assert cado.evidence(31) == expected(31)
@@ -119,6 +121,12 @@ def test_findings(cado: Cado) -> None:
 
 def test_paths_of_findings(cado: Cado) -> None:
     assert cado._paths({"investigation_id": 12, "evidence_id": 31}) == {"string": "string"}
+
+
+def test_importable(cado: Cado) -> None:
+    expected = [("string", True)] * 2  # each of Prism's pages names the same next one
+    assert list(cado.importable("Default", "us-east-1")) == expected
+    assert list(cado.importable("Default", "us-east-1", ["i-0123456789abcdef0", "i-01234567"])) == expected
 
 
 def test_webhooks(cado: Cado) -> None:

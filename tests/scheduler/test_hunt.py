@@ -312,12 +312,13 @@ def test_problems_of_the_definition_are_in_the_report(make_stage):
 @pytest.mark.parametrize(
     ("settings", "platform"),
     [
-        ({}, {"version": "2.200.0"}),  # v3 import, but projects only by v2
+        ({}, {"version": "2.190.0"}),  # v3 import, but projects only by v2
         ({}, {"version": "2.246.0"}),  # caseName
         ({}, {"version": "2.268.0"}),  # pipelines without a status
+        ({}, {"version": "2.324.0"}),
         ({"api_version": "v2", "bucket": "evidence"}, {"v3": False}),
     ],
-    ids=["v3 without projects", "caseName", "no status", "v2"],
+    ids=["2.190, v3 without projects", "2.246, caseName", "2.268, no status", "2.324", "v2"],
 )
 def test_the_same_story_on_old_platforms(make_stage, settings, platform):
     stage = make_stage(settings=settings, **platform)
