@@ -72,6 +72,8 @@ def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False) -> S
         why = "recorded when this hunt was started first"
         choices = (Choice(one.system, why, mode=one.mode) for one in planned.captures)
         return Shown(planned, Selection(tuple(choices)))
+    if definition.selects:
+        click.echo(f"hunt {name}: looking for its systems", err=True)
     selection = choose(runtime, definition, identity=hunt.id, look=look)
     return Shown(plan(name, definition, at, selection), selection)
 
@@ -113,7 +115,7 @@ def _parts(shown: Shown) -> Iterator[str | Table]:
     chosen = [choice for choice in selection.choices if not choice.out]
     left_out = [choice for choice in selection.choices if choice.out]
     if chosen:
-        yield f"and ask for {len(chosen):,} captures:"
+        yield f"and ask for {_n(len(chosen), 'capture')}:"
         yield _table(
             ("Capture", "Why"), [(choice, (choice.mode or hunt.mode, choice.why)) for choice in chosen]
         )
@@ -152,14 +154,19 @@ def _state(choice: Choice) -> str:
 
 
 def _load(load: Load) -> str:
-    parts = [f"{load.systems:,} systems"]
+    parts = [_n(load.systems, "system")]
     if load.volumes is not None:
-        parts.append(f"{load.volumes:,} volumes, {load.gib:,} GiB")
+        parts.append(f"{_n(load.volumes, 'volume')}, {load.gib:,} GiB")
     if load.hours is None:
         parts.append("how long it takes is not known: it never finished before")
     else:
-        parts.append(f"about {load.hours:.1f} hours at the pace of its last {load.after_hunts} hunts")
+        last = "its last hunt" if load.after_hunts == 1 else f"its last {load.after_hunts} hunts"
+        parts.append(f"about {load.hours:.1f} hours at the pace of {last}")
     return ", ".join(parts)
+
+
+def _n(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _run(run: Run) -> str:
@@ -188,7 +195,7 @@ def _as_json(shown: Shown) -> dict[str, Any]:
             "systems": load.systems,
             "volumes": load.volumes,
             "gib": load.gib,
-            "hours": load.hours,
+            "hours": None if load.hours is None else round(load.hours, 2),
             "after_hunts": load.after_hunts,
         }
         found["next_runs"] = [

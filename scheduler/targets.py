@@ -82,7 +82,8 @@ def choose(
     """The systems of a hunt as they are now. A definition that does no more than name systems is taken at
     its word, and nobody is asked, unless with `look`. `identity` is the hunt's: a random order is the same
     each time for one hunt. `budget` is in seconds."""
-    named = [Choice(system, _NAMED) for system in definition.systems]
+    modes = definition.modes
+    named = [Choice(system, _NAMED, mode=modes.get(system, "")) for system in definition.systems]
     selection = Selection(tuple(named))
     if definition.selects or look:
         with Asking(runtime.now, budget) as asking:

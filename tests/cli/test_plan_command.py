@@ -129,9 +129,9 @@ def test_the_plan_for_a_person(huntbridge, ec2):
     result = huntbridge(WEEKLY, "plan")
     assert result.exit_code == 0, result.output
     for said in (
-        "and ask for 1 captures:", ec2["web[red]"], "web[red]", "targets[0]: tag Tier is gold", "Left out:",
+        "and ask for 1 capture:", ec2["web[red]"], "web[red]", "targets[0]: tag Tier is gold", "Left out:",
         "exclude[0]: tag Hunt is skip", "it is terminated",
-        "Load: 1 systems, 1 volumes, 8 GiB, how long it takes is not known: it never finished before",
+        "Load: 1 system, 1 volume, 8 GiB, how long it takes is not known: it never finished before",
         "Next runs (Europe/Berlin):",
     ):  # fmt: skip
         assert said in result.stdout
