@@ -40,9 +40,10 @@ def send_test(config_path: str | None, data: Path, name: str) -> None:
         sender = destination(local_runtime(config, data), name)
     except SecretError as error:
         raise Misused(f"destinations.{name}: {error}") from None
-    match sender.deliver(compose(none_at_all(name, config, datetime.now(UTC))), {}):
+    match sender.deliver(compose(no_alarm(name, config, datetime.now(UTC))), {}):
         case Delivered(ref, note):
-            click.echo(f"delivered to {name}" + (f": {ref}" if ref else "") + (f" ({note})" if note else ""))
+            issue = f": {ref}" if config.destinations[name].type == "jira" else ""
+            click.echo(f"delivered to {name}{issue}" + (f" ({note})" if note else ""))
         case Rejected(reason):
             raise Failed(f"{name} refused it: {reason}")
         case Retry(reason, after, ambiguous):
@@ -51,7 +52,7 @@ def send_test(config_path: str | None, data: Path, name: str) -> None:
             raise NotNow(f"not delivered to {name}: {reason}{wait}{unsure}")
 
 
-def none_at_all(name: str, config: Config, now: datetime) -> Alarm:
+def no_alarm(name: str, config: Config, now: datetime) -> Alarm:
     """An alarm that is none."""
     event = Event(f"test:{secrets.token_hex(4)}", TEST, now, title=name)
     return Alarm(event, Severity.INFO, link=config.platform.url)

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
+from demo.platform import Platform
+from demo.serving import serving
 from receiver.compose import compose
 from receiver.destinations import envelope, slack, teams
 from shared import http
@@ -111,6 +113,18 @@ def test_a_body_that_is_not_json_and_an_own_event(run):
     event = Event("c1", "capture_failed", NOON, text="gone", hunt_id="w@x", system=PROD)
     data = json.loads(run("render", dump(event), "--to", "webhook").stdout)["data"]
     assert (data["kind"], data["message"]["title"]) == ("capture_failed", "Capture failed on i-1 (prod)")
+
+
+def test_enriched_it_is_what_a_real_alarm_would_say(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "event.json").write_text(json.dumps(WEBHOOK))
+    with serving(Platform((), {"lead": "Lead Analyst"}).app) as url:
+        config = CONFIG.replace("https://cado.example", url).replace("env:NOT_SET}\ndest", "env:KEY}\ndest")
+        (tmp_path / "huntbridge.yaml").write_text(config)
+        arguments = ["render", "event.json", "--to", "webhook", "--enrich"]
+        result = CliRunner().invoke(main, arguments, env={"KEY": "lead"}, catch_exceptions=False)
+    gaps = {gap["what"]: gap["why"] for gap in json.loads(result.stdout)["data"]["alarm"]["gaps"]}
+    assert "does not know evidence 4" in gaps["Evidence"]  # it was asked
 
 
 def test_what_cannot_be_shown(run):
