@@ -88,7 +88,7 @@ lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
 chaos: $(VENV)/dev  ## serve among kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" for the rest
 	$(BIN)/python -m tests.chaos.run $(if $(SHORT),--short) $(CHAOS)
 
-.PHONY: test-lambda
+.PHONY: test-lambda bench
 
 # Lambda's runtime client, for the Python that the functions run on and not for the one that is here.
 CLIENT := .cache/lambda-client
@@ -96,7 +96,6 @@ CLIENT := .cache/lambda-client
 test-lambda: $(AWS)/ready $(VENV)/dev $(CLIENT)/ready  ## what was built, in Lambda's runtime emulator, with AWS simulated
 	$(MAKE) build ARCH=x86_64
 	$(BIN)/python -m pytest --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/lambda
-	$(BIN)/python bench/init.py
 
 $(CLIENT)/ready: requirements/emulator.txt | $(AWS)/ready
 	rm -rf $(@D)
@@ -104,6 +103,10 @@ $(CLIENT)/ready: requirements/emulator.txt | $(AWS)/ready
 	  --only-binary=:all: --implementation=cp --python-version=3.13 --platform=manylinux2014_x86_64 \
 	  --platform=manylinux_2_28_x86_64 --target=$(@D) -r $<
 	touch $@
+
+bench: $(VENV)/dev  ## the figures: the web function's start (after test-lambda), and hunts of 1,000 and 10,000 systems
+	$(BIN)/python bench/init.py
+	$(BIN)/python -m bench.hunt
 
 .PHONY: fleet
 
