@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,7 @@ from cli.assemble import (
     settings,
 )
 from cli.plan import draft, moment, plan_hunt, show, the_hunt
+from scheduler import custody
 from scheduler.ending import report
 from scheduler.follow import follow
 from scheduler.handler import captures_handler
@@ -90,7 +93,8 @@ def run(
         console.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
     for reason in planned.hunt.left_out:
         console.print(reason, markup=False, soft_wrap=True)
-    started = start(runtime, planned, retry_for=retry_for)
+    by = f"hunt run by {getpass.getuser()} on {socket.gethostname()}"
+    started = start(runtime, planned, retry_for=retry_for, trigger=by)
     ended = _work(runtime, started, wait, console)
     _show_result(runtime, ended, as_json)
 
@@ -166,6 +170,39 @@ def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
         )
     if failed or hunt.problems:
         raise click.exceptions.Exit(1)
+
+
+@hunt.command("report")
+@settings
+@click.argument("name", metavar="HUNT")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["md", "json", "csv"]),
+    default="md",
+    show_default=True,
+    help="A page for people, everything for machines, or one line for each disk that is kept.",
+)
+def report_of(config_path: str | None, data: Path, name: str, form: str) -> None:
+    """The chain of custody of HUNT: a run such as weekly@2027-01-31T02:00:00Z, or a name for its last run.
+
+    Who asked for it and when, by which definition, each capture with its pipelines and evidence, and what the
+    platform keeps of it: disk hashes and paths. It is what the ledger has; the platform is not asked.
+    """
+    runtime = local_runtime(load_config(config_path), data)
+    found = runtime.ledger.hunt(name) if "@" in name else next(iter(runtime.ledger.hunts(name)), None)
+    if found is None:
+        raise Misused(f"there is no run of {name} in {data}; `huntbridge hunt list` shows what there is")
+    captures = runtime.ledger.captures(found.id)
+    summary = report(runtime.ledger, found, captures, found.reason, found.finished_at or runtime.now())
+    names = {c.system.instance: runtime.ledger.name_of(c.system.instance) for c in captures}
+    if form == "json":
+        click.echo(custody.as_json(found, summary, captures), nl=False)
+    elif form == "csv":
+        click.echo(custody.as_csv(found, captures, names), nl=False)
+    else:
+        url = runtime.config.platform.url
+        click.echo(custody.as_markdown(found, summary, captures, names, runtime.now(), url))
 
 
 @hunt.command("list")

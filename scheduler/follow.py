@@ -167,6 +167,7 @@ def _processed(
         capture,
         state=CaptureState.PROCESSED,
         reason=f"{len(unfit)} of {len(processing)} volumes: {_why(unfit)}" if unfit else "",
+        processing_ids=tuple(sorted(pipeline.id for pipeline in processing)),
         evidence_ids=tuple(sorted(evidence.id for evidence in made)),
         preserved=tuple(
             Preserved(one.id, one.resource or one.name, one.size_mb, one.disk_hash, one.preserved)

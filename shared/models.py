@@ -128,6 +128,7 @@ class Capture:
     released_at: datetime | None = None  # when it was its turn to be asked for; None: not yet
     attempt: int = 1  # one more each time that it is asked for again after the platform failed it
     earlier_pipeline_ids: tuple[int, ...] = ()  # of the attempts before
+    processing_ids: tuple[int, ...] = ()  # the pipelines that its own ones started
     progress: str = ""  # how far its pipelines were when they were last seen to move
     progress_at: datetime | None = None
     stalled: bool = False  # and that was told

@@ -1,0 +1,204 @@
+"""The chain of custody of one hunt: the ledger goes in, a page for an auditor comes out, or a table, or JSON.
+
+Everything in it was written down when it happened; the platform is not asked. What came from the platform or
+from tags is shown as text and nothing else: it makes no table cell, no link and no formula of its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.models import COVERAGE_DAYS, Capture, CaptureState, Hunt, HuntReport, Preserved, dump
+from shared.text import one_line
+
+_NO_ALARMS = {CaptureState.PROCESSED: "none", CaptureState.FAILED: "not searched"}
+_COLUMNS = (
+    "hunt", "scheduled_at", "trigger", "config_hash", "project_id", "account", "region", "instance", "name",
+    "capture", "state", "reason", "attempts", "requested_at", "ended_at", "pipeline_ids",
+    "processing_ids", "earlier_pipeline_ids", "malicious", "suspicious", "evidence_id",
+    "resource", "size_mb", "disk_hash", "preserved_at",
+)  # fmt: skip
+
+
+def as_json(hunt: Hunt, report: HuntReport, captures: Iterable[Capture]) -> str:
+    body = {"hunt": {"id": hunt.id, **dump(hunt)}, "report": dump(report), "captures": [*map(dump, captures)]}
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_csv(hunt: Hunt, captures: Iterable[Capture], names: dict[str, str]) -> str:
+    """One line for each disk or collection that is kept, and one for a capture of which there is none."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _COLUMNS)
+    writer.writeheader()
+    for capture in captures:
+        for kept in capture.preserved or (None,):
+            writer.writerow({key: _cell(value) for key, value in _row(hunt, capture, kept, names).items()})
+    return out.getvalue()
+
+
+def _row(hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, str]) -> dict[str, Any]:
+    system = capture.system
+    return {
+        "hunt": hunt.id,
+        "scheduled_at": _time(hunt.scheduled_at),
+        "trigger": hunt.trigger,
+        "config_hash": hunt.config_hash,
+        "project_id": hunt.project_id,
+        "account": system.account,
+        "region": system.region,
+        "instance": system.instance,
+        "name": names.get(system.instance, ""),
+        "capture": capture.mode,
+        "state": capture.state.value,
+        "reason": capture.reason,
+        "attempts": capture.attempt,
+        "requested_at": _time(capture.requested_at),
+        "ended_at": _time(capture.ended_at),
+        "pipeline_ids": _ids(capture.pipeline_ids),
+        "processing_ids": _ids(capture.processing_ids),
+        "earlier_pipeline_ids": _ids(capture.earlier_pipeline_ids),
+        "malicious": capture.malicious,
+        "suspicious": capture.suspicious,
+        "evidence_id": kept.evidence_id if kept else "",
+        "resource": kept.resource if kept else "",
+        "size_mb": kept.size_mb if kept else "",
+        "disk_hash": kept.disk_hash if kept else "",
+        "preserved_at": kept.path if kept else "",
+    }
+
+
+def _cell(value: Any) -> Any:
+    """A spreadsheet takes what begins so for a formula (OWASP, "CSV injection")."""
+    text = one_line(value, 2_000) if isinstance(value, str) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@")) else text
+
+
+def as_markdown(
+    hunt: Hunt,
+    report: HuntReport,
+    captures: list[Capture],
+    names: dict[str, str],
+    made_at: datetime,
+    platform: str,
+) -> str:
+    """`platform` is its URL."""
+    kept = sum(len(capture.preserved) for capture in captures)
+    lines = [
+        f"# Chain of custody: hunt {_text(hunt.name)}, {_time(hunt.scheduled_at)}",
+        "",
+        f"Written by huntbridge at {_time(made_at)} from its ledger. All times are UTC.",
+        "",
+        "## The hunt",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| Platform | {_code(platform)} |",
+        *(f"| {label} | {value} |" for label, value in _about(hunt, report) if value),
+        "",
+        "## What was captured",
+        "",
+        f"{report.systems:,} systems: {report.captured:,} captured, {report.failed:,} failed. "
+        f"{report.with_alarms:,} with alarms. {kept:,} items of evidence are kept.",
+        "",
+        "| system | capture | asked for | ended | state | pipelines | alarms |",
+        "|---|---|---|---|---|---|---|",
+        *(_capture_line(capture, names) for capture in captures),
+        "",
+        "## What is kept",
+        "",
+        "| evidence | system | resource | size | disk hash, as the platform gave it | where it is kept |",
+        "|---|---|---|---|---|---|",
+        *(_kept_line(capture, one) for capture in captures for one in capture.preserved),
+        "",
+    ]
+    failed = [capture for capture in captures if capture.state is CaptureState.FAILED]
+    if failed:
+        lines += ["## What was not captured, and why", ""]
+        lines += [f"* {_system(c)}: {_text(c.reason) or 'no reason was given'}" for c in failed]
+        lines += [""]
+    if hunt.left_out or hunt.problems:
+        lines += ["## What was left out", ""]
+        lines += [f"* {_text(reason)}" for reason in (*hunt.problems, *hunt.left_out)]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _about(hunt: Hunt, report: HuntReport) -> list[tuple[str, str]]:
+    covered = (
+        f"{report.covered or 0:,} of {report.systems:,} systems in the {COVERAGE_DAYS} days before its end"
+    )
+    return [
+        ("Identity", _code(hunt.id)),
+        ("Asked for by", _text(hunt.trigger) or "not recorded"),
+        ("Definition (SHA-256)", _code(hunt.config_hash) or "not recorded"),
+        ("Scheduled for", _time(hunt.scheduled_at)),
+        ("Project on the platform", str(hunt.project_id or "none was opened")),
+        ("Recorded", _time(hunt.created_at)),
+        ("Began", _time(hunt.began_at)),
+        ("Ended", _time(hunt.finished_at) or "not yet"),
+        ("State", hunt.state.value + (f": {_text(hunt.reason)}" if hunt.reason else "")),
+        ("Coverage", covered if report.covered is not None else ""),
+    ]
+
+
+def _capture_line(capture: Capture, names: dict[str, str]) -> str:
+    name = _text(names.get(capture.system.instance, ""))
+    pipelines = _ids(capture.pipeline_ids)
+    if capture.processing_ids:
+        pipelines += f", processing {_ids(capture.processing_ids)}"
+    if capture.earlier_pipeline_ids:
+        pipelines += f" (attempt {capture.attempt}; before: {_ids(capture.earlier_pipeline_ids)})"
+    alarms = f"{capture.malicious:,} malicious, {capture.suspicious:,} suspicious"
+    cells = (
+        f"{name} {_system(capture)}".strip(),
+        capture.mode,
+        _time(capture.requested_at),
+        _time(capture.ended_at),
+        capture.state.value,
+        pipelines,
+        alarms if capture.malicious or capture.suspicious else _NO_ALARMS.get(capture.state, ""),
+    )
+    return f"| {' | '.join(cell or '–' for cell in cells)} |"
+
+
+def _kept_line(capture: Capture, kept: Preserved) -> str:
+    size = f"{kept.size_mb / 1024:,.4g} GB" if kept.size_mb else ""
+    cells = (
+        str(kept.evidence_id),
+        _code(capture.system.instance),
+        _code(kept.resource),
+        size,
+        _code(kept.disk_hash) or "the platform gave none",
+        _code(kept.path) or "the platform gave none",
+    )
+    return f"| {' | '.join(cell or '–' for cell in cells)} |"
+
+
+def _system(capture: Capture) -> str:
+    system = capture.system
+    place = f"{_text(system.account)}, {system.region}" if system.account else system.region
+    return f"{_code(system.instance)} ({place})"
+
+
+def _text(text: str) -> str:
+    """One line of Markdown that means nothing but itself."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|#!~&" else c for c in one_line(text, 2_000))
+
+
+def _code(text: str) -> str:
+    """One line as code. A backtick or a bar would end it or the cell."""
+    line = one_line(text, 2_000).replace("`", "'").replace("|", "¦")
+    return f"`{line}`" if line else ""
+
+
+def _ids(ids: Iterable[int]) -> str:
+    return " ".join(map(str, ids))
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if moment else ""
