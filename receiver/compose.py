@@ -83,6 +83,7 @@ class Message:
     maybe_repeat: bool = False  # an earlier attempt may have arrived
     left_out: str = ""  # written by a destination's budget: what did not fit
     malicious: int = 0  # alarms of that severity, as far as it is known
+    suspicious: int = 0  # the same
     owner: Owner | None = None  # whom to call; None where there is no malicious or suspicious alarm
     # For a destination that machines read: what is said above, as values.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
@@ -129,6 +130,7 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         case_key="" if event.kind == TEST else alarm.case_key,
         maybe_repeat=maybe_repeat,
         malicious=_malicious(alarm) or 0,
+        suspicious=_suspicious(alarm) or 0,
         owner=alarm.owner if alarm.severity in (Severity.MALICIOUS, Severity.SUSPICIOUS) else None,
         alarm=alarm,
     )
@@ -342,7 +344,7 @@ def _counts(alarm: Alarm) -> str:
     """How bad, in numbers; empty where no number is known or all are zero."""
     event = alarm.event
     malicious = _malicious(alarm)
-    suspicious = event.suspicious if alarm.suspicious is None else alarm.suspicious
+    suspicious = _suspicious(alarm)
     if malicious and suspicious is None and event.kind == "high_severity_alarm":
         return _n(malicious, "high severity alarm")
     if suspicious and malicious is None and event.kind == "suspicious_severity_event":
@@ -357,6 +359,10 @@ def _counts(alarm: Alarm) -> str:
 
 def _malicious(alarm: Alarm) -> int | None:
     return alarm.event.malicious if alarm.malicious is None else alarm.malicious
+
+
+def _suspicious(alarm: Alarm) -> int | None:
+    return alarm.event.suspicious if alarm.suspicious is None else alarm.suspicious
 
 
 def _told_before(earlier: Earlier | None) -> Iterator[Fact]:

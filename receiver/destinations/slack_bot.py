@@ -168,6 +168,7 @@ class Thread:
     ts: str
     severity: Severity
     malicious: int
+    suspicious: int
     alarms: int
     title: str  # of the worst one
 
@@ -180,9 +181,8 @@ class Thread:
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
         texts = (thread.to, thread.channel, thread.ts, thread.title)
-        sound = all(isinstance(text, str) for text in texts) and (
-            isinstance(thread.malicious, int) and isinstance(thread.alarms, int)
-        )
+        numbers = (thread.malicious, thread.suspicious, thread.alarms)
+        sound = all(isinstance(text, str) for text in texts) and all(isinstance(n, int) for n in numbers)
         return thread if sound and _is_place(thread.channel, thread.ts) else None
 
     def written(self) -> str:
@@ -194,11 +194,19 @@ class Thread:
     def after(self, message: Message) -> Thread:
         """With one more alarm; the newest of two that are equally bad gives the title."""
         now = replace(self, alarms=self.alarms + 1)
-        if (_RANK[message.severity], message.malicious) < (_RANK[self.severity], self.malicious):
+        if _how_bad(message) < _how_bad(self):
             return now
         return replace(
-            now, severity=message.severity, malicious=message.malicious, title=_current(message.title)
+            now,
+            severity=message.severity,
+            malicious=message.malicious,
+            suspicious=message.suspicious,
+            title=_current(message.title),
         )
+
+
+def _how_bad(alarm: Message | Thread) -> tuple[int, int, int]:
+    return _RANK[alarm.severity], alarm.malicious, alarm.suspicious
 
 
 def _is_place(channel: Any, ts: Any) -> bool:
@@ -298,7 +306,8 @@ class SlackBotDestination:
             return Delivered(note="Slack took the message and did not say where it stands")
         if case is None:
             title = _current(message.title)
-            case = Thread(self._named, "", "", message.severity, message.malicious, 1, title)
+            counts = (message.malicious, message.suspicious)
+            case = Thread(self._named, "", "", message.severity, *counts, 1, title)
         case = replace(case, to=self._named, channel=str(channel), ts=str(ts))
         missing = "" if _stands_alone(message) else self._copy(message, case)
         return Delivered(case.written(), "; ".join(filter(None, (note, missing))))

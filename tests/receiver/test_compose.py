@@ -96,6 +96,7 @@ def test_a_rich_alarm_whole() -> None:
         case_key="project/12/prod/us-east-1/i-0123456789abcdef0",
         maybe_repeat=True,
         malicious=7,
+        suspicious=8,
     )
 
 

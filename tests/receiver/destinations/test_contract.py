@@ -108,7 +108,7 @@ KINDS = {
         json.dumps({"ok": True, "channel": CHANNEL, "ts": TS}),
         Delivered(
             ref='{"to":"C0123456789","channel":"C0123456789","ts":"1763812800.000100","severity":"malicious",'
-            '"malicious":7,"alarms":1,'
+            '"malicious":7,"suspicious":8,"alarms":1,'
             '"title":"7 malicious, 8 suspicious on web-01 (prod, i-0123456789abcdef0)"}'
         ),
         (BOT,),

@@ -170,7 +170,7 @@ def check_slack_bot(alarm: Alarm) -> None:
         (models.Severity.INFO, "x"),
         (models.Severity.MALICIOUS, f"Worse: {message.title}"),
     ):
-        case = slack_bot.Thread("#soc", "C0123456789", "1.1", severity, 10**9, 1_233, title).after(message)
+        case = slack_bot.Thread("#soc", "C0123456789", "1.1", severity, 10**9, 0, 1_233, title).after(message)
         assert slack_bot.Thread.read(case.written()) == case
         check_blocks(slack.payload(slack_bot.parent(message, case)))
 
@@ -322,6 +322,7 @@ WORSE = slack_bot.Thread(
     "1763812800.000100",
     models.Severity.SUSPICIOUS,
     0,
+    12,
     1,
     "12 suspicious on web-01 (prod, i-0123456789abcdef0)",
 )

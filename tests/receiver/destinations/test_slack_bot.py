@@ -122,6 +122,7 @@ def test_a_case_is_one_message_that_is_edited_and_a_thread_of_what_happened(
         parent.ts,
         Severity.MALICIOUS,
         9,
+        8,
         3,
         "9 malicious, 8 suspicious on web-01 (prod, i-0123456789abcdef0)",
     )
@@ -296,7 +297,7 @@ def test_every_error_of_the_contracts_is_told_apart(peer: Any, reply: Any, alarm
     """The words that huntbridge cannot meet, since it sends no files, drafts, metadata and no other user's
     name, are refused as they come."""
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
-    ref = Thread(SOC, SOC, "1763812800.000100", Severity.MALICIOUS, 7, 1, "7 malicious").written()
+    ref = Thread(SOC, SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").written()
     for method in ("chat.postMessage", "chat.update"):
         path = CONTRACTS / f"{method}.json"
         if not path.exists():
