@@ -74,10 +74,10 @@ class AwsFleet(InAccounts):
         ]
 
     def groups(self, account: str, region: str) -> Mapping[str, str]:
-        operation, size = "describe_auto_scaling_groups", {"PageSize": _GROUPS_PAGE}
+        operation = "describe_auto_scaling_groups"
         return {
             str(instance["InstanceId"]): str(group["AutoScalingGroupName"])
-            for page in self._pages(account, region, "autoscaling", operation, PaginationConfig=size)
+            for page in self._pages(account, region, "autoscaling", operation, MaxRecords=_GROUPS_PAGE)
             for group in page["AutoScalingGroups"]
             for instance in group.get("Instances", ())
         }
@@ -95,11 +95,15 @@ class AwsFleet(InAccounts):
         self, account: str, region: str, service: str, operation: str, **request: Any
     ) -> Iterator[Mapping[str, Any]]:
         client = self._client(account, region, service)
+        following: dict[str, str] = {}
         try:
-            if client.can_paginate(operation):
-                yield from client.get_paginator(operation).paginate(**request)
-            else:
-                yield getattr(client, operation)(**request)
+            # Not botocore's paginators: to make the first one reads its folder of all services.
+            while True:
+                page = getattr(client, operation)(**request, **following)
+                yield page
+                if not page.get("NextToken"):
+                    return
+                following = {"NextToken": page["NextToken"]}
         except (BotoCoreError, ClientError) as error:
             action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
             # Without the region: what is the same in many can then be told once.
@@ -118,7 +122,7 @@ def _requests(
     filter_by: str, values: Collection[str], tags: Mapping[str, Collection[str]] = {}
 ) -> Iterator[dict[str, Any]]:
     """What a question says, in as many parts as it takes; without values it is about everything."""
-    listed, size = list(values), {"PaginationConfig": {"PageSize": _PAGE}}
+    listed, size = list(values), {"MaxResults": _PAGE}
     filters = [{"Name": f"tag:{key}", "Values": list(globs)} for key, globs in tags.items()]
     if not listed:
         yield size | ({"Filters": filters} if filters else {})
