@@ -14,6 +14,7 @@ from typing import Any
 
 from scheduler.capture import capture
 from scheduler.follow import follow
+from scheduler.guardduty import SOURCE, on_finding
 from scheduler.missed import look_for_missed
 from scheduler.plan import open_project, prepare, start
 from scheduler.recover import recover
@@ -73,7 +74,8 @@ def captures_handler(runtime: Runtime) -> Handler:
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """`{"hunt": name, "scheduled_at": time}`, `{"follow": true}` or records of [captures].
+    """`{"hunt": name, "scheduled_at": time}`, `{"follow": true}`, a finding of GuardDuty, or records of
+    [captures].
 
     Raises ValueError for anything else, KeyError where there is no such hunt, ConfigError: Lambda then keeps
     the event with the error.
@@ -86,6 +88,8 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         return work_records(
             _captures(), captures_handler(runtime), event["Records"], context, needs=CAPTURE_NEEDS
         )
+    if event.get("source") == SOURCE:
+        return on_finding(runtime, event)
     if event.get("follow") is True:
         on_timer(runtime)
         emit(context.function_name, runtime.now(), DaysSinceHuntFinished=_quiet_days(runtime))

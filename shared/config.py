@@ -617,6 +617,19 @@ class HuntConfig(_Section):
         return bool(self.exclude) or any(isinstance(t, SelectorConfig) for t in self.targets)
 
 
+class GuardDutyConfig(_Section):
+    """Findings of GuardDuty that start a hunt of the instance that they are about."""
+
+    capture: _Mode = Field("full", description="how much of the instance is captured")
+    min_severity: float = Field(
+        7, ge=0, le=10, allow_inf_nan=False, description="severity of a finding from which it is hunted"
+    )
+    types: _Texts = Field(("*",), description="types of findings, with * and ?")
+    quiet_period: int = Field(
+        86_400, ge=0, strict=True, description="seconds in which one instance is hunted once"
+    )
+
+
 _Pace = Annotated[
     float | None,
     Field(
@@ -828,6 +841,9 @@ class Config(_Section):
     )
     hunts: dict[_Name, HuntConfig] = Field(
         {}, description="hunt definitions by name", json_schema_extra=_NAMES_ONLY
+    )
+    guardduty: GuardDutyConfig | None = Field(
+        None, description="which findings of GuardDuty start a hunt; by default none does"
     )
     destinations: dict[_Name, DestinationConfig] = Field(
         {},

@@ -235,6 +235,21 @@ class Ledger:
             None,
         )
 
+    def enter_quiet(self, about: str, name: str, hunt_id: str, period: float) -> str:
+        """Empty where this hunt may begin: from then on no other about the same for `period` seconds. Else
+        the id of the one that began before it."""
+        while True:
+            record = self._store.get("quiet", about, name)
+            if record and record.body["hunt_id"] == hunt_id:
+                return ""
+            if record:
+                at = datetime.fromisoformat(record.body["at"])
+                if self._now() - at < timedelta(seconds=period):
+                    return str(record.body["hunt_id"])
+            body = {"hunt_id": hunt_id, "at": self._now().isoformat()}
+            if self._store.put("quiet", about, name, body, expect=record.version if record else 0):
+                return ""
+
     def last_hunted(self) -> dict[str, datetime]:
         """By `System.key`, when its capture was last asked for, in whichever hunt."""
         return {r.name: datetime.fromisoformat(r.body["at"]) for r in self._store.scan("hunted", "")}

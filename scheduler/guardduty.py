@@ -1,0 +1,150 @@
+"""A finding of GuardDuty → a hunt of one system, in the finding's own account and region.
+
+What EventBridge sends comes in; a planned hunt goes the way of every other. GuardDuty sends a finding again
+and again while it lasts: one instance is hunted once in `quiet_period`. Samples are never hunted, and nothing
+that a finding says is trusted to be of any form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scheduler.plan import Plan, start
+from shared import items
+from shared.config import GuardDutyConfig
+from shared.models import HUNT_MISSED, Capture, Event, Hunt, System, dump
+from shared.runtime import Runtime
+from shared.text import one_line
+
+log = logging.getLogger(__name__)
+
+SOURCE = "aws.guardduty"
+# The instance that every sample finding is about (GuardDuty user guide, "Sample findings").
+_SAMPLE_INSTANCE = "i-99999999"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Instance(_Part):
+    instanceId: str = Field("", pattern=r"^(i-[0-9a-f]{8}([0-9a-f]{9})?)?$")
+
+
+class _Resource(_Part):
+    instanceDetails: _Instance | None = None
+
+
+class _Service(_Part):
+    additionalInfo: Any = None
+
+
+class _Detail(_Part):
+    id: str
+    type: str
+    severity: float
+    accountId: str = Field(pattern=r"^[0-9]{12}$")
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")
+    title: str = ""
+    resource: _Resource = _Resource()
+    service: _Service = _Service()
+
+    @property
+    def instance(self) -> str:
+        return self.resource.instanceDetails.instanceId if self.resource.instanceDetails else ""
+
+    @property
+    def sample(self) -> bool:
+        info = self.service.additionalInfo
+        value = info.get("value") if isinstance(info, dict) else None
+        if isinstance(value, str):  # the newer form of it: JSON as text
+            try:
+                value = json.loads(value)
+            except ValueError:
+                value = None
+        marked = any(isinstance(one, dict) and one.get("sample") is True for one in (info, value))
+        return marked or self.title.startswith("[SAMPLE]") or self.instance == _SAMPLE_INSTANCE
+
+
+class _Finding(_Part):
+    time: datetime
+    detail: _Detail
+
+
+def on_finding(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, str]:
+    """Says what became of it. Raises ValueError where it is not a finding of GuardDuty."""
+    try:
+        finding = _Finding.model_validate(event)
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors(include_input=False))
+        raise ValueError(f"not a finding of GuardDuty: {fields}") from None
+    config, detail = runtime.config.guardduty, finding.detail
+    why = "the configuration has no guardduty section" if config is None else _unwanted(config, detail)
+    if config is None or why:
+        return _ignored(detail, why)
+    hunt = _hunt(config, finding)
+    account = runtime.config.account_name(detail.accountId)
+    if runtime.config.account(account) is None:
+        why = f"no entry of accounts has the id {detail.accountId}, so the platform cannot be asked for it"
+        _tell(runtime, hunt, f"{hunt.trigger}, about {detail.instance}: {why}.")
+        return _ignored(detail, why)
+    system = System(detail.instance, detail.region, account)
+    before = runtime.ledger.enter_quiet("guardduty", system.key, hunt.id, config.quiet_period)
+    if before:
+        return _ignored(detail, f"{before} is not longer ago than quiet_period")
+    planned = Plan(hunt, (Capture(hunt.id, system, mode=config.capture),))
+    started = start(runtime, planned, retry_for=runtime.config.platform.retry_for)
+    log.info("finding %s starts hunt %s", one_line(detail.id, 60), started.id)
+    return {"hunt": started.id, "state": started.state.value}
+
+
+def _unwanted(config: GuardDutyConfig, detail: _Detail) -> str:
+    """Why it is not hunted; empty where it is."""
+    if detail.sample:
+        return "it is a sample"
+    if not detail.instance:
+        return "it is about no EC2 instance"
+    if detail.severity < config.min_severity:
+        return f"its severity {detail.severity:g} is below {config.min_severity:g}"
+    if not any(fnmatchcase(detail.type, pattern) for pattern in config.types):
+        return "its type is none of guardduty.types"
+    return ""
+
+
+def _hunt(config: GuardDutyConfig, finding: _Finding) -> Hunt:
+    detail = finding.detail
+    at = finding.time.replace(tzinfo=UTC) if finding.time.tzinfo is None else finding.time.astimezone(UTC)
+    what = f"{one_line(detail.type, 100)}, severity {detail.severity:g}"
+    return Hunt(
+        f"guardduty-{detail.instance}",
+        at.replace(microsecond=0),
+        mode=config.capture,
+        systems=1,
+        trigger=f"GuardDuty finding {one_line(detail.id, 60)}: {what}",
+        config_hash=hashlib.sha256(config.model_dump_json().encode()).hexdigest(),
+    )
+
+
+def _ignored(detail: _Detail, why: str) -> dict[str, str]:
+    log.info("finding %s is not hunted: %s", re.sub(r"\W", "", detail.id)[:60], why)
+    return {"state": "ignored", "reason": why}
+
+
+def _tell(runtime: Runtime, hunt: Hunt, text: str) -> None:
+    event = Event(
+        id=f"{HUNT_MISSED}:{hunt.name}",  # once, however often the finding is sent
+        kind=HUNT_MISSED,
+        received_at=runtime.now(),
+        text=text,
+        hunt_id=hunt.id,
+    )
+    runtime.events.put(items.own_event(dump(event)), id=event.id)
