@@ -26,7 +26,7 @@ ONLY_IN = {
     "sqlite3": ("shared/local/",),
     "flask": ("receiver/web.py", "demo/"),
     "waitress": ("shared/local/",),
-    "slack_sdk": ("receiver/destinations/slack.py",),
+    "slack_sdk": ("receiver/destinations/slack",),
     "moto": ("demo/",),
 }
 

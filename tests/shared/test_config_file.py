@@ -335,9 +335,9 @@ def _only_config_errors(text: str | bytes) -> None:
     try:
         read(text)
     except ConfigError as error:
-        told = "\n".join(error.problems) or "nothing"
+        told = "\n".join(error.problems) or "no problem told"
     assert not any(
-        w in told for w in ("nothing", "pydantic", "Input should", "Value error", "cannot be used")
+        w in told for w in ("no problem told", "pydantic", "Input should", "Value error", "cannot be used")
     )
     told.encode()  # printable: no half characters
 
@@ -349,6 +349,7 @@ def test_any_data_is_read_or_refused(tmp_path_factory, data):
 
 @given(st.text(st.sampled_from("ab:-[]{},&*!|>'\"%@`#?<=.0123456789_ \n\t~\\xuU\ud800\x00é"), max_size=60))
 @example("a: 1__")
+@example("*0")
 @example("a: " + "1" * 5000)
 @example("a: 0b_")
 @example("a: 1:2:3.")
