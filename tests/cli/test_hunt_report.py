@@ -1,0 +1,59 @@
+"""`huntbridge hunt report`, and what `hunt run` says of a hunt that may not start."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from demo.platform import Platform, SimInstance, SimVolume
+from demo.serving import serving
+
+KEY = "lead-analyst-key"
+ONE = SimInstance("i-0aaaaaaaaaaaaaaa1", "one", "us-east-1", volumes=(SimVolume("vol-0000000a1"),))
+
+
+@pytest.fixture
+def huntbridge(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    platform = Platform((ONE,), {KEY: "Lead Analyst"})
+    with serving(platform.app) as url:
+        system = json.dumps({"region": ONE.region, "instanceid": ONE.instance_id})
+        environ = {"PLATFORM_IP": url, "API_KEY": KEY, "SYSTEM1": system, "HUNTBRIDGE_CONFIG": ""}
+
+        def run(*args: str):
+            return CliRunner().invoke(main, args, env=environ, catch_exceptions=False)
+
+        yield run
+
+
+def test_a_report_in_each_form(huntbridge):
+    assert huntbridge("hunt", "run", "--at", "2026-11-29T02:00Z").exit_code == 0
+    page = huntbridge("hunt", "report", "default")
+    assert (page.exit_code, page.stdout.splitlines()[0]) == (
+        0,
+        "# Chain of custody: hunt default, 2026-11-29 02:00:00Z",
+    )
+    assert "| Asked for by | hunt run by " in page.stdout
+    body = json.loads(huntbridge("hunt", "report", "default", "--format", "json").stdout)
+    assert body["captures"][0]["pipeline_ids"] == [301]
+    named = huntbridge("hunt", "report", "default@2026-11-29T02:00:00Z", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(named.stdout))
+    assert (row["instance"], row["pipeline_ids"]) == (ONE.instance_id, "301")
+
+
+def test_a_hunt_of_which_there_is_no_run(huntbridge):
+    result = huntbridge("hunt", "report", "weekly")
+    assert result.exit_code == 2
+    assert "there is no run of weekly" in result.stderr
+
+
+def test_a_hunt_is_not_started_beside_the_last_one(huntbridge):
+    assert huntbridge("hunt", "run", "--at", "2026-11-29T02:00Z").exit_code == 0
+    result = huntbridge("hunt", "run", "--at", "2026-11-29T03:00Z")
+    assert result.exit_code == 1
+    assert "the hunt before it, default@2026-11-29T02:00:00Z, was still under way" in result.stderr
