@@ -35,7 +35,8 @@ def create_app(state: Callable[[], dict[str, Any]]) -> Flask:
     `{"hunt": {"name", "project_id", "scheduled_at", "state"}, "captures": [{"instance", "name", "region",
     "state", "malicious", "suspicious", "reason"}], "slack": [{"at", "body"}], "teams": [{"at", "body"}],
     "jira": [{"at", "key", "fields", "comments"}], "summary": {…} or None}`, the messages oldest first.
-    `hunt` may be None where none has begun.
+    `hunt` may be None where none has begun. A message in Slack may have "replies", messages of its thread, and
+    one of those may be a "broadcast".
     """
     app = Flask(__name__, static_folder=None)
     files = {path.name: path for path in PAGES.iterdir() if path.suffix in KINDS}

@@ -317,7 +317,6 @@ def _shown(post: Post) -> dict[str, Any]:
     return {
         "at": post.at.isoformat(),
         "body": post.body,
-        "edited": bool(post.edits),
         "broadcast": post.broadcast,
     }
 

@@ -9,13 +9,12 @@ export function drawSlack(message) {
     : drawMessage(message);
 }
 
-function drawMessage({ at, body, edited, broadcast }) {
+function drawMessage({ at, body, broadcast }) {
   const blocks = list(body.blocks);
   return el("article", "slack-message",
     el("span", "avatar", "h"),
     el("div", "content",
       el("p", "byline", el("strong", "", "huntbridge"), el("span", "app", "App"), clock(at),
-        edited ? el("span", "small", "(edited)") : null,
         broadcast ? el("span", "small", "also sent to the channel") : null),
       blocks.length ? blocks.map(drawBlock) : body.text ? el("div", "section", mrkdwn(body.text)) : null,
       list(body.attachments).map(drawAttachment)));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from demo.cards import SHAPES
 from demo.chat import app_of
 from demo.jira import Jira
 from demo.serving import serving
-from demo.slack import Slack
+from demo.slack import DEMO_TOKEN, Channel, Slack
 from demo.teams import Teams
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -157,6 +158,82 @@ def test_slack_records_whom_a_message_would_ping() -> None:
     assert _post(slack, slack.path, loud) == (200, "ok")
     assert _post(slack, slack.path, {"text": "@everyone", "link_names": 1}) == (200, "ok")
     assert slack.mentions == ["<!channel>", "<@U012AB3CD|bob>", "<!here|here>", "@everyone"]
+
+
+def _call(slack: Slack, method: str, token: str = DEMO_TOKEN, **arguments: Any) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = slack.app.test_client().post(f"/api/{method}", json=arguments, headers=headers)
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def test_slack_edits_a_message_and_keeps_a_thread() -> None:
+    clock = Clock()
+    slack = Slack(rate=None, now=clock)
+    ts = _call(slack, "chat.postMessage", channel="C0123456789", text="first")["ts"]
+    _call(slack, "chat.postMessage", channel="#soc", text="reply", thread_ts=ts, reply_broadcast=True)
+    _call(slack, "chat.update", channel="C0123456789", ts=ts, text="second")
+    at = datetime.fromtimestamp(clock.time, UTC).isoformat()
+    reply = {"at": at, "body": {"text": "reply"}, "broadcast": True}
+    assert slack.shown() == [{"at": at, "body": {"text": "second"}, "broadcast": False, "replies": [reply]}]
+    assert slack.refused == []
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "error"),
+    [
+        ("auth.test", {"token": ""}, "not_authed"),
+        ("auth.test", {"token": "xoxb-other"}, "invalid_auth"),
+        ("chat.postMessage", {"channel": "C9", "text": "t"}, "channel_not_found"),
+        ("chat.postMessage", {"channel": "C0123456789"}, "no_text"),
+        ("chat.postMessage", {"channel": "C0123456789", "text": "t", "colour": 1}, "invalid_arg_name"),
+        ("chat.postMessage", {"channel": "C0123456789", "blocks": [{"type": "table"}]}, "invalid_blocks"),
+        ("chat.postMessage", {"channel": "C0123456789", "text": "t", "thread_ts": "1.1"}, "thread_not_found"),
+        ("chat.postMessage", {"channel": "old", "text": "t"}, "is_archived"),
+        ("chat.postMessage", {"channel": "elsewhere", "text": "t"}, "not_in_channel"),
+        ("chat.update", {"channel": "soc", "text": "t", "ts": "1.1"}, "channel_not_found"),
+        ("chat.update", {"channel": "C0123456789", "text": "t", "ts": "1.1"}, "message_not_found"),
+        ("chat.update", {"channel": "C0000000001", "text": "t", "ts": "1.1"}, "is_inactive"),
+        ("conversations.info", {"channel": "C9"}, "channel_not_found"),
+        ("conversations.info", {"channel": "G0000000003"}, "missing_scope"),
+        ("conversations.list", {"types": "im"}, "invalid_types"),
+        ("conversations.list", {"types": "private_channel"}, "missing_scope"),
+        ("conversations.list", {"limit": 1_000}, "invalid_limit"),
+        ("conversations.list", {"cursor": "x"}, "invalid_cursor"),
+    ],
+)
+def test_slack_says_what_is_wrong_inside_a_200(method: str, arguments: dict[str, Any], error: str) -> None:
+    slack = Slack(rate=None)
+    slack.scopes.remove("groups:read")
+    slack.channels += [
+        Channel("C0000000001", "old", is_archived=True),
+        Channel("C0000000002", "elsewhere", is_member=False),
+        Channel("G0000000003", "private", is_private=True),
+    ]
+    found = _call(slack, method, **arguments)
+    assert (found["ok"], found["error"]) == (False, error)
+    assert slack.posts == []
+
+
+def test_slack_takes_4000_characters_in_an_edit_and_one_message_a_second_in_a_channel() -> None:
+    slack = Slack(rate=1, now=Clock())
+    slack.channels.append(Channel("C0000000001", "ir"))
+    ts = _call(slack, "chat.postMessage", channel="#soc", text="x" * 4_001)["ts"]
+    edit = {"channel": "C0123456789", "ts": ts}
+    assert _call(slack, "chat.update", **edit, text="x" * 4_000)["ok"] is True
+    assert _call(slack, "chat.update", **edit, text="x" * 4_001)["error"] == "msg_too_long"
+    assert _call(slack, "chat.postMessage", channel="#ir", text="t")["ok"] is True
+    answer = slack.app.test_client().post(
+        "/api/chat.postMessage",
+        json={"channel": "#soc", "text": "t"},
+        headers={"Authorization": f"Bearer {DEMO_TOKEN}"},
+    )
+    assert (answer.status_code, answer.json["error"], answer.headers["Retry-After"]) == (
+        429,
+        "ratelimited",
+        "1",
+    )
 
 
 # Teams
