@@ -35,7 +35,7 @@ def create_app(state: Callable[[], dict[str, Any]]) -> Flask:
     `{"hunt": {"name", "project_id", "scheduled_at", "state"}, "captures": [{"instance", "name", "region",
     "state", "malicious", "suspicious", "reason"}], "slack": [{"at", "body"}], "teams": [{"at", "body"}],
     "jira": [{"at", "key", "fields", "comments"}], "summary": {…} or None}`, the messages oldest first.
-    `hunt` may be None where none has begun. A message in Slack may have "replies", messages of its thread, and
+    `hunt` may be None where none has begun. A message in Slack may have "replies", those of its thread, and
     one of those may be a "broadcast".
     """
     app = Flask(__name__, static_folder=None)
