@@ -201,7 +201,9 @@ class _Discovery:
                 (account, region)
                 for account in accounts[number]
                 for region in (
-                    enabled.get(account, ()) if ALL_REGIONS in selector.regions else selector.regions
+                    enabled.get(account, ())
+                    if ALL_REGIONS in selector.regions
+                    else dict.fromkeys(selector.regions)
                 )
             ]
             for number, selector in self._selectors.items()

@@ -225,7 +225,7 @@ def test_a_system_that_two_targets_find_is_hunted_once(select):
 def test_of_each_group_the_longest_running(select):
     fleet = Fleet(*map(machine, range(1, 8)), machine(8, state="terminated"))
     fleet.grouped = {machine(n).id: group for n, group in enumerate("wwwddx", 2)} | {machine(8).id: "w"}
-    target = {"regions": "us-east-1", "auto_scaling_groups": {"names": ["w", "d"]}}
+    target = {"regions": ["us-east-1", "us-east-1"], "auto_scaling_groups": {"names": ["w", "d"]}}
     assert chosen(select(fleet, target, exclude=[{"instance": machine(2).id}])) == [3, 5]
     found = select(fleet, {**target, "auto_scaling_groups": {"names": "w", "sample": 2}})
     assert chosen(found) == [2, 3]
