@@ -1063,7 +1063,7 @@ def _slack_ways(document: Document) -> Iterator[Problem]:
         elif given >= {"webhook_url", "token"}:
             yield here, f"two ways to Slack: {_SLACK_WAYS.format_map(keys)}, not both"
         elif "token" in given and "channel" not in given:
-            text = f"{document.missing}: write the channel's id, or its name in quotes, \"#soc\""
+            text = f'{document.missing}: write the channel\'s id, or its name in quotes, "#soc"'
             yield (*here, "channel"), text
         elif "webhook_url" in given:
             for key in sorted(given & {"channel", "host"}):
