@@ -61,10 +61,15 @@ def _opening(runtime: Runtime, hunt: Hunt) -> Hunt:
     turn = take_turn(runtime, hunt)
     if turn is None:
         return hunt  # another one of its name is under way
-    if hunt.began_at is None and turn.began_at is not None:
-        queue_opening(runtime, hunt, retry_for=runtime.config.platform.retry_for)
-    if _is_late(runtime, turn.began_at or hunt.created_at or hunt.scheduled_at):
+    since, retry_for = (
+        turn.began_at or hunt.created_at or hunt.scheduled_at,
+        runtime.config.platform.retry_for,
+    )
+    if _is_late(runtime, since):
         return end_hunt(runtime, hunt, HuntState.FAILED, "its project was never opened")
+    # It has just got its turn, or a crash took the item that would have opened it.
+    if hunt.began_at is None or runtime.now() - since > timedelta(seconds=retry_for):
+        queue_opening(runtime, hunt, retry_for=retry_for)
     return turn
 
 

@@ -341,3 +341,16 @@ def test_evidence_is_looked_up_only_when_a_capture_has_ended(make_stage):
     stage.run_platform()
     stage.follow()
     assert [r.path for r in stage.platform.requests].count("/api/v3/evidences") == 1
+
+
+def test_a_hunt_whose_opening_got_lost_is_opened_later(make_stage):
+    stage = make_stage((QUIET,))
+    stage.start()
+    (item,) = stage.runtime.captures.claim(lease=60)
+    stage.runtime.captures.done(item)
+    stage.follow()
+    assert stage.work() == 0
+    stage.forward(3601)
+    stage.follow()
+    stage.work()
+    assert stage.states() == [CaptureState.REQUESTED]
