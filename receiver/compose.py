@@ -223,7 +223,7 @@ def _hunt_finished(alarm: Alarm) -> _Told:
         lines_total=max(report.systems, len(report.captures)),
         gaps=(
             *(f"Hunt definition: {_words(problem, 200)}" for problem in report.problems),
-            *(f"Skipped: {_words(reason, 200)}" for reason in report.left_out),
+            *(_words(reason, 200) for reason in report.left_out),
         ),
     )
 

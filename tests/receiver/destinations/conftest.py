@@ -205,11 +205,19 @@ def _alarms() -> dict[str, Alarm]:
         failed=1,
         with_alarms=5,
         captures=(
-            *(CaptureResult(s, CaptureState.PROCESSED, 7 - n, 8) for n, s in enumerate(systems[:5])),
+            CaptureResult(systems[0], CaptureState.PROCESSED, 7, 8, new=3),
+            *(CaptureResult(s, CaptureState.PROCESSED, 6 - n, 8) for n, s in enumerate(systems[1:5])),
             CaptureResult(systems[5], CaptureState.FAILED, reason="The instance was terminated."),
             *(CaptureResult(s, CaptureState.PROCESSED) for s in systems[6:]),
         ),
         problems=("SYSTEM7 is not JSON: it was left out",),
+        left_out=("2 left out: it is terminated",),
+        since=NIGHT - timedelta(days=7),
+        new_alarms=3,
+        new_with=1,
+        slowest=CaptureResult(systems[6], CaptureState.PROCESSED, name="web-06"),
+        slowest_seconds=11_520,
+        covered=12,
     )
     finished = Alarm(
         event=Event("hunt_finished:weekly", HUNT_FINISHED, NOON, project_id=12, report=report),
