@@ -230,7 +230,10 @@ class Work:
             before, state="sending", ref="", attempts=before.attempts + 1, in_doubt=in_doubt
         )
         if sending is None:
-            return Again(1.0, f"another worker sends it to {name}", expected=True)
+            taken_over = Retry(f"another worker sends it to {name}")
+            if destination.thread:
+                self._leave_case(item, name, case_key, case, taken_over)
+            return Again(1.0, taken_over.reason, expected=True)
         outcome = destination.deliver(told(in_doubt), _refs(case))
         if destination.thread:
             self._leave_case(item, name, case_key, case, outcome)
