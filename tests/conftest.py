@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-
-from hypothesis import settings
+from importlib.util import find_spec
 
 # A busy machine makes no example wrong, and what lands is judged by the same examples each time.
-settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("house")
+# The template's tests run in an environment of their own, which has no hypothesis.
+if find_spec("hypothesis"):
+    from hypothesis import settings
+
+    settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
+    settings.load_profile("house")
