@@ -33,7 +33,7 @@ _AT_ONCE = 16
 # Up to so many instances the platform is asked about by their ids, which stand in the URL.
 _BY_ID = 20
 _GONE = ("shutting-down", "terminated")
-# The tag Name of the platform's own instance (cado.md §4).
+# The tag Name of the platform's own instance, as its deployment templates set it.
 _PLATFORM = "CadoResponse"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NAMED = "named"

@@ -44,7 +44,7 @@ class HuntState(StrEnum):
     SKIPPED = "skipped"  # not started, since the hunt before it was still under way
 
 
-# Kinds of event that huntbridge raises itself. All others are the platform's own names (cado.md §1.1).
+# Kinds of event that huntbridge raises itself. All others are the platform's own names.
 HUNT_FINISHED = "hunt_finished"
 CAPTURE_FAILED = "capture_failed"
 CAPTURE_STALLED = "capture_stalled"

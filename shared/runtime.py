@@ -28,7 +28,7 @@ from shared.secrets import Secret, SecretRef, Secrets
 if TYPE_CHECKING:
     from shared.aws.clients import Clients
 
-# The platform answers a capture request after it looked at the instance; give it time (cado.md: no figure).
+# The platform answers a capture request after it looked at the instance. No figure is public: give it time.
 PLATFORM_READ_TIMEOUT = 30.0
 
 
