@@ -104,11 +104,12 @@ $(CLIENT)/ready: requirements/emulator.txt | $(AWS)/ready
 	  --platform=manylinux_2_28_x86_64 --target=$(@D) -r $<
 	touch $@
 
-bench: $(VENV)/dev  ## the figures: the web function's start (after test-lambda), and hunts of 1,000 and 10,000 systems
+bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start (after test-lambda), fleets, hunts
 	$(BIN)/python bench/init.py
+	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
 	$(BIN)/python -m bench.hunt
 
 .PHONY: fleet
 
-fleet: $(VENV)/dev  ## the plan over 3 accounts, 4 regions and 3,000 instances, found in 10 s
+fleet: $(VENV)/dev  ## the plan over 3 accounts, 4 regions and 3,000 instances
 	HUNTBRIDGE_FLEET=250 $(BIN)/python -m pytest tests/scheduler/test_fleet.py

