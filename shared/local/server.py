@@ -30,7 +30,7 @@ WEB_THREADS = 8
 # An idle worker wakes when this process adds an item, and this often (seconds) for those of others.
 IDLE_WAIT = 0.25
 # Seconds that work in hand is given to finish; what has not by then is handed back, for the next start.
-STOP_WITHIN = 9.0
+STOP_WITHIN = 8.0
 
 
 @dataclass(frozen=True)
