@@ -44,11 +44,11 @@ def alarm(stage, number: int, project: int = 3) -> str:
 
 
 @pytest.mark.timeout(60)
-def test_of_two_workers_and_ten_cases_each_case_has_one_message_that_counts_all_its_alarms(make):
+def test_of_eight_workers_and_a_hundred_cases_each_has_one_message_that_counts_all_its_alarms(make):
     stage, slack = make()
-    workers = [stage.worker() for _ in range(2)]
-    for project in range(1, 11):
-        for number in range(1, 5):
+    workers = [stage.worker() for _ in range(8)]
+    for project in range(1, 101):
+        for number in range(1, 4):
             alarm(stage, number, project)
     while work(stage.runtime.events, stage.work.event, lease=60):
         pass
@@ -65,9 +65,9 @@ def test_of_two_workers_and_ten_cases_each_case_has_one_message_that_counts_all_
             thread.join()
         stage.forward(1)
     parents = [post for post in slack.posts if not post.thread_ts]
-    assert len(parents) == 10
-    assert [len(slack.replies(parent)) for parent in parents] == [4] * 10
-    assert all("4 alarms so far" in json.dumps(parent.body) for parent in parents)
+    assert len(parents) == 100
+    assert [len(slack.replies(parent)) for parent in parents] == [3] * 100
+    assert all("3 alarms so far" in json.dumps(parent.body) for parent in parents)
     assert slack.refused == []
 
 
