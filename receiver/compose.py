@@ -57,6 +57,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Link:
+    name: str  # platform | console
     text: str
     url: str
 
@@ -77,7 +78,7 @@ class Message:
     lines_total: int = 0  # how many there are, shown or not
     quote: str = ""  # raw text from outside, shown as text: the body of an unknown event, a failure's reason
     gaps: tuple[str, ...] = ()  # "Instance details: access denied by EC2"
-    link: Link | None = None
+    links: tuple[Link, ...] = ()  # the platform first, then the EC2 console
     labels: tuple[str, ...] = ()  # lower case, no spaces: hunt, severity, system
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt may have arrived
@@ -125,7 +126,7 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         lines_total=told.lines_total,
         quote=told.quote,
         gaps=gaps[:MAX_GAPS],
-        link=Link("Open in the platform", alarm.link) if alarm.link else None,
+        links=tuple(_links(alarm)),
         labels=_labels(alarm),
         case_key="" if event.kind == TEST else alarm.case_key,
         maybe_repeat=maybe_repeat,
@@ -578,6 +579,36 @@ def _labels(alarm: Alarm) -> tuple[str, ...]:
     )
     safe = (re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")[:255] for name in named)
     return tuple(dict.fromkeys(filter(None, safe)))
+
+
+# Links.
+
+# By the form of a region's name; docs.aws.amazon.com/general/latest/gr/mgmt-console.html and its twins of the
+# other partitions. The isolated ones have no console that could be reached from elsewhere.
+_CONSOLES = (
+    (re.compile(r"us-gov-[a-z]+-\d", re.ASCII), "console.amazonaws-us-gov.com"),
+    (re.compile(r"cn-[a-z]+-\d", re.ASCII), "console.amazonaws.cn"),
+    (re.compile(r"eusc-[a-z]{2}-[a-z]+-\d", re.ASCII), "console.amazonaws-eusc.eu"),
+    (re.compile(r"[a-z]{2}-[a-z]+-\d", re.ASCII), "console.aws.amazon.com"),
+)
+_INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}([0-9a-f]{9})?", re.ASCII)
+
+
+def _links(alarm: Alarm) -> Iterator[Link]:
+    if alarm.link:
+        yield Link("platform", "Open in the platform", alarm.link)
+    system = _system(alarm)
+    if system and (url := console_url(system.instance, system.region)):
+        yield Link("console", "Open in the EC2 console", url)
+
+
+def console_url(instance: str, region: str) -> str:
+    """The page of an instance in the console of its partition; empty where there is none, or where one of
+    the two is not what it should be."""
+    host = next((host for form, host in _CONSOLES if form.fullmatch(region)), "")
+    if not host or not _INSTANCE_ID.fullmatch(instance):
+        return ""
+    return f"https://{region}.{host}/ec2/home?region={region}#InstanceDetails:instanceId={instance}"
 
 
 # Text.

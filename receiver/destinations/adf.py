@@ -11,7 +11,7 @@ from typing import Any
 
 from receiver.compose import Fact, Message
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, safe_link, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, safe_links, technique_url
 from shared.models import Finding, Severity
 from shared.text import shorten
 
@@ -56,8 +56,8 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
     yield {"type": "panel", "attrs": panel, "content": [_paragraph(_text(summary, 700))]}
     if message.maybe_repeat:
         yield _paragraph(_text(REPEAT, mark="strong"))
-    if link := safe_link(message):
-        yield _paragraph(_link(link.text, link.url))
+    if links := [_link(link.text, link.url) for link in safe_links(message)]:
+        yield _paragraph(*_between(links, " · "))
     if message.facts:
         yield _table(_fact(fact) for fact in message.facts)
     if message.findings:
@@ -90,14 +90,14 @@ def _finding(finding: Finding) -> list[Node]:
     return [
         _cell("tableCell", _text(f"{MARKS[finding.severity]} {finding.count:,}")),
         {"type": "tableCell", "content": alarm},
-        _cell("tableCell", *_spaced(links)),
+        _cell("tableCell", *_between(links, " ")),
     ]
 
 
-def _spaced(nodes: list[Node]) -> Iterator[Node]:
+def _between(nodes: list[Node], glue: str) -> Iterator[Node]:
     for index, node in enumerate(nodes):
         if index:
-            yield _text(" ")
+            yield _text(glue)
         yield node
 
 

@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from receiver.compose import Message, worst_first
-from receiver.destinations.parts import safe_link
+from receiver.destinations.parts import safe_links
 from shared.http import host_of
 from shared.models import Alarm, CaptureState, Severity, dump, load
 from shared.text import clean, one_line, shorten
@@ -270,6 +270,7 @@ class AlarmData:
     case: Annotated[str, _says("the same for all alarms about one system in one project; empty for a test")]
     maybe_repeat: Annotated[bool, _says("an earlier attempt got no answer, and may have arrived")]
     link: Annotated[str | None, _says("into the platform")]
+    console_link: Annotated[str | None, _says("to the instance in the EC2 console of its partition")]
     message: Annotated[MessagePart, _says("the alarm in words")]
     alarm: Annotated[AlarmPart | None, _says("the alarm as values; null in a digest, which tells of many")]
     left_out: Annotated[tuple[LeftOut, ...], _says("what was dropped for its size; empty where all is there")]
@@ -300,11 +301,12 @@ def payload(message: Message) -> bytes:
 def envelope(message: Message) -> dict[str, Any]:
     """All of the message, whatever its size. CloudEvents wants `id` and `source` together to be unique, and
     what is sent again keeps both."""
-    link = safe_link(message)
+    links = {link.name: link.url for link in safe_links(message)}
+    platform = links.get("platform")
     found = {
         "specversion": "1.0",
         "id": message.id or "unknown",
-        "source": host_of(link.url) if link else "/huntbridge",
+        "source": host_of(platform) if platform else "/huntbridge",
         "type": f"{TYPE}.{_word(message.kind)}",
         "subject": one_line(message.case_key, 300),
         "time": dump(message.alarm)["event"]["received_at"] if message.alarm else None,
@@ -316,7 +318,8 @@ def envelope(message: Message) -> dict[str, Any]:
         kind=message.kind,
         case=one_line(message.case_key, 300),
         maybe_repeat=message.maybe_repeat,
-        link=link.url if link else None,
+        link=platform,
+        console_link=links.get("console"),
         message=MessagePart(
             title=message.title,
             summary=message.summary,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from receiver.compose import ATTACK_ID, Link, Message
@@ -30,20 +31,20 @@ def technique_url(id: str) -> str:
     return f"https://attack.mitre.org/{folder}/{id.replace('.', '/')}/"
 
 
-def safe_link(message: Message) -> Link | None:
-    """The message's link, if it is https (http only to this machine); compose takes it from the platform's
-    own origin, and this is the last look at it. Whatever could end a link early is percent-encoded."""
-    if message.link is None:
-        return None
+def safe_links(message: Message) -> tuple[Link, ...]:
+    """The message's links that are https (http only to this machine). Compose takes them from the platform's
+    own origin and AWS's; this is the last look. Whatever could end a link early is percent-encoded."""
+    return tuple(replace(link, url=url) for link in message.links if (url := _safe(link.url)))
+
+
+def _safe(url: str) -> str:
     try:
-        parts = urlsplit(message.link.url)
+        parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
-        return None
+        return ""
     rest = quote(parts._replace(scheme="", netloc="").geturl(), safe="/:?#@!$&'()*+,;=%-._~")
     url = f"{parts.scheme}://{parts.netloc}{rest}"
     if not _HOST.fullmatch(parts.netloc) or len(url) > 2_000:
-        return None
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
-        return Link(message.link.text, url)
-    return None
+        return ""
+    return url if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)) else ""

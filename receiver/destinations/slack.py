@@ -29,10 +29,10 @@ from urllib.request import (
 
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from receiver.compose import Fact, Message
+from receiver.compose import Fact, Link, Message
 from receiver.destinations import Check, Outcome, Rejected, Retry
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_link, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, technique_url
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from shared.http import Answer, Http, NetworkError, host_of, is_loopback
 from shared.models import Finding, Owner
@@ -176,9 +176,8 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     yield from _fields(message.facts[MAX_FIELDS:])
     if message.left_out:
         yield _section(f"_{escape_slack(message.left_out)}_")
-    if link := safe_link(message):
-        button = {"type": "button", "action_id": "open", "text": _plain(link.text, 75), "url": link.url}
-        yield {"type": "actions", "elements": [button]}
+    if buttons := [_button(link) for link in safe_links(message)]:
+        yield {"type": "actions", "elements": buttons}
     small = [
         *(f"Note: {_safe(gap, 300)}" for gap in message.gaps),
         f"Event {slack_code(shorten(message.id, 200))}",
@@ -191,6 +190,15 @@ def _call(owner: Owner) -> str:
     if not re.fullmatch(r"[UWS][A-Z0-9]{8,20}", owner.slack, re.ASCII):
         return ""
     return f"<!subteam^{owner.slack}>" if owner.slack.startswith("S") else f"<@{owner.slack}>"
+
+
+def _button(link: Link) -> dict[str, Any]:
+    return {
+        "type": "button",
+        "action_id": f"open_{link.name}",
+        "text": _plain(link.text, 75),
+        "url": link.url,
+    }
 
 
 def _fields(facts: tuple[Fact, ...]) -> Iterator[dict[str, Any]]:

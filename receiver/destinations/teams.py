@@ -17,7 +17,7 @@ from typing import Any
 from receiver.compose import Fact, Message
 from receiver.destinations import Check, Delivered, Outcome, Rejected
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_link, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, technique_url
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from shared.http import Answer, Http, NetworkError, host_of
 from shared.models import Finding, Severity
@@ -123,8 +123,8 @@ def _card(message: Message) -> dict[str, Any]:
         "fallbackText": _no_mention(shorten(in_one(message), 500)),
         "body": list(_body(message)),
     }
-    if link := safe_link(message):
-        card["actions"] = [{"type": "Action.OpenUrl", "title": link.text, "url": link.url}]
+    if links := safe_links(message):
+        card["actions"] = [{"type": "Action.OpenUrl", "title": link.text, "url": link.url} for link in links]
     return card
 
 

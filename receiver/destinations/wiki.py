@@ -10,7 +10,7 @@ from typing import Any
 
 from receiver.compose import Fact, Message
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, safe_link, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, safe_links, technique_url
 from shared.models import Finding, Severity
 from shared.text import escape_wiki, noformat, shorten
 
@@ -32,8 +32,8 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     yield f"{{panel:bgColor={colour}}}\n{severity} {_line(message.summary, 700)}\n{{panel}}"
     if message.maybe_repeat:
         yield f"*{REPEAT}*\n"
-    if link := safe_link(message):
-        yield f"[{_line(link.text, 100)}|{link.url}]\n"
+    if links := safe_links(message):
+        yield " · ".join(f"[{_line(link.text, 100)}|{link.url}]" for link in links) + "\n"
     yield from map(_fact, message.facts)
     if message.findings:
         yield "\nh3. Alarms, worst first\n||Count||Alarm||ATT&CK||"

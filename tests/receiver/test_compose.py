@@ -91,7 +91,15 @@ def test_a_rich_alarm_whole() -> None:
         ),
         findings_total=2,
         gaps=("Security groups: access denied by EC2",),
-        link=Link("Open in the platform", "https://cado.example/projects/12"),
+        links=(
+            Link("platform", "Open in the platform", "https://cado.example/projects/12"),
+            Link(
+                "console",
+                "Open in the EC2 console",
+                "https://us-east-1.console.aws.amazon.com/ec2/home?region=us-east-1"
+                "#InstanceDetails:instanceId=i-0123456789abcdef0",
+            ),
+        ),
         labels=("huntbridge", "malicious", "processing_with_alarms", "weekly", "i-0123456789abcdef0"),
         case_key="project/12/prod/us-east-1/i-0123456789abcdef0",
         maybe_repeat=True,
@@ -286,3 +294,26 @@ def test_hostile_text_is_bounded_and_inert_everywhere() -> None:
     assert len(found.gaps) == MAX_GAPS
     assert all(label == label.lower() and " " not in label and len(label) <= 255 for label in found.labels)
     assert found.findings[0].attack == ()
+
+
+@pytest.mark.parametrize(
+    ("region", "instance", "host"),
+    [
+        ("eu-west-1", "i-0123456789abcdef0", "eu-west-1.console.aws.amazon.com"),
+        ("eu-west-1", "i-01234567", "eu-west-1.console.aws.amazon.com"),
+        ("us-gov-west-1", "i-01234567", "us-gov-west-1.console.amazonaws-us-gov.com"),
+        ("cn-north-1", "i-01234567", "cn-north-1.console.amazonaws.cn"),
+        ("eusc-de-east-1", "i-01234567", "eusc-de-east-1.console.amazonaws-eusc.eu"),
+        ("us-iso-east-1", "i-01234567", ""),
+        ("", "i-01234567", ""),
+        ("evil.example/?-1", "i-01234567", ""),
+        ("eu-west-1\n", "i-01234567", ""),
+        ("eu-west-1", "i-0123456", ""),
+        ("eu-west-1", "i-01234567|https://evil.example", ""),
+    ],
+)
+def test_the_console_is_that_of_the_regions_partition(region: str, instance: str, host: str) -> None:
+    event = Event("e", "capture_failed", NOON, system=System(instance, region))
+    links = compose(Alarm(event, Severity.UNKNOWN)).links
+    path = f"/ec2/home?region={region}#InstanceDetails:instanceId={instance}"
+    assert [link.url for link in links] == ([f"https://{host}{path}"] if host else [])

@@ -33,7 +33,7 @@ from shared.secrets import Secret
 
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-LINK_HOSTS = {"cado.example", "attack.mitre.org"}
+LINK_HOSTS = {"cado.example", "attack.mitre.org", "us-east-1.console.aws.amazon.com"}
 
 
 # The vendors' schemas
@@ -186,7 +186,7 @@ def check_blocks(body: dict[str, Any]) -> None:
             assert not set("<>*_~`") & set(rest), text
             assert not re.search(r"[<>]", "".join(CODE.findall(text)))
         assert not re.search("<[!@#]|<http", OWN_MARKUP.sub("", text))
-    buttons = [b["elements"][0]["url"] for b in body["blocks"] if b["type"] == "actions"]
+    buttons = [e["url"] for b in body["blocks"] if b["type"] == "actions" for e in b["elements"]]
     assert {urlsplit(url).hostname for url in buttons} <= LINK_HOSTS
 
 
@@ -231,7 +231,8 @@ def check_cloud(alarm: Alarm) -> None:
 
 NOFORMAT = re.compile(r"\{noformat\}\n((?:(?!\{noformat\}).|\n)*)\n\{noformat\}", re.IGNORECASE)
 OWN_WIKI = re.compile(
-    r"\[(?:Open in the platform|T[A0-9][0-9.]+)\|https://(?:cado\.example|attack\.mitre\.org)[^\s|\]{}]*\]"
+    r"\[(?:Open in the platform|Open in the EC2 console|T[A0-9][0-9.]+)"
+    r"\|https://(?:cado\.example|attack\.mitre\.org|us-east-1\.console\.aws\.amazon\.com)[^\s|\]{}]*\]"
     r"|\{panel(?::bgColor=#[0-9A-F]{6})?\}|\{\{|\}\}",
     re.ASCII,
 )
