@@ -146,7 +146,7 @@ class Enricher:
         tag = self._config.owner_tag
         value = instance.tags.get(tag, "") if instance else ""
         found = self._config.owners.get(value)
-        return Owner(slack=found.slack) if found else None
+        return Owner(slack=found.slack or "", jira=found.jira or "") if found else None
 
     # What is asked. Each returns None where there is nothing to ask, or nobody.
 

@@ -242,6 +242,11 @@ class Work:
                 ledger.end_delivery(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
                 log.info("event %s delivered to %s %s", before.event_id, name, " ".join((ref, note)).strip())
                 return Done()
+            case Retry(reason, alone=True):
+                ledger.shut_case(case_key, name, case.ref)
+                state = "unsure" if in_doubt else "pending"
+                ledger.end_delivery(sending, state=state, attempts=before.attempts, in_doubt=in_doubt)
+                return Again(0.0, reason, expected=True)
             case Retry(reason, after, ambiguous):
                 if after is not None:
                     self._pace.hold(*lane, after)
@@ -268,7 +273,9 @@ class Work:
         ref = outcome.ref if isinstance(outcome, Delivered) else ""
         if case.opens or ref != case.ref:
             unsure = isinstance(outcome, Retry) and outcome.ambiguous
-            self._runtime.ledger.leave_case(case_key, name, item.receipt, ref=ref, unsure=unsure)
+            # What can be searched is not found at once: until then another one would open the case again.
+            hold = 0.0 if self._destinations[name].update else SETTLED
+            self._runtime.ledger.leave_case(case_key, name, item.receipt, ref=ref, unsure=unsure, hold=hold)
 
     def _dead(self, delivery: Delivery, reason: str, in_doubt: bool) -> Verdict:
         self._runtime.ledger.end_delivery(delivery, state="dead", reason=reason, in_doubt=in_doubt)
@@ -285,9 +292,10 @@ def _may_share(alarm: Alarm, before: Delivery) -> bool:
 
 def _refs(case: Case) -> dict[str, str]:
     """What a destination that can follow up is told of the case."""
+    refs = {"unsure": "yes"} if case.unsure else {}
     if case.ref:
-        return {"ref": case.ref}
-    return {"unsure": "yes"} if case.unsure else {}
+        refs |= {"ref": case.ref} | ({"alone": "yes"} if case.opens else {})
+    return refs
 
 
 def _counted_for(item: Item) -> str:

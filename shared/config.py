@@ -775,7 +775,12 @@ _SlackUser = Annotated[
 class OwnerConfig(_Section):
     """Who is called about systems of one owner."""
 
-    slack: _SlackUser = Field(description="id of a user or a user group in Slack")
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    slack: _SlackUser | None = Field(None, description="id of a user or a user group in Slack")
+    jira: _Text | None = Field(
+        None, description="to whom Jira assigns a new issue: account id (Cloud) or user name (Data Center)"
+    )
 
 
 class DeliveryConfig(_Section):
@@ -1010,7 +1015,7 @@ def _checked(
         config = Config.model_validate(document.data, context=known)
     except ValidationError as error:
         problems = explain(error, Config, document) + problems
-    problems = [*problems, *_slack_ways(document), *_logins(document)]
+    problems = [*problems, *_slack_ways(document), *_logins(document), *_nobodies(document.data)]
     problems = [*problems, *_webhooks(document.data, Secrets(environ))]
     lines = document.report(problems)
     if lines or config is None:
@@ -1087,6 +1092,13 @@ def _logins(document: Document) -> Iterator[Problem]:
             (absent,) = {"email", "api_token"} - given
             text = f"{document.missing}: Jira Cloud takes {keys['email']} and {keys['api_token']} together"
             yield (*here, absent), text
+
+
+def _nobodies(data: Mapping[str, Any]) -> Iterator[Problem]:
+    owners = data.get("owners")
+    for name, section in (owners if isinstance(owners, dict) else {}).items():
+        if section == {}:
+            yield ("owners", name), f"names nobody: write {' or '.join(OwnerConfig.model_fields)}"
 
 
 def _unrouted(data: Mapping[str, Any]) -> Iterator[Problem]:

@@ -61,7 +61,7 @@ class Case:
     """How a case stands at one destination, for one delivery."""
 
     ref: str = ""  # what the destination gave back for an earlier message of it
-    opens: bool = False  # this delivery is the one that opens it, or the one whose turn it is
+    opens: bool = False  # this delivery has it to itself: it opens it, or it is its turn
     unsure: bool = False  # somebody tried before, and it is not known how that ended
     wait: float = 0.0  # seconds at most until another one that opens it must be done
 
@@ -361,7 +361,8 @@ class Ledger:
         self, case_key: str, destination: str, ticket: str, lease: float, *, alone: bool = False
     ) -> Case:
         """What a delivery may do about its case: follow up on what is there, open it, or wait for who does.
-        `alone`: a follow-up waits as well, since it changes what the one before it wrote.
+        `alone`: a follow-up waits as well, since it changes what the one before it wrote. So it does where
+        the case was shut.
 
         Of any number one opens it; `leave_case` with the same `ticket` says how that ended. One that is not
         heard of for `lease` seconds is taken for dead, and what it was doing for unsure.
@@ -370,40 +371,63 @@ class Ledger:
             record = self._store.get("case", case_key, destination)
             found = record.body if record else {}
             ref = str(found.get("ref") or "")
-            if ref and not alone:
+            shut = bool(found.get("shut"))
+            if ref and not (alone or shut):
                 return Case(ref=ref)
             until, now = found.get("until"), self._now()
             left = (datetime.fromisoformat(until) - now).total_seconds() if until else 0.0
             if 0 < left <= lease:  # more than the whole lease is left where the clock was set back
                 return Case(wait=left)
-            unsure = not ref and bool(found.get("unsure") or found.get("opener"))
+            unsure = (shut or not ref) and bool(found.get("unsure") or found.get("opener"))
             body = {
                 "ref": ref,
                 "opener": ticket,
                 "until": (now + timedelta(seconds=lease)).isoformat(),
                 "unsure": unsure,
+                "shut": shut,
             }
             if self._store.put("case", case_key, destination, body, expect=record.version if record else 0):
                 return Case(ref=ref, opens=True, unsure=unsure)
 
     def leave_case(
-        self, case_key: str, destination: str, ticket: str, *, ref: str = "", unsure: bool = False
+        self,
+        case_key: str,
+        destination: str,
+        ticket: str,
+        *,
+        ref: str = "",
+        unsure: bool = False,
+        hold: float = 0.0,
     ) -> None:
         """End what `enter_case` began: with the reference that later messages need, or for the next to try.
-        `unsure`: it may be open all the same."""
+        `unsure`: it may be open all the same, and nobody can tell for `hold` seconds."""
         while True:
             record = self._store.get("case", case_key, destination)
             found = record.body if record else {}
             if ref:
                 body: dict[str, Any] = {"ref": ref}
-            elif found.get("opener") == ticket:
-                body = {"ref": found["ref"]} if found.get("ref") else {"unsure": unsure or found["unsure"]}
-            else:
+            elif found.get("opener") != ticket:
                 return  # somebody else's by now
+            elif unsure and hold:
+                until = self._now() + timedelta(seconds=hold)
+                body = found | {"unsure": True, "until": until.isoformat()}
+            elif found.get("ref") and not found.get("shut"):
+                body = {"ref": found["ref"]}
+            else:
+                kept = {name: found[name] for name in ("ref", "shut") if found.get(name)}
+                body = kept | {"unsure": unsure or found["unsure"]}
             if found == body or self._store.put(
                 "case", case_key, destination, body, expect=record.version if record else 0
             ):
                 return
+
+    def shut_case(self, case_key: str, destination: str, ref: str) -> None:
+        """What `ref` leads to takes no more as it is: whoever comes next has the case to itself. Nothing
+        where another one has noticed that before."""
+        record = self._store.get("case", case_key, destination)
+        if record and record.body.get("ref") == ref and not record.body.get("opener"):
+            body = {"ref": ref, "shut": True}
+            self._store.put("case", case_key, destination, body, expect=record.version)
 
     def _change(self, kind: str, group: str, name: str, of: type[Any], change: Callable[[Any], Any]) -> Any:
         while True:

@@ -287,6 +287,7 @@ class Owner:
     """Whom a destination may call about a system: who the configuration says, and never who a text says."""
 
     slack: str = ""  # id of a user (U…, W…) or of a user group (S…)
+    jira: str = ""  # account id at Jira Cloud, user name at Jira Data Center
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ class Retry:
     reason: str
     after: float | None = None  # seconds that the destination asked for; None leaves it to the backoff
     ambiguous: bool = False  # it may have arrived all the same
+    # Nothing was sent: the case must be opened anew, which only who has it to itself may do.
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ class Destination(Protocol):
         ...
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
-        """`case_refs`: `ref`, what an earlier message of the case gave back; or `unsure`, where another one
-        may have opened the case and nobody knows. A destination that can be asked asks before it repeats."""
+        """`case_refs`: `ref`, what an earlier message of the case gave back; `alone`, where nobody else
+        delivers to the case meanwhile; `unsure`, where another one may have opened the case and nobody knows.
+        A destination that can be asked asks before it repeats."""
         ...
 
     def check(self) -> Check:

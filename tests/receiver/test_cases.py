@@ -129,6 +129,14 @@ def test_an_issue_whose_answer_was_lost_is_found_again(make, datacenter, index_d
     assert (len(jira.issues), len(jira.issues["SEC-1"].comments)) == (1, 1)
 
 
+def test_nobody_opens_the_case_again_while_the_first_attempt_cannot_be_found(make):
+    stage, jira, _ = make(once(("POST", "issue")), index_delay=45)
+    ids = [alarm(stage, number) for number in (5, 6, 7)]
+    stage.run_all()
+    assert (list(jira.issues), len(jira.issues["SEC-1"].comments)) == (["SEC-1"], 2)
+    assert [stage.runtime.ledger.delivery(id, "tickets").ref for id in ids] == ["SEC-1"] * 3
+
+
 @pytest.mark.parametrize("datacenter", [False, True], ids=["cloud", "data center"])
 def test_a_comment_whose_answer_was_lost_is_found_again(make, datacenter):
     stage, jira, _ = make(once(("POST", "issue/SEC-1/comment")), datacenter=datacenter)

@@ -9,6 +9,7 @@ import pytest
 
 from receiver.destinations import Delivered, Rejected, Retry
 from shared import items
+from shared.ledger import Case
 from shared.models import HUNT_FINISHED, Alarm, Event, Severity, dump
 from shared.queues import work
 
@@ -161,6 +162,36 @@ def test_the_next_alarm_of_a_case_is_given_what_the_first_one_left(stage):
         stage.run()
     assert stage.office.refs == [{}, {"ref": "SEC-1"}]
     assert stage.soc.refs == [{}, {}]
+
+
+def test_a_case_that_must_be_opened_anew_is_so_by_one_at_a_time(stage):
+    stage.office.thread = True
+    must = Retry("SEC-1 is gone", alone=True)
+    stage.office.outcomes = [Delivered(ref="SEC-1"), must, Delivered(ref="SEC-2"), Delivered(ref="SEC-2")]
+    ids = []
+    for count in (5, 6, 7):
+        ids.append(stage.receive(b'{"message": "%d alarms in project id 3 evidence id 4"}' % count))
+        stage.run()
+    assert stage.office.refs == [{}, {"ref": "SEC-1"}, {"ref": "SEC-1", "alone": "yes"}, {"ref": "SEC-2"}]
+    found = [stage.runtime.ledger.delivery(id, "office") for id in ids]
+    assert [(delivery.state, delivery.attempts) for delivery in found] == [("delivered", 1)] * 3
+
+
+def test_who_opens_a_case_anew_and_dies_leaves_it_in_doubt(stage):
+    ledger = stage.runtime.ledger
+    ledger.leave_case("c", "tickets", "one", ref="SEC-1")
+    ledger.shut_case("c", "tickets", "SEC-9")  # another one than it has
+    assert ledger.enter_case("c", "tickets", "two", 60) == Case(ref="SEC-1")
+    ledger.shut_case("c", "tickets", "SEC-1")
+    assert ledger.enter_case("c", "tickets", "two", 60) == Case(ref="SEC-1", opens=True)
+    ledger.shut_case("c", "tickets", "SEC-1")  # noticed by another one meanwhile
+    assert ledger.enter_case("c", "tickets", "three", 60).wait == 60
+    stage.forward(61)
+    assert ledger.enter_case("c", "tickets", "three", 60) == Case(ref="SEC-1", opens=True, unsure=True)
+    ledger.leave_case("c", "tickets", "three")  # it did not come to it
+    assert ledger.enter_case("c", "tickets", "four", 60) == Case(ref="SEC-1", opens=True, unsure=True)
+    ledger.leave_case("c", "tickets", "four", ref="SEC-2")
+    assert ledger.enter_case("c", "tickets", "five", 60) == Case(ref="SEC-2")
 
 
 def test_an_alarm_for_a_destination_that_is_no_longer_configured_is_kept(stage):
