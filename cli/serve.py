@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -93,10 +94,17 @@ def _until_told_to_stop(server: Server, runtime: Runtime, host: str, port: int) 
         signal.signal(number, lambda *_: told.set())
     queues = (runtime.captures, runtime.events, runtime.deliveries)
 
-    def tokens() -> list[Secret]:
-        return readable(runtime.config.webhook.tokens, runtime.secret)
+    def tokens() -> Collection[Secret]:
+        return readable(runtime.config.webhook.tokens, runtime.secret).values()
 
-    app = create_app(runtime.events, tokens, runtime.now, lambda: depths(queues))
+    signing = runtime.config.slack_signing_secrets
+    app = create_app(
+        runtime.events,
+        tokens,
+        runtime.now,
+        lambda: depths(queues),
+        (lambda: readable(signing, runtime.secret, "signing secret")) if signing else None,
+    )
     try:
         port = server.listen(app, host, port)
     except OSError as error:

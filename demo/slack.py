@@ -9,6 +9,9 @@ unknown, although the real one knows a few more. It never pings anybody: what wo
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +19,14 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
 from demo.chat import Rate, Refusal, Simulation, parse, whole_seconds
 
 DEMO_TOKEN = "-".join(("xoxb", "demo", "demo"))
+DEMO_SIGNING_SECRET = "0123456789abcdef" * 2
 MAX_BLOCKS = 50
 MAX_EDITED_TEXT = 4_000  # chat.update, "msg_too_long"
 MAX_PAGE = 999  # conversations.list
@@ -81,6 +86,38 @@ class Post:
     edits: list[dict[str, Any]] = dataclass_field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Whisper:
+    """A message that one person alone sees."""
+
+    channel: str
+    user: str
+    body: dict[str, Any]
+    thread_ts: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What Slack sends to an app's Request URL."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def signed(body: bytes, secret: str, at: float) -> Request:
+    """A request as Slack signs it: docs.slack.dev, "Verifying requests from Slack"."""
+    timestamp = str(int(at))
+    digest = hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
+    return Request(
+        body,
+        {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Slack-Request-Timestamp": timestamp,
+            "X-Slack-Signature": f"v0={digest}",
+        },
+    )
+
+
 class Slack(Simulation):
     """`rate` messages a second for each webhook and each channel, `burst` of them at once; None lets every
     one through. `channels`, `posts`, `scopes`, `revoked` (an error word) and `page` may be changed at any
@@ -103,13 +140,16 @@ class Slack(Simulation):
         self.mentions: list[str] = []
         self._rate = Rate(burst, burst / rate, now) if rate else None
         self.blueprint.add_url_rule("/services/<path:secret>", view_func=self._post, methods=["POST"])
-        self.token, self.revoked = token, ""
+        self.token, self.revoked, self.signing_secret = token, "", DEMO_SIGNING_SECRET
         self.scopes = {"chat:write", "channels:read", "groups:read"}
         self.channels = [Channel("C0123456789", "soc")]
         self.page = MAX_PAGE  # channels that conversations.list gives at once, at most
         self.posts: list[Post] = []
+        self.whispers: list[Whisper] = []
+        self._clicks = 0
         for name, method in {
             "auth.test": self._auth_test,
+            "chat.postEphemeral": self._post_ephemeral,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
             "conversations.info": self._info,
@@ -121,6 +161,45 @@ class Slack(Simulation):
 
     def replies(self, parent: Post) -> list[Post]:
         return [post for post in self.posts if (post.channel, post.thread_ts) == (parent.channel, parent.ts)]
+
+    def click(
+        self, post: Post, action_id: str, *, user: str = "U012AB3CD", name: str = "ada", on: str = ""
+    ) -> Request:
+        """What Slack sends when this user clicks the button `action_id` of a message. `on` is the base URL of
+        this simulation, for the response_url. Raises LookupError where the message has no such button."""
+        with self._lock:
+            buttons = [
+                (block, element)
+                for block in post.body.get("blocks", [])
+                if block["type"] == "actions"
+                for element in block["elements"]
+                if element.get("action_id") == action_id
+            ]
+            if not buttons:
+                raise LookupError(f"no button {action_id}")
+            ((block, button),) = buttons
+            self._clicks += 1
+            container = {"type": "message", "message_ts": post.ts, "channel_id": post.channel}
+            action = {
+                **{key: button[key] for key in ("type", "action_id", "text", "value") if key in button},
+                "block_id": block.get("block_id", "b1"),
+                "action_ts": f"{self._now():.6f}",
+            }
+            payload = {
+                "type": "block_actions",
+                "user": {"id": user, "username": name, "name": name, "team_id": "T00000000"},
+                "api_app_id": "A00000000",
+                "team": {"id": "T00000000", "domain": "acme"},
+                "container": {**container, "is_ephemeral": False},
+                "trigger_id": f"{self._clicks}.{self._clicks}.demo",
+                "channel": {"id": post.channel, "name": "soc"},
+                "message": {"type": "message", "ts": post.ts, **post.body},
+                "response_url": f"{on}/actions/T00000000/{self._clicks}/demo",
+                "actions": [action],
+            }
+            return signed(
+                urlencode({"payload": json.dumps(payload)}).encode(), self.signing_secret, self._now()
+            )
 
     def shown(self) -> list[dict[str, Any]]:
         """The messages as the page wants them, oldest first; a parent with its replies."""
@@ -191,6 +270,18 @@ class Slack(Simulation):
         self.mentions += pings(body)
         self.posts.append(Post(channel.id, ts, self._at(), body, thread, broadcast))
         return {"channel": channel.id, "ts": ts, "message": {**body, "type": "message", "ts": ts}}
+
+    def _post_ephemeral(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self._needs("chat:write")
+        _known(arguments, {"user", "thread_ts"})
+        channel = self._writable(arguments)
+        user = arguments.get("user")
+        if not isinstance(user, str) or not re.fullmatch(r"[UW][A-Z0-9]{2,20}", user):
+            raise _no("user_not_in_channel")
+        body = _content(arguments)
+        self.mentions += pings(body)
+        self.whispers.append(Whisper(channel.id, user, body, str(arguments.get("thread_ts") or "")))
+        return {"message_ts": f"{int(self._now())}.{len(self.whispers):06}"}
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._needs("chat:write")

@@ -70,16 +70,21 @@ def _web() -> Callable[[Event, Context], dict[str, Any]]:
     from receiver.web import create_app, depths, readable
 
     secrets = Secrets(os.environ, AwsSecrets(_clients()))
-    texts = os.environ.get(stack.WEBHOOK_TOKENS, "").split(",")
-    refs = [SecretRef.parse(text.strip()) for text in texts if text.strip()]
+    tokens, signing = (_refs(name) for name in (stack.WEBHOOK_TOKENS, stack.SLACK_SIGNING_SECRETS))
     queues = _queues()
     app = create_app(
         queues[EVENTS],
-        lambda: readable(refs, secrets.get),
+        lambda: readable(tokens, secrets.get).values(),
         lambda: datetime.now(UTC),
         lambda: depths(queues.values()),
+        (lambda: readable(signing, secrets.get, "signing secret")) if signing else None,
     )
     return make_lambda_handler(app)
+
+
+def _refs(variable: str) -> list[SecretRef]:
+    texts = os.environ.get(variable, "").split(",")
+    return [SecretRef.parse(text.strip()) for text in texts if text.strip()]
 
 
 @cache

@@ -1,7 +1,8 @@
-"""The web room: an authentic webhook becomes one durable item of [events], and nothing else happens here.
+"""The web room: an authentic webhook, or an authentic click in Slack, becomes one durable item of [events],
+and nothing else happens here.
 
-The body is not parsed before it is safe: the token is found in its bytes. 202 means that it is on the disk;
-anything that kept it from getting there is a 503.
+The body is not parsed before it is known whose it is: a token is found in its bytes, a signature is of its
+bytes. 202 (Slack wants 200) means that it is on the disk; anything that kept it from getting there is a 503.
 """
 
 from __future__ import annotations
@@ -12,13 +13,20 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import (
+    HTTPException,
+    NotFound,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    Unauthorized,
+)
 
+from receiver.slack_request import Malformed, NotAuthentic, click, identity, signed_by
 from shared import items
 from shared.log import redact
 from shared.queues import Queue, QueueError
@@ -35,12 +43,14 @@ _TAKEN_OUT = b'"token":"<token>"'
 
 def create_app(
     events: Queue,
-    tokens: Callable[[], Sequence[Secret]],
+    tokens: Callable[[], Collection[Secret]],
     now: Callable[[], datetime],
     health: Callable[[], dict[str, Any]],
+    signing: Callable[[], Mapping[SecretRef, Secret]] | None = None,
 ) -> Flask:
-    """`tokens` are asked for with every request, so that a rotation needs no restart. `health` is shown as
-    it is; it raises where huntbridge cannot do its work."""
+    """`tokens`, and `signing` for the signing secrets of Slack's apps, are asked for with every request, so
+    that a rotation needs no restart. `signing` is None where no app has one: then no button works.
+    `health` is shown as it is; it raises where huntbridge cannot do its work."""
     app = Flask("huntbridge")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
@@ -52,13 +62,42 @@ def create_app(
             raise ServiceUnavailable("No webhook token is configured here; see the log.")
         body = _unpacked(request.get_data(), request.headers.get("Content-Encoding", ""))
         body = _authentic(body, request.headers.get("Authorization", ""), valid)
-        try:
-            id = events.put(items.webhook(body, now().isoformat()))
-        except QueueError as error:
-            log.error("a webhook could not be stored: %s", error)
-            raise ServiceUnavailable("The event could not be stored; send it again later.") from None
+        id = put(items.webhook(body, now().isoformat()), "webhook")
         log.info("webhook accepted as event %s, %d bytes", id, len(body))
         return {"status": "accepted", "id": id}, 202
+
+    @app.post("/slack/actions")
+    def slack_actions() -> tuple[dict[str, str], int]:
+        if signing is None:
+            log.warning("a click in Slack was refused: no signing secret is configured (%s)", _SIGNING)
+            raise NotFound
+        secrets = signing()
+        if not secrets:
+            raise ServiceUnavailable("No signing secret can be had here; see the log.")
+        body = request.get_data()  # as it was signed: before anything is parsed or unpacked
+        timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
+        signature = request.headers.get("X-Slack-Signature", "")
+        try:
+            ref = signed_by(body, timestamp, signature, secrets, now().timestamp())
+            clicked = click(body)
+        except NotAuthentic as error:
+            log.warning("a click in Slack was refused: %s", error)
+            return _error("The signature is missing, wrong or too old."), 401
+        except Malformed as error:
+            log.warning("a click in Slack was refused: %s", error)
+            return _error("This is no interaction of Slack."), 400
+        if clicked:
+            id = identity(timestamp, signature)
+            put(items.click(clicked, ref, now().isoformat()), "click", id)
+            log.info("click %s (%s) accepted", id, clicked["action"])
+        return {}, 200
+
+    def put(item: bytes, what: str, id: str = "") -> str:
+        try:
+            return events.put(item, id=id)
+        except QueueError as error:
+            log.error("a %s could not be stored: %s", what, error)
+            raise ServiceUnavailable("The event could not be stored; send it again later.") from None
 
     @app.get("/health")
     def is_healthy() -> dict[str, Any]:
@@ -71,7 +110,7 @@ def create_app(
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
         response = Response(
-            json.dumps({"status": "error", "message": _WORDS.get(error.code or 0, error.description)}),
+            json.dumps(_error(_WORDS.get(error.code or 0) or error.description or "")),
             status=error.code,
             mimetype="application/json",
         )
@@ -90,21 +129,29 @@ _WORDS = {
 }
 
 
-def readable(refs: Iterable[SecretRef], secret: Callable[[SecretRef], Secret]) -> list[Secret]:
-    """The tokens that can be had. One that cannot is only told of where there is no other: during a rotation
-    the previous one may be gone already, and without one it was never there."""
-    found, errors = [], []
+_SIGNING = "signing_secret of the Slack destination; on AWS, SlackSigningSecrets of the stack as well"
+
+
+def _error(message: str) -> dict[str, str]:
+    return {"status": "error", "message": message}
+
+
+def readable(
+    refs: Iterable[SecretRef], secret: Callable[[SecretRef], Secret], what: str = "webhook token"
+) -> dict[SecretRef, Secret]:
+    """Those that can be had. One that cannot is only told of where there is no other: during a rotation the
+    previous one may be gone already, and without one it was never there."""
+    found, errors = {}, []
     for ref in refs:
         try:
-            token = secret(ref)
+            found[ref] = secret(ref)
         except SecretError as missing:
             errors.append(missing)
         else:
-            redact(token)
-            found.append(token)
+            redact(found[ref])
     if not found:
         for error in errors:
-            log.error("a webhook token cannot be had: %s", error)
+            log.error("a %s cannot be had: %s", what, error)
     return found
 
 
@@ -128,7 +175,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     return unpacked
 
 
-def _authentic(body: bytes, authorization: str, valid: Sequence[Secret]) -> bytes:
+def _authentic(body: bytes, authorization: str, valid: Collection[Secret]) -> bytes:
     """The body without the token. Raises Unauthorized, after the same work for a wrong and a missing one."""
     scheme, _, bearer = authorization.partition(" ")
     found = [match[1] for match in _TOKEN.finditer(body)][:_MAX_CANDIDATES]

@@ -62,6 +62,7 @@ _NO_MEMBER_ROLE = (
 )
 _SLACK_USER = r"^[UWS][A-Z0-9]{8,20}$"
 _SLACK_WAYS = "write {webhook_url}, or {token} and {channel}"
+_LEADS = "a webhook's URL says itself where it leads"
 _LOGINS = "write {email} and {api_token} (Jira Cloud), or {token} (Jira Data Center)"
 
 
@@ -267,6 +268,10 @@ def _one_or_two(refs: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
     if not 1 <= len(refs) <= 2:
         raise ValueError("must be one secret reference, or two in a rotation: the new one and the old one")
     return refs
+
+
+def _at_most_two(refs: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
+    return _one_or_two(refs) if refs else refs
 
 
 def _not_in_a_file(value: object, info: ValidationInfo) -> object:
@@ -667,6 +672,16 @@ class SlackConfig(_Section):
     host: Literal["slack.com", "slack-gov.com"] | None = Field(
         None, description="with token: slack-gov.com for GovSlack; by default slack.com"
     )
+    signing_secret: Annotated[
+        tuple[SecretRef, ...],
+        AfterValidator(_at_most_two),
+        Field(json_schema_extra={"maxItems": 2}),
+        _OneOrMany(),
+    ] = Field(
+        (),
+        description="with token: the app's signing secret, as a secret reference, for buttons that work; "
+        "two during a rotation",
+    )
     pace: _Pace = None
 
 
@@ -880,6 +895,12 @@ class Config(_Section):
             cado_account=self.organization.cado_account.replace("{account_id}", name),
         )
 
+    @property
+    def slack_signing_secrets(self) -> tuple[SecretRef, ...]:
+        """Of all Slack apps whose buttons work."""
+        apps = (one for one in self.destinations.values() if isinstance(one, SlackConfig))
+        return tuple(dict.fromkeys(ref for app in apps for ref in app.signing_secret))
+
     def account_name(self, account_id: str) -> str:
         """The key of the account with these twelve digits; the digits where it has none."""
         return next((name for name, one in self.accounts.items() if one.id == account_id), account_id)
@@ -1058,7 +1079,8 @@ def _slack_ways(document: Document) -> Iterator[Problem]:
         if section.get("type") != "slack":
             continue
         here = ("destinations", name)
-        keys = {key: document.key((*here, key)) for key in ("webhook_url", "token", "channel", "host")}
+        names = ("webhook_url", "token", "channel", "host", "signing_secret")
+        keys = {key: document.key((*here, key)) for key in names}
         given = {key for key in keys if section.get(key) is not None}
         if not given & {"webhook_url", "token"}:
             if section.keys() - SlackConfig.model_fields.keys():
@@ -1071,9 +1093,9 @@ def _slack_ways(document: Document) -> Iterator[Problem]:
             text = f'{document.missing}: write the channel\'s id, or its name in quotes, "#soc"'
             yield (*here, "channel"), text
         elif "webhook_url" in given:
-            for key in sorted(given & {"channel", "host"}):
-                text = f"goes with {keys['token']} alone: a webhook's URL says itself where it leads"
-                yield (*here, key), text
+            for key in sorted(given - {"webhook_url"}):
+                why = "buttons need an app" if key == "signing_secret" else _LEADS
+                yield (*here, key), f"goes with {keys['token']} alone: {why}"
 
 
 def _logins(document: Document) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ _AS_TEXT = {_KIND + kind for kind in ("str", "timestamp", "value")}
 # What stands below these may be a secret where its reference belongs.
 SECRET_KEYS = {
     *("api_key", "admin_key", "tokens", "external_id", "webhook_url", "api_token", "token", "secrets"),
+    "signing_secret",
 }
 _NAMED_SECTIONS = {"accounts", "hunts", "destinations"}  # the key below these is a name, whatever it says
 _SHOWN_KEY = re.compile(r"[A-Za-z0-9_. -]{1,40}")

@@ -17,6 +17,11 @@ def own_event(event: dict[str, Any]) -> bytes:
     return _pack(event=event)
 
 
+def click(clicked: dict[str, Any], signed_by: str, at: str) -> bytes:
+    """[events]: somebody clicked in Slack. `signed_by` is the reference of the app's signing secret."""
+    return _pack(click=clicked, signed_by=signed_by, at=at)
+
+
 def notice(about: str) -> bytes:
     """[events]: tell how many are dead. `about` is a destination or a queue."""
     return _pack(notice=about)

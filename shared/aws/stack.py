@@ -12,6 +12,7 @@ from shared.aws.sqs import SqsQueue
 from shared.queues import QUEUES, QueueError
 
 TABLE, WEBHOOK_TOKENS = "HUNTBRIDGE_TABLE", "HUNTBRIDGE_WEBHOOK_TOKENS"
+SLACK_SIGNING_SECRETS = "HUNTBRIDGE_SLACK_SIGNING_SECRETS"
 
 
 def queue_variables(queue: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask, Response
@@ -19,7 +20,7 @@ from flask import Flask, Response
 from demo.chat import app_of
 from demo.jira import Jira
 from demo.serving import serving
-from demo.slack import Slack
+from demo.slack import Slack, signed
 from demo.teams import Teams
 from receiver import handler
 from shared import items
@@ -110,6 +111,46 @@ def test_a_webhook_from_api_gateway_is_answered_when_it_is_in_the_queue(stage, v
     }
     found = items.unpack(record["body"].encode())
     assert found["webhook"] == WEBHOOK.replace(b'"token": "a-good-token"', b'"token":"<token>"')
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("name", ["Zoë 李雷", "ada"])
+def test_a_click_from_api_gateway_is_verified_by_the_bytes_that_slack_signed(stage, version, packed, name):
+    secret = stage.resources.secret("app", signing="a-signing-secret")
+    stage.function.restart(HUNTBRIDGE_SLACK_SIGNING_SECRETS=f"{secret}#previous, {secret}#signing")
+    user = {"id": "U012AB3CD", "name": name}
+    click = {
+        "type": "block_actions",
+        "user": user,
+        "channel": {"id": "C0123456789"},
+        "container": {"message_ts": "1764000000.000001"},
+        "actions": [{"action_id": "acknowledge", "value": "project/3/-/us-east-1/i-0aaaaaaaaaaaaaaa1"}],
+    }
+    # A space as + and as %20, and an order that no library would choose again: only the raw bytes fit.
+    body = b"payload=" + quote(json.dumps(click, ensure_ascii=False)).replace("%20", "+", 1).encode()
+    request = signed(body, "a-signing-secret", time.time())
+    event = api_event(version, "POST", "/slack/actions", body, request.headers)
+    if not packed:
+        event |= {"body": body.decode(), "isBase64Encoded": False}
+    answer = stage.function(event)
+    assert (answer["statusCode"], answer["body"]) == (200, "{}\n")
+    (record,) = stage.function.receive("events")
+    found = items.unpack(record["body"].encode())
+    assert (found["click"]["name"], found["signed_by"]) == (name, f"{secret}#signing")
+
+    forged = signed(body + b"+", "a-signing-secret", time.time())
+    event = api_event(version, "POST", "/slack/actions", body, forged.headers)
+    assert stage.function(event)["statusCode"] == 401
+    assert stage.resources.depth("events") == 1
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_without_a_signing_secret_no_click_is_taken(stage, version, caplog):
+    request = signed(b"payload=%7B%7D", "a-signing-secret", time.time())
+    event = api_event(version, "POST", "/slack/actions", request.body, request.headers)
+    assert stage.function(event)["statusCode"] == 404
+    assert "SlackSigningSecrets of the stack" in caplog.text
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])

@@ -65,7 +65,16 @@ def test_what_the_functions_are_told(stack: dict[str, Any], plain: PLAIN) -> Non
     assert plain(functions["ReceiverFunction"]["Environment"]["Variables"]) == {
         **both,
         "HUNTBRIDGE_WEBHOOK_TOKENS": f"{token}#current,{token}#previous",
+        "HUNTBRIDGE_SLACK_SIGNING_SECRETS": "",
     }
+
+
+def test_the_function_that_takes_clicks_is_told_the_signing_secrets(deployed: DEPLOYED, plain: PLAIN) -> None:
+    refs = "aws-secretsmanager:chat#signing,aws-secretsmanager:chat#signing-previous"
+    functions = of_type(deployed(SlackSigningSecrets=refs), "AWS::Lambda::Function")
+    variables = plain(functions["ReceiverFunction"]["Environment"]["Variables"])
+
+    assert variables["HUNTBRIDGE_SLACK_SIGNING_SECRETS"] == refs
 
 
 def test_what_fails_is_kept_and_not_repeated_blindly(stack: dict[str, Any], plain: PLAIN) -> None:
@@ -166,7 +175,7 @@ def test_the_http_api(stack: dict[str, Any]) -> None:
     [stage] = of_type(stack, "AWS::ApiGatewayV2::Stage").values()
     [integration] = of_type(stack, "AWS::ApiGatewayV2::Integration").values()
 
-    assert sorted(routes) == ["GET /health", "POST /webhooks/cado"]
+    assert sorted(routes) == ["GET /health", "POST /slack/actions", "POST /webhooks/cado"]
     assert integration["PayloadFormatVersion"] == "2.0"
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "50", "ThrottlingBurstLimit": "100"}
     assert of_type(stack, "AWS::ApiGateway::RestApi") == {}
@@ -196,7 +205,7 @@ def test_who_may_call_a_rest_api(
     private = parameters["ApiType"] == "PRIVATE"
 
     assert statement.get("Condition") == condition
-    assert sorted(rest["Body"]["paths"]) == ["/health", "/webhooks/cado"]
+    assert sorted(rest["Body"]["paths"]) == ["/health", "/slack/actions", "/webhooks/cado"]
     assert rest["EndpointConfiguration"] == (
         {"Types": ["PRIVATE"], "VpcEndpointIds": ["vpce-0abc"]} if private else {"Types": ["REGIONAL"]}
     )
@@ -246,6 +255,9 @@ def test_the_outputs(deployed: DEPLOYED, plain: PLAIN, parameters: dict[str, str
     words, names = outputs["RegisterWebhook"]["Value"]["Fn::Sub"]
 
     assert plain(outputs["WebhookUrl"]["Value"]) == url
+    # Slack is outside of every VPC.
+    slack = plain(outputs["SlackActionsUrl"]["Value"])
+    assert slack == url.replace("/webhooks/cado", "/slack/actions").replace("-vpce-0abc", "")
     assert words == "huntbridge webhook register --url ${Url} --token-ref ${Token}"
     assert plain(names) == {"Url": url, "Token": "aws-secretsmanager:${WebhookSecret}#current"}
 
