@@ -7,8 +7,11 @@ media are refused as unknown, and so is Action.Submit, which a webhook's card ma
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
+# learn.microsoft.com, "Microsoft Entra object ID and UPN in user mention"
+_USER_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+"
 CARD = "application/vnd.microsoft.card.adaptive"
 
 
@@ -37,6 +40,46 @@ def check_card(card: Any) -> None:
     if not isinstance(version, str) or not re.fullmatch(r"1\.[0-5]", version):
         raise Invalid(f"version {version!r} is not one that Teams shows")
     _object(card, ("AdaptiveCard",), "card")
+    mentions_of(card)
+
+
+def mentions_of(card: dict[str, Any]) -> list[str]:
+    """The ids of whom a sound card calls. Raises Invalid where a mention and its text do not fit together."""
+    entities = card.get("msteams", {}).get("entities", [])
+    if not isinstance(entities, list):
+        raise Invalid("card.msteams.entities is not a list")
+    texts = list(_markdown(card))
+    return [_mention(entity, texts, f"card.msteams.entities[{n}]") for n, entity in enumerate(entities)]
+
+
+def _mention(entity: Any, texts: list[str], where: str) -> str:
+    if not isinstance(entity, dict) or entity.get("type") != "mention":
+        raise Invalid(f"{where} is not a mention")
+    text, mentioned = entity.get("text"), entity.get("mentioned")
+    if not isinstance(mentioned, dict) or not all(
+        isinstance(mentioned.get(key), str) for key in ("id", "name")
+    ):
+        raise Invalid(f"{where}.mentioned has no id or no name")
+    if text != f"<at>{mentioned['name']}</at>" or not any(text in one for one in texts):
+        raise Invalid(f"{where}: {text!r} stands in no text of the card")
+    if not re.fullmatch(_USER_ID, mentioned["id"]):
+        raise Invalid(f"{where}: {mentioned['id']!r} is no object id and no user principal name")
+    return str(mentioned["id"])
+
+
+def _markdown(node: Any) -> Iterator[str]:
+    """The texts in which Teams looks for mentions."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _markdown(item)
+    elif isinstance(node, dict):
+        kind = node.get("type")
+        if kind == "TextBlock":
+            yield node["text"]
+        for fact in node["facts"] if kind == "FactSet" else ():
+            yield from (fact["title"], fact["value"])
+        for value in node.values():
+            yield from _markdown(value)
 
 
 # What a property may hold: a Python type (or several), one of some words, an object of one of some types,

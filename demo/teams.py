@@ -8,7 +8,7 @@ been is kept in `mentions`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import Response, request
 
-from demo.cards import Invalid, cards_of, check_card
+from demo.cards import Invalid, cards_of, check_card, mentions_of
 from demo.chat import Rate, Refusal, Simulation, parse, whole_seconds
 
 MAX_BYTES = 28 * 1024  # learn.microsoft.com/connectors/teams: approximately 28 KB
@@ -98,14 +98,8 @@ class Teams(Simulation):
             self.failed_runs.append(FailedRun(self._at(), body, str(error)))
             return
         self._accept(body)
-        self.mentions += [name for card in cards for name in _mentions(card)]
+        self.mentions += [id for card in cards for id in mentions_of(card)]
 
 
 def _refusal(status: int, code: str, message: str) -> Refusal:
     return Refusal(status, {"error": {"code": code, "message": message}}, why=message)
-
-
-def _mentions(card: Mapping[str, Any]) -> list[str]:
-    entities = card.get("msteams", {}).get("entities", [])
-    found = [e for e in entities if isinstance(e, dict)] if isinstance(entities, list) else []
-    return [str(entity.get("text")) for entity in found if entity.get("type") == "mention"]

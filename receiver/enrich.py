@@ -39,6 +39,7 @@ from shared.models import (
     Project,
     Severity,
     System,
+    TeamsUser,
 )
 
 T = TypeVar("T")
@@ -146,7 +147,10 @@ class Enricher:
         tag = self._config.owner_tag
         value = instance.tags.get(tag, "") if instance else ""
         found = self._config.owners.get(value)
-        return Owner(slack=found.slack or "", jira=found.jira or "") if found else None
+        if found is None:
+            return None
+        teams = TeamsUser(found.teams.id, found.teams.name) if found.teams else None
+        return Owner(slack=found.slack or "", teams=teams, jira=found.jira or "")
 
     # What is asked. Each returns None where there is nothing to ask, or nobody.
 

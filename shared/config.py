@@ -61,6 +61,11 @@ _NO_MEMBER_ROLE = (
     'organization: {role: "arn:aws:iam::{account_id}:role/huntbridge-read"}'
 )
 _SLACK_USER = r"^[UWS][A-Z0-9]{8,20}$"
+TEAMS_USER = (
+    r"^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"|[A-Za-z0-9][A-Za-z0-9._'#+-]{0,112}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)$"
+)
+TEAMS_NAME = r"^[^\W_]([^\W_]|[ .,'’()-]){0,79}$"
 _SLACK_WAYS = "write {webhook_url}, or {token} and {channel}"
 _LEADS = "a webhook's URL says itself where it leads"
 _LOGINS = "write {email} and {api_token} (Jira Cloud), or {token} (Jira Data Center)"
@@ -787,12 +792,38 @@ _SlackUser = Annotated[
 ]
 
 
+_TeamsUserId = Annotated[
+    str,
+    AfterValidator(
+        _form(
+            TEAMS_USER,
+            "must be the user's object id in Entra, such as 00000000-1111-2222-3333-444444444444, or the "
+            "user principal name, such as jane@acme.example",
+        )
+    ),
+    Field(json_schema_extra={"pattern": TEAMS_USER}),
+]
+_TeamsName = Annotated[
+    str,
+    AfterValidator(_form(TEAMS_NAME, "must be a name: letters, digits, spaces and . , ' ( ) -, at most 80")),
+    Field(json_schema_extra={"minLength": 1, "maxLength": 80}),
+]
+
+
+class TeamsUserConfig(_Section):
+    """A user in Microsoft Teams. Groups, channels and tags cannot be called by a workflow."""
+
+    id: _TeamsUserId = Field(description="the user's object id in Entra, or the user principal name")
+    name: _TeamsName = Field(description="what stands in the message, such as Jane Doe")
+
+
 class OwnerConfig(_Section):
-    """Who is called about systems of one owner."""
+    """Who is called about systems of one owner; at least one of them."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     slack: _SlackUser | None = Field(None, description="id of a user or a user group in Slack")
+    teams: TeamsUserConfig | None = Field(None, description="a user in Microsoft Teams")
     jira: _Text | None = Field(
         None, description="to whom Jira assigns a new issue: account id (Cloud) or user name (Data Center)"
     )

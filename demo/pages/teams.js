@@ -110,17 +110,19 @@ const SPAN = new RegExp([
   "\\[(?<label>(?:\\\\.|[^\\]\\\\])*)\\]\\((?<url>(?:[^()\\s]|\\([^()\\s]*\\))+)\\)",
   "\\*\\*(?<strong>(?:\\\\.|[^*\\\\])+)\\*\\*",
   "(?<!\\w)_(?<em>(?:\\\\.|[^_\\\\])+)_(?!\\w)",
+  "<at>(?<mention>[^<>]+)</at>",
 ].join("|"), "g");
 
 function span(text) {
   const nodes = [];
   let end = 0;
   for (const match of text.matchAll(SPAN)) {
-    const { escaped, label, url, strong, em } = match.groups;
+    const { escaped, label, url, strong, em, mention } = match.groups;
     nodes.push(text.slice(end, match.index));
     end = match.index + match[0].length;
     if (escaped !== undefined) nodes.push(escaped);
     else if (url !== undefined) nodes.push(link(url, "", span(label)));
+    else if (mention !== undefined) nodes.push(el("span", "color-accent", mention));
     else if (strong !== undefined) nodes.push(el("strong", "", span(strong)));
     else nodes.push(el("em", "", span(em)));
   }

@@ -20,7 +20,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from receiver.compose import Message, worst_first
 from receiver.destinations.parts import safe_links
 from shared.http import host_of
-from shared.models import Alarm, CaptureState, Severity, dump, load
+from shared.models import COVERAGE_DAYS, Alarm, CaptureState, Severity, dump, load
 from shared.text import clean, one_line, shorten
 
 SCHEMA = "urn:huntbridge:alarm:1"
@@ -50,6 +50,7 @@ _ORDER = (
     ("message.quote", 0),
     ("alarm.gaps", 0),
     ("alarm.event.report.problems", 0),
+    ("alarm.event.report.left_out", 0),
     ("message.facts", 3),
     ("message.gaps", 0),
     ("alarm.event.text", 0),
@@ -106,6 +107,9 @@ class CaptureLine:
     malicious: Annotated[int, _says("number of malicious alarms")]
     suspicious: Annotated[int, _says("number of suspicious alarms")]
     reason: Annotated[str, _says("why it failed, or why it is unknown")]
+    new: Annotated[
+        int, _says("how many alarms more than in the hunt before; 0 where that had no such system")
+    ]
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,23 @@ class ReportPart:
     captures: Annotated[tuple[CaptureLine, ...], _says("worst first, at most 200")]
     problems: Annotated[tuple[str, ...], _says("parts of the hunt's definition that could not be used")]
     reason: Annotated[str, _says("why the hunt as a whole failed; empty where it did not")]
+    left_out: Annotated[
+        tuple[str, ...], _says("which of the systems that were found were not captured, counted, and why")
+    ]
+    since: Annotated[
+        datetime | None,
+        _says("scheduled time of the last finished hunt of this name, UTC; null before there is one"),
+    ]
+    new_alarms: Annotated[int, _says("how many alarms more than in that hunt, of all systems")]
+    new_with: Annotated[int, _says("how many systems have them")]
+    slowest: Annotated[
+        CaptureLine | None, _says("the capture that took longest; null where none was processed")
+    ]
+    slowest_seconds: Annotated[float, _says("from its request to its end")]
+    covered: Annotated[
+        int | None,
+        _says(f"how many of the systems were captured in the last {COVERAGE_DAYS} days; null: not known"),
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """A message → one Teams channel, by a Workflows webhook: an Adaptive Card in, 202 out.
 
 The card says 1.4 and uses elements of 1.2, which phones know too. Text from outside is only ever in a
-`TextRun`, where Teams reads no Markdown and no mention, so nothing has to be escaped. A 202 means that the
-workflow took the card; whether it was posted, no one is told.
+`TextRun`, where Teams reads no Markdown and no mention, so nothing has to be escaped; who is called stands in
+a `TextBlock`, which holds nothing else. A 202 means that the workflow took the card; whether it was posted,
+no one is told.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from receiver.destinations import Check, Delivered, Outcome, Rejected
 from receiver.destinations.budget import fit
 from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, technique_url
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
+from shared.config import TEAMS_NAME, TEAMS_USER
 from shared.http import Answer, Http, NetworkError, host_of
-from shared.models import Finding, Severity
+from shared.models import Finding, Severity, TeamsUser
 from shared.secrets import Secret
 from shared.text import shorten
 from shared.urls import check_webhook_url
@@ -123,13 +125,32 @@ def _card(message: Message) -> dict[str, Any]:
         "fallbackText": _no_mention(shorten(in_one(message), 500)),
         "body": list(_body(message)),
     }
+    if user := _called(message):
+        card["msteams"]["entities"] = [
+            {"type": "mention", "text": _at(user), "mentioned": {"id": user.id, "name": user.name}}
+        ]
     if links := safe_links(message):
         card["actions"] = [{"type": "Action.OpenUrl", "title": link.text, "url": link.url} for link in links]
     return card
 
 
+def _called(message: Message) -> TeamsUser | None:
+    """Whom the card calls. The configuration took a sound id and name alone, and this is the last look."""
+    user = message.owner.teams if message.owner else None
+    if not user or not re.fullmatch(TEAMS_USER, user.id, re.ASCII) or not re.fullmatch(TEAMS_NAME, user.name):
+        return None
+    return user
+
+
+def _at(user: TeamsUser) -> str:
+    """A mention: Teams wants the very same text in a TextBlock and in an entity."""
+    return f"<at>{user.name}</at>"
+
+
 def _body(message: Message) -> Iterator[dict[str, Any]]:
     yield _heading(message)
+    if user := _called(message):
+        yield {"type": "TextBlock", "text": f"Owner: {_at(user)}", "wrap": True}
     if message.maybe_repeat:
         yield _block(_run(REPEAT, italic=True))
     yield from _facts(message.facts[:FIRST_FACTS])

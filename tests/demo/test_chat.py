@@ -334,11 +334,41 @@ def test_teams_takes_four_a_second() -> None:
     assert _post(teams, teams.path, body) == (202, "")
 
 
+BOB = {"id": "bob@acme.example", "name": "Bob"}
+MENTION = {"type": "mention", "text": "<at>Bob</at>", "mentioned": BOB}
+TO_BOB = {"type": "TextBlock", "text": "Owner: <at>Bob</at>"}
+
+
+def _mentioning(element: Any, *entities: Any) -> Any:
+    return _envelope(_card(element, msteams={"entities": list(entities)}))
+
+
 def test_teams_records_whom_a_card_would_mention() -> None:
     teams = Teams()
-    entity = {"type": "mention", "text": "<at>Bob</at>", "mentioned": {"id": "bob@acme", "name": "Bob"}}
-    _post(teams, teams.path, _envelope(_card(msteams={"entities": [entity]})))
-    assert teams.mentions == ["<at>Bob</at>"]
+    bob_too = {"type": "FactSet", "facts": [{"title": "Owner", "value": "<at>Bob</at>"}]}
+    for element in (TO_BOB, {"type": "Container", "items": [bob_too]}):
+        _post(teams, teams.path, _mentioning(element, MENTION))
+    assert (teams.failed_runs, teams.mentions) == ([], ["bob@acme.example"] * 2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _mentioning({"type": "TextBlock", "text": "<at>Jane</at>"}, MENTION),
+        _mentioning({"type": "RichTextBlock", "inlines": ["<at>Bob</at>"]}, MENTION),
+        _mentioning(TO_BOB, {**MENTION, "text": "Bob"}),
+        _mentioning(TO_BOB, {**MENTION, "mentioned": {**BOB, "name": "Bobby"}}),
+        _mentioning(TO_BOB, {**MENTION, "mentioned": {"id": BOB["id"]}}),
+        _mentioning(TO_BOB, {**MENTION, "mentioned": {**BOB, "id": "everyone"}}),
+        _mentioning(TO_BOB, {**MENTION, "type": "tag"}),
+        _mentioning(TO_BOB, "Bob"),
+        _envelope(_card(TO_BOB, msteams={"entities": MENTION})),
+    ],
+)
+def test_a_mention_and_its_text_must_fit_together(body: Any) -> None:
+    teams = Teams()
+    assert _post(teams, teams.path, body) == (202, "")
+    assert (len(teams.failed_runs), teams.messages, teams.mentions) == (1, [], [])
 
 
 def test_the_card_check_knows_what_microsofts_schema_knows() -> None:

@@ -16,7 +16,7 @@ from receiver.compose import compose
 from receiver.destinations import Delivered, envelope
 from receiver.destinations.webhook import WebhookDestination
 from shared.http import Http
-from shared.models import Alarm, Finding, Severity
+from shared.models import Alarm, Finding, Severity, dump
 from shared.secrets import Secret
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -99,6 +99,17 @@ def test_every_key_of_the_schema_is_described() -> None:
     for part in (schema, *schema["$defs"].values()):
         for key, value in part.get("properties", {}).items():
             assert value["description"], key
+
+
+def test_a_report_says_all_that_people_are_told(alarms: dict[str, Alarm]) -> None:
+    report = alarms["hunt_finished"].event.report
+    assert report is not None
+    published = json.loads(envelope.payload(compose(alarms["hunt_finished"])))["data"]["alarm"]["event"][
+        "report"
+    ]
+    assert published == dump(report)  # field by field: a new one is published too
+    assert (published["since"], published["covered"]) == ("2026-11-15T02:00:00Z", 12)
+    assert published["slowest"]["name"] == "web-06"
 
 
 def test_too_much_is_dropped_whole_and_counted(alarms: dict[str, Alarm]) -> None:
