@@ -279,6 +279,13 @@ def _at_most_two(refs: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
     return _one_or_two(refs) if refs else refs
 
 
+def _template(text: str) -> str:
+    from shared.templates import Template  # Jinja takes 0.1 s, and few configurations need it
+
+    Template(text)
+    return text
+
+
 def _not_in_a_file(value: object, info: ValidationInfo) -> object:
     if info.context is not None:
         raise PydanticKnownError("extra_forbidden")
@@ -297,6 +304,7 @@ _ReceiverUrl = Annotated[
     Field(json_schema_extra={"pattern": "^(https?://|env:|file:/|aws-)"}),
 ]
 _SeverityName = Annotated[str, AfterValidator(_severity), Field(json_schema_extra={"enum": list(Severity)})]
+_Template = Annotated[str, AfterValidator(_template)]
 _Destination = Annotated[str, AfterValidator(_destination)]
 _Texts = Annotated[tuple[str, ...], _OneOrMany()]
 _File = Annotated[str, AfterValidator(_file)]
