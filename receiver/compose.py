@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from receiver import attack
 from shared.models import (
     CAPTURE_FAILED,
     CAPTURE_STALLED,
@@ -45,7 +46,6 @@ MAX_GAPS = 20
 MAX_TAGS = 10
 MAX_ATTACK = 4
 UPDATE = "Update: "  # what the title of an alarm begins with that adds to an earlier one
-ATTACK_ID = re.compile(r"TA\d{4}|T\d{4}(\.\d{3})?", re.ASCII)  # a tactic, a technique, a sub-technique
 
 
 @dataclass(frozen=True)
@@ -563,7 +563,7 @@ def _cleaned(finding: Finding) -> Finding:
     return replace(
         finding,
         description=_words(finding.description, 200) or "An alarm without a description",
-        attack=tuple(filter(ATTACK_ID.fullmatch, finding.attack))[:MAX_ATTACK],
+        attack=tuple(filter(attack.is_id, finding.attack))[:MAX_ATTACK],
         path=_words(finding.path, 200),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from receiver.compose import Fact, Message
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, safe_links, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, safe_links, techniques
 from shared.models import Finding, Severity
 from shared.text import shorten
 
@@ -86,11 +86,11 @@ def _finding(finding: Finding) -> list[Node]:
     alarm = [_paragraph(_text(finding.description))]
     if finding.path:
         alarm.append(_paragraph(_text(finding.path, mark="code")))
-    links = [_link(id, url) for id in finding.attack if (url := technique_url(id))]
+    links = [_link(link.text, link.url) for link in techniques(finding)]
     return [
         _cell("tableCell", _text(f"{MARKS[finding.severity]} {finding.count:,}")),
         {"type": "tableCell", "content": alarm},
-        _cell("tableCell", *_between(links, " ")),
+        _cell("tableCell", *_between(links, ", ")),
     ]
 
 

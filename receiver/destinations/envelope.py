@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from receiver import attack
 from receiver.compose import Message, worst_first
 from receiver.destinations.parts import safe_links
 from shared.http import host_of
@@ -232,6 +233,7 @@ class FindingPart:
     count: Annotated[int, _says("how often it was raised")]
     severity: Annotated[Severity, _says("how bad it is")]
     attack: Annotated[tuple[str, ...], _says("ids of MITRE ATT&CK: techniques T1059.001, tactics TA0004")]
+    attack_names: Annotated[tuple[str, ...], _says("their names, in the same order; empty where not known")]
     path: Annotated[str, _says("a file that it was raised for; written by whoever wrote the disk")]
 
 
@@ -359,6 +361,8 @@ def envelope(message: Message) -> dict[str, Any]:
 def _alarm(alarm: Alarm) -> AlarmPart:
     """The published part of what the models hold."""
     found = _cleaned(dump(replace(alarm, findings=tuple(worst_first(alarm.findings)))))
+    for finding in found["findings"]:
+        finding["attack_names"] = [attack.name(id) for id in finding["attack"]]
     if alarm.capture:
         found["capture"] = alarm.capture.state.value
     return load(AlarmPart, found)

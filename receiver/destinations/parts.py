@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
-from receiver.compose import ATTACK_ID, Link, Message
+from receiver import attack
+from receiver.compose import Link, Message
 from shared.http import is_loopback
-from shared.models import Severity
+from shared.models import Finding, Severity
 
 REPEAT = "This may be a repeat: an earlier attempt got no answer, and may have arrived."
 
@@ -23,12 +24,10 @@ def in_one(message: Message) -> str:
     return f"{message.title}. {message.summary}" if message.summary else message.title
 
 
-def technique_url(id: str) -> str:
-    """Where MITRE explains a technique or tactic; empty where `id` is none."""
-    if not ATTACK_ID.fullmatch(id):
-        return ""
-    folder = "tactics" if id.startswith("TA") else "techniques"
-    return f"https://attack.mitre.org/{folder}/{id.replace('.', '/')}/"
+def techniques(finding: Finding) -> tuple[Link, ...]:
+    """Its ATT&CK techniques and tactics by id and name, and where MITRE explains them."""
+    ids = filter(attack.is_id, finding.attack)
+    return tuple(Link("technique", attack.titled(id), attack.url(id)) for id in ids)
 
 
 def safe_links(message: Message) -> tuple[Link, ...]:

@@ -32,7 +32,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from receiver.compose import Fact, Link, Message
 from receiver.destinations import Check, Outcome, Rejected, Retry
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from shared.http import Answer, Http, NetworkError, host_of, is_loopback
 from shared.models import Finding, Owner
@@ -214,10 +214,10 @@ def _field(fact: Fact) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    links = [f"<{url}|{id}>" for id in finding.attack if (url := technique_url(id))]
+    links = [f"<{link.url}|{escape_slack(link.text)}>" for link in techniques(finding)]
     parts = (
         f"{MARKS[finding.severity]} *{finding.count:,} ×* {_safe(finding.description, 200)}",
-        " ".join(links),
+        ", ".join(links),
         slack_code(shorten(finding.path, 200)),
     )
     return "  ".join(filter(None, parts))

@@ -18,7 +18,7 @@ from typing import Any
 from receiver.compose import Fact, Message
 from receiver.destinations import Check, Delivered, Outcome, Rejected
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from shared.config import TEAMS_NAME, TEAMS_USER
 from shared.http import Answer, Http, NetworkError, host_of
@@ -201,10 +201,9 @@ def _fact(fact: Fact, *, spacing: str) -> dict[str, Any]:
 def _finding(finding: Finding) -> Iterator[dict[str, Any]]:
     yield _run(f"{MARKS[finding.severity]} {finding.count:,} × ", weight="Bolder")
     yield _run(finding.description)
-    for id in finding.attack:
-        if url := technique_url(id):
-            yield _run("  ")
-            yield _run(id, selectAction={"type": "Action.OpenUrl", "url": url})
+    for link in techniques(finding):
+        yield _run("  ")
+        yield _run(link.text, selectAction={"type": "Action.OpenUrl", "url": link.url})
     if finding.path:
         yield _run(f"  {finding.path}", fontType="Monospace", size="Small")
 

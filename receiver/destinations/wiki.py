@@ -10,7 +10,7 @@ from typing import Any
 
 from receiver.compose import Fact, Message
 from receiver.destinations.budget import fit
-from receiver.destinations.parts import MARKS, REPEAT, safe_links, technique_url
+from receiver.destinations.parts import MARKS, REPEAT, safe_links, techniques
 from shared.models import Finding, Severity
 from shared.text import escape_wiki, noformat, shorten
 
@@ -67,7 +67,7 @@ def _fact(fact: Fact) -> str:
 
 def _finding(finding: Finding) -> str:
     path = f" {{{{{_copyable(finding.path)}}}}}" if finding.path else ""
-    links = " ".join(f"[{id}|{url}]" for id in finding.attack if (url := technique_url(id)))
+    links = ", ".join(f"[{_copyable(link.text)}|{link.url}]" for link in techniques(finding))
     count = f"{MARKS[finding.severity]} {finding.count:,}"
     return f"|{count}|{_line(finding.description, 250)}{path}|{links or ' '}|"
 

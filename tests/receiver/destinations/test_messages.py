@@ -152,7 +152,7 @@ def slack_texts(node: Any) -> Iterator[tuple[str, str]]:
 OWN_MARKUP = re.compile(
     r"^\*[A-Z][A-Za-z /,-]+\*$"  # a label, a heading
     r"|\*[0-9,]+ ×\*"  # how often
-    r"|<https://attack\.mitre\.org/(?:techniques|tactics)/[TA0-9/]+\|[TA0-9.]+>"
+    r"|<https://attack\.mitre\.org/(?:techniques|tactics)/[TA0-9/]+\|[TA0-9.]+[A-Za-z0-9 .()/&;-]*>"
     r"|^_[0-9a-z ,]+: open in the platform_$",
     re.MULTILINE | re.ASCII,
 )
@@ -231,7 +231,7 @@ def check_cloud(alarm: Alarm) -> None:
 
 NOFORMAT = re.compile(r"\{noformat\}\n((?:(?!\{noformat\}).|\n)*)\n\{noformat\}", re.IGNORECASE)
 OWN_WIKI = re.compile(
-    r"\[(?:Open in the platform|Open in the EC2 console|T[A0-9][0-9.]+)"
+    r"\[(?:Open in the platform|Open in the EC2 console|T[A0-9][0-9.]+[A-Za-z0-9 ./&-]*)"
     r"\|https://(?:cado\.example|attack\.mitre\.org|us-east-1\.console\.aws\.amazon\.com)[^\s|\]{}]*\]"
     r"|\{panel(?::bgColor=#[0-9A-F]{6})?\}|\{\{|\}\}",
     re.ASCII,
