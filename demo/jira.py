@@ -1,4 +1,5 @@
-"""A simulated Jira with one project: issues, comments and properties come in, Jira's own answers go out.
+"""A simulated Jira with one project: issues, comments, properties, transitions, links and attachments come
+in, Jira's own answers go out.
 
 `datacenter=False` is Jira Cloud (REST v3, Basic e-mail and token, Atlassian Documents); `datacenter=True` is
 Jira Data Center (REST v2, a personal access token, wiki text). A request that is not authentic is refused,
@@ -19,27 +20,65 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from demo.adf import adf_error
 from demo.chat import Rate, Refusal, Simulation, parse, whole_seconds
+from demo.jira_fields import (
+    ALWAYS,
+    Field,
+    labels_error,
+    names,
+    summary_error,
+    system_meta,
+    text_error,
+    user_error,
+)
 
-MAX_SUMMARY = 255
-MAX_TEXT = 32_767  # of a document the serialized form is counted, which is the stricter reading
-MAX_LABEL = 255
 MAX_PROPERTY = 32_768
+MAX_ATTACHMENT = 10 * 1024 * 1024
 ISSUE_WRITES = ((20, 2), (100, 30))  # count, seconds: developer.atlassian.com, rate limiting
 SCREEN = ("summary", "description", "priority", "labels", "project", "issuetype")
 PRIORITIES = ("Highest", "High", "Medium", "Low", "Lowest")
-PERMISSIONS = ("BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS", "EDIT_ISSUES", "TRANSITION_ISSUES")
+PERMISSIONS = (
+    *("BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS", "EDIT_ISSUES", "TRANSITION_ISSUES"),
+    *("LINK_ISSUES", "CREATE_ATTACHMENTS"),
+)
 
-NOT_ADF = "Operation value must be an Atlassian Document (see the Atlassian Document Format)"
 NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
-TOO_LONG = "The entered text is too long. It exceeds the allowed limit of 32,767 characters."
 NO_ISSUE = "Issue does not exist or you do not have permission to see it."
 NO_SEARCH = (
     "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
     "A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
 )
 UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+
+
+@dataclass(frozen=True)
+class Status:
+    """`category` is the key that no language changes: new, indeterminate or done."""
+
+    name: str
+    category: str
+
+
+@dataclass(frozen=True)
+class Transition:
+    """`needs`: the fields without which it is refused; `hidden`: createmeta does not say so, since a
+    validator asks for them."""
+
+    id: str
+    name: str
+    source: str  # a status, or * for any
+    to: str
+    needs: tuple[str, ...] = ()
+    hidden: bool = False
+
+
+STATUSES = (Status("To Do", "new"), Status("In Progress", "indeterminate"), Status("Done", "done"))
+TRANSITIONS = (
+    Transition("11", "Start", "To Do", "In Progress"),
+    Transition("21", "Close", "*", "Done"),
+    Transition("31", "Reopen", "Done", "To Do"),
+)
+_CATEGORIES = {"new": 2, "indeterminate": 4, "done": 3}  # Jira's own ids
 
 
 @dataclass
@@ -50,13 +89,25 @@ class Issue:
     key: str
     created: float  # seconds since 1970
     fields: dict[str, Any]
+    status: str
     comments: list[dict[str, Any]] = field(default_factory=list)
     properties: dict[str, Any] = field(default_factory=dict)
+    resolution: str = ""
+    resolved: float | None = None
+    changed: float = 0.0  # when the category of its status last changed
+    transitions: list[str] = field(default_factory=list)  # the ids of those that were asked for, in order
+    remote_links: dict[str, dict[str, Any]] = field(default_factory=dict)  # by globalId
+    attachments: dict[str, bytes] = field(default_factory=dict)  # by number and file name
+    links: set[tuple[str, str]] = field(default_factory=set)  # type, key of the other one
+    former_keys: set[str] = field(default_factory=set)
 
 
 class Jira(Simulation):
-    """`screen`: the fields that may be set on creation. `index_delay`: seconds until a search finds a new
-    issue. `limits`: writes to one issue as (count, seconds); empty lets every one through."""
+    """`screen`: the system fields that may be set on creation; by default the usual ones, and those for which
+    there are values. `required`: those of them that must be. `custom`: custom fields, all on the screen.
+    `cloud_id`: the token is a scoped one, which the gateway takes and the site itself refuses. `path`: the
+    context path of a Data Center. `index_delay`: seconds until a search finds a new issue. `limits`: writes
+    to one issue as (count, seconds); empty lets every one through. `expires`: when the token does."""
 
     name = "jira"
 
@@ -67,10 +118,20 @@ class Jira(Simulation):
         project: str = "SEC",
         email: str = "hunt@acme.example",
         token: str = "demo-token",  # noqa: S107 - guards nothing
+        expires: float | None = None,
+        cloud_id: str = "",
+        path: str = "",
         issue_types: Sequence[str] = ("Task", "Incident", "Bug"),
         priorities: Sequence[str] = PRIORITIES,
         components: Sequence[str] = (),
-        screen: Sequence[str] = SCREEN,
+        security_levels: Sequence[str] = (),
+        users: Collection[str] = (),
+        custom: Sequence[Field] = (),
+        screen: Sequence[str] | None = None,
+        required: Collection[str] = (),
+        statuses: Sequence[Status] = STATUSES,
+        transitions: Sequence[Transition] = TRANSITIONS,
+        link_types: Collection[str] = ("Blocks", "Relates"),
         permissions: Collection[str] = PERMISSIONS,
         index_delay: float = 0,
         limits: Sequence[tuple[int, float]] = ISSUE_WRITES,
@@ -78,18 +139,28 @@ class Jira(Simulation):
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         super().__init__(now=now, sleep=sleep)
-        self.datacenter, self.project, self.screen = datacenter, project, tuple(screen)
+        self.datacenter, self.project, self.expires = datacenter, project, expires
         self.types = {str(10_001 + index): name for index, name in enumerate(issue_types)}
         self.priorities, self.components = tuple(priorities), tuple(components)
+        self.security_levels, self.users = tuple(security_levels), frozenset(users)
+        self.custom = {one.id: one for one in custom}
+        valued = {"components": components, "security": security_levels, "assignee": users}
+        usual = (*SCREEN, *(name for name, values in valued.items() if values))
+        self.screen, self.required = tuple(usual if screen is None else screen), frozenset(required)
+        self.statuses = {one.name: one for one in statuses}
+        self.transitions, self.link_types = tuple(transitions), frozenset(link_types)
         self.permissions, self.index_delay = frozenset(permissions), index_delay
         self.issues: dict[str, Issue] = {}
         basic = b64encode(f"{email}:{token}".encode()).decode()
         self._authorization = f"Bearer {token}" if datacenter else f"Basic {basic}"
         self._limits = [Rate(count, seconds, now) for count, seconds in limits]
+        self._numbers = 0
+        self.root = f"/ex/jira/{cloud_id}" if cloud_id else path
+        self.site = "https://acme.atlassian.net" if cloud_id else ""
         self._route()
 
     def _route(self) -> None:
-        api = "/rest/api/2" if self.datacenter else "/rest/api/3"
+        api = f"{self.root}/rest/api/{2 if self.datacenter else 3}"
         search = self._search_pages if self.datacenter else self._search
         for path, method, view in (
             ("/myself", "GET", self._myself),
@@ -100,16 +171,25 @@ class Jira(Simulation):
             ("/issue/<key>", "GET", self._get),
             ("/issue/<key>/comment", "POST", self._comment),
             ("/issue/<key>/comment", "GET", self._comments),
+            ("/issue/<key>/transitions", "GET", self._get_transitions),
+            ("/issue/<key>/transitions", "POST", self._transition),
+            ("/issue/<key>/remotelink", "POST", self._remote_link),
+            ("/issue/<key>/attachments", "POST", self._attach),
+            ("/issueLink", "POST", self._link),
             ("/issue/<key>/properties/<name>", "GET", self._get_property),
             ("/issue/<key>/properties/<name>", "PUT", self._put_property),
             ("/search" if self.datacenter else "/search/jql", "POST", search),
         ):
             self._rule(api + path, method, view)
-        self.blueprint.add_url_rule("/rest/api/2/serverInfo", view_func=self._server_info)
+        self.blueprint.add_url_rule(f"{self.root}/rest/api/2/serverInfo", view_func=self._server_info)
         if not self.datacenter:
             for version in "23":
                 for method in ("GET", "POST"):
-                    self._rule(f"/rest/api/{version}/search", method, self._search_removed)
+                    self._rule(f"{self.root}/rest/api/{version}/search", method, self._search_removed)
+        if self.site:
+            self.blueprint.add_url_rule(
+                "/rest/api/<path:_>", "_site", self._site_refuses, methods=["GET", "POST", "PUT"]
+            )
 
     def _rule(self, path: str, method: str, view: Callable[..., Any]) -> None:
         def authentic(**parts: str) -> Any:
@@ -120,6 +200,39 @@ class Jira(Simulation):
         # A Blueprint wants one name for each view.
         name = re.sub(r"\W", "_", f"{method}{path}")
         self.blueprint.add_url_rule(path, name, authentic, methods=[method])
+
+    # What people do
+
+    def close(self, key: str, resolution: str = "Done", *, status: str = "") -> None:
+        """Somebody closes an issue: in this status, else in the first that is done."""
+        with self._lock:
+            done = status or next(one.name for one in self.statuses.values() if one.category == "done")
+            self._put_into(self.issues[key], done)
+            self.issues[key].resolution = resolution
+
+    def move(self, key: str, to: str) -> None:
+        """Somebody moves an issue into another project: it is found by both keys from then on."""
+        with self._lock:
+            issue = self.issues.pop(key)
+            issue.former_keys.add(key)
+            issue.key = to
+            self.issues[to] = issue
+
+    def delete(self, key: str) -> None:
+        with self._lock:
+            del self.issues[key]
+
+    def status_of(self, key: str) -> str:
+        """The category of its status: new, indeterminate or done."""
+        return self.statuses[self.issues[key].status].category
+
+    def _put_into(self, issue: Issue, name: str) -> None:
+        before, after = self.statuses[issue.status].category, self.statuses[name].category
+        issue.status = name
+        if before != after:
+            issue.changed = self._now()
+        issue.resolved = self._now() if after == "done" else None
+        issue.resolution = "Done" if after == "done" else ""
 
     def shown(self) -> list[dict[str, Any]]:
         with self._lock:
@@ -137,7 +250,8 @@ class Jira(Simulation):
 
     def _authenticate(self) -> None:
         given = request.headers.get("Authorization", "")
-        if compare_digest(given.encode(), self._authorization.encode()):
+        expired = self.expires is not None and self._now() >= self.expires
+        if compare_digest(given.encode(), self._authorization.encode()) and not expired:
             return
         headers = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"} if given else {}
         if self.datacenter:
@@ -145,10 +259,14 @@ class Jira(Simulation):
         text = "Client must be authenticated to access this resource."
         raise Refusal(401, text, headers=headers)
 
+    def _site_refuses(self, **_: str) -> None:
+        text = "Client must be authenticated to access this resource."
+        raise Refusal(401, text, headers={"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"})
+
     def _server_info(self) -> Response:
         version, kind = ("9.12.2", "Server") if self.datacenter else ("1001.0.0-SNAPSHOT", "Cloud")
         return jsonify(
-            baseUrl=request.host_url.rstrip("/"),
+            baseUrl=self.site or f"{request.host_url.rstrip('/')}{self.root}",
             version=version,
             versionNumbers=[int(part) for part in version.split("-")[0].split(".")],
             deploymentType=kind,
@@ -186,15 +304,22 @@ class Jira(Simulation):
         self._known_project(project)
         if kind not in self.types:
             raise Refusal(404, _errors("The issue type selected is invalid."))
-        required = {"project", "issuetype", "summary"}
-        found: list[dict[str, Any]] = [
-            {"fieldId": name, "key": name, "name": name.capitalize(), "required": name in required}
+        values: dict[str, Sequence[str]] = {
+            "priority": self.priorities,
+            "components": self.components,
+            "security": self.security_levels,
+        }
+        found = [
+            system_meta(
+                name,
+                required=name in ALWAYS or name in self.required,
+                allowed=[{"id": str(i), "name": n} for i, n in enumerate(values[name], 1)]
+                if name in values
+                else None,
+            )
             for name in self.screen
         ]
-        for one in found:
-            if one["key"] == "priority":
-                one["allowedValues"] = [{"id": str(i), "name": n} for i, n in enumerate(self.priorities, 1)]
-        return self._page(found, "fields")
+        return self._page([*found, *(one.meta() for one in self.custom.values())], "fields")
 
     def _page(self, found: list[dict[str, Any]], name: str) -> Response:
         start = request.args.get("startAt", 0, int)
@@ -215,35 +340,48 @@ class Jira(Simulation):
         if errors := self._field_errors(fields):
             raise Refusal(400, _errors(**errors))
         properties = _properties(body.get("properties", []))
-        number = len(self.issues) + 1
-        key = f"{self.project}-{number}"
-        self.issues[key] = Issue(10_000 + number, key, self._now(), fields, properties=properties)
+        self._numbers = number = self._numbers + 1
+        key, now, first = f"{self.project}-{number}", self._now(), next(iter(self.statuses))
+        self.issues[key] = Issue(10_000 + number, key, now, fields, first, properties=properties, changed=now)
         self._accept(body, key)
         link = f"{request.base_url}/{10_000 + number}"
         return jsonify({"id": str(10_000 + number), "key": key, "self": link}), 201
 
     def _field_errors(self, fields: Mapping[str, Any]) -> dict[str, str]:
-        errors = {name: NOT_ON_SCREEN.format(name) for name in fields if name not in self.screen}
+        known = {*self.screen, *self.custom}
+        errors = {name: NOT_ON_SCREEN.format(name) for name in fields if name not in known}
         checks = {
             "project": self._project_error(fields),
             "issuetype": self._type_error(fields),
-            "summary": _summary_error(fields.get("summary")),
+            "summary": summary_error(fields.get("summary")),
         }
-        if "priority" in fields and not _names(fields, "priority", self.priorities):
+        if "priority" in fields and not names(fields, "priority", self.priorities):
             checks["priority"] = "The priority selected is invalid."
         if fields.get("description") is not None:
-            checks["description"] = self._text_error(fields["description"])
+            checks["description"] = text_error(fields["description"], datacenter=self.datacenter)
         if "labels" in fields:
-            checks["labels"] = _labels_error(fields["labels"])
+            checks["labels"] = labels_error(fields["labels"])
         if "components" in fields:
             checks["components"] = self._components_error(fields["components"])
-        return {name: why for name, why in checks.items() if why} | errors
+        if "security" in fields and not names(fields, "security", self.security_levels):
+            checks["security"] = "The security level selected is invalid."
+        if "assignee" in fields:
+            checks["assignee"] = user_error(fields["assignee"], datacenter=self.datacenter, users=self.users)
+        for id, one in self.custom.items():
+            if fields.get(id) is not None:
+                checks[id] = one.error(fields[id], datacenter=self.datacenter, users=self.users)
+            elif one.required and not one.default:
+                checks[id] = f"{one.name} is required."
+        missing = {
+            name: f"{name.capitalize()} is required." for name in self.required if not fields.get(name)
+        }
+        return missing | {name: why for name, why in checks.items() if why} | errors
 
     def _project_error(self, fields: Mapping[str, Any]) -> str:
-        return "" if _names(fields, "project", [self.project], "key") else "valid project is required"
+        return "" if names(fields, "project", [self.project], "key") else "valid project is required"
 
     def _type_error(self, fields: Mapping[str, Any]) -> str:
-        known = _names(fields, "issuetype", self.types.values()) or _names(
+        known = names(fields, "issuetype", self.types.values()) or names(
             fields, "issuetype", self.types, "id"
         )
         return "" if known else "Specify a valid issue type"
@@ -251,24 +389,129 @@ class Jira(Simulation):
     def _components_error(self, components: Any) -> str:
         if not isinstance(components, list):
             return "data was not an array"
-        known = all(_names({"it": one}, "it", self.components) for one in components)
+        known = all(names({"it": one}, "it", self.components) for one in components)
         return "" if known else "Component name is not valid"
-
-    def _text_error(self, text: Any) -> str:
-        """What is wrong with a description or a comment; Cloud wants a document, Data Center a string."""
-        if self.datacenter:
-            if not isinstance(text, str):
-                return "Operation value must be a string"
-            return TOO_LONG if len(text) > MAX_TEXT else ""
-        if not isinstance(text, dict):
-            return NOT_ADF
-        if len(json.dumps(text, ensure_ascii=False)) > MAX_TEXT:
-            return TOO_LONG
-        return f"INVALID_INPUT: {why}" if (why := adf_error(text)) else ""
 
     def _get(self, key: str) -> Response:
         issue = self._issue(key)
-        return jsonify(self._view(issue, issue.fields | {"comment": {"comments": issue.comments}}))
+        wanted = request.args.get("fields", "*all").split(",")
+        return jsonify(self._view(issue, _chosen(self._all_of(issue), wanted)))
+
+    def _all_of(self, issue: Issue) -> dict[str, Any]:
+        status = self._status_view(issue.status)
+        found = issue.fields | {
+            "project": {"key": issue.key.rpartition("-")[0]},
+            "status": status,
+            "resolution": {"id": "1", "name": issue.resolution} if issue.resolution else None,
+            "resolutiondate": None if issue.resolved is None else _moment(issue.resolved),
+            "created": _moment(issue.created),
+            "comment": {"comments": issue.comments},
+            "attachment": [
+                {"id": id, "filename": name.partition("/")[2], "size": len(content)}
+                for id, (name, content) in enumerate(issue.attachments.items(), 10_000)
+            ],
+        }
+        return found if self.datacenter else found | {"statuscategorychangedate": _moment(issue.changed)}
+
+    def _status_view(self, name: str) -> dict[str, Any]:
+        category = self.statuses[name].category
+        return {
+            "id": str(1 + list(self.statuses).index(name)),
+            "name": name,
+            "statusCategory": {"id": _CATEGORIES[category], "key": category, "name": name},
+        }
+
+    # What becomes of an issue
+
+    def _open_to(self, issue: Issue) -> list[Transition]:
+        return [one for one in self.transitions if one.source in ("*", issue.status)]
+
+    def _get_transitions(self, key: str) -> Response:
+        issue = self._issue(key)
+        with_fields = "transitions.fields" in request.args.get("expand", "")
+        found = []
+        for one in self._open_to(issue):
+            view = {"id": one.id, "name": one.name, "to": self._status_view(one.to), "isAvailable": True}
+            if with_fields:
+                view["fields"] = {
+                    name: {"required": True, "name": name.capitalize(), "hasDefaultValue": False}
+                    for name in one.needs
+                    if not one.hidden
+                }
+            found.append(view)
+        return jsonify(expand="transitions", transitions=found)
+
+    def _transition(self, key: str) -> tuple[str, int]:
+        issue = self._issue(key)
+        if "TRANSITION_ISSUES" not in self.permissions:
+            raise Refusal(403, _errors("You do not have the permission to transition this issue."))
+        body = self._body({"transition", "fields", "update", "properties", "historyMetadata"})
+        id = body["transition"].get("id") if isinstance(body.get("transition"), dict) else None
+        chosen = next((one for one in self._open_to(issue) if one.id == id), None)
+        if chosen is None:
+            raise Refusal(400, _errors(f"Transition id '{id}' is not valid for this issue."))
+        given = body.get("fields") or {}
+        if missing := [name for name in chosen.needs if not given.get(name)]:
+            raise Refusal(400, _errors(**{name: f"{name.capitalize()} is required." for name in missing}))
+        self._write(issue)
+        issue.transitions.append(chosen.id)
+        self._put_into(issue, chosen.to)
+        return "", 204
+
+    def _remote_link(self, key: str) -> tuple[Response, int]:
+        issue = self._issue(key)
+        if "LINK_ISSUES" not in self.permissions:
+            raise Refusal(403, _errors("No Link Issue Permission for issue"))
+        body = self._body({"globalId", "application", "relationship", "object"})
+        shown = body.get("object")
+        shown = shown if isinstance(shown, dict) else {}
+        errors = {n: f"'{n}' is required." for n in ("title", "url") if not str(shown.get(n) or "").strip()}
+        if not errors and not re.match(r"https?://[^/]", str(shown["url"])):
+            errors = {"url": "URL is invalid."}
+        id = body.get("globalId", "")
+        if not isinstance(id, str) or len(id) > 255:
+            errors["globalId"] = "'globalId' must be shorter than 255 characters."
+        if len(str(shown.get("title", ""))) > 255:
+            errors["title"] = "'title' must be shorter than 255 characters."
+        if errors:
+            raise Refusal(400, _errors(**errors))
+        self._write(issue)
+        new = not id or id not in issue.remote_links
+        issue.remote_links[id or f"no id {len(issue.remote_links)}"] = body
+        return jsonify(id=10_000, self=f"{request.base_url}/10000"), 201 if new else 200
+
+    def _attach(self, key: str) -> Response:
+        issue = self._issue(key)
+        if request.headers.get("X-Atlassian-Token") not in ("no-check", "nocheck"):
+            raise Refusal(403, "XSRF check failed")
+        if "CREATE_ATTACHMENTS" not in self.permissions:
+            raise Refusal(403, _errors("You do not have permission to create attachments for this issue."))
+        files = request.files.getlist("file")
+        if not files or any(not file.filename for file in files):
+            raise Refusal(400, _errors("No file was uploaded."))
+        read = [(str(file.filename), file.read()) for file in files]
+        if any(len(content) > MAX_ATTACHMENT for _, content in read):
+            raise Refusal(413, _errors("The attachment is larger than the allowed size."))
+        self._write(issue)
+        for name, content in read:
+            issue.attachments[f"{len(issue.attachments)}/{name}"] = content
+        return jsonify([{"id": "10000", "filename": name, "size": len(content)} for name, content in read])
+
+    def _link(self) -> tuple[str, int]:
+        body = self._body({"type", "inwardIssue", "outwardIssue", "comment"})
+        if "LINK_ISSUES" not in self.permissions:
+            raise Refusal(401, _errors("No Link Issue Permission for issue"))
+        if not names(body, "type", self.link_types):
+            name = body["type"].get("name") if isinstance(body.get("type"), dict) else None
+            raise Refusal(404, _errors(f"No issue link type with name '{name}' found."))
+        ends = [body.get("inwardIssue"), body.get("outwardIssue")]
+        if not all(isinstance(end, dict) and isinstance(end.get("key"), str) for end in ends):
+            raise Refusal(400, _errors("Both issues must be given."))
+        first, second = (self._issue(end["key"]) for end in ends)
+        self._write(first)
+        first.links.add((body["type"]["name"], second.key))
+        second.links.add((body["type"]["name"], first.key))
+        return "", 201
 
     def _comment(self, key: str) -> tuple[Response, int]:
         issue = self._issue(key)
@@ -277,7 +520,7 @@ class Jira(Simulation):
         body = self._body({"body", "visibility", "properties"})
         if body.get("body") in (None, ""):
             raise Refusal(400, _errors(comment="Comment body can not be empty!"))
-        if why := self._text_error(body["body"]):
+        if why := text_error(body["body"], datacenter=self.datacenter):
             raise Refusal(400, _errors(comment=why))
         self._write(issue)
         id = str(20_001 + sum(len(one.comments) for one in self.issues.values()))
@@ -323,14 +566,18 @@ class Jira(Simulation):
 
     def _issue(self, key: str) -> Issue:
         for issue in self.issues.values():
-            if key in (issue.key, str(issue.id)) and "BROWSE_PROJECTS" in self.permissions:
+            if (
+                key in {issue.key, str(issue.id), *issue.former_keys}
+                and "BROWSE_PROJECTS" in self.permissions
+            ):
                 return issue
         raise Refusal(404, _errors(NO_ISSUE))
 
     def _view(self, issue: Issue, fields: Mapping[str, Any] | None) -> dict[str, Any]:
         seen: dict[str, Any] = {"id": str(issue.id)}
         if fields is not None:
-            link = f"{request.host_url}rest/api/{2 if self.datacenter else 3}/issue/{issue.id}"
+            api = f"{self.root.lstrip('/')}/rest/api/{2 if self.datacenter else 3}".lstrip("/")
+            link = f"{request.host_url}{api}/issue/{issue.id}"
             seen |= {"key": issue.key, "self": link, "fields": dict(fields)}
         return seen
 
@@ -344,7 +591,9 @@ class Jira(Simulation):
         found = self._found(body, reconcile)
         start, size = _number(body, "nextPageToken", 0), _number(body, "maxResults", 50)
         wanted = body.get("fields", [])
-        page = [self._view(i, _chosen(i.fields, wanted) if wanted else None) for i in found[start:][:size]]
+        page = [
+            self._view(i, _chosen(self._all_of(i), wanted) if wanted else None) for i in found[start:][:size]
+        ]
         last = start + size >= len(found)
         answer = {"issues": page, "isLast": last}
         return jsonify(answer if last else answer | {"nextPageToken": str(start + size)})
@@ -407,36 +656,13 @@ def _number(body: Mapping[str, Any], name: str, otherwise: int) -> int:
         raise Refusal(400, _errors(f"{name} is not a number.")) from error
 
 
-def _names(fields: Mapping[str, Any], name: str, known: Collection[str], by: str = "name") -> bool:
-    """Whether this field is an object whose `name` (or `key`, or `id`) Jira knows."""
-    value = fields.get(name)
-    return isinstance(value, dict) and isinstance(value.get(by), str) and value[by] in known
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.000+0000}"
 
 
 def _chosen(fields: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
     every = "*all" in wanted or "*navigable" in wanted
     return {name: value for name, value in fields.items() if every or name in wanted}
-
-
-def _summary_error(summary: Any) -> str:
-    if not isinstance(summary, str) or not summary.strip():
-        return "You must specify a summary of the issue."
-    if len(summary) > MAX_SUMMARY:
-        return "Summary must be less than 255 characters."
-    if "\n" in summary or "\r" in summary:
-        return "The summary is invalid because it contains newline characters."
-    return ""
-
-
-def _labels_error(labels: Any) -> str:
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        return "data was not an array"
-    for label in labels:
-        if re.search(r"\s", label):
-            return f"The label '{label}' contains spaces which is invalid."
-        if not 1 <= len(label) <= MAX_LABEL:
-            return f"The label '{label}' exceeds the maximum length for a single label of 255 characters."
-    return ""
 
 
 def _properties(given: Any) -> dict[str, Any]:

@@ -430,10 +430,13 @@ def test_jira_creates_shows_and_comments() -> None:
     body = {"fields": fields, "properties": [{"key": "cado.alarm", "value": {"v": 1}}]}
     self = "http://localhost/rest/api/3/issue/10001"
     assert _ask(jira, "POST", f"{API}/issue", body) == (201, {"id": "10001", "key": "SEC-1", "self": self})
-    assert _ask(jira, "GET", f"{API}/issue/SEC-1") == (
-        200,
-        {"id": "10001", "key": "SEC-1", "self": self, "fields": fields | {"comment": {"comments": []}}},
-    )
+    status, issue = _ask(jira, "GET", f"{API}/issue/SEC-1")
+    assert (status, issue["id"], issue["key"], issue["self"]) == (200, "10001", "SEC-1", self)
+    assert {name: issue["fields"][name] for name in fields} == fields
+    assert issue["fields"]["status"]["statusCategory"]["key"] == "new"
+    assert _ask(jira, "GET", f"{API}/issue/SEC-1?fields=comment")[1]["fields"] == {
+        "comment": {"comments": []}
+    }
     status, comment = _ask(jira, "POST", f"{API}/issue/SEC-1/comment", {"body": _doc(PARAGRAPH)})
     assert (status, comment["id"], comment["body"]) == (201, "20001", _doc(PARAGRAPH))
     properties = f"{API}/issue/SEC-1/properties"
