@@ -1,4 +1,4 @@
-"""What the tests of the destinations share: nine alarms, and a peer on a loopback port."""
+"""What the tests of the destinations share: twelve alarms, and a peer on a loopback port."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ from cryptography.x509.oid import NameOID
 from shared.models import (
     CAPTURE_FAILED,
     HUNT_FINISHED,
+    RECOVERED,
     TEST,
     UNKNOWN_EVENT,
     Alarm,
     Capture,
     CaptureResult,
     CaptureState,
+    Earlier,
     Event,
     Evidence,
     Finding,
@@ -224,6 +226,50 @@ def _alarms() -> dict[str, Alarm]:
         severity=Severity.MALICIOUS,
         link=f"{PLATFORM}/projects/12",
     )
+    recovered = replace(
+        rich,
+        event=Event(
+            "recovered:12:31:1", RECOVERED, NOON, project_id=12, evidence_id=31, hunt_id=rich.hunt.id
+        ),
+        gaps=(),
+    )
+    update = replace(
+        rich,
+        event=replace(rich.event, id="9d10be44"),
+        earlier=Earlier("7f3c9a52", Severity.SUSPICIOUS, malicious=0, suspicious=8),
+        gaps=(),
+    )
+    path = "/srv/www/uploads/" + "deeply/" * 40
+    huge = replace(
+        rich,
+        event=replace(
+            rich.event,
+            kind="detection_created",
+            id="huge-1",
+            text='{"detections": [' + '"&<x>", ' * 500 + "]}",
+        ),
+        malicious=1_234_567,
+        suspicious=89_012,
+        instance=replace(
+            rich.instance,
+            name="a-very-long-name-of-a-host-" * 9,
+            security_groups=tuple(f"a-security-group-with-a-long-name-{n} (sg-{n:017x})" for n in range(40)),
+            tags={f"Tag{n:02}": "A value & another one of some length, " * 6 for n in range(50)},
+        ),
+        findings=tuple(
+            Finding(
+                f"Malicious File Detected: a family whose name is of some length {n:03} " + "and so on " * 20,
+                1_000_000 - n,
+                Severity.MALICIOUS if n < 150 else Severity.SUSPICIOUS,
+                ("T1059.001", "T1496", "TA0004", "T1505.003"),
+                f"{path}{n}.php",
+            )
+            for n in range(300)
+        ),
+        gaps=tuple(
+            Gap(f"Source {n}", "the platform did not answer in time, and so on " * 8) for n in range(40)
+        ),
+    )
     test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
     return {
         "rich": rich,
@@ -234,6 +280,9 @@ def _alarms() -> dict[str, Alarm]:
         "unknown": unknown,
         "capture_failed": capture_failed,
         "hunt_finished": finished,
+        "recovered": recovered,
+        "update": update,
+        "huge": huge,
         "test": test,
     }
 
