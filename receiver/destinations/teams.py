@@ -1,7 +1,7 @@
 """A message → one Teams channel, by a Workflows webhook: an Adaptive Card in, 202 out.
 
 The card says 1.4 and uses elements of 1.2, which phones know too. Text from outside is only ever in a
-`TextRun`, where Teams reads no Markdown and no mention, so nothing has to be escaped; who is called stands in
+`TextRun`, where Teams reads no Markdown and no mention; who is called stands in
 a `TextBlock`, which holds nothing else. A 202 means that the workflow took the card; whether it was posted,
 no one is told.
 """
@@ -33,6 +33,7 @@ MAX_BYTES = 20_000
 MAX_QUOTE_LINES = 30
 FIRST_FACTS = 10  # the rest comes after the findings
 LABEL_WIDTH = "130px"
+LINE_WIDTH = 72  # characters of a small monospaced text
 
 _STYLES = {Severity.MALICIOUS: "attention", Severity.SUSPICIOUS: "warning", Severity.INFO: "accent"}
 _OFF = "the workflow is deleted, switched off or its URL changed: open it in Teams, and copy the URL again"
@@ -122,7 +123,7 @@ def _card(message: Message) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
-        "fallbackText": _no_mention(shorten(in_one(message), 500)),
+        "fallbackText": _inert(shorten(in_one(message), 500)),
         "body": list(_body(message)),
     }
     if user := _called(message):
@@ -155,7 +156,8 @@ def _body(message: Message) -> Iterator[dict[str, Any]]:
         yield _block(_run(REPEAT, italic=True))
     yield from _facts(message.facts[:FIRST_FACTS])
     if message.findings:
-        yield _group("Alarms, worst first", [_block(*_finding(finding)) for finding in message.findings])
+        blocks = [block for finding in message.findings for block in _finding(finding)]
+        yield _group("Alarms, worst first", blocks)
     if message.lines:
         yield _group("Systems, worst first", [_block(_run(f"• {line}", 350)) for line in message.lines])
     if message.quote:
@@ -199,26 +201,46 @@ def _fact(fact: Fact, *, spacing: str) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> Iterator[dict[str, Any]]:
+    """One block, and where the path is too long to stand in it, one for each line of that."""
+    path = list(_wrapped(finding.path))
+    inline = [_path(f"  {finding.path}")] if len(path) == 1 else []
+    yield _block(*_alarm(finding), *inline)
+    for line in path if not inline else ():
+        yield _block(_path(line), spacing="None")
+
+
+def _alarm(finding: Finding) -> Iterator[dict[str, Any]]:
     yield _run(f"{MARKS[finding.severity]} {finding.count:,} × ", weight="Bolder")
     yield _run(finding.description)
     for link in techniques(finding):
         yield _run("  ")
         yield _run(link.text, selectAction={"type": "Action.OpenUrl", "url": link.url})
-    if finding.path:
-        yield _run(f"  {finding.path}", fontType="Monospace", size="Small")
+
+
+def _path(text: str) -> dict[str, Any]:
+    return _run(text, fontType="Monospace", size="Small")
 
 
 def _quote(text: str) -> Iterator[dict[str, Any]]:
     """A block for each line: a run does not keep its line breaks everywhere."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [part for line in text.splitlines() if line.strip() for part in _wrapped(line)]
     shown = [*lines[: MAX_QUOTE_LINES - 1], " ".join(lines[MAX_QUOTE_LINES - 1 :])]
     for line in filter(None, shown):
         yield _block(_run(line, 1_500, fontType="Monospace", size="Small"), spacing="None")
 
 
+def _wrapped(text: str) -> Iterator[str]:
+    """The text in lines, where it has a word that is wider than a card: a run is not broken within a word,
+    and what hangs over is cut off."""
+    longest = max(map(len, text.split()), default=0)
+    width = LINE_WIDTH if longest > LINE_WIDTH else max(1, len(text))
+    for start in range(0, len(text), width):
+        yield text[start : start + width]
+
+
 def _group(title: str, items: list[dict[str, Any]]) -> dict[str, Any]:
     for item in items:
-        item["spacing"] = "Small"
+        item.setdefault("spacing", "Small")
     heading = _block(_run(title, weight="Bolder"))
     return {"type": "Container", "spacing": "Medium", "items": [heading, *items]}
 
@@ -228,9 +250,11 @@ def _block(*runs: dict[str, Any], **look: Any) -> dict[str, Any]:
 
 
 def _run(text: str, limit: int = 250, **look: Any) -> dict[str, Any]:
-    return {"type": "TextRun", "text": _no_mention(shorten(text, limit)), **look}
+    return {"type": "TextRun", "text": _inert(shorten(text, limit)), **look}
 
 
-def _no_mention(text: str) -> str:
-    """A mention needs a tag in the text and an entity beside it; there is no entity, and so no tag either."""
-    return re.sub(r"<(?=\s*/?\s*at\b)", "\u2039", text, flags=re.IGNORECASE)
+def _inert(text: str) -> str:
+    """A mention needs a tag in the text and an entity beside it; a text from outside forms no tag. Nor does
+    it form `{{DATE(…)}}` or `{{TIME(…)}}`, in whose place Microsoft's renderer puts a date, in a run too."""
+    text = re.sub(r"<(?=\s*/?\s*at\b)", "\u2039", text, flags=re.IGNORECASE)
+    return re.sub(r"\{(?=\{\s*(DATE|TIME)\b)", "\u2774", text, flags=re.IGNORECASE)
