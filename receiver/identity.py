@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
 from urllib.parse import urlsplit
 
 from shared.ledger import Store
 from shared.models import RECOVERED, Alarm, Earlier, Event, Severity, dump, load
 
-# A body that comes again within this time is the same event, where the platform cannot say which
-# processing run it is about.
-SAME_BODY = timedelta(minutes=15)
+# What comes within this time is about the same processing run, where the platform cannot say which it is
+# about: the same body is the same event, and another one about the same evidence is told if it adds something.
+SAME_RUN = timedelta(minutes=15)
+RUNS_KEPT = 20  # of one evidence
 
 _ALARMS = "alarms"
 _STORIES = {
@@ -57,7 +60,7 @@ class Identity:
         if body is not None and (twin := self._twin(alarm.event, run, body)):
             return Claim(merged_into=twin)
         story = _STORIES.get(alarm.event.kind)
-        return self._join(alarm, f"{story}/{run}") if story and run else Claim()
+        return self._join(alarm, story, run) if story and alarm.event.evidence_id is not None else Claim()
 
     def _twin(self, event: Event, run: str, body: bytes) -> str:
         """The event that the same body has already brought; empty where this is the first."""
@@ -70,30 +73,56 @@ class Identity:
                 if found["by"] == event.id:
                     return ""
                 apart = abs(event.received_at - datetime.fromisoformat(found["at"]))
-                if apart <= SAME_BODY and (run == found["run"] or not (run and found["run"])):
+                if apart <= SAME_RUN and (run == found["run"] or not (run and found["run"])):
                     return str(found["by"])
             if self._store.put("body", group, "-", mine, expect=record.version if record else 0):
                 return ""
 
-    def _join(self, alarm: Alarm, story: str) -> Claim:
+    def _join(self, alarm: Alarm, story: str, run: str) -> Claim:
         """One message for all that is said of one evidence and run, and one more for each that adds to it."""
         event, now = alarm.event, _told(alarm)
         group, name = f"{self._platform}/{event.project_id}", f"{event.evidence_id}/{story}"
         while True:
             record = self._store.get("alarm", group, name)
-            claims = record.body["claims"] if record else {}
+            runs = record.body["runs"] if record else []
+            mine = _about(event, run, runs)
+            claims = mine["claims"] if mine else {}
             if event.id in claims:
                 before = claims[event.id]
                 return Claim(earlier=load(Earlier, before) if before else None)
-            earlier = load(Earlier, record.body["told"]) if record else None
-            if earlier and not _adds(now, earlier):
-                return Claim(merged_into=earlier.event_id)
-            body = {
-                "told": dump(_more(now, earlier) if earlier else now),
-                "claims": claims | {event.id: dump(earlier) if earlier else None},
-            }
-            if self._store.put("alarm", group, name, body, expect=record.version if record else 0):
-                return Claim(earlier=earlier)
+            earlier = load(Earlier, mine["told"]) if mine else None
+            known = {"run": run or (mine["run"] if mine else "")}
+            if mine and earlier and not _adds(now, earlier):
+                claim, told = Claim(merged_into=earlier.event_id), mine | known
+            else:
+                claim = Claim(earlier=earlier)
+                told = known | {
+                    "at": event.received_at.isoformat(),
+                    "told": dump(_more(now, earlier) if earlier else now),
+                    "claims": claims | {event.id: dump(earlier) if earlier else None},
+                }
+            body = {"runs": [*(one for one in runs if one is not mine), told][-RUNS_KEPT:]}
+            if told == mine or self._store.put(
+                "alarm", group, name, body, expect=record.version if record else 0
+            ):
+                return claim
+
+
+def _about(event: Event, run: str, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What was told of the run that the event is about: that which holds the event, the same run, or, where
+    one of both is not known, what was told just before or after."""
+
+    def near(one: dict[str, Any]) -> bool:
+        apart = abs(event.received_at - datetime.fromisoformat(one["at"]))
+        return apart <= SAME_RUN and not (run and one["run"])
+
+    newest = runs[::-1]
+    found = chain(
+        (one for one in newest if event.id in one["claims"]),
+        (one for one in newest if run and one["run"] == run),
+        filter(near, newest),
+    )
+    return next(found, None)
 
 
 def _told(alarm: Alarm) -> Earlier:

@@ -149,11 +149,12 @@ def _now_known(
     before: AlarmRun | None, evidence: Evidence, events: list[dict[str, Any]], project_id: int, now: datetime
 ) -> AlarmRun:
     """The evidence's last run. An event tells of one run alone: which ones told of the runs before is written
-    down, because the platform's clock and this one's are not compared."""
+    down, because the platform's clock and this one's are not compared. One that was merged into another told
+    nobody of anything, and counts as that one."""
     name = f"{evidence.processed_at.timestamp():.0f}" if evidence.processed_at else "-"
     same = before if before and before.run == name else None
     earlier = before.events if before else ()
-    tell = [event["id"] for event in events if _tells(event, evidence)]
+    tell = [event["merged_into"] or event["id"] for event in events if _tells(event, evidence)]
     told = bool(same and same.told) or any(id not in earlier for id in tell)
     return AlarmRun(
         project_id=project_id,

@@ -60,7 +60,7 @@ def test_what_a_person_reads(slow):
     assert digest.summary == "They came faster than soc takes messages, so they share this one."
     assert (digest.severity, digest.lines_total, len(digest.lines)) == (Severity.SUSPICIOUS, 12, 12)
     assert digest.lines[0] == (
-        f"48 suspicious events in project 3, evidence 12 (event {ids[47]}), and 3 more alarms"
+        f"Update: 48 suspicious events in project 3, evidence 12 (event {ids[47]}), and 3 more alarms"
     )
     assert len(own(slow)) == 11  # one at once, and ten within ten minutes
     assert settled(slow, ids) == [digest.id] * 37

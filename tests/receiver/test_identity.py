@@ -44,11 +44,48 @@ def test_the_same_body_within_a_quarter_of_an_hour_is_one_message(stage):
     assert [message.id for message in stage.soc.sent] == [ids[0], last]
 
 
-def test_other_bodies_are_other_messages_while_the_platform_cannot_be_asked(stage):
-    for text in (body(), SUMMED_UP, body("6 high severity alarms in project id 3 evidence id 4."), b"$Title"):
-        stage.receive(text)
+def test_while_the_platform_cannot_be_asked_only_what_adds_to_it_is_told(stage):
+    first = stage.receive(body())
+    second = stage.receive(SUMMED_UP)
+    third = stage.receive(body("6 high severity alarms detected in project id 3 evidence id 4."))
+    stage.receive(b"$Title")
     stage.run()
-    assert len(stage.soc.sent) == len(stage.office.sent) == 4
+    assert titles(stage)[:2] == [
+        "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)",
+        "Update: 6 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)",
+    ]
+    assert len(stage.soc.sent) == len(stage.office.sent) == 3
+    merged = {r["id"]: r["merged_into"] for r in stage.runtime.ledger.events_of_project(3)}
+    assert merged == {first: "", second: first, third: ""}
+
+
+def test_what_comes_long_after_is_told_anew_while_the_platform_cannot_be_asked(stage):
+    stage.receive(body())
+    stage.run()
+    stage.forward(16 * 60)
+    stage.receive(SUMMED_UP)
+    stage.run()
+    assert len(stage.soc.sent) == 2
+
+
+@pytest.mark.parametrize("known", ["the first", "the second"])
+def test_one_of_two_kinds_that_came_while_the_platform_could_not_be_asked_is_still_one_message(stage, known):
+    if known == "the first":
+        stage.enricher.runs[4] = MONDAY
+    first = stage.receive(body())
+    stage.run()
+    stage.enricher.runs = {} if known == "the first" else {4: MONDAY}
+    stage.receive(SUMMED_UP)
+    stage.run()
+    stage.enricher.runs[4] = MONDAY
+    stage.forward(86_400)
+    stage.receive(SUMMED_UP)  # by now its run is known to be the one that was told
+    stage.run()
+    assert [message.id for message in stage.soc.sent] == [first]
+    stage.enricher.runs[4] = MONDAY + timedelta(days=1)
+    stage.receive(SUMMED_UP)
+    stage.run()
+    assert len(stage.soc.sent) == 2
 
 
 def test_two_kinds_about_one_evidence_and_run_are_one_message(stage):

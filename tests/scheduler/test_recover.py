@@ -46,8 +46,14 @@ def evidences(stage: Stage) -> list[Evidence]:
     return [evidence for evidence in stage.platform.world.evidences.values() if evidence.malicious]
 
 
-def received(stage: Stage, evidence: Evidence, kind="processing_with_alarms", severity=Severity.MALICIOUS):
-    """A webhook about it came and was routed."""
+def received(
+    stage: Stage,
+    evidence: Evidence,
+    kind="processing_with_alarms",
+    severity=Severity.MALICIOUS,
+    merged_into="",
+) -> str:
+    """A webhook about it came and was routed; returns the event's id."""
     event = Event(
         f"{kind}-{evidence.id}-{stage.moment:%H%M%S}",
         kind,
@@ -55,7 +61,9 @@ def received(stage: Stage, evidence: Evidence, kind="processing_with_alarms", se
         project_id=evidence.project_id,
         evidence_id=evidence.id,
     )
-    stage.runtime.ledger.record_routed(event, severity, ["soc"])
+    to = [] if merged_into else ["soc"]
+    stage.runtime.ledger.record_routed(event, severity, to, merged_into=merged_into)
+    return event.id
 
 
 def look(stage: Stage, times: int = 1) -> list[Event]:
@@ -136,6 +144,15 @@ def test_a_later_processing_run_is_news_whether_the_first_was_told_or_not(hunted
     look(hunted)
     received(hunted, first)
     assert [event.evidence_id for event in look(hunted, 3)] == [second.id]
+
+
+def test_a_webhook_about_the_run_before_that_comes_late_a_second_time_does_not_tell_of_the_new_run(hunted):
+    first, _ = evidences(hunted)
+    told = received(hunted, first)
+    look(hunted, 3)
+    first.processed += 3600
+    received(hunted, first, merged_into=told)
+    assert [event.evidence_id for event in look(hunted, 3)] == [first.id]
 
 
 def test_alarms_that_show_before_their_processing_has_ended_are_left_to_its_webhook(hunted):
