@@ -49,9 +49,6 @@ def _down(tool: str) -> tuple[tuple[str, Fault], ...]:
 
 PHASES = (
     Phase("kills alone", 1.5, siblings=0.3),
-    # Two kinds of webhook are one message only while the platform can be asked: far from where it is down.
-    Phase("doubled and reordered webhooks", doubled=0.3, late=5.0, siblings=0.3),
-    Phase("webhooks that never arrive", dropped=0.3),
     Phase("429, seconds", faults=_all(Fault("429 seconds", 0.3))),
     Phase("429, a date", faults=_all(Fault("429 date", 0.3))),
     Phase("500", faults=_all(Fault("500", 0.3))),
@@ -71,8 +68,10 @@ PHASES = (
     Phase("Teams down", 1.5, faults=_down("teams")),
     Phase("Jira down", 1.5, faults=_down("jira")),
     Phase("rate limits", load=0.15, limited=True),
-    Phase("slow platform", load=0.5, platform=(Fault("slow", seconds=1.0),)),
-    Phase("platform down", platform=(Fault("reset"),)),
+    Phase("slow platform", load=0.5, platform=(Fault("slow", seconds=1.0),), siblings=0.3),
+    Phase("platform down", platform=(Fault("reset"),), doubled=0.3, siblings=0.3),
+    Phase("doubled and reordered webhooks", doubled=0.3, late=5.0, siblings=0.3),
+    Phase("webhooks that never arrive", dropped=0.3),
     Phase("a storm", 0.5, load=1.5),
 )
 

@@ -39,6 +39,7 @@ from demo.platform.model import MALICIOUS, SUSPICIOUS, Evidence, Project
 from demo.serving import serving
 from demo.slack import Slack
 from demo.teams import Teams
+from receiver.compose import UPDATE
 from receiver.destinations.parts import REPEAT
 from shared import config as configuration
 from shared import runtime
@@ -54,6 +55,7 @@ SENDERS = 8
 MOST_REPEATED = 10
 _EVIDENCE = re.compile(r"\b7\d{8}\b")
 _RECOVERED = "No webhook arrived for these alarms"
+_EVENT = re.compile(r"\b[0-9a-f]{16}\b")
 _PATHS = (("/services", "slack"), ("/powerautomate", "teams"), ("/rest", "jira"))
 
 
@@ -266,6 +268,7 @@ class Told:
     at: float
     marked: bool
     recovered: bool
+    update: frozenset[str]  # the events that it names, where it adds to an earlier one; else empty
 
 
 def count(world: World) -> dict[tuple[int, str], list[Told]]:
@@ -273,10 +276,19 @@ def count(world: World) -> dict[tuple[int, str], list[Told]]:
     found: dict[tuple[int, str], list[Told]] = defaultdict(list)
     for tool, message in world.messages():
         text = json.dumps(message.body)
-        told = Told(message.at.timestamp(), REPEAT in text, _RECOVERED in text)
+        update = frozenset(_EVENT.findall(text)) if UPDATE in text else frozenset()
+        told = Told(message.at.timestamp(), REPEAT in text, _RECOVERED in text, update)
         for evidence in {int(number) for number in _EVIDENCE.findall(text)}:
             found[evidence, tool].append(told)
     return found
+
+
+def repeats_of(told: list[Told]) -> list[Told]:
+    """Those that say again what one before them said: an update is one only of the same update."""
+    by_update: dict[frozenset[str], list[Told]] = defaultdict(list)
+    for one in told:
+        by_update[one.update].append(one)
+    return [one for same in by_update.values() for one in same[1:]]
 
 
 @dataclass(frozen=True)
@@ -291,6 +303,7 @@ class Line:
     expected: int  # messages: alarms times the tools on their route
     delivered: dict[str, int]
     lost: int
+    updates: int  # messages that add to an earlier one of the same alarm
     repeats: dict[str, int]
     repeated: int
     marked: int  # of the repeated
@@ -304,16 +317,19 @@ def line(
     phases = {alarm.phase for alarm in alarms}
     delivered: Counter[str] = Counter()
     repeats: Counter[str] = Counter()
-    expected = lost = marked = doubts = recovered = 0
+    expected = lost = marked = doubts = recovered = updates = 0
     slowest = 0.0
     for alarm in alarms:
         for tool in alarm.tools:
             told = got.get((alarm.evidence, tool), [])
+            arrived = any(not one.update for one in told)  # an update alone does not tell of the alarm
             expected += 1
-            delivered[tool] += bool(told)
-            lost += not told
-            repeats[tool] += max(0, len(told) - 1)
-            marked += sum(one.marked for one in told[1:])
+            delivered[tool] += arrived
+            lost += not arrived
+            again = repeats_of(told)
+            repeats[tool] += len(again)
+            marked += sum(one.marked for one in again)
+            updates += len({one.update for one in told if one.update})
             doubts += sum(one.marked for one in told)
             if told:
                 slowest = max(slowest, told[0].at - began - alarm.at)
@@ -327,6 +343,7 @@ def line(
         expected=expected,
         delivered={tool: delivered[tool] for tool in TOOLS},
         lost=lost,
+        updates=updates,
         repeats={tool: repeats[tool] for tool in TOOLS},
         repeated=repeats.total(),
         marked=marked,
@@ -450,7 +467,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "unmarked": sorted(
             f"{evidence} {tool}"
             for (evidence, tool), told in got.items()
-            if not all(one.marked for one in told[1:])
+            if not all(one.marked for one in repeats_of(told))
         )[:50],
         "failures": failures(total, serve.crashes, stopped, code, leased, dead),
     }
@@ -508,6 +525,7 @@ _COLUMNS = (
     "recovered",
     *TOOLS,
     "lost",
+    "updates",
     "repeated",
     "marked",
     "slowest",
