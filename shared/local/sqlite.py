@@ -49,26 +49,30 @@ _STEP = 5.0
 
 
 class Database:
-    """One connection, shared by all threads of the process."""
+    """Two connections, shared by all threads of the process: who reads does not wait for the disk."""
 
     def __init__(self, path: Path, *, busy_timeout: float = 30) -> None:
         """Opens or makes the file. Raises StoreError where that cannot be done."""
         self._path = path
         self._pending: list[_Write[Any]] = []
         self._pending_lock = threading.Lock()
-        self._connection_lock = threading.Lock()
+        self._writer_lock, self._reader_lock = threading.Lock(), threading.Lock()
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
+
         try:
-            self._connection = sqlite3.connect(
-                path, timeout=busy_timeout, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
+            self._writer = connect()
+            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._writer.execute("PRAGMA synchronous=FULL")
             self._make_tables()
+            self._reader = connect()
+            self._reader.execute("PRAGMA query_only=ON")
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be opened as huntbridge's database: {error}") from error
 
     def _make_tables(self) -> None:
-        db = self._connection
+        db = self._writer
         db.execute("BEGIN IMMEDIATE")
         try:
             (found,) = db.execute("PRAGMA user_version").fetchone()
@@ -82,19 +86,20 @@ class Database:
             db.execute("COMMIT")
 
     def close(self) -> None:
-        with self._connection_lock:
-            self._connection.close()
+        with self._writer_lock, self._reader_lock:
+            self._reader.close()
+            self._writer.close()  # the last one tidies the log up, which a reader may not
 
     def read(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        with self._connection_lock:
-            return self._connection.execute(query, values).fetchall()
+        with self._reader_lock:
+            return self._reader.execute(query, values).fetchall()
 
     def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Run `change` in a transaction and return what it returned once that is on the disk."""
         mine = _Write(change)
         with self._pending_lock:
             self._pending.append(mine)
-        with self._connection_lock:
+        with self._writer_lock:
             if not mine.settled:  # else the writer before us took it along
                 with self._pending_lock:
                     batch, self._pending = self._pending, []
@@ -102,7 +107,7 @@ class Database:
         return mine.result()
 
     def _commit(self, batch: list[_Write[Any]]) -> None:
-        db = self._connection
+        db = self._writer
         try:
             db.execute("BEGIN IMMEDIATE")
             for write in batch:

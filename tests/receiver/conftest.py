@@ -80,7 +80,7 @@ class Stage:
     def __init__(self, folder, delivery=None, destinations=None, default=("soc", "office"), tools=None):
         self.moment = START
         self.database = Database(folder / "huntbridge.db")
-        self.database.read("PRAGMA synchronous=OFF", ())  # a test need not survive a power cut
+        self.database._writer.execute("PRAGMA synchronous=OFF")  # a test need not survive a power cut
 
         def seconds() -> float:
             return self.moment.timestamp()

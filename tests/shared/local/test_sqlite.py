@@ -22,8 +22,8 @@ def database(tmp_path):
 
 
 def test_a_write_is_on_the_disk_when_it_returns(database):
-    assert database.read("PRAGMA journal_mode", ()) == [("wal",)]
-    assert database.read("PRAGMA synchronous", ()) == [(2,)]  # FULL
+    assert database._writer.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+    assert database._writer.execute("PRAGMA synchronous").fetchall() == [(2,)]  # FULL
 
 
 def test_what_a_killed_process_put_is_there_for_the_next(tmp_path):
@@ -40,7 +40,7 @@ def test_what_a_killed_process_put_is_there_for_the_next(tmp_path):
 
 def test_threads_that_write_at_once_share_transactions(database):
     commits = []
-    database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    database._writer.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
     queue = SqliteQueue(database, "events")
     start = threading.Barrier(16)
 
@@ -48,16 +48,16 @@ def test_threads_that_write_at_once_share_transactions(database):
         start.wait()
         queue.put(b"x")
 
-    database._connection_lock.acquire()  # hold the file until all of them wait
+    database._writer_lock.acquire()  # hold the file until all of them wait
     threads = [threading.Thread(target=put) for _ in range(16)]
     for thread in threads:
         thread.start()
     while len(database._pending) < 16:
         threading.Event().wait(0.001)
-    database._connection_lock.release()
+    database._writer_lock.release()
     for thread in threads:
         thread.join()
-    database._connection.set_trace_callback(None)
+    database._writer.set_trace_callback(None)
     assert len(commits) == 1
     assert queue.depth().ready == 16
 
@@ -76,14 +76,14 @@ def test_a_write_that_fails_is_an_error_for_everyone_in_its_transaction_and_noth
 def test_a_full_disk_is_an_error_and_heals_by_itself(database):
     queue = SqliteQueue(database, "events")
     queue.put(b"before")
-    ((pages,),) = database.read("PRAGMA page_count", ())
-    database.read(f"PRAGMA max_page_count={pages}", ())
+    ((pages,),) = database._writer.execute("PRAGMA page_count").fetchall()
+    database._writer.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(QueueError, match="cannot be written: database or disk is full"):
         queue.put(b"x" * 100_000)
     with pytest.raises(StoreError, match="cannot be written: database or disk is full"):
         SqliteStore(database).put("hunt", "", "a", {"x": "x" * 100_000})
     assert queue.depth().ready == 1
-    database.read("PRAGMA max_page_count=1000000", ())
+    database._writer.execute("PRAGMA max_page_count=1000000")
     queue.put(b"x" * 100_000)
     assert queue.depth().ready == 2
 
