@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from shared.ledger import Store
 from shared.models import RECOVERED, Alarm, Earlier, Event, Severity, dump, load
 
-# What comes within this time is about the same processing run, where the platform cannot say which it is
-# about: the same body is the same event, and another one about the same evidence is told if it adds something.
+# What comes within this time is about the same processing run, where the platform cannot say which run it is:
+# the same body is the same event, and another one about the same evidence is told if it adds something.
 SAME_RUN = timedelta(minutes=15)
 RUNS_KEPT = 20  # of one evidence
 

@@ -38,7 +38,7 @@ from shared.models import (
     dump,
     load,
 )
-from shared.notices import QUEUE, Notices
+from shared.notices import Notices
 from shared.queues import DELIVERIES, EVENTS, Again, Dead, Done, Item, Verdict, attempt, backoff
 from shared.runtime import Runtime
 
@@ -75,14 +75,14 @@ class Work:
         """Handles one item of [events]."""
         verdict = attempt(self._event, item)
         if isinstance(verdict, Dead):
-            self._notices.count(f"{QUEUE}{EVENTS}", verdict.reason)
+            self._notices.count(EVENTS, item, verdict.reason)
         return verdict
 
     def delivery(self, item: Item) -> Verdict:
         """Handles one item of [deliveries]."""
         verdict = attempt(self._delivery, item)
-        if isinstance(verdict, Dead) and (about := _counted_for(item)):
-            self._notices.count(about, verdict.reason)
+        if isinstance(verdict, Dead):
+            self._notices.count(DELIVERIES, item, verdict.reason)
         return verdict
 
     def _event(self, item: Item) -> Verdict:
@@ -296,17 +296,6 @@ def _refs(case: Case) -> dict[str, str]:
     if case.ref:
         refs |= {"ref": case.ref} | ({"alone": "yes"} if case.opens else {})
     return refs
-
-
-def _counted_for(item: Item) -> str:
-    """What a dead delivery is counted for. A notice is not: two destinations that are both gone would tell
-    each other of it for ever."""
-    try:
-        body = items.unpack(item.body)
-        notice = "alarm" in body and body["alarm"]["event"]["kind"] == UNDELIVERED
-        return "" if notice else str(body["destination"])
-    except (ValueError, LookupError, TypeError):  # nothing that was put here by huntbridge
-        return f"{QUEUE}{DELIVERIES}"
 
 
 def _read(item: Item, content: Mapping[str, Any]) -> tuple[Event, bytes | None]:

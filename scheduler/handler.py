@@ -27,7 +27,7 @@ from shared.lambda_metrics import emit
 from shared.lambda_records import Context, work_records
 from shared.lambda_runtime import Kept
 from shared.models import Hunt, HuntState, System, load
-from shared.notices import QUEUE, Notices
+from shared.notices import Notices
 from shared.queues import CAPTURES, Dead, Handler, Item, Verdict, attempt
 from shared.runtime import Runtime
 
@@ -52,6 +52,7 @@ def on_timer(runtime: Runtime) -> None:
     follow(runtime)
     recover(runtime)
     watch(runtime)
+    Notices(runtime).look()
 
 
 def captures_handler(runtime: Runtime) -> Handler:
@@ -67,7 +68,7 @@ def captures_handler(runtime: Runtime) -> Handler:
     def handle_and_tell(item: Item) -> Verdict:
         verdict = attempt(handle, item)
         if isinstance(verdict, Dead):
-            Notices(runtime).count(f"{QUEUE}{CAPTURES}", verdict.reason)
+            Notices(runtime).count(CAPTURES, item, verdict.reason)
         return verdict
 
     return handle_and_tell

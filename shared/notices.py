@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from shared import items
 from shared.models import UNDELIVERED, Alarm, Event, Severity, dump
-from shared.queues import Again, Done, Verdict
+from shared.queues import ABANDONED, DELIVERIES, Again, Done, Item, QueueError, Verdict
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 APART = timedelta(hours=1)  # between two notices about the same destination
+_SEEN = "dead items seen"  # the notes about how many each queue had at the last look
 QUEUE = "the queue "  # what a notice is about, where it is not a destination
 
 
@@ -26,8 +28,26 @@ class Notices:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def count(self, about: str, reason: str) -> None:
-        """One more is dead. `about` is a destination, or `QUEUE` and a queue's name."""
+    def look(self) -> None:
+        """Count what a queue has put aside itself. Safe to run at any time and more than once."""
+        runtime, now = self._runtime, self._runtime.now()
+        for queue in (runtime.captures, runtime.events, runtime.deliveries):
+            try:
+                dead, seen = queue.depth().dead, runtime.ledger.note(_SEEN, queue.name)
+                if not dead or (dead == seen.get("dead") and _ahead(seen["again"], now)):
+                    continue
+                queue.adopt(partial(self.count, queue.name, reason=ABANDONED))
+                again = (now + APART).isoformat()  # as many as before may be others
+                runtime.ledger.save_note(_SEEN, queue.name, {"dead": dead, "again": again})
+            except QueueError as error:
+                log.warning("what %s has put aside cannot be looked at now: %s", queue.name, error)
+
+    def count(self, queue: str, item: Item, reason: str) -> None:
+        """One more item of this queue is dead."""
+        if about := _about(queue, item):
+            self._count(about, reason)
+
+    def _count(self, about: str, reason: str) -> None:
 
         def change(found: dict[str, Any]) -> dict[str, Any]:
             dead, now = found.get("dead", 0) + 1, self._runtime.now()
@@ -96,6 +116,19 @@ class Notices:
             body = change(dict(record.body) if record else {})
             if store.put("notice", "", about, body, expect=record.version if record else 0):
                 return
+
+
+def _about(queue: str, item: Item) -> str:
+    """What a dead item is counted for: the destination of a delivery, else its queue. A notice is not: two
+    destinations that are both gone would tell each other of it for ever."""
+    if queue != DELIVERIES:
+        return f"{QUEUE}{queue}"
+    try:
+        body = items.unpack(item.body)
+        notice = "alarm" in body and body["alarm"]["event"]["kind"] == UNDELIVERED
+        return "" if notice else str(body["destination"])
+    except (ValueError, LookupError, TypeError):  # nothing that was put here by huntbridge
+        return f"{QUEUE}{DELIVERIES}"
 
 
 def _ahead(moment: str | None, now: datetime) -> timedelta | None:

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 CAPTURES, EVENTS, DELIVERIES = "captures", "events", "deliveries"
 QUEUES = (CAPTURES, EVENTS, DELIVERIES)
+ABANDONED = "claimed again and again and never finished"  # why an item is dead that its side put aside
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ class Queue(Protocol):
 
     def dead(self, item: Item, *, reason: str) -> bool:
         """Keep a claimed item whole, out of the way, with the reason."""
+        ...
+
+    def adopt(self, tell: Callable[[Item], None]) -> None:
+        """Keep as `dead` does what the side has put aside itself since nobody ever finished it, and call
+        `tell` for each before that."""
         ...
 
     def dead_items(self, limit: int = 100) -> list[DeadItem]: ...

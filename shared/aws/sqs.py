@@ -20,7 +20,7 @@ from itertools import islice
 from typing import Any
 
 from shared.aws.clients import AwsError, Clients
-from shared.queues import DeadItem, Depth, Item, QueueError
+from shared.queues import ABANDONED, DeadItem, Depth, Item, QueueError
 
 # Vendor numbers: "Amazon SQS message quotas". A message has at most 1 MiB with its attributes, which take
 # at most 4 KiB here. A message is hidden for at most 12 hours after it was received.
@@ -33,7 +33,6 @@ _MAX_HIDDEN = 43_200 - 900
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # How long (seconds) dead items are hidden while they are looked at: no longer than a look takes.
 _LOOK = 60
-_GIVEN_UP = "claimed again and again and never finished; SQS has put it aside"
 _FAR = 1e11  # epoch seconds: beyond it no date is one
 _NOT_OURS = ("ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue")
 
@@ -97,6 +96,10 @@ class SqsQueue:
     def dead(self, item: Item, *, reason: str) -> bool:
         if not self._holds(item):
             return False
+        self._keep(item, reason)
+        return self._take(self._url, item.receipt)
+
+    def _keep(self, item: Item, reason: str) -> None:
         attributes = {
             "id": item.id,
             "attempts": str(item.attempts),
@@ -104,7 +107,17 @@ class SqsQueue:
             "reason": reason[:_MAX_REASON],
         }
         self._send(self._dead_url, item.body, attributes)
-        return self._take(self._url, item.receipt)
+
+    def adopt(self, tell: Callable[[Item], None]) -> None:
+        """SQS moves a message here when it was received `maxReceiveCount` times. Who crashes on the way tells
+        of one twice and keeps it twice, which its id makes harmless."""
+        with closing(self._look_at_dead()) as messages:
+            for message in messages:
+                if not _is_kept(message):
+                    item = _item(message, math.inf)
+                    tell(item)
+                    self._keep(item, ABANDONED)
+                    self._take(self._dead_url, item.receipt)
 
     def dead_items(self, limit: int = 100) -> list[DeadItem]:
         """Some of the dead items, the newest of them first. Who looks at the same time may see fewer."""
@@ -275,8 +288,8 @@ def _item(message: Mapping[str, Any], leased_until: float) -> SqsItem:
 
 def _dead_item(message: Mapping[str, Any]) -> DeadItem:
     item, attributes = _item(message, math.inf), _attributes(message)
-    if "attempts" not in attributes:  # SQS moved it here itself, and does not tell when
-        return DeadItem(item.id, item.body, item.attempts, item.added_at, item.added_at, _GIVEN_UP)
+    if not _is_kept(message):  # SQS does not tell when it moved it
+        return DeadItem(item.id, item.body, item.attempts, item.added_at, item.added_at, ABANDONED)
     return DeadItem(
         id=item.id,
         body=item.body,
@@ -285,6 +298,11 @@ def _dead_item(message: Mapping[str, Any]) -> DeadItem:
         died_at=item.added_at,
         reason=attributes.get("reason", ""),
     )
+
+
+def _is_kept(message: Mapping[str, Any]) -> bool:
+    """Whether it was put among the dead here, and not by SQS."""
+    return "attempts" in _attributes(message)
 
 
 def _attributes(message: Mapping[str, Any]) -> dict[str, str]:

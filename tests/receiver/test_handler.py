@@ -23,10 +23,12 @@ from demo.serving import serving
 from demo.slack import Slack, signed
 from demo.teams import Teams
 from receiver import handler
+from scheduler import handler as scheduler_handler
 from shared import items
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
 from shared.models import CAPTURE_FAILED, HUNT_FINISHED, Event, System, dump
+from shared.queues import ABANDONED
 from tests.aws_function import Context, Invoked, moto_server
 from tests.emulated import Resources, api_event, clean
 
@@ -331,6 +333,37 @@ def test_a_throttled_table_holds_an_item_back_and_kills_it_never(stage, caplog):
     stage.function.work("events")
     stage.function.work("deliveries")
     assert stage.counts() == (1, 1)
+
+
+def test_what_sqs_has_put_aside_itself_is_told_at_the_next_follow(stage, monkeypatch):
+    """Its worker died each time, or could not be started."""
+    stage.put(finished())
+    stage.function.work("events")
+    sqs, url = stage.resources.client("sqs"), stage.resources.url("deliveries")
+    policy = json.loads(
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["RedrivePolicy"]
+    )
+    policy["maxReceiveCount"] = 1
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={"VisibilityTimeout": "0", "RedrivePolicy": json.dumps(policy)}
+    )
+    for _ in range(4):
+        stage.function.receive("deliveries")
+    assert stage.resources.depth("deliveries", dead=True) == 2
+    timer = Invoked(scheduler_handler, stage.resources, monkeypatch)
+    for _ in range(3):
+        timer({"follow": True})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60"})
+    receiver = Invoked(handler, stage.resources, monkeypatch)
+    for _ in range(3):
+        receiver.work("events")
+        receiver.work("deliveries")
+    assert stage.counts() == (1, 1)  # each is told of the other
+    for tool, name in ((stage.slack, "office"), (stage.teams, "soc")):
+        text = json.dumps(tool.messages[0].body)
+        assert f"1 message could not be delivered to {name}" in text
+        assert ABANDONED in text
+    assert stage.resources.depth("deliveries", dead=True) == 2
 
 
 def test_records_of_a_queue_that_is_not_the_receivers_are_refused(stage):

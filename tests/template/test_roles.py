@@ -46,9 +46,19 @@ SCHEDULER = BOTH | {
     ("sqs:ChangeMessageVisibility", "Captures.Arn"),
     ("sqs:GetQueueAttributes", "Captures.Arn"),
     ("sqs:GetQueueAttributes", "Events.Arn"),
-    ("sqs:GetQueueAttributes", "EventsDead.Arn"),
+    ("sqs:GetQueueAttributes", "Deliveries.Arn"),
+    *(
+        (f"sqs:{action}", f"{queue}Dead.Arn")
+        for action in (
+            "GetQueueAttributes",
+            "ReceiveMessage",
+            "ChangeMessageVisibility",
+            "SendMessage",
+            "DeleteMessage",
+        )
+        for queue in ("Captures", "Events", "Deliveries")
+    ),
     ("sqs:SendMessage", "Captures.Arn"),
-    ("sqs:SendMessage", "CapturesDead.Arn"),
     ("sqs:SendMessage", "Events.Arn"),
     ("ec2:DescribeRegions", "*"),
     ("autoscaling:DescribeAutoScalingGroups", "*"),

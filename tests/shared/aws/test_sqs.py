@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsItem, SqsQueue, item_of
-from shared.queues import DeadItem, QueueError
+from shared.queues import ABANDONED, DeadItem, QueueError
 
 MIB = 1024 * 1024
 RECORD = {
@@ -158,7 +158,9 @@ def test_an_item_is_off_the_queue_only_when_it_is_safe_among_the_dead(clients, u
     assert [operation for operation, _ in asked] == ["send_message", "delete_message"]
 
 
-def test_what_sqs_puts_aside_itself_can_be_seen_and_revived(clients):
+@pytest.fixture
+def abandoned(clients) -> SqsQueue:
+    """A queue of which SQS has put the item `p` aside."""
     dead_url = made(clients, "events-dlq")
     arn = clients.call("sqs", "get_queue_attributes", QueueUrl=dead_url, AttributeNames=["QueueArn"])
     policy = f'{{"deadLetterTargetArn": "{arn["Attributes"]["QueueArn"]}", "maxReceiveCount": 2}}'
@@ -169,13 +171,37 @@ def test_what_sqs_puts_aside_itself_can_be_seen_and_revived(clients):
         queue.retry(item, delay=0)
     queue.put(b"good", id="g")
     assert [item.id for item in queue.claim(10, lease=60)] == ["g"]
-    (dead,) = queue.dead_items()
-    reason = "claimed again and again and never finished; SQS has put it aside"
-    assert dead == DeadItem("p", b"poison\0", dead.attempts, item.added_at, item.added_at, reason)
+    return queue
+
+
+def test_what_sqs_puts_aside_itself_can_be_seen_and_revived(abandoned):
+    (dead,) = abandoned.dead_items()
+    assert dead == DeadItem("p", b"poison\0", dead.attempts, dead.added_at, dead.added_at, ABANDONED)
     assert dead.attempts >= 2
-    assert queue.revive(["p"]) == ["p"]
-    assert [item.body for item in queue.claim(10, lease=60)] == [b"poison\0"]
-    assert queue.dead_items() == []
+    assert abandoned.revive(["p"]) == ["p"]
+    assert [item.body for item in abandoned.claim(10, lease=60)] == [b"poison\0"]
+    assert abandoned.dead_items() == []
+
+
+def test_what_sqs_puts_aside_itself_is_told_before_it_is_kept_and_once(abandoned):
+    def crash(item):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        abandoned.adopt(crash)
+    told = []
+    for _ in range(3):
+        abandoned.adopt(told.append)
+    assert [(item.id, item.body) for item in told] == [("p", b"poison\0")]
+    (dead,) = abandoned.dead_items()
+    assert (dead.id, dead.body, dead.reason, dead.added_at) == (
+        "p",
+        b"poison\0",
+        ABANDONED,
+        told[0].added_at,
+    )
+    assert abandoned.depth().dead == 1
+    assert abandoned.revive(["p"]) == ["p"]
 
 
 def test_one_of_many_dead_items_is_found(queue):
