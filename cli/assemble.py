@@ -15,6 +15,7 @@ from receiver.destinations.renewing import Renewing
 from receiver.work import Work
 from shared import config as configuration
 from shared import log, runtime
+from shared.aws.stack import TABLE
 from shared.config import Config
 from shared.ledger import StoreError
 from shared.runtime import Runtime
@@ -88,6 +89,13 @@ def local_runtime(config: Config, data: Path) -> Runtime:
         return runtime.local(config, data, os.environ)
     except StoreError as error:
         raise DataUnusable(str(error)) from None
+
+
+def runtime_of(config: Config, data: Path) -> Runtime:
+    """The stack on AWS where the environment names its table, else this machine."""
+    if os.environ.get(TABLE):
+        return runtime.aws(config, os.environ)
+    return local_runtime(config, data)
 
 
 def destination(runtime: Runtime, name: str) -> Renewing:

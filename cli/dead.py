@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.assemble import Failed, Misused, load_config, local_runtime, settings
+from cli.assemble import Failed, Misused, load_config, runtime_of, settings
 from receiver.compose import Message, compose
 from receiver.parse import parse
-from shared import items, runtime
-from shared.aws.stack import TABLE
-from shared.config import Config
+from shared import items
 from shared.models import Alarm, Event, Severity, load
 from shared.queues import DeadItem, Queue, QueueError
 from shared.runtime import Runtime
@@ -95,7 +92,7 @@ class _Found:
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
     """Everything that is dead, in all three queues, the newest first."""
-    rows = [found.row() for found in _all(_runtime(load_config(config_path), data))]
+    rows = [found.row() for found in _all(runtime_of(load_config(config_path), data))]
     rows.sort(key=lambda row: str(row["died"]), reverse=True)
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -122,7 +119,7 @@ def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 def show(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
     """All that is known of the dead item ID, and what would have been sent."""
-    found = [one for one in _all(_runtime(load_config(config_path), data)) if one.item.id == id]
+    found = [one for one in _all(runtime_of(load_config(config_path), data)) if one.item.id == id]
     if not found:
         raise _no_such(id)
     for one in found:
@@ -169,7 +166,7 @@ def retry(
     """
     if sum((bool(ids), everything, destination is not None)) != 1:
         raise Misused("say what to try again: an ID, --all, or --destination NAME")
-    runtime = _runtime(load_config(config_path), data)
+    runtime = runtime_of(load_config(config_path), data)
     wanted = [
         found
         for found in _all(runtime)
@@ -183,12 +180,6 @@ def retry(
         if chosen := [found.item.id for found in wanted if found.queue is queue]:
             revived += len(_asked(queue.revive, chosen))
     click.echo("nothing is dead" if not wanted else f"{revived} put back, to be tried again")
-
-
-def _runtime(config: Config, data: Path) -> Runtime:
-    if os.environ.get(TABLE):
-        return runtime.aws(config, os.environ)
-    return local_runtime(config, data)
 
 
 def _queues(runtime: Runtime) -> tuple[Queue, ...]:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import click
 
+from cli.ack import ack
 from cli.check import check
 from cli.dead import dead
 from cli.demo import demo
@@ -33,7 +34,7 @@ def main() -> None:
     """
 
 
-for command in (serve, hunt, check, send_test, render, route, dead, webhook, schedules, demo):
+for command in (serve, hunt, check, send_test, render, route, ack, dead, webhook, schedules, demo):
     main.add_command(command)
 
 

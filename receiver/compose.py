@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from receiver import attack
 from shared.models import (
+    ACKNOWLEDGED,
     CAPTURE_FAILED,
     CAPTURE_STALLED,
     COVERAGE_DAYS,
@@ -20,9 +21,11 @@ from shared.models import (
     HUNT_MISSED,
     RECOVERED,
     TEST,
+    UNACKNOWLEDGED,
     UNDELIVERED,
     UNKNOWN_EVENT,
     WEBHOOK_BROKEN,
+    Acknowledgement,
     Alarm,
     CaptureResult,
     CaptureState,
@@ -57,7 +60,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Link:
-    name: str  # platform | console
+    name: str  # platform | console | issue
     text: str
     url: str
 
@@ -78,7 +81,7 @@ class Message:
     lines_total: int = 0  # how many there are, shown or not
     quote: str = ""  # raw text from outside, shown as text: the body of an unknown event, a failure's reason
     gaps: tuple[str, ...] = ()  # "Instance details: access denied by EC2"
-    links: tuple[Link, ...] = ()  # the platform first, then the EC2 console
+    links: tuple[Link, ...] = ()  # the platform first, then the EC2 console, then the case's issue in Jira
     labels: tuple[str, ...] = ()  # lower case, no spaces: hunt, severity, system
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt may have arrived
@@ -86,8 +89,22 @@ class Message:
     malicious: int = 0  # alarms of that severity, as far as it is known
     suspicious: int = 0  # the same
     owner: Owner | None = None  # whom to call; None where there is no malicious or suspicious alarm
+    # For a destination that edits and has buttons: what its case says now, and what may be done about it.
+    state: Message | None = field(default=None, compare=False, repr=False)  # None: what this message says
+    offers: tuple[str, ...] = ()  # acknowledge, create-issue
+    silent: bool = False  # nothing new has happened: only the case's message is brought up to date
     # For a destination that machines read: what is said above, as values.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a case stands, as far as the ledger knows, for a message about it."""
+
+    taken: Acknowledgement | None = None
+    issue: tuple[str, str] | None = None  # key and URL of its issue in Jira
+    offers: tuple[str, ...] = ()
+    worst: Alarm | None = None  # the worst alarm so far; None: the message's own says it
 
 
 @dataclass(frozen=True)
@@ -103,9 +120,9 @@ class _Told:
     gaps: tuple[str, ...] = ()
 
 
-def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
+def compose(alarm: Alarm, *, maybe_repeat: bool = False, case: Standing | None = None) -> Message:
     """Say an alarm in words. Total: any alarm becomes a message, however little is known."""
-    event, earlier = alarm.event, alarm.earlier
+    event, earlier, case = alarm.event, alarm.earlier, case or Standing()
     told = _BUILDERS.get(event.kind, _other)(alarm)
     findings = worst_first(alarm.findings)
     gaps = (
@@ -119,22 +136,39 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False) -> Message:
         severity=alarm.severity,
         title=one_line(f"{UPDATE}{told.title}" if earlier else told.title, MAX_TITLE),
         summary=one_line(told.summary, MAX_SUMMARY),
-        facts=tuple(fact for fact in (*_told_before(earlier), *told.facts, *_facts(alarm)) if fact.value),
+        facts=tuple(
+            fact
+            for fact in (
+                *_taken(alarm.taken or case.taken),
+                *_told_before(earlier),
+                *told.facts,
+                *_facts(alarm),
+            )
+            if fact.value
+        ),
         findings=tuple(_cleaned(finding) for finding in findings[:MAX_FINDINGS]),
         findings_total=len(findings),
         lines=told.lines,
         lines_total=told.lines_total,
         quote=told.quote,
         gaps=gaps[:MAX_GAPS],
-        links=tuple(_links(alarm)),
+        links=tuple(_links(alarm, case)),
         labels=_labels(alarm),
         case_key="" if event.kind == TEST else alarm.case_key,
         maybe_repeat=maybe_repeat,
         malicious=_malicious(alarm) or 0,
         suspicious=_suspicious(alarm) or 0,
-        owner=alarm.owner if alarm.severity in (Severity.MALICIOUS, Severity.SUSPICIOUS) else None,
+        owner=_whom_to_call(alarm),
+        state=compose(case.worst, case=replace(case, worst=None)) if case.worst else None,
+        offers=case.offers,
         alarm=alarm,
     )
+
+
+def _whom_to_call(alarm: Alarm) -> Owner | None:
+    if alarm.taken:
+        return Owner(slack=alarm.taken.slack) if alarm.taken.slack else None
+    return alarm.owner if alarm.severity in (Severity.MALICIOUS, Severity.SUSPICIOUS) else None
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -253,6 +287,21 @@ def _undelivered(alarm: Alarm) -> _Told:
     )
 
 
+def _acknowledged(alarm: Alarm) -> _Told:
+    who = _taker(alarm.taken) if alarm.taken else "somebody"
+    about = _join(_counts(alarm), _where(alarm))
+    return _Told(title=f"Taken by {who}: {about}" if about else f"Taken by {who}")
+
+
+def _unacknowledged(alarm: Alarm) -> _Told:
+    """Its text says since when, and how often it was told."""
+    about = _join(_counts(alarm) or "alarms", _where(alarm))
+    return _Told(
+        title=f"Nobody has taken this yet: {about}",
+        summary=_sentences(_words(alarm.event.text, 200), _worst(alarm.findings)),
+    )
+
+
 def _test(alarm: Alarm) -> _Told:
     """Its title is the destination."""
     return _Told(
@@ -332,6 +381,8 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
     WEBHOOK_BROKEN: _webhook_broken,
     TEST: _test,
     UNDELIVERED: _undelivered,
+    ACKNOWLEDGED: _acknowledged,
+    UNACKNOWLEDGED: _unacknowledged,
     UNKNOWN_EVENT: _unknown,
 }
 
@@ -489,7 +540,18 @@ def _system_line(capture: CaptureResult) -> str:
 # Facts, most important first. Empty ones are left out by `compose`.
 
 
+def _taken(taken: Acknowledgement | None) -> Iterator[Fact]:
+    if taken:
+        yield Fact("Taken by", _commas(_taker(taken), _time(taken.at)))
+
+
+def _taker(taken: Acknowledgement) -> str:
+    return _words(taken.by, 80) or "somebody"
+
+
 def _facts(alarm: Alarm) -> Iterator[Fact]:
+    if alarm.event.kind == ACKNOWLEDGED:
+        return  # whoever reads it has been told
     report, hunt = alarm.event.report, alarm.hunt
     if report is None:
         yield from _system_facts(alarm)
@@ -594,12 +656,15 @@ _CONSOLES = (
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}([0-9a-f]{9})?", re.ASCII)
 
 
-def _links(alarm: Alarm) -> Iterator[Link]:
+def _links(alarm: Alarm, case: Standing) -> Iterator[Link]:
     if alarm.link:
         yield Link("platform", "Open in the platform", alarm.link)
     system = _system(alarm)
     if system and (url := console_url(system.instance, system.region)):
         yield Link("console", "Open in the EC2 console", url)
+    if case.issue:
+        key, url = case.issue
+        yield Link("issue", f"Open {key} in Jira", url)
 
 
 def console_url(instance: str, region: str) -> str:

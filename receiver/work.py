@@ -13,8 +13,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from receiver.cases import Cases
 from receiver.compose import Message, compose
-from receiver.destinations import Delivered, Destination, Outcome, Rejected, Retry
+from receiver.destinations import Delivered, Destination, Outcome, Rejected, Retry, Whispers
 from receiver.digest import Digests, Entry
 from receiver.digest import message as digest_message
 from receiver.enrich import Enricher
@@ -25,12 +26,9 @@ from receiver.route import route
 from shared import items
 from shared.ledger import Case
 from shared.models import (
-    CAPTURE_FAILED,
-    CAPTURE_STALLED,
-    HUNT_FINISHED,
-    HUNT_MISSED,
+    OWN_KINDS,
+    UNACKNOWLEDGED,
     UNDELIVERED,
-    WEBHOOK_BROKEN,
     Alarm,
     Delivery,
     Event,
@@ -53,11 +51,9 @@ CASE_LEASE = 60.0
 SETTLED = 60.0
 # Seconds; what a destination does not take within them is told in a digest.
 BACKLOG = 600.0
+WORTH_TRYING = timedelta(minutes=15)  # for a word to one person, and for an edit that the next alarm makes
 IN_DIGEST = "in digest"  # the state of a delivery
 MARKED_AT_ONCE = 500
-OWN_KINDS = frozenset(
-    {HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED, WEBHOOK_BROKEN, UNDELIVERED}
-)
 
 
 class Work:
@@ -67,6 +63,7 @@ class Work:
         self._destinations = destinations
         self._identity = Identity(runtime.store, runtime.config.platform.url)
         self._notices = Notices(runtime)
+        self._cases = Cases(runtime)
         self._digests = Digests(runtime.store, runtime.deliveries)
         self._pace = Pace(runtime.store, lambda: runtime.now().timestamp())
         self._places = {name: Places(PER_DESTINATION, runtime.now) for name in destinations}
@@ -89,6 +86,12 @@ class Work:
         content = items.unpack(item.body)
         if "notice" in content:
             return self._notices.tell(content["notice"])
+        if "click" in content:
+            return self._cases.click(item.id, content)
+        if "acknowledge" in content:
+            return self._cases.acknowledge(content)
+        if "remind" in content:
+            return self._cases.remind(content)
         event, body = _read(item, content)
         ledger = self._runtime.ledger
         if ledger.routed(event.id) is not None:
@@ -99,16 +102,19 @@ class Work:
             ledger.save_name(alarm.instance.id, alarm.instance.name)
         claim = self._identity.claim(alarm, body)
         if claim.merged_into:
-            ledger.record_routed(event, alarm.severity, [], merged_into=claim.merged_into, run=run)
+            ledger.record_routed(
+                event, alarm.severity, [], case=alarm.case_key, merged_into=claim.merged_into, run=run
+            )
             log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
             return Done()
         alarm = replace(alarm, earlier=claim.earlier)
         names = route(alarm, self._runtime.config)
         if not names:
             return Dead("no destination is configured")
+        names = self._cases.add(alarm, names)
         for name in names:
             self._runtime.deliveries.put(items.delivery(name, dump(alarm)), id=f"{event.id}:{name}")
-        ledger.record_routed(event, alarm.severity, names, run=run)
+        ledger.record_routed(event, alarm.severity, names, case=alarm.case_key, run=run)
         log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
         return Done()
 
@@ -123,6 +129,10 @@ class Work:
         try:
             if "digest" in body:
                 return self._deliver_digest(item, name, body["digest"])
+            if "refresh" in body:
+                return self._refresh(item, name, body["refresh"])
+            if "whisper" in body:
+                return self._whisper(item, name, body)
             return self._deliver_alarm(item, name, load(Alarm, body["alarm"]))
         finally:
             places.leave(item.receipt)
@@ -131,6 +141,8 @@ class Work:
         ledger = self._runtime.ledger
         before = ledger.delivery(alarm.event.id, name)
         if before.state == "delivered":
+            return Done()
+        if alarm.event.kind == UNACKNOWLEDGED and self._cases.is_taken(alarm.case_key):
             return Done()
         if before.state == IN_DIGEST and (verdict := self._gather(before, alarm)):
             return verdict
@@ -153,7 +165,7 @@ class Work:
             return Again(wait, f"{name} takes no more for now", expected=True)
 
         def told(in_doubt: bool) -> Message:
-            return compose(alarm, maybe_repeat=in_doubt)
+            return compose(alarm, maybe_repeat=in_doubt, case=self._cases.standing(alarm, name))
 
         return self._send(item, before, told, alarm.case_key, case, lane)
 
@@ -200,6 +212,37 @@ class Work:
             if not isinstance(verdict, Done):
                 return verdict
         return self._mark(name, id, entries)
+
+    def _refresh(self, item: Item, name: str, case_key: str) -> Verdict:
+        """Edit the case's message to how the case stands. What is not edited now is with the next alarm."""
+        ledger, destination = self._runtime.ledger, self._destinations[name]
+        if not (destination.update and ledger.case_ref(case_key, name)):
+            return Done()
+        case = ledger.enter_case(case_key, name, item.receipt, CASE_LEASE, alone=True)
+        if case.wait:
+            return Again(min(case.wait, 10.0), f"an alarm of its case is on the way to {name}", expected=True)
+        message = self._cases.state(case_key, name)
+        outcome: Outcome = Rejected("the case is gone")
+        if message:
+            outcome = destination.deliver(message, _refs(case))
+        self._leave_case(item, name, case_key, case, outcome)
+        return self._at_once_or_never(item, outcome, f"the message of case {case_key} at {name}")
+
+    def _whisper(self, item: Item, name: str, body: Mapping[str, Any]) -> Verdict:
+        destination = self._destinations[name]
+        if not isinstance(destination, Whispers):
+            return Done()
+        outcome = destination.whisper(body["to"], body["whisper"])
+        return self._at_once_or_never(item, outcome, f"a word for one person at {name}")
+
+    def _at_once_or_never(self, item: Item, outcome: Outcome, what: str) -> Verdict:
+        """For what nobody misses where it fails: it is tried for a while, and no death is announced."""
+        late = self._runtime.now() - item.added_at > WORTH_TRYING
+        if isinstance(outcome, Retry) and not late:
+            return Again(backoff(item.attempts) if outcome.after is None else outcome.after, outcome.reason)
+        if not isinstance(outcome, Delivered):
+            log.warning("%s was not sent: %s", what, outcome.reason)
+        return Done()
 
     def _mark(self, name: str, id: str, entries: list[Entry]) -> Verdict:
         """Write down that its alarms were delivered with the digest, as many as a lease has time for."""
@@ -276,6 +319,8 @@ class Work:
             # What can be searched is not found at once: until then another one would open the case again.
             hold = 0.0 if self._destinations[name].update else SETTLED
             self._runtime.ledger.leave_case(case_key, name, item.receipt, ref=ref, unsure=unsure, hold=hold)
+            if ref and self._runtime.config.destinations[name].type == "jira":
+                self._cases.refresh(case_key, ref)  # with the link to it
 
     def _dead(self, delivery: Delivery, reason: str, in_doubt: bool) -> Verdict:
         self._runtime.ledger.end_delivery(delivery, state="dead", reason=reason, in_doubt=in_doubt)

@@ -18,6 +18,7 @@ from scheduler.guardduty import SOURCE, on_finding
 from scheduler.missed import look_for_missed
 from scheduler.plan import open_project, prepare, start
 from scheduler.recover import recover
+from scheduler.remind import remind
 from scheduler.watch import watch
 from shared import items, log
 from shared.aws import stack
@@ -49,6 +50,7 @@ def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
 
 def on_timer(runtime: Runtime) -> None:
     look_for_missed(runtime, lambda name, due: on_schedule(runtime, name, due))
+    remind(runtime)
     follow(runtime)
     recover(runtime)
     watch(runtime)

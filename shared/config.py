@@ -199,6 +199,12 @@ def _some(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _any(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("names no destination: nobody would be reminded")
+    return names
+
+
 def _timezone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -850,6 +856,24 @@ class DeliveryConfig(_Section):
     )
 
 
+class RemindersConfig(_Section):
+    """Malicious cases that nobody has taken are told again."""
+
+    after: int = Field(
+        1_800,
+        ge=60,
+        strict=True,
+        description="seconds until a case is told again, and from one time to the next",
+    )
+    to: Annotated[
+        tuple[_Destination, ...],
+        AfterValidator(_any),
+        Field(json_schema_extra={"minItems": 1}),
+        _OneOrMany(),
+    ] = Field(description="names of the destinations that are told")
+    times: int = Field(1, ge=1, le=100, strict=True, description="how often, at most")
+
+
 class FollowConfig(_Section):
     """How open hunts are followed."""
 
@@ -918,6 +942,9 @@ class Config(_Section):
         {}, description="whom a message calls about a system, by the whole value of its owner_tag"
     )
     delivery: DeliveryConfig = Field(DeliveryConfig(), description="how messages are sent")
+    reminders: RemindersConfig | None = Field(
+        None, description="malicious cases that nobody has taken are told again; by default they are not"
+    )
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
     extra_regions: Annotated[tuple[_ExtraRegion, ...], _OneOrMany()] = Field(
         (), description="AWS regions newer than the list that this version ships"

@@ -22,6 +22,16 @@ def click(clicked: dict[str, Any], signed_by: str, at: str) -> bytes:
     return _pack(click=clicked, signed_by=signed_by, at=at)
 
 
+def acknowledgement(case_key: str, taken: dict[str, Any]) -> bytes:
+    """[events]: somebody takes a case at the command line."""
+    return _pack(acknowledge=case_key, taken=taken)
+
+
+def reminder(case_key: str, number: int) -> bytes:
+    """[events]: a case is told again that nobody has taken, for the `number`th time."""
+    return _pack(remind=case_key, number=number)
+
+
 def notice(about: str) -> bytes:
     """[events]: tell how many are dead. `about` is a destination or a queue."""
     return _pack(notice=about)
@@ -45,6 +55,16 @@ def delivery(destination: str, alarm: dict[str, Any]) -> bytes:
 def digest(destination: str, id: str) -> bytes:
     """[deliveries]: what has been gathered for one destination, in one message."""
     return _pack(destination=destination, digest=id)
+
+
+def refresh(destination: str, case_key: str) -> bytes:
+    """[deliveries]: the case's message is edited to how the case stands."""
+    return _pack(destination=destination, refresh=case_key)
+
+
+def whisper(destination: str, to: dict[str, str], text: str) -> bytes:
+    """[deliveries]: a word for one person alone, at once or never. `to`: channel, user and ts."""
+    return _pack(destination=destination, whisper=text, to=to)
 
 
 def unpack(body: bytes) -> dict[str, Any]:

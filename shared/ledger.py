@@ -12,15 +12,18 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from shared.models import (
+    Acknowledgement,
     AlarmRun,
     Capture,
     CaptureState,
+    CaseFile,
     Delivery,
     Event,
     Hunt,
     HuntState,
     Severity,
     System,
+    Unacknowledged,
     dump,
     load,
 )
@@ -272,7 +275,14 @@ class Ledger:
         return list(record.body["to"]) if record else None
 
     def record_routed(
-        self, event: Event, severity: Severity, to: list[str], *, merged_into: str = "", run: str = ""
+        self,
+        event: Event,
+        severity: Severity,
+        to: list[str],
+        *,
+        case: str = "",
+        merged_into: str = "",
+        run: str = "",
     ) -> None:
         """`merged_into` is the event that told the same; `run` the processing run, where it is known."""
         body = {
@@ -284,9 +294,15 @@ class Ledger:
             "at": self._now().isoformat(),
             "merged_into": merged_into,
             "run": run,
+            "case": case,
         }
         self._store.put("project-event", str(event.project_id or "-"), event.id, body)
         self._store.put("event", event.id, "routed", body)
+
+    def case_of(self, event_id: str) -> str:
+        """The key of the case that an event belongs to; empty where the event is not known."""
+        record = self._store.get("event", event_id, "routed")
+        return str(record.body.get("case", "")) if record else ""
 
     def events_of_project(self, project_id: int | None) -> list[dict[str, Any]]:
         """What was routed about one project: id, kind, severity, evidence_id, to, at. None: about none."""
@@ -356,6 +372,62 @@ class Ledger:
     def name_of(self, instance: str) -> str:
         record = self._store.get("name", "", instance)
         return str(record.body["name"]) if record else ""
+
+    # cases
+
+    def case_file(self, case_key: str) -> CaseFile | None:
+        record = self._store.get("case-file", case_key, "-")
+        return load(CaseFile, record.body) if record else None
+
+    def change_case_file(
+        self, case_key: str, change: Callable[[CaseFile | None], CaseFile | None]
+    ) -> CaseFile | None:
+        """The file as `change` leaves it, which may be called more than once. None: there is no file."""
+        while True:
+            record = self._store.get("case-file", case_key, "-")
+            found = load(CaseFile, record.body) if record else None
+            changed = change(found)
+            if changed is None or changed == found:
+                return found
+            expect = record.version if record else 0
+            if self._store.put("case-file", case_key, "-", dump(changed), expect=expect):
+                return changed
+
+    def acknowledge(self, case_key: str, taken: Acknowledgement) -> Acknowledgement | None:
+        """Who has the case from now on: the first who asked. None where there is no such case."""
+        file = self.change_case_file(
+            case_key, lambda file: replace(file, taken=file.taken or taken) if file else None
+        )
+        if file:
+            self._store.delete("unacknowledged", "", case_key)
+        return file.taken if file else None
+
+    def await_acknowledgement(self, case_key: str, after: float) -> None:
+        """Nobody has taken it: to be told again in `after` seconds, if it is not waited for already."""
+        now = self._now()
+        body = {"since": now, "due": now + timedelta(seconds=after)}
+        self._store.put("unacknowledged", "", case_key, _moments(body) | {"reminded": 0}, expect=0)
+
+    def unacknowledged(self) -> Iterator[Unacknowledged]:
+        """Those that are still to be told again."""
+        for record in self._store.scan("unacknowledged", ""):
+            body = record.body
+            since, due = (datetime.fromisoformat(body[name]) for name in ("since", "due"))
+            yield Unacknowledged(record.name, since, due, body["reminded"], record.version)
+
+    def record_reminded(self, waiting: Unacknowledged, due: datetime | None) -> None:
+        """It was told once more; `due` is when the next time is, None where there is none. Nothing where
+        another one was faster."""
+        if due is None:
+            self._store.delete("unacknowledged", "", waiting.case_key)
+            return
+        body = _moments({"since": waiting.since, "due": due}) | {"reminded": waiting.reminded + 1}
+        self._store.put("unacknowledged", "", waiting.case_key, body, expect=waiting.version)
+
+    def case_ref(self, case_key: str, destination: str) -> str:
+        """What the destination gave back for the case, such as a Jira key; empty where it has none."""
+        record = self._store.get("case", case_key, destination)
+        return str(record.body.get("ref") or "") if record else ""
 
     def enter_case(
         self, case_key: str, destination: str, ticket: str, lease: float, *, alone: bool = False
@@ -437,3 +509,7 @@ class Ledger:
             changed = change(load(of, record.body))
             if self._store.put(kind, group, name, dump(changed), expect=record.version):
                 return changed
+
+
+def _moments(body: dict[str, datetime]) -> dict[str, Any]:
+    return {name: moment.isoformat() for name, moment in body.items()}

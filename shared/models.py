@@ -53,7 +53,16 @@ RECOVERED = "recovered"  # alarms for which no webhook came
 WEBHOOK_BROKEN = "webhook_broken"
 TEST = "test"  # sent by `huntbridge send-test`
 UNDELIVERED = "undelivered"  # messages that ended as dead
+ACKNOWLEDGED = "acknowledged"  # somebody has taken a case
+UNACKNOWLEDGED = "unacknowledged"  # nobody has, and it is told again
 UNKNOWN_EVENT = "unknown"
+# Those of them that are no finding of the platform.
+OWN_KINDS = frozenset(
+    {
+        *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
+        *(WEBHOOK_BROKEN, UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -300,6 +309,16 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class Acknowledgement:
+    """Who has taken a case, and when. The first one has it."""
+
+    id: str  # of the click or the command: one that comes again is the same
+    at: datetime
+    by: str  # a name, as it was given: hostile text
+    slack: str = ""  # the user's id, where Slack gave it
+
+
+@dataclass(frozen=True)
 class Alarm:
     """An event with everything that is known about it."""
 
@@ -318,6 +337,7 @@ class Alarm:
     link: str = ""  # into the platform; always its own origin
     earlier: Earlier | None = None  # this alarm adds to it, and is told as an update
     owner: Owner | None = None
+    taken: Acknowledgement | None = None  # only of acknowledged
 
     @property
     def case_key(self) -> str:
@@ -328,6 +348,28 @@ class Alarm:
         if self.evidence and self.evidence.instance:
             return f"project/{project or '-'}/{self.evidence.instance}"
         return f"project/{project or '-'}/evidence/{self.event.evidence_id or self.event.id}"
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """What is known of a case, whichever the destination."""
+
+    alarm: Alarm  # the worst one; the newest of those that are equally bad
+    told: tuple[str, ...] = ()  # the destinations that its messages went to
+    taken: Acknowledgement | None = None
+    issue_in: str = ""  # the Jira destination in which somebody asked for an issue
+    issue_asked: str = ""  # id of the click that did
+
+
+@dataclass(frozen=True)
+class Unacknowledged:
+    """A malicious case that nobody has taken."""
+
+    case_key: str
+    since: datetime
+    due: datetime  # when it is told again
+    reminded: int  # how often it was
+    version: int  # of its record
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from receiver.compose import Message
 from shared.config import DestinationConfig, JiraConfig, SlackConfig, TeamsConfig, WebhookDestinationConfig
@@ -73,6 +73,16 @@ class Destination(Protocol):
         ...
 
 
+@runtime_checkable
+class Whispers(Protocol):
+    """A destination that can say something to one person alone."""
+
+    def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
+        """`to`: the `user`, and the `channel` and `ts` of the message that it is about, each an id of the
+        destination. `text` is plain text."""
+        ...
+
+
 def build(
     name: str,
     config: DestinationConfig,
@@ -94,7 +104,13 @@ def _slack(
         from receiver.destinations.slack_bot import SlackBotDestination
 
         base_url = f"https://{config.host or 'slack.com'}/api/"
-        return SlackBotDestination(name, secret(config.token), config.channel, base_url=base_url)
+        return SlackBotDestination(
+            name,
+            secret(config.token),
+            config.channel,
+            interactive=bool(config.signing_secret),
+            base_url=base_url,
+        )
     from receiver.destinations.slack import SlackDestination
 
     if config.webhook_url is None:

@@ -257,6 +257,15 @@ class EarlierPart:
 
 
 @dataclass(frozen=True)
+class TakenPart:
+    """Who has taken the case."""
+
+    by: Annotated[str, _says("a name, as Slack or the command line gave it")]
+    at: Annotated[datetime, _says("UTC")]
+    slack: Annotated[str, _says("the user's id in Slack; empty where it was not taken there")]
+
+
+@dataclass(frozen=True)
 class AlarmPart:
     """The alarm as values. Texts are as they came, without characters that nobody can see; never markup."""
 
@@ -273,6 +282,7 @@ class AlarmPart:
     findings: Annotated[tuple[FindingPart, ...], _says("worst first")]
     gaps: Annotated[tuple[GapPart, ...], _says("what could not be found out")]
     earlier: Annotated[EarlierPart | None, _says("where this alarm updates one that was told before")]
+    taken: Annotated[TakenPart | None, _says("only of acknowledged")]
 
 
 @dataclass(frozen=True)
@@ -294,6 +304,7 @@ class AlarmData:
     maybe_repeat: Annotated[bool, _says("an earlier attempt got no answer, and may have arrived")]
     link: Annotated[str | None, _says("into the platform")]
     console_link: Annotated[str | None, _says("to the instance in the EC2 console of its partition")]
+    issue_link: Annotated[str | None, _says("to the case's issue in Jira, where it is known to have one")]
     message: Annotated[MessagePart, _says("the alarm in words")]
     alarm: Annotated[AlarmPart | None, _says("the alarm as values; null in a digest, which tells of many")]
     left_out: Annotated[tuple[LeftOut, ...], _says("what was dropped for its size; empty where all is there")]
@@ -343,6 +354,7 @@ def envelope(message: Message) -> dict[str, Any]:
         maybe_repeat=message.maybe_repeat,
         link=platform,
         console_link=links.get("console"),
+        issue_link=links.get("issue"),
         message=MessagePart(
             title=message.title,
             summary=message.summary,

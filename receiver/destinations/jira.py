@@ -304,6 +304,13 @@ def case_label(case_key: str) -> str:
     return f"huntbridge-{hashlib.sha256(case_key.encode()).hexdigest()[:16]}"
 
 
+def issue_url(config: JiraConfig, key: str) -> str:
+    """Where people see an issue; empty where `key` is none, or the URL is that of Atlassian's API alone."""
+    if not KEY.fullmatch(key) or urlsplit(config.url).hostname == "api.atlassian.com":
+        return ""
+    return f"{config.url.rstrip('/')}/browse/{key}"
+
+
 def _cloud_by_name(config: JiraConfig) -> bool | None:
     if config.api != "auto":
         return config.api == "cloud"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from receiver.compose import Message
-from receiver.destinations import Check, Destination, Outcome, Rejected, Retry, build
+from receiver.destinations import Check, Destination, Outcome, Rejected, Retry, Whispers, build
 from shared.config import DestinationConfig
 from shared.http import Http
 from shared.secrets import Secret, SecretError, SecretRef
@@ -60,11 +60,22 @@ class Renewing:
         self._current()
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+        return self._call(lambda destination: destination.deliver(message, case_refs))
+
+    def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
+        def call(destination: Destination) -> Outcome:
+            if isinstance(destination, Whispers):
+                return destination.whisper(to, text)
+            return Rejected("it has no way to say something to one person alone")
+
+        return self._call(call)
+
+    def _call(self, call: Callable[[Destination], Outcome]) -> Outcome:
         try:
             used = self._current()
         except (SecretError, ValueError) as error:
             return Retry(str(error))
-        outcome = used.destination.deliver(message, case_refs)
+        outcome = call(used.destination)
         if not (isinstance(outcome, Rejected) and outcome.unauthorized):
             return outcome
         try:
@@ -75,7 +86,7 @@ class Renewing:
         if not renewed.differs(used):
             return outcome
         log.info("%s refused its secret, which has changed: delivering with the new one", self.name)
-        return renewed.destination.deliver(message, case_refs)
+        return call(renewed.destination)
 
     def check(self) -> Check:
         try:

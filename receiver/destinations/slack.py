@@ -13,6 +13,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from http.client import HTTPException
 from socket import gaierror
 from typing import Any
@@ -34,8 +35,9 @@ from receiver.destinations import Check, Outcome, Rejected, Retry
 from receiver.destinations.budget import fit
 from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
+from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared.http import Answer, Http, NetworkError, host_of, is_loopback
-from shared.models import Finding, Owner
+from shared.models import ACKNOWLEDGED, Finding, Owner
 from shared.secrets import Secret
 from shared.text import escape_slack, shorten, slack_code
 from shared.urls import check_webhook_url
@@ -141,9 +143,11 @@ def _word(answer: Answer) -> str:
 # The message.
 
 
-def payload(message: Message) -> dict[str, Any]:
-    """What is posted: blocks for the channel, `text` for notifications and screen readers."""
-    return fit(message, _payload, _text_length, MAX_ALL_TEXT)
+def payload(message: Message, *, buttons: bool = False) -> dict[str, Any]:
+    """What is posted: blocks for the channel, `text` for notifications and screen readers. `buttons`: those
+    for what the message offers, beside those of its links."""
+    shown = message if buttons and message.case_key else replace(message, offers=())
+    return fit(shown, _payload, _text_length, MAX_ALL_TEXT)
 
 
 def _payload(message: Message) -> dict[str, Any]:
@@ -160,7 +164,8 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     if message.maybe_repeat:
         yield _section(f"*{REPEAT}*")
     if message.owner and (call := _call(message.owner)):
-        yield _section(f"*Owner* {call}")
+        label = "Taken by" if message.kind == ACKNOWLEDGED else "Owner"
+        yield _section(f"*{label}* {call}")
     if message.summary:
         yield {"type": "section", "text": _plain(message.summary, 600)}
     yield from _fields(message.facts[:MAX_FIELDS])
@@ -176,7 +181,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     yield from _fields(message.facts[MAX_FIELDS:])
     if message.left_out:
         yield _section(f"_{escape_slack(message.left_out)}_")
-    if buttons := [_button(link) for link in safe_links(message)]:
+    if buttons := [*_offers(message), *map(_button, safe_links(message))]:
         yield {"type": "actions", "elements": buttons}
     small = [
         *(f"Note: {_safe(gap, 300)}" for gap in message.gaps),
@@ -190,6 +195,16 @@ def _call(owner: Owner) -> str:
     if not re.fullmatch(r"[UWS][A-Z0-9]{8,20}", owner.slack, re.ASCII):
         return ""
     return f"<!subteam^{owner.slack}>" if owner.slack.startswith("S") else f"<@{owner.slack}>"
+
+
+_OFFERS = {ACKNOWLEDGE: "Acknowledge", CREATE_ISSUE: "Create Jira issue"}
+
+
+def _offers(message: Message) -> Iterator[dict[str, Any]]:
+    for offer in message.offers:
+        style = {"style": "primary"} if offer == ACKNOWLEDGE else {}
+        text = _plain(_OFFERS[offer], 75)
+        yield {"type": "button", "action_id": offer, "text": text, "value": message.case_key, **style}
 
 
 def _button(link: Link) -> dict[str, Any]:

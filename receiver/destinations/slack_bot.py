@@ -27,9 +27,9 @@ from receiver.destinations.slack import MAX_BODY, TIMEOUT, network_error, opener
 from receiver.destinations.verdict import Mask, asked_to_wait, json_object, judge, said, unanswered
 from shared.config import SLACK_CHANNEL_ID
 from shared.http import Answer, NetworkError
-from shared.models import Severity
+from shared.models import ACKNOWLEDGED, UNACKNOWLEDGED, Severity
 from shared.secrets import Secret
-from shared.text import one_line
+from shared.text import escape_slack, one_line
 
 MAX_PAGES = 20  # of conversations.list, which may be asked for about 20 pages a minute (Tier 2)
 PAGE = 999  # channels; docs.slack.dev, conversations.list: "under 1000"
@@ -193,6 +193,8 @@ class Thread:
 
     def after(self, message: Message) -> Thread:
         """With one more alarm; the newest of two that are equally bad gives the title."""
+        if _is_about_the_case(message):
+            return self
         now = replace(self, alarms=self.alarms + 1)
         if _how_bad(message) < _how_bad(self):
             return now
@@ -203,6 +205,11 @@ class Thread:
             suspicious=message.suspicious,
             title=_current(message.title),
         )
+
+
+def _is_about_the_case(message: Message) -> bool:
+    """Whether it is no alarm of its own."""
+    return message.silent or message.kind in (ACKNOWLEDGED, UNACKNOWLEDGED)
 
 
 def _how_bad(alarm: Message | Thread) -> tuple[int, int, int]:
@@ -222,19 +229,25 @@ def _current(title: str) -> str:
 
 
 def parent(message: Message, case: Thread) -> Message:
-    """What the case's parent says once there was more than one alarm: how bad it was at worst, and all that
-    the latest one knows."""
+    """What the case's parent says once something followed: how bad it was at worst, and all that the latest
+    alarm knows."""
+    message = message.state or message
     latest = _current(message.title)
-    told = f"{case.alarms:,} alarms so far, each in the thread."
+    told = f"{case.alarms:,} alarms so far, each in the thread." if case.alarms > 1 else ""
     if latest != case.title:
         told = f"{told} The latest: {latest}."
     return replace(
         message,
         severity=case.severity,
         title=case.title,
-        summary=one_line(f"{told} {message.summary}", 600),
+        summary=one_line(f"{told} {message.summary}".strip(), 600),
         maybe_repeat=False,
     )
+
+
+def _to_nobody(message: Message) -> Message:
+    """In the thread of a case its owner is not called; who has taken it is named in his own thread."""
+    return message if message.kind == ACKNOWLEDGED else replace(message, owner=None)
 
 
 def _stands_alone(message: Message) -> bool:
@@ -254,19 +267,20 @@ class SlackBotDestination:
         token: Secret,
         channel: str,
         *,
+        interactive: bool = False,
         base_url: str = "https://slack.com/api/",
         timeout: float = TIMEOUT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`channel`: an id such as C0123456789, or a name such as #soc. Raises ValueError where the token
-        cannot be one."""
+        """`channel`: an id such as C0123456789, or a name such as #soc. `interactive`: clicks on its buttons
+        are taken. Raises ValueError where the token cannot be one."""
         if not _TOKEN.fullmatch(token.reveal()):
             raise ValueError(
                 "this is not a bot token of Slack, which begins with xoxb- (api.slack.com/apps, your app, "
                 "OAuth & Permissions)"
             )
         self.name = name
-        self._named, self._clock = channel, clock
+        self._named, self._clock, self._interactive = channel, clock, interactive
         self._id = channel if re.fullmatch(SLACK_CHANNEL_ID, channel) else ""
         self._mask = Mask(token.reveal())
         self._host = urlsplit(base_url).netloc
@@ -275,6 +289,8 @@ class SlackBotDestination:
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
         before = Thread.read(case_refs.get("ref", ""))
         try:
+            if message.silent:
+                return self._refresh(message, before)
             if before is None:
                 return self._open(message, None)
             if self._named not in (before.to, before.channel):
@@ -284,6 +300,16 @@ class SlackBotDestination:
             return unanswered(error)
         except _Ended as ended:
             return ended.outcome
+
+    def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
+        """Seen by one person, under the message that it is about, and by nobody who was not there."""
+        more = {"user": to["user"], "thread_ts": to["ts"]}
+        try:
+            return self._ask(
+                self._client.chat_postEphemeral, channel=to["channel"], text=escape_slack(text), **more
+            ).verdict
+        except NetworkError as error:
+            return unanswered(error)
 
     def check(self) -> Check:
         try:
@@ -298,14 +324,15 @@ class SlackBotDestination:
     def _open(self, message: Message, before: Thread | None, note: str = "") -> Outcome:
         """A new parent, and in its thread what this alarm said: the parent will be edited."""
         case = before.after(message) if before else None
-        posted = self._post(self._channel(), payload(parent(message, case) if case else message))
+        first = parent(message, case) if case else message
+        posted = self._post(self._channel(), payload(first, buttons=self._interactive))
         if not isinstance(posted.verdict, Delivered):
             return posted.verdict
         channel, ts = posted.body.get("channel"), posted.body.get("ts")
         if not _is_place(channel, ts):
             return Delivered(note="Slack took the message and did not say where it stands")
         if case is None:
-            title = _current(message.title)
+            title = _current((message.state or message).title)
             counts = (message.malicious, message.suspicious)
             case = Thread(self._named, "", "", message.severity, *counts, 1, title)
         case = replace(case, to=self._named, channel=str(channel), ts=str(ts))
@@ -315,7 +342,7 @@ class SlackBotDestination:
     def _copy(self, message: Message, case: Thread) -> str:
         """Why it is not in the thread; empty where it is. The alarm was told either way."""
         try:
-            told = payload(replace(message, owner=None))  # who was called once is not called again
+            told = payload(_to_nobody(message))  # who was called once is not called again
             verdict = self._post(case.channel, told, thread_ts=case.ts).verdict
         except NetworkError as error:
             verdict = unanswered(error)
@@ -323,7 +350,7 @@ class SlackBotDestination:
 
     def _follow(self, message: Message, before: Thread) -> Outcome:
         case = before.after(message)
-        edited = self._edit(before, payload(parent(message, case)))
+        edited = self._edit_parent(message, case)
         if edited.word in _PARENT_GONE:
             return self._open(message, before, "the case's message is gone, so a new one was posted")
         note = ""
@@ -331,9 +358,9 @@ class SlackBotDestination:
             note = f"the case's message could not be edited ({edited.word})"
         elif not isinstance(edited.verdict, Delivered):
             return edited.verdict
-        worse = before.worsened_by(message)
-        told = payload(message if worse else replace(message, owner=None))
-        broadcast = {"reply_broadcast": True} if worse else {}
+        loud = before.worsened_by(message) or message.kind == UNACKNOWLEDGED
+        told = payload(message if loud else _to_nobody(message))
+        broadcast = {"reply_broadcast": True} if loud else {}
         replied = self._post(before.channel, told, thread_ts=before.ts, **broadcast)
         if replied.word in _NO_REPLY:
             return self._open(
@@ -343,11 +370,21 @@ class SlackBotDestination:
             return replied.verdict
         return Delivered(case.written(), note)
 
+    def _refresh(self, message: Message, before: Thread | None) -> Outcome:
+        """Edits and nothing more: where that cannot be done, the next alarm brings what is missing."""
+        if before is None:
+            return Rejected("the case has no message here that could be edited")
+        edited = self._edit_parent(message, before)
+        if edited.word in _PARENT_GONE | _NO_EDIT:
+            return Delivered(before.written(), f"the case's message could not be edited ({edited.word})")
+        return Delivered(before.written()) if isinstance(edited.verdict, Delivered) else edited.verdict
+
     def _post(self, channel: str, body: Mapping[str, Any], **more: Any) -> _Said:
         return self._ask(self._client.chat_postMessage, channel=channel, **body, **more)
 
-    def _edit(self, case: Thread, body: Mapping[str, Any]) -> _Said:
+    def _edit_parent(self, message: Message, case: Thread) -> _Said:
         """An edit can be repeated: it is never open whether it was carried out."""
+        body = payload(parent(message, case), buttons=self._interactive)
         what = {key: body[key] for key in ("text", "blocks")}
         try:
             found = self._ask(self._client.chat_update, channel=case.channel, ts=case.ts, **what)

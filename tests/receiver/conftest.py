@@ -77,7 +77,15 @@ class Enricher:
 
 
 class Stage:
-    def __init__(self, folder, delivery=None, destinations=None, default=("soc", "office"), tools=None):
+    def __init__(
+        self,
+        folder,
+        delivery=None,
+        destinations=None,
+        default=("soc", "office"),
+        tools=None,
+        reminders=None,
+    ):
         self.moment = START
         self.database = Database(folder / "huntbridge.db")
         self.database._writer.execute("PRAGMA synchronous=OFF")  # a test need not survive a power cut
@@ -97,6 +105,7 @@ class Stage:
                     "routes": [{"match": {"event": "hunt_finished"}, "to": "office"}],
                     "default": list(default),
                     "delivery": delivery or {},
+                    "reminders": reminders,
                 }
             ),
             store=SqliteStore(self.database),

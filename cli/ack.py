@@ -1,0 +1,62 @@
+"""`huntbridge ack`: takes a case, where no button does it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC
+from pathlib import Path
+
+import click
+
+from cli.assemble import Failed, load_config, runtime_of, settings
+from receiver.compose import compose
+from shared import items
+from shared.ledger import StoreError
+from shared.models import Acknowledgement, dump
+from shared.queues import QueueError
+from shared.runtime import Runtime
+from shared.text import one_line
+
+
+@click.command(short_help="Take a case: whoever was told of it is told that.")
+@settings
+@click.argument("case", metavar="CASE_OR_EVENT")
+@click.option("--by", metavar="NAME", required=True, help="Who takes it, as it is shown to the others.")
+def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
+    """Take a case, so that others know that somebody looks into it, and no reminder of it is sent.
+
+    CASE_OR_EVENT is the id of an event, as it stands at the end of every message, or the key of a case, as a
+    webhook destination gets it (project/12/prod/us-east-1/i-0123456789abcdef0). A `serve` on the same data
+    directory tells all destinations that the case's alarms went to at once, else the next one does.
+
+    On AWS: where HUNTBRIDGE_TABLE and the variables of the queues are set as the template sets them, the
+    ledger there is meant, and --data is not used.
+    """
+    if not one_line(by):
+        raise Failed("--by is empty: say who takes the case")
+    runtime = runtime_of(load_config(config_path), data)
+    try:
+        click.echo(_take(runtime, case, one_line(by)))
+    except (QueueError, StoreError) as error:
+        raise Failed(str(error)) from None
+
+
+def _take(runtime: Runtime, case: str, by: str) -> str:
+    ledger = runtime.ledger
+    key = case if ledger.case_file(case) else ledger.case_of(case)
+    file = ledger.case_file(key) if key else None
+    if file is None:
+        raise Failed(
+            f"there is no case {case!r}, and no event of that id whose case could be taken; "
+            "every message ends with the id of its event"
+        )
+    taken = Acknowledgement(f"ack-{secrets.token_hex(8)}", runtime.now(), by)
+    if file.taken is None:
+        # The item first: then the others are told whatever becomes of this command.
+        runtime.events.put(items.acknowledgement(key, dump(taken)), id=taken.id)
+    held = ledger.acknowledge(key, taken)
+    assert held is not None
+    if held.id != taken.id:
+        at = f"{held.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        raise Failed(f"{one_line(held.by, 80)} has taken this already, at {at}")
+    return f"{by} has taken {key}: {compose(file.alarm).title}"

@@ -1,0 +1,31 @@
+"""Malicious cases that nobody has taken: what waits in the ledger goes in, items of [events] come out, one
+for each time that a case is told again.
+
+The receiver makes the message, and makes none where somebody has taken the case in the meantime.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shared import items
+from shared.models import UNACKNOWLEDGED
+from shared.runtime import Runtime
+
+
+def remind(runtime: Runtime) -> None:
+    """One look at every case that waits. Any number of timers may look at once."""
+    reminders = runtime.config.reminders
+    if reminders is None:
+        return
+    now, after = runtime.now(), timedelta(seconds=reminders.after)
+    for waiting in runtime.ledger.unacknowledged():
+        if (
+            timedelta() < waiting.due - now <= after
+        ):  # what is further ahead was set by a clock that was wrong
+            continue
+        number = waiting.reminded + 1
+        # The item before the record of it: one too many has an id that was seen, one too few is silence.
+        id = f"{UNACKNOWLEDGED}:{waiting.case_key}:{number}"
+        runtime.events.put(items.reminder(waiting.case_key, number), id=id)
+        runtime.ledger.record_reminded(waiting, now + after if number < reminders.times else None)
