@@ -28,7 +28,6 @@ from shared.ledger import Case
 from shared.models import (
     OWN_KINDS,
     UNACKNOWLEDGED,
-    UNDELIVERED,
     Alarm,
     Delivery,
     Event,
