@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/demo  ## the demo in the browser; ONCE=1 runs one hunt and prints its summary
 	$(BIN)/huntbridge demo $(if $(ONCE),--once --json,--port $(PORT))
 
-test: $(VENV)/dev .cache/prism/ready lint  ## lint, types and the fast tests
+test: $(VENV)/dev .cache/prism/ready .cache/render/ready lint  ## lint, types and the fast tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/dev
@@ -31,6 +31,16 @@ $(VENV)/demo $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml
 	if command -v npm >/dev/null; then \
 	  npm install --silent --no-audit --no-fund --prefix $(@D) @stoplight/prism-cli@5 \
 	    || echo "Prism could not be installed: the contract tests will skip"; \
+	fi
+	touch $@
+
+# Microsoft's renderer of cards, with the themes of Teams; its tests say so and skip where npm or Chromium is not there.
+.cache/render/ready:
+	mkdir -p $(@D)
+	if command -v npm >/dev/null; then \
+	  npm install --silent --no-audit --no-fund --legacy-peer-deps --ignore-scripts --prefix $(@D) \
+	    adaptivecards@3 adaptivecards-designer@2 markdown-it@14 \
+	    || echo "the renderer of cards could not be installed: its tests will skip"; \
 	fi
 	touch $@
 
@@ -108,6 +118,11 @@ bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start
 	$(BIN)/python bench/init.py
 	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
 	$(BIN)/python -m bench.hunt
+
+.PHONY: fuzz
+
+fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, two minutes
+	HUNTBRIDGE_FUZZ=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -k fuzz tests/receiver/destinations
 
 .PHONY: fleet
 

@@ -53,8 +53,8 @@ WEB = System("i-0123456789abcdef0", "us-east-1", "prod")
 BIDI = "\u202e\u2066"
 HOSTILE = (
     "<!channel> <@U024BE7LH> <https://evil.example|Cado> *bold* _it_ `code` ```block``` &lt;!here&gt; "
-    ":skull: [open](https://evil.example/?x=1) <at>Everyone</at> {{DATE(2026-01-01)}} javascript:alert(1) "
-    "@everyone {noformat} {panel} "
+    ":skull: [open](https://evil.example/?x=1) <at>Everyone</at> {{DATE(2026-01-01T00:00:00Z)}} "
+    "javascript:alert(1) @everyone {noformat} {panel} "
     "[x|http://evil.example] h1. !img.png! C:\\x\\_y ||a|| ${jndi:ldap://x} <script>"
 )
 

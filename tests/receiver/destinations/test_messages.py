@@ -1,9 +1,11 @@
 """What is sent: as people see it (golden files), valid by the vendors' own schemas, inside every limit, and
-free of anything that a hostile text could form, for nine chosen alarms and a few hundred fuzzed ones."""
+free of anything that a hostile text could form, for a dozen chosen alarms and hundreds of fuzzed ones; for
+thousands of them with `make fuzz`."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,6 +36,11 @@ from shared.secrets import Secret
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LINK_HOSTS = {"cado.example", "attack.mitre.org", "us-east-1.console.aws.amazon.com"}
+
+
+LIVE = re.compile(r"(?<=\w)(?<!hxxp)(?<!hxxps)://", re.IGNORECASE)  # a link that was not made inert
+JANE = models.TeamsUser("jane@acme.example", "Jane Doe")
+CALL = "<at>Jane Doe</at>"
 
 
 # The vendors' schemas
@@ -124,7 +131,7 @@ def actions_problems(block: dict[str, Any]) -> Iterator[str]:
         yield "action_id"
     for button in buttons:
         yield from text_problems(button["text"], 75, ("plain_text",))
-        if len(button.get("value", "")) > 2_000 or len(button["url"]) > 3_000:
+        if len(button.get("value", "")) > 2_000 or len(button.get("url", "")) > 3_000:
             yield "a value or a url that is too long"
 
 
@@ -153,6 +160,7 @@ OWN_MARKUP = re.compile(
     r"^\*[A-Z][A-Za-z /,-]+\*$"  # a label, a heading
     r"|\*[0-9,]+ ×\*"  # how often
     r"|<https://attack\.mitre\.org/(?:techniques|tactics)/[TA0-9/]+\|[TA0-9.]+[A-Za-z0-9 .()/&;-]*>"
+    r"|^\*Owner\* <@U0123456789>$"  # who is called, as `Fuzz` has it
     r"|^_[0-9a-z ,]+: open in the platform_$",
     re.MULTILINE | re.ASCII,
 )
@@ -186,8 +194,9 @@ def check_blocks(body: dict[str, Any]) -> None:
             assert not set("<>*_~`") & set(rest), text
             assert not re.search(r"[<>]", "".join(CODE.findall(text)))
         assert not re.search("<[!@#]|<http", OWN_MARKUP.sub("", text))
-    buttons = [e["url"] for b in body["blocks"] if b["type"] == "actions" for e in b["elements"]]
-    assert {urlsplit(url).hostname for url in buttons} <= LINK_HOSTS
+        assert not LIVE.search(OWN_MARKUP.sub("", text)), text
+    buttons = [e for b in body["blocks"] if b["type"] == "actions" for e in b["elements"]]
+    assert {urlsplit(button["url"]).hostname for button in buttons if "url" in button} <= LINK_HOSTS
 
 
 def walk(node: Any) -> Iterator[dict[str, Any]]:
@@ -208,25 +217,62 @@ def check_teams(alarm: Alarm, *, by_schema: bool = True) -> None:
     }
     if by_schema:
         assert list(CARD.iter_errors(card)) == []
-    assert (card["version"], card["msteams"]) == ("1.4", {"width": "Full"})
-    elements = [node["type"] for node in walk(card) if "type" in node]
-    # Elements of 1.2, and none that reads Markdown.
-    assert set(elements) <= {
-        *("AdaptiveCard", "Container", "ColumnSet", "Column", "RichTextBlock", "TextRun", "Action.OpenUrl")
+    assert card["version"] == "1.4"
+    entity = {"type": "mention", "text": CALL, "mentioned": {"id": JANE.id, "name": JANE.name}}
+    called = card.pop("msteams").pop("entities", [])
+    assert called == [entity][: len(called)]
+    # Elements of 1.2, and one that reads Markdown only for who is called.
+    markdown = [node for node in walk(card) if node.get("type") == "TextBlock"]
+    assert markdown == [{"type": "TextBlock", "text": f"Owner: {CALL}", "wrap": True}][: len(called)]
+    assert {node["type"] for node in walk(card) if "type" in node} <= {
+        *("AdaptiveCard", "Container", "ColumnSet", "Column", "RichTextBlock", "TextRun", "Action.OpenUrl"),
+        "TextBlock",
     }
     assert {urlsplit(node["url"])[:2] for node in walk(card) if "url" in node} <= {
         ("https", host) for host in LINK_HOSTS
     }
-    assert not re.search(r"<\s*/?\s*at\b", json.dumps(card, ensure_ascii=False), re.IGNORECASE)
+    card["body"] = [node for node in card["body"] if node not in markdown]
+    for node in walk(card):
+        text = node.get("fallbackText") or node.get("text", "")
+        assert not re.search(r"<\s*/?\s*at\b|\{\{\s*(DATE|TIME)\b", text, re.IGNORECASE), text
+        # A line of a wrapped text may begin within `hxxp`.
+        assert not LIVE.search(re.sub("^h?x{0,2}p?s?://", "", text)), text
 
 
 def check_cloud(alarm: Alarm) -> None:
+    check_issue(alarm, cloud=True)
     for titled in (False, True):
         document = adf.document(compose(alarm), titled=titled)
         validate_adf(document)  # against Atlassian's own schema
         assert len(json.dumps(document, ensure_ascii=False)) <= 30_000
+        assert {node["type"] for node in walk(document) if "type" in node} <= ADF_TYPES
+        assert not any(LIVE.search(node["text"]) for node in walk(document) if "text" in node)
         links = [node["attrs"]["href"] for node in walk(document) if node.get("type") == "link"]
         assert {urlsplit(link)[:2] for link in links} <= {("https", host) for host in LINK_HOSTS}
+
+
+# None that calls anybody, shows an image, or runs a macro.
+ADF_TYPES = {
+    *("doc", "panel", "heading", "paragraph", "text", "hardBreak", "codeBlock", "bulletList", "listItem"),
+    *("table", "tableRow", "tableHeader", "tableCell", "strong", "em", "code", "link", "textColor"),
+}
+JIRA = JiraDestination(
+    "tickets",
+    JiraConfig(
+        type="jira", url="https://a.atlassian.net", project="SEC", email="a@b.example", api_token="env:T"
+    ),
+    Http(),
+    Secret("t"),
+)
+
+
+def check_issue(alarm: Alarm, *, cloud: bool) -> None:
+    """What stands beside the description."""
+    fields = JIRA.issue(compose(alarm), cloud=cloud)["fields"]
+    assert 0 < len(fields["summary"]) <= 255
+    assert "\n" not in fields["summary"]
+    assert not LIVE.search(fields["summary"])
+    assert all(label and " " not in label and len(label) <= 255 for label in fields["labels"])
 
 
 NOFORMAT = re.compile(r"\{noformat\}\n((?:(?!\{noformat\}).|\n)*)\n\{noformat\}", re.IGNORECASE)
@@ -239,6 +285,7 @@ OWN_WIKI = re.compile(
 
 
 def check_datacenter(alarm: Alarm) -> None:
+    check_issue(alarm, cloud=False)
     for titled in (False, True):
         text = wiki.text(compose(alarm), titled=titled)
         assert len(text) <= 30_000
@@ -246,7 +293,7 @@ def check_datacenter(alarm: Alarm) -> None:
         rest = OWN_WIKI.sub("", re.sub(r"\\.", " ", rest))
         assert not set("[]{}!@^~") & set(rest), text
         for shown in (rest, *NOFORMAT.findall(text)):
-            assert not re.search(r"(?<=\w)(?<!hxxp)(?<!hxxps)://", shown), shown
+            assert not LIVE.search(shown), shown
         assert not re.search(r"mailto:\S+@", rest)
 
 
@@ -296,7 +343,7 @@ def check_webhook(alarm: Alarm) -> None:
         "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", "".join(texts)
     )
     said = json.dumps(data["message"], ensure_ascii=False)
-    assert not re.search(r"(?<=\w)(?<!hxxp)(?<!hxxps)://", said), said
+    assert not LIVE.search(said), said
     if data["link"]:
         assert urlsplit(data["link"])[:2] == ("https", "cado.example")
     for dropped in data["left_out"]:
@@ -313,7 +360,7 @@ CHECKS = {
 }
 
 
-# Nine alarms
+# A dozen alarms
 
 
 # What a case's message becomes when one more alarm comes: this is what it was at worst.
@@ -367,16 +414,8 @@ def test_issues_are_valid_by_jiras_own_description(alarms: dict[str, Alarm]) -> 
     validator = Draft202012Validator(
         {"$ref": "#/components/schemas/IssueUpdateDetails", "components": components}
     )
-    config = JiraConfig(
-        type="jira", url="https://a.atlassian.net", project="SEC", email="a@b.example", api_token="env:T"
-    )
-    jira = JiraDestination("tickets", config, Http(), Secret("t"))
     for alarm in alarms.values():
-        issue = jira.issue(compose(alarm), cloud=True)
-        assert list(validator.iter_errors(issue)) == []
-        assert len(issue["fields"]["summary"]) <= 255
-        assert "\n" not in issue["fields"]["summary"]
-        assert all(" " not in label and len(label) <= 255 for label in issue["fields"]["labels"])
+        assert list(validator.iter_errors(JIRA.issue(compose(alarm), cloud=True))) == []
 
 
 def test_the_largest_message_still_says_where_it_was_cut(alarms: dict[str, Alarm]) -> None:
@@ -398,8 +437,9 @@ def test_the_largest_message_still_says_where_it_was_cut(alarms: dict[str, Alarm
     assert "more systems" in teams.payload(compose(alarm)).decode()
 
 
-# A few hundred more
+# Hundreds and thousands more
 
+EXAMPLES = int(os.environ.get("HUNTBRIDGE_FUZZ", "150"))
 FRAGMENTS = (
     *(
         "<!channel>",
@@ -435,7 +475,8 @@ FRAGMENTS = (
     ),
     *(
         ":skull:",
-        "{{DATE(x)}}",
+        "{{DATE(2026-01-01T00:00:00Z)}}",
+        "{{time(",
         "\u202e",
         "\u200b",
         "\x00",
@@ -491,7 +532,11 @@ class Fuzz:
         return tuple(make() for _ in range(self.random.randint(0, most)))
 
     def system(self) -> models.System:
-        return models.System(self.text(), self.text(), self.text())
+        instance, region = self.random.choice(("i-0123456789abcdef0", self.text())), self.region()
+        return models.System(instance, region, self.text())
+
+    def region(self) -> str:
+        return self.random.choice(("us-east-1", self.text()))
 
     def finding(self) -> models.Finding:
         severity = self.random.choice(list(models.Severity))
@@ -500,12 +545,28 @@ class Fuzz:
 
     def result(self) -> models.CaptureResult:
         state = self.random.choice(list(models.CaptureState))
-        return models.CaptureResult(self.system(), state, self.random.randint(0, 9), 0, self.text())
+        malicious, new = self.random.randint(0, 9), self.random.randint(0, 9)
+        return models.CaptureResult(self.system(), state, malicious, 0, self.text(), self.text(), new)
 
     def report(self) -> models.HuntReport:
-        captures, problems = self.some(self.result, 30), self.some(self.text, 5)
         return models.HuntReport(
-            self.text(), NOON, self.number(), 99, 9, 1, 2, captures, problems, self.text()
+            hunt=self.text(),
+            scheduled_at=NOON,
+            project_id=self.number(),
+            systems=99,
+            captured=9,
+            failed=1,
+            with_alarms=2,
+            captures=self.some(self.result, 30),
+            problems=self.some(self.text, 5),
+            reason=self.text(),
+            left_out=self.some(self.text, 5),
+            since=self.maybe(NOON),
+            new_alarms=self.random.randint(0, 9),
+            new_with=3,
+            slowest=self.maybe(self.result()),
+            slowest_seconds=12_345.6,
+            covered=self.number(),
         )
 
     def event(self) -> models.Event:
@@ -527,12 +588,17 @@ class Fuzz:
 
     def instance(self) -> models.Instance:
         words = [self.text() for _ in range(14)]
+        words[0], words[1] = self.random.choice(("i-0123456789abcdef0", words[0])), self.region()
         tags = {self.text(): self.text() for _ in range(self.random.randint(0, 12))}
         return models.Instance(*words[:11], self.some(self.text, 9), *words[11:], self.maybe(NOON), tags)
 
     def evidence(self) -> models.Evidence:
         words = [self.text() for _ in range(7)]
         return models.Evidence(31, 12, *words[:3], self.number(), *words[3:])
+
+    def earlier(self) -> models.Earlier:
+        severity = self.random.choice(list(models.Severity))
+        return models.Earlier(self.text(), severity, *self.random.choices((0, 7, 10**9), k=3))
 
     def alarm(self) -> Alarm:
         return Alarm(
@@ -548,12 +614,14 @@ class Fuzz:
             findings=self.some(self.finding, 14),
             gaps=self.some(lambda: models.Gap(self.text(), self.text()), 5),
             link=self.random.choice(LINKS),
+            earlier=self.maybe(self.earlier()),
+            owner=self.maybe(models.Owner(slack="U0123456789", teams=JANE, jira=self.text())),
         )
 
 
 @pytest.mark.parametrize("kind", CHECKS)
 @settings(
-    max_examples=200,
+    max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     phases=(Phase.generate,),
