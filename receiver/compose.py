@@ -29,6 +29,7 @@ from shared.models import (
     Alarm,
     CaptureResult,
     CaptureState,
+    Change,
     Earlier,
     Evidence,
     Finding,
@@ -47,6 +48,7 @@ MAX_FINDINGS = 10
 MAX_LINES = 100
 MAX_GAPS = 20
 MAX_TAGS = 10
+MAX_NEW_KINDS = 3
 MAX_ATTACK = 4
 UPDATE = "Update: "  # what the title of an alarm begins with that adds to an earlier one
 
@@ -141,6 +143,7 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False, case: Standing | None =
             for fact in (
                 *_taken(alarm.taken or case.taken),
                 *_told_before(earlier),
+                *_history(alarm.change),
                 *told.facts,
                 *_facts(alarm),
             )
@@ -426,9 +429,48 @@ def _told_before(earlier: Earlier | None) -> Iterator[Fact]:
         yield Fact("Told before", f"{counts} (event {_name(earlier.event_id, 60)})")
 
 
+def _history(change: Change | None) -> Iterator[Fact]:
+    """How this differs from the alarms before on the same system."""
+    if change is None:
+        return
+    if change.first_at is None:
+        yield Fact("History", _semicolons("first alarm on this system", _hunts_before(change)))
+        return
+    yield Fact(
+        "History",
+        _semicolons(
+            _new_kinds(change),
+            _hunts_before(change),
+            f"the last one came at {_time(change.last_at)}",
+            f"the first at {_time(change.first_at)}" if change.first_at != change.last_at else "",
+        ),
+    )
+
+
+def _new_kinds(change: Change) -> str:
+    if not change.new_kinds:
+        return "every kind of alarm was seen here before" if change.kinds else ""
+    named = [_words(kind, 60) for kind in change.new_kinds[:MAX_NEW_KINDS]]
+    more = change.new - len(named)
+    count = _n(change.new, "kind")
+    return f"{count} of alarm not seen here before: {_commas(*named)}" + (
+        f" and {more:,} more" if more else ""
+    )
+
+
+def _hunts_before(change: Change) -> str:
+    if not change.hunts:
+        return ""
+    hunts = "hunt" if change.hunts == 1 else f"{change.hunts} hunts"
+    if not change.with_alarms:
+        return f"none in the {hunts} before"
+    share = "" if change.hunts == 1 else f"{change.with_alarms} of "
+    return f"alarms in {share}the {hunts} before"
+
+
 def _where(alarm: Alarm) -> str:
     """The most telling of host, instance, account, project and evidence: "on web-01 (prod, i-0abc)"."""
-    host, system = _host(alarm), _system(alarm)
+    host, system = _host(alarm), system_of(alarm)
     if system and system.instance:
         account = _name(system.account, 40)
         if host:
@@ -450,7 +492,8 @@ def _host(alarm: Alarm) -> str:
     return _name(name or (alarm.evidence.hostname if alarm.evidence else ""), 60)
 
 
-def _system(alarm: Alarm) -> System | None:
+def system_of(alarm: Alarm) -> System | None:
+    """The one that the alarm is about, by whichever source knows it. Its region may not be known."""
     if found := alarm.system or alarm.event.system or (alarm.capture.system if alarm.capture else None):
         return found
     if alarm.instance:
@@ -571,7 +614,7 @@ def _facts(alarm: Alarm) -> Iterator[Fact]:
 
 
 def _system_facts(alarm: Alarm) -> Iterator[Fact]:
-    instance, evidence, system = alarm.instance, alarm.evidence, _system(alarm)
+    instance, evidence, system = alarm.instance, alarm.evidence, system_of(alarm)
     host = _host(alarm)
     hostname = _name(evidence.hostname, 60) if evidence else ""
     yield Fact("Host", f"{host} ({hostname})" if hostname and hostname != host else host)
@@ -631,7 +674,7 @@ def _cleaned(finding: Finding) -> Finding:
 
 
 def _labels(alarm: Alarm) -> tuple[str, ...]:
-    report, system = alarm.event.report, _system(alarm)
+    report, system = alarm.event.report, system_of(alarm)
     named = (
         "huntbridge",
         alarm.severity.value,
@@ -659,7 +702,7 @@ _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}([0-9a-f]{9})?", re.ASCII)
 def _links(alarm: Alarm, case: Standing) -> Iterator[Link]:
     if alarm.link:
         yield Link("platform", "Open in the platform", alarm.link)
-    system = _system(alarm)
+    system = system_of(alarm)
     if system and (url := console_url(system.instance, system.region)):
         yield Link("console", "Open in the EC2 console", url)
     if case.issue:
@@ -711,6 +754,10 @@ def _n(count: int, noun: str) -> str:
 
 def _join(what: str, where: str) -> str:
     return f"{what} {where}".rstrip()
+
+
+def _semicolons(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def _commas(*parts: str) -> str:

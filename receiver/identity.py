@@ -41,6 +41,10 @@ class Claim:
     earlier: Earlier | None = None  # it adds to what this told
 
 
+def tells_of_alarms(event: Event) -> bool:
+    return _STORIES.get(event.kind) == _ALARMS
+
+
 def run_of(alarm: Alarm) -> str:
     """The processing run that an alarm is about, as the platform tells it; empty where it does not."""
     found = alarm.evidence

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.cases import Cases
+from receiver.change import Changes
 from receiver.compose import Message, compose
 from receiver.destinations import Delivered, Destination, Outcome, Rejected, Retry, Whispers
 from receiver.digest import Digests, Entry
@@ -61,6 +62,7 @@ class Work:
         self._enricher = enricher
         self._destinations = destinations
         self._identity = Identity(runtime.store, runtime.config.platform.url)
+        self._changes = Changes(runtime.store, runtime.ledger)
         self._notices = Notices(runtime)
         self._cases = Cases(runtime)
         self._digests = Digests(runtime.store, runtime.deliveries)
@@ -106,7 +108,7 @@ class Work:
             )
             log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
             return Done()
-        alarm = replace(alarm, earlier=claim.earlier)
+        alarm = replace(alarm, earlier=claim.earlier, change=self._changes.of(alarm))
         names = route(alarm, self._runtime.config)
         if not names:
             return Dead("no destination is configured")

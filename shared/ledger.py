@@ -29,6 +29,8 @@ from shared.models import (
 )
 from shared.queues import NotNow
 
+PAST_HUNTS = 4  # that are remembered of an instance: the last three, and the one under way
+
 
 @dataclass(frozen=True)
 class Record:
@@ -220,7 +222,23 @@ class Ledger:
             self._store.put("hunted", "", capture.system.key, {"at": updated.requested_at.isoformat()})
         if fields.get("state") is CaptureState.PROCESSED:
             self._store.put("captured", "", capture.system.key, {"at": self._now().isoformat()})
+            self._add_past_hunt(updated)
         return updated
+
+    def _add_past_hunt(self, capture: Capture) -> None:
+        place = ("past-hunts", capture.system.instance, "-")
+        one = [capture.hunt_id, capture.malicious + capture.suspicious]
+        while True:
+            record = self._store.get(*place)
+            others = [past for past in record.body["hunts"] if past[0] != capture.hunt_id] if record else []
+            body = {"hunts": [*others, one][-PAST_HUNTS:]}
+            if self._store.put(*place, body, expect=record.version if record else 0):
+                return
+
+    def past_hunts(self, instance: str) -> list[tuple[str, int]]:
+        """The last hunts that captured an instance, oldest first: the id and the number of alarms of each."""
+        record = self._store.get("past-hunts", instance, "-")
+        return [(str(hunt_id), int(alarms)) for hunt_id, alarms in record.body["hunts"]] if record else []
 
     def captured_since(self, moment: datetime) -> set[str]:
         """The `System.key` of every system that was captured since then, in whichever hunt."""

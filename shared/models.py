@@ -300,6 +300,19 @@ class TeamsUser:
 
 
 @dataclass(frozen=True)
+class Change:
+    """How an alarm differs from those before it on the same system."""
+
+    first_at: datetime | None  # when its first alarm came; None: this is the first
+    last_at: datetime | None  # when the one before this came
+    new: int = 0  # how many kinds of alarm it has that none before it had
+    new_kinds: tuple[str, ...] = ()  # the descriptions of some of those, worst first
+    kinds: int = 0  # how many kinds this one has, new or not; 0 where they are not known
+    hunts: int = 0  # how many of the last three hunts that captured it, before this one, are known
+    with_alarms: int = 0  # in how many of them it had alarms
+
+
+@dataclass(frozen=True)
 class Owner:
     """Whom a destination may call about a system: who the configuration says, and never who a text says."""
 
@@ -338,6 +351,7 @@ class Alarm:
     earlier: Earlier | None = None  # this alarm adds to it, and is told as an update
     owner: Owner | None = None
     taken: Acknowledgement | None = None  # only of acknowledged
+    change: Change | None = None
 
     @property
     def case_key(self) -> str:

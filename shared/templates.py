@@ -34,7 +34,7 @@ NAMES: Mapping[str, object] = {
     "suspicious": 8,
     "worst": "Malicious File Detected: xmrig",
     "techniques": "T1496 Resource Hijacking, TA0040 Impact",
-    "since_last_time": "1 new kind: Malicious File Detected: xmrig",
+    "history": "first alarm on this system; none in the 3 hunts before",
     "host": "web-01",
     "instance": "i-0123456789abcdef0",
     "type": "m5.large",

@@ -45,6 +45,7 @@ _MAX_TAG = 256
 _ORDER = (
     ("alarm.event.report.captures", 0),
     ("alarm.findings", 0),
+    ("alarm.change.new_kinds", 0),
     ("alarm.instance.tags", 0),
     ("alarm.instance.security_groups", 0),
     ("message.lines", 0),
@@ -266,6 +267,19 @@ class TakenPart:
 
 
 @dataclass(frozen=True)
+class ChangePart:
+    """How the alarm differs from those before it on the same system."""
+
+    first_at: Annotated[datetime | None, _says("when its first alarm came, UTC; null: this is the first")]
+    last_at: Annotated[datetime | None, _says("when the one before this came, UTC")]
+    new: Annotated[int, _says("how many kinds of alarm it has that none before it had")]
+    new_kinds: Annotated[tuple[str, ...], _says("the descriptions of those, worst first, at most 20")]
+    kinds: Annotated[int, _says("how many kinds this alarm has, new or not; 0 where they are not known")]
+    hunts: Annotated[int, _says("how many hunts captured it before this one; at most the last three count")]
+    with_alarms: Annotated[int, _says("in how many of those it had alarms")]
+
+
+@dataclass(frozen=True)
 class AlarmPart:
     """The alarm as values. Texts are as they came, without characters that nobody can see; never markup."""
 
@@ -283,6 +297,9 @@ class AlarmPart:
     gaps: Annotated[tuple[GapPart, ...], _says("what could not be found out")]
     earlier: Annotated[EarlierPart | None, _says("where this alarm updates one that was told before")]
     taken: Annotated[TakenPart | None, _says("only of acknowledged")]
+    change: Annotated[
+        ChangePart | None, _says("against its alarms before; null where the system is not known")
+    ]
 
 
 @dataclass(frozen=True)

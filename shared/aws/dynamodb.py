@@ -26,6 +26,8 @@ _KEPT = {
     "pace": 2 * _DAY,
     "hunt": 400 * _DAY,
     "capture": 400 * _DAY,
+    "past-hunts": 400 * _DAY,
+    "system-alarms": 400 * _DAY,
     "open-hunt": None,
     "clock": None,
     "project": None,

@@ -32,6 +32,7 @@ from shared.models import (
     Capture,
     CaptureResult,
     CaptureState,
+    Change,
     Earlier,
     Event,
     Evidence,
@@ -119,6 +120,15 @@ def _alarms() -> dict[str, Alarm]:
         ),
         gaps=(Gap("Alarm overview", "the platform did not answer within 4 s"),),
         link=f"{PLATFORM}/projects/12?evidence=31",
+        change=Change(
+            NIGHT - timedelta(days=35),
+            NIGHT - timedelta(days=7),
+            1,
+            ("Malicious File Detected: cryptomining_malware_wannamine",),
+            3,
+            3,
+            2,
+        ),
     )
     minimal = Alarm(
         event=Event(
@@ -158,6 +168,7 @@ def _alarms() -> dict[str, Alarm]:
         findings=(Finding(HOSTILE, 1, Severity.MALICIOUS, ("T1496", "javascript:alert(1)"), HOSTILE),),
         gaps=(Gap(HOSTILE, HOSTILE),),
         hunt=Hunt(HOSTILE[:60], NIGHT),
+        change=Change(NIGHT, NIGHT, 1, (HOSTILE,), 1),
     )
     unicode = replace(
         rich,

@@ -600,6 +600,10 @@ class Fuzz:
         severity = self.random.choice(list(models.Severity))
         return models.Earlier(self.text(), severity, *self.random.choices((0, 7, 10**9), k=3))
 
+    def change(self) -> models.Change:
+        first, last = self.maybe(NOON), self.maybe(NOON)
+        return models.Change(first, last, 10**6, self.some(self.text, 20), self.random.randint(0, 9), 3, 2)
+
     def alarm(self) -> Alarm:
         return Alarm(
             self.event(),
@@ -616,6 +620,7 @@ class Fuzz:
             link=self.random.choice(LINKS),
             earlier=self.maybe(self.earlier()),
             owner=self.maybe(models.Owner(slack="U0123456789", teams=JANE, jira=self.text())),
+            change=self.maybe(self.change()),
         )
 
 

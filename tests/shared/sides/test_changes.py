@@ -1,0 +1,40 @@
+"""What is remembered of a system reads the same on every side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from receiver.change import Changes
+from shared.ledger import Ledger
+from shared.models import Alarm, Capture, CaptureState, Change, Event, Finding, Hunt, Severity, System
+
+SUNDAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+SYSTEM = System("i-0123456789abcdef0", "us-east-1")
+HUNTS = [Hunt("weekly", datetime(2026, 11, day, 2, 0, tzinfo=UTC)) for day in (8, 15, 22)]
+
+
+def test_kinds_and_hunts(side) -> None:
+    ledger = Ledger(side.store, side.now)
+    changes = Changes(side.store, ledger)
+    for hunt, alarms in zip(HUNTS, (2, 0, 7), strict=True):
+        ledger.update_capture(
+            ledger.plan_capture(Capture(hunt.id, SYSTEM)), state=CaptureState.PROCESSED, suspicious=alarms
+        )
+    finding = Finding("xmrig", 1, Severity.MALICIOUS)
+    one = Alarm(
+        Event("one", "recovered", SUNDAY),
+        Severity.MALICIOUS,
+        hunt=HUNTS[-1],
+        system=SYSTEM,
+        findings=(finding,),
+    )
+    other = replace(
+        one,
+        event=Event("other", "recovered", SUNDAY),
+        findings=(finding, replace(finding, description="shell")),
+    )
+    for _ in range(2):
+        assert changes.of(one) == Change(None, None, 1, ("xmrig",), 1, 2, 1)
+        assert changes.of(other) == Change(SUNDAY, SUNDAY, 1, ("shell",), 2, 2, 1)
+    assert ledger.past_hunts(SYSTEM.instance) == [(HUNTS[0].id, 2), (HUNTS[1].id, 0), (HUNTS[2].id, 7)]
