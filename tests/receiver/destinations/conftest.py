@@ -1,4 +1,4 @@
-"""What the tests of the destinations share: twelve alarms, and a peer on a loopback port."""
+"""What the tests of the destinations share: thirteen alarms, and a peer on a loopback port."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from shared.models import (
+    ACKNOWLEDGED,
     CAPTURE_FAILED,
     HUNT_FINISHED,
     RECOVERED,
     TEST,
     UNKNOWN_EVENT,
+    Acknowledgement,
     Alarm,
     Capture,
     CaptureResult,
@@ -250,6 +252,13 @@ def _alarms() -> dict[str, Alarm]:
         earlier=Earlier("7f3c9a52", Severity.SUSPICIOUS, malicious=0, suspicious=8),
         gaps=(),
     )
+    acknowledged = replace(
+        rich,
+        event=Event(f"acknowledged:{rich.case_key}", ACKNOWLEDGED, NOON, project_id=12, evidence_id=31),
+        findings=(),
+        gaps=(),
+        taken=Acknowledgement("click:1", NOON, "Jane Doe", "U0123456789"),
+    )
     path = "/srv/www/uploads/" + "deeply/" * 40
     huge = replace(
         rich,
@@ -294,6 +303,7 @@ def _alarms() -> dict[str, Alarm]:
         "recovered": recovered,
         "update": update,
         "huge": huge,
+        "acknowledged": acknowledged,
         "test": test,
     }
 

@@ -160,7 +160,7 @@ OWN_MARKUP = re.compile(
     r"^\*[A-Z][A-Za-z /,-]+\*$"  # a label, a heading
     r"|\*[0-9,]+ ×\*"  # how often
     r"|<https://attack\.mitre\.org/(?:techniques|tactics)/[TA0-9/]+\|[TA0-9.]+[A-Za-z0-9 .()/&;-]*>"
-    r"|^\*Owner\* <@U0123456789>$"  # who is called, as `Fuzz` has it
+    r"|^\*(?:Owner|Taken by)\* <@U0123456789>$"  # who is called, as `Fuzz` has it
     r"|^_[0-9a-z ,]+: open in the platform_$",
     re.MULTILINE | re.ASCII,
 )
@@ -508,6 +508,7 @@ KINDS = (
         "recovered",
     ),
     *("detection_created", "capture_failed", "hunt_finished", "admin_login", "audit_event_login", "unknown"),
+    *("acknowledged", "unacknowledged", "capture_stalled", "hunt_missed", "undelivered", "webhook_broken"),
 )
 LINKS = ("", "https://cado.example/projects/3", "https://cado.example/a|b]c{d}?x=<y>")
 texts = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=12)), max_size=12).map("".join)
@@ -604,6 +605,9 @@ class Fuzz:
         first, last = self.maybe(NOON), self.maybe(NOON)
         return models.Change(first, last, 10**6, self.some(self.text, 20), self.random.randint(0, 9), 3, 2)
 
+    def taken(self) -> models.Acknowledgement:
+        return models.Acknowledgement(self.text(), NOON, self.text(), self.random.choice(("", "U0123456789")))
+
     def alarm(self) -> Alarm:
         return Alarm(
             self.event(),
@@ -619,6 +623,7 @@ class Fuzz:
             gaps=self.some(lambda: models.Gap(self.text(), self.text()), 5),
             link=self.random.choice(LINKS),
             earlier=self.maybe(self.earlier()),
+            taken=self.random.choice((None, None, None, self.taken())),
             owner=self.maybe(models.Owner(slack="U0123456789", teams=JANE, jira=self.text())),
             change=self.maybe(self.change()),
         )
