@@ -166,7 +166,7 @@ class Cases:
         file = self._runtime.ledger.case_file(case_key)
         assert file is not None
         event = _event(file.alarm, ACKNOWLEDGED, case_key, held.at)
-        alarm = replace(file.alarm, event=event, taken=held, findings=(), gaps=(), owner=None)
+        alarm = replace(file.alarm, event=event, taken=held, findings=(), gaps=(), owner=None, change=None)
         self._tell(case_key, alarm, file.told)
         log.info("case %s was taken by %s", case_key, one_line(held.by, 80))
         return ""

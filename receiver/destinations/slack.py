@@ -35,7 +35,7 @@ from receiver.destinations import Check, Outcome, Rejected, Retry
 from receiver.destinations.budget import fit
 from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
-from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE
+from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
 from shared.http import Answer, Http, NetworkError, host_of, is_loopback
 from shared.models import ACKNOWLEDGED, Finding, Owner
 from shared.secrets import Secret
@@ -146,7 +146,8 @@ def _word(answer: Answer) -> str:
 def payload(message: Message, *, buttons: bool = False) -> dict[str, Any]:
     """What is posted: blocks for the channel, `text` for notifications and screen readers. `buttons`: those
     for what the message offers, beside those of its links."""
-    shown = message if buttons and message.case_key else replace(message, offers=())
+    offers = message.offers if buttons and 0 < len(message.case_key) <= MAX_VALUE else ()
+    shown = replace(message, offers=offers)
     return fit(shown, _payload, _text_length, MAX_ALL_TEXT)
 
 

@@ -285,7 +285,7 @@ def test_a_case_that_has_been_taken_stays_so_when_it_gets_worse(make):
     assert header(world.parent) == "▲ 9 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
     assert "Acknowledge" not in buttons(world.parent)
     assert facts(world.parent)["Taken by"] == "ada, 2026-11-24 03:01 UTC"
-    assert world.thread()[-1] == "▲ 9 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1) !"
+    assert world.thread()[-1] == "▲ Update: 9 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1) !"
     assert "2 alarms so far" in json.dumps(world.parent.body)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the destinations share: thirteen alarms, and a peer on a loopback port."""
+"""What the tests of the destinations share: fourteen alarms, and a peer on a loopback port."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from shared.models import (
     HUNT_FINISHED,
     RECOVERED,
     TEST,
+    UNACKNOWLEDGED,
     UNKNOWN_EVENT,
     Acknowledgement,
     Alarm,
@@ -258,6 +259,7 @@ def _alarms() -> dict[str, Alarm]:
         findings=(),
         gaps=(),
         taken=Acknowledgement("click:1", NOON, "Jane Doe", "U0123456789"),
+        change=None,
     )
     path = "/srv/www/uploads/" + "deeply/" * 40
     huge = replace(
@@ -290,6 +292,17 @@ def _alarms() -> dict[str, Alarm]:
             Gap(f"Source {n}", "the platform did not answer in time, and so on " * 8) for n in range(40)
         ),
     )
+    unacknowledged = replace(
+        rich,
+        event=replace(
+            rich.event,
+            id=f"{UNACKNOWLEDGED}:{rich.case_key}:1",
+            kind=UNACKNOWLEDGED,
+            received_at=NOON + timedelta(minutes=30),
+            title="",
+            text="Told before at 2026-11-22 12:00 UTC. Reminder 1 of 2.",
+        ),
+    )
     test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
     return {
         "rich": rich,
@@ -304,6 +317,7 @@ def _alarms() -> dict[str, Alarm]:
         "update": update,
         "huge": huge,
         "acknowledged": acknowledged,
+        "unacknowledged": unacknowledged,
         "test": test,
     }
 

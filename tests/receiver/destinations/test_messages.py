@@ -24,9 +24,10 @@ from jsonschema import Draft6Validator, Draft202012Validator
 from jsonschema.protocols import Validator
 from slack_sdk.models.blocks import Block
 
-from receiver.compose import compose
+from receiver.compose import Standing, compose
 from receiver.destinations import adf, envelope, slack, slack_bot, teams, wiki
 from receiver.destinations.jira import JiraDestination
+from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared import models
 from shared.config import JiraConfig
 from shared.http import Http
@@ -131,6 +132,8 @@ def actions_problems(block: dict[str, Any]) -> Iterator[str]:
         yield "action_id"
     for button in buttons:
         yield from text_problems(button["text"], 75, ("plain_text",))
+        if not ("value" in button or "url" in button):
+            yield "a button that does nothing"
         if len(button.get("value", "")) > 2_000 or len(button.get("url", "")) > 3_000:
             yield "a value or a url that is too long"
 
@@ -167,20 +170,23 @@ OWN_MARKUP = re.compile(
 CODE = re.compile(r"```\n[^`]*\n```|`[^`\n]+`")
 
 
+OFFERS = (ACKNOWLEDGE, CREATE_ISSUE)
+
+
 def check_slack(alarm: Alarm) -> None:
     check_blocks(slack.payload(compose(alarm)))
 
 
 def check_slack_bot(alarm: Alarm) -> None:
-    """The message of a case that was as bad before, and of one that was worse."""
-    message = compose(alarm)
+    """The message of a case that was as bad before, and of one that was worse, with all its buttons."""
+    message = compose(alarm, case=Standing(taken=alarm.taken, offers=OFFERS))
     for severity, title in (
         (models.Severity.INFO, "x"),
         (models.Severity.MALICIOUS, f"Worse: {message.title}"),
     ):
         case = slack_bot.Thread("#soc", "C0123456789", "1.1", severity, 10**9, 0, 1_233, title).after(message)
         assert slack_bot.Thread.read(case.written()) == case
-        check_blocks(slack.payload(slack_bot.parent(message, case)))
+        check_blocks(slack.payload(slack_bot.parent(message, case), buttons=True))
 
 
 def check_blocks(body: dict[str, Any]) -> None:
@@ -376,11 +382,21 @@ WORSE = slack_bot.Thread(
 )
 
 
-def shown(name: str, alarm: Alarm) -> dict[str, str]:
+def in_its_case(alarm: Alarm, worst: Alarm) -> slack_bot.Message:
+    """With what a destination that edits is told of the case."""
+    kind = alarm.event.kind
+    if kind in (models.ACKNOWLEDGED, models.UNACKNOWLEDGED):
+        offers = OFFERS if alarm.taken is None else OFFERS[1:]
+        return compose(alarm, case=Standing(alarm.taken, offers=offers, worst=worst))
+    return compose(alarm, case=Standing(offers=() if kind in (*models.OWN_KINDS, models.TEST) else OFFERS))
+
+
+def shown(name: str, alarm: Alarm, worst: Alarm) -> dict[str, str]:
     message = compose(alarm)
+    case = in_its_case(alarm, worst)
     as_json = {
         "slack": slack.payload(message),
-        "slack-bot": slack.payload(slack_bot.parent(message, WORSE.after(message))),
+        "slack-bot": slack.payload(slack_bot.parent(case, WORSE.after(case)), buttons=True),
         "teams": json.loads(teams.payload(message)),
         "jira-cloud": adf.document(message),
         "webhook": json.loads(envelope.payload(message)),
@@ -392,8 +408,10 @@ def shown(name: str, alarm: Alarm) -> dict[str, str]:
     return {**files, f"{name}.jira-datacenter.txt": wiki.text(message)}
 
 
-def test_golden(named_alarm: tuple[str, Alarm], golden: Callable[[str, str], None]) -> None:
-    for name, text in shown(*named_alarm).items():
+def test_golden(
+    named_alarm: tuple[str, Alarm], alarms: dict[str, Alarm], golden: Callable[[str, str], None]
+) -> None:
+    for name, text in shown(*named_alarm, worst=alarms["rich"]).items():
         golden(name, text + "\n")
 
 
