@@ -478,7 +478,7 @@ class Jira(Simulation):
         self._write(issue)
         new = not id or id not in issue.remote_links
         issue.remote_links[id or f"no id {len(issue.remote_links)}"] = body
-        return jsonify(id=10_000, self=f"{request.base_url}/10000"), 201 if new else 200
+        return jsonify({"id": 10_000, "self": f"{request.base_url}/10000"}), 201 if new else 200
 
     def _attach(self, key: str) -> Response:
         issue = self._issue(key)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -712,6 +713,48 @@ class TeamsConfig(_Section):
     pace: _Pace = None
 
 
+_JIRA_FIELD = r"^[a-zA-Z][a-zA-Z0-9_]{0,60}$"
+# What has a key of its own, or is said by the message.
+_OWN_FIELDS = {
+    "project": "is the key project",
+    "issuetype": "is the key issue_type",
+    "labels": "is the key labels",
+    "priority": "is the key priorities",
+    "components": "is the key components",
+    "security": "is the key security",
+    "assignee": "is said by owners",
+    "summary": "is the title of the message",
+    "description": "is the message",
+}
+
+
+def _jira_field(text: str) -> str:
+    if text in _OWN_FIELDS:
+        raise ValueError(f"{quoted(text)} {_OWN_FIELDS[text]}")
+    if not re.fullmatch(_JIRA_FIELD, text):
+        raise ValueError("must be the id of a field, such as customfield_10010, and not its name")
+    return text
+
+
+def _field_value(value: JsonValue) -> JsonValue:
+    """Every text in it is a template."""
+    match value:
+        case None:
+            raise ValueError("has no value: leave it out")
+        case str():
+            _template(value)
+        case list():
+            for one in value:
+                _field_value(one)
+        case dict():
+            for one in value.values():
+                _field_value(one)
+    return value
+
+
+_JiraField = Annotated[str, AfterValidator(_jira_field), Field(json_schema_extra={"pattern": _JIRA_FIELD})]
+
+
 class JiraConfig(_Section):
     """A Jira project. The login is email with api_token (Cloud), or token (Data Center)."""
 
@@ -727,7 +770,29 @@ class JiraConfig(_Section):
     api: Literal["auto", "cloud", "datacenter"] = Field(
         "auto", description="which Jira it is; auto finds out by the URL and the login"
     )
+    site: _AnyUrl | None = Field(
+        None,
+        description="https://host of the site that people open, where url is https://api.atlassian.com/ex/jira/…",
+    )
     labels: _Texts = Field(("huntbridge",), description="labels of every issue")
+    components: _Texts = Field((), description="names of components of every issue")
+    security: _Text | None = Field(None, description="name of the security level of every issue")
+    fields: dict[_JiraField, Annotated[JsonValue, AfterValidator(_field_value)]] = Field(
+        {},
+        description="more fields by their ids, such as customfield_10010; the texts in them are templates",
+        json_schema_extra=_NAMES_ONLY,
+    )
+    reopen_within: int = Field(
+        604_800,
+        ge=0,
+        strict=True,
+        description="seconds since an issue was closed in which a new alarm of its case reopens it; "
+        "after them it gets a new issue",
+    )
+    respect_resolutions: _Texts = Field(
+        ("Won't Do", "Won't Fix", "Duplicate"),
+        description="names of resolutions that stand: a new alarm is a comment and reopens nothing",
+    )
     priorities: dict[_SeverityName, str] = Field(
         {"malicious": "Highest", "suspicious": "High", "unknown": "High", "info": "Low"},
         description="name of the Jira priority for each severity",
@@ -736,6 +801,11 @@ class JiraConfig(_Section):
         None, description="PEM file of the CA that signed Jira's certificate; from this file's folder"
     )
     pace: _Pace = None
+
+    @property
+    def gateway(self) -> bool:
+        """Whether Jira is reached through Atlassian's gateway, which shows no page to a person."""
+        return urlsplit(self.url).hostname == "api.atlassian.com"
 
 
 class WebhookDestinationConfig(_Section):

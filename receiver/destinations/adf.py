@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from receiver.compose import Fact, Message
-from receiver.destinations.budget import fit
+from receiver.destinations.budget import fitting
 from receiver.destinations.parts import MARKS, REPEAT, safe_links, techniques
 from shared.models import Finding, Severity
 from shared.text import shorten
@@ -25,7 +25,18 @@ _PANELS = {Severity.MALICIOUS: "error", Severity.SUSPICIOUS: "warning", Severity
 
 def document(message: Message, *, titled: bool = False) -> Node:
     """The description of an issue; `titled` for a comment, which has no summary line of its own."""
-    return fit(message, lambda kept: _document(kept, titled), _length, MAX_LENGTH)
+    return _document(fitted(message, titled=titled), titled)
+
+
+def fitted(message: Message, *, titled: bool = False) -> Message:
+    """What of the message the document shows."""
+    return fitting(message, lambda kept: _document(kept, titled), _length, MAX_LENGTH)
+
+
+def plain(text: str) -> Node:
+    """Any text as it is, a paragraph for each of its lines."""
+    lines = filter(None, (line.strip() for line in text.splitlines()))
+    return {"type": "doc", "version": 1, "content": [_paragraph(_text(line, len(line))) for line in lines]}
 
 
 def tells_of(node: Any, event_id: str) -> bool:

@@ -21,23 +21,30 @@ SHORTEST_QUOTE = 80  # characters; less than that says nothing
 
 
 def fit(message: Message, render: Callable[[Message], T], size: Callable[[T], int], limit: int) -> T:
-    """The rendered message, with as much of it as makes `size` at most `limit`.
+    """The rendered message, with as much of it as makes `size` at most `limit`."""
+    return render(fitting(message, render, size, limit))
+
+
+def fitting(
+    message: Message, render: Callable[[Message], T], size: Callable[[T], int], limit: int
+) -> Message:
+    """As much of the message as makes `size` of the rendered one at most `limit`.
 
     Title, summary and the first three facts always stay: `compose` bounds them far below any limit here.
     """
 
-    def rendered(kept: Message) -> T:
-        return render(replace(kept, left_out=_left_out(message, kept)))
-
     def fits(kept: Message) -> bool:
-        return size(rendered(kept)) <= limit
+        return size(render(told(kept))) <= limit
+
+    def told(kept: Message) -> Message:
+        return replace(kept, left_out=_left_out(message, kept))
 
     kept = message
     for field, least in ORDER:
         if fits(kept):
             break
         kept = _most(kept, field, least, fits)
-    return rendered(kept)
+    return told(kept)
 
 
 def _most(message: Message, field: str, least: int, fits: Callable[[Message], bool]) -> Message:

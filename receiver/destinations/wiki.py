@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from receiver.compose import Fact, Message
-from receiver.destinations.budget import fit
+from receiver.destinations.budget import fitting
 from receiver.destinations.parts import MARKS, REPEAT, safe_links, techniques
 from shared.models import Finding, Severity
 from shared.text import escape_wiki, noformat, shorten
@@ -21,7 +21,16 @@ _COLOURS = {Severity.MALICIOUS: "#FFEBE6", Severity.SUSPICIOUS: "#FFFAE6", Sever
 
 def text(message: Message, *, titled: bool = False) -> str:
     """The description of an issue; `titled` for a comment, which has no summary line of its own."""
-    return fit(message, lambda kept: "\n".join(_lines(kept, titled)), len, MAX_LENGTH)
+    return _text(fitted(message, titled=titled), titled)
+
+
+def fitted(message: Message, *, titled: bool = False) -> Message:
+    """What of the message the text shows."""
+    return fitting(message, lambda kept: _text(kept, titled), len, MAX_LENGTH)
+
+
+def _text(message: Message, titled: bool) -> str:
+    return "\n".join(_lines(message, titled))
 
 
 def _lines(message: Message, titled: bool) -> Iterator[str]:

@@ -4,77 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from urllib.parse import urlsplit
+from functools import partial
 
 import pytest
 
-from demo.jira import Jira
-from receiver.destinations.jira import JiraDestination, case_label
-from shared.config import JiraConfig
-from shared.http import Answer, NetworkError
+from receiver.destinations.jira_case import case_label
+from shared.http import Answer
 from shared.models import Event, Severity
 from shared.queues import work
-from shared.secrets import Secret
-
-TICKETS = {
-    "type": "jira",
-    "url": "https://acme.atlassian.net",
-    "email": "hunt@acme.example",
-    "api_token": "env:T",
-    "project": "SEC",
-    "issue_type": "Incident",
-}
-
-
-class Wire:
-    """Http without a socket. `lose`: for each request, whether its answer is lost on the way back."""
-
-    def __init__(self, jira: Jira, lose: Callable[[str, str], bool] = lambda method, path: False) -> None:
-        self._app, self._lose = jira.app, lose
-        self.asked: list[tuple[str, str]] = []
-
-    def request(self, method, url, *, headers=None, params=None, data=None) -> Answer:
-        parts = urlsplit(url)
-        self.asked.append((method, parts.path.removeprefix("/rest/api/3/").removeprefix("/rest/api/2/")))
-        response = self._app.test_client().open(
-            f"{parts.path}?{parts.query}", method=method, headers=headers, query_string=params, data=data
-        )
-        if self._lose(*self.asked[-1]):
-            raise NetworkError("timeout", parts.netloc, sent=True)
-        return Answer(response.status_code, dict(response.headers), response.data)
+from tests.receiver.jira_site import once, staged
 
 
 @pytest.fixture
 def make(make_stage):
     """A stage that delivers to a Jira alone; a Jira; and what was asked of it."""
-
-    def make(lose=lambda method, path: False, **of_jira):
-        stage = make_stage(destinations={"tickets": TICKETS}, default=["tickets"])
-        jira = Jira(now=lambda: stage.moment.timestamp(), **of_jira)
-        wire = Wire(jira, lose)
-        config = JiraConfig(**TICKETS | {"api": "datacenter" if jira.datacenter else "cloud"})
-        if jira.datacenter:
-            config = config.model_copy(update={"email": None})
-        stage.tools["tickets"] = JiraDestination(
-            "tickets", config, wire, Secret("demo-token"), clock=lambda: stage.moment.timestamp()
-        )
-        stage.work = stage.worker()
-        return stage, jira, wire
-
-    return make
-
-
-def once(wanted: tuple[str, str]) -> Callable[[str, str], bool]:
-    lost: list[object] = []
-
-    def lose(*asked: str) -> bool:
-        if asked == wanted and not lost:
-            lost.append(asked)
-            return True
-        return False
-
-    return lose
+    return partial(staged, make_stage)
 
 
 def alarm(stage, number: int, project: int = 3) -> str:

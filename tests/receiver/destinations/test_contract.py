@@ -95,13 +95,13 @@ class Kind:
     calls: int = 1  # of a success
 
 
+ISSUE = json.dumps({"id": "1", "key": "SEC-1"})
 KINDS = {
     "slack": Kind(slack, 200, "ok", Delivered(), (SLACK_PATH, "s3cr3tS3cr3tS3cr3tS3cr")),
     "teams": Kind(teams, 202, "", Delivered(), (TEAMS_PATH, "SigSecretSigSecretSigSecretSigSecretSigSecr")),
-    "cloud": Kind(cloud, 201, json.dumps({"id": "1", "key": "SEC-1"}), Delivered(ref="SEC-1"), (TOKEN,)),
-    "datacenter": Kind(
-        datacenter, 201, json.dumps({"id": "1", "key": "SEC-1"}), Delivered(ref="SEC-1"), (TOKEN,)
-    ),
+    # The issue, and its link to the platform.
+    "cloud": Kind(cloud, 201, ISSUE, Delivered(ref="SEC-1"), (TOKEN,), calls=2),
+    "datacenter": Kind(datacenter, 201, ISSUE, Delivered(ref="SEC-1"), (TOKEN,), calls=2),
     "bot": Kind(
         bot,
         200,

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from receiver.compose import compose
 from receiver.destinations import Check, Delivered, Rejected, Retry, adf
-from receiver.destinations.jira import JiraDestination, case_label
+from receiver.destinations.jira import JiraDestination, issue_url
+from receiver.destinations.jira_case import case_label
 from shared.config import JiraConfig
 from shared.http import Http
+from shared.models import ACKNOWLEDGED, UNACKNOWLEDGED
 from shared.secrets import Secret
 
 CREATED = json.dumps({"id": "10000", "key": "SEC-7", "self": "https://elsewhere.example/"})
+
+
+OPEN = json.dumps({"key": "SEC-3", "fields": {"status": {"statusCategory": {"key": "new"}}}})
+LOOK = (
+    "/rest/api/3/issue/SEC-3?fields="
+    "status%2Cresolution%2Cresolutiondate%2Cstatuscategorychangedate%2Cattachment"
+)
 
 
 def cloud(origin: str, **more: Any) -> JiraDestination:
@@ -45,7 +55,13 @@ def test_a_new_case_is_an_issue_in_the_cloud(peer: Any, reply: Any, alarms: dict
     peer.answers(reply(201, CREATED))
     message = compose(alarms["rich"])
     assert cloud(peer.origin).deliver(message, {}) == Delivered(ref="SEC-7")
-    assert asked(peer) == [("POST", "/rest/api/3/issue")]
+    assert asked(peer) == [("POST", "/rest/api/3/issue"), ("POST", "/rest/api/3/issue/SEC-7/remotelink")]
+    assert peer.requests[1].json == {
+        "globalId": "huntbridge=8b56c2b2dad1d826579e61926fdfb286",
+        "application": {"type": "huntbridge", "name": "huntbridge"},
+        "relationship": "found by",
+        "object": {"url": "https://cado.example/projects/12?evidence=31", "title": "Open in the platform"},
+    }
     assert peer.requests[0].headers["Authorization"] == "Basic aHVudEBhY21lLmV4YW1wbGU6dDBrZW4="
     assert peer.requests[0].json == {
         "fields": {
@@ -70,7 +86,10 @@ def test_a_new_case_is_an_issue_in_the_cloud(peer: Any, reply: Any, alarms: dict
 def test_a_new_case_is_an_issue_in_the_data_center(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(201, CREATED))
     assert datacenter(peer.origin).deliver(compose(alarms["rich"]), {}) == Delivered(ref="SEC-7")
-    assert asked(peer) == [("POST", "/jira/rest/api/2/issue")]
+    assert asked(peer) == [
+        ("POST", "/jira/rest/api/2/issue"),
+        ("POST", "/jira/rest/api/2/issue/SEC-7/remotelink"),
+    ]
     assert peer.requests[0].headers["Authorization"] == "Bearer t0ken"
     assert (
         peer.requests[0].json["fields"]["description"].startswith("{panel:bgColor=#FFEBE6}\n▲ *Malicious.*")
@@ -80,28 +99,65 @@ def test_a_new_case_is_an_issue_in_the_data_center(peer: Any, reply: Any, alarms
 def test_another_alarm_of_the_case_is_an_internal_comment(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
-    peer.answers(reply(201, json.dumps({"id": "1"})))
+    peer.answers(reply(200, OPEN), reply(201, json.dumps({"id": "1"})))
     message = compose(alarms["rich"])
     assert cloud(peer.origin).deliver(message, {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
-    assert asked(peer) == [("POST", "/rest/api/3/issue/SEC-3/comment")]
-    assert peer.requests[0].json == {
+    assert asked(peer) == [("GET", LOOK), ("POST", "/rest/api/3/issue/SEC-3/comment")]
+    assert peer.requests[1].json == {
         "body": adf.document(message, titled=True),
         "properties": [{"key": "sd.public.comment", "value": {"internal": True}}],
     }
 
 
-def test_an_issue_that_is_gone_is_made_anew(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
-    peer.answers(reply(404, collection("Issue does not exist")), reply(201, CREATED))
-    assert cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3"}) == Delivered(
-        ref="SEC-7", note="SEC-3 is gone, or hidden from this account, so a new issue was made"
-    )
-    assert asked(peer) == [("POST", "/rest/api/3/issue/SEC-3/comment"), ("POST", "/rest/api/3/issue")]
+GONE = "SEC-3 is gone, or hidden from this account"
+
+
+def test_an_issue_that_is_gone_is_made_anew_by_who_has_the_case_alone(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    gone = reply(404, collection("Issue does not exist"))
+    peer.answers(gone)
+    jira, message = cloud(peer.origin), compose(alarms["rich"])
+    assert jira.deliver(message, {"ref": "SEC-3"}) == Retry(f"{GONE}: a new issue is to be made", alone=True)
+    assert asked(peer) == [("GET", LOOK)]
+    peer.answers(gone, reply(200, json.dumps({"issues": []})), reply(201, CREATED))
+    found = jira.deliver(message, {"ref": "SEC-3", "alone": "yes"})
+    assert found == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
+    assert asked(peer)[:3] == [
+        ("GET", LOOK),
+        ("POST", "/rest/api/3/search/jql"),
+        ("POST", "/rest/api/3/issue"),
+    ]
+
+
+def test_an_issue_that_shows_itself_and_takes_no_comment_gets_a_successor(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    """And not one more attempt for ever."""
+    nobody = reply(200, json.dumps({"issues": []}))
+    peer.answers(reply(200, OPEN), reply(404), nobody, reply(201, CREATED))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3", "alone": "yes"})
+    assert found == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
+
+
+def test_an_acknowledgement_makes_no_issue_and_reopens_none(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    done = OPEN.replace("new", "done")
+    for kind in (ACKNOWLEDGED, UNACKNOWLEDGED):
+        message = replace(compose(alarms["rich"]), kind=kind)
+        peer.answers(reply(200, done), reply(201, json.dumps({"id": "1"})))
+        assert cloud(peer.origin).deliver(message, {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
+    peer.answers(reply(404))
+    message = replace(message, kind=ACKNOWLEDGED)
+    found = cloud(peer.origin).deliver(message, {"ref": "SEC-3"})
+    assert found == Delivered(note=f"{GONE}: there is nothing to comment on")
 
 
 def test_a_ref_that_is_no_key_is_never_put_into_a_url(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(201, CREATED))
     cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "../../admin-1"})
-    assert asked(peer) == [("POST", "/rest/api/3/issue")]
+    assert asked(peer)[0] == ("POST", "/rest/api/3/issue")
 
 
 SCREEN = "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown."
@@ -115,7 +171,7 @@ def test_a_field_that_the_screen_refuses_is_left_out_once_and_named(
     assert found == Delivered(
         ref="SEC-7", note=f"left out, as Jira refused it: priority: {SCREEN}; labels: not here"
     )
-    first, second = (request.json for request in peer.requests)
+    first, second, _ = (request.json for request in peer.requests)
     assert set(first["fields"]) - set(second["fields"]) == {"priority", "labels"}
 
 
@@ -164,7 +220,8 @@ def test_which_jira_it_is_is_asked_once(
     for _ in range(2):
         assert jira.deliver(compose(alarms["rich"]), {}) == Delivered(ref="SEC-7")
     server_info, issue = ("GET", "/rest/api/2/serverInfo"), ("POST", f"/rest/api/{version}/issue")
-    assert asked(peer) == [server_info, server_info, issue, issue]
+    link = ("POST", f"/rest/api/{version}/issue/SEC-7/remotelink")
+    assert asked(peer) == [server_info, server_info, issue, link, issue, link]
 
 
 def test_what_is_not_jira_is_told(peer: Any, reply: Any, alarms: dict[str, Any], no_answers: Any) -> None:
@@ -179,9 +236,27 @@ def test_what_is_not_jira_is_told(peer: Any, reply: Any, alarms: dict[str, Any],
     assert not outcome.ambiguous
 
 
-def test_an_atlassian_host_is_cloud_without_asking() -> None:
-    jira = cloud("https://acme.atlassian.net", api="auto")
-    assert jira._is_cloud() is True
+@pytest.mark.parametrize(
+    "url", ["https://acme.atlassian.net", "https://api.atlassian.com/ex/jira/11223344-a1b2-3b33-c444-d"]
+)
+def test_an_atlassian_host_is_cloud_without_asking(url: str) -> None:
+    assert cloud(url, api="auto")._api.cloud() is True
+
+
+@pytest.mark.parametrize(
+    ("settings", "page"),
+    [
+        ({"url": "https://acme.atlassian.net/"}, "https://acme.atlassian.net/browse/SEC-1"),
+        ({"url": "https://jira.example/jira"}, "https://jira.example/jira/browse/SEC-1"),
+        ({"url": "https://api.atlassian.com/ex/jira/1"}, ""),
+        (
+            {"url": "https://api.atlassian.com/ex/jira/1", "site": "https://acme.atlassian.net"},
+            "https://acme.atlassian.net/browse/SEC-1",
+        ),
+    ],
+)
+def test_where_a_person_opens_an_issue(settings: dict[str, str], page: str) -> None:
+    assert issue_url(JiraConfig(type="jira", project="SEC", **settings), "SEC-1") == page
 
 
 INFO = json.dumps({"deploymentType": "Cloud", "version": "1001"})
@@ -193,9 +268,26 @@ def permissions(**held: bool) -> str:
 
 
 MAY = permissions(CREATE_ISSUES=True, ADD_COMMENTS=True)
-TYPES = json.dumps({"issueTypes": [{"name": "Task"}, {"name": "Incident"}]})
+TYPES = json.dumps({"issueTypes": [{"id": "1", "name": "Task"}, {"id": "2", "name": "Incident"}]})
+FIELDS = json.dumps(
+    {
+        "fields": [
+            {"fieldId": "labels", "name": "Labels"},
+            {"fieldId": "priority", "name": "Priority", "allowedValues": []},
+        ]
+    }
+)
+SO_FAR = (INFO, ME, permissions(CREATE_ISSUES=True, ADD_COMMENTS=True, LINK_ISSUES=True))
 CHECKS = [
-    ((INFO, ME, MAY, TYPES), Check(True, "Jira Cloud: Hunt Bot may create Incident in project SEC")),
+    (
+        (*SO_FAR, TYPES, FIELDS),
+        Check(
+            True,
+            "Jira Cloud: Hunt Bot may create Incident in project SEC; "
+            "may not reopen an issue (TRANSITION_ISSUES); "
+            "may not attach the alarms that a message has no room for (CREATE_ATTACHMENTS)",
+        ),
+    ),
     (
         (INFO, ME, permissions(CREATE_ISSUES=False, ADD_COMMENTS=True)),
         Check(False, "Jira Cloud knows Hunt Bot, who lacks the permission CREATE_ISSUES in project SEC"),
@@ -205,7 +297,7 @@ CHECKS = [
         Check(False, "Jira Cloud knows Hunt Bot, who lacks the permission ADD_COMMENTS in project SEC"),
     ),
     (
-        (INFO, ME, MAY, json.dumps({"values": [{"name": "Task"}, {"name": "Bug"}]})),
+        (*SO_FAR, json.dumps({"values": [{"name": "Task"}, {"name": "Bug"}]})),
         Check(False, "project SEC has no issue type Incident, but: Task, Bug"),
     ),
     (("{}",), Check(False, "what answers at this URL is not Jira: check the URL")),
@@ -216,13 +308,16 @@ CHECKS = [
 def test_check(peer: Any, reply: Any, answers: tuple[str, ...], expected: Check) -> None:
     peer.answers(*(reply(200, body) for body in answers))
     assert cloud(peer.origin, api="auto").check() == expected
+    wanted = "CREATE_ISSUES%2CADD_COMMENTS%2CTRANSITION_ISSUES%2CLINK_ISSUES%2CCREATE_ATTACHMENTS"
+    types = "/rest/api/3/issue/createmeta/SEC/issuetypes"
     assert (
         asked(peer)
         == [
             ("GET", "/rest/api/2/serverInfo"),
             ("GET", "/rest/api/3/myself"),
-            ("GET", "/rest/api/3/mypermissions?projectKey=SEC&permissions=CREATE_ISSUES%2CADD_COMMENTS"),
-            ("GET", "/rest/api/3/issue/createmeta/SEC/issuetypes?maxResults=200"),
+            ("GET", f"/rest/api/3/mypermissions?projectKey=SEC&permissions={wanted}"),
+            ("GET", f"{types}?startAt=0&maxResults=200"),
+            ("GET", f"{types}/2?startAt=0&maxResults=200"),
         ][: len(answers)]
     )
 

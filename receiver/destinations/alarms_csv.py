@@ -1,0 +1,46 @@
+"""The kinds of alarm of one event → a CSV file (RFC 4180, UTF-8) that no spreadsheet runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+
+from receiver import attack
+from shared.models import Finding
+from shared.text import defang, one_line
+
+MAX_ROWS = 10_000
+_COLUMNS = ("severity", "count", "alarm", "ATT&CK", "path")
+# What a spreadsheet takes for the beginning of a formula, the wide forms of East Asian keyboards included.
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+
+
+def name_of(event_id: str) -> str:
+    """A file name by which the file of an event is found again."""
+    return f"alarms-{re.sub(r'[^A-Za-z0-9._-]+', '-', event_id)[:120]}.csv"
+
+
+def content(findings: Iterable[Finding]) -> bytes:
+    """With a byte order mark, without which Excel does not take it for UTF-8."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
+    for finding, _ in zip(findings, range(MAX_ROWS), strict=False):
+        techniques = " ".join(filter(attack.is_id, finding.attack))
+        path = one_line(finding.path, 2_000)
+        cells = (
+            finding.severity.value,
+            str(finding.count),
+            defang(one_line(finding.description, 1_000)),
+            techniques,
+            defang(path) if "://" in path else path,
+        )
+        writer.writerow(map(_inert, cells))
+    return file.getvalue().encode("utf-8-sig")
+
+
+def _inert(cell: str) -> str:
+    """An apostrophe in front makes it text (owasp.org, "CSV Injection")."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
