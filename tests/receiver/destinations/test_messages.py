@@ -537,6 +537,7 @@ class Fuzz:
 
     def __init__(self, seed: int, texts: list[str]) -> None:
         self.random, self.texts = Random(seed), texts
+        self.scale = self.random.choice((1, 1, 1, 1, 1, 1, 1, 15))  # some are larger than any budget
 
     def text(self) -> str:
         return "".join(self.random.choices(self.texts, k=self.random.choice((1, 1, 1, 2, 40))))
@@ -548,7 +549,7 @@ class Fuzz:
         return self.random.choice((None, thing))
 
     def some(self, make: Callable[[], Any], most: int) -> tuple[Any, ...]:
-        return tuple(make() for _ in range(self.random.randint(0, most)))
+        return tuple(make() for _ in range(self.random.randint(0, most * self.scale)))
 
     def system(self) -> models.System:
         instance, region = self.random.choice(("i-0123456789abcdef0", self.text())), self.region()
@@ -559,8 +560,8 @@ class Fuzz:
 
     def finding(self) -> models.Finding:
         severity = self.random.choice(list(models.Severity))
-        attack = self.some(lambda: self.random.choice(("T1496", "T1059.001", "TA0004", self.text())), 6)
-        return models.Finding(self.text(), self.random.randint(0, 10**6), severity, attack, self.text())
+        attack = self.random.choices(("T1496", "T1059.001", "TA0004", self.text()), k=self.random.randint(0, 6))
+        return models.Finding(self.text(), self.random.randint(0, 10**6), severity, tuple(attack), self.text())
 
     def result(self) -> models.CaptureResult:
         state = self.random.choice(list(models.CaptureState))
