@@ -716,12 +716,12 @@ class TeamsConfig(_Section):
 _JIRA_FIELD = r"^[a-zA-Z][a-zA-Z0-9_]{0,60}$"
 # What has a key of its own, or is said by the message.
 _OWN_FIELDS = {
-    "project": "is the key project",
-    "issuetype": "is the key issue_type",
-    "labels": "is the key labels",
-    "priority": "is the key priorities",
-    "components": "is the key components",
-    "security": "is the key security",
+    "project": "has a key of its own: project",
+    "issuetype": "has a key of its own: issue_type",
+    "labels": "has a key of its own: labels",
+    "priority": "has a key of its own: priorities",
+    "components": "has a key of its own: components",
+    "security": "has a key of its own: security",
     "assignee": "is said by owners",
     "summary": "is the title of the message",
     "description": "is the message",

@@ -26,7 +26,9 @@ _SENTENCES = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
-    "greater_than": "must be more than 0",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be {ge:g} or more",
+    "less_than_equal": "must be at most {le:g}",
     "bool_type": "must be true or false",
 }
 
@@ -94,7 +96,7 @@ def _problem(kind: str, path: Path, context: dict[str, Any], document: Document)
         return path, _not_a_choice(value, context["expected"])
     if value is None:
         return path, "has no value"
-    text = _SENTENCES.get(kind, "cannot be used")
+    text = _SENTENCES.get(kind, "cannot be used").format_map(context)
     if kind == "string_type" and isinstance(value, bool | int | float):
         text += "; write it in quotes"
     return path, text

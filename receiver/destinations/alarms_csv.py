@@ -11,7 +11,7 @@ from receiver import attack
 from shared.models import Finding
 from shared.text import defang, one_line
 
-MAX_ROWS = 10_000
+MAX_ROWS = 5_000
 _COLUMNS = ("severity", "count", "alarm", "ATT&CK", "path")
 # What a spreadsheet takes for the beginning of a formula, the wide forms of East Asian keyboards included.
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
@@ -29,11 +29,11 @@ def content(findings: Iterable[Finding]) -> bytes:
     writer.writerow(_COLUMNS)
     for finding, _ in zip(findings, range(MAX_ROWS), strict=False):
         techniques = " ".join(filter(attack.is_id, finding.attack))
-        path = one_line(finding.path, 2_000)
+        path = one_line(finding.path, 500)
         cells = (
             finding.severity.value,
             str(finding.count),
-            defang(one_line(finding.description, 1_000)),
+            defang(one_line(finding.description, 500)),
             techniques,
             defang(path) if "://" in path else path,
         )

@@ -18,8 +18,8 @@ from typing import Any
 from receiver.compose import Message, worst_first
 from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry, adf, alarms_csv, jira_meta, wiki
 from receiver.destinations.jira_api import KEY, Ended, JiraApi, in_words, refused_fields
-from receiver.destinations.jira_case import Cases, Issue
 from receiver.destinations.jira_fields import Known, issue
+from receiver.destinations.jira_issues import Issue, Issues
 from receiver.destinations.parts import safe_links
 from receiver.destinations.verdict import json_object, unanswered
 from shared.config import JiraConfig
@@ -59,7 +59,7 @@ class JiraDestination:
         self.name = name
         self._config, self._clock = config, clock
         self._api = JiraApi(config, http, secret, clock)
-        self._cases = Cases(self._api, config.project)
+        self._issues = Issues(self._api, config.project)
         self._known: tuple[float, Known] | None = None
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
@@ -69,7 +69,7 @@ class JiraDestination:
                 ref = ""
             alone = not ref or bool(case_refs.get("alone"))
             if not ref and (message.maybe_repeat or case_refs.get("unsure")):
-                ref = self._cases.find(message.case_key)
+                ref = self._issues.find(message.case_key)
             return self._follow(message, ref, alone) if ref else self._open(message)
         except NetworkError as error:
             return unanswered(error)
@@ -91,7 +91,7 @@ class JiraDestination:
     def _follow(self, message: Message, key: str, alone: bool) -> Outcome:
         if self._is_told(message, key):
             return self._arrived(message, key)
-        found = self._cases.issue(key)
+        found = self._issues.issue(key)
         if found is None:
             return self._anew(message, key, f"{key} is gone, or hidden from this account", alone)
         quiet = message.kind in _QUIET or message.severity is Severity.INFO
@@ -105,11 +105,9 @@ class JiraDestination:
             return self._anew(message, found.key, f"{found.key} was closed {days}", alone, link=True)
         if not alone:
             return Retry(f"{found.key} is closed and is to be opened again", alone=True)
-        why_not = self._cases.reopen(found.key)
-        note = (
-            f"{found.key} stays closed: {why_not}" if why_not else f"{found.key} was closed and is open again"
-        )
-        return self._comment(message, found, alone, note)
+        why_not = self._issues.reopen(found.key)
+        became = f"stays closed: {why_not}" if why_not else "was closed and is open again"
+        return self._comment(message, found, alone, f"{found.key} {became}")
 
     def _anew(self, message: Message, key: str, why: str, alone: bool, *, link: bool = False) -> Outcome:
         """A new issue in the place of `key`, unless it has one already that the ledger does not know of."""
@@ -117,8 +115,8 @@ class JiraDestination:
             return Delivered(note=f"{why}: there is nothing to comment on")
         if not alone:
             return Retry(f"{why}: a new issue is to be made", alone=True)
-        newer = self._cases.find(message.case_key, other_than=key) if message.case_key else ""
-        found = self._cases.issue(newer) if newer else None
+        newer = self._issues.find(message.case_key, other_than=key) if message.case_key else ""
+        found = self._issues.issue(newer) if newer else None
         if found is not None and not found.done:
             if self._is_told(message, found.key):
                 return self._arrived(message, found.key)
@@ -134,7 +132,7 @@ class JiraDestination:
         return _noted(made, f"{why}, so a new issue was made", unlinked)
 
     def _is_told(self, message: Message, key: str) -> bool:
-        return message.maybe_repeat and self._cases.tells(key, message.id)
+        return message.maybe_repeat and self._issues.tells(key, message.id)
 
     def _arrived(self, message: Message, key: str) -> Delivered:
         return self._finished(message, Delivered(ref=key, note="an earlier attempt had arrived"))
@@ -212,7 +210,7 @@ class JiraDestination:
         """An issue that this message opened, or may have opened."""
         notes = [self._remote_link(message, made.ref)]
         try:
-            found = self._cases.issue(made.ref) if message.maybe_repeat else None
+            found = self._issues.issue(made.ref) if message.maybe_repeat else None
             notes.append(self._attach(message, made.ref, attached=found.attachments if found else ()))
         except Ended as ended:
             notes.append(f"the alarms are not attached: {ended}")
@@ -243,10 +241,11 @@ class JiraDestination:
         self, message: Message, key: str, *, titled: bool = False, attached: tuple[str, ...] = ()
     ) -> str:
         """The alarms as a file, where the text has no room for all of them."""
-        findings = message.alarm.findings if message.alarm else ()
+        findings, name = message.alarm.findings if message.alarm else (), alarms_csv.name_of(message.id)
+        if not findings or name in attached:
+            return ""
         shown = (adf.fitted if self._api.cloud() else wiki.fitted)(message, titled=titled).findings
-        name = alarms_csv.name_of(message.id)
-        if len(findings) <= len(shown) or name in attached:
+        if len(findings) <= len(shown):
             return ""
         return self._api.attach(key, name, alarms_csv.content(worst_first(findings)))
 

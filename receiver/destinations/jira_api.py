@@ -24,8 +24,9 @@ from shared.http import Answer, Http, NetworkError
 from shared.secrets import Secret
 
 KEY = re.compile(r"[A-Z][A-Z0-9_]*-\d{1,12}", re.ASCII)
-# Seconds that something may take that a delivery can do without; the delivery itself has a case to itself
-# for 60 seconds.
+# Seconds that a question may take, and what a delivery can do without: one that opens a case must be through
+# within the 60 seconds for which it has the case to itself.
+QUESTION_TIMEOUT = 8.0
 EXTRA_TIMEOUT = 5.0
 _PAGE = 200  # the most that createmeta gives at once
 _MAX_PAGES = 25
@@ -159,7 +160,14 @@ class JiraApi:
     ) -> Answer:
         data = None if body is None else json.dumps(body).encode()
         try:
-            answer = self._http.request(method, url, headers=self._headers(), params=params, data=data)
+            answer = self._http.request(
+                method,
+                url,
+                headers=self._headers(),
+                params=params,
+                data=data,
+                read_timeout=QUESTION_TIMEOUT,
+            )
         except NetworkError as error:
             raise Ended(replace(unanswered(error), ambiguous=False)) from None
         verdict = self.judge(answer)

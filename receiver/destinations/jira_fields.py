@@ -14,7 +14,7 @@ from typing import Any
 
 from receiver.compose import Message
 from receiver.destinations import adf, wiki
-from receiver.destinations.jira_case import EVENT, case_label
+from receiver.destinations.jira_issues import EVENT, case_label
 from shared.config import JiraConfig
 from shared.text import clean, escape_wiki, one_line
 
@@ -219,10 +219,10 @@ def _date(text: str) -> str:
 def _datetime(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text.removesuffix(" UTC"))
-    except ValueError:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise _Unfit(f"“{one_line(text, 40)}” is not a time such as 2026-11-24T12:00:00Z") from None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return f"{aware.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000+0000}"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def _label(text: str) -> str:

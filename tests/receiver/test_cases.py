@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from receiver.destinations.jira_case import case_label
+from receiver.destinations.jira_issues import case_label
 from shared.http import Answer
 from shared.models import Event, Severity
 from shared.queues import work

@@ -11,7 +11,7 @@ import pytest
 from receiver.compose import compose
 from receiver.destinations import Check, Delivered, Rejected, Retry, adf
 from receiver.destinations.jira import JiraDestination, issue_url
-from receiver.destinations.jira_case import case_label
+from receiver.destinations.jira_issues import case_label
 from shared.config import JiraConfig
 from shared.http import Http
 from shared.models import ACKNOWLEDGED, UNACKNOWLEDGED

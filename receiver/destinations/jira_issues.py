@@ -34,7 +34,7 @@ class Issue:
         return _plain(self.resolution) in map(_plain, resolutions)
 
 
-class Cases:
+class Issues:
     """The issues of one project. Raises Ended where Jira cannot be asked now."""
 
     def __init__(self, api: JiraApi, project: str) -> None:
