@@ -17,6 +17,7 @@ from shared.models import (
     CAPTURE_FAILED,
     CAPTURE_STALLED,
     COVERAGE_DAYS,
+    HEARTBEAT,
     HUNT_FINISHED,
     HUNT_MISSED,
     RECOVERED,
@@ -157,7 +158,7 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False, case: Standing | None =
         gaps=gaps[:MAX_GAPS],
         links=tuple(_links(alarm, case)),
         labels=_labels(alarm),
-        case_key="" if event.kind == TEST else alarm.case_key,
+        case_key="" if event.kind in (TEST, HEARTBEAT) else alarm.case_key,
         maybe_repeat=maybe_repeat,
         malicious=_malicious(alarm) or 0,
         suspicious=_suspicious(alarm) or 0,
@@ -305,6 +306,18 @@ def _unacknowledged(alarm: Alarm) -> _Told:
     )
 
 
+def _heartbeat(alarm: Alarm) -> _Told:
+    """Its text says for how long nothing was sent."""
+    return _Told(
+        title="huntbridge is alive",
+        summary=_sentences(
+            _words(alarm.event.text, 100),
+            "There is no alarm, and nothing to do: this keeps the workflow on, which Microsoft switches off "
+            "after 90 days without use.",
+        ),
+    )
+
+
 def _test(alarm: Alarm) -> _Told:
     """Its title is the destination."""
     return _Told(
@@ -383,6 +396,7 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
     HUNT_FINISHED: _hunt_finished,
     WEBHOOK_BROKEN: _webhook_broken,
     TEST: _test,
+    HEARTBEAT: _heartbeat,
     UNDELIVERED: _undelivered,
     ACKNOWLEDGED: _acknowledged,
     UNACKNOWLEDGED: _unacknowledged,
@@ -593,8 +607,8 @@ def _taker(taken: Acknowledgement) -> str:
 
 
 def _facts(alarm: Alarm) -> Iterator[Fact]:
-    if alarm.event.kind == ACKNOWLEDGED:
-        return  # whoever reads it has been told
+    if alarm.event.kind in (ACKNOWLEDGED, HEARTBEAT):
+        return  # whoever reads it has been told, or has nothing to be told
     report, hunt = alarm.event.report, alarm.hunt
     if report is None:
         yield from _system_facts(alarm)

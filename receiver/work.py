@@ -25,6 +25,7 @@ from receiver.pace import PER_CASE, Pace, Places, Rules, rules_of
 from receiver.parse import parse
 from receiver.route import route
 from shared import items
+from shared.heartbeat import Heartbeats
 from shared.ledger import Case
 from shared.models import (
     OWN_KINDS,
@@ -64,6 +65,7 @@ class Work:
         self._identity = Identity(runtime.store, runtime.config.platform.url)
         self._changes = Changes(runtime.store, runtime.ledger)
         self._notices = Notices(runtime)
+        self._heartbeats = Heartbeats(runtime)
         self._cases = Cases(runtime)
         self._digests = Digests(runtime.store, runtime.deliveries)
         self._pace = Pace(runtime.store, lambda: runtime.now().timestamp())
@@ -93,6 +95,8 @@ class Work:
             return self._cases.acknowledge(content)
         if "remind" in content:
             return self._cases.remind(content)
+        if "heartbeat" in content:
+            return self._heartbeats.tell(content)
         event, body = _read(item, content)
         ledger = self._runtime.ledger
         if ledger.routed(event.id) is not None:
@@ -284,6 +288,7 @@ class Work:
         match outcome:
             case Delivered(ref, note):
                 ledger.end_delivery(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
+                self._heartbeats.delivered(name)
                 log.info("event %s delivered to %s %s", before.event_id, name, " ".join((ref, note)).strip())
                 return Done()
             case Retry(reason, alone=True):

@@ -24,6 +24,7 @@ from shared import items, log
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
+from shared.heartbeat import Heartbeats
 from shared.lambda_metrics import emit
 from shared.lambda_records import Context, work_records
 from shared.lambda_runtime import Kept
@@ -55,6 +56,7 @@ def on_timer(runtime: Runtime) -> None:
     recover(runtime)
     watch(runtime)
     Notices(runtime).look()
+    Heartbeats(runtime).look()
 
 
 def captures_handler(runtime: Runtime) -> Handler:

@@ -710,6 +710,14 @@ class TeamsConfig(_Section):
 
     type: Literal["teams"]
     webhook_url: SecretRef = Field(description="URL of the Workflows webhook, as a secret reference")
+    heartbeat_days: int | None = Field(
+        None,
+        ge=1,
+        le=80,
+        strict=True,
+        description="days without a message after which one says that huntbridge is alive: Microsoft "
+        "switches a workflow off that was not used for 90; by default none does",
+    )
     pace: _Pace = None
 
 

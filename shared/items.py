@@ -32,6 +32,11 @@ def reminder(case_key: str, number: int) -> bytes:
     return _pack(remind=case_key, number=number)
 
 
+def heartbeat(destination: str, since: str) -> bytes:
+    """[events]: tell a destination that huntbridge is alive. `since`: since when it was told nothing."""
+    return _pack(heartbeat=destination, since=since)
+
+
 def notice(about: str) -> bytes:
     """[events]: tell how many are dead. `about` is a destination or a queue."""
     return _pack(notice=about)

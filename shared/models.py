@@ -55,12 +55,13 @@ TEST = "test"  # sent by `huntbridge send-test`
 UNDELIVERED = "undelivered"  # messages that ended as dead
 ACKNOWLEDGED = "acknowledged"  # somebody has taken a case
 UNACKNOWLEDGED = "unacknowledged"  # nobody has, and it is told again
+HEARTBEAT = "heartbeat"  # nothing else was to be told for a long time
 UNKNOWN_EVENT = "unknown"
 # Those of them that are no finding of the platform.
 OWN_KINDS = frozenset(
     {
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
-        *(WEBHOOK_BROKEN, UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED),
+        *(WEBHOOK_BROKEN, UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED, HEARTBEAT),
     }
 )
 

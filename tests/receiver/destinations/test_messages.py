@@ -560,8 +560,9 @@ class Fuzz:
 
     def finding(self) -> models.Finding:
         severity = self.random.choice(list(models.Severity))
-        attack = self.random.choices(("T1496", "T1059.001", "TA0004", self.text()), k=self.random.randint(0, 6))
-        return models.Finding(self.text(), self.random.randint(0, 10**6), severity, tuple(attack), self.text())
+        ids = ("T1496", "T1059.001", "TA0004", self.text())
+        attack = tuple(self.random.choices(ids, k=self.random.randint(0, 6)))
+        return models.Finding(self.text(), self.random.randint(0, 10**6), severity, attack, self.text())
 
     def result(self) -> models.CaptureResult:
         state = self.random.choice(list(models.CaptureState))
