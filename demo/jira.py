@@ -434,7 +434,14 @@ class Jira(Simulation):
             view = {"id": one.id, "name": one.name, "to": self._status_view(one.to), "isAvailable": True}
             if with_fields:
                 view["fields"] = {
-                    name: {"required": True, "name": name.capitalize(), "hasDefaultValue": False}
+                    name: {
+                        "key": name,
+                        "name": name.capitalize(),
+                        "operations": ["set"],
+                        "required": True,
+                        "hasDefaultValue": False,
+                        "schema": {"type": "string"},
+                    }
                     for name in one.needs
                     if not one.hidden
                 }

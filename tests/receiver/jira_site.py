@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,8 @@ class Asked:
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     data: bytes | None
+    status: int = 0  # of the answer
+    answer: bytes = b""
 
     @property
     def what(self) -> tuple[str, str]:
@@ -66,11 +68,13 @@ class Wire:
     def request(self, method, url, *, headers=None, params=None, data=None, read_timeout=None) -> Answer:
         parts = urlsplit(url)
         given = [(name, str(value)) for name, value in (params or {}).items()]
-        asked = Asked(method, parts.path, (*parse_qsl(parts.query), *given), dict(headers or {}), data)
-        self.requests.append(asked)
+        query = (*parse_qsl(parts.query), *given)
         response = self._app.test_client().open(
-            parts.path, method=method, headers=headers, query_string=asked.query, data=data
+            parts.path, method=method, headers=headers, query_string=query, data=data
         )
+        answered = response.status_code, response.data
+        asked = Asked(method, parts.path, query, dict(headers or {}), data, *answered)
+        self.requests.append(asked)
         if self._lose(*asked.what):
             raise NetworkError("timeout", parts.netloc, sent=True)
         return Answer(response.status_code, dict(response.headers), response.data)
@@ -114,23 +118,26 @@ def once(*wanted: tuple[str, str]) -> Callable[[str, str], bool]:
 # Jira's own description
 
 
-def violations(requests: list[Asked]) -> Iterator[str]:
-    """What Jira's OpenAPI does not allow of these requests. Of an object that is sent nothing is allowed that
-    the description does not name or that only Jira may write."""
+def violations(requests: Iterable[Asked]) -> Iterator[str]:
+    """What Jira's OpenAPI does not allow of these requests, or of the simulated answers to them. Of an object
+    that is sent nothing is allowed that the description does not name or that only Jira may write."""
     for asked in requests:
         path = re.sub(r"^.*/rest/api/[23]/", "/rest/api/3/", asked.path)
-        for problem in _problems(asked, path):
+        operation = _operation(asked.method.lower(), path)
+        if operation is None:
+            yield f"{asked.method} {path}: there is no such operation"
+            continue
+        for problem in (*_asked_wrongly(asked, operation), *_answered_wrongly(asked, operation)):
             yield f"{asked.method} {path}: {problem}"
 
 
-def _problems(asked: Asked, path: str) -> Iterator[str]:
-    method = asked.method.lower()
-    operation = next(
+def _operation(method: str, path: str) -> Any:
+    return next(
         (found[method] for pattern, found in _paths() if pattern.fullmatch(path) and method in found), None
     )
-    if operation is None:
-        yield "there is no such operation"
-        return
+
+
+def _asked_wrongly(asked: Asked, operation: Any) -> Iterator[str]:
     parameters = {one["name"]: one for one in operation.get("parameters", []) if one["in"] == "query"}
     given = {name for name, _ in asked.query}
     if unknown := given - parameters.keys():
@@ -145,10 +152,23 @@ def _problems(asked: Asked, path: str) -> Iterator[str]:
     elif kind not in content:
         yield f"a body of type {kind}"
     elif kind == "application/json":
-        validator = _validator(json.dumps(content[kind]["schema"]))
+        validator = _validator(json.dumps(content[kind]["schema"]), sent=True)
         yield from (error.message for error in validator.iter_errors(json.loads(asked.data)))
     elif asked.headers.get("X-Atlassian-Token") != "no-check" or b'name="file"' not in asked.data:
         yield "an upload that Jira takes for a forged one, or without a file"
+
+
+def _answered_wrongly(asked: Asked, operation: Any) -> Iterator[str]:
+    """A refusal need not be described."""
+    described = operation["responses"].get(str(asked.status))
+    if described is None:
+        if 200 <= asked.status < 300:
+            yield f"answered {asked.status}"
+        return
+    if schema := described.get("content", {}).get("application/json", {}).get("schema"):
+        validator = _validator(json.dumps(schema), sent=False)
+        if 200 <= asked.status < 300:
+            yield from (error.message for error in validator.iter_errors(json.loads(asked.answer)))
 
 
 @cache
@@ -164,9 +184,9 @@ def _paths() -> list[tuple[re.Pattern[str], Any]]:
 
 
 @cache
-def _validator(schema: str) -> Draft202012Validator:
+def _validator(schema: str, *, sent: bool) -> Draft202012Validator:
     components = json.loads(json.dumps(_specification()["components"]))
-    for one in components["schemas"].values():
+    for one in components["schemas"].values() if sent else ():
         if "properties" in one:
             one["properties"] = {n: p for n, p in one["properties"].items() if not p.get("readOnly")}
             one["additionalProperties"] = False
