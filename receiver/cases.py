@@ -166,8 +166,17 @@ class Cases:
         file = self._runtime.ledger.case_file(case_key)
         assert file is not None
         event = _event(file.alarm, ACKNOWLEDGED, case_key, held.at)
-        alarm = replace(file.alarm, event=event, taken=held, findings=(), gaps=(), owner=None, change=None)
-        self._tell(case_key, alarm, file.told)
+        alarm = replace(
+            file.alarm,
+            event=event,
+            case=case_key,
+            taken=held,
+            findings=(),
+            gaps=(),
+            owner=None,
+            change=None,
+        )
+        self._tell(alarm, file.told)
         log.info("case %s was taken by %s", case_key, one_line(held.by, 80))
         return ""
 
@@ -208,21 +217,21 @@ class Cases:
             return Done()
         since = f"{file.alarm.event.received_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         text = f"Told before at {since}. Reminder {number} of {reminders.times}."
-        alarm = replace(file.alarm, event=replace(event, text=text))
+        alarm = replace(file.alarm, event=replace(event, text=text), case=case_key)
         self._runtime.ledger.change_case_file(
             case_key, lambda file: replace(file, told=_with(file.told, reminders.to)) if file else None
         )
-        self._tell(case_key, alarm, reminders.to)
+        self._tell(alarm, reminders.to)
         log.warning("nobody has taken case %s: reminder %d", case_key, number)
         return Done()
 
-    def _tell(self, case_key: str, alarm: Alarm, names: Iterable[str]) -> None:
+    def _tell(self, alarm: Alarm, names: Iterable[str]) -> None:
         there = [name for name in names if name in self._runtime.config.destinations]
         for name in there:
             id = f"{alarm.event.id}:{name}"
             self._runtime.deliveries.put(items.delivery(name, dump(alarm)), id=id)
         event = replace(alarm.event, evidence_id=None)  # of its alarms this tells nothing that is new
-        self._runtime.ledger.record_routed(event, alarm.severity, there, case=case_key)
+        self._runtime.ledger.record_routed(event, alarm.severity, there, case=alarm.case_key)
 
 
 def _can_be_taken(alarm: Alarm) -> bool:

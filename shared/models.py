@@ -352,11 +352,14 @@ class Alarm:
     earlier: Earlier | None = None  # this alarm adds to it, and is told as an update
     owner: Owner | None = None
     taken: Acknowledgement | None = None  # only of acknowledged
+    case: str = ""  # the key of the case that it is about, where it is no alarm of its own
     change: Change | None = None
 
     @property
     def case_key(self) -> str:
         """All alarms about one system in one project are one case."""
+        if self.case:
+            return self.case
         project = self.project.id if self.project else self.event.project_id
         if self.system:
             return f"project/{project or '-'}/{self.system.key}"

@@ -23,11 +23,14 @@ from demo.serving import serving
 from demo.slack import Slack, signed
 from demo.teams import Teams
 from receiver import handler
+from receiver.destinations.slack_bot import SlackBotDestination
 from scheduler import handler as scheduler_handler
 from shared import items
 from shared.aws.clients import Clients
+from shared.aws.dynamodb import DynamoStore
 from shared.aws.sqs import SqsQueue
-from shared.models import CAPTURE_FAILED, HUNT_FINISHED, Event, System, dump
+from shared.ledger import Ledger
+from shared.models import CAPTURE_FAILED, HUNT_FINISHED, Acknowledgement, Event, System, dump
 from shared.queues import ABANDONED
 from tests.aws_function import Context, Invoked, moto_server
 from tests.emulated import Resources, api_event, clean
@@ -371,6 +374,91 @@ def test_records_of_a_queue_that_is_not_the_receivers_are_refused(stage):
     (record,) = stage.function.receive("events")
     with pytest.raises(LookupError, match="no queue that the receiver works"):
         stage.function({"Records": [record | {"eventSourceARN": stage.resources.arns["captures"]}]})
+
+
+# A case that somebody takes
+
+
+@pytest.fixture
+def with_buttons(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Its Slack has a bot token and buttons as well; what goes to slack.com goes to the simulation."""
+
+    def at_the_simulation(*args: Any, **settings: Any) -> SlackBotDestination:
+        return SlackBotDestination(*args, **settings | {"base_url": f"{stage.url}/api/"})
+
+    monkeypatch.setattr("receiver.destinations.slack_bot.SlackBotDestination", at_the_simulation)
+    app = stage.resources.secret("app", signing=stage.slack.signing_secret, bot=stage.slack.token)
+    stage.configure(
+        destinations={
+            "ir": {
+                "type": "slack",
+                "token": f"{app}#bot",
+                "channel": "C0123456789",
+                "signing_secret": f"{app}#signing",
+                "pace": 1_000,
+            },
+            "office": {"type": "teams", "webhook_url": f"{stage.chat}#office"},
+        },
+        default=["ir"],
+        reminders={"after": 3_600, "to": "office"},
+    )
+    stage.function.restart(HUNTBRIDGE_SLACK_SIGNING_SECRETS=f"{app}#signing")
+    alarm = b'{"token": "a-good-token", "event": "high_severity_alarm", "message": "5 high severity alarms"}'
+    assert stage.function(api_event("2.0", "POST", "/webhooks/cado", alarm))["statusCode"] == 202
+    work_off(stage)
+    return stage
+
+
+def work_off(stage: Stage) -> None:
+    while stage.resources.depth("events") or stage.resources.depth("deliveries"):
+        stage.function.work("events")
+        stage.function.work("deliveries")
+
+
+def test_a_click_takes_the_case_once_however_often_sqs_hands_it_out(with_buttons):
+    stage = with_buttons
+    (parent,) = (post for post in stage.slack.posts if not post.thread_ts)
+    request = stage.slack.click(parent, "acknowledge")
+    event = api_event("1.0", "POST", "/slack/actions", request.body, request.headers)
+    for _ in range(2):
+        assert stage.function(event)["statusCode"] == 200
+    records = stage.function.receive("events")
+    assert len(records) == 2  # SQS knows nothing of ids
+    for _ in range(2):
+        assert stage.function({"Records": records}) == {"batchItemFailures": []}
+    for record in records:
+        stage.resources.client("sqs").delete_message(
+            QueueUrl=stage.resources.url("events"), ReceiptHandle=record["receiptHandle"]
+        )
+    work_off(stage)
+    taken = [post for post in stage.slack.posts if "Taken by ada" in json.dumps(post.body["blocks"][0])]
+    assert len(taken) == 1
+    assert taken[0].thread_ts == parent.ts
+    assert "Acknowledge" not in json.dumps(parent.body)
+    assert stage.slack.whispers == []
+    assert stage.slack.refused == []
+
+
+def test_the_follow_timer_reminds_of_a_case_once_and_of_none_that_was_taken(with_buttons, monkeypatch):
+    stage = with_buttons
+    clients = Clients(stage.resources.environ, endpoint_url=stage.resources.endpoint)
+    ledger = Ledger(DynamoStore(clients, stage.resources.name), lambda: datetime.now(UTC))
+    (waiting,) = ledger.unacknowledged()
+    body = {"since": waiting.since.isoformat(), "due": NOW.isoformat(), "reminded": 0}
+    scheduler = Invoked(scheduler_handler, stage.resources, monkeypatch)
+    for _ in range(2):  # two timers that have read the same
+        ledger._store.put("unacknowledged", "", waiting.case_key, body)
+        assert scheduler({"follow": True}) == {"open_hunts": 0}
+    assert stage.resources.depth("events") == 2
+    work_off(stage)
+    (card,) = stage.teams.messages
+    assert "Nobody has taken this yet: 5 malicious" in json.dumps(card.body)
+
+    ledger._store.put("unacknowledged", "", waiting.case_key, body | {"reminded": 0})
+    ledger.acknowledge(waiting.case_key, Acknowledgement("ack-1", NOW, "ada"))
+    scheduler({"follow": True})
+    work_off(stage)
+    assert len(stage.teams.messages) == 1
 
 
 # What is loaded

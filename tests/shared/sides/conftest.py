@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
 from shared.aws.clients import Clients
@@ -80,8 +83,23 @@ def moto() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DynamoDBBackend, "update_item", one_at_a_time(DynamoDBBackend.update_item))
+        yield f"http://{host}:{port}"
     server.stop()
+
+
+def one_at_a_time(call: Callable) -> Callable:
+    """DynamoDB looks at a condition and writes in one step; moto does so in two, between which another of its
+    threads may write."""
+    lock = threading.Lock()
+
+    @functools.wraps(call)
+    def locked(*args, **kwargs):
+        with lock:
+            return call(*args, **kwargs)
+
+    return locked
 
 
 @pytest.fixture(scope="session")

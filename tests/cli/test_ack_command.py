@@ -1,0 +1,123 @@
+"""`huntbridge ack`: who has no button takes a case all the same, on this machine and on AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from receiver.cases import Cases
+from shared import config, items, runtime
+from shared.models import ACKNOWLEDGED, Alarm, Event, Instance, Severity
+from shared.queues import work
+from shared.runtime import Runtime
+from tests.aws_function import moto_server
+from tests.emulated import Resources
+
+ENVIRON = {
+    "PLATFORM_IP": "https://cado.example",
+    "API_KEY": "k",
+    "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
+    "TEAMS_WEBHOOK_URL": "",
+}
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+ALARM = Alarm(
+    Event("e1", "processing_with_alarms", NOON, text="ALARMS", project_id=3, evidence_id=4),
+    Severity.MALICIOUS,
+    malicious=5,
+    instance=Instance("i-0aaaaaaaaaaaaaaa1", "us-east-1", name="web-01"),
+)
+CASE = "project/3/evidence/4"
+TITLE = "5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "aws"])
+def side(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Runtime, dict[str, str]]:
+    """A side on which one alarm was told, and the environment of a command on it."""
+    monkeypatch.chdir(tmp_path)
+    environ = ENVIRON | {"HUNTBRIDGE_DATA": str(tmp_path / "data")}
+    if request.param == "aws":
+        environ |= Resources(request.getfixturevalue("moto")).environ
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        made = runtime.aws(config.load(None, environ), environ)
+    else:
+        made = runtime.local(config.load(None, environ), tmp_path / "data", environ)
+    Cases(made).add(ALARM, ["slack"])
+    made.ledger.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
+    return made, environ
+
+
+@pytest.fixture
+def ack(side: tuple[Runtime, dict[str, str]]) -> Callable[..., str]:
+    def run(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(main, ["ack", *arguments], env=side[1], catch_exceptions=False)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return run
+
+
+@pytest.mark.parametrize("case", ["e1", CASE])
+def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(side, ack, case):
+    made, _ = side
+    assert ack(case, "--by", "Ada \u202eLovelace") == f"Ada Lovelace has taken {CASE}: {TITLE}\n"
+    assert made.ledger.case_file(CASE).taken.by == "Ada Lovelace"
+
+    cases = Cases(made)
+    (item,) = made.events.claim(10, lease=60)
+    content = items.unpack(item.body)
+    cases.acknowledge(content)
+    cases.acknowledge(content)
+    told = {delivery.id: json.loads(delivery.body) for delivery in made.deliveries.claim(10, lease=60)}
+    assert list(told) == [f"{ACKNOWLEDGED}:{CASE}:slack"]
+    (body,) = told.values()
+    assert (body["destination"], body["alarm"]["taken"]["by"]) == ("slack", "Ada Lovelace")
+    assert made.ledger.case_of(f"{ACKNOWLEDGED}:{CASE}") == CASE
+
+
+def test_who_comes_second_is_told_who_has_it(side, ack):
+    made, _ = side
+    ack("e1", "--by", "Ada")
+    said = ack("e1", "--by", "Bob", code=1)
+    assert said.startswith("Error: Ada has taken this already, at 20")
+    assert made.ledger.case_file(CASE).taken.by == "Ada"
+    assert made.events.depth().living == 1
+
+
+def test_a_case_that_is_not_known_is_told_to_be_so(side, ack):
+    said = ack("e2", "--by", "Ada", code=1)
+    assert said.startswith("Error: there is no case 'e2', and no event of that id whose case could be taken")
+    assert side[0].events.depth().living == 0
+
+
+def test_somebody_must_have_it(ack):
+    assert "Missing option '--by'" in ack("e1", code=2)
+    assert "--by is empty" in ack("e1", "--by", " \u200b", code=1)
+
+
+def test_the_item_that_the_command_leaves_is_worked_by_whoever_serves(side, ack):
+    made, _ = side
+    ack("e1", "--by", "Ada")
+    handled = []
+
+    def handle(item):
+        handled.append(items.unpack(item.body)["acknowledge"])
+        return Cases(made).acknowledge(items.unpack(item.body))
+
+    work(made.events, handle, lease=60)
+    assert handled == [CASE]
+    assert made.events.depth().living == 0

@@ -1,0 +1,111 @@
+"""Who has a case, and when it is told again: the same on every side, however many ask at once."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.ledger import Ledger
+from shared.models import Acknowledgement, Alarm, CaseFile, Event, Severity
+
+CASE = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaaa1"
+
+
+@pytest.fixture
+def ledger(side) -> Ledger:
+    return Ledger(side.store, side.now)
+
+
+def file_of(side) -> CaseFile:
+    return CaseFile(Alarm(Event("e1", "processing_with_alarms", side.now()), Severity.MALICIOUS), ("soc",))
+
+
+def opened(ledger: Ledger, side) -> None:
+    assert ledger.change_case_file(CASE, lambda found: found or file_of(side)) is not None
+
+
+def at_once(count: int, do) -> None:
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        start.wait()
+        do(number)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_of_eight_who_take_a_case_at_once_one_has_it_and_all_are_told_who(ledger, side):
+    opened(ledger, side)
+    held = {}
+
+    def take(number: int) -> None:
+        held[number] = ledger.acknowledge(CASE, Acknowledgement(f"click-{number}", side.now(), f"a{number}"))
+
+    at_once(8, take)
+    assert len(held) == 8
+    (one,) = set(held.values())
+    assert ledger.case_file(CASE).taken == one
+
+
+def test_who_took_it_may_ask_again_and_is_the_same(ledger, side):
+    opened(ledger, side)
+    mine = Acknowledgement("click-1", side.now(), "<!channel> \u202e\U0001f512", "U012AB3CD")
+    assert ledger.acknowledge(CASE, mine) == mine
+    assert ledger.acknowledge(CASE, mine) == mine
+    assert ledger.acknowledge(CASE, replace(mine, id="click-2")) == mine
+    assert Ledger(side.store, side.now).case_file(CASE).taken == mine
+
+
+def test_a_case_that_is_not_there_is_nobodys(ledger, side):
+    assert ledger.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada")) is None
+    assert ledger.case_file(CASE) is None
+
+
+def test_alarms_and_an_acknowledgement_at_once_lose_nothing_of_each_other(ledger, side):
+    opened(ledger, side)
+
+    def change(number: int) -> None:
+        if number == 0:
+            ledger.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
+        else:
+            ledger.change_case_file(CASE, lambda file: replace(file, told=(*file.told, f"d{number}")))
+
+    at_once(6, change)
+    file = ledger.case_file(CASE)
+    assert file.taken.by == "ada"
+    assert sorted(file.told) == ["d1", "d2", "d3", "d4", "d5", "soc"]
+
+
+def test_a_case_waits_from_its_first_alarm_on_until_it_is_taken(ledger, side):
+    opened(ledger, side)
+    began = side.now()
+    ledger.await_acknowledgement(CASE, 10 * side.unit)
+    side.forward(side.unit)
+    ledger.await_acknowledgement(CASE, 10 * side.unit)
+    (waiting,) = ledger.unacknowledged()
+    assert (waiting.case_key, waiting.reminded) == (CASE, 0)
+    assert side.same(waiting.since, began)
+    assert waiting.due - waiting.since == timedelta(seconds=10 * side.unit)
+    ledger.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
+    assert list(ledger.unacknowledged()) == []
+
+
+def test_of_eight_timers_one_counts_a_reminder(ledger, side):
+    ledger.await_acknowledgement(CASE, side.unit)
+    (waiting,) = ledger.unacknowledged()
+    dues = [waiting.due + timedelta(seconds=60 + number) for number in range(8)]
+    at_once(8, lambda number: ledger.record_reminded(waiting, dues[number]))
+    (after,) = ledger.unacknowledged()
+    assert (after.reminded, after.version) == (1, waiting.version + 1)
+    assert after.due in dues
+    ledger.record_reminded(waiting, waiting.due)
+    assert list(ledger.unacknowledged()) == [after]
+    ledger.record_reminded(after, None)
+    assert list(ledger.unacknowledged()) == []
