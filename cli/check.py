@@ -61,7 +61,9 @@ def _findings(runtime: Runtime) -> Iterator[Finding]:
     if not config.webhook.tokens:
         yield Finding("webhook token", False, "none is configured: every webhook would be refused")
     for number, ref in enumerate(config.webhook.tokens, 1):
-        yield _guarded(f"webhook token {number}", partial(_token, runtime, ref))
+        yield _guarded(f"webhook token {number}", partial(_readable, runtime, ref))
+    for number, ref in enumerate(config.slack_signing_secrets, 1):
+        yield _guarded(f"signing secret {number}", partial(_readable, runtime, ref))
     if not config.destinations:
         yield Finding("destinations", False, "none is configured: alarms would go nowhere")
     for name in config.destinations:
@@ -89,7 +91,7 @@ def _platform(runtime: Runtime) -> tuple[bool, str]:
     return True, f"{runtime.config.platform.url} answers, the key's role is {identity.role}"
 
 
-def _token(runtime: Runtime, ref: SecretRef) -> tuple[bool, str]:
+def _readable(runtime: Runtime, ref: SecretRef) -> tuple[bool, str]:
     runtime.secret(ref)
     return True, f"{ref} can be read"
 

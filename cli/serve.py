@@ -111,6 +111,10 @@ def _until_told_to_stop(server: Server, runtime: Runtime, host: str, port: int) 
         raise Misused(f"{host}:{port} cannot be listened on: {error.strerror}") from None
     server.start()
     click.echo(f"huntbridge serves http://{host}:{port}; webhooks go to http://{host}:{port}/webhooks/cado")
+    if signing:
+        readable(
+            signing, runtime.secret, "signing secret"
+        )  # tells of none that can be had before a click does
     if not tokens():
         log.error("no webhook token is configured: every webhook is refused (webhook.tokens, WEBHOOK_TOKEN)")
     if not runtime.config.destinations:

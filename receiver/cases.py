@@ -64,6 +64,14 @@ class Cases:
             self._runtime.ledger.await_acknowledgement(alarm.case_key, reminders.after)
         return list(_with(names, [file.issue_in] if file.issue_in in self._jiras else []))
 
+    def message(self, alarm: Alarm, destination: str, *, maybe_repeat: bool, opens: bool) -> Message:
+        """What this destination is told. `opens`: it has nothing of the case yet that this could follow."""
+        message = compose(alarm, maybe_repeat=maybe_repeat, case=self.standing(alarm, destination))
+        if opens and message.kind == ACKNOWLEDGED and message.state:
+            # The alarm is still on its way there: an issue must say what it is about, whoever has it.
+            return replace(message.state, id=message.id, maybe_repeat=maybe_repeat)
+        return message
+
     def is_taken(self, case_key: str) -> bool:
         file = self._runtime.ledger.case_file(case_key)
         return bool(file and file.taken)

@@ -170,7 +170,8 @@ class Work:
             return Again(wait, f"{name} takes no more for now", expected=True)
 
         def told(in_doubt: bool) -> Message:
-            return compose(alarm, maybe_repeat=in_doubt, case=self._cases.standing(alarm, name))
+            opens = self._destinations[name].thread and not case.ref
+            return self._cases.message(alarm, name, maybe_repeat=in_doubt, opens=opens)
 
         return self._send(item, before, told, alarm.case_key, case, lane)
 

@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
 
 from demo.serving import serving
-from demo.slack import Slack
+from demo.slack import DEMO_TOKEN, Slack, signed
 from shared import runtime
 from shared.config import load
 
@@ -79,6 +80,31 @@ def eventually(condition, within=30.0):
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.05)
+
+
+def test_a_click_in_slack_is_answered_where_it_was_signed(environ, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    config.write_text(
+        f"platform: {{url: '{environ['PLATFORM_IP']}', api_key: env:API_KEY}}\n"
+        "destinations:\n"
+        "  ir: {type: slack, token: env:BOT, channel: C0123456789, signing_secret: [env:NEW, env:OLD]}\n"
+    )
+    environ |= {"HUNTBRIDGE_CONFIG": str(config), "BOT": DEMO_TOKEN, "NEW": "the-new-one"}
+    body = b"payload=" + quote('{"type": "block_actions", "actions": [{"action_id": "open"}]}').encode()
+    with serve(environ, tmp_path) as (url, _):
+        actions = url.replace("/webhooks/cado", "/slack/actions")
+
+        def send(secret: str, at: float) -> int:
+            request = signed(body, secret, at)
+            return requests.post(actions, data=request.body, headers=request.headers, timeout=10).status_code
+
+        now = time.time()
+        sent = [send("the-new-one", now), send("the-old-one", now), send("the-new-one", now - 400)]
+        assert sent == [200, 401, 401]
+        assert requests.post(actions, data=body, timeout=10).status_code == 401
+    log = (tmp_path / "serve.log").read_text()
+    assert "it was signed with no signing_secret that is known here" in log
+    assert "the-new-one" not in log
 
 
 def test_of_every_body_slack_is_told_once_however_often_it_comes_with_the_environment_alone(

@@ -54,6 +54,21 @@ default: [soc, office, tickets]
         yield check
 
 
+def test_a_signing_secret_that_cannot_be_had(world, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    text = "  soc: {type: slack, webhook_url: env:SLACK_WEBHOOK_URL}"
+    app = "  ir: {type: slack, token: env:BOT, channel: C0123456789, signing_secret: [env:NEW, env:OLD]}"
+    config.write_text(config.read_text().replace(text, f"{text}\n{app}"))
+    code, found = world(NEW="the-new-one")
+    assert code == 1
+    assert found["signing secret 1"] == {
+        "what": "signing secret 1",
+        "ok": True,
+        "detail": "env:NEW can be read",
+    }
+    assert found["signing secret 2"]["detail"] == "env:OLD: the environment variable OLD is not set"
+
+
 def test_a_set_up_that_works(world):
     code, found = world()
     assert (code, [f["what"] for f in found.values() if not f["ok"]]) == (0, [])

@@ -482,6 +482,21 @@ def test_where_jira_is_on_the_route_the_link_appears_when_the_issue_is_there(mak
     assert len(world.thread()) == 1
 
 
+def test_an_issue_that_could_not_be_made_before_the_case_was_taken_begins_with_the_alarm(make):
+    world = make(["ir", "tickets"])
+    world.jira.fail(503, times=1)
+    world.stage.receive(b'{"event": "high_severity_alarm", "message": "5 in project id 3 evidence id 4"}')
+    world.stage.run()
+    world.click(run=False)
+    world.stage.run()  # the alarm waits for its next attempt
+    (issue,) = world.jira.issues.values()
+    assert issue.fields["summary"].startswith("High severity alarm on web-01")
+    assert "ada, 2026-11-24" in json.dumps(issue.fields["description"])
+    world.stage.run_all()
+    assert len(world.jira.issues) == 1
+    assert len(issue.comments) == 1
+
+
 # Nobody takes it
 
 
