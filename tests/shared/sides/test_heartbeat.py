@@ -1,0 +1,84 @@
+"""Any number of timers ask for one heartbeat, on every side."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared import items
+from shared.config import Config
+from shared.heartbeat import Heartbeats
+from shared.runtime import Runtime
+from shared.secrets import Secrets
+
+CONFIG = {
+    "platform": {"url": "https://cado.example", "api_key": "env:KEY"},
+    "destinations": {"office": {"type": "teams", "webhook_url": "env:B", "heartbeat_days": 30}},
+    "default": "office",
+}
+
+
+@dataclass
+class Days:
+    moment: datetime = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, days: int) -> None:
+        self.moment += timedelta(days=days)
+
+
+@pytest.fixture
+def days() -> Days:
+    return Days()
+
+
+@pytest.fixture
+def heartbeats(side, days) -> Heartbeats:
+    config = Config.model_validate(CONFIG)
+    runtime = Runtime(config, side.store, side.queue, side.queue, side.other_queue, Secrets({}), now=days)
+    return Heartbeats(runtime)
+
+
+def taken(queue) -> list:
+    """What is in a queue, and out of it."""
+    found = []
+    while claimed := queue.claim(10, lease=60):
+        for item in claimed:
+            queue.done(item)
+        found += claimed
+    return found
+
+
+def test_many_looks_at_once_ask_for_one(side, heartbeats, days):
+    def look_often() -> list:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: heartbeats.look(), range(8)))
+        return taken(side.queue)
+
+    assert look_often() == []  # from now on it is counted
+    for _ in range(2):
+        days.forward(30)
+        asked = look_often()
+        assert len({item.body for item in asked}) == 1
+        assert look_often() == []
+        for item in asked:
+            heartbeats.tell(items.unpack(item.body))
+        told = taken(side.other_queue)
+        assert len({items.unpack(item.body)["alarm"]["event"]["id"] for item in told}) == 1
+        heartbeats.delivered("office")
+        assert look_often() == []
+
+
+def test_a_delivery_in_between_makes_it_needless(side, heartbeats, days):
+    heartbeats.look()
+    days.forward(30)
+    heartbeats.look()
+    heartbeats.delivered("office")
+    for item in taken(side.queue):
+        heartbeats.tell(items.unpack(item.body))
+    assert taken(side.other_queue) == []
