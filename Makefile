@@ -119,7 +119,10 @@ bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start
 	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
 	$(BIN)/python -m bench.hunt
 
-.PHONY: fuzz
+.PHONY: fuzz pictures
+
+pictures: $(VENV)/dev .cache/render/ready  ## the pictures in docs/, of the golden messages
+	$(BIN)/python -m tests.pictures
 
 fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, two minutes
 	HUNTBRIDGE_FUZZ=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -k fuzz tests/receiver/destinations

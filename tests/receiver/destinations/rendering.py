@@ -22,12 +22,12 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <style>
   body { margin: 0; padding: 16px; background: var(--around); font-family: "Segoe UI", sans-serif; }
-  section { max-width: 900px; background: var(--card); border-radius: 6px; padding: 4px;
+  section { max-width: 900px; background: var(--card); border-radius: 6px; overflow: hidden;
             box-shadow: 0 1px 3px rgba(0, 0, 0, .3); }
   section + section { margin-top: 16px; }
   a { color: var(--link); }
-  .ac-pushButton { font: inherit; font-weight: 600; padding: 4px 16px; border-radius: 4px; color: inherit;
-                   background: none; border: 1px solid var(--border); color: var(--text); }
+  .ac-pushButton { font: 600 14px "Segoe UI", sans-serif; padding: 4px 16px; border-radius: 4px; background: none;
+                    border: 1px solid var(--border); color: var(--text); }
   .at { color: var(--link); font-weight: 600; }
 </style>
 <body>
@@ -104,7 +104,7 @@ def missing() -> str:
 
 def drawn(cards: Mapping[str, Any], theme: str, folder: Path) -> dict[str, Any]:
     """What the page says of itself: `errors`, `height` in pixels, and `drawn`, by the name of each card."""
-    text = chromium(page(cards, theme, folder), "--dump-dom", folder=folder)
+    text = chromium(page(cards, theme, folder), "--window-size=700,900", "--dump-dom", folder=folder)
     found = re.search(r'<script type="application/json" id="told">(.*?)</script>', text, re.DOTALL)
     assert found, text[-2_000:]
     told: dict[str, Any] = json.loads(found[1])

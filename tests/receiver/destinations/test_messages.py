@@ -36,7 +36,8 @@ from shared.secrets import Secret
 
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-LINK_HOSTS = {"cado.example", "attack.mitre.org", "us-east-1.console.aws.amazon.com"}
+ISSUE = ("SEC-7", "https://jira.example/browse/SEC-7")
+LINK_HOSTS = {"cado.example", "attack.mitre.org", "us-east-1.console.aws.amazon.com", "jira.example"}
 
 
 LIVE = re.compile(r"(?<=\w)(?<!hxxp)(?<!hxxps)://", re.IGNORECASE)  # a link that was not made inert
@@ -179,7 +180,7 @@ def check_slack(alarm: Alarm) -> None:
 
 def check_slack_bot(alarm: Alarm) -> None:
     """The message of a case that was as bad before, and of one that was worse, with all its buttons."""
-    message = compose(alarm, case=Standing(taken=alarm.taken, offers=OFFERS))
+    message = compose(alarm, case=Standing(taken=alarm.taken, issue=ISSUE, offers=OFFERS))
     for severity, title in (
         (models.Severity.INFO, "x"),
         (models.Severity.MALICIOUS, f"Worse: {message.title}"),
