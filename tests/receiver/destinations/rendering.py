@@ -26,8 +26,8 @@ _PAGE = """<!doctype html>
             box-shadow: 0 1px 3px rgba(0, 0, 0, .3); }
   section + section { margin-top: 16px; }
   a { color: var(--link); }
-  .ac-pushButton { font: 600 14px "Segoe UI", sans-serif; padding: 4px 16px; border-radius: 4px; background: none;
-                    border: 1px solid var(--border); color: var(--text); }
+  .ac-pushButton { font: 600 14px "Segoe UI", sans-serif; padding: 4px 16px; color: var(--text);
+                   background: none; border: 1px solid var(--border); border-radius: 4px; }
   .at { color: var(--link); font-weight: 600; }
 </style>
 <body>
