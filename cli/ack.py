@@ -59,4 +59,4 @@ def _take(runtime: Runtime, case: str, by: str) -> str:
     if held.id != taken.id:
         at = f"{held.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         raise Failed(f"{one_line(held.by, 80)} has taken this already, at {at}")
-    return f"{by} has taken {key}: {compose(file.alarm).title}"
+    return f"{by} has taken {key}: {compose(file.alarm, runtime.config).title}"

@@ -42,7 +42,7 @@ def render(config_path: str | None, data: Path, file: BinaryIO, enrich: bool, to
     """
     config = config_or_any(config_path)
     kind, destination = _destination(config, to)
-    message = compose(read_alarm(file, config, data, enrich=enrich))
+    message = compose(read_alarm(file, config, data, enrich=enrich), config)
     body = _body(kind, destination, message)
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
     if kind == "slack":

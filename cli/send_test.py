@@ -40,7 +40,7 @@ def send_test(config_path: str | None, data: Path, name: str) -> None:
         sender = destination(local_runtime(config, data), name)
     except SecretError as error:
         raise Misused(f"destinations.{name}: {error}") from None
-    match sender.deliver(compose(no_alarm(name, config, datetime.now(UTC))), {}):
+    match sender.deliver(compose(no_alarm(name, config, datetime.now(UTC)), config), {}):
         case Delivered(ref, note):
             issue = f": {ref}" if config.destinations[name].type == "jira" else ""
             click.echo(f"delivered to {name}{issue}" + (f" ({note})" if note else ""))

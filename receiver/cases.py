@@ -66,7 +66,8 @@ class Cases:
 
     def message(self, alarm: Alarm, destination: str, *, maybe_repeat: bool, opens: bool) -> Message:
         """What this destination is told. `opens`: it has nothing of the case yet that this could follow."""
-        message = compose(alarm, maybe_repeat=maybe_repeat, case=self.standing(alarm, destination))
+        case = self.standing(alarm, destination)
+        message = compose(alarm, self._runtime.config, maybe_repeat=maybe_repeat, case=case)
         if opens and message.kind == ACKNOWLEDGED and message.state:
             # The alarm is still on its way there: an issue must say what it is about, whoever has it.
             return replace(message.state, id=message.id, maybe_repeat=maybe_repeat)
@@ -93,7 +94,10 @@ class Cases:
         file = self._runtime.ledger.case_file(case_key)
         if file is None:
             return None
-        return replace(compose(file.alarm, case=self.standing(file.alarm, destination)), silent=True)
+        return replace(
+            compose(file.alarm, self._runtime.config, case=self.standing(file.alarm, destination)),
+            silent=True,
+        )
 
     def refresh(self, case_key: str, why: str) -> None:
         """The case's messages are edited where that can be done. `why` is the same for the same change."""

@@ -7,11 +7,14 @@ made inert) and bounded; escaping it is the destination's business, since each h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from receiver import attack
+from receiver.identity import tells_of_alarms
+from shared.config import Config, MessageConfig
+from shared.facts import FACTS, OTHERS
 from shared.models import (
     ACKNOWLEDGED,
     CAPTURE_FAILED,
@@ -50,7 +53,10 @@ MAX_LINES = 100
 MAX_GAPS = 20
 MAX_TAGS = 10
 MAX_NEW_KINDS = 3
+MAX_FACT = 300
+MAX_FOOTER = 500
 MAX_ATTACK = 4
+MAX_TECHNIQUES = 8
 UPDATE = "Update: "  # what the title of an alarm begins with that adds to an earlier one
 
 
@@ -59,6 +65,8 @@ class Fact:
     label: str
     value: str
     code: bool = False  # an identifier or a path: shown as code where the destination can
+    # By which the configuration may choose it; without one it is always shown.
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,7 @@ class Message:
     labels: tuple[str, ...] = ()  # lower case, no spaces: hunt, severity, system
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt may have arrived
+    footer: str = ""  # one line of the configuration's own
     left_out: str = ""  # written by a destination's budget: what did not fit
     malicious: int = 0  # alarms of that severity, as far as it is known
     suspicious: int = 0  # the same
@@ -96,6 +105,8 @@ class Message:
     state: Message | None = field(default=None, compare=False, repr=False)  # None: what this message says
     offers: tuple[str, ...] = ()  # acknowledge, create-issue
     silent: bool = False  # nothing new has happened: only the case's message is brought up to date
+    # What a template of the configuration may name: clean text, numbers, and the tags.
+    values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
     # For a destination that machines read: what is said above, as values.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
 
@@ -123,12 +134,30 @@ class _Told:
     gaps: tuple[str, ...] = ()
 
 
-def compose(alarm: Alarm, *, maybe_repeat: bool = False, case: Standing | None = None) -> Message:
-    """Say an alarm in words. Total: any alarm becomes a message, however little is known."""
+def compose(
+    alarm: Alarm, config: Config | None = None, *, maybe_repeat: bool = False, case: Standing | None = None
+) -> Message:
+    """Say an alarm in words, the configuration's where it has some. Total: any alarm becomes a message,
+    however little is known."""
     event, earlier, case = alarm.event, alarm.earlier, case or Standing()
     told = _BUILDERS.get(event.kind, _other)(alarm)
     findings = worst_first(alarm.findings)
+    links = tuple(_links(alarm, case))
+    owner_tag = config.owner_tag if config else "Owner"
+    facts = (
+        *_taken(alarm.taken or case.taken),
+        *_told_before(earlier),
+        *_history(alarm.change),
+        *told.facts,
+        *_facts(alarm, owner_tag),
+    )
+    values = _values(alarm, told, facts, links)
+    wording = Wording(config.message if config else None, values)
+    title = wording.title(told.title) if tells_of_alarms(event) else told.title
+    facts = facts if event.report else tuple(wording.facts(facts))
+    footer = wording.footer()
     gaps = (
+        *wording.failed,
         *told.gaps,
         *_note(alarm),
         *(f"{_words(gap.what, 80)}: {_words(gap.why, 200)}" for gap in alarm.gaps),
@@ -137,36 +166,78 @@ def compose(alarm: Alarm, *, maybe_repeat: bool = False, case: Standing | None =
         id=_name(event.id, 200),
         kind=_name(event.kind, 60),
         severity=alarm.severity,
-        title=one_line(f"{UPDATE}{told.title}" if earlier else told.title, MAX_TITLE),
+        title=one_line(f"{UPDATE}{title}" if earlier else title, MAX_TITLE),
         summary=one_line(told.summary, MAX_SUMMARY),
-        facts=tuple(
-            fact
-            for fact in (
-                *_taken(alarm.taken or case.taken),
-                *_told_before(earlier),
-                *_history(alarm.change),
-                *told.facts,
-                *_facts(alarm),
-            )
-            if fact.value
-        ),
+        facts=tuple(fact for fact in facts if fact.value),
         findings=tuple(_cleaned(finding) for finding in findings[:MAX_FINDINGS]),
         findings_total=len(findings),
         lines=told.lines,
         lines_total=told.lines_total,
         quote=told.quote,
         gaps=gaps[:MAX_GAPS],
-        links=tuple(_links(alarm, case)),
+        links=links,
         labels=_labels(alarm),
         case_key="" if event.kind in (TEST, HEARTBEAT) else alarm.case_key,
         maybe_repeat=maybe_repeat,
+        footer=footer,
         malicious=_malicious(alarm) or 0,
         suspicious=_suspicious(alarm) or 0,
         owner=_whom_to_call(alarm),
-        state=compose(case.worst, case=replace(case, worst=None)) if case.worst else None,
+        state=compose(case.worst, config, case=replace(case, worst=None)) if case.worst else None,
         offers=case.offers,
+        values=values,
         alarm=alarm,
     )
+
+
+class Wording:
+    """What the configuration says instead. What it says of one alarm fails where a template does: then that
+    is said as usual, and `failed` tells of it."""
+
+    def __init__(self, config: MessageConfig | None, values: Mapping[str, object]) -> None:
+        self._config, self._values = config or MessageConfig(), values
+        self.failed: list[str] = []
+
+    def title(self, usual: str) -> str:
+        return self._filled("message.title", self._config.title, MAX_TITLE) or usual
+
+    def footer(self) -> str:
+        return self._filled("message.footer", self._config.footer, MAX_FOOTER)
+
+    def facts(self, usual: Iterable[Fact]) -> Iterator[Fact]:
+        """Those without a name, and then those that were chosen; as usual where none was."""
+        usual = tuple(usual)
+        if not self._config.facts:
+            yield from usual
+            return
+        named = {fact.name: fact for fact in usual if fact.name}
+        chosen = {fact.show for fact in self._config.facts}
+        yield from (fact for fact in usual if not fact.name)
+        for number, one in enumerate(self._config.facts):
+            if one.show == OTHERS:
+                yield from (fact for name, fact in named.items() if name not in chosen)
+            elif one.show in named:
+                yield named[one.show]
+            elif one.tag:
+                yield Fact(one.label or _name(one.tag, 40), self._tag(one.tag))
+            elif one.value:
+                yield Fact(one.label or "", self._filled(f"message.facts[{number}]", one.value, MAX_FACT))
+
+    def _tag(self, name: str) -> str:
+        tags = self._values.get("tags")
+        return str(tags.get(name, "")) if isinstance(tags, Mapping) else ""
+
+    def _filled(self, key: str, text: str | None, limit: int) -> str:
+        """Cleaned again: two harmless values side by side may be a link."""
+        if text is None:
+            return ""
+        from shared.templates import template  # Jinja takes 0.1 s, and few configurations need it
+
+        try:
+            return _name(template(text).render(self._values), limit)
+        except ValueError as error:
+            self.failed.append(f"{key} of the configuration cannot be filled in: {_words(str(error), 200)}")
+            return ""
 
 
 def _whom_to_call(alarm: Alarm) -> Owner | None:
@@ -448,10 +519,10 @@ def _history(change: Change | None) -> Iterator[Fact]:
     if change is None:
         return
     if change.first_at is None:
-        yield Fact("History", _semicolons("first alarm on this system", _hunts_before(change)))
+        yield _fact("history", _semicolons("first alarm on this system", _hunts_before(change)))
         return
-    yield Fact(
-        "History",
+    yield _fact(
+        "history",
         _semicolons(
             _new_kinds(change),
             _hunts_before(change),
@@ -606,67 +677,138 @@ def _taker(taken: Acknowledgement) -> str:
     return _words(taken.by, 80) or "somebody"
 
 
-def _facts(alarm: Alarm) -> Iterator[Fact]:
+def _fact(name: str, value: str, *, code: bool = False) -> Fact:
+    return Fact(FACTS[name], value, code, name)
+
+
+def _facts(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
     if alarm.event.kind in (ACKNOWLEDGED, HEARTBEAT):
         return  # whoever reads it has been told, or has nothing to be told
-    report, hunt = alarm.event.report, alarm.hunt
+    report, hunt, capture = alarm.event.report, alarm.hunt, alarm.capture
     if report is None:
-        yield from _system_facts(alarm)
+        yield from _system_facts(alarm, owner_tag)
         if hunt:
-            yield Fact("Hunt", f"{_name(hunt.name, 60)}, scheduled for {_time(hunt.scheduled_at)}")
+            yield _fact("hunt", f"{_name(hunt.name, 60)}, scheduled for {_time(hunt.scheduled_at)}")
     project_id = alarm.project.id if alarm.project else alarm.event.project_id
     if project_id is None and report:
         project_id = report.project_id
     name = _name(alarm.project.name, 80) if alarm.project else ""
     if project_id is not None:
-        yield Fact("Project", f"{name} (id {project_id})" if name else f"id {project_id}")
+        yield _fact("project", f"{name} (id {project_id})" if name else f"id {project_id}")
     if alarm.evidence:
-        yield Fact("Evidence", _evidence(alarm.evidence))
+        yield _fact("evidence", _evidence(alarm.evidence))
     elif alarm.event.evidence_id is not None:
-        yield Fact("Evidence", f"id {alarm.event.evidence_id}")
-    yield Fact("Received", _time(alarm.event.received_at))
+        yield _fact("evidence", f"id {alarm.event.evidence_id}")
+    if capture and capture.requested_at:
+        yield _fact("captured", f"asked for at {_time(capture.requested_at)}")
+    yield _fact("processed", _time(alarm.evidence.processed_at if alarm.evidence else None))
+    yield _fact("received", _time(alarm.event.received_at))
 
 
-def _system_facts(alarm: Alarm) -> Iterator[Fact]:
+def _system_facts(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
     instance, evidence, system = alarm.instance, alarm.evidence, system_of(alarm)
     host = _host(alarm)
     hostname = _name(evidence.hostname, 60) if evidence else ""
-    yield Fact("Host", f"{host} ({hostname})" if hostname and hostname != host else host)
+    yield _fact("host", f"{host} ({hostname})" if hostname and hostname != host else host)
     if system:
-        yield Fact("Instance", _name(system.instance, 40), code=True)
-    account_id = (instance.account_id if instance else "") or (evidence.account_id if evidence else "")
-    yield Fact("Account", _with_id(_name(system.account, 40) if system else "", _name(account_id, 20)))
-    region = (system.region if system else "") or (instance.region if instance else "")
-    yield Fact("Region", _with_id(_name(region, 30), _name(instance.zone, 30) if instance else ""))
+        yield _fact("instance", _name(system.instance, 40), code=True)
+    account = _name(system.account, 40) if system else ""
+    yield _fact("account", _with_id(account, _account_id(alarm)))
+    yield _fact("region", _with_id(_region(alarm), _name(instance.zone, 30) if instance else ""))
     if instance:
-        yield from _instance_facts(instance)
+        yield from _instance_facts(instance, owner_tag)
 
 
-def _instance_facts(instance: Instance) -> Iterator[Fact]:
-    yield Fact("Type", _commas(_name(instance.type, 30), _name(instance.platform, 40)))
-    yield Fact("State", _name(instance.state, 30))
-    yield Fact("Private address", _name(instance.private_ip, 45), code=True)
-    yield Fact("Public address", _name(instance.public_ip, 45), code=True)
-    owner = next((value for key, value in instance.tags.items() if key.lower() == "owner"), "")
-    yield Fact("Owner", _name(owner, 80))
-    yield Fact("Tags", _tags(instance))
-    yield Fact(
-        "VPC / subnet", " / ".join(filter(None, (_name(instance.vpc, 40), _name(instance.subnet, 40))))
-    )
-    yield Fact("Security groups", one_line(_commas(*(_name(g, 80) for g in instance.security_groups)), 300))
-    yield Fact("IAM profile", _name(instance.iam_profile, 150), code=True)
-    yield Fact("Image", _name(instance.image, 80), code=True)
-    yield Fact("Launched", _time(instance.launched_at))
+def _instance_facts(instance: Instance, owner_tag: str) -> Iterator[Fact]:
+    yield _fact("type", _commas(_name(instance.type, 30), _name(instance.platform, 40)))
+    yield _fact("state", _name(instance.state, 30))
+    yield _fact("private_address", _name(instance.private_ip, 45), code=True)
+    yield _fact("public_address", _name(instance.public_ip, 45), code=True)
+    owner = next((value for key, value in instance.tags.items() if key.lower() == owner_tag.lower()), "")
+    yield _fact("owner", _name(owner, 80))
+    yield _fact("tags", _tags(instance, ("name", owner_tag.lower())))
+    network = (_name(instance.vpc, 40), _name(instance.subnet, 40))
+    yield _fact("network", " / ".join(filter(None, network)))
+    yield _fact("security_groups", _security_groups(instance))
+    yield _fact("iam_profile", _name(instance.iam_profile, 150), code=True)
+    yield _fact("image", _name(instance.image, 80), code=True)
+    yield _fact("launched", _time(instance.launched_at))
 
 
-def _tags(instance: Instance) -> str:
+def _account_id(alarm: Alarm) -> str:
+    known = (alarm.instance, alarm.evidence)
+    return _name(next((one.account_id for one in known if one and one.account_id), ""), 20)
+
+
+def _region(alarm: Alarm) -> str:
+    system = system_of(alarm)
+    return _name((system.region if system else "") or (alarm.instance.region if alarm.instance else ""), 30)
+
+
+def _security_groups(instance: Instance) -> str:
+    return one_line(_commas(*(_name(group, 80) for group in instance.security_groups)), 300)
+
+
+def _tags(instance: Instance, without: tuple[str, ...]) -> str:
     shown = [
         f"{_name(key, 40)}={_name(value, 60)}"
         for key, value in sorted(instance.tags.items())
-        if key.lower() not in ("name", "owner") and not key.startswith("aws:")
+        if key.lower() not in without and not key.startswith("aws:")
     ]
     more = len(shown) - MAX_TAGS
     return _commas(*shown[:MAX_TAGS], f"and {more} more" if more > 0 else "")
+
+
+def _values(alarm: Alarm, told: _Told, facts: Iterable[Fact], links: Iterable[Link]) -> dict[str, object]:
+    """What the names of shared/templates.py stand for. None and empty: not known."""
+    event, instance, evidence, hunt = alarm.event, alarm.instance, alarm.evidence, alarm.hunt
+    system, project, capture = system_of(alarm), alarm.project, alarm.capture
+    findings = worst_first(alarm.findings)
+    techniques = dict.fromkeys(id for one in findings for id in one.attack if attack.is_id(id))
+    urls = {link.name: link.url for link in links}
+    named = {fact.name: fact.value for fact in facts}
+    return {
+        "title": one_line(told.title, MAX_TITLE),
+        "summary": one_line(told.summary, MAX_SUMMARY),
+        "severity": alarm.severity.value,
+        "kind": _name(event.kind, 60),
+        "event_id": _name(event.id, 200),
+        "malicious": _malicious(alarm),
+        "suspicious": _suspicious(alarm),
+        "worst": _words(findings[0].description, 200) if findings else "",
+        "techniques": _commas(*map(attack.titled, list(techniques)[:MAX_TECHNIQUES])),
+        "history": named.get("history", ""),
+        "host": _host(alarm),
+        "instance": _name(system.instance, 40) if system else "",
+        "type": _name(instance.type, 30) if instance else "",
+        "platform": _name(instance.platform, 40) if instance else "",
+        "state": _name(instance.state, 30) if instance else "",
+        "account": _name(system.account, 40) if system else "",
+        "account_id": _account_id(alarm),
+        "region": _region(alarm),
+        "zone": _name(instance.zone, 30) if instance else "",
+        "private_address": _name(instance.private_ip, 45) if instance else "",
+        "public_address": _name(instance.public_ip, 45) if instance else "",
+        "vpc": _name(instance.vpc, 40) if instance else "",
+        "subnet": _name(instance.subnet, 40) if instance else "",
+        "security_groups": _security_groups(instance) if instance else "",
+        "iam_profile": _name(instance.iam_profile, 150) if instance else "",
+        "image": _name(instance.image, 80) if instance else "",
+        "launched": _time(instance.launched_at) if instance else "",
+        "owner": named.get("owner", ""),
+        "tags": {key: _name(value, 256) for key, value in instance.tags.items()} if instance else {},
+        "hunt": _name(hunt.name, 60) if hunt else "",
+        "scheduled": _time(hunt.scheduled_at) if hunt else "",
+        "project": _name(project.name, 80) if project else "",
+        "project_id": project.id if project else event.project_id,
+        "evidence": _name(evidence.name, 100) if evidence else "",
+        "evidence_id": evidence.id if evidence else event.evidence_id,
+        "captured": _time(capture.requested_at) if capture else "",
+        "processed": _time(evidence.processed_at) if evidence else "",
+        "received": _time(event.received_at),
+        "link": urls.get("platform", ""),
+        "console_link": urls.get("console", ""),
+    }
 
 
 def _evidence(evidence: Evidence) -> str:

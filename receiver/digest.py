@@ -102,14 +102,16 @@ def message(id: str, destination: str, entries: list[Entry], *, maybe_repeat: bo
         cases.setdefault(entry.case_key, []).append(entry)
     lines = tuple(_line(case) for case in cases.values())
     worst = min(entries, key=_badness).severity
+    title = f"{_n(len(entries), 'more alarm')} in {_n(len(cases), 'system')}, the worst first"
     return Message(
         id=id,
         kind=DIGEST,
         severity=worst,
-        title=f"{_n(len(entries), 'more alarm')} in {_n(len(cases), 'system')}, the worst first",
+        title=title,
         summary=f"They came faster than {destination} takes messages, so they share this one.",
         lines=lines[:MAX_LINES],
         lines_total=len(lines),
+        values={"title": title, "severity": worst.value, "kind": DIGEST, "event_id": id},
         labels=("huntbridge", worst.value, DIGEST),
         case_key=f"{DIGEST}/{id}",
         maybe_repeat=maybe_repeat,

@@ -187,7 +187,7 @@ class Work:
         entry = Entry(
             alarm.event.id,
             alarm.case_key,
-            compose(alarm).title,
+            compose(alarm, self._runtime.config).title,
             alarm.severity,
             alarm.malicious or 0,
             alarm.suspicious or 0,

@@ -27,6 +27,7 @@ from pydantic import (
     Tag,
     ValidationError,
     ValidationInfo,
+    model_validator,
 )
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
@@ -35,6 +36,7 @@ from shared.aws.regions import known_regions
 from shared.calendar import Schedule, Skipping, parse_schedule
 from shared.documents import Document, EnvironmentDocument, NotYaml, Problem, read_yaml
 from shared.environment import HUNT, SYSTEM_FORM, read_environment, read_systems
+from shared.facts import FACTS, OTHERS
 from shared.mistakes import advice, explain, quoted
 from shared.models import Severity, System
 from shared.secrets import SecretError, SecretRef, Secrets
@@ -53,6 +55,7 @@ ALL_REGIONS = "all"
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 SLACK_CHANNEL_ID = r"^[CGD][A-Z0-9]{8,20}$"
 _SLACK_CHANNEL = r"^([CGD][A-Z0-9]{8,20}|#[^\s#@<>&,.]{1,80})$"
+_FACTS = ", ".join((*FACTS, OTHERS))
 _TWO_WAYS = (
     "not set, and there is no huntbridge.yaml here: write one, or name one with HUNTBRIDGE_CONFIG, "
     "or set PLATFORM_IP and API_KEY in the environment"
@@ -291,6 +294,25 @@ def _template(text: str) -> str:
 
     Template(text)
     return text
+
+
+def _fact(text: str) -> str:
+    if text not in (*FACTS, OTHERS):
+        raise ValueError(f"{quoted(text)} is not a fact{advice(text, FACTS) or f'; write one of {_FACTS}'}")
+    return text
+
+
+def _fact_label(text: str) -> str:
+    if not re.fullmatch(r"[^\s*_~`<>|{}\\\[\]]([^\n*_~`<>|{}\\\[\]]{0,39})", text):
+        raise ValueError("a label has at most 40 characters, and none of * _ ~ ` < > | { } [ ] \\")
+    return text
+
+
+def _one_of_each(facts: tuple[FactConfig, ...]) -> tuple[FactConfig, ...]:
+    named = [fact.show for fact in facts if fact.show]
+    if twice := [name for name in dict.fromkeys(named) if named.count(name) > 1]:
+        raise ValueError(f"{twice[0]} stands there twice")
+    return facts
 
 
 def _not_in_a_file(value: object, info: ValidationInfo) -> object:
@@ -921,6 +943,54 @@ class OwnerConfig(_Section):
     )
 
 
+class _NameAlone:
+    """A text stands for a fact of that name."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def named(value: Any) -> Any:
+            return {"show": value} if isinstance(value, str) else value
+
+        return core_schema.no_info_before_validator_function(named, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"enum": [*FACTS, OTHERS]}, handler(schema)]}
+
+
+class FactConfig(_Section):
+    """One line of a message: a fact by its name, a tag, or a text of your own."""
+
+    show: Annotated[str, AfterValidator(_fact)] | None = Field(None, description="name of a fact")
+    tag: _Text | None = Field(None, description="name of an EC2 tag")
+    value: _Template | None = Field(None, description="a template; left out where it comes out empty")
+    label: Annotated[str, AfterValidator(_fact_label)] | None = Field(
+        None, description="what it is called; needed for a template, and a tag goes by its name without it"
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> FactConfig:
+        if [self.show, self.tag, self.value].count(None) != 2:
+            raise ValueError("write the name of a fact, or {tag}, or {label, value}")
+        if self.value is not None and self.label is None:
+            raise ValueError("needs a label")
+        if self.show is not None and self.label is not None:
+            raise ValueError("a fact has its own label; a label goes with tag or value")
+        return self
+
+
+class MessageConfig(_Section):
+    """What a message says, where it is not to be what huntbridge would say."""
+
+    title: _Template | None = Field(
+        None, description="a template for the title of an alarm; other messages keep their own"
+    )
+    facts: Annotated[tuple[Annotated[FactConfig, _NameAlone()], ...], AfterValidator(_one_of_each)] = Field(
+        (), description="which facts an alarm shows, in this order; by default all that are known"
+    )
+    footer: _Template | None = Field(None, description="a template for one last line")
+
+
 class DeliveryConfig(_Section):
     """How messages are sent."""
 
@@ -1018,6 +1088,9 @@ class Config(_Section):
     owner_tag: _Text = Field("Owner", description="EC2 tag that says whose a system is")
     owners: dict[str, OwnerConfig] = Field(
         {}, description="whom a message calls about a system, by the whole value of its owner_tag"
+    )
+    message: MessageConfig = Field(
+        MessageConfig(), description="what messages say, and which facts they show"
     )
     delivery: DeliveryConfig = Field(DeliveryConfig(), description="how messages are sent")
     reminders: RemindersConfig | None = Field(

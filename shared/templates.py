@@ -49,7 +49,7 @@ NAMES: Mapping[str, object] = {
     "vpc": "vpc-0a1b2c3d",
     "subnet": "subnet-4e5f6a7b",
     "security_groups": "web (sg-0123abcd)",
-    "iam_role": "arn:aws:iam::111122223333:instance-profile/web_server",
+    "iam_profile": "arn:aws:iam::111122223333:instance-profile/web_server",
     "image": "ami-0abcdef1234567890",
     "launched": "2026-03-01 08:15 UTC",
     "owner": "shop-team@acme.example",
@@ -184,6 +184,11 @@ _ALLOWED = (
 
 
 @lru_cache(maxsize=100)
+def template(text: str) -> Template:
+    """The same, made once for each text."""
+    return Template(text)
+
+
 def _compiled(text: str) -> Compiled:
     if len(text) > MAX_TEMPLATE:
         raise ValueError(f"a template has at most {MAX_TEMPLATE:,} characters, and this one {len(text):,}")

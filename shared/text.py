@@ -80,7 +80,7 @@ def _flags_before(text: str, at: int) -> int:
 
 
 _DOT = re.compile("[.\u3002\uff0e\uff61]")  # the ideographic ones end a host's label as well
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30})://", re.IGNORECASE)
+_SCHEME = re.compile(r"(\w[\w+.-]{0,30})://")
 _DOTTED = re.compile(
     rf"(?<!/)/[\w.-]+|(?<!\\)\\[\w.-]+"  # one step of a path
     rf"|(?<![\w-])(?P<host>[\w-]+(?:{_DOT.pattern}[\w-]+)+)"

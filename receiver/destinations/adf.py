@@ -82,6 +82,8 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
         yield {"type": "codeBlock", "content": [_text(message.quote, 2_000)]}
     if message.left_out:
         yield _paragraph(_text(message.left_out, mark="em"))
+    if message.footer:
+        yield _paragraph(_text(message.footer, 500))
     if message.gaps:
         yield _heading("Notes")
         yield _bullets(message.gaps)

@@ -86,6 +86,7 @@ class MessagePart:
     facts: Annotated[tuple[FactPart, ...], _says("most important first")]
     lines: Annotated[tuple[str, ...], _says("the systems of a finished hunt, worst first")]
     quote: Annotated[str, _says("raw text from outside, such as why a capture failed")]
+    footer: Annotated[str, _says("the configuration's own last line; empty where it has none")]
     gaps: Annotated[tuple[str, ...], _says("what could not be found out, and why")]
     labels: Annotated[tuple[str, ...], _says("lower case, without spaces: hunt, severity, kind, system")]
 
@@ -378,6 +379,7 @@ def envelope(message: Message) -> dict[str, Any]:
             facts=tuple(FactPart(fact.label, fact.value) for fact in message.facts),
             lines=message.lines,
             quote=message.quote,
+            footer=message.footer,
             gaps=message.gaps,
             labels=message.labels,
         ),

@@ -61,12 +61,10 @@ def _configured(
 ) -> tuple[dict[str, Any], list[str]]:
     if not config.fields:
         return {}, []
-    from shared.templates import Template  # Jinja takes 0.1 s, and few configurations need it
-
-    named = _values(message)
+    from shared.templates import template  # Jinja takes 0.1 s, and few configurations need it
 
     def render(text: str) -> str:
-        return Template(text).render(named)
+        return template(text).render(message.values)
 
     fields, unfit = {}, []
     for id, written in config.fields.items():
@@ -78,44 +76,6 @@ def _configured(
         if value not in ("", None, [], {}):
             fields[id] = value
     return fields, unfit
-
-
-def _values(message: Message) -> dict[str, object]:
-    """What a template may name, as far as it is known."""
-    alarm = message.alarm
-    if alarm is None:
-        return {"title": message.title, "summary": message.summary, "severity": message.severity.value}
-    system, instance, evidence, hunt = alarm.system, alarm.instance, alarm.evidence, alarm.hunt
-    found: dict[str, object] = {
-        "title": message.title,
-        "summary": message.summary,
-        "severity": message.severity.value,
-        "kind": message.kind,
-        "event_id": message.id,
-        "malicious": message.malicious,
-        "suspicious": message.suspicious,
-        "instance": system.instance if system else instance.id if instance else "",
-        "account": system.account if system else "",
-        "region": system.region if system else instance.region if instance else "",
-        "hunt": hunt.name if hunt else "",
-        "project": alarm.project.name if alarm.project else "",
-        "project_id": alarm.project.id if alarm.project else alarm.event.project_id,
-        "evidence": evidence.name if evidence else "",
-        "evidence_id": alarm.event.evidence_id,
-        "link": alarm.link,
-    }
-    if instance:
-        found |= {
-            "host": instance.name or (evidence.hostname if evidence else ""),
-            "type": instance.type,
-            "platform": instance.platform,
-            "account_id": instance.account_id,
-            "private_address": instance.private_ip,
-            "public_address": instance.public_ip,
-            "vpc": instance.vpc,
-            "tags": {key: one_line(value, 250) for key, value in instance.tags.items()},
-        }
-    return {name: one_line(value, 500) if isinstance(value, str) else value for name, value in found.items()}
 
 
 def _rendered(written: Any, render: Callable[[str], str]) -> Any:

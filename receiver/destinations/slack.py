@@ -185,6 +185,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     if buttons := [*_offers(message), *map(_button, safe_links(message))]:
         yield {"type": "actions", "elements": buttons}
     small = [
+        *([_safe(message.footer, 500)] if message.footer else []),
         *(f"Note: {_safe(gap, 300)}" for gap in message.gaps),
         f"Event {slack_code(shorten(message.id, 200))}",
     ]
@@ -225,8 +226,8 @@ def _fields(facts: tuple[Fact, ...]) -> Iterator[dict[str, Any]]:
 
 
 def _field(fact: Fact) -> str:
-    value = shorten(fact.value, 300)
-    return f"*{escape_slack(fact.label)}*\n{slack_code(value) if fact.code else _safe(value, 300)}"
+    label, value = escape_slack(fact.label.translate(_FLAT)), shorten(fact.value, 300)
+    return f"*{label}*\n{slack_code(value) if fact.code else _safe(value, 300)}"
 
 
 def _finding(finding: Finding) -> str:

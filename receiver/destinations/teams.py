@@ -165,6 +165,8 @@ def _body(message: Message) -> Iterator[dict[str, Any]]:
     yield from _facts(message.facts[FIRST_FACTS:])
     if message.left_out:
         yield _block(_run(message.left_out, italic=True))
+    if message.footer:
+        yield _block(_run(message.footer, 500))
     small = [*(f"Note: {gap}" for gap in message.gaps), f"Event {message.id}"]
     for index, text in enumerate(small):
         yield _block(_run(text, 350, isSubtle=True, size="Small"), spacing="Small" if index else "Medium")

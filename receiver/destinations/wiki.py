@@ -54,6 +54,8 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
         yield f"\n{noformat(shorten(message.quote, 2_000))}"
     if message.left_out:
         yield f"\n_{escape_wiki(message.left_out)}_"
+    if message.footer:
+        yield f"\n{_line(message.footer, 500)}"
     if message.gaps:
         yield "\nh3. Notes"
         yield from (f"* {_line(gap, 350)}" for gap in message.gaps)

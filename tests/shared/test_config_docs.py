@@ -12,6 +12,8 @@ from pydantic import BaseModel
 
 from shared.config import ConfigError, load, schema
 from shared.environment import VARIABLES
+from shared.facts import FACTS
+from shared.templates import NAMES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()
@@ -113,3 +115,11 @@ def test_one_example_has_every_key(folder: Path):
 
 def test_every_variable_is_on_the_page():
     assert set(VARIABLES.values()) - set(re.findall(r"\w+", PAGE)) == set()
+
+
+def test_every_fact_and_every_name_of_a_template_is_on_the_page():
+    section = PAGE[PAGE.index("### message") : PAGE.index("### reminders")]
+    facts, names = section.split("#### Wording")
+    assert set(FACTS) - set(re.findall(r"`(\w+)`", facts)) == set()
+    table = re.findall(r"^\| (`[^|]+) \|", names, re.M)
+    assert set(re.findall(r"`(\w+)`", " ".join(table))) == set(NAMES)

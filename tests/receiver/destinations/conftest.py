@@ -78,6 +78,7 @@ def _alarms() -> dict[str, Alarm]:
         malicious=7,
         suspicious=8,
         hunt=Hunt("weekly-crown-jewels", NIGHT, project_id=12),
+        capture=Capture("weekly", WEB, CaptureState.RUNNING, requested_at=NIGHT + timedelta(minutes=4)),
         project=Project(12, "weekly-crown-jewels 2026-11-22 02:00"),
         evidence=Evidence(
             31,
@@ -89,6 +90,7 @@ def _alarms() -> dict[str, Alarm]:
             resource="vol-080c44054f2073a7f",
             resource_type="EBS",
             instance=WEB.instance,
+            processed_at=NOON - timedelta(minutes=2),
         ),
         instance=Instance(
             WEB.instance,
