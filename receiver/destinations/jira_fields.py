@@ -16,7 +16,7 @@ from receiver.compose import Message
 from receiver.destinations import adf, wiki
 from receiver.destinations.jira_issues import EVENT, case_label
 from shared.config import JiraConfig
-from shared.text import clean, escape_wiki, one_line
+from shared.text import clean, defang, escape_wiki, one_line
 
 MAX_SUMMARY = 255  # characters, on one line
 MAX_LABEL = 255  # characters, no white space
@@ -152,9 +152,11 @@ def _as_allowed(text: str, allowed: Iterable[str]) -> str:
 
 
 def _text(text: str, schema: Mapping[str, Any], cloud: bool) -> Any:
-    long = str(schema.get("custom", "")).endswith(":textarea") or schema.get("system") == "environment"
-    if not long:
-        return one_line(text, MAX_LINE)
+    kind = str(schema.get("custom", "")).rpartition(":")[2]
+    if kind != "textarea" and schema.get("system") != "environment":
+        # Two harmless values side by side may be a link, and Jira makes one of every URL.
+        line = one_line(text, MAX_LINE)
+        return one_line(defang(line), MAX_LINE) if "://" in line and kind != "url" else line
     text = clean(text, 4_000).strip()
     return adf.plain(text) if cloud else escape_wiki(text)
 

@@ -77,6 +77,19 @@ def test_options_are_written_as_jira_writes_them(value: Any, found: Any) -> None
     assert shaped(value, OPTIONS.meta(), cloud=True) == found
 
 
+@pytest.mark.parametrize(
+    ("custom", "cloud", "found"),
+    [
+        ("textfield", True, "hxxps://evil[.]example/ [x|hxxp://evil[.]example]"),
+        ("url", True, "https://evil.example/ [x|http://evil.example]"),
+        ("textarea", False, "hxxps://evil\\[.\\]example/ \\[x\\|hxxp://evil\\[.\\]example\\]"),
+    ],
+)
+def test_no_text_becomes_a_link_but_in_a_field_of_links(custom: str, cloud: bool, found: str) -> None:
+    field = Field("customfield_1", "Text", custom=custom)
+    assert shaped("https://evil.example/ [x|http://evil.example]", field.meta(), cloud=cloud) == found
+
+
 def test_a_field_that_is_not_known_is_sent_as_it_is_written() -> None:
     for value in ("x", 5, ["a"], {"value": "x"}):
         assert shaped(value, None, cloud=True) == value
