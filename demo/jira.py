@@ -78,6 +78,7 @@ TRANSITIONS = (
     Transition("21", "Close", "*", "Done"),
     Transition("31", "Reopen", "Done", "To Do"),
 )
+RESOLUTIONS = ("Done", "Won't Do", "Duplicate", "Cannot Reproduce")
 _CATEGORIES = {"new": 2, "indeterminate": 4, "done": 3}  # Jira's own ids
 
 
@@ -131,6 +132,7 @@ class Jira(Simulation):
         required: Collection[str] = (),
         statuses: Sequence[Status] = STATUSES,
         transitions: Sequence[Transition] = TRANSITIONS,
+        resolutions: Sequence[str] = RESOLUTIONS,
         link_types: Collection[str] = ("Blocks", "Relates"),
         permissions: Collection[str] = PERMISSIONS,
         index_delay: float = 0,
@@ -148,6 +150,7 @@ class Jira(Simulation):
         usual = (*SCREEN, *(name for name, values in valued.items() if values))
         self.screen, self.required = tuple(usual if screen is None else screen), frozenset(required)
         self.statuses = {one.name: one for one in statuses}
+        self.resolutions = tuple(resolutions)
         self.transitions, self.link_types = tuple(transitions), frozenset(link_types)
         self.permissions, self.index_delay = frozenset(permissions), index_delay
         self.issues: dict[str, Issue] = {}
@@ -176,6 +179,7 @@ class Jira(Simulation):
             ("/issue/<key>/remotelink", "POST", self._remote_link),
             ("/issue/<key>/attachments", "POST", self._attach),
             ("/issueLink", "POST", self._link),
+            ("/resolution" if self.datacenter else "/resolution/search", "GET", self._resolutions),
             ("/issue/<key>/properties/<name>", "GET", self._get_property),
             ("/issue/<key>/properties/<name>", "PUT", self._put_property),
             ("/search" if self.datacenter else "/search/jql", "POST", search),
@@ -464,6 +468,10 @@ class Jira(Simulation):
         issue.transitions.append(chosen.id)
         self._put_into(issue, chosen.to)
         return "", 204
+
+    def _resolutions(self) -> Response:
+        found = [{"id": str(10_000 + n), "name": name} for n, name in enumerate(self.resolutions)]
+        return jsonify(found) if self.datacenter else self._page(found, "values")
 
     def _remote_link(self, key: str) -> tuple[Response, int]:
         issue = self._issue(key)

@@ -267,11 +267,13 @@ class JiraDestination:
             return Check(False, f"project {project} has no issue type {type}, but: {shown}")
         known = jira_meta.fields(self._api, project, types[type])
         wrong = list(jira_meta.problems(config, known, cloud=self._api.cloud()))
+        standing, unknown = jira_meta.unknown_resolutions(config, jira_meta.resolutions(self._api))
+        wrong += [standing] if unknown else []
         if wrong:
             return Check(False, f"{kind}: {type} in project {project}: {'; '.join(wrong)}")
         may = f"{kind}: {who} may create {type} in project {project}"
         may_not = [f"may not {what} ({name})" for name, what in _USEFUL.items() if not _has(held, name)]
-        return Check(True, "; ".join([may, *may_not, *self._hints()]))
+        return Check(True, "; ".join(filter(None, [may, *may_not, standing, *self._hints()])))
 
     def _hints(self) -> list[str]:
         if not self._config.gateway or self._config.site:

@@ -6,7 +6,7 @@ What a person sees as a status is named in the person's language; decided is by 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ class Issue:
     closed_at: float | None = None  # epoch seconds; None where Jira does not say
     attachments: tuple[str, ...] = ()  # names of files
 
-    def respects(self, resolutions: tuple[str, ...]) -> bool:
+    def respects(self, resolutions: Iterable[str]) -> bool:
         return _plain(self.resolution) in map(_plain, resolutions)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from receiver.destinations.jira_api import Ended, JiraApi
 from receiver.destinations.jira_fields import Known, names, shaped
+from receiver.destinations.jira_issues import Issue
 from shared.config import JiraConfig
 from shared.text import one_line
 
@@ -41,6 +42,35 @@ def known(api: JiraApi, config: JiraConfig) -> Known:
         if ended.refused:
             return {}
         raise
+
+
+def resolutions(api: JiraApi) -> list[str]:
+    """The names of all resolutions; none where Jira does not tell this account. Raises Ended where it cannot
+    be asked now."""
+    try:
+        if api.cloud():
+            return [str(one.get("name")) for one in api.pages("resolution/search", "values")]
+        found = api.look("resolution").json()  # Data Center has a list, without pages
+    except Ended as ended:
+        if ended.refused:
+            return []
+        raise
+    except ValueError:
+        return []
+    return [str(one.get("name")) for one in _sections(found)] if isinstance(found, list) else []
+
+
+def unknown_resolutions(config: JiraConfig, names: list[str]) -> tuple[str, bool]:
+    """What is to be said of those that stand, and whether the configuration is wrong. In a Jira of another
+    language the default ones may all be unknown."""
+    absent = [name for name in config.respect_resolutions if not Issue("", resolution=name).respects(names)]
+    if not names or not absent:
+        return "", False
+    if "respect_resolutions" in config.model_fields_set:
+        return f"respect_resolutions: there is no {_listed(absent)}; allowed: {_listed(names)}", True
+    if len(absent) < len(config.respect_resolutions):
+        return "", False
+    return f"no resolution stands: name those in respect_resolutions that do, of {_listed(names)}", False
 
 
 def problems(config: JiraConfig, known: Known, *, cloud: bool) -> Iterator[str]:

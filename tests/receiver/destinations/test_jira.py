@@ -280,7 +280,7 @@ FIELDS = json.dumps(
 SO_FAR = (INFO, ME, permissions(CREATE_ISSUES=True, ADD_COMMENTS=True, LINK_ISSUES=True))
 CHECKS = [
     (
-        (*SO_FAR, TYPES, FIELDS),
+        (*SO_FAR, TYPES, FIELDS, json.dumps({"values": [{"name": "Duplicate"}]})),
         Check(
             True,
             "Jira Cloud: Hunt Bot may create Incident in project SEC; "
@@ -318,6 +318,7 @@ def test_check(peer: Any, reply: Any, answers: tuple[str, ...], expected: Check)
             ("GET", f"/rest/api/3/mypermissions?projectKey=SEC&permissions={wanted}"),
             ("GET", f"{types}?startAt=0&maxResults=200"),
             ("GET", f"{types}/2?startAt=0&maxResults=200"),
+            ("GET", "/rest/api/3/resolution/search?startAt=0&maxResults=200"),
         ][: len(answers)]
     )
 

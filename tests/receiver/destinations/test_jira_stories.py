@@ -536,6 +536,26 @@ def test_a_check_names_what_is_missing_before_the_first_alarm_needs_it(
     assert {method for method, _ in told.wire.asked} == {"GET"}
 
 
+@BOTH
+def test_a_check_names_resolutions_that_there_are_not(story: Callable[..., Story], where: Any) -> None:
+    german = {"resolutions": ("Fertig", "Wird nicht erledigt")}
+    fits = "huntbridge may create Incident in project SEC"
+    told = story(**where, **german)
+    kind = "Jira Data Center" if told.jira.datacenter else "Jira Cloud"
+    standing = (
+        "no resolution stands: name those in respect_resolutions that do, of Fertig, Wird nicht erledigt"
+    )
+    assert told.check() == Check(True, f"{kind}: {fits}; {standing}")
+    told = story(**where, **german, settings={"respect_resolutions": ["wird nicht erledigt", "Won't Do"]})
+    assert told.check() == Check(
+        False,
+        f"{kind}: Incident in project SEC: respect_resolutions: there is no Won't Do; "
+        "allowed: Fertig, Wird nicht erledigt",
+    )
+    told = story(**where, **german, settings={"respect_resolutions": []})
+    assert "resolution" not in told.check().detail
+
+
 def test_a_check_says_what_the_account_may_not_do(story: Callable[..., Story]) -> None:
     told = story(permissions=("BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS"), cloud_id=CLOUD_ID)
     assert told.check() == Check(
