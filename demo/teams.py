@@ -23,6 +23,7 @@ MAX_BYTES = 28 * 1024  # learn.microsoft.com/connectors/teams: approximately 28 
 PER_SECOND = 4  # learn.microsoft.com, rate limit of incoming webhooks
 NOT_FOUND = "The workflow could not be found."
 NOT_SIGNED = "The request must be authenticated only by Shared Access scheme."
+SWITCHED_OFF = "Could not execute workflow trigger 'manual' with state 'Disabled': trigger is not enabled."
 NO_VERSION = "The api-version query parameter (?api-version=) is required for all requests."
 
 
@@ -36,7 +37,8 @@ class FailedRun:
 
 
 class Teams(Simulation):
-    """One workflow. `rate` is in messages a second; None lets every one through."""
+    """One workflow. `rate` is in messages a second; None lets every one through. `off` may be changed at any
+    time: somebody, or Microsoft after 90 days, switched the workflow off."""
 
     name = "teams"
 
@@ -53,6 +55,7 @@ class Teams(Simulation):
         route = "/powerautomate/automations/direct/workflows/{}/triggers/manual/paths/invoke"
         query = f"api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig={sig}"
         self.path = f"{route.format(workflow)}?{query}"
+        self.off = False
         self.failed_runs: list[FailedRun] = []
         self.mentions: list[str] = []
         self._workflow, self._sig = workflow, sig
@@ -66,6 +69,8 @@ class Teams(Simulation):
             raise _refusal(400, "MissingApiVersionParameter", NO_VERSION)
         if not compare_digest(request.args.get("sig", "").encode(), self._sig.encode()):
             raise _refusal(401, "DirectApiAuthorizationRequired", NOT_SIGNED)
+        if self.off:
+            raise _refusal(400, "WorkflowTriggerIsNotEnabled", SWITCHED_OFF)
         raw = request.get_data()
         if len(raw) > MAX_BYTES:
             raise _refusal(413, "RequestEntityTooLarge", f"The request has {len(raw)} bytes.")

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from receiver.compose import Fact, Message
@@ -85,6 +86,8 @@ class TeamsDestination:
     def _judge(self, answer: Answer) -> Outcome:
         """A success whose body tells of an error is none: gateways in front of Teams answer 200 so."""
         verdict = judge(answer, now=self._clock(), mask=self._mask, advice=_ADVICE)
+        if isinstance(verdict, Rejected) and answer.status == HTTPStatus.BAD_REQUEST:
+            return replace(verdict, unauthorized=True)  # so is a workflow that is off: there may be a new one
         if not isinstance(verdict, Delivered):
             return verdict
         if found := re.search(r"HTTP error ([45]\d\d)\b", answer.text):
