@@ -63,6 +63,24 @@ def run(tmp_path, monkeypatch):
     return command
 
 
+def test_the_words_of_the_configuration_are_shown(run):
+    words = """
+message:
+  title: "{{ malicious }} of {{ tags.Env }}"
+  facts: [{label: Team, value: "{{ tags.Team | default('nobody') }}"}, host]
+  footer: "See runbook 12."
+"""
+    message = json.loads(run("render", dump(ALARM), "--to", "siem", config=CONFIG + words).stdout)["data"][
+        "message"
+    ]
+    assert (message["title"], message["footer"]) == ("5 of prod", "See runbook 12.")
+    assert message["facts"] == [{"label": "Team", "value": "nobody"}, {"label": "Host", "value": "web-01"}]
+    wrong = run(
+        "render", dump(ALARM), "--to", "siem", code=2, config=CONFIG + words.replace("malicious", "malicous")
+    )
+    assert "message.title: 'malicous' is not a name for a template; did you mean malicious?" in wrong.stderr
+
+
 def test_an_alarm_is_shown_as_it_would_be_sent(run):
     message = compose(ALARM)
     bodies = {

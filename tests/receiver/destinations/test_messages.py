@@ -65,6 +65,28 @@ WORDED = Config.model_validate(
 )
 
 
+SHOP = Config.model_validate(
+    {
+        "platform": {"url": "https://cado.example", "api_key": "env:KEY"},
+        "message": {
+            "title": "[{{ tags.Env | default('no env') | upper }}] {{ title }}",
+            "facts": [
+                "history",
+                "host",
+                {"tag": "Env", "label": "Environment"},
+                {"tag": "Cost_Center"},
+                {"label": "Team", "value": "{{ tags.Team | default(owner) }} in {{ account }}"},
+                "instance",
+                "private_address",
+                "evidence",
+            ],
+            "footer": "Runbook SEC-12.{% if tags.Env == 'prod' %} Call the officer on duty before you "
+            "isolate it.{% endif %}",
+        },
+    }
+)
+
+
 def told(alarm: Alarm) -> Message:
     """Every other alarm is worded by the configuration."""
     return compose(alarm, WORDED if len(alarm.event.id) % 2 else None)
@@ -417,8 +439,8 @@ def in_its_case(alarm: Alarm, worst: Alarm) -> slack_bot.Message:
     return compose(alarm, case=Standing(offers=() if kind in (*models.OWN_KINDS, models.TEST) else OFFERS))
 
 
-def shown(name: str, alarm: Alarm, worst: Alarm) -> dict[str, str]:
-    message = compose(alarm)
+def shown(name: str, alarm: Alarm, worst: Alarm, config: Config | None = None) -> dict[str, str]:
+    message = compose(alarm, config)
     case = in_its_case(alarm, worst)
     as_json = {
         "slack": slack.payload(message),
@@ -438,6 +460,13 @@ def test_golden(
     named_alarm: tuple[str, Alarm], alarms: dict[str, Alarm], golden: Callable[[str, str], None]
 ) -> None:
     for name, text in shown(*named_alarm, worst=alarms["rich"]).items():
+        golden(name, text + "\n")
+
+
+def test_golden_in_the_words_of_a_configuration(
+    alarms: dict[str, Alarm], golden: Callable[[str, str], None]
+) -> None:
+    for name, text in shown("worded", alarms["rich"], alarms["rich"], SHOP).items():
         golden(name, text + "\n")
 
 
