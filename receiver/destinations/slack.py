@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from http.client import HTTPException
+from itertools import groupby
 from socket import gaierror
 from typing import Any
 from urllib.error import URLError
@@ -49,6 +50,7 @@ MAX_HEADER = 150
 MAX_SECTION = 3_000
 MAX_FIELDS = 10
 MAX_ELEMENTS = 10
+WIDE = 100  # characters; a longer fact would be a tower in its column
 MAX_BODY = 65_536
 TIMEOUT = 20.0  # seconds, to connect and for each part of the answer
 
@@ -219,10 +221,14 @@ def _button(link: Link) -> dict[str, Any]:
 
 
 def _fields(facts: tuple[Fact, ...]) -> Iterator[dict[str, Any]]:
-    """In two columns. The first ten come before the findings, the rest after them."""
-    for start in range(0, len(facts), MAX_FIELDS):
-        fields = [_mrkdwn(_field(fact)) for fact in facts[start : start + MAX_FIELDS]]
-        yield {"type": "section", "fields": fields}
+    """In two columns, a long one across both. The first ten come before the findings, the rest after them."""
+    for wide, group in groupby(facts, lambda fact: len(fact.value) > WIDE):
+        fields = [_mrkdwn(_field(fact)) for fact in group]
+        if wide:
+            yield from ({"type": "section", "text": field} for field in fields)
+            continue
+        for start in range(0, len(fields), MAX_FIELDS):
+            yield {"type": "section", "fields": fields[start : start + MAX_FIELDS]}
 
 
 def _field(fact: Fact) -> str:
@@ -240,7 +246,7 @@ def _finding(finding: Finding) -> str:
     return "  ".join(filter(None, parts))
 
 
-# Slack has no escape for its marks: text that holds one goes into a code span, where none counts.
+# Slack has no escape for its marks: a word that holds one goes into a code span, where none counts.
 _MARKED = re.compile(r"[*_~`]|:[\w+'-]+:")
 # In `plain_text` nothing is parsed, and the three that Slack wants escaped would show as escapes.
 _PLAIN = str.maketrans("<>", "\u2039\u203a")
@@ -248,8 +254,14 @@ _FLAT = str.maketrans("*_~`", "\u2217\u02cd\u223c\u02cb")
 
 
 def _safe(text: str, limit: int) -> str:
-    text = shorten(text, limit)
-    return slack_code(text) if _MARKED.search(text) else escape_slack(text)
+    runs = groupby(shorten(text, limit).split(), lambda word: _MARKED.search(word) is not None)
+    return " ".join(_coded(" ".join(run)) if marked else escape_slack(" ".join(run)) for marked, run in runs)
+
+
+def _coded(words: str) -> str:
+    """Without the punctuation at the end, which nobody wants to copy."""
+    copied = words.rstrip(",;.)")
+    return slack_code(copied) + words[len(copied) :]
 
 
 def _flat(text: str) -> str:
