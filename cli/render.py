@@ -11,8 +11,10 @@ import click
 
 from cli.assemble import Misused, settings
 from cli.events import config_or_any, from_file, read_alarm
+from receiver.cases import opening
 from receiver.compose import Message, compose
-from shared.config import Config, DestinationConfig, JiraConfig
+from receiver.route import route
+from shared.config import Config, DestinationConfig, JiraConfig, SlackConfig
 from shared.http import Http
 from shared.secrets import Secret
 
@@ -35,6 +37,7 @@ def render(config_path: str | None, data: Path, file: BinaryIO, enrich: bool, to
     """Print the JSON that EVENT.json would be sent as. Sends nothing, and needs no secret.
 
     EVENT.json is the body of a webhook, or an event or an alarm as huntbridge writes it down; - is stdin.
+    It is shown as the first alarm of its case; in Slack by a bot token the case's message is edited later.
     Without --enrich nobody is asked, and so little is known of a bare event.
 
     On stderr stands where it can be looked at. The link to Slack's Block Kit Builder holds the whole message:
@@ -42,7 +45,8 @@ def render(config_path: str | None, data: Path, file: BinaryIO, enrich: bool, to
     """
     config = config_or_any(config_path)
     kind, destination = _destination(config, to)
-    message = compose(read_alarm(file, config, data, enrich=enrich), config)
+    alarm = read_alarm(file, config, data, enrich=enrich)
+    message = compose(alarm, config, case=opening(alarm, config, route(alarm, config)))
     body = _body(kind, destination, message)
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
     if kind == "slack":
@@ -68,6 +72,9 @@ def _body(kind: str, destination: DestinationConfig | None, message: Message) ->
     if kind == "slack":
         from receiver.destinations import slack
 
+        if isinstance(destination, SlackConfig) and destination.token:
+            body = slack.payload(message, buttons=bool(destination.signing_secret))
+            return {"channel": destination.channel, **body}
         return slack.payload(message)
     if kind == "teams":
         from receiver.destinations import teams

@@ -8,7 +8,7 @@ conditional write, and what follows from it has an id of its own: it may be done
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from receiver.compose import Message, Standing, compose
 from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared import items
-from shared.config import JiraConfig, SlackConfig
+from shared.config import Config, JiraConfig, SlackConfig
 from shared.models import (
     ACKNOWLEDGED,
     OWN_KINDS,
@@ -43,7 +43,7 @@ _UNKNOWN = "huntbridge knows nothing of this case any more, so nothing was done.
 class Cases:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._jiras = [n for n, one in runtime.config.destinations.items() if isinstance(one, JiraConfig)]
+        self._jiras = _jiras(runtime.config)
 
     # Alarms
 
@@ -85,7 +85,7 @@ class Cases:
         return Standing(
             taken=file.taken,
             issue=None if destination in self._jiras else self._issue(alarm.case_key, file),
-            offers=self._offers(file),
+            offers=_offers(file, self._jiras),
             worst=file.alarm if alarm.event.kind in (ACKNOWLEDGED, UNACKNOWLEDGED) else None,
         )
 
@@ -107,11 +107,6 @@ class Cases:
             if isinstance(config, SlackConfig) and config.token:
                 id = f"refresh:{case_key}:{why}:{name}"
                 self._runtime.deliveries.put(items.refresh(name, case_key), id=id)
-
-    def _offers(self, file: CaseFile) -> tuple[str, ...]:
-        has_issue = any(name in self._jiras for name in file.told)
-        offers = {ACKNOWLEDGE: not file.taken, CREATE_ISSUE: bool(self._jiras) and not has_issue}
-        return tuple(name for name, open_ in offers.items() if open_)
 
     def _issue(self, case_key: str, file: CaseFile) -> tuple[str, str] | None:
         """Key and URL of the case's issue, where it has one."""
@@ -244,6 +239,23 @@ class Cases:
             self._runtime.deliveries.put(items.delivery(name, dump(alarm)), id=id)
         event = replace(alarm.event, evidence_id=None)  # of its alarms this tells nothing that is new
         self._runtime.ledger.record_routed(event, alarm.severity, there, case=alarm.case_key)
+
+
+def opening(alarm: Alarm, config: Config, told: Iterable[str]) -> Standing:
+    """How a case stands that begins with this alarm, which `told` are told of."""
+    if not _can_be_taken(alarm):
+        return Standing()
+    return Standing(offers=_offers(CaseFile(alarm, tuple(told)), _jiras(config)))
+
+
+def _jiras(config: Config) -> list[str]:
+    return [name for name, one in config.destinations.items() if isinstance(one, JiraConfig)]
+
+
+def _offers(file: CaseFile, jiras: Collection[str]) -> tuple[str, ...]:
+    has_issue = any(name in jiras for name in file.told)
+    offers = {ACKNOWLEDGE: not file.taken, CREATE_ISSUE: bool(jiras) and not has_issue}
+    return tuple(name for name, open_ in offers.items() if open_)
 
 
 def _can_be_taken(alarm: Alarm) -> bool:

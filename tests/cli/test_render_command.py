@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -36,6 +37,7 @@ CONFIG = """
 platform: {url: "https://cado.example", api_key: env:NOT_SET}
 destinations:
   soc: {type: slack, webhook_url: env:NOT_SET}
+  ir: {type: slack, token: env:NOT_SET, channel: C0123456789, signing_secret: env:NOT_SET}
   office: {type: teams, webhook_url: env:NOT_SET}
   old: {type: jira, url: "https://jira.corp.example", token: env:NOT_SET, project: OPS, issue_type: Incident}
   siem: {type: webhook, url: env:NOT_SET, secrets: env:NOT_SET}
@@ -103,6 +105,20 @@ def test_slacks_link_opens_the_same_blocks(run):
     assert json.loads(unquote(link)) == {"blocks": json.loads(result.stdout)["blocks"]}
 
 
+def test_by_a_bot_token_it_is_what_the_channel_would_show_with_its_buttons(run):
+    result = run("render", dump(ALARM), "--to", "ir")
+    body = json.loads(result.stdout)
+    assert body["channel"] == "C0123456789"
+    buttons = next(block for block in body["blocks"] if block["type"] == "actions")["elements"]
+    named = ["acknowledge", "open_platform", "open_console"]
+    assert [button["action_id"] for button in buttons] == named  # its issue is on the route
+    assert "Block Kit Builder" in result.stderr
+    elsewhere = dump(replace(ALARM, instance=None))
+    blocks = json.loads(run("render", elsewhere, "--to", "ir").stdout)["blocks"]
+    buttons = next(block for block in blocks if block["type"] == "actions")["elements"]
+    assert [button["action_id"] for button in buttons] == ["acknowledge", "create-issue", "open_platform"]
+
+
 def test_the_card_designer_is_named(run):
     assert "https://adaptivecards.io/designer/" in run("render", dump(ALARM), "--to", "teams").stderr
 
@@ -147,7 +163,7 @@ def test_enriched_it_is_what_a_real_alarm_would_say(tmp_path, monkeypatch):
 
 def test_what_cannot_be_shown(run):
     assert "did you" not in run("render", WEBHOOK, "--to", "sock", code=2).stderr
-    assert "slack, teams, jira, webhook, soc" in run("render", WEBHOOK, "--to", "sock", code=2).stderr
+    assert "slack, teams, jira, webhook, soc, ir" in run("render", WEBHOOK, "--to", "sock", code=2).stderr
     assert "empty" in run("render", b" \n", "--to", "slack", code=2).stderr
     assert "1 MiB" in run("render", b"x" * 2_000_000, "--to", "slack", code=2).stderr
 
