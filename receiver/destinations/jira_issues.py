@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from receiver.destinations import Delivered, Retry, adf, wiki
 from receiver.destinations.jira_api import KEY, Ended, JiraApi, answer_of
+from receiver.destinations.verdict import unanswered
+from shared.http import NetworkError
 from shared.text import one_line
 
 EVENT = "huntbridge.event"  # the property that says which event made an issue
@@ -98,13 +100,16 @@ class Issues:
             if missing:
                 wants.append(missing)
                 continue
-            answer = self._api.send("POST", f"issue/{key}/transitions", {"transition": {"id": id}})
-            verdict = self._api.judge(answer)
+            try:
+                answer = self._api.send("POST", f"issue/{key}/transitions", {"transition": {"id": id}})
+                verdict = self._api.judge(answer)
+            except NetworkError as error:
+                verdict = unanswered(error)
             if isinstance(verdict, Delivered):
                 return ""
             if isinstance(verdict, Retry):
-                # Not ambiguous for the message, which was not sent yet: it looks at the issue first again.
-                raise Ended(Retry(verdict.reason, after=verdict.after))
+                # Whether or not it was carried out: the message was not sent, and its next attempt looks.
+                raise Ended(replace(verdict, ambiguous=False))
             wants.append(f"answered {answer.status}{self._api.said(answer)}")
         now = self.issue(key)
         if now is not None and not now.done:

@@ -326,6 +326,18 @@ def test_an_issue_opened_again_whose_answer_was_lost_is_told_once(story: Callabl
     assert (issue.transitions, len(issue.comments)) == (["7"], 1)
 
 
+def test_a_transition_without_an_answer_leaves_no_doubt_about_the_message(
+    story: Callable[..., Story],
+) -> None:
+    told = story(statuses=GERMAN, transitions=WAYS)
+    told.told()
+    told.jira.close("SEC-1")
+    told.wire._lose = once(("POST", "issue/SEC-1/transitions"))
+    delivery = told.told(6)
+    comment = json.dumps(told.jira.issues["SEC-1"].comments)
+    assert (delivery.state, delivery.attempts, "may be a repeat" in comment) == ("delivered", 2, False)
+
+
 def test_an_issue_that_was_moved_is_followed_to_its_new_key(story: Callable[..., Story]) -> None:
     told = story()
     told.told()
