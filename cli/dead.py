@@ -35,6 +35,14 @@ def dead() -> None:
     """
 
 
+_ABOUT_CASES = {
+    "acknowledge": "somebody takes the case",
+    "remind": "a reminder of the case",
+    "refresh": "an edit of the message of the case",
+    "whisper": "a word for one person",
+}
+
+
 @dataclass(frozen=True)
 class _Found:
     queue: Queue
@@ -57,6 +65,11 @@ class _Found:
             return f"start of {self.content['open']}"
         if "notice" in self.content:
             return f"notice about {self.content['notice']}"
+        if "click" in self.content:
+            return f"a click in Slack, {self.content['click']['action']}: {self.content['click']['value']}"
+        for key, what in _ABOUT_CASES.items():
+            if key in self.content:
+                return f"{what}: {self.content[key]}"
         return "not an item of huntbridge"
 
     def message(self) -> Message | None:

@@ -93,7 +93,6 @@ class Whisper:
     channel: str
     user: str
     body: dict[str, Any]
-    thread_ts: str = ""
 
 
 @dataclass(frozen=True)
@@ -273,14 +272,14 @@ class Slack(Simulation):
 
     def _post_ephemeral(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._needs("chat:write")
-        _known(arguments, {"user", "thread_ts"})
+        _known(arguments, {"user"})
         channel = self._writable(arguments)
         user = arguments.get("user")
         if not isinstance(user, str) or not re.fullmatch(r"[UW][A-Z0-9]{2,20}", user):
             raise _no("user_not_in_channel")
         body = _content(arguments)
         self.mentions += pings(body)
-        self.whispers.append(Whisper(channel.id, user, body, str(arguments.get("thread_ts") or "")))
+        self.whispers.append(Whisper(channel.id, user, body))
         return {"message_ts": f"{int(self._now())}.{len(self.whispers):06}"}
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:

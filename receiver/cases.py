@@ -60,7 +60,8 @@ class Cases:
         file = self._runtime.ledger.change_case_file(alarm.case_key, change)
         assert file is not None
         reminders = self._runtime.config.reminders
-        if reminders and alarm.severity is Severity.MALICIOUS and not file.taken:
+        to_be_reminded = reminders and not file.taken and file.reminded < reminders.times
+        if reminders and to_be_reminded and alarm.severity is Severity.MALICIOUS:
             self._runtime.ledger.await_acknowledgement(alarm.case_key, reminders.after)
         return list(_with(names, [file.issue_in] if file.issue_in in self._jiras else []))
 
@@ -144,7 +145,7 @@ class Cases:
         else:
             answer = _UNKNOWN
         if answer:
-            to = {name: clicked[name] for name in ("channel", "user", "ts")}
+            to = {"channel": clicked["channel"], "user": clicked["user"]}
             app = self._app_of(clicked["channel"], key, told or apps)
             self._runtime.deliveries.put(items.whisper(app, to, answer), id=f"{id}:whisper")
         return Done()
@@ -169,7 +170,7 @@ class Cases:
         if held is None:
             return _UNKNOWN
         if held.id != taken.id:
-            return _held(held, taken)
+            return _held(self._title(case_key), held, taken)
         file = self._runtime.ledger.case_file(case_key)
         assert file is not None
         event = _event(file.alarm, ACKNOWLEDGED, case_key, held.at)
@@ -187,6 +188,10 @@ class Cases:
         log.info("case %s was taken by %s", case_key, one_line(held.by, 80))
         return ""
 
+    def _title(self, case_key: str) -> str:
+        file = self._runtime.ledger.case_file(case_key)
+        return compose(file.alarm).title if file else case_key
+
     def _create_issue(self, case_key: str, id: str) -> str:
         if not self._jiras:
             return "No Jira project is configured here any more, so no issue was created."
@@ -201,9 +206,9 @@ class Cases:
         if file is None:
             return _UNKNOWN
         if file.issue_asked != id:
-            issue = self._issue(case_key, file)
-            return (
-                f"The case has an issue already: {issue[1]}" if issue else "Its issue is on the way already."
+            issue, title = self._issue(case_key, file), self._title(case_key)
+            return f"“{title}” has an issue already" + (
+                f": {issue[1]}" if issue else ", or it is on its way."
             )
         delivery = f"{file.alarm.event.id}:{file.issue_in}"
         self._runtime.deliveries.put(items.delivery(file.issue_in, dump(file.alarm)), id=delivery)
@@ -225,9 +230,14 @@ class Cases:
         since = f"{file.alarm.event.received_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         text = f"Told before at {since}. Reminder {number} of {reminders.times}."
         alarm = replace(file.alarm, event=replace(event, text=text), case=case_key)
-        self._runtime.ledger.change_case_file(
-            case_key, lambda file: replace(file, told=_with(file.told, reminders.to)) if file else None
-        )
+
+        def change(file: CaseFile | None) -> CaseFile | None:
+            if file is None:
+                return None
+            told, reminded = _with(file.told, reminders.to), max(file.reminded, number)
+            return replace(file, told=told, reminded=reminded)
+
+        self._runtime.ledger.change_case_file(case_key, change)
         self._tell(alarm, reminders.to)
         log.warning("nobody has taken case %s: reminder %d", case_key, number)
         return Done()
@@ -275,8 +285,6 @@ def _event(alarm: Alarm, kind: str, about: str, at: datetime) -> Event:
     return replace(alarm.event, id=f"{kind}:{about}", kind=kind, received_at=at, title="", text="", note="")
 
 
-def _held(held: Acknowledgement, asked: Acknowledgement) -> str:
-    at = f"{held.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if held.slack and held.slack == asked.slack:
-        return f"You have taken this already, at {at}."
-    return f"{one_line(held.by, 80)} has taken this already, at {at}."
+def _held(title: str, held: Acknowledgement, asked: Acknowledgement) -> str:
+    who = "You have" if held.slack and held.slack == asked.slack else f"{one_line(held.by, 80)} has"
+    return f"{who} taken “{title}” already, at {held.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC."

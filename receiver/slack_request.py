@@ -21,7 +21,7 @@ ACKNOWLEDGE, CREATE_ISSUE = "acknowledge", "create-issue"
 
 MAX_AGE = 300  # seconds that a signature is good for, as Slack recommends
 MAX_NAME = 200  # characters of a user's name
-MAX_VALUE = 2_000  # characters; docs.slack.dev, block elements, "button"
+MAX_VALUE = 400  # characters of a case's key: less than a button holds, and than DynamoDB takes as a key
 _SIGNATURE = re.compile(r"v0=([0-9a-f]{64})", re.ASCII)
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)

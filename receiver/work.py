@@ -53,6 +53,7 @@ SETTLED = 60.0
 # Seconds; what a destination does not take within them is told in a digest.
 BACKLOG = 600.0
 WORTH_TRYING = timedelta(minutes=15)  # for a word to one person, and for an edit that the next alarm makes
+CALM = 10.0  # seconds until it is seen whether a destination has nothing else to do
 IN_DIGEST = "in digest"  # the state of a delivery
 MARKED_AT_ONCE = 500
 
@@ -220,10 +221,16 @@ class Work:
         return self._mark(name, id, entries)
 
     def _refresh(self, item: Item, name: str, case_key: str) -> Verdict:
-        """Edit the case's message to how the case stands. What is not edited now is with the next alarm."""
+        """Edit the case's message to how the case stands, where no alarm waits for its turn. What is not
+        edited now is with the next alarm."""
         ledger, destination = self._runtime.ledger, self._destinations[name]
         if not (destination.update and ledger.case_ref(case_key, name)):
             return Done()
+        lane = name, rules_of(self._runtime.config.destinations[name])
+        wait = self._pace.turn(*lane, urgent=False, waited=item.attempts > 1, longest=0.0)
+        if wait != 0:
+            busy = Retry(f"{name} has alarms to tell first", after=CALM if wait is None else wait)
+            return self._at_once_or_never(item, busy, f"an edit of case {case_key} at {name}")
         case = ledger.enter_case(case_key, name, item.receipt, CASE_LEASE, alone=True)
         if case.wait:
             return Again(min(case.wait, 10.0), f"an alarm of its case is on the way to {name}", expected=True)
@@ -232,7 +239,9 @@ class Work:
         if message:
             outcome = destination.deliver(message, _refs(case))
         self._leave_case(item, name, case_key, case, outcome)
-        return self._at_once_or_never(item, outcome, f"the message of case {case_key} at {name}")
+        if isinstance(outcome, Retry) and outcome.after is not None:
+            self._pace.hold(*lane, outcome.after)
+        return self._at_once_or_never(item, outcome, f"an edit of case {case_key} at {name}")
 
     def _whisper(self, item: Item, name: str, body: Mapping[str, Any]) -> Verdict:
         destination = self._destinations[name]
@@ -245,7 +254,8 @@ class Work:
         """For what nobody misses where it fails: it is tried for a while, and no death is announced."""
         late = self._runtime.now() - item.added_at > WORTH_TRYING
         if isinstance(outcome, Retry) and not late:
-            return Again(backoff(item.attempts) if outcome.after is None else outcome.after, outcome.reason)
+            delay = backoff(item.attempts) if outcome.after is None else outcome.after
+            return Again(delay, outcome.reason, expected=True)
         if not isinstance(outcome, Delivered):
             log.warning("%s was not sent: %s", what, outcome.reason)
         return Done()

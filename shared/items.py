@@ -68,7 +68,7 @@ def refresh(destination: str, case_key: str) -> bytes:
 
 
 def whisper(destination: str, to: dict[str, str], text: str) -> bytes:
-    """[deliveries]: a word for one person alone, at once or never. `to`: channel, user and ts."""
+    """[deliveries]: a word for one person alone, at once or never. `to`: channel and user."""
     return _pack(destination=destination, whisper=text, to=to)
 
 

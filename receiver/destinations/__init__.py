@@ -78,8 +78,7 @@ class Whispers(Protocol):
     """A destination that can say something to one person alone."""
 
     def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
-        """`to`: the `user`, and the `channel` and `ts` of the message that it is about, each an id of the
-        destination. `text` is plain text."""
+        """`to`: the `user` and the `channel`, each an id of the destination. `text` is plain text."""
         ...
 
 

@@ -302,12 +302,10 @@ class SlackBotDestination:
             return ended.outcome
 
     def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
-        """Seen by one person, under the message that it is about, and by nobody who was not there."""
-        more = {"user": to["user"], "thread_ts": to["ts"]}
+        """In the channel, and not in the thread, where Slack shows it to nobody who has not opened that."""
+        what = {"channel": to["channel"], "user": to["user"], "text": escape_slack(text)}
         try:
-            return self._ask(
-                self._client.chat_postEphemeral, channel=to["channel"], text=escape_slack(text), **more
-            ).verdict
+            return self._ask(self._client.chat_postEphemeral, **what).verdict
         except NetworkError as error:
             return unanswered(error)
 

@@ -133,3 +133,13 @@ def test_retry_puts_back_what_was_asked_for(dead, corpses, side, arguments, revi
 @pytest.mark.parametrize("arguments", [[], ["--all", "x"], ["--all", "--destination", "soc"]])
 def test_retry_wants_to_know_what(dead, arguments):
     assert "say what to try again: an ID, --all, or --destination NAME" in dead("retry", *arguments, code=2)
+
+
+def test_what_is_about_a_case_is_told_in_words(side, dead):
+    click = {"action": "acknowledge", "value": "project/3/evidence/4"}
+    kill(side.events, items.click(click, "env:GONE", NOON.isoformat()), "click", "no destination has it")
+    kill(side.events, items.reminder("project/3/evidence/4", 1), "reminder", "unexpected KeyError")
+    assert {row["id"]: row["what"] for row in json.loads(dead("list", "--json"))} == {
+        "click": "a click in Slack, acknowledge: project/3/evidence/4",
+        "reminder": "a reminder of the case: project/3/evidence/4",
+    }

@@ -18,6 +18,7 @@ from receiver.destinations.jira import JiraDestination
 from receiver.destinations.slack_bot import SlackBotDestination
 from receiver.web import create_app
 from scheduler.remind import remind
+from shared import items
 from shared.config import JiraConfig
 from shared.http import Http
 from shared.models import ACKNOWLEDGED, CAPTURE_FAILED, UNACKNOWLEDGED, Event, System
@@ -28,14 +29,15 @@ from tests.receiver.conftest import Tool
 SOC = "C0123456789"
 CASE = "project/3/evidence/4"
 SIGNING = SecretRef.parse("env:SIGNING")
-IR = {"type": "slack", "token": "env:T", "channel": SOC, "pace": 1_000, "signing_secret": SIGNING}
+IR = {"type": "slack", "token": "env:T", "channel": SOC, "signing_secret": SIGNING}
 HIDDEN = "\u202e"
+TITLE = "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
 
 class World:
     """A stage with a Slack that has buttons (`ir`), a Jira (`tickets`), a Teams channel and a webhook."""
 
-    def __init__(self, make_stage, stack: ExitStack, default, **settings) -> None:
+    def __init__(self, make_stage, stack: ExitStack, default, pace=1_000, **settings) -> None:
         self.slack, self.jira = Slack(rate=None), Jira()
         self.origin = stack.enter_context(serving(app_of(self.slack, self.jira)))
         jira = {
@@ -49,7 +51,7 @@ class World:
         }
         self.stage = make_stage(
             destinations={
-                "ir": IR,
+                "ir": IR | {"pace": pace},
                 "tickets": jira,
                 "office": {"type": "teams", "webhook_url": "env:B"},
                 "siem": {"type": "webhook", "url": "https://siem.example", "secrets": "env:S"},
@@ -179,10 +181,9 @@ def test_who_comes_second_is_told_who_has_it_and_nobody_else_hears_of_that(make)
     world.stage.run_all()
 
     assert sorted(world.whispers()) == [
-        ("U012AB3CD", "You have taken this already, at 2026-11-24 03:01 UTC."),
-        ("U0BOB00001", "ada has taken this already, at 2026-11-24 03:01 UTC."),
+        ("U012AB3CD", f"You have taken “{TITLE}” already, at 2026-11-24 03:01 UTC."),
+        ("U0BOB00001", f"ada has taken “{TITLE}” already, at 2026-11-24 03:01 UTC."),
     ]
-    assert {whisper.thread_ts for whisper in world.slack.whispers} == {world.parent.ts}
     assert [post.body for post in world.slack.posts] == before
 
 
@@ -210,7 +211,7 @@ def test_of_eight_who_click_at_once_one_has_the_case(make):
     ]
     assert len(world.whispers()) == 7
     assert {text for _, text in world.whispers()} == {
-        f"{taken.by} has taken this already, at 2026-11-24 03:01 UTC."
+        f"{taken.by} has taken “{TITLE}” already, at 2026-11-24 03:01 UTC."
     }
 
 
@@ -430,7 +431,7 @@ def test_the_button_makes_one_issue_however_often_it_is_clicked_and_becomes_a_li
     link = world.parent.body["blocks"][-2]["elements"][-1]
     assert link["url"] == f"{world.origin}/browse/SEC-1"
     ((user, text),) = world.whispers()
-    assert (user, text) == ("U0BOB00001", "Its issue is on the way already.")
+    assert (user, text) == ("U0BOB00001", f"“{TITLE}” has an issue already, or it is on its way.")
     assert len(world.thread()) == 1
 
     assert world.send(world.slack.click(world.parent, "acknowledge")) == 200
@@ -445,7 +446,9 @@ def test_an_issue_that_is_there_is_named_to_who_clicks_late(make):
     world.click("create-issue")
     assert world.send(late) == 200
     world.stage.run_all()
-    assert world.whispers() == [("U0BOB00001", f"The case has an issue already: {world.origin}/browse/SEC-1")]
+    assert world.whispers() == [
+        ("U0BOB00001", f"“{TITLE}” has an issue already: {world.origin}/browse/SEC-1")
+    ]
     assert list(world.jira.issues) == ["SEC-1"]
 
 
@@ -480,6 +483,21 @@ def test_where_jira_is_on_the_route_the_link_appears_when_the_issue_is_there(mak
     world.stage.run_all()
     assert buttons(world.parent) == ["Acknowledge", "Open in the EC2 console", "Open SEC-1 in Jira"]
     assert len(world.thread()) == 1
+
+
+def test_an_edit_waits_until_slack_has_no_alarm_to_take_and_not_for_ever(make):
+    world = make(["ir", "tickets"], pace=0.1)  # one message in ten seconds
+    world.alarm()
+    assert buttons(world.parent)[-1] == "Open SEC-1 in Jira"
+
+    refreshed = [post.edits for post in world.slack.posts]
+    world.stage.runtime.deliveries.put(items.refresh("ir", CASE), id="refresh")
+    for _ in range(100):
+        world.stage.work._pace.turn("ir", ((1, 10.0),), urgent=True, waited=False)
+        world.stage.run()
+        world.stage.forward(10)
+    assert world.stage.living() == 0  # a quarter of an hour is over
+    assert [post.edits for post in world.slack.posts] == refreshed
 
 
 def test_an_issue_that_could_not_be_made_before_the_case_was_taken_begins_with_the_alarm(make):
@@ -570,6 +588,22 @@ def test_eight_timers_at_once_tell_each_step_once(make):
         "Reminder 1 of 3.",
         "Reminder 2 of 3.",
         "Reminder 3 of 3.",
+    ]
+
+
+def test_a_later_alarm_of_the_case_does_not_begin_its_reminders_anew(make):
+    world = make(["siem"], reminders={"after": 60, "to": "siem", "times": 1})
+    world.alarm()
+    world.stage.forward(60)
+    reminded(world)
+    world.stage.forward(3_600)
+    world.alarm(9)
+    world.stage.forward(3_600)
+    reminded(world)
+    assert [message.kind for message in world.siem.sent] == [
+        "high_severity_alarm",
+        UNACKNOWLEDGED,
+        "high_severity_alarm",
     ]
 
 
