@@ -190,7 +190,7 @@ class Cases:
 
     def _title(self, case_key: str) -> str:
         file = self._runtime.ledger.case_file(case_key)
-        return compose(file.alarm).title if file else case_key
+        return compose(file.alarm, self._runtime.config).title if file else case_key
 
     def _create_issue(self, case_key: str, id: str) -> str:
         if not self._jiras:
