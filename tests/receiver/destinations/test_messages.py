@@ -446,14 +446,17 @@ def shown(name: str, alarm: Alarm, worst: Alarm, config: Config | None = None) -
         "slack": slack.payload(message),
         "slack-bot": slack.payload(slack_bot.parent(case, WORSE.after(case)), buttons=True),
         "teams": json.loads(teams.payload(message)),
-        "jira-cloud": adf.document(message),
+        "jira-cloud": JIRA.issue(message, cloud=True),
         "webhook": json.loads(envelope.payload(message)),
     }
     files = {
         f"{name}.{kind}.json": json.dumps(body, indent=1, ensure_ascii=False)
         for kind, body in as_json.items()
     }
-    return {**files, f"{name}.jira-datacenter.txt": wiki.text(message)}
+    fields = JIRA.issue(message, cloud=False)["fields"]
+    description = fields.pop("description")
+    beside = json.dumps(fields, indent=1, ensure_ascii=False)
+    return {**files, f"{name}.jira-datacenter.txt": f"{beside}\n\n{description}"}
 
 
 def test_golden(
