@@ -71,7 +71,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Link:
-    name: str  # platform | console | issue
+    name: str  # own_1… for the configuration's own, else platform | console | issue
     text: str
     url: str
 
@@ -142,7 +142,7 @@ def compose(
     event, earlier, case = alarm.event, alarm.earlier, case or Standing()
     told = _BUILDERS.get(event.kind, _other)(alarm)
     findings = worst_first(alarm.findings)
-    links = tuple(_links(alarm, case))
+    links = (*_links(alarm, case), *_own_links(config))
     owner_tag = config.owner_tag if config else "Owner"
     facts = (
         *_taken(alarm.taken or case.taken),
@@ -864,6 +864,11 @@ def _links(alarm: Alarm, case: Standing) -> Iterator[Link]:
     if case.issue:
         key, url = case.issue
         yield Link("issue", f"Open {key} in Jira", url)
+
+
+def _own_links(config: Config | None) -> Iterator[Link]:
+    for number, link in enumerate(config.message.links if config else (), 1):
+        yield Link(f"own_{number}", link.text, link.url)
 
 
 def console_url(instance: str, region: str) -> str:

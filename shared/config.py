@@ -296,6 +296,14 @@ def _template(text: str) -> str:
     return text
 
 
+def _page(text: str) -> str:
+    address, _, rest = re.match(r"([^?#]*)([?#]?)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    https_url(address, path="any")
+    if not re.fullmatch(r"[!#$%&'()*+,./0-9:;=?@A-Z_a-z~-]*", rest):
+        raise ValueError("holds a space or another character that no URL has")
+    return text
+
+
 def _fact(text: str) -> str:
     if text not in (*FACTS, OTHERS):
         raise ValueError(f"{quoted(text)} is not a fact{advice(text, FACTS) or f'; write one of {_FACTS}'}")
@@ -313,6 +321,12 @@ def _one_of_each(facts: tuple[FactConfig, ...]) -> tuple[FactConfig, ...]:
     if twice := [name for name in dict.fromkeys(named) if named.count(name) > 1]:
         raise ValueError(f"{twice[0]} stands there twice")
     return facts
+
+
+def _a_few(links: tuple[LinkConfig, ...]) -> tuple[LinkConfig, ...]:
+    if len(links) > 3:
+        raise ValueError("are more than three")
+    return links
 
 
 def _not_in_a_file(value: object, info: ValidationInfo) -> object:
@@ -979,6 +993,13 @@ class FactConfig(_Section):
         return self
 
 
+class LinkConfig(_Section):
+    """A link of your own, beside those to the platform and to EC2."""
+
+    text: Annotated[str, AfterValidator(_fact_label)] = Field(description="what the button says")
+    url: Annotated[str, AfterValidator(_page), _Url] = Field(description="https://…")
+
+
 class MessageConfig(_Section):
     """What a message says, where it is not to be what huntbridge would say."""
 
@@ -989,6 +1010,9 @@ class MessageConfig(_Section):
         (), description="which facts an alarm shows, in this order; by default all that are known"
     )
     footer: _Template | None = Field(None, description="a template for one last line")
+    links: Annotated[tuple[LinkConfig, ...], AfterValidator(_a_few)] = Field(
+        (), description="more links, such as to your runbook: at most three"
+    )
 
 
 class DeliveryConfig(_Section):

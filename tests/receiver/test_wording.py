@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from receiver.compose import compose
 from shared.config import Config
@@ -165,6 +166,30 @@ def test_what_two_harmless_values_form_together_is_made_harmless_again() -> None
     message = compose(alarm, config(title=text, footer=text, facts=[{"label": "X", "value": text}]))
     harmless = "hxxps://evil[.]example {{ host }} hxxps://evil[.]example"
     assert (message.title, message.footer, message.facts[0].value) == (harmless,) * 3
+
+
+def test_links_of_its_own_come_last() -> None:
+    runbook = {"text": "Runbook", "url": "https://wiki.acme.example/a?id=12#top"}
+    names = [(link.name, link.url) for link in compose(ALARM, config(links=[runbook])).links]
+    assert names[0] == ("platform", ALARM.link)
+    assert names[-1] == ("own_1", runbook["url"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://wiki.acme.example/",
+        "javascript:alert(1)",
+        "https://u:p@wiki.acme.example/",
+        "https://wiki.acme.example/?a=<b>",
+        "https://wiki.acme.example/?a b",
+        "https://wiki.acme.example/#a|b]",
+        "wiki.acme.example",
+    ],
+)
+def test_a_link_that_is_not_one_is_a_mistake(url: str) -> None:
+    with pytest.raises(ValidationError):
+        config(links=[{"text": "Runbook", "url": url}])
 
 
 def test_what_comes_out_is_bounded() -> None:

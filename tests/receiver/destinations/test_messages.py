@@ -80,6 +80,7 @@ SHOP = Config.model_validate(
                 "private_address",
                 "evidence",
             ],
+            "links": [{"text": "Runbook", "url": "https://wiki.acme.example/runbooks?id=12&a=b#top"}],
             "footer": "Runbook SEC-12.{% if tags.Env == 'prod' %} Call the officer on duty before you "
             "isolate it.{% endif %}",
         },
