@@ -93,10 +93,13 @@ lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
 	uv pip compile --python-version 3.13 --python-platform x86_64-manylinux2014 --only-binary :all: \
 	  --generate-hashes --no-header --upgrade requirements/emulator.in -o requirements/emulator.txt
 
-.PHONY: chaos
+.PHONY: chaos storm
 
 chaos: $(VENV)/dev  ## serve among kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" for the rest
 	$(BIN)/python -m tests.chaos.run $(if $(SHORT),--short) $(CHAOS)
+
+storm: $(VENV)/dev  ## 5,000 webhooks in a minute at the pace of a real channel
+	$(BIN)/python -m tests.chaos.storm
 
 .PHONY: test-lambda bench
 

@@ -214,16 +214,23 @@ def write_config(world: World, folder: Path) -> dict[str, str]:
         "follow": {"interval": FOLLOW, "all_projects": True},
     }
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return {
+        **environment(folder, path),
+        "CADO_API_KEY": RUN_KEY,
+        "WEBHOOK_TOKEN": TOKEN,
+        **world.addresses,
+        "JIRA_API_TOKEN": "demo-token",
+    }
+
+
+def environment(folder: Path, config: Path) -> dict[str, str]:
+    """For `serve` with its data in `folder`, without this machine's settings; secrets are to be added."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
     return {
         **kept,
         "HOME": str(folder),
         "AWS_EC2_METADATA_DISABLED": "true",
-        "CADO_API_KEY": RUN_KEY,
-        "WEBHOOK_TOKEN": TOKEN,
-        **world.addresses,
-        "JIRA_API_TOKEN": "demo-token",
-        "HUNTBRIDGE_CONFIG": str(path),
+        "HUNTBRIDGE_CONFIG": str(config),
         "HUNTBRIDGE_DATA": str(folder / "data"),
     }
 
@@ -426,7 +433,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
     with folder(options.keep) as place, ExitStack() as stack:
         world = World(stack, random.Random(options.seed + 1), options.fail_share)
         environ = write_config(world, place)
-        serve = Serve(environ, place, _free_port())
+        serve = Serve(environ, place, free_port())
         stack.callback(serve.end)
         serve.start()
         serve.wait_until_up()
@@ -511,7 +518,7 @@ def _dead(made: runtime.Runtime) -> list[str]:
     ]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
