@@ -116,7 +116,8 @@ class Pace:
                 if after == state:
                     return
                 body = _kept(after, rules, now)
-                if self._store.put("pace", "", key, body, expect=record.version if record else 0):
+                expect = record.version if record else 0
+                if self._store.put("pace", "", key, body, expect=expect, durable=False):
                     return
 
 

@@ -25,6 +25,7 @@ from receiver.pace import PER_CASE, Pace, Places, Rules, rules_of
 from receiver.parse import parse
 from receiver.route import route
 from shared import items
+from shared.config import DestinationConfig
 from shared.heartbeat import Heartbeats
 from shared.ledger import Case
 from shared.models import (
@@ -43,8 +44,11 @@ from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-# How many workers may be busy with one destination: a hung one must not hold up the others.
+# How many workers may be busy with one destination: a hung one must not hold up the others. A chat cannot be
+# asked what it has, and takes a few messages a second: one at a time, so that a crash leaves one in doubt.
 PER_DESTINATION = 2
+PER_CHAT = 1
+CHATS = ("slack", "teams")
 # Seconds; longer than a delivery takes. Who opens a case and is not heard of for so long is taken for dead.
 CASE_LEASE = 60.0
 # Seconds until a destination that can be searched is asked whether an attempt without an answer arrived: Jira
@@ -70,7 +74,8 @@ class Work:
         self._cases = Cases(runtime)
         self._digests = Digests(runtime.store, runtime.deliveries)
         self._pace = Pace(runtime.store, lambda: runtime.now().timestamp())
-        self._places = {name: Places(PER_DESTINATION, runtime.now) for name in destinations}
+        configured = runtime.config.destinations.items()
+        self._places = {name: Places(_places(config), runtime.now) for name, config in configured}
 
     def event(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
@@ -343,6 +348,10 @@ class Work:
         self._runtime.ledger.end_delivery(delivery, state="dead", reason=reason, in_doubt=in_doubt)
         log.error("event %s to %s is dead: %s", delivery.event_id, delivery.destination, reason)
         return Dead(reason)
+
+
+def _places(config: DestinationConfig) -> int:
+    return PER_CHAT if config.type in CHATS else PER_DESTINATION
 
 
 def _may_share(alarm: Alarm, before: Delivery) -> bool:

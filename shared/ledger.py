@@ -46,9 +46,17 @@ class Store(Protocol):
     def get(self, kind: str, group: str, name: str) -> Record | None: ...
 
     def put(
-        self, kind: str, group: str, name: str, body: dict[str, Any], *, expect: int | None = None
+        self,
+        kind: str,
+        group: str,
+        name: str,
+        body: dict[str, Any],
+        *,
+        expect: int | None = None,
+        durable: bool = True,
     ) -> bool:
         """Write a document. `expect` is the version that must be there (0: none); None writes always.
+        Not `durable`: a power cut may take it back with all that came after it, though no crash does.
 
         False where another version was found, and then nothing was written.
         """
@@ -380,7 +388,9 @@ class Ledger:
             record = self._store.get(*place)
             if record and load(Delivery, record.body) != started and ended.state != "delivered":
                 return
-            if self._store.put(*place, dump(ended), expect=record.version if record else 0):
+            # Taken back, it is in doubt again, as if the worker had died before this.
+            expect = record.version if record else 0
+            if self._store.put(*place, dump(ended), expect=expect, durable=False):
                 return
 
     def save_name(self, instance: str, name: str) -> None:

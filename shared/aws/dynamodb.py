@@ -76,7 +76,14 @@ class DynamoStore:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def put(
-        self, kind: str, group: str, name: str, body: dict[str, Any], *, expect: int | None = None
+        self,
+        kind: str,
+        group: str,
+        name: str,
+        body: dict[str, Any],
+        *,
+        expect: int | None = None,
+        durable: bool = True,  # here everything is
     ) -> bool:
         write = secrets.token_hex(8)
         values = {":body": self._packed(kind, group, name, body), ":write": {"S": write}, ":one": {"N": "1"}}

@@ -1,8 +1,9 @@
 """The ledger's store and the queues on one machine: one SQLite file.
 
-Write-ahead log with `synchronous=FULL`: what `put` returned from is on the disk. Writers that arrive while
-another one commits share the next transaction, so many threads cost about one sync between them.
-Other processes may use the same file at the same time.
+Write-ahead log: what `put` returned from is on the disk. A write that may be done anew (`durable=False`) is
+in the log and not yet synced: it outlives the process, and a power cut takes it back only with all that came
+after it. Writers that arrive while another one commits share the next transaction, so many threads cost about
+one sync between them. Other processes may use the same file at the same time.
 """
 
 from __future__ import annotations
@@ -54,9 +55,11 @@ class Database:
     def __init__(self, path: Path, *, busy_timeout: float = 30) -> None:
         """Opens or makes the file. Raises StoreError where that cannot be done."""
         self._path = path
+        self._levels = {True: "FULL", False: "NORMAL"}  # by whether a power cut may take it back
         self._pending: list[_Write[Any]] = []
-        self._pending_lock = threading.Lock()
-        self._writer_lock, self._reader_lock = threading.Lock(), threading.Lock()
+        self._committing = False
+        self._committed = threading.Condition()  # guards both
+        self._reader_lock = threading.Lock()
 
         def connect() -> sqlite3.Connection:
             return sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
@@ -64,7 +67,6 @@ class Database:
         try:
             self._writer = connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
-            self._writer.execute("PRAGMA synchronous=FULL")
             self._make_tables()
             self._reader = connect()
             self._reader.execute("PRAGMA query_only=ON")
@@ -86,29 +88,40 @@ class Database:
             db.execute("COMMIT")
 
     def close(self) -> None:
-        with self._writer_lock, self._reader_lock:
-            self._reader.close()
+        with self._committed:
+            while self._committing:
+                self._committed.wait()
+            with self._reader_lock:
+                self._reader.close()
             self._writer.close()  # the last one tidies the log up, which a reader may not
 
     def read(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self._reader_lock:
             return self._reader.execute(query, values).fetchall()
 
-    def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, change: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         """Run `change` in a transaction and return what it returned once that is on the disk."""
-        mine = _Write(change)
-        with self._pending_lock:
+        mine = _Write(change, durable)
+        with self._committed:
             self._pending.append(mine)
-        with self._writer_lock:
-            if not mine.settled:  # else the writer before us took it along
-                with self._pending_lock:
-                    batch, self._pending = self._pending, []
-                self._commit(batch)
+            while self._committing and not mine.settled:
+                self._committed.wait()
+            if mine.settled:  # the writer before us took it along
+                return mine.result()
+            self._committing = True
+            batch, self._pending = self._pending, []
+        try:
+            self._commit(batch)
+        finally:
+            with self._committed:
+                self._committing = False
+                self._committed.notify_all()
         return mine.result()
 
     def _commit(self, batch: list[_Write[Any]]) -> None:
         db = self._writer
         try:
+            db.execute(f"PRAGMA synchronous={self._levels[any(write.durable for write in batch)]}")
             db.execute("BEGIN IMMEDIATE")
             for write in batch:
                 write.run(db)
@@ -123,8 +136,8 @@ class Database:
 
 
 class _Write(Generic[T]):
-    def __init__(self, change: Callable[[sqlite3.Connection], T]) -> None:
-        self._change = change
+    def __init__(self, change: Callable[[sqlite3.Connection], T], durable: bool) -> None:
+        self._change, self.durable = change, durable
         self._returned: list[T] = []
         self.error: Exception | None = None
         self.settled = False
@@ -157,7 +170,14 @@ class SqliteStore:
         return map(_record, rows)
 
     def put(
-        self, kind: str, group: str, name: str, body: dict[str, Any], *, expect: int | None = None
+        self,
+        kind: str,
+        group: str,
+        name: str,
+        body: dict[str, Any],
+        *,
+        expect: int | None = None,
+        durable: bool = True,
     ) -> bool:
         text = json.dumps(body, separators=(",", ":"))
 
@@ -174,7 +194,7 @@ class SqliteStore:
             )
             return True
 
-        return self._write(change)
+        return self._write(change, durable=durable)
 
     def delete(self, kind: str, group: str, name: str) -> None:
         self._write(
@@ -189,9 +209,9 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreError(f"the database cannot be read: {error}") from error
 
-    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, change: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         try:
-            return self._db.write(change)
+            return self._db.write(change, durable=durable)
         except sqlite3.Error as error:
             raise StoreError(f"the database cannot be written: {error}") from error
 
@@ -246,14 +266,14 @@ class SqliteQueue:
                 (now + lease, receipt, self.name, self.name, now, limit),
             ).fetchall()
 
-        rows = self._write(change)
+        rows = self._write(change, durable=False)
         return [
             Item(id, bytes(body), attempts, _moment(added), receipt)
             for id, body, attempts, added in sorted(rows, key=lambda row: row[3])
         ]
 
     def done(self, item: Item) -> bool:
-        return self._write(lambda db: self._take(db, item))
+        return self._write(lambda db: self._take(db, item), durable=False)
 
     def _take(self, db: sqlite3.Connection, item: Item) -> bool:
         found = db.execute(
@@ -270,7 +290,7 @@ class SqliteQueue:
             )
             return found.rowcount == 1
 
-        return self._write(change)
+        return self._write(change, durable=False)
 
     def dead(self, item: Item, *, reason: str) -> bool:
         now = self._now()
@@ -357,9 +377,9 @@ class SqliteQueue:
         except sqlite3.Error as error:
             raise QueueError(f"the queue {self.name} cannot be read: {error}") from error
 
-    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, change: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         try:
-            return self._db.write(change)
+            return self._db.write(change, durable=durable)
         except sqlite3.Error as error:
             raise QueueError(f"the queue {self.name} cannot be written: {error}") from error
 

@@ -146,10 +146,10 @@ def test_crashes_while_collapsing_lose_nothing(slow, monkeypatch, seed):
         pass
     writes, real = itertools.count(seed), slow.database.write
 
-    def write(change):
+    def write(change, **durable):
         if next(writes) % 25 == 24:
             raise KeyboardInterrupt
-        return real(change)
+        return real(change, **durable)
 
     monkeypatch.setattr(slow.database, "write", write)
     while slow.living():

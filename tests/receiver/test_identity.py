@@ -167,10 +167,10 @@ def test_a_claim_whose_worker_died_is_taken_up_by_the_same_event(stage, monkeypa
     (item,) = stage.runtime.events.claim(lease=60)
     writes, real = itertools.count(), stage.database.write
 
-    def write(change):
+    def write(change, **durable):
         if next(writes) == writes_before_the_crash:
             raise KeyboardInterrupt
-        return real(change)
+        return real(change, **durable)
 
     monkeypatch.setattr(stage.database, "write", write)
     with pytest.raises(KeyboardInterrupt):

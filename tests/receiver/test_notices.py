@@ -98,10 +98,10 @@ def test_a_crash_on_the_way_does_not_make_it_silent(stage, monkeypatch, writes_b
     work(stage.runtime.events, stage.work.event, lease=60)
     writes, real = itertools.count(), stage.database.write
 
-    def write(change):
+    def write(change, **durable):
         if next(writes) == writes_before_the_crash:
             raise KeyboardInterrupt
-        return real(change)
+        return real(change, **durable)
 
     monkeypatch.setattr(stage.database, "write", write)
     with pytest.raises(KeyboardInterrupt):

@@ -59,10 +59,10 @@ def test_a_worker_that_dies_while_fanning_out_loses_and_repeats_nothing(
     writes = itertools.count()
     real = stage.database.write
 
-    def write(change):
+    def write(change, **durable):
         if next(writes) == writes_before_the_crash:
             raise KeyboardInterrupt  # what no handler catches: the process is gone
-        return real(change)
+        return real(change, **durable)
 
     monkeypatch.setattr(stage.database, "write", write)
     with pytest.raises(KeyboardInterrupt):

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -21,9 +22,54 @@ def database(tmp_path):
     database.close()
 
 
-def test_a_write_is_on_the_disk_when_it_returns(database):
+@contextmanager
+def traced(database, word: str):
+    """The statements with this word that are run meanwhile."""
+    found: list[str] = []
+    database._writer.set_trace_callback(lambda sql: found.append(sql) if word in sql else None)
+    yield found
+    database._writer.set_trace_callback(None)
+
+
+@contextmanager
+def held(database, writers: int):
+    """No commit begins until so many wait for one."""
+    database._committing = True
+    yield
+    while len(database._pending) < writers:
+        threading.Event().wait(0.001)
+    with database._committed:
+        database._committing = False
+        database._committed.notify_all()
+
+
+def test_what_may_be_followed_by_something_outside_is_on_the_disk_when_it_returns(database):
+    store, queue = SqliteStore(database), SqliteQueue(database, "events")
     assert database._writer.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
-    assert database._writer.execute("PRAGMA synchronous").fetchall() == [(2,)]  # FULL
+    with traced(database, "synchronous") as levels:
+        queue.put(b"x")
+        store.put("delivery", "1", "soc", {"state": "sending"})
+        (item,) = queue.claim(lease=60)
+        store.put("delivery", "1", "soc", {"state": "delivered"}, durable=False)
+        queue.retry(item, delay=0)
+    assert levels == [
+        f"PRAGMA synchronous={level}" for level in ("FULL", "FULL", "NORMAL", "NORMAL", "NORMAL")
+    ]
+
+
+def test_of_writes_that_share_a_transaction_one_that_must_be_on_the_disk_is_enough(database):
+    store = SqliteStore(database)
+    threads = [
+        threading.Thread(target=store.put, args=("note", "", name, {}), kwargs={"durable": name == "a"})
+        for name in "abc"
+    ]
+    with traced(database, "synchronous") as levels:
+        with held(database, writers=3):
+            for thread in threads:
+                thread.start()
+        for thread in threads:
+            thread.join()
+    assert levels == ["PRAGMA synchronous=FULL"]
 
 
 def test_what_a_killed_process_put_is_there_for_the_next(tmp_path):
@@ -39,26 +85,15 @@ def test_what_a_killed_process_put_is_there_for_the_next(tmp_path):
 
 
 def test_threads_that_write_at_once_share_transactions(database):
-    commits = []
-    database._writer.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
     queue = SqliteQueue(database, "events")
-    start = threading.Barrier(16)
-
-    def put() -> None:
-        start.wait()
-        queue.put(b"x")
-
-    database._writer_lock.acquire()  # hold the file until all of them wait
-    threads = [threading.Thread(target=put) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    while len(database._pending) < 16:
-        threading.Event().wait(0.001)
-    database._writer_lock.release()
-    for thread in threads:
-        thread.join()
-    database._writer.set_trace_callback(None)
-    assert len(commits) == 1
+    threads = [threading.Thread(target=queue.put, args=(b"x",)) for _ in range(16)]
+    with traced(database, "COMMIT") as commits:
+        with held(database, writers=16):
+            for thread in threads:
+                thread.start()
+        for thread in threads:
+            thread.join()
+    assert commits == ["COMMIT"]
     assert queue.depth().ready == 16
 
 
