@@ -124,6 +124,8 @@ class Cases:
 
     def click(self, id: str, content: Mapping[str, Any]) -> Verdict:
         """Handles an item of [events] that the web room put there. `id` is the same for the same click."""
+        if self._runtime.ledger.note("click", id):
+            return Done()  # a replay, or an item that came twice
         clicked, ref = content["click"], content["signed_by"]
         apps = [
             name
@@ -148,6 +150,7 @@ class Cases:
             to = {"channel": clicked["channel"], "user": clicked["user"]}
             app = self._app_of(clicked["channel"], key, told or apps)
             self._runtime.deliveries.put(items.whisper(app, to, answer), id=f"{id}:whisper")
+        self._runtime.ledger.save_note("click", id, {"at": content["at"]})
         return Done()
 
     def _app_of(self, channel: str, case_key: str, names: list[str]) -> str:

@@ -6,6 +6,7 @@ the configuration; the queues do without Flask.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from receiver.work import Work
     from shared.aws.sqs import SqsQueue
     from shared.lambda_runtime import Kept
+    from shared.runtime import Runtime
+
+_log = logging.getLogger(__name__)
 
 # Seconds that an item can take: an enrichment of at most 10 s and some writes; a delivery of two requests.
 EVENT_NEEDS, DELIVERY_NEEDS = 20.0, 45.0
@@ -92,4 +96,11 @@ def _kept() -> Kept[Work]:
     from receiver.assemble import work
     from shared.lambda_runtime import Kept
 
-    return Kept(work, os.environ, _clients())
+    def assemble(runtime: Runtime) -> Work:
+        told = _refs(stack.SLACK_SIGNING_SECRETS)
+        for ref in runtime.config.slack_signing_secrets:
+            if ref not in told:
+                _log.error("clicks in Slack are refused: SlackSigningSecrets of the stack lacks %s", ref)
+        return work(runtime)
+
+    return Kept(assemble, os.environ, _clients())

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -219,11 +220,17 @@ def test_a_request_that_is_replayed_within_its_five_minutes_does_nothing_more(ma
     world = make()
     world.alarm()
     request = world.slack.click(world.parent, "acknowledge")
+    shown = replace(world.parent)  # as it still stands on a screen that was not brought up to date
     for _ in range(3):
         assert world.send(request) == 200
         world.stage.run_all()
     assert len(world.thread()) == 2
     assert world.whispers() == []
+    late = world.slack.click(shown, "acknowledge", user="U0BOB00001", name="bob")
+    for _ in range(3):
+        assert world.send(late) == 200
+        world.stage.run_all()
+    assert len(world.whispers()) == 1
     world.stage.forward(301)
     assert world.send(request) == 401
 

@@ -439,6 +439,17 @@ def test_a_click_takes_the_case_once_however_often_sqs_hands_it_out(with_buttons
     assert stage.slack.refused == []
 
 
+def test_a_stack_that_was_not_told_a_signing_secret_says_so(with_buttons, caplog):
+    stage = with_buttons
+    stage.function.restart()
+    stage.put(finished())
+    stage.function.work("events")
+    assert (
+        "clicks in Slack are refused: SlackSigningSecrets of the stack lacks aws-secretsmanager:"
+        in caplog.text
+    )
+
+
 def test_the_follow_timer_reminds_of_a_case_once_and_of_none_that_was_taken(with_buttons, monkeypatch):
     stage = with_buttons
     clients = Clients(stage.resources.environ, endpoint_url=stage.resources.endpoint)

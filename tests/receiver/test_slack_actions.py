@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from demo.slack import Request, signed
-from receiver.slack_request import MAX_AGE, signed_by
+from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_AGE, MAX_VALUE, Malformed, signed_by
+from receiver.slack_request import click as read_click
 from receiver.web import MAX_BODY, create_app
 from shared.queues import QueueError
 from shared.secrets import Secret, SecretError, SecretRef
@@ -255,3 +259,36 @@ def test_the_age_counts_by_the_clock_of_each_request(events):
     assert post(client, request)[0] == 200
     moment[0] += timedelta(seconds=1)
     assert post(client, request) == REFUSED
+
+
+FIELDS = ("type", "actions", "user", "channel", "container", "action_id", "value", "id", "message_ts", "name")
+WORDS = (
+    "block_actions",
+    "acknowledge",
+    "create-issue",
+    CASE,
+    "U012AB3CD",
+    "C0123456789",
+    "1764000000.000001",
+)
+leaves = st.none() | st.booleans() | st.integers() | st.sampled_from(WORDS) | st.text(max_size=8)
+anything = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(found=anything, raw=st.binary(max_size=60), changed=st.sampled_from(list(payload())), value=anything)
+def test_any_payload_is_a_click_or_nothing_or_malformed(found, raw, changed, value):
+    for body in (form(found), raw, b"payload=" + raw, form(payload(**{changed: value}))):
+        try:
+            clicked = read_click(body)
+        except Malformed:
+            continue
+        if clicked is not None:
+            assert clicked["action"] in (ACKNOWLEDGE, CREATE_ISSUE)
+            assert all(isinstance(text, str) for text in clicked.values())
+            assert 0 < len(clicked["value"]) <= MAX_VALUE
+            assert re.fullmatch(r"[UW][A-Z0-9]{2,20}", clicked["user"], re.ASCII)
