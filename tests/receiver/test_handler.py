@@ -306,7 +306,8 @@ def test_a_role_that_cannot_be_assumed_is_named_in_the_message(stage):
         assert stage.function.work("events") == []
     assert stage.function.work("deliveries") == []
     (message,) = stage.slack.messages
-    assert f"AWS does not let this machine assume the role {role}" in json.dumps(message.body)
+    text = json.dumps(message.body).replace("`", "")  # the role holds a mark, and stands in code
+    assert f"AWS does not let this machine assume the role {role}" in text
 
 
 def test_a_throttled_table_holds_an_item_back_and_kills_it_never(stage, caplog):
