@@ -43,7 +43,7 @@ from shared.models import (
     Severity,
     System,
 )
-from shared.text import clean, defang, one_line
+from shared.text import clean, defang, one_line, shorten
 
 MAX_TITLE = 200
 MAX_SUMMARY = 500
@@ -56,6 +56,7 @@ MAX_NEW_KINDS = 3
 MAX_FACT = 300
 MAX_FOOTER = 500
 MAX_ATTACK = 4
+MAX_PATH, MAX_PATH_END = 200, 140
 MAX_TECHNIQUES = 8
 UPDATE = "Update: "  # what the title of an alarm begins with that adds to an earlier one
 
@@ -825,7 +826,7 @@ def _cleaned(finding: Finding) -> Finding:
         finding,
         description=_words(finding.description, 200) or "An alarm without a description",
         attack=tuple(filter(attack.is_id, finding.attack))[:MAX_ATTACK],
-        path=_words(finding.path, 200),
+        path=_path(finding.path),
     )
 
 
@@ -893,6 +894,15 @@ def _name(text: str, limit: int) -> str:
     """One line from outside that people copy: a host or an address keeps its dots, a link does not."""
     line = one_line(text, limit)
     return one_line(defang(line), limit) if "://" in line else line
+
+
+def _path(text: str) -> str:
+    """Of a long one the folders in the middle are left out: the name of the file tells the most."""
+    path = _words(text, 2_000)
+    end = re.search(r"[/\\].*", path[-MAX_PATH_END:])
+    if len(path) <= MAX_PATH or end is None:
+        return shorten(path, MAX_PATH)
+    return shorten(path, MAX_PATH - len(end[0])) + end[0]
 
 
 def _quote(text: str) -> str:

@@ -317,3 +317,19 @@ def test_the_console_is_that_of_the_regions_partition(region: str, instance: str
     links = compose(Alarm(event, Severity.UNKNOWN)).links
     path = f"/ec2/home?region={region}#InstanceDetails:instanceId={instance}"
     assert [link.url for link in links] == ([f"https://{host}{path}"] if host else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/etc/passwd", "/etc/passwd"),
+        ("/" + "a" * 199, "/" + "a" * 199),
+        ("/srv/" + "deep/" * 60 + "x.php", "/srv/" + "deep/" * 11 + "dee…" + "/deep" * 26 + "/x.php"),
+        ("C:\\" + "deep\\" * 60 + "x.exe", "C:\\" + "deep\\" * 12 + "…" + "\\deep" * 26 + "\\x.exe"),
+        ("/srv/" + "n" * 300, "/srv/" + "n" * 194 + "…"),
+    ],
+)
+def test_a_long_path_keeps_the_name_of_the_file(path: str, said: str) -> None:
+    findings = (Finding("x", 1, Severity.MALICIOUS, path=path),)
+    (finding,) = compose(replace(alarm("processing_finished"), findings=findings)).findings
+    assert (finding.path, len(finding.path) <= 200) == (said, True)
