@@ -133,6 +133,7 @@ class Jira(Simulation):
         statuses: Sequence[Status] = STATUSES,
         transitions: Sequence[Transition] = TRANSITIONS,
         resolutions: Sequence[str] = RESOLUTIONS,
+        max_comments: int = 5_000,
         link_types: Collection[str] = ("Blocks", "Relates"),
         permissions: Collection[str] = PERMISSIONS,
         index_delay: float = 0,
@@ -150,7 +151,7 @@ class Jira(Simulation):
         usual = (*SCREEN, *(name for name, values in valued.items() if values))
         self.screen, self.required = tuple(usual if screen is None else screen), frozenset(required)
         self.statuses = {one.name: one for one in statuses}
-        self.resolutions = tuple(resolutions)
+        self.resolutions, self.max_comments = tuple(resolutions), max_comments
         self.transitions, self.link_types = tuple(transitions), frozenset(link_types)
         self.permissions, self.index_delay = frozenset(permissions), index_delay
         self.issues: dict[str, Issue] = {}
@@ -535,6 +536,8 @@ class Jira(Simulation):
         body = self._body({"body", "visibility", "properties"})
         if body.get("body") in (None, ""):
             raise Refusal(400, _errors(comment="Comment body can not be empty!"))
+        if len(issue.comments) >= self.max_comments:
+            raise Refusal(413, _errors("The issue has reached the limit of comments."))
         if why := text_error(body["body"], datacenter=self.datacenter):
             raise Refusal(400, _errors(comment=why))
         self._write(issue)

@@ -32,6 +32,8 @@ _NEEDED = frozenset({"project", "issuetype", "summary", "description"})
 _QUIET = frozenset({ACKNOWLEDGED, UNACKNOWLEDGED})  # kinds that say nothing new of the system
 _KNOWN_FOR = 3_600.0  # seconds that the types of the project's fields are kept
 _MAX_NOTE = 500
+_GONE, _FULL = "is gone, or hidden from this account", "takes no more comments"
+_NO_COMMENT = {404: _GONE, 413: _FULL}  # Jira Cloud takes some thousands on one issue
 _WANTED = ("CREATE_ISSUES", "ADD_COMMENTS")
 _USEFUL = {
     "TRANSITION_ISSUES": "reopen an issue",
@@ -93,7 +95,7 @@ class JiraDestination:
             return self._arrived(message, key)
         found = self._issues.issue(key)
         if found is None:
-            return self._anew(message, key, f"{key} is gone, or hidden from this account", alone)
+            return self._anew(message, key, f"{key} {_GONE}", alone)
         quiet = message.kind in _QUIET or message.severity is Severity.INFO
         if not found.done or quiet:
             return self._comment(message, found, alone)
@@ -121,7 +123,7 @@ class JiraDestination:
             if self._is_told(message, found.key):
                 return self._arrived(message, found.key)
             commented = self._commented(message, found)
-            if commented is not None:
+            if not isinstance(commented, str):
                 return commented
         if link:
             message = replace(message, gaps=(*message.gaps, f"Earlier issue of this case: {key}"))
@@ -139,20 +141,21 @@ class JiraDestination:
 
     def _comment(self, message: Message, found: Issue, alone: bool, note: str = "") -> Outcome:
         commented = self._commented(message, found)
-        if commented is None:
-            return self._anew(message, found.key, f"{found.key} is gone, or hidden from this account", alone)
+        if isinstance(commented, str):
+            why = f"{found.key} {commented}"
+            return self._anew(message, found.key, why, alone, link=commented is _FULL)
         return _noted(commented, note) if isinstance(commented, Delivered) else commented
 
-    def _commented(self, message: Message, found: Issue) -> Outcome | None:
-        """None where the issue is gone."""
+    def _commented(self, message: Message, found: Issue) -> Outcome | str:
+        """A text where the issue takes no comment: why not."""
         body = {
             "body": (adf.document if self._api.cloud() else wiki.text)(message, titled=True),
             # In a service project a comment is shown to the customer unless it says that it is internal.
             "properties": [{"key": "sd.public.comment", "value": {"internal": True}}],
         }
         answer = self._api.send("POST", f"issue/{found.key}/comment", body)
-        if answer.status == 404:
-            return None
+        if answer.status in _NO_COMMENT:
+            return _NO_COMMENT[answer.status]
         verdict = self._api.judge(answer)
         if not isinstance(verdict, Delivered):
             return verdict
@@ -242,7 +245,7 @@ class JiraDestination:
     ) -> str:
         """The alarms as a file, where the text has no room for all of them."""
         findings, name = message.alarm.findings if message.alarm else (), alarms_csv.name_of(message.id)
-        if not findings or name in attached:
+        if not findings or message.kind in _QUIET or name in attached:
             return ""
         shown = (adf.fitted if self._api.cloud() else wiki.fitted)(message, titled=titled).findings
         if len(findings) <= len(shown):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
@@ -158,6 +159,15 @@ def test_a_ref_that_is_no_key_is_never_put_into_a_url(peer: Any, reply: Any, ala
     peer.answers(reply(201, CREATED))
     cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "../../admin-1"})
     assert asked(peer)[0] == ("POST", "/rest/api/3/issue")
+
+
+def test_a_note_holds_no_secret(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    echo = f"no such user: hunt@acme.example:t0ken (Basic {b64encode(b'hunt@acme.example:t0ken').decode()})"
+    peer.answers(reply(201, CREATED), reply(403, echo))
+    found = cloud(peer.origin).deliver(compose(alarms["many_findings"]), {})
+    assert isinstance(found, Delivered)
+    assert "the platform is not linked: answered 403: “no such user: <secret> (Basic <secret>)”" in found.note
+    assert "csv is not attached: answered 403: “no such user: <secret>" in found.note
 
 
 SCREEN = "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown."

@@ -338,6 +338,14 @@ def test_a_transition_without_an_answer_leaves_no_doubt_about_the_message(
     assert (delivery.state, delivery.attempts, "may be a repeat" in comment) == ("delivered", 2, False)
 
 
+def test_an_issue_that_takes_no_more_comments_gets_a_successor(story: Callable[..., Story]) -> None:
+    told = story(max_comments=1)
+    deliveries = [told.told(number) for number in (5, 6, 7, 8)]
+    assert [one.ref for one in deliveries] == ["SEC-1", "SEC-1", "SEC-2", "SEC-2"]
+    assert deliveries[2].note == "SEC-1 takes no more comments, so a new issue was made"
+    assert told.jira.issues["SEC-2"].links == {("Relates", "SEC-1")}
+
+
 def test_an_issue_that_was_moved_is_followed_to_its_new_key(story: Callable[..., Story]) -> None:
     told = story()
     told.told()
