@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -695,3 +696,44 @@ def test_jiras_description_refuses_what_it_does_not_name(story: Callable[..., St
         ),
     ):
         assert list(violations([wrong])) != []
+
+
+def test_everything_that_jira_is_ever_asked_is_described_by_it(story: Callable[..., Story]) -> None:
+    """One case from its first alarm to its successor; what is not allowed fails every story."""
+    told = story(
+        cloud_id=CLOUD_ID,
+        custom=(TEAM,),
+        lose=once(("POST", "issue"), ("POST", "issue/SEC-1/comment")),
+        settings={"fields": {"customfield_10010": "red"}, "api": "auto"},
+    )
+    told.check()
+    told.enriched.more = {"findings": FINDINGS}
+    told.told()
+    told.told(6)
+    told.jira.close("SEC-1")
+    told.told(7)
+    told.jira.close("SEC-1")
+    told.stage.forward(8 * DAY)
+    told.told(8)
+    if not SPECIFICATION.exists():
+        pytest.skip(f"{SPECIFICATION.name} does not lie beside the project in shared/contracts")
+    asked = {(method, re.sub(r"SEC-\d|1\d{4}", "*", path)) for method, path in told.wire.asked}
+    assert asked == {
+        ("GET", "serverInfo"),
+        ("GET", "myself"),
+        ("GET", "mypermissions"),
+        ("GET", "resolution/search"),
+        ("GET", "issue/createmeta/SEC/issuetypes"),
+        ("GET", "issue/createmeta/SEC/issuetypes/*"),
+        ("GET", "issue/*"),
+        ("GET", "issue/*/comment"),
+        ("GET", "issue/*/properties/huntbridge.event"),
+        ("GET", "issue/*/transitions"),
+        ("POST", "search/jql"),
+        ("POST", "issue"),
+        ("POST", "issue/*/comment"),
+        ("POST", "issue/*/transitions"),
+        ("POST", "issue/*/remotelink"),
+        ("POST", "issue/*/attachments"),
+        ("POST", "issueLink"),
+    }
