@@ -102,10 +102,10 @@ def test_a_crash_on_the_way_neither_loses_nor_repeats_it(quiet, monkeypatch, wri
     quiet.forward(30 * DAY)
     writes, real = iter(range(99)), quiet.database.write
 
-    def write(change):
+    def write(change, **how):
         if next(writes) == writes_before_the_crash:
             raise KeyboardInterrupt
-        return real(change)
+        return real(change, **how)
 
     monkeypatch.setattr(quiet.database, "write", write)
     with pytest.raises(KeyboardInterrupt):
