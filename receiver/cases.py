@@ -230,8 +230,8 @@ class Cases:
         event = _event(file.alarm, UNACKNOWLEDGED, f"{case_key}:{number}", self._runtime.now())
         if self._runtime.ledger.routed(event.id) is not None:
             return Done()
-        since = f"{file.alarm.event.received_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        text = f"Told before at {since}. Reminder {number} of {reminders.times}."
+        since = f"{datetime.fromisoformat(content['since']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        text = f"First told at {since}. Reminder {number} of {reminders.times}."
         alarm = replace(file.alarm, event=replace(event, text=text), case=case_key)
 
         def change(file: CaseFile | None) -> CaseFile | None:
@@ -276,7 +276,9 @@ def _can_be_taken(alarm: Alarm) -> bool:
 
 
 def _how_bad(alarm: Alarm) -> tuple[int, int, int]:
-    return _RANK[alarm.severity], alarm.malicious or 0, alarm.suspicious or 0
+    malicious = alarm.event.malicious if alarm.malicious is None else alarm.malicious
+    suspicious = alarm.event.suspicious if alarm.suspicious is None else alarm.suspicious
+    return _RANK[alarm.severity], malicious or 0, suspicious or 0
 
 
 def _with(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

@@ -27,5 +27,5 @@ def remind(runtime: Runtime) -> None:
         number = waiting.reminded + 1
         # The item before the record of it: one too many has an id that was seen, one too few is silence.
         id = f"{UNACKNOWLEDGED}:{waiting.case_key}:{number}"
-        runtime.events.put(items.reminder(waiting.case_key, number), id=id)
+        runtime.events.put(items.reminder(waiting.case_key, number, waiting.since.isoformat()), id=id)
         runtime.ledger.record_reminded(waiting, now + after if number < reminders.times else None)

@@ -27,9 +27,9 @@ def acknowledgement(case_key: str, taken: dict[str, Any]) -> bytes:
     return _pack(acknowledge=case_key, taken=taken)
 
 
-def reminder(case_key: str, number: int) -> bytes:
-    """[events]: a case is told again that nobody has taken, for the `number`th time."""
-    return _pack(remind=case_key, number=number)
+def reminder(case_key: str, number: int, since: str) -> bytes:
+    """[events]: a case is told again that nobody has taken since then, for the `number`th time."""
+    return _pack(remind=case_key, number=number, since=since)
 
 
 def heartbeat(destination: str, since: str) -> bytes:

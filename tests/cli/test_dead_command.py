@@ -138,7 +138,12 @@ def test_retry_wants_to_know_what(dead, arguments):
 def test_what_is_about_a_case_is_told_in_words(side, dead):
     click = {"action": "acknowledge", "value": "project/3/evidence/4"}
     kill(side.events, items.click(click, "env:GONE", NOON.isoformat()), "click", "no destination has it")
-    kill(side.events, items.reminder("project/3/evidence/4", 1), "reminder", "unexpected KeyError")
+    kill(
+        side.events,
+        items.reminder("project/3/evidence/4", 1, NOON.isoformat()),
+        "reminder",
+        "unexpected KeyError",
+    )
     assert {row["id"]: row["what"] for row in json.loads(dead("list", "--json"))} == {
         "click": "a click in Slack, acknowledge: project/3/evidence/4",
         "reminder": "a reminder of the case: project/3/evidence/4",

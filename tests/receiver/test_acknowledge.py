@@ -549,7 +549,7 @@ def test_a_malicious_case_that_nobody_takes_is_told_again_and_so_many_times_at_m
     assert "Acknowledge" in buttons(world.parent)
     (card,) = world.stage.office.sent
     assert (card.kind, card.title) == (UNACKNOWLEDGED, title)
-    assert card.summary == "Told before at 2026-11-24 03:00 UTC. Reminder 1 of 2."
+    assert card.summary == "First told at 2026-11-24 03:00 UTC. Reminder 1 of 2."
 
     for _ in range(5):
         world.stage.forward(1_800)

@@ -302,7 +302,7 @@ def _alarms() -> dict[str, Alarm]:
             kind=UNACKNOWLEDGED,
             received_at=NOON + timedelta(minutes=30),
             title="",
-            text="Told before at 2026-11-22 12:00 UTC. Reminder 1 of 2.",
+            text="First told at 2026-11-22 12:00 UTC. Reminder 1 of 2.",
         ),
     )
     test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
