@@ -70,6 +70,7 @@ TEAMS = {
                         ],
                     },
                     {"type": "FactSet", "facts": [{"title": HOSTILE, "value": HOSTILE}]},
+                    {"type": "TextBlock", "text": "Owner: <at>Jane Doe</at>"},
                     {"type": "Image", "url": "https://evil.example/x.png", "altText": HOSTILE},
                 ],
                 "actions": [
@@ -219,6 +220,7 @@ def test_the_messages_read_as_they_were_written(seen: _Seen) -> None:
     # In a TextBlock a link is Markdown and so becomes its label; this one leads nowhere.
     assert "Teams says " + HOSTILE.replace(f"[t]({EVIL})", "t") in seen.text
     assert seen.text.count(HOSTILE) >= 12
+    assert "Owner: Jane Doe" in seen.text
     assert "▲ 7" in seen.text
     assert "Unknown node: constructor" in seen.text
     assert seen.text.index(f"Slack says {HOSTILE}") < seen.text.index("an earlier one")  # newest first
