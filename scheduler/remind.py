@@ -20,9 +20,8 @@ def remind(runtime: Runtime) -> None:
         return
     now, after = runtime.now(), timedelta(seconds=reminders.after)
     for waiting in runtime.ledger.unacknowledged():
-        if (
-            timedelta() < waiting.due - now <= after
-        ):  # what is further ahead was set by a clock that was wrong
+        left = waiting.due - now
+        if timedelta() < left <= after:  # further ahead only a clock that was wrong has set it
             continue
         number = waiting.reminded + 1
         # The item before the record of it: one too many has an id that was seen, one too few is silence.
