@@ -60,8 +60,7 @@ class Cases:
         file = self._runtime.ledger.change_case_file(alarm.case_key, change)
         assert file is not None
         reminders = self._runtime.config.reminders
-        to_be_reminded = reminders and not file.taken and file.reminded < reminders.times
-        if reminders and to_be_reminded and alarm.severity is Severity.MALICIOUS:
+        if reminders and alarm.severity is Severity.MALICIOUS and not file.taken:
             self._runtime.ledger.await_acknowledgement(alarm.case_key, reminders.after)
         return list(_with(names, [file.issue_in] if file.issue_in in self._jiras else []))
 
@@ -229,18 +228,13 @@ class Cases:
             return Done()
         event = _event(file.alarm, UNACKNOWLEDGED, f"{case_key}:{number}", self._runtime.now())
         if self._runtime.ledger.routed(event.id) is not None:
-            return Done()
+            return Done()  # by another timer, or before a later alarm let the case wait once more
         since = f"{datetime.fromisoformat(content['since']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         text = f"First told at {since}. Reminder {number} of {reminders.times}."
         alarm = replace(file.alarm, event=replace(event, text=text), case=case_key)
-
-        def change(file: CaseFile | None) -> CaseFile | None:
-            if file is None:
-                return None
-            told, reminded = _with(file.told, reminders.to), max(file.reminded, number)
-            return replace(file, told=told, reminded=reminded)
-
-        self._runtime.ledger.change_case_file(case_key, change)
+        self._runtime.ledger.change_case_file(
+            case_key, lambda file: replace(file, told=_with(file.told, reminders.to)) if file else None
+        )
         self._tell(alarm, reminders.to)
         log.warning("nobody has taken case %s: reminder %d", case_key, number)
         return Done()

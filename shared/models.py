@@ -377,7 +377,6 @@ class CaseFile:
     taken: Acknowledgement | None = None
     issue_in: str = ""  # the Jira destination in which somebody asked for an issue
     issue_asked: str = ""  # id of the click that did
-    reminded: int = 0  # how often it was told again that nobody has taken it
 
 
 @dataclass(frozen=True)
