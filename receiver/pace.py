@@ -39,6 +39,7 @@ _EARLY, _LATE = 0.05, 2.0
 _SKEW = 5.0
 _MOST_AT_ONCE = 50
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 10.0
+_MOMENT = 0.25  # seconds; who is busy with a destination for longer may be so for long
 
 
 def rules_of(config: DestinationConfig) -> Rules:
@@ -126,25 +127,40 @@ class Places:
 
     def __init__(self, count: int, now: Callable[[], datetime]) -> None:
         self._count, self._now = count, now
-        self._lock = threading.Lock()
+        self._freed = threading.Condition()
         self._taken: dict[str, datetime] = {}
+        self._next = False  # whether a worker stands at the door
 
     def enter(self, who: str) -> bool:
-        with self._lock:
-            if len(self._taken) >= self._count:
+        """Where another one is about to leave, one worker waits for it: to hand an item back and claim it
+        again costs more than a message."""
+        with self._freed:
+            if self._is_full() and not self._next and self._held() < _MOMENT:
+                self._next = True
+                self._freed.wait_for(lambda: not self._is_full(), _MOMENT)
+                self._next = False
+            if self._is_full():
                 return False
             self._taken[who] = self._now()
             return True
 
     def leave(self, who: str) -> None:
-        with self._lock:
+        with self._freed:
             self._taken.pop(who, None)
+            self._freed.notify()
 
     def wait(self) -> float:
         """Seconds after which it is worth asking again: the longer nothing ends, the longer."""
-        with self._lock:
-            since = min(self._taken.values(), default=self._now())
-        return min(max((self._now() - since).total_seconds(), _SHORTEST_WAIT), _LONGEST_WAIT)
+        with self._freed:
+            return min(max(self._held(), _SHORTEST_WAIT), _LONGEST_WAIT)
+
+    def _is_full(self) -> bool:
+        return len(self._taken) >= self._count
+
+    def _held(self) -> float:
+        """For how many seconds the one has been here that came first."""
+        now = self._now()
+        return (now - min(self._taken.values(), default=now)).total_seconds()
 
 
 def _next(taken: list[float], rules: Rules, now: float, until: float) -> float:

@@ -155,6 +155,20 @@ def test_a_busy_destination_is_asked_again_less_often_the_longer_it_is_busy():
     assert places.enter("c")
 
 
+def test_a_worker_waits_for_a_place_that_is_about_to_be_free():
+    places = Places(1, lambda: datetime.now(UTC))
+    entered = []
+    assert places.enter("a")
+    waiting = threading.Thread(target=lambda: entered.append(places.enter("b")))
+    waiting.start()
+    while not places._next:
+        threading.Event().wait(0.001)
+    assert not places.enter("c")  # one at the door is enough
+    places.leave("a")
+    waiting.join()
+    assert entered == [True]
+
+
 def test_a_storm_to_slack_is_sent_at_its_pace_and_each_item_is_claimed_twice_at_most(make_stage):
     stage = make_stage(default=["soc"])
     for number in range(1, 131):
