@@ -1,7 +1,8 @@
 """MITRE ATT&CK: the name of a technique or tactic by its id, and where MITRE explains it.
 
-The names lie in attack.json, with the version that they are of. MITRE ATT&CK is a trademark of The MITRE
-Corporation, whose notice stands there.
+The names lie in attack.json, with the version that they are of: from MITRE's STIX bundle the external id and
+the name of each tactic and technique, revoked ones included, since an older platform may still say them.
+ATT&CK is a trademark of The MITRE Corporation, whose notice stands there.
 """
 
 from __future__ import annotations
