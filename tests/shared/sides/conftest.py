@@ -84,15 +84,16 @@ def moto() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DynamoDBBackend, "update_item", one_at_a_time(DynamoDBBackend.update_item))
+        lock = threading.Lock()
+        for name in ("get_item", "query", "update_item"):
+            patch.setattr(DynamoDBBackend, name, one_at_a_time(getattr(DynamoDBBackend, name), lock))
         yield f"http://{host}:{port}"
     server.stop()
 
 
-def one_at_a_time(call: Callable) -> Callable:
-    """DynamoDB looks at a condition and writes in one step; moto does so in two, between which another of its
-    threads may write."""
-    lock = threading.Lock()
+def one_at_a_time(call: Callable, lock: threading.Lock) -> Callable:
+    """DynamoDB looks at a condition and writes in one step; moto does so in several, between which another of
+    its threads may write, and read what is half written."""
 
     @functools.wraps(call)
     def locked(*args, **kwargs):
