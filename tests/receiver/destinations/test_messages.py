@@ -40,7 +40,9 @@ ISSUE = ("SEC-7", "https://jira.example/browse/SEC-7")
 LINK_HOSTS = {"cado.example", "attack.mitre.org", "us-east-1.console.aws.amazon.com", "jira.example"}
 
 
-LIVE = re.compile(r"(?<=\w)(?<!hxxp)(?<!hxxps)://", re.IGNORECASE)  # a link that was not made inert
+LIVE = re.compile(
+    r"(?<=\w)(?<!hxxp)(?<!hxxps)://", re.IGNORECASE | re.ASCII
+)  # a link that was not made inert
 JANE = models.TeamsUser("jane@acme.example", "Jane Doe")
 CALL = "<at>Jane Doe</at>"
 
