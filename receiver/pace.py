@@ -133,8 +133,10 @@ class Places:
 
     def enter(self, who: str) -> bool:
         """Where another one is about to leave, one worker waits for it: to hand an item back and claim it
-        again costs more than a message."""
+        again costs more than a message. Who is in already is in."""
         with self._freed:
+            if who in self._taken:
+                return True
             if self._is_full() and not self._next and self._held() < _MOMENT:
                 self._next = True
                 self._freed.wait_for(lambda: not self._is_full(), _MOMENT)

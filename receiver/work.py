@@ -124,7 +124,11 @@ class Work:
             return Dead("no destination is configured")
         names = self._cases.add(alarm, names)
         for name in names:
-            self._runtime.deliveries.put(items.delivery(name, dump(alarm)), id=f"{event.id}:{name}")
+            self._runtime.deliveries.put(
+                items.delivery(name, dump(alarm)),
+                id=f"{event.id}:{name}",
+                urgent=alarm.severity is Severity.MALICIOUS,
+            )
         ledger.record_routed(event, alarm.severity, names, case=alarm.case_key, run=run)
         log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
         return Done()
@@ -135,8 +139,10 @@ class Work:
         if name not in self._destinations:
             return Dead(f"there is no destination {name!r} any more")
         places = self._places[name]
-        if not places.enter(item.receipt):
-            return Again(places.wait(), f"{name} is busy", expected=True)
+        # At its first look an alarm may only be given its turn, or go into a digest: that takes no place.
+        first_look = item.attempts == 1 and "alarm" in body
+        if not first_look and not places.enter(item.receipt):
+            return self._busy(name)
         try:
             if "digest" in body:
                 return self._deliver_digest(item, name, body["digest"])
@@ -147,6 +153,9 @@ class Work:
             return self._deliver_alarm(item, name, load(Alarm, body["alarm"]))
         finally:
             places.leave(item.receipt)
+
+    def _busy(self, name: str) -> Verdict:
+        return Again(self._places[name].wait(), f"{name} is busy", expected=True)
 
     def _deliver_alarm(self, item: Item, name: str, alarm: Alarm) -> Verdict:
         ledger = self._runtime.ledger
@@ -168,12 +177,15 @@ class Work:
         urgent = alarm.severity is Severity.MALICIOUS
         longest = BACKLOG if lane[0] == name and _may_share(alarm, before) else None
         wait = self._pace.turn(*lane, urgent=urgent, waited=item.attempts > 1, longest=longest)
-        if wait != 0 and case.opens:
+        its_turn = wait == 0 and self._places[name].enter(item.receipt)
+        if not its_turn and case.opens:
             ledger.leave_case(alarm.case_key, name, item.receipt)
         if wait is None:
             return self._collapse(before, alarm)
         if wait:
             return Again(wait, f"{name} takes no more for now", expected=True)
+        if not its_turn:
+            return self._busy(name)
 
         def told(in_doubt: bool) -> Message:
             opens = self._destinations[name].thread and not case.ref

@@ -23,7 +23,7 @@ from shared.queues import DeadItem, Depth, Item, QueueError
 
 T = TypeVar("T")
 
-FORMAT = 1
+FORMAT = 2
 _TABLES = """
 CREATE TABLE documents (
     kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
@@ -33,9 +33,10 @@ CREATE TABLE documents (
 CREATE TABLE items (
     queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
     added REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, receipt TEXT,
+    urgent INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (queue, id)
 );
-CREATE INDEX items_due ON items (queue, due);
+CREATE INDEX items_due ON items (queue, urgent DESC, due);
 CREATE TABLE dead (
     queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
     added REAL NOT NULL, died REAL NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -43,7 +44,13 @@ CREATE TABLE dead (
 );
 """
 
+_FROM_1_TO_2 = """
+ALTER TABLE items ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+DROP INDEX items_due;
+CREATE INDEX items_due ON items (queue, urgent DESC, due);
+"""
 
+_DUE = "SELECT 1 FROM items WHERE queue=? AND urgent IN (0, 1) AND due<=? LIMIT 1"
 _SEEN = "SELECT body FROM documents WHERE kind='queue-clock' AND \"group\"='' AND name=?"
 # Seconds; by less than this clocks are corrected all the time, and nothing need move.
 _STEP = 5.0
@@ -78,8 +85,8 @@ class Database:
         db.execute("BEGIN IMMEDIATE")
         try:
             (found,) = db.execute("PRAGMA user_version").fetchone()
-            if found == 0:
-                for statement in _TABLES.split(";"):
+            if found in (0, 1):
+                for statement in (_FROM_1_TO_2 if found else _TABLES).split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version={FORMAT}")
             elif found != FORMAT:
@@ -228,15 +235,15 @@ class SqliteQueue:
         self._now = now
         self._added = threading.Condition()
 
-    def put(self, body: bytes, *, id: str = "", delay: float = 0) -> str:
+    def put(self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False) -> str:
         id = id or secrets.token_hex(8)
 
         def change(db: sqlite3.Connection) -> None:
             now = self._tick(db)
             db.execute(
-                "INSERT INTO items (queue, id, body, added, due) VALUES (?, ?, ?, ?, ?) "
+                "INSERT INTO items (queue, id, body, added, due, urgent) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
-                (self.name, id, body, now, now + delay),
+                (self.name, id, body, now, now + delay, urgent),
             )
 
         self._write(change)
@@ -252,7 +259,7 @@ class SqliteQueue:
     def claim(self, limit: int = 1, *, lease: float) -> list[Item]:
         # An idle worker looks several times a second: it must not cost a write.
         now = self._now()
-        due = self._read("SELECT 1 FROM items WHERE queue=? AND due<=? LIMIT 1", (self.name, now))
+        due = self._read(_DUE, (self.name, now))
         if not due and not _stepped_back(now, self._read(_SEEN, (self.name,))):
             return []
         receipt = secrets.token_hex(8)
@@ -261,7 +268,7 @@ class SqliteQueue:
             now = self._tick(db)
             return db.execute(
                 "UPDATE items SET due=?, attempts=attempts+1, receipt=? WHERE queue=? AND id IN "
-                "(SELECT id FROM items WHERE queue=? AND due<=? ORDER BY due, rowid LIMIT ?) "
+                "(SELECT id FROM items WHERE queue=? AND due<=? ORDER BY urgent DESC, due, rowid LIMIT ?) "
                 "RETURNING id, body, attempts, added",
                 (now + lease, receipt, self.name, self.name, now, limit),
             ).fetchall()

@@ -42,7 +42,7 @@ _EVIDENCE = re.compile(r"evidence (\d+)")
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="huntbridge-storm-") as made, ExitStack() as stack:
-        folder, slack = Path(made), Slack(rate=PACE, burst=4)
+        folder, slack = Path(made), Slack(rate=PACE * 1.5, burst=6)  # Slack lets short bursts through
         url = stack.enter_context(serving(app_of(slack)))
         environ = _environment(folder, url + slack.path)
         serve = Serve(environ, folder, free_port())

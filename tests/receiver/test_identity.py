@@ -123,6 +123,7 @@ def test_what_adds_to_it_is_told_as_an_update(stage):
     first = stage.receive(
         body("2 suspicious severity events in project id 3 evidence id 4.", event="suspicious_severity_event")
     )
+    stage.run()
     second = stage.receive(body())
     stage.receive(body("3 high severity alarms detected in project id 3 evidence id 4."))
     stage.run()

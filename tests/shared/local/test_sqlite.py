@@ -146,7 +146,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version=99")
     other.close()
-    with pytest.raises(StoreError, match="has format 99, which is not 1"):
+    with pytest.raises(StoreError, match="has format 99, which is not 2"):
         Database(path)
 
 
@@ -212,3 +212,39 @@ def test_a_clock_that_is_corrected_by_little_moves_nothing(database):
     assert queue.claim(lease=30) == []
     wall.seconds += 0.2
     assert [item.body for item in queue.claim(lease=30)] == [b"x"]
+
+
+def test_an_urgent_item_is_claimed_ahead_of_those_that_wait_whenever_it_is_due(database):
+    queue = SqliteQueue(database, "events")
+    for id in ("a", "b"):
+        queue.put(b"x", id=id)
+    queue.put(b"x", id="urgent", urgent=True)
+    (item,) = queue.claim(lease=60)
+    queue.retry(item, delay=0)
+    queue.put(b"x", id="later", urgent=True, delay=60)
+    assert [queue.claim(lease=60)[0].id for _ in range(3)] == ["urgent", "a", "b"]
+    assert queue.claim(lease=60) == []
+
+
+def test_a_file_of_the_version_before_is_taken_over(tmp_path):
+    path = tmp_path / "huntbridge.db"
+    database = Database(path)
+    queue = SqliteQueue(database, "events")
+    queue.put(b"kept", id="a")
+    for statement in (
+        "DROP INDEX items_due",
+        "ALTER TABLE items DROP COLUMN urgent",
+        "CREATE INDEX items_due ON items (queue, due)",
+        "PRAGMA user_version=1",
+    ):
+        database._writer.execute(statement)
+    database.close()
+    for _ in range(2):
+        database = Database(path)
+        queue = SqliteQueue(database, "events")
+        queue.put(b"x", id="urgent", urgent=True)
+        database.close()
+    database = Database(path)
+    queue = SqliteQueue(database, "events")
+    assert [item.id for item in queue.claim(10, lease=60)] == ["a", "urgent"]
+    database.close()
