@@ -28,7 +28,8 @@ from shared.models import ACKNOWLEDGED, UNACKNOWLEDGED, Severity
 from shared.secrets import Secret
 from shared.text import one_line
 
-_NEEDED = frozenset({"project", "issuetype", "summary", "description"})
+# Without its security level an issue would be shown to people whom it is kept from.
+_NEEDED = frozenset({"project", "issuetype", "summary", "description", "security"})
 _QUIET = frozenset({ACKNOWLEDGED, UNACKNOWLEDGED})  # kinds that say nothing new of the system
 _KNOWN_FOR = 3_600.0  # seconds that the types of the project's fields are kept
 _MAX_NOTE = 500

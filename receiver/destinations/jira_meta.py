@@ -114,7 +114,8 @@ def _values(key: str, id: str, wanted: Iterable[str | None], known: Known) -> It
     if not (wanted := [name for name in wanted if name]):
         return
     if id not in known:
-        yield f"{key}: {id} is not on its screen: it would be left out"
+        lack = "no issue would be made" if id == "security" else "it would be left out"
+        yield f"{key}: {id} is not on its screen: {lack}"
         return
     allowed = names(known[id])
     # Where nothing is listed Jira does not say what is allowed.

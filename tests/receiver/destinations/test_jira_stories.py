@@ -457,7 +457,6 @@ def test_what_jira_refuses_and_an_issue_can_do_without_is_left_out_and_named(
         settings={
             "fields": {"customfield_10010": "Green", "customfield_1": "many"},
             "components": ["Nowhere"],
-            "security": "Nobody",
         },
     )
     told.enriched.more = {"owner": Owner(jira="left-the-company")}
@@ -466,13 +465,21 @@ def test_what_jira_refuses_and_an_issue_can_do_without_is_left_out_and_named(
     for words in (
         "customfield_1 is left out: “many” is not a number",
         "components: Field 'components' cannot be set",
-        "security: Field 'security' cannot be set",
         "assignee: User 'left-the-company' cannot be assigned issues.",
         "customfield_10010: Option value 'Green' is not valid",
     ):
         assert words in delivery.note
-    left_out = {"components", "security", "assignee", "customfield_10010", "customfield_1"}
+    left_out = {"components", "assignee", "customfield_10010", "customfield_1"}
     assert not told.jira.issues["SEC-1"].fields.keys() & left_out
+
+
+def test_no_issue_is_made_without_the_security_level_that_it_should_have(story: Callable[..., Story]) -> None:
+    told = story(settings={"security": "Nobody", "components": ["Nowhere"]})
+    delivery = told.told()
+    assert delivery.state == "dead"
+    assert "security: Field 'security' cannot be set" in delivery.reason
+    assert told.jira.issues == {}
+    assert told.stage.runtime.deliveries.depth().dead == 1
 
 
 def test_a_required_field_that_is_missing_is_said_and_the_alarm_is_kept(story: Callable[..., Story]) -> None:
@@ -550,7 +557,7 @@ def test_a_check_names_what_is_missing_before_the_first_alarm_needs_it(
             "allowed: Red, Blue",
             "priorities: there is no P3",
             "allowed: P1, P2",
-            "security: security is not on its screen: it would be left out",
+            "security: security is not on its screen: no issue would be made",
             "fields: customfield_5 (Found): “tomorrow” is not a date such as 2026-11-24",
         ],
     )
