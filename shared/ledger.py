@@ -384,11 +384,14 @@ class Ledger:
         only news of its arrival counts: that one began in doubt, and its own end is written by itself."""
         place = ("delivery", started.event_id, started.destination)
         ended = replace(started, **fields, last_at=self._now())
+        # Not durable: taken back, it is in doubt again, as if the worker had died before this.
+        if ended.state == "delivered":
+            self._store.put(*place, dump(ended), durable=False)
+            return
         while True:
             record = self._store.get(*place)
-            if record and load(Delivery, record.body) != started and ended.state != "delivered":
+            if record and load(Delivery, record.body) != started:
                 return
-            # Taken back, it is in doubt again, as if the worker had died before this.
             expect = record.version if record else 0
             if self._store.put(*place, dump(ended), expect=expect, durable=False):
                 return

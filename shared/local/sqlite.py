@@ -62,7 +62,8 @@ class Database:
     def __init__(self, path: Path, *, busy_timeout: float = 30) -> None:
         """Opens or makes the file. Raises StoreError where that cannot be done."""
         self._path = path
-        self._levels = {True: "FULL", False: "NORMAL"}  # by whether a power cut may take it back
+        self._levels = {True: "FULL", False: "NORMAL"}  # False: a power cut may take it back
+        self._level = ""
         self._pending: list[_Write[Any]] = []
         self._committing = False
         self._committed = threading.Condition()  # guards both
@@ -128,7 +129,10 @@ class Database:
     def _commit(self, batch: list[_Write[Any]]) -> None:
         db = self._writer
         try:
-            db.execute(f"PRAGMA synchronous={self._levels[any(write.durable for write in batch)]}")
+            level = self._levels[any(write.durable for write in batch)]
+            if level != self._level:
+                db.execute(f"PRAGMA synchronous={level}")
+                self._level = level
             db.execute("BEGIN IMMEDIATE")
             for write in batch:
                 write.run(db)
@@ -189,17 +193,19 @@ class SqliteStore:
         text = json.dumps(body, separators=(",", ":"))
 
         def change(db: sqlite3.Connection) -> bool:
-            row = db.execute(
-                'SELECT version FROM documents WHERE kind=? AND "group"=? AND name=?', (kind, group, name)
-            ).fetchone()
-            found = row[0] if row else 0
-            if expect is not None and found != expect:
-                return False
-            db.execute(
-                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
-                (kind, group, name, found + 1, text),
-            )
-            return True
+            if expect:
+                found = db.execute(
+                    "UPDATE documents SET version=version+1, body=? "
+                    'WHERE kind=? AND "group"=? AND name=? AND version=?',
+                    (text, kind, group, name, expect),
+                )
+            else:
+                also = "NOTHING" if expect == 0 else "UPDATE SET version=version+1, body=excluded.body"
+                found = db.execute(
+                    f"INSERT INTO documents VALUES (?, ?, ?, 1, ?) ON CONFLICT DO {also}",  # noqa: S608
+                    (kind, group, name, text),
+                )
+            return found.rowcount == 1
 
         return self._write(change, durable=durable)
 

@@ -46,15 +46,20 @@ def held(database, writers: int):
 def test_what_may_be_followed_by_something_outside_is_on_the_disk_when_it_returns(database):
     store, queue = SqliteStore(database), SqliteQueue(database, "events")
     assert database._writer.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
-    with traced(database, "synchronous") as levels:
-        queue.put(b"x")
-        store.put("delivery", "1", "soc", {"state": "sending"})
-        (item,) = queue.claim(lease=60)
-        store.put("delivery", "1", "soc", {"state": "delivered"}, durable=False)
-        queue.retry(item, delay=0)
-    assert levels == [
-        f"PRAGMA synchronous={level}" for level in ("FULL", "FULL", "NORMAL", "NORMAL", "NORMAL")
-    ]
+    items = []
+    levels = []
+    for write in (
+        lambda: queue.put(b"x"),
+        lambda: store.put("delivery", "1", "soc", {"state": "sending"}),
+        lambda: items.extend(queue.claim(lease=60)),
+        lambda: store.put("delivery", "1", "soc", {"state": "delivered"}, durable=False),
+        lambda: queue.retry(items[0], delay=0),
+        lambda: store.put("delivery", "2", "soc", {"state": "sending"}),
+    ):
+        write()
+        levels.append(database._writer.execute("PRAGMA synchronous").fetchone()[0])
+    full, normal = 2, 1
+    assert levels == [full, full, normal, normal, normal, full]
 
 
 def test_of_writes_that_share_a_transaction_one_that_must_be_on_the_disk_is_enough(database):
