@@ -104,6 +104,7 @@ def _answer(status: int, body: str = "", **headers: str) -> Callable[..., Respon
 
 _ACTIONS: dict[str, Callable[..., Response]] = {
     "429 seconds": _answer(429, "rate_limited", Retry_After="2"),
+    "429 one second": _answer(429, "rate_limited", Retry_After="1"),
     "429 date": lambda *_: Response("", 429, {"Retry-After": formatdate(time.time() + 3, usegmt=True)}),
     "500": _answer(500, "Internal Server Error"),
     "502 HTML": _answer(502, HTML),

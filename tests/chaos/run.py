@@ -77,7 +77,7 @@ class World:
             "SLACK_WEBHOOK_URL": self.tools_url + slack.path,
             "TEAMS_WEBHOOK_URL": self.tools_url + teams.path,
         }
-        kinds = ("429 seconds", "500", "502 HTML", "503", "reset")
+        kinds = ("429 one second", "500", "502 HTML", "503", "reset")
         each = fail_share / len(kinds)
         # Each kind is only asked for where those before it did not happen.
         self._always = tuple(Fault(kind, each / (1 - n * each)) for n, kind in enumerate(kinds) if each)
