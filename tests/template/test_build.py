@@ -46,8 +46,8 @@ def test_its_rooms(built: Path, room: str) -> None:
     wanted = {
         str(one.relative_to(ROOT))
         for name in ("shared", room)
-        for one in (ROOT / name).rglob("*.py")
-        if "shared/local" not in str(one)
+        for one in (ROOT / name).rglob("*.*")
+        if one.suffix in (".py", ".json") and "shared/local" not in str(one)
     }
     there = {one for one in files(built) if one.split("/")[0] in ("shared", "scheduler", "receiver")}
 
