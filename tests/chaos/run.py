@@ -561,13 +561,15 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of the schedule; by default a new one each time")
     parser.add_argument("--alarms", type=int, help="how many [10,000]")
     parser.add_argument("--kills", type=int, help="kill -9 of serve [50]")
-    parser.add_argument("--seconds", type=float, help="in which they are sent [660]")
+    parser.add_argument("--seconds", type=float, help="in which they are sent [660; with --fail-share 540]")
     parser.add_argument("--within", type=float, help="seconds until all must have arrived [870]")
     parser.add_argument("--fail-share", type=float, default=0.0, help="of all requests to each tool")
     parser.add_argument("--keep", default="", help="a new folder in which the data and the log are kept")
     parser.add_argument("--json", action="store_true", help="print JSON")
     found = parser.parse_args()
     sizes = (600, 6, 120.0, 270.0) if found.short else (10_000, 50, 660.0, 870.0)
+    if found.fail_share and not found.short:
+        sizes = (10_000, 50, 540.0, 870.0)  # what waits then takes longer to arrive
     for name, size in zip(("alarms", "kills", "seconds", "within"), sizes, strict=True):
         if getattr(found, name) is None:
             setattr(found, name, size)
