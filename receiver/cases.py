@@ -36,7 +36,6 @@ from shared.text import one_line
 
 log = logging.getLogger(__name__)
 
-_RANK = {Severity.INFO: 0, Severity.UNKNOWN: 1, Severity.SUSPICIOUS: 2, Severity.MALICIOUS: 3}
 _UNKNOWN = "huntbridge knows nothing of this case any more, so nothing was done."
 
 
@@ -272,7 +271,7 @@ def _can_be_taken(alarm: Alarm) -> bool:
 def _how_bad(alarm: Alarm) -> tuple[int, int, int]:
     malicious = alarm.event.malicious if alarm.malicious is None else alarm.malicious
     suspicious = alarm.event.suspicious if alarm.suspicious is None else alarm.suspicious
-    return _RANK[alarm.severity], malicious or 0, suspicious or 0
+    return alarm.severity.rank, malicious or 0, suspicious or 0
 
 
 def _with(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

@@ -248,7 +248,7 @@ def _whom_to_call(alarm: Alarm) -> Owner | None:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda f: (_RANK[f.severity], -f.count))
+    return sorted(findings, key=lambda f: (-f.severity.rank, -f.count))
 
 
 # One builder per kind of event.
@@ -478,8 +478,6 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
 
 # Parts of sentences.
 
-_RANK = {Severity.MALICIOUS: 0, Severity.SUSPICIOUS: 1, Severity.UNKNOWN: 2, Severity.INFO: 3}
-
 
 def _counts(alarm: Alarm) -> str:
     """How bad, in numbers; empty where no number is known or all are zero."""
@@ -590,7 +588,7 @@ def system_of(alarm: Alarm) -> System | None:
 
 def _worst(findings: Iterable[Finding]) -> str:
     """The worst finding as a sentence: what a phone shows of a notification should already say it."""
-    worst = min(findings, key=lambda f: (_RANK[f.severity], -f.count), default=None)
+    worst = min(findings, key=lambda f: (-f.severity.rank, -f.count), default=None)
     if worst is None:
         return ""
     times = "once" if worst.count == 1 else f"{worst.count:,} times"

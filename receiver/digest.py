@@ -21,7 +21,6 @@ from shared.queues import Queue
 
 DIGEST = "digest"
 _OPEN, _CLOSED, _SEALED = "open", "closed", "sealed"
-_RANK = {Severity.MALICIOUS: 0, Severity.SUSPICIOUS: 1, Severity.UNKNOWN: 2, Severity.INFO: 3}
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def _line(case: list[Entry]) -> str:
 
 
 def _badness(entry: Entry) -> tuple[Any, ...]:
-    return (_RANK[entry.severity], -entry.malicious, -entry.suspicious)
+    return (-entry.severity.rank, -entry.malicious, -entry.suspicious)
 
 
 def _entry(record: Record) -> Entry:

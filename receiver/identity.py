@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.ledger import Store
-from shared.models import RECOVERED, Alarm, Earlier, Event, Severity, dump, load
+from shared.models import RECOVERED, Alarm, Earlier, Event, dump, load
 
 # What comes within this time is about the same processing run, where the platform cannot say which run it is:
 # the same body is the same event, and another one about the same evidence is told if it adds something.
@@ -30,7 +30,6 @@ _STORIES = {
     RECOVERED: _ALARMS,
     "processing_finished": "finished",
 }
-_RANK = {Severity.INFO: 0, Severity.UNKNOWN: 1, Severity.SUSPICIOUS: 2, Severity.MALICIOUS: 3}
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def _told(alarm: Alarm) -> Earlier:
 
 def _adds(now: Earlier, earlier: Earlier) -> bool:
     return (
-        _RANK[now.severity] > _RANK[earlier.severity]
+        now.severity.rank > earlier.severity.rank
         or now.malicious > earlier.malicious
         or now.suspicious > earlier.suspicious
         or now.total > earlier.total
@@ -148,7 +147,7 @@ def _more(now: Earlier, earlier: Earlier) -> Earlier:
     """Both together: a later webhook may know less than an earlier one, and takes nothing back."""
     return replace(
         now,
-        severity=max(now.severity, earlier.severity, key=_RANK.__getitem__),
+        severity=max(now.severity, earlier.severity, key=lambda severity: severity.rank),
         malicious=max(now.malicious, earlier.malicious),
         suspicious=max(now.suspicious, earlier.suspicious),
         total=max(now.total, earlier.total),

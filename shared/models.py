@@ -26,6 +26,11 @@ class Severity(StrEnum):
     INFO = "info"
     UNKNOWN = "unknown"
 
+    @property
+    def rank(self) -> int:
+        """Higher is worse. What is not known may be bad."""
+        return (Severity.INFO, Severity.UNKNOWN, Severity.SUSPICIOUS, Severity.MALICIOUS).index(self)
+
 
 class CaptureState(StrEnum):
     PLANNED = "planned"

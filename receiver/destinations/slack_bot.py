@@ -130,7 +130,6 @@ _ADVICE = {
     413: _TOO_LONG,
 }
 # As in compose: what is not known may be bad.
-_RANK = {Severity.INFO: 0, Severity.UNKNOWN: 1, Severity.SUSPICIOUS: 2, Severity.MALICIOUS: 3}
 
 
 class _Ended(Exception):
@@ -189,7 +188,7 @@ class Thread:
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
 
     def worsened_by(self, message: Message) -> bool:
-        return _RANK[message.severity] > _RANK[self.severity] or message.malicious > self.malicious
+        return message.severity.rank > self.severity.rank or message.malicious > self.malicious
 
     def after(self, message: Message) -> Thread:
         """With one more alarm; the newest of two that are equally bad gives the title."""
@@ -213,7 +212,7 @@ def _is_about_the_case(message: Message) -> bool:
 
 
 def _how_bad(alarm: Message | Thread) -> tuple[int, int, int]:
-    return _RANK[alarm.severity], alarm.malicious, alarm.suspicious
+    return alarm.severity.rank, alarm.malicious, alarm.suspicious
 
 
 def _is_place(channel: Any, ts: Any) -> bool:
