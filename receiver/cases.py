@@ -56,7 +56,7 @@ class Cases:
             worst = alarm if _how_bad(alarm) >= _how_bad(file.alarm) else file.alarm
             return replace(file, alarm=replace(worst, earlier=None), told=_with(file.told, names))
 
-        file = self._runtime.ledger.change_case_file(alarm.case_key, change)
+        file = self._runtime.ledger.change_case_file(alarm.case_key, change, durable=False)
         assert file is not None
         reminders = self._runtime.config.reminders
         if reminders and alarm.severity is Severity.MALICIOUS and not file.taken:

@@ -74,6 +74,7 @@ class Changes:
                 "-",
                 body | {"kinds": dict(newest)},
                 expect=record.version if record else 0,
+                durable=False,
             ):
                 return first_by, before
 

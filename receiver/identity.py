@@ -78,7 +78,8 @@ class Identity:
                 apart = abs(event.received_at - datetime.fromisoformat(found["at"]))
                 if apart <= SAME_RUN and (run == found["run"] or not (run and found["run"])):
                     return str(found["by"])
-            if self._store.put("body", group, "-", mine, expect=record.version if record else 0):
+            expect = record.version if record else 0
+            if self._store.put("body", group, "-", mine, expect=expect, durable=False):
                 return ""
 
     def _join(self, alarm: Alarm, story: str, run: str) -> Claim:
@@ -105,9 +106,8 @@ class Identity:
                     "claims": claims | {event.id: dump(earlier) if earlier else None},
                 }
             body = {"runs": [*(one for one in runs if one is not mine), told][-RUNS_KEPT:]}
-            if told == mine or self._store.put(
-                "alarm", group, name, body, expect=record.version if record else 0
-            ):
+            expect = record.version if record else 0
+            if told == mine or self._store.put("alarm", group, name, body, expect=expect, durable=False):
                 return claim
 
 

@@ -3,6 +3,8 @@ item of [deliveries] becomes a message that was sent, or a reason why not.
 
 Every step may be repeated: what was routed is not routed again, and what was delivered is not sent again.
 Only a crash between sending and writing it down can repeat a message, and then the message says so.
+On the way to a message one thing is made durable, that it is about to be sent, and with that all that led
+there: before, a power cut gives the event back, and it goes the same way again.
 """
 
 from __future__ import annotations
@@ -128,6 +130,7 @@ class Work:
                 items.delivery(name, dump(alarm)),
                 id=f"{event.id}:{name}",
                 urgent=alarm.severity is Severity.MALICIOUS,
+                durable=False,
             )
         ledger.record_routed(event, alarm.severity, names, case=alarm.case_key, run=run)
         log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))

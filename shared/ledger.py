@@ -56,7 +56,9 @@ class Store(Protocol):
         durable: bool = True,
     ) -> bool:
         """Write a document. `expect` is the version that must be there (0: none); None writes always.
-        Not `durable`: a power cut may take it back with all that came after it, though no crash does.
+        Not `durable`: a power cut may take it back with all that came after it, though no crash does. That is
+        enough for what is worked out anew from an item that is back as well; the next durable write makes it
+        durable too.
 
         False where another version was found, and then nothing was written.
         """
@@ -322,8 +324,8 @@ class Ledger:
             "run": run,
             "case": case,
         }
-        self._store.put("project-event", str(event.project_id or "-"), event.id, body)
-        self._store.put("event", event.id, "routed", body)
+        self._store.put("project-event", str(event.project_id or "-"), event.id, body, durable=False)
+        self._store.put("event", event.id, "routed", body, durable=False)
 
     def case_of(self, event_id: str) -> str:
         """The key of the case that an event belongs to; empty where the event is not known."""
@@ -340,7 +342,7 @@ class Ledger:
         return {run.evidence_id: run for run in found}
 
     def save_alarm_run(self, run: AlarmRun) -> None:
-        self._store.put("alarm-run", str(run.project_id), str(run.evidence_id), dump(run))
+        self._store.put("alarm-run", str(run.project_id), str(run.evidence_id), dump(run), durable=False)
 
     def note(self, about: str, name: str) -> dict[str, Any]:
         """What a room wrote down for its own use; empty where it has not."""
@@ -398,7 +400,7 @@ class Ledger:
 
     def save_name(self, instance: str, name: str) -> None:
         """What an instance is called, for messages that are about many."""
-        self._store.put("name", "", instance, {"name": name})
+        self._store.put("name", "", instance, {"name": name}, durable=False)
 
     def name_of(self, instance: str) -> str:
         record = self._store.get("name", "", instance)
@@ -411,7 +413,11 @@ class Ledger:
         return load(CaseFile, record.body) if record else None
 
     def change_case_file(
-        self, case_key: str, change: Callable[[CaseFile | None], CaseFile | None]
+        self,
+        case_key: str,
+        change: Callable[[CaseFile | None], CaseFile | None],
+        *,
+        durable: bool = True,
     ) -> CaseFile | None:
         """The file as `change` leaves it, which may be called more than once. None: there is no file."""
         while True:
@@ -421,7 +427,7 @@ class Ledger:
             if changed is None or changed == found:
                 return found
             expect = record.version if record else 0
-            if self._store.put("case-file", case_key, "-", dump(changed), expect=expect):
+            if self._store.put("case-file", case_key, "-", dump(changed), expect=expect, durable=durable):
                 return changed
 
     def acknowledge(self, case_key: str, taken: Acknowledgement) -> Acknowledgement | None:
@@ -489,7 +495,8 @@ class Ledger:
                 "unsure": unsure,
                 "shut": shut,
             }
-            if self._store.put("case", case_key, destination, body, expect=record.version if record else 0):
+            expect = record.version if record else 0
+            if self._store.put("case", case_key, destination, body, expect=expect, durable=False):
                 return Case(ref=ref, opens=True, unsure=unsure)
 
     def leave_case(
@@ -519,8 +526,9 @@ class Ledger:
             else:
                 kept = {name: found[name] for name in ("ref", "shut") if found.get(name)}
                 body = kept | {"unsure": unsure or found["unsure"]}
+            expect = record.version if record else 0
             if found == body or self._store.put(
-                "case", case_key, destination, body, expect=record.version if record else 0
+                "case", case_key, destination, body, expect=expect, durable=False
             ):
                 return
 

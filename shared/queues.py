@@ -60,13 +60,14 @@ class Depth:
 class Queue(Protocol):
     name: str
 
-    def put(self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False) -> str:
+    def put(
+        self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False, durable: bool = True
+    ) -> str:
         """Add an item and return its id, when it is durable and not before. An `urgent` one is handed out
-        ahead of the others where the side can.
+        ahead of the others where the side can. Not `durable`: as in `Store.put`.
 
         With an `id`, a side that can tell makes this a no-op while an item of that id lives; handlers are
-        idempotent by id anyhow. `delay` is in seconds. Raises QueueError where the item could not be made
-        durable.
+        idempotent by id anyhow. `delay` is in seconds. Raises QueueError where the item could not be put.
         """
         ...
 

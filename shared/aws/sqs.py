@@ -59,7 +59,15 @@ class SqsQueue:
         self.name = name
         self._clients, self._url, self._dead_url, self._wait, self._now = clients, url, dead_url, wait, now
 
-    def put(self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False) -> str:
+    def put(
+        self,
+        body: bytes,
+        *,
+        id: str = "",
+        delay: float = 0,
+        urgent: bool = False,
+        durable: bool = True,  # here everything is
+    ) -> str:
         # Made here and not by SQS: where botocore repeats a call whose answer was lost, both have one id.
         id = id or secrets.token_hex(8)
         attributes = {"id": id}

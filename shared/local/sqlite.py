@@ -241,7 +241,9 @@ class SqliteQueue:
         self._now = now
         self._added = threading.Condition()
 
-    def put(self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False) -> str:
+    def put(
+        self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False, durable: bool = True
+    ) -> str:
         id = id or secrets.token_hex(8)
 
         def change(db: sqlite3.Connection) -> None:
@@ -252,7 +254,7 @@ class SqliteQueue:
                 (self.name, id, body, now, now + delay, urgent),
             )
 
-        self._write(change)
+        self._write(change, durable=durable)
         with self._added:
             self._added.notify()
         return id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -73,6 +74,35 @@ def test_a_worker_that_dies_while_fanning_out_loses_and_repeats_nothing(
     stage.run()
     for tool in (stage.soc, stage.office):
         assert [message.id for message in tool.sent] == [id]
+    assert stage.living() == 0
+
+
+@pytest.mark.parametrize("writes_before_the_cut", range(19))
+def test_after_a_power_cut_nothing_is_lost_and_a_repeat_says_so(stage, monkeypatch, writes_before_the_cut):
+    id = stage.receive()
+    real, on_disk, writes = stage.database.write, sqlite3.connect(":memory:"), itertools.count()
+    stage.database._writer.backup(on_disk)
+
+    def write(change, *, durable=True):
+        if next(writes) == writes_before_the_cut:
+            raise KeyboardInterrupt  # what no handler catches: the machine is off
+        result = real(change, durable=durable)
+        if durable:
+            stage.database._writer.backup(on_disk)
+        return result
+
+    monkeypatch.setattr(stage.database, "write", write)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run()
+    monkeypatch.setattr(stage.database, "write", real)
+    on_disk.backup(stage.database._writer)  # what was not durable is gone
+    for _ in range(3):
+        stage.run()
+        stage.forward(61)
+    for tool in (stage.soc, stage.office):
+        assert {message.id for message in tool.sent} == {id}
+        assert all(message.maybe_repeat for message in tool.sent[1:])
+        assert len(tool.sent) <= 2
     assert stage.living() == 0
 
 
