@@ -158,7 +158,7 @@ class Jira(Simulation):
         basic = b64encode(f"{email}:{token}".encode()).decode()
         self._authorization = f"Bearer {token}" if datacenter else f"Basic {basic}"
         self._limits = [Rate(count, seconds, now) for count, seconds in limits]
-        self._numbers = 0
+        self._numbers = self._comments_made = 0
         self.root = f"/ex/jira/{cloud_id}" if cloud_id else path
         self.site = "https://acme.atlassian.net" if cloud_id else ""
         self._route()
@@ -541,7 +541,8 @@ class Jira(Simulation):
         if why := text_error(body["body"], datacenter=self.datacenter):
             raise Refusal(400, _errors(comment=why))
         self._write(issue)
-        id = str(20_001 + sum(len(one.comments) for one in self.issues.values()))
+        self._comments_made += 1
+        id = str(20_000 + self._comments_made)
         issue.comments.append({"id": id, "created": self._at().isoformat(), "body": body["body"]})
         self._accept(body, key)
         return jsonify(issue.comments[-1] | {"self": f"{request.base_url}/{id}"}), 201
@@ -583,13 +584,12 @@ class Jira(Simulation):
             rate.take(issue.key)
 
     def _issue(self, key: str) -> Issue:
-        for issue in self.issues.values():
-            if (
-                key in {issue.key, str(issue.id), *issue.former_keys}
-                and "BROWSE_PROJECTS" in self.permissions
-            ):
-                return issue
-        raise Refusal(404, _errors(NO_ISSUE))
+        found = self.issues.get(key) or next(
+            (one for one in self.issues.values() if key == str(one.id) or key in one.former_keys), None
+        )
+        if found is None or "BROWSE_PROJECTS" not in self.permissions:
+            raise Refusal(404, _errors(NO_ISSUE))
+        return found
 
     def _view(self, issue: Issue, fields: Mapping[str, Any] | None) -> dict[str, Any]:
         seen: dict[str, Any] = {"id": str(issue.id)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -204,6 +204,8 @@ class World:
         self.pipelines: dict[int, Pipeline] = {}
         self.evidences: dict[int, Evidence] = {}
         self.alarms: list[Alarm] = []
+        self._evidences_of: defaultdict[int, list[Evidence]] = defaultdict(list)  # by project
+        self._alarms_of: defaultdict[int, list[Alarm]] = defaultdict(list)
         self.asked: Counter[str] = Counter()
         self.occurrences: deque[Occurrence] = deque()
         self._pace, self._rng = pace, rng
@@ -258,8 +260,15 @@ class World:
                 return
             self._end_step(pipeline, at)
 
-    def evidence_of(self, project_id: int) -> list[Evidence]:
-        return [e for e in self.evidences.values() if e.project_id == project_id]
+    def add_evidence(self, evidence: Evidence) -> None:
+        self.evidences[evidence.id] = evidence
+        self._evidences_of[evidence.project_id].append(evidence)
+
+    def evidence_of(self, project_id: int) -> Sequence[Evidence]:
+        return self._evidences_of.get(project_id, ())
+
+    def alarms_of(self, project_id: int) -> Sequence[Alarm]:
+        return self._alarms_of.get(project_id, ())
 
     def counts(self, project_id: int) -> tuple[int, int]:
         """A project's malicious and suspicious alarms."""
@@ -340,7 +349,7 @@ class World:
                 next(self._ids["evidence"]), acquisition.project_id, name, machine,
                 volume.volume_id, kind, parent, volume.gb, at,
             )  # fmt: skip
-            self.evidences[evidence.id] = evidence
+            self.add_evidence(evidence)
             if asked.skip_processing:
                 continue
             if asked.scan_only:  # all in one pipeline
@@ -382,18 +391,18 @@ class World:
             evidence.suspicious += kind.count * (kind.severity == SUSPICIOUS)
             for nth in range(kind.count):
                 item = hashlib.sha256(f"{evidence.id} {kind.description} {nth}".encode()).hexdigest()
-                self.alarms.append(
-                    Alarm(
-                        next(self._ids["alarm"]),
-                        evidence.project_id,
-                        evidence.id,
-                        evidence.name,
-                        evidence.instance.hostname,
-                        item,
-                        kind,
-                        at,
-                    )
+                alarm = Alarm(
+                    next(self._ids["alarm"]),
+                    evidence.project_id,
+                    evidence.id,
+                    evidence.name,
+                    evidence.instance.hostname,
+                    item,
+                    kind,
+                    at,
                 )
+                self.alarms.append(alarm)
+                self._alarms_of[alarm.project_id].append(alarm)
 
     def _tell(self, event_type: str, title: str, text: str) -> None:
         self.occurrences.append(Occurrence(event_type, title, text))

@@ -274,9 +274,8 @@ def list_evidences(call: Call) -> Answer:
     capture, bad = call.text("capture_type", ("full", "triage")), call.flag("is_compromised")
     found = [
         e
-        for e in call.world.evidences.values()
-        if (project is None or e.project_id == project)
-        and (name is None or e.name == name)
+        for e in (call.world.evidences.values() if project is None else call.world.evidence_of(project))
+        if (name is None or e.name == name)
         and (host is None or e.instance.hostname == host)
         and (not systems or e.instance.os in systems)
         and (not resources or e.resource_type in resources)
@@ -305,9 +304,8 @@ def list_alarms(call: Call) -> Answer:
     order = call.text("order_by", ("id", "-id")) or "-id"
     found = [
         a
-        for a in call.world.alarms
-        if (project is None or a.project_id == project)
-        and (evidence is None or a.evidence_id == evidence)
+        for a in (call.world.alarms if project is None else call.world.alarms_of(project))
+        if (evidence is None or a.evidence_id == evidence)
         and (type_ is None or a.type == type_)
         and (name is None or a.kind.description == name)
         and (host is None or a.hostname == host)
@@ -321,13 +319,9 @@ def alarms_summary(call: Call) -> Answer:
     project = _known_project(call, call.number("investigation_id", required=True))
     evidence, severity = call.number("evidence_id"), call.number("alarm_severity")
     rows: dict[tuple[str, int], dict[str, Any]] = {}
-    for alarm in call.world.alarms:
+    for alarm in call.world.alarms_of(project.id):
         kind = alarm.kind
-        if (
-            alarm.project_id != project.id
-            or evidence not in (None, alarm.evidence_id)
-            or severity not in (None, kind.severity)
-        ):
+        if evidence not in (None, alarm.evidence_id) or severity not in (None, kind.severity):
             continue
         row = rows.setdefault(
             (kind.description, kind.severity),

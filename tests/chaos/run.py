@@ -113,7 +113,7 @@ class World:
             evidence = Evidence(
                 alarm.evidence, alarm.project, volume, machine, volume, "EBS", machine.instance_id, 8, now
             )
-            world.evidences[evidence.id] = evidence
+            world.add_evidence(evidence)
             world._raise_alarms([kind for kind in found if kind.count], evidence, now)
 
     def messages(self) -> Iterator[tuple[str, Accepted]]:

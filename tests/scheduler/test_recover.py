@@ -230,7 +230,7 @@ def somebody_elses(stage: Stage, name: str, *, alarms: int = 1) -> Evidence:
     evidence = Evidence(
         900 + project.id, project.id, "vol-1", BAD, "vol-1", "EBS", BAD.instance_id, 8, stage.platform.now()
     )
-    world.evidences[evidence.id] = evidence
+    world.add_evidence(evidence)
     find(stage, evidence, alarms)
     return evidence
 
