@@ -205,7 +205,7 @@ class World:
         self.evidences: dict[int, Evidence] = {}
         self.alarms: list[Alarm] = []
         self._evidences_of: defaultdict[int, list[Evidence]] = defaultdict(list)  # by project
-        self._alarms_of: defaultdict[int, list[Alarm]] = defaultdict(list)
+        self._alarms_of: defaultdict[int, list[Alarm]] = defaultdict(list)  # by project
         self.asked: Counter[str] = Counter()
         self.occurrences: deque[Occurrence] = deque()
         self._pace, self._rng = pace, rng

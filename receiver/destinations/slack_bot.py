@@ -129,7 +129,6 @@ _ADVICE = {
     404: "what answers there is not Slack: is there a proxy in between?",
     413: _TOO_LONG,
 }
-# As in compose: what is not known may be bad.
 
 
 class _Ended(Exception):
