@@ -1,0 +1,45 @@
+"""Wall-clock budgets: how long a piece of work may take in all, however many calls it makes.
+
+A worker or a timer job opens a budget with `within`; every outgoing call asks `remaining` how much of it is
+left and takes no longer. A thread that a piece of work starts gets the budget only if it is started with
+`contextvars.copy_context().run`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_ends_at: ContextVar[float | None] = ContextVar("deadline", default=None)  # by `time.monotonic`
+
+
+class DeadlineExceeded(Exception):
+    """The budget of this piece of work is used up. Nothing was sent after that."""
+
+
+@contextmanager
+def within(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """Give the code inside `seconds` in all. An outer budget that ends earlier still counts."""
+    ends_at = clock() + seconds
+    outer = _ends_at.get()
+    token = _ends_at.set(ends_at if outer is None else min(outer, ends_at))
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+def remaining(at_most: float, *, clock: Callable[[], float] = time.monotonic) -> float:
+    """Seconds that a call may take: `at_most`, or what is left of the budget if that is less.
+
+    Raises DeadlineExceeded where nothing is left, before the call sends anything.
+    """
+    ends_at = _ends_at.get()
+    if ends_at is None:
+        return at_most
+    left = ends_at - clock()
+    if left <= 0:
+        raise DeadlineExceeded
+    return min(at_most, left)
