@@ -77,14 +77,17 @@ def test_the_function_that_takes_clicks_is_told_the_signing_secrets(deployed: DE
     assert variables["HUNTBRIDGE_SLACK_SIGNING_SECRETS"] == refs
 
 
-def test_what_fails_is_kept_and_not_repeated_blindly(stack: dict[str, Any], plain: PLAIN) -> None:
-    found = of_type(stack, "AWS::Lambda::EventInvokeConfig")
+def test_a_failed_start_is_repeated_and_what_fails_for_good_is_kept(
+    stack: dict[str, Any], plain: PLAIN
+) -> None:
+    found = {
+        one["FunctionName"]["Ref"]: one for one in of_type(stack, "AWS::Lambda::EventInvokeConfig").values()
+    }
 
-    assert {one["FunctionName"]["Ref"] for one in found.values()} == set(
-        of_type(stack, "AWS::Lambda::Function")
-    )
+    assert set(found) == set(of_type(stack, "AWS::Lambda::Function"))
+    assert found["SchedulerFunction"]["MaximumRetryAttempts"] == 2
+    assert found["SchedulerFunction"]["MaximumEventAgeInSeconds"] == 21_600
     for one in found.values():
-        assert one["MaximumRetryAttempts"] == 0
         assert plain(one["DestinationConfig"]) == {"OnFailure": {"Destination": "Missed.Arn"}}
 
 
