@@ -7,10 +7,10 @@ is not known about an alarm matches nothing, not even `*`. An alarm never goes n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
 
 from shared.config import Config, MatchConfig
 from shared.models import RECOVERED, Alarm
+from shared.patterns import fits
 
 _FOLDED = ("event", "severity")  # written in any case
 
@@ -113,7 +113,7 @@ def _mismatches(match: MatchConfig, known: dict[str, list[str]], alarm: Alarm) -
 def _fits(values: Iterable[str], wanted: Iterable[str], *, fold: bool = False) -> bool:
     if fold:
         values, wanted = [value.lower() for value in values], [glob.lower() for glob in wanted]
-    return any(fnmatchcase(value, glob) for value in values for glob in wanted)
+    return any(fits(value, wanted) for value in values)
 
 
 def _why(what: str, values: list[str], wanted: Iterable[str]) -> str:

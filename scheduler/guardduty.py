@@ -13,7 +13,6 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +21,7 @@ from scheduler.plan import Plan, start
 from shared import items
 from shared.config import GuardDutyConfig
 from shared.models import HUNT_MISSED, Capture, Event, Hunt, System, dump
+from shared.patterns import fits
 from shared.runtime import Runtime
 from shared.text import one_line
 
@@ -115,7 +115,7 @@ def _unwanted(config: GuardDutyConfig, detail: _Detail) -> str:
         return "it is about no EC2 instance"
     if detail.severity < config.min_severity:
         return f"its severity {detail.severity:g} is below {config.min_severity:g}"
-    if not any(fnmatchcase(detail.type, pattern) for pattern in config.types):
+    if not fits(detail.type, config.types):
         return "its type is none of guardduty.types"
     return ""
 

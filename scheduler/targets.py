@@ -13,13 +13,13 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from shared.cado import CadoError
 from shared.config import ALL_REGIONS, ExcludeConfig, HuntConfig, SelectorConfig, WhichConfig
 from shared.instances import Fleet, InstanceError
 from shared.models import Instance, System
+from shared.patterns import fits
 from shared.runtime import Runtime
 from shared.secrets import SecretError
 
@@ -365,21 +365,17 @@ def _fits(which: WhichConfig, instance: Instance) -> bool:
     """All but the state, which for a target is a reason to be told."""
     windows = "windows" in instance.platform.lower()
     return (
-        (not which.names or _globs(instance.name, which.names))
-        and (not which.vpcs or _globs(instance.vpc, which.vpcs))
+        (not which.names or fits(instance.name, which.names))
+        and (not which.vpcs or fits(instance.vpc, which.vpcs))
         and (not which.platforms or ("windows" if windows else "linux") in which.platforms)
         and (which.instance_regex is None or bool(re.fullmatch(which.instance_regex, instance.id)))
-        and all(k in instance.tags and _globs(instance.tags[k], v) for k, v in which.tags.items())
+        and all(k in instance.tags and fits(instance.tags[k], v) for k, v in which.tags.items())
     )
 
 
 def _in_group(selector: SelectorConfig, group: str) -> bool:
     groups = selector.auto_scaling_groups
-    return groups is None or (bool(group) and _globs(group, groups.names))
-
-
-def _globs(text: str, globs: Iterable[str]) -> bool:
-    return any(fnmatchcase(text, glob) for glob in globs)
+    return groups is None or (bool(group) and fits(group, groups.names))
 
 
 def _common_tags(selectors: Collection[SelectorConfig]) -> dict[str, set[str]]:

@@ -144,6 +144,12 @@ def test_what_a_selector_takes(select, target, expected):
     assert sorted(chosen(select(fleet, {**EVERYWHERE, **target}))) == expected
 
 
+def test_brackets_in_a_name_are_letters(select):
+    fleet = Fleet(machine(1, name="web [blue]"), machine(2, name="web b"), machine(3, name="db"))
+    assert sorted(chosen(select(fleet, EVERYWHERE, exclude=[{"names": "web [blue]"}]))) == [2, 3]
+    assert chosen(select(fleet, {**EVERYWHERE, "names": "web [*"})) == [1]
+
+
 def test_why_something_is_in_and_why_something_is_out(select):
     fleet = Fleet(
         machine(1, tags={"Tier": "gold"}),

@@ -1,0 +1,29 @@
+"""Patterns of names, tags and events. Only `*` (any text) and `?` (one character) are special."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+
+def fits(text: str, patterns: Iterable[str]) -> bool:
+    """Whether the whole text fits one of the patterns."""
+    return any(_compiled(pattern).fullmatch(text) for pattern in patterns)
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Whether every text that fits `narrow` also fits `wide`. False where this cannot be told."""
+    # A run of wildcards means the same in any order: put its `*` last.
+    narrow = re.sub(r"[*?]+", lambda run: "?" * run[0].count("?") + "*" * ("*" in run[0]), narrow)
+    return bool(_compiled(wide, one="[^*]").fullmatch(narrow))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str, *, one: str = ".") -> re.Pattern[str]:
+    first, *rest = (one.join(map(re.escape, part.split("?"))) for part in pattern.split("*"))
+    if not rest:
+        return re.compile(first, re.DOTALL)
+    *middle, last = rest
+    # Atomic groups: each part is taken where it comes first, so many `*` cost no backtracking.
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in middle) + ".*" + last, re.DOTALL)
