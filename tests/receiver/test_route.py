@@ -20,10 +20,11 @@ FULL = Alarm(
     project=Project(12, "weekly_2026-07-06"),
     evidence=Evidence(31, 12, "vol-1", hostname="ip-172-31-78-104", account_id="111122223333"),
     instance=Instance(
-        INSTANCE, "us-east-1", name="web-1", account_id="111122223333", tags={"Env": "Prod", "Empty": "", "Team": "SRE [EU]"}
+        INSTANCE, "us-east-1", name="web-1", account_id="111122223333", tags={"Env": "Prod", "Empty": ""}
     ),
     system=System(INSTANCE, "us-east-1", "prod"),
 )
+BRACKETS = replace(FULL, instance=replace(FULL.instance, tags={"Env": "SRE [EU]"}))
 BARE = Alarm(event=Event("e2", "unknown", AT), severity=Severity.UNKNOWN)
 DIGEST = Alarm(
     event=Event("e3", "hunt_finished", AT, report=HuntReport("weekly", AT, 12)), severity=Severity.INFO
@@ -57,8 +58,8 @@ def rule(*to: str, go_on: bool = False, **match: object) -> dict:
         (FULL, {"event": "PROCESSING_*"}, True),
         (FULL, {"event": ["admin_login", "processing_with_alarms"]}, True),
         (FULL, {"event": "processing"}, False),
-        (FULL, {"tags": {"Team": "SRE [EU]"}}, True),
-        (FULL, {"tags": {"Team": "SRE [E]*"}}, False),
+        (BRACKETS, {"tags": {"Env": "SRE [EU]"}}, True),
+        (BRACKETS, {"tags": {"Env": "SRE [E]*"}}, False),
         (FULL, {"severity": "malicious"}, True),
         (FULL, {"severity": ["suspicious", "info"]}, False),
         (FULL, {"hunt": "week*"}, True),
