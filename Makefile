@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint lock clean
+.PHONY: run test lint lock lock-npm clean
 
 run: $(VENV)/demo  ## the demo in the browser; ONCE=1 runs one hunt and prints its summary
 	$(BIN)/huntbridge demo $(if $(ONCE),--once --json,--port $(PORT))
@@ -25,24 +25,22 @@ $(VENV)/demo $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml
 	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
-# Prism serves the platform's OpenAPI file to the contract tests; they say so and skip where npm is not there.
-.cache/prism/ready:
+# npm tools of the tests, by the versions and checksums of their lock files and without install scripts: Prism serves
+# the platform's OpenAPI file, Microsoft's renderer draws cards with the themes of Teams. Where npm cannot install
+# one, its tests say so and skip, and the next run tries again.
+.cache/%/ready: tests/tools/%/package-lock.json
 	mkdir -p $(@D)
+	cp $(<D)/package.json $< $(@D)
 	if command -v npm >/dev/null; then \
-	  npm install --silent --no-audit --no-fund --prefix $(@D) @stoplight/prism-cli@5 \
-	    || echo "Prism could not be installed: the contract tests will skip"; \
+	  npm ci --silent --no-audit --no-fund --legacy-peer-deps --ignore-scripts --prefix $(@D) && touch $@ \
+	    || echo "$* could not be installed: its tests will skip"; \
 	fi
-	touch $@
 
-# Microsoft's renderer of cards, with the themes of Teams; its tests say so and skip where npm or Chromium is not there.
-.cache/render/ready:
-	mkdir -p $(@D)
-	if command -v npm >/dev/null; then \
-	  npm install --silent --no-audit --no-fund --legacy-peer-deps --ignore-scripts --prefix $(@D) \
-	    adaptivecards@3 adaptivecards-designer@2 markdown-it@14 \
-	    || echo "the renderer of cards could not be installed: its tests will skip"; \
-	fi
-	touch $@
+lock-npm:  ## resolve tests/tools/*/package.json again
+	for tool in tests/tools/*/; do \
+	  npm install --package-lock-only --ignore-scripts --legacy-peer-deps --no-audit --no-fund --prefix $$tool; \
+	  sed -i '/"resolved":/d' $$tool/package-lock.json; \
+	done
 
 lock:  ## resolve requirements/*.in again; needs uv on the PATH
 	for set in run demo dev; do \
