@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from cli.assemble import Failed, load_config, runtime_of, settings
+from cli.operator import here, operator
 from receiver.compose import compose
-from shared import items
+from shared import audit, items
 from shared.ledger import StoreError
 from shared.models import Acknowledgement, dump
 from shared.queues import QueueError
@@ -50,7 +51,8 @@ def _take(runtime: Runtime, case: str, by: str) -> str:
             f"there is no case {case!r}, and no event of that id whose case could be taken; "
             "every message ends with the id of its event"
         )
-    taken = Acknowledgement(f"ack-{secrets.token_hex(8)}", runtime.now(), by)
+    origin = f"{here()}, {operator(runtime)}"
+    taken = Acknowledgement(f"ack-{secrets.token_hex(8)}", runtime.now(), by, origin=origin)
     if file.taken is None:
         # The item first: then the others are told whatever becomes of this command.
         runtime.events.put(items.acknowledgement(key, dump(taken)), id=taken.id)
@@ -59,4 +61,5 @@ def _take(runtime: Runtime, case: str, by: str) -> str:
     if held.id != taken.id:
         at = f"{held.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         raise Failed(f"{one_line(held.by, 80)} has taken this already, at {at}")
+    audit.acknowledged(runtime.store, key, taken)
     return f"{by} has taken {key}: {compose(file.alarm, runtime.config).title}"

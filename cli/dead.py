@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.assemble import Failed, Misused, load_config, runtime_of, settings
+from cli.operator import audited
 from receiver.compose import Message, compose
 from receiver.parse import parse
-from shared import items
+from shared import audit, items
 from shared.models import Alarm, Event, Severity, load
 from shared.queues import DeadItem, Queue, QueueError
 from shared.runtime import Runtime
@@ -191,7 +192,10 @@ def retry(
     revived = 0
     for queue in _queues(runtime):
         if chosen := [found.item.id for found in wanted if found.queue is queue]:
-            revived += len(_asked(queue.revive, chosen))
+            done = _asked(queue.revive, chosen)
+            revived += len(done)
+            what = f"{len(done)} of {queue.name}"
+            audited(runtime, audit.DEAD_RETRY, what, before={"dead": chosen}, after={"put_back": done})
     click.echo("nothing is dead" if not wanted else f"{revived} put back, to be tried again")
 
 

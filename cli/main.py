@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 
 from cli.ack import ack
+from cli.audit import audit
 from cli.check import check
 from cli.dead import dead
 from cli.demo import demo
@@ -34,7 +35,7 @@ def main() -> None:
     """
 
 
-for command in (serve, hunt, check, send_test, render, route, ack, dead, webhook, schedules, demo):
+for command in (serve, hunt, check, send_test, render, route, ack, dead, audit, webhook, schedules, demo):
     main.add_command(command)
 
 

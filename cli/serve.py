@@ -22,9 +22,11 @@ from cli.assemble import (
     receiver,
     settings,
 )
+from cli.operator import here, operator
 from receiver.web import create_app, depths, readable
 from scheduler.handler import captures_handler, on_schedule, on_timer
 from shared import log as logs
+from shared.audit import configuration_loaded
 from shared.ledger import StoreError
 from shared.local.clock import Clock
 from shared.local.server import AlreadyServed, Server, Timer, Workers, sole_server
@@ -52,6 +54,9 @@ def serve(config_path: str | None, data: Path, port: int, host: str, log_json: b
     try:
         with sole_server(data):
             server = assemble(runtime)
+            configuration_loaded(
+                runtime.store, runtime.config, operator(runtime), here("serve"), runtime.now()
+            )
             _until_told_to_stop(server, runtime, host, port)
     except AlreadyServed as error:
         raise DataUnusable(str(error)) from None

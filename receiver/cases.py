@@ -15,7 +15,7 @@ from typing import Any
 
 from receiver.compose import Message, Standing, compose
 from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE
-from shared import items
+from shared import audit, items
 from shared.config import Config, JiraConfig, SlackConfig
 from shared.models import (
     ACKNOWLEDGED,
@@ -138,7 +138,7 @@ class Cases:
         told = [name for name in apps if file and name in file.told]
         if clicked["action"] == ACKNOWLEDGE and told:
             at = datetime.fromisoformat(content["at"])
-            taken = Acknowledgement(id, at, clicked["name"] or clicked["user"], clicked["user"])
+            taken = Acknowledgement(id, at, clicked["name"] or clicked["user"], clicked["user"], "Slack")
             answer = self._acknowledge(key, taken)
         elif clicked["action"] == CREATE_ISSUE and told:
             answer = self._create_issue(key, id)
@@ -172,6 +172,7 @@ class Cases:
             return _UNKNOWN
         if held.id != taken.id:
             return _held(self._title(case_key), held, taken)
+        audit.acknowledged(self._runtime.store, case_key, taken)
         file = self._runtime.ledger.case_file(case_key)
         assert file is not None
         event = _event(file.alarm, ACKNOWLEDGED, case_key, held.at)

@@ -335,6 +335,7 @@ class Acknowledgement:
     at: datetime
     by: str  # a name, as it was given: hostile text
     slack: str = ""  # the user's id, where Slack gave it
+    origin: str = ""  # from where: Slack, or who asked on which machine
 
 
 @dataclass(frozen=True)

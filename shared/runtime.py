@@ -47,6 +47,7 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     proxies: Mapping[str, str] = field(default_factory=dict)
+    identity: Callable[[], str] = str  # who this process is to AWS, or why that is not known; empty elsewhere
     _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @cached_property
@@ -149,4 +150,5 @@ def aws(config: Config, environ: Mapping[str, str], clients: Clients | None = No
         deliveries=queues[DELIVERIES],
         secrets=Secrets(environ, AwsSecrets(clients)),
         proxies=getproxies(),
+        identity=lambda: stack.identity(clients),
     )

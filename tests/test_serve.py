@@ -21,7 +21,7 @@ import requests
 
 from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack, signed
-from shared import runtime
+from shared import audit, runtime
 from shared.config import load
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
@@ -176,9 +176,12 @@ def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=15) == 0
     config = load(None, environ)
-    ledger = runtime.local(config, tmp_path / "data", environ).ledger
-    delivery = ledger.delivery(id, "slack")
+    made = runtime.local(config, tmp_path / "data", environ)
+    delivery = made.ledger.delivery(id, "slack")
     assert (delivery.state, delivery.attempts) == ("unsure", 1)
+    (loaded,) = audit.newest(made.store, made.now())
+    assert loaded.action == audit.CONFIGURATION
+    assert loaded.origin == f"serve on {socket.gethostname()}"
     assert "504" in delivery.reason
 
 

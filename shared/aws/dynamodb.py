@@ -27,6 +27,7 @@ _KEPT = {
     "hunt": 400 * _DAY,
     "capture": 400 * _DAY,
     "past-hunts": 400 * _DAY,
+    "audit": 400 * _DAY,
     "system-alarms": 400 * _DAY,
     "open-hunt": None,
     "clock": None,

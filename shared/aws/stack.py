@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.aws.clients import Clients
+from shared.aws.clients import AwsError, Clients
 from shared.aws.sqs import SqsQueue
 from shared.queues import QUEUES, QueueError
 
@@ -37,6 +37,14 @@ def queues(clients: Clients, environ: Mapping[str, str]) -> dict[str, SqsQueue]:
         queue: SqsQueue(clients, queue, *(environ[name] for name in queue_variables(queue)))
         for queue in QUEUES
     }
+
+
+def identity(clients: Clients) -> str:
+    """The ARN of the IAM identity that calls are made as, or in words why it is not known."""
+    try:
+        return str(clients.call("sts", "get_caller_identity")["Arn"])
+    except AwsError as error:
+        return f"an IAM identity that is not known ({error})"
 
 
 def is_from(arn: str, queue: str, environ: Mapping[str, str]) -> bool:

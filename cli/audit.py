@@ -1,0 +1,42 @@
+"""`huntbridge audit`: who did what, when and from where."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from cli.assemble import load_config, runtime_of, settings
+from shared import audit as log
+from shared.models import dump
+from shared.text import one_line
+
+
+@click.command(short_help="Who did what, when and from where.")
+@settings
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many entries, at most."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the entries as JSON.")
+def audit(config_path: str | None, data: Path, limit: int, as_json: bool) -> None:
+    """The audit log, newest first: cases that were taken, dead items that were put back, hunts that were
+    started or stopped by a person, and changes of the configuration that `serve` loaded.
+
+    On AWS: where HUNTBRIDGE_TABLE and the variables of the queues are set as the template sets them, the
+    table there is meant, and --data is not used.
+    """
+    runtime = runtime_of(load_config(config_path), data)
+    entries = list(islice(log.newest(runtime.store, runtime.now()), limit))
+    if as_json:
+        click.echo(json.dumps([dump(entry) for entry in entries], indent=2, ensure_ascii=False))
+        return
+    if not entries:
+        click.echo("the audit log has no entries")
+    for entry in entries:
+        what = f"{entry.action}: {entry.about}, by {entry.by} from {entry.origin}"
+        click.echo(f"{entry.at:%Y-%m-%d %H:%M:%S} UTC  {one_line(what, 1_000)}")
+        for key in dict.fromkeys((*entry.before, *entry.after)):
+            values = (json.dumps(one.get(key), ensure_ascii=False) for one in (entry.before, entry.after))
+            click.echo(f"    {one_line(key)}: {one_line(' → '.join(values), 1_000)}")

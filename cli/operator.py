@@ -1,0 +1,42 @@
+"""Who uses the command line, for the audit log."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from shared import audit
+from shared.runtime import Runtime
+
+
+def operator(runtime: Runtime) -> str:
+    """The user of the operating system, and on AWS the IAM identity."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # an id without a name, as containers have it
+        user = f"user {os.getuid()}"
+    behind = os.environ.get("SUDO_USER", "")
+    if behind and behind != user:
+        user = f"{user} (sudo by {behind})"
+    return ", ".join(filter(None, (user, runtime.identity())))
+
+
+def here(what: str = "the command line") -> str:
+    return f"{what} on {socket.gethostname()}"
+
+
+def audited(
+    runtime: Runtime,
+    action: str,
+    about: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Add to the audit log what was done by this command. Raises StoreError."""
+    now = runtime.now()
+    entry = audit.Entry(now, action, operator(runtime), here(), about, before or {}, after or {})
+    audit.record(runtime.store, entry, f"{action} {about}")

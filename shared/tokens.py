@@ -1,0 +1,38 @@
+"""Whether a webhook token can be used, and whether it is any good. No text here repeats the token."""
+
+from __future__ import annotations
+
+SHORTEST, SHORT = 8, 16  # characters: fewer than the first are refused, fewer than the second warned of
+_QUOTES = "\"'"
+_MAKE_ONE = "make one with `openssl rand -hex 32`"
+
+
+def refusal(token: str) -> str | None:
+    """Why no webhook may be let in by this token; None where nothing speaks against it."""
+    if len(token) < SHORTEST:
+        return f"has fewer than {SHORTEST} characters, so it can be guessed: {_MAKE_ONE}"
+    return None
+
+
+def warning(token: str) -> str | None:
+    """What is odd about a token that can be used; None where nothing is."""
+    if len(token) < SHORT:
+        return f"has fewer than {SHORT} characters: {_MAKE_ONE}"
+    return odd(token)
+
+
+def odd(secret: str) -> str | None:
+    """What makes a secret unlikely to be what was meant; None where nothing does."""
+    if in_quotes(secret):
+        return (
+            "is in quotation marks, which belong to the value here: "
+            "take them away (env files of Docker and systemd keep them)"
+        )
+    if any(character.isspace() for character in secret):
+        return "holds a space: was more copied than the secret?"
+    return None
+
+
+def in_quotes(text: str) -> bool:
+    """Whether the whole text stands in quotation marks."""
+    return len(text) > 1 and text[0] in _QUOTES and text[0] == text[-1]

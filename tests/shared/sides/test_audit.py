@@ -1,0 +1,99 @@
+"""The audit log holds who did what, on every side, and nothing takes an entry back."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared import audit
+from shared.audit import Entry
+from shared.config import Config
+from shared.models import Acknowledgement
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def entry(at=NOON, **fields):
+    given = {"by": "ada", "origin": "the command line on soc-1", "about": "2 of deliveries"} | fields
+    return Entry(at, audit.DEAD_RETRY, **given)
+
+
+def configuration(**settings):
+    return Config.model_validate(
+        {
+            "platform": {"url": "https://cado.example", "api_key": "env:API_KEY"},
+            "destinations": {
+                "siem": {"type": "webhook", "url": "https://siem.example/s3cr3t", "secrets": ["env:S"]}
+            },
+            "default": ["siem"],
+        }
+        | settings
+    )
+
+
+def test_entries_are_read_newest_first_over_the_months(side):
+    for days in (0, 40, 1):
+        audit.record(side.store, entry(NOON - timedelta(days=days)), "one")
+    found = list(audit.newest(side.store, NOON))
+    assert [one.at for one in found] == [NOON - timedelta(days=days) for days in (0, 1, 40)]
+    assert found[0] == entry()
+
+
+def test_a_repeat_adds_nothing_and_changes_nothing(side):
+    audit.record(side.store, entry(), "one")
+    audit.record(side.store, entry(by="mallory"), "one")
+    audit.record(side.store, entry(by="bob"), "two")
+    assert sorted(one.by for one in audit.newest(side.store, NOON)) == ["ada", "bob"]
+
+
+def test_each_entry_is_a_line_of_the_log(side, caplog):
+    caplog.set_level(logging.INFO)
+    audit.record(side.store, entry(before={"dead": ["e1:soc"]}), "one")
+    audit.record(side.store, entry(), "one")
+    (line,) = [one.getMessage() for one in caplog.records if one.name == "shared.audit"]
+    assert line == (
+        "audit: dead retry of 2 of deliveries by ada from the command line on soc-1, "
+        'before {"dead": ["e1:soc"]}, after {}'
+    )
+
+
+def test_hostile_and_endless_texts_are_kept_short(side):
+    ids = [f"e{number}" * 1_000 for number in range(10_000)]
+    audit.record(side.store, entry(by="a\u202e\nb" * 1_000, before={"dead": ids}), "one")
+    (found,) = audit.newest(side.store, NOON)
+    assert len(found.by) <= 300
+    assert "\u202e" not in found.by
+    assert len(found.before["dead"]) == 101
+    assert found.before["dead"][-1] == "… 9900 more"
+
+
+@pytest.mark.parametrize(
+    ("slack", "by"), [("U012AB3CD", "Ada (Slack user U012AB3CD)"), ("", "Ada")], ids=["slack", "command"]
+)
+def test_who_took_a_case_is_written_down_once(side, slack, by):
+    taken = Acknowledgement("click-1", NOON, "Ada", slack, "Slack")
+    for _ in range(2):
+        audit.acknowledged(side.store, "project/3", taken)
+    (found,) = audit.newest(side.store, NOON)
+    assert (found.action, found.about, found.by, found.origin) == ("ack", "project/3", by, "Slack")
+
+
+def test_what_changed_in_the_configuration_is_named(side):
+    def load(at, **settings):
+        audit.configuration_loaded(side.store, configuration(**settings), "ada", "serve on soc-1", at)
+        return list(audit.newest(side.store, NOON + timedelta(hours=5)))
+
+    (first,) = load(NOON)
+    assert (first.action, first.by) == ("configuration", "ada")
+    assert "s3cr3t" not in str(first)
+    assert len(load(NOON + timedelta(hours=1))) == 1  # nothing changed
+    changed, _ = load(NOON + timedelta(hours=2), follow={"interval": 5}, owner_tag="Team")
+    assert changed.before == {"follow.interval": None, "owner_tag": None}
+    assert changed.after == {"follow.interval": "5.0", "owner_tag": '"Team"'}
+    moved = {"siem": {"type": "webhook", "url": "https://siem.example/0ther", "secrets": ["env:S"]}}
+    changed = load(NOON + timedelta(hours=3), destinations=moved, follow={"interval": 5}, owner_tag="Team")[0]
+    assert list(changed.after) == ["destinations.siem.url"]
+    assert "0ther" not in str(changed)
+    assert changed.before != changed.after
