@@ -7,6 +7,7 @@ and the locked packages gets in. Needs pip and no Docker; it is run by `sam buil
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import shutil
 import subprocess
@@ -19,9 +20,6 @@ PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
 PYTHON = "3.13"
 UNPACKED = "/var/task"  # where Lambda puts it
 LIMIT = 45 * 1024 * 1024  # bytes, unpacked
-
-# What the code asks of AWS; beside it botocore keeps the files that belong to no service.
-SERVICES = ("dynamodb", "ec2", "s3", "secretsmanager", "sqs", "ssm", "sts")
 
 
 def main() -> None:
@@ -68,9 +66,19 @@ def install(room: str, target: Path, platform: str) -> None:
 
 
 def trim_botocore(data: Path) -> None:
+    """Keeps the models of the services that the code names, and the files that belong to no service."""
+    kept = named_services(data)
     for entry in data.iterdir():
-        if entry.is_dir() and entry.name not in SERVICES:
+        if entry.is_dir() and entry.name not in kept:
             shutil.rmtree(entry)
+
+
+def named_services(data: Path) -> set[str]:
+    """Only `shared/aws` may use boto3, and it names each service by a text of its own, such as "sqs"."""
+    sources = (ROOT / "shared/aws").rglob("*.py")
+    nodes = (node for source in sources for node in ast.walk(ast.parse(source.read_text())))
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    return {entry.name for entry in data.iterdir() if entry.is_dir() and entry.name in texts}
 
 
 def compile_all(target: Path) -> None:

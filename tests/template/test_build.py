@@ -10,7 +10,9 @@ import importlib.util
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
+import botocore.session
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,12 +82,25 @@ def test_nothing_that_a_function_does_not_need(built: Path) -> None:
     packages = {one for one in files(built) if "dist-info" not in one}
 
     assert [one for one in packages if unwanted.search(one)] == []
+
+
+def test_the_models_of_the_services_that_the_code_names(built: Path) -> None:
+    """No service that `shared/aws` names as a text is missing, and no other one is there."""
+    texts = {
+        node.value
+        for source in (ROOT / "shared/aws").rglob("*.py")
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    wanted = {name for name in botocore.session.get_session().get_available_services() if name in texts}
+
+    assert {"autoscaling", "organizations", "sqs"} <= wanted
     assert {one.name for one in (built / "botocore/data").iterdir()} == {
         "_retry.json",
         "endpoints.json",
         "partitions.json",
         "sdk-default-configuration.json",
-        *("dynamodb", "ec2", "s3", "secretsmanager", "sqs", "ssm", "sts"),
+        *wanted,
     }
 
 
@@ -137,13 +152,33 @@ def test_everything_that_is_imported_is_there(built: Path, room: str) -> None:
     assert missing == set()
 
 
-def test_what_is_shipped_is_not_laid_over_something_else(tmp_path: Path) -> None:
-    (tmp_path / "left-over").touch()
+@pytest.fixture
+def build() -> ModuleType:
     spec = importlib.util.spec_from_file_location("build", ROOT / "deploy/build.py")
     assert spec
     assert spec.loader
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def test_a_service_that_the_code_asks_keeps_its_model(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shared/aws").mkdir(parents=True)
+    (tmp_path / "shared/aws/new.py").write_text('clients.call("kms", "decrypt")\nx = "not a service"\n')
+    for name in ("kms", "iot"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    (tmp_path / "data/endpoints.json").touch()
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+
+    build.trim_botocore(tmp_path / "data")
+
+    assert {one.name for one in (tmp_path / "data").iterdir()} == {"kms", "endpoints.json"}
+
+
+def test_what_is_shipped_is_not_laid_over_something_else(build: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "left-over").touch()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["build.py", "scheduler", str(tmp_path)])
