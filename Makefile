@@ -59,18 +59,26 @@ BUILD := .aws-sam/build$(if $(filter-out arm64,$(ARCH)),-$(ARCH))
 # `sam` finds no account here, and asks for none.
 OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
 
-.PHONY: build lint-template lock-aws build-SchedulerFunction build-ReceiverFunction
+FUNCTIONS := Scheduler Receiver
 
-build: $(AWS)/ready  ## both Lambda functions, without Docker; ARCH=x86_64 builds them for the emulator
+.PHONY: build lint-template lock-aws $(FUNCTIONS:%=build-%Function)
+
+build: $(AWS)/ready samconfig.toml  ## the Lambda functions, without Docker; ARCH=x86_64 builds them for Intel
 	$(OFFLINE) PYTHON=$(CURDIR)/$(AWS)/bin/python ARCH=$(ARCH) $(AWS)/bin/sam build --build-dir $(BUILD)
+	sed 's/^\( *- \)arm64$$/\1$(ARCH)/' $(BUILD)/template.yaml > $(BUILD)/for-$(ARCH).yaml
+	mv $(BUILD)/for-$(ARCH).yaml $(BUILD)/template.yaml
 
-lint-template: $(AWS)/ready $(CHECKOV)/ready  ## the template as written and as translated, and what was built
+# `sam deploy --guided` writes into this copy.
+samconfig.toml:
+	cp samconfig.example.toml $@
+
+lint-template: $(AWS)/ready $(CHECKOV)/ready samconfig.toml  ## the template as written and as translated, and what was built
 	$(OFFLINE) $(AWS)/bin/sam validate --lint
 	$(AWS)/bin/cfn-lint deploy/member-account-role.yaml
 	CHECKOV=$(CHECKOV)/bin/checkov $(AWS)/bin/python -m pytest tests/template
 
 # What `sam build` calls for each function.
-build-SchedulerFunction build-ReceiverFunction: build-%Function:
+$(FUNCTIONS:%=build-%Function): build-%Function:
 	$(PYTHON) deploy/build.py $(if $(filter Scheduler,$*),scheduler,receiver) "$(ARTIFACTS_DIR)" --arch $(ARCH)
 
 $(AWS)/ready $(CHECKOV)/ready: .venv-%/ready: requirements/%.txt

@@ -39,6 +39,16 @@ def built(request: pytest.FixtureRequest, room: str) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("build", BUILDS)
+def test_the_built_template_is_of_the_architecture_that_was_built(build: str) -> None:
+    template = ROOT / build / "template.yaml"
+    if not template.is_file():
+        pytest.skip(f"nothing was built in {build}: make build")
+    found = re.findall(r"^ *- (arm64|x86_64)$", template.read_text(), re.M)
+
+    assert found == [MACHINE[build].replace("aarch64", "arm64")]
+
+
 def files(folder: Path) -> set[str]:
     return {str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_file()}
 
