@@ -54,6 +54,7 @@ MAX_GAPS = 20
 MAX_TAGS = 10
 MAX_NEW_KINDS = 3
 MAX_FACT = 300
+MAX_LEFT_OUT = 600  # a reason and the systems that it left out
 MAX_FOOTER = 500
 MAX_ATTACK = 4
 MAX_PATH, MAX_PATH_END = 200, 140
@@ -334,7 +335,7 @@ def _hunt_finished(alarm: Alarm) -> _Told:
         lines_total=max(report.systems, len(report.captures)),
         gaps=(
             *(f"Hunt definition: {_words(problem, 200)}" for problem in report.problems),
-            *(_words(reason, 200) for reason in report.left_out),
+            *(_words(reason, MAX_LEFT_OUT) for reason in report.left_out),
         ),
     )
 

@@ -6,6 +6,7 @@ cannot be asked is a problem of the hunt, in words, and stops nothing else. Noth
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 from collections import Counter, defaultdict
@@ -17,15 +18,19 @@ from typing import TypeVar
 
 from shared.cado import CadoError
 from shared.config import ALL_REGIONS, ExcludeConfig, HuntConfig, SelectorConfig, WhichConfig
+from shared.deadlines import DeadlineExceeded
 from shared.instances import Fleet, InstanceError
 from shared.models import Instance, System
 from shared.patterns import fits
 from shared.runtime import Runtime
 from shared.secrets import SecretError
 
+log = logging.getLogger(__name__)
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Place = tuple[str, str]  # account, region
+_Told = Mapping[tuple[str, str], bool]  # by region and instance, whether the platform can capture it
 
 # Seconds: all of AWS, and the platform. On AWS a hunt's whole start has 300.
 BUDGET, PLATFORM_BUDGET = 180.0, 20.0
@@ -35,11 +40,16 @@ _BY_ID = 20
 _GONE = ("shutting-down", "terminated")
 # The tag Name of the platform's own instance, as its deployment templates set it.
 _PLATFORM = "CadoResponse"
+_NAMED_LIKE_PLATFORM = (
+    f"the tag Name is {_PLATFORM}, as on the platform's own machine, and the platform does not say whether "
+    "it can capture it"
+)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NAMED = "named"
 # EC2 API reference, "Filter".
 _FILTER_VALUES = 200
 _SHOWN = 4
+_IDS_SHOWN = 20  # of the systems that one reason leaves out
 
 
 @dataclass(frozen=True)
@@ -71,9 +81,13 @@ class Selection:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The reasons, each with how many it left out."""
-        counted = Counter(choice.out for choice in self.choices if choice.out)
-        return tuple(f"{count:,} left out: {reason}" for reason, count in counted.most_common())
+        """The reasons, each with the systems that it left out."""
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for choice in self.choices:
+            if choice.out:
+                by_reason[choice.out].append(choice.system.instance)
+        most_first = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+        return tuple(f"{len(ids):,} left out: {reason}: {_ids(ids)}" for reason, ids in most_first)
 
 
 def choose(
@@ -139,6 +153,11 @@ class Asking:
                 failures[one] = "there was no answer in time"
             except (InstanceError, CadoError, SecretError) as error:
                 failures[one] = str(error)
+            except DeadlineExceeded:
+                failures[one] = "there was no time left to ask"
+            except Exception as error:  # one strange answer must not cost the whole plan
+                log.exception("a question about %s failed unexpectedly", one)
+                failures[one] = f"unexpected {type(error).__name__}"
         return answers, failures
 
 
@@ -172,14 +191,16 @@ class _Discovery:
         places = self._places()
         named = self._looked_up(named)
         found = list(self._found(places))
-        unfit = self._unfit([c.system for c in named if c.instance] + [f.system for f in found])
+        told = self._told([c.system for c in named if c.instance] + [f.system for f in found])
         taken: dict[Place, Choice] = {}
-        for choice in (*(self._named(c, unfit) for c in named), *self._selected(found, unfit)):
+        for choice in (*(self._named(c, told) for c in named), *self._selected(found, told)):
             # An instance may be reached by two names of its account; the first target that takes it does.
             key = (choice.system.region, choice.system.instance)
             if key not in taken or (taken[key].out and not choice.out):
                 taken[key] = choice
         choices = sorted(taken.values(), key=_place_in_list)
+        if hidden := [choice.system.instance for choice in choices if choice.out == _NAMED_LIKE_PLATFORM]:
+            self._notes.append(f"left out is {_ids(hidden)}: {_NAMED_LIKE_PLATFORM}")
         return Selection(tuple(choices), tuple(self._problems), tuple(self._notes))
 
     # where to look
@@ -270,10 +291,10 @@ class _Discovery:
 
     # what the platform says
 
-    def _unfit(self, systems: list[System]) -> Collection[tuple[str, str]]:
-        """The instances, by region, that the platform says it cannot capture."""
+    def _told(self, systems: list[System]) -> _Told:
+        """By region and instance, whether the platform says that it can capture it."""
         if not systems or not self._definition.selects or self._runtime.config.platform.api_version == "v2":
-            return frozenset()
+            return {}
         places: dict[Place, set[str]] = defaultdict(set)
         for system in systems:
             places[system.account, system.region].add(system.instance)
@@ -281,36 +302,36 @@ class _Discovery:
             cado = self._runtime.make_cado(tries=1)
         except SecretError as error:
             self._notes.append(f"the platform was not asked what it can capture: {error}")
-            return frozenset()
+            return {}
 
-        def ask(place: Place) -> list[str]:
+        def ask(place: Place) -> dict[str, bool]:
             account = self._runtime.config.account(place[0])
             ids = sorted(places[place]) if len(places[place]) <= _BY_ID else ()
-            listed = cado.importable(account.cado_account if account else "Default", place[1], ids)
-            return [instance for instance, importable in listed if not importable]
+            return dict(cado.importable(account.cado_account if account else "Default", place[1], ids))
 
         answers, failures = self._asking.each(ask, places, within=PLATFORM_BUDGET)
         for why, count in Counter(failures.values()).most_common():
             self._notes.append(
                 f"the platform does not say what it can capture in {count} of {len(places)} places: {why}"
             )
-        return {(region, id) for (_, region), unfit in answers.items() for id in unfit}
+        return {(region, id): can for (_, region), told in answers.items() for id, can in told.items()}
 
     # who is in
 
-    def _named(self, choice: Choice, unfit: Collection[tuple[str, str]]) -> Choice:
+    def _named(self, choice: Choice, told: _Told) -> Choice:
         instance, system = choice.instance, choice.system
         if instance is None:
             return replace(choice, out=next(self._excluded(system, None), ""))
-        if unfit_for := self._never(system, instance, unfit):
-            self._problems.append(f"{system.instance} is named and left out: {unfit_for}")
-        return replace(choice, out=unfit_for or next(self._excluded(system, instance), ""))
+        if never := self._never(system, instance, told):
+            self._problems.append(f"{system.instance} is named and left out: {never}")
+        return replace(choice, out=never or next(self._excluded(system, instance), ""))
 
-    def _selected(self, found: list[_Found], unfit: Collection[tuple[str, str]]) -> Iterator[Choice]:
+    def _selected(self, found: list[_Found], told: _Told) -> Iterator[Choice]:
         sampled: Counter[tuple[int, str, str, str]] = Counter()
         for one in sorted(found, key=lambda f: (f.number, f.instance.launched_at or _NEVER)):
             selector, instance = self._selectors[one.number], one.instance
-            out = self._never(one.system, instance, unfit) or next(self._excluded(one.system, instance), "")
+            out = self._never(one.system, instance, told)
+            out = out or next(self._excluded(one.system, instance), "")
             if not out and instance.state not in selector.states:
                 out = f"it is {instance.state}, and the target wants {' or '.join(selector.states)}"
             groups = selector.auto_scaling_groups
@@ -323,13 +344,16 @@ class _Discovery:
             why += f", group {one.group}" if one.group else ""
             yield Choice(one.system, why, out, instance, selector.capture or "")
 
-    def _never(self, system: System, instance: Instance, unfit: Collection[tuple[str, str]]) -> str:
+    def _never(self, system: System, instance: Instance, told: _Told) -> str:
         if instance.state in _GONE:
             return "it is terminated"
-        if instance.name == _PLATFORM:
-            return f"it is the platform's own (its tag Name is {_PLATFORM})"
-        if (system.region, system.instance) in unfit:
+        can = told.get((system.region, system.instance))
+        if can is False:
             return "the platform says that it cannot capture it: it is its own or a worker"
+        # Anybody who may tag a machine can write this tag, so it counts only where the platform should have
+        # said which machines are its own, and did not.
+        if can is None and self._definition.selects and instance.name == _PLATFORM:
+            return _NAMED_LIKE_PLATFORM
         return ""
 
     def _excluded(self, system: System, instance: Instance | None) -> Iterator[str]:
@@ -410,6 +434,11 @@ def _listed(values: Collection[str]) -> str:
     if len(shown) > _SHOWN:
         return f"{', '.join(shown[:_SHOWN])} and {len(shown) - _SHOWN} more"
     return " or ".join(shown) if len(shown) < 3 else f"{', '.join(shown[:-1])} or {shown[-1]}"
+
+
+def _ids(ids: list[str]) -> str:
+    more = len(ids) - _IDS_SHOWN
+    return ", ".join(ids[:_IDS_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _whose(account: str) -> str:

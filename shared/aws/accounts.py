@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.aws.clients import DENIED, AwsError, Clients
+from shared.aws.clients import DENIED, AwsError, Clients, understood
 from shared.config import AccountConfig
 from shared.instances import InstanceError
 from shared.secrets import SecretError, Secrets
@@ -76,15 +76,16 @@ class InAccounts:
         if kept and self._now() < kept.until - _RENEW_BEFORE:
             return kept.client
         granted = self._assume(account, config, region)
-        client = self._clients.make(
-            service,
-            region,
-            aws_access_key_id=granted["AccessKeyId"],
-            aws_secret_access_key=granted["SecretAccessKey"],
-            aws_session_token=granted["SessionToken"],
-        )
+        with understood("STS"):
+            until: datetime = granted["Expiration"].astimezone(UTC)
+            credentials = {
+                "aws_access_key_id": str(granted["AccessKeyId"]),
+                "aws_secret_access_key": str(granted["SecretAccessKey"]),
+                "aws_session_token": str(granted["SessionToken"]),
+            }
+        client = self._clients.make(service, region, **credentials)
         with self._lock:
-            self._assumed[account, region, service] = _Assumed(client, granted["Expiration"])
+            self._assumed[account, region, service] = _Assumed(client, until)
         return client
 
     def _assume(self, account: str, config: AccountConfig, region: str) -> Mapping[str, Any]:
@@ -95,7 +96,7 @@ class InAccounts:
         try:
             if config.external_id is not None:
                 request["ExternalId"] = self._secrets.get(config.external_id).reveal()
-            credentials: Mapping[str, Any] = sts.assume_role(**request)["Credentials"]
+            answer = sts.assume_role(**request)
         except SecretError as error:
             raise InstanceError(f"the external id of the account {account}: {error}") from error
         except ClientError as error:
@@ -106,4 +107,6 @@ class InAccounts:
             ) from error
         except BotoCoreError as error:
             raise self._clients.failure(error, f"STS in {region}", "sts:AssumeRole") from error
+        with understood("STS"):
+            credentials: Mapping[str, Any] = answer["Credentials"]
         return credentials

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -27,6 +28,8 @@ from botocore.exceptions import (
     ProfileNotFound,
     ReadTimeoutError,
 )
+
+from shared.text import one_line
 
 # Three attempts of at most 8 s and the pauses between them end before API Gateway gives up (29 s).
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 3.0, 5.0, 2
@@ -83,6 +86,20 @@ class AwsError(Exception):
     def code(self) -> str:
         """AWS's own word for what is wrong."""
         return _code(self.answer)
+
+
+@contextmanager
+def understood(who: str, kind: Callable[[str], Exception] = AwsError) -> Iterator[None]:
+    """The code inside reads an answer of `who`. An answer of another shape than the documented one is raised
+    as `kind`, which names no more of it than the key that is missing."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        missing = isinstance(error, KeyError) and isinstance(error.args[0], str)
+        why = f"{one_line(error.args[0], 60)} is missing" if missing else type(error).__name__
+        raise kind(
+            f"{who} answered in a form that this version of huntbridge does not know ({why})"
+        ) from None
 
 
 class Clients:

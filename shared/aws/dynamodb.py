@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import AwsError, Clients, understood
 from shared.ledger import Record, StoreError
 
 # DynamoDB's limit of an item, names and values together ("Quotas in Amazon DynamoDB": 400 KB).
@@ -70,7 +70,7 @@ class DynamoStore:
         }
         while True:
             answer = self._call("query", **request)
-            for item in answer["Items"]:
+            for item in answer.get("Items", ()):
                 yield _record(group, item)
             if "LastEvaluatedKey" not in answer:
                 return
@@ -149,6 +149,7 @@ def _key(kind: str, group: str, name: str) -> dict[str, Any]:
 
 
 def _record(group: str, item: dict[str, Any]) -> Record:
-    body = item["body"]
-    text = gzip.decompress(body["B"]) if "B" in body else body["S"]
-    return Record(group, item["sk"]["S"], int(item["version"]["N"]), json.loads(text))
+    with understood("DynamoDB", StoreError):
+        body = item["body"]
+        text = gzip.decompress(body["B"]) if "B" in body else body["S"]
+        return Record(group, item["sk"]["S"], int(item["version"]["N"]), json.loads(text))

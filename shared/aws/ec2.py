@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws.accounts import InAccounts
+from shared.aws.clients import understood
 from shared.instances import InstanceError
 from shared.models import Instance
 
@@ -27,9 +28,10 @@ class Ec2(InAccounts):
             answer = client.describe_instances(InstanceIds=[instance])
         except (BotoCoreError, ClientError) as error:
             raise InstanceError(self._said(error, instance, region)) from error
-        for reservation in answer.get("Reservations", ()):
-            for facts in reservation.get("Instances", ()):
-                return instance_of(facts, region, str(reservation.get("OwnerId", "")))
+        with understood(f"EC2 in {region}", InstanceError):
+            for reservation in answer.get("Reservations", ()):
+                for facts in reservation.get("Instances", ()):
+                    return instance_of(facts, region, str(reservation.get("OwnerId", "")))
         raise InstanceError(_not_there(instance, region))
 
     def _said(self, error: BotoCoreError | ClientError, instance: str, region: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import AwsError, Clients, understood
 
 
 class FileError(Exception):
@@ -32,7 +32,8 @@ def read_config(path: str, clients: Clients, *, limit: int) -> bytes:
             return _object(path.removeprefix("s3://"), clients, limit)
         name = path.removeprefix("ssm:")
         answer = clients.call("ssm", "get_parameter", Name=name, WithDecryption=True)
-        return str(answer["Parameter"]["Value"]).encode()
+        with understood("Parameter Store"):
+            return str(answer["Parameter"]["Value"]).encode()
     except AwsError as error:
         raise FileError(_SAID.get(error.code, str(error))) from error
 
@@ -41,7 +42,9 @@ def _object(path: str, clients: Clients, limit: int) -> bytes:
     bucket, _, key = path.partition("/")
     if not bucket or not key:
         raise FileError("this is not the path of an object; write s3://bucket/key")
-    body = clients.call("s3", "get_object", Bucket=bucket, Key=key)["Body"]
+    answer = clients.call("s3", "get_object", Bucket=bucket, Key=key)
+    with understood("S3"):
+        body = answer["Body"]
     try:
         raw: bytes = body.read(limit + 1)
     except BotoCoreError as error:

@@ -6,14 +6,15 @@ in AWS, and nothing is judged here: which of them are hunted is decided elsewher
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws.accounts import InAccounts
-from shared.aws.clients import NAMES, AwsError
+from shared.aws.clients import NAMES, AwsError, understood
 from shared.aws.ec2 import instance_of
 from shared.config import AccountConfig
 from shared.instances import InstanceError
@@ -27,6 +28,24 @@ _PAGE, _GROUPS_PAGE = 1_000, 100
 _FILTER_VALUES = 200
 # Where a question is asked that belongs to no region, by the partition of the account.
 _FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+
+P = ParamSpec("P")
+V = TypeVar("V")
+
+
+def _understood(who: str) -> Callable[[Callable[P, V]], Callable[P, V]]:
+    """An answer of another shape than the one that is documented becomes an InstanceError."""
+
+    def guard(ask: Callable[P, V]) -> Callable[P, V]:
+        @functools.wraps(ask)
+        def asking(*args: P.args, **kwargs: P.kwargs) -> V:
+            with understood(who, InstanceError):
+                return ask(*args, **kwargs)
+
+        return asking
+
+    return guard
 
 
 class AwsFleet(InAccounts):
@@ -43,20 +62,23 @@ class AwsFleet(InAccounts):
     ) -> None:
         super().__init__(account_of, secrets, read_timeout=read_timeout, retries=retries, **manners)
 
+    @_understood("Organizations")
     def members(self, unit: str, account: str = "") -> list[str]:
         where = (account, self._first_region(account), "organizations")
         found, units = [], [unit]
         for parent in units:
             for page in self._pages(*where, "list_accounts_for_parent", ParentId=parent):
-                found += [str(one["Id"]) for one in page["Accounts"] if one["Status"] == "ACTIVE"]
+                found += [str(one["Id"]) for one in page["Accounts"] if _is_active(one)]
             for page in self._pages(*where, "list_organizational_units_for_parent", ParentId=parent):
                 units += [str(one["Id"]) for one in page["OrganizationalUnits"]]
         return found
 
+    @_understood("EC2")
     def regions(self, account: str) -> list[str]:
         pages = self._pages(account, self._first_region(account), "ec2", "describe_regions")
         return sorted(str(one["RegionName"]) for page in pages for one in page["Regions"])
 
+    @_understood("EC2")
     def instances(
         self,
         account: str,
@@ -73,6 +95,7 @@ class AwsFleet(InAccounts):
             for facts in reservation["Instances"]
         ]
 
+    @_understood("Auto Scaling")
     def groups(self, account: str, region: str) -> Mapping[str, str]:
         operation = "describe_auto_scaling_groups"
         return {
@@ -82,6 +105,7 @@ class AwsFleet(InAccounts):
             for instance in group.get("Instances", ())
         }
 
+    @_understood("EC2")
     def volumes(self, account: str, region: str, only: Collection[str]) -> Mapping[str, list[int]]:
         found: dict[str, list[int]] = defaultdict(list)
         for request in _requests("attachment.instance-id", only):
@@ -116,6 +140,12 @@ class AwsFleet(InAccounts):
             return _FIRST_REGION.get(partition) or self._clients.home_region()
         except AwsError as error:
             raise InstanceError(str(error)) from error
+
+
+def _is_active(account: Mapping[str, Any]) -> bool:
+    """AWS Organizations says it in `State`; before 2026-09-09 it did in `Status`."""
+    state = account["Status"] if "State" not in account and "Status" in account else account["State"]
+    return bool(state == "ACTIVE")
 
 
 def _requests(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import AwsError, Clients, understood
 from shared.text import one_line
 
 _NAME = "hunt-"  # docs/deploy-aws.md; those that template.yaml makes begin with stack-
@@ -65,7 +65,8 @@ def stack_outputs(clients: Clients, stack: str) -> dict[str, str]:
         if error.code == "ValidationError":
             raise AwsError(f"there is no stack {stack} in {clients.region}") from error
         raise
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in answer["Stacks"][0].get("Outputs", ())}
+    with understood("CloudFormation"):
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in answer["Stacks"][0].get("Outputs", ())}
     return {name: outputs[key] for name, key in _OUTPUTS.items() if key in outputs}
 
 
@@ -80,11 +81,16 @@ def find(clients: Clients, home: Home) -> list[Found]:
     found, page = [], {"GroupName": home.group}
     while True:
         answer = clients.call("scheduler", "list_schedules", **page)
-        found += [
-            clients.call("scheduler", "get_schedule", GroupName=home.group, Name=one["Name"])
-            for one in answer["Schedules"]
-            if one["Name"].startswith(_NAME) or one["Target"]["Arn"] == home.function_arn
-        ]
+        with understood("EventBridge Scheduler"):
+            names = [
+                one["Name"]
+                for one in answer["Schedules"]
+                if one["Name"].startswith(_NAME) or one["Target"]["Arn"] == home.function_arn
+            ]
+        for name in names:
+            one = clients.call("scheduler", "get_schedule", GroupName=home.group, Name=name)
+            with understood("EventBridge Scheduler"):
+                found.append(_as_read(one))
         if not answer.get("NextToken"):
             return found
         page["NextToken"] = answer["NextToken"]
@@ -129,6 +135,15 @@ def carry_out(clients: Clients, step: Step) -> None:
             said = one_line(str(error.answer["Error"].get("Message", "")), 300)
             raise AwsError(f"{error}: {said}", answer=error.answer) from error
         raise
+
+
+def _as_read(found: Found) -> Found:
+    """A schedule with every field that is looked at later. Raises KeyError where one is missing."""
+    for key in ("Name", "ScheduleExpression"):
+        found[key]
+    found["Target"]["Arn"]
+    defaults = {"ScheduleExpressionTimezone": "UTC", "FlexibleTimeWindow": {"Mode": "OFF"}, "Description": ""}
+    return {**defaults, **found}
 
 
 def _is_own(found: Found) -> bool:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import AwsError, Clients, understood
 from shared.secrets import Secret, SecretError, SecretRef
 
 KEEP = 300.0  # seconds
@@ -65,14 +65,16 @@ class AwsSecrets:
         if where.startswith(_IN_STORE):
             name = where.removeprefix(_IN_STORE)
             answer = self._clients.call("ssm", "get_parameter", Name=name, WithDecryption=True)
-            return Secret(answer["Parameter"]["Value"].strip())
+            with understood("Parameter Store"):
+                return Secret(answer["Parameter"]["Value"].strip())
         name = where.removeprefix(_IN_MANAGER)
         # An ARN names its region, and another one would not find it.
         region = name.split(":")[3] if name.startswith("arn:") else None
         answer = self._clients.call("secretsmanager", "get_secret_value", region=region, SecretId=name)
-        if "SecretString" not in answer:
-            raise SecretError(f"{ref}: the secret is binary, and text is needed")
-        return Secret(answer["SecretString"].strip())
+        with understood("Secrets Manager"):
+            if "SecretString" not in answer:
+                raise SecretError(f"{ref}: the secret is binary, and text is needed")
+            return Secret(answer["SecretString"].strip())
 
 
 def _place(ref: SecretRef) -> tuple[str, str]:

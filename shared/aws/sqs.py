@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import AwsError, Clients, understood
 from shared.queues import ABANDONED, DeadItem, Depth, Item, QueueError
 
 # Vendor numbers: "Amazon SQS message quotas". A message has at most 1 MiB with its attributes, which take
@@ -249,7 +249,8 @@ class SqsQueue:
             "ApproximateNumberOfMessagesNotVisible",
         ]
         answer = self._call("get_queue_attributes", QueueUrl=url, AttributeNames=names)
-        return {name: int(answer["Attributes"][name]) for name in names}
+        with understood("SQS", QueueError):
+            return {name: int(answer["Attributes"][name]) for name in names}
 
     def _call(self, operation: str, **request: Any) -> Any:
         try:

@@ -165,7 +165,7 @@ def test_a_dry_run_shows_the_same_systems_and_a_hunt_asks_for_them(huntbridge, e
         == [one["instance"] for one in dry["systems"]]
         == [ec2["web[red]"]]
     )
-    assert "1 left out: it is terminated" in result.stderr
+    assert "1 left out: it is terminated: i-" in result.stderr
     again = json.loads(huntbridge(WEEKLY, "plan", "--json", *at).stdout)
     assert [one["why"] for one in again["systems"]] == ["recorded when this hunt was started first"]
 

@@ -163,7 +163,7 @@ def test_why_something_is_in_and_why_something_is_out(select):
     found = select(
         fleet,
         {"tags": {"Tier": "gold"}, "states": "running", **EVERYWHERE},
-        unfit=[machine(6).id],
+        unfit=[machine(5).id, machine(6).id],
         exclude=[{"tags": {"Hunt": "skip"}}],
     )
     assert [(c.system.instance, c.why) for c in found.choices if not c.out] == [
@@ -173,11 +173,36 @@ def test_why_something_is_in_and_why_something_is_out(select):
         2: "exclude[0]: tag Hunt is skip",
         3: "it is terminated",
         4: "it is stopped, and the target wants running",
-        5: "it is the platform's own (its tag Name is CadoResponse)",
+        5: "the platform says that it cannot capture it: it is its own or a worker",
         6: "the platform says that it cannot capture it: it is its own or a worker",
     }
     assert (found.problems, found.notes) == ((), ())
-    assert "1 left out: it is terminated" in found.left_out
+    assert f"1 left out: it is terminated: {machine(3).id}" in found.left_out
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_tag_that_anybody_may_write_hides_no_machine(select, named):
+    hidden = machine(1, name="CadoResponse")
+    targets = [{"instance": hidden.id, "region": "us-east-1"}] if named else []
+    assert chosen(select(Fleet(hidden), *targets, EVERYWHERE)) == [1]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_tag_counts_where_the_platform_does_not_answer_and_the_machine_is_named(select, named):
+    hidden = machine(1, name="CadoResponse")
+    targets = [{"instance": hidden.id, "region": "us-east-1"}] if named else []
+    found = select(Fleet(hidden), *targets, EVERYWHERE, unfit=None)
+    assert chosen(found) == []
+    assert any(hidden.id in note and "CadoResponse" in note for note in found.notes)
+    assert any(hidden.id in reason for reason in found.left_out)
+
+
+def test_what_is_left_out_is_named_and_a_long_list_says_how_many_more(select):
+    fleet = Fleet(*(machine(n, tags={"Hunt": "skip"}) for n in range(1, 24)))
+    (reason,) = select(fleet, EVERYWHERE, exclude=[{"tags": {"Hunt": "skip"}}]).left_out
+    assert reason.startswith("23 left out: exclude[0]: tag Hunt is skip: ")
+    assert reason.endswith(" and 3 more")
+    assert all(machine(n).id in reason for n in range(1, 21))
 
 
 @pytest.mark.parametrize(
@@ -345,7 +370,10 @@ def test_the_same_time_again_is_about_the_systems_that_were_recorded(rotation):
     hunt = on_schedule(runtime, "weekly", SUNDAY)
     assert (hunt.systems, hunt.left_out) == (
         2,
-        ("3 left out: max_systems is 2: in the order least_recently_hunted others come first",),
+        (
+            "3 left out: max_systems is 2: in the order least_recently_hunted others come first: "
+            f"{machine(3).id}, {machine(4).id}, {machine(5).id}",
+        ),
     )
     before = runtime.ledger.captures(hunt.id)
     runtime.make_fleet = lambda: Fleet(machine(77))

@@ -135,6 +135,60 @@ def test_what_is_refused_in_words(fleet, monkeypatch, service, operation, ask, s
     assert str(refused.value) == said
 
 
+class Answers:
+    """A client of AWS that gives one answer to everything."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def __getattr__(self, operation: str) -> Any:
+        return lambda **_: self._answer
+
+
+@pytest.mark.parametrize(
+    ("field", "state", "active"),
+    [("State", "ACTIVE", True), ("State", "SUSPENDED", False), ("State", "PENDING_CLOSURE", False),
+     ("Status", "ACTIVE", True), ("Status", "SUSPENDED", False)],
+)  # fmt: skip
+def test_an_active_account_before_and_after_status_was_retired(fleet, monkeypatch, field, state, active):
+    answer = {"Accounts": [{"Id": "111122223333", field: state}], "OrganizationalUnits": []}
+    monkeypatch.setattr(fleet, "_client", lambda *_: Answers(answer))
+    assert fleet.members("ou-ab12-34cd56ef") == (["111122223333"] if active else [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        "text",
+        [],
+        {"Accounts": [{"Id": "1"}], "OrganizationalUnits": None, "Regions": [{}], "Reservations": [None],
+         "AutoScalingGroups": [{"Instances": [{}]}], "Volumes": [{"Size": "1"}]},
+        {"Accounts": None, "Regions": 5, "Reservations": [{"Instances": [{"Tags": [None]}]}],
+         "AutoScalingGroups": {"a": 1}, "Volumes": [{"Attachments": [{"InstanceId": "i"}], "Size": "big"}]},
+    ],
+)  # fmt: skip
+def test_an_answer_of_an_unknown_shape_is_said_in_words(fleet, monkeypatch, answer):
+    monkeypatch.setattr(fleet, "_client", lambda *_: Answers(answer))
+    for ask in (
+        lambda: fleet.members("ou-ab12-34cd56ef"),
+        lambda: fleet.regions(""),
+        lambda: fleet.instances("", REGION),
+        lambda: fleet.groups("", REGION),
+        lambda: fleet.volumes("", REGION, ["i-0123456789abcdef0"]),
+    ):
+        with pytest.raises(InstanceError, match="in a form that this version of huntbridge does not know"):
+            ask()
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"Credentials": None}, {"Credentials": {"AccessKeyId": "a"}}])
+def test_a_role_of_which_sts_tells_nothing_usable(endpoint, monkeypatch, answer):
+    fleet = AwsFleet({"member": MEMBER}.get, Secrets({}), endpoint_url=endpoint, retries=0)
+    monkeypatch.setattr(fleet._clients, "get", lambda *_: Answers(answer))
+    with pytest.raises(InstanceError, match="STS answered in a form"):
+        fleet.instances("member", REGION)
+
+
 def test_one_client_for_each_service_of_a_role(endpoint, monkeypatch):
     fleet = AwsFleet({"member": MEMBER}.get, Secrets({}), endpoint_url=endpoint, retries=0)
     keys = {"AccessKeyId": "testing", "SecretAccessKey": "testing", "SessionToken": "testing"}
