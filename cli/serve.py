@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -23,7 +22,8 @@ from cli.assemble import (
     settings,
 )
 from cli.operator import here, operator
-from receiver.web import create_app, depths, readable
+from receiver.tokens import accepted, readable
+from receiver.web import create_app, depths
 from scheduler.handler import captures_handler, on_schedule, on_timer
 from shared import log as logs
 from shared.audit import configuration_loaded
@@ -99,8 +99,8 @@ def _until_told_to_stop(server: Server, runtime: Runtime, host: str, port: int) 
         signal.signal(number, lambda *_: told.set())
     queues = (runtime.captures, runtime.events, runtime.deliveries)
 
-    def tokens() -> Collection[Secret]:
-        return readable(runtime.config.webhook.tokens, runtime.secret).values()
+    def tokens() -> list[Secret]:
+        return accepted(runtime.config.webhook.tokens, runtime.secret)
 
     signing = runtime.config.slack_signing_secrets
     app = create_app(

@@ -19,7 +19,7 @@ from shared.aws.clients import Clients
 from shared.aws.secrets import AwsSecrets
 from shared.lambda_records import Context, work_records
 from shared.queues import DELIVERIES, EVENTS
-from shared.secrets import SecretRef, Secrets
+from shared.secrets import Secret, SecretRef, Secrets
 
 if TYPE_CHECKING:
     from receiver.work import Work
@@ -71,19 +71,60 @@ def _queues() -> Mapping[str, SqsQueue]:
 def _web() -> Callable[[Event, Context], dict[str, Any]]:
     from apig_wsgi import make_lambda_handler
 
-    from receiver.web import create_app, depths, readable
+    from receiver.tokens import accepted, readable
+    from receiver.web import create_app
 
     secrets = Secrets(os.environ, AwsSecrets(_clients()))
-    tokens, signing = (_refs(name) for name in (stack.WEBHOOK_TOKENS, stack.SLACK_SIGNING_SECRETS))
-    queues = _queues()
+    refs, signing = (_refs(name) for name in (stack.WEBHOOK_TOKENS, stack.SLACK_SIGNING_SECRETS))
+
+    def tokens() -> list[Secret]:
+        return accepted(refs, secrets.get)
+
+    def health() -> dict[str, Any]:
+        """What this function alone can tell, since anybody may ask: no queue is asked. The dashboard shows
+        the queues."""
+        return {"problems": [] if tokens() else ["no webhook token can be read"]}
+
     app = create_app(
-        queues[EVENTS],
-        lambda: readable(tokens, secrets.get).values(),
+        _queues()[EVENTS],
+        tokens,
         lambda: datetime.now(UTC),
-        lambda: depths(queues.values()),
+        health,
         (lambda: readable(signing, secrets.get, "signing secret")) if signing else None,
     )
-    return make_lambda_handler(app)
+    answer = make_lambda_handler(_with_source(app))
+    return lambda event, context: answer(_at_root(event), context)
+
+
+def _with_source(app: Callable[..., Any]) -> Callable[..., Any]:
+    """WSGI: the sender's address as API Gateway saw it; the sender can write `X-Forwarded-For` itself."""
+
+    def with_source(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        request = environ.get("apig_wsgi.request_context", {})
+        environ["REMOTE_ADDR"] = (request.get("identity") or request.get("http") or {}).get("sourceIp", "")
+        return app(environ, start_response)
+
+    return with_source
+
+
+def _at_root(event: Event) -> Event:
+    """The event with the path that the API's routes know: a custom domain's base path stands before it in
+    `path` (REST API), and a named stage in `rawPath` (HTTP API)."""
+    if event.get("version") == "2.0":
+        stage = event.get("requestContext", {}).get("stage", "")
+        path = event["rawPath"]
+        route = event.get("routeKey", "").partition(" ")[2]
+        if not route and path.startswith(f"/{stage}/"):  # the route $default says nothing of the path
+            route = path.removeprefix(f"/{stage}")
+        return event | {"rawPath": _filled_in(route, event) or path}
+    return event | {"path": _filled_in(event.get("resource", ""), event) or event["path"]}
+
+
+def _filled_in(route: str, event: Event) -> str:
+    """`/{proxy+}` with the path that it stands for. Empty where a part is not known."""
+    for name, value in (event.get("pathParameters") or {}).items():
+        route = route.replace(f"{{{name}+}}", value).replace(f"{{{name}}}", value)
+    return "" if "{" in route else route
 
 
 def _refs(variable: str) -> list[SecretRef]:

@@ -82,7 +82,7 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
     # Once each, though the schedule came twice and SQS knows nothing of ids.
     assert set(world.platform.asked.values()) == {1}
     assert [source.errors for source in stack.sources.values()] == [[], [], []]
-    assert health == {"status": "ok", **{name: {"waiting": 0, "dead": 0} for name in stack.sources}}
+    assert health == {"status": "ok", "problems": []}
     assert (world.slack.mentions, world.teams.mentions, world.teams.failed_runs) == ([], [], [])
     texts = " ".join(json.dumps(message.body) for message in world.slack.messages)
     for name in ("web-01", "batch-07", "bastion", "ci-runner-3", "ad-01"):

@@ -174,11 +174,69 @@ def test_other_requests(stage, version, method, path, body, status):
     answer = stage.function(api_event(version, method, path, body))
     assert answer["statusCode"] == status
     if status == 200:
-        nothing = {"waiting": 0, "dead": 0}
-        assert json.loads(answer["body"]) == {
-            "status": "ok", "captures": nothing, "events": nothing, "deliveries": nothing
-        }  # fmt: skip
+        assert json.loads(answer["body"]) == {"status": "ok", "problems": []}
     assert stage.resources.depth("events") == 0
+
+
+def test_health_asks_no_queue_and_says_when_no_token_can_be_read(stage):
+    health = api_event("2.0", "GET", "/health", b"")
+    stage.function.restart(AWS_ENDPOINT_URL_SQS=NOBODY)
+    assert stage.function(health)["statusCode"] == 200
+    stage.function.restart(HUNTBRIDGE_WEBHOOK_TOKENS="aws-secretsmanager:nowhere#current")
+    answer = stage.function(health)
+    assert answer["statusCode"] == 503
+    assert json.loads(answer["body"])["problems"] == ["no webhook token can be read"]
+
+
+@pytest.mark.parametrize(
+    ("version", "path", "more"),
+    [
+        ("1.0", "/hb/webhooks/cado", {"resource": "/webhooks/cado"}),
+        (
+            "1.0",
+            "/hb/webhooks/cado",
+            {"resource": "/{proxy+}", "pathParameters": {"proxy": "webhooks/cado"}},
+        ),
+        ("1.0", "/webhooks/cado", {"resource": None}),
+        ("2.0", "/prod/webhooks/cado", {"routeKey": "POST /webhooks/cado", "stage": "prod"}),
+        ("2.0", "/prod/webhooks/cado", {"routeKey": "$default", "stage": "prod"}),
+        (
+            "2.0",
+            "/hb/webhooks/cado",
+            {"routeKey": "ANY /{proxy+}", "pathParameters": {"proxy": "webhooks/cado"}},
+        ),
+        ("2.0", "/webhooks/cado", {"routeKey": "$default", "stage": "$default"}),
+    ],
+)
+def test_a_webhook_is_taken_behind_a_base_path_and_at_a_named_stage(stage, version, path, more):
+    event = api_event(version, "POST", path, WEBHOOK)
+    stage_of_api = more.pop("stage", None)
+    event |= {name: value for name, value in more.items() if value is not None}
+    if stage_of_api:
+        event["requestContext"] = {**event["requestContext"], "stage": stage_of_api}
+    if more.get("resource", "") is None:
+        event.pop("resource", None)
+    assert stage.function(event)["statusCode"] == 202
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_refused_webhook_is_logged_with_the_address_that_api_gateway_saw(stage, caplog, version):
+    event = api_event(version, "POST", "/webhooks/cado", b"{}", {"X-Forwarded-For": "10.0.0.1, 192.0.2.1"})
+    key = "identity" if version == "1.0" else "http"
+    context = event["requestContext"]
+    event["requestContext"] = {**context, key: {**context.get(key, {}), "sourceIp": "203.0.113.7"}}
+    assert stage.function(event)["statusCode"] == 401
+    (line,) = [one for one in caplog.records if one.message == "webhook refused"]
+    assert (line.status, line.sender) == (401, "203.0.113.7")
+
+
+def test_a_token_that_can_be_guessed_is_not_accepted(stage, caplog):
+    short = stage.resources.secret("short", current="abc1234")
+    stage.function.restart(HUNTBRIDGE_WEBHOOK_TOKENS=f"{short}#current")
+    event = api_event("2.0", "POST", "/webhooks/cado", b'{"token": "abc1234"}')
+    assert stage.function(event)["statusCode"] == 503
+    assert "it has fewer than 8 characters" in caplog.text
+    assert "abc1234" not in caplog.text
 
 
 def test_a_webhook_that_sqs_does_not_take_is_answered_503(stage):

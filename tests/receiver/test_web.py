@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import logging
+import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -50,9 +51,19 @@ def events():
 
 
 @pytest.fixture
-def client(events):
-    tokens = [Secret("current"), Secret("previous")]
-    return create_app(events, lambda: tokens, lambda: NOW, lambda: {"events": {"waiting": 0}}).test_client()
+def refused():
+    return []
+
+
+@pytest.fixture
+def client(events, refused):
+    return create_app(
+        events,
+        lambda: [Secret("current"), Secret("previous")],
+        lambda: NOW,
+        lambda: {"events": {"waiting": 0}},
+        refused=lambda *what: refused.append(what),
+    ).test_client()
 
 
 def post(client, body, **headers):
@@ -83,6 +94,10 @@ def test_an_authentic_webhook_is_stored_byte_for_byte_without_its_token(client, 
         (b'{"token":"wrong"}', BEARER),
         (b'{"token":"wrong"}', {"Authorization": "bearer   previous "}),
         (b"title=a&message=b", {**BEARER, "Content-Type": "application/x-www-form-urlencoded"}),
+        (b'{"token":"x",' * 9_000 + b'"token":"current"}', {}),
+        (json.dumps({"payload": json.dumps({"token": "current"})}).encode(), {}),
+        (json.dumps({"a": json.dumps({"b": json.dumps({"token": "current"}, indent=1)})}).encode(), {}),
+        (rb'{"payload": "{\u0022token\u0022:\u0022current\u0022}"}', {}),
         (b"[" * 100_000, BEARER),
         ('{"token":"current"}'.encode("utf-16"), BEARER),
     ],
@@ -110,10 +125,8 @@ def test_accepted(client, events, body, headers):
         (b"{}", {"Authorization": "Bearer "}),
         (b"{}", {"Authorization": "Basic Y3VycmVudDo="}),
         (b"{}", {"Authorization": "current"}),
-        (
-            b'{"token":"x",' * 9 + b'"token":"current"}',
-            {},
-        ),  # the template puts it first; nobody looks for ever
+        (rb'{"token":"{\"token\":\"wrong\"}"}', {}),
+        (b'{"token":"x",' * 9 + b"}", {}),
     ],
 )
 def test_refused_with_the_same_answer_whatever_is_wrong(client, events, body, headers):
@@ -152,6 +165,37 @@ def test_a_gzipped_body_is_unpacked_within_the_limit(client, events):
     assert events.raw[-1] == b"not gzip"
 
 
+def test_a_gzipped_body_may_have_several_members_but_not_any_number(client, events):
+    body = b'{"title": "a long title", "token": "current"}'
+    members = gzip.compress(body[:20]) + gzip.compress(body[20:])
+    assert post(client, members, **{"Content-Encoding": "gzip"})[0] == 202
+    assert events.raw == [b'{"title": "a long title", "token":"<token>"}']
+    assert post(client, gzip.compress(b"") * 9_000, **{"Content-Encoding": "gzip", **BEARER})[0] == 415
+
+
+@pytest.mark.parametrize("coding", ["deflate", "br", "zstd", "gzip, gzip", "aes128gcm"])
+def test_a_body_that_is_compressed_in_another_way_is_refused_as_such(client, events, refused, coding):
+    status, answer = post(client, zlib.compress(b'{"token": "current"}'), **{"Content-Encoding": coding})
+    assert (status, answer["message"][:46]) == (415, "The body is compressed in a way that is not kn")
+    assert refused == [(415, answer["message"], "127.0.0.1")]
+    assert events.bodies == []
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_a_body_that_is_not_compressed_may_be_said_to_be_so(client, coding):
+    assert post(client, b'{"token": "current"}', **{"Content-Encoding": coding})[0] == 202
+
+
+def test_the_token_is_taken_out_wherever_it_stands_in_an_authentic_body(events):
+    token = 'tok-"en"-1234567890'
+    client = create_app(events, lambda: [Secret(token)], lambda: NOW, dict).test_client()
+    inner = json.dumps({"token": token, "text": f"echo {token}"})
+    body = json.dumps({"token": token, "message": f"a quote of {token}", "inner": inner}).encode()
+    assert post(client, body)[0] == 202
+    assert b"1234567890" not in events.raw[0]
+    assert events.raw[0].count(b"<token>") == 4
+
+
 def test_what_could_not_be_stored_is_not_accepted(client, events):
     events.broken = True
     assert post(client, b'{"token": "current"}') == (
@@ -181,9 +225,74 @@ def test_health(client, events):
     ("method", "path", "status", "message"),
     [
         ("GET", "/webhooks/cado", 405, "Webhooks are sent with POST to /webhooks/cado."),
+        ("HEAD", "/webhooks/cado", 405, None),
+        ("OPTIONS", "/webhooks/cado", 405, "Webhooks are sent with POST to /webhooks/cado."),
+        ("TRACE", "/webhooks/cado", 405, "Webhooks are sent with POST to /webhooks/cado."),
+        ("OPTIONS", "/health", 405, "Webhooks are sent with POST to /webhooks/cado."),
         ("POST", "/", 404, "There is nothing here. Webhooks go to POST /webhooks/cado."),
+        ("GET", "/static/x.txt", 404, "There is nothing here. Webhooks go to POST /webhooks/cado."),
+        ("POST", "/webhooks/cado/x", 404, "There is nothing here. Webhooks go to POST /webhooks/cado."),
     ],
 )
 def test_other_requests_are_told_where_webhooks_go(client, method, path, status, message):
     answer = client.open(path, method=method)
-    assert (answer.status_code, answer.get_json()) == (status, {"status": "error", "message": message})
+    said = None if message is None else {"status": "error", "message": message}
+    assert (answer.status_code, answer.get_json(silent=True)) == (status, said)
+
+
+@pytest.mark.parametrize(
+    "path", ["//webhooks/cado", "/webhooks//cado", "/webhooks/cado/", "///webhooks///cado//"]
+)
+def test_a_doubled_slash_is_taken_as_one_and_never_redirected(client, path):
+    answer = client.post("/", data=b'{"token": "current"}', environ_overrides={"PATH_INFO": path})
+    assert (answer.status_code, "Location" in answer.headers) == (202, False)
+
+
+def test_each_refused_webhook_is_reported_with_its_reason_and_sender(client, events, refused):
+    sender = {"REMOTE_ADDR": "203.0.113.7"}
+    client.post(
+        "/webhooks/cado", data=b"{}", headers={"X-Forwarded-For": "1.2.3.4"}, environ_overrides=sender
+    )
+    client.post("/webhooks/cado", data=b"x" * (MAX_BODY + 1), environ_overrides=sender)
+    events.broken = True
+    client.post("/webhooks/cado", data=b'{"token": "current"}', environ_overrides=sender)
+    client.post("/elsewhere", data=b"{}", environ_overrides=sender)
+    client.get("/webhooks/cado", environ_overrides=sender)
+    assert refused == [
+        (401, UNAUTHORIZED["message"], "203.0.113.7"),
+        (413, "The body is larger than 256 KiB.", "203.0.113.7"),
+        (503, "The event could not be stored; send it again later.", "203.0.113.7"),
+    ]
+
+
+def test_by_default_a_refused_webhook_is_one_line_of_the_log_that_a_metric_filter_can_count(events, caplog):
+    client = create_app(events, lambda: [Secret("current")], lambda: NOW, dict).test_client()
+    client.post("/webhooks/cado", data=b"{}")
+    (line,) = [one for one in caplog.records if one.message == "webhook refused"]
+    assert (line.status, line.reason, line.sender) == (401, UNAUTHORIZED["message"], "127.0.0.1")
+
+
+def test_a_full_queue_refuses_what_is_authentic_with_the_reason_and_tells_nobody_else(events):
+    client = create_app(
+        events, lambda: [Secret("current")], lambda: NOW, dict, full=lambda: "The queue is full."
+    ).test_client()
+    assert post(client, b'{"token": "current"}') == (
+        503,
+        {"status": "error", "message": "The queue is full."},
+    )
+    assert post(client, b'{"token": "wrong"}') == (401, UNAUTHORIZED)
+    assert events.bodies == []
+
+
+def test_health_that_names_problems_is_503_and_is_not_asked_again_at_once(events):
+    asked = []
+
+    def health():
+        asked.append(1)
+        return {"problems": ["the thread events-0 has ended"]}
+
+    client = create_app(events, list, lambda: NOW, health).test_client()
+    answers = [client.get("/health") for _ in range(5)]
+    assert {answer.status_code for answer in answers} == {503}
+    assert answers[0].get_json() == {"status": "failing", "problems": ["the thread events-0 has ended"]}
+    assert len(asked) == 1
