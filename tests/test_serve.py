@@ -25,6 +25,8 @@ from shared import audit, runtime
 from shared.config import load
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
+TOKEN = "a-token-of-serve"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -48,7 +50,7 @@ def environ(tmp_path, slack):
         "HOME": str(tmp_path),
         "HUNTBRIDGE_DATA": str(tmp_path / "data"),
         "AWS_EC2_METADATA_DISABLED": "true",
-        "WEBHOOK_TOKEN": "a-token-of-serve",
+        "WEBHOOK_TOKEN": TOKEN,
         "SLACK_WEBHOOK_URL": slack.url,
         "PLATFORM_IP": f"http://127.0.0.1:{nobody}",
         "API_KEY": "k",
@@ -137,9 +139,9 @@ def test_of_every_body_slack_is_told_once_however_often_it_comes_with_the_enviro
 
     with serve(environ, tmp_path) as (url, _):
         for body in bodies.values():
-            post(url, json.dumps({**json.loads(body), "token": "a-token-of-serve"}).encode())
+            post(url, json.dumps({**json.loads(body), "token": TOKEN}).encode())
         for body in [*bodies.values(), *broken.values()] * 2:
-            post(url, body, {"Authorization": "Bearer a-token-of-serve"})
+            post(url, body, BEARER)
         eventually(lambda: all(told(ids) for ids in posted.values()))
     sent = [id for ids in posted.values() for id in ids if routed(id)["to"]]
     assert len(slack.messages) == len(sent) > len(posted) / 2
@@ -148,7 +150,7 @@ def test_of_every_body_slack_is_told_once_however_often_it_comes_with_the_enviro
 
 def test_what_was_accepted_survives_a_kill_and_is_delivered_by_the_next_serve(environ, tmp_path, slack):
     slack.hang(60, times=1_000)
-    body = {"token": "a-token-of-serve", "title": "PROCESSING WITH ALARMS"}
+    body = {"token": TOKEN, "title": "PROCESSING WITH ALARMS"}
     with serve(environ, tmp_path) as (url, process):
         accepted = []
         for count in range(1, 21):
@@ -170,7 +172,7 @@ def test_what_was_accepted_survives_a_kill_and_is_delivered_by_the_next_serve(en
 def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path, slack):
     slack.hang(2.0, after=True)
     body = {
-        "token": "a-token-of-serve",
+        "token": TOKEN,
         "title": "PROCESSING WITH ALARMS",
         "message": "5 alarms in project id 12.",
     }
@@ -191,7 +193,7 @@ def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path
 
 def test_a_full_disk_is_a_503_and_heals_by_itself(environ, tmp_path, slack):
     def body(count):
-        return {"token": "a-token-of-serve", "message": f"{count} alarms in project id 12."}
+        return {"token": TOKEN, "message": f"{count} alarms in project id 12."}
 
     with serve(environ, tmp_path) as (url, process):
         assert requests.post(url, json=body(1), timeout=10).status_code == 202
@@ -247,7 +249,7 @@ def test_a_port_that_is_taken_is_said_so(environ):
     [
         (b'{"title": "x"}', {}, 401),
         (b'{"token": "wrong"}', {}, 401),
-        (b"x" * 10_000_000, {"Authorization": "Bearer a-token-of-serve"}, 413),
+        (b"x" * 10_000_000, BEARER, 413),
         (b"title=x&message=y", {"Content-Type": "application/x-www-form-urlencoded"}, 401),
     ],
     ids=["no token", "wrong token", "10 MB", "form"],
@@ -274,9 +276,7 @@ def test_bad_requests_over_the_wire(environ, tmp_path, slack, body, headers, sta
 )
 def test_odd_but_authentic_bodies_are_delivered(environ, tmp_path, slack, body, headers):
     with serve(environ, tmp_path) as (url, _):
-        answer = requests.post(
-            url, data=body, headers={"Authorization": "Bearer a-token-of-serve", **headers}, timeout=10
-        )
+        answer = requests.post(url, data=body, headers={**BEARER, **headers}, timeout=10)
         assert answer.status_code == 202
         eventually(lambda: slack.messages)
     assert answer.json()["id"] in json.dumps(slack.messages[0].body)
