@@ -31,10 +31,10 @@ from werkzeug.exceptions import (
 )
 
 from receiver.slack_request import Malformed, NotAuthentic, click, identity, signed_by
+from receiver.withheld import without
 from shared import items
 from shared.queues import Queue, QueueError
 from shared.secrets import Secret, SecretRef
-from shared.tokens import SHORTEST
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +231,7 @@ def _authentic(body: bytes, authorization: str, valid: Collection[Secret]) -> by
     ]
     if not any(matches):
         raise Unauthorized
-    return _without(body, valid)
+    return without(_TOKEN.sub(_TAKEN_OUT, body), [token.reveal() for token in valid])
 
 
 def _candidates(body: bytes) -> Iterator[bytes]:
@@ -241,18 +241,6 @@ def _candidates(body: bytes) -> Iterator[bytes]:
         if b"\\" not in body:
             return
         body = _ESCAPED.sub(lambda match: match[1] or b'"', body)
-
-
-def _without(body: bytes, valid: Collection[Secret]) -> bytes:
-    body = _TOKEN.sub(_TAKEN_OUT, body)
-    for token in valid:
-        text = token.reveal()
-        if len(text) < SHORTEST:  # it may be part of any word
-            continue
-        for _ in range(_LEVELS + 1):
-            body = body.replace(text.encode(), b"<token>")
-            text = json.dumps(text, ensure_ascii=False)[1:-1]
-    return body
 
 
 def _unescaped(text: bytes) -> bytes:

@@ -82,6 +82,23 @@ def test_an_authentic_webhook_is_stored_byte_for_byte_without_its_token(client, 
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b'{"token": "current", "message": "see current"}',
+        b'{"token": "current", "title": "previous", "x": {"current": ["current"]}}',
+        b'{"token": "current", "link": "https://x.example/?t=curren%74&u=%63urrent"}',
+        b'{"token": "current", "message": "{\\"token\\": \\"c\\u0075rrent\\"}"}',
+        json.dumps({"message": "current"}).encode("utf-16"),
+    ],
+)
+def test_the_token_is_not_stored_wherever_the_body_repeats_it(client, events, body):
+    assert post(client, body, **BEARER)[0] == 202
+    (raw,) = events.raw
+    for form in (b"current", b"previous", b"urrent", b"curren", "current".encode("utf-16-le")):
+        assert form not in raw
+
+
+@pytest.mark.parametrize(
     ("body", "headers"),
     [
         (b'{"token":"current"}', {}),

@@ -1,0 +1,69 @@
+"""A webhook's body without its token, wherever and however the token is written in it.
+
+The token belongs into one key of the body, but a template may repeat it in a text, and the platform may
+quote it in a link or in JSON inside a string. What is stored and shown holds none of these.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+HIDDEN = "<token>"
+# A shorter token is looked for as a whole word only: inside words it would be found by chance.
+_ANYWHERE = 6
+_UTF = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+# What may stand before a short token: no letter or digit, except the end of an escape.
+_WORD_BEGINS = rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[bfnrt]))"
+
+
+def without(body: bytes, tokens: Iterable[str]) -> bytes:
+    """The body with every token replaced: as it is, escaped for JSON (also in JSON inside JSON), for a URL or
+    for HTML, in base64, in UTF-16 and in UTF-32."""
+    for token in tokens:
+        if token:
+            body = _pattern(token).sub(HIDDEN.encode(), body)
+            for encoding in _UTF if b"\0" in body else ():
+                body = body.replace(token.encode(encoding), HIDDEN.encode(encoding))
+    return body
+
+
+@lru_cache(maxsize=16)
+def _pattern(token: str) -> re.Pattern[bytes]:
+    plain = b"".join(map(_written, token))
+    if len(token) < _ANYWHERE:
+        return re.compile(_WORD_BEGINS + plain + rb"(?![0-9A-Za-z])")
+    return re.compile(b"|".join([plain, *map(re.escape, _in_base64(token.encode()))]))
+
+
+def _written(character: str) -> bytes:
+    """One character of the token in each of its notations. The number of backslashes is bounded, so that a
+    body full of them takes no longer than any other."""
+    code = ord(character)
+    utf8, utf16 = character.encode(), character.encode("utf-16-be")
+    pairs = [utf16[at : at + 2].hex().encode() for at in range(0, len(utf16), 2)]
+    forms = [
+        rb"\\{0,8}" + re.escape(utf8),
+        b"".join(rb"\\{1,8}u(?i:" + pair + b")" for pair in pairs),
+        b"".join(b"%%(?:25){0,2}(?i:%02x)" % byte for byte in utf8),
+        b"&#0{0,4}%d;" % code,
+        b"&#[xX]0{0,4}(?i:%x);" % code,
+        *([rb"\+"] if character == " " else []),
+        *([b"&(?:amp;){0,2}" + name + b";" for name in _ENTITIES.get(character, ())]),
+    ]
+    return b"(?:" + b"|".join(forms) + b")"
+
+
+_ENTITIES = {"&": (b"amp",), "<": (b"lt",), ">": (b"gt",), '"': (b"quot",), "'": (b"apos",)}
+
+
+def _in_base64(token: bytes) -> Iterator[bytes]:
+    """The characters that the token alone decides, for each of the three places where it may begin."""
+    for encode in (base64.standard_b64encode, base64.urlsafe_b64encode):
+        for before in range(3):
+            text = encode(b"\0" * before + token)
+            first = (before * 8 + 5) // 6
+            last = (before + len(token)) * 8 // 6
+            yield text[first:last]
