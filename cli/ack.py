@@ -12,9 +12,7 @@ from cli.assemble import Failed, load_config, runtime_of, settings
 from cli.operator import here, operator
 from receiver.compose import compose
 from shared import audit, items
-from shared.ledger import StoreError
 from shared.models import Acknowledgement, dump
-from shared.queues import QueueError
 from shared.runtime import Runtime
 from shared.text import one_line
 
@@ -35,11 +33,8 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
     """
     if not one_line(by):
         raise Failed("--by is empty: say who takes the case")
-    runtime = runtime_of(load_config(config_path), data)
-    try:
-        click.echo(_take(runtime, case, one_line(by)))
-    except (QueueError, StoreError) as error:
-        raise Failed(str(error)) from None
+    runtime = runtime_of(load_config(config_path), data, write=True)
+    click.echo(_take(runtime, case, one_line(by)))
 
 
 def _take(runtime: Runtime, case: str, by: str) -> str:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cli.data import data_directory, has_database
 from receiver import assemble
 from receiver.destinations.renewing import Renewing
 from receiver.work import Work
 from shared import config as configuration
 from shared import log, runtime
 from shared.aws.stack import TABLE
+from shared.cado import CadoError
 from shared.config import Config
 from shared.ledger import StoreError
+from shared.queues import QueueError
 from shared.runtime import Runtime
+from shared.secrets import SecretError
 
 # Seconds; each is longer than the work can take (a capture request after a look, an enrichment of at most
 # 10 s, a delivery of two requests), since it is also how long the work of a killed process waits.
@@ -59,18 +64,30 @@ def settings(command: Callable[..., Any]) -> Callable[..., Any]:
         "--data",
         metavar="DIR",
         envvar="HUNTBRIDGE_DATA",
-        default=".huntbridge",
-        show_default=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where the ledger and the queues are.",
+        type=click.Path(path_type=Path),
+        help="Where the ledger and the queues are [default: .huntbridge beside the configuration].",
     )
     @click.option("-v", "--verbose", is_flag=True, help="Tell more on stderr.")
     @functools.wraps(command)
-    def with_settings(*args: Any, verbose: bool, **kwargs: Any) -> Any:
+    def with_settings(*args: Any, verbose: bool, data: Path | None, **kwargs: Any) -> Any:
         log.setup("INFO" if verbose else "WARNING", json=False)
-        return command(*args, **kwargs)
+        with exit_codes():
+            return command(*args, data=data_directory(data, kwargs["config_path"]), **kwargs)
 
     return with_settings
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """What no command has caught ends it with a sentence and the exit code of its kind."""
+    try:
+        yield
+    except (configuration.ConfigError, SecretError) as error:
+        raise Misused(str(error)) from None
+    except CadoError as error:
+        raise PlatformFailed(str(error)) from None
+    except (StoreError, QueueError) as error:
+        raise DataUnusable(str(error)) from None
 
 
 def load_config(path: str | None) -> Config:
@@ -85,17 +102,31 @@ def _count(problems: int) -> str:
 
 
 def local_runtime(config: Config, data: Path) -> Runtime:
-    try:
-        return runtime.local(config, data, os.environ)
-    except StoreError as error:
-        raise DataUnusable(str(error)) from None
+    """This machine, for work that is written down in the data directory, which is made where needed."""
+    return runtime.local(config, data, os.environ)
 
 
-def runtime_of(config: Config, data: Path) -> Runtime:
-    """The stack on AWS where the environment names its table, else this machine."""
+def reading_runtime(config: Config, data: Path) -> Runtime:
+    """This machine, for a command that writes nothing down. Where there is no data directory yet, none is
+    made, and nothing is known."""
+    return runtime.reading(config, data if has_database(data) else None, os.environ)
+
+
+def runtime_of(config: Config, data: Path, *, write: bool = False) -> Runtime:
+    """The stack on AWS where the environment names its table, else what was written down on this machine."""
     if os.environ.get(TABLE):
         return runtime.aws(config, os.environ)
-    return local_runtime(config, data)
+    if not has_database(data):
+        raise nothing_there(data)
+    return local_runtime(config, data) if write else reading_runtime(config, data)
+
+
+def nothing_there(data: Path) -> DataUnusable:
+    what = "is empty" if data.is_dir() else "does not exist"
+    return DataUnusable(
+        f"the data directory {data.absolute()} {what}: huntbridge was never run with it; "
+        "name another one with --data or HUNTBRIDGE_DATA"
+    )
 
 
 def destination(runtime: Runtime, name: str) -> Renewing:

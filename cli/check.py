@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from cli.assemble import Failed, destination, load_config, local_runtime, settings
+from cli.assemble import Failed, destination, load_config, reading_runtime, settings
 from shared.cado import CadoError
 from shared.runtime import Runtime
 from shared.secrets import SecretError, SecretRef
@@ -34,7 +34,7 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
 
     Exit code 0 when all would work, 1 when something would not, 2 when the configuration is wrong.
     """
-    runtime = local_runtime(load_config(config_path), data)
+    runtime = reading_runtime(load_config(config_path), data)
     findings = []
     for finding in _findings(runtime):
         findings.append(finding)

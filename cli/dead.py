@@ -20,7 +20,7 @@ from receiver.compose import Message, compose
 from receiver.parse import parse
 from shared import audit, items
 from shared.models import Alarm, Event, Severity, load
-from shared.queues import DeadItem, Queue, QueueError
+from shared.queues import DeadItem, Queue
 from shared.runtime import Runtime
 from shared.text import one_line
 
@@ -180,7 +180,7 @@ def retry(
     """
     if sum((bool(ids), everything, destination is not None)) != 1:
         raise Misused("say what to try again: an ID, --all, or --destination NAME")
-    runtime = runtime_of(load_config(config_path), data)
+    runtime = runtime_of(load_config(config_path), data, write=True)
     wanted = [
         found
         for found in _all(runtime)
@@ -192,7 +192,7 @@ def retry(
     revived = 0
     for queue in _queues(runtime):
         if chosen := [found.item.id for found in wanted if found.queue is queue]:
-            done = _asked(queue.revive, chosen)
+            done = queue.revive(chosen)
             revived += len(done)
             what = f"{len(done)} of {queue.name}"
             audited(runtime, audit.DEAD_RETRY, what, before={"dead": chosen}, after={"put_back": done})
@@ -205,19 +205,12 @@ def _queues(runtime: Runtime) -> tuple[Queue, ...]:
 
 def _all(runtime: Runtime) -> Iterator[_Found]:
     for queue in _queues(runtime):
-        for item in _asked(queue.dead_items, MOST):
+        for item in queue.dead_items(MOST):
             try:
                 content = items.unpack(item.body)
             except ValueError:
                 content = {}
             yield _Found(queue, item, content)
-
-
-def _asked(call: Any, *values: Any) -> Any:
-    try:
-        return call(*values)
-    except QueueError as error:
-        raise Failed(str(error)) from None
 
 
 def _no_such(id: str) -> Failed:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from cli.assemble import Misused, load_config, local_runtime
+from cli.assemble import Misused, load_config, reading_runtime
 from receiver import assemble
 from receiver.enrich import Enricher
 from receiver.parse import parse
@@ -59,7 +59,7 @@ def read_alarm(file: BinaryIO, config: Config, data: Path, *, enrich: bool) -> A
         return found
     event = found.event if isinstance(found, Alarm) else found
     if enrich:
-        return assemble.enricher(local_runtime(config, data)).enrich(event)
+        return assemble.enricher(reading_runtime(config, data)).enrich(event)
     # What was not looked up is no gap: nobody asked.
     return replace(Enricher(None, None, None, config).enrich(event), gaps=())
 

@@ -24,7 +24,9 @@ from cli.assemble import (
     PlatformFailed,
     load_config,
     local_runtime,
+    reading_runtime,
     receiver,
+    runtime_of,
     settings,
 )
 from cli.plan import draft, moment, plan_hunt, show, the_hunt
@@ -81,10 +83,10 @@ def run(
     config = load_config(config_path)
     name = the_hunt(config, name)
     scheduled_at = moment(at) if at else datetime.now(UTC)
-    runtime = local_runtime(config, data)
     if dry_run:
-        show(draft(runtime, name, scheduled_at), as_json)
+        show(draft(reading_runtime(config, data), name, scheduled_at), as_json)
         return
+    runtime = local_runtime(config, data)
     console = Console(stderr=True, highlight=False)
     if config.hunts[name].selects:
         console.print(f"hunt {name}: looking for its systems")
@@ -189,7 +191,7 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
     Who asked for it and when, by which definition, each capture with its pipelines and evidence, and what the
     platform keeps of it: disk hashes and paths. It is what the ledger has; the platform is not asked.
     """
-    runtime = local_runtime(load_config(config_path), data)
+    runtime = runtime_of(load_config(config_path), data)
     found = runtime.ledger.hunt(name) if "@" in name else next(iter(runtime.ledger.hunts(name)), None)
     if found is None:
         raise Misused(f"there is no run of {name} in {data}; `huntbridge hunt list` shows what there is")
@@ -211,7 +213,8 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
 def list_hunts(config_path: str | None, data: Path, as_json: bool) -> None:
     """The hunts of the configuration: what they take, when they run next, and how they last went."""
     config = load_config(config_path)
-    rows = [_row(name, config, local_runtime(config, data)) for name in config.hunts]
+    runtime = reading_runtime(config, data)
+    rows = [_row(name, config, runtime) for name in config.hunts]
     if as_json:
         _print_json(rows)
         return

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.assemble import Misused, load_config, local_runtime, settings
+from cli.assemble import Misused, load_config, reading_runtime, settings
 from scheduler.forecast import Load, Run, load_of, next_runs
 from scheduler.plan import Plan, plan, recorded
 from scheduler.targets import Choice, Selection, choose
@@ -53,7 +53,7 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
     """
     config = load_config(config_path)
     name = the_hunt(config, name)
-    runtime = local_runtime(config, data)
+    runtime = reading_runtime(config, data)
     now = runtime.now()
     runs = tuple(next_runs(config.hunts[name], now))
     first = next((run.at.astimezone(UTC) for run in runs if run.runs), now)

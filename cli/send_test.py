@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cli.assemble import Failed, Misused, destination, load_config, local_runtime, settings
+from cli.assemble import Failed, Misused, destination, load_config, reading_runtime, settings
 from receiver.compose import compose
 from receiver.destinations import Delivered, Rejected, Retry
 from shared.config import Config
@@ -37,7 +37,7 @@ def send_test(config_path: str | None, data: Path, name: str) -> None:
         known = ", ".join(config.destinations) or "none is configured"
         raise Misused(f"there is no destination {name!r}; there is: {known}")
     try:
-        sender = destination(local_runtime(config, data), name)
+        sender = destination(reading_runtime(config, data), name)
     except SecretError as error:
         raise Misused(f"destinations.{name}: {error}") from None
     match sender.deliver(compose(no_alarm(name, config, datetime.now(UTC)), config), {}):

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.assemble import Failed, Misused, PlatformFailed, load_config, local_runtime, settings
+from cli.assemble import Failed, Misused, PlatformFailed, load_config, reading_runtime, settings
 from receiver.parse import KINDS
 from shared.cado import Cado, CadoError, Unavailable, Webhook, revealed
 from shared.mistakes import advice, quoted
@@ -338,7 +338,7 @@ def remove(config_path: str | None, data: Path, yes: bool) -> None:
 
 
 def _platform(config_path: str | None, data: Path) -> tuple[Runtime, Cado]:
-    runtime = local_runtime(load_config(config_path), data)
+    runtime = reading_runtime(load_config(config_path), data)
     try:
         cado = runtime.admin_cado
     except SecretError as error:

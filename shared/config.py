@@ -1176,6 +1176,11 @@ def load(path: str | None, environ: Mapping[str, str]) -> Config:
     return _from_file(name, environ) if name else _from_environment(environ)
 
 
+def is_local(name: str) -> bool:
+    """Whether a configuration of this name is a file of this machine."""
+    return not name.startswith(_IN_AWS)
+
+
 def _from_file(name: str, environ: Mapping[str, str]) -> Config:
     try:
         document = read_yaml(_read(name, environ), name)
@@ -1187,13 +1192,13 @@ def _from_file(name: str, environ: Mapping[str, str]) -> Config:
     destinations = data.get("destinations")
     if isinstance(destinations, dict) and len(destinations) == 1 and not data.keys() & {"routes", "default"}:
         data["default"] = list(destinations)
-    known = _Known.of(data, Path() if name.startswith(_IN_AWS) else Path(name).parent)
+    known = _Known.of(data, Path(name).parent if is_local(name) else Path())
     return _checked(document, known, environ, [*_unfit_hunts(data), *_unrouted(data)])
 
 
 def _read(name: str, environ: Mapping[str, str]) -> str:
     try:
-        if name.startswith(_IN_AWS):
+        if not is_local(name):
             raw = _read_in_aws(name, environ)
         else:
             with Path(name).open("rb") as file:

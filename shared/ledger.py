@@ -70,6 +70,11 @@ class Store(Protocol):
         """All documents of one group, by name."""
         ...
 
+    def groups(self, kind: str, prefix: str, limit: int) -> list[str]:
+        """The groups of a kind that begin with `prefix`, sorted, at most `limit`. May take long on AWS: for
+        what a person asks, and not for the work on an item."""
+        ...
+
 
 @dataclass(frozen=True)
 class Case:

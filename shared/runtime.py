@@ -27,9 +27,11 @@ from shared.secrets import Secret, SecretRef, Secrets
 
 if TYPE_CHECKING:
     from shared.aws.clients import Clients
+    from shared.local.sqlite import Database
 
 # The platform answers a capture request after it looked at the instance. No figure is public: give it time.
 PLATFORM_READ_TIMEOUT = 30.0
+DATABASE = "huntbridge.db"  # in the data directory
 
 
 def utc_now() -> datetime:
@@ -111,14 +113,28 @@ class Runtime:
 
 def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:
     """One machine: everything is in `data`/huntbridge.db. Raises StoreError."""
-    from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+    from shared.local.sqlite import Database
 
     try:
         # The queues hold what webhooks said about breached machines: nobody else's to read.
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"the data directory {data} cannot be made: {error.strerror}") from error
-    database = Database(data / "huntbridge.db")
+    return _on_one_machine(config, Database(data / DATABASE), environ)
+
+
+def reading(config: Config, data: Path | None, environ: Mapping[str, str]) -> Runtime:
+    """The same for what only reads: nothing is made and nothing written there. Without `data`, nothing is
+    known. Raises StoreError."""
+    from shared.local.sqlite import Database
+
+    database = Database(data / DATABASE, read_only=True) if data else Database(None)
+    return _on_one_machine(config, database, environ)
+
+
+def _on_one_machine(config: Config, database: Database, environ: Mapping[str, str]) -> Runtime:
+    from shared.local.sqlite import SqliteQueue, SqliteStore
+
     return Runtime(
         config=config,
         store=SqliteStore(database),

@@ -20,6 +20,7 @@ from shared.ledger import Record, StoreError
 _MAX_ITEM = 400 * 1024
 _ROOM_FOR_THE_REST = 256  # bytes of the names of the attributes, and of the values beside key and body
 _PACK_ABOVE = 4 * 1024  # bytes; a write costs by the KB, a read by 4 KB
+_LONGEST_SEARCH = 60.0  # seconds
 _DAY = 86_400
 _KEPT = {
     "body": 2 * _DAY,
@@ -74,6 +75,24 @@ class DynamoStore:
                 yield _record(group, item)
             if "LastEvaluatedKey" not in answer:
                 return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def groups(self, kind: str, prefix: str, limit: int) -> list[str]:
+        """Reads the whole table, page by page, for at most a minute."""
+        found: set[str] = set()
+        request: dict[str, Any] = {
+            "FilterExpression": "begins_with(pk, :pk)",
+            "ExpressionAttributeValues": {":pk": {"S": f"{kind}#{prefix}"}},
+            "ProjectionExpression": "pk",
+        }
+        until = time.monotonic() + _LONGEST_SEARCH
+        while True:
+            answer = self._call("scan", **request)
+            found |= {item["pk"]["S"].partition("#")[2] for item in answer["Items"]}
+            if len(found) >= limit or "LastEvaluatedKey" not in answer:
+                return sorted(found)[:limit]
+            if time.monotonic() > until:
+                raise StoreError(f"the table {self._table} is too large to be searched: write the whole id")
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def put(

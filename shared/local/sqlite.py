@@ -59,8 +59,9 @@ _STEP = 5.0
 class Database:
     """Two connections, shared by all threads of the process: who reads does not wait for the disk."""
 
-    def __init__(self, path: Path, *, busy_timeout: float = 30) -> None:
-        """Opens or makes the file. Raises StoreError where that cannot be done."""
+    def __init__(self, path: Path | None, *, busy_timeout: float = 30, read_only: bool = False) -> None:
+        """Opens or makes the file. Raises StoreError where that cannot be done. Without `path`: an empty
+        database in memory. `read_only`: no file is made, and nothing but an older format is changed."""
         self._path = path
         self._levels = {True: "FULL", False: "NORMAL"}  # False: a power cut may take it back
         self._level = ""
@@ -69,13 +70,22 @@ class Database:
         self._committed = threading.Condition()  # guards both
         self._reader_lock = threading.Lock()
 
+        if path is None:
+            place = f"file:{secrets.token_hex(16)}?mode=memory&cache=shared"
+        else:
+            place = f"{path.absolute().as_uri()}?mode={'rw' if read_only else 'rwc'}"
+
         def connect() -> sqlite3.Connection:
-            return sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
+            return sqlite3.connect(
+                place, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
+            )
 
         try:
             self._writer = connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
             self._make_tables()
+            if read_only:
+                self._writer.execute("PRAGMA query_only=ON")
             self._reader = connect()
             self._reader.execute("PRAGMA query_only=ON")
         except sqlite3.Error as error:
@@ -179,6 +189,14 @@ class SqliteStore:
             (kind, group),
         )
         return map(_record, rows)
+
+    def groups(self, kind: str, prefix: str, limit: int) -> list[str]:
+        rows = self._read(
+            'SELECT DISTINCT "group" FROM documents WHERE kind=? AND "group">=? AND "group"<? '
+            'ORDER BY "group" LIMIT ?',
+            (kind, prefix, f"{prefix}\U0010ffff", limit),
+        )
+        return [group for (group,) in rows]
 
     def put(
         self,

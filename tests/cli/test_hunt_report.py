@@ -48,6 +48,10 @@ def test_a_report_in_each_form(huntbridge):
 
 def test_a_hunt_of_which_there_is_no_run(huntbridge):
     result = huntbridge("hunt", "report", "weekly")
+    assert result.exit_code == 4
+    assert "huntbridge was never run with it" in result.stderr
+    assert huntbridge("hunt", "run").exit_code == 0
+    result = huntbridge("hunt", "report", "weekly")
     assert result.exit_code == 2
     assert "there is no run of weekly" in result.stderr
 

@@ -85,6 +85,7 @@ def huntbridge(tmp_path, monkeypatch, ec2):
 def finished(folder: Any, hours: float) -> None:
     """A hunt of two systems that took so long."""
     moment = [datetime(2026, 1, 4, 1, 30, tzinfo=UTC)]
+    (folder / ".huntbridge").mkdir()
     database = Database(folder / ".huntbridge" / "huntbridge.db")
     ledger = Ledger(SqliteStore(database), lambda: moment[0])
     hunt = ledger.open_hunt(Hunt("weekly", moment[0], systems=2))
@@ -95,7 +96,6 @@ def finished(folder: Any, hours: float) -> None:
 
 
 def test_the_plan_for_a_script(huntbridge, ec2, tmp_path):
-    huntbridge(WEEKLY, "list")  # makes the data directory
     finished(tmp_path, hours=3)
     result = huntbridge(WEEKLY, "plan", "weekly", "--json", "--at", "2027-01-31T02:00Z")
     assert result.exit_code == 0, result.output

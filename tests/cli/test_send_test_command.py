@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
@@ -57,11 +55,7 @@ def test_each_destination_shows_that_it_is_a_test(world, tmp_path):
         shown = json.dumps(message.body, ensure_ascii=False)
         assert "TEST: a message for " in shown
         assert "There is no alarm, and nothing to do." in shown
-    with closing(sqlite3.connect(tmp_path / ".huntbridge" / "huntbridge.db")) as ledger:
-        tables = [name for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        assert {name: ledger.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables} == (
-            dict.fromkeys(tables, 0)
-        )
+    assert not (tmp_path / ".huntbridge").exists()  # nothing is written down
 
 
 def test_jira_gets_no_case(world):

@@ -253,3 +253,24 @@ def test_a_file_of_the_version_before_is_taken_over(tmp_path):
     queue = SqliteQueue(database, "events")
     assert [item.id for item in queue.claim(10, lease=60)] == ["a", "urgent"]
     database.close()
+
+
+def test_to_read_only_makes_no_file_and_changes_none(tmp_path):
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Database(tmp_path / "huntbridge.db", read_only=True)
+    assert not list(tmp_path.iterdir())
+    SqliteStore(Database(tmp_path / "huntbridge.db")).put("a", "g", "n", {"x": 1})
+    store = SqliteStore(Database(tmp_path / "huntbridge.db", read_only=True))
+    assert store.get("a", "g", "n").body == {"x": 1}
+    with pytest.raises(StoreError):
+        store.put("a", "g", "n", {"x": 2})
+    assert store.get("a", "g", "n").body == {"x": 1}
+
+
+def test_a_database_in_memory_is_empty_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, other = (SqliteStore(Database(None)) for _ in range(2))
+    one.put("a", "g", "n", {"x": 1})
+    assert one.get("a", "g", "n").body == {"x": 1}
+    assert other.get("a", "g", "n") is None
+    assert not list(tmp_path.iterdir())

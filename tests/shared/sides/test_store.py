@@ -87,3 +87,16 @@ def test_of_many_that_create_one_document_one_wins(side):
     record = side.store.get("case", "c", "slack")
     assert record is not None
     assert record.body == {"by": won[0]}
+
+
+def test_groups_are_found_by_how_they_begin(side):
+    groups = ["e1", "e1-2", "e10", "e2", "e_", "e%", "\U0001f512"]
+    for kind, group in [*(("event", group) for group in groups), ("events", "e1x"), ("case", "e1y")]:
+        for name in ("a", "b"):
+            side.store.put(kind, group, name, {})
+    assert side.store.groups("event", "e1", 10) == ["e1", "e1-2", "e10"]
+    assert side.store.groups("event", "e_", 10) == ["e_"]
+    assert side.store.groups("event", "e%", 10) == ["e%"]
+    assert side.store.groups("event", "", 10) == sorted(groups)
+    assert side.store.groups("event", "f", 10) == []
+    assert len(side.store.groups("event", "", 2)) == 2
