@@ -707,8 +707,12 @@ def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
+# What is larger was no count and no id; sums of a few of these fit into every store and every JSON reader.
+_LARGEST = 2**48
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
 _Text = Annotated[str | None, WrapValidator(_or_none)]
-_Count = Annotated[Annotated[int, Field(ge=0)] | None, WrapValidator(_or_none)]
+_Count = Annotated[Annotated[int, Field(ge=0, le=_LARGEST)] | None, WrapValidator(_or_none)]
 _Id = _Count
 _Number = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, WrapValidator(_or_none)]
 
@@ -1012,20 +1016,20 @@ def _reason(found: _Pipeline) -> str:
 def _milliseconds(created: float | str | None) -> int | None:
     try:
         if isinstance(created, str):
-            return int(datetime.fromisoformat(created).replace(tzinfo=UTC).timestamp() * 1_000)
-        return None if created is None else int(created)
+            created = datetime.fromisoformat(created).replace(tzinfo=UTC).timestamp() * 1_000
+        found = int(created or 0)
     except (ValueError, OverflowError):
         return None
+    return found if 0 < found <= _LATEST.timestamp() * 1_000 else None
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    """The spec says seconds; later figures than the year 5138 are taken as milliseconds."""
+    """The spec says seconds; later figures than the year 5138 are taken as milliseconds. What lies before
+    1970 or after 2199 is not known."""
     if not seconds:
         return None
-    try:
-        return datetime.fromtimestamp(seconds / 1_000 if seconds > 1e11 else seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    seconds = seconds / 1_000 if seconds > 1e11 else seconds
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < _LATEST.timestamp() else None
 
 
 def _project(found: _Project, number: int) -> Project:

@@ -52,15 +52,19 @@ class Answer:
     truncated: bool = False  # the body was longer than `max_body`: the status counts, the body does not
 
     def json(self) -> Any:
-        """Raises ValueError where the body is not JSON."""
+        """Raises ValueError where the body is not JSON. A whole number that no 64 bits hold is None."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body, parse_int=_whole)
         except RecursionError:
             raise ValueError("the JSON is nested too deeply") from None
 
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", errors="replace")
+
+
+def _whole(digits: str) -> int | None:
+    return int(digits) if len(digits) < 20 else None
 
 
 class NetworkError(Exception):
