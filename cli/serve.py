@@ -79,6 +79,7 @@ def assemble(runtime: Runtime) -> Server:
         runtime.store,
         runtime.now,
         catch_up=[name for name, hunt in runtime.config.hunts.items() if hunt.catch_up],
+        forms={name: hunt.schedule_form for name, hunt in runtime.config.hunts.items()},
     )
     return Server(
         [

@@ -16,45 +16,63 @@ from datetime import datetime, timedelta
 from shared import items
 from shared.calendar import runs_between
 from shared.config import HuntConfig
+from shared.each import each
 from shared.models import HUNT_MISSED, Event, Hunt, dump
+from shared.moments import is_future
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
+_ABOUT = "schedule"  # the notes of how far each schedule was looked at
 # Until then a run may still start: the local clock makes up for an hour, and AWS tries again as well.
 _LATE = timedelta(hours=1, minutes=5)
+# So far back a look goes again after the clock was set back.
+_LOOK_BACK = timedelta(days=7)
 # Of a hunt that runs every minute, and was away for a month, the newest are enough.
 _MOST = 1_000
 
 
 def look_for_missed(runtime: Runtime, start: Callable[[str, datetime], object]) -> None:
-    """One look at every schedule. `start` is how a hunt that says `catch_up` is started all the same."""
-    for name, definition in runtime.config.hunts.items():
-        if definition.schedule:
-            _look(runtime, name, definition, start)
+    """One look at every schedule. `start` is how a hunt that says `catch_up` is started all the same. Raises
+    SomeFailed after the others were looked at."""
+    hunts = {name: one for name, one in runtime.config.hunts.items() if one.schedule}
+    for name in runtime.ledger.notes(_ABOUT):
+        if name not in hunts:  # put back, it counts from then
+            runtime.ledger.drop_note(_ABOUT, name)
+    each(hunts.items(), lambda one: _look(runtime, *one, start), lambda one: f"hunt {one[0]}")
 
 
 def _look(
     runtime: Runtime, name: str, definition: HuntConfig, start: Callable[[str, datetime], object]
 ) -> None:
-    now, what = runtime.now(), f"{definition.schedule} {definition.timezone}"
-    seen = runtime.ledger.note("schedule", name)
-    if seen.get("schedule") != what:
-        fresh = {"schedule": what, "first": now.isoformat(), "looked": now.isoformat()}
-        runtime.ledger.save_note("schedule", name, fresh)
+    now, form = runtime.now(), definition.schedule_form
+    seen = runtime.ledger.note(_ABOUT, name)
+    # The version before wrote the form without the dates that are skipped.
+    if seen.get("schedule") not in (form, f"{definition.schedule} {definition.timezone}"):
+        fresh = {"schedule": form, "first": now.isoformat(), "looked": now.isoformat()}
+        runtime.ledger.save_note(_ABOUT, name, fresh)
         return
-    looked, until = datetime.fromisoformat(seen["looked"]), now - _LATE
+    first, looked = (datetime.fromisoformat(seen[key]) for key in ("first", "looked"))
+    first, until = min(first, now), now - _LATE
+    if is_future(looked, now):
+        # The clock was wrong, and it is not known since when. What ran is in the ledger, and what was told
+        # is not told again.
+        looked = max(first, now - _LOOK_BACK)
     calendar = definition.calendar
-    if until <= looked or calendar is None:
+    if calendar is None:
         return
-    due = deque(runs_between(calendar, looked, until), _MOST)
-    if missed := _not_started(runtime, name, definition, list(due), datetime.fromisoformat(seen["first"])):
-        if definition.catch_up:
-            log.warning("hunt %s was due at %s and is started now", name, missed[-1].isoformat())
-            start(name, missed[-1])
-        else:
-            _tell(runtime, name, missed)
-    runtime.ledger.save_note("schedule", name, {**seen, "looked": until.isoformat()})
+    if until > looked:
+        due = deque(runs_between(calendar, looked, until), _MOST)
+        if missed := _not_started(runtime, name, definition, list(due), first):
+            if definition.catch_up:
+                log.warning("hunt %s was due at %s and is started now", name, missed[-1].isoformat())
+                start(name, missed[-1])
+            else:
+                _tell(runtime, name, missed)
+        looked = until
+    after = {"schedule": form, "first": first.isoformat(), "looked": looked.isoformat()}
+    if after != seen:
+        runtime.ledger.save_note(_ABOUT, name, after)
 
 
 def _not_started(

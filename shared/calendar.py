@@ -50,6 +50,14 @@ def parse_schedule(text: str, timezone: str = "Etc/UTC") -> Schedule:
     return _at(inner, zone) if form == "at" else _cron(inner, zone)
 
 
+def why_never(text: str, timezone: str = "Etc/UTC") -> str:
+    """Of a schedule that has no next run, in words why."""
+    schedule = parse_schedule(text, timezone)
+    if isinstance(schedule, _Cron) and not schedule.has_days():
+        return "never starts anything: there is no such day in any year"
+    return "has no next run: its last time is in the past, or on one of skip_dates"
+
+
 @dataclass(frozen=True)
 class Skipping:
     """A schedule without the runs that would begin on one of these dates, by the calendar of its zone."""
@@ -124,6 +132,10 @@ class _Cron:
                     if due is not None and due > moment:
                         return due
         return None
+
+    def has_days(self) -> bool:
+        """Whether any day of any of its years fits: 31 February is none."""
+        return any(self.days.of(year, month) for year in self.years for month in self.months)
 
     @staticmethod
     def _over(local: datetime) -> tuple[int, int]:

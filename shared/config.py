@@ -33,7 +33,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSc
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from shared.aws.regions import known_regions
-from shared.calendar import Schedule, Skipping, parse_schedule
+from shared.calendar import Schedule, Skipping, parse_schedule, why_never
 from shared.documents import Document, EnvironmentDocument, NotYaml, Problem, read_yaml
 from shared.environment import HUNT, SYSTEM_FORM, read_environment, read_systems
 from shared.facts import FACTS, OTHERS
@@ -654,6 +654,19 @@ class HuntConfig(_Section):
         schedule = parse_schedule(self.schedule, self.timezone)
         dates = frozenset(map(date.fromisoformat, self.skip_dates))
         return Skipping(schedule, dates, ZoneInfo(self.timezone)) if dates else schedule
+
+    @property
+    def schedule_form(self) -> str:
+        """The schedule as it is written: when another one is written, it counts from then."""
+        without = f" without {', '.join(self.skip_dates)}" if self.skip_dates else ""
+        return f"{self.schedule} {self.timezone}{without}"
+
+    def never_runs(self, after: datetime) -> str:
+        """Why the schedule starts nothing any more, in words; empty where it does, or where there is none."""
+        calendar = self.calendar
+        if calendar is None or calendar.next_after(after) is not None:
+            return ""
+        return f"{self.schedule} {why_never(self.schedule or '', self.timezone)}"
 
     def may_start(self, moment: datetime) -> bool:
         """Whether `moment` is inside the window, where there is one."""

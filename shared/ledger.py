@@ -6,7 +6,7 @@ rooms use, written once on top of it, so that every side answers alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -27,8 +27,10 @@ from shared.models import (
     dump,
     load,
 )
+from shared.moments import is_future, within_last
 from shared.queues import NotNow
 
+_LAST_FINISHED = ("clock", "", "@finished")  # no hunt can be called so
 PAST_HUNTS = 4  # that are remembered of an instance: the last three, and the one under way
 
 
@@ -188,7 +190,26 @@ class Ledger:
             hunt_id, lambda hunt: replace(hunt, state=state, reason=reason, finished_at=now)
         )
         self._store.delete("open-hunt", "", hunt_id)
+        if state is HuntState.FINISHED:
+            self._store.put(*_LAST_FINISHED, {"at": now.isoformat()})
         return hunt
+
+    def last_finished(self, of: Collection[str]) -> datetime | None:
+        """When a hunt finished last; None where none ever did. `of` are the hunts whose runs are looked
+        through once, where the version that recorded them did not keep this."""
+        record = self._store.get(*_LAST_FINISHED)
+        if record is None:
+            ends = [
+                hunt.finished_at
+                for name in of
+                for hunt in self.hunts(name)
+                if hunt.finished_at and hunt.state is HuntState.FINISHED
+            ]
+            at = max(ends).isoformat() if ends else ""
+            self._store.put(*_LAST_FINISHED, {"at": at}, expect=0)
+        else:
+            at = str(record.body["at"])
+        return datetime.fromisoformat(at) if at else None
 
     def hunt_of_project(self, project_id: int) -> Hunt | None:
         record = self._store.get("project", "", str(project_id))
@@ -257,8 +278,9 @@ class Ledger:
 
     def captured_since(self, moment: datetime) -> set[str]:
         """The `System.key` of every system that was captured since then, in whichever hunt."""
-        records = self._store.scan("captured", "")
-        return {r.name for r in records if datetime.fromisoformat(r.body["at"]) >= moment}
+        now, records = self._now(), self._store.scan("captured", "")
+        found = {r.name: datetime.fromisoformat(r.body["at"]) for r in records}
+        return {key for key, at in found.items() if at >= moment and not is_future(at, now)}
 
     def finished_before(self, hunt: Hunt) -> Hunt | None:
         """The last hunt of its name that finished and was scheduled before it."""
@@ -280,15 +302,18 @@ class Ledger:
                 return ""
             if record:
                 at = datetime.fromisoformat(record.body["at"])
-                if self._now() - at < timedelta(seconds=period):
+                if within_last(timedelta(seconds=period), at, self._now()):
                     return str(record.body["hunt_id"])
             body = {"hunt_id": hunt_id, "at": self._now().isoformat()}
             if self._store.put("quiet", about, name, body, expect=record.version if record else 0):
                 return ""
 
     def last_hunted(self) -> dict[str, datetime]:
-        """By `System.key`, when its capture was last asked for, in whichever hunt."""
-        return {r.name: datetime.fromisoformat(r.body["at"]) for r in self._store.scan("hunted", "")}
+        """By `System.key`, when its capture was last asked for, in whichever hunt. A system with a time of
+        the future is not in it: it would have its turn after all others until then."""
+        now = self._now()
+        found = {r.name: datetime.fromisoformat(r.body["at"]) for r in self._store.scan("hunted", "")}
+        return {key: at for key, at in found.items() if not is_future(at, now)}
 
     def claim_capture(self, capture: Capture, **fields: Any) -> bool:
         """The same, if its state is still the one that was read. False where another worker was faster."""
@@ -356,6 +381,13 @@ class Ledger:
 
     def save_note(self, about: str, name: str, body: dict[str, Any]) -> None:
         self._store.put("note", about, name, body)
+
+    def notes(self, about: str) -> dict[str, dict[str, Any]]:
+        """All notes about one thing, by name."""
+        return {record.name: record.body for record in self._store.scan("note", about)}
+
+    def drop_note(self, about: str, name: str) -> None:
+        self._store.delete("note", about, name)
 
     def delivery(self, event_id: str, destination: str) -> Delivery:
         record = self._store.get("delivery", event_id, destination)

@@ -1,7 +1,8 @@
 """The clock of one machine: starts each hunt when its schedule is due.
 
-How far it has got is written down, so that a restart neither skips nor repeats a run; to start a hunt twice
-for one time would be harmless anyhow, since the time is part of its identity.
+How far it has got is written down with the form of the schedule, so that a restart neither skips nor repeats
+a run, and a schedule that is new or edited starts nothing that was due before. To start a hunt twice for one
+time would be harmless anyhow, since the time is part of its identity.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from shared.calendar import Schedule
+from shared.each import each
 from shared.ledger import Store
 
 log = logging.getLogger(__name__)
@@ -29,24 +31,45 @@ class Clock:
         store: Store,
         now: Callable[[], datetime],
         catch_up: Collection[str] = (),
+        forms: Mapping[str, str] | None = None,
     ) -> None:
-        """`catch_up` are the names of hunts that make up for a missed run however late it is."""
-        self._schedules, self._catch_up = schedules, catch_up
+        """`catch_up` are the names of hunts that make up for a missed run however late it is. `forms` says
+        how each schedule is written: one that was edited counts from when it was first seen in its form."""
+        self._schedules, self._catch_up, self._forms = schedules, catch_up, forms or {}
         self._start = start
         self._store = store
         self._now = now
+        self._forgot = False  # whether the hunts that are gone from the configuration were forgotten
 
     def tick(self) -> None:
-        """Start what has become due since the last tick, by whichever process that was."""
+        """Start what has become due since the last tick, by whichever process that was. Raises SomeFailed
+        where not every hunt could be looked at; the next tick looks at those again."""
+        if not self._forgot:
+            self._forget_others()
+            self._forgot = True
         now = self._now()
-        for name, schedule in self._schedules.items():
-            record = self._store.get("clock", "", name)
-            last = datetime.fromisoformat(record.body["at"]) if record else now
-            due = _latest_due(schedule, last, now)
-            if due is not None:
-                self._begin(name, due, now)
-            if due is not None or record is None:
-                self._store.put("clock", "", name, {"at": now.isoformat()})
+        each(self._schedules.items(), lambda one: self._look(*one, now), lambda one: f"hunt {one[0]}")
+
+    def _look(self, name: str, schedule: Schedule, now: datetime) -> None:
+        record = self._store.get("clock", "", name)
+        form = self._forms.get(name, "")
+        before = record.body if record else {}
+        last = datetime.fromisoformat(before["at"]) if before else now
+        # The version before wrote no form: then it is taken for the same.
+        if last > now or before.get("schedule", form) != form:
+            last = now
+        due = _latest_due(schedule, last, now)
+        if due is not None:
+            self._begin(name, due, now)
+        after = {"at": (now if due is not None else last).isoformat(), "schedule": form}
+        if after != before:
+            self._store.put("clock", "", name, after)
+
+    def _forget_others(self) -> None:
+        """A hunt that is put back into the configuration counts from then."""
+        for record in list(self._store.scan("clock", "")):
+            if record.name not in self._schedules and not record.name.startswith("@"):
+                self._store.delete("clock", "", record.name)
 
     def _begin(self, name: str, due: datetime, now: datetime) -> None:
         if now - due > GRACE and name not in self._catch_up:

@@ -9,6 +9,8 @@ import pytest
 from receiver.compose import compose
 from scheduler.handler import on_schedule
 from scheduler.missed import look_for_missed
+from shared.each import SomeFailed
+from shared.ledger import StoreError
 from shared.models import HUNT_MISSED, Alarm, Severity
 from tests.scheduler.staging import QUIET
 
@@ -110,3 +112,71 @@ def test_a_rate_that_counts_from_another_moment_has_not_missed(make, minutes, mi
     stage.forward(25.5 * 3600)
     look(stage)
     assert told(stage) == missed
+
+
+def rewrite(stage, **hunt):
+    """Another definition of the hunt, or none."""
+    config = stage.runtime.config
+    hunts = dict(config.hunts)
+    hunts["weekly"] = hunts["weekly"].model_copy(update=hunt)
+    stage.runtime.config = config.model_copy(update={"hunts": hunts})
+
+
+@pytest.mark.parametrize("catch_up", [False, True])
+def test_a_hunt_that_is_put_back_has_missed_nothing_in_between(make, catch_up):
+    stage = make(schedule="cron(0 2 * * ? *)", catch_up=catch_up)
+    whole = stage.runtime.config
+    stage.runtime.config = whole.model_copy(update={"hunts": {}})
+    stage.forward(3600)
+    look(stage)
+    stage.runtime.config = whole
+    stage.forward(5 * 3600)
+    look(stage)
+    assert (told(stage), stage.runtime.ledger.hunts("weekly")) == ([], [])
+    stage.forward(24 * 3600)
+    look(stage)
+    ran = [hunt.id for hunt in stage.runtime.ledger.hunts("weekly")]
+    assert (ran if catch_up else told(stage)) == ["weekly@2026-11-25T02:00:00Z"]
+
+
+def test_a_schedule_that_was_edited_has_missed_nothing_before(make):
+    stage = make(schedule="cron(0 2 ? * SUN *)")
+    stage.forward(20 * 3600)
+    rewrite(stage, schedule="cron(0 13 * * ? *)")
+    look(stage)
+    stage.forward(3600)
+    look(stage)
+    assert told(stage) == []
+
+
+def test_what_was_missed_is_told_after_the_clock_was_in_2030(make):
+    stage = make(schedule="cron(0 2 * * ? *)")
+    stage.moment = datetime(2030, 1, 1, 5, 0, tzinfo=UTC)
+    look(stage)
+    told(stage)
+    stage.moment = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)
+    look(stage)
+    assert told(stage) == ["weekly@2026-11-25T02:00:00Z"]
+    stage.forward(24 * 3600)
+    look(stage)
+    assert told(stage) == ["weekly@2026-11-26T02:00:00Z"]
+
+
+def test_one_hunt_that_cannot_be_looked_at_costs_no_other(make):
+    stage = make(schedule="cron(0 2 * * ? *)", catch_up=True)
+    definition = stage.runtime.config.hunts["weekly"]
+    hunts = {"broken": definition, "weekly": definition}
+    stage.runtime.config = stage.runtime.config.model_copy(update={"hunts": hunts})
+    look(stage)
+
+    def start(name, due):
+        if name == "broken":
+            raise StoreError("the database is locked")
+        on_schedule(stage.runtime, name, due)
+
+    stage.forward(12 * 3600)
+    with pytest.raises(SomeFailed, match="hunt broken: the database is locked"):
+        look_for_missed(stage.runtime, start)
+    assert len(stage.runtime.ledger.hunts("weekly")) == 1
+    look(stage)
+    assert len(stage.runtime.ledger.hunts("broken")) == 1

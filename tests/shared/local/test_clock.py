@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.config import HuntConfig
+from shared.each import SomeFailed
+from shared.ledger import StoreError
 from shared.local.clock import Clock
 from shared.local.sqlite import Database, SqliteStore
 
@@ -17,13 +19,17 @@ class Machine:
     """A machine that can be switched off; `started` is what it started: name and scheduled time."""
 
     def __init__(self, path, at: str, **hunts) -> None:
-        self.definitions = {
-            name: HuntConfig.model_validate({"targets": TARGETS, **hunt}) for name, hunt in hunts.items()
-        }
+        self.edit(**hunts)
         self.store = SqliteStore(Database(path / "huntbridge.db"))
         self.moment = datetime.fromisoformat(at)
         self.started: list[str] = []
         self.clock().tick()
+
+    def edit(self, **hunts) -> None:
+        """The configuration from the next start on."""
+        self.definitions = {
+            name: HuntConfig.model_validate({"targets": TARGETS, **hunt}) for name, hunt in hunts.items()
+        }
 
     def clock(self) -> Clock:
         return Clock(
@@ -32,6 +38,7 @@ class Machine:
             self.store,
             lambda: self.moment,
             catch_up=[name for name, one in self.definitions.items() if one.catch_up],
+            forms={name: one.schedule_form for name, one in self.definitions.items()},
         )
 
     def run(self, hours: float) -> list[str]:
@@ -107,3 +114,63 @@ def test_a_skipped_run_is_not_made_up_for(tmp_path):
     )
     assert machine.off(6) == []
     assert machine.run(24) == ["nightly 25 02:00"]
+
+
+def test_a_schedule_that_was_edited_counts_from_then(tmp_path):
+    machine = Machine(tmp_path, "2026-11-22T01:00Z", h={"schedule": "cron(0 2 ? * SUN *)", "catch_up": True})
+    assert machine.run(2) == ["h 22 02:00"]
+    machine.edit(h={"schedule": "cron(0 13 * * ? *)", "catch_up": True})
+    assert machine.off(24 * 3 + 10.5) == []  # half an hour after the first time of the new schedule
+    assert machine.run(24) == ["h 26 13:00"]
+
+
+def test_dates_that_are_no_longer_skipped_start_nothing_of_the_past(tmp_path):
+    machine = Machine(
+        tmp_path, "2026-11-24T00:00Z", h={**NIGHTLY, "skip_dates": "2026-11-24", "catch_up": True}
+    )
+    machine.edit(h={**NIGHTLY, "catch_up": True})
+    assert machine.off(6) == []
+    assert machine.run(24) == ["h 25 02:00"]
+
+
+def test_a_hunt_that_is_put_back_counts_from_then(tmp_path):
+    machine = Machine(tmp_path, "2026-11-24T00:00Z", h={**NIGHTLY, "catch_up": True})
+    machine.edit(other=NIGHTLY)
+    machine.off(12)
+    machine.edit(h={**NIGHTLY, "catch_up": True}, other=NIGHTLY)
+    assert machine.off(1) == []
+    assert machine.run(24) == ["h 25 02:00", "other 25 02:00"]
+
+
+def test_what_the_version_before_wrote_is_the_same_schedule(tmp_path):
+    machine = Machine(tmp_path, "2026-11-24T00:00Z", h=NIGHTLY)
+    machine.store.put("clock", "", "h", {"at": "2026-11-24T01:00:00+00:00"})
+    assert machine.off(2.5) == ["h 24 02:00"]
+
+
+def test_a_clock_that_was_wrong_for_a_moment_stops_no_hunt(tmp_path):
+    machine = Machine(tmp_path, "2026-11-24T00:00Z", h=NIGHTLY)
+    right = machine.moment
+    machine.moment = datetime.fromisoformat("2030-01-01T05:00Z")
+    machine.clock().tick()
+    machine.moment = right
+    assert machine.run(48) == ["h 24 02:00", "h 25 02:00"]
+
+
+def test_a_hunt_that_cannot_be_started_holds_up_no_other_and_is_tried_again(tmp_path, monkeypatch):
+    machine = Machine(tmp_path, "2026-11-24T00:00Z", a=NIGHTLY, b=NIGHTLY)
+    clock, begin, broken = machine.clock(), Clock._begin, ["a"]
+
+    def fails(self, name, due, now):
+        if name in broken:
+            raise StoreError("the database is locked")
+        begin(self, name, due, now)
+
+    monkeypatch.setattr(Clock, "_begin", fails)
+    machine.moment += timedelta(hours=2)
+    with pytest.raises(SomeFailed, match="hunt a: the database is locked"):
+        clock.tick()
+    assert machine.take() == ["b 24 02:00"]
+    broken.clear()
+    clock.tick()
+    assert machine.take() == ["a 24 02:00"]

@@ -1,0 +1,51 @@
+"""One action for each of many things, so that one that fails costs no other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from shared.cado import CadoError
+from shared.deadlines import DeadlineExceeded, remaining
+from shared.instances import InstanceError
+from shared.queues import NotNow
+from shared.secrets import SecretError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class SomeFailed(Exception):
+    """What failed first, and how many did; the others were done."""
+
+
+# Their texts are written for a person.
+EXPECTED = (CadoError, InstanceError, NotNow, SecretError, SomeFailed)
+
+
+def each(things: Iterable[T], act: Callable[[T], object], named: Callable[[T], str]) -> None:
+    """Raises SomeFailed after the last one, and DeadlineExceeded as soon as no time is left."""
+    first, failed, total = "", 0, 0
+    for thing in things:
+        remaining(1)
+        total += 1
+        try:
+            act(thing)
+        except DeadlineExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001 - told below, when the others are done
+            failed += 1
+            first = first or f"{named(thing)}: {told(error)}"
+    if failed:
+        others = f" ({failed} of {total} failed)" if failed > 1 else ""
+        raise SomeFailed(f"{first}{others}")
+
+
+def told(error: Exception) -> str:
+    """An error in words. One that nobody foresaw is logged with its traceback and told by its kind."""
+    if isinstance(error, EXPECTED):
+        log.warning("%s", error)
+        return str(error)
+    log.error("failed unexpectedly", exc_info=error)
+    return f"unexpected {type(error).__name__}"
