@@ -57,6 +57,8 @@ def _findings(runtime: Runtime) -> Iterator[Finding]:
     for name, hunt in config.hunts.items():
         for problem in hunt.problems:
             yield Finding(f"hunt {name}", False, problem)
+        if never := hunt.never_runs(runtime.now()):
+            yield Finding(f"hunt {name}", False, f"its schedule {never}")
     yield _guarded("platform", lambda: _platform(runtime))
     if not config.webhook.tokens:
         yield Finding("webhook token", False, "none is configured: every webhook would be refused")

@@ -232,14 +232,15 @@ def list_hunts(config_path: str | None, data: Path, as_json: bool) -> None:
 def _row(name: str, config: Config, runtime: Runtime) -> dict[str, Any]:
     definition = config.hunts[name]
     calendar = definition.calendar
-    due = calendar.next_after(datetime.now(UTC)) if calendar else None
+    now = datetime.now(UTC)
+    due = calendar.next_after(now) if calendar else None
     runs = runtime.ledger.hunts(name)
     return {
         "name": name,
         # What selectors find is known only when somebody looks.
         "systems": None if definition.selects else len(definition.systems),
         "capture": definition.capture,
-        "next": f"{due:%Y-%m-%d %H:%M}" if due else None,
+        "next": f"{due:%Y-%m-%d %H:%M}" if due else "never" if definition.never_runs(now) else None,
         "last": f"{runs[0].scheduled_at:%Y-%m-%d %H:%M}" if runs else None,
         "state": runs[0].state if runs else None,
     }

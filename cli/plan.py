@@ -36,6 +36,7 @@ class Shown:
     selection: Selection
     load: Load | None = None
     runs: tuple[Run, ...] = ()
+    never: str = ""  # why its schedule starts nothing any more
 
 
 @click.command("plan")
@@ -59,8 +60,9 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
     first = next((run.at.astimezone(UTC) for run in runs if run.runs), now)
     shown = draft(runtime, name, moment(at) if at else first, look=True)
     load = load_of(runtime, name, shown.selection)
-    show(Shown(shown.plan, shown.selection, load, runs), as_json)
-    if shown.plan.hunt.problems or load.problems:
+    never = config.hunts[name].never_runs(now)
+    show(Shown(shown.plan, shown.selection, load, runs, never), as_json)
+    if shown.plan.hunt.problems or load.problems or never:
         raise click.exceptions.Exit(1)
 
 
@@ -132,10 +134,16 @@ def _parts(shown: Shown) -> Iterator[str | Table]:
     if shown.runs:
         yield f"Next runs ({shown.runs[0].at.tzinfo}):"
         yield from (f"  {_run(run)}" for run in shown.runs)
-    for problem in (*hunt.problems, *(load.problems if load else ())):
+    for problem in _problems(shown):
         yield f"problem: {problem}"
     for note in selection.notes:
         yield f"note: {note}"
+
+
+def _problems(shown: Shown) -> list[str]:
+    hunt, load = shown.plan.hunt, shown.load
+    never = [f"the schedule of {hunt.name}: {shown.never}"] if shown.never else []
+    return [*hunt.problems, *(load.problems if load else ()), *never]
 
 
 def _table(titles: tuple[str, ...], rows: list[tuple[Choice, tuple[str, ...]]]) -> Table:
@@ -187,7 +195,7 @@ def _as_json(shown: Shown) -> dict[str, Any]:
         "left_out": [
             _row(choice) | {"why_not": choice.out} for choice in shown.selection.choices if choice.out
         ],
-        "problems": [*hunt.problems, *(load.problems if load else ())],
+        "problems": _problems(shown),
         "notes": list(shown.selection.notes),
     }
     if load:

@@ -18,6 +18,7 @@ import click
 from cli.assemble import Failed, Misused, load_config, settings
 from shared.aws import schedules as aws
 from shared.aws.clients import AwsError, Clients
+from shared.calendar import why_never
 from shared.config import Config
 
 _DID = {"create": "created", "change": "changed", "remove": "removed", "keep": "unchanged", "leave": "left"}
@@ -96,7 +97,7 @@ def _wanted(config: Config, now: datetime) -> list[aws.Wanted]:
             name,
             hunt.schedule.strip(),
             hunt.timezone,
-            over=calendar.next_after(now) is None,
+            over=why_never(hunt.schedule, hunt.timezone) if calendar.next_after(now) is None else "",
         )
         for name, hunt in config.hunts.items()
         if hunt.schedule and (calendar := hunt.calendar)

@@ -69,6 +69,9 @@ def serve(config_path: str | None, data: Path, port: int, host: str, log_json: b
 def assemble(runtime: Runtime) -> Server:
     """Raises SecretError where a destination's secret cannot be had: better now than with the first alarm."""
     work = receiver(runtime)
+    for name, hunt in runtime.config.hunts.items():
+        if never := hunt.never_runs(runtime.now()):
+            log.warning("hunt %s: its schedule %s", name, never)
     clock = Clock(
         {
             name: calendar

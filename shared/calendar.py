@@ -55,7 +55,7 @@ def why_never(text: str, timezone: str = "Etc/UTC") -> str:
     schedule = parse_schedule(text, timezone)
     if isinstance(schedule, _Cron) and not schedule.has_days():
         return "never starts anything: there is no such day in any year"
-    return "has no next run: its last time is in the past, or on one of skip_dates"
+    return "has passed: it has no next run"
 
 
 @dataclass(frozen=True)

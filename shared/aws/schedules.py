@@ -43,7 +43,7 @@ class Wanted:
     hunt: str
     expression: str
     timezone: str
-    over: bool = False  # it would never start: its one time has passed
+    over: str = ""  # why it would never start, such as "has passed"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def plan(wanted: Sequence[Wanted], found: Sequence[Found], home: Home, window: i
             )
             steps.append(Step("leave", name, told, ok=False))
         elif one.over:
-            steps.append(Step("leave", name, f"{one.expression} {one.timezone} has passed"))
+            steps.append(Step("leave", name, f"{one.expression} {one.timezone} {one.over}"))
         else:
             steps.append(_step(name, there, _request(name, one, home, window)))
     gone = sorted(name for name, one in named.items() if _is_own(one) and name not in kept)

@@ -131,3 +131,34 @@ hunts:
     ):
         assert said in result.stderr
     assert "4f2a9c" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("cron(0 2 31 2 ? *)", "never starts anything: there is no such day in any year"),
+        ("cron(0 2 ? 2 MON#5 2027)", "never starts anything: there is no such day in any year"),
+        ("cron(0 2 * * ? 2020)", "has passed: it has no next run"),
+        ("at(2026-01-01T02:00:00)", "has passed: it has no next run"),
+    ],
+)
+def test_a_schedule_that_never_fires(world, tmp_path, schedule, said):
+    file = tmp_path / "huntbridge.yaml"
+    target = "{instance: i-0123456789abcdef0, region: us-east-1}"
+    file.write_text(
+        f'{file.read_text()}\nhunts:\n  weekly: {{schedule: "{schedule}", targets: [{target}]}}\n'
+        f'  nightly: {{schedule: "cron(0 2 * * ? *)", targets: [{target}]}}\n'
+    )
+    code, found = world()
+    assert (code, found["hunt weekly"]["detail"]) == (1, f"its schedule {schedule} {said}")
+    assert "hunt nightly" not in found
+    listed = CliRunner().invoke(main, ["hunt", "list", "--json"], catch_exceptions=False)
+    assert {row["name"]: row["next"] == "never" for row in json.loads(listed.stdout)} == {
+        "weekly": True,
+        "nightly": False,
+    }
+    planned = CliRunner().invoke(
+        main, ["hunt", "plan", "weekly"], env={"CADO_API_KEY": "lead"}, catch_exceptions=False
+    )
+    assert planned.exit_code == 1
+    assert f"problem: the schedule of weekly: {schedule} {said}" in planned.stdout.replace("\n", " ")

@@ -174,7 +174,7 @@ def test_a_time_that_has_passed(sync):
     """Removed in its flexible window, or with its start still retried, it would never run."""
     once = Wanted("once", "at(2026-01-01T02:00:00)", "Etc/UTC")
     assert sync(once)[0][0] == "create"
-    over = Wanted("once", "at(2026-01-01T02:00:00)", "Etc/UTC", over=True)
+    over = Wanted("once", "at(2026-01-01T02:00:00)", "Etc/UTC", over="has passed")
     assert sync(over) == [("leave", "hunt-once", "at(2026-01-01T02:00:00) Etc/UTC has passed")]
     assert sync() == [("remove", "hunt-once", "")]
     assert sync(over)[0][0] == "leave"
