@@ -41,6 +41,8 @@ def _finished(queue: SqsQueue, handler: Handler, item: SqsItem, fits: bool) -> b
     try:
         if queue.early(item):
             return False
+        if queue.renew(item):
+            return True
         if not fits:
             settle(queue, item, Again(0, "no time is left for it"))
             return False

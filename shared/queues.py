@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from shared.deadlines import DeadlineExceeded
+
 log = logging.getLogger(__name__)
 
 CAPTURES, EVENTS, DELIVERIES = "captures", "events", "deliveries"
@@ -29,6 +31,7 @@ class Item:
     attempts: int  # how many times it has been claimed, this time included
     added_at: datetime
     receipt: str
+    surprises: int = 0  # how often the work on it failed in a way that nobody foresaw
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,9 @@ class Queue(Protocol):
         """Forget a claimed item. False where the lease had run out and another may hold it now."""
         ...
 
-    def retry(self, item: Item, *, delay: float) -> bool:
-        """Hand a claimed item back; it is due again after `delay` seconds."""
+    def retry(self, item: Item, *, delay: float, surprise: bool = False) -> bool:
+        """Hand a claimed item back; it is due again after `delay` seconds. `surprise` adds one to its
+        `surprises`."""
         ...
 
     def dead(self, item: Item, *, reason: str) -> bool:
@@ -120,6 +124,7 @@ class Again:
     delay: float  # seconds
     reason: str
     expected: bool = False  # it only waits for its turn: no news for the log
+    surprise: bool = False  # nobody foresaw this failure
 
 
 @dataclass(frozen=True)
@@ -130,8 +135,8 @@ class Dead:
 Verdict = Done | Again | Dead
 Handler = Callable[[Item], Verdict]
 
-# An item whose handler keeps failing in a way that nobody foresaw: after this many claims it is kept aside
-# with its reason, so that a poisoned item cannot come round for ever.
+# An item is dead after this many failures that nobody foresaw, so that a poisoned item does not come again
+# for ever. A claim that only waited, or that met an outage, does not count.
 MAX_SURPRISES = 10
 
 
@@ -149,22 +154,25 @@ def attempt(handler: Handler, item: Item) -> Verdict:
         return handler(item)
     except NotNow as error:
         return Again(backoff(item.attempts), str(error))
+    except DeadlineExceeded:
+        return Again(backoff(item.attempts), "the time for one attempt was used up")
     except Exception as error:  # the last line of defence: logged whole, and the item is kept
+        surprises = item.surprises + 1
         log.exception("item %s failed unexpectedly at attempt %d", item.id, item.attempts)
         reason = f"unexpected {type(error).__name__}"
-        if item.attempts >= MAX_SURPRISES:
+        if surprises >= MAX_SURPRISES:
             return Dead(reason)
-        return Again(backoff(item.attempts), reason)
+        return Again(backoff(surprises), reason, surprise=True)
 
 
 def settle(queue: Queue, item: Item, verdict: Verdict) -> None:
     match verdict:
         case Done():
             kept = queue.done(item)
-        case Again(delay, reason, expected):
+        case Again(delay, reason, expected, surprise):
             level = logging.DEBUG if expected else logging.WARNING
             log.log(level, "%s: again in %.1f s: %s", item.id, delay, reason)
-            kept = queue.retry(item, delay=delay)
+            kept = queue.retry(item, delay=delay, surprise=surprise)
         case Dead(reason):
             log.error("item %s of %s is dead: %s", item.id, queue.name, reason)
             kept = queue.dead(item, reason=reason)

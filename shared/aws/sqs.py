@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import math
 import re
 import secrets
@@ -22,6 +23,8 @@ from typing import Any
 from shared.aws.clients import AwsError, Clients, understood
 from shared.queues import ABANDONED, DeadItem, Depth, Item, QueueError
 
+log = logging.getLogger(__name__)
+
 # Vendor numbers: "Amazon SQS message quotas". A message has at most 1 MiB with its attributes, which take
 # at most 4 KiB here. A message is hidden for at most 12 hours after it was received.
 _MAX_BODY = 1024 * 1024 - 4 * 1024
@@ -31,8 +34,14 @@ _MAX_MESSAGES = 10
 # What of the 12 hours may have gone by before an item is handed back: the longest run of a Lambda function.
 _MAX_HIDDEN = 43_200 - 900
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# How long (seconds) dead items are hidden while they are looked at: no longer than a look takes.
+# Seconds for which dead items are hidden while they are looked at.
 _LOOK = 60
+# Seconds that a look waits for messages. With 0, SQS asks only a sample of its servers and may miss messages
+# ("Amazon SQS short and long polling").
+_LOOK_WAIT = 1
+# A look ends after this many answers without a message that is new to it.
+_STALE_ANSWERS = 3
+_MOVED_FROM = "DeadLetterQueueSourceArn"  # SQS sets it on what it moved to a dead letter queue itself
 _FAR = 1e11  # epoch seconds: beyond it no date is one
 _NOT_OURS = ("ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue")
 
@@ -41,6 +50,7 @@ _NOT_OURS = ("ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterVa
 class SqsItem(Item):
     due: float = 0.0  # epoch seconds; before this it is too early for it
     leased_until: float = math.inf  # epoch seconds; from then on another may hold it
+    moved_back: bool = False  # somebody moved it back from the dead letter queue by hand
 
 
 class SqsQueue:
@@ -52,12 +62,14 @@ class SqsQueue:
         dead_url: str,
         *,
         wait: int = 0,
+        look_wait: int = _LOOK_WAIT,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`wait` is for how many seconds a claim waits for an item (at most 20, and less than the clients'
-        read timeout)."""
+        read timeout); `look_wait` is the same for a look at what is dead."""
         self.name = name
-        self._clients, self._url, self._dead_url, self._wait, self._now = clients, url, dead_url, wait, now
+        self._clients, self._url, self._dead_url, self._now = clients, url, dead_url, now
+        self._wait, self._look_wait = wait, look_wait
 
     def put(
         self,
@@ -70,18 +82,21 @@ class SqsQueue:
     ) -> str:
         # Made here and not by SQS: where botocore repeats a call whose answer was lost, both have one id.
         id = id or secrets.token_hex(8)
-        attributes = {"id": id}
+        self._put(body, {"id": id}, delay)
+        return id
+
+    def _put(self, body: bytes, attributes: dict[str, str], delay: float) -> None:
         if delay > _MAX_DELAY:
             attributes["due"] = str(self._now() + delay)
         self._send(self._url, body, attributes, delay=min(math.ceil(delay), _MAX_DELAY))
-        return id
 
     def claim(self, limit: int = 1, *, lease: float) -> list[Item]:
         """At most 10 items, as SQS gives no more at once."""
         leased_until = self._now() + lease
         messages = self._receive(self._url, min(limit, _MAX_MESSAGES), math.ceil(lease), self._wait)
         items = [_item(message, leased_until) for message in messages]
-        return sorted((item for item in items if not self.early(item)), key=lambda item: item.added_at)
+        due = (item for item in items if not self.early(item) and not self.renew(item))
+        return sorted(due, key=lambda item: item.added_at)
 
     def early(self, item: SqsItem) -> bool:
         """Whether the item came before it is due, which is what SQS does to one that was put with a delay of
@@ -92,14 +107,31 @@ class SqsQueue:
         self.retry(item, delay=delay)
         return True
 
+    def renew(self, item: SqsItem) -> bool:
+        """Whether somebody moved the item back from the dead letter queue by hand. If so, a new message takes
+        its place here: its count of receives starts at 0, and what the first death left on it is gone."""
+        if not item.moved_back:
+            return False
+        log.warning("item %s was moved back to %s by hand: it is tried anew", item.id, self.name)
+        self._send(self._url, item.body, {"id": item.id})
+        self._take(self._url, item.receipt)
+        return True
+
     def done(self, item: Item) -> bool:
         # Also when the lease has run out: the work is done, and whoever holds the item now need not do it.
         return self._take(self._url, item.receipt) and self._holds(item)
 
-    def retry(self, item: Item, *, delay: float) -> bool:
+    def retry(self, item: Item, *, delay: float, surprise: bool = False) -> bool:
         """SQS hides an item for whole seconds, and for 11 hours and 45 minutes at most: after a longer delay
-        it comes too early."""
-        return self._holds(item) and self._hide(self._url, item.receipt, math.ceil(max(delay, 0)))
+        it comes too early. What is written on a message cannot be changed, so a surprise is counted on a new
+        message that takes its place."""
+        if not self._holds(item):
+            return False
+        if not surprise:
+            return self._hide(self._url, item.receipt, math.ceil(max(delay, 0)))
+        attributes = {"id": item.id, "since": _epoch(item.added_at), "surprises": str(item.surprises + 1)}
+        self._put(item.body, attributes, max(delay, 0))
+        return self._take(self._url, item.receipt)
 
     def dead(self, item: Item, *, reason: str) -> bool:
         if not self._holds(item):
@@ -111,14 +143,14 @@ class SqsQueue:
         attributes = {
             "id": item.id,
             "attempts": str(item.attempts),
-            "added": str(item.added_at.timestamp()),
+            "added": _epoch(item.added_at),
             "reason": reason[:_MAX_REASON],
         }
         self._send(self._dead_url, item.body, attributes)
 
     def adopt(self, tell: Callable[[Item], None]) -> None:
-        """SQS moves a message here when it was received `maxReceiveCount` times. Who crashes on the way tells
-        of one twice and keeps it twice, which its id makes harmless."""
+        """SQS moves a message here when it was received `maxReceiveCount` times. A crash on the way may tell
+        of an item twice and keep it twice, which its id makes harmless."""
         with closing(self._look_at_dead()) as messages:
             for message in messages:
                 if not _is_kept(message):
@@ -128,7 +160,8 @@ class SqsQueue:
                     self._take(self._dead_url, item.receipt)
 
     def dead_items(self, limit: int = 100) -> list[DeadItem]:
-        """Some of the dead items, the newest of them first. Who looks at the same time may see fewer."""
+        """Some of the dead items, the newest of them first. Of two looks at the same time, each may see only
+        a part."""
         with closing(self._look_at_dead()) as messages:
             found = [_dead_item(message) for message in islice(messages, limit)]
         return sorted(found, key=lambda item: item.died_at, reverse=True)
@@ -191,7 +224,7 @@ class SqsQueue:
             MaxNumberOfMessages=limit,
             VisibilityTimeout=hidden,
             WaitTimeSeconds=wait,
-            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", _MOVED_FROM],
             MessageAttributeNames=["All"],
         )
         messages: list[dict[str, Any]] = answer.get("Messages", [])
@@ -200,13 +233,15 @@ class SqsQueue:
     def _look_at_dead(self) -> Generator[dict[str, Any], None, None]:
         """Every dead item once; when the caller has seen enough, all are there for the next one to see."""
         seen: dict[str, str] = {}
+        stale = 0  # a long look sees messages again whose time of being hidden is over
         try:
-            while messages := self._receive(self._dead_url, _MAX_MESSAGES, _LOOK):
+            while stale < _STALE_ANSWERS and (
+                messages := self._receive(self._dead_url, _MAX_MESSAGES, _LOOK, self._look_wait)
+            ):
                 fresh = [message for message in messages if message["MessageId"] not in seen]
                 seen |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
                 yield from fresh
-                if not fresh:
-                    return
+                stale = 0 if fresh else stale + 1
         finally:
             self._show(list(seen.values()))
 
@@ -288,10 +323,12 @@ def _item(message: Mapping[str, Any], leased_until: float) -> SqsItem:
         id=attributes.get("id") or message["MessageId"],
         body=_body(message["Body"], attributes),
         attempts=int(message["Attributes"]["ApproximateReceiveCount"]),
-        added_at=_sent(message),
+        added_at=_moment(_number(attributes.get("since", ""))) or _sent(message),
         receipt=message["ReceiptHandle"],
+        surprises=int(_number(attributes.get("surprises", ""))),
         due=_number(attributes.get("due", "")),
         leased_until=leased_until,
+        moved_back=_number(attributes.get("attempts", "")) > 0,
     )
 
 
@@ -303,15 +340,16 @@ def _dead_item(message: Mapping[str, Any]) -> DeadItem:
         id=item.id,
         body=item.body,
         attempts=int(_number(attributes["attempts"])),
-        added_at=datetime.fromtimestamp(_number(attributes.get("added", "")), UTC),
+        added_at=_moment(_number(attributes.get("added", ""))) or item.added_at,
         died_at=item.added_at,
         reason=attributes.get("reason", ""),
     )
 
 
 def _is_kept(message: Mapping[str, Any]) -> bool:
-    """Whether it was put among the dead here, and not by SQS."""
-    return "attempts" in _attributes(message)
+    """Whether it was put among the dead here, and not by SQS. What was kept here, moved back by hand and then
+    put aside by SQS has the marks of both."""
+    return "attempts" in _attributes(message) and _MOVED_FROM not in message["Attributes"]
 
 
 def _attributes(message: Mapping[str, Any]) -> dict[str, str]:
@@ -321,6 +359,14 @@ def _attributes(message: Mapping[str, Any]) -> dict[str, str]:
 
 def _sent(message: Mapping[str, Any]) -> datetime:
     return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+
+
+def _epoch(moment: datetime) -> str:
+    return str(moment.timestamp())
+
+
+def _moment(seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
 
 
 def _text(body: bytes) -> str | None:

@@ -29,6 +29,7 @@ MAX_READ = 10 * 1024 * 1024 + 64 * 1024
 WEB_THREADS = 8
 # An idle worker wakes when this process adds an item, and this often (seconds) for those of others.
 IDLE_WAIT = 0.25
+AFTER_A_FAILURE = 1.0  # seconds that a worker waits when its queue cannot be used
 # Seconds that work in hand is given to finish; what has not by then is handed back, for the next start.
 STOP_WITHIN = 8.0
 
@@ -133,7 +134,11 @@ class Server:
                 found = work(group.queue, lambda item: self._hold(group, item), lease=group.lease)
             except QueueError as error:
                 log.error("%s", error)
-                self._stop.wait(1.0)
+                self._stop.wait(AFTER_A_FAILURE)
+                continue
+            except Exception:  # a thread that ended would not be missed before its queue stands still
+                log.exception("a worker of %s failed; it goes on", group.queue.name)
+                self._stop.wait(AFTER_A_FAILURE)
                 continue
             if not found:
                 wait(IDLE_WAIT)

@@ -23,7 +23,7 @@ from shared.queues import DeadItem, Depth, Item, QueueError
 
 T = TypeVar("T")
 
-FORMAT = 2
+FORMAT = 3
 _TABLES = """
 CREATE TABLE documents (
     kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE documents (
 CREATE TABLE items (
     queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
     added REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, receipt TEXT,
-    urgent INTEGER NOT NULL DEFAULT 0,
+    urgent INTEGER NOT NULL DEFAULT 0, surprises INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (queue, id)
 );
 CREATE INDEX items_due ON items (queue, urgent DESC, due);
@@ -44,11 +44,15 @@ CREATE TABLE dead (
 );
 """
 
-_FROM_1_TO_2 = """
+# What makes each format of the one before it; of none (0) the newest is made at once.
+_UPDATES = {
+    1: """
 ALTER TABLE items ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
 DROP INDEX items_due;
 CREATE INDEX items_due ON items (queue, urgent DESC, due);
-"""
+""",
+    2: "ALTER TABLE items ADD COLUMN surprises INTEGER NOT NULL DEFAULT 0",
+}
 
 _DUE = "SELECT 1 FROM items WHERE queue=? AND urgent IN (0, 1) AND due<=? LIMIT 1"
 _SEEN = "SELECT body FROM documents WHERE kind='queue-clock' AND \"group\"='' AND name=?"
@@ -92,18 +96,27 @@ class Database:
             raise StoreError(f"{path} cannot be opened as huntbridge's database: {error}") from error
 
     def _make_tables(self) -> None:
+        """Make the tables, or bring those of an earlier version up to date: all of it or nothing."""
         db = self._writer
         db.execute("BEGIN IMMEDIATE")
         try:
             (found,) = db.execute("PRAGMA user_version").fetchone()
-            if found in (0, 1):
-                for statement in (_FROM_1_TO_2 if found else _TABLES).split(";"):
-                    db.execute(statement)
+            if found != FORMAT:
+                for script in self._scripts(found):
+                    for statement in script.split(";"):
+                        db.execute(statement)
                 db.execute(f"PRAGMA user_version={FORMAT}")
-            elif found != FORMAT:
-                raise StoreError(f"{self._path} has format {found}, which is not {FORMAT}: another version's")
-        finally:
             db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _scripts(self, found: int) -> list[str]:
+        if found == 0:
+            return [_TABLES]
+        if found in _UPDATES:
+            return [_UPDATES[version] for version in range(found, FORMAT)]
+        raise StoreError(f"{self._path} has format {found}, which is not {FORMAT}: another version's")
 
     def close(self) -> None:
         with self._committed:
@@ -137,38 +150,62 @@ class Database:
         return mine.result()
 
     def _commit(self, batch: list[_Write[Any]]) -> None:
-        db = self._writer
+        """All in one transaction. Where that fails, each gets its own, so that one write that cannot be made
+        does not fail the others."""
         try:
-            level = self._levels[any(write.durable for write in batch)]
+            self._run(batch)
+        except BaseException as error:  # noqa: BLE001 (whatever it is, it is raised to the writer that it belongs to)
+            if len(batch) == 1:
+                batch[0].fail(error)
+            elif isinstance(error, _NotBegun):
+                for write in batch:  # the file is held: it would be so for each of them
+                    write.fail(sqlite3.OperationalError(*error.args))
+            else:
+                for write in batch:
+                    self._commit([write])
+                return
+        for write in batch:
+            write.settled = True
+
+    def _run(self, batch: list[_Write[Any]]) -> None:
+        db = self._writer
+        level = self._levels[any(write.durable for write in batch)]
+        try:
             if level != self._level:
                 db.execute(f"PRAGMA synchronous={level}")
                 self._level = level
             db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise _NotBegun(*error.args) from error
+        try:
             for write in batch:
                 write.run(db)
             db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is raised to every writer of the batch)
+        finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
-            for write in batch:
-                write.error = error
-        for write in batch:
-            write.settled = True
+
+
+class _NotBegun(sqlite3.OperationalError):
+    """No transaction could be begun, whatever was to be written."""
 
 
 class _Write(Generic[T]):
     def __init__(self, change: Callable[[sqlite3.Connection], T], durable: bool) -> None:
         self._change, self.durable = change, durable
         self._returned: list[T] = []
-        self.error: Exception | None = None
+        self._error: BaseException | None = None
         self.settled = False
 
     def run(self, db: sqlite3.Connection) -> None:
         self._returned = [self._change(db)]
 
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+
     def result(self) -> T:
-        if self.error:
-            raise self.error
+        if self._error:
+            raise self._error
         return self._returned[0]
 
 
@@ -295,14 +332,14 @@ class SqliteQueue:
             return db.execute(
                 "UPDATE items SET due=?, attempts=attempts+1, receipt=? WHERE queue=? AND id IN "
                 "(SELECT id FROM items WHERE queue=? AND due<=? ORDER BY urgent DESC, due, rowid LIMIT ?) "
-                "RETURNING id, body, attempts, added",
+                "RETURNING id, body, attempts, added, surprises",
                 (now + lease, receipt, self.name, self.name, now, limit),
             ).fetchall()
 
         rows = self._write(change, durable=False)
         return [
-            Item(id, bytes(body), attempts, _moment(added), receipt)
-            for id, body, attempts, added in sorted(rows, key=lambda row: row[3])
+            Item(id, bytes(body), attempts, _moment(added), receipt, surprises)
+            for id, body, attempts, added, surprises in sorted(rows, key=lambda row: row[3])
         ]
 
     def done(self, item: Item) -> bool:
@@ -314,12 +351,13 @@ class SqliteQueue:
         )
         return found.rowcount == 1
 
-    def retry(self, item: Item, *, delay: float) -> bool:
+    def retry(self, item: Item, *, delay: float, surprise: bool = False) -> bool:
         def change(db: sqlite3.Connection) -> bool:
             due = self._tick(db) + delay
             found = db.execute(
-                "UPDATE items SET due=?, receipt=NULL WHERE queue=? AND id=? AND receipt=?",
-                (due, self.name, item.id, item.receipt),
+                "UPDATE items SET due=?, receipt=NULL, surprises=surprises+? "
+                "WHERE queue=? AND id=? AND receipt=?",
+                (due, surprise, self.name, item.id, item.receipt),
             )
             return found.rowcount == 1
 

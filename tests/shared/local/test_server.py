@@ -39,6 +39,30 @@ def test_work_that_hangs_is_handed_back_and_can_be_claimed_at_once(queue, monkey
     assert (item.id, item.attempts, queue.done(item)) == ("one", 2, True)
 
 
+def test_a_worker_survives_whatever_is_raised(queue, monkeypatch, caplog):
+    """Also what neither the handler nor the queue should raise."""
+    monkeypatch.setattr(server, "AFTER_A_FAILURE", 0.01)
+    faults = [RuntimeError("broken"), MemoryError(), OSError(28, "No space left on device")]
+    done, claim = threading.Event(), queue.claim
+
+    def broken(*limit, lease):
+        if faults:
+            raise faults.pop()
+        return claim(*limit, lease=lease)
+
+    def handle(item: Item) -> Done:
+        done.set()
+        return Done()
+
+    monkeypatch.setattr(queue, "claim", broken)
+    queue.put(b"one")
+    serving = Server([Workers(queue, handle, lease=60, threads=1)], [])
+    serving.start()
+    assert done.wait(10)
+    assert serving.stop() is True
+    assert caplog.text.count("a worker of events failed; it goes on") == 3
+
+
 def test_work_that_ends_in_time_is_done(queue):
     claimed, go_on = threading.Event(), threading.Event()
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from shared.ledger import StoreError
-from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared import items
+from shared.ledger import Ledger, StoreError
+from shared.local.sqlite import FORMAT, Database, SqliteQueue, SqliteStore
+from shared.models import Alarm, Severity, load
 from shared.queues import QueueError
 
 
@@ -102,15 +107,86 @@ def test_threads_that_write_at_once_share_transactions(database):
     assert queue.depth().ready == 16
 
 
-def test_a_write_that_fails_is_an_error_for_everyone_in_its_transaction_and_nothing_is_kept(database):
-    def broken(db: sqlite3.Connection) -> None:
-        db.execute("INSERT INTO no_such_table VALUES (1)")
+def broken(db: sqlite3.Connection) -> None:
+    db.execute("INSERT INTO no_such_table VALUES (1)")
+
+
+def test_a_write_that_fails_is_an_error_and_nothing_of_it_is_kept(database):
+    def half(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO documents VALUES ('note', '', 'half', 1, '{}')")
+        broken(db)
 
     with pytest.raises(sqlite3.OperationalError):
-        database.write(broken)
+        database.write(half)
+    assert SqliteStore(database).get("note", "", "half") is None
     queue = SqliteQueue(database, "events")
     queue.put(b"the next one is not harmed")
     assert queue.depth().ready == 1
+
+
+def at_once(database, *changes) -> list:
+    """Write them all in one batch; what each returned, or the error that its writer got."""
+    found: list = [None] * len(changes)
+
+    def write(number: int) -> None:
+        try:
+            found[number] = database.write(changes[number])
+        except BaseException as error:
+            found[number] = error
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(len(changes))]
+    with held(database, writers=len(changes)):
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join(30)
+    return found
+
+
+def adds(name: str, text: str = ""):
+    def add(db: sqlite3.Connection) -> str:
+        db.execute("INSERT INTO documents VALUES ('note', '', ?, 1, ?)", (name, f'{{"text": "{text}"}}'))
+        return name
+
+    return add
+
+
+class Unforeseen(BaseException):
+    """Not even an Exception, such as SystemExit."""
+
+
+def test_a_write_that_fails_fails_alone(database):
+    def raises(db: sqlite3.Connection) -> None:
+        raise Unforeseen
+
+    found = at_once(database, adds("a"), broken, adds("b"), raises, adds("c"))
+    assert [found[number] for number in (0, 2, 4)] == ["a", "b", "c"]
+    assert isinstance(found[1], sqlite3.OperationalError)
+    assert isinstance(found[3], Unforeseen)
+    assert [record.name for record in SqliteStore(database).scan("note", "")] == ["a", "b", "c"]
+
+
+def test_a_full_disk_fails_only_what_does_not_fit(database):
+    SqliteQueue(database, "events").put(b"before")
+    ((pages,),) = database._writer.execute("PRAGMA page_count").fetchall()
+    database._writer.execute(f"PRAGMA max_page_count={pages}")
+    large = "x" * 100_000
+    found = at_once(database, adds("large", large), adds("small"), adds("larger", large))
+    assert found[1] == "small"
+    assert [str(found[number]) for number in (0, 2)] == ["database or disk is full"] * 2
+    assert found[0] is not found[2]  # each writer has an error of its own
+
+
+def test_a_file_that_another_process_holds_fails_a_batch_after_one_timeout(database, tmp_path):
+    other = sqlite3.connect(tmp_path / "huntbridge.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with traced(database, "BEGIN") as begun:
+        found = at_once(database, adds("a"), adds("b"), adds("c"))
+    other.execute("COMMIT")
+    other.close()
+    assert [str(error) for error in found] == ["database is locked"] * 3
+    assert len({id(error) for error in found}) == 3
+    assert len(begun) == 1
 
 
 def test_a_full_disk_is_an_error_and_heals_by_itself(database):
@@ -151,7 +227,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version=99")
     other.close()
-    with pytest.raises(StoreError, match="has format 99, which is not 2"):
+    with pytest.raises(StoreError, match="has format 99, which is not 3"):
         Database(path)
 
 
@@ -231,27 +307,44 @@ def test_an_urgent_item_is_claimed_ahead_of_those_that_wait_whenever_it_is_due(d
     assert queue.claim(lease=60) == []
 
 
-def test_a_file_of_the_version_before_is_taken_over(tmp_path):
-    path = tmp_path / "huntbridge.db"
-    database = Database(path)
-    queue = SqliteQueue(database, "events")
-    queue.put(b"kept", id="a")
-    for statement in (
-        "DROP INDEX items_due",
-        "ALTER TABLE items DROP COLUMN urgent",
-        "CREATE INDEX items_due ON items (queue, due)",
-        "PRAGMA user_version=1",
-    ):
-        database._writer.execute(statement)
-    database.close()
-    for _ in range(2):
-        database = Database(path)
-        queue = SqliteQueue(database, "events")
-        queue.put(b"x", id="urgent", urgent=True)
+FORMATS = Path(__file__).parent / "formats"  # made by the code of that time
+
+
+@pytest.fixture(params=sorted(FORMATS.glob("*.db")), ids=lambda path: path.stem)
+def earlier(request, tmp_path) -> Path:
+    """A file as an earlier version left it."""
+    return Path(shutil.copy(request.param, tmp_path / "huntbridge.db"))
+
+
+def test_there_is_a_file_of_every_format():
+    assert sorted(path.stem for path in FORMATS.glob("*.db")) == [f"{n}" for n in range(1, FORMAT + 1)]
+
+
+def test_a_file_of_every_version_is_taken_over_whole(earlier):
+    wall = Wall()
+    wall.seconds += 61
+    for _ in range(2):  # also when it is opened again
+        database = Database(earlier)
+        ledger = Ledger(SqliteStore(database), lambda: datetime.fromtimestamp(wall.seconds, UTC))
+        hunt = ledger.hunt_of_project(3)
+        assert (hunt.name, hunt.state, [c.system.instance for c in ledger.captures(hunt.id)]) == (
+            "weekly",
+            "running",
+            ["i-0aaaaaaaaaaaaaaa1"],
+        )
+        assert ledger.routed("event-1") == ["soc"]
+        assert ledger.delivery("event-1", "soc").state == "delivered"
+        events, deliveries = (SqliteQueue(database, name, wall) for name in ("events", "deliveries"))
+        assert (events.depth().ready, events.depth().delayed) == (1, 1)
+        assert [(one.id, one.reason) for one in deliveries.dead_items()] == [("dead", "no_service")]
+        assert deliveries.depth().ready == 1
         database.close()
-    database = Database(path)
-    queue = SqliteQueue(database, "events")
-    assert [item.id for item in queue.claim(10, lease=60)] == ["a", "urgent"]
+    database = Database(earlier)
+    deliveries = SqliteQueue(database, "deliveries", wall)
+    deliveries.put(b"x", id="urgent", urgent=True)
+    urgent, waited = (deliveries.claim(lease=60)[0] for _ in range(2))
+    assert (urgent.id, waited.id, waited.surprises) == ("urgent", "event-1:soc", 0)
+    assert load(Alarm, items.unpack(waited.body)["alarm"]).severity is Severity.MALICIOUS
     database.close()
 
 
@@ -274,3 +367,24 @@ def test_a_database_in_memory_is_empty_and_leaves_nothing(tmp_path, monkeypatch)
     assert one.get("a", "g", "n").body == {"x": 1}
     assert other.get("a", "g", "n") is None
     assert not list(tmp_path.iterdir())
+
+
+def test_an_update_of_the_file_that_fails_changes_nothing(tmp_path):
+    """The last step fails here, since its column is there already; the step before it had worked."""
+    path = Path(shutil.copy(FORMATS / "1.db", tmp_path / "huntbridge.db"))
+
+    def look() -> tuple:
+        other = sqlite3.connect(path)
+        tables = other.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+        found = tables, other.execute("PRAGMA user_version").fetchone()
+        other.close()
+        return found
+
+    other = sqlite3.connect(path)
+    other.execute("ALTER TABLE items ADD COLUMN surprises")
+    other.close()
+    before = look()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="cannot be opened as huntbridge's database: duplicate column"):
+            Database(path)
+        assert look() == before

@@ -245,7 +245,7 @@ def test_on_aws(moto_clients, monkeypatch):
                 moto_clients.call("sqs", "create_queue", QueueName=f"{name}-{self.examples}")["QueueUrl"]
                 for name in ("deliveries", "deliveries-dlq")
             ]
-            queue = SqsQueue(moto_clients, "deliveries", *urls, now=lambda: self.now)
+            queue = SqsQueue(moto_clients, "deliveries", *urls, look_wait=0, now=lambda: self.now)
             return queue, _Own(DynamoStore(moto_clients, table), self.examples)
 
     run_state_machine_as_test(

@@ -6,7 +6,10 @@ import threading
 
 import pytest
 
-from shared.queues import Depth
+from shared import queues
+from shared.deadlines import DeadlineExceeded
+from shared.ledger import StoreError
+from shared.queues import MAX_SURPRISES, Again, Depth, work
 
 
 def bodies(items):
@@ -66,6 +69,54 @@ def test_an_item_that_is_retried_without_a_delay_is_due_at_once(side):
     (item,) = side.queue.claim(lease=60)
     assert side.queue.retry(item, delay=0)
     assert bodies(side.queue.claim(lease=60)) == [b"a"]
+
+
+def test_surprises_are_counted_and_claims_are_not(side):
+    """The item stays the same otherwise, however the side keeps the count."""
+    id = side.queue.put(b"a", id="a")
+    for _ in range(3):
+        (item,) = side.queue.claim(lease=60)
+        assert side.queue.retry(item, delay=0)
+    added = item.added_at
+    for surprises in range(3):
+        (item,) = side.queue.claim(10, lease=60)
+        assert (item.id, item.body, item.surprises) == (id, b"a", surprises)
+        assert side.same(item.added_at, added)
+        assert side.queue.retry(item, delay=side.unit, surprise=True)
+        assert side.queue.claim(lease=60) == []
+        side.forward(1.2 * side.unit)
+    assert side.queue.depth().living == 1
+
+
+def test_an_item_that_waited_long_does_not_die_of_its_first_surprise(side, monkeypatch):
+    monkeypatch.setattr(queues, "backoff", lambda attempts: 0)
+    side.queue.put(b"a")
+    verdicts = [Again(0, "its turn", expected=True)] * (2 * MAX_SURPRISES)
+    verdicts += [ZeroDivisionError(), Again(0, "again")] * MAX_SURPRISES
+
+    def handler(item):
+        verdict = verdicts.pop(0)
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
+
+    while verdicts and side.queue.depth().living:
+        assert work(side.queue, handler, lease=60) == 1
+    assert verdicts == [Again(0, "again")]  # the last of the surprises was the end of it
+    (dead,) = side.queue.dead_items()
+    assert dead.reason == "unexpected ZeroDivisionError"
+
+
+def test_an_outage_does_not_count_as_a_surprise(side, monkeypatch):
+    monkeypatch.setattr(queues, "backoff", lambda attempts: 0)
+    side.queue.put(b"a")
+
+    def down(item):
+        raise (StoreError("the store is down"), DeadlineExceeded())[item.attempts % 2]
+
+    for _ in range(3 * MAX_SURPRISES):
+        assert work(side.queue, down, lease=60) == 1
+    assert (side.queue.depth().living, side.queue.depth().dead) == (1, 0)
 
 
 def test_a_delayed_item_waits(side):
