@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, request
 
 PAGES = Path(__file__).parent / "pages"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -28,8 +28,10 @@ HEADERS = {
 }
 
 
-def create_app(state: Callable[[], dict[str, Any]]) -> Flask:
-    """`GET /` is the page, `GET /state` what `state` tells, as JSON.
+def create_app(state: Callable[[], dict[str, Any]], click: Callable[[str, str], None] | None = None) -> Flask:
+    """`GET /` is the page, `GET /state` what `state` tells, as JSON, and `POST /click` calls `click` with the
+    `ts` of a message in Slack and the `action` of its button: LookupError becomes 404. Only the page itself
+    may click: JSON from another site is refused by the browser before it is sent.
 
     `state` is called once for each `GET /state`, from any thread, and returns
     `{"hunt": {"name", "project_id", "scheduled_at", "state"}, "captures": [{"instance", "name", "region",
@@ -48,6 +50,17 @@ def create_app(state: Callable[[], dict[str, Any]]) -> Flask:
     @app.get("/state")
     def tell() -> Response:
         return Response(json.dumps(state()), mimetype="application/json")
+
+    @app.post("/click")
+    def clicked() -> tuple[str, int]:
+        found = request.get_json(silent=True)  # None for any other Content-Type
+        if not isinstance(found, dict) or click is None:
+            abort(400)
+        try:
+            click(str(found.get("ts")), str(found.get("action")))
+        except LookupError:
+            abort(404)
+        return "", 204
 
     @app.get("/<name>")
     def file(name: str) -> Response:

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import yaml
@@ -30,11 +31,12 @@ from demo.fleet import launch
 from demo.jira import Jira
 from demo.platform import Platform, SimInstance
 from demo.serving import serving
+from demo.sites import jira_pages, platform_pages
 from demo.slack import Slack
 from demo.teams import Teams
 from shared import config as configuration
 from shared import runtime
-from shared.models import HUNT_FINISHED, CaptureState, Hunt, HuntState
+from shared.models import HUNT_FINISHED, RECOVERED, CaptureState, Hunt
 
 HUNT = "weekly-crown-jewels"
 ACCOUNT_ID = "123456789012"  # moto's own
@@ -61,9 +63,16 @@ class World:
     ec2_url: str
 
     def received(self) -> dict[str, list[str]]:
-        """What each tool accepted, as text."""
+        """What each tool was told, as text: every message as it was first posted. The first alarm of a case
+        stands in Slack twice, as the case's message and as the first reply below it, and counts once."""
+        posts = list(self.slack.posts)
+        first = {post.ts: (post.edits or [post.body])[0] for post in posts}
         return {
-            "slack": [json.dumps(message.body) for message in self.slack.messages],
+            "slack": [
+                json.dumps(first[post.ts])
+                for post in posts
+                if not post.thread_ts or post.body["text"] != first[post.thread_ts]["text"]
+            ],
             "teams": [json.dumps(message.body) for message in self.teams.messages],
             "jira": [json.dumps(message.body) for message in self.jira.messages],
         }
@@ -82,8 +91,11 @@ def world(pace: float) -> Iterator[World]:
         platform = Platform(
             fleet, {RUN_KEY: "Lead Analyst", ADMIN_KEY: "Platform Administrator"}, pace=pace, latency=0.02
         )
+        platform.app.register_blueprint(platform_pages(platform))
         platform_url = stack.enter_context(serving(platform.app))
-        chat_url = stack.enter_context(serving(app_of(slack, teams, jira)))
+        tools = app_of(slack, teams, jira)
+        tools.register_blueprint(jira_pages(jira))
+        chat_url = stack.enter_context(serving(tools))
         platform.start()
         stack.callback(platform.stop)
         yield World(fleet, platform, platform_url, slack, teams, jira, chat_url, ec2_url)
@@ -95,7 +107,11 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
     path.write_text(
         yaml.safe_dump(
             {
-                "platform": {"url": world.platform_url, "api_key": "env:CADO_API_KEY"},
+                "platform": {
+                    "url": world.platform_url,
+                    "api_key": "env:CADO_API_KEY",
+                    "link": "{url}/projects/{project_id}",
+                },
                 "webhook": {"tokens": ["env:WEBHOOK_TOKEN"]},
                 "accounts": {"prod": {"id": ACCOUNT_ID}},
                 "hunts": {
@@ -111,7 +127,13 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
                     }
                 },
                 "destinations": {
-                    "soc": {"type": "slack", "webhook_url": "env:SLACK_WEBHOOK_URL"},
+                    "soc": {
+                        "type": "slack",
+                        "token": "env:SLACK_BOT_TOKEN",
+                        "channel": world.slack.channels[0].id,
+                        "host": urlsplit(world.chat_url).netloc,
+                        "signing_secret": "env:SLACK_SIGNING_SECRET",
+                    },
                     "office": {"type": "teams", "webhook_url": "env:TEAMS_WEBHOOK_URL"},
                     "tickets": {
                         "type": "jira",
@@ -137,7 +159,8 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
     environ = {
         "CADO_API_KEY": RUN_KEY,
         "WEBHOOK_TOKEN": TOKEN,
-        "SLACK_WEBHOOK_URL": world.chat_url + world.slack.path,
+        "SLACK_BOT_TOKEN": world.slack.token,
+        "SLACK_SIGNING_SECRET": world.slack.signing_secret,
         "TEAMS_WEBHOOK_URL": world.chat_url + world.teams.path,
         "JIRA_API_TOKEN": "demo-token",
         "AWS_ENDPOINT_URL": world.ec2_url,
@@ -195,8 +218,9 @@ def register_webhooks(world: World, webhook_url: str) -> None:
 class Demo:
     """One hunt in one world, and what is known about it at any moment."""
 
-    def __init__(self, world: World, config_path: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, world: World, config_path: Path, environ: Mapping[str, str], webhook_url: str) -> None:
         self.world = world
+        self._actions_url = urljoin(webhook_url, "/slack/actions")
         self._environ = environ
         config = configuration.load(str(config_path), {**os.environ, **environ})
         self._runtime = runtime.local(config, Path(environ["HUNTBRIDGE_DATA"]), environ)
@@ -226,14 +250,33 @@ class Demo:
         return hunts[0] if hunts else None
 
     def _settled(self) -> bool:
+        """Whether everything that the hunt caused has been delivered. A webhook that was lost on its way is
+        found a while later, so everything that the platform sent must have come as an event."""
         hunt = self._hunt()
+        if hunt is None or not hunt.over or self.world.platform.busy:
+            return False
+        events = self._runtime.ledger.events_of_project(hunt.project_id)
+        sent = sum(sent.event_type in WEBHOOKS for sent in self.world.platform.sent)
         return (
-            hunt is not None
-            and hunt.state in (HuntState.FINISHED, HuntState.FAILED)
-            and not self.world.platform.busy
+            sum(event["kind"] in (*WEBHOOKS, RECOVERED) for event in events) >= sent
+            and any(event["kind"] == HUNT_FINISHED for event in events)
             and not self._runtime.events.depth().living
             and not self._runtime.deliveries.depth().living
         )
+
+    def click(self, ts: str, action: str) -> None:
+        """Somebody clicks a button of a message in the simulated Slack, and Slack tells huntbridge.
+
+        Raises LookupError where there is no such message or button, DemoError where huntbridge refuses.
+        """
+        slack = self.world.slack
+        post = next((post for post in slack.posts if post.ts == ts), None)
+        if post is None:
+            raise LookupError(f"no message {ts}")
+        request = slack.click(post, action, on=self.world.chat_url)
+        answer = requests.post(self._actions_url, data=request.body, headers=request.headers, timeout=10)
+        if not answer.ok:
+            raise DemoError(f"huntbridge refused the click with {answer.status_code}")
 
     def _progress(self) -> str:
         hunt = self._hunt()
@@ -311,7 +354,7 @@ def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> d
 
 def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threading.Event) -> None:
     """The same at a pace that the eye can follow, on a page, until `stopped`. Raises DemoError, OSError."""
-    with stage(folder, pace=2.0) as demo, serving(page.create_app(demo.state), port) as url:
+    with stage(folder, pace=2.0) as demo, serving(page.create_app(demo.state, demo.click), port) as url:
         tell(f"The demo is at {url} — Ctrl-C ends it")
         summary = demo.run(lambda: not stopped.is_set(), lambda _: None)
         if not stopped.is_set():
@@ -330,4 +373,4 @@ def stage(folder: Path, pace: float) -> Iterator[Demo]:
         config_path, environ = write_config(staged, folder)
         with served(environ) as webhook_url:
             register_webhooks(staged, webhook_url)
-            yield Demo(staged, config_path, environ)
+            yield Demo(staged, config_path, environ, webhook_url)

@@ -93,6 +93,7 @@ class Whisper:
     channel: str
     user: str
     body: dict[str, Any]
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,8 @@ class Slack(Simulation):
             )
 
     def shown(self) -> list[dict[str, Any]]:
-        """The messages as the page wants them, oldest first; a parent with its replies."""
+        """The messages as the page wants them, oldest first: a parent with its replies, and under `only` the
+        user who alone sees a message."""
         with self._lock:
             hooked = [{"at": m.at.isoformat(), "body": m.body} for m in self.messages if not m.key]
             posted = [
@@ -209,7 +211,10 @@ class Slack(Simulation):
                 for post in self.posts
                 if not post.thread_ts
             ]
-        return sorted(hooked + posted, key=lambda message: str(message["at"]))
+            whispered = [
+                {"at": one.at.isoformat(), "body": one.body, "only": one.user} for one in self.whispers
+            ]
+        return sorted(hooked + posted + whispered, key=lambda message: str(message["at"]))
 
     # The Web API. What goes wrong goes out as `ok: false` inside a 200.
 
@@ -279,7 +284,7 @@ class Slack(Simulation):
             raise _no("user_not_in_channel")
         body = _content(arguments)
         self.mentions += pings(body)
-        self.whispers.append(Whisper(channel.id, user, body))
+        self.whispers.append(Whisper(channel.id, user, body, self._at()))
         return {"message_ts": f"{int(self._now())}.{len(self.whispers):06}"}
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -406,6 +411,7 @@ def _content(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _shown(post: Post) -> dict[str, Any]:
     return {
         "at": post.at.isoformat(),
+        "ts": post.ts,
         "body": post.body,
         "broadcast": post.broadcast,
     }

@@ -279,6 +279,13 @@ def _receiver_url(text: str) -> str:
     return text
 
 
+def _slack_host(text: str) -> str:
+    loopback = re.fullmatch(r"(127\.0\.0\.1|localhost|\[::1\]):\d{1,5}", text)
+    if text not in ("slack.com", "slack-gov.com") and not loopback:
+        raise ValueError("must be slack.com or slack-gov.com, or a loopback address such as 127.0.0.1:8081")
+    return text
+
+
 def _one_or_two(refs: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
     if not 1 <= len(refs) <= 2:
         raise ValueError("must be one secret reference, or two in a rotation: the new one and the old one")
@@ -738,8 +745,10 @@ class SlackConfig(_Section):
     channel: _SlackChannel | None = Field(
         None, description="id of the channel, such as C0123456789, or its name in quotes, such as #soc"
     )
-    host: Literal["slack.com", "slack-gov.com"] | None = Field(
-        None, description="with token: slack-gov.com for GovSlack; by default slack.com"
+    host: Annotated[str, AfterValidator(_slack_host)] | None = Field(
+        None,
+        description="with token: slack-gov.com for GovSlack; by default slack.com. A loopback address with a "
+        "port, such as 127.0.0.1:8081, reaches a simulation on this machine",
     )
     signing_secret: Annotated[
         tuple[SecretRef, ...],
@@ -752,6 +761,12 @@ class SlackConfig(_Section):
         "two during a rotation",
     )
     pace: _Pace = None
+
+    @property
+    def api_url(self) -> str:
+        """Where the methods of Slack's Web API are. Only a simulation on this machine is called without TLS."""
+        host = self.host or "slack.com"
+        return f"{'http' if ':' in host else 'https'}://{host}/api/"
 
 
 class TeamsConfig(_Section):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 
 from demo import run
+from demo.slack import DEMO_SIGNING_SECRET, DEMO_TOKEN
 
-SECRETS = (run.RUN_KEY, run.ADMIN_KEY, run.TOKEN, "demodemodemodemodemodemo", "demo-token")
+SECRETS = (run.RUN_KEY, run.ADMIN_KEY, run.TOKEN, DEMO_TOKEN, DEMO_SIGNING_SECRET, "demo-token")
 
 
 @pytest.mark.timeout(120)
@@ -23,6 +26,11 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
         summary = demo.run(lambda: time.monotonic() < until, lambda _: None)
         world, state = demo.world, demo.state()
         sig = parse_qs(urlsplit(world.teams.path).query)["sig"][0]
+        mentions = list(world.slack.mentions)
+        links = {link: requests.get(link, timeout=10) for link in _links(state)}
+        case = next(post for post in world.slack.posts if '"acknowledge"' in json.dumps(post.body))
+        demo.click(case.ts, "acknowledge")
+        taken = _until(until, lambda: _told_that_ada_took_it(demo.state()))
 
     assert summary.pop("seconds") < 90
     assert summary == {
@@ -34,7 +42,7 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
         "repeated": 0,
     }
     # Every message kept to the tools' rules, and none pinged anybody.
-    assert (world.slack.mentions, world.teams.mentions, world.teams.failed_runs) == ([], [], [])
+    assert (mentions, world.teams.mentions, world.teams.failed_runs) == ([], [], [])
     refused = [*world.slack.refused, *world.teams.refused, *world.jira.refused]
     assert {refusal.status for refusal in refused} <= {429}
     # EC2 was asked and answered: the message names the machine, and not only its id.
@@ -43,11 +51,34 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
         assert name in texts
     assert len(state["captures"]) == 12
 
+    # Every link to the simulated platform and Jira leads to a page, and none of those runs a script.
+    assert len(links) > 5
+    assert {(link, page.status_code) for link, page in links.items()} == {(link, 200) for link in links}
+    assert all("script-src" not in page.headers["Content-Security-Policy"] for page in links.values())
+    # The button in Slack was told everywhere.
+    assert taken == {"slack", "teams", "jira"}
+
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {"huntbridge.db", "serve.log", "hunt.log"} <= {path.name for path in written}
     for path in written:
         content = path.read_bytes()
         assert [secret for secret in (*SECRETS, sig) if secret.encode() in content] == [], path.name
+
+
+def _links(state):
+    """The links of all messages to servers of this machine, as a reader would click them."""
+    text = json.dumps([state["slack"], state["teams"], state["jira"]])
+    return set(re.findall(r"http://127\.0\.0\.1:\d+/(?:projects|browse)/[\w-]+", text))
+
+
+def _told_that_ada_took_it(state):
+    return {tool for tool in ("slack", "teams", "jira") if "Taken by ada" in json.dumps(state[tool])}
+
+
+def _until(until, look):
+    while len(found := look()) < 3 and time.monotonic() < until:
+        time.sleep(0.1)
+    return found
 
 
 @pytest.mark.timeout(90)

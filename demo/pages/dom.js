@@ -16,10 +16,16 @@ export function safeUrl(url) {
   }
 }
 
-// A link, where the address is one of the web; else only what it would have shown.
+// A link, where the address is one of the demo's own servers; else only its text. Links to the outside, such as
+// the EC2 console, would show nothing there: the demo's machines are made up.
 export function link(url, name, ...children) {
   const href = safeUrl(url);
   if (!href) return el("span", name, ...children);
+  if (!["127.0.0.1", "localhost", "[::1]"].includes(new URL(href).hostname)) {
+    const node = el("span", `${name} outside`, ...children);
+    node.title = `Outside of the demo: ${href}`;
+    return node;
+  }
   const node = el("a", name, ...children);
   node.href = href;
   node.target = "_blank";

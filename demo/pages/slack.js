@@ -3,20 +3,22 @@
 import { clock, el, lines, link, list } from "./dom.js";
 
 export function drawSlack(message) {
+  if (message.only) return drawMessage(message);
   const replies = list(message.replies);
   return replies.length
     ? el("div", "slack-thread", drawMessage(message), el("div", "replies", replies.map(drawMessage)))
     : drawMessage(message);
 }
 
-function drawMessage({ at, body, broadcast }) {
-  const blocks = list(body.blocks);
+function drawMessage({ at, ts, body, broadcast, only }) {
+  const blocks = list(body.blocks).map((block) => drawBlock(block, ts));
   return el("article", "slack-message",
     el("span", "avatar", "h"),
     el("div", "content",
       el("p", "byline", el("strong", "", "huntbridge"), el("span", "app", "App"), clock(at),
-        broadcast ? el("span", "small", "also sent to the channel") : null),
-      blocks.length ? blocks.map(drawBlock) : body.text ? el("div", "section", mrkdwn(body.text)) : null,
+        broadcast ? el("span", "small", "also sent to the channel") : null,
+        only ? el("span", "small", "only visible to you") : null),
+      blocks.length ? blocks : body.text ? el("div", "section", mrkdwn(body.text)) : null,
       list(body.attachments).map(drawAttachment)));
 }
 
@@ -27,7 +29,7 @@ function drawAttachment(attachment) {
   }
   const text = attachment.text ?? (attachment.blocks ? null : attachment.fallback);
   return el("div", "attachment", bar,
-    el("div", "attached", text ? el("div", "section", mrkdwn(text)) : null, list(attachment.blocks).map(drawBlock)));
+    el("div", "attached", text ? el("div", "section", mrkdwn(text)) : null, list(attachment.blocks).map((block) => drawBlock(block))));
 }
 
 const BLOCKS = {
@@ -37,18 +39,36 @@ const BLOCKS = {
     block.fields ? el("div", "fields", block.fields.map((field) => el("div", "", drawText(field)))) : null),
   context: (block) => el("div", "context", block.elements.map((element) =>
     element.type === "image" ? el("span", "", element.alt_text) : el("span", "", drawText(element)))),
-  actions: (block) => el("div", "actions", block.elements.map(drawButton)),
+  actions: (block, ts) => el("div", "actions", block.elements.map((button) => drawButton(button, ts))),
   divider: () => el("hr"),
   image: (block) => el("p", "section", `[${block.alt_text}]`),
 };
 
-function drawBlock(block) {
-  return BLOCKS[block.type]?.(block) ?? el("p", "unknown", `Unknown block: ${block.type}`);
+function drawBlock(block, ts) {
+  return BLOCKS[block.type]?.(block, ts) ?? el("p", "unknown", `Unknown block: ${block.type}`);
 }
 
-function drawButton(button) {
+// `ts` is that of the message, by which Slack knows which one was clicked.
+function drawButton(button, ts) {
   const style = ["primary", "danger"].includes(button.style) ? button.style : "";
+  if (!button.url && button.action_id && ts) return drawClick(button, ts, style);
   return link(button.url, `button ${style}`, button.text.text);
+}
+
+function drawClick(button, ts, style) {
+  const node = el("button", `button ${style}`, button.text.text);
+  node.type = "button";
+  node.addEventListener("click", async () => {
+    node.disabled = true;
+    await fetch("click", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ ts, action: button.action_id }),
+    }).catch(() => null);
+    // What comes of it is drawn with the message. Where nothing came, it can be clicked again.
+    setTimeout(() => { node.disabled = false; }, 3000);
+  });
+  return node;
 }
 
 function drawText(text) {

@@ -102,13 +102,12 @@ def _slack(
     if config.token and config.channel:
         from receiver.destinations.slack_bot import SlackBotDestination
 
-        base_url = f"https://{config.host or 'slack.com'}/api/"
         return SlackBotDestination(
             name,
             secret(config.token),
             config.channel,
             interactive=bool(config.signing_secret),
-            base_url=base_url,
+            base_url=config.api_url,
         )
     from receiver.destinations.slack import SlackDestination
 

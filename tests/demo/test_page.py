@@ -23,6 +23,7 @@ HOSTILE = (
 )
 SLACK_TEXT = HOSTILE.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 EVIL = "javascript:alert(1)"
+OUTSIDE = "https://us-east-1.console.aws.amazon.com/ec2/home"
 GOOD = "http://127.0.0.1:1/projects/12"
 
 
@@ -43,7 +44,7 @@ SLACK = {
                 {"type": "header", "text": {"type": "plain_text", "text": f"Slack says {HOSTILE}"}},
                 {"type": "section", "text": _mrkdwn(f"{SLACK_TEXT} *strong* `{SLACK_TEXT}` <{EVIL}|click>")},
                 {"type": "section", "fields": [_mrkdwn(f"*Host*\n{SLACK_TEXT}")]},
-                {"type": "actions", "elements": [_button(EVIL), _button(GOOD)]},
+                {"type": "actions", "elements": [_button(EVIL), _button(GOOD), _button(OUTSIDE)]},
                 {"type": HOSTILE},
             ],
         }
@@ -153,6 +154,33 @@ def test_the_state_is_told_as_it_is_now() -> None:
     assert client.get("/state").get_json() == {"hunt": None}
     answer = client.get("/state")
     assert (answer.mimetype, json.loads(answer.data)) == ("application/json", STATE)
+
+
+def test_a_click_reaches_the_one_who_handles_it() -> None:
+    clicks: list[tuple[str, str]] = []
+    client = create_app(lambda: STATE, lambda ts, action: clicks.append((ts, action))).test_client()
+    assert client.post("/click", json={"ts": "1.2", "action": "acknowledge"}).status_code == 204
+    assert clicks == [("1.2", "acknowledge")]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [("text/plain", '{"ts": "1.2", "action": "acknowledge"}'), ("application/json", "[]")],
+)
+def test_a_form_of_another_site_clicks_nothing(content_type: str, body: str) -> None:
+    def clicked(ts: str, action: str) -> None:
+        raise AssertionError
+
+    client = create_app(lambda: STATE, clicked).test_client()
+    assert client.post("/click", data=body, content_type=content_type).status_code == 400
+
+
+def test_a_click_on_what_is_not_there_is_said() -> None:
+    def clicked(ts: str, action: str) -> None:
+        raise LookupError
+
+    client = create_app(lambda: STATE, clicked).test_client()
+    assert client.post("/click", json={"ts": "1.2", "action": "nothing"}).status_code == 404
 
 
 @pytest.mark.parametrize(
