@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import shared.aws.fleet  # noqa: F401  a hunt that selects its systems would else import it when it starts
 from scheduler.capture import capture
 from scheduler.follow import follow
 from scheduler.guardduty import SOURCE, on_finding
@@ -20,7 +21,7 @@ from scheduler.plan import open_project, prepare, start
 from scheduler.recover import recover
 from scheduler.remind import remind
 from scheduler.watch import watch
-from shared import items, log
+from shared import items, lambda_runtime, lambda_start, log
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
@@ -153,3 +154,11 @@ def _captures() -> SqsQueue:
 def _kept() -> Kept[Runtime]:
     log.setup("INFO", json=True)
     return Kept(lambda runtime: runtime, os.environ, _clients())
+
+
+def _prepare() -> None:
+    log.setup("INFO", json=True)
+    lambda_runtime.prepare(_clients(), os.environ)
+
+
+lambda_start.prepare(_prepare)

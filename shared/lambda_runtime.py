@@ -13,9 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+# What the code below would else import in the first invocation: `files` where the configuration is read,
+# `templates` where it has any.
+import shared.aws.dynamodb
+import shared.aws.files
+import shared.aws.secrets
+import shared.templates  # noqa: F401
 from shared import config as configuration
 from shared import runtime
 from shared.aws.clients import Clients
+from shared.aws.regions import known_regions
 from shared.config import Config, ConfigError
 from shared.runtime import Runtime
 from shared.secrets import SecretError
@@ -24,6 +31,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 KEEP = 300.0  # seconds
+
+
+def prepare(clients: Clients, environ: Mapping[str, str]) -> None:
+    """Make the clients that the first invocation needs. Raises AwsError."""
+    config = "ssm" if environ.get("HUNTBRIDGE_CONFIG", "").startswith("ssm:") else "s3"
+    clients.prepare("sqs", "dynamodb", config, "secretsmanager", "ec2")
+    known_regions()
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ a request is repeated in an error.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
@@ -28,6 +30,7 @@ from botocore.exceptions import (
     ProfileNotFound,
     ReadTimeoutError,
 )
+from botocore.loaders import Loader, create_loader
 
 from shared.text import one_line
 
@@ -138,6 +141,11 @@ class Clients:
                 self._kept[service, region] = self._make(service, region, {})
             return self._kept[service, region]
 
+    def prepare(self, *services: str) -> None:
+        """Make these clients now, so that the first calls need not. Nothing is asked yet. Raises AwsError."""
+        for service in services:
+            self.get(service)
+
     def home_region(self) -> str:
         """This machine's region, for what belongs to none. Raises AwsError where there are no credentials."""
         with self._lock:
@@ -196,6 +204,7 @@ class Clients:
             core.set_config_variable("metadata_service_timeout", _METADATA_TIMEOUT)
             core.set_config_variable("metadata_service_num_attempts", 1)
             session = boto3.Session(botocore_session=core)
+            core.register_component("data_loader", _loader())  # boto3 adds to the one that it finds
             if session.get_credentials() is None:
                 self._no_credentials_until = self._now() + _NO_CREDENTIALS_FOR
                 raise AwsError(NO_CREDENTIALS)
@@ -216,6 +225,12 @@ NAMES = {
     "ssm": "Parameter Store",
     "sts": "STS",
 }
+
+
+@cache
+def _loader() -> Loader:
+    """The models of the services, each read once in a process, whoever makes clients of it."""
+    return create_loader(os.environ.get("AWS_DATA_PATH"))
 
 
 def _code(answer: Mapping[str, Any]) -> str:

@@ -77,6 +77,13 @@ class AwsSecrets:
             return Secret(answer["SecretString"].strip())
 
 
+def service_of(ref: SecretRef) -> str:
+    """The service of AWS that is asked for it; empty where none is."""
+    if ref.startswith(_IN_STORE):
+        return "ssm"
+    return "secretsmanager" if ref.startswith(_IN_MANAGER) else ""
+
+
 def _place(ref: SecretRef) -> tuple[str, str]:
     """What is read from AWS, and the key in it; empty for the whole."""
     where, _, key = ref.partition("#")

@@ -1,6 +1,6 @@
 """What template.yaml tells its functions in their environment: names in, the queues out.
 
-Light on purpose: the web room starts with it. No client is made here.
+Light on purpose: the web room starts with it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from shared.aws.clients import AwsError, Clients
 from shared.aws.sqs import SqsQueue
 from shared.queues import QUEUES, QueueError
+from shared.secrets import SecretRef
 
 TABLE, WEBHOOK_TOKENS = "HUNTBRIDGE_TABLE", "HUNTBRIDGE_WEBHOOK_TOKENS"
 SLACK_SIGNING_SECRETS = "HUNTBRIDGE_SLACK_SIGNING_SECRETS"
@@ -22,7 +23,10 @@ def queue_variables(queue: str) -> tuple[str, str]:
 
 def missing(environ: Mapping[str, str], *more: str) -> str:
     """What is not set, in one sentence; empty where nothing is missing."""
-    needed = [*more, *(name for queue in QUEUES for name in queue_variables(queue))]
+    return _missing(environ, *more, *(name for queue in QUEUES for name in queue_variables(queue)))
+
+
+def _missing(environ: Mapping[str, str], *needed: str) -> str:
     names = [name for name in needed if not environ.get(name)]
     if not names:
         return ""
@@ -33,10 +37,21 @@ def queues(clients: Clients, environ: Mapping[str, str]) -> dict[str, SqsQueue]:
     """Every queue by its name. Raises QueueError where a variable is missing."""
     if said := missing(environ):
         raise QueueError(said)
-    return {
-        queue: SqsQueue(clients, queue, *(environ[name] for name in queue_variables(queue)))
-        for queue in QUEUES
-    }
+    return {name: queue(clients, name, environ) for name in QUEUES}
+
+
+def queue(clients: Clients, name: str, environ: Mapping[str, str]) -> SqsQueue:
+    """Raises QueueError where a variable is missing."""
+    variables = queue_variables(name)
+    if said := _missing(environ, *variables):
+        raise QueueError(said)
+    return SqsQueue(clients, name, *(environ[variable] for variable in variables))
+
+
+def refs(environ: Mapping[str, str], variable: str) -> list[SecretRef]:
+    """The references of secrets that a variable holds, with commas between them."""
+    texts = environ.get(variable, "").split(",")
+    return [SecretRef.parse(text.strip()) for text in texts if text.strip()]
 
 
 def identity(clients: Clients) -> str:

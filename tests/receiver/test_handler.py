@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from demo.jira import Jira
 from demo.serving import serving
 from demo.slack import Slack, signed
 from demo.teams import Teams
-from receiver import handler
+from receiver import edge, handler
 from receiver.destinations.slack_bot import SlackBotDestination
 from scheduler import handler as scheduler_handler
 from shared import items
@@ -33,7 +34,7 @@ from shared.ledger import Ledger
 from shared.models import CAPTURE_FAILED, HUNT_FINISHED, Acknowledgement, Event, System, dump
 from shared.queues import ABANDONED
 from tests.aws_function import Context, Invoked, moto_server
-from tests.emulated import Resources, api_event, clean
+from tests.emulated import Resources, api_event, clean, scheduled
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -60,6 +61,11 @@ class Stage:
         self.resources.environ["HUNTBRIDGE_WEBHOOK_TOKENS"] = f"{tokens}#current, {tokens}#previous"
         self.configure()
         self.function = Invoked(handler, self.resources, monkeypatch)
+        self.edge = Invoked(edge, self.resources, monkeypatch)
+
+    def restart(self, **environ: str) -> None:
+        for function in (self.function, self.edge):
+            function.restart(**environ)
 
     def configure(self, **more: Any) -> None:
         destinations = {
@@ -100,7 +106,7 @@ def finished(id: str = "event-0") -> bytes:
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_a_webhook_from_api_gateway_is_answered_when_it_is_in_the_queue(stage, version):
-    answer = stage.function(api_event(version, "POST", "/webhooks/cado", WEBHOOK))
+    answer = stage.edge(api_event(version, "POST", "/webhooks/cado", WEBHOOK))
     (record,) = stage.function.receive("events")
     id = record["messageAttributes"]["id"]["stringValue"]
     body = json.dumps({"id": id, "status": "accepted"}, separators=(",", ":")) + "\n"
@@ -123,7 +129,7 @@ def test_a_webhook_from_api_gateway_is_answered_when_it_is_in_the_queue(stage, v
 @pytest.mark.parametrize("name", ["Zoë 李雷", "ada"])
 def test_a_click_from_api_gateway_is_verified_by_the_bytes_that_slack_signed(stage, version, packed, name):
     secret = stage.resources.secret("app", signing="a-signing-secret")
-    stage.function.restart(HUNTBRIDGE_SLACK_SIGNING_SECRETS=f"{secret}#previous, {secret}#signing")
+    stage.restart(HUNTBRIDGE_SLACK_SIGNING_SECRETS=f"{secret}#previous, {secret}#signing")
     user = {"id": "U012AB3CD", "name": name}
     click = {
         "type": "block_actions",
@@ -138,7 +144,7 @@ def test_a_click_from_api_gateway_is_verified_by_the_bytes_that_slack_signed(sta
     event = api_event(version, "POST", "/slack/actions", body, request.headers)
     if not packed:
         event |= {"body": body.decode(), "isBase64Encoded": False}
-    answer = stage.function(event)
+    answer = stage.edge(event)
     assert (answer["statusCode"], answer["body"]) == (200, "{}\n")
     (record,) = stage.function.receive("events")
     found = items.unpack(record["body"].encode())
@@ -146,7 +152,7 @@ def test_a_click_from_api_gateway_is_verified_by_the_bytes_that_slack_signed(sta
 
     forged = signed(body + b"+", "a-signing-secret", time.time())
     event = api_event(version, "POST", "/slack/actions", body, forged.headers)
-    assert stage.function(event)["statusCode"] == 401
+    assert stage.edge(event)["statusCode"] == 401
     assert stage.resources.depth("events") == 1
 
 
@@ -154,7 +160,7 @@ def test_a_click_from_api_gateway_is_verified_by_the_bytes_that_slack_signed(sta
 def test_without_a_signing_secret_no_click_is_taken(stage, version, caplog):
     request = signed(b"payload=%7B%7D", "a-signing-secret", time.time())
     event = api_event(version, "POST", "/slack/actions", request.body, request.headers)
-    assert stage.function(event)["statusCode"] == 404
+    assert stage.edge(event)["statusCode"] == 404
     assert "SlackSigningSecrets of the stack" in caplog.text
 
 
@@ -171,7 +177,7 @@ def test_without_a_signing_secret_no_click_is_taken(stage, version, caplog):
     ],
 )
 def test_other_requests(stage, version, method, path, body, status):
-    answer = stage.function(api_event(version, method, path, body))
+    answer = stage.edge(api_event(version, method, path, body))
     assert answer["statusCode"] == status
     if status == 200:
         assert json.loads(answer["body"]) == {"status": "ok", "problems": []}
@@ -180,10 +186,10 @@ def test_other_requests(stage, version, method, path, body, status):
 
 def test_health_asks_no_queue_and_says_when_no_token_can_be_read(stage):
     health = api_event("2.0", "GET", "/health", b"")
-    stage.function.restart(AWS_ENDPOINT_URL_SQS=NOBODY)
-    assert stage.function(health)["statusCode"] == 200
-    stage.function.restart(HUNTBRIDGE_WEBHOOK_TOKENS="aws-secretsmanager:nowhere#current")
-    answer = stage.function(health)
+    stage.edge.restart(AWS_ENDPOINT_URL_SQS=NOBODY)
+    assert stage.edge(health)["statusCode"] == 200
+    stage.edge.restart(HUNTBRIDGE_WEBHOOK_TOKENS="aws-secretsmanager:nowhere#current")
+    answer = stage.edge(health)
     assert answer["statusCode"] == 503
     assert json.loads(answer["body"])["problems"] == ["no webhook token can be read"]
 
@@ -216,7 +222,7 @@ def test_a_webhook_is_taken_behind_a_base_path_and_at_a_named_stage(stage, versi
         event["requestContext"] = {**event["requestContext"], "stage": stage_of_api}
     if more.get("resource", "") is None:
         event.pop("resource", None)
-    assert stage.function(event)["statusCode"] == 202
+    assert stage.edge(event)["statusCode"] == 202
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -225,30 +231,30 @@ def test_a_refused_webhook_is_logged_with_the_address_that_api_gateway_saw(stage
     key = "identity" if version == "1.0" else "http"
     context = event["requestContext"]
     event["requestContext"] = {**context, key: {**context.get(key, {}), "sourceIp": "203.0.113.7"}}
-    assert stage.function(event)["statusCode"] == 401
+    assert stage.edge(event)["statusCode"] == 401
     (line,) = [one for one in caplog.records if one.message == "webhook refused"]
     assert (line.status, line.sender) == (401, "203.0.113.7")
 
 
 def test_a_token_that_can_be_guessed_is_not_accepted(stage, caplog):
     short = stage.resources.secret("short", current="abc1234")
-    stage.function.restart(HUNTBRIDGE_WEBHOOK_TOKENS=f"{short}#current")
+    stage.edge.restart(HUNTBRIDGE_WEBHOOK_TOKENS=f"{short}#current")
     event = api_event("2.0", "POST", "/webhooks/cado", b'{"token": "abc1234"}')
-    assert stage.function(event)["statusCode"] == 503
+    assert stage.edge(event)["statusCode"] == 503
     assert "it has fewer than 8 characters" in caplog.text
     assert "abc1234" not in caplog.text
 
 
 def test_a_webhook_that_sqs_does_not_take_is_answered_503(stage):
-    stage.function.restart(AWS_ENDPOINT_URL_SQS=NOBODY)
-    answer = stage.function(api_event("2.0", "POST", "/webhooks/cado", WEBHOOK))
+    stage.restart(AWS_ENDPOINT_URL_SQS=NOBODY)
+    answer = stage.edge(api_event("2.0", "POST", "/webhooks/cado", WEBHOOK))
     assert (answer["statusCode"], stage.resources.depth("events")) == (503, 0)
 
 
 @pytest.mark.parametrize("tokens", ["", "aws-secretsmanager:nowhere#current"])
 def test_without_a_token_that_can_be_had_every_webhook_is_refused(stage, caplog, tokens):
-    stage.function.restart(HUNTBRIDGE_WEBHOOK_TOKENS=tokens)
-    answer = stage.function(api_event("2.0", "POST", "/webhooks/cado", WEBHOOK))
+    stage.restart(HUNTBRIDGE_WEBHOOK_TOKENS=tokens)
+    answer = stage.edge(api_event("2.0", "POST", "/webhooks/cado", WEBHOOK))
     assert answer["statusCode"] == 503
     assert (
         "there is no such secret in AWS" in caplog.text if tokens else "no token is configured" in caplog.text
@@ -359,7 +365,7 @@ def test_a_role_that_cannot_be_assumed_is_named_in_the_message(stage):
     system = System("i-0aaaaaaaaaaaaaaa1", "eu-west-1", "prod")
     event = Event("event-0", CAPTURE_FAILED, NOW, text="no snapshot", system=system, hunt_id="a")
     with serving(denied) as url:
-        stage.function.restart(AWS_ENDPOINT_URL_STS=url)
+        stage.restart(AWS_ENDPOINT_URL_STS=url)
         stage.put(items.own_event(dump(event)))
         assert stage.function.work("events") == []
     assert stage.function.work("deliveries") == []
@@ -377,7 +383,7 @@ def test_a_throttled_table_holds_an_item_back_and_kills_it_never(stage, caplog):
         return {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}, 400
 
     with serving(throttled) as url:
-        stage.function.restart(AWS_ENDPOINT_URL_DYNAMODB=url)
+        stage.restart(AWS_ENDPOINT_URL_DYNAMODB=url)
         stage.put(finished())
         (record,) = stage.function.receive("events")
         record["attributes"]["ApproximateReceiveCount"] = "19"  # an outage that lasts
@@ -388,7 +394,7 @@ def test_a_throttled_table_holds_an_item_back_and_kills_it_never(stage, caplog):
     assert "unexpectedly" not in caplog.text
     assert stage.resources.depth("events", dead=True) == 0
 
-    stage.function.restart()
+    stage.restart()
     stage.resources.client("sqs").change_message_visibility(
         QueueUrl=stage.resources.url("events"), ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0
     )
@@ -461,9 +467,9 @@ def with_buttons(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
         default=["ir"],
         reminders={"after": 3_600, "to": "office"},
     )
-    stage.function.restart(HUNTBRIDGE_SLACK_SIGNING_SECRETS=f"{app}#signing")
+    stage.restart(HUNTBRIDGE_SLACK_SIGNING_SECRETS=f"{app}#signing")
     alarm = b'{"token": "a-good-token", "event": "high_severity_alarm", "message": "5 high severity alarms"}'
-    assert stage.function(api_event("2.0", "POST", "/webhooks/cado", alarm))["statusCode"] == 202
+    assert stage.edge(api_event("2.0", "POST", "/webhooks/cado", alarm))["statusCode"] == 202
     work_off(stage)
     return stage
 
@@ -480,7 +486,7 @@ def test_a_click_takes_the_case_once_however_often_sqs_hands_it_out(with_buttons
     request = stage.slack.click(parent, "acknowledge")
     event = api_event("1.0", "POST", "/slack/actions", request.body, request.headers)
     for _ in range(2):
-        assert stage.function(event)["statusCode"] == 200
+        assert stage.edge(event)["statusCode"] == 200
     records = stage.function.receive("events")
     assert len(records) == 2  # SQS knows nothing of ids
     for _ in range(2):
@@ -500,7 +506,7 @@ def test_a_click_takes_the_case_once_however_often_sqs_hands_it_out(with_buttons
 
 def test_a_stack_that_was_not_told_a_signing_secret_says_so(with_buttons, caplog):
     stage = with_buttons
-    stage.function.restart()
+    stage.restart()
     stage.put(finished())
     stage.function.work("events")
     assert (
@@ -531,50 +537,132 @@ def test_the_follow_timer_reminds_of_a_case_once_and_of_none_that_was_taken(with
     assert len(stage.teams.messages) == 1
 
 
-# What is loaded
+# What is loaded, and when
 
 
 SCRIPT = """
-import json, sys
-from receiver.handler import handler
+import json, os, sys
+from importlib import import_module
+handler = import_module(sys.argv[1]).handler
+from botocore.loaders import JSONFileLoader
+before, read, real = set(sys.modules), [], JSONFileLoader.load_file
+def load_file(self, path):
+    found = real(self, path)
+    if found is not None:
+        read.append(os.path.basename(os.path.dirname(path)) + "/" + os.path.basename(path))
+    return found
+JSONFileLoader.load_file = load_file
 class Context:
     function_name = "f"
     def get_remaining_time_in_millis(self): return 300_000
-print(json.dumps([handler(json.loads(sys.argv[1]), Context()), sorted(sys.modules)]))
+answer = handler(json.loads(sys.argv[2]), Context())
+print(json.dumps([answer, sorted(sys.modules), sorted(set(sys.modules) - before), read]))
 """
 HEAVY = {
     "pydantic", "pydantic_core", "requests", "slack_sdk", "yaml", "shared.aws.ec2", "shared.aws.dynamodb",
     "shared.cado", "shared.config", "shared.ledger", "shared.models", "shared.runtime", "receiver.compose",
     "receiver.destinations", "receiver.enrich", "receiver.work",
 }  # fmt: skip
+OURS = ("receiver", "scheduler", "shared", "boto3", "botocore", "flask", "werkzeug", "jinja2", "slack_sdk")
 
 
-def loaded(stage: Stage, event: dict[str, Any]) -> tuple[Any, set[str], str]:
+@dataclass(frozen=True)
+class First:
+    """The first invocation of a process that Lambda started."""
+
+    answer: Any
+    modules: set[str]
+    imported: list[str]  # by the invocation itself: modules of the project and of its larger packages
+    read: list[str]  # by the invocation itself: files of botocore
+    stderr: str
+
+
+def first(stage: Stage, module: str, event: dict[str, Any]) -> First:
     found = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(event)],
+        [sys.executable, "-c", SCRIPT, module, json.dumps(event)],
         cwd=ROOT,
-        env={**clean(os.environ), **stage.resources.environ},
+        env={**clean(os.environ), **stage.resources.environ, "AWS_LAMBDA_FUNCTION_NAME": "f"},
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    answer, modules = json.loads(found.stdout)
-    return answer, set(modules), found.stderr
+    answer, modules, imported, read = json.loads(found.stdout.splitlines()[-1])
+    ours = [one for one in imported if one.split(".")[0] in OURS]
+    return First(answer, set(modules), ours, read, found.stderr)
 
 
-def test_the_web_way_loads_nothing_of_the_other_and_logs_json_once(stage):
-    event = api_event("2.0", "POST", "/webhooks/cado", WEBHOOK)
-    answer, modules, stderr = loaded(stage, event)
-    assert answer["statusCode"] == 202
-    assert modules & HEAVY == set()
-    assert {"flask", "apig_wsgi"} <= modules
-    lines = [json.loads(line) for line in stderr.splitlines()]
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_the_edge_loads_nothing_of_the_work_and_logs_json_once(stage, version):
+    event = api_event(version, "POST", "/webhooks/cado", WEBHOOK)
+    found = first(stage, "receiver.edge", event)
+    assert found.answer["statusCode"] == 202
+    assert found.modules & HEAVY == set()
+    assert (found.imported, found.read) == ([], [])
+    lines = [json.loads(line) for line in found.stderr.splitlines()]
     assert [line["message"][:26] for line in lines] == ["webhook accepted as event "]
 
 
-def test_the_queues_way_loads_no_flask(stage):
+def test_an_edge_that_is_started_holds_no_secret_and_has_asked_nobody(stage):
+    """A snapshot of it (SnapStart) may be of any age."""
+    script = (
+        "from receiver import edge\n"
+        "assert edge._web.cache_info().currsize == 1\n"
+        "from shared import log\n"
+        "print(sorted(log._registry._forms))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={
+            **clean(os.environ),
+            **stage.resources.environ,
+            "AWS_ENDPOINT_URL": NOBODY,
+            "AWS_LAMBDA_FUNCTION_NAME": "f",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (found.stdout, found.stderr) == ("[]\n", "")
+
+
+def test_the_work_loads_no_flask_and_imports_nothing_in_its_first_invocation(stage):
     stage.put(finished())
-    answer, modules, _ = loaded(stage, {"Records": stage.function.receive("events")})
-    assert answer == {"batchItemFailures": []}
-    assert modules & {"flask", "werkzeug", "apig_wsgi", "receiver.web"} == set()
+    events = stage.function.receive("events")
+    found = first(stage, "receiver.handler", {"Records": events})
+    assert found.answer == {"batchItemFailures": []}
+    assert found.modules & {"flask", "werkzeug", "apig_wsgi", "receiver.web"} == set()
+    assert (found.imported, found.read) == ([], [])
+
+    for record in stage.function.receive("deliveries"):
+        found = first(stage, "receiver.handler", {"Records": [record]})
+        assert found.answer == {"batchItemFailures": []}
+        assert (found.imported, found.read) == ([], [])
+    assert stage.counts() == (1, 1)
+    kinds = {f"receiver.destinations.{one.stem}" for one in (ROOT / "receiver/destinations").glob("*.py")}
+    assert kinds - {"receiver.destinations.__init__"} <= found.modules
+
+
+@pytest.mark.parametrize("resource", ["FollowTimer", "HuntSchedules"])
+def test_the_scheduler_imports_nothing_in_its_first_invocation(stage, resource):
+    stage.configure(
+        hunts={
+            "weekly": {
+                "targets": [
+                    {"instance": "i-0aaaaaaaaaaaaaaa1", "region": "us-east-1"},
+                    {"tags": {"Env": "prod"}, "regions": ["us-east-1"]},
+                ]
+            }
+        }
+    )
+    event = scheduled(resource, "weekly", "2026-11-22T02:00:00Z")
+    found = first(stage, "scheduler.handler", event)
+    assert (found.imported, found.read) == ([], [])
+
+
+def test_while_its_stack_is_updated_the_receiver_still_takes_webhooks(stage):
+    """Its API calls this function until it is told of the other one."""
+    answer = stage.function(api_event("2.0", "POST", "/webhooks/cado", WEBHOOK))
+    assert (answer["statusCode"], stage.resources.depth("events")) == (202, 1)

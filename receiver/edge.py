@@ -1,0 +1,103 @@
+"""The function that faces the internet: API Gateway → the web room → [events].
+
+What the first request needs is imported and made before it comes. None of it holds a secret, an open
+connection or a time, so a snapshot of it (SnapStart) is good for any later moment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from apig_wsgi import make_lambda_handler
+
+from receiver.tokens import accepted, readable
+from receiver.web import create_app
+from shared import lambda_start, log
+from shared.aws import stack
+from shared.aws.clients import Clients
+from shared.aws.secrets import AwsSecrets, service_of
+from shared.lambda_records import Context
+from shared.queues import EVENTS
+from shared.secrets import Secret, Secrets
+
+Event = dict[str, Any]
+
+_SECRETS = (stack.WEBHOOK_TOKENS, stack.SLACK_SIGNING_SECRETS)
+
+
+def handler(event: Event, context: Context) -> dict[str, Any]:
+    return _web()(event, context)
+
+
+@cache
+def _clients() -> Clients:
+    return Clients(os.environ)
+
+
+@cache
+def _web() -> Callable[[Event, Context], dict[str, Any]]:
+    log.setup("INFO", json=True)
+    secrets = Secrets(os.environ, AwsSecrets(_clients()))
+    refs, signing = (stack.refs(os.environ, name) for name in _SECRETS)
+
+    def tokens() -> list[Secret]:
+        return accepted(refs, secrets.get)
+
+    def health() -> dict[str, Any]:
+        """What this function alone can tell, since anybody may ask: no queue is asked. The dashboard shows
+        the queues."""
+        return {"problems": [] if tokens() else ["no webhook token can be read"]}
+
+    app = create_app(
+        stack.queue(_clients(), EVENTS, os.environ),
+        tokens,
+        lambda: datetime.now(UTC),
+        health,
+        (lambda: readable(signing, secrets.get, "signing secret")) if signing else None,
+    )
+    answer = make_lambda_handler(_with_source(app))
+    return lambda event, context: answer(_at_root(event), context)
+
+
+def _with_source(app: Callable[..., Any]) -> Callable[..., Any]:
+    """WSGI: the sender's address as API Gateway saw it; the sender can write `X-Forwarded-For` itself."""
+
+    def with_source(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        request = environ.get("apig_wsgi.request_context", {})
+        environ["REMOTE_ADDR"] = (request.get("identity") or request.get("http") or {}).get("sourceIp", "")
+        return app(environ, start_response)
+
+    return with_source
+
+
+def _at_root(event: Event) -> Event:
+    """The event with the path that the API's routes know: a custom domain's base path stands before it in
+    `path` (REST API), and a named stage in `rawPath` (HTTP API)."""
+    if event.get("version") == "2.0":
+        stage = event.get("requestContext", {}).get("stage", "")
+        path = event["rawPath"]
+        route = event.get("routeKey", "").partition(" ")[2]
+        if not route and path.startswith(f"/{stage}/"):  # the route $default says nothing of the path
+            route = path.removeprefix(f"/{stage}")
+        return event | {"rawPath": _filled_in(route, event) or path}
+    return event | {"path": _filled_in(event.get("resource", ""), event) or event["path"]}
+
+
+def _filled_in(route: str, event: Event) -> str:
+    """`/{proxy+}` with the path that it stands for. Empty where a part is not known."""
+    for name, value in (event.get("pathParameters") or {}).items():
+        route = route.replace(f"{{{name}+}}", value).replace(f"{{{name}}}", value)
+    return "" if "{" in route else route
+
+
+def _prepare() -> None:
+    refs = [ref for name in _SECRETS for ref in stack.refs(os.environ, name)]
+    _web()
+    _clients().prepare("sqs", *{service for ref in refs if (service := service_of(ref))})
+
+
+lambda_start.prepare(_prepare)
