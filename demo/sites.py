@@ -24,7 +24,7 @@ _STYLE = (
     ":root{color-scheme:light dark}"
     "table{border-collapse:collapse;display:block;overflow-x:auto}"
     "th,td{text-align:left;padding:.4rem .8rem;border-bottom:1px solid #8886;vertical-align:top}"
-    "td,p{overflow-wrap:anywhere}"
+    "td,p{overflow-wrap:break-word}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS = {
