@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from cli.assemble import Failed, load_config, runtime_of, settings
+from cli.identifiers import MOST, whole
 from cli.operator import here, operator
 from receiver.compose import compose
 from shared import audit, items
@@ -25,8 +26,9 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
     """Take a case, so that others know that somebody looks into it, and no reminder of it is sent.
 
     CASE_OR_EVENT is the id of an event, as it stands at the end of every message, or the key of a case, as a
-    webhook destination gets it (project/12/prod/us-east-1/i-0123456789abcdef0). A `serve` on the same data
-    directory tells all destinations that the case's alarms went to at once, else the next one does.
+    webhook destination gets it (project/12/prod/us-east-1/i-0123456789abcdef0); of either as much as is
+    unique. A `serve` on the same data directory tells all destinations that the case's alarms went to at
+    once, else the next one does.
 
     On AWS: where HUNTBRIDGE_TABLE and the variables of the queues are set as the template sets them, the
     ledger there is meant, and --data is not used.
@@ -39,7 +41,7 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
 
 def _take(runtime: Runtime, case: str, by: str) -> str:
     ledger = runtime.ledger
-    key = case if ledger.case_file(case) else ledger.case_of(case)
+    key = _case(runtime, case)
     file = ledger.case_file(key) if key else None
     if file is None:
         raise Failed(
@@ -58,3 +60,18 @@ def _take(runtime: Runtime, case: str, by: str) -> str:
         raise Failed(f"{one_line(held.by, 80)} has taken this already, at {at}")
     audit.acknowledged(runtime.store, key, taken)
     return f"{by} has taken {key}: {compose(file.alarm, runtime.config).title}"
+
+
+def _case(runtime: Runtime, given: str) -> str:
+    """The key of the case that is meant: by itself, by an event of it, or by the beginning of either. Empty
+    where there is none."""
+    ledger, store = runtime.ledger, runtime.store
+    if key := given if ledger.case_file(given) else ledger.case_of(given):
+        return key
+    cases = {key: key for key in store.groups("case-file", given, MOST + 1)}
+    events = {event: ledger.case_of(event) for event in store.groups("event", given, MOST + 1)}
+    found = cases | {event: key for event, key in events.items() if key}
+    if len(set(found.values())) == 1 and len(events) <= MOST:
+        return next(iter(found.values()))  # many events are of one case, and then any of them will do
+    meant = whole(given, found, "events and cases")
+    return found[meant] if meant else ""

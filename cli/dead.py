@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from cli import tables
 from cli.assemble import Failed, Misused, load_config, runtime_of, settings
+from cli.identifiers import whole
 from cli.operator import audited
 from receiver.compose import Message, compose
 from receiver.parse import parse
@@ -114,17 +113,18 @@ def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
     if not rows:
         click.echo("nothing is dead")
         return
-    table = Table("ID", "For", "What", "Died (UTC)", "Reason")
-    for row in rows:
-        cells = (
-            row["id"],
+    titles = ("ID", "For", "What", "Died (UTC)", "Reason")
+    cells = (
+        (
+            one_line(row["id"], len(row["id"])),
             row["destination"] or row["queue"],
-            row["what"],
+            one_line(row["what"], 300),
             _time(row["died"]),
-            row["reason"],
+            one_line(row["reason"], 300),
         )
-        table.add_row(*(Text(one_line(str(cell), 300)) for cell in cells))
-    Console(highlight=False).print(table)
+        for row in rows
+    )
+    tables.show(titles, cells, whole=(0, 1))
 
 
 @dead.command()
@@ -132,11 +132,13 @@ def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 def show(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
-    """All that is known of the dead item ID, and what would have been sent."""
-    found = [one for one in _all(runtime_of(load_config(config_path), data)) if one.item.id == id]
-    if not found:
-        raise _no_such(id)
-    for one in found:
+    """All that is known of the dead item ID, and what would have been sent.
+
+    As much of an ID as is unique will do.
+    """
+    there = list(_all(runtime_of(load_config(config_path), data)))
+    meant = _whole(id, there)
+    for one in (found for found in there if found.item.id == meant):
         if as_json:
             content = {k: _readable(v) for k, v in one.content.items()}
             click.echo(json.dumps(one.row() | {"item": content}, indent=2, ensure_ascii=False))
@@ -174,21 +176,21 @@ def _told(found: _Found) -> Iterator[str]:
 def retry(
     config_path: str | None, data: Path, ids: tuple[str, ...], everything: bool, destination: str | None
 ) -> None:
-    """Put dead items back as new: those of these IDs, --all, or those for one --destination.
+    """Put dead items back as new: those of these IDs, --all, or those for one --destination. As much of an ID
+    as is unique will do.
 
     A `serve` on the same data directory sends them at once, else the next one does.
     """
     if sum((bool(ids), everything, destination is not None)) != 1:
         raise Misused("say what to try again: an ID, --all, or --destination NAME")
     runtime = runtime_of(load_config(config_path), data, write=True)
+    there = list(_all(runtime))
+    meant = {_whole(id, there) for id in ids}
     wanted = [
         found
-        for found in _all(runtime)
-        if everything or found.item.id in ids or (destination and found.destination == destination)
+        for found in there
+        if everything or found.item.id in meant or (destination and found.destination == destination)
     ]
-    for id in ids:
-        if id not in {found.item.id for found in wanted}:
-            raise _no_such(id)
     revived = 0
     for queue in _queues(runtime):
         if chosen := [found.item.id for found in wanted if found.queue is queue]:
@@ -213,8 +215,11 @@ def _all(runtime: Runtime) -> Iterator[_Found]:
             yield _Found(queue, item, content)
 
 
-def _no_such(id: str) -> Failed:
-    return Failed(f"there is no dead item {id!r}; `huntbridge dead list` shows those there are")
+def _whole(given: str, there: list[_Found]) -> str:
+    """Raises Failed where there is no such item."""
+    if found := whole(given, (one.item.id for one in there), "dead items"):
+        return found
+    raise Failed(f"there is no dead item {given!r}; `huntbridge dead list` shows those there are")
 
 
 def _readable(value: Any) -> Any:

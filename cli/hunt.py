@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
+from cli import tables
 from cli.assemble import (
     CAPTURE_LEASE,
     CAPTURE_THREADS,
@@ -29,6 +29,7 @@ from cli.assemble import (
     runtime_of,
     settings,
 )
+from cli.identifiers import MOST, whole
 from cli.plan import draft, moment, plan_hunt, show, the_hunt
 from scheduler import custody
 from scheduler.ending import report
@@ -186,13 +187,14 @@ def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
     help="A page for people, everything for machines, or one line for each disk that is kept.",
 )
 def report_of(config_path: str | None, data: Path, name: str, form: str) -> None:
-    """The chain of custody of HUNT: a run such as weekly@2027-01-31T02:00:00Z, or a name for its last run.
+    """The chain of custody of HUNT: a run such as weekly@2027-01-31T02:00:00Z, or a name for its last run; of
+    either as much as is unique.
 
     Who asked for it and when, by which definition, each capture with its pipelines and evidence, and what the
     platform keeps of it: disk hashes and paths. It is what the ledger has; the platform is not asked.
     """
     runtime = runtime_of(load_config(config_path), data)
-    found = runtime.ledger.hunt(name) if "@" in name else next(iter(runtime.ledger.hunts(name)), None)
+    found = _run(runtime, name)
     if found is None:
         raise Misused(f"there is no run of {name} in {data}; `huntbridge hunt list` shows what there is")
     captures = runtime.ledger.captures(found.id)
@@ -205,6 +207,17 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
     else:
         url = runtime.config.platform.url
         click.echo(custody.as_markdown(found, summary, captures, names, runtime.now(), url))
+
+
+def _run(runtime: Runtime, given: str) -> Hunt | None:
+    """The run that is meant: by its id, or the last one of its hunt; of either as much as is unique."""
+    name, at, _ = given.partition("@")
+    meant = whole(name, runtime.store.groups("hunt", name, MOST + 1), "hunts")
+    runs = runtime.ledger.hunts(meant) if meant else []
+    if not at:
+        return next(iter(runs), None)
+    id = whole(f"{meant}{given[len(name) :]}", (run.id for run in runs), "runs")
+    return runtime.ledger.hunt(id) if id else None
 
 
 @hunt.command("list")
@@ -221,12 +234,9 @@ def list_hunts(config_path: str | None, data: Path, as_json: bool) -> None:
     if not rows:
         click.echo("the configuration has no hunts")
         return
-    table = Table("Hunt", "Systems", "Capture", "Next run (UTC)", "Last run (UTC)", "State")
-    for row in rows:
-        table.add_row(
-            *(str(row[key] or "-") for key in ("name", "systems", "capture", "next", "last", "state"))
-        )
-    Console(highlight=False).print(table)
+    keys = ("name", "systems", "capture", "next", "last", "state")
+    titles = ("Hunt", "Systems", "Capture", "Next run (UTC)", "Last run (UTC)", "State")
+    tables.show(titles, [[str(row[key] or "-") for key in keys] for row in rows], whole=(0,))
 
 
 def _row(name: str, config: Config, runtime: Runtime) -> dict[str, Any]:

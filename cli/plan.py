@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from cli import tables
 from cli.assemble import Misused, load_config, reading_runtime, settings
+from cli.identifiers import whole
 from scheduler.forecast import Load, Run, load_of, next_runs
 from scheduler.plan import Plan, plan, recorded
 from scheduler.targets import Choice, Selection, choose
@@ -23,8 +22,6 @@ from shared.models import dump
 from shared.runtime import Runtime
 from shared.text import one_line
 
-# Beyond a terminal a table has this width, so that its rows stay whole.
-_WIDTH = 180
 _MOST_LEFT_OUT = 50
 
 
@@ -86,9 +83,10 @@ def the_hunt(config: Config, name: str | None) -> str:
         if len(config.hunts) != 1:
             raise Misused(f"say which hunt; the configuration has: {known}")
         return next(iter(config.hunts))
-    if name not in config.hunts:
+    found = whole(name, config.hunts, "hunts")
+    if found is None:
         raise Misused(f"there is no hunt {name!r}; the configuration has: {known}")
-    return name
+    return found
 
 
 def moment(text: str) -> datetime:
@@ -103,14 +101,20 @@ def show(shown: Shown, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_as_json(shown), indent=2, ensure_ascii=False))
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH
     for part in _parts(shown):
-        console.print(part, markup=False, soft_wrap=True) if isinstance(part, str) else console.print(part)
+        if isinstance(part, str):
+            click.echo(part)
+        else:
+            tables.show(part.titles, part.rows, whole=(0, 2, 3))
 
 
-def _parts(shown: Shown) -> Iterator[str | Table]:
+@dataclass(frozen=True)
+class _Table:
+    titles: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def _parts(shown: Shown) -> Iterator[str | _Table]:
     """What is shown to a person, from the top."""
     hunt, selection, load = shown.plan.hunt, shown.selection, shown.load
     yield f"Hunt {hunt.id} would open the project “{shown.plan.project_name}”"
@@ -146,15 +150,14 @@ def _problems(shown: Shown) -> list[str]:
     return [*hunt.problems, *(load.problems if load else ()), *never]
 
 
-def _table(titles: tuple[str, ...], rows: list[tuple[Choice, tuple[str, ...]]]) -> Table:
-    table = Table("Instance", "Name", "Account", "Region", "State", *titles)
+def _table(titles: tuple[str, ...], rows: list[tuple[Choice, tuple[str, ...]]]) -> _Table:
+    cells = []
     for choice, told in rows:
         system, instance = choice.system, choice.instance
         # A name is whatever somebody wrote into a tag.
         name = one_line(instance.name, 60) if instance else ""
-        cells = (system.instance, name, system.account or "own", system.region, _state(choice), *told)
-        table.add_row(*map(escape, cells))
-    return table
+        cells.append((system.instance, name, system.account or "own", system.region, _state(choice), *told))
+    return _Table(("Instance", "Name", "Account", "Region", "State", *titles), cells)
 
 
 def _state(choice: Choice) -> str:

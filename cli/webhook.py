@@ -13,10 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from cli import tables
 from cli.assemble import Failed, Misused, PlatformFailed, load_config, reading_runtime, settings
 from receiver.parse import KINDS
 from shared.cado import Cado, CadoError, Unavailable, Webhook, revealed
@@ -248,15 +246,14 @@ def _show(there: tuple[Webhook, ...]) -> None:
     if not there:
         click.echo("the platform has no webhooks")
         return
-    table = Table("Id", "Name", "Event", "Enabled", "Sent", "Last sent (UTC)", "URL")
-    table.columns[-1].overflow = "fold"
+    cells = []
     for hook in there:
         row = _row(hook)
         sent = "-" if row["times_sent"] is None else str(row["times_sent"])
         enabled, last = "yes" if row["enabled"] else "no", row["last_sent"] or "-"
-        cells = (str(row["id"]), row["name"], row["event"], enabled, sent, last, row["url"])
-        table.add_row(*map(Text, cells))
-    Console(highlight=False).print(table)
+        cells.append((str(row["id"]), row["name"], row["event"], enabled, sent, last, row["url"]))
+    titles = ("Id", "Name", "Event", "Enabled", "Sent", "Last sent (UTC)", "URL")
+    tables.show(titles, cells, whole=(0, 2))
 
 
 def _shown_url(hook: Webhook) -> str:

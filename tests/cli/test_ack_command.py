@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -121,3 +122,42 @@ def test_the_item_that_the_command_leaves_is_worked_by_whoever_serves(side, ack)
     work(made.events, handle, lease=60)
     assert handled == [CASE]
     assert made.events.depth().living == 0
+
+
+@pytest.fixture
+def more(side):
+    """A second event of the same case, and two of another one."""
+    made, _ = side
+    other = "project/31/evidence/5"
+    for id, key in (("e12", CASE), ("f1", other), ("f2", other), ("g3", CASE), ("g4", other)):
+        event = replace(ALARM.event, id=id, project_id=31 if key == other else 3, evidence_id=5)
+        made.ledger.record_routed(event, ALARM.severity, ["slack"], case=key)
+    Cases(made).add(
+        replace(ALARM, event=replace(ALARM.event, id="f1", project_id=31, evidence_id=5)), ["slack"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ("e1", CASE),  # whole, though it begins another one
+        ("e", CASE),  # two events of one case
+        ("e12", CASE),
+        ("f", "project/31/evidence/5"),
+        ("project/31", "project/31/evidence/5"),
+        ("project/3/", CASE),
+    ],
+)
+def test_as_much_as_is_unique_is_enough(side, ack, more, given, key):
+    assert f"has taken {key}:" in ack(given, "--by", "Ada")
+
+
+@pytest.mark.parametrize(
+    ("given", "candidates"),
+    [("g", ["g3", "g4"]), ("project/3", [CASE, "project/31/evidence/5"])],
+)
+def test_what_is_not_unique_is_told_with_the_candidates(side, ack, more, given, candidates):
+    said = ack(given, "--by", "Ada", code=2)
+    assert f"'{given}' is the beginning of several events and cases" in said
+    assert said.splitlines()[-len(candidates) :] == [f"  {one}" for one in candidates]
+    assert side[0].events.depth().living == 0

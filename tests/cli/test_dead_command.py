@@ -148,3 +148,16 @@ def test_what_is_about_a_case_is_told_in_words(side, dead):
         "click": "a click in Slack, acknowledge: project/3/evidence/4",
         "reminder": "a reminder of the case: project/3/evidence/4",
     }
+
+
+def test_as_much_of_an_id_as_is_unique_is_enough(dead, corpses):
+    assert "id           e1:soc\n" in dead("show", "e1:s")
+    assert dead("retry", "e1:o", "c") == "2 put back, to be tried again\n"
+    assert {row["id"] for row in json.loads(dead("list", "--json"))} == {"e1:soc", "e2", "odd"}
+
+
+def test_an_id_that_is_not_unique_is_told_with_the_candidates(dead, corpses):
+    for arguments in (("show", "e1"), ("retry", "e2", "e1:")):
+        said = dead(*arguments, code=2)
+        assert "is the beginning of several dead items; write more of it:\n  e1:office\n  e1:soc\n" in said
+    assert len(json.loads(dead("list", "--json"))) == 5

@@ -46,6 +46,21 @@ def test_a_report_in_each_form(huntbridge):
     assert (row["instance"], row["pipeline_ids"]) == (ONE.instance_id, "301")
 
 
+def test_as_much_of_a_run_as_is_unique_is_enough(huntbridge):
+    for day in (28, 29):
+        assert huntbridge("hunt", "run", "def", "--at", f"2026-11-{day}T02:00Z").exit_code in (0, 1)
+    for given, day in (("d", 29), ("default@2026-11-28", 28), ("def@2026-11-29", 29)):
+        page = huntbridge("hunt", "report", given).stdout
+        assert page.startswith(f"# Chain of custody: hunt default, 2026-11-{day} 02:00:00Z"), given
+    result = huntbridge("hunt", "report", "default@2026-11")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "runs; write more of it:\n  default@2026-11-28T02:00:00Z\n  default@2026-11-29T02:00:00Z\n"
+    )
+    assert huntbridge("hunt", "report", "weekly").exit_code == 2
+    assert huntbridge("hunt", "report", "default@2025").exit_code == 2
+
+
 def test_a_hunt_of_which_there_is_no_run(huntbridge):
     result = huntbridge("hunt", "report", "weekly")
     assert result.exit_code == 4

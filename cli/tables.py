@@ -1,0 +1,34 @@
+"""Tables for people, in which no identifier is ever cut."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_LEAST = 12  # characters of a column that is no identifier, where the terminal is too narrow for all of it
+
+
+def show(titles: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Collection[int] = ()) -> None:
+    """Print a table. The columns `whole` hold identifiers: they are never cut and never broken over lines.
+    Beyond a terminal each row is one line, however long."""
+    table = Table(*titles)
+    for number, column in enumerate(table.columns):
+        column.overflow, column.no_wrap = "fold", number in whole
+    widths = [cell_len(title) for title in titles]
+    for row in rows:
+        table.add_row(*map(Text, row))
+        widths = [max(width, cell_len(cell)) for width, cell in zip(widths, row, strict=True)]
+    console = Console(highlight=False)
+    frame = 3 * len(titles) + 1
+    if console.is_terminal:
+        # A line that is longer than the terminal is broken by the terminal itself, and can be copied whole.
+        narrow = sum(width if n in whole else min(width, _LEAST) for n, width in enumerate(widths))
+        console.width = max(console.width, narrow + frame)
+    else:
+        table.box = None
+        console.width = sum(widths) + frame
+    console.print(table)
