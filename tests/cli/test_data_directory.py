@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,9 @@ from click.testing import CliRunner
 
 from cli.main import main
 from shared import config, runtime
-from shared.local.sqlite import _TABLES, FORMAT
+from shared.local.sqlite import FORMAT
 
+FORMATS = Path(__file__).parents[1] / "shared" / "local" / "formats"
 ENVIRON = {"API_KEY": "k", "ADMIN": "k", "SLACK": "https://hooks.slack.com/services/T0/B0/x"}
 CONFIG = """\
 platform: {url: "http://127.0.0.1:9", api_key: env:API_KEY, admin_key: env:ADMIN}
@@ -151,10 +154,7 @@ def test_one_that_is_in_a_file_cannot_be_used(place, command):
 def test_an_older_database_is_brought_up_to_date_by_what_reads(place):
     data = place / "etc" / ".huntbridge"
     data.mkdir()
-    db = sqlite3.connect(data / "huntbridge.db")
-    old = _TABLES.replace("    urgent INTEGER NOT NULL DEFAULT 0,\n", "").replace("urgent DESC, ", "")
-    db.executescript(f"{old}; PRAGMA user_version=1")
-    db.close()
-    assert run(place, "dead list").stdout == "nothing is dead\n"
-    with sqlite3.connect(data / "huntbridge.db") as db:
+    shutil.copy(FORMATS / "1.db", data / "huntbridge.db")
+    assert run(place, "dead list").exit_code == 0
+    with closing(sqlite3.connect(data / "huntbridge.db")) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (FORMAT,)
