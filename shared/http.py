@@ -1,8 +1,8 @@
-"""HTTP with manners, for everything that huntbridge calls except Slack (slack-sdk brings its own).
+"""HTTP with manners, for everything that huntbridge calls except AWS, which boto3 calls.
 
-Every call has a connect and a read timeout, verifies TLS, follows no redirect, takes no credentials from
-`~/.netrc`, and reads no more of an answer than it was told. No error that leaves here holds a URL's path,
-query or headers: for Teams and Slack the URL is the credential.
+Every call has a deadline by the clock, from its first byte to the last byte of the answer. It verifies TLS,
+follows no redirect, takes no credentials from `~/.netrc`, and reads no more of an answer than it was told. No
+error that leaves here holds a URL's path, query or headers: for Teams and Slack the URL is the credential.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import re
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
@@ -39,6 +38,10 @@ from urllib3.exceptions import (
     NewConnectionError,
     ReadTimeoutError,
 )
+
+from shared import sockets
+from shared.deadlines import DeadlineExceeded, remaining, within
+from shared.sockets import BoundedConnection, TlsSocket
 
 _CHUNK = 64 * 1024
 _LONGEST_WAIT = 86_400.0  # seconds: some senders answer Retry-After with the largest integer they know
@@ -88,18 +91,18 @@ class Http:
         fingerprint: str | None = None,
         max_body: int = 8 * 1024 * 1024,
         proxies: Mapping[str, str] | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`fingerprint`: the SHA-256 of the peer's certificate, hex; that certificate alone is trusted then,
         whatever its name. `ca_bundle`: a PEM file whose authorities alone are trusted. Timeouts are in
-        seconds; the body has as long as the first byte may take. `proxies`: what
+        seconds: `connect_timeout` until the connection stands, with TLS and through a proxy, and
+        `read_timeout` for the whole answer. A budget (`shared.deadlines`) makes both shorter. `proxies`: what
         `urllib.request.getproxies_environment` returns, scheme to URL and under `no` the exceptions; a
         loopback host and a pinned peer are reached without one.
 
         Raises ValueError where the bundle cannot be read or the fingerprint is not one.
         """
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
-        self._max_body, self._proxies, self._clock = max_body, dict(proxies or {}), clock
+        self._max_body, self._proxies = max_body, dict(proxies or {})
         self._pin = _Pin(fingerprint) if fingerprint else None
         self._adapter = _Adapter(_bundle(ca_bundle) if ca_bundle and not self._pin else None)
 
@@ -125,11 +128,14 @@ class Http:
         timeout = (self._connect_timeout, self._read_timeout if read_timeout is None else read_timeout)
         host = parts.netloc
         try:
-            self._trust(parts)
-            response = self._adapter.send(
-                request, stream=True, timeout=timeout, proxies=self._proxies_for(parts)
-            )
-            return self._read(response, timeout[1])
+            with within(remaining(sum(timeout))):
+                self._trust(parts)
+                response = self._adapter.send(
+                    request, stream=True, timeout=timeout, proxies=self._proxies_for(parts)
+                )
+                return self._read(response)
+        except DeadlineExceeded:
+            raise NetworkError("timeout", host, sent=False, detail="no time was left to call it") from None
         except _NoConnection as failure:
             failure = self._repinned(parts, failure)
             raise NetworkError(failure.kind, host, sent=False, detail=failure.detail) from None
@@ -165,16 +171,14 @@ class Http:
         direct = self._pin or is_loopback(host) or _excepted(host, self._proxies.get("no", ""))
         return {} if direct else self._proxies
 
-    def _read(self, response: Response, limit: float) -> Answer:
-        """The body, at most `max_body` bytes of it and at most `limit` seconds long."""
-        started, body = self._clock(), bytearray()
+    def _read(self, response: Response) -> Answer:
+        """The body, at most `max_body` bytes of it."""
+        body = bytearray()
         try:
             while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 body += chunk
                 if len(body) > self._max_body:
                     break
-                if self._clock() - started > limit:
-                    raise TimeoutError
             truncated = len(body) > self._max_body
             return Answer(response.status_code, response.headers, bytes(body[: self._max_body]), truncated)
         finally:
@@ -316,10 +320,11 @@ class _Pin:
     def _anchor(self, host: str, port: int, timeout: float) -> ssl.SSLContext:
         """Ask the peer for its certificate, nothing else, and trust it only if it is the pinned one."""
         try:
-            pem = ssl.get_server_certificate((host, port), timeout=timeout)
+            with within(timeout):
+                shown = _certificate_of(host, port, timeout)
         except OSError as error:
             raise _before_connect(error) from None
-        seen = sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+        seen = sha256(shown).hexdigest()
         if not hmac.compare_digest(seen, self.fingerprint):
             raise _NoConnection(
                 "tls",
@@ -328,8 +333,20 @@ class _Pin:
             )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-        context.load_verify_locations(cadata=pem)
+        context.load_verify_locations(cadata=shown)
         return context
+
+
+def _certificate_of(host: str, port: int, timeout: float) -> bytes:
+    """The certificate that the peer shows, in DER and not verified. Raises OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = TlsSocket
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        sockets.connect(host, port, limit=timeout) as sock,
+        context.wrap_socket(sock, server_hostname=host) as secure,
+    ):
+        return secure.getpeercert(binary_form=True) or b""
 
 
 # --- connections ------------------------------------------------------------------------------------------
@@ -343,7 +360,7 @@ class _NoConnection(Exception):
         self.kind, self.detail = kind, detail
 
 
-class _PlainConnection(urllib3.connection.HTTPConnection):
+class _PlainConnection(BoundedConnection, urllib3.connection.HTTPConnection):
     def connect(self) -> None:
         try:
             super().connect()
@@ -351,7 +368,7 @@ class _PlainConnection(urllib3.connection.HTTPConnection):
             raise _before_connect(error) from None
 
 
-class _TlsConnection(urllib3.connection.HTTPSConnection):
+class _TlsConnection(BoundedConnection, urllib3.connection.HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()

@@ -106,6 +106,7 @@ def _slack(
             name,
             secret(config.token),
             config.channel,
+            http_for(),
             interactive=bool(config.signing_secret),
             base_url=config.api_url,
         )

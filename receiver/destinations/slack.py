@@ -3,31 +3,19 @@
 Everything stands in top-level blocks and not in a coloured attachment, which Slack folds behind "Show more":
 at three in the morning the findings must be there without a tap. Severity is a shape in the header. All text
 from outside is escaped and either in a `plain_text` object or, where it holds a mark, in a code span, so that
-no mention, link or formatting can be formed. slack-sdk sends; its retries, redirects and logging do not run.
+no mention, link or formatting can be formed. slack-sdk makes the request, and `shared.http` sends it.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from http.client import HTTPException
 from itertools import groupby
-from socket import gaierror
 from typing import Any
-from urllib.error import URLError
-from urllib.parse import urlsplit
-from urllib.request import (
-    HTTPErrorProcessor,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-    build_opener,
-)
+from urllib.request import Request
 
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
@@ -37,7 +25,7 @@ from receiver.destinations.budget import fit
 from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
-from shared.http import Answer, Http, NetworkError, host_of, is_loopback
+from shared.http import Answer, Http, NetworkError, host_of
 from shared.models import ACKNOWLEDGED, Finding, Owner
 from shared.secrets import Secret
 from shared.text import escape_slack, shorten, slack_code
@@ -51,8 +39,7 @@ MAX_SECTION = 3_000
 MAX_FIELDS = 10
 MAX_ELEMENTS = 10
 WIDE = 100  # characters; a longer fact would be a tower in its column
-MAX_BODY = 65_536
-TIMEOUT = 20.0  # seconds, to connect and for each part of the answer
+TIMEOUT = 20.0  # seconds for the whole answer
 
 _REFUSED = {
     # docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, "Handling errors"
@@ -103,20 +90,20 @@ class SlackDestination:
         timeout: float = TIMEOUT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`http` is for `check` alone. Raises ValueError where the URL cannot be a Slack webhook."""
+        """Raises ValueError where the URL cannot be a Slack webhook."""
         if wrong := check_webhook_url("slack", webhook_url.reveal()):
             raise ValueError(wrong)
         self.name = name
         self._http, self._clock = http, clock
         self._mask = Mask(webhook_url.reveal())
         self._origin = host_of(webhook_url.reveal())
-        self._client = _Client(webhook_url.reveal(), timeout=timeout)
+        self._client = _Client(webhook_url.reveal(), http, timeout)
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
         try:
             response = self._client.send_dict(payload(message))
-        except (OSError, HTTPException) as error:
-            return unanswered(network_error(urlsplit(self._origin).netloc, error))
+        except NetworkError as error:
+            return unanswered(error)
         return self._judge(Answer(response.status_code, response.headers, response.body.encode()))
 
     def check(self) -> Check:
@@ -311,64 +298,37 @@ def _texts(node: Any) -> Iterator[str]:
 # The way out.
 
 
-class _AnyStatus(HTTPErrorProcessor):
-    """Any status is an answer: no HTTPError, and so no redirect, which urllib hangs on one."""
-
-    def http_response(self, request: Request, response: Any) -> Any:
-        return response
-
-    https_response = http_response
-
-
-def opener(url: str) -> OpenerDirector:
-    """For calls to the host of `url`: verifies TLS and follows no redirect. Proxies are those of the
-    environment, `NO_PROXY` included, and never for this machine."""
-    proxies = ProxyHandler({} if is_loopback(urlsplit(url).hostname or "") else None)
-    return build_opener(_AnyStatus, proxies, HTTPSHandler(context=ssl.create_default_context()))
-
-
 def quiet() -> logging.Logger:
     """A logger outside of logging's tree: no configuration can make it speak."""
     return logging.Logger("slack-sdk", level=logging.CRITICAL + 1)
 
 
 class _Client(WebhookClient):
-    """slack-sdk's client without what it would do unasked. As it stands it follows a redirect and takes the
-    page there for success, may post twice after a lost answer, reads an answer of any length, and logs the
-    URL, which is the credential.
+    """slack-sdk's client, sending through `Http`. Left to itself it follows a redirect and takes the page
+    there for success, reads an answer of any length and for any time, and logs the URL: the credential.
     """
 
-    def __init__(self, url: str, *, timeout: float) -> None:
+    def __init__(self, url: str, http: Http, timeout: float) -> None:
         super().__init__(url, retry_handlers=[], logger=quiet())
-        self._timeout = timeout
-        self._opener = opener(url)
+        self._http, self._seconds = http, timeout
 
     def __repr__(self) -> str:
         return "<slack-sdk client>"
 
     def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
-        with self._opener.open(req, timeout=self._timeout) as response:
-            body = response.read(MAX_BODY).decode("utf-8", errors="replace")
-            return WebhookResponse(
-                url=url, status_code=response.status, body=body, headers=dict(response.headers)
-            )
+        answer = sent(self._http, url, req, self._seconds)
+        return WebhookResponse(
+            url=url, status_code=answer.status, body=answer.text, headers=dict(answer.headers)
+        )
 
 
-def network_error(host: str, error: OSError | HTTPException) -> NetworkError:
-    """Which kind it was. urllib wraps what happens up to the end of sending in a URLError; a message fits
-    into the socket's buffer, so a timeout there is one of connecting."""
-    if not isinstance(error, URLError):
-        if isinstance(error, TimeoutError):
-            return NetworkError("timeout", host, sent=True, detail="it did not answer in time")
-        return NetworkError("reset", host, sent=True, detail="the connection broke before the answer came")
-    reason = error.reason
-    if isinstance(reason, ssl.SSLError):
-        words = getattr(reason, "verify_message", "") or "the TLS handshake failed"
-        return NetworkError("tls", host, sent=False, detail=f"its certificate cannot be verified ({words})")
-    if isinstance(reason, gaierror):
-        return NetworkError("dns", host, sent=False, detail="the name cannot be resolved")
-    if isinstance(reason, TimeoutError):
-        return NetworkError("timeout", host, sent=False, detail="no connection in time")
-    if isinstance(reason, ConnectionResetError | BrokenPipeError):
-        return NetworkError("reset", host, sent=True, detail="the connection broke while sending")
-    return NetworkError("connect", host, sent=False, detail="no connection")
+def sent(http: Http, url: str, request: Request, timeout: float) -> Answer:
+    """The answer to what slack-sdk would send. Raises NetworkError."""
+    body = request.data
+    return http.request(
+        request.get_method(),
+        url,
+        headers=dict(request.header_items()),
+        data=body if isinstance(body, bytes) else None,
+        read_timeout=timeout,
+    )

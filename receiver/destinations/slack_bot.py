@@ -14,19 +14,17 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.request import Request
 
 from slack_sdk.web import SlackResponse, WebClient
 
 from receiver.compose import UPDATE, Message
 from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry
-from receiver.destinations.slack import MAX_BODY, TIMEOUT, network_error, opener, payload, quiet
+from receiver.destinations.slack import TIMEOUT, payload, quiet, sent
 from receiver.destinations.verdict import Mask, asked_to_wait, json_object, judge, said, unanswered
 from shared.config import SLACK_CHANNEL_ID
-from shared.http import Answer, NetworkError
+from shared.http import Answer, Http, NetworkError
 from shared.models import ACKNOWLEDGED, UNACKNOWLEDGED, Severity
 from shared.secrets import Secret
 from shared.text import escape_slack, one_line
@@ -264,6 +262,7 @@ class SlackBotDestination:
         name: str,
         token: Secret,
         channel: str,
+        http: Http | None = None,
         *,
         interactive: bool = False,
         base_url: str = "https://slack.com/api/",
@@ -281,8 +280,7 @@ class SlackBotDestination:
         self._named, self._clock, self._interactive = channel, clock, interactive
         self._id = channel if re.fullmatch(SLACK_CHANNEL_ID, channel) else ""
         self._mask = Mask(token.reveal())
-        self._host = urlsplit(base_url).netloc
-        self._client = _Client(token.reveal(), base_url, timeout=timeout)
+        self._client = _Client(token.reveal(), base_url, http or Http(), timeout)
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
         before = Thread.read(case_refs.get("ref", ""))
@@ -459,11 +457,7 @@ class SlackBotDestination:
         return Check(True, f"Slack: {who} may post in {where}")
 
     def _ask(self, method: Callable[..., SlackResponse], **arguments: Any) -> _Said:
-        try:
-            response = method(**arguments)
-        except (OSError, HTTPException) as error:
-            raise network_error(self._host, error) from None
-        answer: Answer = response.headers["answer"]
+        answer: Answer = method(**arguments).headers["answer"]
         return self._judge(answer)
 
     def _judge(self, answer: Answer) -> _Said:
@@ -499,19 +493,17 @@ def _scopes(headers: Mapping[str, str]) -> frozenset[str]:
 
 
 class _Client(WebClient):
-    """slack-sdk's client without what it would do unasked: it retries, follows redirects, reads an answer of
-    any length, and raises where it cannot decode it."""
+    """slack-sdk's client, sending through `Http`. Left to itself it repeats a request, follows redirects,
+    reads an answer of any length and for any time, and raises where it cannot decode it."""
 
-    def __init__(self, token: str, base_url: str, *, timeout: float) -> None:
+    def __init__(self, token: str, base_url: str, http: Http, timeout: float) -> None:
         super().__init__(token, base_url, retry_handlers=[], logger=quiet())
-        self._seconds = timeout
-        self._opener = opener(base_url)
+        self._http, self._seconds = http, timeout
 
     def __repr__(self) -> str:
         return "<slack-sdk client>"
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         """What slack-sdk gets is a success that it does not look into, with Slack's own answer beside it."""
-        with self._opener.open(req, timeout=self._seconds) as response:
-            answer = Answer(response.status, dict(response.headers), response.read(MAX_BODY))
+        answer = sent(self._http, url, req, self._seconds)
         return {"status": 200, "headers": {"answer": answer}, "body": b"-"}

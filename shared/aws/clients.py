@@ -32,6 +32,8 @@ from botocore.exceptions import (
 )
 from botocore.loaders import Loader, create_loader
 
+from shared.aws import wire
+from shared.deadlines import within
 from shared.text import one_line
 
 # Three attempts of at most 8 s and the pauses between them end before API Gateway gives up (29 s).
@@ -41,6 +43,7 @@ CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 3.0, 5.0, 2
 # once nothing was found, it is not asked again for this long.
 _NO_CREDENTIALS_FOR = 60.0
 _METADATA_TIMEOUT = 1  # seconds for each of at most two requests
+_CREDENTIALS_TIMEOUT = 10.0  # seconds to find credentials for the first time, wherever they are
 
 DENIED = frozenset(
     {
@@ -90,6 +93,11 @@ class AwsError(Exception):
         """AWS's own word for what is wrong."""
         return _code(self.answer)
 
+    @property
+    def refused(self) -> bool:
+        """Whether AWS said no to what was asked, and not to the credentials, nor for now."""
+        return bool(self.answer) and not self.passing and self.code not in _BAD_CREDENTIALS
+
 
 @contextmanager
 def understood(who: str, kind: Callable[[str], Exception] = AwsError) -> Iterator[None]:
@@ -119,7 +127,8 @@ class Clients:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """The region is AWS_REGION, else AWS_DEFAULT_REGION, else botocore's own choice. Timeouts are in
-        seconds, of each attempt; `retries` is how often a call is repeated after its first."""
+        seconds, of each attempt; `retries` is how often a call is repeated after its first. A call takes as
+        long as its attempts and the pauses between them, by the clock, or as its budget leaves."""
         self.region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or None
         self._endpoint_url, self._read_timeout, self._now = endpoint_url, read_timeout, now
         self._boto = BotoConfig(
@@ -128,6 +137,8 @@ class Clients:
             retries={"total_max_attempts": retries + 1, "mode": "standard"},
             user_agent_extra="huntbridge",
         )
+        pauses = 2.0**retries - 1  # botocore waits at most 1 s, then 2 s, 4 s …
+        self._call_timeout = (retries + 1) * (connect_timeout + read_timeout) + pauses
         self._lock = threading.Lock()
         self._session: boto3.Session | None = None
         self._no_credentials_until = float("-inf")
@@ -171,8 +182,10 @@ class Clients:
             return _refusal(error, who, action)
         if isinstance(error, NoCredentialsError | ProfileNotFound):
             return AwsError(NO_CREDENTIALS)
-        if isinstance(error, PartialCredentialsError | CredentialRetrievalError):
+        if isinstance(error, PartialCredentialsError):
             return AwsError("the AWS credentials on this machine cannot be used")
+        if isinstance(error, CredentialRetrievalError):
+            return AwsError("the AWS credentials on this machine cannot be renewed", passing=True)
         if isinstance(error, NoRegionError):
             return AwsError("no AWS region is set (AWS_REGION)")
         if isinstance(error, ParamValidationError):
@@ -201,11 +214,14 @@ class Clients:
             raise AwsError(NO_CREDENTIALS)
         if self._session is None:
             core = botocore.session.get_session()
+            wire.bound(core, self._call_timeout)
             core.set_config_variable("metadata_service_timeout", _METADATA_TIMEOUT)
             core.set_config_variable("metadata_service_num_attempts", 1)
             session = boto3.Session(botocore_session=core)
             core.register_component("data_loader", _loader())  # boto3 adds to the one that it finds
-            if session.get_credentials() is None:
+            with within(_CREDENTIALS_TIMEOUT):
+                found = session.get_credentials()
+            if found is None:
                 self._no_credentials_until = self._now() + _NO_CREDENTIALS_FOR
                 raise AwsError(NO_CREDENTIALS)
             self._session = session

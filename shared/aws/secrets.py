@@ -15,8 +15,9 @@ from shared.aws.clients import AwsError, Clients, understood
 from shared.secrets import Secret, SecretError, SecretRef
 
 KEEP = 300.0  # seconds
-# While AWS cannot be asked, what was read before is good for this long after it was read (seconds): a webhook
-# that comes in just then must not be refused, since nobody may send it again.
+# While AWS does not answer, or this machine's credentials cannot be renewed, what was read before is good for
+# this long after it was read (seconds): a webhook that comes in just then must not be refused, since nobody
+# may send it again. It is no longer good once AWS says that the secret is gone or may not be read.
 _STRETCH = 3_600.0
 _ASK_AGAIN = 30.0  # seconds
 
@@ -55,7 +56,7 @@ class AwsSecrets:
         try:
             fresh = _Kept(self._read(ref, where), now, now + KEEP)
         except AwsError as error:
-            if not (kept and error.passing and now < kept.read_at + _STRETCH):
+            if not (kept and not error.refused and now < kept.read_at + _STRETCH):
                 raise SecretError(f"{ref}: {_said(error)}") from error
             fresh = _Kept(kept.secret, kept.read_at, now + _ASK_AGAIN)
         self._kept[where] = fresh

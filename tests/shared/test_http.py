@@ -261,7 +261,7 @@ def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*_: object, **__: object) -> None:
         raise TimeoutError("timed out")
 
-    monkeypatch.setattr("urllib3.util.connection.create_connection", slow)
+    monkeypatch.setattr("shared.sockets.connect", slow)
     with http() as client, pytest.raises(NetworkError) as caught:
         client.request("GET", f"http://nowhere.example/{SECRET}")
     assert (caught.value.kind, caught.value.sent) == ("timeout", False)
@@ -311,13 +311,6 @@ def test_an_answer_that_does_not_come_leaves_it_open_whether_it_was_done(talk: T
     assert SECRET not in str(error)
     assert error.__cause__ is None
     assert error.__suppress_context__
-
-
-def test_a_body_that_trickles_in_is_given_up() -> None:
-    ticks = iter(range(0, 1_000, 5))
-    with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n" + b"x" * 400_000) as server:
-        error = failure(server, clock=lambda: float(next(ticks)))
-    assert (error.kind, error.sent) == ("timeout", True)
 
 
 # --- TLS

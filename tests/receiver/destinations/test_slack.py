@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 from typing import Any
-from urllib.request import Request
+from urllib.request import Request, getproxies
 
 import pytest
 from slack_sdk.webhook import WebhookClient
@@ -34,14 +34,14 @@ def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: 
 
     monkeypatch.setattr(_Client, name, stop)
     with pytest.raises(Stop):
-        _Client("https://hooks.slack.com/services/T/B/X", timeout=1).send_dict({"text": "x"})
+        _Client("https://hooks.slack.com/services/T/B/X", Http(), 1).send_dict({"text": "x"})
     assert [(url, req.get_method(), req.data) for url, req in sent] == [
         ("https://hooks.slack.com/services/T/B/X", "POST", b'{"text": "x"}')
     ]
 
 
 def test_the_sdk_does_not_retry_and_does_not_speak() -> None:
-    client = _Client("https://hooks.slack.com/services/T/B/X", timeout=1)
+    client = _Client("https://hooks.slack.com/services/T/B/X", Http(), 1)
     assert client.retry_handlers == []
     assert not any(client.logger.isEnabledFor(level) for level in (10, 20, 30, 40, 50))
     assert client.logger.parent is None
@@ -57,18 +57,19 @@ def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
 
+    http = Http(proxies=getproxies())
     peer.answers(reply(403))
-    found = SlackDestination("soc", Secret("https://hooks.slack.com/services/T/B/X"), Http()).deliver(
+    found = SlackDestination("soc", Secret("https://hooks.slack.com/services/T/B/X"), http).deliver(
         message, {}
     )
-    assert found == Retry("hooks.slack.com: no connection")
+    assert found == Retry("hooks.slack.com: the proxy refused to connect us")
     assert [(request.method, request.path) for request in peer.requests] == [
         ("CONNECT", "hooks.slack.com:443")
     ]
 
     peer.answers(reply(200, "ok"))
     local = Secret(f"http://127.0.0.1:{dead_port}/services/T/B/X")
-    assert isinstance(SlackDestination("soc", local, Http()).deliver(message, {}), Retry)
+    assert isinstance(SlackDestination("soc", local, http).deliver(message, {}), Retry)
     assert peer.requests == []
 
 

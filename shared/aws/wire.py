@@ -1,0 +1,76 @@
+"""Deadlines for everything that botocore calls: AWS, and where it reads credentials (the metadata service of
+an instance or a container, STS).
+
+botocore's timeouts count from byte to byte, and its retries and pauses come on top. Importing this module
+gives every connection of botocore bounded sockets; `bound` gives every call of a session a time in all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.awsrequest import (
+    AWSHTTPConnection,
+    AWSHTTPConnectionPool,
+    AWSHTTPSConnection,
+    AWSHTTPSConnectionPool,
+)
+from botocore.exceptions import ConnectTimeoutError, CredentialRetrievalError, ResponseStreamingError
+from botocore.session import Session
+from urllib3.exceptions import HTTPError
+
+from shared.deadlines import DeadlineExceeded, remaining, within
+from shared.sockets import BoundedConnection
+
+
+class _Plain(BoundedConnection, AWSHTTPConnection): ...  # type: ignore[misc]
+
+
+class _Tls(BoundedConnection, AWSHTTPSConnection): ...  # type: ignore[misc]
+
+
+# botocore makes sessions of its own for credentials, which no option reaches: so it is set on the pools.
+AWSHTTPConnectionPool.ConnectionCls = _Plain
+AWSHTTPSConnectionPool.ConnectionCls = _Tls
+
+
+def bound(session: Session, seconds: float) -> None:
+    """Give each call of the session's clients `seconds` in all, with its retries and their pauses. A budget
+    that ends earlier counts."""
+
+    class Bounded:
+        def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
+            try:
+                with within(seconds):
+                    return super()._make_api_call(operation_name, api_params)  # type: ignore[misc]
+            except DeadlineExceeded:
+                endpoint = self.meta.endpoint_url  # type: ignore[attr-defined]
+                raise ConnectTimeoutError(endpoint_url=endpoint) from None
+            except HTTPError as error:  # where S3 says in a stream what it refuses, botocore lets this pass
+                raise ResponseStreamingError(error=error) from error
+            except RuntimeError as error:
+                if "credentials" not in str(error):
+                    raise
+                # botocore raises this where renewed credentials have expired as well.
+                raise CredentialRetrievalError(provider="this machine", error_msg=str(error)) from error
+
+    def extend(base_classes: list[type], **_: Any) -> None:
+        base_classes.insert(0, Bounded)
+
+    session.register("creating-client-class", extend)
+    session.register("before-send", _before_send)
+    session.register("needs-retry", _before_retry)
+
+
+def _before_send(**_: Any) -> None:
+    """Send nothing where no time is left: botocore does not repeat what fails so."""
+    remaining(1)
+
+
+def _before_retry(caught_exception: Exception | None = None, **_: Any) -> None:
+    """Where no time is left, end without the pause before the next attempt."""
+    try:
+        remaining(1)
+    except DeadlineExceeded:
+        if caught_exception is not None:
+            raise caught_exception from None
