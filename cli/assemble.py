@@ -25,9 +25,6 @@ from shared.queues import QueueError
 from shared.runtime import Runtime
 from shared.secrets import SecretError
 
-# Seconds; each is longer than the work can take (a capture request after a look, an enrichment of at most
-# 10 s, a delivery of two requests), since it is also how long the work of a killed process waits.
-CAPTURE_LEASE, EVENT_LEASE, DELIVERY_LEASE = 120.0, 30.0, 60.0
 # A platform takes about 200 ms for a capture request: a thousand systems are asked for in under ten seconds.
 CAPTURE_THREADS = 32
 

@@ -15,10 +15,7 @@ from rich.console import Console
 
 from cli import tables
 from cli.assemble import (
-    CAPTURE_LEASE,
     CAPTURE_THREADS,
-    DELIVERY_LEASE,
-    EVENT_LEASE,
     Failed,
     Misused,
     PlatformFailed,
@@ -36,6 +33,7 @@ from scheduler.ending import report
 from scheduler.follow import follow
 from scheduler.handler import captures_handler
 from scheduler.plan import prepare, start
+from shared import leases
 from shared.config import Config
 from shared.local.server import Server, Timer, Workers
 from shared.models import Capture, CaptureState, Hunt, HuntState, dump
@@ -104,7 +102,7 @@ def run(
 
 def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
     """Do the work of the queues here until the hunt is where it has to be. Raises SecretError."""
-    workers = [Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=CAPTURE_THREADS)]
+    workers = [Workers(runtime.captures, captures_handler(runtime), leases.CAPTURE, threads=CAPTURE_THREADS)]
     timers = [Timer("follow", lambda: follow(runtime), runtime.config.follow.interval)]
     if wait:
         try:
@@ -112,8 +110,8 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
         except SecretError as error:
             raise Misused(str(error)) from None
         workers += [
-            Workers(runtime.events, work.event, EVENT_LEASE, threads=2),
-            Workers(runtime.deliveries, work.delivery, DELIVERY_LEASE, threads=4),
+            Workers(runtime.events, work.event, leases.EVENT, threads=2),
+            Workers(runtime.deliveries, work.delivery, leases.DELIVERY, threads=4),
         ]
     server = Server(workers, timers)
     server.start()

@@ -10,10 +10,7 @@ from pathlib import Path
 import click
 
 from cli.assemble import (
-    CAPTURE_LEASE,
     CAPTURE_THREADS,
-    DELIVERY_LEASE,
-    EVENT_LEASE,
     DataUnusable,
     Misused,
     load_config,
@@ -25,6 +22,7 @@ from cli.operator import here, operator
 from receiver.tokens import accepted, readable
 from receiver.web import create_app, depths
 from scheduler.handler import captures_handler, on_schedule, on_timer
+from shared import leases
 from shared import log as logs
 from shared.audit import configuration_loaded
 from shared.ledger import StoreError
@@ -86,9 +84,9 @@ def assemble(runtime: Runtime) -> Server:
     )
     return Server(
         [
-            Workers(runtime.captures, captures_handler(runtime), CAPTURE_LEASE, threads=CAPTURE_THREADS),
-            Workers(runtime.events, work.event, EVENT_LEASE, threads=4),
-            Workers(runtime.deliveries, work.delivery, DELIVERY_LEASE, threads=8),
+            Workers(runtime.captures, captures_handler(runtime), leases.CAPTURE, threads=CAPTURE_THREADS),
+            Workers(runtime.events, work.event, leases.EVENT, threads=4),
+            Workers(runtime.deliveries, work.delivery, leases.DELIVERY, threads=8),
         ],
         [
             Timer("follow", lambda: on_timer(runtime), runtime.config.follow.interval),

@@ -20,7 +20,7 @@ import receiver.destinations.teams
 import receiver.destinations.webhook  # noqa: F401
 from receiver.assemble import work
 from receiver.work import Work
-from shared import lambda_runtime, lambda_start, log
+from shared import lambda_runtime, lambda_start, leases, log
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
@@ -30,9 +30,6 @@ from shared.queues import DELIVERIES, EVENTS
 from shared.runtime import Runtime
 
 _log = logging.getLogger(__name__)
-
-# Seconds that an item can take: an enrichment of at most 10 s and some writes; a delivery of two requests.
-EVENT_NEEDS, DELIVERY_NEEDS = 20.0, 45.0
 
 Event = dict[str, Any]
 
@@ -50,9 +47,10 @@ def handler(event: Event, context: Context) -> dict[str, Any]:
 def _work(records: Sequence[Event], context: Context) -> dict[str, Any]:
     """The records of one invocation are all of one queue. Raises LookupError where it is none of these."""
     work, arn = _kept().get(), records[0]["eventSourceARN"]
-    doors = ((EVENTS, work.event, EVENT_NEEDS), (DELIVERIES, work.delivery, DELIVERY_NEEDS))
-    for name, handle, needs in doors:
+    doors = ((EVENTS, work.event, leases.EVENT), (DELIVERIES, work.delivery, leases.DELIVERY))
+    for name, handle, lease in doors:
         if stack.is_from(arn, name, os.environ):
+            needs = leases.budget(lease)
             return work_records(_queues()[name], handle, records, context, needs=needs)
     raise LookupError(f"{arn} is no queue that the receiver works")
 

@@ -26,8 +26,9 @@ from receiver.identity import Identity, run_of
 from receiver.pace import PER_CASE, Pace, Places, Rules, rules_of
 from receiver.parse import parse
 from receiver.route import route
-from shared import items
+from shared import items, leases
 from shared.config import DestinationConfig
+from shared.deadlines import DeadlineExceeded, remaining, within
 from shared.heartbeat import Heartbeats
 from shared.ledger import Case
 from shared.models import (
@@ -51,8 +52,6 @@ log = logging.getLogger(__name__)
 PER_DESTINATION = 2
 PER_CHAT = 1
 CHATS = ("slack", "teams")
-# Seconds; longer than a delivery takes. Who opens a case and is not heard of for so long is taken for dead.
-CASE_LEASE = 60.0
 # Seconds until a destination that can be searched is asked whether an attempt without an answer arrived: Jira
 # Cloud's search does not see at once what was just made (developer.atlassian.com, "search and reconcile").
 SETTLED = 60.0
@@ -167,12 +166,14 @@ class Work:
             return Done()
         if alarm.event.kind == UNACKNOWLEDGED and self._cases.is_taken(alarm.case_key):
             return Done()
+        if verdict := self._under_way(before):
+            return verdict
         if before.state == IN_DIGEST and (verdict := self._gather(before, alarm)):
             return verdict
         case = Case()
         if self._destinations[name].thread:
             alone = self._destinations[name].update  # an edit builds on the one before it
-            case = ledger.enter_case(alarm.case_key, name, item.receipt, CASE_LEASE, alone=alone)
+            case = ledger.enter_case(alarm.case_key, name, item.receipt, leases.CASE, alone=alone)
             if case.wait:
                 delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
                 return Again(delay, f"another alarm of its case is on the way to {name}", expected=True)
@@ -195,6 +196,16 @@ class Work:
             return self._cases.message(alarm, name, maybe_repeat=in_doubt, opens=opens)
 
         return self._send(item, before, told, alarm.case_key, case, lane)
+
+    def _under_way(self, delivery: Delivery) -> Verdict | None:
+        """Where another worker sends the message, or died while it did: wait as long as that may take. Only
+        then it is sent again."""
+        if delivery.state != "sending" or delivery.last_at is None:
+            return None
+        left = leases.SENDING - (self._runtime.now() - delivery.last_at).total_seconds()
+        if not 0 < left <= leases.SENDING:  # more than all of it is left where the clock was set back
+            return None
+        return Again(left, f"another worker sends it to {delivery.destination}", expected=True)
 
     def _collapse(self, before: Delivery, alarm: Alarm) -> Verdict:
         """Into the destination's open digest; into which one is written down first."""
@@ -223,6 +234,8 @@ class Work:
         before = ledger.delivery(id, name)
         if self._digests.is_empty(name, id):
             return Done()
+        if verdict := self._under_way(before):
+            return verdict
         if before.state != "delivered":
             wait = self._pace.turn(*lane, urgent=False, waited=item.attempts > 1)
             if wait:
@@ -251,13 +264,13 @@ class Work:
         if wait != 0:
             busy = Retry(f"{name} has alarms to tell first", after=CALM if wait is None else wait)
             return self._at_once_or_never(item, busy, f"an edit of case {case_key} at {name}")
-        case = ledger.enter_case(case_key, name, item.receipt, CASE_LEASE, alone=True)
+        case = ledger.enter_case(case_key, name, item.receipt, leases.CASE, alone=True)
         if case.wait:
             return Again(min(case.wait, 10.0), f"an alarm of its case is on the way to {name}", expected=True)
         message = self._cases.state(case_key, name)
         outcome: Outcome = Rejected("the case is gone")
         if message:
-            outcome = destination.deliver(message, _refs(case))
+            outcome = _in_time(lambda: destination.deliver(message, _refs(case)))
         self._leave_case(item, name, case_key, case, outcome)
         if isinstance(outcome, Retry) and outcome.after is not None:
             self._pace.hold(*lane, outcome.after)
@@ -267,7 +280,7 @@ class Work:
         destination = self._destinations[name]
         if not isinstance(destination, Whispers):
             return Done()
-        outcome = destination.whisper(body["to"], body["whisper"])
+        outcome = _in_time(lambda: destination.whisper(body["to"], body["whisper"]))
         return self._at_once_or_never(item, outcome, f"a word for one person at {name}")
 
     def _at_once_or_never(self, item: Item, outcome: Outcome, what: str) -> Verdict:
@@ -305,6 +318,7 @@ class Work:
         destination = self._destinations[name]
         # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
         in_doubt = before.in_doubt or before.state == "sending"
+        message = told(in_doubt)
         sending = ledger.start_delivery(
             before, state="sending", ref="", attempts=before.attempts + 1, in_doubt=in_doubt
         )
@@ -313,7 +327,13 @@ class Work:
             if destination.thread:
                 self._leave_case(item, name, case_key, case, taken_over)
             return Again(1.0, taken_over.reason, expected=True)
-        outcome = destination.deliver(told(in_doubt), _refs(case))
+        try:
+            outcome = _in_time(lambda: destination.deliver(message, _refs(case)))
+        except Exception:  # a fault of our own, that may have come after the message was sent
+            if destination.thread:
+                self._leave_case(item, name, case_key, case, Retry("it failed", ambiguous=True))
+            ledger.end_delivery(sending, state="unsure", in_doubt=True)
+            raise
         if destination.thread:
             self._leave_case(item, name, case_key, case, outcome)
         match outcome:
@@ -363,6 +383,16 @@ class Work:
         self._runtime.ledger.end_delivery(delivery, state="dead", reason=reason, in_doubt=in_doubt)
         log.error("event %s to %s is dead: %s", delivery.event_id, delivery.destination, reason)
         return Dead(reason)
+
+
+def _in_time(deliver: Callable[[], Outcome]) -> Outcome:
+    """Of what is left of the item's time, a part is kept for the ledger."""
+    left = remaining(leases.budget(leases.DELIVERY))
+    try:
+        with within(left - leases.RECORDING):
+            return deliver()
+    except DeadlineExceeded:  # a destination made several requests: an earlier one may have arrived
+        return Retry("it took longer than a delivery may", ambiguous=True)
 
 
 def _places(config: DestinationConfig) -> int:

@@ -21,7 +21,7 @@ from scheduler.plan import open_project, prepare, start
 from scheduler.recover import recover
 from scheduler.remind import remind
 from scheduler.watch import watch
-from shared import items, lambda_runtime, lambda_start, log
+from shared import items, lambda_runtime, lambda_start, leases, log
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
@@ -36,8 +36,6 @@ from shared.runtime import Runtime
 
 _log = logging.getLogger(__name__)
 
-# Seconds that an item can take: two looks at the platform and a request, each with its timeouts.
-CAPTURE_NEEDS = 120.0
 # What EventBridge Scheduler puts the time in for (its user guide, "Adding context attributes").
 _PLACEHOLDER = "<aws.scheduler.scheduled-time>"
 
@@ -91,9 +89,8 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         arn = event["Records"][0]["eventSourceARN"]
         if not stack.is_from(arn, CAPTURES, os.environ):
             raise ValueError(f"{arn} is no queue that the scheduler works")
-        return work_records(
-            _captures(), captures_handler(runtime), event["Records"], context, needs=CAPTURE_NEEDS
-        )
+        needs = leases.budget(leases.CAPTURE)
+        return work_records(_captures(), captures_handler(runtime), event["Records"], context, needs=needs)
     if event.get("source") == SOURCE:
         return on_finding(runtime, event)
     if event.get("follow") is True:

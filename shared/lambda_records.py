@@ -9,7 +9,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from shared import leases
 from shared.aws.sqs import SqsItem, SqsQueue, item_of
+from shared.deadlines import within
 from shared.queues import Again, Done, Handler, QueueError, attempt, settle
 
 log = logging.getLogger(__name__)
@@ -26,27 +28,29 @@ class Context(Protocol):
 def work_records(
     queue: SqsQueue, handler: Handler, records: Sequence[Mapping[str, Any]], context: Context, *, needs: float
 ) -> dict[str, Any]:
-    """The answer that SQS wants with ReportBatchItemFailures. `needs` (seconds): an item is not begun with
-    less time than that, but the first one always is: the next invocation would have no more for it."""
+    """The answer that SQS wants with ReportBatchItemFailures. `needs` (seconds): an item gets no more time
+    than that, and is not begun with less. The first one always is: the next invocation would have no more."""
     failed = []
     for number, record in enumerate(records):
-        fits = number == 0 or context.get_remaining_time_in_millis() >= needs * 1000
-        if not _finished(queue, handler, item_of(record), fits):
+        left = context.get_remaining_time_in_millis() / 1000
+        seconds = min(needs, left - leases.SETTLING) if number == 0 or left >= needs else None
+        if not _finished(queue, handler, item_of(record), seconds):
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
 
 
-def _finished(queue: SqsQueue, handler: Handler, item: SqsItem, fits: bool) -> bool:
-    """False where SQS must keep the message."""
+def _finished(queue: SqsQueue, handler: Handler, item: SqsItem, seconds: float | None) -> bool:
+    """False where SQS must keep the message. `seconds`: the time for the item; None where it is too short."""
     try:
         if queue.early(item):
             return False
         if queue.renew(item):
             return True
-        if not fits:
+        if seconds is None:
             settle(queue, item, Again(0, "no time is left for it"))
             return False
-        verdict = attempt(handler, item)
+        with within(seconds):
+            verdict = attempt(handler, item)
         if not isinstance(verdict, Done):  # SQS takes away itself what is not reported
             settle(queue, item, verdict)
         return not isinstance(verdict, Again)

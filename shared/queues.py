@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from shared.deadlines import DeadlineExceeded
+from shared import leases
+from shared.deadlines import DeadlineExceeded, within
 
 log = logging.getLogger(__name__)
 
@@ -140,11 +141,13 @@ Handler = Callable[[Item], Verdict]
 MAX_SURPRISES = 10
 
 
-def work(queue: Queue, handler: Handler, *, lease: float, limit: int = 1) -> int:
-    """One round: claim, handle, settle. Returns how many items were claimed."""
-    items = queue.claim(limit, lease=lease)
+def work(queue: Queue, handler: Handler, *, lease: float) -> int:
+    """One round: claim an item, handle it before its lease ends, settle it. Returns how many were claimed."""
+    items = queue.claim(lease=lease)
     for item in items:
-        settle(queue, item, attempt(handler, item))
+        with within(leases.budget(lease)):
+            verdict = attempt(handler, item)
+        settle(queue, item, verdict)
     return len(items)
 
 

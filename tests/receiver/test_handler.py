@@ -282,8 +282,8 @@ def test_one_bad_record_does_not_fail_the_others(stage, caplog):
 
 def test_what_would_not_fit_into_the_time_that_remains_is_handed_back_and_comes_at_once(stage):
     stage.put(finished("event-0"), finished("event-1"), finished("event-2"))
-    # The first is always begun; 45 s are left for the second, and too little for the third.
-    context = Context(30, per_look=20)
+    # The first is always begun; 30 s are left for the second, and too little for the third.
+    context = Context(50, per_look=20)
     (body,) = stage.function.work("events", context)
     assert stage.function.work("events") == []
     assert stage.function.work("deliveries") == []

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from receiver.destinations import Delivered, Rejected, Retry
-from shared import items
+from receiver.digest import Entry
+from shared import items, leases
+from shared.deadlines import DeadlineExceeded, remaining
 from shared.ledger import Case
 from shared.models import HUNT_FINISHED, Alarm, Event, Severity, dump
-from shared.queues import work
+from shared.queues import Again, Done, work
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 WEB_01 = "i-0aaaaaaaaaaaaaaa1"
@@ -119,6 +122,78 @@ def test_a_crash_between_sending_and_recording_repeats_the_message_and_says_so(s
     assert [message.maybe_repeat for message in stage.soc.sent] == [False, True]
     assert [message.maybe_repeat for message in stage.office.sent] == [False]
     assert stage.living() == 0
+
+
+class Twice:
+    """Hands the item that is being delivered to a second worker as well, as SQS may."""
+
+    def __init__(self, stage, tool):
+        self.stage, self.tool, self.verdicts = stage, tool, []
+        self.second, self.deliver = stage.worker(), tool.deliver
+
+    def __call__(self, message, refs):
+        self.tool.deliver = self.deliver
+        again = replace(self.item, receipt="of the second", attempts=2)
+        self.verdicts.append(self.second.delivery(again))
+        return self.deliver(message, refs)
+
+
+def test_of_two_workers_with_the_same_item_the_second_waits(stage):
+    stage.receive()
+    work(stage.runtime.events, stage.work.event, lease=60)
+    (item, _) = stage.runtime.deliveries.claim(2, lease=60)
+    tool = stage.tools[item.id.rpartition(":")[2]]
+    tool.deliver = twice = Twice(stage, tool)
+    twice.item = item
+    assert stage.work.delivery(item) == Done()
+    (verdict,) = twice.verdicts
+    assert isinstance(verdict, Again)
+    assert 0 < verdict.delay <= leases.SENDING
+    stage.forward(verdict.delay)
+    assert twice.second.delivery(replace(item, attempts=3)) == Done()
+    assert [message.maybe_repeat for message in tool.sent] == [False]
+
+
+def test_a_digest_that_another_worker_sends_is_waited_for(stage, monkeypatch):
+    digest = stage.work._digests.open("soc")
+    stage.work._digests.add("soc", digest, Entry("e", "case", "5 alarms", Severity.SUSPICIOUS))
+    (item,) = stage.runtime.deliveries.claim(lease=60)
+    stage.soc.deliver = twice = Twice(stage, stage.soc)
+    twice.item = item
+    assert stage.work.delivery(item) == Done()
+    assert isinstance(twice.verdicts[0], Again)
+    assert len(stage.soc.sent) == 1
+
+
+def test_a_worker_that_died_while_it_sent_is_waited_for_only_as_long_as_it_could_have_sent(stage):
+    stage.soc.outcomes = [KeyboardInterrupt()]
+    stage.receive()
+    work(stage.runtime.events, stage.work.event, lease=60)
+    items_ = {item.id.rpartition(":")[2]: item for item in stage.runtime.deliveries.claim(2, lease=60)}
+    with pytest.raises(KeyboardInterrupt):
+        stage.work.delivery(items_["soc"])
+    stage.forward(leases.SENDING - 1)
+    assert stage.work.delivery(items_["soc"]) == Again(1.0, "another worker sends it to soc", expected=True)
+    stage.forward(-3_600)  # a clock that was set back holds up nothing
+    assert stage.work.delivery(items_["soc"]) == Done()
+    assert [message.maybe_repeat for message in stage.soc.sent] == [False, True]
+
+
+def test_a_destination_gets_no_more_time_than_its_lease_has_and_the_ledger_the_rest(stage):
+    left = []
+
+    def slow(message, refs):
+        left.append(remaining(1e9))
+        raise DeadlineExceeded
+
+    stage.soc.deliver = slow
+    id = stage.receive()
+    stage.run()
+    assert left[0] <= leases.DELIVERY - leases.MARGIN - leases.RECORDING
+    delivery = stage.runtime.ledger.delivery(id, "soc")
+    assert (delivery.state, delivery.in_doubt) == ("unsure", True)  # one of its requests may have arrived
+    assert delivery.reason == "it took longer than a delivery may"
+    assert stage.runtime.deliveries.depth().dead == 0
 
 
 def test_a_destination_that_asks_to_wait_is_left_alone_that_long(stage):
