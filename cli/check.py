@@ -24,6 +24,11 @@ class Finding:
     what: str
     ok: bool
     detail: str
+    warning: bool = False  # it works, and hardly as it was meant
+
+    @property
+    def mark(self) -> str:
+        return "FAIL" if not self.ok else "warn" if self.warning else "ok  "
 
 
 @click.command(short_help="Would everything work? Sends nothing.")
@@ -39,8 +44,7 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
     for finding in _findings(runtime):
         findings.append(finding)
         if not as_json:
-            mark = "ok  " if finding.ok else "FAIL"
-            click.echo(f"{mark}  {finding.what}: {finding.detail}")
+            click.echo(f"{finding.mark}  {finding.what}: {finding.detail}")
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     if not all(finding.ok for finding in findings):

@@ -25,6 +25,7 @@ from scheduler.handler import captures_handler, on_schedule, on_timer
 from shared import leases
 from shared import log as logs
 from shared.audit import configuration_loaded
+from shared.config_warnings import warnings
 from shared.ledger import StoreError
 from shared.local.clock import Clock
 from shared.local.server import AlreadyServed, Server, Timer, Workers, sole_server
@@ -67,6 +68,8 @@ def serve(config_path: str | None, data: Path, port: int, host: str, log_json: b
 def assemble(runtime: Runtime) -> Server:
     """Raises SecretError where a destination's secret cannot be had: better now than with the first alarm."""
     work = receiver(runtime)
+    for warning in warnings(runtime.config):
+        log.warning("%s", warning)
     for name, hunt in runtime.config.hunts.items():
         if never := hunt.never_runs(runtime.now()):
             log.warning("hunt %s: its schedule %s", name, never)

@@ -16,8 +16,8 @@ import click
 
 from cli import tables
 from cli.assemble import Failed, Misused, PlatformFailed, load_config, reading_runtime, settings
-from receiver.parse import KINDS
 from shared.cado import Cado, CadoError, Unavailable, Webhook, revealed
+from shared.kinds import KINDS
 from shared.mistakes import advice, quoted
 from shared.runtime import Runtime
 from shared.secrets import Secret, SecretError, SecretRef

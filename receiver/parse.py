@@ -16,38 +16,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from shared.kinds import KINDS
 from shared.models import UNKNOWN_EVENT, Event, System
 from shared.text import shorten
-
-# The event kinds of the platform's API: the enum `event_type` of its webhooks, OpenAPI 2.324.0.
-_AUDITED = (
-    "create",
-    "update",
-    "delete",
-    "login",
-    "logout",
-    "download",
-    "reboot",
-    "upgrade",
-    "import",
-    "tested",
-    "upload",
-    "cancel",
-    "rerun",
-)
-KINDS = (
-    "high_severity_alarm",
-    "suspicious_severity_event",
-    "processing_with_alarms",
-    "processing_finished",
-    "processing_failed",
-    "admin_login",
-    *(f"audit_event_{verb}" for verb in _AUDITED),
-    "detection_updated",
-    "detection_created",
-    "detection_group_created",
-    "detection_group_updated",
-)
 
 # The platform counts its ids up from 1; what does not fit a 32-bit integer was not an id.
 MAX_ID = 2**31 - 1

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from receiver import attack
 from receiver.compose import Link, Message
 from shared.http import is_loopback
+from shared.links import LONGEST_LINK
 from shared.models import Finding, Severity
 
 REPEAT = "This may be a repeat: an earlier attempt got no answer, and may have arrived."
@@ -30,13 +31,14 @@ def techniques(finding: Finding) -> tuple[Link, ...]:
     return tuple(Link("technique", attack.titled(id), attack.url(id)) for id in ids)
 
 
-def safe_links(message: Message) -> tuple[Link, ...]:
-    """The message's links that are https (http only to this machine). Compose takes them from the platform's
-    own origin and AWS's; this is the last look. Whatever could end a link early is percent-encoded."""
-    return tuple(replace(link, url=url) for link in message.links if (url := _safe(link.url)))
+def safe_links(message: Message, *, longest: int = LONGEST_LINK) -> tuple[Link, ...]:
+    """The message's links that are https (http only to this machine) and have at most `longest` characters.
+    Compose takes them from the platform's own origin and AWS's; this is the last look. Whatever could end a
+    link early is percent-encoded."""
+    return tuple(replace(link, url=url) for link in message.links if (url := _safe(link.url, longest)))
 
 
-def _safe(url: str) -> str:
+def _safe(url: str, longest: int) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -44,6 +46,6 @@ def _safe(url: str) -> str:
         return ""
     rest = quote(parts._replace(scheme="", netloc="").geturl(), safe="/:?#@!$&'()*+,;=%-._~")
     url = f"{parts.scheme}://{parts.netloc}{rest}"
-    if not _HOST.fullmatch(parts.netloc) or len(url) > 2_000:
+    if not _HOST.fullmatch(parts.netloc) or len(url) > longest:
         return ""
     return url if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)) else ""

@@ -26,6 +26,7 @@ from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, techn
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
 from shared.http import Answer, Http, NetworkError, host_of
+from shared.links import LONGEST_SLACK_LINK
 from shared.models import ACKNOWLEDGED, Finding, Owner
 from shared.secrets import Secret
 from shared.text import escape_slack, shorten, slack_code
@@ -171,7 +172,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     yield from _fields(message.facts[MAX_FIELDS:])
     if message.left_out:
         yield _section(f"_{escape_slack(message.left_out)}_")
-    if buttons := [*_offers(message), *map(_button, safe_links(message))]:
+    if buttons := [*_offers(message), *map(_button, safe_links(message, longest=LONGEST_SLACK_LINK))]:
         yield {"type": "actions", "elements": buttons}
     small = [
         *([_safe(message.footer, 500)] if message.footer else []),

@@ -44,7 +44,9 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
     with run.world(pace=0.3) as world, ExitStack() as open_:
         path, environ = run.write_config(world, tmp_path)
         resources = Resources(world.ec2_url)
-        secret = {name: environ[name] for name in environ if name.endswith(("_KEY", "_TOKEN", "_URL", "_SECRET"))}
+        secret = {
+            name: environ[name] for name in environ if name.endswith(("_KEY", "_TOKEN", "_URL", "_SECRET"))
+        }
         secret = {name: value for name, value in secret.items() if not name.startswith("AWS_")}
         resources.configure(in_secrets_manager(yaml.safe_load(path.read_text()), resources, secret))
         tokens = resources.secret("webhook", current=run.TOKEN)
