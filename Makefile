@@ -99,6 +99,11 @@ lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
 	uv pip compile --python-version 3.13 --python-platform x86_64-manylinux2014 --only-binary :all: \
 	  --generate-hashes --no-header --upgrade requirements/emulator.in -o requirements/emulator.txt
 
+.PHONY: test-emulators
+
+test-emulators: $(VENV)/dev .cache/emulators/ready  ## the contracts of store and queues with dynalite and fauxqs
+	HUNTBRIDGE_EMULATORS=1 $(BIN)/python -m pytest -p no:xdist tests/shared/sides -k emulators
+
 .PHONY: chaos storm
 
 chaos: $(VENV)/dev  ## serve among kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" for the rest

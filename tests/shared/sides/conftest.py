@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import json
+import os
+import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from moto.dynamodb.models import DynamoDBBackend
@@ -20,6 +24,8 @@ from shared.aws.sqs import SqsQueue
 from shared.ledger import Store
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.queues import Queue
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass
@@ -48,6 +54,7 @@ class Side:
     tolerance: float = 0.0  # seconds that its times may be off
     in_order: bool = True  # the oldest item is claimed first
     deduplicates: bool = True  # an id that lives is not put again
+    beyond_ffff: bool = True  # a queue takes characters beyond U+FFFF, as SQS does and fauxqs does not
     tells_oldest: bool = True  # `depth` knows when the oldest item came in
 
     def now(self) -> datetime:
@@ -57,7 +64,11 @@ class Side:
         return abs((one - other).total_seconds()) <= self.tolerance
 
 
-@pytest.fixture(params=["sqlite", "aws"])
+# `make test-emulators` holds two emulators to the same contracts that moto is not a part of.
+SIDES = ["emulators"] if os.environ.get("HUNTBRIDGE_EMULATORS") else ["sqlite", "aws"]
+
+
+@pytest.fixture(params=SIDES)
 def side(request) -> Side:
     side: Side = request.getfixturevalue(request.param)
     return side
@@ -105,32 +116,63 @@ def one_at_a_time(call: Callable, lock: threading.Lock) -> Callable:
 
 @pytest.fixture(scope="session")
 def moto_clients(moto) -> Clients:
+    return clients_of(moto, "dynamodb", "sqs")
+
+
+def clients_of(endpoint: str, *services: str) -> Clients:
     with pytest.MonkeyPatch.context() as environ:
         environ.setenv("AWS_ACCESS_KEY_ID", "testing")
         environ.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         environ.delenv("AWS_PROFILE", raising=False)
-        clients = Clients({"AWS_REGION": "eu-west-1"}, endpoint_url=moto)
-        for service in ("dynamodb", "sqs"):
+        clients = Clients({"AWS_REGION": "eu-west-1"}, endpoint_url=endpoint)
+        for service in services:
             clients.get(service)
     return clients
 
 
+@pytest.fixture(scope="session")
+def emulated() -> Iterator[tuple[Clients, Clients]]:
+    """Clients of dynalite and of fauxqs."""
+    installed = ROOT / ".cache/emulators"
+    if not (installed / "ready").exists():
+        pytest.skip("the emulators are not installed: make test-emulators installs them where npm is there")
+    script = ROOT / "tests/tools/emulators/serve.mjs"
+    command = ["node", str(script), str(installed)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        ports = json.loads(process.stdout.readline())
+        yield (
+            clients_of(f"http://127.0.0.1:{ports['dynamodb']}", "dynamodb"),
+            clients_of(f"http://127.0.0.1:{ports['sqs']}", "sqs"),
+        )
+        process.communicate(timeout=10)
+
+
 @pytest.fixture
 def aws(moto_clients) -> Side:
+    return aws_side(moto_clients, moto_clients)
+
+
+@pytest.fixture
+def emulators(emulated) -> Side:
+    return replace(aws_side(*emulated), beyond_ffff=False)
+
+
+def aws_side(dynamodb: Clients, sqs: Clients) -> Side:
     table = f"table-{uuid.uuid4()}"
     definition = table_definition()
     del definition["TimeToLiveSpecification"]  # no word of create_table
-    moto_clients.call("dynamodb", "create_table", TableName=table, **definition)
+    dynamodb.call("dynamodb", "create_table", TableName=table, **definition)
 
     def queue(name: str) -> SqsQueue:
         urls = [
-            moto_clients.call("sqs", "create_queue", QueueName=f"{name}-{uuid.uuid4()}")["QueueUrl"]
+            sqs.call("sqs", "create_queue", QueueName=f"{name}-{uuid.uuid4()}")["QueueUrl"]
             for name in (name, f"{name}-dlq")
         ]
-        return SqsQueue(moto_clients, name, *urls)
+        return SqsQueue(sqs, name, *urls)
 
     return Side(
-        DynamoStore(moto_clients, table),
+        DynamoStore(dynamodb, table),
         queue("events"),
         queue("deliveries"),
         time.time,

@@ -32,6 +32,8 @@ def test_an_item_is_claimed_once_and_then_gone(side):
     "body", [b'{"text": "na\xc3\xafve \xf0\x9f\x94\x92\r\n"}', b"\xed\xa0\x80", b"\x0b", bytes(range(256))]
 )
 def test_bytes_come_out_as_they_went_in(side, body):
+    if b"\xf0\x9f" in body and not side.beyond_ffff:
+        pytest.skip("this emulator refuses what SQS takes")
     side.queue.put(body)
     (item,) = side.queue.claim(lease=60)
     assert item.body == body
