@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -18,9 +17,12 @@ from cli.assemble import (
     receiver,
     settings,
 )
+from cli.health import Health, Quota
 from cli.operator import here, operator
+from cli.signals import stop_signals
+from receiver.refusals import Refusals
 from receiver.tokens import accepted, readable
-from receiver.web import create_app, depths
+from receiver.web import MAX_BODY, WEBHOOK, create_app
 from scheduler.handler import captures_handler, on_schedule, on_timer
 from shared import leases
 from shared import log as logs
@@ -28,11 +30,19 @@ from shared.audit import configuration_loaded
 from shared.config_warnings import warnings
 from shared.ledger import StoreError
 from shared.local.clock import Clock
+from shared.local.listen import Listener
 from shared.local.server import AlreadyServed, Server, Timer, Workers, sole_server
 from shared.runtime import Runtime
-from shared.secrets import Secret, SecretError
+from shared.secrets import Secret, SecretError, SecretRef
+from shared.tokens import refusal, warning
 
 log = logging.getLogger(__name__)
+
+
+class Web(NamedTuple):
+    host: str
+    port: int
+    proxy: str | None
 
 
 @click.command(short_help="Everything in one process, until it is told to stop.")
@@ -41,12 +51,22 @@ log = logging.getLogger(__name__)
     "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0 takes a free one."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--trusted-proxy",
+    "proxy",
+    metavar="ADDRESS",
+    envvar="HUNTBRIDGE_TRUSTED_PROXY",
+    help="Address of the proxy in front, whose X-Forwarded-For names the sender of a refused webhook.",
+)
 @click.option("--log-json", is_flag=True, help="One JSON object per line of the log.")
-def serve(config_path: str | None, data: Path, port: int, host: str, log_json: bool) -> None:
+def serve(
+    config_path: str | None, data: Path, port: int, host: str, proxy: str | None, log_json: bool
+) -> None:
     """Receive webhooks, deliver alarms, start hunts on their schedules and follow them to their end.
 
-    Listens on 127.0.0.1: put a proxy with TLS in front of it. Stops on SIGTERM or Ctrl-C, after what it has
-    in hand; all else is in the data directory and goes on with the next start.
+    Listens on 127.0.0.1: put a proxy with TLS in front of it. Stops on SIGTERM, SIGHUP or Ctrl-C, after what
+    it has in hand; a second signal ends the wait for that. All else is in the data directory and goes on with
+    the next start, which also reads a changed configuration.
     """
     logs.setup("INFO", json=log_json)
     runtime = local_runtime(load_config(config_path), data)
@@ -56,7 +76,7 @@ def serve(config_path: str | None, data: Path, port: int, host: str, log_json: b
             configuration_loaded(
                 runtime.store, runtime.config, operator(runtime), here("serve"), runtime.now()
             )
-            _until_told_to_stop(server, runtime, host, port)
+            _until_told_to_stop(server, runtime, data, Web(host, port, proxy))
     except AlreadyServed as error:
         raise DataUnusable(str(error)) from None
     except StoreError as error:
@@ -98,38 +118,65 @@ def assemble(runtime: Runtime) -> Server:
     )
 
 
-def _until_told_to_stop(server: Server, runtime: Runtime, host: str, port: int) -> None:
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    queues = (runtime.captures, runtime.events, runtime.deliveries)
+def _until_told_to_stop(server: Server, runtime: Runtime, data: Path, web: Web) -> None:
+    config = runtime.config
+    _look_at_tokens(runtime)
+    refs = config.slack_signing_secrets
 
-    def tokens() -> list[Secret]:
-        return accepted(runtime.config.webhook.tokens, runtime.secret)
+    def signing() -> dict[SecretRef, Secret]:
+        return readable(refs, runtime.secret, "signing secret")
 
-    signing = runtime.config.slack_signing_secrets
+    refusals = Refusals(runtime.events, runtime.ledger, runtime.now)
     app = create_app(
         runtime.events,
-        tokens,
+        lambda: accepted(config.webhook.tokens, runtime.secret),
         runtime.now,
-        lambda: depths(queues),
-        (lambda: readable(signing, runtime.secret, "signing secret")) if signing else None,
+        Health(runtime, server, refusals),
+        signing if refs else None,
+        refused=refusals,
+        full=Quota(
+            (runtime.events, runtime.deliveries),
+            data,
+            most=config.webhook.max_waiting,
+            keep_free=config.webhook.keep_free_mb * 1024 * 1024,
+        ),
     )
+
+    def turned_away(path: str, status: int, reason: str, peer: str) -> None:
+        if path == WEBHOOK:
+            refusals(status, reason, peer)
+
     try:
-        port = server.listen(app, host, port)
+        listener = Listener(
+            app, web.host, web.port, max_body=MAX_BODY, proxy=web.proxy, turned_away=turned_away
+        )
     except OSError as error:
-        raise Misused(f"{host}:{port} cannot be listened on: {error.strerror}") from None
-    server.start()
-    click.echo(f"huntbridge serves http://{host}:{port}; webhooks go to http://{host}:{port}/webhooks/cado")
-    if signing:
-        readable(
-            signing, runtime.secret, "signing secret"
-        )  # tells of none that can be had before a click does
-    if not tokens():
+        raise Misused(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from None
+    server.add(Timer("refusals", refusals.tell, 10.0))
+    with stop_signals() as signals:
+        server.listen(listener)
+        server.start()
+        host = f"[{web.host}]" if ":" in web.host and not web.host.startswith("[") else web.host
+        url = f"http://{host}:{listener.port}"
+        click.echo(f"huntbridge serves {url}; webhooks go to {url}{WEBHOOK}")
+        if refs:
+            signing()  # tells of none that can be had before a click does
+        if not config.destinations:
+            log.error("no destination is configured: alarms are kept and go nowhere")
+        told = signals.wait()
+        hint = " (a changed configuration is read by the next start)" if told == "SIGHUP" else ""
+        log.info("%s: stopping%s", told, hint)
+        if not server.stop(signals.again):
+            log.warning("some work did not end in time and was handed back: the next start does it again")
+
+
+def _look_at_tokens(runtime: Runtime) -> None:
+    """Say what is wrong with the webhook tokens before the first webhook comes. Raises Misused."""
+    tokens = readable(runtime.config.webhook.tokens, runtime.secret)
+    for ref, token in tokens.items():
+        if why := refusal(token.reveal()):
+            raise Misused(f"the webhook token {ref} {why}")
+        if odd := warning(token.reveal()):
+            log.warning("the webhook token %s %s", ref, odd)
+    if not tokens:
         log.error("no webhook token is configured: every webhook is refused (webhook.tokens, WEBHOOK_TOKEN)")
-    if not runtime.config.destinations:
-        log.error("no destination is configured: alarms are kept and go nowhere")
-    told.wait()
-    log.info("stopping")
-    if not server.stop():
-        log.warning("some work did not end in time and was handed back: the next start does it again")

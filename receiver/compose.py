@@ -29,6 +29,7 @@ from shared.models import (
     UNDELIVERED,
     UNKNOWN_EVENT,
     WEBHOOK_BROKEN,
+    WEBHOOKS_REFUSED,
     Acknowledgement,
     Alarm,
     CaptureResult,
@@ -349,6 +350,18 @@ def _webhook_broken(alarm: Alarm) -> _Told:
     )
 
 
+def _webhooks_refused(alarm: Alarm) -> _Told:
+    """Its text says for each reason how many, and from which addresses."""
+    count = alarm.event.alarms or 0
+    return _Told(
+        title=f"{_n(count, 'webhook')} {'was' if count == 1 else 'were'} refused",
+        summary="Each may have been an alarm, and the platform does not send it again: huntbridge finds it "
+        "only by looking, in the projects that it looks at. Where the sender is not the platform, somebody "
+        "else tries to get in.",
+        quote=_quote(alarm.event.text),
+    )
+
+
 def _undelivered(alarm: Alarm) -> _Told:
     """Its title is a destination, or a queue in words; its text the reason of the last one."""
     about, count = _name(alarm.event.title, 60), alarm.event.alarms or 0
@@ -468,6 +481,7 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
     HUNT_MISSED: _hunt_missed,
     HUNT_FINISHED: _hunt_finished,
     WEBHOOK_BROKEN: _webhook_broken,
+    WEBHOOKS_REFUSED: _webhooks_refused,
     TEST: _test,
     HEARTBEAT: _heartbeat,
     UNDELIVERED: _undelivered,

@@ -27,6 +27,7 @@ from shared.models import (
     HUNT_MISSED,
     RECOVERED,
     WEBHOOK_BROKEN,
+    WEBHOOKS_REFUSED,
     Alarm,
     Capture,
     Event,
@@ -45,7 +46,7 @@ from shared.models import (
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_OWN = (HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED, WEBHOOK_BROKEN)
+_OWN = (HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED, WEBHOOK_BROKEN, WEBHOOKS_REFUSED)
 _ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
 
 # Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.

@@ -15,7 +15,7 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -186,12 +186,6 @@ _SIGNING = "signing_secret of the Slack destination; on AWS, SlackSigningSecrets
 
 def _error(message: str) -> dict[str, str]:
     return {"status": "error", "message": message}
-
-
-def depths(queues: Iterable[Queue]) -> dict[str, Any]:
-    """For `health`. Raises QueueError."""
-    depth = {queue.name: queue.depth() for queue in queues}
-    return {name: {"waiting": found.living, "dead": found.dead} for name, found in depth.items()}
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:

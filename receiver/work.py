@@ -30,6 +30,7 @@ from shared import items, leases
 from shared.config import DestinationConfig
 from shared.deadlines import DeadlineExceeded, remaining, within
 from shared.heartbeat import Heartbeats
+from shared.last_delivered import LastDelivered
 from shared.ledger import Case
 from shared.models import (
     OWN_KINDS,
@@ -72,6 +73,7 @@ class Work:
         self._changes = Changes(runtime.store, runtime.ledger)
         self._notices = Notices(runtime)
         self._heartbeats = Heartbeats(runtime)
+        self._last_delivered = LastDelivered(runtime.store, runtime.now)
         self._cases = Cases(runtime)
         self._digests = Digests(runtime.store, runtime.deliveries)
         self._pace = Pace(runtime.store, lambda: runtime.now().timestamp())
@@ -340,6 +342,7 @@ class Work:
             case Delivered(ref, note):
                 ledger.end_delivery(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
                 self._heartbeats.delivered(name)
+                self._last_delivered.record(name)
                 log.info("event %s delivered to %s %s", before.event_id, name, " ".join((ref, note)).strip())
                 return Done()
             case Retry(reason, alone=True):

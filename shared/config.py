@@ -442,6 +442,18 @@ class WebhookConfig(_Section):
     url: _AnyUrl | None = Field(
         None, description="where the platform's webhook must lead; with platform.admin_key this is watched"
     )
+    max_waiting: int = Field(
+        100_000,
+        gt=0,
+        strict=True,
+        description="of serve: items that may wait in [events] and [deliveries]; more webhooks are refused",
+    )
+    keep_free_mb: int = Field(
+        64,
+        ge=0,
+        strict=True,
+        description="of serve: MiB of the disk that webhooks leave free for huntbridge's own records",
+    )
 
 
 class AccountConfig(_Section):

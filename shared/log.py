@@ -120,9 +120,11 @@ def setup(level: str | int, *, json: bool, stream: TextIO | None = None) -> None
 
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say that a record was lost. The original would print its arguments, secrets and all."""
+        """Say that a record was lost. The original would print its arguments, secrets and all. On a full disk
+        that cannot be said either, and the work goes on without its log."""
         kind = type(sys.exc_info()[1]).__name__
-        self.stream.write(f"a log record of {record.name}, line {record.lineno}, is lost: {kind}\n")
+        with suppress(OSError):
+            self.stream.write(f"a log record of {record.name}, line {record.lineno}, is lost: {kind}\n")
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -56,6 +56,7 @@ CAPTURE_STALLED = "capture_stalled"
 HUNT_MISSED = "hunt_missed"  # a hunt that should have started and did not
 RECOVERED = "recovered"  # alarms for which no webhook came
 WEBHOOK_BROKEN = "webhook_broken"
+WEBHOOKS_REFUSED = "webhooks_refused"  # by huntbridge's own web application
 TEST = "test"  # sent by `huntbridge send-test`
 UNDELIVERED = "undelivered"  # messages that ended as dead
 ACKNOWLEDGED = "acknowledged"  # somebody has taken a case
@@ -66,7 +67,7 @@ UNKNOWN_EVENT = "unknown"
 OWN_KINDS = frozenset(
     {
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
-        *(WEBHOOK_BROKEN, UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED, HEARTBEAT),
+        *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED, HEARTBEAT),
     }
 )
 

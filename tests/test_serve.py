@@ -259,7 +259,8 @@ def test_bad_requests_over_the_wire(environ, tmp_path, slack, body, headers, sta
         answer = requests.post(url, data=body, headers=headers, timeout=30)
         assert (answer.status_code, answer.json()["status"]) == (status, "error")
         health = requests.get(url.replace("/webhooks/cado", "/health"), timeout=10).json()
-    assert health["events"] == {"waiting": 0, "dead": 0}
+    assert health["events"] == {"waiting": 0, "dead": 0, "oldest_seconds": None}
+    assert health["refused"][str(status)] == 1
     assert slack.messages == []
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from shared.ledger import Record, StoreError
+from shared.local.private import close_to_others, make_private
 from shared.queues import DeadItem, Depth, Item, QueueError
 
 T = TypeVar("T")
@@ -85,6 +86,10 @@ class Database:
             )
 
         try:
+            if path is not None and not read_only:
+                make_private(path)
+                for beside in ("-wal", "-shm"):  # SQLite makes them with the rights of the database
+                    close_to_others(path.with_name(path.name + beside))
             self._writer = connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
             self._make_tables()
@@ -92,7 +97,7 @@ class Database:
                 self._writer.execute("PRAGMA query_only=ON")
             self._reader = connect()
             self._reader.execute("PRAGMA query_only=ON")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path} cannot be opened as huntbridge's database: {error}") from error
 
     def _make_tables(self) -> None:

@@ -1,0 +1,73 @@
+"""What `/health` of `serve` says: whether work goes on, and what it has done last."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from receiver.refusals import Refusals
+from shared.last_delivered import LastDelivered
+from shared.local.server import Server
+from shared.queues import NotNow, Queue, QueueError
+from shared.runtime import Runtime
+
+
+class Health:
+    def __init__(self, runtime: Runtime, server: Server, refusals: Refusals) -> None:
+        self._runtime, self._server, self._refusals = runtime, server, refusals
+
+    def __call__(self) -> dict[str, Any]:
+        """Its `problems` are what keeps work from going on; with one of them the answer is 503."""
+        runtime, problems, found = self._runtime, self._server.problems(), {}
+        now = runtime.now()
+        try:
+            runtime.store.put("note", "health", "write", {"at": now.isoformat()}, durable=False)
+            for queue in (runtime.captures, runtime.events, runtime.deliveries):
+                found[queue.name] = _depth(queue, now)
+            found["delivered"] = LastDelivered(runtime.store, runtime.now).of(runtime.config.destinations)
+        except NotNow as error:
+            problems.append(str(error))
+        found |= {"refused": self._refusals.summary(), "threads": self._server.signs()}
+        return {"problems": problems, **found}
+
+
+def _depth(queue: Queue, now: datetime) -> dict[str, Any]:
+    depth = queue.depth()
+    oldest = None if depth.oldest is None else max(0, round((now - depth.oldest).total_seconds()))
+    return {"waiting": depth.living, "dead": depth.dead, "oldest_seconds": oldest}
+
+
+class Quota:
+    """Whether there is room for one more webhook. huntbridge's own events are always taken: for them a part
+    of the disk is kept free."""
+
+    LOOKED_APART = 1.0  # seconds
+
+    def __init__(self, queues: Iterable[Queue], data: Path, most: int, keep_free: int) -> None:
+        """`most`: items that may wait in the queues together. `keep_free`: bytes of the disk."""
+        self._queues, self._data, self._most, self._keep_free = tuple(queues), data, most, keep_free
+        self._looked: float | None = None
+        self._reason = ""
+
+    def __call__(self) -> str:
+        """Why no webhook can be taken; empty where one can."""
+        if self._looked is None or time.monotonic() - self._looked > self.LOOKED_APART:
+            self._looked, self._reason = time.monotonic(), self._look()
+        return self._reason
+
+    def _look(self) -> str:
+        try:
+            waiting = sum(queue.depth().living for queue in self._queues)
+            free = shutil.disk_usage(self._data).free
+        except (QueueError, OSError):  # then the webhook cannot be stored either, and that is answered
+            return ""
+        if waiting >= self._most:
+            limit = f"webhook.max_waiting is {self._most:,}"
+            return f"{waiting:,} items wait already ({limit}); send it again later."
+        if free < self._keep_free:
+            return "The disk is almost full (webhook.keep_free_mb); send it again later."
+        return ""

@@ -1,0 +1,47 @@
+"""What tells `serve` to stop: SIGTERM, SIGINT, and SIGHUP where it is not ignored, as under nohup.
+
+The interpreter writes each signal to a socket in the very moment, in whichever thread the system gives it to.
+The main thread reads the socket, so no signal is lost between two looks.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from select import select
+
+
+class Signals:
+    def __init__(self, told: socket.socket) -> None:
+        self._told = told
+
+    def wait(self) -> str:
+        """Return the name of the next signal."""
+        return signal.Signals(self._told.recv(1)[0]).name
+
+    def again(self) -> bool:
+        """Whether another one has come."""
+        return bool(select([self._told], [], [], 0)[0])
+
+
+@contextmanager
+def stop_signals() -> Iterator[Signals]:
+    """To be entered in the main thread."""
+    told, tell = socket.socketpair()
+    tell.setblocking(False)
+    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+    before = {number: signal.getsignal(number) for number in numbers}
+    signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)
+        yield Signals(told)
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        told.close()
+        tell.close()

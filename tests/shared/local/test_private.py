@@ -1,0 +1,62 @@
+"""Files in the data directory are their owner's alone, whatever the directory and the umask allow."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+
+import pytest
+
+from shared import runtime
+from shared.config import load
+from shared.ledger import StoreError
+from shared.local.server import sole_server
+
+ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k"}
+
+
+@pytest.fixture
+def data(tmp_path):
+    """As systemd's StateDirectory= makes it."""
+    before = os.umask(0o022)
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    yield folder
+    os.umask(before)
+
+
+def modes(data):
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in data.iterdir()}
+
+
+def served(data):
+    made = runtime.local(load(None, ENVIRON), data, ENVIRON)
+    made.events.put(b"{}")
+    with sole_server(data):
+        return modes(data)
+
+
+def test_files_in_an_open_directory_are_closed_to_others(data):
+    found = served(data)
+    assert set(found) == {"huntbridge.db", "huntbridge.db-wal", "huntbridge.db-shm", "serve.lock"}
+    assert set(found.values()) == {0o600}
+
+
+def test_files_that_were_open_to_others_are_closed(data):
+    served(data)
+    for path in data.iterdir():
+        path.chmod(0o644)
+    assert set(served(data).values()) == {0o600}
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_said_in_a_sentence(data, monkeypatch, number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    said = r"cannot be locked \(.+\).*put the data directory on a local disk"
+    with pytest.raises(StoreError, match=said), sole_server(data):
+        pass
