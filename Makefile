@@ -59,7 +59,7 @@ BUILD := .aws-sam/build$(if $(filter-out arm64,$(ARCH)),-$(ARCH))
 # `sam` finds no account here, and asks for none.
 OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
 
-FUNCTIONS := Scheduler Receiver
+FUNCTIONS := Scheduler Receiver Edge EdgeSnap
 
 .PHONY: build lint-template lock-aws $(FUNCTIONS:%=build-%Function)
 

@@ -1,5 +1,5 @@
-"""How long the receiver's web way takes to start in a fresh Lambda environment, against the least that it
-could be: importing Flask and making one SQS client.
+"""How long the function that takes webhooks needs to start in a fresh Lambda environment, against the least
+that it could be: importing Flask and making one SQS client.
 
 Both run in turn, in processes of their own, with the packages of `make build ARCH=x86_64` and the Python that
 the functions run on. Prints the fastest of each, since all that a busy machine does is slow one down, and
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BUILT = ROOT / ".aws-sam/build-x86_64/ReceiverFunction"
+BUILT = ROOT / ".aws-sam/build-x86_64/EdgeFunction"
 LIMIT, PAIRS = 1.2, 25
 
 _TIMED = """
@@ -26,7 +26,7 @@ began = time.perf_counter()
 print(time.perf_counter() - began)
 """
 LEAST = _TIMED.format("import flask, boto3\nboto3.client('sqs')")
-OURS = _TIMED.format("from receiver import handler\nhandler._web()\nhandler._clients().get('sqs')")
+OURS = _TIMED.format("from receiver import edge\nedge._web()\nedge._clients().get('sqs')")
 
 
 def main() -> int:

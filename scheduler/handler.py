@@ -82,8 +82,10 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     [captures].
 
     Raises ValueError for anything else, KeyError where there is no such hunt, ConfigError: Lambda then keeps
-    the event with the error.
+    the event with the error. A failure of the follow timer is not raised.
     """
+    if event.get("follow") is True:
+        return _follow(context)
     runtime = _kept().get()
     if "Records" in event:
         arn = event["Records"][0]["eventSourceARN"]
@@ -93,10 +95,6 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         return work_records(_captures(), captures_handler(runtime), event["Records"], context, needs=needs)
     if event.get("source") == SOURCE:
         return on_finding(runtime, event)
-    if event.get("follow") is True:
-        on_timer(runtime)
-        emit(context.function_name, runtime.now(), DaysSinceHuntFinished=_quiet_days(runtime))
-        return {"open_hunts": len(runtime.ledger.open_hunts())}
     if "hunt" in event:
         name, at = event["hunt"], _scheduled_at(event.get("scheduled_at"))
         if runtime.config.hunts[name].skips(at):
@@ -108,6 +106,22 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     raise ValueError(
         'not an event of the scheduler; write {"hunt": …, "scheduled_at": …} or {"follow": true}'
     )
+
+
+def _follow(context: Context) -> dict[str, Any]:
+    """A failure is told by a metric. If it were raised, Lambda would keep the event until somebody looked at
+    it, and the next ring of the timer does the same work."""
+    try:
+        runtime = _kept().get()
+        on_timer(runtime)
+        quiet = _quiet_days(runtime)
+        opened = len(runtime.ledger.open_hunts())
+    except Exception as error:  # noqa: BLE001  it is logged whole
+        _log.exception("the follow timer failed")
+        emit(context.function_name, datetime.now(UTC), TimerFailures=1)
+        return {"failed": type(error).__name__}
+    emit(context.function_name, runtime.now(), DaysSinceHuntFinished=quiet)
+    return {"open_hunts": opened}
 
 
 def _scheduled_at(text: object) -> datetime:

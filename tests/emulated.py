@@ -116,7 +116,11 @@ class Function:
             self._free.put(
                 stack.enter_context(
                     _environment(
-                        BUILT / resource, properties(resource)["Handler"], environ, self._timeout, self.log
+                        BUILT / resource,
+                        properties(resource)["Handler"],
+                        {"AWS_LAMBDA_FUNCTION_NAME": f"huntbridge-{room}", **environ},
+                        self._timeout,
+                        self.log,
                     )
                 )
             )
@@ -154,7 +158,6 @@ def _environment(
                 "LAMBDA_TASK_ROOT": str(code),
                 "PYTHONPATH": f"{code}:{CLIENT}",
                 "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout),
-                "AWS_LAMBDA_FUNCTION_NAME": f"huntbridge-{handler.partition('.')[0]}",
                 "AWS_LAMBDA_LOG_FORMAT": "JSON",
                 "AWS_DEFAULT_REGION": REGION,
                 **environ,
@@ -441,7 +444,7 @@ class Resources:
 
 
 class Stack:
-    """Both functions and what calls them, while a `with` block lasts."""
+    """The functions and what calls them, while a `with` block lasts."""
 
     def __init__(
         self, resources: Resources, folder: Path, *, timeout: int = 0, batch: int = 0, captures: int = 2
@@ -472,10 +475,11 @@ class Stack:
                 self._open, room, own, self._folder, environments=environments, timeout=self._timeout
             )
 
+        self.edge = function("edge", 2)
         self.receiver = function("receiver", 3)
         if self._captures:
             self.scheduler = function("scheduler", self._captures)
-        self.url = self._open.enter_context(serving(gateway(self.receiver)))
+        self.url = self._open.enter_context(serving(gateway(self.edge)))
         for name in QUEUES:
             if name == "captures" and not self._captures:
                 continue
@@ -506,6 +510,6 @@ def missing() -> str:
         return "there is no emulator: `make test-lambda` brings it"
     if target_python() is None:
         return "the functions run on Python 3.13, and there is none here"
-    if not all((BUILT / f"{room}Function").is_dir() for room in ("Scheduler", "Receiver")):
+    if not all((BUILT / f"{room}Function").is_dir() for room in ("Scheduler", "Receiver", "Edge")):
         return "nothing was built: `make build ARCH=x86_64`"
     return ""

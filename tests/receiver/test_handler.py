@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -306,6 +306,25 @@ def _at_once(stage: Stage) -> list[dict[str, Any]]:
     due = {"DataType": "String", "StringValue": str(datetime.now(UTC).timestamp() + 3_600)}
     sqs.send_message(QueueUrl=url, MessageBody=finished().decode(), MessageAttributes={"due": due})
     return stage.function.receive("events")
+
+
+def test_the_age_of_what_could_not_be_delivered_is_a_metric_and_of_what_was_is_none(stage, capsys):
+    stage.slack.fail(503, times=10)
+    stage.put(finished())
+    stage.function.work("events")
+    records = stage.function.receive("deliveries")
+    for record in records:
+        # As often as SQS's own figure no longer counts it.
+        record["attributes"]["ApproximateReceiveCount"] = "40"
+        sent = datetime.now(UTC) - timedelta(hours=2)
+        record["attributes"]["SentTimestamp"] = str(int(sent.timestamp() * 1000))
+        stage.function({"Records": [record]})
+    assert stage.counts() == (0, 1)
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (metric,) = line["_aws"]["CloudWatchMetrics"]
+    assert metric["Metrics"] == [{"Name": "OldestDeliveriesSeconds", "Unit": "None"}]
+    assert (metric["Namespace"], metric["Dimensions"]) == ("huntbridge", [["Function"]])
+    assert line["OldestDeliveriesSeconds"] == pytest.approx(7_200, abs=60)
 
 
 def test_a_destination_whose_secret_is_not_there_keeps_only_its_own_messages_waiting(stage, caplog):

@@ -137,6 +137,22 @@ def test_the_follow_timer_ends_a_hunt_and_counts_the_days(stage, capsys, monkeyp
     assert stage.resources.depth("events") >= 1
 
 
+def test_a_follow_timer_without_a_configuration_is_told_by_a_metric_and_keeps_nothing(stage, capsys, caplog):
+    """Else each ring before the first configuration is there would wait in Missed for somebody."""
+    stage.function.restart(HUNTBRIDGE_CONFIG=f"s3://{stage.resources.name}/nowhere.yaml")
+    assert stage.function(scheduled("FollowTimer")) == {"failed": "ConfigError"}
+    (line,) = metrics(capsys)
+    assert line["TimerFailures"] == 1
+    assert "nowhere.yaml" in caplog.text
+    with pytest.raises(configuration.ConfigError):  # a hunt that is not started is kept
+        stage.function(DUE)
+
+    stage.function.restart()
+    assert stage.function(scheduled("FollowTimer")) == {"open_hunts": 0}
+    (line,) = metrics(capsys)
+    assert "TimerFailures" not in line
+
+
 def metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 

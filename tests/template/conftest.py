@@ -57,10 +57,10 @@ def deployed(
     """What is deployed with the given parameters, and the defaults of the others."""
     translated = translate(template)
 
-    def with_parameters(**given: str) -> dict[str, Any]:
+    def with_parameters(partition: str = "aws", **given: str) -> dict[str, Any]:
         defaults = {name: str(one["Default"]) for name, one in translated["Parameters"].items()}
         assert given.keys() <= defaults.keys()
-        return Deployment(translated, {**defaults, **given}).template()
+        return Deployment(translated, {**defaults, **given}, partition).template()
 
     return with_parameters
 
@@ -85,8 +85,8 @@ def plain() -> Callable[[Any], Any]:
 class Deployment:
     """One set of parameters put into a translated template."""
 
-    def __init__(self, template: dict[str, Any], parameters: dict[str, str]) -> None:
-        self._template = template
+    def __init__(self, template: dict[str, Any], parameters: dict[str, str], partition: str) -> None:
+        self._template, self._partition = template, partition
         self._parameters: dict[str, Any] = {
             name: value.split(",") if "List" in template["Parameters"][name]["Type"] else value
             for name, value in parameters.items()
@@ -112,7 +112,10 @@ class Deployment:
             case "Condition":
                 return self._holds(self._template["Conditions"][given])
             case "Fn::Equals":
-                left, right = (str(self._value(one)) for one in given)
+                left, right = (
+                    self._partition if one == {"Ref": "AWS::Partition"} else str(self._value(one))
+                    for one in given
+                )
                 return left == right
             case "Fn::Not":
                 return not self._holds(given[0])

@@ -24,12 +24,18 @@ WAYS = {
         "SecurityGroupIds": "sg-11111111",
         "KmsKeyArn": KEY,
         "ReceiverReservedConcurrency": "20",
+        "EdgeReservedConcurrency": "20",
+        "EdgeSecretArns": SECRET,
+        "SnapStart": "on",
+        "GuardDutyFindings": "on",
     },
     "rest": {"ApiType": "REST"},
     "rest, filtered": {
         "ApiType": "REST",
         "AllowedIps": "192.0.2.1,198.51.100.0/24",
         "ApiGatewayLogRole": "create",
+        "Firewall": "on",
+        "LedgerProtection": "off",
     },
     "private": {"ApiType": "PRIVATE", "VpcEndpointId": "vpce-0123456789abcdef0"},
     "with what is there": {
@@ -82,9 +88,12 @@ def test_every_parameter_has_its_place_in_the_console(template: dict[str, Any]) 
     assert sorted(placed) == sorted(template["Parameters"])
 
 
-FUNCTIONS = {"SchedulerFunction", "ReceiverFunction"}
-LOGS = {"SchedulerLogs", "ReceiverLogs", "AccessLogs"}
-QUEUES = {"Captures", "CapturesDead", "Events", "EventsDead", "Deliveries", "DeliveriesDead", "Missed"}
+FUNCTIONS = {"SchedulerFunction", "ReceiverFunction", "EdgeFunction"}
+LOGS = {"SchedulerLogs", "ReceiverLogs", "EdgeLogs", "AccessLogs"}
+QUEUES = {
+    *("Captures", "CapturesDead", "Events", "EventsDead", "Deliveries", "DeliveriesDead"),
+    *("Missed", "TimerMissed"),
+}
 # What checkov finds, where, and why it stays.
 ALWAYS = {
     "CKV_AWS_116": FUNCTIONS,  # what fails goes to Missed; checkov knows no EventInvokeConfig
@@ -107,7 +116,7 @@ PLAIN = {
 FOUND = {
     "as it comes": PLAIN,
     "rest, filtered": {**PLAIN, "CKV_AWS_120": {"RestApiv1Stage"}},  # a cached webhook would be a lost one
-    "http, everything": ALWAYS,
+    "http, everything": {**ALWAYS, "CKV_AWS_117": {"EdgeSnapFunction"}},  # the edge asks nothing in a VPC
 }
 CHECKOV_OPTIONS = ["--framework=cloudformation", "--quiet", "--compact", "--skip-download", "--output=json"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ EVERYTHING = {
     "SubnetIds": "subnet-11111111",
     "SecurityGroupIds": "sg-11111111",
 }
+
+TOKENS = "arn:aws:secretsmanager:us-east-1:111122223333:secret:huntbridge/tokens-JkLmNo"
 
 # (action, resource) with `${…}` for what only AWS can put in; `Name.Arn` is a resource of the stack.
 BOTH = {
@@ -80,17 +83,21 @@ RECEIVER = BOTH | {
     ("sqs:SendMessage", "EventsDead.Arn"),
     ("sqs:SendMessage", "Deliveries.Arn"),
     ("sqs:SendMessage", "DeliveriesDead.Arn"),
-    ("sqs:GetQueueAttributes", "Captures.Arn"),
-    ("sqs:GetQueueAttributes", "CapturesDead.Arn"),
     ("sqs:GetQueueAttributes", "Events.Arn"),
-    ("sqs:GetQueueAttributes", "EventsDead.Arn"),
     ("sqs:GetQueueAttributes", "Deliveries.Arn"),
-    ("sqs:GetQueueAttributes", "DeliveriesDead.Arn"),
-    ("secretsmanager:GetSecretValue", "WebhookSecret"),
     ("secretsmanager:GetSecretValue", SLACK),
     ("ssm:GetParameter", SLACK),
     ("secretsmanager:GetSecretValue", JIRA),
     ("ssm:GetParameter", JIRA),
+}
+# It faces the internet.
+EDGE = {
+    ("logs:CreateLogStream", "EdgeLogs.Arn"),
+    ("logs:PutLogEvents", "EdgeLogs.Arn"),
+    ("sqs:SendMessage", "Events.Arn"),
+    ("secretsmanager:GetSecretValue", "WebhookSecret"),
+    ("xray:PutTraceSegments", "*"),
+    ("xray:PutTelemetryRecords", "*"),
 }
 ANY_INTERFACE = "arn:${Partition}:ec2:${Region}:${AccountId}:*/*"
 OPTIONS = {
@@ -139,9 +146,36 @@ def test_what_each_function_may_do(deployed: Callable[..., Any], allowed: Allowe
         if one["Type"] == "AWS::Lambda::Function"
     }
 
-    assert role_of == {"SchedulerFunction": "SchedulerRole", "ReceiverFunction": "ReceiverRole"}
+    assert role_of == {
+        "SchedulerFunction": "SchedulerRole",
+        "ReceiverFunction": "ReceiverRole",
+        "EdgeFunction": "EdgeRole",
+    }
     assert allowed(template, "SchedulerRole") == SCHEDULER
     assert allowed(template, "ReceiverRole") == RECEIVER
+    assert allowed(template, "EdgeRole") == EDGE
+
+
+def test_which_secrets_the_edge_reads(deployed: Callable[..., Any], allowed: Allowed) -> None:
+    own = {"WebhookTokens": "aws-secretsmanager:huntbridge/tokens#current"}
+    token = {("secretsmanager:GetSecretValue", "WebhookSecret")}
+    read = {("secretsmanager:GetSecretValue", TOKENS), ("ssm:GetParameter", TOKENS)}
+
+    given = deployed(**SECRETS, **own, EdgeSecretArns=TOKENS)
+    assert allowed(given, "EdgeRole") == EDGE - token | read
+    signing = deployed(**SECRETS, SlackSigningSecrets="aws-ssm:/huntbridge/signing", EdgeSecretArns=TOKENS)
+    assert allowed(signing, "EdgeRole") == EDGE | read
+
+
+def test_a_stack_of_the_version_before_goes_on_reading_its_own_tokens(
+    deployed: Callable[..., Any], allowed: Allowed
+) -> None:
+    """There was no EdgeSecretArns, and the page said to name them in DestinationSecretArns."""
+    own = {"WebhookTokens": "aws-ssm:/huntbridge/jira"}
+    destinations = {one for one in RECEIVER if SLACK in one or JIRA in one}
+    token = {("secretsmanager:GetSecretValue", "WebhookSecret")}
+
+    assert allowed(deployed(**SECRETS, **own), "EdgeRole") == EDGE - token | destinations
 
 
 def test_what_a_key_and_a_vpc_add(deployed: Callable[..., Any], allowed: Allowed) -> None:
@@ -149,6 +183,7 @@ def test_what_a_key_and_a_vpc_add(deployed: Callable[..., Any], allowed: Allowed
 
     assert allowed(template, "SchedulerRole") == SCHEDULER | OPTIONS
     assert allowed(template, "ReceiverRole") == RECEIVER | OPTIONS
+    assert allowed(template, "EdgeRole") == EDGE | {one for one in OPTIONS if one[1] == KEY}
 
 
 def test_the_code_in_a_vpc_may_not_touch_network_interfaces(
@@ -178,7 +213,17 @@ def test_what_the_scheduler_service_may_do(deployed: Callable[..., Any], allowed
     assert allowed(deployed(), "ScheduleRole") == {
         ("lambda:InvokeFunction", "SchedulerFunction.Arn"),
         ("sqs:SendMessage", "Missed.Arn"),
+        ("sqs:SendMessage", "TimerMissed.Arn"),
     }
+
+
+def test_the_role_in_other_accounts_is_one_by_name(template: dict[str, Any]) -> None:
+    pattern = template["Parameters"]["MemberRoleName"]["AllowedPattern"]
+
+    for name in ("huntbridge-read", "security/huntbridge-read"):
+        assert re.fullmatch(pattern, name)
+    for name in ("*", "huntbridge-*", "huntbridge-rea?", "", "${aws:username}"):
+        assert not re.fullmatch(pattern, name)
 
 
 def test_everything_stands_for_descriptions_and_traces_only(

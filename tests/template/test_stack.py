@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from shared.lambda_metrics import NAMESPACE
+from shared.queues import backoff
+
 DEPLOYED = Callable[..., Any]
 PLAIN = Callable[[Any], Any]
 
@@ -44,12 +47,18 @@ def test_the_functions(stack: dict[str, Any], plain: PLAIN) -> None:
             "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "ReceiverLogs"},
             "Timeout": 60,
         },
+        "EdgeFunction": {
+            **common,
+            "Handler": "receiver.edge.handler",
+            "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "EdgeLogs"},
+            "Timeout": 30,
+        },
     }
 
 
 def test_what_the_functions_are_told(stack: dict[str, Any], plain: PLAIN) -> None:
     functions = of_type(stack, "AWS::Lambda::Function")
-    both = {
+    all_of_them = {
         "HUNTBRIDGE_CONFIG": "s3://${Configuration}/huntbridge.yaml",
         "HUNTBRIDGE_TABLE": "Ledger",
         "HUNTBRIDGE_CAPTURES": "Captures",
@@ -61,9 +70,13 @@ def test_what_the_functions_are_told(stack: dict[str, Any], plain: PLAIN) -> Non
     }
     token = "aws-secretsmanager:${WebhookSecret}"
 
-    assert plain(functions["SchedulerFunction"]["Environment"]["Variables"]) == both
+    assert plain(functions["SchedulerFunction"]["Environment"]["Variables"]) == all_of_them
     assert plain(functions["ReceiverFunction"]["Environment"]["Variables"]) == {
-        **both,
+        **all_of_them,
+        "HUNTBRIDGE_SLACK_SIGNING_SECRETS": "",
+    }
+    assert plain(functions["EdgeFunction"]["Environment"]["Variables"]) == {
+        **all_of_them,
         "HUNTBRIDGE_WEBHOOK_TOKENS": f"{token}#current,{token}#previous",
         "HUNTBRIDGE_SLACK_SIGNING_SECRETS": "",
     }
@@ -72,9 +85,10 @@ def test_what_the_functions_are_told(stack: dict[str, Any], plain: PLAIN) -> Non
 def test_the_function_that_takes_clicks_is_told_the_signing_secrets(deployed: DEPLOYED, plain: PLAIN) -> None:
     refs = "aws-secretsmanager:chat#signing,aws-secretsmanager:chat#signing-previous"
     functions = of_type(deployed(SlackSigningSecrets=refs), "AWS::Lambda::Function")
-    variables = plain(functions["ReceiverFunction"]["Environment"]["Variables"])
-
-    assert variables["HUNTBRIDGE_SLACK_SIGNING_SECRETS"] == refs
+    # The receiver says where the configuration names one that is not there.
+    for name in ("EdgeFunction", "ReceiverFunction"):
+        variables = plain(functions[name]["Environment"]["Variables"])
+        assert variables["HUNTBRIDGE_SLACK_SIGNING_SECRETS"] == refs
 
 
 def test_a_failed_start_is_repeated_and_what_fails_for_good_is_kept(
@@ -84,7 +98,8 @@ def test_a_failed_start_is_repeated_and_what_fails_for_good_is_kept(
         one["FunctionName"]["Ref"]: one for one in of_type(stack, "AWS::Lambda::EventInvokeConfig").values()
     }
 
-    assert set(found) == set(of_type(stack, "AWS::Lambda::Function"))
+    # Nobody starts the edge without waiting for its answer.
+    assert {*found, "EdgeFunction"} == set(of_type(stack, "AWS::Lambda::Function"))
     assert found["SchedulerFunction"]["MaximumRetryAttempts"] == 2
     assert found["SchedulerFunction"]["MaximumEventAgeInSeconds"] == 21_600
     for one in found.values():
@@ -166,7 +181,151 @@ def test_the_schedules(stack: dict[str, Any], plain: PLAIN) -> None:
     assert found["HuntSchedules"] == hunt
     assert found["FollowTimer"]["ScheduleExpression"] == "rate(5 minutes)"
     assert json.loads(found["FollowTimer"]["Target"]["Input"]) == {"follow": True}
-    assert found["FollowTimer"]["Target"]["DeadLetterConfig"] == {"Arn": "Missed.Arn"}
+    assert found["FollowTimer"]["Target"]["DeadLetterConfig"] == {"Arn": "TimerMissed.Arn"}
+
+
+def test_everything_that_is_started_without_waiting_has_a_dead_letter_queue(
+    deployed: DEPLOYED, plain: PLAIN
+) -> None:
+    template = deployed(GuardDutyFindings="on")
+    targets = [one["Target"] for one in of_type(template, "AWS::Scheduler::Schedule").values()]
+    rules = of_type(template, "AWS::Events::Rule")
+    targets += [target for rule in rules.values() for target in rule["Targets"]]
+    queues, policies = of_type(template, "AWS::SQS::Queue"), of_type(template, "AWS::SQS::QueuePolicy")
+
+    assert len(targets) == 3
+    for target in targets:
+        assert plain(target["DeadLetterConfig"]["Arn"]).removesuffix(".Arn") in queues
+    # EventBridge has no role here: the queue must let it in. (The schedules have ScheduleRole.)
+    [policy] = policies.values()
+    [statement] = plain(policy["PolicyDocument"]["Statement"])
+    assert list(rules) == ["GuardDutyRule"]
+    assert (plain(policy["Queues"]), statement["Action"]) == (["Missed"], "sqs:SendMessage")
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "GuardDutyRule.Arn"}}
+
+
+def test_what_the_follow_timer_missed_goes_by_itself_and_rings_nothing(stack: dict[str, Any]) -> None:
+    """The next ring does its work. What needs somebody is in Missed, and its alarm stays until then."""
+    assert of_type(stack, "AWS::SQS::Queue")["TimerMissed"]["MessageRetentionPeriod"] == 3_600
+    assert "TimerMissed" not in json.dumps(of_type(stack, "AWS::CloudWatch::Alarm"))
+
+
+@pytest.mark.parametrize("protection", ["on", "off"])
+def test_the_ledger_outlives_its_stack_and_is_protected(deployed: DEPLOYED, protection: str) -> None:
+    ledger = deployed(LedgerProtection=protection)["Resources"]["Ledger"]
+
+    assert ledger["Properties"]["DeletionProtectionEnabled"] is (protection == "on")
+    assert (ledger["DeletionPolicy"], ledger["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+# What the version before had, as CloudFormation knows it: another id or type would be a new one, without what
+# is in it, or with another address.
+KEPT = {
+    **dict.fromkeys(
+        ["Captures", "CapturesDead", "Events", "EventsDead", "Deliveries", "DeliveriesDead", "Missed"],
+        "AWS::SQS::Queue",
+    ),
+    "Ledger": "AWS::DynamoDB::Table",
+    "Configuration": "AWS::S3::Bucket",
+    "WebhookSecret": "AWS::SecretsManager::Secret",
+    "HttpApi": "AWS::ApiGatewayV2::Api",
+    "Alarms": "AWS::SNS::Topic",
+    "Schedules": "AWS::Scheduler::ScheduleGroup",
+    "SchedulerFunction": "AWS::Lambda::Function",
+    "ReceiverFunction": "AWS::Lambda::Function",
+    "SchedulerRole": "AWS::IAM::Role",
+    "ReceiverRole": "AWS::IAM::Role",
+}
+OUTPUTS = {
+    *("WebhookUrl", "SlackActionsUrl", "RegisterWebhook", "ConfigLocation", "LedgerTable", "CapturesQueue"),
+    *("CapturesDeadQueue", "EventsQueue", "EventsDeadQueue", "DeliveriesQueue", "DeliveriesDeadQueue"),
+    *("MissedQueue", "MissedQueueArn", "ScheduleGroup", "ScheduleRoleArn", "SchedulerFunctionArn"),
+    *("ReceiverFunctionArn", "SchedulerRoleArn", "ReceiverRoleArn", "AlarmTopic", "DashboardUrl"),
+}
+PARAMETERS = {
+    *("AlarmEmail", "PlatformSecretArns", "DestinationSecretArns", "WebhookTokens", "SlackSigningSecrets"),
+    *("ConfigBucket", "ConfigKey", "ConfigParameter", "HuntName", "HuntSchedule", "HuntTimezone"),
+    *("GuardDutyFindings", "ApiType", "AllowedIps", "VpcEndpointId", "ApiGatewayLogRole", "ThrottleRate"),
+    *("ThrottleBurst", "SubnetIds", "SecurityGroupIds", "KmsKeyArn", "MemberRoleName"),
+    *("CaptureConcurrency", "EventConcurrency", "DeliveryConcurrency", "ReceiverReservedConcurrency"),
+    *("LogRetentionDays", "QuietDays", "AlarmTopicArn"),
+}
+
+
+def test_a_stack_of_the_version_before_is_updated_in_place(
+    stack: dict[str, Any], template: dict[str, Any]
+) -> None:
+    names = {one: one.lower() for one in ("Captures", "Events", "Deliveries", "Missed")}
+
+    assert {name: stack["Resources"][name]["Type"] for name in KEPT} == KEPT
+    assert set(stack["Outputs"]) >= OUTPUTS
+    assert template["Parameters"].keys() >= PARAMETERS
+    for queue, name in names.items():  # a new name is a new queue
+        found = of_type(stack, "AWS::SQS::Queue")
+        assert found[queue]["QueueName"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+
+
+def test_the_receiver_is_changed_only_when_the_api_calls_another_function(
+    deployed: DEPLOYED, plain: PLAIN
+) -> None:
+    for kind, way_in in (("HTTP", "${HttpIntegration}"), ("REST", "${RestApiv1Stage}")):
+        resources = deployed(ApiType=kind)["Resources"]
+        assert way_in in plain(resources["ReceiverRole"]["Properties"]["Description"])
+    assert deployed()["Resources"]["HttpIntegration"]["DependsOn"] == "HttpPermission"
+
+
+@pytest.mark.parametrize("kind", ["HTTP", "REST"])
+def test_a_snapshot_is_made_of_each_version_and_the_api_calls_the_newest(
+    deployed: DEPLOYED, plain: PLAIN, kind: str
+) -> None:
+    template = deployed(ApiType=kind, SnapStart="on")
+    functions = of_type(template, "AWS::Lambda::Function")
+    [(name, version)] = of_type(template, "AWS::Lambda::Version").items()
+    calls = json.dumps([one for one in template["Resources"].values() if "ApiGateway" in one["Type"]])
+    [permission] = of_type(template, "AWS::Lambda::Permission").values()
+
+    assert set(functions) == {"SchedulerFunction", "ReceiverFunction", "EdgeSnapFunction"}
+    assert functions["EdgeSnapFunction"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert (version["FunctionName"], template["Resources"][name]["DeletionPolicy"]) == (
+        {"Ref": "EdgeSnapFunction"},
+        "Delete",
+    )
+    assert "EdgeSnapFunctionAliaslive" in calls
+    assert plain(permission["FunctionName"]) == "EdgeSnapFunctionAliaslive"
+
+
+@pytest.mark.parametrize("kind", ["HTTP", "REST"])
+def test_the_api_calls_the_edge(deployed: DEPLOYED, plain: PLAIN, kind: str) -> None:
+    template = deployed(ApiType=kind)
+    calls = json.dumps([one for one in template["Resources"].values() if "ApiGateway" in one["Type"]])
+    [permission] = of_type(template, "AWS::Lambda::Permission").values()
+
+    assert "EdgeFunction" in calls
+    assert "ReceiverFunction" not in calls
+    assert plain(permission["FunctionName"]) == "EdgeFunction.Arn"
+    assert of_type(template, "AWS::Lambda::Version") == {}
+
+
+def test_a_firewall_limits_each_address_where_it_is_asked_for(deployed: DEPLOYED, plain: PLAIN) -> None:
+    assert of_type(deployed(ApiType="REST"), "AWS::WAFv2::WebACL") == {}
+    template = deployed(ApiType="REST", Firewall="on", FirewallLimit="2000")
+    [acl] = of_type(template, "AWS::WAFv2::WebACL").values()
+    [rule] = acl["Rules"]
+    [association] = of_type(template, "AWS::WAFv2::WebACLAssociation").values()
+
+    assert (acl["Scope"], acl["DefaultAction"]) == ("REGIONAL", {"Allow": {}})
+    assert rule["Action"] == {"Block": {}}
+    assert rule["Statement"] == {"RateBasedStatement": {"Limit": "2000", "AggregateKeyType": "IP"}}
+    assert "${RestApi}/stages/${RestApiv1Stage}" in plain(association["ResourceArn"])
+
+
+def test_what_an_api_cannot_do_is_refused_and_not_ignored(template: dict[str, Any]) -> None:
+    refused = {one["AssertDescription"] for rule in template["Rules"].values() for one in rule["Assertions"]}
+
+    assert len(refused) == 3
+    for parameter in ("VpcEndpointId", "AllowedIps", "WAF"):
+        assert [text for text in refused if parameter in text], parameter
 
 
 def test_no_hunt_is_scheduled_where_none_is_named(deployed: DEPLOYED) -> None:
@@ -233,6 +392,7 @@ def test_the_access_log_holds_no_query_and_no_body(deployed: DEPLOYED, kind: str
         "requestId",
         "sourceIp",
         "routeKey",
+        "path",
         "httpMethod",
         "resourcePath",
         "status",
@@ -265,13 +425,13 @@ def test_the_outputs(deployed: DEPLOYED, plain: PLAIN, parameters: dict[str, str
     assert plain(names) == {"Url": url, "Token": "aws-secretsmanager:${WebhookSecret}#current"}
 
 
-def test_the_alarms(stack: dict[str, Any], plain: PLAIN) -> None:
+def test_the_alarms(deployed: DEPLOYED, plain: PLAIN) -> None:
     """(metric, where, more than) of each; all of them tell the topic."""
-    alarms = of_type(stack, "AWS::CloudWatch::Alarm")
+    alarms = of_type(deployed(ApiType="REST"), "AWS::CloudWatch::Alarm")
     found = {
         name: (
-            one["MetricName"],
-            plain(one["Dimensions"][0]["Value"]).removesuffix(".QueueName"),
+            plain(one["MetricName"]),
+            plain(one.get("Dimensions", [{"Value": ""}])[0]["Value"]).removesuffix(".QueueName"),
             int(one["Threshold"]),
         )
         for name, one in alarms.items()
@@ -283,12 +443,20 @@ def test_the_alarms(stack: dict[str, Any], plain: PLAIN) -> None:
         "DeliveriesDeadAlarm": ("ApproximateNumberOfMessagesVisible", "DeliveriesDead", 0),
         "MissedAlarm": ("ApproximateNumberOfMessagesVisible", "Missed", 0),
         "EventsWaitAlarm": ("ApproximateAgeOfOldestMessage", "Events", 300),
-        "DeliveriesWaitAlarm": ("ApproximateAgeOfOldestMessage", "Deliveries", 3600),
+        "EventsRetriedAlarm": ("OldestEventsSeconds", "ReceiverFunction", 300),
+        "DeliveriesWaitAlarm": ("OldestDeliveriesSeconds", "ReceiverFunction", 3600),
+        "DeliveriesIdleAlarm": ("ApproximateAgeOfOldestMessage", "Deliveries", 3600),
+        "TimerAlarm": ("TimerFailures", "SchedulerFunction", 0),
         "SchedulerErrorsAlarm": ("Errors", "SchedulerFunction", 0),
         "SchedulerThrottlesAlarm": ("Throttles", "SchedulerFunction", 0),
         "ReceiverErrorsAlarm": ("Errors", "ReceiverFunction", 0),
         "ReceiverThrottlesAlarm": ("Throttles", "ReceiverFunction", 0),
-        "WebhooksFailedAlarm": ("5xx", "HttpApi", 0),
+        "EdgeErrorsAlarm": ("Errors", "EdgeFunction", 0),
+        "EdgeThrottlesAlarm": ("Throttles", "EdgeFunction", 0),
+        "WebhooksRefusedAlarm": ("${StackName}-webhooks-refused", "", 0),
+        "WebhooksThrottledAlarm": ("${StackName}-webhooks-throttled", "", 0),
+        "WebhooksForbiddenAlarm": ("${StackName}-webhooks-forbidden", "", 0),
+        "WebhooksFailedAlarm": ("5XXError", "AWS::StackName", 0),
         "NoHuntAlarm": ("DaysSinceHuntFinished", "SchedulerFunction", 8),
     }
     for one in alarms.values():
@@ -298,11 +466,70 @@ def test_the_alarms(stack: dict[str, Any], plain: PLAIN) -> None:
     assert alarms["NoHuntAlarm"]["InsufficientDataActions"] == [{"Ref": "Alarms"}]
 
 
+def test_an_alarm_on_a_figure_of_our_own_outlasts_the_pause_between_two_attempts(
+    stack: dict[str, Any],
+) -> None:
+    """A figure comes with each attempt, so at least every five minutes (shared/queues.py, backoff)."""
+    alarms = of_type(stack, "AWS::CloudWatch::Alarm")
+    for name in ("EventsRetriedAlarm", "DeliveriesWaitAlarm"):
+        one = alarms[name]
+        assert one["Namespace"] == NAMESPACE
+        assert (one["DatapointsToAlarm"], one["TreatMissingData"]) == (1, "notBreaching")
+        assert one["Period"] * one["EvaluationPeriods"] > 2 * max(backoff(100) for _ in range(100))
+
+
+def test_refused_webhooks_are_counted_where_they_are_answered(deployed: DEPLOYED, plain: PLAIN) -> None:
+    template = deployed(ApiType="REST")
+    filters = of_type(template, "AWS::Logs::MetricFilter")
+    found = {
+        name: (plain(one["LogGroupName"]), one["FilterPattern"].strip(), one["MetricTransformations"])
+        for name, one in filters.items()
+    }
+    told = {plain(one["MetricName"]) for one in of_type(template, "AWS::CloudWatch::Alarm").values()}
+
+    assert {name: one[:2] for name, one in found.items()} == {
+        # The words of receiver/web.py, log_refused.
+        "RefusedFilter": (
+            "EdgeLogs",
+            '{ $.message = "webhook refused" && ($.status = 401 || $.status = 413 || $.status = 415) }',
+        ),
+        "ThrottledFilter": ("AccessLogs", '{ $.status = "429" }'),
+        "ForbiddenFilter": ("AccessLogs", '{ $.status = "403" && $.path = "*/webhooks/cado" }'),
+    }
+    for _, _, [change] in found.values():
+        assert (change["MetricNamespace"], change["MetricValue"]) == (NAMESPACE, "1")
+        assert plain(change["MetricName"]) in told
+    assert "ForbiddenFilter" not in of_type(deployed(), "AWS::Logs::MetricFilter")
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_dashboards_address_in_each_partition(
+    deployed: DEPLOYED, plain: PLAIN, partition: str, host: str
+) -> None:
+    url = plain(deployed(partition)["Outputs"]["DashboardUrl"]["Value"])
+
+    assert (
+        url == f"https://${{Region}}.{host}/cloudwatch/home?region=${{Region}}#dashboards:name=${{Dashboard}}"
+    )
+
+
 @pytest.mark.parametrize("kind", ["HTTP", "REST"])
 def test_the_dashboard_shows_every_alarm(deployed: DEPLOYED, kind: str) -> None:
     template = deployed(ApiType=kind)
     [dashboard] = of_type(template, "AWS::CloudWatch::Dashboard").values()
     body = dashboard["DashboardBody"]["Fn::Sub"]
+    body, names = (body, {}) if isinstance(body, str) else body
+    for name, value in names.items():
+        body = body.replace(
+            f"${{{name}}}", value["Fn::Sub"] if "Fn::Sub" in value else f"${{{value['Ref']}}}"
+        )
     widgets = json.loads(body)["widgets"]
     used = set(re.findall(r"\$\{(\w+)[.}]", body))
 
