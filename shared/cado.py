@@ -24,9 +24,10 @@ from pydantic import (
     WrapValidator,
 )
 
+from shared.deadlines import lasts
 from shared.http import Answer, Http, NetworkError, retry_after
 from shared.models import Evidence, Finding, Project, Severity
-from shared.secrets import Secret
+from shared.secrets import Secret, SecretError
 from shared.text import one_line
 
 TRIES = 3
@@ -141,9 +142,10 @@ class Cado:
     def __init__(
         self,
         url: str,
-        api_key: Secret,
+        api_key: Secret | Callable[[], Secret],
         http: Http,
         *,
+        renew: Callable[[], None] | None = None,
         api_version: str = "v3",
         bucket: str = "",
         sleep: Callable[[float], None] = time.sleep,
@@ -152,14 +154,17 @@ class Cado:
         tries: int = TRIES,
         admin: bool = False,
     ) -> None:
-        """`url` is the platform's, without a path. `bucket` is sent by v2 alone. `tries` is how often a read
+        """`url` is the platform's, without a path. `api_key`, where it is a function, is asked with every
+        request and may raise SecretError; `renew` is called where the platform refuses the key, and makes
+        that function look for a newer one. `bucket` is sent by v2 alone. `tries` is how often a read
         that fails in passing is sent in all. `admin`: the key is the one for webhooks, and a refusal names
         its role and its place in the configuration."""
         if api_version not in ("v3", "v2"):
             raise ValueError(f"api_version {api_version}: there is v3 and v2")
         self._v2, self._bucket, self._sleep, self._rng = api_version == "v2", bucket, sleep, rng
         self._tries = tries
-        self._wire = _Wire(url, api_key, http, now, admin)
+        key = (lambda: api_key) if isinstance(api_key, Secret) else api_key
+        self._wire = _Wire(url, key, renew, http, now, admin)
         self._api = f"/api/{api_version}"
         self._version: str | None = None
         self._reasons: dict[int, str] = {}  # of failed pipelines that were looked at; bounded
@@ -567,9 +572,10 @@ class Cado:
         for tried in range(1, self._tries + 1):
 
             def pause(error: Unavailable, tried: int = tried) -> None:
-                if tried == self._tries or not error.passing or (error.after or 0) > _LONGEST_PAUSE:
+                wait = max(error.after or 0, 2.0**tried * (0.25 + 0.25 * self._rng()))
+                if tried == self._tries or not error.passing or wait > _LONGEST_PAUSE or not lasts(wait):
                     raise error
-                self._sleep(max(error.after or 0, 2.0**tried * (0.25 + 0.25 * self._rng())))
+                self._sleep(wait)
 
             yield pause
 
@@ -593,9 +599,17 @@ _MODES: dict[str, dict[str, Any]] = {
 class _Wire:
     """One request, one answer or one typed error."""
 
-    def __init__(self, url: str, api_key: Secret, http: Http, now: Callable[[], float], admin: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: Callable[[], Secret],
+        renew: Callable[[], None] | None,
+        http: Http,
+        now: Callable[[], float],
+        admin: bool,
+    ) -> None:
         self._url, self._http, self._now = url.rstrip("/"), http, now
-        self._key, self._admin = api_key, admin
+        self._read_key, self._renew, self._admin = key, renew, admin
 
     def call(
         self,
@@ -608,28 +622,21 @@ class _Wire:
         hidden: tuple[Secret, ...] = (),
     ) -> Any:
         """`hidden` are secrets in `body`; no error holds one."""
-        key = self._key.reveal().strip()
-        try:
-            answer = self._http.request(
-                method,
-                self._url + path,
-                params=params,
-                json=body,
-                headers={"Authorization": f"Bearer {key}"},
-            )
-        except NetworkError as error:
-            did_not = "did not answer" if error.sent else "cannot be reached"
-            raise Unavailable(
-                f"The platform {did_not}: {error}.", ambiguous=error.sent, passing=error.kind != "tls"
-            ) from None
-        except ValueError as error:
-            raise Refused(f"The platform cannot be asked: {error}.") from None
+        key = self._key()
+        answer = self._send(key, method, path, params, body)
+        if answer.status == 401 and (newer := self._newer(key)):
+            key = newer
+            answer = self._send(key, method, path, params, body)
+        hidden = (key, *hidden)
         if not 200 <= answer.status < 300:
             raise self._failure(answer, what, hidden)
         try:
             found = answer.json()
         except ValueError:
-            kind = "is longer than can be read" if answer.truncated else "is not JSON"
+            if answer.is_page:
+                kind = "is a web page, such as a proxy puts in its place"
+            else:
+                kind = "is longer than can be read" if answer.truncated else "is not JSON"
             raise Unavailable(
                 f"The platform's answer ({answer.status}) {kind}; "
                 "see whether platform.url is the platform's own address.",
@@ -640,6 +647,47 @@ class _Wire:
         if isinstance(found, dict) and found.get("status") == "error":
             raise Refused(f"The platform refused it{self._said(answer, hidden)}.", status=answer.status)
         return found
+
+    def _key(self) -> Secret:
+        try:
+            return self._read_key()
+        except SecretError as error:
+            raise Unavailable(f"The platform cannot be asked: {error}.", passing=False) from None
+
+    def _newer(self, refused: Secret) -> Secret | None:
+        """The key that has taken the place of the refused one, where there is one."""
+        if self._renew is None:
+            return None
+        self._renew()
+        try:
+            newer = self._read_key()
+        except SecretError:
+            return None  # that the key is refused says more
+        return newer if newer.reveal() != refused.reveal() else None
+
+    def _send(
+        self,
+        key: Secret,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+    ) -> Answer:
+        try:
+            return self._http.request(
+                method,
+                self._url + path,
+                params=params,
+                json=body,
+                headers={"Authorization": f"Bearer {key.reveal().strip()}"},
+            )
+        except NetworkError as error:
+            did_not = "did not answer" if error.sent else "cannot be reached"
+            raise Unavailable(
+                f"The platform {did_not}: {error}.", ambiguous=error.sent, passing=error.kind != "tls"
+            ) from None
+        except ValueError as error:
+            raise Refused(f"The platform cannot be asked: {error}.") from None
 
     def _failure(self, answer: Answer, what: str, hidden: tuple[Secret, ...]) -> CadoError:
         status, said = answer.status, self._said(answer, hidden)
@@ -688,7 +736,7 @@ class _Wire:
             return ""
         words = _parse(_Problem, body)
         text = words.message or words.msg or words.detail or ""
-        for secret in (self._key, *hidden):
+        for secret in hidden:
             if value := secret.reveal().strip():
                 text = text.replace(value, "<secret>")
         line = one_line(text, 200).rstrip(".")

@@ -772,6 +772,10 @@ class SlackConfig(_Section):
         description="with token: the app's signing secret, as a secret reference, for buttons that work; "
         "two during a rotation",
     )
+    ca_bundle: _File | None = Field(
+        None,
+        description="PEM file of the CA, such as a proxy's, that alone is trusted; from this file's folder",
+    )
     pace: _Pace = None
 
     @property
@@ -793,6 +797,10 @@ class TeamsConfig(_Section):
         strict=True,
         description="days without a message after which one says that huntbridge is alive: Microsoft "
         "switches a workflow off that was not used for 90; by default none does",
+    )
+    ca_bundle: _File | None = Field(
+        None,
+        description="PEM file of the CA, such as a proxy's, that alone is trusted; from this file's folder",
     )
     pace: _Pace = None
 

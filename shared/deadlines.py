@@ -43,3 +43,9 @@ def remaining(at_most: float, *, clock: Callable[[], float] = time.monotonic) ->
     if left <= 0:
         raise DeadlineExceeded
     return min(at_most, left)
+
+
+def lasts(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> bool:
+    """Whether the budget lasts for longer than a pause of this length."""
+    ends_at = _ends_at.get()
+    return ends_at is None or clock() + seconds < ends_at

@@ -7,43 +7,35 @@ error that leaves here holds a URL's path, query or headers: for Teams and Slack
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import json
 import re
-import socket
 import ssl
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import cache
-from hashlib import sha256
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-import certifi
 import urllib3
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationParseError,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
+from urllib3.exceptions import HTTPError
 
-from shared import sockets
+from shared import trust
 from shared.deadlines import DeadlineExceeded, remaining, within
-from shared.sockets import BoundedConnection, TlsSocket
+from shared.no_answer import NoConnection, after_connect, before_connect
+from shared.proxies import excepted
+from shared.sockets import BoundedConnection
 
 _CHUNK = 64 * 1024
+_PAGE = re.compile(
+    r"[\s\ufeff]*(<!--.{0,1000}?-->\s*|<\?xml[^>]*>\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S
+)
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _LONGEST_WAIT = 86_400.0  # seconds: some senders answer Retry-After with the largest integer they know
 
 
@@ -64,6 +56,15 @@ class Answer:
     @property
     def text(self) -> str:
         return self.body.decode("utf-8", errors="replace")
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page for a browser, such as a proxy's sign-in page: no API answers so."""
+        begin = self.body[:2_000].decode("utf-8", errors="replace")
+        if _PAGE.match(begin):
+            return True
+        kind = next((value for name, value in self.headers.items() if name.lower() == "content-type"), "")
+        return kind.strip().lower().startswith(_PAGE_TYPES) and "<" in begin
 
 
 def _whole(digits: str) -> int | None:
@@ -91,20 +92,29 @@ class Http:
         fingerprint: str | None = None,
         max_body: int = 8 * 1024 * 1024,
         proxies: Mapping[str, str] | None = None,
+        section: str = "",
+        pinnable: bool = False,
     ) -> None:
         """`fingerprint`: the SHA-256 of the peer's certificate, hex; that certificate alone is trusted then,
         whatever its name. `ca_bundle`: a PEM file whose authorities alone are trusted. Timeouts are in
         seconds: `connect_timeout` until the connection stands, with TLS and through a proxy, and
         `read_timeout` for the whole answer. A budget (`shared.deadlines`) makes both shorter. `proxies`: what
         `urllib.request.getproxies_environment` returns, scheme to URL and under `no` the exceptions; a
-        loopback host and a pinned peer are reached without one.
+        loopback host and a pinned peer are reached without one. `section` of the configuration has the keys
+        that an error may advise: `ca_bundle`, and where the peer is `pinnable` also `fingerprint`.
 
         Raises ValueError where the bundle cannot be read or the fingerprint is not one.
         """
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
         self._max_body, self._proxies = max_body, dict(proxies or {})
-        self._pin = _Pin(fingerprint) if fingerprint else None
-        self._adapter = _Adapter(_bundle(ca_bundle) if ca_bundle and not self._pin else None)
+        section = f"{section}." if section else ""
+        self._key_of = {"ca_bundle": f"{section}ca_bundle"}
+        if pinnable:
+            self._key_of["fingerprint"] = f"{section}fingerprint"
+        self._pin = trust.Pin(fingerprint) if fingerprint else None
+        self._adapter = _Adapter(
+            trust.bundle(ca_bundle, f"{section}ca_bundle") if ca_bundle and not self._pin else None
+        )
 
     def request(
         self,
@@ -136,15 +146,15 @@ class Http:
                 return self._read(response)
         except DeadlineExceeded:
             raise NetworkError("timeout", host, sent=False, detail="no time was left to call it") from None
-        except _NoConnection as failure:
+        except NoConnection as failure:
             failure = self._repinned(parts, failure)
-            raise NetworkError(failure.kind, host, sent=False, detail=failure.detail) from None
+            raise NetworkError(failure.kind, host, sent=False, detail=failure.said(self._key_of)) from None
         except (InvalidURL, InvalidSchema):
             raise NetworkError(
                 "connect", host, sent=False, detail="the URL of the proxy cannot be used"
             ) from None
         except (RequestException, HTTPError, HTTPException, OSError) as error:
-            kind, detail = _after_connect(error)
+            kind, detail = after_connect(error)
             raise NetworkError(kind, host, sent=True, detail=detail) from None
 
     def close(self) -> None:
@@ -155,20 +165,20 @@ class Http:
             context = self._pin.context(parts.hostname or "", parts.port or 443, self._connect_timeout)
             self._adapter.trust(context, self._pin.fingerprint)
 
-    def _repinned(self, parts: SplitResult, failure: _NoConnection) -> _NoConnection:
+    def _repinned(self, parts: SplitResult, failure: NoConnection) -> NoConnection:
         """Of a pinned peer whose certificate was changed under us, say which one it shows now."""
         if not self._pin or failure.kind != "tls":
             return failure
         self._pin.forget()
         try:
             self._trust(parts)
-        except _NoConnection as better:
+        except NoConnection as better:
             return better
         return failure
 
     def _proxies_for(self, parts: SplitResult) -> dict[str, str]:
-        host = parts.hostname or ""
-        direct = self._pin or is_loopback(host) or _excepted(host, self._proxies.get("no", ""))
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        direct = self._pin or is_loopback(host) or excepted(host, port, self._proxies.get("no", ""))
         return {} if direct else self._proxies
 
     def _read(self, response: Response) -> Answer:
@@ -196,18 +206,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower().rstrip(".") == "localhost"
-
-
-def _excepted(host: str, exceptions: str) -> bool:
-    """Whether `no_proxy` names the host: itself, a domain that it is in, a network, or `*` for all."""
-    for entry in exceptions.lower().split(","):
-        entry = entry.strip().lstrip(".")
-        if entry == "*" or (entry and f".{host}".endswith(f".{entry}")):
-            return True
-        with suppress(ValueError):
-            if ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False):
-                return True
-    return False
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -274,90 +272,7 @@ def _prepare(
     return request
 
 
-# --- trust ------------------------------------------------------------------------------------------------
-
-
-@cache
-def _public_authorities() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=certifi.where())
-
-
-def _bundle(path: str) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
-        raise ValueError(f"ca_bundle {path}: this is not a PEM file with certificates in it") from None
-    except OSError as error:
-        raise ValueError(f"ca_bundle {path}: it cannot be read ({error.strerror})") from None
-    # The same on every Python: from 3.13 on one certificate of a chain is enough, and a private authority is
-    # refused for an extension that it lacks.
-    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-    context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
-    return context
-
-
-class _Pin:
-    """One certificate, known by its SHA-256, as the only one that is trusted."""
-
-    def __init__(self, fingerprint: str) -> None:
-        self.fingerprint = re.sub(r"[\s:]", "", fingerprint).lower()
-        if not re.fullmatch(r"[0-9a-f]{64}", self.fingerprint):
-            raise ValueError("fingerprint: write the SHA-256 of the certificate, 64 hex digits")
-        self._lock, self._context = threading.Lock(), None
-
-    _context: ssl.SSLContext | None
-
-    def context(self, host: str, port: int, timeout: float) -> ssl.SSLContext:
-        with self._lock:
-            if self._context is None:
-                self._context = self._anchor(host, port, timeout)
-            return self._context
-
-    def forget(self) -> None:
-        with self._lock:
-            self._context = None
-
-    def _anchor(self, host: str, port: int, timeout: float) -> ssl.SSLContext:
-        """Ask the peer for its certificate, nothing else, and trust it only if it is the pinned one."""
-        try:
-            with within(timeout):
-                shown = _certificate_of(host, port, timeout)
-        except OSError as error:
-            raise _before_connect(error) from None
-        seen = sha256(shown).hexdigest()
-        if not hmac.compare_digest(seen, self.fingerprint):
-            raise _NoConnection(
-                "tls",
-                f"its certificate has the fingerprint {seen}, and {self.fingerprint} was expected; "
-                "if the certificate was renewed, check the new one and write its fingerprint",
-            )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-        context.load_verify_locations(cadata=shown)
-        return context
-
-
-def _certificate_of(host: str, port: int, timeout: float) -> bytes:
-    """The certificate that the peer shows, in DER and not verified. Raises OSError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.sslsocket_class = TlsSocket
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        sockets.connect(host, port, limit=timeout) as sock,
-        context.wrap_socket(sock, server_hostname=host) as secure,
-    ):
-        return secure.getpeercert(binary_form=True) or b""
-
-
 # --- connections ------------------------------------------------------------------------------------------
-
-
-class _NoConnection(Exception):
-    """Raised while connecting, when nothing of the request has been sent."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(detail)
-        self.kind, self.detail = kind, detail
 
 
 class _PlainConnection(BoundedConnection, urllib3.connection.HTTPConnection):
@@ -365,7 +280,7 @@ class _PlainConnection(BoundedConnection, urllib3.connection.HTTPConnection):
         try:
             super().connect()
         except (HTTPError, OSError) as error:
-            raise _before_connect(error) from None
+            raise before_connect(error) from None
 
 
 class _TlsConnection(BoundedConnection, urllib3.connection.HTTPSConnection):
@@ -373,7 +288,7 @@ class _TlsConnection(BoundedConnection, urllib3.connection.HTTPSConnection):
         try:
             super().connect()
         except (HTTPError, OSError) as error:
-            raise _before_connect(error) from None
+            raise before_connect(error) from None
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):
@@ -401,7 +316,7 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager = super().proxy_manager_for(proxy, proxy_ssl_context=trust.authorities(), **kwargs)
         manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
         return manager
 
@@ -411,76 +326,11 @@ class _Adapter(HTTPAdapter):
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         if host["scheme"] != "https":
             return host, {}
-        trust: dict[str, Any] = {"ssl_context": self._context or _public_authorities()}
+        trusted: dict[str, Any] = {"ssl_context": self._context or trust.authorities()}
         if self._fingerprint:
             # The pin is stronger than the name check, and urllib3 puts it in its place.
-            trust["assert_fingerprint"] = self._fingerprint
-        return host, trust
+            trusted["assert_fingerprint"] = self._fingerprint
+        return host, trusted
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: requests would add the public authorities to a context that trusts one certificate."""
-
-
-_SELF_SIGNED = (18, 19, 20, 21)  # OpenSSL's X509_V_ERR_*
-_NOT_YET_VALID, _EXPIRED, _OTHER_NAME, _OTHER_ADDRESS = 9, 10, 62, 64
-
-
-def _before_connect(error: Exception) -> _NoConnection:
-    """What went wrong before anything was sent."""
-    if isinstance(error, NameResolutionError | LocationParseError | socket.gaierror):
-        return _NoConnection("dns", "the name cannot be resolved")
-    if isinstance(error, NewConnectionError | ConnectionRefusedError):
-        return _NoConnection("connect", "no connection: nobody answers there, or the network keeps us out")
-    if isinstance(error, ConnectTimeoutError):
-        return _NoConnection("timeout", "no connection within the time that it was given")
-    if isinstance(error, TimeoutError | ReadTimeoutError):
-        return _NoConnection("timeout", "it took the connection and did not finish the TLS handshake")
-    if isinstance(error, ssl.SSLError | urllib3.exceptions.SSLError):
-        return _NoConnection("tls", _tls_detail(error))
-    if str(error).startswith("Tunnel connection failed"):
-        return _NoConnection("connect", "the proxy refused to connect us")
-    if isinstance(error, ConnectionError):
-        return _NoConnection("reset", "it closed the connection before anything was sent")
-    return _NoConnection("connect", "no connection")
-
-
-def _tls_detail(error: Exception) -> str:
-    code = getattr(error, "verify_code", None)
-    if code in _SELF_SIGNED:
-        return (
-            "its certificate is self-signed or from an authority that is not trusted here; give that "
-            "authority (or the certificate itself) as ca_bundle, or pin the certificate by its fingerprint"
-        )
-    if code == _EXPIRED:
-        return "its certificate has expired; have it renewed there"
-    if code == _NOT_YET_VALID:
-        return "its certificate is not valid yet; compare the clocks of the two machines"
-    if code in (_OTHER_NAME, _OTHER_ADDRESS):
-        return "its certificate is for another name; use the name in the certificate, or pin its fingerprint"
-    if isinstance(code, int):
-        return f"its certificate cannot be verified ({getattr(error, 'verify_message', '')})"
-    if getattr(error, "reason", None) == "WRONG_VERSION_NUMBER":
-        return "it does not speak TLS on this port"
-    return "the TLS handshake failed"
-
-
-def _after_connect(error: Exception) -> tuple[str, str]:
-    """Kind and detail of what went wrong once the request may have been sent."""
-    causes = _causes(error)
-    if any(isinstance(cause, TimeoutError | ReadTimeoutError) for cause in causes):
-        return "timeout", "it did not answer within the time that it was given"
-    if any(isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes):
-        return "tls", "the TLS connection broke after the request was sent"
-    return "reset", "the connection broke before the answer was complete"
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """An error and what it wraps: requests and urllib3 keep the cause among the arguments."""
-    found: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, BaseException) and one not in found:
-            found.append(one)
-            waiting += [*one.args, one.__cause__, one.__context__, getattr(one, "reason", None)]
-    return found

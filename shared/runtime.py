@@ -23,7 +23,7 @@ from shared.http import Http
 from shared.instances import Fleet
 from shared.ledger import Ledger, Store, StoreError
 from shared.queues import CAPTURES, DELIVERIES, EVENTS, Queue
-from shared.secrets import Secret, SecretRef, Secrets
+from shared.secrets import Secret, SecretRef, Secrets, SecretsInAws
 
 if TYPE_CHECKING:
     from shared.aws.clients import Clients
@@ -69,7 +69,9 @@ class Runtime:
     def cado(self) -> Cado:
         """The platform, for work that can wait. Raises SecretError where the API key cannot be read."""
         with self._making:
-            return self._patient
+            patient = self._patient
+        self.secret(self.config.platform.api_key)
+        return patient
 
     @cached_property
     def _patient(self) -> Cado:
@@ -93,16 +95,20 @@ class Runtime:
         return self._cado(self.config.platform.api_key, tries=tries)
 
     def _cado(self, key: SecretRef, *, tries: int, admin: bool = False) -> Cado:
+        self.secret(key)
         platform = self.config.platform
         http = self.http(
             read_timeout=PLATFORM_READ_TIMEOUT,
             ca_bundle=platform.ca_bundle,
             fingerprint=platform.fingerprint,
+            section="platform",
+            pinnable=True,
         )
         return Cado(
             platform.url,
-            self.secret(key),
+            lambda: self.secret(key),
             http,
+            renew=lambda: self.secrets.refresh(key),
             api_version=platform.api_version,
             bucket=platform.bucket,
             sleep=self.sleep,
@@ -146,9 +152,15 @@ def _on_one_machine(config: Config, database: Database, environ: Mapping[str, st
     )
 
 
-def aws(config: Config, environ: Mapping[str, str], clients: Clients | None = None) -> Runtime:
+def aws(
+    config: Config,
+    environ: Mapping[str, str],
+    clients: Clients | None = None,
+    secrets: SecretsInAws | None = None,
+) -> Runtime:
     """AWS: the table and the queues that `environ` names. No client is made before it is used, and then one
-    for all three queues. Raises ConfigError where a variable is missing."""
+    for all three queues. `secrets` may hold what was read before. Raises ConfigError where a variable is
+    missing."""
     from shared.aws import stack
     from shared.aws.clients import Clients
     from shared.aws.dynamodb import DynamoStore
@@ -164,7 +176,7 @@ def aws(config: Config, environ: Mapping[str, str], clients: Clients | None = No
         captures=queues[CAPTURES],
         events=queues[EVENTS],
         deliveries=queues[DELIVERIES],
-        secrets=Secrets(environ, AwsSecrets(clients)),
+        secrets=Secrets(environ, secrets or AwsSecrets(clients)),
         proxies=getproxies(),
         identity=lambda: stack.identity(clients),
     )

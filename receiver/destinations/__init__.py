@@ -88,12 +88,17 @@ def build(
     secret: Callable[[SecretRef], Secret],
     http_for: Callable[..., Http],
 ) -> Destination:
-    """The destination that the configuration describes. `http_for` takes `ca_bundle` and makes an `Http`.
+    """The destination that the configuration describes. `http_for` takes what `Http` takes, and
+    makes one.
 
     Raises SecretError where a secret cannot be read, and ValueError with one plain sentence where the URL in
     it cannot be right. Senders are imported when they are used: slack-sdk alone takes 80 ms.
     """
     return _BUILDERS[config.type](name, config, secret, http_for)
+
+
+def _http(name: str, config: DestinationConfig, http_for: Callable[..., Http]) -> Http:
+    return http_for(ca_bundle=config.ca_bundle, section=f"destinations.{name}")
 
 
 def _slack(
@@ -106,7 +111,7 @@ def _slack(
             name,
             secret(config.token),
             config.channel,
-            http_for(),
+            _http(name, config, http_for),
             interactive=bool(config.signing_secret),
             base_url=config.api_url,
         )
@@ -114,7 +119,7 @@ def _slack(
 
     if config.webhook_url is None:
         raise ValueError("Slack needs webhook_url, or token and channel")
-    return SlackDestination(name, secret(config.webhook_url), http_for())
+    return SlackDestination(name, secret(config.webhook_url), _http(name, config, http_for))
 
 
 def _teams(
@@ -122,7 +127,7 @@ def _teams(
 ) -> Destination:
     from receiver.destinations.teams import TeamsDestination
 
-    return TeamsDestination(name, secret(config.webhook_url), http_for())
+    return TeamsDestination(name, secret(config.webhook_url), _http(name, config, http_for))
 
 
 def _jira(
@@ -133,7 +138,7 @@ def _jira(
     ref = config.api_token or config.token
     if ref is None:
         raise ValueError("Jira needs email and api_token (Cloud), or token (Data Center)")
-    return JiraDestination(name, config, http_for(ca_bundle=config.ca_bundle), secret(ref))
+    return JiraDestination(name, config, _http(name, config, http_for), secret(ref))
 
 
 def _webhook(
@@ -149,7 +154,7 @@ def _webhook(
         name,
         secret(url) if url else Secret(config.url),
         [secret(ref) for ref in config.secrets],
-        http_for(ca_bundle=config.ca_bundle),
+        _http(name, config, http_for),
     )
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from urllib3.filepost import encode_multipart_formdata
 
-from receiver.destinations import Outcome, Rejected, Retry
+from receiver.destinations import Delivered, Outcome, Rejected, Retry
 from receiver.destinations.verdict import Mask, json_object, judge, said, unanswered
 from shared.config import JiraConfig
 from shared.http import Answer, Http, NetworkError
@@ -148,7 +148,9 @@ class JiraApi:
             )
         except NetworkError as error:
             return f"{what}: {error}"
-        return "" if 200 <= answer.status < 300 else f"{what}: answered {answer.status}{self.said(answer)}"
+        if isinstance(self.judge(answer), Delivered):
+            return ""
+        return f"{what}: answered {answer.status}{self.said(answer)}"
 
     def _question(
         self,

@@ -20,7 +20,7 @@ from urllib.request import Request
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from receiver.compose import Fact, Link, Message
-from receiver.destinations import Check, Outcome, Rejected, Retry
+from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry
 from receiver.destinations.budget import fit
 from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
@@ -119,7 +119,7 @@ class SlackDestination:
             return Rejected(f"{_REFUSED[word]} ({word})", unauthorized)
         if word in _LATER and not isinstance(verdict, Retry):
             return Retry(f"answered {answer.status} {word}", ambiguous=word.endswith("_error"))
-        if 200 <= answer.status < 300 and word != "ok":
+        if isinstance(verdict, Delivered) and word != "ok":
             return Rejected(f"answered {answer.status}, but not `ok`{said(answer, self._mask)}")
         return verdict
 

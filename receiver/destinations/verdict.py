@@ -45,6 +45,11 @@ def judge(answer: Answer, *, now: float, mask: Mask, advice: Mapping[int, str]) 
     """
     status = answer.status
     if 200 <= status < 300:
+        if answer.is_page:
+            return Retry(
+                f"answered {status} with a web page, as a proxy does that blocks it or wants a sign-in"
+                + said(answer, mask)
+            )
         return Delivered()
     if 300 <= status < 400:
         return Rejected(f"the address redirects elsewhere ({status}), which is not followed: check the URL")

@@ -58,7 +58,7 @@ class AwsSecrets:
         except AwsError as error:
             if not (kept and not error.refused and now < kept.read_at + _STRETCH):
                 raise SecretError(f"{ref}: {_said(error)}") from error
-            fresh = _Kept(kept.secret, kept.read_at, now + _ASK_AGAIN)
+            fresh = _Kept(kept.secret, kept.read_at, min(now + _ASK_AGAIN, kept.read_at + _STRETCH))
         self._kept[where] = fresh
         return fresh.secret
 

@@ -7,8 +7,10 @@ gives every connection of botocore bounded sockets; `bound` gives every call of 
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import certifi
 from botocore.awsrequest import (
     AWSHTTPConnection,
     AWSHTTPConnectionPool,
@@ -19,6 +21,7 @@ from botocore.exceptions import ConnectTimeoutError, CredentialRetrievalError, R
 from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
+from shared import trust
 from shared.deadlines import DeadlineExceeded, remaining, within
 from shared.sockets import BoundedConnection
 
@@ -26,7 +29,12 @@ from shared.sockets import BoundedConnection
 class _Plain(BoundedConnection, AWSHTTPConnection): ...  # type: ignore[misc]
 
 
-class _Tls(BoundedConnection, AWSHTTPSConnection): ...  # type: ignore[misc]
+class _Tls(BoundedConnection, AWSHTTPSConnection):  # type: ignore[misc]
+    def connect(self) -> None:
+        """With the authorities that every other peer is verified by, unless AWS_CA_BUNDLE names others."""
+        if self.ca_certs in (certifi.where(), os.environ.get("REQUESTS_CA_BUNDLE")):
+            self.ssl_context, self.ca_certs = trust.authorities(), None
+        super().connect()
 
 
 # botocore makes sessions of its own for credentials, which no option reaches: so it is set on the pools.

@@ -24,9 +24,10 @@ from shared.cado import (
     Unauthorized,
     Unavailable,
 )
+from shared.deadlines import within
 from shared.http import Answer, Http, NetworkError
 from shared.models import Evidence, Finding, Project, Severity
-from shared.secrets import Secret
+from shared.secrets import Secret, SecretError
 
 KEY = "k-5ecret-key"
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples" / "api"
@@ -832,3 +833,90 @@ def test_samples_of_v2() -> None:
     assert cado.capture_ec2(1, "i-00000000000", "us-east-1") == (1,)
     assert [(one.id, one.state, one.evidence_id) for one in cado.pipelines(1)] == [(9, "complete", 10)]
     assert cado.pipeline(1).state == "failed"
+
+
+# --- the key
+
+
+class Keys:
+    """A place in which the key is kept, and in which somebody else puts a newer one."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys, self.current, self.renewed = list(keys), keys[0], 0
+
+    def read(self) -> Secret:
+        if not self.current:
+            raise SecretError("env:API_KEY: the environment variable API_KEY is not set")
+        return Secret(self.current)
+
+    def renew(self) -> None:
+        self.renewed += 1
+        self.current = self.keys.pop(0)
+
+
+class Gate(Http):
+    """A platform that takes one key alone."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key, self.seen = key, []  # type: tuple[str, list[str]]
+
+    def request(self, method: str, url: str, **sent: Any) -> Answer:
+        self.seen.append(sent["headers"]["Authorization"].removeprefix("Bearer "))
+        return reply(*ok({"pipeline_ids": [{"id": 7}]})) if self.seen[-1] == self.key else reply(401, {})
+
+
+def capture(keys: Keys, gate: Gate) -> tuple[int, ...]:
+    cado = Cado("https://cado.example", keys.read, gate, renew=keys.renew)
+    return cado.capture_ec2(1, "i-0abc", "us-east-1")
+
+
+def test_a_key_is_looked_up_with_every_request() -> None:
+    keys, gate = Keys("old"), Gate("old")
+    cado = Cado("https://cado.example", keys.read, gate)
+    cado.capture_ec2(1, "i-0abc", "us-east-1")
+    keys.current = gate.key = "new"
+    cado.capture_ec2(1, "i-0abc", "us-east-1")
+    assert gate.seen == ["old", "new"]
+
+
+def test_a_refused_key_is_read_again_and_the_request_sent_once_more() -> None:
+    keys, gate = Keys("old", "new"), Gate("new")
+    keys.keys = ["new"]
+    assert capture(keys, gate) == (7,)
+    assert gate.seen == ["old", "new"]
+
+
+@pytest.mark.parametrize("after", ["old", ""])
+def test_a_refused_key_without_a_newer_one_is_refused(after: str) -> None:
+    keys, gate = Keys("old"), Gate("another")
+    keys.keys = [after]
+    with pytest.raises(Unauthorized):
+        capture(keys, gate)
+    assert (gate.seen, keys.renewed) == (["old"], 1)
+
+
+def test_a_key_that_cannot_be_read_now_is_an_outage_and_nothing_was_sent() -> None:
+    keys, gate = Keys(""), Gate("any")
+    with pytest.raises(Unavailable) as caught:
+        capture(keys, gate)
+    assert (caught.value.ambiguous, gate.seen) == (False, [])
+    assert "API_KEY is not set" in str(caught.value)
+
+
+# --- what stands in the platform's place
+
+
+def test_a_page_in_the_place_of_the_platform_is_an_outage() -> None:
+    page = Answer(200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><title>Sign in</title>")
+    cado, _, _ = client({"GET /api/v3/auth/whoami": page})
+    with pytest.raises(Unavailable) as caught:
+        cado.whoami()
+    assert "is a web page, such as a proxy puts in its place" in str(caught.value)
+
+
+def test_a_pause_that_outlasts_the_budget_is_not_begun() -> None:
+    cado, platform, slept = client({"GET /api/v3/auth/whoami": (502, {})})
+    with within(0.4), pytest.raises(Unavailable):
+        cado.whoami()
+    assert (len(platform.calls), slept) == (1, [])

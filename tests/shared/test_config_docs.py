@@ -29,7 +29,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in re.findall(r"ca_bundle: (\S+)", PAGE):
+    for name in re.findall(r"ca_bundle: ([\w.-]+)", PAGE):
         (tmp_path / name).write_text("a certificate")
     return tmp_path
 

@@ -269,12 +269,12 @@ INSIDE = [
     ("bot", 200, '{"ok":false,"error":"fatal_error"}', Retry),
     ("bot", 200, '{"ok":"true"}', Rejected),
     ("bot", 200, "ok", Rejected),
-    ("bot", 200, "<html>log in</html>", Rejected),
+    ("bot", 200, "<html>log in</html>", Retry),
     ("bot", 200, "", Rejected),
     ("slack", 200, "no_service", Rejected),
     ("slack", 200, '{"ok":false,"error":"channel_not_found"}', Rejected),
     ("slack", 200, "rollup_error", Retry),
-    ("slack", 200, "<html>log in</html>", Rejected),
+    ("slack", 200, "<html>log in</html>", Retry),
     ("slack", 200, "", Rejected),
     ("slack", 404, "channel_is_archived", Rejected),
     ("slack", 500, "no_active_hooks", Rejected),
@@ -283,7 +283,7 @@ INSIDE = [
     ("teams", 202, '{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"off"}}', Rejected),
     ("cloud", 200, '{"errorMessages":["no"],"errors":{}}', Rejected),
     ("cloud", 201, '{"errorMessages":["no"],"errors":{}}', Rejected),
-    ("cloud", 200, "<html>log in</html>", Rejected),
+    ("cloud", 200, "<html>log in</html>", Retry),
     ("datacenter", 200, '{"key": "../evil"}', Rejected),
 ]
 

@@ -235,7 +235,7 @@ def test_which_jira_it_is_is_asked_once(
 
 
 def test_what_is_not_jira_is_told(peer: Any, reply: Any, alarms: dict[str, Any], no_answers: Any) -> None:
-    peer.answers(reply(200, "<html>hello</html>"))
+    peer.answers(reply(200, '{"hello": 1}'))
     jira = cloud(peer.origin, api="auto")
     assert jira.deliver(compose(alarms["rich"]), {}) == Rejected(
         "what answers at this URL is not Jira: check the URL"

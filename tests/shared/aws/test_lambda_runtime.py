@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.aws.clients import Clients
+from shared.aws.clients import AwsError, Clients
 from shared.config import ConfigError
 from shared.lambda_runtime import KEEP, Kept
 from tests.emulated import Resources
@@ -42,7 +42,7 @@ def configure(stack, url: str) -> None:
     stack.configure({"platform": {"url": url, "api_key": f"{stack.ref}#key"}})
 
 
-def test_it_is_made_once_and_again_when_the_configuration_or_the_key_has_changed(stack):
+def test_it_is_made_once_and_again_when_the_configuration_has_changed(stack):
     configure(stack, "https://one.example")
     room = Room(stack)
     first = room.kept.get()
@@ -50,15 +50,33 @@ def test_it_is_made_once_and_again_when_the_configuration_or_the_key_has_changed
     assert room.kept.get() is first  # five minutes have not gone by
     second = room.later()
     assert room.later() is second
+    assert room.made == [("https://one.example", "first"), ("https://two.example", "first")]
+
+
+def test_a_new_key_of_the_platform_is_in_use_after_five_minutes(stack):
+    configure(stack, "https://one.example")
+    room = Room(stack)
+    runtime = room.kept.get()
     stack.client("secretsmanager").put_secret_value(
         SecretId=f"{stack.name}/cado", SecretString='{"key": "second"}'
     )
-    assert room.later() is not second
-    assert room.made == [
-        ("https://one.example", "first"),
-        ("https://two.example", "first"),
-        ("https://two.example", "second"),
-    ]
+    assert room.later() is runtime
+    assert runtime.secret(runtime.config.platform.api_key).reveal() == "second"
+
+
+def test_what_was_read_of_the_secrets_outlives_a_new_configuration(stack, monkeypatch):
+    """The secret store does not answer just when the configuration has changed."""
+    configure(stack, "https://one.example")
+    room = Room(stack)
+    room.kept.get()
+    configure(stack, "https://two.example")
+
+    def silent(*_: object) -> None:
+        raise AwsError("Secrets Manager did not answer within 5 s", passing=True)
+
+    monkeypatch.setattr("shared.aws.secrets.AwsSecrets._read", silent)
+    room.later()
+    assert room.made[-1] == ("https://two.example", "first")
 
 
 def test_a_configuration_that_became_unusable_leaves_the_one_before_in_use(stack, caplog):

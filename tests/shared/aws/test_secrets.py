@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError, CredentialRetrievalError, NoCredentialsError
 from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
@@ -131,6 +132,54 @@ def test_while_aws_cannot_be_asked_the_old_value_is_good_for_an_hour(vault):
     vault.time += 3_600
     with throttled(vault):
         assert vault.refusal(ref) == "Secrets Manager is throttling requests"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CredentialRetrievalError(provider="iam-role", error_msg="the metadata service did not answer"),
+        RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+        NoCredentialsError(),
+        ConnectTimeoutError(endpoint_url="http://169.254.169.254"),
+    ],
+)
+def test_while_credentials_cannot_be_renewed_the_old_value_is_good_for_an_hour(vault, monkeypatch, error):
+    vault.holds(key=VALUE)
+    ref = f"aws-secretsmanager:{vault.name}#key"
+    vault.get(ref)
+    vault.time += 300
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("botocore.signers.RequestSigner.sign", refuse)
+    assert vault.get(ref) == VALUE
+    vault.time += 3_299
+    assert vault.get(ref) == VALUE
+    vault.time += 1
+    assert "credentials" in vault.refusal(ref) or "did not answer" in vault.refusal(ref)
+
+
+def test_while_the_credentials_have_expired_the_old_value_is_good(vault):
+    vault.holds(key=VALUE)
+    ref = f"aws-secretsmanager:{vault.name}#key"
+    vault.get(ref)
+    vault.time += 300
+    stub = Stubber(vault.clients.get("secretsmanager"))
+    stub.add_client_error("get_secret_value", "ExpiredTokenException", http_status_code=400)
+    with stub:
+        assert vault.get(ref) == VALUE
+
+
+def test_a_secret_that_may_no_longer_be_read_is_no_longer_used(vault):
+    vault.holds(key=VALUE)
+    ref = f"aws-secretsmanager:{vault.name}#key"
+    vault.get(ref)
+    vault.time += 300
+    stub = Stubber(vault.clients.get("secretsmanager"))
+    stub.add_client_error("get_secret_value", "AccessDeniedException", http_status_code=400)
+    with stub:
+        assert "access denied" in vault.refusal(ref)
 
 
 def test_the_old_value_of_a_refused_secret_is_no_good(vault):
