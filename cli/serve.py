@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from cli.operator import here, operator
 from cli.signals import stop_signals
 from receiver.refusals import Refusals
 from receiver.tokens import accepted, readable
-from receiver.web import MAX_BODY, WEBHOOK, create_app
+from receiver.web import MAX_BODY, WEBHOOK, create_app, single_slashes
 from scheduler.handler import captures_handler, on_schedule, on_timer
 from shared import leases
 from shared import log as logs
@@ -37,6 +38,13 @@ from shared.secrets import Secret, SecretError, SecretRef
 from shared.tokens import refusal, warning
 
 log = logging.getLogger(__name__)
+
+
+def _is_address(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    try:
+        return text and str(ip_address(text))
+    except ValueError:
+        raise click.BadParameter("write an IP address, such as 127.0.0.1") from None
 
 
 class Web(NamedTuple):
@@ -56,7 +64,8 @@ class Web(NamedTuple):
     "proxy",
     metavar="ADDRESS",
     envvar="HUNTBRIDGE_TRUSTED_PROXY",
-    help="Address of the proxy in front, whose X-Forwarded-For names the sender of a refused webhook.",
+    callback=_is_address,
+    help="IP address of the proxy in front, whose X-Forwarded-For names the sender of a refused webhook.",
 )
 @click.option("--log-json", is_flag=True, help="One JSON object per line of the log.")
 def serve(
@@ -88,8 +97,8 @@ def serve(
 def assemble(runtime: Runtime) -> Server:
     """Raises SecretError where a destination's secret cannot be had: better now than with the first alarm."""
     work = receiver(runtime)
-    for warning in warnings(runtime.config):
-        log.warning("%s", warning)
+    for doubt in warnings(runtime.config):
+        log.warning("%s", doubt)
     for name, hunt in runtime.config.hunts.items():
         if never := hunt.never_runs(runtime.now()):
             log.warning("hunt %s: its schedule %s", name, never)
@@ -143,7 +152,7 @@ def _until_told_to_stop(server: Server, runtime: Runtime, data: Path, web: Web) 
     )
 
     def turned_away(path: str, status: int, reason: str, peer: str) -> None:
-        if path == WEBHOOK:
+        if single_slashes(path) == WEBHOOK:
             refusals(status, reason, peer)
 
     try:

@@ -31,12 +31,11 @@ def stop_signals() -> Iterator[Signals]:
     """To be entered in the main thread."""
     told, tell = socket.socketpair()
     tell.setblocking(False)
-    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
     try:
         for number, handler in before.items():
-            if handler is not signal.SIG_IGN:
+            if number != signal.SIGHUP or handler is not signal.SIG_IGN:
                 signal.signal(number, lambda *_: None)
         yield Signals(told)
     finally:

@@ -150,6 +150,10 @@ def create_app(
     return app
 
 
+def single_slashes(path: str) -> str:
+    return "/" + "/".join(filter(None, path.split("/")))
+
+
 class _SingleSlashes:
     """WSGI: `//webhooks/cado` and `/webhooks/cado/` are `/webhooks/cado`. Flask would redirect to it, at the
     host that the request names, and the token would go there."""
@@ -158,8 +162,7 @@ class _SingleSlashes:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        parts = environ.get("PATH_INFO", "").split("/")
-        environ["PATH_INFO"] = "/" + "/".join(filter(None, parts))
+        environ["PATH_INFO"] = single_slashes(environ.get("PATH_INFO", ""))
         return self._app(environ, start_response)
 
 

@@ -86,7 +86,8 @@ def file_warnings(path: str | None, environ: Mapping[str, str]) -> list[ConfigWa
     if here:
         unused = [name for name in environ if re.fullmatch(r"PLATFORM_IP|SYSTEM[0-9]+", name)]
         found += [
-            ConfigWarning(name, f"is set and not used, since {DEFAULT_FILE} is here") for name in sorted(unused)
+            ConfigWarning(name, f"is set and not used, since {DEFAULT_FILE} is here")
+            for name in sorted(unused)
         ]
     return found
 

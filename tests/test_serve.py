@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -58,10 +59,10 @@ def environ(tmp_path, slack):
 
 
 @contextmanager
-def serve(environ, tmp_path) -> Iterator[tuple[str, subprocess.Popen]]:
+def serve(environ, tmp_path, *more: str) -> Iterator[tuple[str, subprocess.Popen]]:
     with (tmp_path / "serve.log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "serve", "--port", "0"],
+            [sys.executable, "-m", "cli.main", "serve", "--port", "0", *more],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -189,6 +190,149 @@ def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path
     assert loaded.action == audit.CONFIGURATION
     assert loaded.origin == f"serve on {socket.gethostname()}"
     assert "504" in delivery.reason
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_serve_in_whichever_thread_it_arrives(environ, tmp_path, number):
+    with serve(environ, tmp_path) as (_, process):
+        other = max(int(task.name) for task in Path(f"/proc/{process.pid}/task").iterdir())
+        assert other != process.pid
+        assert ctypes.CDLL(None).tgkill(process.pid, other, number) == 0
+        assert process.wait(timeout=10) == 0
+    assert f"{number.name}: stopping" in (tmp_path / "serve.log").read_text()
+
+
+def test_a_signal_right_after_the_start_is_not_lost(environ, tmp_path):
+    for _ in range(2):
+        with serve(environ, tmp_path) as (_, process):
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=10) == 0
+
+
+def test_a_second_signal_ends_the_wait_for_what_is_in_hand(environ, tmp_path, slack):
+    slack.hang(60, times=1_000, after=True)
+    body = {"token": TOKEN, "message": "5 alarms in project id 12."}
+    with serve(environ, tmp_path) as (url, process):
+        requests.post(url, json=body, timeout=10)
+        eventually(lambda: slack.messages)
+        process.send_signal(signal.SIGTERM)
+        eventually(lambda: "stopping" in (tmp_path / "serve.log").read_text())
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert time.monotonic() - began < 5  # and not the eight seconds that it is given otherwise
+    assert "was handed back" in (tmp_path / "serve.log").read_text()
+    slack.release()
+
+
+def test_nohup_keeps_serve_from_being_stopped_by_a_hangup(environ, tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with serve(environ, tmp_path) as (url, process):
+            process.send_signal(signal.SIGHUP)
+            assert requests.post(url, json={"token": TOKEN}, timeout=10).status_code == 202
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=15) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert "SIGHUP" not in (tmp_path / "serve.log").read_text()
+
+
+def health_of(url):
+    answer = requests.get(url.replace("/webhooks/cado", "/health"), timeout=10)
+    return answer.status_code, answer.json()
+
+
+def test_health_tells_of_each_thread_queue_destination_and_refusal(environ, tmp_path, slack):
+    with serve(environ, tmp_path) as (url, _):
+        requests.post(url, json={"token": "wrong"}, timeout=10)
+        requests.post(url, json={"token": TOKEN, "message": "5 alarms in project id 12."}, timeout=10)
+        eventually(lambda: health_of(url)[1]["delivered"]["slack"])
+        status, health = health_of(url)
+    assert (status, health["status"], health["problems"]) == (200, "ok", [])
+    assert {"web", "follow", "clock", "refusals", "events-0", "deliveries-7", "captures-0"} <= set(
+        health["threads"]
+    )
+    assert health["refused"]["401"] == 1
+    assert health["deliveries"] == {"waiting": 0, "dead": 0, "oldest_seconds": None}
+
+
+def test_beyond_the_quota_a_webhook_is_refused_with_the_reason_and_what_waits_is_kept(
+    environ, tmp_path, slack
+):
+    slack.hang(60, times=1_000)
+    config = tmp_path / "huntbridge.yaml"
+    config.write_text(
+        f"platform: {{url: '{environ['PLATFORM_IP']}', api_key: env:API_KEY}}\n"
+        "destinations: {slack: {type: slack, webhook_url: env:SLACK_WEBHOOK_URL}}\n"
+        "webhook: {tokens: env:WEBHOOK_TOKEN, max_waiting: 2}\n"
+        "default: [slack]\n"
+    )
+    with serve(environ | {"HUNTBRIDGE_CONFIG": str(config)}, tmp_path) as (url, _):
+
+        def post(count: int) -> requests.Response:
+            body = {"token": TOKEN, "message": f"{count} alarms in project id 12 evidence id {count}."}
+            return requests.post(url, json=body, timeout=10)
+
+        sent = iter(range(1, 1_000))
+        eventually(lambda: post(next(sent)).status_code == 503)
+        refused = post(next(sent))
+        assert refused.json()["message"].endswith(
+            "items wait already (webhook.max_waiting is 2); send it again later."
+        )
+        assert health_of(url)[1]["deliveries"]["waiting"] >= 2
+    slack.release()
+
+
+@pytest.mark.parametrize(
+    ("token", "code", "said"),
+    [
+        ("1234567", 2, "the webhook token env:WEBHOOK_TOKEN has fewer than 8 characters"),
+        ("12345678", 0, "the webhook token env:WEBHOOK_TOKEN has fewer than 16 characters"),
+        ('"1234567890123456"', 0, "the webhook token env:WEBHOOK_TOKEN is in quotation marks"),
+    ],
+)
+def test_what_is_wrong_with_a_token_is_said_at_the_start(environ, tmp_path, token, code, said):
+    environ["WEBHOOK_TOKEN"] = token
+    if code:
+        ended = run_serve(environ)
+        assert (ended.returncode, said in ended.stderr) == (code, True)
+        return
+    with serve(environ, tmp_path):
+        log = (tmp_path / "serve.log").read_text()
+    assert said in log
+    assert token not in log
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 70])
+def test_a_host_that_cannot_be_listened_on_is_a_sentence(environ, host):
+    ended = run_serve(environ, "--host", host)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+    assert f"{host}:0 cannot be listened on: " in ended.stderr
+
+
+def test_a_proxy_that_is_no_address_is_refused(environ):
+    ended = run_serve(environ, "--trusted-proxy", "proxy.example")
+    assert (ended.returncode, "write an IP address" in ended.stderr) == (2, True)
+
+
+def run_serve(environ, *more: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", "serve", "--port", "0", *more],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_the_trusted_proxy_names_the_sender_of_a_refused_webhook(environ, tmp_path):
+    forwarded = {"X-Forwarded-For": "10.0.0.1, 203.0.113.9"}
+    with serve(environ, tmp_path, "--trusted-proxy", "127.0.0.1") as (url, _):
+        assert requests.post(url, json={}, headers=forwarded, timeout=10).status_code == 401
+    assert "status=401" in (tmp_path / "serve.log").read_text()
+    assert "sender=203.0.113.9" in (tmp_path / "serve.log").read_text()
 
 
 def test_a_full_disk_is_a_503_and_heals_by_itself(environ, tmp_path, slack):

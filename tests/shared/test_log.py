@@ -217,3 +217,12 @@ def test_scrub_takes_anything_and_settles(text: str) -> None:
 )
 def test_scrub_is_quick_on_long_text(text: str) -> None:
     log.scrub(text)
+
+
+def test_a_log_on_a_full_disk_stops_no_work():
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    log.setup("INFO", json=False, stream=Full())
+    logging.getLogger("x").warning("not to be written")

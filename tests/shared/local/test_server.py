@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from shared.local import server
-from shared.local.server import Server, Workers
+from shared.local.server import Server, Timer, Workers
 from shared.local.sqlite import Database, SqliteQueue
 from shared.queues import Done, Item
 
@@ -78,3 +79,72 @@ def test_work_that_ends_in_time_is_done(queue):
     threading.Timer(0.1, go_on.set).start()
     assert serving.stop() is True
     assert queue.depth().living == 0
+
+
+# Signs of life
+
+
+@pytest.fixture
+def serving(queue):
+    """Starts servers, and ends their work."""
+    go_on, servers = threading.Event(), []
+
+    def start(handler, timers=(), lease=60.0):
+        made = Server([Workers(queue, handler, lease=lease, threads=1)], list(timers))
+        servers.append(made)
+        made.start()
+        return made
+
+    start.go_on = go_on
+    yield start
+    go_on.set()
+    for made in servers:
+        made.stop()
+
+
+def eventually(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_while_all_goes_on_there_is_no_problem_and_each_thread_has_its_sign(serving):
+    rung = threading.Event()
+    server = serving(lambda item: Done(), [Timer("clock", rung.set, 0.01)])
+    rung.wait()
+    assert server.problems() == []
+    assert set(server.signs()) == {"events-0", "clock"}
+    assert max(server.signs().values()) < 5
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_ended_is_a_problem(queue, serving):
+    def end(item: Item) -> Done:
+        raise SystemExit
+
+    server = serving(end)
+    queue.put(b"one")
+    eventually(lambda: server.problems() == ["the thread events-0 has ended"])
+
+
+def test_work_that_outlasts_its_lease_is_a_problem_until_it_ends(queue, serving, monkeypatch):
+    monkeypatch.setattr(server, "GRACE", 0.5)
+
+    def hang(item: Item) -> Done:
+        serving.go_on.wait()
+        return Done()
+
+    slow = serving(hang, lease=0.1)
+    assert slow.problems() == []
+    queue.put(b"one")
+    eventually(slow.problems)
+    assert slow.problems()[0].startswith("the thread events-0 has given no sign of life for ")
+    serving.go_on.set()
+    eventually(lambda: not slow.problems())
+
+
+def test_a_timer_whose_call_does_not_return_is_a_problem(serving, monkeypatch):
+    monkeypatch.setattr(server, "GRACE", 0.1)
+    late = serving(lambda item: Done(), [Timer("follow", lambda: serving.go_on.wait(), 60.0, within=0.1)])
+    eventually(lambda: any("follow" in problem for problem in late.problems()))
