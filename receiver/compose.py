@@ -173,11 +173,11 @@ def compose(
         summary=one_line(told.summary, MAX_SUMMARY),
         facts=tuple(fact for fact in facts if fact.value),
         findings=tuple(_cleaned(finding) for finding in findings[:MAX_FINDINGS]),
-        findings_total=len(findings),
+        findings_total=max(alarm.findings_total, len(findings)),
         lines=told.lines,
         lines_total=told.lines_total,
         quote=told.quote,
-        gaps=gaps[:MAX_GAPS],
+        gaps=_first(gaps, MAX_GAPS),
         links=links,
         labels=_labels(alarm),
         case_key="" if event.kind in (TEST, HEARTBEAT) else alarm.case_key,
@@ -241,6 +241,12 @@ class Wording:
         except ValueError as error:
             self.failed.append(f"{key} of the configuration cannot be filled in: {_words(str(error), 200)}")
             return ""
+
+
+def _first(lines: tuple[str, ...], limit: int) -> tuple[str, ...]:
+    """The first of them, the last of which counts the others where there are more."""
+    more = len(lines) - limit + 1
+    return lines if more <= 1 else (*lines[: limit - 1], f"and {more:,} more of these")
 
 
 def _whom_to_call(alarm: Alarm) -> Owner | None:

@@ -6,6 +6,8 @@ import base64
 import json
 from typing import Any
 
+from shared.sizes import fitted_alarm, fitted_event
+
 
 def webhook(body: bytes, received_at: str) -> bytes:
     """[events]: a webhook, its body byte for byte (the token taken out), not yet looked at."""
@@ -13,8 +15,8 @@ def webhook(body: bytes, received_at: str) -> bytes:
 
 
 def own_event(event: dict[str, Any]) -> bytes:
-    """[events]: an event that huntbridge raises itself."""
-    return _pack(event=event)
+    """[events]: an event that huntbridge raises itself, cut to what an item may hold."""
+    return _pack(event=fitted_event(event))
 
 
 def click(clicked: dict[str, Any], signed_by: str, at: str) -> bytes:
@@ -53,8 +55,8 @@ def capture(hunt_id: str, system: dict[str, Any], until: float) -> bytes:
 
 
 def delivery(destination: str, alarm: dict[str, Any]) -> bytes:
-    """[deliveries]: one alarm to one destination."""
-    return _pack(destination=destination, alarm=alarm)
+    """[deliveries]: one alarm to one destination, cut to what an item may hold."""
+    return _pack(destination=destination, alarm=fitted_alarm(alarm))
 
 
 def digest(destination: str, id: str) -> bytes:

@@ -354,6 +354,7 @@ class Alarm:
     instance: Instance | None = None
     system: System | None = None
     findings: tuple[Finding, ...] = ()
+    findings_total: int = 0  # how many there are, where an item has no room for all of them
     gaps: tuple[Gap, ...] = ()
     link: str = ""  # into the platform; always its own origin
     earlier: Earlier | None = None  # this alarm adds to it, and is told as an update

@@ -115,6 +115,10 @@ class QueueError(NotNow):
     """The queue cannot be written or read; the text says why and is safe to show."""
 
 
+class TooLarge(Exception):
+    """Neither a queue nor the ledger can ever hold it: to try again would be no use. The text says how large."""
+
+
 @dataclass(frozen=True)
 class Done:
     """The item's work is finished."""
@@ -157,6 +161,8 @@ def attempt(handler: Handler, item: Item) -> Verdict:
         return handler(item)
     except NotNow as error:
         return Again(backoff(item.attempts), str(error))
+    except TooLarge as error:
+        return Dead(str(error))
     except DeadlineExceeded:
         return Again(backoff(item.attempts), "the time for one attempt was used up")
     except Exception as error:  # the last line of defence: logged whole, and the item is kept

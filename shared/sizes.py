@@ -1,0 +1,91 @@
+"""How large an item may be: SQS takes 1 MiB, and an alarm of a badly infected machine has thousands of kinds.
+
+What does not fit is left out of the item, the least bad first, and counted. Works on what `dump` made, since the
+web room loads this as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MAX_ITEM = 256 * 1024  # bytes of an event or an alarm as JSON
+# Characters and entries that are kept where it does not fit; a message shows less of each.
+MAX_TEXT, MAX_STRING, MAX_ENTRIES, MAX_REASON = 16_000, 1_000, 50, 300
+_WORST_FIRST = ("malicious", "suspicious", "unknown", "info")
+
+
+def fitted_event(event: dict[str, Any]) -> dict[str, Any]:
+    """The event itself where it fits."""
+    return event if _size(event) <= MAX_ITEM else _cut_event(event)
+
+
+def fitted_alarm(alarm: dict[str, Any]) -> dict[str, Any]:
+    """The alarm itself where it fits. Else `findings_total` says how many kinds there were."""
+    if _size(alarm) <= MAX_ITEM:
+        return alarm
+    findings = sorted(alarm.get("findings", ()), key=_badness)
+    rest = {name: value for name, value in alarm.items() if name not in ("event", "findings")}
+    cut = {**_cut(rest), "event": _cut_event(alarm["event"])}
+    cut["findings_total"] = max(alarm.get("findings_total", 0), len(findings))
+    cut["findings"] = _fill(map(_cut, findings), MAX_ITEM - _size(cut))
+    return cut
+
+
+def _cut_event(event: dict[str, Any]) -> dict[str, Any]:
+    report = event.get("report")
+    cut = {**_cut({**event, "report": None}), "text": _shorter(event.get("text", ""), MAX_TEXT)}
+    if report:
+        lines = [
+            {**_cut(line), "reason": _shorter(line.get("reason", ""), MAX_REASON)}
+            for line in report.get("captures", ())
+        ]
+        cut["report"] = _cut({**report, "captures": []})
+        for name in ("problems", "left_out"):
+            cut["report"][name] = _first(report.get(name, ()))
+        # The report counts all systems, so a line that is missing here is counted there.
+        cut["report"]["captures"] = _fill(lines, MAX_ITEM // 2 - _size(cut))
+    return cut
+
+
+def _first(texts: Iterable[str]) -> list[str]:
+    texts = list(texts)
+    more = len(texts) - MAX_ENTRIES
+    kept = [_shorter(text, MAX_REASON) for text in texts[:MAX_ENTRIES]]
+    return [*kept, f"and {more:,} more of these"] if more > 0 else kept
+
+
+def _fill(entries: Iterable[Any], room: int) -> list[Any]:
+    """As many of the first ones as there is room for."""
+    kept = []
+    for entry in entries:
+        room -= _size(entry) + 1
+        if room < 0:
+            break
+        kept.append(entry)
+    return kept
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return _shorter(value, MAX_STRING)
+    if isinstance(value, Mapping):
+        return {name: _cut(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(one) for one in value[:MAX_ENTRIES]]
+    return value
+
+
+def _shorter(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _badness(finding: Mapping[str, Any]) -> tuple[int, int]:
+    severity = finding["severity"]
+    rank = _WORST_FIRST.index(severity) if severity in _WORST_FIRST else len(_WORST_FIRST)
+    return rank, -finding["count"]
+
+
+def _size(thing: Any) -> int:
+    return len(json.dumps(thing, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
