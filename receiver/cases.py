@@ -66,6 +66,9 @@ class Cases:
     def message(self, alarm: Alarm, destination: str, *, maybe_repeat: bool, opens: bool) -> Message:
         """What this destination is told. `opens`: it has nothing of the case yet that this could follow."""
         case = self.standing(alarm, destination)
+        if alarm.findings_total > len(alarm.findings):  # the item had no room for all of it
+            whole = self._runtime.ledger.whole_alarm(alarm.event.id) or alarm
+            alarm = replace(whole, earlier=alarm.earlier)
         message = compose(alarm, self._runtime.config, maybe_repeat=maybe_repeat, case=case)
         if opens and message.kind == ACKNOWLEDGED and message.state:
             # The alarm is still on its way there: an issue must say what it is about, whoever has it.
@@ -182,6 +185,7 @@ class Cases:
             case=case_key,
             taken=held,
             findings=(),
+            findings_total=0,
             gaps=(),
             owner=None,
             change=None,

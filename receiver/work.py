@@ -43,8 +43,20 @@ from shared.models import (
     load,
 )
 from shared.notices import Notices
-from shared.queues import DELIVERIES, EVENTS, Again, Dead, Done, Item, Verdict, attempt, backoff
+from shared.queues import (
+    DELIVERIES,
+    EVENTS,
+    Again,
+    Dead,
+    Done,
+    Item,
+    TooLarge,
+    Verdict,
+    attempt,
+    backoff,
+)
 from shared.runtime import Runtime
+from shared.sizes import fitted_alarm
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +133,7 @@ class Work:
             )
             log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
             return Done()
-        alarm = replace(alarm, earlier=claim.earlier, change=self._changes.of(alarm))
+        alarm = self._fitted(replace(alarm, earlier=claim.earlier, change=self._changes.of(alarm)))
         names = route(alarm, self._runtime.config)
         if not names:
             return Dead("no destination is configured")
@@ -136,6 +148,18 @@ class Work:
         ledger.record_routed(event, alarm.severity, names, case=alarm.case_key, run=run)
         log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
         return Done()
+
+    def _fitted(self, alarm: Alarm) -> Alarm:
+        """As much of it as an item holds; then the whole is in the ledger."""
+        whole = dump(alarm)
+        fitted = fitted_alarm(whole)
+        if fitted is whole:
+            return alarm
+        try:
+            self._runtime.ledger.save_whole_alarm(alarm)
+        except TooLarge as error:
+            log.error("event %s: only a part of it is kept: %s", alarm.event.id, error)
+        return load(Alarm, fitted)
 
     def _delivery(self, item: Item) -> Verdict:
         body = items.unpack(item.body)

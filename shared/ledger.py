@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from shared.models import (
     Acknowledgement,
+    Alarm,
     AlarmRun,
     Capture,
     CaptureState,
@@ -356,6 +357,14 @@ class Ledger:
         }
         self._store.put("project-event", str(event.project_id or "-"), event.id, body, durable=False)
         self._store.put("event", event.id, "routed", body, durable=False)
+
+    def save_whole_alarm(self, alarm: Alarm) -> None:
+        """Keep an alarm of which an item holds only a part."""
+        self._store.put("whole-alarm", alarm.event.id, "-", dump(alarm), durable=False)
+
+    def whole_alarm(self, event_id: str) -> Alarm | None:
+        record = self._store.get("whole-alarm", event_id, "-")
+        return load(Alarm, record.body) if record else None
 
     def case_of(self, event_id: str) -> str:
         """The key of the case that an event belongs to; empty where the event is not known."""

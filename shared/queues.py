@@ -116,7 +116,7 @@ class QueueError(NotNow):
 
 
 class TooLarge(Exception):
-    """Neither a queue nor the ledger can ever hold it: to try again would be no use. The text says how large."""
+    """It can never be stored, so to try again would be no use. The text says how large it is."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The kinds of documents in the ledger, and for how many days each is kept after its last write.
 
-A document that prevents something (a second message, a second hunt) is kept for longer than what it prevents
-could still come: an item may wait in a queue for 14 days, die, and wait as long among the dead, more than once.
-What prevents old alarms from being news is kept for ever, since the platform keeps their evidence for as long
-as it likes. DynamoDB takes away what is past its time; SQLite keeps everything.
+A document that prevents something (a second message, a second hunt) is kept for longer than what it
+prevents could still come: an item may wait in a queue for 14 days, die, and wait as long among the dead, more
+than once. What prevents old alarms from being news is kept for ever, since the platform keeps their evidence
+for as long as it likes. DynamoDB takes away what is past its time; SQLite keeps everything.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ KEPT: dict[str, int | None] = {
     "system-alarms": _YEAR,
     "name": _YEAR,
     # Cases: a second issue or thread.
-    "case": _EVER,
-    "case-file": _EVER,
+    "case": _YEAR,
+    "case-file": _YEAR,
     "unacknowledged": _EVER,  # taken away when somebody takes the case, or after the last reminder
     # Deliveries: a second message.
     "delivery": _HALF_YEAR,

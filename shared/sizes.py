@@ -1,7 +1,7 @@
 """How large an item may be: SQS takes 1 MiB, and an alarm of a badly infected machine has thousands of kinds.
 
-What does not fit is left out of the item, the least bad first, and counted. Works on what `dump` made, since the
-web room loads this as well.
+What does not fit is left out of the item, the least bad first, and counted. This works on what `dump` made,
+since the web room loads it as well.
 """
 
 from __future__ import annotations

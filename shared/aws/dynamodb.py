@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -15,26 +16,19 @@ from typing import Any
 
 from shared.aws.clients import AwsError, Clients, understood
 from shared.ledger import Record, StoreError
+from shared.queues import TooLarge
+from shared.retention import seconds_kept
+
+log = logging.getLogger(__name__)
 
 # DynamoDB's limit of an item, names and values together ("Quotas in Amazon DynamoDB": 400 KB).
 _MAX_ITEM = 400 * 1024
 _ROOM_FOR_THE_REST = 256  # bytes of the names of the attributes, and of the values beside key and body
 _PACK_ABOVE = 4 * 1024  # bytes; a write costs by the KB, a read by 4 KB
 _LONGEST_SEARCH = 60.0  # seconds
-_DAY = 86_400
-_KEPT = {
-    "body": 2 * _DAY,
-    "pace": 2 * _DAY,
-    "hunt": 400 * _DAY,
-    "capture": 400 * _DAY,
-    "past-hunts": 400 * _DAY,
-    "audit": 400 * _DAY,
-    "system-alarms": 400 * _DAY,
-    "open-hunt": None,
-    "clock": None,
-    "project": None,
-}
-_ELSE_KEPT = 180 * _DAY
+# A larger document is split: its parts are items of their own, and the document says how many there are.
+_PART, _PART_SIZE, _MAX_PARTS = "part", 350 * 1024, 100
+_LOOKS = 3  # at a document whose parts are gone, since it was replaced meanwhile
 
 
 def table_definition() -> dict[str, Any]:
@@ -58,9 +52,14 @@ class DynamoStore:
         self._clients, self._table, self._now = clients, table, now
 
     def get(self, kind: str, group: str, name: str) -> Record | None:
-        answer = self._call("get_item", Key=_key(kind, group, name), ConsistentRead=True)
-        item = answer.get("Item")
-        return _record(group, item) if item else None
+        for _ in range(_LOOKS):
+            answer = self._call("get_item", Key=_key(kind, group, name), ConsistentRead=True)
+            item = answer.get("Item")
+            if item is None:
+                return None
+            if record := self._record(group, item):
+                return record
+        raise StoreError(f"the {kind} {name} is replaced again and again while it is read")
 
     def scan(self, kind: str, group: str) -> Iterator[Record]:
         """A page is asked for when the one before it is used up; StoreError may come with any of them."""
@@ -72,7 +71,9 @@ class DynamoStore:
         while True:
             answer = self._call("query", **request)
             for item in answer.get("Items", ()):
-                yield _record(group, item)
+                name = item["sk"]["S"]
+                if record := self._record(group, item) or self.get(kind, group, name):
+                    yield record
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -106,50 +107,96 @@ class DynamoStore:
         durable: bool = True,  # here everything is
     ) -> bool:
         write = secrets.token_hex(8)
-        values = {":body": self._packed(kind, group, name, body), ":write": {"S": write}, ":one": {"N": "1"}}
-        changes = "SET body = :body, #write = :write"
-        request: dict[str, Any] = {"ExpressionAttributeNames": {"#write": "write", "#version": "version"}}
-        kept = _KEPT.get(kind, _ELSE_KEPT)
-        if kept is not None:
-            changes += ", expires = :expires"
-            values[":expires"] = {"N": str(int(self._now()) + kept)}
+        packed = _packed(body)
+        size = len(f"{kind}#{group}{name}".encode()) + len(packed) + _ROOM_FOR_THE_REST
+        parts = _split(kind, name, packed) if size > _MAX_ITEM else []
+        kept = seconds_kept(kind)
+        expires = None if kept is None else int(self._now()) + kept
+        for number, part in enumerate(parts):  # before what leads to them
+            self._update(_part_key(write, number), {"body": {"B": part}}, expires)
+        request: dict[str, Any] = {}
         if expect == 0:
             request["ConditionExpression"] = "attribute_not_exists(pk)"
         elif expect is not None:
             request["ConditionExpression"] = "#version = :expect"
-            values[":expect"] = {"N": str(expect)}
         if expect is not None:
             request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        values: dict[str, Any] = {"body": _value(b"" if parts else packed), "write": {"S": write}}
+        if parts:
+            values["parts"] = {"N": str(len(parts))}
         try:
-            self._clients.call(
-                "dynamodb",
-                "update_item",
-                TableName=self._table,
-                Key=_key(kind, group, name),
-                UpdateExpression=f"{changes} ADD #version :one",
-                ExpressionAttributeValues=values,
-                **request,
-            )
+            before = self._update(_key(kind, group, name), values, expires, expect, **request)
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
                 raise self._failure(error) from error
             # botocore repeats a call whose answer was lost, and then finds what it wrote itself.
             found: dict[str, Any] = error.answer.get("Item", {})
-            return found.get("write") == {"S": write}
+            mine: bool = found.get("write") == {"S": write}
+            if not mine:
+                self._drop_parts(values)
+            return mine
+        self._drop_parts(before)
         return True
 
-    def delete(self, kind: str, group: str, name: str) -> None:
-        self._call("delete_item", Key=_key(kind, group, name))
+    def _update(
+        self,
+        key: dict[str, Any],
+        values: dict[str, Any],
+        expires: int | None,
+        expect: int | None = None,
+        **request: Any,
+    ) -> dict[str, Any]:
+        """Write an item, one version more, and return what these values were before. Raises AwsError."""
+        if expires is not None:
+            values = {**values, "expires": {"N": str(expires)}}
+        given = {f":{name}": value for name, value in values.items()} | {":one": {"N": "1"}}
+        if expect:
+            given[":expect"] = {"N": str(expect)}
+        sets = ", ".join(f"#{name} = :{name}" for name in values)
+        removes = "" if "parts" in values else " REMOVE #parts"
+        answer = self._clients.call(
+            "dynamodb",
+            "update_item",
+            TableName=self._table,
+            Key=key,
+            UpdateExpression=f"SET {sets}{removes} ADD #version :one",
+            ExpressionAttributeNames={f"#{name}": name for name in {*values, "parts", "version"}},
+            ExpressionAttributeValues=given,
+            ReturnValues="UPDATED_OLD",
+            **request,
+        )
+        before: dict[str, Any] = answer.get("Attributes", {})
+        return before
 
-    def _packed(self, kind: str, group: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        text = json.dumps(body, separators=(",", ":"))
-        packed = gzip.compress(text.encode(), mtime=0) if len(text) > _PACK_ABOVE else b""
-        size = len(f"{kind}#{group}{name}".encode()) + len(packed or text) + _ROOM_FOR_THE_REST
-        if size > _MAX_ITEM:
-            raise StoreError(
-                f"the {kind} {name} takes {size // 1024} KB, and an item of DynamoDB holds 400 KB at most"
-            )
-        return {"B": packed} if packed else {"S": text}
+    def delete(self, kind: str, group: str, name: str) -> None:
+        answer = self._call("delete_item", Key=_key(kind, group, name), ReturnValues="ALL_OLD")
+        self._drop_parts(answer.get("Attributes", {}))
+
+    def _drop_parts(self, item: dict[str, Any]) -> None:
+        """Of a document that is no longer there. What cannot be taken away expires, as the document would."""
+        for number in range(_parts(item)):
+            try:
+                self._call("delete_item", Key=_part_key(item["write"]["S"], number))
+            except StoreError as error:
+                log.warning("parts of a replaced document stay in the table: %s", error)
+                return
+
+    def _record(self, group: str, item: dict[str, Any]) -> Record | None:
+        """None where its parts are gone: it was replaced meanwhile."""
+        with understood("DynamoDB", StoreError):
+            body, parts = item["body"], _parts(item)
+            packed = body["B"] if "B" in body else body["S"].encode()
+            if parts:
+                found = [self._part(item["write"]["S"], number) for number in range(parts)]
+                if None in found:
+                    return None
+                packed = b"".join(part for part in found if part is not None)
+            text = gzip.decompress(packed) if packed.startswith(_GZIP) else packed
+            return Record(group, item["sk"]["S"], int(item["version"]["N"]), json.loads(text))
+
+    def _part(self, write: str, number: int) -> bytes | None:
+        answer = self._call("get_item", Key=_part_key(write, number), ConsistentRead=True)
+        return answer["Item"]["body"]["B"] if "Item" in answer else None
 
     def _call(self, operation: str, **request: Any) -> Any:
         try:
@@ -167,8 +214,31 @@ def _key(kind: str, group: str, name: str) -> dict[str, Any]:
     return {"pk": {"S": f"{kind}#{group}"}, "sk": {"S": name}}
 
 
-def _record(group: str, item: dict[str, Any]) -> Record:
-    with understood("DynamoDB", StoreError):
-        body = item["body"]
-        text = gzip.decompress(body["B"]) if "B" in body else body["S"]
-        return Record(group, item["sk"]["S"], int(item["version"]["N"]), json.loads(text))
+_GZIP = b"\x1f\x8b"  # what gzip begins with, and no JSON text
+
+
+def _packed(body: dict[str, Any]) -> bytes:
+    text = json.dumps(body, separators=(",", ":")).encode()
+    return gzip.compress(text, mtime=0) if len(text) > _PACK_ABOVE else text
+
+
+def _value(packed: bytes) -> dict[str, Any]:
+    return {"B": packed} if packed.startswith(_GZIP) else {"S": packed.decode()}
+
+
+def _split(kind: str, name: str, packed: bytes) -> list[bytes]:
+    parts = [packed[at : at + _PART_SIZE] for at in range(0, len(packed), _PART_SIZE)]
+    if len(parts) > _MAX_PARTS:
+        most = _MAX_PARTS * _PART_SIZE // 1024
+        raise TooLarge(
+            f"the {kind} {name} takes {len(packed) // 1024:,} KB, and at most {most:,} KB are kept"
+        )
+    return parts
+
+
+def _parts(item: dict[str, Any]) -> int:
+    return int(item["parts"]["N"]) if "parts" in item else 0
+
+
+def _part_key(write: str, number: int) -> dict[str, Any]:
+    return _key(_PART, write, f"{number:03}")

@@ -21,7 +21,7 @@ from itertools import islice
 from typing import Any
 
 from shared.aws.clients import AwsError, Clients, understood
-from shared.queues import ABANDONED, DeadItem, Depth, Item, QueueError
+from shared.queues import ABANDONED, DeadItem, Depth, Item, QueueError, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ class SqsQueue:
             attributes["encoding"] = "base64"
         size = len(text.encode())
         if size > _MAX_BODY:
-            raise QueueError(
+            raise TooLarge(
                 f"an item of {size:,} bytes does not go into the queue {self.name}: "
                 f"SQS takes {_MAX_BODY:,} bytes at most"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import uuid
 
 import pytest
@@ -12,6 +13,7 @@ from botocore.stub import Stubber
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.ledger import Record, StoreError
+from shared.queues import TooLarge
 
 NOW = 1_790_000_000.25
 DAY = 86_400
@@ -60,12 +62,15 @@ def test_a_document_is_one_item(clients, table, store):
         ("hunt", 400),
         ("capture", 400),
         ("event", 180),
-        ("project-event", 180),
+        ("project-event", 400),
         ("delivery", 180),
-        ("case", 180),
+        ("case", 400),
+        ("alarm-run", None),
+        ("note", None),
         ("open-hunt", None),
         ("clock", None),
         ("project", None),
+        ("a kind that is not listed", None),
     ],
 )
 def test_how_long_it_is_kept(clients, table, store, kind, days):
@@ -82,12 +87,51 @@ def test_a_long_document_is_packed(clients, table, store):
     assert store.get("event", "e", "a") == Record("e", "a", 1, body)
 
 
-def test_a_document_that_is_larger_than_an_item_may_be(store):
-    with pytest.raises(StoreError) as caught:
-        store.put("event", "e", "a", {"text": noise(1_000_000)})
-    assert str(caught.value) == ("the event a takes 556 KB, and an item of DynamoDB holds 400 KB at most")
+def all_items(clients: Clients, table: str) -> list[dict]:
+    return clients.call("dynamodb", "scan", TableName=table)["Items"]
+
+
+def test_a_document_that_is_larger_than_an_item_may_be_is_split(clients, table, store):
+    long, longer = {"text": noise(1_500_000)}, {"text": noise(2_200_000)}
+    assert store.put("event", "e", "a", long)
+    assert store.get("event", "e", "a") == Record("e", "a", 1, long)
+    parts = [one for one in all_items(clients, table) if one["pk"]["S"].startswith("part#")]
+    assert len(parts) > 1
+    assert {one["expires"]["N"] for one in parts} == {str(int(NOW) + 180 * DAY)}  # with the document
+    # Each version has parts of its own, and those of the one before are taken away.
+    assert store.put("event", "e", "a", longer, expect=1)
+    assert store.get("event", "e", "a") == Record("e", "a", 2, longer)
+    assert not store.put("event", "e", "a", long, expect=1)
+    assert store.put("event", "e", "a", {"now": "short"})
+    assert store.get("event", "e", "a") == Record("e", "a", 3, {"now": "short"})
+    assert len(all_items(clients, table)) == 1
+    store.put("event", "e", "a", long)
+    store.delete("event", "e", "a")
+    assert all_items(clients, table) == []
+
+
+def test_a_document_that_is_replaced_while_it_is_read_is_read_again(store, monkeypatch):
+    store.put("event", "e", "a", {"text": noise(1_500_000)})
+    newer, call, replaced = {"text": noise(2_200_000)}, store._clients.call, []
+
+    def replacing(service, operation, **request):
+        if request.get("Key", {}).get("pk", {}).get("S", "").startswith("part#") and not replaced:
+            replaced.append(True)
+            store.put("event", "e", "a", newer)
+        return call(service, operation, **request)
+
+    monkeypatch.setattr(store._clients, "call", replacing)
+    (record,) = store.scan("event", "e")
+    assert record.body == newer
+    replaced.clear()
+    assert store.get("event", "e", "a").body == newer
+
+
+def test_a_document_that_is_larger_than_anything_is_refused_for_good(store):
+    with pytest.raises(TooLarge) as caught:
+        store.put("event", "e", "a", {"text": noise(80_000_000)})
+    assert re.fullmatch(r"the event a takes 4\d,\d+ KB, and at most 35,000 KB are kept", str(caught.value))
     assert store.get("event", "e", "a") is None
-    assert store.put("event", "e", "a", {"text": noise(700_000)})  # packed, it fits
 
 
 def test_a_scan_asks_for_the_next_page_when_it_gets_there(store, asked):

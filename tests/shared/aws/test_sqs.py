@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsItem, SqsQueue, item_of
-from shared.queues import ABANDONED, DeadItem, QueueError
+from shared.queues import ABANDONED, DeadItem, QueueError, TooLarge
 
 MIB = 1024 * 1024
 RECORD = {
@@ -83,7 +83,7 @@ def test_the_largest_item_goes_through_and_can_die(queue):
     ("body", "size"), [(b"x" * (MIB - 4095), "1,044,481"), (b"\0" * 800_000, "1,066,668")]
 )
 def test_an_item_that_is_too_large(queue, asked, body, size):
-    with pytest.raises(QueueError) as caught:
+    with pytest.raises(TooLarge) as caught:
         queue.put(body)
     assert str(caught.value) == (
         f"an item of {size} bytes does not go into the queue events: SQS takes 1,044,480 bytes at most"

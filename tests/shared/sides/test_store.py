@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 
 from shared.ledger import Record
@@ -36,6 +37,20 @@ def test_a_long_document(side):
     assert [record.body for record in side.store.scan("event", "g")] == [body]
     assert side.store.put("event", "g", "a", {"now": "short"})
     assert side.store.get("event", "g", "a") == Record("g", "a", 2, {"now": "short"})
+
+
+def test_a_document_of_some_megabytes(side):
+    body = {"alarms": [random.Random(number).randbytes(500).hex() for number in range(3_000)]}
+    assert side.store.put("event", "g", "large", body, expect=0)
+    assert side.store.put("event", "g", "small", {})
+    assert side.store.get("event", "g", "large") == Record("g", "large", 1, body)
+    assert [record.body for record in side.store.scan("event", "g")] == [body, {}]
+    assert not side.store.put("event", "g", "large", {}, expect=3)
+    assert side.store.put("event", "g", "large", {"alarms": []}, expect=1)
+    assert side.store.get("event", "g", "large") == Record("g", "large", 2, {"alarms": []})
+    side.store.put("event", "g", "large", body)
+    side.store.delete("event", "g", "large")
+    assert side.store.get("event", "g", "large") is None
 
 
 def test_every_one_of_many_writes_counts(side):
