@@ -7,6 +7,7 @@ been is kept in `mentions`.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from demo.cards import Invalid, cards_of, check_card, mentions_of
 from demo.chat import Rate, Refusal, Simulation, parse, whole_seconds
 
 MAX_BYTES = 28 * 1024  # learn.microsoft.com/connectors/teams: approximately 28 KB
+TOO_LARGE = "Request Entity too large: the card has {} bytes in a JSON string, and the limit is {}."
 PER_SECOND = 4  # learn.microsoft.com, rate limit of incoming webhooks
 NOT_FOUND = "The workflow could not be found."
 NOT_SIGNED = "The request must be authenticated only by Shared Access scheme."
@@ -99,11 +101,19 @@ class Teams(Simulation):
             cards = cards_of(body)
             for card in cards:
                 check_card(card)
+                if (size := measured(card)) > MAX_BYTES:
+                    raise Invalid(TOO_LARGE.format(size, MAX_BYTES))
         except Invalid as error:
             self.failed_runs.append(FailedRun(self._at(), body, str(error)))
             return
         self._accept(body)
         self.mentions += [id for card in cards for id in mentions_of(card)]
+
+
+def measured(card: Any) -> int:
+    """Bytes of a card as the workflow's step measures it: the card's JSON, inside a JSON string."""
+    text = json.dumps(card, ensure_ascii=False, separators=(",", ":"))
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
 def _refusal(status: int, code: str, message: str) -> Refusal:

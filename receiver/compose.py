@@ -15,6 +15,7 @@ from receiver import attack
 from receiver.identity import tells_of_alarms
 from shared.config import Config, MessageConfig
 from shared.facts import FACTS, OTHERS
+from shared.links import LONGEST_SLACK_LINK
 from shared.models import (
     ACKNOWLEDGED,
     CAPTURE_FAILED,
@@ -161,6 +162,7 @@ def compose(
     footer = wording.footer()
     gaps = (
         *wording.failed,
+        *_lost_links(links),
         *told.gaps,
         *_note(alarm),
         *(f"{_words(gap.what, 80)}: {_words(gap.why, 200)}" for gap in alarm.gaps),
@@ -889,6 +891,16 @@ def _links(alarm: Alarm, case: Standing) -> Iterator[Link]:
 def _own_links(config: Config | None) -> Iterator[Link]:
     for number, link in enumerate(config.message.links if config else (), 1):
         yield Link(f"own_{number}", link.text, link.url)
+
+
+def _lost_links(links: Iterable[Link]) -> Iterator[str]:
+    """The links of the configuration that no destination can show."""
+    for link in links:
+        if link.name.startswith("own_") and len(link.url) > LONGEST_SLACK_LINK:
+            yield (
+                f"The link “{_name(link.text, 75)}” of message.links is left out: "
+                f"it has {len(link.url):,} characters, and no destination takes more than {LONGEST_SLACK_LINK:,}"
+            )
 
 
 def console_url(instance: str, region: str) -> str:

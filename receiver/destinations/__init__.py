@@ -54,12 +54,12 @@ class Destination(Protocol):
 
     @property
     def thread(self) -> bool:
-        """Whether it can follow up on an earlier message of the same case."""
+        """As `Can` says. Asked without I/O; the same at all times."""
         ...
 
     @property
     def update(self) -> bool:
-        """Whether it can edit an earlier message of the same case."""
+        """As `Can` says. Asked without I/O; the same at all times."""
         ...
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
@@ -80,6 +80,22 @@ class Whispers(Protocol):
     def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
         """`to`: the `user` and the `channel`, each an id of the destination. `text` is plain text."""
         ...
+
+
+@dataclass(frozen=True)
+class Can:
+    """What a destination can do, as its configuration says. It is known while its secret cannot be read and
+    while it cannot be reached: a case must not be opened twice for that."""
+
+    thread: bool = False  # follow up on an earlier message of the same case
+    update: bool = False  # edit an earlier message of the same case
+
+
+def can(config: DestinationConfig) -> Can:
+    if isinstance(config, SlackConfig):
+        bot = bool(config.token and config.channel)
+        return Can(thread=bot, update=bot)
+    return Can(thread=isinstance(config, JiraConfig))
 
 
 def build(

@@ -13,8 +13,10 @@ from shared.text import defang, one_line
 
 MAX_ROWS = 5_000
 _COLUMNS = ("severity", "count", "alarm", "ATT&CK", "path")
-# What a spreadsheet takes for the beginning of a formula, the wide forms of East Asian keyboards included.
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+# Where a cell may begin: at its start, and after each character that separates cells in some locale or in an
+# import dialog. There stands what a spreadsheet takes for a formula: one of = + - @, or a form of these that
+# East Asian keyboards have. Quotation marks and white space before it do not count.
+_FORMULA = re.compile(r"(^|[,;|\t])(?=[\s\"]*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20])")
 
 
 def name_of(event_id: str) -> str:
@@ -42,5 +44,8 @@ def content(findings: Iterable[Finding]) -> bytes:
 
 
 def _inert(cell: str) -> str:
-    """An apostrophe in front makes it text (owasp.org, "CSV Injection")."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    """The cell with an apostrophe before each formula, which makes it text (owasp.org, "CSV Injection").
+
+    Quoting the cell would not do: a program that splits at `;` ends the quoted part at the next comma.
+    """
+    return _FORMULA.sub(r"\1'", cell)

@@ -16,21 +16,23 @@ T = TypeVar("T")
 
 # What is dropped, in this order, each from its end, down to this many. A hunt's or an alarm's details stand
 # in the platform too; the first facts say which machine it is, and the gaps what could not be found out.
-ORDER = (("findings", 0), ("lines", 0), ("quote", 0), ("facts", 3), ("gaps", 0))
+# The first link leads into the platform.
+ORDER = (("findings", 0), ("lines", 0), ("quote", 0), ("facts", 3), ("gaps", 0), ("links", 1))
 SHORTEST_QUOTE = 80  # characters; less than that says nothing
 
 
-def fit(message: Message, render: Callable[[Message], T], size: Callable[[T], int], limit: int) -> T:
+def fit(message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float) -> T:
     """The rendered message, with as much of it as makes `size` at most `limit`."""
     return render(fitting(message, render, size, limit))
 
 
 def fitting(
-    message: Message, render: Callable[[Message], T], size: Callable[[T], int], limit: int
+    message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float
 ) -> Message:
     """As much of the message as makes `size` of the rendered one at most `limit`.
 
-    Title, summary and the first three facts always stay: `compose` bounds them far below any limit here.
+    Title, summary, the first three facts and the first link always stay: they are bounded far below any
+    limit here.
     """
 
     def fits(kept: Message) -> bool:
@@ -77,6 +79,7 @@ def _left_out(message: Message, kept: Message) -> str:
         (max(message.lines_total, len(message.lines)) - len(kept.lines), "more system", ""),
         (len(message.facts) - len(kept.facts), "more fact", ""),
         (len(message.gaps) - len(kept.gaps), "more gap", ""),
+        (len(message.links) - len(kept.links), "more link", ""),
     )
     parts = [
         f"{count:,} {noun}{'' if count == 1 else 's'}{rest}" for count, noun, rest in missing if count > 0

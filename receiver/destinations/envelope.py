@@ -340,13 +340,13 @@ def schema() -> dict[str, Any]:
     return {"$schema": _Schema.schema_dialect, "$id": SCHEMA, "description": says, **found}
 
 
-def payload(message: Message) -> bytes:
-    """The envelope in UTF-8, at most MAX_BYTES long."""
+def payload(message: Message, limit: int = MAX_BYTES) -> bytes:
+    """The envelope in UTF-8, at most `limit` bytes long."""
     whole = envelope(message)
     for path, least in _ORDER:
-        if _fits(whole):
+        if _fits(whole, limit):
             break
-        _drop(whole, path, least)
+        _drop(whole, path, least, limit)
     return _serialized(whole)
 
 
@@ -423,7 +423,7 @@ def _word(kind: str) -> str:
 # Size
 
 
-def _drop(whole: dict[str, Any], path: str, least: int) -> None:
+def _drop(whole: dict[str, Any], path: str, least: int, limit: int) -> None:
     """Keep the most of what stands at `path` with which the whole fits; the least where nothing does."""
     *steps, key = path.split(".")
     holder: Any = whole["data"]
@@ -437,7 +437,7 @@ def _drop(whole: dict[str, Any], path: str, least: int) -> None:
 
     def keep(count: int) -> bool:
         holder[key], note["kept"] = _first(full, count), count
-        return _fits(whole)
+        return _fits(whole, limit)
 
     low, high = least, len(full)
     while high - low > 1:
@@ -452,8 +452,8 @@ def _first(full: Any, count: int) -> Any:
     return dict(list(full.items())[:count]) if isinstance(full, dict) else full[:count]
 
 
-def _fits(whole: Mapping[str, Any]) -> bool:
-    return len(_serialized(whole)) <= MAX_BYTES
+def _fits(whole: Mapping[str, Any], limit: int) -> bool:
+    return len(_serialized(whole)) <= limit
 
 
 def _serialized(whole: Mapping[str, Any]) -> bytes:

@@ -2,7 +2,7 @@
 secret is refused and has changed in the meantime.
 
 Messages come in and outcomes go out, as the contract says. A secret that cannot be had is a reason to try
-again later; it is never in a reason itself.
+again later; it is never in a reason itself. What the destination can do is read from its configuration.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from receiver.compose import Message
-from receiver.destinations import Check, Destination, Outcome, Rejected, Retry, Whispers, build
+from receiver.destinations import Check, Destination, Outcome, Rejected, Retry, Whispers, build, can
 from shared.config import DestinationConfig
 from shared.http import Http
 from shared.secrets import Secret, SecretError, SecretRef
@@ -43,17 +43,11 @@ class Renewing:
     ) -> None:
         """`refresh`: what was kept of a secret is not good any more, and the next `secret` looks again."""
         self.name = name
+        able = can(config)
+        self.thread, self.update = able.thread, able.update
         self._config, self._secret, self._refresh, self._http_for = config, secret, refresh, http_for
         self._lock = threading.Lock()
         self._made: _Made | None = None
-
-    @property
-    def thread(self) -> bool:
-        return self._can("thread")
-
-    @property
-    def update(self) -> bool:
-        return self._can("update")
 
     def prepare(self) -> None:
         """Raises SecretError where a secret cannot be had, and ValueError where it cannot be right."""
@@ -93,12 +87,6 @@ class Renewing:
             return self._current().destination.check()
         except (SecretError, ValueError) as error:
             return Check(False, str(error))
-
-    def _can(self, what: str) -> bool:
-        try:
-            return bool(getattr(self._current().destination, what))
-        except (SecretError, ValueError):
-            return False
 
     def _current(self) -> _Made:
         with self._lock:

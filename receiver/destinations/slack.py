@@ -9,10 +9,10 @@ no mention, link or formatting can be formed. slack-sdk makes the request, and `
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from itertools import groupby
 from typing import Any
 from urllib.request import Request
@@ -23,14 +23,19 @@ from receiver.compose import Fact, Link, Message
 from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry
 from receiver.destinations.budget import fit
 from receiver.destinations.parts import MARKS, REPEAT, in_one, safe_links, techniques
+from receiver.destinations.slack_escape import flat, safe
+from receiver.destinations.slack_escape import plain as plain_text
+from receiver.destinations.slack_plain import call, is_about_layout, plain
 from receiver.destinations.verdict import Mask, json_object, judge, reach, said, unanswered
 from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
 from shared.http import Answer, Http, NetworkError, host_of
 from shared.links import LONGEST_SLACK_LINK
-from shared.models import ACKNOWLEDGED, Finding, Owner
+from shared.models import ACKNOWLEDGED, Finding
 from shared.secrets import Secret
 from shared.text import escape_slack, shorten, slack_code
 from shared.urls import check_webhook_url
+
+log = logging.getLogger(__name__)
 
 # docs.slack.dev/reference/block-kit, counted after escaping. The sum of all text is undocumented: messages of
 # 11,341 characters and more were refused (github.com/slackapi/bolt-js #2509).
@@ -102,10 +107,19 @@ class SlackDestination:
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
         try:
-            response = self._client.send_dict(payload(message))
+            answer = self._post(payload(message))
+            refused = layout_refused(answer, _word(answer))
+            if not refused:
+                return self._judge(answer)
+            report_layout(self.name, message, refused)
+            outcome = self._judge(self._post(plain(message, refused)))
         except NetworkError as error:
             return unanswered(error)
-        return self._judge(Answer(response.status_code, response.headers, response.body.encode()))
+        return replace(outcome, note=as_plain_text(refused)) if isinstance(outcome, Delivered) else outcome
+
+    def _post(self, body: Mapping[str, Any]) -> Answer:
+        response = self._client.send_dict(dict(body))
+        return Answer(response.status_code, response.headers, response.body.encode())
 
     def check(self) -> Check:
         return reach(self._http, self._origin, "Slack")
@@ -130,6 +144,24 @@ def _word(answer: Answer) -> str:
     return "ok" if found.get("ok") is True else str(found.get("error") or answer.text.strip())
 
 
+def layout_refused(answer: Answer, word: str) -> str:
+    """What Slack says of the form or the size of a message; empty where it says nothing of these."""
+    if is_about_layout(word):
+        return word
+    return "413" if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else ""
+
+
+def report_layout(name: str, message: Message, refused: str) -> None:
+    log.error(
+        "%s refuses the layout of event %s (%s): this is a fault in huntbridge; sent again as plain text",
+        *(name, message.id, refused),
+    )
+
+
+def as_plain_text(refused: str) -> str:
+    return f"sent as plain text, since Slack refused its layout ({refused})"
+
+
 # The message.
 
 
@@ -143,28 +175,34 @@ def payload(message: Message, *, buttons: bool = False) -> dict[str, Any]:
 
 def _payload(message: Message) -> dict[str, Any]:
     return {
-        "text": _flat(in_one(message)),
+        "text": flat(in_one(message)),
         "blocks": list(_blocks(message)),
         "unfurl_links": False,
         "unfurl_media": False,
     }
 
 
+def whisper(text: str) -> dict[str, Any]:
+    """What one person alone is told. Nothing in the text is read as markup."""
+    section = {"type": "section", "text": plain_text(text, MAX_SECTION)}
+    return {"text": flat(text, MAX_SECTION), "blocks": [section]}
+
+
 def _blocks(message: Message) -> Iterator[dict[str, Any]]:
-    yield {"type": "header", "text": _plain(f"{MARKS[message.severity]} {message.title}", MAX_HEADER)}
+    yield {"type": "header", "text": plain_text(f"{MARKS[message.severity]} {message.title}", MAX_HEADER)}
     if message.maybe_repeat:
         yield _section(f"*{REPEAT}*")
-    if message.owner and (call := _call(message.owner)):
+    if message.owner and (mention := call(message.owner)):
         label = "Taken by" if message.kind == ACKNOWLEDGED else "Owner"
-        yield _section(f"*{label}* {call}")
+        yield _section(f"*{label}* {mention}")
     if message.summary:
-        yield {"type": "section", "text": _plain(message.summary, 600)}
+        yield {"type": "section", "text": plain_text(message.summary, 600)}
     yield from _fields(message.facts[:MAX_FIELDS])
     if message.findings:
         yield from map(_section, _joined(["*Alarms, worst first*", *map(_finding, message.findings)]))
     if message.lines:
         yield from map(
-            _section, _joined(["*Systems, worst first*", *(f"• {_safe(x, 300)}" for x in message.lines)])
+            _section, _joined(["*Systems, worst first*", *(f"• {safe(x, 300)}" for x in message.lines)])
         )
     if message.quote:
         escaped = map(escape_slack, message.quote.replace("`", "\u02cb"))
@@ -175,18 +213,11 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     if buttons := [*_offers(message), *map(_button, safe_links(message, longest=LONGEST_SLACK_LINK))]:
         yield {"type": "actions", "elements": buttons}
     small = [
-        *([_safe(message.footer, 500)] if message.footer else []),
-        *(f"Note: {_safe(gap, 300)}" for gap in message.gaps),
+        *([safe(message.footer, 500)] if message.footer else []),
+        *(f"Note: {safe(gap, 300)}" for gap in message.gaps),
         f"Event {slack_code(shorten(message.id, 200))}",
     ]
     yield {"type": "context", "elements": [_mrkdwn(part) for part in _joined(small)][:MAX_ELEMENTS]}
-
-
-def _call(owner: Owner) -> str:
-    """A mention, of an id and nothing else: the configuration took no other, and this is the last look."""
-    if not re.fullmatch(r"[UWS][A-Z0-9]{8,20}", owner.slack, re.ASCII):
-        return ""
-    return f"<!subteam^{owner.slack}>" if owner.slack.startswith("S") else f"<@{owner.slack}>"
 
 
 _OFFERS = {ACKNOWLEDGE: "Acknowledge", CREATE_ISSUE: "Create Jira issue"}
@@ -195,7 +226,7 @@ _OFFERS = {ACKNOWLEDGE: "Acknowledge", CREATE_ISSUE: "Create Jira issue"}
 def _offers(message: Message) -> Iterator[dict[str, Any]]:
     for offer in message.offers:
         style = {"style": "primary"} if offer == ACKNOWLEDGE else {}
-        text = _plain(_OFFERS[offer], 75)
+        text = plain_text(_OFFERS[offer], 75)
         yield {"type": "button", "action_id": offer, "text": text, "value": message.case_key, **style}
 
 
@@ -203,7 +234,7 @@ def _button(link: Link) -> dict[str, Any]:
     return {
         "type": "button",
         "action_id": f"open_{link.name}",
-        "text": _plain(link.text, 75),
+        "text": plain_text(link.text, 75),
         "url": link.url,
     }
 
@@ -220,45 +251,18 @@ def _fields(facts: tuple[Fact, ...]) -> Iterator[dict[str, Any]]:
 
 
 def _field(fact: Fact) -> str:
-    label, value = escape_slack(fact.label.translate(_FLAT)), shorten(fact.value, 300)
-    return f"*{label}*\n{slack_code(value) if fact.code else _safe(value, 300)}"
+    label, value = flat(fact.label), shorten(fact.value, 300)
+    return f"*{label}*\n{slack_code(value) if fact.code else safe(value, 300)}"
 
 
 def _finding(finding: Finding) -> str:
     links = [f"<{link.url}|{escape_slack(link.text)}>" for link in techniques(finding)]
     parts = (
-        f"{MARKS[finding.severity]} *{finding.count:,} ×* {_safe(finding.description, 200)}",
+        f"{MARKS[finding.severity]} *{finding.count:,} ×* {safe(finding.description, 200)}",
         ", ".join(links),
         slack_code(shorten(finding.path, 200)),
     )
     return "  ".join(filter(None, parts))
-
-
-# Slack has no escape for its marks: a word that holds one goes into a code span, where none counts.
-_MARKED = re.compile(r"[*_~`]|:[\w+'-]+:")
-# In `plain_text` nothing is parsed, and the three that Slack wants escaped would show as escapes.
-_PLAIN = str.maketrans("<>", "\u2039\u203a")
-_FLAT = str.maketrans("*_~`", "\u2217\u02cd\u223c\u02cb")
-
-
-def _safe(text: str, limit: int) -> str:
-    runs = groupby(shorten(text, limit).split(), lambda word: _MARKED.search(word) is not None)
-    return " ".join(_coded(" ".join(run)) if marked else escape_slack(" ".join(run)) for marked, run in runs)
-
-
-def _coded(words: str) -> str:
-    """Without the punctuation at the end, which nobody wants to copy."""
-    copied = words.rstrip(",;.)")
-    return slack_code(copied) + words[len(copied) :]
-
-
-def _flat(text: str) -> str:
-    """For the fallback text, which nobody copies from: marks become look-alikes."""
-    return escape_slack(shorten(text, 800).translate(_FLAT))
-
-
-def _plain(text: str, limit: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": shorten(text.translate(_PLAIN), limit), "emoji": False}
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:

@@ -3,8 +3,9 @@ and a thread with what happened.
 
 Where the parent stands and how bad the case was at worst is in the reference that the ledger keeps. The edit
 comes before the reply, since it can be repeated and a reply cannot. A parent that is gone, or that takes no
-more replies, is followed by a new one. Whether something was posted before is never looked for: a token that
-may only write cannot read, and a repeat says that it is one.
+more replies, is followed by a new one. Where the channel is gone, its name is looked up again: a channel that
+was made anew under the name gets a new parent. Whether something was posted before is never looked for: a
+token that may only write cannot read, and a repeat says that it is one.
 """
 
 from __future__ import annotations
@@ -21,14 +22,25 @@ from slack_sdk.web import SlackResponse, WebClient
 
 from receiver.compose import UPDATE, Message
 from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry
-from receiver.destinations.slack import TIMEOUT, payload, quiet, sent
+from receiver.destinations.slack import (
+    TIMEOUT,
+    as_plain_text,
+    layout_refused,
+    payload,
+    quiet,
+    report_layout,
+    sent,
+)
+from receiver.destinations.slack import whisper as whispered
+from receiver.destinations.slack_plain import plain
 from receiver.destinations.verdict import Mask, asked_to_wait, json_object, judge, said, unanswered
 from shared.config import SLACK_CHANNEL_ID
 from shared.http import Answer, Http, NetworkError
 from shared.models import ACKNOWLEDGED, UNACKNOWLEDGED, Severity
 from shared.secrets import Secret
-from shared.text import escape_slack, one_line
+from shared.text import one_line
 
+MAX_CURSOR = 500  # characters
 MAX_PAGES = 20  # of conversations.list, which may be asked for about 20 pages a minute (Tier 2)
 PAGE = 999  # channels; docs.slack.dev, conversations.list: "under 1000"
 _TOKEN = re.compile(r"(xoxe\.)?xox[bp]-[A-Za-z0-9-]+", re.ASCII)
@@ -93,7 +105,12 @@ _REFUSED = {
     "method_deprecated": _OLD,
     "unknown_method": _OLD,
 }
-_PARENT_GONE = frozenset({"message_not_found", "thread_not_found"})
+# The channel may have been made anew under its name. Where it was not, the word says what to do.
+_CHANNEL_GONE = frozenset(
+    {"channel_not_found", "is_archived", "is_inactive", "not_in_channel", "no_permission"}
+)
+# The last is said of a message of another app, which huntbridge was before it was installed anew.
+_PARENT_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
 _NO_REPLY = _PARENT_GONE | {
     "cannot_reply_to_message",
     "thread_locked",
@@ -102,7 +119,6 @@ _NO_REPLY = _PARENT_GONE | {
 }
 _NO_EDIT = frozenset(
     {
-        "cant_update_message",
         "edit_window_closed",
         "block_mismatch",
         "streaming_state_conflict",
@@ -129,6 +145,9 @@ _ADVICE = {
 }
 
 
+_NEW_CHANNEL = "the channel was made anew, so a new message was posted"
+
+
 class _Ended(Exception):
     """Ends a delivery early, with what became of it. Never leaves this module."""
 
@@ -145,6 +164,8 @@ class _Said:
     word: str
     body: Mapping[str, Any]
     headers: Mapping[str, str]
+    layout: str = ""  # what it said of the form or the size of the message, where that is at fault
+    note: str = ""  # what was not carried out as asked
 
     @property
     def body_of_success(self) -> Mapping[str, Any]:
@@ -299,9 +320,13 @@ class SlackBotDestination:
 
     def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
         """In the channel, and not in the thread, where Slack shows it to nobody who has not opened that."""
-        what = {"channel": to["channel"], "user": to["user"], "text": escape_slack(text)}
+        what = {"channel": to["channel"], "user": to["user"], **whispered(text)}
         try:
-            return self._ask(self._client.chat_postEphemeral, **what).verdict
+            told = self._ask(self._client.chat_postEphemeral, **what)
+            if told.layout:
+                del what["blocks"]
+                told = self._ask(self._client.chat_postEphemeral, **what)
+            return told.verdict
         except NetworkError as error:
             return unanswered(error)
 
@@ -319,7 +344,10 @@ class SlackBotDestination:
         """A new parent, and in its thread what this alarm said: the parent will be edited."""
         case = before.after(message) if before else None
         first = parent(message, case) if case else message
-        posted = self._post(self._channel(), payload(first, buttons=self._interactive))
+        place = self._channel()
+        posted = self._post(place, first, buttons=self._interactive)
+        if posted.word in _CHANNEL_GONE and (moved := self._moved(place)):
+            posted = self._post(moved, first, buttons=self._interactive)
         if not isinstance(posted.verdict, Delivered):
             return posted.verdict
         channel, ts = posted.body.get("channel"), posted.body.get("ts")
@@ -330,13 +358,13 @@ class SlackBotDestination:
             counts = (message.malicious, message.suspicious)
             case = Thread(self._named, "", "", message.severity, *counts, 1, title)
         case = replace(case, to=self._named, channel=str(channel), ts=str(ts))
-        missing = "" if _stands_alone(message) else self._copy(message, case)
-        return Delivered(case.written(), "; ".join(filter(None, (note, missing))))
+        missing = "" if _stands_alone(message) or message.silent else self._copy(message, case)
+        return Delivered(case.written(), _joined(note, posted.note, missing))
 
     def _copy(self, message: Message, case: Thread) -> str:
         """Why it is not in the thread; empty where it is. The alarm was told either way."""
         try:
-            told = payload(_to_nobody(message))  # who was called once is not called again
+            told = _to_nobody(message)  # who was called once is not called again
             verdict = self._post(case.channel, told, thread_ts=case.ts).verdict
         except NetworkError as error:
             verdict = unanswered(error)
@@ -347,41 +375,68 @@ class SlackBotDestination:
         edited = self._edit_parent(message, case)
         if edited.word in _PARENT_GONE:
             return self._open(message, before, "the case's message is gone, so a new one was posted")
-        note = ""
+        if edited.word in _CHANNEL_GONE and self._moved(before.channel):
+            return self._open(message, before, _NEW_CHANNEL)
+        note = edited.note
         if edited.word in _NO_EDIT:
             note = f"the case's message could not be edited ({edited.word})"
         elif not isinstance(edited.verdict, Delivered):
             return edited.verdict
         loud = before.worsened_by(message) or message.kind == UNACKNOWLEDGED
-        told = payload(message if loud else _to_nobody(message))
+        told = message if loud else _to_nobody(message)
         broadcast = {"reply_broadcast": True} if loud else {}
         replied = self._post(before.channel, told, thread_ts=before.ts, **broadcast)
         if replied.word in _NO_REPLY:
             return self._open(
                 message, before, f"the case's thread takes no reply ({replied.word}), so a new one was begun"
             )
+        if replied.word in _CHANNEL_GONE and self._moved(before.channel):
+            return self._open(message, before, _NEW_CHANNEL)
         if not isinstance(replied.verdict, Delivered):
             return replied.verdict
-        return Delivered(case.written(), note)
+        return Delivered(case.written(), _joined(note, replied.note))
 
     def _refresh(self, message: Message, before: Thread | None) -> Outcome:
-        """Edits and nothing more: where that cannot be done, the next alarm brings what is missing."""
+        """Edits and nothing more: where that cannot be done, the next alarm brings what is missing. A channel
+        that was made anew is told how the case stands."""
         if before is None:
             return Rejected("the case has no message here that could be edited")
         edited = self._edit_parent(message, before)
         if edited.word in _PARENT_GONE | _NO_EDIT:
             return Delivered(before.written(), f"the case's message could not be edited ({edited.word})")
-        return Delivered(before.written()) if isinstance(edited.verdict, Delivered) else edited.verdict
+        if edited.word in _CHANNEL_GONE and self._moved(before.channel):
+            return self._open(message, before, _NEW_CHANNEL)
+        return (
+            Delivered(before.written(), edited.note)
+            if isinstance(edited.verdict, Delivered)
+            else edited.verdict
+        )
 
-    def _post(self, channel: str, body: Mapping[str, Any], **more: Any) -> _Said:
-        return self._ask(self._client.chat_postMessage, channel=channel, **body, **more)
+    def _post(self, channel: str, message: Message, *, buttons: bool = False, **more: Any) -> _Said:
+        def post(body: Mapping[str, Any]) -> _Said:
+            return self._ask(self._client.chat_postMessage, channel=channel, **body, **more)
+
+        return self._laid_out(post, message, buttons=buttons)
+
+    def _laid_out(
+        self, send: Callable[[Mapping[str, Any]], _Said], message: Message, *, buttons: bool
+    ) -> _Said:
+        """Sends the message, and where Slack refuses its layout, sends it once more as plain text."""
+        told = send(payload(message, buttons=buttons))
+        if not told.layout:
+            return told
+        report_layout(self.name, message, told.layout)
+        return replace(send(plain(message, told.layout)), note=as_plain_text(told.layout))
 
     def _edit_parent(self, message: Message, case: Thread) -> _Said:
         """An edit can be repeated: it is never open whether it was carried out."""
-        body = payload(parent(message, case), buttons=self._interactive)
-        what = {key: body[key] for key in ("text", "blocks")}
+
+        def edit(body: Mapping[str, Any]) -> _Said:
+            what = {key: body[key] for key in ("text", "blocks") if key in body}
+            return self._ask(self._client.chat_update, channel=case.channel, ts=case.ts, **what)
+
         try:
-            found = self._ask(self._client.chat_update, channel=case.channel, ts=case.ts, **what)
+            found = self._laid_out(edit, parent(message, case), buttons=self._interactive)
         except NetworkError as error:
             raise _Ended(replace(unanswered(error), ambiguous=False)) from None
         if isinstance(found.verdict, Retry):
@@ -393,15 +448,34 @@ class SlackBotDestination:
     def _channel(self) -> str:
         """The channel's id. Only an answer is remembered."""
         if not self._id:
-            try:
-                self._id = self._found()
-            except NetworkError as error:
-                raise _Ended(replace(unanswered(error), ambiguous=False)) from None
+            self._id = self._found()
         return self._id
 
+    def _moved(self, channel: str) -> str:
+        """The channel that has the name of this one now; empty where it is the same one, or where there is
+        none. A channel that the configuration names by its id has no name to look up."""
+        if re.fullmatch(SLACK_CHANNEL_ID, self._named):
+            return ""
+        self._id = ""
+        try:
+            found = self._channel()
+        except _Ended as ended:
+            if isinstance(ended.outcome, Retry):
+                raise
+            return ""
+        return "" if found == channel else found
+
     def _found(self) -> str:
-        """The id of the channel of that name. Private ones are listed only for a token with groups:read."""
+        try:
+            return self._listed()
+        except NetworkError as error:
+            raise _Ended(replace(unanswered(error), ambiguous=False)) from None
+
+    def _listed(self) -> str:
+        """The id of the channel of that name; an archived one only where there is no other. Private ones are
+        listed only for a token with groups:read."""
         types, cursor, name = "public_channel,private_channel", "", self._named.removeprefix("#")
+        archived = ""
         for _ in range(MAX_PAGES):
             more = {"cursor": cursor} if cursor else {}
             page = self._ask(self._client.conversations_list, types=types, limit=PAGE, **more)
@@ -414,10 +488,14 @@ class SlackBotDestination:
                 if isinstance(one, dict) and one.get("name") == name:
                     id = one.get("id")
                     if isinstance(id, str) and re.fullmatch(SLACK_CHANNEL_ID, id):
-                        return id
+                        if one.get("is_archived") is not True:
+                            return id
+                        archived = id
             metadata = body.get("response_metadata")
             cursor = str(metadata.get("next_cursor") or "") if isinstance(metadata, dict) else ""
-            if not cursor:
+            if archived and not cursor:
+                return archived
+            if not cursor or len(cursor) > MAX_CURSOR:
                 private = (
                     "" if "private" in types else " among the public ones, and private ones are not listed"
                 )
@@ -474,7 +552,7 @@ class SlackBotDestination:
         elif isinstance(verdict, Delivered) and body.get("ok") is not True:
             told = f": {one_line(self._mask(word), 100)}" if word else said(answer, self._mask)
             verdict = Rejected(f"answered {answer.status}, but not ok{told}")
-        return _Said(verdict, word, body, answer.headers)
+        return _Said(verdict, word, body, answer.headers, layout_refused(answer, word))
 
     def _refused(self, word: str, body: Mapping[str, Any]) -> str:
         """What is wrong and what to do, and what Slack says of it: which scope, which block."""
@@ -484,6 +562,10 @@ class SlackBotDestination:
             details = metadata.get("messages") if isinstance(metadata, dict) else None
         told = one_line(self._mask(one_line(str(details), 500)), 150) if details else ""
         return f"{_REFUSED[word]} ({word}{': ' if told else ''}{told})"
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _scopes(headers: Mapping[str, str]) -> frozenset[str]:

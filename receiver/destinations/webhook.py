@@ -10,12 +10,13 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from receiver.compose import Message
-from receiver.destinations import Check, Outcome
-from receiver.destinations.envelope import payload
-from receiver.destinations.verdict import Mask, judge, reach, unanswered
-from shared.http import Http, NetworkError, host_of
+from receiver.destinations import Check, Delivered, Outcome
+from receiver.destinations.envelope import MAX_BYTES, payload
+from receiver.destinations.verdict import Mask, judge, reach, sized, unanswered
+from shared.http import Answer, Http, NetworkError, host_of
 from shared.secrets import Secret
 from shared.urls import check_webhook_url
 
@@ -31,7 +32,7 @@ _ADVICE = {
     404: _URL,
     405: _URL,
     410: _URL,
-    413: "the receiver takes less than 64 KiB: raise its limit",
+    413: "the receiver takes not even 16 KiB: raise its limit to 64 KiB",
     415: "the receiver does not take application/cloudevents+json: set it up for CloudEvents",
     422: "the receiver refuses this message",
 }
@@ -67,16 +68,20 @@ class WebhookDestination:
         self._mask = Mask(url.reveal(), *(secret.reveal() for secret in secrets))
 
     def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
-        body = payload(message)
-        headers = {
-            "Content-Type": "application/cloudevents+json; charset=utf-8",
-            SIGNATURE: sign(body, self._secrets, int(self._clock())),
-        }
+        def send(share: float) -> Answer:
+            body = payload(message, int(MAX_BYTES * share))
+            headers = {
+                "Content-Type": "application/cloudevents+json; charset=utf-8",
+                SIGNATURE: sign(body, self._secrets, int(self._clock())),
+            }
+            return self._http.request("POST", self._url.reveal(), headers=headers, data=body)
+
         try:
-            answer = self._http.request("POST", self._url.reveal(), headers=headers, data=body)
+            answer, note = sized(send)
         except NetworkError as error:
             return unanswered(error)
-        return judge(answer, now=self._clock(), mask=self._mask, advice=_ADVICE)
+        outcome = judge(answer, now=self._clock(), mask=self._mask, advice=_ADVICE)
+        return replace(outcome, note=note) if isinstance(outcome, Delivered) else outcome
 
     def check(self) -> Check:
         return reach(self._http, host_of(self._url.reveal()), "the receiver")

@@ -19,8 +19,9 @@ from demo.slack import DEMO_TOKEN, Slack
 from demo.teams import Teams
 from receiver import assemble
 from receiver.destinations import slack_bot
+from receiver.destinations.renewing import Renewing
 from receiver.destinations.slack_bot import SlackBotDestination
-from shared.secrets import Secrets
+from shared.secrets import Secret, SecretError, SecretRef, Secrets
 
 SIGNING = "a-secret-of-the-siem"
 
@@ -230,4 +231,39 @@ def test_a_case_whose_message_was_deleted_in_slack_is_told_in_a_new_one(
     more(7)
     assert [post for post in world.slack.posts if not post.thread_ts] == parents
     assert "3 alarms so far" in json.dumps(parents[0].body)
+    assert stage.soc.sent == []
+
+
+@pytest.mark.parametrize("reads", [1, 2, 3])
+@pytest.mark.parametrize("type", ["jira", "slack"])
+def test_a_secret_that_cannot_be_read_for_a_moment_opens_no_case_twice(
+    type: str, reads: int, make: Callable[..., Any], world: World
+) -> None:
+    """A new process has read no secret yet. What a destination can do, it knows from the configuration."""
+    kind = next(kind for kind in KINDS.values() if kind.config.get("token" if type == "slack" else "email"))
+    stage, _ = make(kind.config, kind.good(world))
+    stage.receive(b'{"message": "5 alarms in project id 3 evidence id 4"}')
+    stage.run_all()
+    failing = [SecretError("env:IT: the secret store does not answer")] * reads
+
+    def secret(ref: SecretRef) -> Secret:
+        if failing:
+            raise failing.pop()
+        return stage.runtime.secret(ref)
+
+    stage.tools["it"] = Renewing(
+        *("it", stage.runtime.config.destinations["it"], secret),
+        *(lambda ref: None, stage.runtime.http),
+    )
+    assert stage.tools["it"].thread
+    assert failing
+    stage.work = stage.worker()
+    stage.receive(b'{"message": "6 alarms in project id 3 evidence id 4"}')
+    stage.run_all()
+    assert failing == []
+    if type == "jira":
+        (issue,) = world.jira.issues.values()
+        assert len(issue.comments) == 1
+    else:
+        assert len([post for post in world.slack.posts if not post.thread_ts]) == 1
     assert stage.soc.sent == []

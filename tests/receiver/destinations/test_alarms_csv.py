@@ -26,6 +26,9 @@ FRAGMENTS = (
     ";",
     "'",
     "\uff1d",
+    "\ufe66",
+    "\u2212",
+    "|",
     "\u202e",
     "\x00",
     "https://x.y/",
@@ -50,6 +53,35 @@ def test_every_file_is_read_back_and_nothing_in_it_runs(found: list[Finding]) ->
     for cell in (cell for row in read for cell in row):
         assert not re.match(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]", cell)
         assert "://" not in cell or "hxxp" in cell
+
+
+# What a program of some locale separates cells at, and what it takes for a formula.
+DELIMITERS = (",", ";", "\t", "|")
+FORMULA = re.compile(r"\s*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(findings, max_size=4))
+def test_no_cell_is_a_formula_whatever_separates_the_cells(found: list[Finding]) -> None:
+    text = alarms_csv.content(found).decode("utf-8-sig")
+    for delimiter in DELIMITERS:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            assert not [cell for cell in row if FORMULA.match(cell)], delimiter
+
+
+@pytest.mark.parametrize(
+    "text", ["x;=cmd|'/C calc'!A1;y", 'a";=1+1', 'a;"=1+1', ";;=1", "a; \u00a0@SUM(1)", "a|-1", "x;\uff1d1+1"]
+)
+def test_a_path_with_a_separator_is_kept_and_made_text(text: str) -> None:
+    finding = Finding(text, 1, Severity.MALICIOUS, (), text)
+    (_, row) = rows(alarms_csv.content([finding]))
+    assert {row[2].replace("'", ""), row[4].replace("'", "")} == {
+        text.replace("'", "").replace("\u00a0", "").replace("  ", " ")
+    }
+    content = alarms_csv.content([finding]).decode("utf-8-sig")
+    for delimiter in DELIMITERS:
+        for cells in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter):
+            assert not [cell for cell in cells if FORMULA.match(cell)], delimiter
 
 
 def test_a_fleet_of_alarms_is_bounded() -> None:

@@ -268,6 +268,8 @@ def check_teams(alarm: Alarm, *, by_schema: bool = True) -> None:
     assert len(raw) <= 20_000
     body = json.loads(raw)
     card = body["attachments"][0].pop("content")
+    text = json.dumps(card, ensure_ascii=False, separators=(",", ":"))
+    assert len(json.dumps(text, ensure_ascii=False).encode()) <= 28_672
     assert body == {
         "type": "message",
         "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None}],
@@ -565,6 +567,8 @@ FRAGMENTS = (
         "é",
         "www.evil.example",
         "a@b.example",
+        "\\" * 12,
+        '"' * 12,
     ),
     *(
         "mailto:a@b.example",
@@ -727,6 +731,42 @@ def test_fuzzed(kind: str, seed: int, texts: list[str]) -> None:
         check_teams(alarm, by_schema=seed % 8 == 0)  # a tenth of a second each
     else:
         CHECKS[kind](alarm)
+
+
+def own_links(length: int) -> Config:
+    url = "https://wiki.acme.example/runbooks?q="
+    links = [{"text": f"Runbook {n}", "url": url + "a" * (length - len(url))} for n in range(3)]
+    return Config.model_validate(
+        {"platform": {"url": "https://cado.example", "api_key": "env:KEY"}, "message": {"links": links}}
+    )
+
+
+def test_a_link_of_the_configuration_is_shown_up_to_what_a_destination_takes(
+    alarms: dict[str, Alarm],
+) -> None:
+    longest, long = (compose(alarms["minimal"], own_links(length)) for length in (3_000, 2_000))
+    assert longest.gaps == long.gaps == ()
+    assert list(slack_problems(slack.payload(longest))) == []
+    shown = {
+        "slack": json.dumps(slack.payload(longest)),
+        "teams": teams.payload(long).decode(),
+        "cloud": json.dumps(adf.document(long)),
+        "data center": wiki.text(long),
+    }
+    for name, text in shown.items():
+        assert text.count("https://wiki.acme.example/runbooks?q=") == 3, name
+
+
+def test_a_link_that_is_too_long_for_every_destination_is_named_in_the_message(
+    alarms: dict[str, Alarm],
+) -> None:
+    message = compose(alarms["minimal"], own_links(3_001))
+    assert message.gaps == tuple(
+        f"The link “Runbook {n}” of message.links is left out: it has 3,001 characters, and no destination "
+        "takes more than 3,000"
+        for n in range(3)
+    )
+    assert "wiki.acme.example" not in json.dumps(slack.payload(message))
 
 
 def test_a_link_that_is_not_a_web_address_is_left_out(alarms: dict[str, Alarm]) -> None:

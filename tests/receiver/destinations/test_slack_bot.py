@@ -398,6 +398,157 @@ def test_a_workspace_with_too_many_channels_wants_the_id(
     assert len(peer.requests) == 20
 
 
+# A channel that was deleted or archived, and made anew under its name
+
+NEW = "C0000000009"
+
+
+def deleted(slack: Slack) -> None:
+    slack.channels = [Channel(NEW, "soc")]
+
+
+def archived(slack: Slack) -> None:
+    slack.channels[0].is_archived = True
+    slack.channels.append(Channel(NEW, "soc"))
+
+
+def archived_and_renamed(slack: Slack) -> None:
+    archived(slack)
+    slack.channels[0].name = "soc-2025"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("happen", [deleted, archived, archived_and_renamed])
+def test_a_channel_that_was_made_anew_gets_open_cases_and_new_ones(
+    happen: Callable[[Slack], None], restart: bool, workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.destination = workspace.at("#soc")
+    workspace.tell(alarm())
+    happen(workspace.slack)
+    if restart:
+        workspace.destination = workspace.at("#soc")
+    told = workspace.tell(alarm(9))
+    assert isinstance(told, Delivered)
+    assert told.note == "the channel was made anew, so a new message was posted"
+    parent = workspace.parents[-1]
+    assert parent.channel == NEW
+    assert "2 alarms so far" in json.dumps(parent.body)
+    workspace.tell(alarm(3))
+    assert [len(thread) for thread in workspace.threads()] == [2, 3]
+    workspace.ref = ""  # another case
+    assert isinstance(workspace.tell(alarm()), Delivered)
+    assert [post.channel for post in workspace.parents] == [SOC, NEW, NEW]
+
+
+@pytest.mark.parametrize("happen", [deleted, archived])
+def test_a_new_case_finds_the_new_channel_without_a_restart(
+    happen: Callable[[Slack], None], workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.destination = workspace.at("#soc")
+    workspace.tell(alarm())
+    happen(workspace.slack)
+    workspace.ref = ""
+    assert isinstance(workspace.tell(alarm()), Delivered)
+    assert workspace.parents[-1].channel == NEW
+
+
+def test_the_edit_of_an_open_case_begins_anew_in_the_new_channel(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.destination = workspace.at("#soc")
+    workspace.tell(alarm())
+    deleted(workspace.slack)
+    state = replace(alarm(), silent=True)
+    assert isinstance(workspace.tell(state), Delivered)
+    assert [post.channel for post in workspace.slack.posts[2:]] == [NEW]
+    case = Thread.read(workspace.ref)
+    assert case is not None
+    assert (case.channel, case.alarms) == (NEW, 1)
+
+
+def test_a_channel_that_is_archived_and_has_no_successor_is_told_with_what_to_do(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.destination = workspace.at("#soc")
+    workspace.tell(alarm())
+    workspace.slack.channels[0].is_archived = True
+    for ref, word in ((workspace.ref, "is_inactive"), ("", "is_archived")):
+        workspace.ref = ref
+        assert workspace.tell(alarm()) == Rejected(f"{_REFUSED[word]} ({word})")
+    assert workspace.destination.check() == Check(False, f"#soc ({SOC}): {_REFUSED['is_archived']}")
+
+
+def test_while_slack_cannot_be_asked_for_the_new_channel_the_alarm_waits(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.destination = workspace.at("#soc")
+    workspace.tell(alarm())
+    deleted(workspace.slack)
+    workspace.slack.fail(503, on="POST /api/conversations.list")
+    told = workspace.tell(alarm())
+    assert isinstance(told, Retry)
+    assert not told.ambiguous
+    assert isinstance(workspace.tell(alarm()), Delivered)
+
+
+def test_a_channel_that_is_always_gone_is_looked_up_a_bounded_number_of_times(
+    peer: Any, reply: Any, alarm: Callable[..., Message]
+) -> None:
+    """Each look-up names another channel, and none of them takes a message."""
+    ref = Thread("#soc", SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").written()
+    gone = reply(200, json.dumps({"ok": False, "error": "channel_not_found"}))
+    lists = [
+        reply(200, json.dumps({"ok": True, "channels": [{"id": f"C00000000{n}0", "name": "soc"}]}))
+        for n in range(9)
+    ]
+    peer.answers(*(one for listed in lists for one in (gone, listed)))
+    destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
+    assert isinstance(destination.deliver(alarm(), {"ref": ref}), Rejected)
+    assert len(peer.requests) <= 6
+
+
+def test_a_message_of_the_app_before_it_was_installed_anew_is_followed_by_a_new_one(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.tell(alarm())
+    workspace.slack.fail(200, {}, '{"ok":false,"error":"cant_update_message"}', on="POST /api/chat.update")
+    assert isinstance(workspace.tell(alarm(9)), Delivered)
+    assert len(workspace.parents) == 2
+    workspace.tell(alarm(3))
+    assert len(workspace.parents) == 2
+
+
+def test_an_endless_cursor_is_not_repeated(peer: Any, reply: Any, alarm: Callable[..., Message]) -> None:
+    page = {"ok": True, "channels": [], "response_metadata": {"next_cursor": "x" * 5_000}}
+    peer.answers(reply(200, json.dumps(page)))
+    destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
+    assert isinstance(destination.deliver(alarm(), {}), Rejected)
+    assert len(peer.requests) == 1
+
+
+# What one person alone is told
+
+
+def test_what_is_whispered_is_no_markup(workspace: Workspace) -> None:
+    text = "Jane has taken “7 malicious on *web* _x_ ~y~ `z` :rotating_light: <!channel> <@U012AB3CD>”"
+    to = {"channel": SOC, "user": "U0123456789"}
+    assert workspace.destination.whisper(to, text) == Delivered()
+    (whisper,) = workspace.slack.whispers
+    ((block),) = whisper.body["blocks"]
+    assert block["text"]["type"] == "plain_text"
+    assert "*web* _x_ ~y~ `z` :rotating_light:" in block["text"]["text"]
+    for mark in ("*web*", "_x_", "~y~", "`z`", ":rotating_light:", "<!"):
+        assert mark not in whisper.body["text"]
+    assert workspace.slack.mentions == []
+
+
+def test_a_whisper_whose_layout_is_refused_is_plain_text(workspace: Workspace) -> None:
+    refused = '{"ok":false,"error":"invalid_blocks"}'
+    workspace.slack.fail(200, {}, refused, on="POST /api/chat.postEphemeral")
+    assert workspace.destination.whisper({"channel": SOC, "user": "U0123456789"}, "taken") == Delivered()
+    assert [whisper.body for whisper in workspace.slack.whispers] == [{"text": "taken"}]
+
+
 # What is asked without sending
 
 

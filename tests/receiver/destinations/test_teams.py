@@ -16,7 +16,7 @@ from receiver.compose import compose
 from receiver.destinations import Delivered, Outcome, Rejected
 from receiver.destinations.teams import TeamsDestination, payload
 from shared.http import Http
-from shared.models import Alarm, Owner, TeamsUser
+from shared.models import Alarm, Gap, Owner, TeamsUser
 from shared.secrets import Secret
 
 JANE = TeamsUser("jane@acme.example", "Jane O’Doe, SOC (nights)")
@@ -75,6 +75,29 @@ def test_nobody_else_is_called(owner: Owner | None, channel: Channel, alarms: di
     assert (channel.teams.failed_runs, channel.teams.mentions) == ([], [])
     assert card(alarm)["msteams"] == {"width": "Full"}
     assert '"TextBlock"' not in json.dumps(card(alarm))
+
+
+@pytest.mark.parametrize("mark", ["\\", '"', '\\"'])
+def test_a_card_full_of_marks_that_count_twice_is_posted(
+    mark: str, channel: Channel, alarms: dict[str, Alarm]
+) -> None:
+    """Whoever writes to a captured disk chooses the names of files. A card that is too long by Teams' own
+    measure is refused after the 202, where nobody hears of it."""
+    rich = alarms["rich"]
+    assert rich.instance
+    alarm = replace(
+        rich,
+        event=replace(rich.event, id=mark * 200, text=mark * 1_500, title=""),
+        instance=replace(rich.instance, name=mark * 200, tags={f"K{n}": mark * 200 for n in range(10)}),
+        findings=tuple(
+            replace(rich.findings[1], description=f"{n} {mark * 190}", path=f"/{n}{mark * 190}")
+            for n in range(10)
+        ),
+        gaps=tuple(Gap("Pipelines", mark * 60) for _ in range(20)),
+    )
+    assert channel.tell(alarm) == Delivered()
+    assert channel.teams.failed_runs == []
+    assert len(channel.teams.messages) == 1
 
 
 @pytest.mark.parametrize("name", ["capture_failed", "unknown", "test"])
