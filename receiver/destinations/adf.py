@@ -90,6 +90,11 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
     yield _paragraph(_text(_EVENT), _text(message.id, mark="code"))
 
 
+def event_line(id: str) -> str:
+    """The line by which `tells_of` finds the event, as plain text."""
+    return f"{_EVENT}{shorten(id, 350)}"
+
+
 def _fact(fact: Fact) -> list[Node]:
     value = _text(fact.value, 350, mark="code" if fact.code else "")
     return [_cell("tableHeader", _text(fact.label)), _cell("tableCell", value)]

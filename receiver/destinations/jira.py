@@ -2,9 +2,9 @@
 
 An issue that was closed lately is opened again by a new alarm, one that was closed long ago gets a successor,
 and one that was closed as not to be done stays closed. Nothing that a person may have written is changed: the
-status is all that is ever touched. A field that Jira refuses and an issue can do without is left out once,
-and named. Nothing is posted twice in one delivery when it is open whether the first was carried out; a later
-delivery looks for it first.
+status is all that is ever touched. An issue that takes no comment gets a successor, which is linked to it.
+What Jira refuses and an issue can do without is left out and named. Nothing is posted twice when it is open
+whether the first was carried out, unless Jira was asked for it in between.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 
 from receiver.compose import Message, worst_first
 from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry, adf, alarms_csv, jira_meta, wiki
-from receiver.destinations.jira_api import KEY, Ended, JiraApi, in_words, refused_fields
+from receiver.destinations.jira_api import KEY, Ended, JiraApi, in_words
+from receiver.destinations.jira_attempts import WITHIN_BMP, comment, create, stored_in_part, within_bmp
 from receiver.destinations.jira_fields import Known, issue
 from receiver.destinations.jira_issues import Issue, Issues
 from receiver.destinations.parts import safe_links
@@ -28,13 +29,14 @@ from shared.models import ACKNOWLEDGED, UNACKNOWLEDGED, Severity
 from shared.secrets import Secret
 from shared.text import one_line
 
-# Without its security level an issue would be shown to people whom it is kept from.
-_NEEDED = frozenset({"project", "issuetype", "summary", "description", "security"})
 _QUIET = frozenset({ACKNOWLEDGED, UNACKNOWLEDGED})  # kinds that say nothing new of the system
 _KNOWN_FOR = 3_600.0  # seconds that the types of the project's fields are kept
 _MAX_NOTE = 500
-_GONE, _FULL = "is gone, or hidden from this account", "takes no more comments"
-_NO_COMMENT = {404: _GONE, 413: _FULL}  # Jira Cloud takes some thousands on one issue
+_GONE = "is gone, or hidden from this account"
+# Statuses that say the issue takes no comment, and why; the others are said in Jira's words: it is restricted
+# or archived, or a workflow forbids it. Jira Cloud takes some thousands of comments on one issue.
+_NO_COMMENT = {404: _GONE, 410: _GONE, 413: "takes no more comments"}
+_NO_COMMENT_IN_WORDS = frozenset({400, 403, 405, 409, 422, 423})
 _WANTED = ("CREATE_ISSUES", "ADD_COMMENTS")
 _USEFUL = {
     "TRANSITION_ISSUES": "reopen an issue",
@@ -144,7 +146,7 @@ class JiraDestination:
         commented = self._commented(message, found)
         if isinstance(commented, str):
             why = f"{found.key} {commented}"
-            return self._anew(message, found.key, why, alone, link=commented is _FULL)
+            return self._anew(message, found.key, why, alone, link=True)
         return _noted(commented, note) if isinstance(commented, Delivered) else commented
 
     def _commented(self, message: Message, found: Issue) -> Outcome | str:
@@ -154,36 +156,56 @@ class JiraDestination:
             # In a service project a comment is shown to the customer unless it says that it is internal.
             "properties": [{"key": "sd.public.comment", "value": {"internal": True}}],
         }
-        answer = self._api.send("POST", f"issue/{found.key}/comment", body)
+        answer, sent, note = comment(self._api, found.key, body, message)
+        if stored_in_part(answer, sent) and (told := self._has_told(message, found.key)) is not None:
+            if told:
+                return self._arrived(message, found.key)
+            answer, _, note = comment(self._api, found.key, within_bmp(sent), message)
+            note = "; ".join(filter(None, (note, WITHIN_BMP)))
         if answer.status in _NO_COMMENT:
             return _NO_COMMENT[answer.status]
+        if answer.status in _NO_COMMENT_IN_WORDS:
+            return f"takes no comment (answered {answer.status}{self._api.said(answer)})"
         verdict = self._api.judge(answer)
         if not isinstance(verdict, Delivered):
             return verdict
         if answer.status == 201 or json_object(answer).get("id"):
             unattached = self._attach(message, found.key, titled=True, attached=found.attachments)
-            return _noted(Delivered(ref=found.key), unattached)
+            return _noted(Delivered(ref=found.key), note, unattached)
         return Rejected(f"answered {answer.status}, but made no comment{self._api.said(answer)}")
 
     # A new issue
 
     def _open(self, message: Message) -> Outcome:
         body, unfit = issue(message, self._config, cloud=self._api.cloud(), known=self._fields())
-        answer = self._api.send("POST", "issue", body)
-        refused = refused_fields(answer)
-        sent = (body["fields"].keys() | {"properties"}) - _NEEDED
-        if not refused or not refused.keys() <= sent:
-            made = self._made(answer)
-        else:
-            for name in refused:
-                body["fields"].pop(name, None)
-            if "properties" in refused:
-                del body["properties"]
-            unfit.append(f"left out, as Jira refused it: {in_words(answer).text}")
-            made = self._made(self._api.send("POST", "issue", body))
+        answer, body, left_out = create(self._api, body, message)
+        if stored_in_part(answer, body) and (key := self._made_for(message)) is not None:
+            if key:
+                return self._arrived(message, key)
+            if self._api.cloud():  # whose search may not see yet what was just made
+                again = replace(message, maybe_repeat=True)
+                body["fields"]["description"] = adf.document(again)
+            answer, body, more = create(self._api, within_bmp(body), message)
+            left_out += [*more, WITHIN_BMP]
+        made, unfit = self._made(answer), [*unfit, *left_out]
         if not isinstance(made, Delivered):
             return made
         return self._finished(message, _noted(made, *unfit)) if made.ref else _noted(made, *unfit)
+
+    def _made_for(self, message: Message) -> str | None:
+        """The issue that this message made; empty where it made none, None where Jira cannot be asked now."""
+        try:
+            key = self._issues.find(message.case_key) if message.case_key else ""
+            return key if key and self._issues.tells(key, message.id) else ""
+        except Ended:
+            return None
+
+    def _has_told(self, message: Message, key: str) -> bool | None:
+        """Whether the issue tells of this message; None where Jira cannot be asked now."""
+        try:
+            return self._issues.tells(key, message.id)
+        except Ended:
+            return None
 
     def _made(self, answer: Answer) -> Outcome:
         verdict = self._api.judge(answer)

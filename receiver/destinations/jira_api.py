@@ -23,13 +23,15 @@ from shared.config import JiraConfig
 from shared.http import Answer, Http, NetworkError
 from shared.secrets import Secret
 
-KEY = re.compile(r"[A-Z][A-Z0-9_]*-\d{1,12}", re.ASCII)
+# Jira's own form. An administrator may allow longer keys of projects than ten characters.
+KEY = re.compile(r"[A-Z][A-Z0-9_]{0,79}-\d{1,12}", re.ASCII)
+ID = re.compile(r"\d{1,18}", re.ASCII)  # of a transition, or of a type of issue
 # Seconds that a question may take, and what a delivery can do without: one that opens a case must be through
 # within the 60 seconds for which it has the case to itself.
 QUESTION_TIMEOUT = 8.0
 EXTRA_TIMEOUT = 5.0
 _PAGE = 200  # the most that createmeta gives at once
-_MAX_PAGES = 25
+_MAX_PAGES = 10
 
 
 class Ended(Exception):
@@ -199,13 +201,17 @@ def answer_of(answer: Answer) -> dict[str, Any]:
     return json_object(answer) if 200 <= answer.status < 300 else {}
 
 
-def refused_fields(answer: Answer) -> dict[str, str]:
-    """What Jira says of single fields in a 400, by field; empty where it says anything else as well."""
+def problems_of(answer: Answer) -> tuple[dict[str, str], list[str]]:
+    """What Jira says in a 400: of single fields, by field, and of the whole. Both are empty for any other
+    answer."""
+    if answer.status != 400:
+        return {}, []
     found = json_object(answer)
-    errors = found.get("errors")
-    if answer.status != 400 or not isinstance(errors, dict) or found.get("errorMessages"):
-        return {}
-    return {str(name): str(text) for name, text in errors.items()}
+    errors, messages = found.get("errors"), found.get("errorMessages")
+    return (
+        {str(name): str(text) for name, text in errors.items()} if isinstance(errors, dict) else {},
+        [str(one) for one in messages] if isinstance(messages, list) else [],
+    )
 
 
 def in_words(answer: Answer) -> Answer:

@@ -12,12 +12,15 @@ from datetime import datetime
 from typing import Any
 
 from receiver.destinations import Delivered, Retry, adf, wiki
-from receiver.destinations.jira_api import KEY, Ended, JiraApi, answer_of
+from receiver.destinations.jira_api import ID, KEY, Ended, JiraApi, answer_of
 from receiver.destinations.verdict import unanswered
 from shared.http import NetworkError
 from shared.text import one_line
 
 EVENT = "huntbridge.event"  # the property that says which event made an issue
+MAX_WAYS = 5  # transitions that are tried to open an issue again
+# Names of a transition back, or parts of one, in the languages that Jira itself speaks most.
+_BACK = ("reopen", "open", "to do", "todo", "backlog", "öffnen", "offen", "rouvrir", "ouvr", "abrir", "apri")
 _COMMENTS_LOOKED_AT = 100  # the newest ones; a repeat follows what it repeats by a day at most
 _FIELDS = "status,resolution,resolutiondate,statuscategorychangedate,attachment"
 
@@ -93,22 +96,22 @@ class Issues:
 
     def reopen(self, key: str) -> str:
         """By a transition to a status that is not done, whatever it is called; empty where the issue is open
-        then, else why it is not. Nothing but the status is touched."""
+        then, else why it is not. Nothing but the status is touched. Of all that are offered the best few are
+        tried."""
         answer = self._api.look(f"issue/{key}/transitions", params={"expand": "transitions.fields"})
-        wants: list[str] = []
-        for id, missing in _ways_back(answer_of(answer)):
-            if missing:
-                wants.append(missing)
-                continue
+        ways = list(_ways_back(answer_of(answer)))
+        wants = [missing for _, missing in ways if missing][:MAX_WAYS]
+        for id in [id for id, missing in ways if not missing][:MAX_WAYS]:
             try:
                 answer = self._api.send("POST", f"issue/{key}/transitions", {"transition": {"id": id}})
-                verdict = self._api.judge(answer)
             except NetworkError as error:
-                verdict = unanswered(error)
+                # Whether or not it was carried out: the message was not sent, and its next attempt looks.
+                raise Ended(replace(unanswered(error), ambiguous=False)) from None
+            verdict = self._api.judge(answer)
             if isinstance(verdict, Delivered):
                 return ""
-            if isinstance(verdict, Retry):
-                # Whether or not it was carried out: the message was not sent, and its next attempt looks.
+            # A broken workflow answers 500 for ever.
+            if isinstance(verdict, Retry) and answer.status != 500:
                 raise Ended(replace(verdict, ambiguous=False))
             wants.append(f"answered {answer.status}{self._api.said(answer)}")
         now = self.issue(key)
@@ -123,22 +126,25 @@ def case_label(case_key: str) -> str:
 
 
 def _ways_back(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The ids of the transitions to a status that is not done, those to a new one first; and what each wants
-    to have filled in."""
+    """The ids of the transitions to a status that is not done, and what each wants to have filled in. Those
+    to a new status come first, and of these the ones that are called like a way back."""
     listed = found.get("transitions")
     ways = []
     for one in listed if isinstance(listed, list) else ():
         transition = _mapping(one)
         category = _mapping(_mapping(transition.get("to")).get("statusCategory")).get("key")
-        if category in ("new", "indeterminate") and transition.get("isAvailable") is not False:
+        id = str(transition.get("id"))
+        offered = category in ("new", "indeterminate") and transition.get("isAvailable") is not False
+        if offered and ID.fullmatch(id):
             missing = ", ".join(
-                one_line(str(_mapping(field).get("name") or id), 40)
-                for id, field in _mapping(transition.get("fields")).items()
+                one_line(str(_mapping(field).get("name") or name), 40)
+                for name, field in _mapping(transition.get("fields")).items()
                 if _mapping(field).get("required") is True and not _mapping(field).get("hasDefaultValue")
             )
             name = one_line(str(transition.get("name", "")), 40)
             wants = f"the transition {name} asks for {missing}" if missing else ""
-            ways.append((category != "new", str(transition.get("id")), wants))
+            back = any(word in name.casefold() for word in _BACK)
+            ways.append(((category != "new", not back), id, wants))
     for _, id, wants in sorted(ways, key=lambda way: way[0]):
         yield id, wants
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from receiver.destinations.jira_api import Ended, JiraApi
+from receiver.destinations.jira_api import ID, Ended, JiraApi
 from receiver.destinations.jira_fields import Known, names, shaped
 from receiver.destinations.jira_issues import Issue
 from shared.config import JiraConfig
@@ -17,6 +17,7 @@ from shared.text import one_line
 
 # Without being asked: by huntbridge, and by Jira from who asks.
 _ALWAYS_SET = frozenset({"project", "issuetype", "summary", "description", "reporter"})
+MAX_ALLOWED = 1_000  # values of one field that are kept
 _SHOWN = 160  # characters of a list in words
 
 
@@ -33,15 +34,23 @@ def fields(api: JiraApi, project: str, type_id: str) -> Known:
 
 
 def known(api: JiraApi, config: JiraConfig) -> Known:
-    """The fields of the configured type; none where Jira does not tell this account. Raises Ended where it
-    cannot be asked now."""
+    """Of the configured type those fields that the configuration sets; none where Jira does not tell this
+    account. Raises Ended where it cannot be asked now."""
     try:
         id = issue_types(api, config.project).get(config.issue_type, "")
-        return fields(api, config.project, id) if id else {}
+        found = fields(api, config.project, id) if ID.fullmatch(id) else {}
+        return {name: _kept(found[name]) for name in config.fields if name in found}
     except Ended as ended:
         if ended.refused:
             return {}
         raise
+
+
+def _kept(field: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is needed of a field later, bounded: it is kept for an hour."""
+    allowed = field.get("allowedValues")
+    kept = {key: field[key] for key in ("name", "schema") if key in field}
+    return kept | ({"allowedValues": allowed[:MAX_ALLOWED]} if isinstance(allowed, list) else {})
 
 
 def resolutions(api: JiraApi) -> list[str]:

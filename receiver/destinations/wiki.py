@@ -59,15 +59,16 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     if message.gaps:
         yield "\nh3. Notes"
         yield from (f"* {_line(gap, 350)}" for gap in message.gaps)
-    yield f"\n{_event(message.id)}"
+    yield f"\n{event_line(message.id)}"
 
 
 def tells_of(text: Any, event_id: str) -> bool:
     """Whether a text that Jira gave back is this event's own: its last line names it."""
-    return isinstance(text, str) and text.rstrip().splitlines()[-1:] == [_event(event_id)]
+    return isinstance(text, str) and text.rstrip().splitlines()[-1:] == [event_line(event_id)]
 
 
-def _event(id: str) -> str:
+def event_line(id: str) -> str:
+    """The line by which `tells_of` finds the event."""
     return f"Event {{{{{_copyable(id)}}}}}"
 
 

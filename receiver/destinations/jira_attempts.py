@@ -1,0 +1,146 @@
+"""An issue or a comment that Jira refuses in part: it is sent again without that part.
+
+What an issue can do without is left out, one field after another, until Jira refuses nothing new. A text
+whose form or size Jira refuses becomes a short plain one. The number of requests has a bound that no answer
+of Jira changes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from receiver.compose import Message
+from receiver.destinations import adf, wiki
+from receiver.destinations.budget import fit
+from receiver.destinations.jira_api import JiraApi, in_words, problems_of
+from receiver.destinations.parts import MARKS, REPEAT
+from shared.http import Answer
+from shared.text import defang, escape_wiki, one_line
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 6
+MAX_PLAIN = 2_000  # characters; an administrator may set a limit far below Jira's own 32,767
+# Without its security level an issue would be shown to people whom it is kept from.
+_NEEDED = frozenset({"project", "issuetype", "summary", "description", "security"})
+_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
+PLAIN = "as plain text, since Jira refused the form or the size of the whole text"
+WITHIN_BMP = "without characters beyond U+FFFF, which this Jira does not store"
+
+
+def create(
+    api: JiraApi, body: Mapping[str, Any], message: Message
+) -> tuple[Answer, dict[str, Any], list[str]]:
+    """Sends the issue. The last answer, the body that it is the answer to, and what was left out, in words.
+
+    Only a refusal, after which nothing was made, is followed by another attempt. The last attempt goes with
+    what an issue must have and nothing else. Raises NetworkError.
+    """
+    body, notes, plain = {**body, "fields": dict(body["fields"])}, list[str](), False
+    for left in reversed(range(MAX_ATTEMPTS)):
+        answer = api.send("POST", "issue", body)
+        if not left:
+            break
+        if not plain and _text_refused(answer, "description"):
+            plain = True
+            body["fields"]["description"] = plain_text(message, cloud=api.cloud())
+            _report(message, answer)
+            notes.append(PLAIN)
+            continue
+        refused = _refused(answer, body)
+        if not refused:
+            break
+        if left == 1:
+            refused = _optional(body)
+        for name in refused:
+            (body if name == "properties" else body["fields"]).pop(name, None)
+        notes.append(f"left out, as Jira refused it: {one_line(in_words(answer).text, 300)}")
+    return answer, body, notes
+
+
+def comment(
+    api: JiraApi, key: str, body: Mapping[str, Any], message: Message
+) -> tuple[Answer, dict[str, Any], str]:
+    """Sends the comment. The last answer, the body that it is the answer to, and a note. Raises
+    NetworkError."""
+    answer = api.send("POST", f"issue/{key}/comment", body)
+    if not _text_refused(answer, "comment", "body"):
+        return answer, dict(body), ""
+    _report(message, answer)
+    body = {**body, "body": plain_text(message, cloud=api.cloud())}
+    return api.send("POST", f"issue/{key}/comment", body), body, PLAIN
+
+
+def stored_in_part(answer: Answer, body: Mapping[str, Any]) -> bool:
+    """Whether this may be a Jira on a database that stores three bytes a character (MySQL's utf8mb3): it
+    answers 500 to any character beyond U+FFFF."""
+    beyond = _BEYOND_BMP.search(json.dumps(body, ensure_ascii=False))
+    return answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and beyond is not None
+
+
+def within_bmp(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with U+FFFD for each character beyond U+FFFF."""
+    found: dict[str, Any] = json.loads(_BEYOND_BMP.sub("\ufffd", json.dumps(body, ensure_ascii=False)))
+    return found
+
+
+def plain_text(message: Message, *, cloud: bool) -> Any:
+    """What a description or a comment says where Jira refuses the whole one. Its last line names the event,
+    as that of the whole one does."""
+    lines = fit(message, lambda kept: list(_lines(kept)), lambda lines: len("\n".join(lines)), MAX_PLAIN)
+    if cloud:
+        return adf.plain("\n".join([*lines, adf.event_line(message.id)]))
+    return "\n".join([*map(escape_wiki, lines), wiki.event_line(message.id)])
+
+
+def _lines(message: Message) -> Iterator[str]:
+    texts = (
+        f"{MARKS[message.severity]} {message.title}",
+        REPEAT if message.maybe_repeat else "",
+        message.summary,
+        "Jira refused the form or the size of the whole message, so it is short and plain.",
+        *(f"{fact.label}: {fact.value}" for fact in message.facts),
+        *(f"{MARKS[one.severity]} {one.count:,} × {one.description} {one.path}" for one in message.findings),
+        *message.lines,
+        message.quote,
+        message.left_out,
+        *(f"Note: {gap}" for gap in message.gaps),
+    )
+    yield from filter(None, (one_line(defang(text), 400) for text in texts))
+
+
+def _text_refused(answer: Answer, *names: str) -> bool:
+    """Whether Jira refuses the form or the size of the text, which stands in one of these fields."""
+    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "description" in names  # of a comment it says that the issue takes no more of them
+    errors, _ = problems_of(answer)
+    return any(name in errors for name in names)
+
+
+def _refused(answer: Answer, body: Mapping[str, Any]) -> set[str]:
+    """What Jira refuses of the issue and the issue can do without. Empty where something else is wrong as
+    well, or nothing new is refused."""
+    errors, messages = problems_of(answer)
+    optional = _optional(body)
+    if errors.keys() - optional:
+        return set()
+    named = {name for name in optional if any(re.search(rf"\b{re.escape(name)}\b", one) for one in messages)}
+    # A refusal that names no field may be meant for any of them.
+    return (errors.keys() & optional) | named or (optional if messages else set())
+
+
+def _optional(body: Mapping[str, Any]) -> set[str]:
+    fields: Mapping[str, Any] = body["fields"]
+    return (fields.keys() | (body.keys() & {"properties"})) - _NEEDED
+
+
+def _report(message: Message, answer: Answer) -> None:
+    log.error(
+        "Jira refuses the text of event %s (%s), so it is sent again as plain text",
+        *(message.id, answer.status),
+    )
