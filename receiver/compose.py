@@ -897,10 +897,9 @@ def _lost_links(links: Iterable[Link]) -> Iterator[str]:
     """The links of the configuration that no destination can show."""
     for link in links:
         if link.name.startswith("own_") and len(link.url) > LONGEST_SLACK_LINK:
-            yield (
-                f"The link “{_name(link.text, 75)}” of message.links is left out: "
-                f"it has {len(link.url):,} characters, and no destination takes more than {LONGEST_SLACK_LINK:,}"
-            )
+            text = f"it has {len(link.url):,} characters, and no destination takes more than"
+            name = _name(link.text, 75)
+            yield f"The link “{name}” of message.links is left out: {text} {LONGEST_SLACK_LINK:,}"
 
 
 def console_url(instance: str, region: str) -> str:

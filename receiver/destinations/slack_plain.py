@@ -75,7 +75,9 @@ def _lines(message: Message, why: str) -> Iterator[str]:
         yield _line(message.quote, 1_500)
     if message.left_out:
         yield _line(message.left_out, 300)
-    yield from (f"<{escape_slack(link.url)}|{_line(link.text, 75)}>" for link in safe_links(message, longest=1_000))
+    yield from (
+        f"<{escape_slack(link.url)}|{_line(link.text, 75)}>" for link in safe_links(message, longest=1_000)
+    )
     if message.footer:
         yield _line(message.footer, 500)
     yield from (f"Note: {_line(gap, 300)}" for gap in message.gaps)
