@@ -11,6 +11,7 @@ import click
 from cli.assemble import Failed, load_config, runtime_of, settings
 from cli.identifiers import MOST, whole
 from cli.operator import here, operator
+from cli.stack import on_stack
 from receiver.compose import compose
 from shared import audit, items
 from shared.models import Acknowledgement, dump
@@ -19,6 +20,7 @@ from shared.text import one_line
 
 
 @click.command(short_help="Take a case: whoever was told of it is told that.")
+@on_stack
 @settings
 @click.argument("case", metavar="CASE_OR_EVENT")
 @click.option("--by", metavar="NAME", required=True, help="Who takes it, as it is shown to the others.")
@@ -30,8 +32,7 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
     unique. A `serve` on the same data directory tells all destinations that the case's alarms went to at
     once, else the next one does.
 
-    On AWS: where HUNTBRIDGE_TABLE and the variables of the queues are set as the template sets them, the
-    ledger there is meant, and --data is not used.
+    With --stack the ledger of that stack on AWS is meant, and its functions tell the destinations.
     """
     if not one_line(by):
         raise Failed("--by is empty: say who takes the case")

@@ -98,20 +98,26 @@ def _count(problems: int) -> str:
     return "a mistake:" if problems == 1 else f"{problems} mistakes:"
 
 
+def on_aws() -> bool:
+    return bool(os.environ.get(TABLE))
+
+
 def local_runtime(config: Config, data: Path) -> Runtime:
     """This machine, for work that is written down in the data directory, which is made where needed."""
     return runtime.local(config, data, os.environ)
 
 
 def reading_runtime(config: Config, data: Path) -> Runtime:
-    """This machine, for a command that writes nothing down. Where there is no data directory yet, none is
-    made, and nothing is known."""
+    """The stack on AWS where the environment names its table, else this machine, for a command that writes
+    nothing down. Where there is no data directory yet, none is made, and nothing is known."""
+    if on_aws():
+        return runtime.aws(config, os.environ)
     return runtime.reading(config, data if has_database(data) else None, os.environ)
 
 
 def runtime_of(config: Config, data: Path, *, write: bool = False) -> Runtime:
     """The stack on AWS where the environment names its table, else what was written down on this machine."""
-    if os.environ.get(TABLE):
+    if on_aws():
         return runtime.aws(config, os.environ)
     if not has_database(data):
         raise nothing_there(data)

@@ -9,12 +9,14 @@ from pathlib import Path
 import click
 
 from cli.assemble import load_config, runtime_of, settings
+from cli.stack import on_stack
 from shared import audit as log
 from shared.models import dump
 from shared.text import one_line
 
 
 @click.command(short_help="Who did what, when and from where.")
+@on_stack
 @settings
 @click.option(
     "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many entries, at most."
@@ -24,8 +26,7 @@ def audit(config_path: str | None, data: Path, limit: int, as_json: bool) -> Non
     """The audit log, newest first: cases that were taken, dead items that were put back, hunts that were
     started or stopped by a person, and changes of the configuration that `serve` loaded.
 
-    On AWS: where HUNTBRIDGE_TABLE and the variables of the queues are set as the template sets them, the
-    table there is meant, and --data is not used.
+    With --stack the table of that stack on AWS is meant.
     """
     runtime = runtime_of(load_config(config_path), data)
     entries = list(islice(log.newest(runtime.store, runtime.now()), limit))

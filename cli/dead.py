@@ -15,6 +15,7 @@ from cli import tables
 from cli.assemble import Failed, Misused, load_config, runtime_of, settings
 from cli.identifiers import whole
 from cli.operator import audited
+from cli.stack import on_stack
 from receiver.compose import Message, compose
 from receiver.parse import parse
 from shared import audit, items
@@ -30,8 +31,7 @@ MOST = 10_000  # items that are looked at in each queue
 def dead() -> None:
     """What could not be delivered or worked. It is kept whole until it is tried again.
 
-    On AWS: where HUNTBRIDGE_TABLE and the variables of the queues are set as the template sets them, the
-    queues there are meant, and --data is not used.
+    With --stack the queues of that stack on AWS are meant.
     """
 
 
@@ -101,6 +101,7 @@ class _Found:
 
 
 @dead.command("list")
+@on_stack
 @settings
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
@@ -128,6 +129,7 @@ def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
 
 
 @dead.command()
+@on_stack
 @settings
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
@@ -169,6 +171,7 @@ def _told(found: _Found) -> Iterator[str]:
 
 
 @dead.command()
+@on_stack
 @settings
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All of them, in all three queues.")

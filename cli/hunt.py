@@ -21,6 +21,7 @@ from cli.assemble import (
     PlatformFailed,
     load_config,
     local_runtime,
+    on_aws,
     reading_runtime,
     receiver,
     runtime_of,
@@ -28,6 +29,7 @@ from cli.assemble import (
 )
 from cli.identifiers import MOST, whole
 from cli.plan import draft, moment, plan_hunt, show, the_hunt
+from cli.stack import on_stack
 from scheduler import custody
 from scheduler.ending import report
 from scheduler.follow import follow
@@ -53,6 +55,7 @@ hunt.add_command(plan_hunt)
 
 
 @hunt.command("run")
+@on_stack
 @settings
 @click.argument("name", required=False)
 @click.option(
@@ -78,6 +81,8 @@ def run(
     Ends when every system has been asked for, which takes until others have ended where there are more than
     may be under way at once. The same hunt and --at again asks for nothing twice: it goes
     on where the first one stopped. A `serve` on the same data directory may run meanwhile.
+
+    With --stack the hunt is planned here, and the functions of that stack on AWS ask for its captures.
     """
     config = load_config(config_path)
     name = the_hunt(config, name)
@@ -85,7 +90,7 @@ def run(
     if dry_run:
         show(draft(reading_runtime(config, data), name, scheduled_at), as_json)
         return
-    runtime = local_runtime(config, data)
+    runtime = reading_runtime(config, data) if on_aws() else local_runtime(config, data)
     console = Console(stderr=True, highlight=False)
     if config.hunts[name].selects:
         console.print(f"hunt {name}: looking for its systems")
@@ -101,10 +106,14 @@ def run(
 
 
 def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
-    """Do the work of the queues here until the hunt is where it has to be. Raises SecretError."""
-    workers = [Workers(runtime.captures, captures_handler(runtime), leases.CAPTURE, threads=CAPTURE_THREADS)]
-    timers = [Timer("follow", lambda: follow(runtime), runtime.config.follow.interval)]
-    if wait:
+    """Do the work of the queues here until the hunt is where it has to be; of a stack on AWS its functions do
+    it. Raises SecretError."""
+    workers, timers = [], []
+    if not on_aws():
+        handler = captures_handler(runtime)
+        workers.append(Workers(runtime.captures, handler, leases.CAPTURE, threads=CAPTURE_THREADS))
+        timers.append(Timer("follow", lambda: follow(runtime), runtime.config.follow.interval))
+    if wait and not on_aws():
         try:
             work = receiver(runtime)
         except SecretError as error:
@@ -128,7 +137,7 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
             if _is_there(runtime, found, captures, wait):
                 return found
             # To look at ten thousand captures takes time that the work needs.
-            time.sleep(max(0.1, 10 * (time.monotonic() - began)))
+            time.sleep(max(3.0 if on_aws() else 0.1, 10 * (time.monotonic() - began)))
     finally:
         server.stop()
 
@@ -174,6 +183,7 @@ def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
 
 
 @hunt.command("report")
+@on_stack
 @settings
 @click.argument("name", metavar="HUNT")
 @click.option(
@@ -219,6 +229,7 @@ def _run(runtime: Runtime, given: str) -> Hunt | None:
 
 
 @hunt.command("list")
+@on_stack
 @settings
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def list_hunts(config_path: str | None, data: Path, as_json: bool) -> None:

@@ -14,6 +14,7 @@ import click
 from cli import tables
 from cli.assemble import Misused, load_config, reading_runtime, settings
 from cli.identifiers import whole
+from cli.stack import on_stack
 from scheduler.forecast import Load, Run, load_of, next_runs
 from scheduler.plan import Plan, plan, recorded
 from scheduler.targets import Choice, Selection, choose
@@ -37,6 +38,7 @@ class Shown:
 
 
 @click.command("plan")
+@on_stack
 @settings
 @click.argument("name", required=False)
 @click.option(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shared.aws.clients import AwsError, Clients, understood
+from shared.aws.stack import outputs
 from shared.text import one_line
 
 _NAME = "hunt-"  # docs/deploy-aws.md; those that template.yaml makes begin with stack-
@@ -59,15 +60,8 @@ class Step:
 
 def stack_outputs(clients: Clients, stack: str) -> dict[str, str]:
     """What the outputs of a stack of template.yaml say of a `Home`, by its fields. Raises AwsError."""
-    try:
-        answer = clients.call("cloudformation", "describe_stacks", StackName=stack)
-    except AwsError as error:
-        if error.code == "ValidationError":
-            raise AwsError(f"there is no stack {stack} in {clients.region}") from error
-        raise
-    with understood("CloudFormation"):
-        outputs = {one["OutputKey"]: one["OutputValue"] for one in answer["Stacks"][0].get("Outputs", ())}
-    return {name: outputs[key] for name, key in _OUTPUTS.items() if key in outputs}
+    found = outputs(clients, stack)
+    return {name: found[key] for name, key in _OUTPUTS.items() if key in found}
 
 
 def find(clients: Clients, home: Home) -> list[Found]:

@@ -1,4 +1,5 @@
-"""What template.yaml tells its functions in their environment: names in, the queues out.
+"""What template.yaml tells its functions in their environment, and everybody in its outputs: names in, the
+queues out.
 
 Light on purpose: the web room starts with it.
 """
@@ -7,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import AwsError, Clients, understood
 from shared.aws.sqs import SqsQueue
 from shared.queues import QUEUES, QueueError
 from shared.secrets import SecretRef
 
 TABLE, WEBHOOK_TOKENS = "HUNTBRIDGE_TABLE", "HUNTBRIDGE_WEBHOOK_TOKENS"
+CONFIG = "ConfigLocation"  # an output
 SLACK_SIGNING_SECRETS = "HUNTBRIDGE_SLACK_SIGNING_SECRETS"
 
 
@@ -52,6 +54,27 @@ def refs(environ: Mapping[str, str], variable: str) -> list[SecretRef]:
     """The references of secrets that a variable holds, with commas between them."""
     texts = environ.get(variable, "").split(",")
     return [SecretRef.parse(text.strip()) for text in texts if text.strip()]
+
+
+def outputs(clients: Clients, stack: str) -> dict[str, str]:
+    """The outputs of a stack by their names. Raises AwsError."""
+    try:
+        answer = clients.call("cloudformation", "describe_stacks", StackName=stack)
+    except AwsError as error:
+        if error.code == "ValidationError":
+            raise AwsError(f"there is no stack {stack} in {clients.region}") from error
+        raise
+    with understood("CloudFormation"):
+        return {one["OutputKey"]: one["OutputValue"] for one in answer["Stacks"][0].get("Outputs", ())}
+
+
+def variables(outputs: Mapping[str, str]) -> dict[str, str]:
+    """What the functions of a stack are told of its table and queues, by its outputs. Raises KeyError."""
+    found = {TABLE: outputs["LedgerTable"]}
+    for name in QUEUES:
+        living, dead = queue_variables(name)
+        found |= {living: outputs[f"{name.title()}Queue"], dead: outputs[f"{name.title()}DeadQueue"]}
+    return found
 
 
 def identity(clients: Clients) -> str:
