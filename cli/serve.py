@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +25,8 @@ from cli.signals import stop_signals
 from receiver.refusals import Refusals
 from receiver.tokens import accepted, readable
 from receiver.web import MAX_BODY, WEBHOOK, create_app, single_slashes
-from scheduler.handler import captures_handler, on_schedule, on_timer
+from scheduler.handler import captures_handler, on_schedule
+from scheduler.timer import JOBS, Job, Jobs
 from shared import leases
 from shared import log as logs
 from shared.audit import configuration_loaded
@@ -38,6 +40,10 @@ from shared.secrets import Secret, SecretError, SecretRef
 from shared.tokens import refusal, warning
 
 log = logging.getLogger(__name__)
+
+# Seconds in which the clock looks at every schedule and starts what is due. To find the systems of one hunt
+# in AWS may take three minutes.
+CLOCK_BUDGET = 600.0
 
 
 def _is_address(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
@@ -114,6 +120,7 @@ def assemble(runtime: Runtime) -> Server:
         catch_up=[name for name, hunt in runtime.config.hunts.items() if hunt.catch_up],
         forms={name: hunt.schedule_form for name, hunt in runtime.config.hunts.items()},
     )
+    jobs = Jobs(runtime)
     return Server(
         [
             Workers(runtime.captures, captures_handler(runtime), leases.CAPTURE, threads=CAPTURE_THREADS),
@@ -121,8 +128,11 @@ def assemble(runtime: Runtime) -> Server:
             Workers(runtime.deliveries, work.delivery, leases.DELIVERY, threads=8),
         ],
         [
-            Timer("follow", lambda: on_timer(runtime), runtime.config.follow.interval),
-            Timer("clock", clock.tick, 1.0),
+            *(
+                Timer(job.name, partial(jobs.run, job), runtime.config.follow.interval, within=job.budget)
+                for job in JOBS
+            ),
+            Timer("clock", partial(jobs.run, Job("clock", lambda _: clock.tick(), CLOCK_BUDGET)), 1.0),
         ],
     )
 

@@ -24,6 +24,7 @@ from shared.models import (
     HEARTBEAT,
     HUNT_FINISHED,
     HUNT_MISSED,
+    JOB_FAILING,
     RECOVERED,
     TEST,
     UNACKNOWLEDGED,
@@ -350,6 +351,11 @@ def _hunt_finished(alarm: Alarm) -> _Told:
 
 
 def _webhook_broken(alarm: Alarm) -> _Told:
+    if alarm.event.mended:
+        return _Told(
+            title="The platform's webhook reaches huntbridge again",
+            summary="What was told about it before is mended. Alarms arrive when the platform finds them.",
+        )
     return _Told(
         title="The platform's webhook does not reach huntbridge",
         summary="Alarms arrive late until this is mended on the platform: huntbridge then finds them only by "
@@ -366,6 +372,23 @@ def _webhooks_refused(alarm: Alarm) -> _Told:
         summary="Each may have been an alarm, and the platform does not send it again: huntbridge finds it "
         "only by looking, in the projects that it looks at. Where the sender is not the platform, somebody "
         "else tries to get in.",
+        quote=_quote(alarm.event.text),
+    )
+
+
+def _job_failing(alarm: Alarm) -> _Told:
+    """Its title are the names of jobs, its text a line for each: since when, and why."""
+    jobs = _name(alarm.event.title, 100)
+    if alarm.event.mended:
+        return _Told(
+            title=f"huntbridge's own work goes on again: {jobs}",
+            summary="What had to wait is made up for.",
+            quote=_quote(alarm.event.text),
+        )
+    return _Told(
+        title=f"huntbridge's own work has failed for long: {jobs}",
+        summary="It is tried again at every look. Until it works, what it does comes late: this is told once, "
+        "and so is its mending.",
         quote=_quote(alarm.event.text),
     )
 
@@ -490,6 +513,7 @@ _BUILDERS: dict[str, Callable[[Alarm], _Told]] = {
     HUNT_FINISHED: _hunt_finished,
     WEBHOOK_BROKEN: _webhook_broken,
     WEBHOOKS_REFUSED: _webhooks_refused,
+    JOB_FAILING: _job_failing,
     TEST: _test,
     HEARTBEAT: _heartbeat,
     UNDELIVERED: _undelivered,

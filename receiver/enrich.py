@@ -25,6 +25,7 @@ from shared.models import (
     CAPTURE_STALLED,
     HUNT_FINISHED,
     HUNT_MISSED,
+    JOB_FAILING,
     RECOVERED,
     WEBHOOK_BROKEN,
     WEBHOOKS_REFUSED,
@@ -46,7 +47,10 @@ from shared.models import (
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_OWN = (HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED, WEBHOOK_BROKEN, WEBHOOKS_REFUSED)
+_OWN = (
+    *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
+    *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
+)
 _ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
 
 # Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,10 +18,11 @@ from functools import cached_property
 from scheduler.ending import end_hunt, fail_capture, stall_capture
 from scheduler.load import ENDED, release, waits
 from scheduler.plan import queue_opening, take_turn
-from shared.cado import CadoError, Pipeline
+from scheduler.turns import each_in_turn
+from shared.cado import Pipeline
+from shared.each import SomeFailed
 from shared.models import Capture, CaptureState, Evidence, Hunt, HuntState, Preserved
 from shared.runtime import Runtime
-from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +32,19 @@ GRACE = timedelta(seconds=30)
 
 def follow(runtime: Runtime) -> None:
     """One look at every open hunt. A platform that does not answer costs this look, not the hunt."""
-    for hunt in runtime.ledger.open_hunts():
-        try:
-            follow_hunt(runtime, hunt)
-        except (CadoError, SecretError) as error:
-            log.warning("hunt %s cannot be followed now: %s", hunt.id, error)
+    with suppress(SomeFailed):  # which is in the log, and looked at again next time
+        look_at_hunts(runtime)
+
+
+def look_at_hunts(runtime: Runtime) -> None:
+    """The same; raises SomeFailed after the others were looked at, and DeadlineExceeded."""
+    each_in_turn(
+        runtime.ledger,
+        "follow",
+        runtime.ledger.open_hunts(),
+        lambda hunt: follow_hunt(runtime, hunt),
+        lambda hunt: f"hunt {hunt.id}",
+    )
 
 
 def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:

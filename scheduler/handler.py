@@ -14,24 +14,20 @@ from typing import Any
 
 import shared.aws.fleet  # noqa: F401  a hunt that selects its systems would else import it when it starts
 from scheduler.capture import capture
-from scheduler.follow import follow
 from scheduler.guardduty import SOURCE, on_finding
-from scheduler.missed import look_for_missed
+from scheduler.missed import MADE_UP_FOR
 from scheduler.plan import open_project, prepare, start
-from scheduler.recover import recover
-from scheduler.remind import remind
-from scheduler.watch import watch
+from scheduler.timer import MISSED, Jobs
 from shared import items, lambda_runtime, lambda_start, leases, log
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
-from shared.heartbeat import Heartbeats
 from shared.lambda_metrics import emit
 from shared.lambda_records import Context, work_records
 from shared.lambda_runtime import Kept
-from shared.models import Hunt, HuntState, System, load
+from shared.models import Hunt, System, load
 from shared.notices import Notices
-from shared.queues import CAPTURES, Dead, Handler, Item, Verdict, attempt
+from shared.queues import CAPTURES, Dead, Done, Handler, Item, NotNow, Verdict, attempt
 from shared.runtime import Runtime
 
 _log = logging.getLogger(__name__)
@@ -49,18 +45,15 @@ def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
 
 
 def on_timer(runtime: Runtime) -> None:
-    look_for_missed(runtime, lambda name, due: on_schedule(runtime, name, due))
-    remind(runtime)
-    follow(runtime)
-    recover(runtime)
-    watch(runtime)
-    Notices(runtime).look()
-    Heartbeats(runtime).look()
+    """Every job of the timer, one after the other."""
+    Jobs(runtime).run_all()
 
 
 def captures_handler(runtime: Runtime) -> Handler:
     def handle(item: Item) -> Verdict:
         body = items.unpack(item.body)
+        if "start" in body:
+            return _start_later(runtime, body["start"])
         if "open" in body:
             return open_project(runtime, body["open"], until=body["until"], attempts=item.attempts)
         if "capture" in body:
@@ -93,16 +86,16 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
             raise ValueError(f"{arn} is no queue that the scheduler works")
         needs = leases.budget(leases.CAPTURE)
         return work_records(_captures(), captures_handler(runtime), event["Records"], context, needs=needs)
-    if event.get("source") == SOURCE:
-        return on_finding(runtime, event)
-    if "hunt" in event:
-        name, at = event["hunt"], _scheduled_at(event.get("scheduled_at"))
-        if runtime.config.hunts[name].skips(at):
-            _log.info("hunt %s starts nothing on this date (skip_dates)", name)
-            return {"hunt": name, "state": "skipped"}
-        hunt = on_schedule(runtime, name, at)
-        look_for_missed(runtime, lambda name, due: on_schedule(runtime, name, due))
-        return {"hunt": hunt.id, "state": hunt.state}
+    if "hunt" in event or event.get("source") == SOURCE:
+        try:
+            started = _start(runtime, event)
+        except NotNow as error:
+            # Lambda tries again for minutes alone; the queue does until the store can be had.
+            runtime.captures.put(items.start(dict(event)))
+            _log.warning("a hunt cannot be started now, and is tried again: %s", error)
+            return {"state": "waits", "reason": str(error)}
+        Jobs(runtime).run(MISSED)
+        return started
     raise ValueError(
         'not an event of the scheduler; write {"hunt": …, "scheduled_at": …} or {"follow": true}'
     )
@@ -113,7 +106,7 @@ def _follow(context: Context) -> dict[str, Any]:
     it, and the next ring of the timer does the same work."""
     try:
         runtime = _kept().get()
-        on_timer(runtime)
+        Jobs(runtime).run_all(lambda: context.get_remaining_time_in_millis() / 1000)
         quiet = _quiet_days(runtime)
         opened = len(runtime.ledger.open_hunts())
     except Exception as error:  # noqa: BLE001  it is logged whole
@@ -122,6 +115,35 @@ def _follow(context: Context) -> dict[str, Any]:
         return {"failed": type(error).__name__}
     emit(context.function_name, runtime.now(), DaysSinceHuntFinished=quiet)
     return {"open_hunts": opened}
+
+
+def _start(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Start what a schedule or a finding of GuardDuty asks for. To start it twice is to start it once."""
+    if event.get("source") == SOURCE:
+        return on_finding(runtime, event)
+    name, at = event["hunt"], _scheduled_at(event.get("scheduled_at"))
+    if runtime.config.hunts[name].skips(at):
+        _log.info("hunt %s starts nothing on this date (skip_dates)", name)
+        return {"hunt": name, "state": "skipped"}
+    hunt = on_schedule(runtime, name, at)
+    return {"hunt": hunt.id, "state": hunt.state}
+
+
+def _start_later(runtime: Runtime, event: Mapping[str, Any]) -> Verdict:
+    """As `_start`, for an item of [captures]. A run that is later than the configuration wants is left to
+    `missed`, which tells of it."""
+    name = str(event.get("hunt", ""))
+    try:
+        definition = runtime.config.hunts.get(name)
+        if definition and not definition.catch_up:
+            late = runtime.now() - _scheduled_at(event.get("scheduled_at"))
+            if late > MADE_UP_FOR:
+                _log.error("hunt %s was due %s ago and is left out", name, late)
+                return Done()
+        _start(runtime, event)
+    except (KeyError, ValueError) as error:
+        return Dead(f"the hunt cannot be started: {error}")
+    return Done()
 
 
 def _scheduled_at(text: object) -> datetime:
@@ -137,18 +159,9 @@ def _scheduled_at(text: object) -> datetime:
 
 def _quiet_days(runtime: Runtime) -> float:
     """Days since any hunt finished; before the first one, since somebody first looked."""
-    now, (kind, group, name) = runtime.now(), ("clock", "", "@follow")  # no hunt can be called so
-    first = runtime.store.get(kind, group, name)
-    if first is None:
-        runtime.store.put(kind, group, name, {"at": now.isoformat()}, expect=0)
-    finished = [
-        hunt.finished_at
-        for definition in runtime.config.hunts
-        for hunt in runtime.ledger.hunts(definition)
-        if hunt.state is HuntState.FINISHED and hunt.finished_at
-    ]
-    since = max([datetime.fromisoformat(first.body["at"]) if first else now, *finished])
-    return (now - since).total_seconds() / 86_400
+    now = runtime.now()
+    finished = runtime.ledger.last_finished(runtime.config.hunts)
+    return max(0.0, (now - finished).total_seconds()) / 86_400
 
 
 @cache

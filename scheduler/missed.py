@@ -23,9 +23,11 @@ from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
+# A run that is due for longer is started only where its hunt says `catch_up`.
+MADE_UP_FOR = timedelta(hours=1)
 _ABOUT = "schedule"  # the notes of how far each schedule was looked at
 # Until then a run may still start: the local clock makes up for an hour, and AWS tries again as well.
-_LATE = timedelta(hours=1, minutes=5)
+_LATE = MADE_UP_FOR + timedelta(minutes=5)
 # So far back a look goes again after the clock was set back.
 _LOOK_BACK = timedelta(days=7)
 # Of a hunt that runs every minute, and was away for a month, the newest are enough.

@@ -9,14 +9,18 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from scheduler.turns import each_in_turn
 from shared import items
-from shared.cado import CadoError, Unavailable
+from shared.cado import CadoError
+from shared.each import SomeFailed
 from shared.models import RECOVERED, UNKNOWN_EVENT, AlarmRun, Event, Evidence, Project, Severity, dump
+from shared.moments import is_future
 from shared.runtime import Runtime
 from shared.secrets import SecretError
 
@@ -30,21 +34,23 @@ _NEXT_LOOK = 0.75
 
 def recover(runtime: Runtime) -> None:
     """One look at every project that is watched. Safe to run at any time and more than once."""
+    try:
+        look_for_lost(runtime)
+    except (CadoError, SecretError, SomeFailed) as error:
+        log.warning("lost alarms cannot be looked for now: %s", error)
+
+
+def look_for_lost(runtime: Runtime) -> None:
+    """The same; raises SomeFailed after the others were looked at, SecretError, and DeadlineExceeded."""
     if runtime.config.platform.api_version == "v2":
         return  # it tells no alarms of an evidence
-    try:
-        look = _Look(runtime)
-        for project_id in look.projects():
-            try:
-                look.at(project_id)
-            except Unavailable:
-                raise  # the next one would only wait for it again
-            except CadoError as error:
-                log.warning("project %d cannot be looked at for lost alarms: %s", project_id, error)
-        if runtime.config.follow.all_projects:
-            look.at_others()
-    except (CadoError, SecretError) as error:
-        log.warning("lost alarms cannot be looked for now: %s", error)
+    look = _Look(runtime)
+    looks: dict[str, Callable[[], object]] = {
+        f"project {project_id:>12}": partial(look.at, project_id) for project_id in look.projects()
+    }
+    if runtime.config.follow.all_projects:
+        looks["the other projects"] = look.at_others
+    each_in_turn(runtime.ledger, "recover", looks, lambda name: looks[name](), lambda name: name)
 
 
 class _Look:
@@ -62,6 +68,8 @@ class _Look:
         """Those that huntbridge opened, until some time after their hunt."""
         keep = timedelta(seconds=self._runtime.config.follow.recover_for)
         for project_id, hunt in self._ledger.checked_projects().items():
+            if hunt.finished_at and is_future(hunt.finished_at, self._now):
+                self._ledger.end_hunt(hunt.id, hunt.state, hunt.reason)  # the clock was wrong: it ended now
             if hunt.finished_at and self._now - hunt.finished_at > keep:
                 self._ledger.stop_checking(project_id)
             else:

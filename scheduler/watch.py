@@ -1,7 +1,7 @@
 """Whether the platform still calls: its webhooks go in, an event of kind `webhook_broken` comes out.
 
-It is raised once, and again only after everything was seen whole in between. Nothing on the platform is
-changed, and without an administrator's key nothing is asked.
+It is raised once, and so is that it is mended; a webhook that was never made is not broken. Nothing on the
+platform is changed, and without an administrator's key nothing is asked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def watch(runtime: Runtime) -> None:
     except CadoError as error:
         log.warning("the platform's webhooks cannot be looked at now: %s", error)
         return
-    _tell(runtime, problems(webhooks, runtime.config.webhook.url))
+    _tell(runtime, webhooks, problems(webhooks, runtime.config.webhook.url))
 
 
 def problems(webhooks: Iterable[Webhook], url: str | None) -> list[str]:
@@ -44,7 +44,7 @@ def problems(webhooks: Iterable[Webhook], url: str | None) -> list[str]:
 
     huntbridge's own are those named for it and those that lead to it.
     """
-    own = [one for one in webhooks if _is_named(one) or _leads_to(one, url)]
+    own = [one for one in webhooks if _is_own(one, url)]
     found = [text for one in own if (text := _problem(one, url))]
     if not any(one.event_type in ALARM_EVENTS for one in own):
         found.append(f"there is no webhook for {ALARM_EVENTS[0]}")
@@ -59,6 +59,10 @@ def _problem(webhook: Webhook, url: str | None) -> str:
         # Not more of it: a URL may hold somebody's secret.
         return f"{name} leads elsewhere, to {_host(webhook.url) or 'no host'}"
     return ""
+
+
+def _is_own(webhook: Webhook, url: str | None) -> bool:
+    return _is_named(webhook) or _leads_to(webhook, url)
 
 
 def _is_named(webhook: Webhook) -> bool:
@@ -84,23 +88,30 @@ def _host(url: str) -> str:
         return ""
 
 
-def _tell(runtime: Runtime, found: list[str]) -> None:
-    seen = runtime.ledger.note("watch", "webhook")
-    times = int(seen.get("times", 0))
+def _tell(runtime: Runtime, webhooks: Iterable[Webhook], found: list[str]) -> None:
+    seen, url = runtime.ledger.note("watch", "webhook"), runtime.config.webhook.url
+    times, broken = int(seen.get("times", 0)), bool(seen.get("broken"))
     if not found:
-        if seen.get("broken"):
+        if broken:
+            _raise(runtime, times, mended=True)
             log.info("the platform's webhook is whole again")
+        if broken or not seen:
             runtime.ledger.save_note("watch", "webhook", {"broken": False, "times": times})
         return
-    if seen.get("broken"):
-        return
+    if broken or not (seen or any(_is_own(one, url) for one in webhooks)):
+        return  # told already, or never made: `huntbridge webhook` and `check` say that
     # The event first: a crash in between raises it again, which its id makes harmless.
-    event = Event(
-        id=f"{WEBHOOK_BROKEN}:{times + 1}",
-        kind=WEBHOOK_BROKEN,
-        received_at=runtime.now(),
-        text="\n".join(text[:1].upper() + text[1:] + "." for text in found),
-    )
-    runtime.events.put(items.own_event(dump(event)), id=event.id)
+    _raise(runtime, times + 1, "\n".join(text[:1].upper() + text[1:] + "." for text in found))
     runtime.ledger.save_note("watch", "webhook", {"broken": True, "times": times + 1})
     log.error("the platform's webhook does not reach huntbridge: %s", "; ".join(found))
+
+
+def _raise(runtime: Runtime, number: int, text: str = "", *, mended: bool = False) -> None:
+    event = Event(
+        id=f"{WEBHOOK_BROKEN}:{number}{':mended' if mended else ''}",
+        kind=WEBHOOK_BROKEN,
+        received_at=runtime.now(),
+        text=text,
+        mended=mended,
+    )
+    runtime.events.put(items.own_event(dump(event)), id=event.id)

@@ -31,6 +31,17 @@ def within(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> It
         _ends_at.reset(token)
 
 
+@contextmanager
+def afresh(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """Give the code inside `seconds`, whatever is left of an outer budget, to write down that it is used
+    up."""
+    token = _ends_at.set(clock() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
 def remaining(at_most: float, *, clock: Callable[[], float] = time.monotonic) -> float:
     """Seconds that a call may take: `at_most`, or what is left of the budget if that is less.
 

@@ -36,7 +36,9 @@ def each(things: Iterable[T], act: Callable[[T], object], named: Callable[[T], s
             raise
         except Exception as error:  # noqa: BLE001 - told below, when the others are done
             failed += 1
-            first = first or f"{named(thing)}: {told(error)}"
+            failure = f"{named(thing)}: {told(error)}"
+            log.warning("%s", failure)
+            first = first or failure
     if failed:
         others = f" ({failed} of {total} failed)" if failed > 1 else ""
         raise SomeFailed(f"{first}{others}")
@@ -45,7 +47,6 @@ def each(things: Iterable[T], act: Callable[[T], object], named: Callable[[T], s
 def told(error: Exception) -> str:
     """An error in words. One that nobody foresaw is logged with its traceback and told by its kind."""
     if isinstance(error, EXPECTED):
-        log.warning("%s", error)
         return str(error)
     log.error("failed unexpectedly", exc_info=error)
     return f"unexpected {type(error).__name__}"

@@ -44,6 +44,11 @@ def notice(about: str) -> bytes:
     return _pack(notice=about)
 
 
+def start(event: dict[str, Any]) -> bytes:
+    """[captures]: start a hunt. `event` is what asks the scheduler for it."""
+    return _pack(start=event)
+
+
 def open_hunt(hunt_id: str, until: float) -> bytes:
     """[captures]: open the hunt's project. `until` (epoch seconds): how long it is worth trying."""
     return _pack(open=hunt_id, until=until)

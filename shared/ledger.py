@@ -195,22 +195,22 @@ class Ledger:
             self._store.put(*_LAST_FINISHED, {"at": now.isoformat()})
         return hunt
 
-    def last_finished(self, of: Collection[str]) -> datetime | None:
-        """When a hunt finished last; None where none ever did. `of` are the hunts whose runs are looked
-        through once, where the version that recorded them did not keep this."""
-        record = self._store.get(*_LAST_FINISHED)
-        if record is None:
-            ends = [
-                hunt.finished_at
-                for name in of
-                for hunt in self.hunts(name)
-                if hunt.finished_at and hunt.state is HuntState.FINISHED
-            ]
-            at = max(ends).isoformat() if ends else ""
-            self._store.put(*_LAST_FINISHED, {"at": at}, expect=0)
-        else:
-            at = str(record.body["at"])
-        return datetime.fromisoformat(at) if at else None
+    def last_finished(self, known: Collection[str]) -> datetime:
+        """When a hunt finished last; while none ever did, when this was first asked for. `known` are names of
+        hunts, whose runs are looked through once: the version before did not write this down."""
+        record, now = self._store.get(*_LAST_FINISHED), self._now()
+        if record:
+            return datetime.fromisoformat(record.body["at"])
+        first = self._store.get("clock", "", "@follow")  # the version before wrote when it first looked
+        ends = [
+            hunt.finished_at
+            for name in known
+            for hunt in self.hunts(name)
+            if hunt.state is HuntState.FINISHED and hunt.finished_at and not is_future(hunt.finished_at, now)
+        ]
+        at = max([datetime.fromisoformat(first.body["at"]) if first else now, *ends])
+        self._store.put(*_LAST_FINISHED, {"at": at.isoformat()}, expect=0)
+        return at
 
     def hunt_of_project(self, project_id: int) -> Hunt | None:
         record = self._store.get("project", "", str(project_id))

@@ -57,6 +57,7 @@ HUNT_MISSED = "hunt_missed"  # a hunt that should have started and did not
 RECOVERED = "recovered"  # alarms for which no webhook came
 WEBHOOK_BROKEN = "webhook_broken"
 WEBHOOKS_REFUSED = "webhooks_refused"  # by huntbridge's own web application
+JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works again
 TEST = "test"  # sent by `huntbridge send-test`
 UNDELIVERED = "undelivered"  # messages that ended as dead
 ACKNOWLEDGED = "acknowledged"  # somebody has taken a case
@@ -67,7 +68,8 @@ UNKNOWN_EVENT = "unknown"
 OWN_KINDS = frozenset(
     {
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
-        *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED, HEARTBEAT),
+        *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
+        *(UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED, HEARTBEAT),
     }
 )
 
@@ -170,6 +172,7 @@ class Event:
     report: HuntReport | None = None  # only of hunt_finished
     note: str = ""  # what was wrong with the body, when something was
     instance: str = ""  # an EC2 instance id that the text names
+    mended: bool = False  # what was told by an event of the same kind is over
 
 
 # So that the report of ten thousand systems still fits into one queue item.

@@ -350,6 +350,7 @@ def rotation(make_stage: Any) -> Stage:
 def test_a_fleet_too_large_for_one_night_is_covered_in_rotation(rotation):
     ledger, nights = rotation.runtime.ledger, []
     for night in range(3):
+        rotation.moment = SUNDAY + timedelta(days=night, hours=1)
         hunt = on_schedule(rotation.runtime, "weekly", SUNDAY + timedelta(days=night))
         captures = ledger.captures(hunt.id)
         nights.append([int(capture.system.instance[2:], 16) for capture in captures])
@@ -426,3 +427,12 @@ def test_what_takes_too_long_is_a_problem(make_stage):
     assert found.problems == (
         "this machine's own account: the enabled regions are not known: there was no answer in time",
     )
+
+
+def test_a_system_that_a_wrong_clock_hunted_in_2030_has_its_turn(rotation):
+    ledger = rotation.runtime.ledger
+    for number, year in ((1, 2026), (2, 2026), (3, 2030), (4, 2026), (5, 2026)):
+        at = datetime(year, 11, 28, tzinfo=UTC).isoformat()
+        rotation.runtime.store.put("hunted", "", System(machine(number).id, "us-east-1").key, {"at": at})
+    hunt = on_schedule(rotation.runtime, "weekly", SUNDAY)
+    assert machine(3).id in [capture.system.instance for capture in ledger.captures(hunt.id)]

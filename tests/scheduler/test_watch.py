@@ -48,9 +48,33 @@ def test_a_webhook_that_is_whole_says_nothing(stage):
     assert look(stage) == []
 
 
-def test_one_that_is_missing_is_told_once(stage):
+def test_one_that_is_gone_is_told_once(stage):
+    hook = add(stage)
+    assert look(stage) == []
+    del stage.platform.webhooks.by_id[hook.id]
     assert look(stage) == said("There is no webhook for processing_with_alarms.")
     assert [look(stage) for _ in range(3)] == [[], [], []]
+
+
+def test_one_that_was_never_made_is_not_broken(stage):
+    add(stage, "processing_finished", "https://siem.example/in", "somebody else's")
+    assert [look(stage) for _ in range(3)] == [[], [], []]
+    hook = add(stage)
+    assert look(stage) == []
+    hook.enabled = False
+    assert look(stage) == said("Webhook 2 for processing_with_alarms is disabled.")
+
+
+def test_that_it_is_mended_is_told_once(stage):
+    add(stage).enabled = False
+    look(stage)
+    stage.platform.webhooks.by_id[1].enabled = True
+    watch(stage.runtime)
+    (event,) = stage.events()
+    assert (event.kind, event.mended) == (WEBHOOK_BROKEN, True)
+    message = compose(Enricher(stage.runtime.ledger, None, None, stage.runtime.config).enrich(event))
+    assert message.title == "The platform's webhook reaches huntbridge again"
+    assert [look(stage) for _ in range(2)] == [[], []]
 
 
 def test_again_only_after_it_was_whole_in_between(stage):
@@ -59,7 +83,7 @@ def test_again_only_after_it_was_whole_in_between(stage):
     broken = said("Webhook 1 for processing_with_alarms is disabled.")
     assert [look(stage), look(stage)] == [broken, []]
     hook.enabled = True
-    assert look(stage) == []
+    assert look(stage) == said("")  # that it is mended
     hook.enabled = False
     assert look(stage) == broken
 
@@ -102,6 +126,7 @@ def test_without_an_administrators_key_nothing_is_said(make_stage, settings):
 
 
 def test_what_a_person_reads(stage):
+    stage.runtime.ledger.save_note("watch", "webhook", {"broken": False, "times": 0})
     watch(stage.runtime)
     (event,) = stage.events()
     message = compose(Enricher(stage.runtime.ledger, None, None, stage.runtime.config).enrich(event))

@@ -26,6 +26,7 @@ from shared.models import (
     ACKNOWLEDGED,
     CAPTURE_FAILED,
     HUNT_FINISHED,
+    JOB_FAILING,
     RECOVERED,
     TEST,
     UNACKNOWLEDGED,
@@ -305,6 +306,18 @@ def _alarms() -> dict[str, Alarm]:
             text="First told at 2026-11-22 12:00 UTC. Reminder 1 of 2.",
         ),
     )
+    job_failing = Alarm(
+        Event(
+            f"{JOB_FAILING}:follow+recover:2026-11-22T10:55:00+00:00",
+            JOB_FAILING,
+            NOON,
+            title="follow, recover",
+            text="follow, since 2026-11-22 10:55 UTC: hunt weekly@2026-11-22T02:00:00Z: The platform did not "
+            "answer: timed out.\nrecover, since 2026-11-22 10:55 UTC: it was not done within 60 s",
+        ),
+        Severity.UNKNOWN,
+        link=PLATFORM,
+    )
     test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
     return {
         "rich": rich,
@@ -320,6 +333,7 @@ def _alarms() -> dict[str, Alarm]:
         "huge": huge,
         "acknowledged": acknowledged,
         "unacknowledged": unacknowledged,
+        "job_failing": job_failing,
         "test": test,
     }
 

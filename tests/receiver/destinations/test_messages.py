@@ -593,6 +593,7 @@ KINDS = (
     *("detection_created", "capture_failed", "hunt_finished", "admin_login", "audit_event_login", "unknown"),
     *("acknowledged", "unacknowledged", "capture_stalled", "hunt_missed", "undelivered", "webhook_broken"),
     "webhooks_refused",
+    "job_failing",
 )
 LINKS = ("", "https://cado.example/projects/3", "https://cado.example/a|b]c{d}?x=<y>")
 texts = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=12)), max_size=12).map("".join)
