@@ -84,6 +84,8 @@ def serve(
     the next start, which also reads a changed configuration.
     """
     logs.setup("INFO", json=log_json)
+    for room in ("receiver.web", "receiver.tokens"):
+        logging.getLogger(room).addFilter(logs.OnceAMinute())
     runtime = local_runtime(load_config(config_path), data)
     try:
         with sole_server(data):

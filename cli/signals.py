@@ -10,7 +10,6 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from select import select
 
 
 class Signals:
@@ -23,7 +22,10 @@ class Signals:
 
     def again(self) -> bool:
         """Whether another one has come."""
-        return bool(select([self._told], [], [], 0)[0])
+        try:
+            return bool(self._told.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return False
 
 
 @contextmanager

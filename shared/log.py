@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import logging
+import math
 import re
 import sys
 import threading
@@ -116,6 +117,25 @@ def setup(level: str | int, *, json: bool, stream: TextIO | None = None) -> None
     logging.captureWarnings(True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+class OnceAMinute(logging.Filter):
+    """For a logger whose warnings anybody may cause: the same one is written at most once a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        text = f"{_message(record)} {_extras(record)}"
+        if record.created - self._written.get(text, -math.inf) < 60:
+            return False
+        if len(self._written) >= 1_000:
+            self._written.clear()
+        self._written[text] = record.created
+        return True
 
 
 class _Handler(logging.StreamHandler[TextIO]):

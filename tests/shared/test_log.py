@@ -226,3 +226,23 @@ def test_a_log_on_a_full_disk_stops_no_work():
 
     log.setup("INFO", json=False, stream=Full())
     logging.getLogger("x").warning("not to be written")
+
+
+def test_a_warning_that_anybody_may_cause_is_written_once_a_minute(read):
+    logger = logging.getLogger("a room for everybody")
+    only = log.OnceAMinute()
+    logger.addFilter(only)
+    try:
+        for number in range(2_000):
+            logger.warning("a click was refused: %s", "it is too old")
+            logger.warning("a body was refused", extra={"status": 400 + number % 2})
+        for _ in range(2):
+            logger.info("a webhook was accepted")
+        only._written = {text: at - 61 for text, at in only._written.items()}
+        logger.warning("a click was refused: %s", "it is too old")
+    finally:
+        logger.removeFilter(only)
+    said = read()
+    assert said.count("it is too old") == 2
+    assert said.count("a body was refused") == 2
+    assert said.count("a webhook was accepted") == 2
