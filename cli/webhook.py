@@ -21,6 +21,7 @@ from shared.kinds import KINDS
 from shared.mistakes import advice, quoted
 from shared.runtime import Runtime
 from shared.secrets import Secret, SecretError, SecretRef
+from shared.tokens import refusal
 from shared.urls import https_url
 
 _PREFIX = "huntbridge "
@@ -352,10 +353,14 @@ def _token(runtime: Runtime, ref: SecretRef | None) -> Secret:
     tokens = runtime.config.webhook.tokens
     if ref is None and not tokens:
         raise Misused("no webhook token is configured: write webhook.tokens, or give --token-ref")
+    ref = ref or tokens[0]
     try:
-        return runtime.secret(ref or tokens[0])
+        token = runtime.secret(ref)
     except SecretError as error:
         raise Misused(str(error)) from None
+    if why := refusal(token.reveal()):
+        raise Misused(f"the webhook token {ref} {why}")
+    return token
 
 
 def _list(cado: Cado) -> tuple[Webhook, ...]:

@@ -200,6 +200,12 @@ def test_http_is_for_this_machine(webhook, platform):
     assert hooks(platform) == [registered(ALARMS, url)]
 
 
+def test_a_token_that_would_not_be_accepted_is_not_registered(webhook, platform):
+    result = webhook("register", "--url", URL, WEBHOOK_TOKEN="1234567")
+    assert (result.exit_code, hooks(platform)) == (2, [])
+    assert "the webhook token env:WEBHOOK_TOKEN has fewer than 8 characters" in result.stderr
+
+
 def test_without_a_token_there_is_nothing_to_register(webhook, platform):
     result = webhook("register", "--url", URL, WEBHOOK_TOKEN="")
     assert (result.exit_code, "webhook.tokens" in result.stderr, platform.requests) == (2, True, [])
