@@ -133,10 +133,11 @@ class Work:
             )
             log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
             return Done()
-        alarm = self._fitted(replace(alarm, earlier=claim.earlier, change=self._changes.of(alarm)))
+        alarm = replace(alarm, earlier=claim.earlier, change=self._changes.of(alarm))
         names = route(alarm, self._runtime.config)
         if not names:
             return Dead("no destination is configured")
+        alarm = self._fitted(alarm)
         names = self._cases.add(alarm, names)
         for name in names:
             self._runtime.deliveries.put(

@@ -7,12 +7,13 @@ since the web room loads it as well.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MAX_ITEM = 256 * 1024  # bytes of an event or an alarm as JSON
-# Characters and entries that are kept where it does not fit; a message shows less of each.
-MAX_TEXT, MAX_STRING, MAX_ENTRIES, MAX_REASON = 16_000, 1_000, 50, 300
+# What is kept where it does not fit, of which a message shows less still: characters of the event's text, of
+# any other and of one in a list; entries of a list; bytes of a list of texts.
+MAX_TEXT, MAX_STRING, MAX_ENTRY, MAX_ENTRIES, MAX_LIST = 16_000, 1_000, 200, 50, 32 * 1024
 _WORST_FIRST = ("malicious", "suspicious", "unknown", "info")
 
 
@@ -37,23 +38,19 @@ def _cut_event(event: dict[str, Any]) -> dict[str, Any]:
     report = event.get("report")
     cut = {**_cut({**event, "report": None}), "text": _shorter(event.get("text", ""), MAX_TEXT)}
     if report:
-        lines = [
-            {**_cut(line), "reason": _shorter(line.get("reason", ""), MAX_REASON)}
-            for line in report.get("captures", ())
-        ]
         cut["report"] = _cut({**report, "captures": []})
         for name in ("problems", "left_out"):
             cut["report"][name] = _first(report.get(name, ()))
         # The report counts all systems, so a line that is missing here is counted there.
-        cut["report"]["captures"] = _fill(lines, MAX_ITEM // 2 - _size(cut))
+        lines = (_cut(line, MAX_ENTRY) for line in report.get("captures", ()))
+        cut["report"]["captures"] = _fill(lines, MAX_ITEM * 3 // 4 - _size(cut))
     return cut
 
 
-def _first(texts: Iterable[str]) -> list[str]:
-    texts = list(texts)
-    more = len(texts) - MAX_ENTRIES
-    kept = [_shorter(text, MAX_REASON) for text in texts[:MAX_ENTRIES]]
-    return [*kept, f"and {more:,} more of these"] if more > 0 else kept
+def _first(texts: Sequence[str]) -> list[str]:
+    kept = _fill((_shorter(text, MAX_ENTRY) for text in texts), MAX_LIST)
+    more = len(texts) - len(kept)
+    return [*kept, f"and {more:,} more of these"] if more else kept
 
 
 def _fill(entries: Iterable[Any], room: int) -> list[Any]:
@@ -67,13 +64,13 @@ def _fill(entries: Iterable[Any], room: int) -> list[Any]:
     return kept
 
 
-def _cut(value: Any) -> Any:
+def _cut(value: Any, longest: int = MAX_STRING) -> Any:
     if isinstance(value, str):
-        return _shorter(value, MAX_STRING)
+        return _shorter(value, longest)
     if isinstance(value, Mapping):
-        return {name: _cut(one) for name, one in value.items()}
+        return {name: _cut(one, longest) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_cut(one) for one in value[:MAX_ENTRIES]]
+        return [_cut(one, MAX_ENTRY) for one in value[:MAX_ENTRIES]]
     return value
 
 

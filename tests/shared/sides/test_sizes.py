@@ -1,0 +1,189 @@
+"""Nothing is refused for its size: the worst alarm and the worst report, on every side, to their message."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from receiver.destinations import Check, Delivered
+from receiver.work import Work
+from scheduler.ending import report
+from shared import items
+from shared.config import Config
+from shared.models import (
+    HUNT_FINISHED,
+    Alarm,
+    Capture,
+    CaptureState,
+    Event,
+    Finding,
+    Hunt,
+    Instance,
+    Severity,
+    System,
+    dump,
+    load,
+)
+from shared.queues import work
+from shared.runtime import Runtime
+from shared.secrets import Secrets
+from shared.sizes import MAX_ITEM
+
+AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+CONTROL = "\x01"  # six bytes in JSON
+KINDS = 5_000
+
+
+class Tool:
+    thread = update = False
+
+    def __init__(self) -> None:
+        self.sent = []
+
+    def deliver(self, message, refs):
+        self.sent.append(message)
+        return Delivered()
+
+    def check(self):
+        return Check(True, "")
+
+
+class Enricher:
+    def __init__(self, alarm: Alarm) -> None:
+        self.alarm = alarm
+
+    def enrich(self, event):
+        return replace(self.alarm, event=event)
+
+
+def told(side, alarm: Alarm, event: Event | None = None) -> Tool:
+    """What a destination is sent, after the event has gone all the way."""
+    config = {
+        "platform": {"url": "https://cado.example", "api_key": "env:KEY"},
+        "destinations": {"soc": {"type": "slack", "webhook_url": "env:A", "pace": 1000}},
+        "default": "soc",
+    }
+    runtime = Runtime(
+        Config.model_validate(config),
+        side.store,
+        side.queue,
+        side.queue,
+        side.other_queue,
+        Secrets({}),
+        now=side.now,
+    )
+    tool = Tool()
+    room = Work(runtime, Enricher(alarm), {"soc": tool})
+    event = event or alarm.event
+    runtime.events.put(items.own_event(dump(event)), id=event.id)
+    for _ in range(20):
+        if not (work(side.queue, room.event, lease=60) + work(side.other_queue, room.delivery, lease=60)):
+            if not (side.queue.depth().living + side.other_queue.depth().living):
+                break
+            side.forward(side.unit)
+    assert (side.queue.depth().dead, side.other_queue.depth().dead) == (0, 0)
+    assert side.queue.depth().living == 0
+    return tool
+
+
+def worst_alarm() -> Alarm:
+    event = Event(
+        "event-1",
+        "processing_with_alarms",
+        AT,
+        text=CONTROL * 250_000,
+        project_id=3,
+        evidence_id=4,
+        malicious=KINDS,
+    )
+    findings = tuple(
+        Finding(
+            f"kind {number} " + CONTROL * 2_000,
+            1 + number,
+            Severity.SUSPICIOUS if number % 2 else Severity.MALICIOUS,
+            path="/" + "é" * 4_000,
+        )
+        for number in range(KINDS)
+    )
+    return Alarm(
+        event,
+        Severity.MALICIOUS,
+        KINDS,
+        0,
+        instance=Instance("i-0aaaaaaaaaaaaaaa1", "us-east-1", name="web-02", tags={"t": "x" * 100_000}),
+        hunt=Hunt("weekly", AT, problems=("p" * 9_000,) * 10_000),
+        findings=findings,
+    )
+
+
+def test_an_alarm_of_thousands_of_kinds_is_told_and_says_how_many_there_are(side):
+    alarm = worst_alarm()
+    (message,) = told(side, alarm).sent
+    assert message.title == "5,000 malicious on web-02 (i-0aaaaaaaaaaaaaaa1)"
+    assert message.findings_total == KINDS
+    assert [finding.count for finding in message.findings] == list(range(KINDS - 1, KINDS - 21, -2))
+    assert len(message.alarm.findings) == KINDS  # the whole, for what is attached to an issue
+    file = side.store.get("case-file", message.case_key, "-")
+    assert load(Alarm, file.body["alarm"]).findings_total == KINDS
+
+
+def test_an_alarm_of_which_the_whole_is_gone_is_told_with_what_travelled(side):
+    body = json.loads(items.delivery("soc", dump(worst_alarm())))
+    assert len(items.delivery("soc", body["alarm"])) <= MAX_ITEM + 1_000
+    travelled = load(Alarm, body["alarm"])
+    assert travelled.findings_total == KINDS > len(travelled.findings) > 10
+    assert all(finding.severity is Severity.MALICIOUS for finding in travelled.findings)
+    assert travelled.case_key == worst_alarm().case_key
+
+
+def test_the_report_of_ten_thousand_systems_with_long_texts(side):
+    hunt = Hunt(
+        "weekly",
+        AT,
+        project_id=3,
+        systems=10_000,
+        problems=tuple(f"problem {n} " + CONTROL * 500 for n in range(10_000)),
+        left_out=tuple(f"i-{n:017x} is left out: " + CONTROL * 500 for n in range(10_000)),
+    )
+    captures = [
+        Capture(
+            hunt.id,
+            System(f"i-{number:017x}", "us-east-1", "production"),
+            CaptureState.FAILED,
+            reason=f"refused {number} " + CONTROL * 2_000,
+        )
+        for number in range(10_000)
+    ]
+
+    class Ledger:
+        """What the report asks of the ledger."""
+
+        def finished_before(self, hunt):
+            return None
+
+        def captured_since(self, moment):
+            return set()
+
+        def name_of(self, instance):
+            return "n" * 2_000
+
+    whole = report(Ledger(), hunt, captures, CONTROL * 100_000, AT)
+    event = Event("hunt_finished:1", HUNT_FINISHED, AT, project_id=3, hunt_id=hunt.id, report=whole)
+    (message,) = told(side, Alarm(event, Severity.INFO, hunt=hunt)).sent
+    assert message.title == "Hunt weekly failed: nothing was captured"
+    assert message.lines_total == 10_000
+    assert len(message.lines) > 20
+    carried = json.loads(items.own_event(dump(event)))["event"]["report"]
+    assert carried["problems"][-1] == f"and {10_000 - len(carried['problems']) + 1:,} more of these"
+    more = len(carried["problems"]) + len(carried["left_out"]) - 19
+    assert message.gaps[-1] == f"and {more:,} more of these"
+
+
+@pytest.mark.parametrize("kind", ["hunt", "capture", "digest", "case-file", "notice"])
+def test_every_kind_of_document_may_be_large(side, kind):
+    body = {"events": [f"{number:032x}" for number in range(60_000)]}
+    assert side.store.put(kind, "g", "n", body)
+    assert side.store.get(kind, "g", "n").body == body
