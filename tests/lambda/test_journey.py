@@ -3,7 +3,6 @@ what was built, in Lambda's runtime emulator."""
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from contextlib import ExitStack
@@ -53,7 +52,7 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
         resources.environ["HUNTBRIDGE_WEBHOOK_TOKENS"] = f"{tokens}#current,{tokens}#previous"
         for name, value in resources.environ.items():
             monkeypatch.setenv(name, value)
-        demo = run.Demo(world, path, environ)
+        demo = run.Demo(world, path, environ, "http://127.0.0.1:9/webhooks/cado")
         demo._runtime = runtime.aws(configuration.load(None, resources.environ), resources.environ)
         watch = Watch(world.ec2_url)
         watched = open_.enter_context(serving(watch.app))
@@ -86,7 +85,7 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
     assert [source.errors for source in stack.sources.values()] == [[], [], []]
     assert health == {"status": "ok", "problems": []}
     assert (world.slack.mentions, world.teams.mentions, world.teams.failed_runs) == ([], [], [])
-    texts = " ".join(json.dumps(message.body) for message in world.slack.messages)
+    texts = " ".join(world.received()["slack"])
     for name in ("web-01", "batch-07", "bastion", "ci-runner-3", "ad-01"):
         assert name in texts
     # What a function asked AWS for, its role allows.
