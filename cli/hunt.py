@@ -13,7 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from cli import tables
+from cli import runs, tables
 from cli.assemble import (
     CAPTURE_THREADS,
     Failed,
@@ -27,7 +27,6 @@ from cli.assemble import (
     runtime_of,
     settings,
 )
-from cli.identifiers import MOST, whole
 from cli.plan import draft, moment, plan_hunt, show, the_hunt
 from cli.stack import on_stack
 from scheduler import custody
@@ -41,6 +40,7 @@ from shared.local.server import Server, Timer, Workers
 from shared.models import Capture, CaptureState, Hunt, HuntState, dump
 from shared.runtime import Runtime
 from shared.secrets import SecretError
+from shared.text import one_line
 
 _ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
 _SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
@@ -147,7 +147,9 @@ def _is_there(runtime: Runtime, hunt: Hunt, captures: list[Capture], wait: bool)
         return hunt.over or (
             hunt.project_id is not None and all(capture.state in _ASKED for capture in captures)
         )
-    return hunt.over and not (runtime.events.depth().living or runtime.deliveries.depth().living)
+    events = runtime.events.depth()
+    # An event that is delayed may be a notice that is not due for an hour: `serve` tells it.
+    return hunt.over and not (events.ready or events.leased or runtime.deliveries.depth().living)
 
 
 def _progress(hunt: Hunt, captures: list[Capture]) -> str:
@@ -174,12 +176,24 @@ def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
     for capture in failed:
         click.echo(f"{capture.system.key}: {capture.reason}", err=True)
     if not as_json:
-        asked = sum(capture.state in _ASKED for capture in captures) - len(failed)
-        click.echo(
-            f"hunt {hunt.id}: {asked} of {len(captures)} systems captured in project {hunt.project_id}"
-        )
+        click.echo(_in_words(hunt, captures))
     if failed or hunt.problems:
         raise click.exceptions.Exit(1)
+
+
+def _in_words(hunt: Hunt, captures: list[Capture]) -> str:
+    """What came of the run so far: to ask for a capture is not yet to have it."""
+    result = runs.RunResult.of(hunt, captures)
+    if hunt.over:
+        return (
+            f"hunt {hunt.id}: {result.captured} of {len(captures)} systems captured, {result.failed} failed, "
+            f"{result.with_alarms} with alarms in project {hunt.project_id}"
+        )
+    asked = sum(capture.state in _ASKED for capture in captures) - result.failed
+    return (
+        f"hunt {hunt.id}: {asked} of {len(captures)} systems were asked for in project {hunt.project_id}; "
+        "a running `huntbridge serve` follows the captures to their end, and so does --wait"
+    )
 
 
 @hunt.command("report")
@@ -202,9 +216,7 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
     platform keeps of it: disk hashes and paths. It is what the ledger has; the platform is not asked.
     """
     runtime = runtime_of(load_config(config_path), data)
-    found = _run(runtime, name)
-    if found is None:
-        raise Misused(f"there is no run of {name} in {data}; `huntbridge hunt list` shows what there is")
+    found = runs.the_run(runtime, name)
     captures = runtime.ledger.captures(found.id)
     summary = report(runtime.ledger, found, captures, found.reason, found.finished_at or runtime.now())
     names = {c.system.instance: runtime.ledger.name_of(c.system.instance) for c in captures}
@@ -217,51 +229,74 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
         click.echo(custody.as_markdown(found, summary, captures, names, runtime.now(), url))
 
 
-def _run(runtime: Runtime, given: str) -> Hunt | None:
-    """The run that is meant: by its id, or the last one of its hunt; of either as much as is unique."""
-    name, at, _ = given.partition("@")
-    meant = whole(name, runtime.store.groups("hunt", name, MOST + 1), "hunts")
-    runs = runtime.ledger.hunts(meant) if meant else []
-    if not at:
-        return next(iter(runs), None)
-    id = whole(f"{meant}{given[len(name) :]}", (run.id for run in runs), "runs")
-    return runtime.ledger.hunt(id) if id else None
-
-
 @hunt.command("list")
 @on_stack
 @settings
+@click.argument("name", required=False)
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many runs to show."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
-def list_hunts(config_path: str | None, data: Path, as_json: bool) -> None:
-    """The hunts of the configuration: what they take, when they run next, and how they last went."""
+def list_hunts(config_path: str | None, data: Path, name: str | None, limit: int, as_json: bool) -> None:
+    """The hunts of the configuration, and how each run went, the newest first; with NAME that hunt alone.
+
+    Times are in UTC. The id of a run is what `hunt report` and `hunt stop` take.
+    """
     config = load_config(config_path)
     runtime = reading_runtime(config, data)
-    rows = [_row(name, config, runtime) for name in config.hunts]
+    known = runs.recorded_names(runtime, config)
+    if name is not None and name not in known:
+        raise Misused(f"there is no hunt {name!r}; there are: {', '.join(known) or 'none'}")
+    names = [name] if name is not None else known
+    found = runs.newest(runtime, names, limit)
     if as_json:
-        _print_json(rows)
+        _print_json([_row(name, config, runtime.now(), found) for name in names])
         return
-    if not rows:
-        click.echo("the configuration has no hunts")
+    if not names:
+        click.echo("the configuration has no hunts, and none was ever run")
         return
-    keys = ("name", "systems", "capture", "next", "last", "state")
-    titles = ("Hunt", "Systems", "Capture", "Next run (UTC)", "Last run (UTC)", "State")
+    keys = ("name", "systems", "capture", "next")
+    titles = ("Hunt", "Systems", "Capture", "Next run")
+    rows = [_row(name, config, runtime.now(), found) for name in names]
     tables.show(titles, [[str(row[key] or "-") for key in keys] for row in rows], whole=(0,))
+    if not found:
+        click.echo("No run is recorded yet.")
+        return
+    click.echo()
+    tables.show(
+        ("Run", "State", "Captured", "Failed", "With alarms", "Project", "Reason"),
+        [
+            (
+                run.hunt.id,
+                run.state,
+                f"{run.captured} of {run.systems}",
+                str(run.failed),
+                str(run.with_alarms),
+                str(run.hunt.project_id or "-"),
+                one_line(run.hunt.reason, 300),
+            )
+            for run in found
+        ],
+        whole=(0,),
+    )
 
 
-def _row(name: str, config: Config, runtime: Runtime) -> dict[str, Any]:
-    definition = config.hunts[name]
-    calendar = definition.calendar
-    now = datetime.now(UTC)
+def _row(name: str, config: Config, now: datetime, found: list[runs.RunResult]) -> dict[str, Any]:
+    definition = config.hunts.get(name)
+    calendar = definition.calendar if definition else None
     due = calendar.next_after(now) if calendar else None
-    runs = runtime.ledger.hunts(name)
+    never = definition is not None and definition.never_runs(now)
+    own = [run.as_json() for run in found if run.hunt.name == name]
     return {
         "name": name,
-        # What selectors find is known only when somebody looks.
-        "systems": None if definition.selects else len(definition.systems),
-        "capture": definition.capture,
-        "next": f"{due:%Y-%m-%d %H:%M}" if due else "never" if definition.never_runs(now) else None,
-        "last": f"{runs[0].scheduled_at:%Y-%m-%d %H:%M}" if runs else None,
-        "state": runs[0].state if runs else None,
+        "configured": definition is not None,
+        # Only a look at AWS tells what a selector finds.
+        "systems": len(definition.systems) if definition and not definition.selects else None,
+        "capture": definition.capture if definition else "not in the configuration",
+        "next": runs.in_utc(due) if due else "never" if never else None,
+        "last": own[0]["scheduled_at"] if own else None,
+        "state": own[0]["state"] if own else None,
+        "runs": own,
     }
 
 

@@ -19,9 +19,14 @@ ONE = SimInstance("i-0aaaaaaaaaaaaaaa1", "one", "us-east-1", volumes=(SimVolume(
 TWO = SimInstance("i-0aaaaaaaaaaaaaaa2", "two", "eu-west-1", volumes=(SimVolume("vol-0000000b1"),))
 
 
+BROKEN = SimInstance(
+    "i-0aaaaaaaaaaaaaaa3", "three", "us-east-1", volumes=(SimVolume("vol-0000000c1"),), fails="no access"
+)
+
+
 @pytest.fixture
 def platform():
-    platform = Platform((ONE, TWO), {KEY: "Lead Analyst"}, pace=0.02)
+    platform = Platform((ONE, TWO, BROKEN), {KEY: "Lead Analyst"}, pace=0.02)
     with serving(platform.app) as url:
         platform.url = url
         platform.start()
@@ -162,7 +167,67 @@ def test_list(huntbridge):
     assert (row["name"], row["systems"], row["last"], row["state"]) == (
         "default",
         1,
-        "2026-11-22 02:00",
+        "2026-11-22T02:00:00Z",
         "running",
     )
-    assert row["next"].endswith("02:00")
+    assert row["next"].endswith("T02:00:00Z")
+
+
+def _weekly(tmp_path, platform, *machines, **more):
+    targets = ", ".join(f"{{instance: {one.instance_id}, region: {one.region}}}" for one in machines)
+    (tmp_path / "huntbridge.yaml").write_text(f"""
+platform: {{url: "{platform.url}", api_key: env:API_KEY}}
+follow: {{interval: 0.1}}
+hunts:
+  weekly: {{targets: [{targets}]}}
+""")
+
+
+def test_list_shows_every_run_with_what_came_of_it(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE, BROKEN)
+    assert huntbridge("hunt", "run", "--wait", "--at", "2026-11-15T02:00Z").exit_code == 1
+    # A start that was refused does not hide the run of the same minute.
+    assert huntbridge("hunt", "run", "--at", "2026-11-15T02:00:30Z", API_KEY="wrong").exit_code == 3
+    (row,) = json.loads(huntbridge("hunt", "list", "--json").stdout)
+    told = [(run["id"], run["state"], run["captured"], run["failed"]) for run in row["runs"]]
+    assert told == [
+        ("weekly@2026-11-15T02:00:30Z", "failed", 0, 2),
+        ("weekly@2026-11-15T02:00:00Z", "finished", 1, 1),
+    ]
+    shown = huntbridge("hunt", "list").stdout
+    assert all(id in shown for id, *_ in told)
+    assert "refused the API key" in shown
+    assert shown.index("02:00:30Z") < shown.index("02:00:00Z")
+    only = json.loads(huntbridge("hunt", "list", "--json", "--limit", "1").stdout)
+    assert [run["id"] for run in only[0]["runs"]] == ["weekly@2026-11-15T02:00:30Z"]
+
+
+def test_a_hunt_that_left_the_configuration_is_still_listed(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE)
+    huntbridge("hunt", "run", "--at", "2026-11-15T02:00Z")
+    file = tmp_path / "huntbridge.yaml"
+    file.write_text(file.read_text().replace("weekly", "monthly"))
+    rows = {row["name"]: row for row in json.loads(huntbridge("hunt", "list", "--json").stdout)}
+    assert (rows["weekly"]["configured"], len(rows["weekly"]["runs"])) == (False, 1)
+    assert (rows["monthly"]["configured"], rows["monthly"]["runs"]) == (True, [])
+    unknown = huntbridge("hunt", "list", "yearly")
+    assert (unknown.exit_code, "there are: monthly, weekly" in unknown.stderr) == (2, True)
+
+
+def test_what_was_only_asked_for_is_not_called_captured(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE, TWO)
+    asked = huntbridge("hunt", "run", "--at", "2026-11-15T02:00Z")
+    assert "2 of 2 systems were asked for in project" in asked.stdout
+    assert "captured" not in asked.stdout
+    skipped = huntbridge("hunt", "run", "--wait", "--at", "2026-11-22T02:00Z")
+    assert (skipped.exit_code, "was still under way" in skipped.stderr) == (1, True)
+    ended = huntbridge("hunt", "run", "--wait", "--at", "2026-11-22T02:00Z")
+    assert ended.exit_code == 0, ended.output
+    assert "2 of 2 systems captured, 0 failed, 0 with alarms in project" in ended.stdout
+
+
+def test_a_run_that_captured_nothing_did_not_finish(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, BROKEN)
+    huntbridge("hunt", "run", "--wait", "--at", "2026-11-15T02:00Z")
+    (row,) = json.loads(huntbridge("hunt", "list", "--json").stdout)
+    assert (row["state"], row["runs"][0]["captured"]) == ("nothing captured", 0)

@@ -1,0 +1,86 @@
+"""The runs of hunts as the ledger has them: which one is meant by what was typed, and how each went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cli.assemble import Misused
+from cli.identifiers import MOST, whole
+from shared.config import Config
+from shared.models import Capture, CaptureState, Hunt, HuntState
+from shared.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run and what came of its captures so far."""
+
+    hunt: Hunt
+    systems: int
+    captured: int
+    failed: int
+    with_alarms: int
+
+    @classmethod
+    def of(cls, hunt: Hunt, captures: list[Capture]) -> RunResult:
+        return cls(
+            hunt,
+            len(captures) or hunt.systems,
+            sum(capture.state is CaptureState.PROCESSED for capture in captures),
+            sum(capture.state is CaptureState.FAILED for capture in captures),
+            sum(bool(capture.malicious or capture.suspicious) for capture in captures),
+        )
+
+    @property
+    def state(self) -> str:
+        """In the words of the list: a run that captured nothing did not finish, whatever else it did."""
+        if self.hunt.state is HuntState.FINISHED and self.systems and not self.captured:
+            return "nothing captured"
+        return self.hunt.state.value
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.hunt.id,
+            "hunt": self.hunt.name,
+            "scheduled_at": in_utc(self.hunt.scheduled_at),
+            "state": self.state,
+            "project_id": self.hunt.project_id,
+            "systems": self.systems,
+            "captured": self.captured,
+            "failed": self.failed,
+            "with_alarms": self.with_alarms,
+            "reason": self.hunt.reason,
+        }
+
+
+def recorded_names(runtime: Runtime, config: Config) -> list[str]:
+    """The hunts of the configuration, and those that are recorded and no longer in it."""
+    return list(dict.fromkeys([*config.hunts, *runtime.store.groups("hunt", "", MOST)]))
+
+
+def newest(runtime: Runtime, names: list[str], limit: int) -> list[RunResult]:
+    """The newest runs of these hunts, newest first."""
+    runs = [run for name in names for run in runtime.ledger.hunts(name)[:limit]]
+    runs.sort(key=lambda run: (run.scheduled_at, run.id), reverse=True)
+    return [RunResult.of(run, runtime.ledger.captures(run.id)) for run in runs[:limit]]
+
+
+def the_run(runtime: Runtime, given: str) -> Hunt:
+    """The run that is meant by an id, or the last one of a hunt; of either as much as is unique will do.
+    Raises Misused where there is none."""
+    name, at, _ = given.partition("@")
+    meant = whole(name, runtime.store.groups("hunt", name, MOST + 1), "hunts")
+    runs = runtime.ledger.hunts(meant) if meant else []
+    if at:
+        id = whole(f"{meant}{given[len(name) :]}", (run.id for run in runs), "runs") if meant else None
+        runs = [run for run in runs if run.id == id]
+    if not runs:
+        raise Misused(f"there is no run of {given}; `huntbridge hunt list` shows which runs there are")
+    return runs[0]
+
+
+def in_utc(moment: datetime) -> str:
+    """With its zone, to the second: a run is known by it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
