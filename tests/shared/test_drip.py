@@ -6,11 +6,10 @@ A peer here sends one byte at a time and never stops, so that no timeout from by
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,73 +31,18 @@ from shared.http import Http, NetworkError
 from shared.models import Severity
 from shared.secrets import Secret
 from tests.certificates import Certificate
+from tests.slow_peers import DRIPS, Drip, dripping
 
-SECONDS = 0.3
-PAUSE = 0.02  # between two bytes
+SECONDS = 0.15  # for an answer
+CONNECT = 2.0
 BOUND = 5.0  # seconds: far above the deadline, and far below what a drip would take
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-# What comes at once, and what then comes again and again.
-DRIPS = {
-    "nothing": (b"", b""),
-    "status line": (b"HTTP/1.1 ", b"2"),
-    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
-    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-"),
-    "body": (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b"o"),
-    "body without an end": (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"o"),
-    "body of an error": (b"HTTP/1.1 500 X\r\nContent-Length: 60000\r\n\r\n", b"o"),
-    "chunk size": (CHUNKED, b"0"),
-    "chunk": (CHUNKED + b"ffff\r\n", b"o"),
-    "chunks": (CHUNKED, b"1\r\no\r\n"),
-    "trailers": (CHUNKED + b"1\r\no\r\n0\r\n", b"X: y\r\n"),
-    "redirect": (b"HTTP/1.1 302 X\r\nLocation: /\r\nContent-Length: 60000\r\n\r\n", b"o"),
-}
-
-
-class Drip:
-    """Sends the beginning of an answer at once, and then a piece of it again and again."""
-
-    def __init__(self, begin: bytes, piece: bytes, context: ssl.SSLContext | None = None) -> None:
-        self._begin, self._piece, self._context = begin, piece, context
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._over = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                peer, _ = self._listener.accept()
-                threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
-
-    def _talk(self, peer: socket.socket) -> None:
-        with suppress(OSError), peer:
-            secure = self._context.wrap_socket(peer, server_side=True) if self._context else peer
-            secure.recv(65_536)
-            secure.sendall(self._begin)
-            while not self._over.wait(PAUSE):
-                secure.sendall(self._piece)
-
-    def close(self) -> None:
-        self._over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-
 Opens = Callable[..., Drip]
 
 
 @pytest.fixture
 def drip() -> Iterator[Opens]:
-    opened: list[Drip] = []
-
-    def open_one(*how: Any) -> Drip:
-        opened.append(Drip(*how))
-        return opened[-1]
-
-    yield open_one
-    for one in opened:
-        one.close()
+    with ExitStack() as opened:
+        yield lambda *how: opened.enter_context(dripping(*how))
 
 
 @pytest.fixture(autouse=True)
@@ -110,11 +54,11 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def http() -> Http:
-    return Http(connect_timeout=SECONDS, read_timeout=SECONDS)
+    return Http(connect_timeout=CONNECT, read_timeout=SECONDS)
 
 
 def clients(origin: str) -> Clients:
-    limits = {"connect_timeout": SECONDS, "read_timeout": SECONDS, "retries": 0}
+    limits = {"connect_timeout": CONNECT, "read_timeout": SECONDS, "retries": 0}
     return Clients({"AWS_REGION": "eu-west-1"}, endpoint_url=origin, **limits)  # type: ignore[arg-type]
 
 
@@ -209,7 +153,7 @@ def test_a_slow_answer_ends_with_the_deadline(call: str, kind: str, drip: Opens)
 def test_a_slow_answer_over_tls_ends_with_the_deadline(kind: str, drip: Opens, tmp_path: Path) -> None:
     certificate = Certificate(tmp_path, "peer")
     peer = drip(*DRIPS[kind], certificate.context)
-    client = Http(connect_timeout=2, read_timeout=SECONDS, ca_bundle=str(certificate.path))
+    client = Http(connect_timeout=CONNECT, read_timeout=SECONDS, ca_bundle=str(certificate.path))
     with pytest.raises(NetworkError) as caught:
         client.request("GET", f"https://127.0.0.1:{peer.port}/")
     assert (caught.value.kind, caught.value.sent) == ("timeout", True)
@@ -227,7 +171,8 @@ def test_a_slow_tls_handshake_was_not_sent(drip: Opens, pin: str | None) -> None
     assert (caught.value.kind, caught.value.sent) == ("timeout", False)
 
 
-def test_a_slow_tls_handshake_of_aws(drip: Opens) -> None:
+def test_a_slow_tls_handshake_of_aws(drip: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "CONNECT", SECONDS)
     ask_aws(f"https://127.0.0.1:{drip(*HANDSHAKE).port}")
 
 
@@ -243,10 +188,12 @@ def test_a_slow_answer_of_a_proxy_was_not_sent(drip: Opens, kind: str) -> None:
 def test_a_slow_answer_of_a_proxy_before_aws(drip: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{drip(*DRIPS['header']).port}")
     monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setitem(globals(), "CONNECT", SECONDS)
     ask_aws("https://sqs.eu-west-1.amazonaws.com")
 
 
 def test_a_name_that_is_not_resolved_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "CONNECT", SECONDS)
     answered = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [answered.wait(BOUND)])
     with pytest.raises(NetworkError) as caught:

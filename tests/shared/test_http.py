@@ -7,6 +7,7 @@ import gzip
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -167,6 +168,24 @@ def test_a_connection_is_used_again_and_no_cookie_is_kept() -> None:
             client.request("GET", f"http://127.0.0.1:{server.port}/")
     assert server.connections == 1
     assert b"ookie" not in b"".join(server.seen)
+
+
+@pytest.mark.parametrize("clock", ["time", "monotonic"])
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_connection_that_was_idle_for_long_by_either_clock_is_not_used_again(
+    clock: str, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen process: one of its clocks may have stood still, and the wall clock may be set back."""
+    if (clock, hours) == ("monotonic", -1):
+        pytest.skip("it never goes back")
+    with serving(OK) as server, http() as client:
+        for _ in range(2):
+            client.request("POST", f"http://127.0.0.1:{server.port}/")
+        assert server.connections == 1
+        tick = getattr(time, clock)
+        monkeypatch.setattr(time, clock, lambda: tick() + hours * 3_600)
+        client.request("POST", f"http://127.0.0.1:{server.port}/")
+    assert server.connections == 2
 
 
 def test_no_credentials_from_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
