@@ -394,14 +394,22 @@ def _job_failing(alarm: Alarm) -> _Told:
 
 
 def _undelivered(alarm: Alarm) -> _Told:
-    """Its title is a destination, or a queue in words; its text the reason of the last one."""
-    about, count = _name(alarm.event.title, 60), alarm.event.alarms or 0
+    """Its title is a destination, or a queue in words; its text the reason of the last one. `alarms` says how
+    many there were; None: it is about this one alarm."""
+    about, count, malicious = _name(alarm.event.title, 60), alarm.event.alarms, alarm.event.malicious
     of_queue = about.startswith("the queue ")
     again = "--all" if of_queue else f"--destination {about}"
+    if count is None:
+        what = _join(_counts(alarm) or "A malicious alarm", _where(alarm))
+        title = f"{what} could not be told" + ("" if of_queue else f" to {about}")
+    elif of_queue:
+        title = f"{_n(count, 'item')} of {about} could not be worked"
+    else:
+        title = f"{_n(count, 'message')} could not be delivered to {about}"
+    if count and malicious:
+        title += f", {malicious:,} of them malicious"
     return _Told(
-        title=f"{_n(count, 'item')} of {about} could not be worked"
-        if of_queue
-        else f"{_n(count, 'message')} could not be delivered to {about}",
+        title=title,
         summary="Nothing is lost: `huntbridge dead list` shows what is kept, and "
         f"`huntbridge dead retry {again}` tries it again once the cause is gone.",
         quote=_quote(alarm.event.text),

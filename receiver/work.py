@@ -42,7 +42,7 @@ from shared.models import (
     dump,
     load,
 )
-from shared.notices import Notices
+from shared.notices import Notices, alarm_of_event
 from shared.queues import (
     DELIVERIES,
     EVENTS,
@@ -96,7 +96,7 @@ class Work:
         """Handles one item of [events]."""
         verdict = attempt(self._event, item)
         if isinstance(verdict, Dead):
-            self._notices.count(EVENTS, item, verdict.reason)
+            self._notices.count(EVENTS, item, verdict.reason, _known_of(item))
         return verdict
 
     def delivery(self, item: Item) -> Verdict:
@@ -440,6 +440,14 @@ def _refs(case: Case) -> dict[str, str]:
     if case.ref:
         refs |= {"ref": case.ref} | ({"alone": "yes"} if case.opens else {})
     return refs
+
+
+def _known_of(item: Item) -> Alarm | None:
+    """What a webhook says that could not be worked."""
+    try:
+        return alarm_of_event(_read(item, items.unpack(item.body))[0])
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 def _read(item: Item, content: Mapping[str, Any]) -> tuple[Event, bytes | None]:

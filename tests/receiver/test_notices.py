@@ -7,6 +7,8 @@ import itertools
 import pytest
 
 from receiver.destinations import Rejected
+from shared.models import Severity
+from shared.notices import SINGLY
 from shared.queues import MAX_SURPRISES, work
 
 GONE = Rejected("the webhook is gone or its URL is mistyped: make a new webhook (no_service)")
@@ -89,6 +91,87 @@ def test_an_event_that_cannot_be_worked_is_told_too(stage, caplog):
     (notice,) = notices(stage.soc)
     assert notice.title == "1 item of the queue events could not be worked"
     assert "`huntbridge dead retry --all`" in notice.summary
+
+
+def malicious(stage, number, evidence=None):
+    stage.receive(
+        b'{"message": "%d malicious in project id 3, evidence id %d"}' % (number, evidence or number)
+    )
+
+
+def for_a_minute(stage):
+    """At the pace of the chats."""
+    for _ in range(60):
+        stage.run()
+        stage.forward(1)
+
+
+def titles(tool):
+    return [notice.title for notice in notices(tool)]
+
+
+def test_a_malicious_alarm_is_named_where_its_death_is_announced(stage):
+    stage.soc.outcomes = [GONE] * 3
+    malicious(stage, 3)
+    stage.run()
+    (notice,) = notices(stage.office)
+    assert notice.title == "3 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be told to soc"
+    assert (notice.severity, notice.quote) == (Severity.MALICIOUS, GONE.reason)
+    assert "`huntbridge dead retry --destination soc`" in notice.summary
+    # Each by itself and at once, also within the hour; the others are counted as ever.
+    malicious(stage, 4)
+    receive(stage, 1)
+    for_a_minute(stage)
+    assert titles(stage.office)[1:] == [
+        "4 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be told to soc",
+        "1 message could not be delivered to soc",
+    ]
+
+
+def test_malicious_alarms_that_die_in_numbers_are_counted_from_some_point_on(stage):
+    stage.soc.outcomes = [GONE] * 30
+    for number in range(1, SINGLY + 6):
+        malicious(stage, number)
+    receive(stage, 1)
+    for_a_minute(stage)
+    stage.forward(3_700)
+    for_a_minute(stage)
+    found = titles(stage.office)
+    assert sum("could not be told to soc" in title for title in found) == SINGLY
+    counted = [title for title in found if "could not be told" not in title]
+    assert sum(int(title.split()[0]) for title in counted) == 6
+    assert counted[-1].endswith(" of them malicious")
+    malicious(stage, 99)  # an hour later there is room again
+    for_a_minute(stage)
+    assert titles(stage.office)[-1].startswith("99 malicious on web-01")
+
+
+def test_a_second_death_of_what_was_tried_again_is_told_again(stage):
+    stage.soc.outcomes = [GONE] * 2
+    malicious(stage, 3)
+    stage.run()
+    stage.forward(60)
+    stage.runtime.deliveries.revive([dead.id for dead in stage.runtime.deliveries.dead_items()])
+    stage.run()
+    assert len(stage.soc.sent) == 2
+    assert (
+        titles(stage.office)
+        == [
+            "3 malicious on web-01 (i-0aaaaaaaaaaaaaaa1) could not be told to soc",
+        ]
+        * 2
+    )
+
+
+def test_a_malicious_event_that_cannot_be_worked_is_named(stage, monkeypatch):
+    monkeypatch.setattr(stage.enricher, "enrich", lambda event: 1 / 0)
+    malicious(stage, 7)
+    for _ in range(MAX_SURPRISES):
+        stage.run()
+        stage.forward(400)
+    stage.run()
+    (notice,) = notices(stage.soc)
+    assert notice.title == "7 malicious in project 3, evidence 7 could not be told"
 
 
 @pytest.mark.parametrize("writes_before_the_crash", range(9))
