@@ -1,4 +1,4 @@
-"""Numbers of any length in the platform's answers: what cannot be true is not known, and costs nothing else."""
+"""Numbers of any length in the platform's answers: an absurd one is not known, and costs nothing else."""
 
 from __future__ import annotations
 
@@ -42,12 +42,14 @@ class Platform:
         if "/evidences/" in url:
             return (
                 '{"data": {"id": @, "project_id": @, "display_name": "vol-1", "last_processed": @, '
-                '"alarms": {"malicious": @, "suspicious": @}, "details": {"disk_size": @, "hostname": "web"}}}'
+                '"alarms": {"malicious": @, "suspicious": @}, '
+                '"details": {"disk_size": @, "hostname": "web"}}}'
             )
         if "/alarms/summary" in url:
             return (
                 '{"data": {"breakdown": ['
-                '{"description": "Miner", "total_count": @, "severity": 1}, {"total_count": 1, "severity": @}]}}'
+                '{"description": "Miner", "total_count": @, "severity": 1}, '
+                '{"total_count": 1, "severity": @}]}}'
             )
         if url.endswith("/alarms"):
             return '{"data": []}'
