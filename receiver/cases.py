@@ -54,7 +54,8 @@ class Cases:
         def change(file: CaseFile | None) -> CaseFile:
             file = file or CaseFile(alarm)
             worst = alarm if _how_bad(alarm) >= _how_bad(file.alarm) else file.alarm
-            return replace(file, alarm=replace(worst, earlier=None), told=_with(file.told, names))
+            worst = replace(worst, earlier=None, may_repeat=False)
+            return replace(file, alarm=worst, told=_with(file.told, names))
 
         file = self._runtime.ledger.change_case_file(alarm.case_key, change, durable=False)
         assert file is not None

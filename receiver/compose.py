@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from receiver import attack
 from receiver.identity import tells_of_alarms
+from receiver.parse import TEST_NOTE
 from shared.config import Config, MessageConfig
 from shared.facts import FACTS, OTHERS
 from shared.links import LONGEST_SLACK_LINK
@@ -62,6 +63,7 @@ MAX_FOOTER = 500
 MAX_ATTACK = 4
 MAX_PATH, MAX_PATH_END = 200, 140
 MAX_TECHNIQUES = 8
+_REPEAT = "This may be a repeat: that it is news could not be confirmed."
 UPDATE = "Update: "  # what the title of an alarm begins with that adds to an earlier one
 
 
@@ -163,6 +165,7 @@ def compose(
     footer = wording.footer()
     gaps = (
         *wording.failed,
+        *(_words(one, 200) for one in alarm.disagreements),
         *_lost_links(links),
         *told.gaps,
         *_note(alarm),
@@ -173,7 +176,7 @@ def compose(
         kind=_name(event.kind, 60),
         severity=alarm.severity,
         title=one_line(f"{UPDATE}{title}" if earlier else title, MAX_TITLE),
-        summary=one_line(told.summary, MAX_SUMMARY),
+        summary=one_line(_sentences(_REPEAT if alarm.may_repeat else "", told.summary), MAX_SUMMARY),
         facts=tuple(fact for fact in facts if fact.value),
         findings=tuple(_cleaned(finding) for finding in findings[:MAX_FINDINGS]),
         findings_total=max(alarm.findings_total, len(findings)),
@@ -276,7 +279,11 @@ def _recovered(alarm: Alarm) -> _Told:
     return _Told(
         title=_join(_counts(alarm) or "Alarms", _where(alarm)),
         summary=_sentences(
-            "No webhook arrived for these alarms; huntbridge found them by looking.", _worst(alarm.findings)
+            "What was told of these alarms before was less, or was not confirmed by the platform; huntbridge "
+            "found them by looking."
+            if alarm.earlier
+            else "No webhook arrived for these alarms; huntbridge found them by looking.",
+            _worst(alarm.findings),
         ),
     )
 
@@ -444,7 +451,14 @@ def _heartbeat(alarm: Alarm) -> _Told:
 
 
 def _test(alarm: Alarm) -> _Told:
-    """Its title is the destination."""
+    """Where the platform sent it, its note says so; else its title is the destination."""
+    event = alarm.event
+    if event.note:
+        return _Told(
+            title="TEST: the platform's webhook reaches huntbridge",
+            summary=f"{_capital(_words(event.note, 250))}. There is no alarm, and nothing to do.",
+            quote=_quote(f"{event.title}\n{event.text}"),
+        )
     return _Told(
         title=f"TEST: a message for {_name(alarm.event.title, 60)}",
         summary="Sent by `huntbridge send-test`. There is no alarm, and nothing to do.",
@@ -455,10 +469,11 @@ def _unknown(alarm: Alarm) -> _Told:
     event = alarm.event
     note = _words(event.note, 250).rstrip(".")
     text = event.text if event.title in event.text else f"{event.title}\n{event.text}"
+    what = "An event from the platform that could not be understood"
+    if TEST_NOTE in event.note:  # or a template that is wrong, and then an alarm may be behind it
+        what = "Probably a TEST of the platform's webhook"
     return _Told(
-        title=_join(
-            _counts(alarm) or "An event from the platform that could not be understood", _where(alarm)
-        ),
+        title=_join(_counts(alarm) or what, _where(alarm)),
         summary=_sentences(
             "It is not clear what happened." if _counts(alarm) else "",
             f"{_capital(note)}." if note else "",
@@ -470,7 +485,9 @@ def _unknown(alarm: Alarm) -> _Told:
 
 def _other(alarm: Alarm) -> _Told:
     kind = alarm.event.kind
-    if kind in _KINDS:
+    if kind.startswith("detection_") and kind in _KINDS:
+        what = _detected(alarm, _KINDS[kind])
+    elif kind in _KINDS:
         what = _KINDS[kind]
     elif kind.startswith("audit_event_"):
         what = f"Audit event: {_words(kind.removeprefix('audit_event_').replace('_', ' '), 40)}"
@@ -480,7 +497,21 @@ def _other(alarm: Alarm) -> _Told:
         title=_join(what, _where(alarm)),
         summary=_own_words(alarm),
         quote=_own_quote(alarm),
+        facts=tuple(_detection_facts(alarm)),
     )
+
+
+def _detected(alarm: Alarm, what: str) -> str:
+    found = alarm.event.detection
+    name, said = (_words(found.name, 100), _words(found.said, 20)) if found else ("", "")
+    return (f"{what}: {name}" if name else what) + (f" (severity {said})" if said else "")
+
+
+def _detection_facts(alarm: Alarm) -> Iterator[Fact]:
+    if found := alarm.event.detection:
+        yield Fact("Detection", _words(found.name, 200))
+        yield Fact("Severity", _words(found.said, 40))
+        yield Fact("Resource", _words(found.resource, 200), code=True)
 
 
 _KINDS = {
@@ -662,7 +693,7 @@ def _own_quote(alarm: Alarm) -> str:
 
 def _note(alarm: Alarm) -> Iterator[str]:
     """What was wrong with the body; an unknown event has it in its summary."""
-    if alarm.event.note and alarm.event.kind != UNKNOWN_EVENT:
+    if alarm.event.note and alarm.event.kind not in (UNKNOWN_EVENT, TEST):
         yield f"The webhook: {_words(alarm.event.note, 250)}"
 
 

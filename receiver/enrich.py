@@ -11,24 +11,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
+from receiver.settle import counted, settled
 from shared.aws.regions import known_regions
 from shared.cado import CadoError
 from shared.config import Config
 from shared.instances import InstanceError, InstanceFacts
 from shared.ledger import Ledger, StoreError
 from shared.models import (
-    CAPTURE_FAILED,
-    CAPTURE_STALLED,
     HUNT_FINISHED,
     HUNT_MISSED,
-    JOB_FAILING,
-    RECOVERED,
-    WEBHOOK_BROKEN,
-    WEBHOOKS_REFUSED,
+    OWN_KINDS,
+    TEST,
     Alarm,
     Capture,
     Event,
@@ -46,12 +43,6 @@ from shared.models import (
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-_OWN = (
-    *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
-    *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
-)
-_ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
 
 # Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.
 _LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME = 2.0, 5.0, 4.0
@@ -73,17 +64,21 @@ class Platform(Protocol):
 
 
 def severity_of(event: Event, malicious: int | None, suspicious: int | None) -> Severity:
-    """How bad an event is, by what was counted and else by its kind."""
-    if malicious or event.kind == "high_severity_alarm":
+    """How bad an event is: by what was counted, by its kind, and by the detection that it names. The worst of
+    these, so that none makes another one harmless."""
+    named = event.detection.severity if event.detection else None
+    if malicious or event.kind == "high_severity_alarm" or named is Severity.MALICIOUS:
         return Severity.MALICIOUS
-    if suspicious or event.kind == "suspicious_severity_event":
+    if suspicious or event.kind == "suspicious_severity_event" or named is Severity.SUSPICIOUS:
         return Severity.SUSPICIOUS
     if event.alarms:
         return Severity.UNKNOWN
     if event.kind == HUNT_FINISHED:
         report = event.report
         return Severity.UNKNOWN if report and (report.reason or report.with_alarms) else Severity.INFO
-    if event.kind == "processing_finished" or _is_audit(event):
+    if event.kind in ("processing_finished", TEST) or _is_audit(event):
+        return Severity.INFO
+    if named is Severity.INFO and event.kind.startswith("detection_"):
         return Severity.INFO
     return Severity.UNKNOWN
 
@@ -117,24 +112,25 @@ class Enricher:
         asked_evidence = self._ask_evidence(run, event)
         if event.project_id is None and (found := run.answer(asked_evidence)):
             event = replace(event, project_id=found.project_id)
-        asked_hunt = self._ask_hunt(run, event)
-        asked_project = self._ask_project(run, event)
-        asked_findings = self._ask_findings(run, event)
+        asked = self._ask_about(run, event)
 
-        evidence = _of_project(run, event, run.answer(asked_evidence))
-        hunt = run.answer(asked_hunt)
+        evidence = run.answer(asked_evidence)
+        told, event, disagreements = event, *settled(event, evidence)
+        if event.project_id != told.project_id:
+            asked = self._ask_about(run, event)
+        hunt = run.answer(asked.hunt)
         capture = run.answer(self._ask_capture(run, event, hunt, evidence))
         system = self._system(event, evidence, capture)
         instance = run.answer(self._ask_instance(run, event, evidence, system))
-        project = run.answer(asked_project)
-        findings = run.answer(asked_findings) or ()
+        project = run.answer(asked.project)
+        findings = run.answer(asked.findings) or ()
 
-        malicious, suspicious = _counts(event, evidence, project)
+        counts = counted(event, evidence, project, findings)
         return Alarm(
             event=event,
-            severity=severity_of(event, malicious, suspicious),
-            malicious=malicious,
-            suspicious=suspicious,
+            severity=severity_of(event, counts.malicious, counts.suspicious),
+            malicious=counts.malicious,
+            suspicious=counts.suspicious,
             hunt=hunt,
             capture=capture,
             project=project,
@@ -145,6 +141,7 @@ class Enricher:
             gaps=run.gaps(),
             link=self._link(event),
             owner=self._owner(instance),
+            disagreements=(*disagreements, *counts.disagreements),
         )
 
     def _owner(self, instance: Instance | None) -> Owner | None:
@@ -168,10 +165,15 @@ class Enricher:
             return None
         return run.ask(self._to_platform, "Evidence", lambda: cado.evidence(number))
 
+    def _ask_about(self, run: _Run, event: Event) -> _Asked:
+        """About the project that the event names."""
+        hunt, project = self._ask_hunt(run, event), self._ask_project(run, event)
+        return _Asked(hunt, project, self._ask_findings(run, event))
+
     def _ask_project(self, run: _Run, event: Event) -> _Job[Project] | None:
         cado, number = self._cado, event.project_id
         if number is None:
-            if event.hunt_id or event.kind in _OWN or _is_audit(event):
+            if event.hunt_id or event.kind in OWN_KINDS or _is_audit(event):
                 return None
             run.miss("Project", "the event names no project")
             return None
@@ -182,7 +184,7 @@ class Enricher:
 
     def _ask_findings(self, run: _Run, event: Event) -> _Job[tuple[Finding, ...]] | None:
         cado, number = self._cado, event.project_id
-        if cado is None or number is None or event.kind in _OWN:
+        if cado is None or number is None or event.kind in OWN_KINDS:
             return None
         return run.ask(self._to_platform, "Top alarms", lambda: cado.findings(number, event.evidence_id))
 
@@ -231,17 +233,23 @@ class Enricher:
     def _capture(self, ledger: Ledger, event: Event, hunt: Hunt, evidence: Evidence | None) -> Capture | None:
         if event.hunt_id and event.system:
             return ledger.capture(hunt.id, event.system)
-        instance = _instance_id(event, evidence)
+        instance, number = _instance_id(event, evidence), event.evidence_id
+
+        def other(capture: Capture) -> bool:
+            """Whether the evidence is known not to be of this capture; the platform's word goes before."""
+            own = capture.evidence_ids
+            return not (evidence and evidence.instance) and bool(own) and number not in (None, *own)
+
         for system in self._targets(instance):
             # One read where the hunt names its systems: reading all captures costs with every alarm.
-            if capture := ledger.capture(hunt.id, system):
+            if (capture := ledger.capture(hunt.id, system)) and not other(capture):
                 return capture
-        for capture in ledger.captures(hunt.id):
-            if instance == capture.system.instance or event.evidence_id in capture.evidence_ids:
-                return capture
-        return None
+        captures = ledger.captures(hunt.id)
+        same = [one for one in captures if one.system.instance == instance and not other(one)]
+        return next(iter(same), None) or next((one for one in captures if number in one.evidence_ids), None)
 
     def _system(self, event: Event, evidence: Evidence | None, capture: Capture | None) -> System | None:
+        """By the ledger, by the configuration, and at last by what the webhook says."""
         if event.hunt_id and event.system:
             return event.system
         if capture:
@@ -280,7 +288,7 @@ class Enricher:
 
 def _instance_id(event: Event, evidence: Evidence | None) -> str:
     named = event.system.instance if event.system else event.instance
-    return named or (evidence.instance if evidence else "")
+    return (evidence.instance if evidence else "") or named
 
 
 def _why_no_system(event: Event, evidence: Evidence | None) -> str:
@@ -293,38 +301,16 @@ def _why_no_system(event: Event, evidence: Evidence | None) -> str:
     return "the event names no evidence, and so no instance" if event.project_id is not None else ""
 
 
-def _of_project(run: _Run, event: Event, evidence: Evidence | None) -> Evidence | None:
-    """The evidence, unless it is another project's: then one of the two ids in the text is wrong."""
-    if evidence is None or evidence.project_id in (None, event.project_id):
-        return evidence
-    run.miss(
-        "Evidence",
-        f"evidence {evidence.id} belongs to project {evidence.project_id}, "
-        f"not to project {event.project_id}, which the event names",
-    )
-    return None
-
-
-def _counts(
-    event: Event, evidence: Evidence | None, project: Project | None
-) -> tuple[int | None, int | None]:
-    """The event's own, else the evidence's; the project's only where an alarm is about no one evidence."""
-    if event.kind in _OWN:
-        lines = event.report.captures if event.report else ()
-        return (
-            event.malicious if not lines else sum(line.malicious for line in lines),
-            event.suspicious if not lines else sum(line.suspicious for line in lines),
-        )
-    counted: Evidence | Project | None = evidence
-    if event.evidence_id is None and event.kind in _ALARMS:
-        counted = project
-    return (
-        event.malicious if event.malicious is not None or counted is None else counted.malicious,
-        event.suspicious if event.suspicious is not None or counted is None else counted.suspicious,
-    )
-
-
 # Asking with a time limit
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked about a project."""
+
+    hunt: _Job[Hunt | None] | None
+    project: _Job[Project] | None
+    findings: _Job[tuple[Finding, ...]] | None
 
 
 class _Job(Generic[T]):

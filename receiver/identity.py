@@ -3,6 +3,9 @@
 The platform gives its webhooks no id, fires two kinds of them for one finding, and may call twice. What is
 the same is decided by conditional writes before anything is sent, so that of any number of workers one
 tells it. A claim is never given back: the item that made it comes again until it is told.
+
+Only what the platform confirms makes an alarm a repeat that is not told. What a webhook alone says may be
+wrong, or written by whoever named a file: such an alarm is told, and marked where it may be a repeat.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
+from receiver.settle import known_counts
 from shared.ledger import Store
-from shared.models import RECOVERED, Alarm, Earlier, Event, dump, load
+from shared.models import RECOVERED, Alarm, Earlier, Event, Severity, dump, load
 
 # What comes within this time is about the same processing run, where the platform cannot say which run it is:
-# the same body is the same event, and another one about the same evidence is told if it adds something.
+# the same body is the same event, and another one about the same evidence is told as an update.
 SAME_RUN = timedelta(minutes=15)
 RUNS_KEPT = 20  # of one evidence
 
@@ -38,6 +42,7 @@ class Claim:
 
     merged_into: str = ""  # it adds nothing to this event
     earlier: Earlier | None = None  # it adds to what this told
+    repeat: bool = False  # it is told, and may say nothing new
 
 
 def tells_of_alarms(event: Event) -> bool:
@@ -59,16 +64,25 @@ class Identity:
     def claim(self, alarm: Alarm, body: bytes | None) -> Claim:
         """What this event is, for good: the same event asks again and gets the same answer. `body` is the
         webhook as it came, the token taken out; None for an event that huntbridge raised."""
-        run = run_of(alarm)
-        if body is not None and (twin := self._twin(alarm.event, run, body)):
+        twin = self._twin(alarm, body) if body is not None else ""
+        if twin and _identifies(alarm.event):
             return Claim(merged_into=twin)
         story = _STORIES.get(alarm.event.kind)
-        return self._join(alarm, story, run) if story and alarm.event.evidence_id is not None else Claim()
+        if story and alarm.event.evidence_id is not None:
+            return self._join(alarm, story)
+        return Claim(repeat=bool(twin))
 
-    def _twin(self, event: Event, run: str, body: bytes) -> str:
-        """The event that the same body has already brought; empty where this is the first."""
+    def _twin(self, alarm: Alarm, body: bytes) -> str:
+        """The event that the same body has already brought; empty where this is the first, or the first that
+        the platform confirms."""
+        event, run = alarm.event, run_of(alarm)
         group = hashlib.sha256(self._platform.encode() + b"\0" + body).hexdigest()
-        mine = {"by": event.id, "at": event.received_at.isoformat(), "run": run}
+        mine = {
+            "by": event.id,
+            "at": event.received_at.isoformat(),
+            "run": run,
+            "confirmed": alarm.confirmed,
+        }
         while True:
             record = self._store.get("body", group, "-")
             if record is not None:
@@ -76,48 +90,66 @@ class Identity:
                 if found["by"] == event.id:
                     return ""
                 apart = abs(event.received_at - datetime.fromisoformat(found["at"]))
-                if apart <= SAME_RUN and (run == found["run"] or not (run and found["run"])):
+                same_run = run == found["run"] or not (run and found["run"])
+                as_sure = found.get("confirmed", True) or not alarm.confirmed
+                if apart <= SAME_RUN and same_run and as_sure:
                     return str(found["by"])
             expect = record.version if record else 0
             if self._store.put("body", group, "-", mine, expect=expect, durable=False):
                 return ""
 
-    def _join(self, alarm: Alarm, story: str, run: str) -> Claim:
-        """One message for all that is said of one evidence and run, and one more for each that adds to it."""
-        event, now = alarm.event, _told(alarm)
+    def _join(self, alarm: Alarm, story: str) -> Claim:
+        """One message for all that the platform says of one evidence and run, one more for each that adds to
+        it, and one for each that the platform does not confirm."""
+        event, run, now, sure = alarm.event, run_of(alarm), _told(alarm), _confirmed(alarm)
         group, name = f"{self._platform}/{event.project_id}", f"{event.evidence_id}/{story}"
         while True:
             record = self._store.get("alarm", group, name)
             runs = record.body["runs"] if record else []
-            mine = _about(event, run, runs)
+            mine = _about(alarm, runs)
             claims = mine["claims"] if mine else {}
             if event.id in claims:
                 before = claims[event.id]
-                return Claim(earlier=load(Earlier, before) if before else None)
-            earlier = load(Earlier, mine["told"]) if mine else None
-            known = {"run": run or (mine["run"] if mine else "")}
-            if mine and earlier and not _adds(now, earlier):
-                claim, told = Claim(merged_into=earlier.event_id), mine | known
-            else:
-                claim = Claim(earlier=earlier)
-                told = known | {
-                    "at": event.received_at.isoformat(),
-                    "told": dump(_more(now, earlier) if earlier else now),
-                    "claims": claims | {event.id: dump(earlier) if earlier else None},
-                }
+                return Claim(earlier=load(Earlier, before), repeat=before["repeat"]) if before else Claim()
+            earlier, known = (load(Earlier, mine["told"]), _sure_of(mine)) if mine else (None, None)
+            if sure and known and not _adds(now, known):
+                return Claim(merged_into=known.event_id)
+            claim = Claim(earlier=earlier, repeat=bool(earlier and not _adds(now, earlier)))
+            told = {
+                "run": run or (mine["run"] if mine else ""),
+                "at": event.received_at.isoformat(),
+                "told": dump(_more(now, earlier)),
+                "sure": dump(_more(sure, known)) if sure else dump(known) if known else None,
+                "claims": claims | {event.id: dump(earlier) | {"repeat": claim.repeat} if earlier else None},
+            }
             body = {"runs": [*(one for one in runs if one is not mine), told][-RUNS_KEPT:]}
             expect = record.version if record else 0
-            if told == mine or self._store.put("alarm", group, name, body, expect=expect, durable=False):
+            if self._store.put("alarm", group, name, body, expect=expect, durable=False):
                 return claim
 
 
-def _about(event: Event, run: str, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """What was told of the run that the event is about: that which holds the event, the same run, or, where
-    one of both is not known, what was told just before or after."""
+def _identifies(event: Event) -> bool:
+    """Whether the same body is about the same thing: without any id, two machines may have the same text."""
+    return event.evidence_id is not None or bool(event.detection and event.detection.id)
+
+
+def _sure_of(run: dict[str, Any]) -> Earlier | None:
+    """What was told of a run with the platform's confirmation. Before this was written down, all was told
+    alike, and the run was known where the platform had answered."""
+    found = run.get("sure", run["told"] if run["run"] else None)
+    return load(Earlier, found) if found else None
+
+
+def _about(alarm: Alarm, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What was told of the run that the alarm is about: that which holds its event, the same run, or, where
+    one of both is not known, what was told just before or after. What the platform confirms is also about
+    what was told without that, however long ago."""
+    event, run = alarm.event, run_of(alarm)
 
     def near(one: dict[str, Any]) -> bool:
         apart = abs(event.received_at - datetime.fromisoformat(one["at"]))
-        return apart <= SAME_RUN and not (run and one["run"])
+        unconfirmed = alarm.confirmed and _sure_of(one) is None
+        return (apart <= SAME_RUN or unconfirmed) and not (run and one["run"])
 
     newest = runs[::-1]
     found = chain(
@@ -130,8 +162,24 @@ def _about(event: Event, run: str, runs: list[dict[str, Any]]) -> dict[str, Any]
 
 def _told(alarm: Alarm) -> Earlier:
     malicious, suspicious = alarm.malicious or 0, alarm.suspicious or 0
-    total = max(malicious + suspicious, alarm.event.alarms or 0)
+    total = malicious + suspicious
+    if not (alarm.confirmed and total):
+        total = max(total, alarm.event.alarms or 0)
     return Earlier(alarm.event.id, alarm.severity, malicious, suspicious, total)
+
+
+def _confirmed(alarm: Alarm) -> Earlier | None:
+    """The platform's numbers alone; None where it does not confirm the alarm."""
+    if not alarm.confirmed:
+        return None
+    if alarm.evidence:
+        found = known_counts(alarm.evidence, alarm.findings)
+    else:  # it was raised by looking
+        found = alarm.event.malicious, alarm.event.suspicious
+    malicious, suspicious = found[0] or 0, found[1] or 0
+    severity = Severity.SUSPICIOUS if suspicious else Severity.INFO
+    severity = Severity.MALICIOUS if malicious else severity
+    return Earlier(alarm.event.id, severity, malicious, suspicious, malicious + suspicious)
 
 
 def _adds(now: Earlier, earlier: Earlier) -> bool:
@@ -143,8 +191,10 @@ def _adds(now: Earlier, earlier: Earlier) -> bool:
     )
 
 
-def _more(now: Earlier, earlier: Earlier) -> Earlier:
+def _more(now: Earlier, earlier: Earlier | None) -> Earlier:
     """Both together: a later webhook may know less than an earlier one, and takes nothing back."""
+    if earlier is None:
+        return now
     return replace(
         now,
         severity=max(now.severity, earlier.severity, key=lambda severity: severity.rank),

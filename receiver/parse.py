@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
+from receiver.artefacts import Prose, prose_of
+from receiver.detections import RESOURCE_KEYS, detection_of
+from receiver.fields import Field, Wrapped, fields_of, key_name, shown
 from shared.kinds import KINDS
-from shared.models import UNKNOWN_EVENT, Event, System
+from shared.models import TEST, UNKNOWN_EVENT, Detection, Event, System
 from shared.text import shorten
 
 # The platform counts its ids up from 1; what does not fit a 32-bit integer was not an id.
@@ -34,6 +37,7 @@ NO_EVENT_NOTE = (
     "set the event formatting of the webhook to Default"
 )
 NOT_JSON_NOTE = "the body is not JSON that can be read; it was read as text"
+SENT_AS_TEST_NOTE = "the platform sent this to test its webhook"
 NOT_UNDERSTOOD_NOTE = "nothing in the body says what happened or in which project"
 
 
@@ -45,16 +49,22 @@ def parse(body: bytes, *, id: str, received_at: datetime) -> Event:
     reading = _read_text(raw, tokens) if tree is None else _read_tree(tree)
     words = _words(reading)
     kind = _kind(reading, words)
-    project = _first_id(reading, _PROJECT_KEYS, _PROJECT)
-    evidence = _first_id(reading, _EVIDENCE_KEYS, _EVIDENCE)
+    project, evidence, sure = _ids(reading)
     counts = _counts(reading)
-    instance, system = _machine(reading)
+    detection = detection_of(reading.fields, kind, words.title, words.text)
+    instance, system = _machine(reading, detection.resource if detection else "")
+    if kind == UNKNOWN_EVENT and detection and detection.name:
+        kind = "detection_created"
+    nothing_named = not (project or evidence or counts or instance)
     notes = [reading.note, *_disagreements(project, evidence)]
     title, text = words.title, words.text
 
     if words.unrendered and not (title or text):
         kind, text = UNKNOWN_EVENT, reading.whole
         notes.append(TEST_NOTE)
+    elif nothing_named and _is_test(title, text):
+        kind, detection = TEST, None
+        notes.append(SENT_AS_TEST_NOTE)
     elif kind == UNKNOWN_EVENT and not (project or evidence or counts):
         text = reading.whole
         notes.append(NOT_UNDERSTOOD_NOTE)
@@ -64,7 +74,7 @@ def parse(body: bytes, *, id: str, received_at: datetime) -> Event:
         id=id,
         kind=kind,
         received_at=received_at,
-        title=_safe(title, MAX_TITLE, tokens),
+        title=_safe(_titled(title, detection), MAX_TITLE, tokens),
         text=_safe(text, MAX_TEXT, tokens),
         project_id=project[0] if project else None,
         evidence_id=evidence[0] if evidence else None,
@@ -74,7 +84,25 @@ def parse(body: bytes, *, id: str, received_at: datetime) -> Event:
         system=system,
         instance=instance,
         note="; ".join(note for note in notes if note),
+        detection=_bounded(detection, tokens),
+        ambiguous=not sure or len(project) > 1 or len(evidence) > 1,
     )
+
+
+def _titled(title: str, detection: Detection | None) -> str:
+    """A detection's title says only that there is one."""
+    named = detection and detection.name and _plain(title).startswith("detection ")
+    return f"{title}: {detection.name}" if detection and named else title
+
+
+def _bounded(detection: Detection | None, tokens: list[str]) -> Detection | None:
+    if detection is None:
+        return None
+    name, said, resource, id = (
+        _safe(text, MAX_TITLE, tokens)
+        for text in (detection.name, detection.said, detection.resource, detection.id)
+    )
+    return Detection(name, detection.severity, said, resource, id)
 
 
 # From bytes to something with a shape
@@ -83,13 +111,6 @@ def parse(body: bytes, *, id: str, received_at: datetime) -> Event:
 def _decode(body: bytes) -> str:
     """By byte order mark, or by where the zero bytes are (RFC 4627 §3); what does not decode is replaced."""
     return body.decode(json.detect_encoding(body), errors="replace").removeprefix("\ufeff")
-
-
-@dataclass(frozen=True)
-class _Wrapped:
-    """A string that held JSON or the repr of a Python value: `$Event` of a detection, for example."""
-
-    tree: Any
 
 
 def _structure(text: str, tokens: list[str]) -> Any:
@@ -106,11 +127,11 @@ def _structure(text: str, tokens: list[str]) -> Any:
 
 
 def _unwrap(tree: Any, tokens: list[str], wrapping: int) -> Any:
-    """A copy without the token, in which strings that hold a structure are `_Wrapped`."""
+    """A copy without the token, in which strings that hold a structure are `Wrapped`."""
     if isinstance(tree, dict):
         kept = {}
         for key, value in tree.items():
-            if _name(key) == "token":
+            if key_name(key) == "token":
                 tokens.extend(_strings(value))
             else:
                 kept[key] = _unwrap(value, tokens, wrapping)
@@ -120,8 +141,8 @@ def _unwrap(tree: Any, tokens: list[str], wrapping: int) -> Any:
     if isinstance(tree, str) and wrapping and tree.lstrip()[:1] in ("{", "[", '"'):
         inner = _unwrap(_load(tree.strip()), tokens, wrapping - 1)
         if isinstance(inner, dict | list):
-            return _Wrapped(inner)
-        if isinstance(inner, _Wrapped):
+            return Wrapped(inner)
+        if isinstance(inner, Wrapped):
             return inner
     return tree
 
@@ -205,55 +226,19 @@ def _unescape(text: str) -> str:
 # From a shape to named values
 
 
-class _Field(NamedTuple):
-    names: tuple[str, str]  # its key, and its key with its parent's in front: "id", "projectid"
-    value: str | int | bool | None
-    inner: bool  # from a string that held a structure, and so not from the template
-
-
 @dataclass(frozen=True)
 class _Reading:
-    fields: tuple[_Field, ...]
-    prose: str  # all text, for finding numbers in it
+    fields: tuple[Field, ...]
+    prose: Prose  # all text, for finding numbers in it
     whole: str  # the body as a person may see it
     note: str = ""
 
 
 def _read_tree(tree: Any) -> _Reading:
-    fields = tuple(_fields(tree))
-    prose = "\n".join(field.value for field in fields if isinstance(field.value, str))
-    return _Reading(fields, prose, _shown(tree))
-
-
-def _fields(tree: Any, key: str = "", parent: str = "", inner: bool = False) -> Iterator[_Field]:
-    if isinstance(tree, _Wrapped):
-        yield _Field((key, parent + key), _lines(tree.tree), inner)
-        yield from _fields(tree.tree, key, parent, True)
-    elif isinstance(tree, dict):
-        for name, value in tree.items():
-            yield from _fields(value, _name(name), key, inner)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _fields(value, key, parent, inner)
-    else:
-        yield _Field((key, parent + key), tree, inner)
-
-
-def _name(key: str) -> str:
-    return re.sub(r"[\W_]+", "", key).lower()
-
-
-def _lines(tree: Any) -> str:
-    """A structure as a person would write it down: one `key: value` a line."""
-    if not isinstance(tree, dict):
-        return _shown(tree)
-    return "\n".join(f"{key}: {_shown(value)}" for key, value in tree.items())
-
-
-def _shown(value: Any) -> str:
-    return (
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=lambda o: o.tree)
-    )
+    fields = tuple(fields_of(tree))
+    texts = (field.value for field in fields if not (field.chosen or field.whole))
+    prose = prose_of(text for text in texts if isinstance(text, str))
+    return _Reading(fields, prose, shown(tree))
 
 
 # The keys that end a value in JSON which a quote inside `$Event` broke. Other keys are taken for a part of
@@ -266,15 +251,19 @@ _RAW_KEY = re.compile(
 def _read_text(raw: str, tokens: list[str]) -> _Reading:
     whole = _redact(raw, tokens)
     broken = raw.startswith(("{", "["))
-    keys = list(_RAW_KEY.finditer(whole)) if broken else []
-    ends = [key.start() for key in keys[1:]] + [len(whole)]
-    fields = tuple(
-        _Field((_name(key[1]), _name(key[1])), _raw_value(whole[key.end() : end]), False)
-        for key, end in zip(keys, ends, strict=False)
-    ) or (_Field(("text", "text"), whole, False),)
     # Numbers are looked for in what was not redacted: a file name may look like a token, and must not
     # be able to hide the project.
-    return _Reading(fields, raw, whole, NOT_JSON_NOTE if broken else "")
+    prose = prose_of(field.value for field in _raw_fields(raw, broken) if isinstance(field.value, str))
+    return _Reading(_raw_fields(whole, broken), prose, whole, NOT_JSON_NOTE if broken else "")
+
+
+def _raw_fields(text: str, broken: bool) -> tuple[Field, ...]:
+    keys = list(_RAW_KEY.finditer(text)) if broken else []
+    ends = [key.start() for key in keys[1:]] + [len(text)]
+    return tuple(
+        Field((key_name(key[1]), key_name(key[1])), _raw_value(text[key.end() : end]), False)
+        for key, end in zip(keys, ends, strict=False)
+    ) or (Field(("text", "text"), text, False),)
 
 
 def _raw_value(text: str) -> str:
@@ -345,7 +334,8 @@ def _words(reading: _Reading) -> _Words:
     titles = [_value(field) for key in _TITLE_KEYS for field in outer if field.names[0] == key]
     texts = [_value(field) for field in outer if field.names[0] in _TEXT_KEYS and field.value not in KINDS]
     if not texts:
-        texts = [_value(field) for field in outer if " " in _value(field) and _value(field) not in titles]
+        known = set(titles)
+        texts = [text for text in map(_value, outer) if " " in text and text not in known]
     rendered = [_without_placeholders(text) for text in (*titles[:1], *texts)]
     unrendered = any(lost for _, lost in rendered)
     title = rendered[0][0] if titles else ""
@@ -353,10 +343,10 @@ def _words(reading: _Reading) -> _Words:
     if not titles and parts:
         title, parts[0] = _heading(parts[0])
     text = "\n".join(part for part in parts if part)
-    return _Words(_detection(title, strings), text, unrendered)
+    return _Words(title, text, unrendered)
 
 
-def _value(field: _Field) -> str:
+def _value(field: Field) -> str:
     return str(field.value).strip()
 
 
@@ -386,12 +376,17 @@ def _heading(text: str) -> tuple[str, str]:
     return line, re.sub(r"\A\s*details:\s*", "", rest, flags=re.IGNORECASE).strip()
 
 
-def _detection(title: str, strings: Iterable[_Field]) -> str:
-    """A detection's title says only that there is one; its name is in the event."""
-    if not _plain(title).startswith("detection "):
-        return title
-    names = [_value(field) for field in strings if field.inner and field.names[0] == "name"]
-    return f"{title}: {names[0]}" if names else title
+# A test names nothing, and says that it is one: "TEST WEBHOOK", "This is a test message."
+_TEST = re.compile(
+    r"(?:(?:this|is|it|a|an|the|just|only|your|of|from|for|cado|darktrace|platform|webhooks?|sample) ){0,8}"
+    r"test(?:ing)?(?: (?:of|for|from|a|an|the|your|this|cado|darktrace|platform|webhooks?|messages?|events?|"
+    r"notifications?|alerts?|alarms?|titles?|payloads?|only|please|ignore)){0,8}"
+)
+
+
+def _is_test(title: str, text: str) -> bool:
+    """By its title, or by its text where there is no title."""
+    return bool(_TEST.fullmatch(_plain((title or text)[:MAX_TITLE])))
 
 
 # Which kind
@@ -448,9 +443,9 @@ _EVIDENCE_KEYS = ("evidenceid", "evidence")
 
 
 def _id_pattern(words: str) -> re.Pattern[str]:
-    # `project id 3`, `project_id": 3`, `project #3`, `/projects/3`, `project "weekly" (id 3)`. The number is
-    # no date, no version, no part of a name, and no count of something.
-    between = r"""[\s"'`*:=#(\[\\/]{0,8}"""
+    # `project id 3`, `project_id": 3`, `project #3`, `project "weekly" (id 3)`. The number is no date, no
+    # version, no part of a name, and no count of something.
+    between = r"""[\s"'`*:=#(\[\\]{0,8}"""
     named = r"""\s{1,3}(?:"[^"\n]{1,120}"|'[^'\n]{1,120}'|[^\s"'()]{1,120})\s{0,3}\(\s{0,3}id\b"""
     return re.compile(
         rf"(?:\b|_)(?:{words})s?(?:[\s_(-]{{0,3}}(?:id|number|no)\b(?:\sis)?|{named})?{between}"
@@ -464,11 +459,32 @@ _PROJECT = _id_pattern("project|investigation")
 _EVIDENCE = _id_pattern("evidence")
 
 
-def _first_id(reading: _Reading, keys: tuple[str, ...], pattern: re.Pattern[str]) -> list[int]:
-    """Every id of one sort, the one to go by first: a value of that name, else the first in the text."""
-    named = (_id(field.value) for key in keys for field in reading.fields if key in field.names)
-    told = (_id(found[1]) for found in pattern.finditer(reading.prose))
-    return list(dict.fromkeys(number for ids in (named, told) for number in ids if number))
+def _ids(reading: _Reading) -> tuple[list[int], list[int], bool]:
+    """Every project, every evidence, each with the one to go by first; and whether it is sure that none of
+    them was read out of a file's name."""
+    firm = reading.prose.firm
+    projects = _named_ids(reading, _PROJECT_KEYS) + _told_ids(firm, _PROJECT)
+    evidences = _named_ids(reading, _EVIDENCE_KEYS) + _told_ids(firm, _EVIDENCE)
+    if projects or evidences:
+        return list(dict.fromkeys(projects)), list(dict.fromkeys(evidences)), True
+    project, evidence = (set(_told_ids(reading.prose.loose, one)) for one in (_PROJECT, _EVIDENCE))
+    if len(project) == len(evidence) == 1:
+        return list(project), list(evidence), False
+    return [], [], True
+
+
+def _named_ids(reading: _Reading, keys: tuple[str, ...]) -> list[int]:
+    named = (_id(field.value) for key in keys for field in reading.fields if _is_named(field, key))
+    return [number for number in named if number]
+
+
+def _told_ids(text: str, pattern: re.Pattern[str]) -> list[int]:
+    told = (_id(found[1]) for found in pattern.finditer(text))
+    return [number for number in told if number]
+
+
+def _is_named(field: Field, key: str) -> bool:
+    return key in field.names and not field.chosen
 
 
 def _id(value: str | int | bool | None) -> int | None:
@@ -523,37 +539,47 @@ _COUNTS = {
 
 
 def _counts(reading: _Reading) -> dict[str, int]:
+    """Of several numbers of one sort the largest, since the smaller may be a part of some name."""
     found = {}
     for what, (keys, patterns) in _COUNTS.items():
-        named = (_number(field.value) for key in keys for field in reading.fields if key in field.names)
-        told = (
-            int(match[1].replace(",", "")) for pattern in patterns if (match := pattern.search(reading.prose))
-        )
-        number = next((count for counts in (named, told) for count in counts if count is not None), None)
-        if number is not None and number <= MAX_ID:
-            found[what] = number
+        values = (_number(field.value) for key in keys for field in reading.fields if _is_named(field, key))
+        named = [number for number in values if number is not None and number <= MAX_ID]
+        told = (match[1] for pattern in patterns for match in pattern.finditer(reading.prose.firm))
+        numbers = named or [int(digits.replace(",", "")) for digits in told]
+        if numbers:
+            found[what] = max(numbers)
     return found
 
 
 # Which machine
 
-_INSTANCE = re.compile(r"(?<![0-9A-Za-z-])i-(?:[0-9a-f]{17}|[0-9a-f]{8})(?![0-9A-Za-z-])")
+_INSTANCE_ID = r"i-(?:[0-9a-f]{17}|[0-9a-f]{8})"
+_INSTANCE = re.compile(rf"(?<![\w-]){_INSTANCE_ID}(?![\w-])")
+_RESOURCE = re.compile(
+    rf"\s*+(?:arn:aws[a-z-]{{0,12}}:ec2:([a-z0-9-]{{1,30}}):[0-9]{{0,12}}:instance/)?({_INSTANCE_ID})\s*"
+)
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]")
 
 
-def _machine(reading: _Reading) -> tuple[str, System | None]:
-    """The one EC2 instance that the body names, and its region where a value of that name gives it.
+def _machine(reading: _Reading, resource: str) -> tuple[str, System | None]:
+    """The one EC2 instance that the body names, and its region where the body gives it. What is named as the
+    resource goes before what a sentence says.
 
     A body that names two instances names none: to describe the wrong machine is worse than none.
     """
-    instances = set(_INSTANCE.findall(reading.prose))
+    values = [field.value for field in reading.fields if _RESOURCES & {*field.names} and not field.chosen]
+    named = [found for value in (*values, resource) if (found := _RESOURCE.fullmatch(str(value)))]
+    instances = {found[2] for found in named} or set(_INSTANCE.findall(reading.prose.firm))
     if len(instances) != 1:
         return "", None
     instance = instances.pop()
-    regions = {
+    regions = {found[1] for found in named if found[1]} or {
         str(field.value)
         for field in reading.fields
         if field.names[0] in ("region", "awsregion") and _REGION.fullmatch(str(field.value))
     }
     system = System(instance, regions.pop()) if len(regions) == 1 else None
     return instance, system
+
+
+_RESOURCES = frozenset(RESOURCE_KEYS)

@@ -129,11 +129,17 @@ class Work:
         claim = self._identity.claim(alarm, body)
         if claim.merged_into:
             ledger.record_routed(
-                event, alarm.severity, [], case=alarm.case_key, merged_into=claim.merged_into, run=run
+                event,
+                alarm.severity,
+                [],
+                case=alarm.case_key,
+                merged_into=claim.merged_into,
+                run=run,
+                confirmed=alarm.confirmed,
             )
             log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
             return Done()
-        alarm = replace(alarm, earlier=claim.earlier, change=self._changes.of(alarm))
+        alarm = replace(alarm, earlier=claim.earlier, may_repeat=claim.repeat, change=self._changes.of(alarm))
         names = route(alarm, self._runtime.config)
         if not names:
             return Dead("no destination is configured")
@@ -146,7 +152,9 @@ class Work:
                 urgent=alarm.severity is Severity.MALICIOUS,
                 durable=False,
             )
-        ledger.record_routed(event, alarm.severity, names, case=alarm.case_key, run=run)
+        ledger.record_routed(
+            event, alarm.severity, names, case=alarm.case_key, run=run, confirmed=alarm.confirmed
+        )
         log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
         return Done()
 

@@ -175,7 +175,10 @@ def _now_known(
 
 
 def _tells(event: dict[str, Any], evidence: Evidence) -> bool:
-    """A word of suspicious events alone does not tell of malicious ones."""
+    """A word of suspicious events alone does not tell of malicious ones, and what only a text says of the
+    evidence tells of nothing."""
+    if not event.get("confirmed", True):  # what was written before there was this is taken as it was then
+        return False
     if event["kind"] in _TELL_ALL or event["severity"] == Severity.MALICIOUS:
         return True
     suspicious = event["severity"] == Severity.SUSPICIOUS or event["kind"] == "suspicious_severity_event"

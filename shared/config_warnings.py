@@ -40,8 +40,8 @@ from shared.patterns import covers, fits
 
 OTHER_FILE = "huntbridge.yml"
 # These are told where their alarms went, or where a key of its own says.
-_NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT, TEST)
-_ROUTED = sorted({*KINDS, *OWN_KINDS, RECOVERED, UNKNOWN_EVENT} - set(_NOT_ROUTED))
+_NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT)
+_ROUTED = sorted({*KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
 _A_FINDING = "guardduty-i-0123456789abcdef0"  # what a hunt is called that a finding of GuardDuty started
 _DIGITS = re.compile(r"[0-9*?]+")
 _PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")

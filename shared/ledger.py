@@ -342,8 +342,10 @@ class Ledger:
         case: str = "",
         merged_into: str = "",
         run: str = "",
+        confirmed: bool = True,
     ) -> None:
-        """`merged_into` is the event that told the same; `run` the processing run, where it is known."""
+        """`merged_into` is the event that told the same; `run` the processing run, where it is known.
+        `confirmed`: the platform itself says which evidence the event is about."""
         body = {
             "id": event.id,
             "kind": event.kind,
@@ -354,6 +356,7 @@ class Ledger:
             "merged_into": merged_into,
             "run": run,
             "case": case,
+            "confirmed": confirmed,
         }
         self._store.put("project-event", str(event.project_id or "-"), event.id, body, durable=False)
         self._store.put("event", event.id, "routed", body, durable=False)

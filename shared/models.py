@@ -58,7 +58,7 @@ RECOVERED = "recovered"  # alarms for which no webhook came
 WEBHOOK_BROKEN = "webhook_broken"
 WEBHOOKS_REFUSED = "webhooks_refused"  # by huntbridge's own web application
 JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works again
-TEST = "test"  # sent by `huntbridge send-test`
+TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
 UNDELIVERED = "undelivered"  # messages that ended as dead
 ACKNOWLEDGED = "acknowledged"  # somebody has taken a case
 UNACKNOWLEDGED = "unacknowledged"  # nobody has, and it is told again
@@ -154,6 +154,17 @@ class Capture:
 
 
 @dataclass(frozen=True)
+class Detection:
+    """What a security product found, as the webhook names it."""
+
+    name: str = ""  # such as Backdoor:EC2/C&CActivity.B!DNS
+    severity: Severity | None = None  # None: the webhook names none that is known here
+    said: str = ""  # the severity as it was written: high, 8.0
+    resource: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True)
 class Event:
     """One thing that happened. Every text in it may have been written by an attacker."""
 
@@ -173,6 +184,9 @@ class Event:
     note: str = ""  # what was wrong with the body, when something was
     instance: str = ""  # an EC2 instance id that the text names
     mended: bool = False  # what was told by an event of the same kind is over
+    detection: Detection | None = None
+    # Which project or evidence it is about is not sure: the body names several, or the platform another one.
+    ambiguous: bool = False
 
 
 # So that the report of ten thousand systems still fits into one queue item.
@@ -365,6 +379,15 @@ class Alarm:
     taken: Acknowledgement | None = None  # only of acknowledged
     case: str = ""  # the key of the case that it is about, where it is no alarm of its own
     change: Change | None = None
+    disagreements: tuple[str, ...] = ()  # where the webhook says something else than the platform, in words
+    may_repeat: bool = False  # what it says may have been told before
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the platform itself says which evidence this is about, and what was found in it. What a
+        text alone says decides neither that an alarm is a repeat nor that an evidence was told of."""
+        known = self.evidence is not None and not self.event.ambiguous
+        return known or self.event.kind == RECOVERED
 
     @property
     def case_key(self) -> str:

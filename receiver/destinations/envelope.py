@@ -149,6 +149,17 @@ class ReportPart:
 
 
 @dataclass(frozen=True)
+class DetectionPart:
+    """What a security product found, as the webhook names it."""
+
+    name: _Text
+    severity: Annotated[Severity | None, _says("what `said` means here; null where that is not known")]
+    said: Annotated[str, _says("its severity as it was written, such as high or 8.0")]
+    resource: Annotated[str, _says("as it was written, such as an instance id or an ARN")]
+    id: _Text
+
+
+@dataclass(frozen=True)
 class EventPart:
     """What happened, as it was told: by the platform's webhook, or by huntbridge itself."""
 
@@ -169,6 +180,7 @@ class EventPart:
     report: Annotated[ReportPart | None, _says("only of hunt_finished")]
     note: Annotated[str, _says("what was wrong with the webhook's body, where something was")]
     instance: Annotated[str, _says("the EC2 instance id that the text names")]
+    detection: Annotated[DetectionPart | None, _says("what a security product found; null where none did")]
 
 
 @dataclass(frozen=True)
@@ -301,6 +313,10 @@ class AlarmPart:
     change: Annotated[
         ChangePart | None, _says("against its alarms before; null where the system is not known")
     ]
+    disagreements: Annotated[
+        tuple[str, ...], _says("where the webhook says something else than the platform, in words")
+    ]
+    may_repeat: Annotated[bool, _says("the platform did not confirm that this is news")]
 
 
 @dataclass(frozen=True)

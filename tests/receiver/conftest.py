@@ -51,7 +51,8 @@ class Tool:
 
 @dataclass
 class Enricher:
-    """`runs`: when an evidence was processed; without it the platform cannot be asked."""
+    """`runs`: when an evidence was processed; without it the platform cannot be asked. `counts`: what it
+    counts; without it, what the webhook says."""
 
     runs: dict[int, datetime] = field(default_factory=dict)
     counts: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -61,11 +62,15 @@ class Enricher:
         evidence = None
         malicious, suspicious = event.malicious, event.suspicious
         if event.evidence_id in self.runs:
+            malicious, suspicious = self.counts.get(event.evidence_id, (malicious, suspicious))
             evidence = Evidence(
-                event.evidence_id, event.project_id, "vol", processed_at=self.runs[event.evidence_id]
+                event.evidence_id,
+                event.project_id,
+                "vol",
+                malicious=malicious,
+                suspicious=suspicious,
+                processed_at=self.runs[event.evidence_id],
             )
-            if event.evidence_id in self.counts:
-                malicious, suspicious = self.counts[event.evidence_id]
         return Alarm(
             event,
             severity_of(event, malicious, suspicious),

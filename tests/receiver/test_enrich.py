@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from receiver.compose import compose
 from receiver.enrich import Enricher, severity_of
 from shared.cado import Unauthorized, Unavailable
 from shared.config import Config, OwnerConfig
@@ -26,6 +27,7 @@ from shared.models import (
     Capture,
     CaptureResult,
     CaptureState,
+    Detection,
     Event,
     Evidence,
     Finding,
@@ -49,6 +51,7 @@ EVENT = Event("e1", "processing_with_alarms", AT, title="T", project_id=12, evid
 PROJECT = Project(12, "weekly_2026-07-06", malicious=70, suspicious=80)
 EVIDENCE = Evidence(31, 12, "vol-1", instance=INSTANCE, account_id="111122223333", malicious=7, suspicious=8)
 FINDINGS = (Finding("Malicious File Detected: x", 7, Severity.MALICIOUS, ("T1496",)),)
+HIGH, LOW = Detection(severity=Severity.MALICIOUS), Detection(severity=Severity.INFO)
 FACTS = Instance(INSTANCE, "us-east-1", name="web-1")
 
 
@@ -238,12 +241,50 @@ def test_the_evidence_names_the_project(ledger):
     assert enriched(event, ledger, Platform(), Ec2()) == whole(ledger)
 
 
-def test_an_evidence_of_another_project(ledger):
-    platform = Platform(evidence=lambda _: replace(EVIDENCE, project_id=13))
-    alarm = enriched(EVENT, ledger, platform, Ec2())
-    why = "evidence 31 belongs to project 13, not to project 12, which the event names"
-    assert (alarm.evidence, alarm.malicious, alarm.instance) == (None, None, None)
-    assert alarm.gaps[0] == Gap("Evidence", why)
+def test_an_evidence_of_another_project_is_told_as_what_the_platform_says():
+    other = Project(13, "another")
+    platform = Platform(
+        evidence=lambda _: replace(EVIDENCE, project_id=13),
+        project=lambda number: {12: PROJECT, 13: other}[number],
+        findings=lambda project, evidence=None: {(12, 31): (), (13, 31): FINDINGS}[project, evidence],
+    )
+    alarm = enriched(EVENT, None, platform, Ec2(), config(targets=(SYSTEM,)))
+    assert (alarm.event.project_id, alarm.project, alarm.findings, alarm.malicious) == (
+        13,
+        other,
+        FINDINGS,
+        7,
+    )
+    assert (alarm.system, alarm.gaps, alarm.confirmed) == (SYSTEM, (), False)
+    assert alarm.disagreements == (
+        "The webhook names project 12; the platform says that evidence 31 is in project 13.",
+    )
+    assert compose(alarm).gaps == alarm.disagreements
+
+
+def test_an_instance_that_is_not_the_evidences_is_told_as_what_the_platform_says():
+    event = replace(EVENT, system=System(OTHER, "us-east-1"), instance=OTHER)
+    alarm = enriched(event, None, Platform(), Ec2(), config(targets=(SYSTEM, System(OTHER, "eu-west-1"))))
+    assert (alarm.system, alarm.instance, alarm.event.system, alarm.event.instance) == (
+        SYSTEM,
+        FACTS,
+        None,
+        "",
+    )
+    assert alarm.disagreements == (
+        f"The webhook names {OTHER}; the platform says that evidence 31 is from {INSTANCE}.",
+    )
+    assert OTHER not in compose(alarm).title
+
+
+def test_while_the_platform_is_down_the_ledger_knows_the_evidence_better_than_the_text(ledger):
+    ledger.update_capture(Capture(HUNT.id, SYSTEM), evidence_ids=(31,))
+    ledger.update_capture(Capture(HUNT.id, System(OTHER, "eu-west-1")), evidence_ids=(30,))
+    down = raising(Unavailable("the platform does not answer"))
+    event = replace(EVENT, instance=OTHER)
+    settings = config(targets=(SYSTEM, System(OTHER, "eu-west-1")))
+    alarm = enriched(event, ledger, Platform(down, down, down), Ec2(), settings)
+    assert (alarm.system, alarm.confirmed) == (SYSTEM, False)
 
 
 def test_no_project_at_all():
@@ -296,9 +337,12 @@ def test_a_hunt_that_finished(ledger):
     ("event", "counts"),
     [
         (EVENT, (7, 8)),
-        (replace(EVENT, malicious=5), (5, 8)),
-        (replace(EVENT, malicious=0, suspicious=0), (0, 0)),
+        (replace(EVENT, malicious=5), (7, 8)),
+        (replace(EVENT, malicious=9999), (7, 8)),
+        (replace(EVENT, malicious=0, suspicious=0), (7, 8)),
         (replace(EVENT, evidence_id=None), (70, 80)),
+        (replace(EVENT, evidence_id=None, malicious=5, suspicious=0), (5, 80)),
+        (replace(EVENT, evidence_id=None, malicious=71), (70, 80)),
         (replace(EVENT, evidence_id=None, kind="processing_finished"), (None, None)),
         (replace(EVENT, kind="processing_finished"), (7, 8)),
     ],
@@ -306,6 +350,49 @@ def test_a_hunt_that_finished(ledger):
 def test_whose_counts_are_used(event, counts):
     alarm = enriched(event, None, Platform(), None)
     assert (alarm.malicious, alarm.suspicious) == counts
+
+
+@pytest.mark.parametrize(
+    ("said", "disagreement"),
+    [
+        ({"malicious": 7, "suspicious": 8}, ()),
+        ({"malicious": 0}, ("The webhook counts 0 malicious; the platform counts 7.",)),
+        ({"suspicious": 9999}, ("The webhook counts 9,999 suspicious; the platform counts 8.",)),
+        ({"malicious": 5, "evidence_id": None}, ()),
+        (
+            {"malicious": 71, "evidence_id": None},
+            ("The webhook counts 71 malicious; the platform counts 70.",),
+        ),
+        ({"malicious": 5, "kind": "recovered"}, ()),
+    ],
+)
+def test_a_disagreement_about_numbers_is_named(said, disagreement):
+    alarm = enriched(replace(EVENT, **said), None, Platform(), None)
+    assert alarm.disagreements == disagreement
+    assert alarm.severity is Severity.MALICIOUS
+
+
+@pytest.mark.parametrize(
+    ("counted", "said", "told"),
+    [
+        ((None, None), (None, None), (7, None)),  # by the list of alarms
+        ((None, 2), (9, 9), (7, 2)),
+        ((0, 0), (None, None), (7, 0)),
+    ],
+)
+def test_the_platforms_list_of_alarms_counts_as_well(counted, said, told):
+    evidence = replace(EVIDENCE, malicious=counted[0], suspicious=counted[1])
+    event = replace(EVENT, malicious=said[0], suspicious=said[1])
+    alarm = enriched(event, None, Platform(evidence=lambda _: evidence), None)
+    assert (alarm.malicious, alarm.suspicious, alarm.severity) == (*told, Severity.MALICIOUS)
+
+
+def test_before_the_platform_has_counted_anything_the_webhooks_number_is_told():
+    evidence = replace(EVIDENCE, malicious=0, suspicious=0)
+    platform = Platform(evidence=lambda _: evidence, findings=lambda *_: ())
+    alarm = enriched(replace(EVENT, malicious=5), None, platform, None)
+    assert (alarm.malicious, alarm.suspicious, alarm.severity) == (5, 0, Severity.MALICIOUS)
+    assert alarm.disagreements == ("The webhook counts 5 malicious; the platform counts 0.",)
 
 
 @pytest.mark.parametrize(
@@ -326,6 +413,12 @@ def test_whose_counts_are_used(event, counts):
         (Event("e", "audit_event_delete", AT), None, None, "info"),
         (Event("e", "admin_login", AT), None, None, "info"),
         (Event("e", "detection_created", AT), None, None, "unknown"),
+        (Event("e", "detection_created", AT, detection=HIGH), None, None, "malicious"),
+        (Event("e", "detection_created", AT, detection=LOW), None, None, "info"),
+        (Event("e", "detection_created", AT, detection=LOW), 1, None, "malicious"),
+        (Event("e", "processing_with_alarms", AT, detection=LOW), 0, 3, "suspicious"),
+        (Event("e", "processing_with_alarms", AT, detection=LOW), None, None, "unknown"),
+        (Event("e", "test", AT), None, None, "info"),
         (Event("e", "capture_failed", AT), None, None, "unknown"),
         (Event("e", "hunt_finished", AT, report=HuntReport("h", AT, 1)), 0, 0, "info"),
         (Event("e", "hunt_finished", AT, report=HuntReport("h", AT, 1, reason="x")), 0, 0, "unknown"),

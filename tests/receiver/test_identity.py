@@ -44,19 +44,70 @@ def test_the_same_body_within_a_quarter_of_an_hour_is_one_message(stage):
     assert [message.id for message in stage.soc.sent] == [ids[0], last]
 
 
-def test_while_the_platform_cannot_be_asked_only_what_adds_to_it_is_told(stage):
+def test_while_the_platform_cannot_be_asked_nothing_is_swallowed_and_what_may_be_a_repeat_says_so(stage):
     first = stage.receive(body())
     second = stage.receive(SUMMED_UP)
     third = stage.receive(body("6 high severity alarms detected in project id 3 evidence id 4."))
-    stage.receive(b"$Title")
+    stage.receive(body())  # the same, byte for byte
     stage.run()
-    assert titles(stage)[:2] == [
-        "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)",
-        "Update: 6 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)",
+    told = {m.title: m.summary.startswith("This may be a repeat") for m in stage.soc.sent}
+    assert told == {
+        "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)": False,
+        "Update: 5 alarms on web-01 (i-0aaaaaaaaaaaaaaa1)": True,
+        "Update: 6 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)": False,
+    }
+    assert len(stage.soc.sent) == 3
+    assert len(stage.office.sent) == 3
+    records = {r["id"]: r for r in stage.runtime.ledger.events_of_project(3)}
+    assert [records[id]["merged_into"] for id in (first, second, third)] == ["", "", ""]
+    assert {r["confirmed"] for r in records.values()} == {False}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"$Title", b'{"event": "processing_with_alarms", "message": "Alarms in project id 3."}', b"hello"],
+)
+def test_where_nothing_identifies_nothing_is_merged(stage, text):
+    for _ in range(3):
+        stage.receive(text)
+        stage.run()
+        stage.forward(60)
+    assert len(stage.soc.sent) == 3
+    marked = [message.summary.startswith("This may be a repeat") for message in stage.soc.sent]
+    assert marked == [False, True, True]
+
+
+def test_the_same_detection_twice_is_one_message(stage):
+    text = json.dumps({"title": "DETECTION CREATED", "message": "{'id': 41, 'name': 'Backdoor'}"}).encode()
+    for _ in range(2):
+        stage.receive(text)
+    stage.run()
+    assert len(stage.soc.sent) == 1
+
+
+def test_what_the_platform_confirms_is_told_though_the_same_body_was_told_unconfirmed(stage):
+    for _ in range(3):
+        stage.receive(SUMMED_UP)
+        stage.run()
+        stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (3, 2)
+    assert titles(stage) == [
+        "5 alarms on web-01 (i-0aaaaaaaaaaaaaaa1)",
+        "Update: 3 malicious, 2 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)",
     ]
-    assert len(stage.soc.sent) == len(stage.office.sent) == 3
-    merged = {r["id"]: r["merged_into"] for r in stage.runtime.ledger.events_of_project(3)}
-    assert merged == {first: "", second: first, third: ""}
+
+
+def test_a_number_of_the_text_alone_does_not_swallow_what_the_platform_counts(stage):
+    stage.receive(body("9999 high severity alarms detected in project id 3 evidence id 4."))
+    stage.run()
+    stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (5, 0)
+    stage.forward(86_400)
+    stage.receive(body())
+    stage.receive(SUMMED_UP)
+    stage.run()
+    assert [(m.title, m.malicious) for m in stage.soc.sent] == [
+        ("9,999 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)", 9999),
+        ("Update: 5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)", 5),
+    ]
 
 
 def test_what_comes_long_after_is_told_anew_while_the_platform_cannot_be_asked(stage):
@@ -69,23 +120,27 @@ def test_what_comes_long_after_is_told_anew_while_the_platform_cannot_be_asked(s
 
 
 @pytest.mark.parametrize("known", ["the first", "the second"])
-def test_one_of_two_kinds_that_came_while_the_platform_could_not_be_asked_is_still_one_message(stage, known):
+def test_of_two_kinds_one_of_which_the_platform_does_not_confirm_both_are_told_the_later_as_an_update(
+    stage, known
+):
+    stage.enricher.counts[4] = (5, 0)
     if known == "the first":
         stage.enricher.runs[4] = MONDAY
     first = stage.receive(body())
     stage.run()
     stage.enricher.runs = {} if known == "the first" else {4: MONDAY}
-    stage.receive(SUMMED_UP)
+    second = stage.receive(SUMMED_UP)
     stage.run()
     stage.enricher.runs[4] = MONDAY
     stage.forward(86_400)
     stage.receive(SUMMED_UP)  # by now its run is known to be the one that was told
     stage.run()
-    assert [message.id for message in stage.soc.sent] == [first]
+    assert [message.id for message in stage.soc.sent] == [first, second]
+    assert stage.soc.sent[1].title.startswith("Update: ")
     stage.enricher.runs[4] = MONDAY + timedelta(days=1)
     stage.receive(SUMMED_UP)
     stage.run()
-    assert len(stage.soc.sent) == 2
+    assert len(stage.soc.sent) == 3
 
 
 def test_two_kinds_about_one_evidence_and_run_are_one_message(stage):

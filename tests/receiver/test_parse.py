@@ -20,10 +20,11 @@ from receiver.parse import (
     NO_EVENT_NOTE,
     NOT_JSON_NOTE,
     NOT_UNDERSTOOD_NOTE,
+    SENT_AS_TEST_NOTE,
     TEST_NOTE,
     parse,
 )
-from shared.models import Event, System, dump
+from shared.models import Detection, Event, Severity, System, dump
 
 AT = datetime(2026, 7, 6, 0, 20, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,9 @@ HIGH = event(
     malicious=5,
 )
 TEST = event("unknown", text='{"title": "$Title", "message": "$Event"}', note=TEST_NOTE)
+BACKDOOR = Detection(
+    "Backdoor:EC2/C&CActivity.B!DNS", Severity.MALICIOUS, "high", "i-0431da0e46c5b9882", "41"
+)
 DETECTION_TEXT = """id: 41
 name: Backdoor:EC2/C&CActivity.B!DNS
 severity: high
@@ -127,13 +131,15 @@ FROM_SAMPLES = {
         text=DETECTION_TEXT,
         project_id=17,
         instance="i-0431da0e46c5b9882",
+        detection=BACKDOOR,
     ),
     "31_detection_updated__jira_template.json": event(
         "detection_updated",
-        title="DETECTION UPDATED",
+        title="DETECTION UPDATED: Backdoor:EC2/C&CActivity.B!DNS",
         text="*Backdoor:EC2/C&CActivity.B!DNS*\n* Severity: High\n* Source: GuardDuty\n"
         "* Resource: i-0431da0e46c5b9882\n* Investigation: GuardDuty_i-0431da0e46c5b9882_20241223",
         instance="i-0431da0e46c5b9882",
+        detection=BACKDOOR,
     ),
     "51_webhook_test__unrendered.json": TEST,
     "60_hostile__markup_and_links.json": replace(
@@ -243,6 +249,22 @@ BODIES = {
         {"title": "PROCESSING FAILED", "event": "It failed in project id 3."},
         replace(FAILED, text="It failed in project id 3.", project_id=3),
     ),
+    "a test by the platform, with huntbridge's own template": (
+        {"token": TOKEN, "event": "processing_failed", "title": "TEST WEBHOOK", "message": "This is a test."},
+        event("test", title="TEST WEBHOOK", text="This is a test.", note=SENT_AS_TEST_NOTE),
+    ),
+    "a test by the platform, as a sentence": (
+        {"text": "This is a test message from the Cado platform"},
+        event("test", text="This is a test message from the Cado platform", note=SENT_AS_TEST_NOTE),
+    ),
+    "an alarm on a machine that is called test is none": (
+        {"title": "TEST WEBHOOK", "message": "5 alarms in project id 3"},
+        event("unknown", title="TEST WEBHOOK", text="5 alarms in project id 3", project_id=3, alarms=5),
+    ),
+    "a title that holds more than the word is none": (
+        {"event": "processing_with_alarms", "title": "ALARMS ON TEST SERVER", "message": "see there"},
+        event("processing_with_alarms", title="ALARMS ON TEST SERVER", text="see there"),
+    ),
     "huntbridge's own kinds cannot be sent": (
         {"event": "hunt_finished", "title": "X"},
         event(
@@ -280,12 +302,13 @@ BODIES = {
         replace(FAILED, text="i-0431da0e46c5b9882 or i-0431da0e46c5b9883"),
     ),
     "two projects: the first, and a word about it": (
-        {"title": "PROCESSING FAILED", "message": "in project id 3: cannot read 'project id 9'"},
+        {"title": "PROCESSING FAILED", "message": "in project id 3, moved from project id 9"},
         replace(
             FAILED,
-            text="in project id 3: cannot read 'project id 9'",
+            text="in project id 3, moved from project id 9",
             project_id=3,
             note="the body names more than one project: 3 was taken, not 9",
+            ambiguous=True,
         ),
     ),
     "a token in broken JSON": (
@@ -336,7 +359,7 @@ def test_every_kind_is_known_by_its_key_and_by_its_words(kind):
         ("investigation id 3, evidence #4", 3, 4),
         ("Investigation *3*, evidence `4`", 3, 4),
         ("in investigation \"weekly\" (id 3), evidence 'vol-1' (ID: 4)", 3, 4),
-        ("https://cado.example/projects/3/evidences/4", 3, 4),
+        ("https://cado.example/projects/3/evidences/4", None, None),
         ("project_id=3&evidence_id=4", 3, 4),
         ("project weekly_scan_2026-07-06", None, None),
         ("project 2026-07-06", None, None),
@@ -421,7 +444,7 @@ TREES = st.recursive(
 
 def holds(found: Event) -> None:
     assert TOKEN not in json.dumps(dump(found))
-    assert found.kind in (*KINDS, "unknown")
+    assert found.kind in (*KINDS, "unknown", "test")
     assert len(found.text) <= MAX_TEXT
     for number in (found.project_id, found.evidence_id):
         assert number is None or 0 < number <= MAX_ID

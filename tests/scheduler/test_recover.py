@@ -52,6 +52,7 @@ def received(
     kind="processing_with_alarms",
     severity=Severity.MALICIOUS,
     merged_into="",
+    confirmed=True,
 ) -> str:
     """A webhook about it came and was routed; returns the event's id."""
     event = Event(
@@ -62,7 +63,7 @@ def received(
         evidence_id=evidence.id,
     )
     to = [] if merged_into else ["soc"]
-    stage.runtime.ledger.record_routed(event, severity, to, merged_into=merged_into)
+    stage.runtime.ledger.record_routed(event, severity, to, merged_into=merged_into, confirmed=confirmed)
     return event.id
 
 
@@ -91,6 +92,24 @@ def test_what_a_webhook_told_of_is_not_raised(hunted):
     received(hunted, first)
     assert look(hunted) == []
     received(hunted, second, "high_severity_alarm")  # late, but not too late
+    assert look(hunted, 5) == []
+
+
+def test_what_only_a_text_says_of_an_evidence_does_not_tell_of_it(hunted):
+    first, second = evidences(hunted)
+    received(hunted, first, confirmed=False)
+    received(hunted, second, "high_severity_alarm", confirmed=False)
+    received(hunted, second)
+    assert [event.evidence_id for event in look(hunted, 5)] == [first.id]
+
+
+def test_what_the_version_before_wrote_down_still_tells_of_its_evidence(hunted):
+    first, second = evidences(hunted)
+    for evidence in (first, second):
+        id = received(hunted, evidence)
+        place = ("project-event", str(evidence.project_id), id)
+        record = hunted.runtime.store.get(*place)
+        hunted.runtime.store.put(*place, {k: v for k, v in record.body.items() if k != "confirmed"})
     assert look(hunted, 5) == []
 
 

@@ -1,0 +1,93 @@
+"""Text without the names in it that somebody else chose: paths, file names, links, and what is quoted.
+
+A file on a captured disk may be called "/tmp/i-0fed… 0 malicious", and its name stands in the platform's
+sentence. No number and no machine is read out of it. Where an unquoted path ends cannot be known, since it
+may hold spaces: all that follows it in its line is kept apart. Takes time linear in the size of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_BLANK = "·"  # no letter, no digit and no space
+
+
+class Prose(NamedTuple):
+    firm: str  # what the sender itself says
+    loose: str  # what follows an unquoted path or file name, and may be a part of it
+
+
+def prose_of(texts: Iterator[str]) -> Prose:
+    firm, loose = [], []
+    for text in texts:
+        for line in text.splitlines():
+            before, after = _split(_MARKUP.sub(" ", _QUOTED.sub(_blank, line)))
+            firm.append(before)
+            loose.append(after)
+        firm.append("")
+    return Prose("\n".join(firm), "\n".join(filter(None, loose)))
+
+
+_MARKUP = re.compile(r"</?[A-Za-z][A-Za-z0-9]{0,10}\s?/?>")
+_QUOTED = re.compile(
+    r"""(?<![\w"])"(?P<double>[^"]*+)"(?!\w)|(?<![\w'])'(?P<single>(?:[^']|(?<=\w)'(?=\w))*+)'(?!\w)"""
+    r"""|`(?P<code>[^`]*+)`|“(?P<curly>[^”“]*+)”|‘(?P<high>[^’‘]*+)’|«(?P<angle>[^»«]*+)»"""
+)
+# A number or the name of a key is quoted as well, and chosen by nobody: "evidence_id": "4".
+_PLAIN = re.compile(r"\s*(?:[0-9]{1,10}|[A-Za-z]+(?:_[A-Za-z]+)*)\s*")
+
+
+def _blank(quoted: re.Match[str]) -> str:
+    inside = quoted[0][1:-1]
+    if _PLAIN.fullmatch(inside):
+        return quoted[0]
+    return quoted[0][0] + _BLANK * len(inside) + quoted[0][-1]
+
+
+# `Malicious File Detected: …`, `path=…`; but `File "…"` ends where its quote does.
+_LABEL = re.compile(
+    r"\b(?:file ?names?|files?|paths?|art[ei]facts?|folders?|director(?:y|ies)|command ?lines?|commands?|"
+    r"process(?:es)?|executables?|urls?|links?)(?: \w{1,20}){0,2} ?[:=](?!\s{0,4}[\"'`“‘«])",
+    re.IGNORECASE,
+)
+
+
+def _split(line: str) -> tuple[str, str]:
+    label = _LABEL.search(line)
+    begins = label.end() if label else len(line)
+    ends = begins
+    kept = []
+    for token in re.finditer(r"\S+", line):
+        if _is_path(token[0]):
+            begins, ends = min(begins, token.start()), max(ends if label else 0, token.end())
+        elif _is_file(token[0]):
+            kept.append(token.span())
+    line = _without(line, kept)
+    return line[:begins], line[ends:]
+
+
+def _without(line: str, spans: list[tuple[int, int]]) -> str:
+    parts, at = [], 0
+    for start, end in spans:
+        parts += [line[at:start], _BLANK * (end - start)]
+        at = end
+    return "".join([*parts, line[at:]])
+
+
+_NO_PATH = re.compile(
+    r"arn:aws[\w-]{0,20}:ec2:[\w-]{0,30}:[0-9]{0,12}:instance/i-[0-9a-f]{8,17}\W*+"
+    r"|[\W_]*+[A-Z][A-Za-z]++:[A-Z][A-Za-z0-9]*+/[\w.&!-]++[\W_]*+"  # a type of GuardDuty
+    r"|\(?[A-Za-z]{1,12}/[A-Za-z]{1,12}\W*+"  # and/or, TCP/IP
+    r"|[0-9][0-9/.,%]*+\W*+"  # a date, a share
+)
+
+
+def _is_path(token: str) -> bool:
+    slash = re.search(r"/|\\(?=\w|\\)", token)
+    return bool(slash) and bool(re.search(r"\w", token)) and not _NO_PATH.fullmatch(token)
+
+
+def _is_file(token: str) -> bool:
+    return bool(re.search(r"\w\.[A-Za-z][A-Za-z0-9]{0,5}(?!\w)", token))

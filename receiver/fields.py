@@ -1,0 +1,67 @@
+"""A webhook's body as named values: what is a value of which key, and which values are names that somebody
+else chose, such as a file's path."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+_MAX_KEY = 64  # characters: a key goes before the keys of all its values
+# Keys whose values somebody else chose: a file on a captured disk, the name of a machine, a command line.
+_CHOSEN = re.compile(
+    r"(?:(?<!pro)files?|paths?|art[ei]facts?|folders?|director(?:y|ies)|(?<!severity)names?|hosts?|users?|commands?|"
+    r"commandlines?|cmdlines?|cmd|arguments|argv|process|processes|executables?|images?|urls?|uris?|links?|"
+    r"domains?|hash(?:es)?|registrykeys?|tags?)\Z"
+)
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A string that held JSON or the repr of a Python value: `$Event` of a detection, for example."""
+
+    tree: Any
+
+
+class Field(NamedTuple):
+    names: tuple[str, str]  # its key, and its key with its parent's in front: "id", "projectid"
+    value: str | int | bool | None
+    inner: bool  # from a string that held a structure, and so not from the template
+    chosen: bool = False  # a name or a path, or a part of one
+    whole: bool = False  # a structure as text: its values are fields of their own
+
+
+def fields_of(
+    tree: Any, key: str = "", parent: str = "", inner: bool = False, chosen: bool = False
+) -> Iterator[Field]:
+    if isinstance(tree, Wrapped):
+        yield Field((key, parent + key), lines(tree.tree), inner, chosen, True)
+        yield from fields_of(tree.tree, key, parent, True, chosen)
+    elif isinstance(tree, dict):
+        for given, value in tree.items():
+            name = key_name(given)
+            yield from fields_of(value, name, key, inner, chosen or bool(_CHOSEN.search(name)))
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from fields_of(value, key, parent, inner, chosen)
+    else:
+        yield Field((key, parent + key), tree, inner, chosen)
+
+
+def key_name(key: str) -> str:
+    return re.sub(r"[\W_]+", "", key[:_MAX_KEY]).lower()
+
+
+def lines(tree: Any) -> str:
+    """A structure as a person would write it down: one `key: value` a line."""
+    if not isinstance(tree, dict):
+        return shown(tree)
+    return "\n".join(f"{key}: {shown(value)}" for key, value in tree.items())
+
+
+def shown(value: Any) -> str:
+    return (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=lambda o: o.tree)
+    )
