@@ -19,6 +19,7 @@ from receiver.settle import counted, settled
 from shared.aws.regions import known_regions
 from shared.cado import CadoError
 from shared.config import Config
+from shared.deadlines import within
 from shared.instances import InstanceError, InstanceFacts
 from shared.ledger import Ledger, StoreError
 from shared.models import (
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 
 # Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.
 _LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME = 2.0, 5.0, 4.0
+_LEEWAY = 1.0  # seconds after that, until a call gives up by itself: its caller says first that it waited
 # Requests to one source at a time; a source that hangs would otherwise gather threads with every alarm.
 _MAX_REQUESTS = 32
 # A source that let this many questions in a row time out is left alone for so many seconds: in a storm of
@@ -314,7 +316,7 @@ class _Asked:
 
 
 class _Job(Generic[T]):
-    """One question to one source. It runs to its end even when nobody waits for it any more."""
+    """One question to one source. Its calls end soon after nobody waits for it any more."""
 
     def __init__(
         self, what: str, who: str, helpers: _Helpers, call: Callable[[], T], until: float, allowed: float
@@ -327,7 +329,8 @@ class _Job(Generic[T]):
 
     def run(self) -> None:
         try:
-            self.value = self.call()
+            with within(self.allowed + _LEEWAY):
+                self.value = self.call()
         except (CadoError, InstanceError, StoreError) as error:
             self.why = str(error)
         except Exception as error:  # logged whole; the alarm goes on without this part

@@ -42,7 +42,10 @@ def before_connect(error: Exception) -> NoConnection:
     if isinstance(error, ConnectTimeoutError):
         return NoConnection("timeout", "no connection within the time that it was given")
     if isinstance(error, TimeoutError | ReadTimeoutError):
-        return NoConnection("timeout", "it took the connection and did not finish the TLS handshake in time")
+        return NoConnection(
+            "timeout",
+            "it took the connection; the TLS handshake, or the proxy's answer, did not come in time",
+        )
     if isinstance(error, ssl.SSLError | urllib3.exceptions.SSLError):
         return _tls(error)
     if str(error).startswith("Tunnel connection failed"):

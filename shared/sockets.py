@@ -2,7 +2,8 @@
 
 The timeout of an ordinary socket begins anew with each byte that arrives, so a peer that sends byte by byte
 holds a call for days. Here every connect, handshake, send and read may take only what is left: of the
-socket's timeout, of the time that the whole answer has, and of the budget in `shared.deadlines`.
+socket's timeout, of the time that the whole answer has, and of the budget in `shared.deadlines`. Nor may an
+answer be of any length.
 `BoundedConnection` gives these sockets to urllib3, and so to requests and to botocore.
 """
 
@@ -34,6 +35,9 @@ from shared.deadlines import DeadlineExceeded, remaining, within
 # process that was frozen meanwhile, as on Lambda, does not see it: its next request would go nowhere.
 MAX_IDLE = 4.0
 _SHORTEST_TRY = 1.0  # seconds that one of several addresses has at least
+# Bytes of one answer as it comes over the wire: far more than any that is read whole. Nothing else limits the
+# line that says how long a chunk is.
+MAX_ANSWER = 64 * 1024 * 1024
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPSConnection as _UrllibConnection
@@ -51,6 +55,7 @@ class _Bounded(_Timed):
 
     _limit: float | None = None
     ends_at = inf  # by `time.monotonic`: when the answer that is being read must be complete
+    received = 0  # bytes of that answer
     _used = (0.0, 0.0)
 
     def settimeout(self, value: float | None) -> None:
@@ -69,6 +74,11 @@ class _Bounded(_Timed):
         super().settimeout(time_left(self._limit, self.ends_at - steady))
         self._used = (time.time(), steady)
 
+    def _count(self, received: int) -> None:
+        self.received += received
+        if self.received > MAX_ANSWER:
+            raise ConnectionError("the answer is too long")
+
 
 class Socket(_Bounded, socket.socket):
     def connect(self, address: Any) -> None:
@@ -85,11 +95,15 @@ class Socket(_Bounded, socket.socket):
 
     def recv(self, *args: Any) -> bytes:
         self._grant()
-        return super().recv(*args)
+        data = super().recv(*args)
+        self._count(len(data))
+        return data
 
     def recv_into(self, *args: Any) -> int:
         self._grant()
-        return super().recv_into(*args)
+        received = super().recv_into(*args)
+        self._count(received)
+        return received
 
 
 class TlsSocket(_Bounded, ssl.SSLSocket):
@@ -103,9 +117,11 @@ class TlsSocket(_Bounded, ssl.SSLSocket):
         finally:
             self.settimeout(limit)
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+    def read(self, *args: Any) -> Any:
         self._grant()
-        return super().read(len, buffer)
+        data = super().read(*args)
+        self._count(data if isinstance(data, int) else len(data))
+        return data
 
     def send(self, *args: Any) -> int:
         self._grant()
@@ -228,7 +244,7 @@ class BoundedConnection(_UrllibConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if (bounded := _bounded(self.sock)) is not None:
-            bounded.ends_at = inf
+            bounded.ends_at, bounded.received = inf, 0
         super().request(*args, **kwargs)
 
     def getresponse(self) -> Any:

@@ -17,6 +17,7 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import sockets
 from shared.http import Answer, Http, NetworkError, host_of, is_loopback, retry_after
 from tests.certificates import Certificate
 
@@ -201,6 +202,22 @@ def test_a_long_body_is_cut_and_says_so() -> None:
     with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000) as server:
         answer = ask(server, max_body=1_000)
     assert (answer.status, answer.body, answer.truncated) == (200, b"x" * 1_000, True)
+
+
+def test_no_part_of_an_answer_is_of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that says how long a chunk is: nothing else limits it."""
+    monkeypatch.setattr(sockets, "MAX_ANSWER", 100_000)
+    with serving(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 200_000) as server:
+        error = failure(server)
+    assert (error.kind, error.sent) == ("reset", True)
+
+
+def test_many_answers_on_one_connection_are_each_counted_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "MAX_ANSWER", 100)
+    with serving(OK) as server, http() as client:
+        for _ in range(5):
+            assert client.request("GET", f"http://127.0.0.1:{server.port}/").text == "ok"
+    assert server.connections == 1
 
 
 def test_a_compressed_body_is_counted_as_what_it_becomes() -> None:
