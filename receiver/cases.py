@@ -143,7 +143,8 @@ class Cases:
         if clicked["action"] == ACKNOWLEDGE and told:
             at = datetime.fromisoformat(content["at"])
             taken = Acknowledgement(id, at, clicked["name"] or clicked["user"], clicked["user"], "Slack")
-            answer = self._acknowledge(key, taken)
+            answer = self._refuse(key, taken, self._app_of(clicked["channel"], key, told))
+            answer = answer or self._acknowledge(key, taken)
         elif clicked["action"] == CREATE_ISSUE and told:
             answer = self._create_issue(key, id)
         else:
@@ -154,6 +155,20 @@ class Cases:
             self._runtime.deliveries.put(items.whisper(app, to, answer), id=f"{id}:whisper")
         self._runtime.ledger.save_note("click", id, {"at": content["at"]})
         return Done()
+
+    def _refuse(self, case_key: str, asked: Acknowledgement, name: str) -> str:
+        """What is to be told to a user who may not acknowledge; empty where the user may. `name`: the
+        destination whose message the user clicked."""
+        config = self._runtime.config.destinations[name]
+        allowed = config.may_acknowledge if isinstance(config, SlackConfig) else ()
+        if not allowed or asked.slack in allowed:
+            return ""
+        audit.refused(self._runtime.store, case_key, asked, f"not in may_acknowledge of {name}")
+        log.warning("case %s was not taken: %s may not acknowledge at %s", case_key, asked.slack, name)
+        return (
+            f"You may not acknowledge “{self._title(case_key)}”: only the users in may_acknowledge of "
+            "huntbridge's configuration may. Nothing was changed."
+        )
 
     def _app_of(self, channel: str, case_key: str, names: list[str]) -> str:
         """The destination of these whose channel this is: one app may be in many."""

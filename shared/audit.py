@@ -76,6 +76,12 @@ def acknowledged(store: Store, case_key: str, taken: Acknowledgement) -> None:
     record(store, Entry(taken.at, ACK, who, taken.origin, case_key, {"taken_by": None}, after), taken.id)
 
 
+def refused(store: Store, case_key: str, asked: Acknowledgement, why: str) -> None:
+    """Somebody asked to take a case who may not."""
+    who = f"{asked.by} (Slack user {asked.slack})" if asked.slack else asked.by
+    record(store, Entry(asked.at, ACK, who, asked.origin, case_key, {}, {"refused": why}), asked.id)
+
+
 def configuration_loaded(store: Store, config: Config, by: str, origin: str, now: datetime) -> None:
     """Add an entry where the configuration differs from the one that was loaded before."""
     place = (_KIND + "-configuration", "", "-")

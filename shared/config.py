@@ -744,6 +744,22 @@ _SlackChannel = Annotated[
 ]
 
 
+_SLACK_PERSON = r"^[UW][A-Z0-9]{8,20}$"
+_SlackPerson = Annotated[
+    str,
+    AfterValidator(
+        _form(_SLACK_PERSON, "must be a user's id such as U0123456789, and no name or user group")
+    ),
+    Field(json_schema_extra={"pattern": _SLACK_PERSON}),
+]
+
+
+def _somebody(people: tuple[str, ...]) -> tuple[str, ...]:
+    if not people:
+        raise ValueError("names nobody: leave it out where everybody in the channel may acknowledge")
+    return people
+
+
 class SlackConfig(_Section):
     """A Slack channel, through an incoming webhook, or by a bot token and with one thread for each case."""
 
@@ -771,6 +787,16 @@ class SlackConfig(_Section):
         (),
         description="with token: the app's signing secret, as a secret reference, for buttons that work; "
         "two during a rotation",
+    )
+    may_acknowledge: Annotated[
+        tuple[_SlackPerson, ...],
+        AfterValidator(_somebody),
+        Field(json_schema_extra={"minItems": 1}),
+        _OneOrMany(),
+    ] = Field(
+        (),
+        description="with signing_secret: ids of the users who may click Acknowledge; by default everybody "
+        "in the channel",
     )
     ca_bundle: _File | None = Field(
         None,
@@ -1367,13 +1393,16 @@ def _sections_of(listed: Any) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, one
 
 
+_BUTTONS = ("signing_secret", "may_acknowledge")
+
+
 def _slack_ways(document: Document) -> Iterator[Problem]:
     """A Slack channel is reached in exactly one way."""
     for name, section in _destinations(document.data):
         if section.get("type") != "slack":
             continue
         here = ("destinations", name)
-        names = ("webhook_url", "token", "channel", "host", "signing_secret")
+        names = ("webhook_url", "token", "channel", "host", "signing_secret", "may_acknowledge")
         keys = {key: document.key((*here, key)) for key in names}
         given = {key for key in keys if section.get(key) is not None}
         if not given & {"webhook_url", "token"}:
@@ -1386,9 +1415,12 @@ def _slack_ways(document: Document) -> Iterator[Problem]:
         elif "token" in given and "channel" not in given:
             text = f'{document.missing}: write the channel\'s id, or its name in quotes, "#soc"'
             yield (*here, "channel"), text
+        elif "may_acknowledge" in given and not {"signing_secret", "webhook_url"} & given:
+            text = f"goes with {keys['signing_secret']} alone: without it nobody can click Acknowledge"
+            yield (*here, "may_acknowledge"), text
         elif "webhook_url" in given:
             for key in sorted(given - {"webhook_url"}):
-                why = "buttons need an app" if key == "signing_secret" else _LEADS
+                why = "buttons need an app" if key in _BUTTONS else _LEADS
                 yield (*here, key), f"goes with {keys['token']} alone: {why}"
 
 

@@ -14,20 +14,28 @@ import pytest
 from demo.chat import app_of
 from demo.jira import Jira
 from demo.serving import serving
-from demo.slack import DEMO_TOKEN, Post, Request, Slack
+from demo.slack import DEMO_TOKEN, Channel, Post, Request, Slack
 from receiver.destinations.jira import JiraDestination
 from receiver.destinations.slack_bot import SlackBotDestination
 from receiver.web import create_app
 from scheduler.remind import remind
-from shared import items
+from shared import audit, items
 from shared.config import JiraConfig
 from shared.http import Http
-from shared.models import ACKNOWLEDGED, CAPTURE_FAILED, UNACKNOWLEDGED, Event, System
+from shared.models import (
+    ACKNOWLEDGED,
+    CAPTURE_FAILED,
+    UNACKNOWLEDGED,
+    Acknowledgement,
+    Event,
+    System,
+    dump,
+)
 from shared.queues import work
 from shared.secrets import Secret, SecretRef
 from tests.receiver.conftest import Tool
 
-SOC = "C0123456789"
+SOC, SECOND = "C0123456789", "C0000000002"
 CASE = "project/3/evidence/4"
 SIGNING = SecretRef.parse("env:SIGNING")
 IR = {"type": "slack", "token": "env:T", "channel": SOC, "signing_secret": SIGNING}
@@ -36,10 +44,12 @@ TITLE = "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
 
 class World:
-    """A stage with a Slack that has buttons (`ir`), a Jira (`tickets`), a Teams channel and a webhook."""
+    """A stage with a Slack app that has buttons in two channels (`ir`, `second`), a Jira (`tickets`), a Teams
+    channel and a webhook. `listed`: who may acknowledge at `ir`."""
 
-    def __init__(self, make_stage, stack: ExitStack, default, pace=1_000, **settings) -> None:
+    def __init__(self, make_stage, stack: ExitStack, default, pace=1_000, listed=None, **settings) -> None:
         self.slack, self.jira = Slack(rate=None), Jira()
+        self.slack.channels.append(Channel(SECOND, "second"))
         self.origin = stack.enter_context(serving(app_of(self.slack, self.jira)))
         jira = {
             "type": "jira",
@@ -52,7 +62,8 @@ class World:
         }
         self.stage = make_stage(
             destinations={
-                "ir": IR | {"pace": pace},
+                "ir": IR | {"pace": pace} | ({"may_acknowledge": listed} if listed else {}),
+                "second": IR | {"channel": SECOND, "pace": pace},
                 "tickets": jira,
                 "office": {"type": "teams", "webhook_url": "env:B"},
                 "siem": {"type": "webhook", "url": "https://siem.example", "secrets": "env:S"},
@@ -64,6 +75,7 @@ class World:
         self.siem = Tool("siem")
         self.stage.tools |= {
             "ir": self.bot("ir", SOC),
+            "second": self.bot("second", SECOND),
             "tickets": JiraDestination("tickets", JiraConfig(**jira), Http(), Secret("demo-token")),
             "siem": self.siem,
         }
@@ -340,6 +352,50 @@ def test_who_can_sign_for_one_app_has_no_say_in_the_cases_of_another(make):
     assert [text for _, text in world.whispers()] == [
         "huntbridge knows nothing of this case any more, so nothing was done."
     ]
+
+
+def test_where_the_configuration_names_who_may_acknowledge_nobody_else_can(make):
+    world = make(["ir"], listed=["U012AB3CD", "U0BBBBBBBB"])
+    world.alarm()
+    before = dict(world.parent.body)
+    world.click(user="U0AAAAAAAA", name="*mallory* <!here>")
+    ((user, text),) = world.whispers()
+    assert user == "U0AAAAAAAA"
+    assert text.startswith("You may not acknowledge")
+    assert world.parent.body == before
+    assert not world.stage.runtime.ledger.case_file(CASE).taken
+    (entry,) = audit.newest(world.stage.runtime.store, world.stage.moment)
+    assert (entry.action, entry.about, entry.origin) == (audit.ACK, CASE, "Slack")
+    assert "U0AAAAAAAA" in entry.by
+    assert entry.after == {"refused": "not in may_acknowledge of ir"}
+    assert world.slack.mentions == []
+
+    world.click(user="U0BBBBBBBB", name="bob")
+    assert world.stage.runtime.ledger.case_file(CASE).taken.by == "bob"
+    assert len(world.whispers()) == 1
+
+
+def test_an_operator_at_the_command_line_is_not_bound_by_the_list(make):
+    world = make(["ir"], listed=["U0BBBBBBBB"])
+    world.alarm()
+    taken = Acknowledgement("ack:1", world.stage.moment, "carol", origin="cli")
+    world.stage.runtime.events.put(items.acknowledgement(CASE, dump(taken)), id="ack:1")
+    world.stage.run_all()
+    assert world.stage.runtime.ledger.case_file(CASE).taken.by == "carol"
+
+
+def test_a_list_of_one_channel_does_not_bind_another(make):
+    """One app is in two channels, and the list stands at one of them."""
+    world = make(["ir", "second"], listed=["U0BBBBBBBB"])
+    world.alarm()
+    second, first = sorted(world.parents, key=lambda post: post.channel)
+    assert world.send(world.slack.click(first, "acknowledge", user="U0AAAAAAAA")) == 200
+    world.stage.run_all()
+    assert not world.stage.runtime.ledger.case_file(CASE).taken
+    world.stage.forward(1)
+    assert world.send(world.slack.click(second, "acknowledge", user="U0AAAAAAAA", name="ann")) == 200
+    world.stage.run_all()
+    assert world.stage.runtime.ledger.case_file(CASE).taken.by == "ann"
 
 
 def test_a_click_whose_secret_no_destination_has_any_more_is_kept_and_told(make):
