@@ -101,6 +101,9 @@ class Issue:
     attachments: dict[str, bytes] = field(default_factory=dict)  # by number and file name
     links: set[tuple[str, str]] = field(default_factory=set)  # type, key of the other one
     former_keys: set[str] = field(default_factory=set)
+    closed_to_comments: int = (
+        0  # the status that a comment is refused with: archived, restricted, by a workflow
+    )
 
 
 class Jira(Simulation):
@@ -108,7 +111,8 @@ class Jira(Simulation):
     there are values. `required`: those of them that must be. `custom`: custom fields, all on the screen.
     `cloud_id`: the token is a scoped one, which the gateway takes and the site itself refuses. `path`: the
     context path of a Data Center. `index_delay`: seconds until a search finds a new issue. `limits`: writes
-    to one issue as (count, seconds); empty lets every one through. `expires`: when the token does."""
+    to one issue as (count, seconds); empty lets every one through. `expires`: when the token does.
+    `three_bytes`: its database, MySQL with utf8mb3, cannot store a character beyond U+FFFF."""
 
     name = "jira"
 
@@ -138,6 +142,7 @@ class Jira(Simulation):
         permissions: Collection[str] = PERMISSIONS,
         index_delay: float = 0,
         limits: Sequence[tuple[int, float]] = ISSUE_WRITES,
+        three_bytes: bool = False,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
@@ -154,6 +159,7 @@ class Jira(Simulation):
         self.resolutions, self.max_comments = tuple(resolutions), max_comments
         self.transitions, self.link_types = tuple(transitions), frozenset(link_types)
         self.permissions, self.index_delay = frozenset(permissions), index_delay
+        self.three_bytes = three_bytes
         self.issues: dict[str, Issue] = {}
         basic = b64encode(f"{email}:{token}".encode()).decode()
         self._authorization = f"Bearer {token}" if datacenter else f"Basic {basic}"
@@ -345,6 +351,7 @@ class Jira(Simulation):
         if errors := self._field_errors(fields):
             raise Refusal(400, _errors(**errors))
         properties = _properties(body.get("properties", []))
+        self._store(body)
         self._numbers = number = self._numbers + 1
         key, now, first = f"{self.project}-{number}", self._now(), next(iter(self.statuses))
         self.issues[key] = Issue(10_000 + number, key, now, fields, first, properties=properties, changed=now)
@@ -536,10 +543,13 @@ class Jira(Simulation):
         body = self._body({"body", "visibility", "properties"})
         if body.get("body") in (None, ""):
             raise Refusal(400, _errors(comment="Comment body can not be empty!"))
+        if issue.closed_to_comments:
+            raise Refusal(issue.closed_to_comments, _errors("This issue cannot be commented on."))
         if len(issue.comments) >= self.max_comments:
             raise Refusal(413, _errors("The issue has reached the limit of comments."))
         if why := text_error(body["body"], datacenter=self.datacenter):
             raise Refusal(400, _errors(comment=why))
+        self._store(body)
         self._write(issue)
         self._comments_made += 1
         id = str(20_000 + self._comments_made)
@@ -566,6 +576,10 @@ class Jira(Simulation):
         new = name not in issue.properties
         issue.properties |= found
         return "", 201 if new else 200
+
+    def _store(self, body: Mapping[str, Any]) -> None:
+        if self.three_bytes and max(json.dumps(body, ensure_ascii=False)) > "\uffff":
+            raise Refusal(500, _errors("Internal server error"), why="Incorrect string value for column")
 
     def _write(self, issue: Issue) -> None:
         """Count one write to this issue. Raises the 429 that says so where they were too many."""

@@ -117,6 +117,7 @@ _NO_REPLY = _PARENT_GONE | {
     "restricted_action_thread_locked",
     "restricted_action_non_threadable_channel",
 }
+_NO_BROADCAST = frozenset({"cant_broadcast_message", "invalid_arguments", "invalid_arg_name"})
 _NO_EDIT = frozenset(
     {
         "edit_window_closed",
@@ -386,6 +387,11 @@ class SlackBotDestination:
         told = message if loud else _to_nobody(message)
         broadcast = {"reply_broadcast": True} if loud else {}
         replied = self._post(before.channel, told, thread_ts=before.ts, **broadcast)
+        if broadcast and replied.word in _NO_BROADCAST:
+            note = _joined(
+                note, f"in the thread alone: Slack refused to show it in the channel ({replied.word})"
+            )
+            replied = self._post(before.channel, told, thread_ts=before.ts)
         if replied.word in _NO_REPLY:
             return self._open(
                 message, before, f"the case's thread takes no reply ({replied.word}), so a new one was begun"

@@ -176,6 +176,69 @@ def test_every_status(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any])
             assert "<b>" not in outcome.reason
 
 
+def test_what_is_refused_for_its_size_is_sent_once_more_and_shorter(
+    kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    """A proxy in between may take less than the peer itself."""
+    peer.answers(reply(413, "too large"), reply(kind.status, kind.body))
+    outcome = kind.make(peer.origin).deliver(compose(alarms["many_findings"]), {})
+    assert isinstance(outcome, Delivered)
+    assert outcome.ref == kind.delivered.ref or kind.make is bot
+    assert "size" in outcome.note or "413" in outcome.note
+    first, second = peer.requests[:2]
+    assert first.path == second.path
+    assert len(second.body) < len(first.body)
+
+
+NUMBERS = "1" * 3_000_000
+HUGE = [
+    {"key": f"SEC-{NUMBERS}", "id": NUMBERS, "ok": True, "channel": "C0123456789", "ts": f"1.{NUMBERS}"},
+    {"key": "A" * 3_000_000 + "-1", "ok": True, "channel": f"C{'A' * 3_000_000}", "ts": "1.1"},
+    {"ok": True, "channel": {}, "ts": [], "key": {}, "channels": [{"id": f"C{NUMBERS}", "name": "soc"}] * 99},
+]
+
+
+def test_what_a_peer_answers_does_not_decide_how_much_is_kept(
+    kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    for body in HUGE:
+        peer.answers(reply(kind.status, json.dumps(body)))
+        outcome = kind.make(peer.origin).deliver(compose(alarms["rich"]), {})
+        assert len(repr(outcome)) < 2_000
+
+
+ENDLESS = {
+    "channels": [{"id": "C0000000001", "name": "soc"}],
+    "response_metadata": {"next_cursor": "more"},
+    "transitions": [
+        {"id": str(n), "name": "Open", "to": {"statusCategory": {"key": "new"}}} for n in range(300)
+    ],
+    "fields": {"status": {"statusCategory": {"key": "done"}}},
+    "issues": [{"key": f"SEC-{n}"} for n in range(2, 300)],
+    "isLast": False,
+    "total": 10**9,
+    "issueTypes": [{"id": "1", "name": "Task"}] * 200,
+    "errors": {"labels": "no"},
+    "errorMessages": ["no"],
+}
+WORDS = ("", "channel_not_found", "is_inactive", "message_not_found", "invalid_blocks", "cant_update_message")
+
+
+def test_what_a_peer_answers_does_not_decide_how_many_requests_are_made(
+    kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    """Also where the same answer is given to everything, and always asks for one more step."""
+    thread = json.loads(KINDS["bot"].delivered.ref) | {"to": "#soc"}
+    for status in (200, 201, 204, 400, 403, 404, 409, 413):
+        for word in WORDS:
+            body = json.dumps(ENDLESS | {"ok": not word, "error": word or None, "ts": TS, "channel": CHANNEL})
+            for ref in ("", json.dumps(thread), "SEC-1"):
+                peer.answers(reply(status, "" if status == 204 else body))
+                destination = kind.make(peer.origin)
+                destination.deliver(compose(alarms["rich"], maybe_repeat=True), {"ref": ref, "alone": "yes"})
+                assert len(peer.requests) <= 40, (status, word, ref)
+
+
 RETRY_AFTER = [
     ("30", 30.0),
     ("0", 0.0),

@@ -347,6 +347,50 @@ def test_an_issue_that_takes_no_more_comments_gets_a_successor(story: Callable[.
     assert told.jira.issues["SEC-2"].links == {("Relates", "SEC-1")}
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
+@pytest.mark.parametrize("closed", [False, True])
+@BOTH
+def test_an_issue_that_is_closed_to_comments_gets_a_successor_for_every_later_alarm(
+    story: Callable[..., Story], where: Any, closed: bool, status: int
+) -> None:
+    told = story(**where, transitions=(Transition("21", "Close", "*", "Done"),))
+    told.told()
+    if closed:
+        told.jira.close("SEC-1", "Won't Do")
+    told.jira.issues["SEC-1"].closed_to_comments = status
+    deliveries = [told.told(number) for number in (6, 7, 8)]
+    assert [(one.state, one.ref) for one in deliveries] == [("delivered", "SEC-2")] * 3
+    assert "so a new issue was made" in deliveries[0].note
+    successor = told.jira.issues["SEC-2"]
+    assert (len(told.jira.issues), len(successor.comments)) == (2, 2)
+    assert successor.links == {("Relates", "SEC-1")}
+
+
+@BOTH
+def test_a_jira_that_stores_three_bytes_a_character_gets_every_alarm(
+    story: Callable[..., Story], where: Any
+) -> None:
+    told = story(**where, three_bytes=True)
+    told.enriched.more = {"findings": (replace(FINDINGS[0], description="Flag \U0001f3f4 of a ship"),)}
+    deliveries = [told.told(number) for number in (5, 6)]
+    assert [(one.state, one.ref) for one in deliveries] == [("delivered", "SEC-1")] * 2
+    assert all("without characters beyond U+FFFF" in one.note for one in deliveries)
+    issue = told.jira.issues["SEC-1"]
+    for text in (issue.fields["description"], issue.comments[0]["body"]):
+        assert "Flag \ufffd of a ship" in json.dumps(text, ensure_ascii=False)
+    sent = [r for r in told.wire.requests if r.what == ("POST", "issue") and "\U0001f3f4" in r.data.decode()]
+    assert len(sent) == 1
+
+
+@BOTH
+def test_a_jira_that_stores_four_bytes_gets_what_was_found(story: Callable[..., Story], where: Any) -> None:
+    told = story(**where)
+    told.enriched.more = {"findings": (replace(FINDINGS[0], description="Flag \U0001f3f4 of a ship"),)}
+    assert told.told().note == ""
+    shown = json.dumps(told.jira.issues["SEC-1"].fields["description"], ensure_ascii=False)
+    assert "Flag \U0001f3f4 of a ship" in shown
+
+
 def test_an_issue_that_was_moved_is_followed_to_its_new_key(story: Callable[..., Story]) -> None:
     told = story()
     told.told()

@@ -25,7 +25,7 @@ from jsonschema.protocols import Validator
 from slack_sdk.models.blocks import Block
 
 from receiver.compose import Message, Standing, compose
-from receiver.destinations import adf, envelope, slack, slack_bot, teams, wiki
+from receiver.destinations import adf, envelope, jira_attempts, slack, slack_bot, slack_plain, teams, wiki
 from receiver.destinations.jira import JiraDestination
 from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared import models
@@ -298,6 +298,26 @@ def check_teams(alarm: Alarm, *, by_schema: bool = True) -> None:
         assert not LIVE.search(re.sub("^h?x{0,2}p?s?://", "", text)), text
 
 
+def check_slack_plain(alarm: Alarm) -> None:
+    text = slack_plain.plain(told(alarm), "invalid_blocks")["text"]
+    assert 0 < len(text) <= 4_000
+    assert not LIVE.search(re.sub(r"<https?://[^<>|]*\|", "", text)), text
+    assert not re.search(r"<(?!https?://|@U0123456789>|!subteam\^S0123456789>)", text), text
+    outside = "".join(text.split("`")[::2])
+    assert not re.search(r":[\w+'-]+:", re.sub(r"https?://[^<>|]*", "", outside)), text
+
+
+def check_jira_plain(alarm: Alarm) -> None:
+    document, text = (jira_attempts.plain_text(told(alarm), cloud=cloud) for cloud in (True, False))
+    assert len(json.dumps(document, ensure_ascii=False)) < 12_000
+    assert len(text) < 6_000
+    if id := told(alarm).id:
+        assert adf.tells_of(document, id)
+        assert wiki.tells_of(text, id)
+    assert not LIVE.search(text), text
+    assert not set("[]{}!@^~") & set(re.sub(r"\\.", " ", OWN_WIKI.sub("", text))), text
+
+
 def check_cloud(alarm: Alarm) -> None:
     check_issue(alarm, cloud=True)
     for titled in (False, True):
@@ -411,6 +431,8 @@ def check_webhook(alarm: Alarm) -> None:
 
 CHECKS = {
     "slack": check_slack,
+    "slack-plain": check_slack_plain,
+    "jira-plain": check_jira_plain,
     "slack-bot": check_slack_bot,
     "teams": check_teams,
     "cloud": check_cloud,

@@ -526,6 +526,18 @@ def test_an_endless_cursor_is_not_repeated(peer: Any, reply: Any, alarm: Callabl
     assert len(peer.requests) == 1
 
 
+def test_a_channel_that_takes_no_broadcast_has_the_reply_in_the_thread(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.tell(alarm())
+    refused = '{"ok":false,"error":"cant_broadcast_message"}'
+    workspace.slack.fail(200, {}, refused, on="POST /api/chat.postMessage")
+    told = workspace.tell(alarm(9))
+    assert isinstance(told, Delivered)
+    assert "in the thread alone" in told.note
+    assert workspace.threads()[0][-1] == "▲ 9 malicious, 8 suspicious"
+
+
 # What one person alone is told
 
 
