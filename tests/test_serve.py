@@ -347,10 +347,13 @@ def test_a_full_disk_is_a_503_and_heals_by_itself(environ, tmp_path, slack):
         for count in (2, 3):
             answer = requests.post(url, json=body(count), timeout=10)
             assert (answer.status_code, answer.json()["status"]) == (503, "error")
+        status, health = health_of(url)
+        assert (status, health["status"]) == (503, "failing")
+        assert health["problems"][0].startswith("the database cannot be written: ")
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
         assert requests.post(url, json=body(4), timeout=10).status_code == 202
         eventually(lambda: len(slack.messages) == 2)
-        assert requests.get(url.replace("/webhooks/cado", "/health"), timeout=10).status_code == 200
+        eventually(lambda: health_of(url)[0] == 200)
     texts = " ".join(json.dumps(message.body) for message in slack.messages)
     assert [f"{count} alarm" in texts for count in (1, 2, 3, 4)] == [True, False, False, True]
     database = sqlite3.connect(tmp_path / "data" / "huntbridge.db")
