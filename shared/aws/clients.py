@@ -32,6 +32,7 @@ from botocore.exceptions import (
 )
 from botocore.loaders import Loader, create_loader
 
+from shared import trust
 from shared.aws import wire
 from shared.deadlines import within
 from shared.text import one_line
@@ -154,6 +155,7 @@ class Clients:
 
     def prepare(self, *services: str) -> None:
         """Make these clients now, so that the first calls need not. Nothing is asked yet. Raises AwsError."""
+        trust.authorities()
         for service in services:
             self.get(service)
 
@@ -190,6 +192,8 @@ class Clients:
             return AwsError("no AWS region is set (AWS_REGION)")
         if isinstance(error, ParamValidationError):
             return AwsError(f"{who} does not allow such a name")
+        if isinstance(error, wire.NoTimeLeft):
+            return AwsError(f"no time was left to ask {who}", passing=True)
         if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
             return AwsError(f"{who} did not answer within {self._read_timeout:g} s", passing=True)
         return AwsError(

@@ -17,13 +17,17 @@ from botocore.awsrequest import (
     AWSHTTPSConnection,
     AWSHTTPSConnectionPool,
 )
-from botocore.exceptions import ConnectTimeoutError, CredentialRetrievalError, ResponseStreamingError
+from botocore.exceptions import BotoCoreError, CredentialRetrievalError, ResponseStreamingError
 from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
 from shared import trust
 from shared.deadlines import DeadlineExceeded, remaining, within
 from shared.sockets import BoundedConnection
+
+
+class NoTimeLeft(BotoCoreError):  # type: ignore[misc]
+    """The budget was used up before the call was sent."""
 
 
 class _Plain(BoundedConnection, AWSHTTPConnection): ...  # type: ignore[misc]
@@ -52,8 +56,7 @@ def bound(session: Session, seconds: float) -> None:
                 with within(seconds):
                     return super()._make_api_call(operation_name, api_params)  # type: ignore[misc]
             except DeadlineExceeded:
-                endpoint = self.meta.endpoint_url  # type: ignore[attr-defined]
-                raise ConnectTimeoutError(endpoint_url=endpoint) from None
+                raise NoTimeLeft from None
             except HTTPError as error:  # where S3 says in a stream what it refuses, botocore lets this pass
                 raise ResponseStreamingError(error=error) from error
             except RuntimeError as error:

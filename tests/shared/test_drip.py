@@ -159,6 +159,26 @@ def test_a_slow_answer_over_tls_ends_with_the_deadline(kind: str, drip: Opens, t
     assert (caught.value.kind, caught.value.sent) == ("timeout", True)
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_peer_that_does_not_read_what_it_is_sent(secure: bool, tmp_path: Path) -> None:
+    certificate = Certificate(tmp_path, "peer")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def take() -> None:
+            peer, _ = listener.accept()
+            kept.append(certificate.context.wrap_socket(peer, server_side=True) if secure else peer)
+
+        kept: list[socket.socket] = []
+        threading.Thread(target=take, daemon=True).start()
+        client = Http(connect_timeout=1, read_timeout=SECONDS, ca_bundle=str(certificate.path))
+        url = f"{'https' if secure else 'http'}://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(NetworkError) as caught:
+            client.request("POST", url, data=b"x" * 20_000_000)
+        for peer in kept:
+            peer.close()
+    assert (caught.value.kind, caught.value.sent) == ("timeout", True)
+
+
 # A TLS record that says it is 16 KiB long, and comes byte by byte.
 HANDSHAKE = (b"\x16\x03\x03\x40\x00", b"\x02")
 
@@ -246,6 +266,7 @@ def test_nothing_is_sent_once_a_budget_is_used_up() -> None:
             clients("http://127.0.0.1:9").call("sqs", "get_queue_url", QueueName="events")
     assert (caught.value.kind, caught.value.sent) == ("timeout", False)
     assert refused.value.passing
+    assert str(refused.value) == "no time was left to ask SQS"
 
 
 def test_botocores_retries_and_their_pauses_are_within_the_budget(
