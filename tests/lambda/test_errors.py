@@ -84,7 +84,8 @@ def test_a_poison_message_ends_among_the_dead_and_the_others_are_delivered(moto,
                 },
             )
         with Stack(resources, tmp_path, batch=10, captures=0) as stack:
-            wait(lambda: len(slack.messages) == len(teams.messages) == 2)
+            # Slack is told of the dead one as well.
+            wait(lambda: (len(slack.messages), len(teams.messages)) == (3, 2))
             wait(lambda: resources.depth("events", dead=True) == 1)
             wait(lambda: not resources.depth("events"))
             errors = [source.errors for source in stack.sources.values()]
