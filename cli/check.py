@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import click
 
+from cli import check_aws, check_files, check_serve
 from cli.assemble import Failed, destination, load_config, reading_runtime, settings
+from cli.findings import Finding
+from shared import tokens
 from shared.cado import CadoError
+from shared.config import ConfigError
+from shared.config_warnings import file_warnings, warnings
 from shared.runtime import Runtime
 from shared.secrets import SecretError, SecretRef
 
 # What the key needs on the platform to open a project, import an instance and read what came of it.
 _PERMISSIONS = ("projects_create", "import_data_full")
-
-
-@dataclass(frozen=True)
-class Finding:
-    what: str
-    ok: bool
-    detail: str
-    warning: bool = False  # it works, and hardly as it was meant
-
-    @property
-    def mark(self) -> str:
-        return "FAIL" if not self.ok else "warn" if self.warning else "ok  "
 
 
 @click.command(short_help="Would everything work? Sends nothing.")
@@ -41,7 +36,7 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
     """
     runtime = reading_runtime(load_config(config_path), data)
     findings = []
-    for finding in _findings(runtime):
+    for finding in chain(_beside(config_path), _findings(runtime, data)):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.mark}  {finding.what}: {finding.detail}")
@@ -51,35 +46,47 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _findings(runtime: Runtime) -> Iterator[Finding]:
+def _beside(config_path: str | None) -> Iterator[Finding]:
+    for warning in file_warnings(config_path, os.environ):
+        yield Finding(warning.where, True, warning.text, warning=True)
+
+
+def _findings(runtime: Runtime, data: Path) -> Iterator[Finding]:
     config = runtime.config
     yield Finding(
         "configuration",
         True,
         f"{len(config.hunts)} hunts, {len(config.destinations)} destinations, {len(config.routes)} routes",
     )
+    for warning in warnings(config):
+        yield Finding(warning.where, True, warning.text, warning=True)
     for name, hunt in config.hunts.items():
         for problem in hunt.problems:
             yield Finding(f"hunt {name}", False, problem)
         if never := hunt.never_runs(runtime.now()):
             yield Finding(f"hunt {name}", False, f"its schedule {never}")
+    yield from check_files.findings(config)
     yield _guarded("platform", lambda: _platform(runtime))
     if not config.webhook.tokens:
         yield Finding("webhook token", False, "none is configured: every webhook would be refused")
     for number, ref in enumerate(config.webhook.tokens, 1):
-        yield _guarded(f"webhook token {number}", partial(_readable, runtime, ref))
+        yield _guarded(f"webhook token {number}", partial(_token, runtime, ref))
     for number, ref in enumerate(config.slack_signing_secrets, 1):
         yield _guarded(f"signing secret {number}", partial(_readable, runtime, ref))
     if not config.destinations:
         yield Finding("destinations", False, "none is configured: alarms would go nowhere")
     for name in config.destinations:
         yield _guarded(name, partial(_destination, runtime, name))
+    yield from _odd_secrets(runtime)
+    yield from check_aws.findings(runtime)
+    yield from check_serve.findings(runtime, data)
 
 
-def _guarded(what: str, look: Callable[[], tuple[bool, str]]) -> Finding:
+def _guarded(what: str, look: Callable[[], tuple[bool, str] | Finding]) -> Finding:
     try:
-        return Finding(what, *look())
-    except (CadoError, SecretError) as error:
+        found = look()
+        return found if isinstance(found, Finding) else Finding(what, *found)
+    except (CadoError, SecretError, ConfigError) as error:
         return Finding(what, False, str(error))
     except Failed as error:
         return Finding(what, False, error.message)
@@ -100,6 +107,24 @@ def _platform(runtime: Runtime) -> tuple[bool, str]:
 def _readable(runtime: Runtime, ref: SecretRef) -> tuple[bool, str]:
     runtime.secret(ref)
     return True, f"{ref} can be read"
+
+
+def _token(runtime: Runtime, ref: SecretRef) -> tuple[bool, str]:
+    why = tokens.refusal(runtime.secret(ref).reveal())
+    return (False, f"{ref} {why}") if why else (True, f"{ref} can be read")
+
+
+def _odd_secrets(runtime: Runtime) -> Iterator[Finding]:
+    """Secrets that can be read and hardly are what was meant."""
+    config = runtime.config
+    for ref, of in check_files.secrets(config).items():
+        try:
+            value = runtime.secret(ref).reveal()
+        except SecretError:
+            continue  # whatever needs it says so
+        told = tokens.warning(value) if ref in config.webhook.tokens else tokens.odd(value)
+        if told and not (ref in config.webhook.tokens and tokens.refusal(value)):
+            yield Finding(of, True, f"{ref} {told}", warning=True)
 
 
 def _destination(runtime: Runtime, name: str) -> tuple[bool, str]:

@@ -35,6 +35,7 @@ from shared.ledger import StoreError
 from shared.local.clock import Clock
 from shared.local.listen import Listener
 from shared.local.server import AlreadyServed, Server, Timer, Workers, sole_server
+from shared.local.serving import announce
 from shared.runtime import Runtime
 from shared.secrets import Secret, SecretError, SecretRef
 from shared.tokens import refusal, warning
@@ -179,6 +180,7 @@ def _until_told_to_stop(server: Server, runtime: Runtime, data: Path, web: Web) 
         server.start()
         host = f"[{web.host}]" if ":" in web.host and not web.host.startswith("[") else web.host
         url = f"http://{host}:{listener.port}"
+        announce(data, url)
         click.echo(f"huntbridge serves {url}; webhooks go to {url}{WEBHOOK}")
         if refs:
             signing()  # tells of none that can be had before a click does

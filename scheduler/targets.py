@@ -256,6 +256,16 @@ class _Discovery:
         )
         self._tell(failures, "what is named there is taken as it is")
         by_id = {(place, i.id): i for place, instances in answers.items() for i in instances}
+        for place in answers:
+            missing = [id for id in dict.fromkeys(places[place]) if (place, id) not in by_id]
+            if missing and place[0]:
+                self._problems.append(
+                    f"{_whose(place[0])}, {place[1]}: {_ids(missing)} is named and does not exist"
+                )
+            elif missing:  # the platform may look for it in another account than this machine's own
+                self._notes.append(
+                    f"{_ids(missing)} is named and does not exist in {place[1]} of this machine's own account"
+                )
         return [
             replace(c, instance=by_id.get(((c.system.account, c.system.region), c.system.instance)))
             for c in named

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
 from shared import log
@@ -63,7 +63,11 @@ class Runtime:
         return secret
 
     def http(self, **manners: object) -> Http:
-        return Http(proxies=self.proxies, **manners)  # type: ignore[arg-type]
+        """Raises ConfigError where a bundle of CAs cannot be used."""
+        try:
+            return Http(proxies=self.proxies, **manners)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise ConfigError([str(error)]) from None
 
     @property
     def cado(self) -> Cado:
@@ -84,11 +88,11 @@ class Runtime:
         key = self.config.platform.admin_key
         return self._cado(key, tries=TRIES, admin=True) if key else None
 
-    def make_fleet(self) -> Fleet:
+    def make_fleet(self, **manners: Any) -> Fleet:
         """What there is in AWS. Nothing is asked yet, and what is found is not kept."""
         from shared.aws.fleet import AwsFleet
 
-        return AwsFleet(self.config.account, self.secrets)
+        return AwsFleet(self.config.account, self.secrets, **manners)
 
     def make_cado(self, *, tries: int) -> Cado:
         """Raises SecretError where the API key cannot be read."""

@@ -24,6 +24,7 @@ from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack, signed
 from shared import audit, runtime
 from shared.config import load
+from shared.local.serving import address
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 TOKEN = "a-token-of-serve"
@@ -189,6 +190,7 @@ def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path
     (loaded,) = audit.newest(made.store, made.now())
     assert loaded.action == audit.CONFIGURATION
     assert loaded.origin == f"serve on {socket.gethostname()}"
+    assert url == f"{address(tmp_path / 'data')}/webhooks/cado"
     assert "504" in delivery.reason
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +23,10 @@ KEYS = {"lead": "Lead Analyst", "reader": "Read Only Analyst"}
 def world(tmp_path, monkeypatch):
     """A platform, a chat and a ticket system that work, and a function that runs the command in between."""
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
     platform, slack, teams, jira = Platform((), KEYS), Slack(), Teams(), Jira()
     with serving(platform.app) as platform_url, serving(app_of(slack, teams, jira)) as chat_url:
         (tmp_path / "huntbridge.yaml").write_text(f"""
@@ -38,7 +43,7 @@ default: [soc, office, tickets]
         def check(**environ: str):
             settings = {
                 "CADO_API_KEY": "lead",
-                "WEBHOOK_TOKEN": "webhook-token",
+                "WEBHOOK_TOKEN": "webhook-token-1234567890",
                 "SLACK_WEBHOOK_URL": chat_url + slack.path,
                 "TEAMS_WEBHOOK_URL": chat_url + teams.path,
                 "JIRA_API_TOKEN": "demo-token",
@@ -65,6 +70,7 @@ def test_a_signing_secret_that_cannot_be_had(world, tmp_path):
         "what": "signing secret 1",
         "ok": True,
         "detail": "env:NEW can be read",
+        "warning": False,
     }
     assert found["signing secret 2"]["detail"] == "env:OLD: the environment variable OLD is not set"
 
@@ -72,7 +78,12 @@ def test_a_signing_secret_that_cannot_be_had(world, tmp_path):
 def test_a_set_up_that_works(world):
     code, found = world()
     assert (code, [f["what"] for f in found.values() if not f["ok"]]) == (0, [])
-    assert list(found) == ["configuration", "platform", "webhook token 1", "soc", "office", "tickets"]
+    assert list(found) == [
+        *("configuration", "platform", "webhook token 1", "soc", "office", "tickets"),
+        *("AWS", "serve"),
+    ]
+    assert [what for what, finding in found.items() if finding["warning"]] == ["AWS"]  # without credentials
+    assert "none runs on" in found["serve"]["detail"]
     assert "Lead Analyst" in found["platform"]["detail"]
     assert all(sim.messages == [] for sim in world.sims)  # nothing was sent
 
@@ -162,3 +173,61 @@ def test_a_schedule_that_never_fires(world, tmp_path, schedule, said):
     )
     assert planned.exit_code == 1
     assert f"problem: the schedule of weekly: {schedule} {said}" in planned.stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("environ", "what", "said"),
+    [
+        ({"WEBHOOK_TOKEN": '"webhook-token-1234567890"'}, "webhook.tokens[0]", "is in quotation marks"),
+        ({"WEBHOOK_TOKEN": "webhook-token 1234567890"}, "webhook.tokens[0]", "holds a space"),
+        ({"WEBHOOK_TOKEN": "webhook-token"}, "webhook.tokens[0]", "has fewer than 16 characters"),
+    ],
+)
+def test_a_token_that_is_odd_is_warned_of(world, environ, what, said):
+    code, found = world(**environ)
+    assert code == 0
+    assert found[what]["warning"]
+    assert said in found[what]["detail"]
+
+
+def test_a_token_that_is_too_short_fails(world):
+    code, found = world(WEBHOOK_TOKEN="1234567")
+    assert code == 1
+    assert "has fewer than 8 characters" in found["webhook token 1"]["detail"]
+    assert "webhook.tokens[0]" not in found
+
+
+def test_every_secret_in_quotes_is_named(world):
+    code, found = world(CADO_API_KEY="'lead'", JIRA_API_TOKEN='"demo-token"')
+    assert code == 1
+    for where in ("platform.api_key", "destinations.tickets.api_token"):
+        assert "is in quotation marks" in found[where]["detail"]
+
+
+def test_what_has_no_effect_is_warned_of(world, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    config.write_text(config.read_text() + "routes: [{match: {event: hunt_finnished}, to: soc}]\n")
+    code, found = world()
+    assert code == 0
+    assert found["routes[0].match.event"]["warning"]
+    assert "did you mean hunt_finished?" in found["routes[0].match.event"]["detail"]
+
+
+def test_a_file_that_is_not_read_is_warned_of(world, tmp_path):
+    (tmp_path / "huntbridge.yml").write_text("")
+    assert "is not read" in world()[1]["huntbridge.yml"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("a certificate", "no certificate in PEM form"), ("-----BEGIN CERTIFICATE-----", None)]
+)
+def test_a_bundle_without_a_certificate(world, tmp_path, text, said):
+    (tmp_path / "ca.pem").write_text(text)
+    config = tmp_path / "huntbridge.yaml"
+    key = "api_key: env:CADO_API_KEY"
+    config.write_text(config.read_text().replace(key, f"{key}, ca_bundle: ca.pem"))
+    code, found = world()
+    assert code == 1
+    assert said is None or said in found["platform.ca_bundle"]["detail"]
+    assert said or "platform.ca_bundle" not in found
+    assert "not a PEM file" in found["platform"]["detail"]
