@@ -28,6 +28,8 @@ MAX_ATTEMPTS = 6
 MAX_PLAIN = 2_000  # characters; an administrator may set a limit far below Jira's own 32,767
 # Without its security level an issue would be shown to people whom it is kept from.
 _NEEDED = frozenset({"project", "issuetype", "summary", "description", "security"})
+# What Jira Cloud says of a document whose form or length it does not like, without naming the field.
+_ABOUT_TEXT = re.compile("INVALID_INPUT|Atlassian Document|CONTENT_LIMIT_EXCEEDED|too long")
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 PLAIN = "as plain text, since Jira refused the form or the size of the whole text"
 WITHIN_BMP = "without characters beyond U+FFFF, which this Jira does not store"
@@ -44,22 +46,21 @@ def create(
     body, notes, plain = {**body, "fields": dict(body["fields"])}, list[str](), False
     for left in reversed(range(MAX_ATTEMPTS)):
         answer = api.send("POST", "issue", body)
-        if not left:
-            break
-        if not plain and _text_refused(answer, "description"):
+        about_text, refused = _text_refused(answer, "description"), _refused(answer, body)
+        if left and not plain and (about_text or (not refused and _is_vague(answer))):
             plain = True
             body["fields"]["description"] = plain_text(message, cloud=api.cloud())
-            _report(message, answer)
             notes.append(PLAIN)
             continue
-        refused = _refused(answer, body)
-        if not refused:
+        if not left or not refused:
             break
         if left == 1:
             refused = _optional(body)
         for name in refused:
             (body if name == "properties" else body["fields"]).pop(name, None)
         notes.append(f"left out, as Jira refused it: {one_line(in_words(answer).text, 300)}")
+    if plain and answer.status < 300:
+        _report(message)
     return answer, body, notes
 
 
@@ -69,11 +70,13 @@ def comment(
     """Sends the comment. The last answer, the body that it is the answer to, and a note. Raises
     NetworkError."""
     answer = api.send("POST", f"issue/{key}/comment", body)
-    if not _text_refused(answer, "comment", "body"):
+    if not _text_refused(answer, "comment", "body") and not _is_vague(answer):
         return answer, dict(body), ""
-    _report(message, answer)
     body = {**body, "body": plain_text(message, cloud=api.cloud())}
-    return api.send("POST", f"issue/{key}/comment", body), body, PLAIN
+    answer = api.send("POST", f"issue/{key}/comment", body)
+    if answer.status < 300:
+        _report(message)
+    return answer, body, PLAIN
 
 
 def stored_in_part(answer: Answer, body: Mapping[str, Any]) -> bool:
@@ -118,8 +121,8 @@ def _text_refused(answer: Answer, *names: str) -> bool:
     """Whether Jira refuses the form or the size of the text, which stands in one of these fields."""
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return "description" in names  # of a comment it says that the issue takes no more of them
-    errors, _ = problems_of(answer)
-    return any(name in errors for name in names)
+    errors, messages = problems_of(answer)
+    return any(name in errors for name in names) or any(map(_ABOUT_TEXT.search, messages))
 
 
 def _refused(answer: Answer, body: Mapping[str, Any]) -> set[str]:
@@ -139,8 +142,15 @@ def _optional(body: Mapping[str, Any]) -> set[str]:
     return (fields.keys() | (body.keys() & {"properties"})) - _NEEDED
 
 
-def _report(message: Message, answer: Answer) -> None:
+def _is_vague(answer: Answer) -> bool:
+    """Whether it is a refusal that names no field."""
+    errors, messages = problems_of(answer)
+    return bool(messages) and not errors
+
+
+def _report(message: Message) -> None:
     log.error(
-        "Jira refuses the text of event %s (%s), so it is sent again as plain text",
-        *(message.id, answer.status),
+        "Jira refused the form or the size of the text of event %s: this is a fault in huntbridge or a limit "
+        "in Jira; sent again as plain text",
+        message.id,
     )

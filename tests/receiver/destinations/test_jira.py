@@ -316,23 +316,41 @@ def test_an_issue_that_takes_no_comment_gets_a_successor_that_is_linked_to_it(
     """It is closed by a workflow, restricted or archived: every later alarm of the case is told."""
     nobody, done = reply(200, json.dumps({"issues": []})), reply(201, "")
     refused = reply(status, collection("The issue is archived."))
-    peer.answers(reply(200, OPEN), refused, nobody, reply(201, CREATED), done)
+    tries = [refused, refused] if status == 400 else [refused]  # whether its form is at fault, is tried out
+    peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
     jira, message = cloud(peer.origin), compose(alarms["rich"])
     assert isinstance(jira.deliver(message, {"ref": "SEC-3"}), Retry)  # until it has the case alone
-    peer.answers(reply(200, OPEN), refused, nobody, reply(201, CREATED), done)
+    peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
     found = jira.deliver(message, {"ref": "SEC-3", "alone": "yes"})
     assert isinstance(found, Delivered)
     assert found.ref == "SEC-7"
     assert "so a new issue was made" in found.note
-    assert "SEC-3" in json.dumps(peer.requests[3].json["fields"]["description"])
+    (made,) = [request.json for request in peer.requests if request.path.endswith("/issue")]
+    assert "SEC-3" in json.dumps(made["fields"]["description"])
     (link,) = [request.json for request in peer.requests if request.path.endswith("/issueLink")]
     assert (link["inwardIssue"], link["outwardIssue"]) == ({"key": "SEC-7"}, {"key": "SEC-3"})
 
 
-def test_a_comment_whose_text_is_refused_is_made_in_plain_text(
+def test_a_text_that_is_refused_without_a_name_is_tried_in_plain_text(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
-    refused = reply(400, collection(comment="INVALID_INPUT"))
+    """As Jira Cloud refuses a document whose form it does not like."""
+    for words, attempts in (("INVALID_INPUT", 2), ("Something is wrong.", 3)):
+        refused = [reply(400, collection(words))] * (attempts - 1)
+        peer.answers(*refused, reply(201, CREATED))
+        found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+        assert isinstance(found, Delivered)
+        assert "as plain text" in found.note
+        made = peer.requests[attempts - 1].json["fields"]
+        assert adf.tells_of(made["description"], "7f3c9a52")
+        assert ("labels" in made) is (words == "INVALID_INPUT")
+
+
+@pytest.mark.parametrize("refusal", [collection(comment="INVALID_INPUT"), collection("INVALID_INPUT")])
+def test_a_comment_whose_text_is_refused_is_made_in_plain_text(
+    refusal: str, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    refused = reply(400, refusal)
     peer.answers(reply(200, OPEN), refused, reply(201, json.dumps({"id": "1"})))
     found = cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3"})
     assert isinstance(found, Delivered)
