@@ -12,10 +12,12 @@ from typing import Any
 
 from scheduler.ending import fail_capture
 from scheduler.load import may_start
-from shared.cado import CadoError, Unavailable
+from scheduler.stored_times import corrected_captures
+from shared.cado import Cado, CadoError, Unavailable
 from shared.models import Capture, CaptureState, System
 from shared.queues import Again, Dead, Done, Verdict, backoff
 from shared.runtime import Runtime
+from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)
 
@@ -24,37 +26,45 @@ LOOK_EVERY = 10.0
 
 
 def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, attempts: int) -> Verdict:
-    """`until` (epoch seconds): from then on an absent platform means that the capture failed."""
+    """`until` (epoch seconds): from then on an absent platform, or a key that cannot be read, means that the
+    capture failed."""
     hunt = runtime.ledger.hunt(hunt_id)
     found = runtime.ledger.capture(hunt_id, system)
     if hunt is None or hunt.project_id is None or found is None:
         return Dead(f"hunt {hunt_id} has no open project in the ledger")
+    (found,) = corrected_captures(runtime.ledger, [found], runtime.now())
+    if found.state not in (CaptureState.PLANNED, CaptureState.UNKNOWN):
+        return Done()
     try:
+        cado = runtime.cado  # its key is read before the ledger says that the platform was asked
         if found.state is CaptureState.UNKNOWN:
-            looked = _look(runtime, found, hunt.project_id)
+            looked = _look(runtime, cado, found, hunt.project_id)
             if isinstance(looked, Again):
                 return looked
             found = looked
         if found.state is CaptureState.PLANNED and not may_start(runtime, hunt):
             runtime.ledger.update_capture(found, released_at=None)  # it has its turn in the next window
             return Done()
-        if found.state is CaptureState.PLANNED and not _ask(runtime, found, hunt.project_id):
+        if found.state is CaptureState.PLANNED and not _ask(runtime, cado, found, hunt.project_id):
             return Again(LOOK_EVERY, "another worker is asking for it")
         return Done()
-    except Unavailable as error:
+    except (Unavailable, SecretError) as error:
         if runtime.now().timestamp() < until:
-            return Again(error.after or backoff(attempts), str(error))
-        fail_capture(runtime, found, f"the platform was not available: {error}")
+            after = error.after if isinstance(error, Unavailable) else None
+            return Again(after or backoff(attempts), str(error))
+        absent = "" if isinstance(error, SecretError) else "the platform was not available: "
+        fail_capture(runtime, found, f"{absent}{error}")
         return Done()
     except CadoError as error:
         fail_capture(runtime, found, str(error))
         return Done()
 
 
-def _ask(runtime: Runtime, planned: Capture, project_id: int) -> bool:
+def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> bool:
     """False where another worker, with the same item or its twin, was faster: nothing was asked here."""
     system = planned.system
     account = runtime.config.account(system.account)
+    options = _options(runtime, planned)
     asked_at = runtime.now()
     if not runtime.ledger.claim_capture(
         planned,
@@ -65,13 +75,13 @@ def _ask(runtime: Runtime, planned: Capture, project_id: int) -> bool:
     ):
         return False
     try:
-        pipelines = runtime.cado.capture_ec2(
+        pipelines = cado.capture_ec2(
             project_id,
             system.instance,
             system.region,
             cloud_id=account.cado_account if account else "",
             mode=planned.mode,
-            **_options(runtime, planned),
+            **options,
         )
     except Unavailable as error:
         if not error.ambiguous:  # it was certainly not carried out, so it may simply be asked again
@@ -94,13 +104,13 @@ def _options(runtime: Runtime, capture: Capture) -> dict[str, Any]:
     return options
 
 
-def _look(runtime: Runtime, unknown: Capture, project_id: int) -> Capture | Again:
+def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Capture | Again:
     """Settle an unknown capture: its pipelines if the platform has any, or planned again once the platform
     has had time enough to show them."""
     instance = unknown.system.instance
     pipelines = tuple(
         pipeline.id
-        for pipeline in runtime.cado.pipelines(project_id)
+        for pipeline in cado.pipelines(project_id)
         if pipeline.triggered_by is None
         and instance in pipeline.name
         and pipeline.id not in unknown.earlier_pipeline_ids

@@ -18,6 +18,7 @@ from functools import cached_property
 from scheduler.ending import end_hunt, fail_capture, stall_capture
 from scheduler.load import ENDED, release, waits
 from scheduler.plan import queue_opening, take_turn
+from scheduler.stored_times import corrected_captures, corrected_hunt
 from scheduler.turns import each_in_turn
 from shared.cado import Pipeline
 from shared.each import SomeFailed
@@ -50,9 +51,10 @@ def look_at_hunts(runtime: Runtime) -> None:
 def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
     if hunt.over:
         return runtime.ledger.end_hunt(hunt.id, hunt.state, hunt.reason)  # a crash left it among the open
+    hunt = corrected_hunt(runtime.ledger, hunt, runtime.now())
     if hunt.project_id is None:
         return _opening(runtime, hunt)
-    captures = runtime.ledger.captures(hunt.id)
+    captures = corrected_captures(runtime.ledger, runtime.ledger.captures(hunt.id), runtime.now())
     if any(not waits(capture) and capture.state not in ENDED for capture in captures):
         seen = _Seen.of(runtime, hunt.project_id)
         captures = [

@@ -164,13 +164,13 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
             project_id = runtime.cado.open_project(
                 project_name(hunt), f"huntbridge hunt {hunt.id}", users=project.users, groups=project.groups
             )
-        except Unavailable as error:
-            # A certificate that does not verify, for example, is not mended by waiting: better told at once.
-            if error.passing and runtime.now().timestamp() < until:
-                return Again(error.after or backoff(attempts), str(error))
-            end_hunt(runtime, hunt, HuntState.FAILED, f"the platform was not available: {error}")
+        except (Unavailable, SecretError) as error:
+            if runtime.now().timestamp() < until and (again := _worth_waiting(error, attempts)):
+                return again
+            absent = "" if isinstance(error, SecretError) else "the platform was not available: "
+            end_hunt(runtime, hunt, HuntState.FAILED, f"{absent}{error}")
             return Done()
-        except (CadoError, SecretError) as error:
+        except CadoError as error:
             end_hunt(runtime, hunt, HuntState.FAILED, str(error))
             return Done()
         hunt = ledger.start_hunt(hunt_id, project_id)
@@ -180,8 +180,16 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
             put(runtime, capture)  # started before; its item may be gone
     try:
         more = release(runtime, hunt, captures)
-    except Unavailable as error:
+    except (Unavailable, SecretError) as error:
         if runtime.now().timestamp() >= until:
             return Done()  # `follow` goes on with it
-        return Again(error.after or backoff(attempts), str(error))
+        return _worth_waiting(error, attempts) or Done()
     return Again(0, "there are more systems") if more else Done()
+
+
+def _worth_waiting(error: Unavailable | SecretError, attempts: int) -> Again | None:
+    """A secret that cannot be read is an outage. A certificate that does not verify, for example, is not
+    mended by waiting: better told at once."""
+    if isinstance(error, SecretError):
+        return Again(backoff(attempts), str(error))
+    return Again(error.after or backoff(attempts), str(error)) if error.passing else None

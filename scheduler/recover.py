@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from scheduler.stored_times import corrected_hunt
 from scheduler.turns import each_in_turn
 from shared import items
 from shared.cado import CadoError
 from shared.each import SomeFailed
 from shared.models import RECOVERED, UNKNOWN_EVENT, AlarmRun, Event, Evidence, Project, Severity, dump
-from shared.moments import is_future
 from shared.runtime import Runtime
 from shared.secrets import SecretError
 
@@ -67,9 +67,8 @@ class _Look:
     def projects(self) -> Iterator[int]:
         """Those that huntbridge opened, until some time after their hunt."""
         keep = timedelta(seconds=self._runtime.config.follow.recover_for)
-        for project_id, hunt in self._ledger.checked_projects().items():
-            if hunt.finished_at and is_future(hunt.finished_at, self._now):
-                self._ledger.end_hunt(hunt.id, hunt.state, hunt.reason)  # the clock was wrong: it ended now
+        for project_id, found in self._ledger.checked_projects().items():
+            hunt = corrected_hunt(self._ledger, found, self._now)
             if hunt.finished_at and self._now - hunt.finished_at > keep:
                 self._ledger.stop_checking(project_id)
             else:

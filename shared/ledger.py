@@ -121,7 +121,7 @@ class Ledger:
                 capture, state=CaptureState.PLANNED, reason="", ended_at=None, released_at=None
             )
         self._store.put("open-hunt", "", hunt.id, {"name": hunt.name})
-        return self._change_hunt(
+        return self.change_hunt(
             hunt.id,
             lambda found: replace(
                 found,
@@ -135,7 +135,7 @@ class Ledger:
 
     def replan_hunt(self, hunt_id: str, planned: Hunt) -> Hunt:
         """Give a hunt for which there was no system those that there are by now."""
-        return self._change_hunt(
+        return self.change_hunt(
             hunt_id,
             lambda found: replace(
                 found, systems=planned.systems, problems=planned.problems, left_out=planned.left_out
@@ -157,7 +157,7 @@ class Ledger:
             if self._store.put("turn", "", hunt.name, {"hunt_id": hunt.id}, expect=version):
                 break
         now = self._now()
-        return self._change_hunt(hunt.id, lambda found: replace(found, began_at=found.began_at or now))
+        return self.change_hunt(hunt.id, lambda found: replace(found, began_at=found.began_at or now))
 
     def whose_turn(self, name: str) -> str:
         """The id of the hunt of this name that had the last turn."""
@@ -181,13 +181,13 @@ class Ledger:
         """The platform has a project for it: from here on, that project's alarms are this hunt's."""
         self._store.put("checked-project", "", str(project_id), {"hunt_id": hunt_id})
         self._store.put("project", "", str(project_id), {"hunt_id": hunt_id})
-        return self._change_hunt(
+        return self.change_hunt(
             hunt_id, lambda hunt: replace(hunt, state=HuntState.RUNNING, project_id=project_id)
         )
 
     def end_hunt(self, hunt_id: str, state: HuntState, reason: str = "") -> Hunt:
         now = self._now()
-        hunt = self._change_hunt(
+        hunt = self.change_hunt(
             hunt_id, lambda hunt: replace(hunt, state=state, reason=reason, finished_at=now)
         )
         self._store.delete("open-hunt", "", hunt_id)
@@ -224,7 +224,7 @@ class Ledger:
     def stop_checking(self, project_id: int) -> None:
         self._store.delete("checked-project", "", str(project_id))
 
-    def _change_hunt(self, hunt_id: str, change: Callable[[Hunt], Hunt]) -> Hunt:
+    def change_hunt(self, hunt_id: str, change: Callable[[Hunt], Hunt]) -> Hunt:
         hunt: Hunt = self._change("hunt", hunt_id.rpartition("@")[0], hunt_id, Hunt, change)
         return hunt
 

@@ -157,11 +157,13 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_without_the_platforms_key_the_hunt_fails_with_the_reason(stage):
+def test_without_the_platforms_key_the_hunt_fails_with_the_reason(stage, monkeypatch):
     stage.resources.client("secretsmanager").delete_secret(
         SecretId=f"{stage.resources.name}/cado", ForceDeleteWithoutRecovery=True
     )
     stage.function(DUE)
+    late = datetime.now(UTC) + timedelta(hours=2)  # until then it is taken for an outage
+    monkeypatch.setattr(handler._kept().get(), "now", lambda: late)
     assert stage.function.work("captures") == []
     (hunt,) = stage.runtime.ledger.hunts("weekly")
     assert (hunt.state, hunt.reason) == (

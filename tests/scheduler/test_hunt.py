@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from scheduler.handler import captures_handler
 from scheduler.plan import project_name
 from shared.models import CAPTURE_FAILED, HUNT_FINISHED, CaptureState, Hunt, HuntState
+from shared.queues import settle
 from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY
 
 PLANNED, REQUESTED, RUNNING = CaptureState.PLANNED, CaptureState.REQUESTED, CaptureState.RUNNING
@@ -210,13 +212,79 @@ def test_a_hunt_that_failed_before_it_asked_for_anything_can_be_started_again(ma
     ]
 
 
-def test_a_key_that_cannot_be_read_fails_the_hunt_and_says_so(make_stage):
+def test_a_key_that_cannot_be_read_for_long_fails_the_hunt_and_says_so(make_stage):
     stage = make_stage()
     stage.runtime.secrets._environ = {}
     stage.start()
     stage.work()
+    assert stage.hunt().state is HuntState.PLANNED
+    stage.forward(3601)
+    stage.work()
     assert stage.hunt().state is HuntState.FAILED
     assert stage.hunt().reason == "env:KEY: the environment variable KEY is not set"
+
+
+def test_a_key_that_is_away_for_a_while_costs_nothing(make_stage, caplog):
+    """At the opening, before the captures, and while they are followed."""
+    stage = make_stage((QUIET, BAD))
+    stage.start()
+    for keys in ({}, {"KEY": KEY}):
+        stage.runtime.secrets._environ = keys
+        stage.forward(400)
+        claimed = stage.runtime.captures.claim(lease=60)
+        settle(stage.runtime.captures, claimed[0], captures_handler(stage.runtime)(claimed[0]))
+    assert stage.hunt().state is HuntState.RUNNING
+    stage.runtime.secrets._environ = {}
+    for _ in range(12):
+        stage.work()
+        stage.forward(240)
+    assert stage.states() == [CaptureState.PLANNED] * 2  # the ledger does not say that it was asked
+    stage.follow()
+    stage.runtime.secrets._environ = {"KEY": KEY}
+    stage.forward(300)
+    stage.work()
+    stage.run_platform()
+    stage.follow()
+    assert stage.hunt().state is HuntState.FINISHED
+    assert [event.kind for event in stage.events()] == [HUNT_FINISHED]
+    assert "Traceback" not in caplog.text
+
+
+def test_a_key_that_stays_away_fails_each_capture_with_the_reason(make_stage):
+    stage = make_stage((QUIET,))
+    stage.start()
+    (item,) = stage.runtime.captures.claim(lease=60)
+    settle(stage.runtime.captures, item, captures_handler(stage.runtime)(item))
+    stage.runtime.secrets._environ = {}
+    stage.forward(3601)
+    stage.work()
+    (capture,) = stage.captures().values()
+    assert (capture.state, capture.reason) == (FAILED, "env:KEY: the environment variable KEY is not set")
+
+
+@pytest.mark.parametrize("field", ["released_at", "requested_at", "progress_at", "ended_at"])
+def test_a_time_that_a_wrong_clock_wrote_counts_as_now(make_stage, field):
+    stage = make_stage((QUIET,))
+    stage.start()
+    stage.work()
+    (capture,) = stage.captures().values()
+    stage.runtime.ledger.update_capture(capture, **{field: datetime(2030, 1, 1, tzinfo=UTC)})
+    stage.follow()
+    (capture,) = stage.captures().values()
+    assert getattr(capture, field) == stage.moment
+
+
+def test_a_capture_that_began_in_2030_is_given_up_in_time(make_stage):
+    stage = make_stage((QUIET,))
+    stage.start()
+    stage.work()
+    (capture,) = stage.captures().values()
+    stage.runtime.ledger.update_capture(capture, released_at=datetime(2030, 1, 1, tzinfo=UTC))
+    stage.follow()
+    stage.forward(172_801)
+    stage.follow()
+    (capture,) = stage.captures().values()
+    assert (capture.state, capture.reason[:15]) == (FAILED, "no end after 48")
 
 
 def test_a_platform_that_is_down_is_tried_until_it_is_back(make_stage):

@@ -1,0 +1,37 @@
+"""Times of hunts and captures that a wrong clock wrote: one of the future counts as now, and is written so.
+
+Without this, a capture that was asked for while the clock was in 2030 would not be late before then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.ledger import Ledger
+from shared.models import Capture, Hunt
+from shared.moments import is_future
+
+_OF_HUNTS = ("began_at", "created_at", "finished_at")
+_OF_CAPTURES = ("requested_at", "released_at", "ended_at", "progress_at")
+
+
+def corrected_hunt(ledger: Ledger, hunt: Hunt, now: datetime) -> Hunt:
+    times = _corrections(hunt, _OF_HUNTS, now)
+    return ledger.change_hunt(hunt.id, lambda found: replace(found, **times)) if times else hunt
+
+
+def corrected_captures(ledger: Ledger, captures: Iterable[Capture], now: datetime) -> list[Capture]:
+    return [
+        ledger.update_capture(capture, **times)
+        if (times := _corrections(capture, _OF_CAPTURES, now))
+        else capture
+        for capture in captures
+    ]
+
+
+def _corrections(of: Hunt | Capture, names: Iterable[str], now: datetime) -> dict[str, Any]:
+    times = {name: getattr(of, name) for name in names}
+    return {name: now for name, moment in times.items() if moment and is_future(moment, now)}
