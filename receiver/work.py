@@ -351,6 +351,10 @@ class Work:
         """Send, and record what became of it. `told` makes the message, given whether it may be a repeat."""
         ledger, name = self._runtime.ledger, before.destination
         destination = self._destinations[name]
+        if remaining(leases.budget(leases.DELIVERY)) < leases.RECORDING + leases.SHORTEST_SEND:
+            if destination.thread:
+                self._leave_case(item, name, case_key, case, Retry("nothing was sent"))
+            return Again(1.0, f"too little time was left to send it to {name}")
         # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
         in_doubt = before.in_doubt or before.state == "sending"
         message = told(in_doubt)

@@ -15,6 +15,8 @@ CAPTURE, EVENT, DELIVERY = 120.0, 30.0, 60.0
 MARGIN = 10.0
 # Seconds of a delivery's budget that the destination does not get: the ledger needs them afterwards.
 RECORDING = 5.0
+# Seconds: a delivery that has less time left for its requests is not begun.
+SHORTEST_SEND = 10.0
 # Seconds of a Lambda function's time that the work does not get: SQS is told in them.
 SETTLING = 5.0
 # A delivery that was begun has its message to itself for so long, and its case where it opens one. After that

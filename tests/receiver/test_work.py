@@ -12,7 +12,7 @@ import pytest
 from receiver.destinations import Delivered, Rejected, Retry
 from receiver.digest import Entry
 from shared import items, leases
-from shared.deadlines import DeadlineExceeded, remaining
+from shared.deadlines import DeadlineExceeded, remaining, within
 from shared.ledger import Case
 from shared.models import HUNT_FINISHED, Alarm, Event, Severity, dump
 from shared.queues import Again, Done, work
@@ -194,6 +194,19 @@ def test_a_destination_gets_no_more_time_than_its_lease_has_and_the_ledger_the_r
     assert (delivery.state, delivery.in_doubt) == ("unsure", True)  # one of its requests may have arrived
     assert delivery.reason == "it took longer than a delivery may"
     assert stage.runtime.deliveries.depth().dead == 0
+
+
+def test_a_delivery_with_too_little_time_left_is_not_begun_and_so_not_in_doubt(stage):
+    stage.soc.thread = True
+    id = stage.receive()
+    work(stage.runtime.events, stage.work.event, lease=60)
+    for item in stage.runtime.deliveries.claim(2, lease=60):
+        with within(leases.RECORDING + leases.SHORTEST_SEND - 1):
+            verdict = stage.work.delivery(item)
+        assert isinstance(verdict, Again)
+        assert stage.runtime.ledger.delivery(id, item.id.rpartition(":")[2]).state == "pending"
+        assert stage.work.delivery(item) == Done()  # and at once when there is time again
+    assert [message.maybe_repeat for message in stage.soc.sent + stage.office.sent] == [False, False]
 
 
 def test_a_destination_that_asks_to_wait_is_left_alone_that_long(stage):
