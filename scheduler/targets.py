@@ -12,10 +12,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from shared import deadlines
 from shared.cado import CadoError
 from shared.config import ALL_REGIONS, ExcludeConfig, HuntConfig, SelectorConfig, WhichConfig
 from shared.deadlines import DeadlineExceeded
@@ -143,7 +145,13 @@ class Asking:
         until = self._until
         if within is not None:
             until = min(until, self._now() + timedelta(seconds=within))
-        asked = {one: self._pool.submit(ask, one) for one in about}
+
+        def in_time(one: K) -> V:
+            """Its calls end soon after nobody waits for the answer any more."""
+            with deadlines.within((until - self._now()).total_seconds() + 1):
+                return ask(one)
+
+        asked = {one: self._pool.submit(copy_context().run, in_time, one) for one in about}
         answers, failures = {}, {}
         for one, future in asked.items():
             try:

@@ -13,8 +13,9 @@ import pytest
 
 from scheduler.handler import on_schedule
 from scheduler.plan import prepare
-from scheduler.targets import choose
+from scheduler.targets import Asking, choose
 from shared.cado import NotFound
+from shared.deadlines import remaining, within
 from shared.instances import InstanceError
 from shared.models import CaptureState, HuntState, Instance, System
 from tests.scheduler.staging import SUNDAY, Stage
@@ -417,6 +418,14 @@ def test_a_hunt_that_found_nothing_looks_again(rotation):
     again = on_schedule(runtime, "weekly", SUNDAY)
     assert (again.systems, again.problems, len(runtime.ledger.captures(hunt.id))) == (1, (), 1)
     assert prepare(runtime, "weekly", SUNDAY).hunt.systems == 1
+
+
+@pytest.mark.parametrize(("outer", "most"), [(3_600.0, 21.0), (5.0, 5.0)])
+def test_a_question_has_no_more_time_than_whoever_waits_for_its_answer(outer, most):
+    with within(outer), Asking(lambda: SUNDAY, 20.0) as asking:
+        answers, failures = asking.each(lambda _: remaining(100.0), ["us-east-1"])
+    assert failures == {}
+    assert most - 1 < answers["us-east-1"] <= most
 
 
 def test_what_takes_too_long_is_a_problem(make_stage):
