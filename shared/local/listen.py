@@ -118,7 +118,7 @@ class Listener:
             if channel.overdue(now):
                 channel.give_up(408)
         held = sum(channel.held() for channel in self._channels())
-        while held > MAX_HELD and (victim := self._victim()):
+        while held > MAX_HELD and (victim := self._victim(_Channel.held)):
             held -= victim.held()
             victim.give_up(503)
 
@@ -130,9 +130,9 @@ class Listener:
         """The connections that are not about to be closed."""
         return [one for one in self._map.values() if isinstance(one, _Channel) and not one.will_close]
 
-    def _victim(self) -> _Channel | None:
-        """The oldest incomplete request of the peer that has the most connections."""
-        waiting = [channel for channel in self._channels() if not channel.requests]
+    def _victim(self, fits: Callable[[_Channel], object] = lambda _: True) -> _Channel | None:
+        """Of those that fit and wait for their peer: the oldest of the peer that has the most."""
+        waiting = [channel for channel in self._channels() if not channel.requests and fits(channel)]
         peers = Counter(channel.peer for channel in waiting)
         return min(waiting, key=lambda one: (-peers[one.peer], one.since), default=None)
 
