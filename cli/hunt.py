@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
+import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from cli.assemble import (
     runtime_of,
     settings,
 )
+from cli.operator import audited, here, operator
 from cli.plan import draft, moment, plan_hunt, show, the_hunt
 from cli.stack import on_stack
 from scheduler import custody
@@ -34,7 +34,7 @@ from scheduler.ending import report
 from scheduler.follow import follow
 from scheduler.handler import captures_handler
 from scheduler.plan import prepare, start
-from shared import leases
+from shared import audit, leases
 from shared.config import Config
 from shared.local.server import Server, Timer, Workers
 from shared.models import Capture, CaptureState, Hunt, HuntState, dump
@@ -43,6 +43,7 @@ from shared.secrets import SecretError
 from shared.text import one_line
 
 _ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as shells have it
 _SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
 
 
@@ -99,10 +100,34 @@ def run(
         console.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
     for reason in planned.hunt.left_out:
         console.print(reason, markup=False, soft_wrap=True)
-    by = f"hunt run by {getpass.getuser()} on {socket.gethostname()}"
+    by = f"hunt run by {operator(runtime)} at {here()}"
     started = start(runtime, planned, retry_for=retry_for, trigger=by)
-    ended = _work(runtime, started, wait, console)
+    audited(runtime, audit.HUNT_RUN, started.id, after={"state": started.state, "systems": started.systems})
+    _to_its_end(runtime, started, wait, console, as_json)
+
+
+def _to_its_end(runtime: Runtime, hunt: Hunt, wait: bool, console: Console, as_json: bool) -> None:
+    """Work, show how it goes, and print the result; after Ctrl-C or SIGTERM, how it goes on."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        ended = _work(runtime, hunt, wait, console)
+    except KeyboardInterrupt:
+        found = runtime.ledger.hunt(hunt.id) or hunt
+        click.echo(_interrupted(found, runtime.ledger.captures(hunt.id)), err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
     _show_result(runtime, ended, as_json)
+
+
+def _interrupted(hunt: Hunt, captures: list[Capture]) -> str:
+    asked = sum(capture.state in _ASKED or capture.state is CaptureState.UNKNOWN for capture in captures)
+    at = runs.in_utc(hunt.scheduled_at)
+    return (
+        f"hunt {hunt.id} was interrupted: {asked} of {len(captures)} systems were asked for. The "
+        "platform goes on with those. The hunt is not over: a running `huntbridge serve` goes on with it, "
+        f"and so does `huntbridge hunt run {hunt.name} --at {at}`. `huntbridge hunt stop {hunt.id}` ends it."
+    )
 
 
 def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -231,3 +235,39 @@ def test_a_run_that_captured_nothing_did_not_finish(huntbridge, platform, tmp_pa
     huntbridge("hunt", "run", "--wait", "--at", "2026-11-15T02:00Z")
     (row,) = json.loads(huntbridge("hunt", "list", "--json").stdout)
     assert (row["state"], row["runs"][0]["captured"]) == ("nothing captured", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_what_was_asked_for_and_how_it_goes_on(platform, tmp_path, number):
+    _weekly(tmp_path, platform, ONE, TWO)
+    file = tmp_path / "huntbridge.yaml"
+    file.write_text(file.read_text().replace("weekly: {", "weekly: {max_in_flight: 1, "))
+    platform.world._pace = 1_000.0  # the first capture does not end in this test
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "hunt", "run", "--at", "2026-11-15T02:00Z"],
+        env={
+            **os.environ,
+            "API_KEY": KEY,
+            "HUNTBRIDGE_CONFIG": str(file),
+            "HUNTBRIDGE_DATA": str(tmp_path / "d"),
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "1 requested" not in (line := process.stderr.readline()):
+        assert line, "the run ended before it was interrupted"
+    process.send_signal(number)
+    said = process.stderr.read()
+    assert process.wait(30) == 130
+    assert "1 of 2 systems were asked for" in said
+    assert "`huntbridge hunt run weekly --at 2026-11-15T02:00:00Z`" in said
+    assert "`huntbridge hunt stop weekly@2026-11-15T02:00:00Z`" in said
+    assert "Traceback" not in said
+
+
+def test_a_run_is_in_the_audit_log(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE)
+    huntbridge("hunt", "run", "--at", "2026-11-15T02:00Z")
+    (entry,) = json.loads(huntbridge("audit", "--json").stdout)
+    assert (entry["action"], entry["about"]) == ("hunt run", "weekly@2026-11-15T02:00:00Z")
+    assert entry["after"]["systems"] == 1
