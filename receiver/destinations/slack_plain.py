@@ -43,11 +43,14 @@ def is_about_layout(word: str) -> bool:
 
 def plain(message: Message, why: str) -> dict[str, Any]:
     """The message without blocks. `why`: what Slack said of its layout."""
-    return {
-        "text": fit(message, lambda kept: "\n".join(_lines(kept, why)), len, MAX_LENGTH),
-        "unfurl_links": False,
-        "unfurl_media": False,
-    }
+    lines = fit(message, lambda kept: list(_lines(kept, why)), _length, MAX_LENGTH)
+    while _length(lines) > MAX_LENGTH and len(lines) > 3:
+        del lines[-2]  # the last one names the event; escaped, a text may take five times its length
+    return {"text": "\n".join(lines), "unfurl_links": False, "unfurl_media": False}
+
+
+def _length(lines: list[str]) -> int:
+    return len("\n".join(lines))
 
 
 def call(owner: Owner) -> str:
@@ -58,13 +61,13 @@ def call(owner: Owner) -> str:
 
 
 def _lines(message: Message, why: str) -> Iterator[str]:
-    yield f"{MARKS[message.severity]} {_line(message.title, 200)}"
+    yield f"{MARKS[message.severity]} {_line(message.title, 150)}"
+    if message.summary:
+        yield _line(message.summary, 300)
     if message.maybe_repeat:
         yield REPEAT
     if message.owner and (mention := call(message.owner)):
         yield mention
-    if message.summary:
-        yield _line(message.summary, 600)
     yield f"Slack refused the layout of this message ({_line(why, 60)}), so it is plain text."
     yield from (f"{_line(fact.label, 60)}: {_line(fact.value, 300)}" for fact in message.facts)
     for finding in message.findings:

@@ -12,7 +12,7 @@ import pytest
 
 from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack, pings
-from receiver.compose import compose
+from receiver.compose import Fact, compose
 from receiver.destinations import Delivered, Destination, Outcome, Rejected, Retry
 from receiver.destinations.slack import SlackDestination
 from receiver.destinations.slack_bot import SlackBotDestination
@@ -142,6 +142,26 @@ def test_plain_text_forms_no_mention_and_calls_the_owner_alone(
     assert isinstance(workspace.make(kind).deliver(message, {}), Delivered)
     assert workspace.slack.mentions[0] == "<@U0123456789>"
     assert set(workspace.slack.mentions) == {"<@U0123456789>"}
+
+
+def test_plain_text_that_grows_when_it_is_escaped_can_still_be_edited(alarms: dict[str, Alarm]) -> None:
+    """chat.update takes 4,000 characters, and each & becomes five of them."""
+    rich = alarms["rich"]
+    many = "&" * 2_000
+    alarm = replace(
+        rich,
+        event=replace(rich.event, id=many),
+        instance=replace(rich.instance, name=many, tags={many: many}),
+        findings=tuple(replace(one, description=many, path=f"/{many}") for one in rich.findings),
+        project=replace(rich.project, name=many),
+        evidence=replace(rich.evidence, name=many, hostname=many),
+    )
+    message = replace(compose(alarm), facts=tuple(Fact("&" * 60, "&" * 300) for _ in range(9)))
+    text = plain(message, "invalid_blocks")["text"]
+    assert len(text) <= MAX_LENGTH
+    first, *_, last = text.splitlines()
+    assert first.startswith("▲ 7 malicious")
+    assert last.startswith("Event ")
 
 
 def test_plain_text_is_bounded_and_inert_for_every_alarm(named_alarm: tuple[str, Alarm]) -> None:
