@@ -35,10 +35,12 @@ _LAYOUT = frozenset(
     }
 )
 
+_LAYOUT_WORD = re.compile(r"(invalid_block|msg_)[a-z_]{1,40}", re.ASCII)
+
 
 def is_about_layout(word: str) -> bool:
     """Whether this error says that the form or the size of the message is at fault."""
-    return word in _LAYOUT or word.startswith(("invalid_block", "msg_"))
+    return word in _LAYOUT or _LAYOUT_WORD.fullmatch(word) is not None
 
 
 def plain(message: Message, why: str) -> dict[str, Any]:

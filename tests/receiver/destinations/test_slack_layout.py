@@ -101,6 +101,17 @@ def test_a_message_that_is_too_large_for_a_proxy_is_sent_once_more(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_only_begins_like_such_a_word_is_no_refusal_of_the_layout(
+    kind: str, workspace: Workspace, alarms: dict[str, Alarm]
+) -> None:
+    workspace.refuse(kind, f"invalid_blocks {workspace.slack.path} " + "x" * 5_000)
+    outcome = workspace.make(kind).deliver(compose(alarms["rich"]), {})
+    assert isinstance(outcome, Rejected)
+    assert len(outcome.reason) < 500
+    assert workspace.slack.messages == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_plain_text_is_tried_once_and_its_outcome_counts(
     kind: str, workspace: Workspace, alarms: dict[str, Alarm]
 ) -> None:
