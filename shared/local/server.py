@@ -188,7 +188,7 @@ class Server:
                 log.error("%s", error)
                 self._stop.wait(AFTER_A_FAILURE)
                 continue
-            except Exception:  # a thread that ended would not be missed before its queue stands still
+            except BaseException:  # SystemExit as well, which would end this thread alone
                 log.exception("a worker of %s failed; it goes on", group.queue.name)
                 self._stop.wait(AFTER_A_FAILURE)
                 continue
@@ -200,7 +200,7 @@ class Server:
             pulse.beat(timer.within)
             try:
                 timer.call()
-            except Exception:
+            except BaseException:
                 log.exception("the timer %s failed; it rings again in %.0f s", timer.name, timer.interval)
             pulse.beat(timer.interval)
             self._stop.wait(timer.interval)
