@@ -175,7 +175,7 @@ class Enricher:
     def _ask_project(self, run: _Run, event: Event) -> _Job[Project] | None:
         cado, number = self._cado, event.project_id
         if number is None:
-            if event.hunt_id or event.kind in OWN_KINDS or _is_audit(event):
+            if event.hunt_id or event.kind in OWN_KINDS | {TEST} or _is_audit(event):
                 return None
             run.miss("Project", "the event names no project")
             return None
