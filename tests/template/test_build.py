@@ -22,14 +22,19 @@ MAGIC_OF_313 = 3571  # CPython 3.13's bytecode (Include/internal/pycore_magic_nu
 MB = 1024 * 1024
 
 
-@pytest.fixture(params=["scheduler", "receiver"])
-def room(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["Scheduler", "Receiver", "Edge", "EdgeSnap"])
+def function(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture
+def room(function: str) -> str:
+    return "scheduler" if function == "Scheduler" else "receiver"
+
+
 @pytest.fixture(params=BUILDS)
-def built(request: pytest.FixtureRequest, room: str) -> Path:
-    folder = ROOT / request.param / f"{room.title()}Function"
+def built(request: pytest.FixtureRequest, function: str, room: str) -> Path:
+    folder = ROOT / request.param / f"{function}Function"
     if not folder.is_dir():
         arch = "" if request.param == BUILDS[0] else " ARCH=x86_64"
         pytest.skip(f"nothing was built there: make build{arch}")

@@ -115,8 +115,16 @@ PLAIN = {
 }
 FOUND = {
     "as it comes": PLAIN,
-    "rest, filtered": {**PLAIN, "CKV_AWS_120": {"RestApiv1Stage"}},  # a cached webhook would be a lost one
-    "http, everything": {**ALWAYS, "CKV_AWS_117": {"EdgeSnapFunction"}},  # the edge asks nothing in a VPC
+    "rest, filtered": {
+        **PLAIN,
+        "CKV_AWS_120": {"RestApiv1Stage"},  # a cached webhook would be a lost one
+        "CKV_AWS_192": {"WebAcl"},  # a rule against Log4j: there is no Java here
+    },
+    "http, everything": {
+        **ALWAYS,
+        "CKV_AWS_116": FUNCTIONS - {"EdgeFunction"} | {"EdgeSnapFunction"},
+        "CKV_AWS_117": {"EdgeSnapFunction"},  # it asks nothing that is in a VPC
+    },
 }
 CHECKOV_OPTIONS = ["--framework=cloudformation", "--quiet", "--compact", "--skip-download", "--output=json"]
 
