@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.models import COVERAGE_DAYS, Capture, CaptureState, Hunt, HuntReport, Preserved, dump
-from shared.text import one_line
+from shared.text import inert_cell, one_line
 
 _NO_ALARMS = {CaptureState.PROCESSED: "none", CaptureState.FAILED: "not searched"}
 _COLUMNS = (
@@ -73,9 +73,7 @@ def _row(hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, 
 
 
 def _cell(value: Any) -> Any:
-    """A spreadsheet takes what begins so for a formula (OWASP, "CSV injection")."""
-    text = one_line(value, 2_000) if isinstance(value, str) else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@")) else text
+    return inert_cell(one_line(value, 2_000)) if isinstance(value, str) else value
 
 
 def as_markdown(

@@ -127,6 +127,21 @@ def slack_code(text: str) -> str:
     return f"`{escape_slack(line)}`" if line else ""
 
 
+# Where a cell may begin: at its start, and after each character that separates cells in some locale or in an
+# import dialog. There stands what a spreadsheet takes for a formula: one of = + - @, or a form of these that
+# East Asian keyboards have. Quotation marks and white space before it do not count.
+_FORMULA = re.compile(r"(^|[,;|\t])(?=[\s\"]*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20])")
+
+
+def inert_cell(line: str) -> str:
+    """One line for a cell of a CSV file, with an apostrophe before each formula, which makes it text
+    (owasp.org, "CSV Injection").
+
+    Quoting the cell would not do: a program that splits at `;` ends the quoted part at the next comma.
+    """
+    return _FORMULA.sub(r"\1'", line)
+
+
 _TEAMS_MENTION = re.compile(r"</?\s*at\b[^<>]*>?", re.IGNORECASE)
 _TEAMS_MARKS = re.compile(r"([\\`*_\[\](){}#+\-.!<>~|&])")
 

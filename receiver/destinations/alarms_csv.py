@@ -9,14 +9,10 @@ from collections.abc import Iterable
 
 from receiver import attack
 from shared.models import Finding
-from shared.text import defang, one_line
+from shared.text import defang, inert_cell, one_line
 
 MAX_ROWS = 5_000
 _COLUMNS = ("severity", "count", "alarm", "ATT&CK", "path")
-# Where a cell may begin: at its start, and after each character that separates cells in some locale or in an
-# import dialog. There stands what a spreadsheet takes for a formula: one of = + - @, or a form of these that
-# East Asian keyboards have. Quotation marks and white space before it do not count.
-_FORMULA = re.compile(r"(^|[,;|\t])(?=[\s\"]*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20])")
 
 
 def name_of(event_id: str) -> str:
@@ -39,13 +35,5 @@ def content(findings: Iterable[Finding]) -> bytes:
             techniques,
             defang(path) if "://" in path else path,
         )
-        writer.writerow(map(_inert, cells))
+        writer.writerow(map(inert_cell, cells))
     return file.getvalue().encode("utf-8-sig")
-
-
-def _inert(cell: str) -> str:
-    """The cell with an apostrophe before each formula, which makes it text (owasp.org, "CSV Injection").
-
-    Quoting the cell would not do: a program that splits at `;` ends the quoted part at the next comma.
-    """
-    return _FORMULA.sub(r"\1'", cell)

@@ -101,6 +101,22 @@ def test_a_spreadsheet_meets_no_formula_and_a_page_no_markup():
     assert "`@vol¦'`" in page
 
 
+def test_no_cell_is_a_formula_whatever_a_spreadsheet_separates_cells_at():
+    hunt = Hunt("weekly", SUNDAY)
+    names = {"i-0aaaaaaaaaaaaaaa1": "web;=cmd|'/C calc'!A1"}
+    evil = Capture(
+        hunt.id,
+        System("i-0aaaaaaaaaaaaaaa1", "us-east-1"),
+        CaptureState.FAILED,
+        reason='a\t=1;"=2,+3',
+        preserved=(Preserved(1, ";@vol", 1, "a,-1", "x; \uff1d1"),),
+    )
+    text = custody.as_csv(hunt, [evil], names)
+    for delimiter in ",;\t|":
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            assert not [cell for cell in row if re.match(r"\s*[=+\-@\uff1d]", cell)], delimiter
+
+
 def test_json_has_all_of_it(finished):
     body = json.loads(custody.as_json(*parts(finished)))
     assert body["hunt"]["id"] == "weekly@2026-11-29T02:00:00Z"
