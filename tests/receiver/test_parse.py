@@ -421,6 +421,29 @@ def test_counts_in_words(text, malicious, suspicious, alarms):
     assert (found.malicious, found.suspicious, found.alarms) == (malicious, suspicious, alarms)
 
 
+@pytest.mark.parametrize(
+    "name", ["malicious", "suspicious", "alarms", "project_id", "evidence_id", "severity"]
+)
+@pytest.mark.parametrize(
+    "number",
+    ["9" * 20, "9" * 401, "9" * 4_300, "9" * 5_000, "-" + "9" * 5_000, "-1", "1.5", "1e999", "-1e999", "NaN",
+     "Infinity", "-Infinity", '"' + "9" * 5_000 + '"', '"NaN"', "1" + "0" * 200_000],
+)  # fmt: skip
+def test_an_absurd_number_is_not_known_and_costs_nothing_else(name, number):
+    inside = f'"{name}": {number}, "details": {{"{name}": {number}}}'
+    bare, wrapped = number.strip('"'), json.dumps(f"{{{inside}}}")
+    for rest in (
+        f'"x": "4 alarms in project id 3", {inside}',
+        f'"x": "4 alarms in project id 3", "y": {wrapped}',
+        f'"message": "4 alarms in project id 3; {name}: {bare}"',
+    ):
+        found = parsed(f'{{"title": "PROCESSING FAILED", {rest}}}')
+        assert (found.kind, found.project_id, found.alarms) == ("processing_failed", 3, 4)
+        assert (found.evidence_id, found.malicious, found.suspicious) == (None, None, None)
+        assert found.detection is None
+        json.dumps(dump(found))
+
+
 def test_a_long_text_is_cut_and_its_ids_are_found_all_the_same():
     found = parsed({"title": "PROCESSING FAILED", "message": "x" * 10_000 + " project id 3"})
     assert (len(found.text), found.text[-2:], found.project_id) == (MAX_TEXT, "x…", 3)
