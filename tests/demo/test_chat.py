@@ -291,6 +291,18 @@ def test_teams_takes_a_good_card() -> None:
     assert (teams.failed_runs, teams.mentions) == ([], [])
 
 
+@pytest.mark.parametrize(("mark", "fits"), [('"', 6_500), ("\\", 6_500)])
+def test_teams_measures_a_card_inside_a_json_string(mark: str, fits: int) -> None:
+    """After its 202: a quotation mark in a text takes two bytes of the card, and four of the string."""
+    teams = Teams(rate=None)
+    for count in (fits, fits + 1_700):
+        card = _card({"type": "TextBlock", "text": mark * count})
+        assert len(json.dumps(_envelope(card))) < 28_672
+        assert _post(teams, teams.path, _envelope(card)) == (202, "")
+    assert len(teams.messages) == 1
+    assert "Request Entity too large" in teams.failed_runs[0].why
+
+
 @pytest.mark.parametrize("body", FAILING.values(), ids=FAILING)
 def test_teams_accepts_first_and_fails_after(body: Any) -> None:
     teams = Teams()

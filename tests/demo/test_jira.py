@@ -55,6 +55,25 @@ def said(message: str, status: int = 400) -> tuple[int, Any]:
     return status, {"errorMessages": [message], "errors": {}}
 
 
+@pytest.mark.parametrize("datacenter", [False, True])
+def test_a_database_of_three_bytes_a_character_fails_at_four(datacenter: bool) -> None:
+    jira = Jira(datacenter=datacenter, three_bytes=True, limits=())
+    assert create(jira, summary="Flag \U0001f3f4")[0] == 500
+    assert jira.issues == {}
+    assert create(jira, summary="Flag \uffff")[0] == 201
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_an_issue_that_is_closed_to_comments_is_still_seen(status: int) -> None:
+    jira = Jira()
+    create(jira)
+    jira.issues["SEC-1"].closed_to_comments = status
+    assert ask(jira, "POST", f"{API}/issue/SEC-1/comment", {"body": DOCUMENT}) == said(
+        "This issue cannot be commented on.", status
+    )
+    assert ask(jira, "GET", f"{API}/issue/SEC-1")[0] == 200
+
+
 # Transitions
 
 GERMAN = (Status("Offen", "new"), Status("Erledigt", "done"))
