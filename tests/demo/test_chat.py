@@ -175,8 +175,10 @@ def test_slack_edits_a_message_and_keeps_a_thread() -> None:
     _call(slack, "chat.postMessage", channel="#soc", text="reply", thread_ts=ts, reply_broadcast=True)
     _call(slack, "chat.update", channel="C0123456789", ts=ts, text="second")
     at = datetime.fromtimestamp(clock.time, UTC).isoformat()
-    reply = {"at": at, "body": {"text": "reply"}, "broadcast": True}
-    assert slack.shown() == [{"at": at, "body": {"text": "second"}, "broadcast": False, "replies": [reply]}]
+    (reply,) = slack.replies(slack.posts[0])
+    replied = {"at": at, "ts": reply.ts, "body": {"text": "reply"}, "broadcast": True}
+    parent = {"at": at, "ts": ts, "body": {"text": "second"}, "broadcast": False}
+    assert slack.shown() == [parent | {"replies": [replied]}]
     assert slack.refused == []
 
 
