@@ -110,7 +110,9 @@ class Identity:
             claims = mine["claims"] if mine else {}
             if event.id in claims:
                 before = claims[event.id]
-                return Claim(earlier=load(Earlier, before), repeat=before["repeat"]) if before else Claim()
+                if not before:
+                    return Claim()
+                return Claim(earlier=load(Earlier, before), repeat=before.get("repeat", False))
             earlier, known = (load(Earlier, mine["told"]), _sure_of(mine)) if mine else (None, None)
             if sure and known and not _adds(now, known):
                 return Claim(merged_into=known.event_id)

@@ -380,7 +380,7 @@ def _heading(text: str) -> tuple[str, str]:
 _TEST = re.compile(
     r"(?:(?:this|is|it|a|an|the|just|only|your|of|from|for|cado|darktrace|platform|webhooks?|sample) ){0,8}"
     r"test(?:ing)?(?: (?:of|for|from|a|an|the|your|this|cado|darktrace|platform|webhooks?|messages?|events?|"
-    r"notifications?|alerts?|alarms?|titles?|payloads?|only|please|ignore)){0,8}"
+    r"notifications?|alerts?|alarms?|titles?|payloads?|details?|is|test|only|please|ignore)){0,12}"
 )
 
 

@@ -251,10 +251,11 @@ class Work:
 
     def _gather(self, delivery: Delivery, alarm: Alarm) -> Verdict | None:
         """None where the digest was closed without it."""
+        title = compose(alarm, self._runtime.config).title
         entry = Entry(
             alarm.event.id,
             alarm.case_key,
-            compose(alarm, self._runtime.config).title,
+            f"{title} (may be a repeat)" if alarm.may_repeat else title,
             alarm.severity,
             alarm.malicious or 0,
             alarm.suspicious or 0,

@@ -257,3 +257,32 @@ def test_of_many_workers_one_tells_it(stage):
     stage.run()
     assert len(stage.soc.sent) == len(stage.office.sent) == 1
     assert len([r for r in stage.runtime.ledger.events_of_project(3) if r["merged_into"]]) == 7
+
+
+def test_what_the_version_before_wrote_down_still_counts(stage):
+    stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (5, 0)
+    told = {"event_id": "old", "severity": "malicious", "malicious": 5, "suspicious": 0, "total": 5}
+    one = {"run": MONDAY.isoformat(), "at": START.isoformat(), "told": told, "claims": {"old": None}}
+    stage.runtime.store.put("alarm", "cado.example/3", "4/alarms", {"runs": [one]})
+    id = stage.receive(SUMMED_UP)
+    stage.run()
+    assert stage.soc.sent == []
+    assert {r["id"]: r["merged_into"] for r in stage.runtime.ledger.events_of_project(3)} == {id: "old"}
+
+
+def test_an_update_that_the_version_before_had_claimed_is_told_as_it_was_claimed(stage):
+    stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (5, 0)
+    id = stage.receive(body())
+    before = {"event_id": "old", "severity": "suspicious", "malicious": 0, "suspicious": 2, "total": 2}
+    told = before | {"event_id": id, "malicious": 5}
+    one = {
+        "run": MONDAY.isoformat(),
+        "at": START.isoformat(),
+        "told": told,
+        "claims": {"old": None, id: before},
+    }
+    stage.runtime.store.put("alarm", "cado.example/3", "4/alarms", {"runs": [one]})
+    stage.run()
+    (message,) = stage.soc.sent
+    assert message.title == "Update: 5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
+    assert not message.summary.startswith("This may be a repeat")

@@ -257,6 +257,10 @@ BODIES = {
         {"text": "This is a test message from the Cado platform"},
         event("test", text="This is a test message from the Cado platform", note=SENT_AS_TEST_NOTE),
     ),
+    "a test by the platform, in the template for Teams": (
+        {"text": "**TEST WEBHOOK**  \nDetails: This is a test message."},
+        event("test", text="**TEST WEBHOOK**  \nDetails: This is a test message.", note=SENT_AS_TEST_NOTE),
+    ),
     "an alarm on a machine that is called test is none": (
         {"title": "TEST WEBHOOK", "message": "5 alarms in project id 3"},
         event("unknown", title="TEST WEBHOOK", text="5 alarms in project id 3", project_id=3, alarms=5),
