@@ -71,7 +71,8 @@ class Queue(Protocol):
         ahead of the others where the side can. Not `durable`: as in `Store.put`.
 
         With an `id`, a side that can tell makes this a no-op while an item of that id lives; handlers are
-        idempotent by id anyhow. `delay` is in seconds. Raises QueueError where the item could not be put.
+        idempotent by id anyhow. `delay` is in seconds. Raises QueueError where the item could not be put, and
+        TooLarge where it never can be.
         """
         ...
 

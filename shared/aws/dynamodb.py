@@ -112,8 +112,6 @@ class DynamoStore:
         parts = _split(kind, name, packed) if size > _MAX_ITEM else []
         kept = seconds_kept(kind)
         expires = None if kept is None else int(self._now()) + kept
-        for number, part in enumerate(parts):  # before what leads to them
-            self._update(_part_key(write, number), {"body": {"B": part}}, expires)
         request: dict[str, Any] = {}
         if expect == 0:
             request["ConditionExpression"] = "attribute_not_exists(pk)"
@@ -125,6 +123,8 @@ class DynamoStore:
         if parts:
             values["parts"] = {"N": str(len(parts))}
         try:
+            for number, part in enumerate(parts):  # before what leads to them
+                self._update(_part_key(write, number), {"body": {"B": part}}, expires)
             before = self._update(_key(kind, group, name), values, expires, expect, **request)
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
