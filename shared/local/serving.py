@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 from contextlib import suppress
 from pathlib import Path
+
+from shared.local.private import make_private
+
+log = logging.getLogger(__name__)
 
 _LOCK, _ADDRESS = "serve.lock", "serve.url"
 
 
 def announce(data: Path, url: str) -> None:
     """Write down where this process answers. It counts only while this process holds the lock."""
-    (data / _ADDRESS).write_text(url, encoding="ascii")
+    path = data / _ADDRESS
+    try:
+        make_private(path)
+        path.write_text(url, encoding="utf-8")
+    except OSError as error:  # nothing but `check` reads it
+        log.warning("%s cannot be written: %s", path, error.strerror)
 
 
 def is_served(data: Path) -> bool:
@@ -33,6 +43,12 @@ def is_served(data: Path) -> bool:
 def address(data: Path) -> str | None:
     """Where the `serve` on this data directory answers, as seen from here; None where that is not known."""
     with suppress(OSError, UnicodeDecodeError):
-        url = (data / _ADDRESS).read_text(encoding="ascii").strip()
-        return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        url = (data / _ADDRESS).read_text(encoding="utf-8").strip()
+        for every, loopback in (
+            ("//0.0.0.0:", "//127.0.0.1:"),
+            ("//*:", "//127.0.0.1:"),
+            ("//[::]:", "//[::1]:"),
+        ):
+            url = url.replace(every, loopback)
+        return url
     return None

@@ -13,6 +13,7 @@ from shared import runtime
 from shared.config import load
 from shared.ledger import StoreError
 from shared.local.server import sole_server
+from shared.local.serving import address, announce
 
 ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k"}
 
@@ -35,12 +36,14 @@ def served(data):
     made = runtime.local(load(None, ENVIRON), data, ENVIRON)
     made.events.put(b"{}")
     with sole_server(data):
+        announce(data, "http://127.0.0.1:8080")
         return modes(data)
 
 
 def test_files_in_an_open_directory_are_closed_to_others(data):
     found = served(data)
-    assert set(found) == {"huntbridge.db", "huntbridge.db-wal", "huntbridge.db-shm", "serve.lock"}
+    database = {"huntbridge.db", "huntbridge.db-wal", "huntbridge.db-shm"}
+    assert set(found) == database | {"serve.lock", "serve.url"}
     assert set(found.values()) == {0o600}
 
 
@@ -60,3 +63,23 @@ def test_a_file_system_without_locks_is_said_in_a_sentence(data, monkeypatch, nu
     said = r"cannot be locked \(.+\).*put the data directory on a local disk"
     with pytest.raises(StoreError, match=said), sole_server(data):
         pass
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://*:8080", "http://127.0.0.1:8080"),
+        ("http://0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("http://[::]:8080", "http://[::1]:8080"),
+        ("http://bücher.example:8080", "http://bücher.example:8080"),
+    ],
+)
+def test_where_serve_answers_is_written_down_as_it_is_asked_from_here(data, url, asked):
+    announce(data, url)
+    assert address(data) == asked
+
+
+def test_an_address_that_cannot_be_written_stops_no_serve(data, caplog):
+    (data / "serve.url").mkdir()
+    announce(data, "http://127.0.0.1:8080")
+    assert "serve.url cannot be written: Is a directory" in caplog.text
