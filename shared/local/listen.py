@@ -94,7 +94,12 @@ class Listener:
     def run(self, beat: Callable[[], None] = lambda: None) -> None:
         """`beat` is called at least every few seconds."""
         self._beat = beat
-        wasyncore.loop(timeout=1.0, use_poll=True, map=self._map)
+        while self._map:
+            try:
+                wasyncore.loop(timeout=1.0, use_poll=True, map=self._map)
+            except Exception:
+                log.exception("the loop that answers requests failed; it goes on")
+                time.sleep(0.1)
 
     def close(self) -> None:
         """Take no new connection; what is in is answered."""

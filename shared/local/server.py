@@ -82,14 +82,23 @@ class Pulse:
     def __init__(self) -> None:
         self.thread: threading.Thread | None = None
         self.seen, self._within = time.monotonic(), GRACE
+        self._failing: tuple[float, str] | None = None  # since when, and the last failure
 
     def beat(self, within: float) -> None:
         self.seen, self._within = time.monotonic(), within + GRACE
+
+    def failed(self, error: BaseException) -> None:
+        self._failing = (self._failing[0] if self._failing else time.monotonic()), type(error).__name__
+
+    def succeeded(self) -> None:
+        self._failing = None
 
     def problem(self) -> str:
         """Empty where all is well."""
         if self.thread and self.thread.ident and not self.thread.is_alive():
             return "has ended"
+        if (failing := self._failing) and time.monotonic() - failing[0] > self._within:
+            return f"has failed for {time.monotonic() - failing[0]:.0f} s, the last time with {failing[1]}"
         late = time.monotonic() - self.seen
         return f"has given no sign of life for {late:.0f} s" if late > self._within else ""
 
@@ -188,10 +197,12 @@ class Server:
                 log.error("%s", error)
                 self._stop.wait(AFTER_A_FAILURE)
                 continue
-            except BaseException:  # SystemExit as well, which would end this thread alone
+            except BaseException as error:  # SystemExit as well, which would end this thread alone
                 log.exception("a worker of %s failed; it goes on", group.queue.name)
+                pulse.failed(error)
                 self._stop.wait(AFTER_A_FAILURE)
                 continue
+            pulse.succeeded()
             if not found:
                 wait(IDLE_WAIT)
 
@@ -200,7 +211,9 @@ class Server:
             pulse.beat(timer.within)
             try:
                 timer.call()
-            except BaseException:
+                pulse.succeeded()
+            except BaseException as error:
+                pulse.failed(error)
                 log.exception("the timer %s failed; it rings again in %.0f s", timer.name, timer.interval)
             pulse.beat(timer.interval)
             self._stop.wait(timer.interval)

@@ -247,6 +247,20 @@ def test_after_close_what_is_in_is_answered_and_nobody_gets_in(listening):
         listening.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
+def test_a_fault_of_ours_in_the_loop_ends_no_listening(listening, monkeypatch, caplog):
+    failed = threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise TypeError("a fault of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(listening.listener, "_beat", fail)
+        assert failed.wait(5)
+    assert listening.post().startswith(b"HTTP/1.1 200 ")
+    assert "it goes on" in caplog.text
+
+
 # Addresses
 
 

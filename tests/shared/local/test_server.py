@@ -144,3 +144,25 @@ def test_a_timer_whose_call_does_not_return_is_a_problem(serving, monkeypatch):
     monkeypatch.setattr(server, "GRACE", 0.1)
     late = serving(lambda item: Done(), [Timer("follow", lambda: serving.go_on.wait(), 60.0, within=0.1)])
     eventually(lambda: any("follow" in problem for problem in late.problems()))
+
+
+def test_a_worker_and_a_timer_that_only_fail_are_a_problem_until_they_succeed(queue, serving, monkeypatch):
+    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(server, "AFTER_A_FAILURE", 0.01)
+    broken = threading.Event()
+    broken.set()
+    claim = queue.claim
+
+    def fail(*of, **how):
+        if broken.is_set():
+            raise TypeError("a fault of ours")
+        return claim(*of, **how) if of or how else None
+
+    monkeypatch.setattr(queue, "claim", fail)
+    failing = serving(lambda item: Done(), [Timer("follow", fail, 0.02, within=0.1)])
+    eventually(lambda: len(failing.problems()) == 2)
+    for name, problem in zip(("events-0", "follow"), failing.problems(), strict=True):
+        assert problem.startswith(f"the thread {name} has failed for ")
+        assert problem.endswith(" s, the last time with TypeError")
+    broken.clear()
+    eventually(lambda: not failing.problems())
