@@ -159,7 +159,7 @@ class Database:
         does not fail the others."""
         try:
             self._run(batch)
-        except BaseException as error:  # whatever it is, it is raised to the writer that it belongs to
+        except BaseException as error:  # noqa: BLE001 (it is raised to the writer that it belongs to)
             if len(batch) == 1:
                 batch[0].fail(error)
             elif isinstance(error, _NotBegun):

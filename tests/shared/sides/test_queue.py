@@ -9,7 +9,7 @@ import pytest
 from shared import queues
 from shared.deadlines import DeadlineExceeded
 from shared.ledger import StoreError
-from shared.queues import MAX_SURPRISES, Again, Depth, work
+from shared.queues import MAX_SURPRISES, Again, Depth, TooLarge, work
 
 
 def bodies(items):
@@ -119,6 +119,16 @@ def test_an_outage_does_not_count_as_a_surprise(side, monkeypatch):
     for _ in range(3 * MAX_SURPRISES):
         assert work(side.queue, down, lease=60) == 1
     assert (side.queue.depth().living, side.queue.depth().dead) == (1, 0)
+
+
+def test_what_can_never_be_stored_is_not_tried_again(side):
+    def handler(item):
+        raise TooLarge("the hunt weekly takes 99,000 KB")
+
+    side.queue.put(b"a")
+    work(side.queue, handler, lease=60)
+    (dead,) = side.queue.dead_items()
+    assert dead.reason == "the hunt weekly takes 99,000 KB"
 
 
 def test_a_delayed_item_waits(side):

@@ -27,7 +27,7 @@ from shared.models import (
     dump,
     load,
 )
-from shared.queues import work
+from shared.queues import TooLarge, work
 from shared.runtime import Runtime
 from shared.secrets import Secrets
 from shared.sizes import MAX_ITEM
@@ -128,6 +128,20 @@ def test_an_alarm_of_thousands_of_kinds_is_told_and_says_how_many_there_are(side
     assert len(message.alarm.findings) == KINDS  # the whole, for what is attached to an issue
     file = side.store.get("case-file", message.case_key, "-")
     assert load(Alarm, file.body["alarm"]).findings_total == KINDS
+
+
+def test_an_alarm_that_is_too_large_for_any_store_is_told_with_what_travelled(side, monkeypatch, caplog):
+    put = side.store.put
+
+    def refusing(kind, *place, **how):
+        if kind == "whole-alarm":
+            raise TooLarge("the whole-alarm event-1 takes 99,000 KB")
+        return put(kind, *place, **how)
+
+    monkeypatch.setattr(side.store, "put", refusing)
+    (message,) = told(side, worst_alarm()).sent
+    assert message.findings_total == KINDS > len(message.alarm.findings)
+    assert "event event-1: only a part of it is kept" in caplog.text
 
 
 def test_an_alarm_of_which_the_whole_is_gone_is_told_with_what_travelled(side):
