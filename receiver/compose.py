@@ -63,6 +63,7 @@ MAX_FOOTER = 500
 MAX_ATTACK = 4
 MAX_PATH, MAX_PATH_END = 200, 140
 MAX_TECHNIQUES = 8
+MAX_MEGABYTES = 2**40  # a larger disk is a mistake
 _REPEAT = "This may be a repeat: that it is news could not be confirmed."
 UPDATE = "Update: "  # what the title of an alarm begins with that adds to an earlier one
 
@@ -1007,7 +1008,7 @@ def _time(moment: datetime | None) -> str:
 
 
 def _size(megabytes: int | None) -> str:
-    if not megabytes:
+    if not megabytes or megabytes > MAX_MEGABYTES:
         return ""
     return f"{megabytes / 1024:,.4g} GB" if megabytes >= 1024 else f"{megabytes} MB"
 

@@ -32,9 +32,18 @@ _PLACES = frozenset(
     {
         *("", "message", "text", "event", "details", "detail", "description", "body", "content", "msg"),
         *("value", "finding", "findings", "detection", "detections", "alert", "alerts", "data", "payload"),
+        *("rule", "control", "policy", "issue", "threat"),
     }
 )
-_NAME_KEYS = ("detectionname", "findingname", "alertname", "rulename", "name")
+_NAME_KEYS = (
+    "detectionname",
+    "findingname",
+    "alertdisplayname",
+    "alertname",
+    "threatname",
+    "rulename",
+    "name",
+)
 _TYPE = re.compile(r"[A-Za-z]{3,40}:[A-Za-z0-9]{2,40}/\S{2,150}")  # as GuardDuty names what it finds
 _ID_KEYS = ("detectionid", "findingid", "alertid", "id")
 RESOURCE_KEYS = (

@@ -333,3 +333,9 @@ def test_a_long_path_keeps_the_name_of_the_file(path: str, said: str) -> None:
     findings = (Finding("x", 1, Severity.MALICIOUS, path=path),)
     (finding,) = compose(replace(alarm("processing_finished"), findings=findings)).findings
     assert (finding.path, len(finding.path) <= 200) == (said, True)
+
+
+def test_an_absurd_size_that_an_older_version_put_into_a_queue_is_left_out() -> None:
+    evidence = Evidence(31, 12, "vol-1", size_mb=10**400)
+    shown = {fact.label: fact.value for fact in compose(alarm("processing_failed", evidence=evidence)).facts}
+    assert shown["Evidence"] == "vol-1 (id 31)"

@@ -76,6 +76,22 @@ def told(message: Any, **more: Any) -> Alarm:
         ({"detail-type": "GuardDuty Finding", "detail": GUARDDUTY}, BACKDOOR, "8", "us-east-1"),
         (SECURITY_HUB, "Instance talks to a known server", "critical", "eu-west-1"),
         (
+            {
+                "issue": {"id": "wiz-1", "severity": "CRITICAL"},
+                "control": {"name": "Miner on a host"},
+                "resource": {"id": MACHINE, "name": "web", "cloudPlatform": "AWS"},
+            },
+            "Miner on a host",
+            "critical",
+            "",
+        ),
+        (
+            {"AlertDisplayName": "Web shell", "Severity": "High", "ResourceId": ARN},
+            "Web shell",
+            "high",
+            "eu-west-1",
+        ),
+        (
             {"name": "Ransomware", "severity_name": "High", "severity": 10, "instance_id": MACHINE},
             "Ransomware",
             "high",
