@@ -66,8 +66,8 @@ class Quota:
         except (QueueError, OSError):  # then the webhook cannot be stored either, and that is answered
             return ""
         if waiting >= self._most:
-            limit = f"webhook.max_waiting is {self._most:,}"
-            return f"{waiting:,} items wait already ({limit}); send it again later."
+            # Always the same words: refusals are counted by their reason.
+            return f"The queue is full (webhook.max_waiting is {self._most:,}); send it again later."
         if free < self._keep_free:
             return "The disk is almost full (webhook.keep_free_mb); send it again later."
         return ""

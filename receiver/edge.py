@@ -77,14 +77,13 @@ def _with_source(app: Callable[..., Any]) -> Callable[..., Any]:
 def _at_root(event: Event) -> Event:
     """The event with the path that the API's routes know: a custom domain's base path stands before it in
     `path` (REST API), and a named stage in `rawPath` (HTTP API)."""
-    if event.get("version") == "2.0":
-        stage = event.get("requestContext", {}).get("stage", "")
-        path = event["rawPath"]
-        route = event.get("routeKey", "").partition(" ")[2]
-        if not route and path.startswith(f"/{stage}/"):  # the route $default says nothing of the path
-            route = path.removeprefix(f"/{stage}")
-        return event | {"rawPath": _filled_in(route, event) or path}
-    return event | {"path": _filled_in(event.get("resource", ""), event) or event["path"]}
+    second = event.get("version") == "2.0"
+    key = "rawPath" if second else "path"
+    path, stage = event[key], (event.get("requestContext") or {}).get("stage", "")
+    route = event.get("routeKey", "").partition(" ")[2] if second else event.get("resource") or ""
+    if not route.startswith("/"):  # the route $default, or none, says nothing of the path
+        route = path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path
+    return event | {key: _filled_in(route, event) or path}
 
 
 def _filled_in(route: str, event: Event) -> str:

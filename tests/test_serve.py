@@ -279,8 +279,8 @@ def test_beyond_the_quota_a_webhook_is_refused_with_the_reason_and_what_waits_is
         sent = iter(range(1, 1_000))
         eventually(lambda: post(next(sent)).status_code == 503)
         refused = post(next(sent))
-        assert refused.json()["message"].endswith(
-            "items wait already (webhook.max_waiting is 2); send it again later."
+        assert refused.json()["message"] == (
+            "The queue is full (webhook.max_waiting is 2); send it again later."
         )
         assert health_of(url)[1]["deliveries"]["waiting"] >= 2
     slack.release()

@@ -99,7 +99,7 @@ def test_there_is_room_until_so_many_items_wait_in_both_queues(bridge, tmp_path)
         bridge.deliveries.put(b"{}", id=f"{number}")
     assert quota(bridge, tmp_path, most=11)() == ""
     assert quota(bridge, tmp_path)() == (
-        "10 items wait already (webhook.max_waiting is 10); send it again later."
+        "The queue is full (webhook.max_waiting is 10); send it again later."
     )
 
 

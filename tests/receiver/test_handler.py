@@ -204,6 +204,7 @@ def test_health_asks_no_queue_and_says_when_no_token_can_be_read(stage):
             {"resource": "/{proxy+}", "pathParameters": {"proxy": "webhooks/cado"}},
         ),
         ("1.0", "/webhooks/cado", {"resource": None}),
+        ("1.0", "/prod/webhooks/cado", {"resource": "$default", "stage": "prod"}),
         ("2.0", "/prod/webhooks/cado", {"routeKey": "POST /webhooks/cado", "stage": "prod"}),
         ("2.0", "/prod/webhooks/cado", {"routeKey": "$default", "stage": "prod"}),
         (
