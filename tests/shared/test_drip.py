@@ -149,6 +149,13 @@ def test_a_slow_answer_ends_with_the_deadline(call: str, kind: str, drip: Opens)
     assert time.monotonic() - started < BOUND
 
 
+@pytest.mark.parametrize("name", DESTINATIONS)
+def test_a_slow_answer_to_a_check_ends_with_the_deadline(name: str, drip: Opens) -> None:
+    found = DESTINATIONS[name](f"http://127.0.0.1:{drip(*DRIPS['header']).port}").check()
+    assert not found.ok
+    assert "did not answer within the time" in found.detail
+
+
 @pytest.mark.parametrize("kind", DRIPS)
 def test_a_slow_answer_over_tls_ends_with_the_deadline(kind: str, drip: Opens, tmp_path: Path) -> None:
     certificate = Certificate(tmp_path, "peer")

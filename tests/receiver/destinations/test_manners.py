@@ -226,6 +226,17 @@ def test_the_variable_in_lower_case_counts_first(
     assert set(trusting.connects) == {caller.kind.host}
 
 
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("written", ["{}", "http://{}", "http://user:pass%2Fword@{}/"])
+def test_a_proxy_is_written_with_a_scheme_or_without(
+    caller: Caller, trusting: CorporateProxy, monkeypatch: pytest.MonkeyPatch, variable: str, written: str
+) -> None:
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setenv(variable, written.format(trusting.url.removeprefix("http://")))
+    assert isinstance(caller.call(), Delivered)
+    assert set(trusting.connects) == {caller.kind.host}
+
+
 @pytest.mark.parametrize("exception", ["{host}", ".{domain}", "{domain}", "x.example, {host}:443", "*"])
 @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
 def test_a_host_of_no_proxy_is_called_without_the_proxy(
