@@ -143,3 +143,11 @@ def test_a_stack_that_is_none_of_ours_is_refused_with_a_sentence(laptop, command
     laptop.make_stack(foreign, {"LedgerTable": "t"})
     code, output = laptop.run(*command, stack=foreign)
     assert (code, "has no output 'CapturesQueue'" in output) == (2, True)
+
+
+def test_every_command_about_what_a_stack_knows_takes_one():
+    groups = [main.commands[name] for name in ("ack", "audit", "dead", "hunt", "schedules")]
+    commands = [one for group in groups for one in getattr(group, "commands", {"": group}).values()]
+    assert len(commands) >= 10
+    for command in commands:
+        assert "--stack" in {name for option in command.params for name in option.opts}, command.name
