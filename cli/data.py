@@ -10,6 +10,7 @@ import click
 from shared.config import DEFAULT_FILE, is_local
 from shared.ledger import StoreError
 from shared.runtime import DATABASE
+from shared.tokens import IN_QUOTES, in_quotes
 
 NAME = ".huntbridge"
 
@@ -18,6 +19,8 @@ def data_directory(given: Path | None, config_path: str | None) -> Path:
     """The directory that is given, else `.huntbridge` beside the configuration. One that earlier versions
     made in the current folder is still used where there is none beside the configuration."""
     if given is not None:
+        if in_quotes(str(given)):
+            raise StoreError(f"the name of the data directory {IN_QUOTES}")
         return given
     here, beside = Path(NAME), _folder(config_path) / NAME
     if _same(here, beside):

@@ -35,15 +35,17 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from shared.aws.regions import known_regions
 from shared.calendar import Schedule, Skipping, parse_schedule, why_never
 from shared.documents import Document, EnvironmentDocument, NotYaml, Problem, read_yaml
-from shared.environment import HUNT, SYSTEM_FORM, read_environment, read_systems
+from shared.environment import HUNT, SYSTEM_FORM, in_quotation_marks, read_environment, read_systems
 from shared.facts import FACTS, OTHERS
 from shared.mistakes import advice, explain, quoted
 from shared.models import Severity, System
 from shared.secrets import SecretError, SecretRef, Secrets
+from shared.tokens import IN_QUOTES, in_quotes
 from shared.urls import check_webhook_url, https_url
 from shared.window import parse_window
 
 DEFAULT_FILE = "huntbridge.yaml"
+OTHER_FILE = "huntbridge.yml"
 _IN_AWS = ("s3://", "ssm:")
 _MAX_BYTES = 4 * 1024 * 1024
 _ACCOUNT = r"^[0-9]{12}$"
@@ -56,6 +58,7 @@ _NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 SLACK_CHANNEL_ID = r"^[CGD][A-Z0-9]{8,20}$"
 _SLACK_CHANNEL = r"^([CGD][A-Z0-9]{8,20}|#[^\s#@<>&,.]{1,80})$"
 _FACTS = ", ".join((*FACTS, OTHERS))
+_OTHER_NAME = f"is not read: rename it to {DEFAULT_FILE}, or name it with --config"
 _TWO_WAYS = (
     "not set, and there is no huntbridge.yaml here: write one, or name one with HUNTBRIDGE_CONFIG, "
     "or set PLATFORM_IP and API_KEY in the environment"
@@ -269,6 +272,17 @@ def _as_ref(text: str) -> SecretRef | None:
     return SecretRef.parse(text) if re.fullmatch(SecretRef.PATTERN, text) else None
 
 
+def _jira_url(text: str) -> str:
+    """Of a page in Jira that somebody copied, neither the API nor a link can be made."""
+    url = https_url(text, path="any")
+    parts = urlsplit(url)
+    if (parts.hostname or "").endswith(".atlassian.net") and parts.path:
+        raise ValueError("must end with the host: take away the path")
+    if page := re.search(r"/(browse|secure|projects|issues|plugins|rest)(/|$)", parts.path):
+        raise ValueError(f"must end with the host or Jira's own path: take away what begins with {page[0]}")
+    return url
+
+
 def _receiver_url(text: str) -> str:
     if _as_ref(text):
         return text
@@ -348,6 +362,7 @@ _Text = Annotated[str, AfterValidator(_filled), Field(json_schema_extra={"minLen
 _Url = Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})
 _PlatformUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="api")), _Url]
 _AnyUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="any")), _Url]
+_JiraUrl = Annotated[str, AfterValidator(_jira_url), _Url]
 _ReceiverUrl = Annotated[
     str,
     AfterValidator(_receiver_url),
@@ -806,7 +821,7 @@ class SlackConfig(_Section):
 
     @property
     def api_url(self) -> str:
-        """Where the methods of Slack's Web API are. Only a simulation on this machine is called without TLS."""
+        """Where the methods of Slack's Web API are. Only a simulation on this machine needs no TLS."""
         host = self.host or "slack.com"
         return f"{'http' if ':' in host else 'https'}://{host}/api/"
 
@@ -877,7 +892,7 @@ class JiraConfig(_Section):
     """A Jira project. The login is email with api_token (Cloud), or token (Data Center)."""
 
     type: Literal["jira"]
-    url: _AnyUrl = Field(description="https://host of Jira, with its context path where it has one")
+    url: _JiraUrl = Field(description="https://host of Jira, with its context path where it has one")
     project: _Text = Field(description="key of the project, such as SEC")
     issue_type: _Text = Field("Task", description="name of the issue type")
     email: _Text | None = Field(None, description="Cloud: the account that the API token belongs to")
@@ -1247,6 +1262,8 @@ def load(path: str | None, environ: Mapping[str, str]) -> Config:
     name = path or environ.get("HUNTBRIDGE_CONFIG", "").strip()
     if not name and Path(DEFAULT_FILE).exists():
         name = DEFAULT_FILE
+    if not name and Path(OTHER_FILE).exists() and not environ.get("PLATFORM_IP", "").strip():
+        raise ConfigError([f"{OTHER_FILE}: {_OTHER_NAME}"])
     return _from_file(name, environ) if name else _from_environment(environ)
 
 
@@ -1279,7 +1296,7 @@ def _read(name: str, environ: Mapping[str, str]) -> str:
                 raw = file.read(_MAX_BYTES + 1)
         text = raw.decode("utf-8-sig")
     except FileNotFoundError:
-        reason = "there is no such file"
+        reason = _not_there(name)
     except OSError as error:
         reason = f"the file cannot be read ({error.strerror})"
     except UnicodeDecodeError:
@@ -1287,10 +1304,21 @@ def _read(name: str, environ: Mapping[str, str]) -> str:
     except ValueError:
         reason = "this is not the path of a file"
     else:
-        if len(raw) <= _MAX_BYTES:
+        if not text.strip():
+            reason = "the file is empty: write at least platform: {url: …, api_key: …}"
+        elif len(raw) <= _MAX_BYTES:
             return text
-        reason = "the file is larger than 4 MiB"
+        else:
+            reason = "the file is larger than 4 MiB"
     raise ConfigError([f"{name}: {reason}"])
+
+
+def _not_there(name: str) -> str:
+    if in_quotes(name):
+        return f"the file's name {IN_QUOTES}"
+    other = {".yaml": ".yml", ".yml": ".yaml"}.get(Path(name).suffix, Path(name).suffix)
+    beside = Path(name).with_suffix(other)
+    return "there is no such file" + (f"; did you mean {beside}?" if beside.exists() else "")
 
 
 def _read_in_aws(name: str, environ: Mapping[str, str]) -> bytes:
@@ -1310,7 +1338,7 @@ def _from_environment(environ: Mapping[str, str]) -> Config:
         Path(), accounts=None, destinations=None, extra_regions=tuple(document.data["extra_regions"])
     )
     targets, problems = _systems(environ, known)
-    wrong: list[Problem] = []
+    wrong: list[Problem] = in_quotation_marks(environ)
     if HUNT in document.data["hunts"] and not targets and not problems:
         wrong.append((("hunts", HUNT, "schedule"), "there is nothing to capture: set SYSTEM1 as well"))
     if not document.data["platform"].get("url"):

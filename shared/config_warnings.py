@@ -13,6 +13,7 @@ from shared.aws.regions import known_regions
 from shared.config import (
     ALL_REGIONS,
     DEFAULT_FILE,
+    OTHER_FILE,
     Config,
     ExcludeConfig,
     HuntConfig,
@@ -38,7 +39,6 @@ from shared.models import (
 )
 from shared.patterns import covers, fits
 
-OTHER_FILE = "huntbridge.yml"
 # These are told where their alarms went, or where a key of its own says.
 _NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT)
 _ROUTED = sorted({*KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))

@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.documents import EnvironmentDocument, Path
 from shared.mistakes import closest, quoted
+from shared.tokens import IN_QUOTES, in_quotes
 
 HUNT = "default"  # the name of the one hunt that the environment can define
 SYSTEM_FORM = 'write {"region": "us-east-1", "instanceid": "i-0123456789abcdef0"}'
@@ -48,9 +49,15 @@ _SECRETS = {
 _SYSTEM = re.compile(r"SYSTEM([0-9]{1,100})")
 
 
+def in_quotation_marks(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
+    """What stands in quotation marks that nothing took away; of secrets `check` says it."""
+    places = {name: path for path, name in VARIABLES.items() if name not in _SECRETS}
+    return [(path, IN_QUOTES) for name, path in places.items() if in_quotes(environ.get(name, "").strip())]
+
+
 def read_environment(environ: Mapping[str, str]) -> EnvironmentDocument:
     """Everything but the systems. A variable that is empty is not set."""
-    given = {name: value.strip() for name, value in environ.items() if value.strip()}
+    given = {name: _unquoted(value.strip()) for name, value in environ.items() if value.strip()}
 
     def section(*path: str) -> dict[str, Any]:
         names = {at[-1]: name for at, name in VARIABLES.items() if at[:-1] == path and name in given}
@@ -96,6 +103,8 @@ def read_systems(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, st
 
 
 def _system(name: str, text: str) -> dict[str, str] | str:
+    if in_quotes(text.strip()):
+        return f"{name} {IN_QUOTES}; {SYSTEM_FORM}"
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -108,6 +117,11 @@ def _system(name: str, text: str) -> dict[str, str] | str:
     wrong += [f"{k} is missing" for k in known[:2] if k not in found and k not in meant.values()]
     wrong += [f"{k} must be text" for k in known if not isinstance(found.get(k, ""), str)]
     return f"{name}: {'; '.join(wrong)}; {SYSTEM_FORM}" if wrong else found
+
+
+def _unquoted(text: str) -> str:
+    """Judged without its quotation marks, which are a mistake of their own."""
+    return text[1:-1].strip() if in_quotes(text) else text
 
 
 def _platform_url(text: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 SHORTEST, SHORT = 8, 16  # characters: fewer than the first are refused, fewer than the second warned of
 _QUOTES = "\"'"
+IN_QUOTES = (
+    "is in quotation marks, which belong to the value here: "
+    "take them away (env files of Docker and systemd keep them)"
+)
 _MAKE_ONE = "make one with `openssl rand -hex 32`"
 
 
@@ -24,10 +28,7 @@ def warning(token: str) -> str | None:
 def odd(secret: str) -> str | None:
     """What makes a secret unlikely to be what was meant; None where nothing does."""
     if in_quotes(secret):
-        return (
-            "is in quotation marks, which belong to the value here: "
-            "take them away (env files of Docker and systemd keep them)"
-        )
+        return IN_QUOTES
     if any(character.isspace() for character in secret):
         return "holds a space: was more copied than the secret?"
     return None

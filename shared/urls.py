@@ -9,6 +9,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
+from shared.tokens import IN_QUOTES, in_quotes
+
 SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 # The public cloud, then the US government's. A tenant is a name in front of one of these.
 TEAMS_SUFFIXES = (
@@ -70,7 +72,7 @@ def check_webhook_url(type: Literal["slack", "teams", "webhook"], url: str) -> s
         return "the webhook URL must have no port, or 443"
     if type == "slack":
         return _check_slack(host, parts.path)
-    return _check_teams(host)
+    return _check_teams(host, parts.query)
 
 
 def _check_receiver(scheme: str, host: str) -> str | None:
@@ -116,16 +118,25 @@ def _check_slack(host: str, path: str) -> str | None:
     return None
 
 
-def _check_teams(host: str) -> str | None:
+def _check_teams(host: str, query: str) -> str | None:
     if host in SLACK_HOSTS:
         return "this is the URL of a Slack webhook; write type: slack"
     if not host.endswith(TEAMS_SUFFIXES):
         return f"the host is not that of a Workflows webhook; {_NEW_TEAMS_WEBHOOK}"
+    if "&amp;" in query.lower():
+        return "the webhook URL was copied from a page's source: write & in place of each &amp;"
+    if not re.search(r"(^|&)sig=[^&]", query):
+        return (
+            "the webhook URL has no sig=…, so Microsoft refuses every message: copy the whole URL, and let "
+            "anyone trigger the flow (when a Teams webhook request is received, Anyone)"
+        )
     return None
 
 
 def _split(text: str) -> SplitResult:
     """The parts of an http or https URL with a sound host and port and no credentials, or ValueError."""
+    if in_quotes(text):
+        raise ValueError(IN_QUOTES)
     if not text.isascii() or any(c <= " " or c in '\\"<>`\x7f' for c in text):
         raise ValueError("holds a space or another character that no URL has")
     try:

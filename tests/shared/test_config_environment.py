@@ -266,3 +266,37 @@ def test_any_json_in_a_system_is_read(value):
 
 def test_json_that_is_nested_without_end():
     assert problems(SYSTEM1="[" * 100_000) == (f"SYSTEM1 is not JSON; {FORM}",)
+
+
+@pytest.mark.parametrize("mark", ['"', "'"])
+def test_values_that_kept_their_quotation_marks_are_named(mark):
+    quoted = {
+        "PLATFORM_IP": "cado.example",
+        "BUCKET": "evidence",
+        "SCHEDULE": "rate(7 days)",
+        "JIRA_URL": "https://jira.example",
+        "JIRA_PROJECT": "SEC",
+        "JIRA_ISSUE_TYPE": "Incident",
+    }
+    given = {name: f"{mark}{value}{mark}" for name, value in quoted.items()}
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"API_KEY": "k", "JIRA_TOKEN": "t", "SYSTEM1": system(), **given})
+    assert sorted(line.split(":")[0] for line in caught.value.problems) == sorted(quoted)
+    assert all("is in quotation marks" in line and "take them away" in line for line in caught.value.problems)
+
+
+def test_a_system_that_kept_its_quotation_marks_is_named():
+    hunt = load(
+        None, {**PLATFORM, "SYSTEM1": f"'{system()}'", "SYSTEM2": system("i-0fedcba9876543210")}
+    ).hunts
+    (problem,) = hunt["default"].problems
+    assert problem.startswith("SYSTEM1 is in quotation marks")
+    assert len(hunt["default"].targets) == 1
+
+
+def test_a_webhook_url_that_kept_its_quotation_marks_is_named():
+    url = "https://hooks.slack.com/services/T0/B0/s3cr3t"
+    with pytest.raises(ConfigError) as caught:
+        load(None, {**PLATFORM, "SLACK_WEBHOOK_URL": f'"{url}"'})
+    assert str(caught.value).startswith("SLACK_WEBHOOK_URL: the webhook URL is in quotation marks")
+    assert "s3cr3t" not in str(caught.value)

@@ -168,7 +168,10 @@ def test_a_system_that_is_written_twice_is_captured_once():
     ("text", "expected"),
     [
         # The file as YAML.
-        ("", ["1: platform: missing"]),
+        ("", [" the file is empty: write at least platform: {url: …, api_key: …}"]),
+        (" \n\n", [" the file is empty: write at least platform: {url: …, api_key: …}"]),
+        ("\ufeff", [" the file is empty: write at least platform: {url: …, api_key: …}"]),
+        ("a: b".encode("utf-16"), [" the file is not UTF-8 text"]),
         ("# nothing\n", ["1: platform: missing"]),
         ("just text", ["1: the file must hold keys and values, such as platform: …"]),
         ("- a\n- b", ["1: the file must hold keys and values, such as platform: …"]),
@@ -411,3 +414,27 @@ def test_the_regions_are_those_of_ec2():
     of_ec2 = {r for p in session.get_available_partitions() for r in session.get_available_regions("ec2", p)}
     assert of_ec2 <= known_regions()
     assert not any(word in region for region in known_regions() for word in ("global", "fips"))
+
+
+@pytest.mark.parametrize(("there", "meant"), [("a.yml", "a.yaml"), ("a.yaml", "a.yml")])
+def test_a_file_whose_name_ends_in_another_way(tmp_path, there, meant):
+    (tmp_path / there).write_text(PLATFORM)
+    with pytest.raises(ConfigError) as caught:
+        load(str(tmp_path / meant), {})
+    assert str(caught.value) == f"{tmp_path}/{meant}: there is no such file; did you mean {tmp_path}/{there}?"
+
+
+def test_a_name_in_quotation_marks(tmp_path):
+    with pytest.raises(ConfigError, match=r"there.yaml\": the file's name is in quotation marks"):
+        load(None, {"HUNTBRIDGE_CONFIG": f'"{tmp_path}/there.yaml"'})
+
+
+def test_the_other_ending_is_not_passed_over_in_silence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "huntbridge.yml").write_text(PLATFORM)
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"API_KEY": "k"})
+    assert str(caught.value).startswith("huntbridge.yml: is not read: rename it to huntbridge.yaml")
+    load(None, {"API_KEY": "k", "PLATFORM_IP": "cado.example"})  # as before: `check` warns of it
+    (tmp_path / "huntbridge.yaml").write_text(PLATFORM)
+    load(None, {"API_KEY": "k"})
