@@ -7,6 +7,7 @@ made inert) and bounded; escaping it is the destination's business, since each h
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -58,6 +59,7 @@ MAX_GAPS = 20
 MAX_TAGS = 10
 MAX_NEW_KINDS = 3
 MAX_FACT = 300
+MAX_SAME = 10  # systems that are named in one line, since they failed for one reason
 MAX_LEFT_OUT = 600  # a reason and the systems that it left out
 MAX_FOOTER = 500
 MAX_ATTACK = 4
@@ -341,16 +343,14 @@ def _hunt_finished(alarm: Alarm) -> _Told:
     if report is None:
         return _Told(title="Hunt finished", summary=_own_words(alarm), quote=_own_quote(alarm))
     name = _name(report.hunt, 60)
-    nothing = report.reason and not report.captured
+    lines = _grouped(report)
     return _Told(
-        title=f"Hunt {name} failed: nothing was captured"
-        if nothing
-        else f"Hunt {name} finished: {_tally(report)}",
+        title=f"Hunt {name} {_ended(report)}",
         summary=f"{_n(report.systems, 'system')}, scheduled for {_time(report.scheduled_at)}.",
         quote=_quote(report.reason),
         facts=(Fact("Hunt", name), Fact("Scheduled", _time(report.scheduled_at)), *_digest(report)),
-        lines=tuple(_system_line(capture) for capture in report.captures[:MAX_LINES]),
-        lines_total=max(report.systems, len(report.captures)),
+        lines=tuple(lines[:MAX_LINES]),
+        lines_total=len(lines) + max(0, report.systems - len(report.captures)),
         gaps=(
             *(f"Hunt definition: {_words(problem, 200)}" for problem in report.problems),
             *(_words(reason, MAX_LEFT_OUT) for reason in report.left_out),
@@ -395,8 +395,8 @@ def _job_failing(alarm: Alarm) -> _Told:
         )
     return _Told(
         title=f"huntbridge's own work has failed for long: {jobs}",
-        summary="It is tried again at every look. Until it works, what it does comes late: this is told once, "
-        "and so is its mending.",
+        summary="It is tried again at every look. Until it works, what it does comes late: this is told "
+        "once, and so is its mending.",
         quote=_quote(alarm.event.text),
     )
 
@@ -700,6 +700,43 @@ def _note(alarm: Alarm) -> Iterator[str]:
 
 def _is_sentence(text: str) -> bool:
     return len(text) <= 300 and "\n" not in text.strip() and not text.lstrip().startswith(("{", "["))
+
+
+def _ended(report: HuntReport) -> str:
+    """How a hunt ended, for its title. One in which nothing was captured is not called finished."""
+    if report.stopped:
+        return f"was stopped: {_tally(report)}"
+    if report.captured or not (report.systems or report.reason):
+        return f"finished: {_tally(report)}"
+    failed = [capture.reason for capture in report.captures if capture.state is CaptureState.FAILED]
+    most = Counter(filter(None, failed)).most_common(1)
+    why = report.reason or (most[0][0] if most else "")
+    nothing = "failed: nothing was captured"
+    return f"{nothing}: {_words(why, 120).rstrip('.')}" if why else nothing
+
+
+def _grouped(report: HuntReport) -> list[str]:
+    """A line for each system, and one for all that failed for the same reason and found nothing."""
+    same: dict[str, list[CaptureResult]] = defaultdict(list)
+    for capture in report.captures:
+        if capture.state is CaptureState.FAILED and not (capture.malicious or capture.suspicious):
+            same[capture.reason].append(capture)
+    lines = []
+    for capture in report.captures:
+        group = same.get(capture.reason, [])
+        if capture not in group or len(group) == 1:
+            lines.append(_system_line(capture))
+        elif capture is group[0]:
+            lines.append(_failed_line(group))
+    return lines
+
+
+def _failed_line(group: list[CaptureResult]) -> str:
+    ids = [_name(capture.system.instance, 40) for capture in group]
+    more = len(ids) - MAX_SAME
+    shown = ", ".join(ids[:MAX_SAME]) + (f" and {more:,} more" if more > 0 else "")
+    reason = _words(group[0].reason, 150)
+    return f"{_n(len(ids), 'system')} failed" + (f": {reason.rstrip('.')}" if reason else "") + f" ({shown})"
 
 
 def _tally(report: HuntReport) -> str:

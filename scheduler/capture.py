@@ -10,10 +10,10 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from scheduler.ending import fail_capture
+from scheduler.ending import end_stopped, fail_capture
 from scheduler.load import may_start
 from scheduler.stored_times import corrected_captures
-from shared.cado import Cado, CadoError, Unavailable
+from shared.cado import Cado, CadoError, Unauthorized, Unavailable
 from shared.models import Capture, CaptureState, System
 from shared.queues import Again, Dead, Done, Verdict, backoff
 from shared.runtime import Runtime
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks at the project while it is open whether a capture was started.
 LOOK_EVERY = 10.0
+_KEY = "the key"  # a cause that all captures of a hunt share
 
 
 def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, attempts: int) -> Verdict:
@@ -42,6 +43,9 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
             if isinstance(looked, Again):
                 return looked
             found = looked
+        if found.state is CaptureState.PLANNED and hunt.stopped_by:
+            end_stopped(runtime, hunt, found)
+            return Done()
         if found.state is CaptureState.PLANNED and not may_start(runtime, hunt):
             runtime.ledger.update_capture(found, released_at=None)  # it has its turn in the next window
             return Done()
@@ -52,8 +56,13 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
         if runtime.now().timestamp() < until:
             after = error.after if isinstance(error, Unavailable) else None
             return Again(after or backoff(attempts), str(error))
-        absent = "" if isinstance(error, SecretError) else "the platform was not available: "
-        fail_capture(runtime, found, f"{absent}{error}")
+        if isinstance(error, SecretError):
+            fail_capture(runtime, found, str(error), same=_KEY)
+        else:
+            fail_capture(runtime, found, f"the platform was not available: {error}")
+        return Done()
+    except Unauthorized as error:
+        fail_capture(runtime, found, str(error), same=_KEY)
         return Done()
     except CadoError as error:
         fail_capture(runtime, found, str(error))

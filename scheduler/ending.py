@@ -6,6 +6,8 @@ In this order a crash in between repeats the event, which its id makes harmless,
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from shared import items
@@ -31,10 +33,12 @@ from shared.runtime import Runtime
 log = logging.getLogger(__name__)
 
 
-def fail_capture(runtime: Runtime, capture: Capture, reason: str) -> Capture:
+def fail_capture(runtime: Runtime, capture: Capture, reason: str, *, same: str = "") -> Capture:
+    """`same` names a cause that is not the system's own: of all captures that fail by it, one is told."""
     hunt = runtime.ledger.hunt(capture.hunt_id)
+    again = f"#{capture.attempt}" if capture.attempt > 1 else ""
     event = Event(
-        id=f"{CAPTURE_FAILED}:{capture.hunt_id}:{capture.system.key}",
+        id=f"{CAPTURE_FAILED}:{capture.hunt_id}:{same or capture.system.key}{again}",
         kind=CAPTURE_FAILED,
         received_at=runtime.now(),
         text=reason,
@@ -45,6 +49,21 @@ def fail_capture(runtime: Runtime, capture: Capture, reason: str) -> Capture:
     _raise(runtime, event)
     log.warning("capture of %s in hunt %s failed: %s", capture.system.key, capture.hunt_id, reason)
     return _failed(runtime, capture, reason)
+
+
+def end_stopped(runtime: Runtime, hunt: Hunt, capture: Capture) -> Capture:
+    """A capture that its hunt's end took with it. The hunt's report tells of it."""
+    return _failed(runtime, capture, hunt.why_stopped)
+
+
+def outcome(hunt: Hunt, captures: Sequence[Capture]) -> tuple[HuntState, str]:
+    """What a hunt has come to when all its captures have ended, and why."""
+    if hunt.stopped_by:
+        return HuntState.STOPPED, hunt.why_stopped
+    if captures and not any(capture.state is CaptureState.PROCESSED for capture in captures):
+        reasons = Counter(capture.reason for capture in captures)
+        return HuntState.EMPTY, reasons.most_common(1)[0][0]
+    return HuntState.FINISHED, ""
 
 
 def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Capture:
@@ -119,6 +138,7 @@ def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now
         failed=sum(capture.state is CaptureState.FAILED for capture in captures),
         with_alarms=sum(bool(_alarms(capture)) for capture in captures),
         captures=tuple(map(line, lines[:MAX_REPORT_LINES])),
+        stopped=bool(hunt.stopped_by),
         problems=hunt.problems,
         reason=reason,
         left_out=hunt.left_out,

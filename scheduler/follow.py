@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from scheduler.ending import end_hunt, fail_capture, stall_capture
-from scheduler.load import ENDED, release, waits
+from scheduler.ending import end_hunt, end_stopped, fail_capture, outcome, stall_capture
+from scheduler.load import ENDED, plan_again, release, waits
 from scheduler.plan import queue_opening, take_turn
 from scheduler.stored_times import corrected_captures, corrected_hunt
 from scheduler.turns import each_in_turn
@@ -64,12 +64,14 @@ def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
             for capture in captures
         ]
     if all(capture.state in ENDED for capture in captures):
-        return end_hunt(runtime, hunt, HuntState.FINISHED)
+        return end_hunt(runtime, hunt, *outcome(hunt, captures))
     release(runtime, hunt, captures)
     return hunt
 
 
 def _opening(runtime: Runtime, hunt: Hunt) -> Hunt:
+    if hunt.stopped_by:  # a crash left it so
+        return end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
     turn = take_turn(runtime, hunt)
     if turn is None:
         return hunt  # another one of its name is under way
@@ -138,6 +140,8 @@ def _follow_capture(runtime: Runtime, hunt: Hunt, capture: Capture, seen: _Seen)
 
 def _again_or_failed(runtime: Runtime, hunt: Hunt, capture: Capture, broken: list[Pipeline]) -> Capture:
     """What somebody cancelled on the platform is not asked for again."""
+    if hunt.stopped_by:
+        return end_stopped(runtime, hunt, capture)
     definition = runtime.config.hunts.get(hunt.name)
     retries = definition.retries if definition else 0
     if capture.attempt > retries or any(pipeline.state == "cancelled" for pipeline in broken):
@@ -146,19 +150,7 @@ def _again_or_failed(runtime: Runtime, hunt: Hunt, capture: Capture, broken: lis
         "capture of %s in hunt %s failed and is asked for again: %s",
         capture.system.key, hunt.id, _why(broken),
     )  # fmt: skip
-    return runtime.ledger.update_capture(
-        capture,
-        state=CaptureState.PLANNED,
-        reason=f"attempt {capture.attempt} failed: {_why(broken)}",
-        attempt=capture.attempt + 1,
-        pipeline_ids=(),
-        earlier_pipeline_ids=(*capture.earlier_pipeline_ids, *capture.pipeline_ids),
-        released_at=None,
-        ended_at=None,
-        progress="",
-        progress_at=None,
-        stalled=False,
-    )
+    return plan_again(runtime, capture, f"attempt {capture.attempt} failed: {_why(broken)}")
 
 
 def _waits_for_processing(runtime: Runtime, capture: Capture, own: list[Pipeline]) -> bool:

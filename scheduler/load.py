@@ -57,6 +57,23 @@ def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
     return False
 
 
+def plan_again(runtime: Runtime, capture: Capture, reason: str) -> Capture:
+    """A capture that failed waits for its turn once more."""
+    return runtime.ledger.update_capture(
+        capture,
+        state=CaptureState.PLANNED,
+        reason=reason,
+        attempt=capture.attempt + 1,
+        pipeline_ids=(),
+        earlier_pipeline_ids=(*capture.earlier_pipeline_ids, *capture.pipeline_ids),
+        released_at=None,
+        ended_at=None,
+        progress="",
+        progress_at=None,
+        stalled=False,
+    )
+
+
 def put(runtime: Runtime, capture: Capture) -> None:
     """Queue one capture."""
     delay = _delay(runtime, capture)

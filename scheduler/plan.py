@@ -153,6 +153,9 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
         return Dead(f"hunt {hunt_id} is not in the ledger")
     if hunt.over:
         return Done()
+    if hunt.stopped_by and hunt.project_id is None:
+        end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
+        return Done()
     captures = ledger.captures(hunt_id)
     if hunt.project_id is None:
         if not captures:

@@ -315,6 +315,24 @@ class Cado:
             raise NotFound(f"The platform's answer about {what} names no pipeline.")
         return one
 
+    def cancel_pipeline(self, pipeline_id: int) -> None:
+        """To end one that goes on; one that has ended stays as it is. Safe to repeat."""
+        if self._v2:
+            raise Refused("API v2 cannot cancel a pipeline: cancel it in the platform's own pages.")
+        what = f"pipeline {pipeline_id}"
+        for pause in self._pauses():
+            try:
+                self._wire.call(
+                    "PATCH", f"{self._api}/pipelines/{pipeline_id}", body={"aborted": True}, what=what
+                )
+                return
+            except Refused:
+                if not self.pipeline(pipeline_id).ended:
+                    raise
+                return
+            except Unavailable as error:
+                pause(error)
+
     def pipelines_status(self) -> PipelinesStatus:
         """How busy the platform is. Raises NotFound where it cannot say (v2, and v3 before 2.269)."""
         if self._v2:

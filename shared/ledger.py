@@ -133,6 +133,26 @@ class Ledger:
             ),
         )
 
+    def retry_hunt(self, hunt: Hunt, *, by: str, same_project: bool) -> Hunt:
+        """A hunt that is over is under way again, for captures that are planned once more."""
+        self._store.put("open-hunt", "", hunt.id, {"name": hunt.name})
+        if same_project:
+            self._store.put("checked-project", "", str(hunt.project_id), {"hunt_id": hunt.id})
+        return self.change_hunt(
+            hunt.id,
+            lambda found: replace(
+                found,
+                state=HuntState.RUNNING if same_project else HuntState.PLANNED,
+                project_id=found.project_id if same_project else None,
+                reason="",
+                trigger=f"{found.trigger}; again by {by}" if found.trigger else by,
+                finished_at=None,
+                began_at=None if found.over else found.began_at,
+                stopped_by="",
+                attempt=found.attempt + 1 if found.over else found.attempt,
+            ),
+        )
+
     def replan_hunt(self, hunt_id: str, planned: Hunt) -> Hunt:
         """Give a hunt for which there was no system those that there are by now."""
         return self.change_hunt(

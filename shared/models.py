@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -47,6 +47,8 @@ class HuntState(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"  # nothing could be asked: the key was refused, the platform stayed down
     SKIPPED = "skipped"  # not started, since the hunt before it was still under way
+    EMPTY = "nothing captured"  # every capture was asked for, or failed before, and none succeeded
+    STOPPED = "stopped"  # somebody did not want more of it
 
 
 # Kinds of event that huntbridge raises itself. All others are the platform's own names.
@@ -106,6 +108,14 @@ class Hunt:
     began_at: datetime | None = None  # when it had its turn among the hunts of its name
     created_at: datetime | None = None
     finished_at: datetime | None = None
+    stopped_by: str = ""  # who wants no more of it; it is over when what goes on has ended
+
+    def stopped(self, by: str) -> Hunt:
+        return replace(self, stopped_by=self.stopped_by or by or "somebody")
+
+    @property
+    def why_stopped(self) -> str:
+        return f"the hunt was stopped by {self.stopped_by}"
 
     @property
     def over(self) -> bool:
@@ -226,6 +236,7 @@ class HuntReport:
     new_with: int = 0  # how many systems have them
     slowest: CaptureResult | None = None
     slowest_seconds: float = 0.0  # from the request to its end
+    stopped: bool = False  # somebody did not want more of it
     covered: int | None = None  # of its systems, how many were captured in the last COVERAGE_DAYS days
 
 

@@ -240,7 +240,7 @@ def test_hunt_finished_lists_systems_and_problems() -> None:
         ),
         (
             {"systems": 2, "reason": "The key was refused."},
-            "Hunt weekly-crown-jewels failed: nothing was captured",
+            "Hunt weekly-crown-jewels failed: nothing was captured: The key was refused",
         ),
     ],
 )
