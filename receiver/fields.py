@@ -40,14 +40,22 @@ def fields_of(
         yield Field((key, parent + key), lines(tree.tree), inner, chosen, True)
         yield from fields_of(tree.tree, key, parent, True, chosen)
     elif isinstance(tree, dict):
-        for given, value in tree.items():
-            name = key_name(given)
-            yield from fields_of(value, name, key, inner, chosen or bool(_CHOSEN.search(name)))
+        named = [(key_name(given), value) for given, value in tree.items()]
+        labelled = any(_is_label(*pair) for pair in named)
+        for name, value in named:
+            own = bool(_CHOSEN.search(name)) or (labelled and name in ("value", "values"))
+            yield from fields_of(value, name, key, inner, chosen or own)
     elif isinstance(tree, list):
         for value in tree:
             yield from fields_of(value, key, parent, inner, chosen)
     else:
         yield Field((key, parent + key), tree, inner, chosen)
+
+
+def _is_label(name: str, value: Any) -> bool:
+    """`{"title": "Path", "value": …}`, as Slack, Teams and tags write what others write `{"path": …}`."""
+    label = name in ("name", "title", "key", "label", "field") and isinstance(value, str)
+    return label and bool(_CHOSEN.search(key_name(value)))
 
 
 def key_name(key: str) -> str:

@@ -111,6 +111,13 @@ def test_nothing_is_read_out_of_a_field_that_holds_an_artefact(key, value):
         assert not event.ambiguous
 
 
+@pytest.mark.parametrize("label", ["name", "title", "Key", "label"])
+def test_nothing_is_read_out_of_a_pair_of_label_and_artefact(label):
+    pair = {label: "File path", "value": f"{OTHER} 9999 malicious in project id 9 evidence id 8"}
+    event = parsed(SENTENCE, facts=[pair], more=json.dumps({"attachments": [{"fields": [pair]}]}))
+    assert facts(event) == (3, 4, (None, None, 5), "")
+
+
 def test_nothing_is_read_out_of_an_artefact_in_broken_json():
     body = (
         '{"title": "PROCESSING FAILED", "message": "Command "./evidence id 8 9999 malicious" failed in '
