@@ -24,7 +24,7 @@ from shared.models import RECOVERED, Alarm, Earlier, Event, Severity, dump, load
 # What comes within this time is about the same processing run, where the platform cannot say which run it is:
 # the same body is the same event, and another one about the same evidence is told as an update.
 SAME_RUN = timedelta(minutes=15)
-RUNS_KEPT = 20  # of one evidence
+RUNS_KEPT, CLAIMS_KEPT = 20, 50  # of one evidence, and of one run
 
 _ALARMS = "alarms"
 _STORIES = {
@@ -65,11 +65,11 @@ class Identity:
         """What this event is, for good: the same event asks again and gets the same answer. `body` is the
         webhook as it came, the token taken out; None for an event that huntbridge raised."""
         twin = self._twin(alarm, body) if body is not None else ""
-        if twin and _identifies(alarm.event):
-            return Claim(merged_into=twin)
         story = _STORIES.get(alarm.event.kind)
         if story and alarm.event.evidence_id is not None:
-            return self._join(alarm, story)
+            return self._join(alarm, story, twin)
+        if twin and _identifies(alarm.event):
+            return Claim(merged_into=twin)
         return Claim(repeat=bool(twin))
 
     def _twin(self, alarm: Alarm, body: bytes) -> str:
@@ -98,9 +98,9 @@ class Identity:
             if self._store.put("body", group, "-", mine, expect=expect, durable=False):
                 return ""
 
-    def _join(self, alarm: Alarm, story: str) -> Claim:
+    def _join(self, alarm: Alarm, story: str, twin: str) -> Claim:
         """One message for all that the platform says of one evidence and run, one more for each that adds to
-        it, and one for each that the platform does not confirm."""
+        it, and one for each that the platform does not confirm, unless it is the same body once more."""
         event, run, now, sure = alarm.event, run_of(alarm), _told(alarm), _confirmed(alarm)
         group, name = f"{self._platform}/{event.project_id}", f"{event.evidence_id}/{story}"
         while True:
@@ -116,13 +116,17 @@ class Identity:
             earlier, known = (load(Earlier, mine["told"]), _sure_of(mine)) if mine else (None, None)
             if sure and known and not _adds(now, known):
                 return Claim(merged_into=known.event_id)
-            claim = Claim(earlier=earlier, repeat=bool(earlier and not _adds(now, earlier)))
+            if twin and earlier and not _adds(now, earlier):
+                return Claim(merged_into=twin)
+            repeat = bool(earlier and not _adds(now, earlier))
+            claimed = dump(earlier) | {"repeat": repeat} if earlier else None
+            claim = Claim(earlier=earlier, repeat=repeat)
             told = {
                 "run": run or (mine["run"] if mine else ""),
                 "at": event.received_at.isoformat(),
                 "told": dump(_more(now, earlier)),
                 "sure": dump(_more(sure, known)) if sure else dump(known) if known else None,
-                "claims": claims | {event.id: dump(earlier) | {"repeat": claim.repeat} if earlier else None},
+                "claims": dict([*claims.items(), (event.id, claimed)][-CLAIMS_KEPT:]),
             }
             body = {"runs": [*(one for one in runs if one is not mine), told][-RUNS_KEPT:]}
             expect = record.version if record else 0

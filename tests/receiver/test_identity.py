@@ -96,6 +96,28 @@ def test_what_the_platform_confirms_is_told_though_the_same_body_was_told_unconf
     ]
 
 
+def test_the_same_body_is_told_once_more_where_the_platform_counts_more_by_now(stage):
+    stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (0, 1)
+    for count in ((0, 1), (0, 1), (4, 1), (4, 1)):
+        stage.enricher.counts[4] = count
+        stage.receive(SUMMED_UP)
+        stage.run()
+    assert titles(stage) == [
+        "1 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)",
+        "Update: 4 malicious, 1 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)",
+    ]
+
+
+def test_what_is_written_down_of_one_evidence_stays_small(stage):
+    for number in range(200):
+        stage.receive(body(number=number))
+        stage.forward(1)
+    stage.run()
+    assert len([r for r in stage.runtime.ledger.events_of_project(3) if r["to"]]) == 200
+    record = stage.runtime.store.get("alarm", "cado.example/3", "4/alarms")
+    assert len(json.dumps(record.body)) < 20_000
+
+
 def test_a_number_of_the_text_alone_does_not_swallow_what_the_platform_counts(stage):
     stage.receive(body("9999 high severity alarms detected in project id 3 evidence id 4."))
     stage.run()
