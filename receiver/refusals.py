@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 import threading
 import time
 from collections import Counter
@@ -30,6 +31,7 @@ LOGGED_APART = 60.0  # seconds between two lines of the log with the same status
 # Anybody may send from many addresses: the counts stay right, and the names are bounded.
 MOST_SENDERS, SHOWN_SENDERS = 100, 10
 _OTHERS = "others"
+_NOTE = ("refused", "webhooks")
 
 _Counts = dict[tuple[int, str], Counter[str]]  # status and reason: how often from which sender
 
@@ -42,6 +44,7 @@ class Refusals:
         self._began: datetime | None = None  # when the first of those was refused
         self._since_start: Counter[int] = Counter()
         self._last: datetime | None = None
+        self._told: dict[str, Any] = {}  # when the last event was put into the queue, and its number
         self._logged: dict[tuple[int, str], tuple[float, int]] = {}  # when, and how many since without a line
 
     def __call__(self, status: int, reason: str, sender: str) -> None:
@@ -51,9 +54,9 @@ class Refusals:
             self._began = self._began or self._last
             self._since_start[status] += 1
             _add(self._untold, (status, reason), _address(sender), 1)
-            at, unlogged = self._logged.get((status, reason), (None, 0))
-            quiet = at is not None and time.monotonic() - at < LOGGED_APART
-            self._logged[status, reason] = (at, unlogged + 1) if quiet and at else (time.monotonic(), 0)
+            at, unlogged = self._logged.get((status, reason), (-math.inf, 0))
+            quiet = time.monotonic() - at < LOGGED_APART
+            self._logged[status, reason] = (at, unlogged + 1) if quiet else (time.monotonic(), 0)
         if not quiet:
             more = f"{reason} ({unlogged} more like it since the last line)" if unlogged else reason
             log_refused(status, more, _address(sender))
@@ -71,22 +74,18 @@ class Refusals:
             if self._began is None or within_last(GATHERED, self._began, now):
                 return
         try:
-            told = self._ledger.note("refused", "webhooks")
-            at = told.get("at")
+            self._told = self._told or self._ledger.note(*_NOTE)
+            at = self._told.get("at")
             if at and within_last(APART, datetime.fromisoformat(at), now):
                 return
-            with self._lock:
-                counts, self._untold = self._untold, {}
-                began, self._began = self._began, None
-            try:
-                self._put(counts, now, number=int(told.get("times", 0)) + 1)
-            except NotNow:
-                self._keep(counts, began)
-                raise
+            self._put(now, number=int(self._told.get("times", 0)) + 1)
         except NotNow as error:
             log.warning("refused webhooks cannot be told of now: %s", error)
 
-    def _put(self, counts: _Counts, now: datetime, *, number: int) -> None:
+    def _put(self, now: datetime, *, number: int) -> None:
+        with self._lock:
+            counts, self._untold = self._untold, {}
+            began, self._began = self._began, None
         event = Event(
             id=f"{WEBHOOKS_REFUSED}:{number}:{now:%Y-%m-%dT%H:%M:%SZ}",
             kind=WEBHOOKS_REFUSED,
@@ -94,8 +93,13 @@ class Refusals:
             text="\n".join(_line(*what, senders) for what, senders in sorted(counts.items())),
             alarms=sum(senders.total() for senders in counts.values()),
         )
-        self._events.put(items.own_event(dump(event)), id=event.id)
-        self._ledger.save_note("refused", "webhooks", {"at": now.isoformat(), "times": number})
+        try:
+            self._events.put(items.own_event(dump(event)), id=event.id)
+        except NotNow:
+            self._keep(counts, began)
+            raise
+        self._told = {"at": now.isoformat(), "times": number}
+        self._ledger.save_note(*_NOTE, self._told)
 
     def _keep(self, counts: _Counts, began: datetime | None) -> None:
         with self._lock:

@@ -180,6 +180,8 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    command = path = ""  # where the first line cannot be read
+
     def received(self, data: bytes) -> int:
         consumed = super().received(data)
         if self.completed:  # there is nothing to continue with: the request is whole, or refused
@@ -187,7 +189,10 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
         return int(consumed)
 
     def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # of a URL that is none, such as http://[/
+            raise ParsingError("Bad URI") from error
         # A proxy in front may have gone by the other one of the two: what follows may be another's request.
         if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
             raise ParsingError("Transfer-Encoding with Content-Length, or not in HTTP/1.1")
@@ -247,13 +252,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.refuse(request, status)
             self.will_close = True
 
-    def refuse(self, request: HTTPRequestParser, status: int) -> str:
+    def refuse(self, request: _Parser, status: int) -> str:
         """Report a request that never reaches the application, and say why."""
         self._refused = True
         listener = self.server.listener
         words = _WORDS | {413: f"The body is larger than {listener.max_body // 1024} KiB."}
         reason = words.get(status, "Something went wrong here; see the log.")
-        if getattr(request, "command", "") == "POST":
+        if request.command == "POST":
             listener.turned_away(request.path, status, reason, self.peer)
         return reason
 
@@ -267,12 +272,18 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return bool(super().received(data))
 
     def service(self) -> None:
-        super().service()
+        try:
+            super().service()
+        except Exception:
+            log.exception("a request could not be answered")
+            self.cancel()  # else it would wait for its answer, and be kept, for ever
         self._idle, self.since = self.request is None, time.monotonic()
 
     def handle_write(self) -> None:
         if self._refused and self.close_when_flushed and not self.will_close:
             self._flush_exception(self._flush_some)
+            if not self.connected:  # the peer has gone
+                return
             if not self.total_outbufs_len and not self.will_close:
                 self._hang_up()
                 return

@@ -9,7 +9,7 @@ import pytest
 from receiver.compose import compose
 from receiver.refusals import MOST_SENDERS, Refusals
 from shared import items
-from shared.ledger import Ledger
+from shared.ledger import Ledger, StoreError
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.models import Alarm, Event, Severity, load
 from shared.queues import QueueError
@@ -94,6 +94,22 @@ def test_what_was_refused_while_the_store_was_down_is_told_afterwards(bridge, mo
     bridge.refusals(503, "The event could not be stored; send it again later.", "203.0.113.7")
     (event,) = bridge.tell(seconds=10)
     assert event.alarms == 2
+
+
+def test_an_event_that_is_in_the_queue_is_not_repeated_where_its_note_could_not_be_written(
+    bridge, monkeypatch, caplog
+):
+    def broken(*_, **__):
+        raise StoreError("the database cannot be written: disk I/O error")
+
+    bridge.refusals(401, WRONG, "203.0.113.7")
+    with monkeypatch.context() as patched:
+        patched.setattr(bridge._ledger, "save_note", broken)
+        assert len(bridge.tell(minutes=2)) == 1
+    bridge.refusals(401, WRONG, "203.0.113.7")
+    assert bridge.tell(minutes=2) == []
+    (event,) = bridge.tell(hours=1)
+    assert event.alarms == 1
 
 
 def test_the_log_has_a_line_a_minute_for_each_reason_and_the_counts_are_whole(bridge, caplog):

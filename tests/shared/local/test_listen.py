@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from random import Random
 from typing import Any
 
 import pytest
@@ -213,12 +214,62 @@ def test_incomplete_bodies_hold_no_more_memory_than_is_set(listening, opened, mo
         b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}",
         b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"POST /hook HTTP/1.1\r\nHost : x\r\n\r\n",
+        b"POST http://[/hook HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
 def test_a_request_of_which_two_ends_could_be_read_is_refused_and_the_connection_closed(listening, head):
     said = listening.ask(head + b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
     assert said.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
     assert said.count(b"HTTP/1.") == 1
+
+
+PARTS = (
+    *(
+        b"POST ",
+        b"GET ",
+        b"/hook",
+        b"//",
+        b"http://[",
+        b"\x00",
+        b"\xff",
+        b"%zz",
+        b"?",
+        b"#",
+        b"\r\n",
+        b"\r\n",
+        b"\n",
+    ),
+    *(
+        b" HTTP/1.1",
+        b" HTTP/1.0",
+        b" HTTP/2.0",
+        b"Host: x",
+        b":",
+        b"\t",
+        b"abc",
+        b"0\r\n\r\n",
+        b"3\r\nabc\r\n",
+    ),
+    *(b"Content-Length: 3", b"Content-Length: 99999999999999999999", b"Content-Length: +3"),
+    *(b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip, chunked", b"Expect: 100-continue"),
+)
+
+
+def test_no_bytes_cause_a_traceback_or_keep_a_connection(listening, caplog):
+    random = Random(7)
+    for _ in range(400):
+        start = random.choice((b"", b"POST /hook HTTP/1.1\r\n"))
+        data = start + b"".join(random.choices(PARTS, k=random.randint(1, 12))) + b"\r\n\r\n"
+        with listening.connect(data) as peer:
+            peer.settimeout(0.002)  # most have gone before they are answered
+            with suppress(OSError):
+                peer.recv(1_000)
+    assert listening.post().startswith(b"HTTP/1.1 200 ")
+    deadline = time.monotonic() + 5
+    while listening.listener._channels():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_headers_have_a_size(listening):
