@@ -109,14 +109,16 @@ class Identity:
             mine = _about(alarm, runs)
             claims = mine["claims"] if mine else {}
             if event.id in claims:
-                before = claims[event.id]
-                if not before:
+                claimed = claims[event.id]
+                if not claimed:
                     return Claim()
-                return Claim(earlier=load(Earlier, before), repeat=before.get("repeat", False))
+                return Claim(earlier=load(Earlier, claimed), repeat=claimed.get("repeat", False))
             earlier, known = (load(Earlier, mine["told"]), _sure_of(mine)) if mine else (None, None)
             if sure and known and not _adds(now, known):
                 return Claim(merged_into=known.event_id)
-            if twin and earlier and not _adds(now, earlier):
+            # The same text once more: it is news where the platform counts more by now.
+            before = known if sure else earlier
+            if twin and before and not _adds(sure or now, before):
                 return Claim(merged_into=twin)
             repeat = bool(earlier and not _adds(now, earlier))
             claimed = dump(earlier) | {"repeat": repeat} if earlier else None

@@ -108,6 +108,19 @@ def test_the_same_body_is_told_once_more_where_the_platform_counts_more_by_now(s
     ]
 
 
+def test_a_number_of_another_text_does_not_swallow_what_the_platform_counts_by_now(stage):
+    stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (0, 1)
+    stage.receive(SUMMED_UP)
+    stage.run()
+    stage.enricher.runs = {}
+    stage.receive(body("9999 high severity alarms detected in project id 3 evidence id 4."))
+    stage.run()
+    stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (4, 1)
+    stage.receive(SUMMED_UP)
+    stage.run()
+    assert titles(stage)[-1] == "Update: 4 malicious, 1 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
+
+
 def test_what_is_written_down_of_one_evidence_stays_small(stage):
     for number in range(200):
         stage.receive(body(number=number))
