@@ -104,13 +104,13 @@ def test_a_poison_message_ends_among_the_dead_and_the_others_are_delivered(moto,
 def test_a_destination_that_does_not_answer_in_time_costs_the_function_nothing_and_is_told_of_the_repeat(
     moto, tmp_path, wait
 ):
-    resources = Resources(moto, visibility=20)
+    resources = Resources(moto, visibility=40)
     with chat() as (slack, teams, url):
         configured(resources, url, slack, teams)
         slack.hang(60, after=True)  # Slack has taken the message, and its answer does not come
         event = Event("event-1", HUNT_FINISHED, NOW)
         events(resources).put(items.own_event(dump(event)), id=event.id)
-        with Stack(resources, tmp_path, timeout=15, captures=0) as stack:
+        with Stack(resources, tmp_path, timeout=30, captures=0) as stack:
             wait(lambda: len(slack.messages) == 2, 60)
             wait(lambda: not resources.depth("deliveries"))
             errors = stack.sources["deliveries"].errors
