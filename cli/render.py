@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 import click
 
+from cli.alarm_options import Said
 from cli.assemble import Misused, settings
 from cli.events import config_or_any, from_file, read_alarm
 from receiver.cases import opening
 from receiver.compose import Message, compose
 from receiver.route import route
 from shared.config import Config, DestinationConfig, JiraConfig, SlackConfig
+from shared.config_warnings import warnings
 from shared.http import Http
 from shared.secrets import Secret
 
@@ -33,10 +35,14 @@ _DESIGNER = "https://adaptivecards.io/designer/"
     metavar="slack|teams|jira|webhook|NAME",
     help="A kind of destination, or the name of one in the configuration.",
 )
-def render(config_path: str | None, data: Path, file: BinaryIO, enrich: bool, to: str) -> None:
+def render(
+    config_path: str | None, data: Path, file: BinaryIO | None, enrich: bool, said: Said, to: str
+) -> None:
     """Print the JSON that EVENT.json would be sent as. Sends nothing, and needs no secret.
 
-    EVENT.json is the body of a webhook, or an event or an alarm as huntbridge writes it down; - is stdin.
+    EVENT.json is the body of a webhook, an event or an alarm as huntbridge writes it down, or what this
+    command prints with --to webhook; - is stdin. What the options say beats what it says, and they may stand
+    alone.
     It is shown as the first alarm of its case; in Slack by a bot token the case's message is edited later.
     Without --enrich nobody is asked, and so little is known of a bare event.
 
@@ -45,7 +51,10 @@ def render(config_path: str | None, data: Path, file: BinaryIO, enrich: bool, to
     """
     config = config_or_any(config_path)
     kind, destination = _destination(config, to)
-    alarm = read_alarm(file, config, data, enrich=enrich)
+    alarm = read_alarm(file, said, config, data, enrich=enrich)
+    for warning in warnings(config):
+        if warning.where.startswith("message."):
+            click.echo(f"warning: {warning}", err=True)
     message = compose(alarm, config, case=opening(alarm, config, route(alarm, config)))
     body = _body(kind, destination, message)
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))

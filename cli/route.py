@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
+from cli.alarm_options import Said
 from cli.assemble import load_config, settings
 from cli.events import from_file, read_alarm
 from receiver import route as routes
+from shared.models import dump
 from shared.text import one_line
 
 
@@ -17,16 +20,29 @@ from shared.text import one_line
 @settings
 @from_file
 @click.option("--explain", is_flag=True, help="Say of each route whether it matches, and why not.")
-def route(config_path: str | None, data: Path, file: BinaryIO, enrich: bool, explain: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the destinations and the alarm as JSON.")
+def route(
+    config_path: str | None,
+    data: Path,
+    file: BinaryIO | None,
+    enrich: bool,
+    said: Said,
+    explain: bool,
+    as_json: bool,
+) -> None:
     """Print the names of the destinations that EVENT.json would go to, one on each line. Sends nothing.
 
-    EVENT.json is what `huntbridge render` takes. Without --enrich a bare event has no tags and no account,
-    and so no route matches by them.
+    EVENT.json is what `huntbridge render` takes; what the options say beats what it says, and they may stand
+    alone. Without --enrich a bare event has no tags and no account, and so no route matches by them.
     """
     config = load_config(config_path)
-    alarm = read_alarm(file, config, data, enrich=enrich)
+    alarm = read_alarm(file, said, config, data, enrich=enrich)
     if explain:
         for line in routes.explain(alarm, config):
             click.echo(one_line(line, 1_000), err=True)
-    for name in routes.route(alarm, config):
+    found = routes.route(alarm, config)
+    if as_json:
+        click.echo(json.dumps({"destinations": found, "alarm": dump(alarm)}, indent=2, ensure_ascii=False))
+        return
+    for name in found:
         click.echo(name)

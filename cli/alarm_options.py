@@ -1,0 +1,134 @@
+"""The options by which `route` and `render` are told of an alarm, beside or in place of a file."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from cli.assemble import Misused
+from shared.aws.regions import known_regions
+from shared.config import Config
+from shared.kinds import KINDS
+from shared.mistakes import advice, quoted
+from shared.models import (
+    OWN_KINDS,
+    RECOVERED,
+    UNKNOWN_EVENT,
+    Alarm,
+    Event,
+    Hunt,
+    Instance,
+    Project,
+    Severity,
+    System,
+)
+
+_EVENTS = (*KINDS, *sorted(OWN_KINDS), RECOVERED, UNKNOWN_EVENT)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the options say; None or empty where they do not."""
+
+    event: str | None = None
+    severity: str | None = None
+    hunt: str | None = None
+    project: str | None = None
+    account: str | None = None
+    region: str | None = None
+    instance: str | None = None
+    tag: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Said()
+
+
+def alarm_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    @click.option("--event", metavar="KIND", help="The kind of event.")
+    @click.option("--severity", metavar="|".join(Severity), help="How bad it is.")
+    @click.option("--hunt", metavar="NAME", help="The hunt that it is of.")
+    @click.option("--project", metavar="ID|NAME", help="The project on the platform.")
+    @click.option("--account", metavar="NAME|ID", help="A key of accounts, or twelve digits.")
+    @click.option("--region", metavar="REGION", help="The AWS region of the system.")
+    @click.option("--instance", metavar="ID|NAME", help="The system: its EC2 instance id or its tag Name.")
+    @click.option("--tag", metavar="KEY=VALUE", multiple=True, help="A tag of the system; may be repeated.")
+    @functools.wraps(command)
+    def with_options(*args: Any, **kwargs: Any) -> Any:
+        names = Said.__dataclass_fields__
+        said = Said(**{name: kwargs.pop(name) for name in names})
+        return command(*args, said=said, **kwargs)
+
+    return with_options
+
+
+def nothing_known() -> Alarm:
+    """The alarm that options alone describe."""
+    event = Event("rendered", "processing_with_alarms", datetime.now(UTC))
+    return Alarm(event, Severity.UNKNOWN)
+
+
+def applied(said: Said, alarm: Alarm, config: Config) -> Alarm:
+    """The alarm with what the options say in place of what it said. Raises Misused."""
+    if said.event is not None:
+        kind = _one_of(said.event.lower(), _EVENTS, "event")
+        alarm = replace(alarm, event=replace(alarm.event, kind=kind))
+    if said.severity is not None:
+        severity = _one_of(said.severity.lower(), list(Severity), "severity")
+        alarm = replace(alarm, severity=Severity(severity))
+    if said.hunt is not None:
+        if not (config.guardduty and said.hunt.startswith("guardduty-")):
+            _one_of(said.hunt, config.hunts, "hunt")
+        at = alarm.hunt.scheduled_at if alarm.hunt else alarm.event.received_at
+        alarm = replace(alarm, hunt=Hunt(said.hunt, at))
+    if said.project is not None:
+        alarm = _with_project(said.project, alarm)
+    if said.account or said.region or said.instance or said.tag:
+        alarm = _with_system(said, alarm, config)
+    return alarm
+
+
+def _one_of(word: str, choices: Any, what: str) -> str:
+    if word not in choices:
+        raise Misused(f"there is no {what} {quoted(word)}{advice(word, choices)}")
+    return word
+
+
+def _with_project(project: str, alarm: Alarm) -> Alarm:
+    if not project.isdecimal():
+        return replace(alarm, project=Project(alarm.event.project_id or 0, project))
+    event = replace(alarm.event, project_id=int(project[:10]))
+    return replace(alarm, event=event, project=None)
+
+
+def _with_system(said: Said, alarm: Alarm, config: Config) -> Alarm:
+    instance = alarm.instance or Instance("", "")
+    account = alarm.system.account if alarm.system else ""
+    if said.region is not None:
+        regions = known_regions() | set(config.extra_regions)
+        instance = replace(instance, region=_one_of(said.region, regions, "region"))
+    if said.account is not None:
+        if re.fullmatch(r"[0-9]{12}", said.account):
+            instance = replace(instance, account_id=said.account)
+            account = config.account_name(said.account)
+        else:
+            account = _one_of(said.account, config.accounts, "account")
+            instance = replace(instance, account_id=config.accounts[account].id or "")
+    if said.instance is not None:
+        is_id = re.fullmatch(r"i-[0-9a-f]+", said.instance)
+        instance = replace(instance, id=said.instance) if is_id else replace(instance, name=said.instance)
+    tags = dict(instance.tags) | dict(map(_tag, said.tag))
+    instance = replace(instance, tags=tags)
+    return replace(alarm, instance=instance, system=System(instance.id, instance.region, account))
+
+
+def _tag(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise Misused(f"--tag {quoted(text)} is no tag; write it as KEY=VALUE")
+    return key, value
