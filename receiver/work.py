@@ -314,9 +314,17 @@ class Work:
 
     def _whisper(self, item: Item, name: str, body: Mapping[str, Any]) -> Verdict:
         destination = self._destinations[name]
-        if not isinstance(destination, Whispers):
+        ledger = self._runtime.ledger
+        before = ledger.delivery(item.id, name)
+        if not isinstance(destination, Whispers) or before.state == "delivered":
             return Done()
+        if verdict := self._under_way(before):
+            return verdict
+        sending = ledger.start_delivery(before, state="sending", attempts=before.attempts + 1)
+        if sending is None:
+            return Again(1.0, f"another worker sends it to {name}", expected=True)
         outcome = _in_time(lambda: destination.whisper(body["to"], body["whisper"]))
+        ledger.end_delivery(sending, state="delivered" if isinstance(outcome, Delivered) else "pending")
         return self._at_once_or_never(item, outcome, f"a word for one person at {name}")
 
     def _at_once_or_never(self, item: Item, outcome: Outcome, what: str) -> Verdict:

@@ -154,6 +154,25 @@ def test_of_two_workers_with_the_same_item_the_second_waits(stage):
     assert [message.maybe_repeat for message in tool.sent] == [False]
 
 
+def test_a_word_for_one_person_that_comes_twice_is_said_once(stage):
+    said = []
+
+    def whisper(to, text):
+        said.append(text)
+        # As SQS may, while the first worker is at it. The chat has one place in each process.
+        assert isinstance(second.delivery(replace(item, receipt="of the second")), Again)
+        return Delivered()
+
+    stage.soc.whisper = whisper
+    second = stage.worker()
+    id = stage.runtime.deliveries.put(items.whisper("soc", {"channel": "C", "user": "U"}, "taken already"))
+    (item,) = stage.runtime.deliveries.claim(lease=60)
+    assert item.id == id
+    assert stage.work.delivery(item) == Done()
+    assert second.delivery(replace(item, attempts=2)) == Done()
+    assert said == ["taken already"]
+
+
 def test_a_digest_that_another_worker_sends_is_waited_for(stage, monkeypatch):
     digest = stage.work._digests.open("soc")
     stage.work._digests.add("soc", digest, Entry("e", "case", "5 alarms", Severity.SUSPICIOUS))
