@@ -160,8 +160,8 @@ class Cases:
         """What is to be told to a user who may not acknowledge; empty where the user may. `name`: the
         destination whose message the user clicked."""
         config = self._runtime.config.destinations[name]
-        allowed = config.may_acknowledge if isinstance(config, SlackConfig) else ()
-        if not allowed or asked.slack in allowed:
+        allowed = config.may_acknowledge if isinstance(config, SlackConfig) else None
+        if allowed is None or asked.slack in allowed:
             return ""
         audit.refused(self._runtime.store, case_key, asked, f"not in may_acknowledge of {name}")
         log.warning("case %s was not taken: %s may not acknowledge at %s", case_key, asked.slack, name)

@@ -803,13 +803,16 @@ class SlackConfig(_Section):
         description="with token: the app's signing secret, as a secret reference, for buttons that work; "
         "two during a rotation",
     )
-    may_acknowledge: Annotated[
-        tuple[_SlackPerson, ...],
-        AfterValidator(_somebody),
-        Field(json_schema_extra={"minItems": 1}),
-        _OneOrMany(),
-    ] = Field(
-        (),
+    may_acknowledge: (
+        Annotated[
+            tuple[_SlackPerson, ...],
+            AfterValidator(_somebody),
+            Field(json_schema_extra={"minItems": 1}),
+            _OneOrMany(),
+        ]
+        | None
+    ) = Field(
+        None,
         description="with signing_secret: ids of the users who may click Acknowledge; by default everybody "
         "in the channel",
     )
