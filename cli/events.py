@@ -20,9 +20,9 @@ from cli.alarm_options import Said, alarm_options, applied, nothing_known
 from cli.assemble import Misused, load_config, reading_runtime
 from receiver import assemble
 from receiver.enrich import Enricher
-from receiver.parse import NO_EVENT_NOTE, TEST_NOTE, parse
+from receiver.parse import NOT_UNDERSTOOD_NOTE, parse
 from shared.config import DEFAULT_FILE, Config
-from shared.models import UNKNOWN_EVENT, Alarm, Event, Hunt, load
+from shared.models import Alarm, Event, Hunt, load
 
 MAX_BYTES = 1024 * 1024  # an alarm as a queue holds it, or a webhook's body, is a quarter of that at most
 _TAKES = (
@@ -103,10 +103,7 @@ def _in(body: bytes) -> Alarm | Event:
             if mark in body:
                 raise Misused(f"this is a message for {kind}, which does not hold the alarm: {_TAKES}")
     event = parse(body, id="rendered", received_at=datetime.now(UTC))
-    known = (event.project_id, event.evidence_id, event.malicious, event.suspicious, event.alarms)
-    told = event.instance or event.system or event.detection or any(one is not None for one in known)
-    test = event.note in (TEST_NOTE, NO_EVENT_NOTE)  # a webhook of the platform, as its test sends it
-    if event.kind == UNKNOWN_EVENT and not told and not test:
+    if NOT_UNDERSTOOD_NOTE in event.note and not (event.instance or event.detection):
         raise Misused(f"nothing in this says what happened or where: {_TAKES}")
     return event
 

@@ -206,5 +206,5 @@ def test_a_link_that_is_left_out_is_said(run, tmp_path):
 
 
 def test_a_webhook_that_the_platform_sends_as_a_test_is_understood(run):
-    body = {"token": "t", "event": "$EventType", "title": "$Title", "message": "$Event"}
+    body = {"token": "t", "event": "processing_failed", "title": "$Title", "message": "$Event"}
     assert run("route", "-", given=body) == "soc\n"
