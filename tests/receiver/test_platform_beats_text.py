@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from receiver.enrich import Enricher
+from scheduler.recover import recover
 from shared.cado import NotFound, Unavailable
 from shared.models import RECOVERED, Event, Evidence, Finding, Project, Severity
+from shared.runtime import Runtime
 
 OWN, OTHER = "i-0123456789abcdef0", "i-0fedcba9876543210"
 PROCESSED = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -37,6 +43,19 @@ class Platform:
     def findings(self, project: int, evidence: int | None = None) -> tuple[Finding, ...]:
         self._answer()
         return ()
+
+    def projects(self) -> list[Project]:
+        self._answer()
+        found = list(self.evidences.values())
+        return [Project(3, "weekly", sum(one.malicious for one in found), len(found))]
+
+    def evidences_of(self, project: int) -> list[Evidence]:
+        self._answer()
+        return list(self.evidences.values())
+
+    def pipelines(self, project: int) -> list[Any]:
+        self._answer()
+        return []
 
     def _answer(self) -> None:
         if self.down:
@@ -160,3 +179,57 @@ def test_a_body_that_was_not_filled_in_may_be_a_test_and_may_be_an_alarm(stage):
     (message,) = told(stage, '{"event": "processing_failed", "title": "$Title", "message": "$Event"}')
     assert message.title == "Probably a TEST of the platform's webhook"
     assert (message.severity, message.kind) == (Severity.UNKNOWN, "unknown")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_while_the_platform_comes_and_goes_nothing_is_lost_and_a_repeat_is_an_update(
+    make_stage, platform, monkeypatch, seed
+):
+    """Two kinds of webhook, doubled ones and lost ones, and looks of the timer in between."""
+    rng = random.Random(seed)
+    slack = {"type": "slack", "webhook_url": "env:A", "pace": 1000}
+    stage = make_stage(default=("soc",), destinations={"soc": slack})
+    follow = stage.runtime.config.follow.model_copy(update={"all_projects": True})
+    stage.runtime.config = stage.runtime.config.model_copy(update={"follow": follow})
+    stage.enricher = Enricher(stage.runtime.ledger, platform, None, stage.runtime.config)
+    stage.work = stage.worker()
+    api = SimpleNamespace(
+        projects=platform.projects, evidences=platform.evidences_of, pipelines=platform.pipelines
+    )
+    monkeypatch.setattr(Runtime, "cado", property(lambda _: api))
+    platform.evidences.clear()
+    recover(stage.runtime)  # what is there at the first look is no news
+    for number in range(101, 161):
+        platform.down = number % 20 > 10
+        malicious, suspicious = rng.randrange(3), rng.randrange(1, 3)
+        platform.evidences[number] = Evidence(
+            number,
+            3,
+            "vol",
+            instance=f"i-{number:017x}",
+            malicious=malicious,
+            suspicious=suspicious,
+            processed_at=stage.moment.replace(microsecond=0),
+        )
+        where = f"in project id 3 evidence id {number}."
+        calls = [body(f"{malicious + suspicious} alarms {where}")] * rng.choice((0, 1, 1, 2))
+        if malicious and rng.random() < 0.5:
+            calls.append(body(f"{malicious} high severity alarms detected {where}", "high_severity_alarm"))
+        for call in rng.sample(calls, len(calls)):
+            stage.receive(call.encode())
+        stage.run()
+        stage.forward(20)
+        recover(stage.runtime)
+    platform.down = False
+    for _ in range(3):
+        stage.forward(60)
+        recover(stage.runtime)
+        stage.run_all()
+    told = defaultdict(list)
+    for message in stage.soc.sent:
+        told[message.alarm.event.evidence_id].append(message.title.startswith("Update: "))
+    assert set(told) == set(platform.evidences)
+    assert all(updates.count(False) == 1 for updates in told.values())
+    # The last word on each is the platform's.
+    worst = {message.alarm.event.evidence_id: message.malicious for message in stage.soc.sent}
+    assert worst == {number: one.malicious for number, one in platform.evidences.items()}
