@@ -254,7 +254,9 @@ def test_an_interrupted_run_says_what_was_asked_for_and_how_it_goes_on(platform,
         stderr=subprocess.PIPE,
         text=True,
     )
-    while "1 requested" not in (line := process.stderr.readline()):
+    line = ""
+    while not {"1 requested", "1 running"} & set(line.strip().split(": ")[-1].split(", ")):
+        line = process.stderr.readline()
         assert line, "the run ended before it was interrupted"
     process.send_signal(number)
     said = process.stderr.read()
