@@ -32,8 +32,8 @@ def prose_of(texts: Iterator[str]) -> Prose:
 
 _MARKUP = re.compile(r"</?[A-Za-z][A-Za-z0-9]{0,10}\s?/?>")
 _QUOTED = re.compile(
-    r"""(?<![\w"])"(?P<double>[^"]*+)"(?!\w)|(?<![\w'])'(?P<single>(?:[^']|(?<=\w)'(?=\w))*+)'(?!\w)"""
-    r"""|`(?P<code>[^`]*+)`|“(?P<curly>[^”“]*+)”|‘(?P<high>[^’‘]*+)’|«(?P<angle>[^»«]*+)»"""
+    r"""(?<![\w"])"[^"]*+"(?!\w)|(?<![\w'])'(?:[^']|(?<=\w)'(?=\w))*+'(?!\w)"""
+    r"""|`[^`]*+`|“[^”“]*+”|‘[^’‘]*+’|«[^»«]*+»"""
 )
 # A number or the name of a key is quoted as well, and chosen by nobody: "evidence_id": "4".
 _PLAIN = re.compile(r"\s*(?:[0-9]{1,10}|[A-Za-z]+(?:_[A-Za-z]+)*)\s*")
@@ -58,13 +58,13 @@ def _split(line: str) -> tuple[str, str]:
     label = _LABEL.search(line)
     begins = label.end() if label else len(line)
     ends = begins
-    kept = []
+    names = []
     for token in re.finditer(r"\S+", line):
         if _is_path(token[0]):
             begins, ends = min(begins, token.start()), max(ends if label else 0, token.end())
         elif _is_file(token[0]):
-            kept.append(token.span())
-    line = _without(line, kept)
+            names.append(token.span())
+    line = _without(line, names)
     return line[:begins], line[ends:]
 
 
@@ -80,7 +80,7 @@ _NO_PATH = re.compile(
     r"arn:aws[\w-]{0,20}:ec2:[\w-]{0,30}:[0-9]{0,12}:instance/i-[0-9a-f]{8,17}\W*+"
     r"|[\W_]*+[A-Z][A-Za-z]++:[A-Z][A-Za-z0-9]*+/[\w.&!-]++[\W_]*+"  # a type of GuardDuty
     r"|\(?[A-Za-z]{1,12}/[A-Za-z]{1,12}\W*+"  # and/or, TCP/IP
-    r"|[0-9][0-9/.,%]*+\W*+"  # a date, a share
+    r"|[0-9][0-9/]*+\W*+"  # a date, a share
 )
 
 
@@ -90,4 +90,5 @@ def _is_path(token: str) -> bool:
 
 
 def _is_file(token: str) -> bool:
-    return bool(re.search(r"\w\.[A-Za-z][A-Za-z0-9]{0,5}(?!\w)", token))
+    """By its extension; `4/9999` may be a date or a path, and is no number."""
+    return bool(re.search(r"\w\.[A-Za-z][A-Za-z0-9]{0,5}(?!\w)|[0-9]/[0-9]", token))

@@ -54,6 +54,7 @@ ARTEFACTS = [
     f"{OTHER}.exe",
     f"x_{OTHER}_y",
     "8.evidence-9",
+    "evidence 8/9999 malicious",
     f"file: {OTHER} 9999 malicious evidence id 8",
     f"Path: {OTHER} 9999 malicious evidence id 8",
     f"filename={OTHER} 9999 malicious",
