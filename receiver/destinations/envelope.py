@@ -146,6 +146,7 @@ class ReportPart:
         int | None,
         _says(f"how many of the systems were captured in the last {COVERAGE_DAYS} days; null: not known"),
     ]
+    stopped: Annotated[bool, _says("somebody stopped the hunt before its end")]
 
 
 @dataclass(frozen=True)
