@@ -10,17 +10,16 @@ token that may only write cannot read, and a repeat says that it is one.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.request import Request
 
 from slack_sdk.web import SlackResponse, WebClient
 
-from receiver.compose import UPDATE, Message
+from receiver.compose import Message
 from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry
 from receiver.destinations.slack import (
     TIMEOUT,
@@ -32,11 +31,12 @@ from receiver.destinations.slack import (
     sent,
 )
 from receiver.destinations.slack import whisper as whispered
+from receiver.destinations.slack_case import Thread, current, is_place, parent, stands_alone, to_nobody
 from receiver.destinations.slack_plain import plain
 from receiver.destinations.verdict import Mask, asked_to_wait, json_object, judge, said, unanswered
 from shared.config import SLACK_CHANNEL_ID
 from shared.http import Answer, Http, NetworkError
-from shared.models import ACKNOWLEDGED, UNACKNOWLEDGED, Severity
+from shared.models import UNACKNOWLEDGED
 from shared.secrets import Secret
 from shared.text import one_line
 
@@ -44,7 +44,6 @@ MAX_CURSOR = 500  # characters
 MAX_PAGES = 20  # of conversations.list, which may be asked for about 20 pages a minute (Tier 2)
 PAGE = 999  # channels; docs.slack.dev, conversations.list: "under 1000"
 _TOKEN = re.compile(r"(xoxe\.)?xox[bp]-[A-Za-z0-9-]+", re.ASCII)
-_TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
 
 # The words are those of docs.slack.dev/reference/methods, chat.postMessage and chat.update, "Errors".
 _INVITE = "the app is not in this channel: write /invite and the app's name there"
@@ -177,102 +176,6 @@ class _Said:
         raise _Ended(replace(ended, ambiguous=False) if isinstance(ended, Retry) else ended)
 
 
-@dataclass(frozen=True)
-class Thread:
-    """What is kept of a case: where its parent stands, and how bad it was at worst."""
-
-    to: str  # the channel, as the configuration named it
-    channel: str  # its id
-    ts: str
-    severity: Severity
-    malicious: int
-    suspicious: int
-    alarms: int
-    title: str  # of the worst one
-
-    @classmethod
-    def read(cls, ref: str) -> Thread | None:
-        """None where this is no reference that `written` gave."""
-        try:
-            found = json.loads(ref)
-            thread = cls(**{**found, "severity": Severity(found["severity"])})
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return None
-        texts = (thread.to, thread.channel, thread.ts, thread.title)
-        numbers = (thread.malicious, thread.suspicious, thread.alarms)
-        sound = all(isinstance(text, str) for text in texts) and all(isinstance(n, int) for n in numbers)
-        return thread if sound and _is_place(thread.channel, thread.ts) else None
-
-    def written(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
-
-    def worsened_by(self, message: Message) -> bool:
-        return message.severity.rank > self.severity.rank or message.malicious > self.malicious
-
-    def after(self, message: Message) -> Thread:
-        """With one more alarm; the newest of two that are equally bad gives the title."""
-        if _is_about_the_case(message):
-            return self
-        now = replace(self, alarms=self.alarms + 1)
-        if _how_bad(message) < _how_bad(self):
-            return now
-        return replace(
-            now,
-            severity=message.severity,
-            malicious=message.malicious,
-            suspicious=message.suspicious,
-            title=_current(message.title),
-        )
-
-
-def _is_about_the_case(message: Message) -> bool:
-    """Whether it is no alarm of its own."""
-    return message.silent or message.kind in (ACKNOWLEDGED, UNACKNOWLEDGED)
-
-
-def _how_bad(alarm: Message | Thread) -> tuple[int, int, int]:
-    return alarm.severity.rank, alarm.malicious, alarm.suspicious
-
-
-def _is_place(channel: Any, ts: Any) -> bool:
-    return (
-        isinstance(channel, str)
-        and isinstance(ts, str)
-        and bool(re.fullmatch(SLACK_CHANNEL_ID, channel) and _TS.fullmatch(ts))
-    )
-
-
-def _current(title: str) -> str:
-    return title.removeprefix(UPDATE)
-
-
-def parent(message: Message, case: Thread) -> Message:
-    """What the case's parent says once something followed: how bad it was at worst, and all that the latest
-    alarm knows."""
-    message = message.state or message
-    latest = _current(message.title)
-    told = f"{case.alarms:,} alarms so far, each in the thread." if case.alarms > 1 else ""
-    if latest != case.title:
-        told = f"{told} The latest: {latest}."
-    return replace(
-        message,
-        severity=case.severity,
-        title=case.title,
-        summary=one_line(f"{told} {message.summary}".strip(), 600),
-        maybe_repeat=False,
-    )
-
-
-def _to_nobody(message: Message) -> Message:
-    """In the thread of a case its owner is not called; who has taken it is named in his own thread."""
-    return message if message.kind == ACKNOWLEDGED else replace(message, owner=None)
-
-
-def _stands_alone(message: Message) -> bool:
-    """Whether no other alarm can belong to its case: then the thread would hold a copy and nothing else."""
-    return not message.case_key or message.case_key.endswith(f"/{message.id}")
-
-
 class SlackBotDestination:
     """One channel, by its id or its name."""
 
@@ -352,20 +255,20 @@ class SlackBotDestination:
         if not isinstance(posted.verdict, Delivered):
             return posted.verdict
         channel, ts = posted.body.get("channel"), posted.body.get("ts")
-        if not _is_place(channel, ts):
+        if not is_place(channel, ts):
             return Delivered(note="Slack took the message and did not say where it stands")
         if case is None:
-            title = _current((message.state or message).title)
+            title = current((message.state or message).title)
             counts = (message.malicious, message.suspicious)
             case = Thread(self._named, "", "", message.severity, *counts, 1, title)
         case = replace(case, to=self._named, channel=str(channel), ts=str(ts))
-        missing = "" if _stands_alone(message) or message.silent else self._copy(message, case)
+        missing = "" if stands_alone(message) or message.silent else self._copy(message, case)
         return Delivered(case.written(), _joined(note, posted.note, missing))
 
     def _copy(self, message: Message, case: Thread) -> str:
         """Why it is not in the thread; empty where it is. The alarm was told either way."""
         try:
-            told = _to_nobody(message)  # who was called once is not called again
+            told = to_nobody(message)  # who was called once is not called again
             verdict = self._post(case.channel, told, thread_ts=case.ts).verdict
         except NetworkError as error:
             verdict = unanswered(error)
@@ -384,7 +287,7 @@ class SlackBotDestination:
         elif not isinstance(edited.verdict, Delivered):
             return edited.verdict
         loud = before.worsened_by(message) or message.kind == UNACKNOWLEDGED
-        told = message if loud else _to_nobody(message)
+        told = message if loud else to_nobody(message)
         broadcast = {"reply_broadcast": True} if loud else {}
         replied = self._post(before.channel, told, thread_ts=before.ts, **broadcast)
         if broadcast and replied.word in _NO_BROADCAST:

@@ -10,7 +10,8 @@ import pytest
 
 from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack
-from receiver.destinations.slack_bot import SlackBotDestination, Thread
+from receiver.destinations.slack_bot import SlackBotDestination
+from receiver.destinations.slack_case import Thread
 from shared.queues import work
 from shared.secrets import Secret
 

@@ -25,7 +25,7 @@ from jsonschema.protocols import Validator
 from slack_sdk.models.blocks import Block
 
 from receiver.compose import Message, Standing, compose
-from receiver.destinations import adf, envelope, jira_attempts, slack, slack_bot, slack_plain, teams, wiki
+from receiver.destinations import adf, envelope, jira_attempts, slack, slack_case, slack_plain, teams, wiki
 from receiver.destinations.jira import JiraDestination
 from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared import models
@@ -235,9 +235,11 @@ def check_slack_bot(alarm: Alarm) -> None:
         (models.Severity.INFO, "x"),
         (models.Severity.MALICIOUS, f"Worse: {message.title}"),
     ):
-        case = slack_bot.Thread("#soc", "C0123456789", "1.1", severity, 10**9, 0, 1_233, title).after(message)
-        assert slack_bot.Thread.read(case.written()) == case
-        check_blocks(slack.payload(slack_bot.parent(message, case), buttons=True))
+        case = slack_case.Thread("#soc", "C0123456789", "1.1", severity, 10**9, 0, 1_233, title).after(
+            message
+        )
+        assert slack_case.Thread.read(case.written()) == case
+        check_blocks(slack.payload(slack_case.parent(message, case), buttons=True))
 
 
 def check_blocks(body: dict[str, Any]) -> None:
@@ -445,7 +447,7 @@ CHECKS = {
 
 
 # What a case's message becomes when one more alarm comes: this is what it was at worst.
-WORSE = slack_bot.Thread(
+WORSE = slack_case.Thread(
     "#soc",
     "C0123456789",
     "1763812800.000100",
@@ -457,7 +459,7 @@ WORSE = slack_bot.Thread(
 )
 
 
-def in_its_case(alarm: Alarm, worst: Alarm) -> slack_bot.Message:
+def in_its_case(alarm: Alarm, worst: Alarm) -> Message:
     """With what a destination that edits is told of the case."""
     kind = alarm.event.kind
     if kind in (models.ACKNOWLEDGED, models.UNACKNOWLEDGED):
@@ -471,7 +473,7 @@ def shown(name: str, alarm: Alarm, worst: Alarm, config: Config | None = None) -
     case = in_its_case(alarm, worst)
     as_json = {
         "slack": slack.payload(message),
-        "slack-bot": slack.payload(slack_bot.parent(case, WORSE.after(case)), buttons=True),
+        "slack-bot": slack.payload(slack_case.parent(case, WORSE.after(case)), buttons=True),
         "teams": json.loads(teams.payload(message)),
         "jira-cloud": JIRA.issue(message, cloud=True),
         "webhook": json.loads(envelope.payload(message)),

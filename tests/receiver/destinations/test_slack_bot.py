@@ -20,7 +20,8 @@ from demo.slack import DEMO_TOKEN, Channel, Post, Slack
 from receiver.compose import Message, compose
 from receiver.destinations import Check, Delivered, Outcome, Rejected, Retry
 from receiver.destinations.slack import payload
-from receiver.destinations.slack_bot import _LATER, _OPEN, _REFUSED, SlackBotDestination, Thread, _Client
+from receiver.destinations.slack_bot import _LATER, _OPEN, _REFUSED, SlackBotDestination, _Client
+from receiver.destinations.slack_case import Thread
 from shared.http import Http
 from shared.models import Alarm, Owner, Severity
 from shared.secrets import Secret
