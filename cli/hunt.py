@@ -33,7 +33,7 @@ from scheduler import custody
 from scheduler.ending import report
 from scheduler.follow import follow
 from scheduler.handler import captures_handler
-from scheduler.plan import prepare, start
+from scheduler.plan import BY_HAND, prepare, start
 from shared import audit, leases
 from shared.config import Config
 from shared.local.server import Server, Timer, Workers
@@ -100,7 +100,7 @@ def run(
         console.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
     for reason in planned.hunt.left_out:
         console.print(reason, markup=False, soft_wrap=True)
-    by = f"hunt run by {operator(runtime)} at {here()}"
+    by = f"{BY_HAND}{operator(runtime)} at {here()}"
     started = start(runtime, planned, retry_for=retry_for, trigger=by)
     audited(runtime, audit.HUNT_RUN, started.id, after={"state": started.state, "systems": started.systems})
     _to_its_end(runtime, started, wait, console, as_json)

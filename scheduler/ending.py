@@ -83,8 +83,8 @@ def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Captur
     return runtime.ledger.update_capture(capture, stalled=True)
 
 
-def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str) -> Hunt:
-    """It is not started, and that is told."""
+def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str, *, tell: bool = True) -> Hunt:
+    """It is not started. `tell`: that is raised as an event."""
     event = Event(
         id=f"{HUNT_MISSED}:{hunt.id}",
         kind=HUNT_MISSED,
@@ -92,7 +92,8 @@ def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str) -> Hunt:
         text=reason,
         hunt_id=hunt.id,
     )
-    _raise(runtime, event)
+    if tell:
+        _raise(runtime, event)
     log.warning("hunt %s is not started: %s", hunt.id, reason)
     return runtime.ledger.end_hunt(hunt.id, HuntState.SKIPPED, reason)
 

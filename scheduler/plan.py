@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # The platform takes names of 1 to 80 characters (OpenAPI 2.324.0); a hunt's own name has at most 40.
 PROJECT_NAME_LIMIT = 80
+# How the trigger of a run begins that somebody started at the command line.
+BY_HAND = "hunt run by "
 
 
 @dataclass(frozen=True)
@@ -108,14 +110,21 @@ def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "
     turn = take_turn(runtime, hunt)
     definition = runtime.config.hunts.get(hunt.name)
     if turn is None and definition and definition.overlap == "skip":
-        return skip_hunt(
-            runtime, hunt, f"the hunt before it, {ledger.whose_turn(hunt.name)}, was still under way"
-        )
+        before = ledger.whose_turn(hunt.name)
+        reason = f"the hunt before it, {before}, was still under way"
+        return skip_hunt(runtime, hunt, reason, tell=not _is_repeat(hunt, ledger.hunt(before)))
     if turn is None:
         log.info("hunt %s waits for %s to end", hunt.id, ledger.whose_turn(hunt.name))
         return hunt
     queue_opening(runtime, hunt, retry_for=retry_for)
     return turn
+
+
+def _is_repeat(hunt: Hunt, before: Hunt | None) -> bool:
+    """Whether a start only repeats a run that is under way, so that its systems are captured all the same: by
+    somebody at the command line, who reads the refusal there, or for the same minute."""
+    same_minute = before is not None and f"{before.scheduled_at:%F %R}" == f"{hunt.scheduled_at:%F %R}"
+    return same_minute or hunt.trigger.startswith(BY_HAND)
 
 
 def _record(ledger: Ledger, planned: Plan) -> Hunt:

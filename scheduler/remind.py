@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from shared import items
-from shared.models import UNACKNOWLEDGED
+from shared.each import each
+from shared.models import UNACKNOWLEDGED, Unacknowledged
 from shared.runtime import Runtime
 
 
@@ -19,12 +20,15 @@ def remind(runtime: Runtime) -> None:
     if reminders is None:
         return
     now, after = runtime.now(), timedelta(seconds=reminders.after)
-    for waiting in runtime.ledger.unacknowledged():
+
+    def look(waiting: Unacknowledged) -> None:
         left = waiting.due - now
         if timedelta() < left <= after:  # further ahead only a clock that was wrong has set it
-            continue
+            return
         number = waiting.reminded + 1
         # The item before the record of it: one too many has an id that was seen, one too few is silence.
         id = f"{UNACKNOWLEDGED}:{waiting.case_key}:{number}"
         runtime.events.put(items.reminder(waiting.case_key, number, waiting.since.isoformat()), id=id)
         runtime.ledger.record_reminded(waiting, now + after if number < reminders.times else None)
+
+    each(runtime.ledger.unacknowledged(), look, lambda waiting: f"case {waiting.case_key}")

@@ -129,7 +129,8 @@ class Asking:
     """Many questions at once, and no waiting for an answer when the time is up."""
 
     def __init__(self, now: Callable[[], datetime], budget: float) -> None:
-        self._now, self._until = now, now() + timedelta(seconds=budget)
+        # No longer than the work that asks may take.
+        self._now, self._until = now, now() + timedelta(seconds=deadlines.remaining(budget))
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="targets")
 
     def __enter__(self) -> Asking:

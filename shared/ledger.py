@@ -228,7 +228,8 @@ class Ledger:
             for hunt in self.hunts(name)
             if hunt.state is HuntState.FINISHED and hunt.finished_at and not is_future(hunt.finished_at, now)
         ]
-        at = max([datetime.fromisoformat(first.body["at"]) if first else now, *ends])
+        seen = [datetime.fromisoformat(first.body["at"])] if first else []
+        at = max([*ends, *seen], default=now)
         self._store.put(*_LAST_FINISHED, {"at": at.isoformat()}, expect=0)
         return at
 

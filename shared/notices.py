@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any
 
 from shared import items
+from shared.each import each
 from shared.models import UNDELIVERED, Alarm, Event, Severity, dump, load
-from shared.queues import ABANDONED, DELIVERIES, Again, Done, Item, QueueError, Verdict
+from shared.queues import ABANDONED, DELIVERIES, Again, Done, Item, Queue, Verdict
 from shared.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -33,18 +34,20 @@ class Notices:
         self._runtime = runtime
 
     def look(self) -> None:
-        """Count what a queue has put aside itself. Safe to run at any time and more than once."""
-        runtime, now = self._runtime, self._runtime.now()
-        for queue in (runtime.captures, runtime.events, runtime.deliveries):
-            try:
-                dead, seen = queue.depth().dead, runtime.ledger.note(_SEEN, queue.name)
-                if not dead or (dead == seen.get("dead") and _ahead(seen["again"], now)):
-                    continue
-                queue.adopt(partial(self.count, queue.name, reason=ABANDONED))
-                again = (now + APART).isoformat()  # as many as before may be others
-                runtime.ledger.save_note(_SEEN, queue.name, {"dead": dead, "again": again})
-            except QueueError as error:
-                log.warning("what %s has put aside cannot be looked at now: %s", queue.name, error)
+        """Count what a queue has put aside itself. Safe to run at any time and more than once. Raises
+        SomeFailed after the other queues were looked at."""
+        runtime = self._runtime
+        queues = (runtime.captures, runtime.events, runtime.deliveries)
+        each(queues, self._look_at, lambda queue: f"the queue {queue.name}")
+
+    def _look_at(self, queue: Queue) -> None:
+        ledger, now = self._runtime.ledger, self._runtime.now()
+        dead, seen = queue.depth().dead, ledger.note(_SEEN, queue.name)
+        if not dead or (dead == seen.get("dead") and _ahead(seen["again"], now)):
+            return
+        queue.adopt(partial(self.count, queue.name, reason=ABANDONED))
+        again = (now + APART).isoformat()  # as many as before may be others
+        ledger.save_note(_SEEN, queue.name, {"dead": dead, "again": again})
 
     def count(self, queue: str, item: Item, reason: str, alarm: Alarm | None = None) -> None:
         """One more item of this queue is dead. `alarm` is what it was about, where the item does not say."""

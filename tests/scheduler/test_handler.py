@@ -17,8 +17,9 @@ from demo.serving import serving
 from scheduler import handler
 from scheduler.capture import capture
 from shared import config as configuration
-from shared import runtime
-from shared.models import CaptureState, HuntState, System
+from shared import items, runtime
+from shared.ledger import StoreError
+from shared.models import CaptureState, Hunt, HuntState, System
 from shared.queues import Again, Done
 from tests.aws_function import Invoked, moto_server
 from tests.emulated import Resources, scheduled
@@ -194,3 +195,47 @@ def test_what_is_no_event_of_the_scheduler_fails_loudly(stage, event, said):
 def test_a_time_in_another_zone_is_the_same_hunt(stage):
     answer = stage.function({"hunt": "weekly", "scheduled_at": "2026-11-22T03:00:00+01:00"})
     assert answer["hunt"] == f"weekly@{AT}"
+
+
+def test_a_start_that_the_store_refuses_waits_in_the_queue(stage, monkeypatch):
+    kept = handler._kept().get()
+    real, away = kept.store.put, [True]
+
+    def put(*args, **more):
+        if away:
+            raise StoreError("DynamoDB is throttling requests")
+        return real(*args, **more)
+
+    monkeypatch.setattr(kept.store, "put", put)
+    monkeypatch.setattr(kept, "now", lambda: datetime(2026, 11, 22, 2, 1, tzinfo=UTC))
+    assert stage.function(DUE) == {"state": "waits", "reason": "DynamoDB is throttling requests"}
+    assert stage.runtime.ledger.hunts("weekly") == []
+    away.clear()
+    assert stage.function.work("captures") == []
+    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    assert (hunt.id, hunt.trigger) == (f"weekly@{AT}", "a request to the scheduler")
+
+
+@pytest.mark.parametrize(
+    ("event", "dead"),
+    [
+        ({"hunt": "weekly", "scheduled_at": "2026-11-22T00:00:00Z"}, 0),
+        ({"hunt": "gone", "scheduled_at": AT}, 1),
+    ],
+)
+def test_a_start_that_comes_too_late_or_is_of_no_hunt_starts_nothing(stage, monkeypatch, event, dead):
+    monkeypatch.setattr(handler._kept().get(), "now", lambda: datetime(2026, 11, 22, 2, 1, tzinfo=UTC))
+    stage.runtime.captures.put(items.start(event))
+    assert stage.function.work("captures") == []
+    assert stage.runtime.ledger.hunts("weekly") == []
+    assert stage.runtime.captures.depth().dead == dead
+
+
+def test_the_last_finished_hunt_is_one_read(stage, monkeypatch):
+    ledger = stage.runtime.ledger
+    hunt = ledger.open_hunt(Hunt("weekly", datetime(2026, 11, 22, 2, tzinfo=UTC)))
+    ended = ledger.end_hunt(hunt.id, HuntState.FINISHED)
+    stage.runtime.store.delete("clock", "", "@finished")  # as the version before left it
+    assert ledger.last_finished(["weekly"]) == ended.finished_at
+    monkeypatch.setattr(stage.runtime.store, "scan", None)
+    assert ledger.last_finished(["weekly"]) == ended.finished_at

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from demo.platform import SimInstance, SimVolume
+from scheduler.plan import prepare, start
 from shared.models import HUNT_FINISHED, HUNT_MISSED, CaptureState, HuntState
 from shared.window import parse_window
 from tests.scheduler.staging import KEY, QUIET, SUNDAY, Stage
@@ -354,3 +355,24 @@ def test_a_hunt_whose_opening_got_lost_is_opened_later(make_stage):
     stage.follow()
     stage.work()
     assert stage.states() == [CaptureState.REQUESTED]
+
+
+# --- a start that only repeats what is under way
+
+
+@pytest.mark.parametrize(
+    ("at", "trigger", "told"),
+    [
+        (SUNDAY.replace(second=40), "schedule cron(0 2 ? * SUN *)", 0),  # the same minute
+        (SUNDAY.replace(hour=5), "hunt run by jane at laptop", 0),  # who reads the refusal there
+        (SUNDAY.replace(hour=5), "schedule cron(0 5 ? * SUN *)", 1),
+    ],
+)
+def test_a_start_that_is_refused_as_a_repeat_is_not_told_as_a_run_that_is_missing(
+    make_stage, at, trigger, told
+):
+    stage = make_stage((QUIET,))
+    stage.start()
+    planned = prepare(stage.runtime, "weekly", at)
+    assert start(stage.runtime, planned, retry_for=60, trigger=trigger).state is HuntState.SKIPPED
+    assert len([event for event in stage.events() if event.kind == HUNT_MISSED]) == told
