@@ -55,6 +55,8 @@ def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
     if hunt.project_id is None:
         return _opening(runtime, hunt)
     captures = corrected_captures(runtime.ledger, runtime.ledger.captures(hunt.id), runtime.now())
+    if hunt.stopped_by:
+        captures = [end_stopped(runtime, hunt, one) if waits(one) else one for one in captures]
     if any(not waits(capture) and capture.state not in ENDED for capture in captures):
         seen = _Seen.of(runtime, hunt.project_id)
         captures = [

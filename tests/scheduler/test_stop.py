@@ -143,6 +143,15 @@ def test_an_item_that_is_on_its_way_asks_for_nothing(make_stage):
     assert stage.hunt().state is HuntState.STOPPED
 
 
+def test_what_a_crash_left_waiting_ends_with_the_hunt_outside_its_window_too(make_stage):
+    stage = make_stage((QUIET,), hunt={"window": "05:00-06:00"})
+    stage.start()
+    stage.work()
+    stage.runtime.ledger.change_hunt(ID, lambda hunt: hunt.stopped("Jane"))
+    stage.follow()
+    assert stage.hunt().state is HuntState.STOPPED
+
+
 def test_a_failed_capture_of_a_stopped_hunt_is_not_repeated(make_stage):
     stage = make_stage((BROKEN,), hunt={"retries": 3})
     stage.start()
