@@ -28,6 +28,11 @@ def here(what: str = "the command line") -> str:
     return f"{what} on {socket.gethostname()}"
 
 
+def operator_here(runtime: Runtime) -> str:
+    """The operator and the machine, in words."""
+    return f"{operator(runtime)} at {here()}"
+
+
 def audited(
     runtime: Runtime,
     action: str,

@@ -37,7 +37,7 @@ class RunResult:
     def state(self) -> str:
         """In the words of the list: a run that captured nothing did not finish, whatever else it did."""
         if self.hunt.state is HuntState.FINISHED and self.systems and not self.captured:
-            return "nothing captured"
+            return HuntState.EMPTY.value  # as the version before recorded it
         return self.hunt.state.value
 
     def as_json(self) -> dict[str, Any]:

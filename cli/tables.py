@@ -1,9 +1,12 @@
-"""Tables for people, in which no identifier is ever cut."""
+"""What commands print: tables for people, in which no identifier is ever cut, and JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
+import click
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
@@ -32,3 +35,7 @@ def show(titles: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Collect
         table.box = None
         console.width = sum(widths) + frame
     console.print(table)
+
+
+def print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))

@@ -30,6 +30,8 @@ READING = {
     "hunt plan": 1,
     "hunt run --dry-run": 0,
     "hunt report weekly": 4,
+    "hunt run --retry-failed": 4,
+    "hunt stop weekly": 4,
     "route EVENT": 0,
     "render EVENT --to soc": 0,
     "dead list": 4,

@@ -273,3 +273,59 @@ def test_a_run_is_in_the_audit_log(huntbridge, platform, tmp_path):
     (entry,) = json.loads(huntbridge("audit", "--json").stdout)
     assert (entry["action"], entry["about"]) == ("hunt run", "weekly@2026-11-15T02:00:00Z")
     assert entry["after"]["systems"] == 1
+
+
+def _slow(tmp_path, platform):
+    """Two systems, of which the second waits for the first, which does not end in this test."""
+    _weekly(tmp_path, platform, ONE, TWO)
+    file = tmp_path / "huntbridge.yaml"
+    file.write_text(file.read_text().replace("weekly: {", "weekly: {max_in_flight: 2, "))
+    platform.world._pace = 1_000.0
+
+
+def test_a_run_is_stopped_and_what_the_platform_began_goes_on_or_is_cancelled(huntbridge, platform, tmp_path):
+    _slow(tmp_path, platform)
+    huntbridge("hunt", "run", "--at", "2026-11-15T02:00Z")
+    stopped = huntbridge("hunt", "stop", "weekly")
+    assert stopped.exit_code == 0, stopped.output
+    assert "0 were cancelled, and 2 go on at the platform" in stopped.stdout
+    cancelled = huntbridge("hunt", "stop", "weekly@2026-11-15", "--cancel", "--json")
+    assert cancelled.exit_code == 0, cancelled.output
+    found = json.loads(cancelled.stdout)
+    assert (found["id"], found["cancelled"], found["going_on"]) == ("weekly@2026-11-15T02:00:00Z", 2, 0)
+    entries = json.loads(huntbridge("audit", "--json").stdout)
+    assert sorted(entry["action"] for entry in entries) == ["hunt run", "hunt stop", "hunt stop"]
+
+
+def test_what_is_over_cannot_be_stopped(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE)
+    huntbridge("hunt", "run", "--wait", "--at", "2026-11-15T02:00Z")
+    refused = huntbridge("hunt", "stop", "weekly")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "Error: hunt weekly@2026-11-15T02:00:00Z is over: finished\n",
+    )
+    unknown = huntbridge("hunt", "stop", "monthly")
+    assert (unknown.exit_code, "`huntbridge hunt list`" in unknown.stderr) == (2, True)
+
+
+def test_only_what_failed_is_asked_for_again(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE, BROKEN)
+    huntbridge("hunt", "run", "--wait", "--at", "2026-11-15T02:00Z")
+    again = huntbridge("hunt", "run", "--retry-failed", "--wait")
+    assert again.exit_code == 1
+    assert "1 failed captures are asked for again" in again.stderr
+    assert platform.asked == {ONE.instance_id: 1, BROKEN.instance_id: 2}
+    assert len(platform.world.projects) == 1
+    assert "1 of 2 systems captured, 1 failed" in again.stdout
+
+
+def test_where_nothing_failed_nothing_is_asked_for_again(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE)
+    huntbridge("hunt", "run", "--wait", "--at", "2026-11-15T02:00Z")
+    again = huntbridge("hunt", "run", "--retry-failed")
+    assert (again.exit_code, "nothing failed in hunt weekly@2026-11-15T02:00:00Z" in again.stderr) == (
+        1,
+        True,
+    )
+    assert platform.asked == {ONE.instance_id: 1}

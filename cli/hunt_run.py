@@ -1,0 +1,243 @@
+"""`huntbridge hunt run`: a hunt now, or what failed in one again."""
+
+from __future__ import annotations
+
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from cli import runs, tables
+from cli.assemble import (
+    CAPTURE_THREADS,
+    Failed,
+    Misused,
+    PlatformFailed,
+    load_config,
+    local_runtime,
+    on_aws,
+    reading_runtime,
+    receiver,
+    runtime_of,
+    settings,
+)
+from cli.operator import audited, operator_here
+from cli.plan import draft, moment, show, the_hunt
+from cli.stack import on_stack
+from scheduler import stop
+from scheduler.ending import report
+from scheduler.follow import follow
+from scheduler.handler import captures_handler
+from scheduler.plan import BY_HAND, prepare, start
+from shared import audit, leases
+from shared.local.server import Server, Timer, Workers
+from shared.models import Capture, CaptureState, Hunt, HuntState, dump
+from shared.runtime import Runtime
+from shared.secrets import SecretError
+
+_ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as shells have it
+_SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
+
+
+@click.command("run")
+@on_stack
+@settings
+@click.argument("name", required=False)
+@click.option(
+    "--at", metavar="TIME", help="The scheduled time it runs for, such as 2027-01-31T02:00Z [default: now]."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be asked for, and ask nothing.")
+@click.option("--wait", is_flag=True, help="Follow the captures to their end and deliver what they find.")
+@click.option("--retry-for", metavar="SECONDS", type=click.FloatRange(min=0), default=120, show_default=True,
+              help="How long a platform that does not answer is tried.")  # fmt: skip
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Ask again for what failed in the last run, or in that of --at, and for nothing else.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def run_hunt(
+    config_path: str | None,
+    data: Path,
+    name: str | None,
+    at: str | None,
+    dry_run: bool,
+    wait: bool,
+    retry_for: float,
+    retry_failed: bool,
+    as_json: bool,
+) -> None:
+    """Run the hunt NAME (may be left out where there is only one).
+
+    Ends when every system has been asked for, which takes until others have ended where there are more than
+    may be under way at once. The same hunt and --at again asks for nothing twice: it goes
+    on where the first one stopped. A `serve` on the same data directory may run meanwhile.
+
+    With --stack the hunt is planned here, and the functions of that stack on AWS ask for its captures.
+    """
+    config = load_config(config_path)
+    name = the_hunt(config, name)
+    scheduled_at = moment(at) if at else datetime.now(UTC)
+    console = Console(stderr=True, highlight=False)
+    if retry_failed:
+        if dry_run:
+            raise Misused(
+                "--dry-run shows what a new run would do; `huntbridge hunt report` shows what failed"
+            )
+        runtime = runtime_of(config, data, write=True)
+        again = _retry(runtime, f"{name}@{runs.in_utc(scheduled_at)}" if at else name, retry_for)
+        _to_its_end(runtime, again, wait, console, as_json)
+        return
+    if dry_run:
+        show(draft(reading_runtime(config, data), name, scheduled_at), as_json)
+        return
+    runtime = reading_runtime(config, data) if on_aws() else local_runtime(config, data)
+    if config.hunts[name].selects:
+        console.print(f"hunt {name}: looking for its systems")
+    planned = prepare(runtime, name, scheduled_at)
+    for problem in planned.hunt.problems:
+        console.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
+    for reason in planned.hunt.left_out:
+        console.print(reason, markup=False, soft_wrap=True)
+    by = f"{BY_HAND}{operator_here(runtime)}"
+    started = start(runtime, planned, retry_for=retry_for, trigger=by)
+    audited(runtime, audit.HUNT_RUN, started.id, after={"state": started.state, "systems": started.systems})
+    _to_its_end(runtime, started, wait, console, as_json)
+
+
+def _retry(runtime: Runtime, given: str, retry_for: float) -> Hunt:
+    """The run that is meant, after what failed in it was planned again."""
+    hunt = runs.the_run(runtime, given)
+    try:
+        retried = stop.retry_failed(runtime, hunt.id, by=operator_here(runtime), retry_for=retry_for)
+    except stop.NotPossible as error:
+        raise Failed(str(error)) from None
+    if not retried.again:
+        raise Failed(f"nothing failed in hunt {hunt.id}; it is {hunt.state.value}")
+    audited(
+        runtime, audit.HUNT_RUN, hunt.id, before={"state": hunt.state}, after={"asked_again": retried.again}
+    )
+    where = "" if retried.same_project else "; its project is gone from the platform, and a new one is opened"
+    click.echo(f"hunt {hunt.id}: {retried.again} failed captures are asked for again{where}", err=True)
+    return retried.hunt
+
+
+def _to_its_end(runtime: Runtime, hunt: Hunt, wait: bool, console: Console, as_json: bool) -> None:
+    """Work, show how it goes, and print the result; after Ctrl-C or SIGTERM, how it goes on."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        ended = _work(runtime, hunt, wait, console)
+    except KeyboardInterrupt:
+        found = runtime.ledger.hunt(hunt.id) or hunt
+        click.echo(_interrupted(found, runtime.ledger.captures(hunt.id)), err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    _show_result(runtime, ended, as_json)
+
+
+def _interrupted(hunt: Hunt, captures: list[Capture]) -> str:
+    asked = sum(capture.state in _ASKED or capture.state is CaptureState.UNKNOWN for capture in captures)
+    at = runs.in_utc(hunt.scheduled_at)
+    return (
+        f"hunt {hunt.id} was interrupted: {asked} of {len(captures)} systems were asked for. The "
+        "platform goes on with those. The hunt is not over: a running `huntbridge serve` goes on with it, "
+        f"and so does `huntbridge hunt run {hunt.name} --at {at}`. `huntbridge hunt stop {hunt.id}` ends it."
+    )
+
+
+def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
+    """Do the work of the queues here until the hunt is where it has to be; of a stack on AWS its functions do
+    it. Raises SecretError."""
+    workers, timers = [], []
+    if not on_aws():
+        handler = captures_handler(runtime)
+        workers.append(Workers(runtime.captures, handler, leases.CAPTURE, threads=CAPTURE_THREADS))
+        timers.append(Timer("follow", lambda: follow(runtime), runtime.config.follow.interval))
+    if wait and not on_aws():
+        try:
+            work = receiver(runtime)
+        except SecretError as error:
+            raise Misused(str(error)) from None
+        workers += [
+            Workers(runtime.events, work.event, leases.EVENT, threads=2),
+            Workers(runtime.deliveries, work.delivery, leases.DELIVERY, threads=4),
+        ]
+    server = Server(workers, timers)
+    server.start()
+    shown = ""
+    try:
+        while True:
+            began = time.monotonic()
+            found = runtime.ledger.hunt(hunt.id)
+            assert found is not None
+            captures = runtime.ledger.captures(hunt.id)
+            if (line := _progress(found, captures)) != shown:
+                console.print(line)
+                shown = line
+            if _is_there(runtime, found, captures, wait):
+                return found
+            # To look at ten thousand captures takes time that the work needs.
+            time.sleep(max(3.0 if on_aws() else 0.1, 10 * (time.monotonic() - began)))
+    finally:
+        server.stop()
+
+
+def _is_there(runtime: Runtime, hunt: Hunt, captures: list[Capture], wait: bool) -> bool:
+    if not wait:
+        return hunt.over or (
+            hunt.project_id is not None and all(capture.state in _ASKED for capture in captures)
+        )
+    events = runtime.events.depth()
+    # An event that is delayed may be a notice that is not due for an hour: `serve` tells it.
+    return hunt.over and not (events.ready or events.leased or runtime.deliveries.depth().living)
+
+
+def _progress(hunt: Hunt, captures: list[Capture]) -> str:
+    if hunt.project_id is None and hunt.state is HuntState.PLANNED:
+        return f"hunt {hunt.id}: opening its project"
+    states = ", ".join(
+        f"{count} {_SHOWN.get(state, state)}"
+        for state in CaptureState
+        if (count := sum(capture.state is state for capture in captures))
+    )
+    return f"hunt {hunt.id}, project {hunt.project_id or '-'}: {states}"
+
+
+def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
+    captures = runtime.ledger.captures(hunt.id)
+    if as_json:
+        result = dump(report(runtime.ledger, hunt, captures, hunt.reason, runtime.now()))
+        tables.print_json({"id": hunt.id, "state": hunt.state, **result})
+    if hunt.state is HuntState.SKIPPED:
+        raise Failed(f"hunt {hunt.id} was not started: {hunt.reason}")
+    if hunt.state is HuntState.FAILED:
+        raise PlatformFailed(f"hunt {hunt.id} failed: {hunt.reason}")
+    if hunt.state is HuntState.STOPPED:
+        raise Failed(f"hunt {hunt.id} was stopped: {hunt.reason}")
+    failed = [capture for capture in captures if capture.state is CaptureState.FAILED]
+    for capture in failed:
+        click.echo(f"{capture.system.key}: {capture.reason}", err=True)
+    if not as_json:
+        click.echo(_in_words(hunt, captures))
+    if failed or hunt.problems:
+        raise click.exceptions.Exit(1)
+
+
+def _in_words(hunt: Hunt, captures: list[Capture]) -> str:
+    """What came of the run so far: to ask for a capture is not yet to have it."""
+    result = runs.RunResult.of(hunt, captures)
+    if hunt.over:
+        return (
+            f"hunt {hunt.id}: {result.captured} of {len(captures)} systems captured, {result.failed} failed, "
+            f"{result.with_alarms} with alarms in project {hunt.project_id}"
+        )
+    asked = sum(capture.state in _ASKED for capture in captures) - result.failed
+    return (
+        f"hunt {hunt.id}: {asked} of {len(captures)} systems were asked for in project {hunt.project_id}; "
+        "a running `huntbridge serve` follows the captures to their end, and so does --wait"
+    )
