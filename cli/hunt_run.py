@@ -96,6 +96,8 @@ def run_hunt(
         show(draft(reading_runtime(config, data), name, scheduled_at), as_json)
         return
     runtime = reading_runtime(config, data) if on_aws() else local_runtime(config, data)
+    if not on_aws():
+        runtime.secret(config.platform.api_key)  # without it nothing could be asked for
     if config.hunts[name].selects:
         console.print(f"hunt {name}: looking for its systems")
     planned = prepare(runtime, name, scheduled_at)

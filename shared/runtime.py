@@ -63,11 +63,8 @@ class Runtime:
         return secret
 
     def http(self, **manners: object) -> Http:
-        """Raises ConfigError where a bundle of CAs cannot be used."""
-        try:
-            return Http(proxies=self.proxies, **manners)  # type: ignore[arg-type]
-        except ValueError as error:
-            raise ConfigError([str(error)]) from None
+        """Raises ValueError where a bundle of CAs cannot be used."""
+        return Http(proxies=self.proxies, **manners)  # type: ignore[arg-type]
 
     @property
     def cado(self) -> Cado:
@@ -101,13 +98,16 @@ class Runtime:
     def _cado(self, key: SecretRef, *, tries: int, admin: bool = False) -> Cado:
         self.secret(key)
         platform = self.config.platform
-        http = self.http(
-            read_timeout=PLATFORM_READ_TIMEOUT,
-            ca_bundle=platform.ca_bundle,
-            fingerprint=platform.fingerprint,
-            section="platform",
-            pinnable=True,
-        )
+        try:
+            http = self.http(
+                read_timeout=PLATFORM_READ_TIMEOUT,
+                ca_bundle=platform.ca_bundle,
+                fingerprint=platform.fingerprint,
+                section="platform",
+                pinnable=True,
+            )
+        except ValueError as error:
+            raise ConfigError([str(error)]) from None
         return Cado(
             platform.url,
             lambda: self.secret(key),

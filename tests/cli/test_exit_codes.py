@@ -1,0 +1,147 @@
+"""The exit codes are one table (README), and every command keeps to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from shared import config, runtime
+
+CONFIG = """\
+platform: {url: "http://127.0.0.1:9", api_key: env:KEY, admin_key: env:KEY}
+webhook: {tokens: env:TOKEN}
+hunts: {weekly: {targets: [{instance: i-0123456789abcdef0, region: us-east-1}]}}
+destinations: {soc: {type: slack, webhook_url: env:SLACK}}
+"""
+ENVIRON = {
+    "KEY": "k",
+    "TOKEN": "a-token-of-sixteen-characters",
+    "SLACK": "http://127.0.0.1:9/services/T0/B0/x",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "HUNTBRIDGE_TABLE": "",
+    "HUNTBRIDGE_DATA": "",
+    "HUNTBRIDGE_CONFIG": "",
+}
+# What each command is given, so that nothing but the failure stands in its way.
+COMMANDS = {
+    "serve": "--port 0",
+    "hunt plan": "",
+    "hunt run": "--retry-for 0",
+    "hunt list": "",
+    "hunt report": "weekly",
+    "hunt stop": "weekly",
+    "check": "",
+    "send-test": "soc",
+    "render": "--severity info --to soc",
+    "route": "--severity info",
+    "ack": "e1 --by Ada",
+    "dead list": "",
+    "dead show": "e1",
+    "dead retry": "e1",
+    "audit": "",
+    "webhook register": "--url https://hunt.example/webhooks/cado",
+    "webhook show": "",
+    "webhook test": "",
+    "webhook remove": "--yes",
+    "schedules sync": "--group g --function-arn f --role-arn r",
+}
+NO_CONFIGURATION = {"demo"}
+NO_DATA = {
+    *("send-test", "route", "render", "schedules sync"),
+    *("webhook register", "webhook show", "webhook test", "webhook remove"),
+}
+PLATFORM_DOWN = {
+    "hunt run": 3,
+    "webhook register": 3,
+    "webhook show": 3,
+    "webhook test": 3,
+    "webhook remove": 3,
+    "check": 1,  # by the README: whatever it is that would not work
+}
+FAILED = {"ack": 1, "dead show": 1, "dead retry": 1, "hunt report": 2, "send-test": 5}
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        yield " ".join(path)
+        return
+    for name, below in command.commands.items():
+        yield from leaves(below, (*path, name))
+
+
+ALL = sorted(leaves(main))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUNTBRIDGE_DATA", "HUNTBRIDGE_CONFIG", "PLATFORM_IP"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "huntbridge.yaml").write_text(CONFIG)
+
+    def run(command, *more, **environ):
+        arguments = [*command.split(), *COMMANDS[command].split(), *more]
+        result = CliRunner().invoke(main, arguments, env=ENVIRON | environ, catch_exceptions=False)
+        assert "Traceback" not in result.output
+        assert result.exit_code == 0 or result.output.strip(), "a failure without a word"
+        return result
+
+    return run
+
+
+def test_every_command_is_here():
+    assert set(ALL) - NO_CONFIGURATION <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [one for one in ALL if one not in NO_CONFIGURATION])
+def test_a_configuration_that_is_wrong(run, tmp_path, command):
+    (tmp_path / "huntbridge.yaml").write_text(CONFIG + "hunts: {}\n")
+    result = run(command)
+    assert result.exit_code == 2
+    assert "huntbridge.yaml:5: hunts: written twice" in result.stderr
+
+
+@pytest.mark.parametrize("command", [one for one in ALL if one not in NO_CONFIGURATION])
+def test_an_option_that_there_is_not(run, command):
+    assert run(command, "--nothing").exit_code == 2
+
+
+@pytest.mark.parametrize("command", [one for one in ALL if one not in NO_DATA | NO_CONFIGURATION])
+def test_a_data_directory_that_cannot_be_used(run, tmp_path, command):
+    (tmp_path / "file").write_text("x")
+    result = run(command, "--data", str(tmp_path / "file" / "in"))
+    assert result.exit_code == 4
+    assert f"{tmp_path}/file/in" in result.stderr
+
+
+@pytest.mark.parametrize("command", [one for one in ALL if one not in NO_DATA | NO_CONFIGURATION])
+def test_a_database_that_is_none(run, tmp_path, command):
+    (tmp_path / ".huntbridge").mkdir()
+    (tmp_path / ".huntbridge" / "huntbridge.db").write_text("this is no database at all, but a letter" * 200)
+    result = run(command)
+    assert result.exit_code == 4
+    assert "cannot be opened as huntbridge's database" in result.stderr
+
+
+@pytest.mark.parametrize(("command", "code"), PLATFORM_DOWN.items())
+def test_a_platform_that_does_not_answer(run, command, code):
+    assert run(command).exit_code == code
+
+
+@pytest.mark.parametrize(("command", "code"), FAILED.items())
+def test_what_was_asked_for_and_did_not_work(run, tmp_path, command, code):
+    runtime.local(config.load(None, ENVIRON), tmp_path / ".huntbridge", ENVIRON)
+    assert run(command).exit_code == code
+
+
+@pytest.mark.parametrize("command", ["webhook show", "hunt run", "serve", "send-test"])
+def test_a_secret_that_is_not_there(run, tmp_path, command):
+    text = CONFIG.replace("env:KEY", "env:NOWHERE").replace("env:SLACK", "env:NOWHERE")
+    (tmp_path / "huntbridge.yaml").write_text(text)
+    result = run(command)
+    assert result.exit_code == 2
+    assert "NOWHERE is not set" in result.stderr
