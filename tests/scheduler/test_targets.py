@@ -151,6 +151,15 @@ def test_brackets_in_a_name_are_letters(select):
     assert chosen(select(fleet, {**EVERYWHERE, "names": "web [*"})) == [1]
 
 
+def test_a_named_system_that_does_not_exist_is_said_and_still_asked_for(select):
+    gone = {"instance": machine(7).id, "region": "us-east-1"}
+    found = select(Fleet(machine(1)), gone, EVERYWHERE)
+    assert 7 in chosen(found)  # the platform may find it in another account
+    (note,) = found.notes
+    assert note == f"{machine(7).id} is named and does not exist in us-east-1 of this machine's own account"
+    assert not found.problems
+
+
 def test_why_something_is_in_and_why_something_is_out(select):
     fleet = Fleet(
         machine(1, tags={"Tier": "gold"}),
