@@ -22,18 +22,22 @@ class Prose(NamedTuple):
 def prose_of(texts: Iterator[str]) -> Prose:
     firm, loose = [], []
     for text in texts:
-        for line in text.splitlines():
-            before, after = _split(_MARKUP.sub(" ", _QUOTED.sub(_blank, line)))
+        for line in _LINE_END.split(text):
+            lone = _lone_mark(line)
+            before, after = _split(_MARKUP.sub(" ", _QUOTED.sub(_blank, line)), lone)
             firm.append(before)
             loose.append(after)
         firm.append("")
     return Prose("\n".join(firm), "\n".join(filter(None, loose)))
 
 
+# Nothing else ends a line here: a file's name may hold U+2028, a vertical tab or a carriage return.
+_LINE_END = re.compile(r"\r?\n")
 _MARKUP = re.compile(r"</?[A-Za-z][A-Za-z0-9]{0,10}\s?/?>")
 _QUOTED = re.compile(
     r"""(?<![\w"])"[^"]*+"(?!\w)|(?<![\w'])'(?:[^']|(?<=\w)'(?=\w))*+'(?!\w)"""
-    r"""|`[^`]*+`|“[^”“]*+”|‘[^’‘]*+’|«[^»«]*+»"""
+    r"""|`[^`]*+`|“[^”“]*+”|‘[^’‘]*+’|«[^»«]*+»|»[^»«]*+«|‹[^›‹]*+›|›[^›‹]*+‹|„[^“”„]*+[“”]|‚[^‘’‚]*+[‘’]"""
+    r"""|「[^」「]*+」|『[^』『]*+』|(?<=<code>)[^<]*+(?=</code>)"""
 )
 # A number or the name of a key is quoted as well, and chosen by nobody: "evidence_id": "4".
 _PLAIN = re.compile(r"\s*(?:[0-9]{1,10}|[A-Za-z]+(?:_[A-Za-z]+)*)\s*")
@@ -46,6 +50,18 @@ def _blank(quoted: re.Match[str]) -> str:
     return quoted[0][0] + _BLANK * len(inside) + quoted[0][-1]
 
 
+def _lone_mark(line: str) -> re.Pattern[str] | None:
+    """The quotation mark that stands in this line without its other one. Then a quoted name holds that mark,
+    and nobody knows where the name ends."""
+    rest = _QUOTED.sub("", line)
+    apostrophes = _APOSTROPHE if any(found[0][0] == "'" for found in _QUOTED.finditer(line)) else None
+    return next((mark for mark in (*_MARKS, apostrophes) if mark and mark.search(rest)), None)
+
+
+_MARKS = (re.compile('"'), re.compile("`"))
+_APOSTROPHE = re.compile(r"(?<!\w)'|'(?!\w)")  # but not in "it's"
+
+
 # `Malicious File Detected: …`, `path=…`; but `File "…"` ends where its quote does.
 _LABEL = re.compile(
     r"\b(?:file ?names?|files?|paths?|art[ei]facts?|folders?|director(?:y|ies)|command ?lines?|commands?|"
@@ -54,9 +70,11 @@ _LABEL = re.compile(
 )
 
 
-def _split(line: str) -> tuple[str, str]:
+def _split(line: str, lone: re.Pattern[str] | None) -> tuple[str, str]:
     label = _LABEL.search(line)
     begins = label.end() if label else len(line)
+    if lone and (mark := lone.search(line)):
+        begins = min(begins, mark.start())
     ends = begins
     names = []
     for token in re.finditer(r"\S+", line):

@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
+from receiver.artefacts import prose_of
 from receiver.fields import Field
 from shared.models import UNKNOWN_EVENT, Detection, Severity
 
 _WORDS = {
-    **dict.fromkeys(("critical", "high", "severe", "fatal", "malicious"), Severity.MALICIOUS),
-    **dict.fromkeys(("medium", "moderate", "warning", "suspicious"), Severity.SUSPICIOUS),
-    **dict.fromkeys(("low", "minor", "informational", "information", "info", "none"), Severity.INFO),
+    **dict.fromkeys(("critical", "high", "highest", "severe", "serious", "fatal"), Severity.MALICIOUS),
+    **dict.fromkeys(("emergency", "urgent", "important", "malicious"), Severity.MALICIOUS),
+    **dict.fromkeys(("medium", "moderate", "elevated", "warning", "suspicious"), Severity.SUSPICIOUS),
+    **dict.fromkeys(("low", "lowest", "minor", "negligible", "notice"), Severity.INFO),
+    **dict.fromkeys(("informational", "information", "info", "none"), Severity.INFO),
 }
-_SEVERITY_KEYS = (
-    *("severity", "severitylabel", "severityname", "severitylevel", "severitytext", "severitystring"),
-    *("alertseverity", "findingseverity", "detectionseverity", "risklevel", "criticality"),
+_NUMBER_KEYS = re.compile(
+    r"\w{0,40}(?<!critical)(?<!high)(?<!medium)(?<!low)(?<!suspicious)"  # which count alarms
+    r"severity(?:label|name|level|text|string|displayname|rating|class|value|score|original|product)?"
+    r"|sev|criticality|risklevel"
 )
-_NUMBER_KEYS = (*_SEVERITY_KEYS, "severityscore", "severityoriginal", "severityproduct", "severityvalue")
-_PERCENT_KEYS = ("severitynormalized",)  # of Security Hub: 0 to 100
+# Behind these a number counts down from 1, or nobody knows what it counts.
+_WORD_KEYS = re.compile(rf"{_NUMBER_KEYS.pattern}|severityid|priority|threatlevel|risk|riskrating")
+_PERCENT_KEYS = re.compile("severitynormalized")  # of Security Hub: 0 to 100
+_OCSF_KEYS = re.compile("severityid")  # schema.ocsf.io: low 2, medium 3, high 4, critical 5, fatal 6
 # The platform's own numbers of an alarm, which say the opposite of a product's: 1 is the worst.
 _OF_PLATFORM = {1.0: Severity.MALICIOUS, 3.0: Severity.SUSPICIOUS}
 
@@ -32,17 +39,13 @@ _PLACES = frozenset(
     {
         *("", "message", "text", "event", "details", "detail", "description", "body", "content", "msg"),
         *("value", "finding", "findings", "detection", "detections", "alert", "alerts", "data", "payload"),
-        *("rule", "control", "policy", "issue", "threat"),
+        *("rule", "control", "policy", "issue", "threat", "properties", "attributes", "incident"),
+        *("incidents", "result", "results", "findinginfo"),
     }
 )
 _NAME_KEYS = (
-    "detectionname",
-    "findingname",
-    "alertdisplayname",
-    "alertname",
-    "threatname",
-    "rulename",
-    "name",
+    *("detectionname", "findingname", "alertdisplayname", "alertname", "threatname", "rulename"),
+    *("name", "displayname"),
 )
 _TYPE = re.compile(r"[A-Za-z]{3,40}:[A-Za-z0-9]{2,40}/\S{2,150}")  # as GuardDuty names what it finds
 _ID_KEYS = ("detectionid", "findingid", "alertid", "id")
@@ -74,21 +77,31 @@ def detection_of(fields: Sequence[Field], kind: str, title: str, text: str) -> D
 def _severity(
     fields: Iterable[Field], texts: Iterable[str], of_platform: bool
 ) -> tuple[str, Severity | None]:
-    """As it was written, and the worst that it means; a word is taken rather than a number."""
-    found = [_of_word(value) for value in _values(fields, _SEVERITY_KEYS)]
-    found += [_of_word(line) for line in _lines(texts, "severity")]
-    if not any(severity for _, severity in found):
-        found = [_of_number(value, of_platform) for value in _values(fields, _NUMBER_KEYS)]
-        found += [_of_number(line, of_platform) for line in _lines(texts, "severity")]
-    if not any(severity for _, severity in found):
-        found = [_of_percent(value) for value in _values(fields, _PERCENT_KEYS)]
-    known = [(said, severity) for said, severity in found if severity]
-    return max(known, key=lambda one: one[1].rank, default=("", None))
+    """As it was written, and the worst that it means. A field goes before a line of text, that before a
+    sentence, and a word before a number."""
+    lines = list(_lines(texts, "severity"))
+    sources: tuple[Iterable[tuple[str, Severity | None]], ...] = (
+        map(_of_word, _values(fields, _WORD_KEYS)),
+        (_of_number(value, of_platform) for value in _values(fields, _NUMBER_KEYS)),
+        map(_of_percent, _values(fields, _PERCENT_KEYS)),
+        map(_of_ocsf, _values(fields, _OCSF_KEYS)),
+        map(_of_word, lines),
+        (_of_number(line, of_platform) for line in lines),
+        map(_of_word, _sentences(texts)),
+    )
+    for source in sources:
+        if known := [(said, severity) for said, severity in source if severity]:
+            return max(known, key=lambda one: one[1].rank)
+    return "", None
+
+
+_MOST_WORDS = 4  # of a severity: "Very High", "5 - Critical", "SEVERITY_HIGH"
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 
 def _of_word(text: str) -> tuple[str, Severity | None]:
-    word = re.match(r"[\W_]{0,4}([A-Za-z]{3,20})", text)
-    return (word[1].lower(), _WORDS.get(word[1].lower())) if word else ("", None)
+    words = [found[0].lower() for found in islice(_WORD.finditer(text[:100]), _MOST_WORDS)]
+    return next(((word, _WORDS[word]) for word in words if word in _WORDS), ("", None))
 
 
 def _of_number(text: str, of_platform: bool) -> tuple[str, Severity | None]:
@@ -111,6 +124,11 @@ def _of_percent(text: str) -> tuple[str, Severity | None]:
     return text.strip(), _graded(number, 70, 40)
 
 
+def _of_ocsf(text: str) -> tuple[str, Severity | None]:
+    number = _number(text)
+    return (text.strip(), _graded(number, 4, 3)) if number and number <= 6 else ("", None)
+
+
 def _graded(number: float, malicious: float, suspicious: float) -> Severity:
     if number >= malicious:
         return Severity.MALICIOUS
@@ -129,7 +147,7 @@ def _names(fields: Sequence[Field], title: str, texts: Iterable[str]) -> Iterato
     yield from (value for value in types if _TYPE.fullmatch(value))
     yield from (value for field in fields if (value := _at_top(field, "title")) and value != title)
     for text in texts:
-        if bold := re.match(r"\s{0,9}\*{1,2}([^*\n]{3,200})\*{1,2}\s{0,9}(?:\n|\Z)", text):
+        if bold := re.match(r"\s{0,9}\*{1,2}([^*\n]{2,199}[^*\n:])\*{1,2}\s{0,9}(?:\n|\Z)", text):
             yield bold[1].strip()
 
 
@@ -159,15 +177,31 @@ def _text(field: Field) -> str:
     return field.value.strip() if isinstance(field.value, str) and not field.whole else ""
 
 
-def _values(fields: Iterable[Field], keys: Sequence[str]) -> Iterator[str]:
+def _values(fields: Iterable[Field], keys: re.Pattern[str]) -> Iterator[str]:
     for field in fields:
-        named = field.names[0] in keys or field.names[1] in keys
+        named = any(map(keys.fullmatch, field.names))
         if named and not (field.whole or field.chosen or isinstance(field.value, bool | None)):
             yield str(field.value)
 
 
 def _lines(texts: Iterable[str], label: str) -> Iterator[str]:
-    """`* Severity: High`: what stands behind a label at the beginning of a line."""
-    pattern = re.compile(rf"[\W_]{{0,6}}{label}[*_\"'` ]{{0,4}}[:=](.{{1,200}})", re.IGNORECASE)
+    """`* Severity: High`: what stands behind a label at the beginning of a line, or in the line after it."""
+    pattern = re.compile(
+        rf"^[^\w\n]{{0,6}}_?{label}[*_\"'` ]{{0,4}}[:=][*_\"'` ]{{0,4}}\n?(.{{1,200}})",
+        re.IGNORECASE | re.MULTILINE,
+    )
     for text in texts:
-        yield from (found[1].strip(" *_`\"'") for line in text.splitlines() if (found := pattern.match(line)))
+        yield from (found[1].strip(" *_`\"'") for found in pattern.finditer(text))
+
+
+_IN_SENTENCE = re.compile(
+    r"\bseverity[\W_]{1,4}(?:(?:is|of|level)\W{1,3}){0,2}((?:very\W)?[a-z]{3,20})\b"
+    r"|\b((?:very\W)?[a-z]{3,20})(?=[ -]{1,2}severity\b)",
+    re.IGNORECASE,
+)
+
+
+def _sentences(texts: Iterable[str]) -> Iterator[str]:
+    """`a high severity detection`, `of severity high`: outside of names that somebody else chose."""
+    for text in texts:
+        yield from (found[1] or found[2] for found in _IN_SENTENCE.finditer(prose_of(iter([text])).firm))

@@ -42,8 +42,12 @@ def fields_of(
     elif isinstance(tree, dict):
         named = [(key_name(given), value) for given, value in tree.items()]
         labelled = any(_is_label(*pair) for pair in named)
+        if key and (pair := _labelled(named)):
+            chosen = chosen or labelled
+            yield Field(("value", f"{key}value"), ": ".join(pair), inner, chosen)
+            return
         for name, value in named:
-            own = bool(_CHOSEN.search(name)) or (labelled and name in ("value", "values"))
+            own = bool(_CHOSEN.search(key + name)) or (labelled and name in ("value", "values"))
             yield from fields_of(value, name, key, inner, chosen or own)
     elif isinstance(tree, list):
         for value in tree:
@@ -56,6 +60,22 @@ def _is_label(name: str, value: Any) -> bool:
     """`{"title": "Path", "value": …}`, as Slack, Teams and tags write what others write `{"path": …}`."""
     label = name in ("name", "title", "key", "label", "field") and isinstance(value, str)
     return label and bool(_CHOSEN.search(key_name(value)))
+
+
+# What a card or a block writes beside a label and its value.
+_OF_LABEL = frozenset({"title", "key", "label", "field", "value", "short", "type"})
+
+
+def _labelled(named: list[tuple[str, Any]]) -> tuple[str, str] | None:
+    """Label and value of `{"title": "Severity", "value": "High"}`, which says one thing and is no title."""
+    found = dict(named)
+    labels = [found[name] for name in ("title", "key", "label", "field") if name in found]
+    if "value" not in found or len(labels) != 1 or not found.keys() <= _OF_LABEL:
+        return None
+    label, value = labels[0], found["value"]
+    if not isinstance(label, str) or isinstance(value, dict | list | Wrapped | None):
+        return None
+    return label[:_MAX_KEY].strip(" *_:"), str(value)
 
 
 def key_name(key: str) -> str:

@@ -450,7 +450,7 @@ def _id_pattern(words: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?:\b|_)(?:{words})s?(?:[\s_(-]{{0,3}}(?:id|number|no)\b(?:\sis)?|{named})?{between}"
         r"([0-9]{1,10})(?![\w-]|[.,][0-9])"
-        r"(?!\s{1,4}(?:new|high|low|medium|critical|malicious|suspicious|alarm|alert|detection|event|file)s?\b)",
+        r"(?![^\S\n]{1,4}(?:new|high|low|medium|critical|malicious|suspicious|alarm|alert|detection|event|file)s?\b)",
         re.IGNORECASE | re.ASCII,
     )
 
@@ -512,12 +512,14 @@ def _disagreements(project: list[int], evidence: list[int]) -> Iterator[str]:
 _DIGITS = r"(?<![\w.,#-])(?<!\bid\s)(?<!\bid:\s)([0-9]{1,3}(?:,[0-9]{3}){1,2}|[0-9]{1,9})"
 _HIGH = r"(?:high[\s_-]{1,2}severity|malicious)"
 _LOW = r"suspicious(?:[\s_-]{1,2}severity)?"
-_COUNTED = r"""(?:[\s_-]{1,2}(?:alarm|alert|event)s?)?(?:[\s_-]{1,2}count)?["'`*\\]{0,3}\s{0,3}[:=]\s{0,3}"""
+_COUNTED = (
+    r"""(?:[\s_-]{1,2}(?:alarm|alert|event)s?)?(?:[\s_-]{1,2}count)?["'`*\\]{0,3}\s{0,3}[:=][\s"'`*\\]{0,6}"""
+)
 
 
 def _count_patterns(what: str) -> tuple[re.Pattern[str], ...]:
     return (
-        re.compile(rf"{_DIGITS}\s{{1,4}}(?:new\s)?{what}\b", re.IGNORECASE | re.ASCII),
+        re.compile(rf"{_DIGITS}[^\S\n]{{1,4}}(?:new\s)?{what}\b", re.IGNORECASE | re.ASCII),
         re.compile(rf"(?:\b|_){what}{_COUNTED}{_DIGITS}(?![\w-]|[.,][0-9])", re.IGNORECASE | re.ASCII),
     )
 

@@ -184,3 +184,64 @@ def test_in_a_list_of_the_platforms_own_alarms_its_own_numbers_count(severity, e
     found = {"project_id": 3, "alarms": [{"description": "Miner", "severity": severity}]}
     alarm = told(json.dumps(found), event="processing_with_alarms", title="PROCESSING WITH ALARMS")
     assert (alarm.event.kind, alarm.severity.value) == ("processing_with_alarms", expected)
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        *(({"severity": word}, "malicious") for word in ("Very High", "very-high", "VeryHigh", "urgent")),
+        *(({"severity": word}, "malicious") for word in ("SEVERITY_HIGH", "5 - Critical", "important")),
+        *(({"severity": {key: "High"}}, "malicious") for key in ("value", "name", "level", "rating")),
+        *(({key: "High"}, "malicious") for key in ("sev", "priority", "threat_level", "risk", "riskRating")),
+        ({"max_severity": 80, "max_severity_displayname": "High"}, "malicious"),
+        ({"severity_id": 5}, "malicious"),
+        ({"severity_id": 3}, "suspicious"),
+        ({"severity_id": 1}, "info"),
+        ({"priority": 1}, "unknown"),
+        ({"severity": "not rated"}, "unknown"),
+        ({"low_severity": 9}, "unknown"),
+        ({"severity": "low", "tags": {"priority": "high"}}, "info"),
+    ],
+)
+def test_severities_in_the_words_of_other_products(finding, expected):
+    assert told(finding | {"name": "X"}).severity.value == expected
+    assert told(json.dumps(finding | {"name": "X"})).severity.value == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"A High severity detection was made on {MACHINE}", "malicious"),
+        (f"New detection: Miner, Severity: critical, resource: {MACHINE}", "malicious"),
+        (f"GuardDuty found a miner of very high severity on {MACHINE}", "malicious"),
+        (f"The severity is High. Resource: {MACHINE}", "malicious"),
+        (f"*Severity:*\nHigh\n*Resource:*\n{MACHINE}", "malicious"),
+        (f"Severity - Medium on {MACHINE}", "suspicious"),
+        (f"On {MACHINE} a file was found: /tmp/high severity", "unknown"),
+        (f"On {MACHINE} a file was found: “high severity”", "unknown"),
+    ],
+)
+def test_a_severity_in_a_sentence(text, expected):
+    alarm = told(text)
+    assert (alarm.severity.value, alarm.event.instance) == (expected, MACHINE)
+
+
+def test_labels_and_values_of_a_card():
+    facts = [{"title": "Severity", "value": "High"}, {"title": "Resource", "value": MACHINE}]
+    alarm = told(None, title=None, body=[{"type": "FactSet", "facts": facts}])
+    assert (alarm.severity, alarm.event.instance) == (Severity.MALICIOUS, MACHINE)
+    assert alarm.event.text == f"Severity: High\nResource: {MACHINE}"
+    assert alarm.event.title == ""
+
+
+def test_the_name_of_a_detection_of_defender_and_of_crowdstrike():
+    defender = {"properties": {"alertDisplayName": "Web shell", "severity": "High"}}
+    falcon = {"detection": {"display_name": "Malware", "severity_name": "High", "device": {"name": "web"}}}
+    assert told(defender).event.detection.name == "Web shell"
+    assert told(falcon).event.detection.name == "Malware"
+
+
+@pytest.mark.parametrize("text", ["It is of low severity.", "Severity: low"])
+def test_a_text_lowers_no_severity_that_a_field_has(text):
+    alarm = told(text, detection={"name": "Miner", "severity": 8})
+    assert alarm.severity is Severity.MALICIOUS

@@ -567,3 +567,19 @@ def test_bodies_of_many_parts_take_linear_time():
     """Quadratic work on any of these takes minutes, or memory that is not there; all together take seconds.
     The limit is of the processor's time, so that a busy machine does not count."""
     subprocess.run([sys.executable, "-c", SHAPES], cwd=ROOT, check=True, timeout=600)
+
+
+def test_a_number_at_the_end_of_a_line_counts_nothing_of_the_next_line():
+    text = "Evidence ID: 4\nProject ID: 3\nMalicious: 5\nSuspicious: 2"
+    event = parse(
+        json.dumps({"event": "processing_with_alarms", "message": text}).encode(), id="e", received_at=AT
+    )
+    assert (event.project_id, event.evidence_id, event.malicious, event.suspicious) == (3, 4, 5, 2)
+
+
+def test_a_count_behind_a_bold_label():
+    text = "**Evidence ID:** 4\n**Malicious alarms:** 5"
+    event = parse(
+        json.dumps({"event": "processing_with_alarms", "message": text}).encode(), id="e", received_at=AT
+    )
+    assert (event.evidence_id, event.malicious) == (4, 5)
