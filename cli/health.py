@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,23 @@ from typing import Any
 from receiver.refusals import Refusals
 from shared.last_delivered import LastDelivered
 from shared.local.server import Server
+from shared.moments import why_unset
 from shared.queues import NotNow, Queue, QueueError
 from shared.runtime import Runtime
 
 
 class Health:
-    def __init__(self, runtime: Runtime, server: Server, refusals: Refusals) -> None:
-        self._runtime, self._server, self._refusals = runtime, server, refusals
+    def __init__(
+        self, runtime: Runtime, server: Server, refusals: Refusals, closed: Callable[[], str] = str
+    ) -> None:
+        """`closed` says why no webhook can be taken; empty where one can."""
+        self._runtime, self._server, self._refusals, self._closed = runtime, server, refusals, closed
 
     def __call__(self) -> dict[str, Any]:
         """Its `problems` are what keeps work from going on; with one of them the answer is 503."""
         runtime, problems, found = self._runtime, self._server.problems(), {}
         now = runtime.now()
+        problems += filter(None, (why_unset(now), self._closed()))
         try:
             runtime.store.put("note", "health", "write", {"at": now.isoformat()}, durable=False)
             for queue in (runtime.captures, runtime.events, runtime.deliveries):

@@ -148,20 +148,30 @@ def _until_told_to_stop(server: Server, runtime: Runtime, data: Path, web: Web) 
     def signing() -> dict[SecretRef, Secret]:
         return readable(refs, runtime.secret, "signing secret")
 
+    def tokens() -> list[Secret]:
+        return accepted(config.webhook.tokens, runtime.secret)
+
     refusals = Refusals(runtime.events, runtime.ledger, runtime.now)
+    full = Quota(
+        (runtime.events, runtime.deliveries),
+        data,
+        most=config.webhook.max_waiting,
+        keep_free=config.webhook.keep_free_mb * 1024 * 1024,
+    )
+
+    def closed() -> str:
+        if config.webhook.tokens and not tokens():
+            return "no webhook token can be read: every webhook is refused"
+        return full()
+
     app = create_app(
         runtime.events,
-        lambda: accepted(config.webhook.tokens, runtime.secret),
+        tokens,
         runtime.now,
-        Health(runtime, server, refusals),
+        Health(runtime, server, refusals, closed),
         signing if refs else None,
         refused=refusals,
-        full=Quota(
-            (runtime.events, runtime.deliveries),
-            data,
-            most=config.webhook.max_waiting,
-            keep_free=config.webhook.keep_free_mb * 1024 * 1024,
-        ),
+        full=full,
     )
 
     def turned_away(path: str, status: int, reason: str, peer: str) -> None:

@@ -24,7 +24,7 @@ from shared.deadlines import DeadlineExceeded, within
 from shared.each import told
 from shared.heartbeat import Heartbeats
 from shared.models import JOB_FAILING, Event, Hunt, dump
-from shared.moments import is_future
+from shared.moments import is_future, why_unset
 from shared.notices import Notices
 from shared.runtime import Runtime
 
@@ -132,7 +132,11 @@ class Jobs:
             self.run(job, min(job.budget, left() - _KEPT_BACK))
 
     def run(self, job: Job, budget: float | None = None) -> None:
-        """Raises nothing: how it ended is in the log, and in the ledger where it failed."""
+        """Raises nothing: how it ended is in the log, and in the ledger where it failed. With a clock that
+        cannot be right nothing is done, since the times that are written down would count as now."""
+        if why := why_unset(self._runtime.now()):
+            self._failed(job, why)
+            return
         seconds = job.budget if budget is None else budget
         failure = self._run(job, seconds)
         if not failure and job.name in self._fine:

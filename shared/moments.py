@@ -6,10 +6,17 @@ something happened, so nothing may wait for it to pass: it counts as now.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 # Clocks of two machines may differ by this much without either being wrong.
 SKEW = timedelta(minutes=5)
+# Older than this version: a machine whose clock says less has lost the time, and has not got it back yet.
+_MADE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def why_unset(now: datetime) -> str:
+    """In words, where the clock cannot be right; else empty."""
+    return f"this machine's clock says {now:%Y-%m-%d}, and must be set" if now < _MADE else ""
 
 
 def is_future(moment: datetime, now: datetime) -> bool:

@@ -121,7 +121,10 @@ class Database:
             return [_TABLES]
         if found in _UPDATES:
             return [_UPDATES[version] for version in range(found, FORMAT)]
-        raise StoreError(f"{self._path} has format {found}, which is not {FORMAT}: another version's")
+        raise StoreError(
+            f"{self._path} has format {found}, which is not {FORMAT}: a newer huntbridge wrote it; install "
+            "that version again, or name another data directory with --data"
+        )
 
     def close(self) -> None:
         with self._committed:
@@ -434,12 +437,17 @@ class SqliteQueue:
         """The time, to be asked for within the transaction that writes something due.
 
         Where the clock was set back since the last one, all that is in the queue moves back with it: nothing
-        waits longer than it was to wait, and no lease is cut short.
+        waits longer than it was to wait, and no lease is cut short. When an item was added moves only where
+        that would be in the future: what came in before the clock was wrong grows no older.
         """
         now, seen = self._now(), db.execute(_SEEN, (self.name,)).fetchall()
         if _stepped_back(now, seen):
             step = float(seen[0][0]) - now
-            db.execute("UPDATE items SET due=due-?, added=added-? WHERE queue=?", (step, step, self.name))
+            db.execute(
+                "UPDATE items SET due=due-?, added=CASE WHEN added>? THEN added-? ELSE added END "
+                "WHERE queue=?",
+                (step, now, step, self.name),
+            )
         elif seen:
             now = max(now, float(seen[0][0]))
         db.execute(

@@ -68,6 +68,18 @@ def test_a_store_that_cannot_be_used_is_a_problem_and_the_rest_is_told_all_the_s
     assert found["refused"] == {"last": None}
 
 
+def test_what_keeps_every_webhook_out_is_a_problem(bridge, tmp_path):
+    bridge.events.put(b"{}")
+    full = quota(bridge, tmp_path, most=1)
+    health = Health(bridge, Server([], []), Refusals(bridge.events, bridge.ledger, bridge.now), full)
+    assert health()["problems"] == ["The queue is full (webhook.max_waiting is 1); send it again later."]
+
+
+def test_a_clock_that_was_never_set_is_a_problem(bridge, health):
+    bridge.now = lambda: datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC)
+    assert health()["problems"] == ["this machine's clock says 1970-01-01, and must be set"]
+
+
 def test_deliveries_are_recorded_at_most_once_a_minute_and_a_broken_store_stops_none(bridge, caplog):
     last = LastDelivered(bridge.store, bridge.now)
     last.record("slack")

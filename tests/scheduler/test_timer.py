@@ -73,6 +73,19 @@ def test_one_that_hangs_in_spite_of_its_budget_costs_no_other(stage, done, monke
     free.set()
 
 
+def test_with_a_clock_that_has_lost_the_time_nothing_is_done(stage, done, caplog):
+    """A capture of 2026 that is looked at in 1970, and again in 2026, would seem to have failed long ago."""
+    names, _ = done
+    jobs, right = Jobs(stage.runtime), stage.moment
+    stage.moment = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+    jobs.run_all()
+    assert (names, stage.runtime.ledger.notes("job")) == ([], {})
+    assert "the job follow failed: this machine's clock says 1970-01-01, and must be set" in caplog.text
+    stage.moment = right
+    jobs.run_all()
+    assert names == NAMES
+
+
 def test_a_call_inside_a_job_takes_no_longer_than_the_budget(stage):
     left = []
     job = Job("a", lambda _: left.append(remaining(60)), 5)

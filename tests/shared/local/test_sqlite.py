@@ -268,6 +268,19 @@ def test_a_clock_that_is_set_back_makes_nothing_wait(database, step):
     assert {item.id for item in queue.claim(10, lease=600)} == {"delayed"}
 
 
+def test_a_clock_that_was_ahead_for_a_moment_makes_no_item_older(database):
+    """One that seems to be years old would be given up at the next failure."""
+    wall = Wall()
+    queue = SqliteQueue(database, "deliveries", wall)
+    queue.put(b"before", id="before", delay=300)
+    added = wall.seconds
+    wall.seconds += 86_400 * 1_500
+    queue.put(b"meanwhile", id="meanwhile")
+    wall.seconds = added + 10
+    came = {item.id: wall.seconds - item.added_at.timestamp() for item in queue.claim(10, lease=60)}
+    assert came == {"before": 10, "meanwhile": 0}
+
+
 def test_a_clock_that_was_set_back_while_nothing_ran(database, tmp_path):
     wall = Wall()
     SqliteQueue(database, "events", wall).put(b"x")
