@@ -393,11 +393,10 @@ def _is_test(title: str, text: str) -> bool:
 
 _KIND_KEYS = ("event", "eventtype")
 _PHRASES = sorted(((kind.replace("_", " "), kind) for kind in KINDS), key=lambda pair: -len(pair[0]))
+_FINISHED_WITH_ALARMS = re.compile(
+    r"\bprocessing (?:(?:is|was|has) )?(?:finished|completed?) with (?!no\b|0 )(?:\w+ ){0,5}alarms?\b"
+)
 _OTHER_PHRASES = (
-    (
-        re.compile(r"\bprocessing (?:finished|completed?) with (?!no\b|0 )(?:\w+ ){0,5}alarms?\b"),
-        "processing_with_alarms",
-    ),
     (re.compile(r"\bsuspicious (?:severity )?(?:events?|alarms?)\b"), "suspicious_severity_event"),
     (re.compile(r"\bprocessing (?:is |was |has )?(?:complete|completed|finished)\b"), "processing_finished"),
     (re.compile(r"\bprocessing (?:has )?(?:failed|failure|error)\b"), "processing_failed"),
@@ -422,6 +421,8 @@ def _kind(reading: _Reading, words: _Words) -> str:
 
 def _kind_in(text: str) -> str | None:
     plain = _plain(text)
+    if _FINISHED_WITH_ALARMS.search(plain):  # which holds the phrase of `processing_finished` as well
+        return "processing_with_alarms"
     for phrase, kind in _PHRASES:
         if phrase in plain:
             return kind

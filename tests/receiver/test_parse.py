@@ -583,3 +583,16 @@ def test_a_count_behind_a_bold_label():
         json.dumps({"event": "processing_with_alarms", "message": text}).encode(), id="e", received_at=AT
     )
     assert (event.evidence_id, event.malicious) == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Processing finished with alarms", "processing_with_alarms"),
+        ("Processing has completed with 5 alarms in project id 3", "processing_with_alarms"),
+        ("Processing finished with no alarms", "processing_finished"),
+        ("Processing finished with 0 alarms", "processing_finished"),
+    ],
+)
+def test_what_finished_with_alarms_is_an_alarm(text, kind):
+    assert parse(json.dumps({"message": text}).encode(), id="e", received_at=AT).kind == kind
