@@ -19,6 +19,7 @@ from receiver.destinations import adf, wiki
 from receiver.destinations.budget import fit
 from receiver.destinations.jira_api import JiraApi, in_words, problems_of
 from receiver.destinations.parts import MARKS, REPEAT
+from receiver.destinations.verdict import json_object
 from shared.http import Answer
 from shared.text import defang, escape_wiki, one_line
 
@@ -31,6 +32,7 @@ _NEEDED = frozenset({"project", "issuetype", "summary", "description", "security
 # What Jira Cloud says of a document whose form or length it does not like, without naming the field.
 _ABOUT_TEXT = re.compile("INVALID_INPUT|Atlassian Document|CONTENT_LIMIT_EXCEEDED|too long")
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
+_MYSQL = "Incorrect string value"
 PLAIN = "as plain text, since Jira refused the form or the size of the whole text"
 WITHIN_BMP = "without characters beyond U+FFFF, which this Jira does not store"
 
@@ -81,9 +83,10 @@ def comment(
 
 def stored_in_part(answer: Answer, body: Mapping[str, Any]) -> bool:
     """Whether this may be a Jira on a database that stores three bytes a character (MySQL's utf8mb3): it
-    answers 500 to any character beyond U+FFFF."""
+    answers 500 to any character beyond U+FFFF, or refuses it in the database's words."""
     beyond = _BEYOND_BMP.search(json.dumps(body, ensure_ascii=False))
-    return answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and beyond is not None
+    refused = answer.status == HTTPStatus.BAD_REQUEST and _MYSQL in answer.text
+    return (answer.status == HTTPStatus.INTERNAL_SERVER_ERROR or refused) and beyond is not None
 
 
 def within_bmp(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +137,7 @@ def _refused(answer: Answer, body: Mapping[str, Any]) -> set[str]:
         return set()
     named = {name for name in optional if any(re.search(rf"\b{re.escape(name)}\b", one) for one in messages)}
     # A refusal that names no field may be meant for any of them.
-    return (errors.keys() & optional) | named or (optional if messages else set())
+    return (errors.keys() & optional) | named or (optional if _is_vague(answer) else set())
 
 
 def _optional(body: Mapping[str, Any]) -> set[str]:
@@ -143,9 +146,9 @@ def _optional(body: Mapping[str, Any]) -> set[str]:
 
 
 def _is_vague(answer: Answer) -> bool:
-    """Whether it is a refusal that names no field."""
-    errors, messages = problems_of(answer)
-    return bool(messages) and not errors
+    """Whether Jira refuses something and names no field."""
+    errors, _ = problems_of(answer)
+    return answer.status == HTTPStatus.BAD_REQUEST and not errors and "errorMessages" in json_object(answer)
 
 
 def _report(message: Message) -> None:

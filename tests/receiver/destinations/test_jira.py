@@ -215,6 +215,26 @@ def test_a_refusal_that_names_no_field_costs_the_optional_ones_at_most(
     }
 
 
+def test_a_refusal_that_says_nothing_costs_the_optional_ones_at_most(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    silent = reply(400, json.dumps({"errorMessages": [], "errors": {}}))
+    peer.answers(silent, silent, reply(201, CREATED))
+    assert isinstance(cloud(peer.origin).deliver(compose(alarms["rich"]), {}), Delivered)
+    assert set(peer.requests[2].json["fields"]) == {"project", "issuetype", "summary", "description"}
+
+
+def test_a_database_that_refuses_a_character_in_its_own_words_gets_the_issue_without_it(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    refusal = reply(400, collection(summary=r"Incorrect string value: '\xF0\x9F\x92\xA9'"))
+    nowhere = reply(200, json.dumps({"issues": []}))
+    peer.answers(refusal, nowhere, reply(201, CREATED))
+    found = datacenter(peer.origin).deliver(emoji(alarms), {})
+    assert isinstance(found, Delivered)
+    assert "without characters beyond U+FFFF" in found.note
+
+
 def test_what_jira_refuses_never_decides_how_many_requests_an_issue_takes(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
