@@ -112,6 +112,7 @@ _CHANNEL_GONE = frozenset(
 _PARENT_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
 _NO_REPLY = _PARENT_GONE | {
     "cannot_reply_to_message",
+    "invalid_thread_ts",
     "thread_locked",
     "restricted_action_thread_locked",
     "restricted_action_non_threadable_channel",
@@ -166,6 +167,13 @@ class _Said:
     headers: Mapping[str, str]
     layout: str = ""  # what it said of the form or the size of the message, where that is at fault
     note: str = ""  # what was not carried out as asked
+
+    @property
+    def cannot_be_done(self) -> bool:
+        """Whether the edit itself is refused, or for a reason that is not known here: the alarm is told
+        without it."""
+        unknown = self.word not in _REFUSED and isinstance(self.verdict, Rejected)
+        return self.word in _NO_EDIT or bool(self.word and unknown)
 
     @property
     def body_of_success(self) -> Mapping[str, Any]:
@@ -248,7 +256,7 @@ class SlackBotDestination:
         """A new parent, and in its thread what this alarm said: the parent will be edited."""
         case = before.after(message) if before else None
         first = parent(message, case) if case else message
-        place = self._channel()
+        place = self._place(before)
         posted = self._post(place, first, buttons=self._interactive)
         if posted.word in _CHANNEL_GONE and (moved := self._moved(place)):
             posted = self._post(moved, first, buttons=self._interactive)
@@ -282,7 +290,7 @@ class SlackBotDestination:
         if edited.word in _CHANNEL_GONE and self._moved(before.channel):
             return self._open(message, before, _NEW_CHANNEL)
         note = edited.note
-        if edited.word in _NO_EDIT:
+        if edited.cannot_be_done:
             note = f"the case's message could not be edited ({edited.word})"
         elif not isinstance(edited.verdict, Delivered):
             return edited.verdict
@@ -311,7 +319,7 @@ class SlackBotDestination:
         if before is None:
             return Rejected("the case has no message here that could be edited")
         edited = self._edit_parent(message, before)
-        if edited.word in _PARENT_GONE | _NO_EDIT:
+        if edited.word in _PARENT_GONE or edited.cannot_be_done:
             return Delivered(before.written(), f"the case's message could not be edited ({edited.word})")
         if edited.word in _CHANNEL_GONE and self._moved(before.channel):
             return self._open(message, before, _NEW_CHANNEL)
@@ -359,6 +367,16 @@ class SlackBotDestination:
         if not self._id:
             self._id = self._found()
         return self._id
+
+    def _place(self, before: Thread | None) -> str:
+        """Where a new message goes. A channel that was renamed is not found by its name any more; an open
+        case stays in it."""
+        try:
+            return self._channel()
+        except _Ended as ended:
+            if before is None or before.to != self._named or isinstance(ended.outcome, Retry):
+                raise
+            return before.channel
 
     def _moved(self, channel: str) -> str:
         """The channel that has the name of this one now; empty where it is the same one, or where there is

@@ -35,7 +35,9 @@ _LAYOUT = frozenset(
     }
 )
 
-_LAYOUT_WORD = re.compile(r"(invalid_block|msg_)[a-z_]{1,40}", re.ASCII)
+_LAYOUT_WORD = re.compile(
+    r"(invalid_(block|text|attachment)|msg_|too_many_(block|attachment)|blocks?_too_)[a-z_]{0,40}", re.ASCII
+)
 
 
 def is_about_layout(word: str) -> bool:

@@ -276,7 +276,7 @@ def test_a_token_that_was_revoked_and_a_channel_that_is_archived(
         word = "is_inactive" if ref else "is_archived"
         assert workspace.tell(alarm()) == Rejected(f"{_REFUSED[word]} ({word})")
         workspace.slack.channels[0].is_archived = False
-    assert len(workspace.threads()[0]) == 2
+    assert "9 malicious" in workspace.threads()[0][-1]
 
 
 def test_a_missing_scope_is_named(workspace: Workspace, alarm: Callable[..., Message]) -> None:
@@ -643,3 +643,28 @@ def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: 
     assert client.retry_handlers == []
     assert not any(client.logger.isEnabledFor(level) for level in (10, 20, 30, 40, 50))
     assert client.logger.parent is None
+
+
+def test_an_open_case_stays_in_a_channel_that_was_renamed(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.destination = workspace.at("#soc")
+    workspace.tell(alarm())
+    workspace.slack.channels[0].name = "soc-eu"
+    workspace.destination = workspace.at("#soc")  # after a restart
+    assert isinstance(workspace.tell(alarm(6)), Delivered)
+    gone(workspace)
+    assert isinstance(workspace.tell(alarm(7)), Delivered)
+    assert {post.channel for post in workspace.slack.posts} == {SOC}
+
+
+def test_an_edit_that_is_refused_for_an_unknown_reason_loses_no_alarm(
+    workspace: Workspace, alarm: Callable[..., Message]
+) -> None:
+    workspace.tell(alarm())
+    refusal = json.dumps({"ok": False, "error": "something_new"})
+    workspace.slack.fail(200, {}, refusal, on="POST /api/chat.update")
+    told = workspace.tell(alarm(9))
+    assert isinstance(told, Delivered)
+    assert told.note == "the case's message could not be edited (something_new)"
+    assert "9 malicious" in workspace.threads()[0][-1]

@@ -30,6 +30,9 @@ WORDS = (
     "invalid_arguments",
     "invalid_attachments",
     "no_text",
+    "too_many_blocks",
+    "blocks_too_large",
+    "invalid_text",
 )
 KINDS = ("webhook", "bot")
 

@@ -187,7 +187,9 @@ def test_the_report_of_ten_thousand_systems_with_long_texts(side):
     whole = report(Ledger(), hunt, captures, CONTROL * 100_000, AT)
     event = Event("hunt_finished:1", HUNT_FINISHED, AT, project_id=3, hunt_id=hunt.id, report=whole)
     (message,) = told(side, Alarm(event, Severity.INFO, hunt=hunt)).sent
-    assert message.title == "Hunt weekly failed: nothing was captured: …"  # the reason has no other characters
+    assert (
+        message.title == "Hunt weekly failed: nothing was captured: …"
+    )  # the reason has no other characters
     assert message.lines_total == 10_000
     assert len(message.lines) > 20
     carried = json.loads(items.own_event(dump(event)))["event"]["report"]
