@@ -18,7 +18,6 @@ import click
 from cli.assemble import Failed, Misused, load_config, settings
 from shared.aws import schedules as aws
 from shared.aws.clients import AwsError, Clients
-from shared.calendar import why_never
 from shared.config import Config
 
 _DID = {"create": "created", "change": "changed", "remove": "removed", "keep": "unchanged", "leave": "left"}
@@ -97,10 +96,10 @@ def _wanted(config: Config, now: datetime) -> list[aws.Wanted]:
             name,
             hunt.schedule.strip(),
             hunt.timezone,
-            over=why_never(hunt.schedule, hunt.timezone) if calendar.next_after(now) is None else "",
+            over=hunt.why_never_runs(now),
         )
         for name, hunt in config.hunts.items()
-        if hunt.schedule and (calendar := hunt.calendar)
+        if hunt.schedule
     ]
 
 

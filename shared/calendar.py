@@ -50,11 +50,15 @@ def parse_schedule(text: str, timezone: str = "Etc/UTC") -> Schedule:
     return _at(inner, zone) if form == "at" else _cron(inner, zone)
 
 
-def why_never(text: str, timezone: str = "Etc/UTC") -> str:
-    """Of a schedule that has no next run, in words why."""
+def why_never(text: str, timezone: str, after: datetime) -> str:
+    """In words, why a schedule has no run after this moment; where it has one, its dates are skipped."""
     schedule = parse_schedule(text, timezone)
+    if schedule.next_after(after) is not None:
+        return "starts nothing any more: skip_dates leaves out every run that is to come"
     if isinstance(schedule, _Cron) and not schedule.has_days():
         return "never starts anything: there is no such day in any year"
+    if isinstance(schedule, _Cron) and schedule.has_days_after(after):
+        return f"starts nothing any more: the clocks of {timezone} skip that time"
     return "has passed: it has no next run"
 
 
@@ -136,6 +140,10 @@ class _Cron:
     def has_days(self) -> bool:
         """Whether any day of any of its years fits: 31 February is none."""
         return any(self.days.of(year, month) for year in self.years for month in self.months)
+
+    def has_days_after(self, moment: datetime) -> bool:
+        tomorrow = moment.astimezone(self.zone).date() + timedelta(days=1)
+        return next(self._days_from(tomorrow), None) is not None
 
     @staticmethod
     def _over(local: datetime) -> tuple[int, int]:

@@ -697,10 +697,15 @@ class HuntConfig(_Section):
 
     def never_runs(self, after: datetime) -> str:
         """Why the schedule starts nothing any more, in words; empty where it does, or where there is none."""
+        why = self.why_never_runs(after)
+        return why and f"{self.schedule} {why}"
+
+    def why_never_runs(self, after: datetime) -> str:
+        """The same, without the schedule itself."""
         calendar = self.calendar
-        if calendar is None or calendar.next_after(after) is not None:
+        if not self.schedule or calendar is None or calendar.next_after(after) is not None:
             return ""
-        return f"{self.schedule} {why_never(self.schedule or '', self.timezone)}"
+        return why_never(self.schedule, self.timezone, after)
 
     def may_start(self, moment: datetime) -> bool:
         """Whether `moment` is inside the window, where there is one."""

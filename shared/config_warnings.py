@@ -43,7 +43,7 @@ from shared.patterns import covers, fits
 _NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT)
 _ROUTED = sorted({*KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
 _A_FINDING = "guardduty-i-0123456789abcdef0"  # what a hunt is called that a finding of GuardDuty started
-_DIGITS = re.compile(r"[0-9*?]+")
+_LONGEST_TAG = 128  # characters of the key of a tag
 _PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -135,6 +135,8 @@ def _hunt(where: str, hunt: HuntConfig) -> Found:
             same = first.setdefault((target.instance, target.region, target.account), number)
             if same != number:
                 yield here, f"names the same system as targets[{same}]"
+        else:
+            yield from _selector(here, target)
         for rule_number, rule in enumerate(hunt.exclude):
             if _takes_away(rule, target):
                 yield here, f"takes no system: exclude[{rule_number}] leaves out all of it"
@@ -148,6 +150,19 @@ def _hunt(where: str, hunt: HuntConfig) -> Found:
             options.groups or options.additional_files or options.additional_files_only
         ):
             yield here, "its groups and files have no effect; write collection_type: custom"
+
+
+def _selector(where: str, selector: SelectorConfig) -> Found:
+    for state in selector.states:
+        if state in ("shutting-down", "terminated"):
+            yield f"{where}.states", f"a system that is {state} cannot be captured"
+    for pattern in selector.vpcs:
+        begins = re.split(r"[*?]", pattern)[0]
+        if not (begins.startswith("vpc-") or "vpc-".startswith(begins)) or not pattern:
+            yield f"{where}.vpcs", f"{quoted(pattern)} matches nothing: the id of a VPC begins with vpc-"
+    for name, values in selector.tags.items():
+        if not values:
+            yield f"{where}.tags.{name}", "is empty, so nothing matches; write '*' for any value"
 
 
 def _takes_away(rule: ExcludeConfig, target: TargetConfig | SelectorConfig) -> bool:
@@ -204,11 +219,12 @@ def _routes(config: Config) -> Found:
                 yield f"{where}.hunt", f"there is no hunt {quoted(pattern)}{advice(pattern, config.hunts)}"
         for pattern in match.account:
             # An alarm may be about any account; only then are its twelve digits all that is known of it.
-            if not fits_any(accounts, pattern) and not _DIGITS.fullmatch(pattern):
+            if not fits_any(accounts, pattern) and not _fits_an_id(pattern):
                 yield f"{where}.account", f"there is no account {quoted(pattern)}{advice(pattern, accounts)}"
         for pattern in match.region:
             if not fits_any(regions, pattern):
                 yield f"{where}.region", f"{quoted(pattern)} is not a region{advice(pattern, regions)}"
+        yield from _empty(match, where)
     for number, above in _unreachable(config).items():
         yield (
             f"routes[{number}]",
@@ -217,6 +233,30 @@ def _routes(config: Config) -> Found:
                 "put this one above it, or write continue: true there"
             ),
         )
+
+
+def _fits_an_id(pattern: str) -> bool:
+    """Whether the id of an account, of twelve digits, can fit."""
+    fixed = len(pattern.replace("*", ""))
+    return bool(re.fullmatch(r"[0-9*?]+", pattern)) and (fixed == 12 or (fixed < 12 and "*" in pattern))
+
+
+def _empty(match: MatchConfig, where: str) -> Found:
+    """Values that are no condition, or one that nothing meets."""
+    for key in ("event", "severity", "hunt", "project", "account", "region", "instance"):
+        if key in match.model_fields_set and not getattr(match, key):
+            yield f"{where}.{key}", "is empty, so it asks for nothing: take it out, or write what must match"
+    for key in ("project", "instance"):
+        if "" in getattr(match, key):
+            yield f"{where}.{key}", "'' matches nothing; write '*' for any"
+    for name, values in match.tags.items():
+        if not 1 <= len(name) <= _LONGEST_TAG:
+            yield (
+                f"{where}.tags",
+                f"no tag has the key {quoted(name)}: EC2 takes 1 to {_LONGEST_TAG} characters",
+            )
+        elif not values:
+            yield f"{where}.tags.{name}", "is empty, so nothing matches; write '*' for any value"
 
 
 def fits_any(texts: Iterable[str], pattern: str) -> bool:

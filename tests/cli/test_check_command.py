@@ -145,19 +145,29 @@ hunts:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "said"),
+    ("schedule", "more", "said"),
     [
-        ("cron(0 2 31 2 ? *)", "never starts anything: there is no such day in any year"),
-        ("cron(0 2 ? 2 MON#5 2027)", "never starts anything: there is no such day in any year"),
-        ("cron(0 2 * * ? 2020)", "has passed: it has no next run"),
-        ("at(2026-01-01T02:00:00)", "has passed: it has no next run"),
+        ("cron(0 2 31 2 ? *)", "", "never starts anything: there is no such day in any year"),
+        ("cron(0 2 ? 2 MON#5 2027)", "", "never starts anything: there is no such day in any year"),
+        ("cron(0 2 * * ? 2020)", "", "has passed: it has no next run"),
+        ("at(2026-01-01T02:00:00)", "", "has passed: it has no next run"),
+        (
+            "cron(30 2 28 3 ? 2027)",
+            "timezone: Europe/Berlin, ",
+            "starts nothing any more: the clocks of Europe/Berlin skip that time",
+        ),
+        (
+            "at(2088-01-01T02:00:00)",
+            "skip_dates: ['2088-01-01'], ",
+            "starts nothing any more: skip_dates leaves out every run that is to come",
+        ),
     ],
 )
-def test_a_schedule_that_never_fires(world, tmp_path, schedule, said):
+def test_a_schedule_that_never_fires(world, tmp_path, schedule, more, said):
     file = tmp_path / "huntbridge.yaml"
     target = "{instance: i-0123456789abcdef0, region: us-east-1}"
     file.write_text(
-        f'{file.read_text()}\nhunts:\n  weekly: {{schedule: "{schedule}", targets: [{target}]}}\n'
+        f'{file.read_text()}\nhunts:\n  weekly: {{schedule: "{schedule}", {more}targets: [{target}]}}\n'
         f'  nightly: {{schedule: "cron(0 2 * * ? *)", targets: [{target}]}}\n'
     )
     code, found = world()

@@ -42,6 +42,14 @@ def hunt(text):
         ("hunt: 'guardduty-*'", "hunt: there is no hunt 'guardduty-*'"),
         ("account: prd", "account: there is no account 'prd'; did you mean prod?"),
         ("region: us-east1", "region: 'us-east1' is not a region; did you mean us-east-1?"),
+        ("account: '12345'", "account: there is no account '12345'"),
+        ("account: '1234567890123*'", "account: there is no account '1234567890123*'"),
+        ("event: []", "event: is empty, so it asks for nothing"),
+        ("severity: []", "severity: is empty, so it asks for nothing"),
+        ("instance: ''", "instance: '' matches nothing"),
+        ("project: [hunts, '']", "project: '' matches nothing"),
+        ("tags: {Env: []}", "tags.Env: is empty, so nothing matches"),
+        ("tags: {'': x}", "tags: no tag has the key ''"),
     ],
 )
 def test_a_match_of_what_does_not_exist(tmp_path, match, said):
@@ -241,3 +249,19 @@ def test_what_lies_beside_the_configuration_and_is_not_read(tmp_path, monkeypatc
     assert [one.where for one in file_warnings(None, environ)] == ["huntbridge.yml", "PLATFORM_IP", "SYSTEM2"]
     assert file_warnings("other.yaml", environ) == []
     assert file_warnings(None, environ | {"HUNTBRIDGE_CONFIG": "other.yaml"}) == []
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        ("states: [running, terminated]", "states: a system that is terminated cannot be captured"),
+        (
+            "vpcs: [vpc1, 'vp*', '*', vpc-0a]",
+            "vpcs: 'vpc1' matches nothing: the id of a VPC begins with vpc-",
+        ),
+        ("tags: {Env: []}", "tags.Env: is empty, so nothing matches"),
+    ],
+)
+def test_a_selector_that_takes_nothing_by_one_of_its_values(tmp_path, which, said):
+    (warning,) = told(tmp_path, hunt(f"targets: [{{regions: [us-east-1], {which}}}]"))
+    assert warning.startswith(f"hunts.weekly.targets[0].{said}")
