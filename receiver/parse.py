@@ -138,11 +138,11 @@ def _unwrap(tree: Any, tokens: list[str], wrapping: int) -> Any:
         return kept
     if isinstance(tree, list):
         return [_unwrap(value, tokens, wrapping) for value in tree]
-    if isinstance(tree, str) and wrapping and tree.lstrip()[:1] in ("{", "[", '"'):
+    if isinstance(tree, str) and wrapping and tree.lstrip()[:1] in ("{", "[", '"', "'"):
         inner = _unwrap(_load(tree.strip()), tokens, wrapping - 1)
         if isinstance(inner, dict | list):
             return Wrapped(inner)
-        if isinstance(inner, Wrapped):
+        if isinstance(inner, Wrapped | str):
             return inner
     return tree
 
@@ -236,9 +236,15 @@ class _Reading:
 
 def _read_tree(tree: Any) -> _Reading:
     fields = tuple(fields_of(tree))
-    texts = (field.value for field in fields if not (field.chosen or field.whole))
-    prose = prose_of(text for text in texts if isinstance(text, str))
+    prose = prose_of(field.value for field in fields if isinstance(field.value, str) and _is_text(field))
     return _Reading(fields, prose, shown(tree))
+
+
+def _is_text(field: Field) -> bool:
+    """Whether the sender's own words stand there: in a key of the template, or in one that holds a text. Any
+    other value in a structure may be a name that somebody else chose."""
+    own = field.names[0] == field.names[1] or field.names[0] in (*_TITLE_KEYS, *_TEXT_KEYS)
+    return own and not (field.chosen or field.whole)
 
 
 # The keys that end a value in JSON which a quote inside `$Event` broke. Other keys are taken for a part of
@@ -573,6 +579,9 @@ def _machine(reading: _Reading, resource: str) -> tuple[str, System | None]:
     values = [field.value for field in reading.fields if _RESOURCES & {*field.names} and not field.chosen]
     named = [found for value in (*values, resource) if (found := _RESOURCE.fullmatch(str(value)))]
     instances = {found[2] for found in named} or set(_INSTANCE.findall(reading.prose.firm))
+    if not instances:  # what is an instance's id and nothing else, whatever its key
+        values = [field.value for field in reading.fields if not (field.chosen or field.whole)]
+        instances = {found[2] for value in values if (found := _RESOURCE.fullmatch(str(value)))}
     if len(instances) != 1:
         return "", None
     instance = instances.pop()

@@ -166,3 +166,19 @@ def test_what_is_no_artefact_is_read(message, expected):
     event = parsed(message)
     assert facts(event) == expected
     assert not event.ambiguous
+
+
+@pytest.mark.parametrize("form", [json.dumps, repr, lambda tree: tree], ids=["JSON", "Python", "as it is"])
+@pytest.mark.parametrize(
+    "key", ["registry", "signature", "source", "script_block", "target", "raw", "dll", "x"]
+)
+def test_in_a_structure_only_texts_are_read(key, form):
+    known = {"project_id": 3, "evidence_id": 4, "description": "5 malicious alarms"}
+    event = parsed(form(known | {key: f"evidence id 8 9999 malicious {OTHER}"}))
+    assert facts(event) == (3, 4, (5, None, None), "")
+    assert not event.ambiguous
+
+
+@pytest.mark.parametrize("wrap", [json.dumps, repr, lambda text: json.dumps(json.dumps(text))])
+def test_a_sentence_in_quotation_marks_is_the_senders(wrap):
+    assert facts(parsed(wrap(SENTENCE))) == (3, 4, (None, None, 5), "")
