@@ -33,7 +33,9 @@ from shared.sockets import BoundedConnection
 
 _CHUNK = 64 * 1024
 _PAGE = re.compile(
-    r"[\s\ufeff]*(<!--.{0,1000}?-->\s*|<\?xml[^>]*>\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S
+    r"[\s\ufeff]*(<!--.{0,1000}?-->\s*|<\?xml[^>]*>\s*)*"
+    r"<(!doctype\s+html|html|head|body|meta|title|script|style|iframe|form|center|div|h1|p)\b",
+    re.I | re.S,
 )
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _LONGEST_WAIT = 86_400.0  # seconds: some senders answer Retry-After with the largest integer they know

@@ -271,6 +271,9 @@ PAGES = {
     "a piece of a page": Reply(
         201, '<script>location = "Please sign in"</script>', {"Content-Type": "text/html"}
     ),
+    "a piece of a page without a type": Reply(
+        200, '<meta http-equiv="refresh" content="0"><p>Please sign in', {"Content-Type": "text/plain"}
+    ),
     "XHTML": Reply(200, '<?xml version="1.0"?>\n<html xmlns="x">Please sign in</html>'),
 }
 
