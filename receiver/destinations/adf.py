@@ -42,13 +42,17 @@ def plain(text: str) -> Node:
 def tells_of(node: Any, event_id: str) -> bool:
     """Whether a document that Jira gave back is this event's own: it ends with a line that names it. Other
     places that name it do not count."""
-    content = node.get("content") if isinstance(node, dict) else None
     return any(
-        isinstance(block, dict)
-        and block.get("type") == "paragraph"
-        and "".join(str(part.get("text", "")) for part in block.get("content") or ()) == f"{_EVENT}{event_id}"
-        for block in (content if isinstance(content, list) else ())
+        block.get("type") == "paragraph"
+        and "".join(str(part.get("text", "")) for part in _parts(block)) == f"{_EVENT}{event_id}"
+        for block in _parts(node)
     )
+
+
+def _parts(node: Any) -> list[Node]:
+    """What a node that Jira gave back consists of, as far as it has the form of a document."""
+    content = node.get("content") if isinstance(node, dict) else None
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
 def _length(node: Node) -> int:

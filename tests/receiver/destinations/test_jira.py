@@ -596,3 +596,15 @@ def test_check_of_a_token_that_is_refused_or_of_nobody(peer: Any, reply: Any, de
     found = cloud(f"http://127.0.0.1:{dead_port}", api="auto").check()
     assert not found.ok
     assert "no connection" in found.detail
+
+
+@pytest.mark.parametrize("content", [5, "x", {"a": 1}, [1], [[]], [None], ["x"]])
+def test_a_comment_of_another_form_than_a_document_is_somebody_elses(
+    content: Any, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    comment = {"body": {"type": "doc", "content": [{"type": "paragraph", "content": content}]}}
+    comments = reply(200, json.dumps({"comments": [comment, {"body": {"content": content}}]}))
+    peer.answers(reply(404), comments, reply(200, OPEN), reply(201, json.dumps({"id": "1"})))
+    message = compose(alarms["rich"], maybe_repeat=True)
+    found = cloud(peer.origin).deliver(message, {"ref": "SEC-7"})
+    assert isinstance(found, Delivered)
