@@ -572,20 +572,26 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]")
 
 def _machine(reading: _Reading, resource: str) -> tuple[str, System | None]:
     """The one EC2 instance that the body names, and its region where the body gives it. What is named as the
-    resource goes before what a sentence says.
+    resource goes before what a sentence says, and that before a value with another key that is the id of an
+    instance and nothing else.
 
     A body that names two instances names none: to describe the wrong machine is worse than none.
     """
-    values = [field.value for field in reading.fields if _RESOURCES & {*field.names} and not field.chosen]
-    named = [found for value in (*values, resource) if (found := _RESOURCE.fullmatch(str(value)))]
-    instances = {found[2] for found in named} or set(_INSTANCE.findall(reading.prose.firm))
-    if not instances:  # what is an instance's id and nothing else, whatever its key
-        values = [field.value for field in reading.fields if not (field.chosen or field.whole)]
-        instances = {found[2] for value in values if (found := _RESOURCE.fullmatch(str(value)))}
+    fields = [field for field in reading.fields if not (field.chosen or field.whole)]
+    values = [field.value for field in fields if _RESOURCES & {*field.names}]
+    named, others = (
+        [found for value in found_in if (found := _RESOURCE.fullmatch(str(value)))]
+        for found_in in ((*values, resource), (field.value for field in fields))
+    )
+    instances = (
+        {found[2] for found in named}
+        or set(_INSTANCE.findall(reading.prose.firm))
+        or {found[2] for found in others}
+    )
     if len(instances) != 1:
         return "", None
     instance = instances.pop()
-    regions = {found[1] for found in named if found[1]} or {
+    regions = {found[1] for found in (*named, *others) if found[1] and found[2] == instance} or {
         str(field.value)
         for field in reading.fields
         if field.names[0] in ("region", "awsregion") and _REGION.fullmatch(str(field.value))

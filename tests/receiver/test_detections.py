@@ -245,3 +245,17 @@ def test_the_name_of_a_detection_of_defender_and_of_crowdstrike():
 def test_a_text_lowers_no_severity_that_a_field_has(text):
     alarm = told(text, detection={"name": "Miner", "severity": 8})
     assert alarm.severity is Severity.MALICIOUS
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"resources": [ARN]},
+        {"affected_resources": [{"arn": ARN, "tag": "i-0fedcba9876543210"}]},
+        {"entity": ARN, "source": "seen from i-0fedcba9876543210"},
+        {"device": {"external_id": MACHINE, "hostname": "i-0fedcba9876543210"}, "region": "eu-west-1"},
+    ],
+)
+def test_a_machine_under_a_key_of_another_product(found):
+    event = told(json.dumps(found | {"name": "X", "severity": "high"})).event
+    assert (event.instance, event.system and event.system.region) == (MACHINE, "eu-west-1")
