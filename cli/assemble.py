@@ -61,7 +61,7 @@ def settings(command: Callable[..., Any]) -> Callable[..., Any]:
         "--data",
         metavar="DIR",
         envvar="HUNTBRIDGE_DATA",
-        type=click.Path(path_type=Path),
+        type=click.Path(readable=False, path_type=Path),
         help="Where the ledger and the queues are [default: .huntbridge beside the configuration].",
     )
     @click.option("-v", "--verbose", is_flag=True, help="Tell more on stderr.")

@@ -106,7 +106,7 @@ def understood(who: str, kind: Callable[[str], Exception] = AwsError) -> Iterato
     as `kind`, which names no more of it than the key that is missing."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except wire.ODD as error:
         missing = isinstance(error, KeyError) and isinstance(error.args[0], str)
         why = f"{one_line(error.args[0], 60)} is missing" if missing else type(error).__name__
         raise kind(
@@ -192,6 +192,8 @@ class Clients:
             return AwsError("no AWS region is set (AWS_REGION)")
         if isinstance(error, ParamValidationError):
             return AwsError(f"{who} does not allow such a name")
+        if isinstance(error, wire.NotUnderstood):
+            return AwsError(f"what answered for {who} is not AWS as huntbridge knows it", passing=True)
         if isinstance(error, wire.NoTimeLeft):
             return AwsError(f"no time was left to ask {who}", passing=True)
         if isinstance(error, ConnectTimeoutError | ReadTimeoutError):

@@ -89,7 +89,8 @@ class DynamoStore:
         until = time.monotonic() + _LONGEST_SEARCH
         while True:
             answer = self._call("scan", **request)
-            found |= {item["pk"]["S"].partition("#")[2] for item in answer["Items"]}
+            with understood("DynamoDB", StoreError):
+                found |= {item["pk"]["S"].partition("#")[2] for item in answer["Items"]}
             if len(found) >= limit or "LastEvaluatedKey" not in answer:
                 return sorted(found)[:limit]
             if time.monotonic() > until:

@@ -205,7 +205,7 @@ class SqsQueue:
                 f"an item of {size:,} bytes does not go into the queue {self.name}: "
                 f"SQS takes {_MAX_BODY:,} bytes at most"
             )
-        self._call(
+        answer = self._call(
             "send_message",
             QueueUrl=url,
             MessageBody=text,
@@ -216,6 +216,8 @@ class SqsQueue:
                 if value  # SQS refuses an empty one
             },
         )
+        if not answer.get("MessageId"):
+            raise QueueError(f"the queue {self.name}: SQS did not say that it has the item")
 
     def _receive(self, url: str, limit: int, hidden: int, wait: int = 0) -> list[dict[str, Any]]:
         answer = self._call(

@@ -8,6 +8,7 @@ gives every connection of botocore bounded sockets; `bound` gives every call of 
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import certifi
@@ -18,6 +19,7 @@ from botocore.awsrequest import (
     AWSHTTPSConnectionPool,
 )
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError, ResponseStreamingError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
@@ -28,6 +30,16 @@ from shared.sockets import BoundedConnection
 
 class NoTimeLeft(BotoCoreError):  # type: ignore[misc]
     """The budget was used up before the call was sent."""
+
+
+class NotUnderstood(BotoCoreError):  # type: ignore[misc]
+    """What answered is not AWS, or an AWS that this version does not know."""
+
+
+# What reading an answer of another shape than the documented one raises.
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+_PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 
 
 class _Plain(BoundedConnection, AWSHTTPConnection): ...  # type: ignore[misc]
@@ -57,6 +69,10 @@ def bound(session: Session, seconds: float) -> None:
                     return super()._make_api_call(operation_name, api_params)  # type: ignore[misc]
             except DeadlineExceeded:
                 raise NoTimeLeft from None
+            except BotoCoreError:
+                raise
+            except (ResponseParserError, *ODD) as error:
+                raise NotUnderstood from error
             except HTTPError as error:  # where S3 says in a stream what it refuses, botocore lets this pass
                 raise ResponseStreamingError(error=error) from error
             except RuntimeError as error:
@@ -71,6 +87,7 @@ def bound(session: Session, seconds: float) -> None:
     session.register("creating-client-class", extend)
     session.register("before-send", _before_send)
     session.register("needs-retry", _before_retry)
+    session.register("before-parse", _before_parse)
 
 
 def _before_send(**_: Any) -> None:
@@ -85,3 +102,10 @@ def _before_retry(caught_exception: Exception | None = None, **_: Any) -> None:
     except DeadlineExceeded:
         if caught_exception is not None:
             raise caught_exception from None
+
+
+def _before_parse(response_dict: dict[str, Any], **_: Any) -> None:
+    """botocore takes a proxy's page with 200 for an answer without content."""
+    body = response_dict["body"]  # of an object in S3 it is a stream, and may be a page
+    if response_dict["status_code"] < 300 and isinstance(body, bytes) and _PAGE.match(body):
+        raise NotUnderstood

@@ -153,6 +153,13 @@ def test_one_that_is_in_a_file_cannot_be_used(place, command):
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("command", ["dead list", "audit", "hunt report weekly"])
+def test_one_that_may_not_be_read_is_not_a_mistake_in_the_command(place, command, monkeypatch):
+    (place / "closed").mkdir()
+    monkeypatch.setattr("os.access", lambda *_, **__: False)  # whoever runs the tests may read everything
+    assert run(place, command, "--data", str(place / "closed")).exit_code == 4
+
+
 def test_an_older_database_is_brought_up_to_date_by_what_reads(place):
     data = place / "etc" / ".huntbridge"
     data.mkdir()

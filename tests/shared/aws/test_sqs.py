@@ -250,6 +250,7 @@ class Answers:
             return {"Messages": hidden} if hidden else {}
         if operation == "send_message":
             self.sent.append(request)
+            return {"MessageId": "message-sent"}
         if operation == "delete_message":
             self.deleted.append(request["ReceiptHandle"])
         return {}
