@@ -69,7 +69,7 @@ def severity_of(event: Event, malicious: int | None, suspicious: int | None) -> 
     """How bad an event is: by what was counted, by its kind, and by the detection that it names. The worst of
     these, so that none makes another one harmless."""
     named = event.detection.severity if event.detection else None
-    if malicious or event.kind == "high_severity_alarm" or named is Severity.MALICIOUS:
+    if malicious or event.named_malicious:
         return Severity.MALICIOUS
     if suspicious or event.kind == "suspicious_severity_event" or named is Severity.SUSPICIOUS:
         return Severity.SUSPICIOUS

@@ -198,6 +198,12 @@ class Event:
     # Which project or evidence it is about is not sure: the body names several, or the platform another one.
     ambiguous: bool = False
 
+    @property
+    def named_malicious(self) -> bool:
+        """Whether its kind or the detection that it names says so, whatever was counted."""
+        detected = self.detection is not None and self.detection.severity is Severity.MALICIOUS
+        return detected or self.kind == "high_severity_alarm"
+
 
 # So that the report of ten thousand systems still fits into one queue item.
 MAX_REPORT_LINES = 200

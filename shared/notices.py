@@ -195,7 +195,8 @@ def _alarm_of(item: Item) -> Alarm | None:
 
 def alarm_of_event(event: Event) -> Alarm:
     """An event as far as it is known by itself."""
-    return Alarm(event, Severity.MALICIOUS if event.malicious else Severity.UNKNOWN)
+    malicious = event.malicious or event.named_malicious
+    return Alarm(event, Severity.MALICIOUS if malicious else Severity.UNKNOWN)
 
 
 def _ahead(moment: str | None, now: datetime) -> timedelta | None:

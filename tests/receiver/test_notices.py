@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 
@@ -204,3 +205,27 @@ def test_a_clock_that_was_set_back_does_not_silence_the_next_one(stage):
     receive(stage, 2)
     stage.run()
     assert len(notices(stage.office)) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        (
+            {"event": "high_severity_alarm", "message": "In project id 3."},
+            "A malicious alarm in project 3 could not be told",
+        ),
+        (
+            {"event": "detection_created", "message": {"severity": "high", "instance_id": f"i-{1:017x}"}},
+            f"A malicious alarm on i-{1:017x} could not be told",
+        ),
+    ],
+)
+def test_what_is_malicious_by_its_kind_or_its_detection_is_named_too(stage, monkeypatch, body, title):
+    def fail(event):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(stage.enricher, "enrich", fail)
+    stage.receive(json.dumps(body).encode())
+    stage.run_all(60)
+    (notice,) = stage.soc.sent
+    assert (notice.title, notice.severity) == (title, Severity.MALICIOUS)
