@@ -19,7 +19,7 @@ from shared.runtime import Runtime
 from shared.text import one_line
 
 
-@click.command(short_help="Take a case: whoever was told of it is told that.")
+@click.command(short_help="Take a case; everybody who was told of it is told.")
 @on_stack
 @settings
 @click.argument("case", metavar="CASE_OR_EVENT")
@@ -28,9 +28,9 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
     """Take a case, so that others know that somebody looks into it, and no reminder of it is sent.
 
     CASE_OR_EVENT is the id of an event, as it stands at the end of every message, or the key of a case, as a
-    webhook destination gets it (project/12/prod/us-east-1/i-0123456789abcdef0); of either as much as is
-    unique. A `serve` on the same data directory tells all destinations that the case's alarms went to at
-    once, else the next one does.
+    webhook destination gets it (project/12/prod/us-east-1/i-0123456789abcdef0). A unique beginning of either
+    is enough. All destinations that the case's alarms went to are told, by a `serve` on the same data
+    directory: at once where one runs, else when the next one starts.
 
     With --stack the ledger of that stack on AWS is meant, and its functions tell the destinations.
     """

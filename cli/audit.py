@@ -39,5 +39,13 @@ def audit(config_path: str | None, data: Path, limit: int, as_json: bool) -> Non
         what = f"{entry.action}: {entry.about}, by {entry.by} from {entry.origin}"
         click.echo(f"{entry.at:%Y-%m-%d %H:%M:%S} UTC  {one_line(what, 1_000)}")
         for key in dict.fromkeys((*entry.before, *entry.after)):
-            values = (json.dumps(one.get(key), ensure_ascii=False) for one in (entry.before, entry.after))
-            click.echo(f"    {one_line(key)}: {one_line(' → '.join(values), 1_000)}")
+            values = [_shown(one.get(key)) for one in (entry.before, entry.after)]
+            change = values[1] if entry.before.get(key) is None else " → ".join(values)
+            click.echo(f"    {one_line(key)}: {one_line(change, 1_000)}")
+
+
+def _shown(value: object) -> str:
+    """A value in the log; a setting is JSON already."""
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

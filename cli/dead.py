@@ -128,7 +128,7 @@ def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
     tables.show(titles, cells, whole=(0, 1))
 
 
-@dead.command()
+@dead.command(short_help="All about one dead item.")
 @on_stack
 @settings
 @click.argument("id")
@@ -136,7 +136,7 @@ def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
 def show(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
     """All that is known of the dead item ID, and what would have been sent.
 
-    As much of an ID as is unique will do.
+    A unique beginning of an ID is enough.
     """
     there = list(_all(runtime_of(load_config(config_path), data)))
     meant = _whole(id, there)
@@ -170,7 +170,7 @@ def _told(found: _Found) -> Iterator[str]:
         yield message.quote
 
 
-@dead.command()
+@dead.command(short_help="Put dead items back as new.")
 @on_stack
 @settings
 @click.argument("ids", metavar="[ID]...", nargs=-1)
@@ -179,10 +179,10 @@ def _told(found: _Found) -> Iterator[str]:
 def retry(
     config_path: str | None, data: Path, ids: tuple[str, ...], everything: bool, destination: str | None
 ) -> None:
-    """Put dead items back as new: those of these IDs, --all, or those for one --destination. As much of an ID
-    as is unique will do.
+    """Put dead items back as new: those of these IDs, --all, or those for one --destination.
 
-    A `serve` on the same data directory sends them at once, else the next one does.
+    A unique beginning of an ID is enough. A `serve` on the same data directory sends them: at once where one
+    runs, else when the next one starts.
     """
     if sum((bool(ids), everything, destination is not None)) != 1:
         raise Misused("say what to try again: an ID, --all, or --destination NAME")

@@ -30,28 +30,30 @@ from shared.text import one_line
 
 @click.group()
 def hunt() -> None:
-    """Plan hunts, run them and list them."""
+    """Plan, run, stop and list hunts, and report what was captured."""
 
 
 hunt.add_command(plan_hunt)
 hunt.add_command(run_hunt)
 
 
-@hunt.command("stop")
+@hunt.command("stop", short_help="Ask for nothing more in a run.")
 @on_stack
 @settings
 @click.argument("name", metavar="RUN")
-@click.option("--cancel", is_flag=True, help="Cancel on the platform what it has begun of this run.")
+@click.option("--cancel", is_flag=True, help="Cancel the captures of this run that the platform has begun.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def stop_run(config_path: str | None, data: Path, name: str, cancel: bool, as_json: bool) -> None:
-    """Ask for nothing more in RUN: a run such as weekly@2027-01-31T02:00:00Z, or a hunt's name for its last
-    run; of either as much as is unique.
+    """Ask for nothing more in RUN.
+
+    RUN is a run such as weekly@2027-01-31T02:00:00Z, or the name of a hunt, which means its last run that is
+    not over. A unique beginning of either is enough.
 
     Captures that the platform has begun go on and are followed to their end, unless --cancel ends them.
     A `serve` on the same data directory may run meanwhile. Exit code 1 where something was not cancelled.
     """
     runtime = runtime_of(load_config(config_path), data, write=True)
-    hunt = runs.the_run(runtime, name)
+    hunt = runs.the_run(runtime, name, prefer_open=True)
     try:
         stopped = stop.stop_hunt(runtime, hunt.id, by=operator_here(runtime), cancel=cancel)
     except stop.NotPossible as error:
@@ -77,7 +79,7 @@ def stop_run(config_path: str | None, data: Path, name: str, cancel: bool, as_js
         raise click.exceptions.Exit(1)
 
 
-@hunt.command("report")
+@hunt.command("report", short_help="The chain of custody of a run.")
 @on_stack
 @settings
 @click.argument("name", metavar="HUNT")
@@ -90,11 +92,13 @@ def stop_run(config_path: str | None, data: Path, name: str, cancel: bool, as_js
     help="A page for people, everything for machines, or one line for each disk that is kept.",
 )
 def report_of(config_path: str | None, data: Path, name: str, form: str) -> None:
-    """The chain of custody of HUNT: a run such as weekly@2027-01-31T02:00:00Z, or a name for its last run; of
-    either as much as is unique.
+    """The chain of custody of HUNT.
+
+    HUNT is a run such as weekly@2027-01-31T02:00:00Z, or the name of a hunt, which means its last run. A
+    unique beginning of either is enough.
 
     Who asked for it and when, by which definition, each capture with its pipelines and evidence, and what the
-    platform keeps of it: disk hashes and paths. It is what the ledger has; the platform is not asked.
+    platform keeps of it: disk hashes and paths. All of it comes from the ledger; the platform is not asked.
     """
     runtime = runtime_of(load_config(config_path), data)
     found = runs.the_run(runtime, name)
@@ -110,7 +114,7 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
         click.echo(custody.as_markdown(found, summary, captures, names, runtime.now(), url))
 
 
-@hunt.command("list")
+@hunt.command("list", short_help="The hunts, and how each run went.")
 @on_stack
 @settings
 @click.argument("name", required=False)

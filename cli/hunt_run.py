@@ -43,7 +43,7 @@ INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as shells hav
 _SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
 
 
-@click.command("run")
+@click.command("run", short_help="Run a hunt now.")
 @on_stack
 @settings
 @click.argument("name", required=False)
@@ -73,9 +73,9 @@ def run_hunt(
 ) -> None:
     """Run the hunt NAME (may be left out where there is only one).
 
-    Ends when every system has been asked for, which takes until others have ended where there are more than
-    may be under way at once. The same hunt and --at again asks for nothing twice: it goes
-    on where the first one stopped. A `serve` on the same data directory may run meanwhile.
+    Ends when every system has been asked for. Where there are more systems than captures may run at once,
+    that takes until some captures have ended. The same hunt and --at again asks for nothing twice: it goes on
+    where the first one stopped. A `serve` on the same data directory may run meanwhile.
 
     With --stack the hunt is planned here, and the functions of that stack on AWS ask for its captures.
     """
@@ -121,10 +121,15 @@ def _retry(runtime: Runtime, given: str, retry_for: float) -> Hunt:
     if not retried.again:
         raise Failed(f"nothing failed in hunt {hunt.id}; it is {hunt.state.value}")
     audited(
-        runtime, audit.HUNT_RUN, hunt.id, before={"state": hunt.state}, after={"asked_again": retried.again}
+        runtime,
+        audit.HUNT_RUN,
+        hunt.id,
+        before={"state": hunt.state},
+        after={"state": retried.hunt.state, "asked_again": retried.again},
     )
     where = "" if retried.same_project else "; its project is gone from the platform, and a new one is opened"
-    click.echo(f"hunt {hunt.id}: {retried.again} failed captures are asked for again{where}", err=True)
+    captures = "1 failed capture" if retried.again == 1 else f"{retried.again} failed captures"
+    click.echo(f"hunt {hunt.id}: asking again for {captures}{where}", err=True)
     return retried.hunt
 
 
@@ -225,12 +230,12 @@ def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
     for capture in failed:
         click.echo(f"{capture.system.key}: {capture.reason}", err=True)
     if not as_json:
-        click.echo(_in_words(hunt, captures))
+        click.echo(in_words(hunt, captures))
     if failed or hunt.problems:
         raise click.exceptions.Exit(1)
 
 
-def _in_words(hunt: Hunt, captures: list[Capture]) -> str:
+def in_words(hunt: Hunt, captures: list[Capture]) -> str:
     """What came of the run so far: to ask for a capture is not yet to have it."""
     result = runs.RunResult.of(hunt, captures)
     if hunt.over:
@@ -238,8 +243,10 @@ def _in_words(hunt: Hunt, captures: list[Capture]) -> str:
             f"hunt {hunt.id}: {result.captured} of {len(captures)} systems captured, {result.failed} failed, "
             f"{result.with_alarms} with alarms in project {hunt.project_id}"
         )
-    asked = sum(capture.state in _ASKED for capture in captures) - result.failed
+    asked = sum(capture.state in _ASKED and capture.requested_at is not None for capture in captures)
+    failed = f", {result.failed} failed" if result.failed else ""
     return (
-        f"hunt {hunt.id}: {asked} of {len(captures)} systems were asked for in project {hunt.project_id}; "
-        "a running `huntbridge serve` follows the captures to their end, and so does --wait"
+        f"hunt {hunt.id}: {asked} of {len(captures)} systems were asked for{failed} in project "
+        f"{hunt.project_id}; a running `huntbridge serve` follows the captures to their end, and so does "
+        "--wait"
     )

@@ -1,4 +1,4 @@
-"""Identifiers as people write them: whole, or only as much as is unique."""
+"""Identifiers as people write them: whole, or a unique beginning."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ def main() -> None:
 
     Exit codes: 0 all is well; 1 something that was asked for did not work; 2 the command, the
     configuration or a secret is wrong; 3 the platform refused or did not answer; 4 the data directory (on
-    AWS the table or a queue) cannot be used or is not there; 5 send-test: it may work later.
+    AWS the table or a queue) cannot be used or is not there; 5 send-test: it may work later; 130 hunt run:
+    it was interrupted.
     """
 
 

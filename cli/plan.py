@@ -37,7 +37,7 @@ class Shown:
     never: str = ""  # why its schedule starts nothing any more
 
 
-@click.command("plan")
+@click.command("plan", short_help="What a hunt would do.")
 @on_stack
 @settings
 @click.argument("name", required=False)

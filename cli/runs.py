@@ -67,8 +67,9 @@ def newest(runtime: Runtime, names: list[str], limit: int) -> list[RunResult]:
     return [RunResult.of(run, runtime.ledger.captures(run.id)) for run in runs[:limit]]
 
 
-def the_run(runtime: Runtime, given: str) -> Hunt:
-    """The run that is meant by an id, or the last one of a hunt; of either as much as is unique will do.
+def the_run(runtime: Runtime, given: str, *, prefer_open: bool = False) -> Hunt:
+    """The run with this id, or the last run of this hunt. A unique beginning of either is enough.
+    `prefer_open`: a hunt's name means its last run that is not over, if there is one.
     Raises Misused where there is none."""
     name, at, _ = given.partition("@")
     meant = whole(name, runtime.store.groups("hunt", name, MOST + 1), "hunts")
@@ -78,7 +79,8 @@ def the_run(runtime: Runtime, given: str) -> Hunt:
         runs = [run for run in runs if run.id == id]
     if not runs:
         raise Misused(f"there is no run of {given}; `huntbridge hunt list` shows which runs there are")
-    return runs[0]
+    unfinished = [run for run in runs if prefer_open and not run.over]
+    return (unfinished or runs)[0]
 
 
 def in_utc(moment: datetime) -> str:

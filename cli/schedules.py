@@ -28,7 +28,7 @@ def schedules() -> None:
     """The hunts' schedules on AWS. (`huntbridge serve` needs none: it has its own clock.)"""
 
 
-@schedules.command()
+@schedules.command(short_help="Bring the schedules in line with the configuration.")
 @settings
 @click.option(
     "--stack", metavar="NAME", help="Take group, function, role and queue from this stack's outputs."

@@ -81,8 +81,8 @@ def serve(
     """Receive webhooks, deliver alarms, start hunts on their schedules and follow them to their end.
 
     Listens on 127.0.0.1: put a proxy with TLS in front of it. Stops on SIGTERM, SIGHUP or Ctrl-C, after what
-    it has in hand; a second signal ends the wait for that. All else is in the data directory and goes on with
-    the next start, which also reads a changed configuration.
+    it has in hand; a second signal ends the wait for that. Everything else is in the data directory and goes
+    on with the next start, which also reads a changed configuration.
     """
     logs.setup("INFO", json=log_json)
     for room in ("receiver.web", "receiver.tokens"):
@@ -212,4 +212,9 @@ def _look_at_tokens(runtime: Runtime) -> None:
         if odd := warning(token.reveal()):
             log.warning("the webhook token %s %s", ref, odd)
     if not tokens:
-        log.error("no webhook token is configured: every webhook is refused (webhook.tokens, WEBHOOK_TOKEN)")
+        log.error(
+            "every webhook is refused: %s",
+            "no webhook token can be read (the lines above say why)"
+            if runtime.config.webhook.tokens
+            else "no webhook token is configured; write webhook.tokens or set WEBHOOK_TOKEN",
+        )

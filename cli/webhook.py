@@ -44,7 +44,8 @@ def webhook() -> None:
     """Register, show, test and remove the platform's webhooks that lead here.
 
     Needs the API key of a Platform Administrator: platform.admin_key in the configuration, or ADMIN_API_KEY
-    where there is no file. Nothing else uses that key.
+    where there is no file. `huntbridge serve` also watches the
+    webhooks with it, where it can read it.
     """
 
 
@@ -74,7 +75,7 @@ def _reference(context: click.Context, option: click.Parameter, given: str | Non
         raise click.BadParameter(str(error)) from None
 
 
-@webhook.command()
+@webhook.command(short_help="Register huntbridge's webhooks on the platform.")
 @settings
 @click.option("--url", required=True, callback=_address, help="Where the platform reaches huntbridge.")
 @click.option("--event", "events", multiple=True, metavar="KIND", callback=_kinds,
@@ -193,7 +194,7 @@ def _in_words(hook: Webhook, changes: Mapping[str, Any]) -> list[str]:
     return [words[key] for key in changes]
 
 
-@webhook.command()
+@webhook.command(short_help="List the platform's webhooks and what is wrong.")
 @settings
 @click.option("--url", callback=_address, help="Where those of huntbridge should lead.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
@@ -206,7 +207,7 @@ def show(config_path: str | None, data: Path, url: str | None, as_json: bool) ->
     there = _list(cado)
     problems = [problem for hook in there if _is_own(hook) for problem in _problems(hook, url)]
     if not any(map(_is_own, there)):
-        problems = ["none of these is huntbridge's: register them with `huntbridge webhook register`"]
+        problems = ["no webhook of huntbridge is registered: run `huntbridge webhook register --url URL`"]
     if as_json:
         _print_json({"webhooks": [_row(hook) for hook in there], "problems": problems})
     else:
@@ -272,7 +273,7 @@ def _shown_url(hook: Webhook) -> str:
     return f"{parts.scheme}://{user}{host}{path}" + (f"?{_HIDDEN}" if parts.query or parts.fragment else "")
 
 
-@webhook.command()
+@webhook.command(short_help="Send the platform's test message.")
 @settings
 @click.option("--event", "events", multiple=True, metavar="KIND", callback=_kinds,
               help="A kind of event; may be repeated [default: every one that is registered].")  # fmt: skip
@@ -282,8 +283,9 @@ def test(config_path: str | None, data: Path, events: tuple[str, ...]) -> None:
     own = {hook.name.removeprefix(_PREFIX): hook for hook in reversed(_list(cado)) if _is_own(hook)}
     missing = [event for event in events if event not in own]
     if missing or not own:
+        which = f" for {', '.join(missing)}" if missing else ""
         raise Failed(
-            f"not registered: {', '.join(missing) or 'any webhook'}; see huntbridge webhook register"
+            f"no webhook of huntbridge is registered{which}: run `huntbridge webhook register --url URL`"
         )
     hooks = [own[event] for event in events or sorted(own)]
     failed = False
@@ -306,14 +308,13 @@ def test(config_path: str | None, data: Path, events: tuple[str, ...]) -> None:
             "not every test was sent: can the platform reach the URL, and is the token right?"
         )
     click.echo(
-        "Look for one message for each, where the routes send such an event: of the kind that the webhook is "
-        "named for, or unknown, with the platform's text of a test. If none comes within a minute, look at "
-        "huntbridge's log: 401 there means another token (register again), and nothing at all that the "
-        "platform does not get through."
+        "Each test arrives as a message that is marked TEST, at the destinations of the event `test`. If "
+        "none comes within a minute, look at huntbridge's log. A refusal with 401 means that the token is "
+        "another one: register again. No line at all means that the platform cannot reach the URL."
     )
 
 
-@webhook.command()
+@webhook.command(short_help="Delete huntbridge's webhooks on the platform.")
 @settings
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(config_path: str | None, data: Path, yes: bool) -> None:

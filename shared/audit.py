@@ -56,7 +56,7 @@ def record(store: Store, entry: Entry, id: str) -> None:
         log.info(
             "audit: %s of %s by %s from %s, before %s, after %s",
             *(entry.action, entry.about, entry.by, entry.origin),
-            *(json.dumps(values, ensure_ascii=False) for values in (entry.before, entry.after)),
+            *(json.dumps(_present(values), ensure_ascii=False) for values in (entry.before, entry.after)),
         )
 
 
@@ -95,7 +95,7 @@ def configuration_loaded(store: Store, config: Config, by: str, origin: str, now
             break
     changed = [key for key in sorted({*before, *found}) if before.get(key) != found.get(key)]
     old, new = ({key: one.get(key) for key in changed} for one in (before, found))
-    about = f"{len(changed)} settings" if known else "the first one that is known here"
+    about = f"{len(changed)} settings" if known else "the first one recorded here"
     record(store, Entry(now, CONFIGURATION, by, origin, about, old, new), f"{now.isoformat()} {about}")
 
 
@@ -123,6 +123,11 @@ def _bounded(values: Mapping[str, Any]) -> dict[str, Any]:
     """With short texts, and no more of them than a document holds."""
     kept = {_short(key): _value(values[key]) for key in list(values)[:_MOST]}
     return kept | ({"…": f"{len(values) - _MOST} more"} if len(values) > _MOST else {})
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what was not there: of the first configuration that would be every key."""
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _value(value: Any) -> Any:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from cli.main import main
 from cli.operator import operator
 from receiver.cases import Cases
-from shared import config, items, runtime
+from shared import audit, config, items, runtime
 from shared.models import Alarm, Event, Severity, dump
 
 ENVIRON = {
@@ -70,7 +70,7 @@ def test_who_took_a_case_and_what_was_put_back(run, made):
     assert len(json.loads(run("audit", "--json", "--limit", "1"))) == 1
     shown = run("audit").splitlines()
     assert shown[0].endswith(f"UTC  dead retry: 1 of deliveries, by {me} from {here}")
-    assert shown[1] == '    dead: ["e1:slack"] → null'
+    assert shown[1] == '    dead: ["e1:slack"] → -'
 
 
 def test_the_worker_that_tells_of_a_taken_case_adds_no_second_entry(run, made):
@@ -95,3 +95,12 @@ def test_a_user_without_a_name_is_known_by_number(made, monkeypatch):
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr("os.getuid", lambda: 4242)
     assert operator(made) == "user 4242"
+
+
+def test_a_value_that_was_not_there_before_is_shown_alone_and_as_it_is_written(run, made):
+    made_config = config.load(None, ENVIRON)
+    audit.configuration_loaded(made.store, made_config, "ada", "serve on here", NOON)
+    shown = run("audit").splitlines()
+    assert "configuration: the first one recorded here, by ada from serve on here" in shown[0]
+    assert '    platform.url: "https://cado.example"' in shown
+    assert "null" not in "".join(shown)

@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
 from werkzeug.serving import make_server
 
+from cli.hunt_run import in_words
 from cli.main import main
 from demo.platform import Platform, SimInstance, SimVolume
 from demo.serving import serving
+from shared.models import Capture, CaptureState, Hunt, HuntState, System
 from tests.certificates import Certificate
 
 KEY = "lead-analyst-key"
@@ -297,6 +300,30 @@ def test_a_run_is_stopped_and_what_the_platform_began_goes_on_or_is_cancelled(hu
     assert sorted(entry["action"] for entry in entries) == ["hunt run", "hunt stop", "hunt stop"]
 
 
+def test_a_name_stops_the_run_that_is_not_over(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE)
+    huntbridge("hunt", "run", "--wait", "--at", "2026-11-22T02:00Z")
+    _slow(tmp_path, platform)
+    huntbridge("hunt", "run", "--at", "2026-11-15T02:00Z")
+    stopped = huntbridge("hunt", "stop", "weekly")
+    assert (stopped.exit_code, "weekly@2026-11-15T02:00:00Z is stopped" in stopped.stdout) == (0, True)
+
+
+def test_a_capture_that_failed_already_was_asked_for_all_the_same():
+    """In a run that is not over, one capture failed early, and one before it was asked for."""
+    at = datetime(2026, 11, 15, 2, tzinfo=UTC)
+    hunt = Hunt("weekly", at, state=HuntState.RUNNING, project_id=11)
+    captures = [
+        Capture(hunt.id, System(machine.instance_id, machine.region), state, requested_at=asked)
+        for machine, state, asked in (
+            (ONE, CaptureState.RUNNING, at),
+            (TWO, CaptureState.FAILED, at),
+            (BROKEN, CaptureState.FAILED, None),
+        )
+    ]
+    assert ": 2 of 3 systems were asked for, 2 failed in project 11; " in in_words(hunt, captures)
+
+
 def test_what_is_over_cannot_be_stopped(huntbridge, platform, tmp_path):
     _weekly(tmp_path, platform, ONE)
     huntbridge("hunt", "run", "--wait", "--at", "2026-11-15T02:00Z")
@@ -314,7 +341,7 @@ def test_only_what_failed_is_asked_for_again(huntbridge, platform, tmp_path):
     huntbridge("hunt", "run", "--wait", "--at", "2026-11-15T02:00Z")
     again = huntbridge("hunt", "run", "--retry-failed", "--wait")
     assert again.exit_code == 1
-    assert "1 failed captures are asked for again" in again.stderr
+    assert "asking again for 1 failed capture" in again.stderr
     assert platform.asked == {ONE.instance_id: 1, BROKEN.instance_id: 2}
     assert len(platform.world.projects) == 1
     assert "1 of 2 systems captured, 1 failed" in again.stdout

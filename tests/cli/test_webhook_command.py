@@ -334,7 +334,7 @@ def test_a_test_comes_through_the_door(webhook, platform, door):
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(
         "huntbridge processing_with_alarms: Webhook successfully fired; times sent: before 0, after 1\n"
-        "Look for one message for each"
+        "Each test arrives as a message that is marked TEST"
     )
     assert queue.depth().living == 1
     assert [sent.event_type for sent in platform.sent] == [ALARMS]
@@ -354,10 +354,10 @@ def test_a_test_that_does_not_get_through(webhook, platform, door):
 
 
 def test_a_test_of_what_is_not_registered(webhook, platform):
-    assert "not registered: any webhook" in webhook("test").stderr
+    assert "no webhook of huntbridge is registered: run" in webhook("test").stderr
     webhook("register", "--url", URL, "--event", ALARMS)
     result = webhook("test", "--event", FAILED)
-    assert (result.exit_code, "not registered: processing_failed" in result.stderr) == (1, True)
+    assert (result.exit_code, "is registered for processing_failed: run" in result.stderr) == (1, True)
     assert platform.sent == []
 
 
