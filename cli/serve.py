@@ -109,6 +109,8 @@ def assemble(runtime: Runtime) -> Server:
     for doubt in warnings(runtime.config):
         log.warning("%s", doubt)
     for name, hunt in runtime.config.hunts.items():
+        for problem in hunt.problems:
+            log.warning("hunt %s: %s", name, problem)
         if never := hunt.never_runs(runtime.now()):
             log.warning("hunt %s: its schedule %s", name, never)
     clock = Clock(

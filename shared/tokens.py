@@ -31,6 +31,8 @@ def odd(secret: str) -> str | None:
         return IN_QUOTES
     if any(character.isspace() for character in secret):
         return "holds a space: was more copied than the secret?"
+    if not secret.isprintable():
+        return "holds a character that cannot be seen: was more copied than the secret?"
     return None
 
 

@@ -22,6 +22,8 @@ def test_a_short_token_is_refused(token):
         ("'1234567890123456'", "is in quotation marks"),
         ("1234567890 1234567890", "holds a space"),
         ("1234567890\u00a01234567890", "holds a space"),
+        ("1234567890\u200b1234567890", "holds a character that cannot be seen"),
+        ("\ufeff12345678901234567890", "holds a character that cannot be seen"),
     ],
 )
 def test_an_odd_token_is_warned_of_and_not_refused(token, said):

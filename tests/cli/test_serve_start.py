@@ -1,0 +1,19 @@
+"""What `serve` says at its start about a configuration that can never work."""
+
+from __future__ import annotations
+
+from cli.serve import assemble
+from shared import runtime
+from shared.config import load
+
+
+def test_an_entry_of_the_environment_that_cannot_be_read_is_told(tmp_path, caplog):
+    environ = {
+        "PLATFORM_IP": "https://cado.example",
+        "API_KEY": "k",
+        "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/X",
+        "SYSTEM1": '{"region": "us-east-1"}',
+    }
+    assemble(runtime.local(load(None, environ), tmp_path / "data", environ))
+    (told,) = [line for line in caplog.messages if "SYSTEM1" in line]
+    assert told.startswith("hunt default: ")
