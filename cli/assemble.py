@@ -76,7 +76,7 @@ def settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """What no command has caught ends it with a sentence and the exit code of its kind."""
+    """An error that no command has caught ends it with a sentence and the exit code of its kind."""
     try:
         yield
     except (configuration.ConfigError, SecretError) as error:

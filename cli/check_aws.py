@@ -1,4 +1,4 @@
-"""What hunts and alarms need of AWS, asked as they would ask it: credentials, rights, and the named systems.
+"""Checks what hunts and alarms need of AWS, by the same calls: credentials, rights and the named systems.
 
 Each right is asked for by a call of its own, in each account and region that a hunt uses, so that each one
 that is missing is named by its action.
@@ -98,7 +98,7 @@ def _selected(config: Config, fleet: Fleet, asking: Asking, failed: _Failed) -> 
 
 
 class _Failed:
-    """What could not be asked, told once for each account and reason."""
+    """The calls that failed: one finding for each account and reason."""
 
     def __init__(self) -> None:
         self._regions: dict[tuple[str, str, bool], list[str]] = defaultdict(list)

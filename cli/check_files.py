@@ -1,4 +1,4 @@
-"""What a configuration points to: files of certificates, and secrets."""
+"""Checks the certificate files and the secrets that a configuration names."""
 
 from __future__ import annotations
 

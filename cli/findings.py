@@ -1,4 +1,4 @@
-"""What `huntbridge check` says of one thing that it looked at."""
+"""One finding of `huntbridge check`."""
 
 from __future__ import annotations
 

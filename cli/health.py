@@ -1,4 +1,4 @@
-"""What `/health` of `serve` says: whether work goes on, and what it has done last."""
+"""The answer of `/health` of `serve`: whether work goes on, and what was done last."""
 
 from __future__ import annotations
 

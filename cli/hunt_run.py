@@ -236,7 +236,7 @@ def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
 
 
 def in_words(hunt: Hunt, captures: list[Capture]) -> str:
-    """What came of the run so far: to ask for a capture is not yet to have it."""
+    """The result of the run so far. A capture that was asked for is not yet a captured system."""
     result = runs.RunResult.of(hunt, captures)
     if hunt.over:
         return (

@@ -1,4 +1,4 @@
-"""Who uses the command line, for the audit log."""
+"""The user of the command line, for the audit log."""
 
 from __future__ import annotations
 

@@ -308,7 +308,7 @@ def _why_no_system(event: Event, evidence: Evidence | None) -> str:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is asked about a project."""
+    """The facts that the platform is asked for about a project."""
 
     hunt: _Job[Hunt | None] | None
     project: _Job[Project] | None

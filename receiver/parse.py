@@ -548,7 +548,7 @@ _COUNTS = {
 
 
 def _counts(reading: _Reading) -> dict[str, int]:
-    """Of several numbers of one sort the largest, since the smaller may be a part of some name."""
+    """The largest of several numbers of one sort, since a smaller one may be part of a name."""
     found = {}
     for what, (keys, patterns) in _COUNTS.items():
         values = (_number(field.value) for key in keys for field in reading.fields if _is_named(field, key))

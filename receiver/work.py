@@ -435,7 +435,7 @@ class Work:
 
 
 def _in_time(deliver: Callable[[], Outcome]) -> Outcome:
-    """Of what is left of the item's time, a part is kept for the ledger."""
+    """Keeps a part of the item's remaining time for the ledger."""
     left = remaining(leases.budget(leases.DELIVERY))
     try:
         with within(left - leases.RECORDING):
@@ -464,7 +464,7 @@ def _refs(case: Case) -> dict[str, str]:
 
 
 def _known_of(item: Item) -> Alarm | None:
-    """What a webhook says that could not be worked."""
+    """The alarm of an event that could not be worked on, as far as the event can be read."""
     try:
         return alarm_of_event(_read(item, items.unpack(item.body))[0])
     except (LookupError, TypeError, ValueError):

@@ -57,7 +57,7 @@ def end_stopped(runtime: Runtime, hunt: Hunt, capture: Capture) -> Capture:
 
 
 def outcome(hunt: Hunt, captures: Sequence[Capture]) -> tuple[HuntState, str]:
-    """What a hunt has come to when all its captures have ended, and why."""
+    """The final state of a hunt whose captures have all ended, and the reason."""
     if hunt.stopped_by:
         return HuntState.STOPPED, hunt.why_stopped
     if captures and not any(capture.state is CaptureState.PROCESSED for capture in captures):

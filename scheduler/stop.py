@@ -97,7 +97,7 @@ def _of(capture: Capture, pipelines: Collection[Pipeline]) -> list[Pipeline]:
 
 
 def _cancel(cancel: Callable[[int], None], pipelines: Iterable[Pipeline]) -> Iterator[str]:
-    """What could not be cancelled."""
+    """Cancel these pipelines. Yields a sentence for each that could not be cancelled."""
     for pipeline in pipelines:
         try:
             cancel(pipeline.id)
@@ -115,7 +115,7 @@ def retry_failed(runtime: Runtime, hunt_id: str, *, by: str, retry_for: float) -
     ledger, hunt = runtime.ledger, runtime.ledger.hunt(hunt_id)
     if hunt is None:
         raise KeyError(hunt_id)
-    # Of a hunt that is over, a planned one was left by a crash in here.
+    # A planned capture of a hunt that is over was left behind by a crash in this function.
     wanted = [CaptureState.FAILED, *([CaptureState.PLANNED] if hunt.over else [])]
     failed = [capture for capture in ledger.captures(hunt.id) if capture.state in wanted]
     if not failed:

@@ -773,7 +773,7 @@ def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
-# What is larger was no count and no id; sums of a few of these fit into every store and every JSON reader.
+# A larger number is no count and no id. A sum of a few of these fits into every store and JSON reader.
 _LARGEST = 2**48
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 

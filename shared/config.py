@@ -273,7 +273,7 @@ def _as_ref(text: str) -> SecretRef | None:
 
 
 def _jira_url(text: str) -> str:
-    """Of a page in Jira that somebody copied, neither the API nor a link can be made."""
+    """Refuses the URL of a page in Jira, which gives neither the API's address nor a link to an issue."""
     url = https_url(text, path="any")
     parts = urlsplit(url)
     if (parts.hostname or "").endswith(".atlassian.net") and parts.path:

@@ -73,7 +73,7 @@ def warnings(config: Config) -> list[ConfigWarning]:
 
 
 def file_warnings(path: str | None, environ: Mapping[str, str]) -> list[ConfigWarning]:
-    """What lies beside the configuration that `load` reads, and is not read."""
+    """Warnings of files and variables that are not read, since `load` reads another configuration."""
     if path or environ.get("HUNTBRIDGE_CONFIG", "").strip():
         return []
     here, other = Path(DEFAULT_FILE).exists(), Path(OTHER_FILE).exists()
@@ -118,7 +118,7 @@ def _accounts(config: Config) -> Found:
 
 
 def _v2(config: Config) -> Found:
-    """What a platform of API v2 always refuses."""
+    """Settings that a platform of API v2 always refuses."""
     for name, hunt in config.hunts.items() if config.platform.api_version == "v2" else ():
         modes = [("capture", hunt.capture)]
         modes += [(f"targets[{n}].capture", one.capture) for n, one in enumerate(hunt.targets) if one.capture]
@@ -288,7 +288,7 @@ def _unreachable(config: Config) -> dict[int, int]:
 
 
 def _takes_all_of(wide: MatchConfig, narrow: MatchConfig) -> bool:
-    # What is always known of an alarm is matched by every value as by none.
+    # These facts are known of every alarm, so a list of all their values is the same as no list.
     events = () if "*" in wide.event else tuple(map(str.lower, wide.event))
     severities = () if set(wide.severity) == set(Severity) else wide.severity
     keys = ("hunt", "project", "account", "region", "instance")

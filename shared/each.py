@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class SomeFailed(Exception):
-    """What failed first, and how many did; the others were done."""
+    """The first error, and how many failed. The others succeeded."""
 
 
 # Their texts are written for a person.
@@ -45,7 +45,7 @@ def each(things: Iterable[T], act: Callable[[T], object], named: Callable[[T], s
 
 
 def told(error: Exception) -> str:
-    """An error in words. One that nobody foresaw is logged with its traceback and told by its kind."""
+    """The error in words. An unforeseen one is logged with its traceback and named by its type."""
     if isinstance(error, EXPECTED):
         return str(error)
     log.error("failed unexpectedly", exc_info=error)

@@ -50,7 +50,7 @@ _SYSTEM = re.compile(r"SYSTEM([0-9]{1,100})")
 
 
 def in_quotation_marks(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
-    """What stands in quotation marks that nothing took away; of secrets `check` says it."""
+    """The variables whose values are in quotation marks, except secrets: `check` reports those."""
     places = {name: path for path, name in VARIABLES.items() if name not in _SECRETS}
     return [(path, IN_QUOTES) for name, path in places.items() if in_quotes(environ.get(name, "").strip())]
 

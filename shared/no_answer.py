@@ -34,7 +34,7 @@ class NoConnection(Exception):
 
 
 def before_connect(error: Exception) -> NoConnection:
-    """What went wrong before anything was sent."""
+    """The error that occurred before anything was sent."""
     if isinstance(error, NameResolutionError | LocationParseError | socket.gaierror):
         return NoConnection("dns", "the name cannot be resolved")
     if isinstance(error, NewConnectionError | ConnectionRefusedError):

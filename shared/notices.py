@@ -181,7 +181,7 @@ def _about(queue: str, item: Item) -> str:
 
 
 def _alarm_of(item: Item) -> Alarm | None:
-    """What an item is about, where it is an alarm or an event that huntbridge raised."""
+    """The subject of an item that is an alarm or an event raised by huntbridge."""
     try:
         content = items.unpack(item.body)
         if "alarm" in content:

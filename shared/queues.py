@@ -32,7 +32,7 @@ class Item:
     attempts: int  # how many times it has been claimed, this time included
     added_at: datetime
     receipt: str
-    surprises: int = 0  # how often the work on it failed in a way that nobody foresaw
+    surprises: int = 0  # how often the work on it failed with an unforeseen error
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Dead:
 Verdict = Done | Again | Dead
 Handler = Callable[[Item], Verdict]
 
-# An item is dead after this many failures that nobody foresaw, so that a poisoned item does not come again
+# An item is dead after this many unforeseen failures, so that a poisoned item does not come again
 # for ever. A claim that only waited, or that met an outage, does not count.
 MAX_SURPRISES = 10
 

@@ -52,6 +52,6 @@ KEPT: dict[str, int | None] = {
 
 
 def seconds_kept(kind: str) -> int | None:
-    """None: for ever, and so is a kind that is not listed."""
+    """None means for ever. A kind that is not listed is kept for ever too."""
     days = KEPT.get(kind)
     return None if days is None else days * 86_400

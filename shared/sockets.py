@@ -51,7 +51,7 @@ else:
 
 
 class _Bounded(_Timed):
-    """What the two kinds of socket below have in common."""
+    """The common part of the two kinds of socket below."""
 
     _limit: float | None = None
     ends_at = inf  # by `time.monotonic`: when the answer that is being read must be complete
@@ -173,7 +173,7 @@ def connect(
 
 
 def _addresses(host: str, port: int, limit: float | None) -> list[Any]:
-    """What the resolver says, asked in a thread of its own: it takes no timeout."""
+    """Resolves the name in a thread of its own, since the resolver takes no timeout."""
     family = allowed_gai_family()
     try:
         ipaddress.ip_address(host.partition("%")[0])

@@ -19,14 +19,14 @@ def refusal(token: str) -> str | None:
 
 
 def warning(token: str) -> str | None:
-    """What is odd about a token that can be used; None where nothing is."""
+    """A warning about a token that can be used; None if there is none."""
     if len(token) < SHORT:
         return f"has fewer than {SHORT} characters: {_MAKE_ONE}"
     return odd(token)
 
 
 def odd(secret: str) -> str | None:
-    """What makes a secret unlikely to be what was meant; None where nothing does."""
+    """Why a secret is probably not the intended one; None if there is no sign of it."""
     if in_quotes(secret):
         return IN_QUOTES
     if any(character.isspace() for character in secret):

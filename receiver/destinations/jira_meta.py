@@ -47,7 +47,7 @@ def known(api: JiraApi, config: JiraConfig) -> Known:
 
 
 def _kept(field: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What is needed of a field later, bounded: it is kept for an hour."""
+    """The part of a field that is needed later, cut to a size that may be kept for an hour."""
     allowed = field.get("allowedValues")
     kept = {key: field[key] for key in ("name", "schema") if key in field}
     return kept | ({"allowedValues": allowed[:MAX_ALLOWED]} if isinstance(allowed, list) else {})

@@ -183,7 +183,7 @@ def _payload(message: Message) -> dict[str, Any]:
 
 
 def whisper(text: str) -> dict[str, Any]:
-    """What one person alone is told. Nothing in the text is read as markup."""
+    """A text for one user alone. Nothing in it is read as markup."""
     section = {"type": "section", "text": plain_text(text, MAX_SECTION)}
     return {"text": flat(text, MAX_SECTION), "blocks": [section]}
 

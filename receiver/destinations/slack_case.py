@@ -20,7 +20,7 @@ _TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
 
 @dataclass(frozen=True)
 class Thread:
-    """What is kept of a case: where its parent stands, and how bad it was at worst."""
+    """The record of a case: where its first message is, and the worst severity it had."""
 
     to: str  # the channel, as the configuration named it
     channel: str  # its id

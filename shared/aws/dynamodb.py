@@ -174,7 +174,7 @@ class DynamoStore:
         self._drop_parts(answer.get("Attributes", {}))
 
     def _drop_parts(self, item: dict[str, Any]) -> None:
-        """Of a document that is no longer there. What cannot be taken away expires, as the document would."""
+        """Delete the parts of a document that is gone. A part that cannot be deleted expires by itself."""
         for number in range(_parts(item)):
             try:
                 self._call("delete_item", Key=_part_key(item["write"]["S"], number))

@@ -33,10 +33,10 @@ class NoTimeLeft(BotoCoreError):  # type: ignore[misc]
 
 
 class NotUnderstood(BotoCoreError):  # type: ignore[misc]
-    """What answered is not AWS, or an AWS that this version does not know."""
+    """The answer is not from AWS, or has a form that this version does not know."""
 
 
-# What reading an answer of another shape than the documented one raises.
+# The exceptions that an answer of an undocumented shape causes while it is read.
 ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)

@@ -136,7 +136,7 @@ class Listener:
         return [one for one in self._map.values() if isinstance(one, _Channel) and not one.will_close]
 
     def _victim(self, fits: Callable[[_Channel], object] = lambda _: True) -> _Channel | None:
-        """Of those that fit and wait for their peer: the oldest of the peer that has the most."""
+        """The oldest incomplete request of the peer that has the most of them."""
         waiting = [channel for channel in self._channels() if not channel.requests and fits(channel)]
         peers = Counter(channel.peer for channel in waiting)
         return min(waiting, key=lambda one: (-peers[one.peer], one.since), default=None)

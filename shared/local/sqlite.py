@@ -45,7 +45,7 @@ CREATE TABLE dead (
 );
 """
 
-# What makes each format of the one before it; of none (0) the newest is made at once.
+# The statements that make each format out of the one before. An empty file (0) gets the newest at once.
 _UPDATES = {
     1: """
 ALTER TABLE items ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 import pytest
 from moto.sqs import models as moto_sqs
 
-from receiver.destinations import Check, Delivered
 from receiver.work import Work
 from shared import items, leases
 from shared.aws.clients import AwsError
@@ -28,23 +27,10 @@ from shared.runtime import Runtime
 from shared.secrets import Secrets
 from tests.aws_function import Context
 from tests.emulated import properties, record_of
+from tests.shared.sides.destination import Tool
 
 OUTAGE, STEP = 90 * 60, 60
 BEFORE, DURING = 6, 3  # webhooks
-
-
-class Chat:
-    thread = update = False
-
-    def __init__(self) -> None:
-        self.sent = []
-
-    def deliver(self, message, refs):
-        self.sent.append(message)
-        return Delivered()
-
-    def check(self):
-        return Check(True, "")
 
 
 class Enricher:
@@ -57,7 +43,7 @@ class World:
     """One side in simulated time. `turn` does what is due; `faults` raise while the outage lasts."""
 
     now: float = 1_790_000_000.0
-    chat: Chat = field(default_factory=Chat)
+    chat: Tool = field(default_factory=Tool)
     fault: Callable[..., None] | None = None
 
     def assemble(self, store, events, deliveries) -> None:

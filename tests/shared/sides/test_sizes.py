@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receiver.destinations import Check, Delivered
 from receiver.work import Work
 from scheduler.ending import report
 from shared import items
@@ -31,24 +30,11 @@ from shared.queues import TooLarge, work
 from shared.runtime import Runtime
 from shared.secrets import Secrets
 from shared.sizes import MAX_ITEM
+from tests.shared.sides.destination import Tool
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 CONTROL = "\x01"  # six bytes in JSON
 KINDS = 5_000
-
-
-class Tool:
-    thread = update = False
-
-    def __init__(self) -> None:
-        self.sent = []
-
-    def deliver(self, message, refs):
-        self.sent.append(message)
-        return Delivered()
-
-    def check(self):
-        return Check(True, "")
 
 
 class Enricher:
