@@ -25,6 +25,7 @@ from scheduler import custody, stop
 from scheduler.ending import report
 from shared import audit
 from shared.config import Config
+from shared.models import HuntState
 from shared.text import one_line
 
 
@@ -63,7 +64,13 @@ def stop_run(config_path: str | None, data: Path, name: str, cancel: bool, as_js
         "cancelled": stopped.cancelled,
         "going_on": stopped.going_on,
     }
-    audited(runtime, audit.HUNT_STOP, hunt.id, before={"state": hunt.state}, after=counts)
+    audited(
+        runtime,
+        audit.HUNT_STOP,
+        hunt.id,
+        before={"state": hunt.state},
+        after={"state": HuntState.STOPPED, **counts},
+    )
     if as_json:
         tables.print_json(
             {"id": hunt.id, "state": stopped.hunt.state, **counts, "problems": list(stopped.problems)}

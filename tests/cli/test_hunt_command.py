@@ -298,6 +298,7 @@ def test_a_run_is_stopped_and_what_the_platform_began_goes_on_or_is_cancelled(hu
     assert (found["id"], found["cancelled"], found["going_on"]) == ("weekly@2026-11-15T02:00:00Z", 2, 0)
     entries = json.loads(huntbridge("audit", "--json").stdout)
     assert sorted(entry["action"] for entry in entries) == ["hunt run", "hunt stop", "hunt stop"]
+    assert [entry["after"].get("state") for entry in entries] == ["stopped", "stopped", "planned"]
 
 
 def test_a_name_stops_the_run_that_is_not_over(huntbridge, platform, tmp_path):
