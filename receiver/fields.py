@@ -62,7 +62,7 @@ def _is_label(name: str, value: Any) -> bool:
     return label and bool(_CHOSEN.search(key_name(value)))
 
 
-# What a card or a block writes beside a label and its value.
+# Words that a card or a block has beside a label and its value.
 _OF_LABEL = frozenset({"title", "key", "label", "field", "value", "short", "type"})
 
 

@@ -15,7 +15,7 @@ HIDDEN = "<token>"
 # A shorter token is looked for as a whole word only: inside words it would be found by chance.
 _ANYWHERE = 6
 _UTF = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-# What may stand before a short token: no letter or digit, except the end of an escape.
+# Before a short token stands no letter or digit, except the end of an escape.
 _WORD_BEGINS = rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[bfnrt]))"
 
 

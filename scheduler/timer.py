@@ -38,7 +38,7 @@ _NOTE_BUDGET = 5.0
 _KEPT_BACK = 15.0
 # A job that has failed for so long, and more than once, is told.
 TOLD_AFTER = timedelta(hours=1)
-# What fails for half as long is told with it: a platform that does not answer costs several jobs at once.
+# A job that fails for half as long is told with it: a platform that does not answer fails several jobs.
 _TOLD_ALONG = TOLD_AFTER / 2
 _ABOUT = "job"  # the notes of the jobs that fail
 
@@ -103,7 +103,7 @@ def _minute(moment: str) -> str:
     return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M} UTC"
 
 
-# What needs no more than the store and the queues comes first; what asks the platform comes last. The sum of
+# Jobs that need only the store and the queues come first; jobs that ask the platform come last. The sum of
 # the budgets, each with its grace, leaves something of the 300 s that the function has on AWS.
 MISSED = Job("missed", _missed, 15)
 JOBS = (

@@ -776,7 +776,7 @@ _SlackPerson = Annotated[
 
 def _somebody(people: tuple[str, ...]) -> tuple[str, ...]:
     if not people:
-        raise ValueError("names nobody: leave it out where everybody in the channel may acknowledge")
+        raise ValueError("is empty: leave it out if everybody in the channel may acknowledge")
     return people
 
 

@@ -48,7 +48,7 @@ class HuntState(StrEnum):
     FAILED = "failed"  # nothing could be asked: the key was refused, the platform stayed down
     SKIPPED = "skipped"  # not started, since the hunt before it was still under way
     EMPTY = "nothing captured"  # every capture was asked for, or failed before, and none succeeded
-    STOPPED = "stopped"  # somebody did not want more of it
+    STOPPED = "stopped"  # a person stopped it
 
 
 # Kinds of event that huntbridge raises itself. All others are the platform's own names.
@@ -63,8 +63,8 @@ JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works 
 TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
 UNDELIVERED = "undelivered"  # messages that ended as dead
 ACKNOWLEDGED = "acknowledged"  # somebody has taken a case
-UNACKNOWLEDGED = "unacknowledged"  # nobody has, and it is told again
-HEARTBEAT = "heartbeat"  # nothing else was to be told for a long time
+UNACKNOWLEDGED = "unacknowledged"  # nobody has taken it: a reminder
+HEARTBEAT = "heartbeat"  # sent to a channel that got nothing else for a long time
 UNKNOWN_EVENT = "unknown"
 # Those of them that are no finding of the platform.
 OWN_KINDS = frozenset(
@@ -242,7 +242,7 @@ class HuntReport:
     new_with: int = 0  # how many systems have them
     slowest: CaptureResult | None = None
     slowest_seconds: float = 0.0  # from the request to its end
-    stopped: bool = False  # somebody did not want more of it
+    stopped: bool = False  # a person stopped it
     covered: int | None = None  # of its systems, how many were captured in the last COVERAGE_DAYS days
 
 
