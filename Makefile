@@ -11,7 +11,7 @@ run: $(VENV)/demo  ## the demo in the browser; ONCE=1 runs one hunt and prints i
 	$(BIN)/huntbridge demo $(if $(ONCE),--once --json,--port $(PORT))
 
 test: $(VENV)/dev .cache/prism/ready .cache/render/ready lint  ## lint, types and the fast tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

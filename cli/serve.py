@@ -85,11 +85,9 @@ def serve(
     on with the next start, which also reads a changed configuration.
     """
     logs.setup("INFO", json=log_json)
-    for room in ("receiver.web", "receiver.tokens"):
-        logging.getLogger(room).addFilter(logs.OnceAMinute())
     runtime = local_runtime(load_config(config_path), data)
     try:
-        with sole_server(data):
+        with logs.once_a_minute("receiver.web", "receiver.tokens"), sole_server(data):
             server = assemble(runtime)
             configuration_loaded(
                 runtime.store, runtime.config, operator(runtime), here("serve"), runtime.now()

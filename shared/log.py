@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus, urlsplit
@@ -136,6 +136,19 @@ class OnceAMinute(logging.Filter):
             self._written.clear()
         self._written[text] = record.created
         return True
+
+
+@contextmanager
+def once_a_minute(*names: str) -> Iterator[None]:
+    """Write each warning of these loggers at most once a minute, as long as the block lasts."""
+    filters = [(logging.getLogger(name), OnceAMinute()) for name in names]
+    for logger, once in filters:
+        logger.addFilter(once)
+    try:
+        yield
+    finally:
+        for logger, once in filters:
+            logger.removeFilter(once)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
