@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
+from moto.sqs.models import SQSBackend
 
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore, table_definition
@@ -98,6 +100,7 @@ def moto() -> Iterator[str]:
         lock = threading.Lock()
         for name in ("get_item", "query", "update_item"):
             patch.setattr(DynamoDBBackend, name, one_at_a_time(getattr(DynamoDBBackend, name), lock))
+        patch.setattr(SQSBackend, "receive_message", received_once(SQSBackend.receive_message))
         yield f"http://{host}:{port}"
     server.stop()
 
@@ -112,6 +115,20 @@ def one_at_a_time(call: Callable, lock: threading.Lock) -> Callable:
             return call(*args, **kwargs)
 
     return locked
+
+
+def received_once(receive: Callable) -> Callable:
+    """SQS hides a message as it hands it out; moto looks first and hides it then, and between the two another
+    of its threads may take it as well. What waits for messages is let through, since it would hold up the
+    others."""
+    lock = threading.Lock()
+
+    @functools.wraps(receive)
+    def received(self, queue_name, count, wait_seconds_timeout, *args, **kwargs):
+        with nullcontext() if wait_seconds_timeout else lock:
+            return receive(self, queue_name, count, wait_seconds_timeout, *args, **kwargs)
+
+    return received
 
 
 @pytest.fixture(scope="session")
