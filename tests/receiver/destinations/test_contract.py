@@ -229,8 +229,9 @@ def test_what_a_peer_answers_does_not_decide_how_many_requests_are_made(
 ) -> None:
     """Also where the same answer is given to everything, and always asks for one more step."""
     thread = json.loads(KINDS["bot"].delivered.ref) | {"to": "#soc"}
+    words = WORDS if kind in (KINDS["slack"], KINDS["bot"]) else WORDS[:1]  # they are Slack's own
     for status in (200, 201, 204, 400, 403, 404, 409, 413):
-        for word in WORDS:
+        for word in words:
             body = json.dumps(ENDLESS | {"ok": not word, "error": word or None, "ts": TS, "channel": CHANNEL})
             for ref in ("", json.dumps(thread), "SEC-1"):
                 peer.answers(reply(status, "" if status == 204 else body))
