@@ -1,7 +1,7 @@
 """Webhooks that were refused: counted, logged at most once a minute for each reason, and told at most once an
 hour as an event of kind `webhooks_refused`.
 
-What is not told yet is kept in memory until the event is in the queue: a store that is down loses no count.
+Counts stay in memory until their event is in the queue, so an unavailable store loses none.
 """
 
 from __future__ import annotations

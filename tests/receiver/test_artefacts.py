@@ -157,7 +157,7 @@ def test_nothing_is_read_out_of_an_artefact_in_broken_json():
             f"arn:aws:ec2:us-east-1:111122223333:instance/{OTHER} in project id 3 evidence id 4",
             (3, 4, (None, None, None), OTHER),
         ),
-        # Of several numbers the largest: the smaller may be a part of a name.
+        # The largest number counts: a smaller one may be a part of a name.
         ("Evidence web 0 malicious in project id 3 evidence id 4 has 5 malicious alarms.",
          (3, 4, (5, None, None), "")),
     ],
