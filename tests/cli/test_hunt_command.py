@@ -166,7 +166,8 @@ def test_no_configuration_at_all(huntbridge):
     assert "huntbridge.yaml" in result.stderr
 
 
-def test_list(huntbridge):
+def test_list(huntbridge, platform):
+    _no_capture_ends(platform)
     settings = {"SYSTEM1": system(ONE), "SCHEDULE": "cron(0 2 ? * SUN *)"}
     huntbridge("hunt", "run", "--at", "2026-11-22T02:00Z", **settings)
     result = huntbridge("hunt", "list", "--json", **settings)
@@ -180,7 +181,12 @@ def test_list(huntbridge):
     assert row["next"].endswith("T02:00:00Z")
 
 
-def _weekly(tmp_path, platform, *machines, **more):
+def _no_capture_ends(platform):
+    """What is asked for from now on takes longer than any test."""
+    platform.world._pace = 1_000.0
+
+
+def _weekly(tmp_path, platform, *machines):
     targets = ", ".join(f"{{instance: {one.instance_id}, region: {one.region}}}" for one in machines)
     (tmp_path / "huntbridge.yaml").write_text(f"""
 platform: {{url: "{platform.url}", api_key: env:API_KEY}}
@@ -223,11 +229,16 @@ def test_a_hunt_that_left_the_configuration_is_still_listed(huntbridge, platform
 
 def test_what_was_only_asked_for_is_not_called_captured(huntbridge, platform, tmp_path):
     _weekly(tmp_path, platform, ONE, TWO)
+    _no_capture_ends(platform)
     asked = huntbridge("hunt", "run", "--at", "2026-11-15T02:00Z")
     assert "2 of 2 systems were asked for in project" in asked.stdout
     assert "captured" not in asked.stdout
     skipped = huntbridge("hunt", "run", "--wait", "--at", "2026-11-22T02:00Z")
     assert (skipped.exit_code, "was still under way" in skipped.stderr) == (1, True)
+
+
+def test_what_was_waited_for_is_called_captured(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE, TWO)
     ended = huntbridge("hunt", "run", "--wait", "--at", "2026-11-22T02:00Z")
     assert ended.exit_code == 0, ended.output
     assert "2 of 2 systems captured, 0 failed, 0 with alarms in project" in ended.stdout
@@ -246,7 +257,7 @@ def test_an_interrupted_run_says_what_was_asked_for_and_how_it_goes_on(platform,
     _weekly(tmp_path, platform, ONE, TWO)
     file = tmp_path / "huntbridge.yaml"
     file.write_text(file.read_text().replace("weekly: {", "weekly: {max_in_flight: 1, "))
-    platform.world._pace = 1_000.0  # the first capture does not end in this test
+    _no_capture_ends(platform)
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "hunt", "run", "--at", "2026-11-15T02:00Z"],
         env={
@@ -283,10 +294,10 @@ def test_a_run_is_in_the_audit_log(huntbridge, platform, tmp_path):
 
 def _slow(tmp_path, platform):
     """Two systems, of which the second waits for the first, which does not end in this test."""
+    _no_capture_ends(platform)
     _weekly(tmp_path, platform, ONE, TWO)
     file = tmp_path / "huntbridge.yaml"
     file.write_text(file.read_text().replace("weekly: {", "weekly: {max_in_flight: 2, "))
-    platform.world._pace = 1_000.0
 
 
 def test_a_run_is_stopped_and_what_the_platform_began_goes_on_or_is_cancelled(huntbridge, platform, tmp_path):
