@@ -12,10 +12,11 @@ from cli.assemble import Failed, load_config, runtime_of, settings
 from cli.identifiers import MOST, whole
 from cli.operator import here, operator
 from cli.stack import on_stack
-from receiver.compose import compose
-from shared import audit, items
-from shared.models import Acknowledgement, dump
-from shared.runtime import Runtime
+from receiver.messages.compose import compose
+from shared.hosting.runtime import Runtime
+from shared.models.models import Acknowledgement, dump
+from shared.queues import items
+from shared.storage import audit
 from shared.text import one_line
 
 

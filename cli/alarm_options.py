@@ -13,10 +13,10 @@ import click
 
 from cli.assemble import Misused
 from shared.aws.regions import known_regions
-from shared.config import Config
-from shared.kinds import KINDS
-from shared.mistakes import advice, quoted
-from shared.models import (
+from shared.config.errors import advice, quoted
+from shared.config.sections import Config
+from shared.models.event_kinds import KINDS
+from shared.models.models import (
     OWN_KINDS,
     RECOVERED,
     UNKNOWN_EVENT,

@@ -13,17 +13,17 @@ import click
 
 from cli.data import data_directory, has_database
 from receiver import assemble
-from receiver.destinations.renewing import Renewing
-from receiver.work import Work
-from shared import config as configuration
-from shared import log, runtime
+from receiver.deliveries.worker import Work
+from receiver.destinations.reloading import Renewing
 from shared.aws.stack import TABLE
-from shared.cado import CadoError
-from shared.config import Config
-from shared.ledger import StoreError
-from shared.queues import QueueError
-from shared.runtime import Runtime
+from shared.config import sections as configuration
+from shared.config.sections import Config
+from shared.hosting import log, runtime
+from shared.hosting.runtime import Runtime
+from shared.platform.client import CadoError
+from shared.queues.ports import QueueError
 from shared.secrets import SecretError
+from shared.storage.ledger import StoreError
 
 # A platform takes about 200 ms for a capture request: a thousand systems are asked for in under ten seconds.
 CAPTURE_THREADS = 32

@@ -15,11 +15,11 @@ import click
 from cli import check_aws, check_files, check_serve
 from cli.assemble import Failed, destination, load_config, reading_runtime, settings
 from cli.findings import Finding
-from shared import tokens
-from shared.cado import CadoError
-from shared.config import ConfigError
-from shared.config_warnings import file_warnings, warnings
-from shared.runtime import Runtime
+from shared.config import tokens
+from shared.config.sections import ConfigError
+from shared.config.warnings import file_warnings, warnings
+from shared.hosting.runtime import Runtime
+from shared.platform.client import CadoError
 from shared.secrets import SecretError, SecretRef
 
 # What the key needs on the platform to open a project, import an instance and read what came of it.

@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterator, Mapping
 from cli.findings import Finding
 from scheduler.targets import Asking
 from shared.aws.clients import NO_CREDENTIALS
-from shared.config import ALL_REGIONS, Config, SelectorConfig, TargetConfig
-from shared.instances import Fleet
-from shared.models import Instance
-from shared.runtime import Runtime
+from shared.config.sections import ALL_REGIONS, Config, SelectorConfig, TargetConfig
+from shared.hosting.runtime import Runtime
+from shared.models.inventory import Fleet
+from shared.models.models import Instance
 
 BUDGET = 30.0  # seconds for all of AWS
 _NOBODY = "i-00000000000000000"  # no instance has this id, so an answer about it is short

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from cli.findings import Finding
-from shared.http import NetworkError
+from shared.hosting.runtime import Runtime
+from shared.http.client import NetworkError
 from shared.local.serving import address, is_served
-from shared.runtime import Runtime
 from shared.text import one_line
 
 _WITHIN = 5.0  # seconds

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from shared.config import DEFAULT_FILE, is_local
-from shared.ledger import StoreError
-from shared.runtime import DATABASE
-from shared.tokens import IN_QUOTES, in_quotes
+from shared.config.sections import DEFAULT_FILE, is_local
+from shared.config.tokens import IN_QUOTES, in_quotes
+from shared.hosting.runtime import DATABASE
+from shared.storage.ledger import StoreError
 
 NAME = ".huntbridge"
 

@@ -16,12 +16,13 @@ from cli.assemble import Failed, Misused, load_config, runtime_of, settings
 from cli.identifiers import whole
 from cli.operator import audited
 from cli.stack import on_stack
-from receiver.compose import Message, compose
-from receiver.parse import parse
-from shared import audit, items
-from shared.models import Alarm, Event, Severity, load
-from shared.queues import DeadItem, Queue
-from shared.runtime import Runtime
+from receiver.events.parse.webhook import parse
+from receiver.messages.compose import Message, compose
+from shared.hosting.runtime import Runtime
+from shared.models.models import Alarm, Event, Severity, load
+from shared.queues import items
+from shared.queues.ports import DeadItem, Queue
+from shared.storage import audit
 from shared.text import one_line
 
 MOST = 10_000  # items that are looked at in each queue

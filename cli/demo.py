@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from cli.assemble import Failed
-from shared import log
+from shared.hosting import log
 
 
 @click.command(short_help="Try it without an account anywhere.")

@@ -19,10 +19,10 @@ from pydantic import ValidationError
 from cli.alarm_options import Said, alarm_options, applied, nothing_known
 from cli.assemble import Misused, load_config, reading_runtime
 from receiver import assemble
-from receiver.enrich import Enricher
-from receiver.parse import NOT_UNDERSTOOD_NOTE, parse
-from shared.config import DEFAULT_FILE, Config
-from shared.models import Alarm, Event, Hunt, load
+from receiver.events.enrich import Enricher
+from receiver.events.parse.webhook import NOT_UNDERSTOOD_NOTE, parse
+from shared.config.sections import DEFAULT_FILE, Config
+from shared.models.models import Alarm, Event, Hunt, load
 
 MAX_BYTES = 1024 * 1024  # an alarm as a queue holds it, or a webhook's body, is a quarter of that at most
 _TAKES = (

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from receiver.refusals import Refusals
-from shared.last_delivered import LastDelivered
+from receiver.intake.refusals import Refusals
+from shared.hosting.runtime import Runtime
 from shared.local.server import Server
-from shared.moments import why_unset
-from shared.queues import NotNow, Queue, QueueError
-from shared.runtime import Runtime
+from shared.queues.ports import NotNow, Queue, QueueError
+from shared.storage.last_delivered import LastDelivered
+from shared.storage.stored_times import why_unset
 
 
 class Health:

@@ -23,9 +23,9 @@ from cli.plan import plan_hunt
 from cli.stack import on_stack
 from scheduler import custody, stop
 from scheduler.ending import report
-from shared import audit
-from shared.config import Config
-from shared.models import HuntState
+from shared.config.sections import Config
+from shared.models.models import HuntState
+from shared.storage import audit
 from shared.text import one_line
 
 

@@ -32,11 +32,12 @@ from scheduler.ending import report
 from scheduler.follow import follow
 from scheduler.handler import captures_handler
 from scheduler.plan import BY_HAND, prepare, start
-from shared import audit, leases
+from shared.hosting.runtime import Runtime
 from shared.local.server import Server, Timer, Workers
-from shared.models import Capture, CaptureState, Hunt, HuntState, dump
-from shared.runtime import Runtime
+from shared.models.models import Capture, CaptureState, Hunt, HuntState, dump
+from shared.queues import leases
 from shared.secrets import SecretError
+from shared.storage import audit
 
 _ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as shells have it

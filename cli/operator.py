@@ -8,8 +8,8 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from shared import audit
-from shared.runtime import Runtime
+from shared.hosting.runtime import Runtime
+from shared.storage import audit
 
 
 def operator(runtime: Runtime) -> str:

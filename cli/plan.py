@@ -18,9 +18,9 @@ from cli.stack import on_stack
 from scheduler.forecast import Load, Run, load_of, next_runs
 from scheduler.plan import Plan, plan, recorded
 from scheduler.targets import Choice, Selection, choose
-from shared.config import Config
-from shared.models import dump
-from shared.runtime import Runtime
+from shared.config.sections import Config
+from shared.hosting.runtime import Runtime
+from shared.models.models import dump
 from shared.text import one_line
 
 _MOST_LEFT_OUT = 50

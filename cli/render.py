@@ -12,12 +12,12 @@ import click
 from cli.alarm_options import Said
 from cli.assemble import Misused, settings
 from cli.events import config_or_any, from_file, read_alarm
-from receiver.cases import opening
-from receiver.compose import Message, compose
-from receiver.route import route
-from shared.config import Config, DestinationConfig, JiraConfig, SlackConfig
-from shared.config_warnings import warnings
-from shared.http import Http
+from receiver.cases.lifecycle import opening
+from receiver.events.route import route
+from receiver.messages.compose import Message, compose
+from shared.config.sections import Config, DestinationConfig, JiraConfig, SlackConfig
+from shared.config.warnings import warnings
+from shared.http.client import Http
 from shared.secrets import Secret
 
 TYPES = ("slack", "teams", "jira", "webhook")
@@ -79,21 +79,21 @@ def _destination(config: Config, to: str) -> tuple[str, DestinationConfig | None
 def _body(kind: str, destination: DestinationConfig | None, message: Message) -> Any:
     # Each sender is loaded when it is asked for: slack-sdk alone takes 80 ms.
     if kind == "slack":
-        from receiver.destinations import slack
+        from receiver.destinations.slack import webhook as slack
 
         if isinstance(destination, SlackConfig) and destination.token:
             body = slack.payload(message, buttons=bool(destination.signing_secret))
             return {"channel": destination.channel, **body}
         return slack.payload(message)
     if kind == "teams":
-        from receiver.destinations import teams
+        from receiver.destinations.teams import destination as teams
 
         return json.loads(teams.payload(message))
     if kind == "webhook":
-        from receiver.destinations import envelope
+        from receiver.destinations.webhook import schema as envelope
 
         return json.loads(envelope.payload(message))
-    from receiver.destinations.jira import JiraDestination
+    from receiver.destinations.jira.destination import JiraDestination
 
     config = destination if isinstance(destination, JiraConfig) else JiraConfig.model_validate(_JIRA)
     cloud = config.api == "cloud" or (config.api == "auto" and config.token is None)

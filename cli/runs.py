@@ -8,9 +8,9 @@ from typing import Any
 
 from cli.assemble import Misused
 from cli.identifiers import MOST, whole
-from shared.config import Config
-from shared.models import Capture, CaptureState, Hunt, HuntState
-from shared.runtime import Runtime
+from shared.config.sections import Config
+from shared.hosting.runtime import Runtime
+from shared.models.models import Capture, CaptureState, Hunt, HuntState
 
 
 @dataclass(frozen=True)

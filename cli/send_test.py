@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from cli.assemble import Failed, Misused, destination, load_config, reading_runtime, settings
-from receiver.compose import compose
-from receiver.destinations import Delivered, Rejected, Retry
-from shared.config import Config
-from shared.models import TEST, Alarm, Event, Severity
+from receiver.destinations.contract import Delivered, Rejected, Retry
+from receiver.messages.compose import compose
+from shared.config.sections import Config
+from shared.models.models import TEST, Alarm, Event, Severity
 from shared.secrets import SecretError
 
 

@@ -22,23 +22,23 @@ from cli.assemble import (
 from cli.health import Health, Quota
 from cli.operator import here, operator
 from cli.signals import stop_signals
-from receiver.refusals import Refusals
-from receiver.tokens import accepted, readable
+from receiver.intake.refusals import Refusals
+from receiver.intake.tokens import accepted, readable
 from receiver.web import MAX_BODY, WEBHOOK, create_app, single_slashes
 from scheduler.handler import captures_handler, on_schedule
 from scheduler.timer import JOBS, Job, Jobs
-from shared import leases
-from shared import log as logs
-from shared.audit import configuration_loaded
-from shared.config_warnings import warnings
-from shared.ledger import StoreError
+from shared.config.tokens import refusal, warning
+from shared.config.warnings import warnings
+from shared.hosting import log as logs
+from shared.hosting.runtime import Runtime
 from shared.local.clock import Clock
 from shared.local.listen import Listener
 from shared.local.server import AlreadyServed, Server, Timer, Workers, sole_server
 from shared.local.serving import announce
-from shared.runtime import Runtime
+from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef
-from shared.tokens import refusal, warning
+from shared.storage.audit import configuration_loaded
+from shared.storage.ledger import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def serve(
     logs.setup("INFO", json=log_json)
     runtime = local_runtime(load_config(config_path), data)
     try:
-        with logs.once_a_minute("receiver.web", "receiver.tokens"), sole_server(data):
+        with logs.once_a_minute("receiver.web", "receiver.intake.tokens"), sole_server(data):
             server = assemble(runtime)
             configuration_loaded(
                 runtime.store, runtime.config, operator(runtime), here("serve"), runtime.now()

@@ -16,13 +16,13 @@ import click
 
 from cli import tables
 from cli.assemble import Failed, Misused, PlatformFailed, load_config, reading_runtime, settings
-from shared.cado import Cado, CadoError, Unavailable, Webhook, revealed
-from shared.kinds import KINDS
-from shared.mistakes import advice, quoted
-from shared.runtime import Runtime
+from shared.config.errors import advice, quoted
+from shared.config.tokens import refusal
+from shared.config.urls import https_url
+from shared.hosting.runtime import Runtime
+from shared.models.event_kinds import KINDS
+from shared.platform.client import Cado, CadoError, Unavailable, Webhook, revealed
 from shared.secrets import Secret, SecretError, SecretRef
-from shared.tokens import refusal
-from shared.urls import https_url
 
 _PREFIX = "huntbridge "
 _USUAL = ("processing_with_alarms", "processing_failed")

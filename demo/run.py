@@ -34,9 +34,9 @@ from demo.serving import serving
 from demo.sites import jira_pages, platform_pages
 from demo.slack import Slack
 from demo.teams import Teams
-from shared import config as configuration
-from shared import runtime
-from shared.models import HUNT_FINISHED, RECOVERED, CaptureState, Hunt
+from shared.config import sections as configuration
+from shared.hosting import runtime
+from shared.models.models import HUNT_FINISHED, RECOVERED, CaptureState, Hunt
 
 HUNT = "weekly-crown-jewels"
 ACCOUNT_ID = "123456789012"  # moto's own

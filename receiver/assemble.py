@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from receiver.destinations.renewing import Renewing
-from receiver.enrich import Enricher
-from receiver.work import Work
+from receiver.deliveries.worker import Work
+from receiver.destinations.reloading import Renewing
+from receiver.events.enrich import Enricher
 from shared.aws.ec2 import Ec2
-from shared.cado import Cado, CadoError
-from shared.models import Evidence, Finding, Project
-from shared.runtime import Runtime
+from shared.hosting.runtime import Runtime
+from shared.models.models import Evidence, Finding, Project
+from shared.platform.client import Cado, CadoError
 from shared.secrets import SecretError
 
 

@@ -14,14 +14,14 @@ from typing import Any
 
 from apig_wsgi import make_lambda_handler
 
-from receiver.tokens import accepted, readable
+from receiver.intake.tokens import accepted, readable
 from receiver.web import create_app
-from shared import lambda_start, log
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.secrets import AwsSecrets, service_of
-from shared.lambda_records import Context
-from shared.queues import EVENTS
+from shared.hosting import lambda_start, log
+from shared.hosting.lambda_records import Context
+from shared.queues.ports import EVENTS
 from shared.secrets import Secret, Secrets
 
 Event = dict[str, Any]

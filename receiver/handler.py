@@ -13,21 +13,22 @@ from functools import cache
 from typing import Any
 
 # Each destination of the configuration imports its own when it is first used.
-import receiver.destinations.jira
-import receiver.destinations.slack
-import receiver.destinations.slack_bot
-import receiver.destinations.teams
-import receiver.destinations.webhook  # noqa: F401
+import receiver.destinations.jira.destination
+import receiver.destinations.slack.bot
+import receiver.destinations.slack.webhook
+import receiver.destinations.teams.destination
+import receiver.destinations.webhook.destination  # noqa: F401
 from receiver.assemble import work
-from receiver.work import Work
-from shared import lambda_runtime, lambda_start, leases, log
+from receiver.deliveries.worker import Work
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
-from shared.lambda_records import Context, work_records
-from shared.lambda_runtime import Kept
-from shared.queues import DELIVERIES, EVENTS
-from shared.runtime import Runtime
+from shared.hosting import lambda_runtime, lambda_start, log
+from shared.hosting.lambda_records import Context, work_records
+from shared.hosting.lambda_runtime import Kept
+from shared.hosting.runtime import Runtime
+from shared.queues import leases
+from shared.queues.ports import DELIVERIES, EVENTS
 
 _log = logging.getLogger(__name__)
 

@@ -30,10 +30,10 @@ from werkzeug.exceptions import (
     UnsupportedMediaType,
 )
 
-from receiver.slack_request import Malformed, NotAuthentic, click, identity, signed_by
-from receiver.withheld import without
-from shared import items
-from shared.queues import Queue, QueueError
+from receiver.intake.redaction import without
+from receiver.intake.slack_request import Malformed, NotAuthentic, click, identity, signed_by
+from shared.queues import items
+from shared.queues.ports import Queue, QueueError
 from shared.secrets import Secret, SecretRef
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 from scheduler.ending import end_stopped, fail_capture
-from scheduler.load import may_start
+from scheduler.release import may_start
 from scheduler.stored_times import corrected_captures
-from shared.cado import Cado, CadoError, Unauthorized, Unavailable
-from shared.models import Capture, CaptureState, System
-from shared.queues import Again, Dead, Done, Verdict, backoff
-from shared.runtime import Runtime
+from shared.hosting.runtime import Runtime
+from shared.models.models import Capture, CaptureState, System
+from shared.platform.client import Cado, CadoError, Unauthorized, Unavailable
+from shared.queues.ports import Again, Dead, Done, Verdict, backoff
 from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)

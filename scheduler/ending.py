@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from shared import items
-from shared.ledger import Ledger
-from shared.models import (
+from shared.hosting.runtime import Runtime
+from shared.models.models import (
     CAPTURE_FAILED,
     CAPTURE_STALLED,
     COVERAGE_DAYS,
@@ -28,7 +27,8 @@ from shared.models import (
     HuntState,
     dump,
 )
-from shared.runtime import Runtime
+from shared.queues import items
+from shared.storage.ledger import Ledger
 
 log = logging.getLogger(__name__)
 

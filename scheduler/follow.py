@@ -16,14 +16,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from scheduler.ending import end_hunt, end_stopped, fail_capture, outcome, stall_capture
-from scheduler.load import ENDED, plan_again, release, waits
 from scheduler.plan import queue_opening, take_turn
+from scheduler.release import ENDED, plan_again, release, waits
 from scheduler.stored_times import corrected_captures, corrected_hunt
 from scheduler.turns import each_in_turn
-from shared.cado import Pipeline
-from shared.each import SomeFailed
-from shared.models import Capture, CaptureState, Evidence, Hunt, HuntState, Preserved
-from shared.runtime import Runtime
+from shared.hosting.each import SomeFailed
+from shared.hosting.runtime import Runtime
+from shared.models.models import Capture, CaptureState, Evidence, Hunt, HuntState, Preserved
+from shared.platform.client import Pipeline
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 from scheduler.targets import Asking, Place, Selection
-from shared.calendar import parse_schedule, runs_between
-from shared.config import HuntConfig
-from shared.models import HuntState
-from shared.runtime import Runtime
+from shared.config.schedule import parse_schedule, runs_between
+from shared.config.sections import HuntConfig
+from shared.hosting.runtime import Runtime
+from shared.models.models import HuntState
 
 # Seconds for the question after volumes.
 BUDGET = 60.0

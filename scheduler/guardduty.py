@@ -18,11 +18,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scheduler.plan import Plan, start
-from shared import items
-from shared.config import GuardDutyConfig
-from shared.models import HUNT_MISSED, Capture, Event, Hunt, System, dump
-from shared.patterns import fits
-from shared.runtime import Runtime
+from shared.config.patterns import fits
+from shared.config.sections import GuardDutyConfig
+from shared.hosting.runtime import Runtime
+from shared.models.models import HUNT_MISSED, Capture, Event, Hunt, System, dump
+from shared.queues import items
 from shared.text import one_line
 
 log = logging.getLogger(__name__)

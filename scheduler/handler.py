@@ -18,17 +18,18 @@ from scheduler.guardduty import SOURCE, on_finding
 from scheduler.missed import MADE_UP_FOR
 from scheduler.plan import open_project, prepare, start
 from scheduler.timer import MISSED, Jobs
-from shared import items, lambda_runtime, lambda_start, leases, log
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
-from shared.lambda_metrics import emit
-from shared.lambda_records import Context, work_records
-from shared.lambda_runtime import Kept
-from shared.models import Hunt, System, load
-from shared.notices import Notices
-from shared.queues import CAPTURES, Dead, Done, Handler, Item, NotNow, Verdict, attempt
-from shared.runtime import Runtime
+from shared.hosting import lambda_runtime, lambda_start, log
+from shared.hosting.lambda_records import Context, work_records
+from shared.hosting.lambda_runtime import Kept
+from shared.hosting.metrics import emit
+from shared.hosting.runtime import Runtime
+from shared.models.models import Hunt, System, load
+from shared.queues import items, leases
+from shared.queues.dead_letter_notices import Notices
+from shared.queues.ports import CAPTURES, Dead, Done, Handler, Item, NotNow, Verdict, attempt
 
 _log = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from shared import items
-from shared.calendar import runs_between
-from shared.config import HuntConfig
-from shared.each import each
-from shared.models import HUNT_MISSED, Event, Hunt, dump
-from shared.moments import is_future
-from shared.runtime import Runtime
+from shared.config.schedule import runs_between
+from shared.config.sections import HuntConfig
+from shared.hosting.each import each
+from shared.hosting.runtime import Runtime
+from shared.models.models import HUNT_MISSED, Event, Hunt, dump
+from shared.queues import items
+from shared.storage.stored_times import is_future
 
 log = logging.getLogger(__name__)
 

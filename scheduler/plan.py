@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scheduler.ending import end_hunt, skip_hunt
-from scheduler.load import put, release, waits
+from scheduler.release import put, release, waits
 from scheduler.targets import Selection, choose
-from shared import items
-from shared.cado import CadoError, Unavailable
-from shared.config import HuntConfig, ProjectConfig
-from shared.ledger import Ledger
-from shared.models import Capture, CaptureState, Hunt, HuntState
-from shared.queues import Again, Dead, Done, Verdict, backoff
-from shared.runtime import Runtime
+from shared.config.sections import HuntConfig, ProjectConfig
+from shared.hosting.runtime import Runtime
+from shared.models.models import Capture, CaptureState, Hunt, HuntState
+from shared.platform.client import CadoError, Unavailable
+from shared.queues import items
+from shared.queues.ports import Again, Dead, Done, Verdict, backoff
 from shared.secrets import SecretError
+from shared.storage.ledger import Ledger
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from scheduler.stored_times import corrected_hunt
 from scheduler.turns import each_in_turn
-from shared import items
-from shared.cado import CadoError
-from shared.each import SomeFailed
-from shared.models import RECOVERED, UNKNOWN_EVENT, AlarmRun, Event, Evidence, Project, Severity, dump
-from shared.runtime import Runtime
+from shared.hosting.each import SomeFailed
+from shared.hosting.runtime import Runtime
+from shared.models.models import RECOVERED, UNKNOWN_EVENT, AlarmRun, Event, Evidence, Project, Severity, dump
+from shared.platform.client import CadoError
+from shared.queues import items
 from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)

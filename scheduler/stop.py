@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from scheduler.ending import end_hunt
-from scheduler.load import ENDED, plan_again, release
 from scheduler.plan import queue_opening, take_turn
-from shared.cado import CadoError, NotFound, Pipeline
-from shared.models import Capture, CaptureState, Hunt, HuntState
-from shared.runtime import Runtime
+from scheduler.release import ENDED, plan_again, release
+from shared.hosting.runtime import Runtime
+from shared.models.models import Capture, CaptureState, Hunt, HuntState
+from shared.platform.client import CadoError, NotFound, Pipeline
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from shared.ledger import Ledger
-from shared.models import Capture, Hunt
-from shared.moments import is_future
+from shared.models.models import Capture, Hunt
+from shared.storage.ledger import Ledger
+from shared.storage.stored_times import is_future
 
 _OF_HUNTS = ("began_at", "created_at", "finished_at")
 _OF_CAPTURES = ("requested_at", "released_at", "ended_at", "progress_at")

@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from shared import deadlines
-from shared.cado import CadoError
-from shared.config import ALL_REGIONS, ExcludeConfig, HuntConfig, SelectorConfig, WhichConfig
-from shared.deadlines import DeadlineExceeded
-from shared.instances import Fleet, InstanceError
-from shared.models import Instance, System
-from shared.patterns import fits
-from shared.runtime import Runtime
+from shared.config.patterns import fits
+from shared.config.sections import ALL_REGIONS, ExcludeConfig, HuntConfig, SelectorConfig, WhichConfig
+from shared.hosting.runtime import Runtime
+from shared.http import deadlines
+from shared.http.deadlines import DeadlineExceeded
+from shared.models.inventory import Fleet, InstanceError
+from shared.models.models import Instance, System
+from shared.platform.client import CadoError
 from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)

@@ -17,16 +17,16 @@ from typing import Any
 from scheduler.follow import look_at_hunts
 from scheduler.missed import look_for_missed
 from scheduler.recover import look_for_lost
-from scheduler.remind import remind
-from scheduler.watch import watch
-from shared import items
-from shared.deadlines import DeadlineExceeded, within
-from shared.each import told
-from shared.heartbeat import Heartbeats
-from shared.models import JOB_FAILING, Event, Hunt, dump
-from shared.moments import is_future, why_unset
-from shared.notices import Notices
-from shared.runtime import Runtime
+from scheduler.reminders import remind
+from scheduler.webhook_check import watch
+from shared.hosting.each import told
+from shared.hosting.runtime import Runtime
+from shared.http.deadlines import DeadlineExceeded, within
+from shared.models.models import JOB_FAILING, Event, Hunt, dump
+from shared.queues import items
+from shared.queues.dead_letter_notices import Notices
+from shared.queues.heartbeats import Heartbeats
+from shared.storage.stored_times import is_future, why_unset
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from shared.deadlines import DeadlineExceeded, afresh
-from shared.each import each
-from shared.ledger import Ledger
+from shared.hosting.each import each
+from shared.http.deadlines import DeadlineExceeded, afresh
+from shared.storage.ledger import Ledger
 
 T = TypeVar("T")
 _ABOUT = "turn"

@@ -63,7 +63,7 @@ class Invoked:
             if hasattr(found, "cache_clear"):
                 found.cache_clear()
         # pytest's own handlers stay.
-        self._monkeypatch.setattr("shared.log.setup", lambda *_, **__: None)
+        self._monkeypatch.setattr("shared.hosting.log.setup", lambda *_, **__: None)
 
     def __call__(self, event: dict[str, Any], context: Context | None = None) -> Any:
         return self.module.handler(event, context or Context())

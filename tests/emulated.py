@@ -33,7 +33,7 @@ from flask import Flask, Response, request
 
 from demo.serving import serving
 from shared.aws.dynamodb import table_definition
-from shared.queues import QUEUES
+from shared.queues.ports import QUEUES
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / ".aws-sam/build-x86_64"

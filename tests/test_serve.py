@@ -22,9 +22,10 @@ import requests
 
 from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack, signed
-from shared import audit, runtime
-from shared.config import load
+from shared.config.sections import load
+from shared.hosting import runtime
 from shared.local.serving import address
+from shared.storage import audit
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 TOKEN = "a-token-of-serve"

@@ -15,8 +15,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws.clients import DENIED, AwsError, Clients, understood
-from shared.config import AccountConfig
-from shared.instances import InstanceError
+from shared.config.sections import AccountConfig
+from shared.models.inventory import InstanceError
 from shared.secrets import SecretError, Secrets
 
 _RENEW_BEFORE = timedelta(minutes=5)

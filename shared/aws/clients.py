@@ -32,9 +32,9 @@ from botocore.exceptions import (
 )
 from botocore.loaders import Loader, create_loader
 
-from shared import trust
 from shared.aws import wire
-from shared.deadlines import within
+from shared.http import trust
+from shared.http.deadlines import within
 from shared.text import one_line
 
 # Three attempts of at most 8 s and the pauses between them end before API Gateway gives up (29 s).

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from shared.aws.clients import AwsError, Clients, understood
-from shared.ledger import Record, StoreError
-from shared.queues import TooLarge
-from shared.retention import seconds_kept
+from shared.queues.ports import TooLarge
+from shared.storage.kinds import seconds_kept
+from shared.storage.ledger import Record, StoreError
 
 log = logging.getLogger(__name__)
 

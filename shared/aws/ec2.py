@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws.accounts import InAccounts
 from shared.aws.clients import understood
-from shared.instances import InstanceError
-from shared.models import Instance
+from shared.models.inventory import InstanceError
+from shared.models.models import Instance
 
 
 class Ec2(InAccounts):

@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.aws.accounts import InAccounts
 from shared.aws.clients import NAMES, AwsError, understood
 from shared.aws.ec2 import instance_of
-from shared.config import AccountConfig
-from shared.instances import InstanceError
-from shared.models import Instance
+from shared.config.sections import AccountConfig
+from shared.models.inventory import InstanceError
+from shared.models.models import Instance
 from shared.secrets import Secrets
 
 # The largest pages of DescribeInstances and DescribeVolumes, and of DescribeAutoScalingGroups, by their API

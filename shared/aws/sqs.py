@@ -21,7 +21,7 @@ from itertools import islice
 from typing import Any
 
 from shared.aws.clients import AwsError, Clients, understood
-from shared.queues import ABANDONED, DeadItem, Depth, Item, QueueError, TooLarge
+from shared.queues.ports import ABANDONED, DeadItem, Depth, Item, QueueError, TooLarge
 
 log = logging.getLogger(__name__)
 

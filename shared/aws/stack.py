@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from shared.aws.clients import AwsError, Clients, understood
 from shared.aws.sqs import SqsQueue
-from shared.queues import QUEUES, QueueError
+from shared.queues.ports import QUEUES, QueueError
 from shared.secrets import SecretRef
 
 TABLE, WEBHOOK_TOKENS = "HUNTBRIDGE_TABLE", "HUNTBRIDGE_WEBHOOK_TOKENS"

@@ -23,9 +23,9 @@ from botocore.parsers import ResponseParserError
 from botocore.session import Session
 from urllib3.exceptions import HTTPError
 
-from shared import trust
-from shared.deadlines import DeadlineExceeded, remaining, within
-from shared.sockets import BoundedConnection
+from shared.http import trust
+from shared.http.deadlines import DeadlineExceeded, remaining, within
+from shared.http.sockets import BoundedConnection
 
 
 class NoTimeLeft(BotoCoreError):  # type: ignore[misc]

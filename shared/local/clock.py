@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
-from shared.calendar import Schedule
-from shared.each import each
-from shared.ledger import Store
+from shared.config.schedule import Schedule
+from shared.hosting.each import each
+from shared.storage.ledger import Store
 
 log = logging.getLogger(__name__)
 

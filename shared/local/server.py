@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.ledger import StoreError
 from shared.local.listen import Listener
 from shared.local.private import make_private
 from shared.local.sqlite import SqliteQueue
-from shared.queues import Handler, Item, Queue, QueueError, Verdict, work
+from shared.queues.ports import Handler, Item, Queue, QueueError, Verdict, work
+from shared.storage.ledger import StoreError
 
 log = logging.getLogger(__name__)
 

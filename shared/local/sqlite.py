@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from shared.ledger import Record, StoreError
 from shared.local.private import close_to_others, make_private
-from shared.queues import DeadItem, Depth, Item, QueueError
+from shared.queues.ports import DeadItem, Depth, Item, QueueError
+from shared.storage.ledger import Record, StoreError
 
 T = TypeVar("T")
 

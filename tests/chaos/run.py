@@ -39,10 +39,10 @@ from demo.platform.model import MALICIOUS, SUSPICIOUS, Evidence, Project
 from demo.serving import serving
 from demo.slack import Slack
 from demo.teams import Teams
-from receiver.compose import UPDATE
-from receiver.destinations.parts import REPEAT
-from shared import config as configuration
-from shared import runtime
+from receiver.destinations.wording import REPEAT
+from receiver.messages.compose import UPDATE
+from shared.config import sections as configuration
+from shared.hosting import runtime
 from tests.chaos.faults import Fault, Faulty
 from tests.chaos.plan import PHASES, ROUTES, TOOLS, Alarm, Call, Phase, Plan, make_plan
 

@@ -26,9 +26,9 @@ import yaml
 from demo.chat import app_of
 from demo.serving import serving
 from demo.slack import Slack
-from receiver.work import BACKLOG, IN_DIGEST
-from shared import config as configuration
-from shared import runtime
+from receiver.deliveries.worker import BACKLOG, IN_DIGEST
+from shared.config import sections as configuration
+from shared.hosting import runtime
 from tests.chaos.run import Serve, environment, free_port
 
 WEBHOOKS, WITHIN, SENDERS = 5_000, 60.0, 8

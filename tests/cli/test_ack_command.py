@@ -12,11 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from receiver.cases import Cases
-from shared import config, items, runtime
-from shared.models import ACKNOWLEDGED, Alarm, Event, Instance, Severity
-from shared.queues import work
-from shared.runtime import Runtime
+from receiver.cases.lifecycle import Cases
+from shared.config import sections as config
+from shared.hosting import runtime
+from shared.hosting.runtime import Runtime
+from shared.models.models import ACKNOWLEDGED, Alarm, Event, Instance, Severity
+from shared.queues import items
+from shared.queues.ports import work
 from tests.aws_function import moto_server
 from tests.emulated import Resources
 

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared import http
-from shared.models import (
+from shared.http import client as http
+from shared.models.models import (
     Alarm,
     Capture,
     CaptureState,

@@ -12,9 +12,12 @@ from click.testing import CliRunner
 
 from cli.main import main
 from cli.operator import operator
-from receiver.cases import Cases
-from shared import audit, config, items, runtime
-from shared.models import Alarm, Event, Severity, dump
+from receiver.cases.lifecycle import Cases
+from shared.config import sections as config
+from shared.hosting import runtime
+from shared.models.models import Alarm, Event, Severity, dump
+from shared.queues import items
+from shared.storage import audit
 
 ENVIRON = {
     "PLATFORM_IP": "https://cado.example",

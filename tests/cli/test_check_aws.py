@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from cli import check_aws
-from shared.config import load
-from shared.instances import InstanceError
-from shared.models import Instance
-from shared.runtime import utc_now
+from shared.config.sections import load
+from shared.hosting.runtime import utc_now
+from shared.models.inventory import InstanceError
+from shared.models.models import Instance
 
 WEB = "i-0123456789abcdef0"
 OLD = "i-0fedcba9876543210"

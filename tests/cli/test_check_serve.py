@@ -10,7 +10,7 @@ from flask import Flask
 
 from cli import check_serve
 from demo.serving import serving
-from shared.http import Http
+from shared.http.client import Http
 from shared.local.server import AlreadyServed, sole_server
 from shared.local.serving import address, announce, is_served
 

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared import config, runtime
+from shared.config import sections as config
+from shared.hosting import runtime
 from shared.local.sqlite import FORMAT
 
 FORMATS = Path(__file__).parents[1] / "shared" / "local" / "formats"

@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared import config, items, runtime
-from shared.models import Alarm, Event, Instance, Severity, System, dump
+from shared.config import sections as config
+from shared.hosting import runtime
+from shared.models.models import Alarm, Event, Instance, Severity, System, dump
+from shared.queues import items
 
 ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k", "SLACK_WEBHOOK_URL": ""}
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

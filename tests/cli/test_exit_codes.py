@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared import config, runtime
+from shared.config import sections as config
+from shared.hosting import runtime
 
 CONFIG = """\
 platform: {url: "http://127.0.0.1:9", api_key: env:KEY, admin_key: env:KEY}

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import pytest
 
 from cli.health import Health, Quota
-from receiver.refusals import Refusals
-from shared import runtime
-from shared.config import load
-from shared.last_delivered import LastDelivered
-from shared.ledger import StoreError
+from receiver.intake.refusals import Refusals
+from shared.config.sections import load
+from shared.hosting import runtime
 from shared.local.server import Server
-from shared.queues import QueueError
+from shared.queues.ports import QueueError
+from shared.storage.last_delivered import LastDelivered
+from shared.storage.ledger import StoreError
 
 ENVIRON = {
     "PLATFORM_IP": "https://cado.example",

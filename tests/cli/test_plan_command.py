@@ -16,10 +16,10 @@ from cli.main import main
 from demo.platform import Platform
 from demo.serving import serving
 from scheduler.forecast import next_runs
-from shared.config import HuntConfig
-from shared.ledger import Ledger
+from shared.config.sections import HuntConfig
 from shared.local.sqlite import Database, SqliteStore
-from shared.models import Capture, Hunt, HuntState, System
+from shared.models.models import Capture, Hunt, HuntState, System
+from shared.storage.ledger import Ledger
 
 KEY, REGION = "lead-analyst-key", "eu-west-1"
 WEEKLY = f"""\

@@ -13,10 +13,12 @@ from click.testing import CliRunner
 from cli.main import main
 from demo.platform import Platform
 from demo.serving import serving
-from receiver.compose import compose
-from receiver.destinations import envelope, slack, teams
-from shared import http
-from shared.models import Alarm, Event, Instance, Severity, System, dump
+from receiver.destinations.slack import webhook as slack
+from receiver.destinations.teams import destination as teams
+from receiver.destinations.webhook import schema as envelope
+from receiver.messages.compose import compose
+from shared.http import client as http
+from shared.models.models import Alarm, Event, Instance, Severity, System, dump
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ALARM = Alarm(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cli.serve import assemble
-from shared import runtime
-from shared.config import load
+from shared.config.sections import load
+from shared.hosting import runtime
 
 
 def test_an_entry_of_the_environment_that_cannot_be_read_is_told(tmp_path, caplog):

@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared import config as configuration
-from shared import items, runtime
-from shared.models import CAPTURE_FAILED, Event, System, dump
-from shared.queues import QUEUES
+from shared.config import sections as configuration
+from shared.hosting import runtime
+from shared.models.models import CAPTURE_FAILED, Event, System, dump
+from shared.queues import items
+from shared.queues.ports import QUEUES
 from tests.aws_function import moto_server
 from tests.emulated import Resources, clean, record_of
 

@@ -13,7 +13,7 @@ from demo.platform import Platform
 from demo.serving import serving
 from receiver.web import create_app
 from shared.local.sqlite import Database, SqliteQueue
-from shared.queues import EVENTS
+from shared.queues.ports import EVENTS
 from shared.secrets import Secret
 
 ADMIN, LEAD, TOKEN = "platform-administrators-key", "lead-analysts-key", "webhook-token-1"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.http import Http, NetworkError
+from shared.http.client import Http, NetworkError
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT.parent / "shared" / "contracts" / "cado-api-2.324.0.json"

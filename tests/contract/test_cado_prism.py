@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.cado import Cado, Pipeline, PipelinesStatus, Refused, Webhook
-from shared.http import Answer, Http
-from shared.models import Evidence, Finding, Project, Severity
+from shared.http.client import Answer, Http
+from shared.models.models import Evidence, Finding, Project, Severity
+from shared.platform.client import Cado, Pipeline, PipelinesStatus, Refused, Webhook
 from shared.secrets import Secret
 
 

@@ -15,11 +15,11 @@ from demo.jira import Jira
 from demo.serving import serving
 from demo.slack import Slack
 from demo.teams import Teams
-from shared import items
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
-from shared.models import HUNT_FINISHED, Event, dump
-from shared.queues import MAX_SURPRISES
+from shared.models.models import HUNT_FINISHED, Event, dump
+from shared.queues import items
+from shared.queues.ports import MAX_SURPRISES
 from tests.emulated import Resources, Stack
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

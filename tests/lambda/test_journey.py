@@ -13,8 +13,8 @@ import yaml
 
 from demo import run
 from demo.serving import serving
-from shared import config as configuration
-from shared import runtime
+from shared.config import sections as configuration
+from shared.hosting import runtime
 from tests.emulated import Resources, Stack, Watch, allowed, scheduled
 
 AT = "2026-11-22T02:00:00Z"

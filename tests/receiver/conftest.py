@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receiver.compose import Message
-from receiver.destinations import Check, Delivered
-from receiver.enrich import severity_of
-from receiver.work import Work
-from shared import items
-from shared.config import Config
+from receiver.deliveries.worker import Work
+from receiver.destinations.contract import Check, Delivered
+from receiver.events.enrich import severity_of
+from receiver.messages.compose import Message
+from shared.config.sections import Config
+from shared.hosting.runtime import Runtime
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models import Alarm, Event, Evidence, Instance, dump
-from shared.queues import work
-from shared.runtime import Runtime
+from shared.models.models import Alarm, Event, Evidence, Instance, dump
+from shared.queues import items
+from shared.queues.ports import work
 from shared.secrets import Secrets
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 from jsonschema import Draft202012Validator
 
 from demo.jira import Jira
-from receiver.destinations.jira import JiraDestination
-from shared.config import JiraConfig
-from shared.http import Answer, NetworkError
+from receiver.destinations.jira.destination import JiraDestination
+from shared.config.sections import JiraConfig
+from shared.http.client import Answer, NetworkError
 from shared.secrets import Secret
 
 SPECIFICATION = Path(__file__).resolve().parents[3] / "shared" / "contracts" / "jira-cloud-v3.json"

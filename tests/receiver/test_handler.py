@@ -24,15 +24,15 @@ from demo.serving import serving
 from demo.slack import Slack, signed
 from demo.teams import Teams
 from receiver import edge, handler
-from receiver.destinations.slack_bot import SlackBotDestination
+from receiver.destinations.slack.bot import SlackBotDestination
 from scheduler import handler as scheduler_handler
-from shared import items
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore
 from shared.aws.sqs import SqsQueue
-from shared.ledger import Ledger
-from shared.models import CAPTURE_FAILED, HUNT_FINISHED, Acknowledgement, Event, System, dump
-from shared.queues import ABANDONED
+from shared.models.models import CAPTURE_FAILED, HUNT_FINISHED, Acknowledgement, Event, System, dump
+from shared.queues import items
+from shared.queues.ports import ABANDONED
+from shared.storage.ledger import Ledger
 from tests.aws_function import Context, Invoked, moto_server
 from tests.emulated import Resources, api_event, clean, scheduled
 
@@ -444,8 +444,8 @@ def test_what_sqs_has_put_aside_itself_is_told_at_the_next_follow(stage, monkeyp
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60"})
     receiver = Invoked(handler, stage.resources, monkeypatch)
     for _ in range(3):
-        receiver.work("events")
-        receiver.work("deliveries")
+        receiver.deliveries.worker("events")
+        receiver.deliveries.worker("deliveries")
     assert stage.counts() == (1, 1)  # each is told of the other
     for tool, name in ((stage.slack, "office"), (stage.teams, "soc")):
         text = json.dumps(tool.messages[0].body)
@@ -471,7 +471,7 @@ def with_buttons(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     def at_the_simulation(*args: Any, **settings: Any) -> SlackBotDestination:
         return SlackBotDestination(*args, **settings | {"base_url": f"{stage.url}/api/"})
 
-    monkeypatch.setattr("receiver.destinations.slack_bot.SlackBotDestination", at_the_simulation)
+    monkeypatch.setattr("receiver.destinations.slack.bot.SlackBotDestination", at_the_simulation)
     app = stage.resources.secret("app", signing=stage.slack.signing_secret, bot=stage.slack.token)
     stage.configure(
         destinations={
@@ -580,8 +580,9 @@ print(json.dumps([answer, sorted(sys.modules), sorted(set(sys.modules) - before)
 """
 HEAVY = {
     "pydantic", "pydantic_core", "requests", "slack_sdk", "yaml", "shared.aws.ec2", "shared.aws.dynamodb",
-    "shared.cado", "shared.config", "shared.ledger", "shared.models", "shared.runtime", "receiver.compose",
-    "receiver.destinations", "receiver.enrich", "receiver.work",
+    "shared.platform.client", "shared.config.sections", "shared.storage.ledger", "shared.models.models",
+    "shared.hosting.runtime", "receiver.messages.compose", "receiver.destinations.contract",
+    "receiver.events.enrich", "receiver.deliveries.worker",
 }  # fmt: skip
 OURS = ("receiver", "scheduler", "shared", "boto3", "botocore", "flask", "werkzeug", "jinja2", "slack_sdk")
 

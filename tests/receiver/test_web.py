@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.web import MAX_BODY, create_app
-from shared.queues import QueueError
+from shared.queues.ports import QueueError
 from shared.secrets import Secret
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

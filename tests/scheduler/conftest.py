@@ -9,9 +9,9 @@ import pytest
 
 from demo.platform import Platform, SimInstance
 from demo.serving import serving
-from shared.config import Config
+from shared.config.sections import Config
+from shared.hosting.runtime import Runtime
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.runtime import Runtime
 from shared.secrets import Secrets
 from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY, Stage
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from demo.platform import Platform, SimAlarm, SimInstance, SimVolume
 from scheduler.follow import follow
 from scheduler.handler import captures_handler, on_schedule
-from shared import items
-from shared.models import Capture, CaptureState, Event, Hunt, load
-from shared.queues import work
-from shared.runtime import Runtime
+from shared.hosting.runtime import Runtime
+from shared.models.models import Capture, CaptureState, Event, Hunt, load
+from shared.queues import items
+from shared.queues.ports import work
 
 SUNDAY = datetime(2026, 11, 29, 2, 0, tzinfo=UTC)
 KEY = "lead-analyst-key"

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.compose import compose
+from receiver.messages.compose import compose
 from scheduler import custody
 from scheduler.ending import report
-from shared.models import Alarm, Capture, CaptureState, Hunt, HuntReport, Preserved, Severity, System
+from shared.models.models import Alarm, Capture, CaptureState, Hunt, HuntReport, Preserved, Severity, System
 from tests.scheduler.staging import ALARM, BAD, BROKEN, QUIET, SUNDAY
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from scheduler.guardduty import on_finding
-from shared.config import Config
-from shared.models import CaptureState, HuntState
+from shared.config.sections import Config
+from shared.models.models import CaptureState, HuntState
 from tests.scheduler.staging import QUIET
 
 ACCOUNT = "111122223333"

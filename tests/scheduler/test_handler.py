@@ -16,11 +16,12 @@ from demo.platform import Platform
 from demo.serving import serving
 from scheduler import handler
 from scheduler.capture import capture
-from shared import config as configuration
-from shared import items, runtime
-from shared.ledger import StoreError
-from shared.models import CaptureState, Hunt, HuntState, System
-from shared.queues import Again, Done
+from shared.config import sections as configuration
+from shared.hosting import runtime
+from shared.models.models import CaptureState, Hunt, HuntState, System
+from shared.queues import items
+from shared.queues.ports import Again, Done
+from shared.storage.ledger import StoreError
 from tests.aws_function import Invoked, moto_server
 from tests.emulated import Resources, scheduled
 from tests.scheduler.staging import BAD, KEY, QUIET

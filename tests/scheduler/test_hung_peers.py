@@ -12,8 +12,8 @@ import pytest
 
 from scheduler import timer
 from scheduler.timer import JOBS, Jobs
-from shared import items
-from shared.models import HUNT_MISSED, CaptureState
+from shared.models.models import HUNT_MISSED, CaptureState
+from shared.queues import items
 from shared.secrets import Secrets
 from tests.scheduler.staging import KEY, QUIET, SUNDAY
 

@@ -9,8 +9,8 @@ import pytest
 
 from scheduler.handler import captures_handler
 from scheduler.plan import project_name
-from shared.models import CAPTURE_FAILED, HUNT_FINISHED, CaptureState, Hunt, HuntState
-from shared.queues import settle
+from shared.models.models import CAPTURE_FAILED, HUNT_FINISHED, CaptureState, Hunt, HuntState
+from shared.queues.ports import settle
 from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY
 
 PLANNED, REQUESTED, RUNNING = CaptureState.PLANNED, CaptureState.REQUESTED, CaptureState.RUNNING

@@ -16,8 +16,8 @@ import pytest
 from demo.platform import SimInstance, SimVolume
 from scheduler.handler import captures_handler, on_schedule
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models import HUNT_FINISHED, CaptureState, HuntState
-from shared.queues import work
+from shared.models.models import HUNT_FINISHED, CaptureState, HuntState
+from shared.queues.ports import work
 from tests.scheduler.staging import SUNDAY, Stage
 
 FLEET = tuple(

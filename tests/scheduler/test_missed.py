@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receiver.compose import compose
+from receiver.messages.compose import compose
 from scheduler.handler import on_schedule
 from scheduler.missed import look_for_missed
-from shared.each import SomeFailed
-from shared.ledger import StoreError
-from shared.models import HUNT_MISSED, Alarm, Severity
+from shared.hosting.each import SomeFailed
+from shared.models.models import HUNT_MISSED, Alarm, Severity
+from shared.storage.ledger import StoreError
 from tests.scheduler.staging import QUIET
 
 

@@ -10,7 +10,7 @@ import pytest
 from demo.platform import SimAlarm, SimInstance, SimVolume
 from demo.platform.model import Evidence
 from scheduler.recover import recover
-from shared.models import RECOVERED, Event, Severity
+from shared.models.models import RECOVERED, Event, Severity
 from tests.scheduler.staging import ALARM, BAD, QUIET, Stage
 
 MINUTE = 60

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from demo.platform import SimInstance, SimVolume
-from receiver.compose import compose
+from receiver.messages.compose import compose
 from scheduler.handler import captures_handler
 from scheduler.stop import NotPossible, retry_failed, stop_hunt
-from shared.models import CAPTURE_FAILED, HUNT_FINISHED, Alarm, CaptureState, HuntState, Severity
-from shared.queues import settle
+from shared.models.models import CAPTURE_FAILED, HUNT_FINISHED, Alarm, CaptureState, HuntState, Severity
+from shared.queues.ports import settle
 from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY
 
 PLANNED, REQUESTED, RUNNING = CaptureState.PLANNED, CaptureState.REQUESTED, CaptureState.RUNNING

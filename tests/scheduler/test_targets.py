@@ -14,10 +14,10 @@ import pytest
 from scheduler.handler import on_schedule
 from scheduler.plan import prepare
 from scheduler.targets import Asking, choose
-from shared.cado import NotFound
-from shared.deadlines import remaining, within
-from shared.instances import InstanceError
-from shared.models import CaptureState, HuntState, Instance, System
+from shared.http.deadlines import remaining, within
+from shared.models.inventory import InstanceError
+from shared.models.models import CaptureState, HuntState, Instance, System
+from shared.platform.client import NotFound
 from tests.scheduler.staging import SUNDAY, Stage
 
 EVERYWHERE = {"regions": "all"}

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from receiver.compose import compose
-from receiver.enrich import Enricher
+from receiver.events.enrich import Enricher
+from receiver.messages.compose import compose
 from scheduler import follow as following
 from scheduler import timer
 from scheduler.timer import JOBS, Job, Jobs
 from scheduler.turns import each_in_turn
-from shared.deadlines import DeadlineExceeded, remaining, within
-from shared.ledger import StoreError
-from shared.models import JOB_FAILING
+from shared.http.deadlines import DeadlineExceeded, remaining, within
+from shared.models.models import JOB_FAILING
+from shared.storage.ledger import StoreError
 from tests.scheduler.staging import QUIET, SUNDAY
 
 

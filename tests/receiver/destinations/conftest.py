@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from shared.models import (
+from shared.models.models import (
     ACKNOWLEDGED,
     CAPTURE_FAILED,
     HUNT_FINISHED,

@@ -14,15 +14,25 @@ from typing import Any
 
 import pytest
 
-from receiver.compose import compose
-from receiver.destinations import Can, Check, Delivered, Destination, Outcome, Rejected, Retry, build, can
-from receiver.destinations.jira import JiraDestination
-from receiver.destinations.slack import SlackDestination
-from receiver.destinations.slack_bot import SlackBotDestination
-from receiver.destinations.teams import TeamsDestination
-from receiver.destinations.webhook import WebhookDestination
-from shared.config import JiraConfig, SlackConfig, TeamsConfig, WebhookDestinationConfig
-from shared.http import Http
+from receiver.destinations.contract import (
+    Can,
+    Check,
+    Delivered,
+    Destination,
+    Outcome,
+    Rejected,
+    Retry,
+    build,
+    can,
+)
+from receiver.destinations.jira.destination import JiraDestination
+from receiver.destinations.slack.bot import SlackBotDestination
+from receiver.destinations.slack.webhook import SlackDestination
+from receiver.destinations.teams.destination import TeamsDestination
+from receiver.destinations.webhook.destination import WebhookDestination
+from receiver.messages.compose import compose
+from shared.config.sections import JiraConfig, SlackConfig, TeamsConfig, WebhookDestinationConfig
+from shared.http.client import Http
 from shared.secrets import Secret
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from receiver.assemble import destinations
-from receiver.compose import Message
-from receiver.destinations import Delivered, Outcome, Rejected, Retry
-from shared import sockets
-from shared.cado import CadoError, Unavailable
-from shared.config import Config
-from shared.deadlines import within
-from shared.models import Severity
-from shared.runtime import Runtime, local
+from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
+from receiver.messages.compose import Message
+from shared.config.sections import Config
+from shared.hosting.runtime import Runtime, local
+from shared.http import sockets
+from shared.http.deadlines import within
+from shared.models.models import Severity
+from shared.platform.client import CadoError, Unavailable
 from tests.corporate_proxy import CorporateProxy, Reply, corporate_proxy
 
 MESSAGE = Message("e", "test", Severity.INFO, "t", "s")

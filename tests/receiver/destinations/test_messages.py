@@ -24,14 +24,20 @@ from jsonschema import Draft6Validator, Draft202012Validator
 from jsonschema.protocols import Validator
 from slack_sdk.models.blocks import Block
 
-from receiver.compose import Message, Standing, compose
-from receiver.destinations import adf, envelope, jira_attempts, slack, slack_case, slack_plain, teams, wiki
-from receiver.destinations.jira import JiraDestination
-from receiver.slack_request import ACKNOWLEDGE, CREATE_ISSUE
-from shared import models
-from shared.config import Config, JiraConfig
-from shared.http import Http
-from shared.models import Alarm
+from receiver.destinations.jira import adf, wiki
+from receiver.destinations.jira import attempts as jira_attempts
+from receiver.destinations.jira.destination import JiraDestination
+from receiver.destinations.slack import case as slack_case
+from receiver.destinations.slack import plain_text as slack_plain
+from receiver.destinations.slack import webhook as slack
+from receiver.destinations.teams import destination as teams
+from receiver.destinations.webhook import schema as envelope
+from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
+from receiver.messages.compose import Message, Standing, compose
+from shared.config.sections import Config, JiraConfig
+from shared.http.client import Http
+from shared.models import models
+from shared.models.models import Alarm
 from shared.secrets import Secret
 
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"

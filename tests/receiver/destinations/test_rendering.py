@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from receiver.compose import compose
-from receiver.destinations import teams
-from shared.models import Alarm, Owner, TeamsUser
+from receiver.destinations.teams import destination as teams
+from receiver.messages.compose import compose
+from shared.models.models import Alarm, Owner, TeamsUser
 from tests.receiver.destinations import rendering
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -13,9 +13,9 @@ from botocore.stub import Stubber
 
 from shared.aws import ec2
 from shared.aws.ec2 import Ec2
-from shared.config import AccountConfig
-from shared.instances import InstanceError
-from shared.models import Instance
+from shared.config.sections import AccountConfig
+from shared.models.inventory import InstanceError
+from shared.models.models import Instance
 from shared.secrets import SecretRef, Secrets
 
 OWN, PROD = "123456789012", "111122223333"

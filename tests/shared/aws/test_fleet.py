@@ -11,8 +11,8 @@ from botocore.stub import Stubber
 
 from shared.aws import fleet as module
 from shared.aws.fleet import AwsFleet
-from shared.config import AccountConfig
-from shared.instances import InstanceError
+from shared.config.sections import AccountConfig
+from shared.models.inventory import InstanceError
 from shared.secrets import Secrets
 
 REGION = "sa-east-1"  # of which no other test here knows

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.aws.clients import AwsError, Clients
-from shared.config import ConfigError
-from shared.lambda_runtime import KEEP, Kept
+from shared.config.sections import ConfigError
+from shared.hosting.lambda_runtime import KEEP, Kept
 from tests.emulated import Resources
 
 

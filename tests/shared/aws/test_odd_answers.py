@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from tests.shared.http.test_client import Server, serving
 
 from shared.aws.clients import AwsError, Clients
 from shared.aws.dynamodb import DynamoStore
@@ -15,11 +16,10 @@ from shared.aws.files import FileError, read_config
 from shared.aws.fleet import AwsFleet
 from shared.aws.sqs import SqsQueue
 from shared.aws.stack import outputs
-from shared.instances import InstanceError
-from shared.ledger import StoreError
-from shared.queues import QueueError
+from shared.models.inventory import InstanceError
+from shared.queues.ports import QueueError
 from shared.secrets import Secrets
-from tests.shared.test_http import Server, serving
+from shared.storage.ledger import StoreError
 
 EXPECTED = (AwsError, FileError, InstanceError, QueueError, StoreError)
 WRONG_TIME = (

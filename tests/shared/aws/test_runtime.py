@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from shared import runtime
 from shared.aws.clients import Clients
-from shared.config import Config, ConfigError
-from shared.ledger import StoreError
-from shared.queues import QueueError
+from shared.config.sections import Config, ConfigError
+from shared.hosting import runtime
+from shared.queues.ports import QueueError
+from shared.storage.ledger import StoreError
 
 CONFIG = Config.model_validate({"platform": {"url": "https://cado.example", "api_key": "env:API_KEY"}})
 QUEUES = {

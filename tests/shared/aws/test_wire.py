@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.shared.http.test_client import serving
 
-from shared import sockets
 from shared.aws.clients import AwsError, Clients
+from shared.http import sockets
 from tests.certificates import Certificate
-from tests.shared.test_http import serving
 from tests.slow_peers import DRIPS, dripping
 
 URL = b'{"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/q"}'

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.config import HuntConfig
-from shared.each import SomeFailed
-from shared.ledger import StoreError
+from shared.config.sections import HuntConfig
+from shared.hosting.each import SomeFailed
 from shared.local.clock import Clock
 from shared.local.sqlite import Database, SqliteStore
+from shared.storage.ledger import StoreError
 
 TARGETS = [{"instance": "i-0123456789abcdef0", "region": "us-east-1"}]
 

@@ -9,11 +9,11 @@ import stat
 
 import pytest
 
-from shared import runtime
-from shared.config import load
-from shared.ledger import StoreError
+from shared.config.sections import load
+from shared.hosting import runtime
 from shared.local.server import sole_server
 from shared.local.serving import address, announce
+from shared.storage.ledger import StoreError
 
 ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k"}
 

@@ -10,7 +10,7 @@ import pytest
 from shared.local import server
 from shared.local.server import Server, Timer, Workers
 from shared.local.sqlite import Database, SqliteQueue
-from shared.queues import Done, Item
+from shared.queues.ports import Done, Item
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from shared import items
-from shared.ledger import Ledger, StoreError
 from shared.local.sqlite import FORMAT, Database, SqliteQueue, SqliteStore
-from shared.models import Alarm, Severity, load
-from shared.queues import QueueError
+from shared.models.models import Alarm, Severity, load
+from shared.queues import items
+from shared.queues.ports import QueueError
+from shared.storage.ledger import Ledger, StoreError
 
 
 @pytest.fixture

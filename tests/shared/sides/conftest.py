@@ -23,9 +23,9 @@ from moto.sqs.models import SQSBackend
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
-from shared.ledger import Store
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.queues import Queue
+from shared.queues.ports import Queue
+from shared.storage.ledger import Store
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from receiver.destinations import Check, Delivered
+from receiver.destinations.contract import Check, Delivered
 
 
 class Tool:

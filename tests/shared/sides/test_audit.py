@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared import audit
-from shared.audit import Entry
-from shared.config import Config
-from shared.models import Acknowledgement
+from shared.config.sections import Config
+from shared.models.models import Acknowledgement
+from shared.storage import audit
+from shared.storage.audit import Entry
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ def test_each_entry_is_a_line_of_the_log(side, caplog):
     caplog.set_level(logging.INFO)
     audit.record(side.store, entry(before={"dead": ["e1:soc"]}), "one")
     audit.record(side.store, entry(), "one")
-    (line,) = [one.getMessage() for one in caplog.records if one.name == "shared.audit"]
+    (line,) = [one.getMessage() for one in caplog.records if one.name == "shared.storage.audit"]
     assert line == (
         "audit: dead retry of 2 of deliveries by ada from the command line on soc-1, "
         'before {"dead": ["e1:soc"]}, after {}'

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.ledger import Ledger
-from shared.models import Acknowledgement, Alarm, CaseFile, Event, Severity
+from shared.models.models import Acknowledgement, Alarm, CaseFile, Event, Severity
+from shared.storage.ledger import Ledger
 
 CASE = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaaa1"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from receiver.change import Changes
-from shared.ledger import Ledger
-from shared.models import Alarm, Capture, CaptureState, Change, Event, Finding, Hunt, Severity, System
+from receiver.events.history import Changes
+from shared.models.models import Alarm, Capture, CaptureState, Change, Event, Finding, Hunt, Severity, System
+from shared.storage.ledger import Ledger
 
 SUNDAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 SYSTEM = System("i-0123456789abcdef0", "us-east-1")

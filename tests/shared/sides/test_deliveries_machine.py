@@ -27,10 +27,10 @@ from moto.sqs import models as moto_sqs
 
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
-from shared.ledger import Ledger
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models import Delivery
-from shared.queues import Item
+from shared.models.models import Delivery
+from shared.queues.ports import Item
+from shared.storage.ledger import Ledger
 
 LEASE = 60
 # What a tool may do with a message: take it and say so; take it and say nothing; not take it, for now or for

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared import items
-from shared.config import Config
-from shared.heartbeat import Heartbeats
-from shared.runtime import Runtime
+from shared.config.sections import Config
+from shared.hosting.runtime import Runtime
+from shared.queues import items
+from shared.queues.heartbeats import Heartbeats
 from shared.secrets import Secrets
 
 CONFIG = {

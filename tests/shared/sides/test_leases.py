@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared import leases
-from shared.deadlines import remaining
-from shared.lambda_records import work_records
-from shared.queues import CAPTURES, DELIVERIES, EVENTS, QUEUES, Done, work
+from shared.hosting.lambda_records import work_records
+from shared.http.deadlines import remaining
+from shared.queues import leases
+from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, QUEUES, Done, work
 from tests.aws_function import Context
 from tests.emulated import properties
 

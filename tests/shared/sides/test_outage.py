@@ -13,17 +13,17 @@ from datetime import UTC, datetime
 import pytest
 from moto.sqs import models as moto_sqs
 
-from receiver.work import Work
-from shared import items, leases
+from receiver.deliveries.worker import Work
 from shared.aws.clients import AwsError
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
-from shared.config import Config
-from shared.lambda_records import work_records
+from shared.config.sections import Config
+from shared.hosting.lambda_records import work_records
+from shared.hosting.runtime import Runtime
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models import Alarm, Instance, Severity
-from shared.queues import DELIVERIES, EVENTS, QueueError, work
-from shared.runtime import Runtime
+from shared.models.models import Alarm, Instance, Severity
+from shared.queues import items, leases
+from shared.queues.ports import DELIVERIES, EVENTS, QueueError, work
 from shared.secrets import Secrets
 from tests.aws_function import Context
 from tests.emulated import properties, record_of

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from shared import queues
-from shared.deadlines import DeadlineExceeded
-from shared.ledger import StoreError
-from shared.queues import MAX_SURPRISES, Again, Depth, TooLarge, work
+from shared.http.deadlines import DeadlineExceeded
+from shared.queues import ports as queues
+from shared.queues.ports import MAX_SURPRISES, Again, Depth, TooLarge, work
+from shared.storage.ledger import StoreError
 
 
 def bodies(items):

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receiver.work import Work
+from receiver.deliveries.worker import Work
 from scheduler.ending import report
-from shared import items
-from shared.config import Config
-from shared.models import (
+from shared.config.sections import Config
+from shared.hosting.runtime import Runtime
+from shared.models.models import (
     HUNT_FINISHED,
     Alarm,
     Capture,
@@ -26,10 +26,10 @@ from shared.models import (
     dump,
     load,
 )
-from shared.queues import TooLarge, work
-from shared.runtime import Runtime
+from shared.queues import items
+from shared.queues.ports import TooLarge, work
+from shared.queues.sizes import MAX_ITEM
 from shared.secrets import Secrets
-from shared.sizes import MAX_ITEM
 from tests.shared.sides.destination import Tool
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

@@ -1,0 +1,470 @@
+"""The way through the queues: an item of [events] becomes one item of [deliveries] per destination, and an
+item of [deliveries] becomes a message that was sent, or a reason why not.
+
+Every step may be repeated: what was routed is not routed again, and what was delivered is not sent again.
+Only a crash between sending and writing it down can repeat a message, and then the message says so.
+On the way to a message one thing is made durable, that it is about to be sent, and with that all that led
+there: before, a power cut gives the event back, and it goes the same way again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from receiver.cases.lifecycle import Cases
+from receiver.deliveries.digest import Digests, Entry
+from receiver.deliveries.digest import message as digest_message
+from receiver.deliveries.rate_limit import PER_CASE, Pace, Places, Rules, rules_of
+from receiver.destinations.contract import Delivered, Destination, Outcome, Rejected, Retry, Whispers
+from receiver.events.dedupe import Identity, run_of
+from receiver.events.enrich import Enricher
+from receiver.events.history import Changes
+from receiver.events.parse.webhook import parse
+from receiver.events.route import route
+from receiver.messages.compose import Message, compose
+from shared.config.sections import DestinationConfig
+from shared.hosting.runtime import Runtime
+from shared.http.deadlines import DeadlineExceeded, remaining, within
+from shared.models.models import OWN_KINDS, UNACKNOWLEDGED, Alarm, Delivery, Event, Severity, dump, load
+from shared.queues import items, leases
+from shared.queues.dead_letter_notices import Notices, alarm_of_event
+from shared.queues.heartbeats import Heartbeats
+from shared.queues.ports import (
+    DELIVERIES,
+    EVENTS,
+    Again,
+    Dead,
+    Done,
+    Item,
+    TooLarge,
+    Verdict,
+    attempt,
+    backoff,
+)
+from shared.queues.sizes import fitted_alarm
+from shared.storage.last_delivered import LastDelivered
+from shared.storage.ledger import Case
+
+log = logging.getLogger(__name__)
+
+# How many workers may be busy with one destination: a hung one must not hold up the others. A chat cannot be
+# asked what it has, and takes a few messages a second: one at a time, so that a crash leaves one in doubt.
+PER_DESTINATION = 2
+PER_CHAT = 1
+CHATS = ("slack", "teams")
+# Seconds until a destination that can be searched is asked whether an attempt without an answer arrived: Jira
+# Cloud's search does not see at once what was just made (developer.atlassian.com, "search and reconcile").
+SETTLED = 60.0
+# Seconds; what a destination does not take within them is told in a digest.
+BACKLOG = 600.0
+WORTH_TRYING = timedelta(minutes=15)  # for a word to one person, and for an edit that the next alarm makes
+CALM = 10.0  # seconds until it is seen whether a destination has nothing else to do
+IN_DIGEST = "in digest"  # the state of a delivery
+MARKED_AT_ONCE = 500
+
+
+class Work:
+    def __init__(self, runtime: Runtime, enricher: Enricher, destinations: Mapping[str, Destination]) -> None:
+        self._runtime = runtime
+        self._enricher = enricher
+        self._destinations = destinations
+        self._identity = Identity(runtime.store, runtime.config.platform.url)
+        self._changes = Changes(runtime.store, runtime.ledger)
+        self._notices = Notices(runtime)
+        self._heartbeats = Heartbeats(runtime)
+        self._last_delivered = LastDelivered(runtime.store, runtime.now)
+        self._cases = Cases(runtime)
+        self._digests = Digests(runtime.store, runtime.deliveries)
+        self._pace = Pace(runtime.store, lambda: runtime.now().timestamp())
+        configured = runtime.config.destinations.items()
+        self._places = {name: Places(_places(config), runtime.now) for name, config in configured}
+
+    def event(self, item: Item) -> Verdict:
+        """Handles one item of [events]."""
+        verdict = attempt(self._event, item)
+        if isinstance(verdict, Dead):
+            self._notices.count(EVENTS, item, verdict.reason, _known_of(item))
+        return verdict
+
+    def delivery(self, item: Item) -> Verdict:
+        """Handles one item of [deliveries]."""
+        verdict = attempt(self._delivery, item)
+        if isinstance(verdict, Dead):
+            self._notices.count(DELIVERIES, item, verdict.reason)
+        return verdict
+
+    def _event(self, item: Item) -> Verdict:
+        content = items.unpack(item.body)
+        if "notice" in content:
+            return self._notices.tell(content["notice"])
+        if "click" in content:
+            return self._cases.click(item.id, content)
+        if "acknowledge" in content:
+            return self._cases.acknowledge(content)
+        if "remind" in content:
+            return self._cases.remind(content)
+        if "heartbeat" in content:
+            return self._heartbeats.tell(content)
+        event, body = _read(item, content)
+        ledger = self._runtime.ledger
+        if ledger.routed(event.id) is not None:
+            return Done()
+        alarm = self._enricher.enrich(event)
+        event, run = alarm.event, run_of(alarm)
+        if alarm.instance and alarm.instance.name:
+            ledger.save_name(alarm.instance.id, alarm.instance.name)
+        claim = self._identity.claim(alarm, body)
+        if claim.merged_into:
+            ledger.record_routed(
+                event,
+                alarm.severity,
+                [],
+                case=alarm.case_key,
+                merged_into=claim.merged_into,
+                run=run,
+                confirmed=alarm.confirmed,
+            )
+            log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
+            return Done()
+        alarm = replace(alarm, earlier=claim.earlier, may_repeat=claim.repeat, change=self._changes.of(alarm))
+        names = route(alarm, self._runtime.config)
+        if not names:
+            return Dead("no destination is configured")
+        alarm = self._fitted(alarm)
+        names = self._cases.add(alarm, names)
+        for name in names:
+            self._runtime.deliveries.put(
+                items.delivery(name, dump(alarm)),
+                id=f"{event.id}:{name}",
+                urgent=alarm.severity is Severity.MALICIOUS,
+                durable=False,
+            )
+        ledger.record_routed(
+            event, alarm.severity, names, case=alarm.case_key, run=run, confirmed=alarm.confirmed
+        )
+        log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
+        return Done()
+
+    def _fitted(self, alarm: Alarm) -> Alarm:
+        """As much of it as an item holds; then the whole is in the ledger."""
+        whole = dump(alarm)
+        fitted = fitted_alarm(whole)
+        if fitted is whole:
+            return alarm
+        try:
+            self._runtime.ledger.save_whole_alarm(alarm)
+        except TooLarge as error:
+            log.error("event %s: only a part of it is kept: %s", alarm.event.id, error)
+        return load(Alarm, fitted)
+
+    def _delivery(self, item: Item) -> Verdict:
+        body = items.unpack(item.body)
+        name = body["destination"]
+        if name not in self._destinations:
+            return Dead(f"there is no destination {name!r} any more")
+        places = self._places[name]
+        # At its first look an alarm may only be given its turn, or go into a digest: that takes no place.
+        first_look = item.attempts == 1 and "alarm" in body
+        if not first_look and not places.enter(item.receipt):
+            return self._busy(name)
+        try:
+            if "digest" in body:
+                return self._deliver_digest(item, name, body["digest"])
+            if "refresh" in body:
+                return self._refresh(item, name, body["refresh"])
+            if "whisper" in body:
+                return self._whisper(item, name, body)
+            return self._deliver_alarm(item, name, load(Alarm, body["alarm"]))
+        finally:
+            places.leave(item.receipt)
+
+    def _busy(self, name: str) -> Verdict:
+        return Again(self._places[name].wait(), f"{name} is busy", expected=True)
+
+    def _deliver_alarm(self, item: Item, name: str, alarm: Alarm) -> Verdict:
+        ledger = self._runtime.ledger
+        before = ledger.delivery(alarm.event.id, name)
+        if before.state == "delivered":
+            return Done()
+        if alarm.event.kind == UNACKNOWLEDGED and self._cases.is_taken(alarm.case_key):
+            return Done()
+        if verdict := self._under_way(before):
+            return verdict
+        if before.state == IN_DIGEST and (verdict := self._gather(before, alarm)):
+            return verdict
+        case = Case()
+        if self._destinations[name].thread:
+            alone = self._destinations[name].update  # an edit builds on the one before it
+            case = ledger.enter_case(alarm.case_key, name, item.receipt, leases.CASE, alone=alone)
+            if case.wait:
+                delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
+                return Again(delay, f"another alarm of its case is on the way to {name}", expected=True)
+        lane = self._lane(name, alarm)
+        urgent = alarm.severity is Severity.MALICIOUS
+        longest = BACKLOG if lane[0] == name and _may_share(alarm, before) else None
+        wait = self._pace.turn(*lane, urgent=urgent, waited=item.attempts > 1, longest=longest)
+        its_turn = wait == 0 and self._places[name].enter(item.receipt)
+        if not its_turn and case.opens:
+            ledger.leave_case(alarm.case_key, name, item.receipt)
+        if wait is None:
+            return self._collapse(before, alarm)
+        if wait:
+            return Again(wait, f"{name} takes no more for now", expected=True)
+        if not its_turn:
+            return self._busy(name)
+
+        def told(in_doubt: bool) -> Message:
+            opens = self._destinations[name].thread and not case.ref
+            return self._cases.message(alarm, name, maybe_repeat=in_doubt, opens=opens)
+
+        return self._send(item, before, told, alarm.case_key, case, lane)
+
+    def _under_way(self, delivery: Delivery) -> Verdict | None:
+        """Where another worker sends the message, or died while it did: wait as long as that may take. Only
+        then it is sent again."""
+        if delivery.state != "sending" or delivery.last_at is None:
+            return None
+        left = leases.SENDING - (self._runtime.now() - delivery.last_at).total_seconds()
+        if not 0 < left <= leases.SENDING:  # more than all of it is left where the clock was set back
+            return None
+        return Again(left, f"another worker sends it to {delivery.destination}", expected=True)
+
+    def _collapse(self, before: Delivery, alarm: Alarm) -> Verdict:
+        """Into the destination's open digest; into which one is written down first."""
+        digest = self._digests.open(before.destination)
+        gathered = self._runtime.ledger.start_delivery(before, state=IN_DIGEST, ref=digest)
+        verdict = self._gather(gathered, alarm) if gathered else None
+        return verdict or Again(1.0, "its digest was closed just now", expected=True)
+
+    def _gather(self, delivery: Delivery, alarm: Alarm) -> Verdict | None:
+        """None where the digest was closed without it."""
+        title = compose(alarm, self._runtime.config).title
+        entry = Entry(
+            alarm.event.id,
+            alarm.case_key,
+            f"{title} (may be a repeat)" if alarm.may_repeat else title,
+            alarm.severity,
+            alarm.malicious or 0,
+            alarm.suspicious or 0,
+        )
+        told = self._digests.add(delivery.destination, delivery.ref, entry)
+        if told is None:
+            return Again(2.0, "its digest is being closed", expected=True)
+        return Done() if told else None
+
+    def _deliver_digest(self, item: Item, name: str, id: str) -> Verdict:
+        ledger, lane = self._runtime.ledger, (name, rules_of(self._runtime.config.destinations[name]))
+        before = ledger.delivery(id, name)
+        if self._digests.is_empty(name, id):
+            return Done()
+        if verdict := self._under_way(before):
+            return verdict
+        if before.state != "delivered":
+            wait = self._pace.turn(*lane, urgent=False, waited=item.attempts > 1)
+            if wait:
+                return Again(wait, f"the digest for {name} gathers until its turn", expected=True)
+        entries = self._digests.seal(name, id)
+        if not entries:
+            return Done()
+        if before.state != "delivered":
+
+            def told(in_doubt: bool) -> Message:
+                return digest_message(id, name, entries, maybe_repeat=in_doubt)
+
+            verdict = self._send(item, before, told, f"digest/{id}", Case(), lane)
+            if not isinstance(verdict, Done):
+                return verdict
+        return self._mark(name, id, entries)
+
+    def _refresh(self, item: Item, name: str, case_key: str) -> Verdict:
+        """Edit the case's message to how the case stands, where no alarm waits for its turn. What is not
+        edited now is with the next alarm."""
+        ledger, destination = self._runtime.ledger, self._destinations[name]
+        if not (destination.update and ledger.case_ref(case_key, name)):
+            return Done()
+        lane = name, rules_of(self._runtime.config.destinations[name])
+        wait = self._pace.turn(*lane, urgent=False, waited=item.attempts > 1, longest=0.0)
+        if wait != 0:
+            busy = Retry(f"{name} has alarms to tell first", after=CALM if wait is None else wait)
+            return self._at_once_or_never(item, busy, f"an edit of case {case_key} at {name}")
+        case = ledger.enter_case(case_key, name, item.receipt, leases.CASE, alone=True)
+        if case.wait:
+            return Again(min(case.wait, 10.0), f"an alarm of its case is on the way to {name}", expected=True)
+        message = self._cases.state(case_key, name)
+        outcome: Outcome = Rejected("the case is gone")
+        if message:
+            outcome = _in_time(lambda: destination.deliver(message, _refs(case)))
+        self._leave_case(item, name, case_key, case, outcome)
+        if isinstance(outcome, Retry) and outcome.after is not None:
+            self._pace.hold(*lane, outcome.after)
+        return self._at_once_or_never(item, outcome, f"an edit of case {case_key} at {name}")
+
+    def _whisper(self, item: Item, name: str, body: Mapping[str, Any]) -> Verdict:
+        destination = self._destinations[name]
+        ledger = self._runtime.ledger
+        before = ledger.delivery(item.id, name)
+        if not isinstance(destination, Whispers) or before.state == "delivered":
+            return Done()
+        if verdict := self._under_way(before):
+            return verdict
+        sending = ledger.start_delivery(before, state="sending", attempts=before.attempts + 1)
+        if sending is None:
+            return Again(1.0, f"another worker sends it to {name}", expected=True)
+        outcome = _in_time(lambda: destination.whisper(body["to"], body["whisper"]))
+        ledger.end_delivery(sending, state="delivered" if isinstance(outcome, Delivered) else "pending")
+        return self._at_once_or_never(item, outcome, f"a word for one person at {name}")
+
+    def _at_once_or_never(self, item: Item, outcome: Outcome, what: str) -> Verdict:
+        """For what nobody misses where it fails: it is tried for a while, and no death is announced."""
+        late = self._runtime.now() - item.added_at > WORTH_TRYING
+        if isinstance(outcome, Retry) and not late:
+            delay = backoff(item.attempts) if outcome.after is None else outcome.after
+            return Again(delay, outcome.reason, expected=True)
+        if not isinstance(outcome, Delivered):
+            log.warning("%s was not sent: %s", what, outcome.reason)
+        return Done()
+
+    def _mark(self, name: str, id: str, entries: list[Entry]) -> Verdict:
+        """Write down that its alarms were delivered with the digest, as many as a lease has time for."""
+        ledger = self._runtime.ledger
+        waiting = (ledger.delivery(entry.event_id, name) for entry in entries)
+        unmarked = [delivery for delivery in waiting if delivery.state == IN_DIGEST]
+        for delivery in unmarked[:MARKED_AT_ONCE]:
+            ledger.save_delivery(replace(delivery, state="delivered", note="in a digest"))
+        if len(unmarked) > MARKED_AT_ONCE:
+            return Again(0, f"{id} is being written down", expected=True)
+        return Done()
+
+    def _send(
+        self,
+        item: Item,
+        before: Delivery,
+        told: Callable[[bool], Message],
+        case_key: str,
+        case: Case,
+        lane: tuple[str, Rules],
+    ) -> Verdict:
+        """Send, and record what became of it. `told` makes the message, given whether it may be a repeat."""
+        ledger, name = self._runtime.ledger, before.destination
+        destination = self._destinations[name]
+        if remaining(leases.budget(leases.DELIVERY)) < leases.RECORDING + leases.SHORTEST_SEND:
+            if destination.thread:
+                self._leave_case(item, name, case_key, case, Retry("nothing was sent"))
+            return Again(1.0, f"too little time was left to send it to {name}")
+        # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
+        in_doubt = before.in_doubt or before.state == "sending"
+        message = told(in_doubt)
+        sending = ledger.start_delivery(
+            before, state="sending", ref="", attempts=before.attempts + 1, in_doubt=in_doubt
+        )
+        if sending is None:
+            taken_over = Retry(f"another worker sends it to {name}")
+            if destination.thread:
+                self._leave_case(item, name, case_key, case, taken_over)
+            return Again(1.0, taken_over.reason, expected=True)
+        try:
+            outcome = _in_time(lambda: destination.deliver(message, _refs(case)))
+        except Exception:  # a fault of our own, that may have come after the message was sent
+            if destination.thread:
+                self._leave_case(item, name, case_key, case, Retry("it failed", ambiguous=True))
+            ledger.end_delivery(sending, state="unsure", in_doubt=True)
+            raise
+        if destination.thread:
+            self._leave_case(item, name, case_key, case, outcome)
+        match outcome:
+            case Delivered(ref, note):
+                ledger.end_delivery(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
+                self._heartbeats.delivered(name)
+                self._last_delivered.record(name)
+                log.info("event %s delivered to %s %s", before.event_id, name, " ".join((ref, note)).strip())
+                return Done()
+            case Retry(reason, alone=True):
+                ledger.shut_case(case_key, name, case.ref)
+                state = "unsure" if in_doubt else "pending"
+                ledger.end_delivery(sending, state=state, attempts=before.attempts, in_doubt=in_doubt)
+                return Again(0.0, reason, expected=True)
+            case Retry(reason, after, ambiguous):
+                if after is not None:
+                    self._pace.hold(*lane, after)
+                in_doubt = in_doubt or ambiguous
+                if self._runtime.now() - item.added_at > timedelta(
+                    seconds=self._runtime.config.delivery.retry_for
+                ):
+                    reason = f"given up after {sending.attempts} attempts: {reason}"
+                    return self._dead(sending, reason, in_doubt)
+                state = "unsure" if in_doubt else "pending"
+                ledger.end_delivery(sending, state=state, reason=reason, in_doubt=in_doubt)
+                delay = backoff(sending.attempts) if after is None else after
+                return Again(max(delay, SETTLED) if ambiguous and destination.thread else delay, reason)
+            case Rejected(reason):
+                return self._dead(sending, reason, in_doubt)
+
+    def _lane(self, name: str, alarm: Alarm) -> tuple[str, Rules]:
+        """What keeps one pace: a destination, or one case at it where the vendor counts those."""
+        config = self._runtime.config.destinations[name]
+        by_case = config.type in PER_CASE and config.pace is None
+        return (f"{name} {alarm.case_key}" if by_case else name), rules_of(config)
+
+    def _leave_case(self, item: Item, name: str, case_key: str, case: Case, outcome: Outcome) -> None:
+        ref = outcome.ref if isinstance(outcome, Delivered) else ""
+        if case.opens or ref != case.ref:
+            unsure = isinstance(outcome, Retry) and outcome.ambiguous
+            # What can be searched is not found at once: until then another one would open the case again.
+            hold = 0.0 if self._destinations[name].update else SETTLED
+            self._runtime.ledger.leave_case(case_key, name, item.receipt, ref=ref, unsure=unsure, hold=hold)
+            if ref and self._runtime.config.destinations[name].type == "jira":
+                self._cases.refresh(case_key, ref)  # with the link to it
+
+    def _dead(self, delivery: Delivery, reason: str, in_doubt: bool) -> Verdict:
+        self._runtime.ledger.end_delivery(delivery, state="dead", reason=reason, in_doubt=in_doubt)
+        log.error("event %s to %s is dead: %s", delivery.event_id, delivery.destination, reason)
+        return Dead(reason)
+
+
+def _in_time(deliver: Callable[[], Outcome]) -> Outcome:
+    """Keeps a part of the item's remaining time for the ledger."""
+    left = remaining(leases.budget(leases.DELIVERY))
+    try:
+        with within(left - leases.RECORDING):
+            return deliver()
+    except DeadlineExceeded:  # a destination made several requests: an earlier one may have arrived
+        return Retry("it took longer than a delivery may", ambiguous=True)
+
+
+def _places(config: DestinationConfig) -> int:
+    return PER_CHAT if config.type in CHATS else PER_DESTINATION
+
+
+def _may_share(alarm: Alarm, before: Delivery) -> bool:
+    """Whether an alarm may be told in a digest: what is malicious and what huntbridge says itself keeps its
+    own message, and a possible repeat must say that it is one."""
+    own = alarm.event.kind in OWN_KINDS or alarm.severity is Severity.MALICIOUS
+    return not own and not before.in_doubt and before.state != "sending"
+
+
+def _refs(case: Case) -> dict[str, str]:
+    """What a destination that can follow up is told of the case."""
+    refs = {"unsure": "yes"} if case.unsure else {}
+    if case.ref:
+        refs |= {"ref": case.ref} | ({"alone": "yes"} if case.opens else {})
+    return refs
+
+
+def _known_of(item: Item) -> Alarm | None:
+    """The alarm of an event that could not be worked on, as far as the event can be read."""
+    try:
+        return alarm_of_event(_read(item, items.unpack(item.body))[0])
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
+def _read(item: Item, content: Mapping[str, Any]) -> tuple[Event, bytes | None]:
+    """The event, and the webhook's body where one brought it."""
+    if "event" in content:
+        return load(Event, content["event"]), None
+    body: bytes = content["webhook"]
+    return parse(body, id=item.id, received_at=datetime.fromisoformat(content["received_at"])), body

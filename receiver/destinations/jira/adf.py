@@ -1,0 +1,155 @@
+"""A message → an Atlassian Document, the rich text of Jira Cloud.
+
+Text is data there and not markup, so nothing is escaped; a text node is never empty, which Jira refuses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from receiver.destinations.size import fitting
+from receiver.destinations.wording import MARKS, REPEAT, safe_links, techniques
+from receiver.messages.compose import Fact, Message
+from shared.models.models import Finding, Severity
+from shared.text import shorten
+
+# Jira takes 32,767 characters; whether it counts the text or the serialized document is not documented.
+MAX_LENGTH = 30_000
+
+Node = dict[str, Any]
+_EVENT = "Event "
+_PANELS = {Severity.MALICIOUS: "error", Severity.SUSPICIOUS: "warning", Severity.INFO: "info"}
+
+
+def document(message: Message, *, titled: bool = False) -> Node:
+    """The description of an issue; `titled` for a comment, which has no summary line of its own."""
+    return _document(fitted(message, titled=titled), titled)
+
+
+def fitted(message: Message, *, titled: bool = False) -> Message:
+    """What of the message the document shows."""
+    return fitting(message, lambda kept: _document(kept, titled), _length, MAX_LENGTH)
+
+
+def plain(text: str) -> Node:
+    """Any text as it is, a paragraph for each of its lines."""
+    lines = filter(None, (line.strip() for line in text.splitlines()))
+    return {"type": "doc", "version": 1, "content": [_paragraph(_text(line, len(line))) for line in lines]}
+
+
+def tells_of(node: Any, event_id: str) -> bool:
+    """Whether a document that Jira gave back is this event's own: it ends with a line that names it. Other
+    places that name it do not count."""
+    return any(
+        block.get("type") == "paragraph"
+        and "".join(str(part.get("text", "")) for part in _parts(block)) == f"{_EVENT}{event_id}"
+        for block in _parts(node)
+    )
+
+
+def _parts(node: Any) -> list[Node]:
+    """What a node that Jira gave back consists of, as far as it has the form of a document."""
+    content = node.get("content") if isinstance(node, dict) else None
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+
+
+def _length(node: Node) -> int:
+    return len(json.dumps(node, ensure_ascii=False))
+
+
+def _document(message: Message, titled: bool) -> Node:
+    return {"type": "doc", "version": 1, "content": list(_content(message, titled))}
+
+
+def _content(message: Message, titled: bool) -> Iterator[Node]:
+    if titled:
+        yield _heading(message.title)
+    summary = f"{MARKS[message.severity]} {message.severity.value.capitalize()}. {message.summary}".rstrip()
+    panel = {"panelType": _PANELS.get(message.severity, "note")}
+    yield {"type": "panel", "attrs": panel, "content": [_paragraph(_text(summary, 700))]}
+    if message.maybe_repeat:
+        yield _paragraph(_text(REPEAT, mark="strong"))
+    if links := [_link(link.text, link.url) for link in safe_links(message)]:
+        yield _paragraph(*_between(links, " · "))
+    if message.facts:
+        yield _table(_fact(fact) for fact in message.facts)
+    if message.findings:
+        yield _heading("Alarms, worst first")
+        header = [_cell("tableHeader", _text(name)) for name in ("Count", "Alarm", "ATT&CK")]
+        yield _table([header, *map(_finding, message.findings)])
+    if message.lines:
+        yield _heading("Systems, worst first")
+        yield _bullets(message.lines)
+    if message.quote:
+        yield {"type": "codeBlock", "content": [_text(message.quote, 2_000)]}
+    if message.left_out:
+        yield _paragraph(_text(message.left_out, mark="em"))
+    if message.footer:
+        yield _paragraph(_text(message.footer, 500))
+    if message.gaps:
+        yield _heading("Notes")
+        yield _bullets(message.gaps)
+    yield _paragraph(_text(_EVENT), _text(message.id, mark="code"))
+
+
+def event_line(id: str) -> str:
+    """The line by which `tells_of` finds the event, as plain text."""
+    return f"{_EVENT}{shorten(id, 350)}"
+
+
+def _fact(fact: Fact) -> list[Node]:
+    value = _text(fact.value, 350, mark="code" if fact.code else "")
+    return [_cell("tableHeader", _text(fact.label)), _cell("tableCell", value)]
+
+
+def _finding(finding: Finding) -> list[Node]:
+    alarm = [_paragraph(_text(finding.description))]
+    if finding.path:
+        alarm.append(_paragraph(_text(finding.path, mark="code")))
+    links = [_link(link.text, link.url) for link in techniques(finding)]
+    return [
+        _cell("tableCell", _text(f"{MARKS[finding.severity]} {finding.count:,}")),
+        {"type": "tableCell", "content": alarm},
+        _cell("tableCell", *_between(links, ", ")),
+    ]
+
+
+def _between(nodes: list[Node], glue: str) -> Iterator[Node]:
+    for index, node in enumerate(nodes):
+        if index:
+            yield _text(glue)
+        yield node
+
+
+def _text(text: str, limit: int = 350, mark: str = "") -> Node:
+    node: Node = {"type": "text", "text": shorten(text, limit) or "-"}
+    if mark:
+        node["marks"] = [{"type": mark}]
+    return node
+
+
+def _link(text: str, url: str) -> Node:
+    return {**_text(text), "marks": [{"type": "link", "attrs": {"href": url}}]}
+
+
+def _paragraph(*content: Node) -> Node:
+    return {"type": "paragraph", "content": list(content)}
+
+
+def _heading(text: str) -> Node:
+    return {"type": "heading", "attrs": {"level": 3}, "content": [_text(text)]}
+
+
+def _cell(type: str, *content: Node) -> Node:
+    return {"type": type, "content": [_paragraph(*content)]}
+
+
+def _table(rows: Iterable[list[Node]]) -> Node:
+    return {"type": "table", "content": [{"type": "tableRow", "content": cells} for cells in rows]}
+
+
+def _bullets(texts: Iterable[str]) -> Node:
+    items = [{"type": "listItem", "content": [_paragraph(_text(text))]} for text in texts]
+    return {"type": "bulletList", "content": items}

@@ -1,0 +1,113 @@
+"""A destination as the configuration describes it: made with its first message, and made again when its
+secret is refused and has changed in the meantime.
+
+Messages come in and outcomes go out, as the contract says. A secret that cannot be had is a reason to try
+again later; it is never in a reason itself. What the destination can do is read from its configuration.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from receiver.destinations.contract import Check, Destination, Outcome, Rejected, Retry, Whispers, build, can
+from receiver.messages.compose import Message
+from shared.config.sections import DestinationConfig
+from shared.http.client import Http
+from shared.secrets import Secret, SecretError, SecretRef
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Made:
+    destination: Destination
+    secrets: Mapping[SecretRef, Secret]
+
+    def differs(self, other: _Made) -> bool:
+        return any(secret.reveal() != other.secrets[ref].reveal() for ref, secret in self.secrets.items())
+
+
+class Renewing:
+    """Safe to use from several threads."""
+
+    def __init__(
+        self,
+        name: str,
+        config: DestinationConfig,
+        secret: Callable[[SecretRef], Secret],
+        refresh: Callable[[SecretRef], None],
+        http_for: Callable[..., Http],
+    ) -> None:
+        """`refresh`: what was kept of a secret is not good any more, and the next `secret` looks again."""
+        self.name = name
+        able = can(config)
+        self.thread, self.update = able.thread, able.update
+        self._config, self._secret, self._refresh, self._http_for = config, secret, refresh, http_for
+        self._lock = threading.Lock()
+        self._made: _Made | None = None
+
+    def prepare(self) -> None:
+        """Raises SecretError where a secret cannot be had, and ValueError where it cannot be right."""
+        self._current()
+
+    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+        return self._call(lambda destination: destination.deliver(message, case_refs))
+
+    def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
+        def call(destination: Destination) -> Outcome:
+            if isinstance(destination, Whispers):
+                return destination.whisper(to, text)
+            return Rejected("it has no way to say something to one person alone")
+
+        return self._call(call)
+
+    def _call(self, call: Callable[[Destination], Outcome]) -> Outcome:
+        try:
+            used = self._current()
+        except (SecretError, ValueError) as error:
+            return Retry(str(error))
+        outcome = call(used.destination)
+        if not (isinstance(outcome, Rejected) and outcome.unauthorized):
+            return outcome
+        try:
+            renewed = self._renewed(used)
+        except (SecretError, ValueError) as error:
+            log.warning("%s refuses its secret, and a new one cannot be had: %s", self.name, error)
+            return outcome
+        if not renewed.differs(used):
+            return outcome
+        log.info("%s refused its secret, which has changed: delivering with the new one", self.name)
+        return call(renewed.destination)
+
+    def check(self) -> Check:
+        try:
+            return self._current().destination.check()
+        except (SecretError, ValueError) as error:
+            return Check(False, str(error))
+
+    def _current(self) -> _Made:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    def _renewed(self, refused: _Made) -> _Made:
+        with self._lock:
+            if self._made is refused:  # else another thread was faster
+                for ref in refused.secrets:
+                    self._refresh(ref)
+                self._made = self._make()
+            assert self._made is not None
+            return self._made
+
+    def _make(self) -> _Made:
+        read: dict[SecretRef, Secret] = {}
+
+        def secret(ref: SecretRef) -> Secret:
+            read[ref] = self._secret(ref)
+            return read[ref]
+
+        return _Made(build(self.name, self._config, secret, self._http_for), read)

@@ -1,0 +1,89 @@
+"""What is new on a system: an alarm in, how it differs from the alarms before it on the same system out.
+
+A record per system remembers which kinds of alarm it has had and which event brought each first. So the same
+event asks again and gets the same answer, and of two at once each kind is new in one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from receiver.events.dedupe import tells_of_alarms
+from receiver.messages.compose import system_of, worst_first
+from shared.models.models import Alarm, Change
+from shared.storage.ledger import Ledger, Store
+
+# What is remembered of a system: one document, far below what an item of DynamoDB holds.
+MAX_KINDS = 2_000
+MAX_EVENTS = 20
+MAX_NAMED = 20  # of the new kinds
+HUNTS = 3
+
+
+class Changes:
+    def __init__(self, store: Store, ledger: Ledger) -> None:
+        self._store, self._ledger = store, ledger
+
+    def of(self, alarm: Alarm) -> Change | None:
+        """None where this is no alarm, or it is not known on which system."""
+        system = system_of(alarm)
+        if system is None or not tells_of_alarms(alarm.event):
+            return None
+        event = alarm.event
+        kinds = {_mark(finding.description): finding.description for finding in worst_first(alarm.findings)}
+        first_by, before = self._remember(system.instance, event.id, event.received_at, list(kinds))
+        new = [text for mark, text in kinds.items() if first_by[mark] == event.id]
+        hunts = [
+            alarms
+            for hunt_id, alarms in self._ledger.past_hunts(system.instance)
+            if alarm.hunt is None or hunt_id != alarm.hunt.id
+        ][-HUNTS:]
+        return Change(
+            first_at=before[0] if before else None,
+            last_at=before[-1] if before else None,
+            new=len(new),
+            new_kinds=tuple(new[:MAX_NAMED]),
+            kinds=len(kinds),
+            hunts=len(hunts),
+            with_alarms=sum(alarms > 0 for alarms in hunts),
+        )
+
+    def _remember(
+        self, instance: str, event_id: str, at: datetime, marks: list[str]
+    ) -> tuple[dict[str, str], list[datetime]]:
+        """By kind, the event that brought it first; and when the alarms before came, oldest first."""
+        while True:
+            record = self._store.get("system-alarms", instance, "-")
+            found = record.body if record else {"events": [], "kinds": {}}
+            events: list[list[str]] = found["events"]
+            kinds: dict[str, str] = found["kinds"]
+            ids = [id for id, _ in events]
+            before = [
+                datetime.fromisoformat(moment)
+                for _, moment in events[: ids.index(event_id) if event_id in ids else None]
+            ]
+            first_by = {mark: kinds.get(mark, event_id) for mark in marks}
+            if event_id in ids and all(mark in kinds for mark in marks):
+                return first_by, before
+            body = {"events": events if event_id in ids else _kept(events, [event_id, at.isoformat()])}
+            newest = list({**kinds, **first_by}.items())[-MAX_KINDS:]
+            if self._store.put(
+                "system-alarms",
+                instance,
+                "-",
+                body | {"kinds": dict(newest)},
+                expect=record.version if record else 0,
+                durable=False,
+            ):
+                return first_by, before
+
+
+def _kept(events: list[list[str]], one: list[str]) -> list[list[str]]:
+    """With one more; the first stays, since when there are alarms."""
+    return [*events, one] if len(events) < MAX_EVENTS else [events[0], *events[2:], one]
+
+
+def _mark(kind: str) -> str:
+    """Short, whatever was written on a captured disk."""
+    return hashlib.sha256(kind.encode("utf-8", "surrogatepass")).hexdigest()[:16]

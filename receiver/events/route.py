@@ -1,0 +1,120 @@
+"""Alarm → destination names, by the routes of the configuration.
+
+The first route that matches decides, unless it says `continue`; where none matches, the default does. What
+is not known about an alarm matches nothing, not even `*`. An alarm never goes nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from shared.config.patterns import fits
+from shared.config.sections import Config, MatchConfig
+from shared.models.models import RECOVERED, Alarm
+
+_FOLDED = ("event", "severity")  # written in any case
+
+
+def route(alarm: Alarm, config: Config) -> list[str]:
+    """The destinations that an alarm is sent to: each once, in the order of the routes.
+
+    Where the configuration would send it nowhere, it goes to every destination there is.
+    """
+    known = _known(alarm, config)
+    found: list[str] = []
+    matched = False
+    for rule in config.routes:
+        if _mismatch(rule.match, known, alarm) is None:
+            matched = True
+            found += rule.to
+            if not rule.go_on:
+                break
+    if not matched:
+        found += config.default
+    return list(dict.fromkeys(found)) or list(config.destinations)
+
+
+def explain(alarm: Alarm, config: Config) -> list[str]:
+    """One line for each route and one for the default: what it did with this alarm, and why."""
+    known, lines, matched, decided = _known(alarm, config), [], False, False
+    for number, rule in enumerate(config.routes, start=1):
+        why = None if decided else _mismatch(rule.match, known, alarm)
+        if decided:
+            said = "not looked at, an earlier route decided"
+        elif why:
+            said = f"no, {why}"
+        else:
+            matched, decided = True, not rule.go_on
+            said = f"yes, to {', '.join(rule.to)}" + (", and goes on" if rule.go_on else "")
+        lines.append(f"route {number}: {said}")
+    to = ", ".join(config.default) or "every destination, since there is no default"
+    lines.append("default: not needed" if matched else f"default: yes, to {to}")
+    return lines
+
+
+def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:
+    """What the keys of a match are compared with."""
+    event, hunt, project, evidence = alarm.event, alarm.hunt, alarm.project, alarm.evidence
+    instance, system, report = alarm.instance, alarm.system, event.report
+    alias = system.account if system else ""
+    account = config.accounts.get(alias)
+    project_id = (project and project.id) or event.project_id or (hunt and hunt.project_id)
+    return {
+        "event": _kinds(alarm),
+        "severity": [alarm.severity],
+        "hunt": _some(hunt and hunt.name, (event.hunt_id or "").rpartition("@")[0], report and report.hunt),
+        "project": _some(project and project.name, project_id and str(project_id)),
+        "account": _some(
+            alias, account and account.id, instance and instance.account_id, evidence and evidence.account_id
+        ),
+        "region": _some(system and system.region, instance and instance.region),
+        "instance": _some(
+            system and system.instance,
+            event.instance,
+            instance and instance.id,
+            instance and instance.name,
+            evidence and evidence.instance,
+            evidence and evidence.hostname,
+        ),
+    }
+
+
+def _kinds(alarm: Alarm) -> list[str]:
+    """An alarm whose webhook was lost goes where the webhook would have gone."""
+    if alarm.event.kind != RECOVERED:
+        return [alarm.event.kind]
+    lost = ["processing_with_alarms"]
+    lost += ["high_severity_alarm"] if alarm.malicious else []
+    lost += ["suspicious_severity_event"] if alarm.suspicious else []
+    return [RECOVERED, *lost]
+
+
+def _some(*values: str | object | None) -> list[str]:
+    return list(dict.fromkeys(str(value) for value in values if value))
+
+
+def _mismatch(match: MatchConfig, known: dict[str, list[str]], alarm: Alarm) -> str | None:
+    """Why a route does not match, in words; None where it does."""
+    return next(_mismatches(match, known, alarm), None)
+
+
+def _mismatches(match: MatchConfig, known: dict[str, list[str]], alarm: Alarm) -> Iterator[str]:
+    for key, values in known.items():
+        wanted: tuple[str, ...] = getattr(match, key)
+        if wanted and not _fits(values, wanted, fold=key in _FOLDED):
+            yield _why(key, values, wanted)
+    tags = alarm.instance.tags if alarm.instance else {}
+    for name, wanted in match.tags.items():
+        values = [tags[name]] if name in tags else []
+        if not _fits(values, wanted):
+            yield _why(f"tag {name}", values, wanted)
+
+
+def _fits(values: Iterable[str], wanted: Iterable[str], *, fold: bool = False) -> bool:
+    if fold:
+        values, wanted = [value.lower() for value in values], [glob.lower() for glob in wanted]
+    return any(fits(value, wanted) for value in values)
+
+
+def _why(what: str, values: list[str], wanted: Iterable[str]) -> str:
+    return f"{what} is {', '.join(values) or 'not known'}, not {' or '.join(wanted)}"

@@ -1,0 +1,166 @@
+"""Which URLs the configuration may hold: https, or http on this machine, and for a webhook only the vendor's
+own hosts, or for any receiver's none that hands out credentials. A text in comes back normalised or as
+what is wrong with it; no URL is ever repeated."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+
+from shared.config.tokens import IN_QUOTES, in_quotes
+
+SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
+# The public cloud, then the US government's. A tenant is a name in front of one of these.
+TEAMS_SUFFIXES = (
+    ".environment.api.powerplatform.com",
+    ".logic.azure.com",
+    ".logic.azure.us",
+    ".api.gov.powerplatform.microsoft.us",
+)
+# What a cloud answers its machines with, credentials among it. Names and addresses: the instance metadata of
+# AWS, Google Cloud, Azure (its wire server too) and Alibaba Cloud, as their documentation gives them.
+_METADATA = frozenset(
+    {
+        *("metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"),
+        *("169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "100.100.100.200"),
+    }
+)
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
+_NEW_TEAMS_WEBHOOK = (
+    "in Teams open the channel's menu, Workflows, 'Send webhook alerts to a channel', "
+    "and put the URL that it shows at the end where the secret is kept"
+)
+
+
+def https_url(text: str, *, path: Literal["none", "api", "any"] = "none") -> str:
+    """The URL without trailing slashes, its host in lower case; the path `/api/v2` or `/api/v3` is taken off
+    where `path` is "api". Raises ValueError with one plain sentence."""
+    parts = _split(text)
+    if parts.scheme == "http" and not _is_loopback(parts):
+        raise ValueError("must be https; http is for this machine alone (127.0.0.1, ::1, localhost)")
+    if parts.query or parts.fragment or "?" in text or "#" in text:
+        raise ValueError("must end with the host or path: take away what begins with ? or #")
+    rest = parts.path.rstrip("/")
+    if path == "api" and rest in ("/api/v2", "/api/v3"):
+        rest = ""
+    if rest and path != "any":
+        raise ValueError("must end with the host: take away the path")
+    return f"{parts.scheme}://{parts.netloc.lower()}{rest}"
+
+
+def check_webhook_url(type: Literal["slack", "teams", "webhook"], url: str) -> str | None:
+    """What is wrong with the webhook URL of a destination and what to do instead; None where nothing is."""
+    try:
+        parts = _split(url)
+        if _is_loopback(parts):
+            return None
+    except ValueError as error:
+        return f"the webhook URL {error}"
+    host = parts.hostname or ""
+    if type == "webhook":
+        return _check_receiver(parts.scheme, host.rstrip("."))
+    if host == "office.com" or host.endswith(".office.com"):
+        return (
+            "this is the URL of an Office 365 connector, and Microsoft switched connectors off in May 2026; "
+            + (_NEW_TEAMS_WEBHOOK if type == "teams" else "write type: teams, and make a Workflows webhook")
+        )
+    if parts.scheme != "https":
+        return "the webhook URL must be https"
+    if parts.port not in (None, 443):
+        return "the webhook URL must have no port, or 443"
+    if type == "slack":
+        return _check_slack(host, parts.path)
+    return _check_teams(host, parts.query)
+
+
+def _check_receiver(scheme: str, host: str) -> str | None:
+    """Any host but those that nobody means: no URL that was slipped in may lead to a cloud's credentials."""
+    if scheme != "https":
+        return "the webhook URL must be https; http is for this machine alone (127.0.0.1, ::1, localhost)"
+    if host in SLACK_HOSTS:
+        return "this is the URL of a Slack webhook; write type: slack"
+    if host in _METADATA:
+        return "the webhook URL leads to the metadata of a cloud's machines, and never to a receiver"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        # What the system's own functions take for an address all the same: 0x7f.1, 2852039166, 0251.0.0.1.
+        if re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", host):
+            return "the webhook URL has an address in an odd form: write it as four decimal numbers"
+        return None
+    inner = _inner(address)
+    if inner.is_link_local or inner.is_unspecified or inner.is_multicast or str(inner) in _METADATA:
+        return "the webhook URL leads to a link-local or other special address, and never to a receiver"
+    return None
+
+
+def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that one of IPv6 stands for, where it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _check_slack(host: str, path: str) -> str | None:
+    if host.endswith(TEAMS_SUFFIXES):
+        return "this is the URL of a Teams webhook; write type: teams"
+    if host not in SLACK_HOSTS:
+        return (
+            "the host is not Slack's; an incoming webhook begins with https://hooks.slack.com/services/ "
+            "(api.slack.com/apps, your app, Incoming Webhooks)"
+        )
+    if not re.fullmatch(r"/services/.+", path):
+        return "the path is not that of an incoming webhook; it begins with https://hooks.slack.com/services/"
+    return None
+
+
+def _check_teams(host: str, query: str) -> str | None:
+    if host in SLACK_HOSTS:
+        return "this is the URL of a Slack webhook; write type: slack"
+    if not host.endswith(TEAMS_SUFFIXES):
+        return f"the host is not that of a Workflows webhook; {_NEW_TEAMS_WEBHOOK}"
+    if "&amp;" in query.lower():
+        return "the webhook URL was copied from a page's source: write & in place of each &amp;"
+    if not re.search(r"(^|&)sig=[^&]", query):
+        return (
+            "the webhook URL has no sig=…, so Microsoft refuses every message: copy the whole URL, and let "
+            "anyone trigger the flow (when a Teams webhook request is received, Anyone)"
+        )
+    return None
+
+
+def _split(text: str) -> SplitResult:
+    """The parts of an http or https URL with a sound host and port and no credentials, or ValueError."""
+    if in_quotes(text):
+        raise ValueError(IN_QUOTES)
+    if not text.isascii() or any(c <= " " or c in '\\"<>`\x7f' for c in text):
+        raise ValueError("holds a space or another character that no URL has")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # read for its check: it raises where it is not a number up to 65535
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("must begin with https://")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password")
+    if not re.fullmatch(
+        r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?)(:[0-9]+)?", parts.netloc
+    ):
+        raise ValueError("has no host")
+    return parts
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback if isinstance(address, IPv4Address) else address == IPv6Address("::1")

@@ -1,0 +1,69 @@
+"""One invocation by SQS: its records in, each worked by itself, and out the ids of those that come again.
+
+Light on purpose: the web room starts with it. What a record's work needs is the handler's business.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from shared.aws.sqs import SqsItem, SqsQueue, item_of
+from shared.hosting.metrics import emit
+from shared.http.deadlines import within
+from shared.queues import leases
+from shared.queues.ports import Again, Done, Handler, QueueError, attempt, settle
+
+log = logging.getLogger(__name__)
+
+
+class Context(Protocol):
+    """What Lambda tells a function about its invocation, as far as it is used."""
+
+    function_name: str
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+def work_records(
+    queue: SqsQueue, handler: Handler, records: Sequence[Mapping[str, Any]], context: Context, *, needs: float
+) -> dict[str, Any]:
+    """The answer that SQS wants with ReportBatchItemFailures. `needs` (seconds): an item gets no more time
+    than that, and is not begun with less. The first one always is: the next invocation would have no more.
+
+    The age of the oldest item that was due and is not finished becomes a metric. SQS has such a figure too,
+    but leaves out what was received three times, and each attempt is a receive."""
+    failed, ages, now = [], [], datetime.now(UTC)
+    for number, record in enumerate(records):
+        item = item_of(record)
+        left = context.get_remaining_time_in_millis() / 1000
+        seconds = min(needs, left - leases.SETTLING) if number == 0 or left >= needs else None
+        if not _finished(queue, handler, item, seconds):
+            failed.append({"itemIdentifier": record["messageId"]})
+            if item.due <= now.timestamp():
+                ages.append((now - item.added_at).total_seconds())
+    if ages:
+        emit(context.function_name, now, **{f"Oldest{queue.name.title()}Seconds": max(ages)})
+    return {"batchItemFailures": failed}
+
+
+def _finished(queue: SqsQueue, handler: Handler, item: SqsItem, seconds: float | None) -> bool:
+    """False where SQS must keep the message. `seconds`: the time for the item; None where it is too short."""
+    try:
+        if queue.early(item):
+            return False
+        if queue.renew(item):
+            return True
+        if seconds is None:
+            settle(queue, item, Again(0, "no time is left for it"))
+            return False
+        with within(seconds):
+            verdict = attempt(handler, item)
+        if not isinstance(verdict, Done):  # SQS takes away itself what is not reported
+            settle(queue, item, verdict)
+        return not isinstance(verdict, Again)
+    except QueueError as error:
+        log.error("%s: what became of it cannot be told to SQS, so it comes again: %s", item.id, error)
+        return False

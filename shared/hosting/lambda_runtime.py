@@ -1,0 +1,77 @@
+"""The runtime of a Lambda function, made with its first event and kept while the environment lives.
+
+The configuration is read again every five minutes. A new one counts from then on; the clients of AWS and the
+secrets that were read outlive it. A configuration that has become unusable does not take the place of one
+that works.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+# What the code below would else import in the first invocation: `files` where the configuration is read,
+# `templates` where it has any.
+import shared.aws.dynamodb
+import shared.aws.files
+import shared.config.templates  # noqa: F401
+from shared.aws.clients import Clients
+from shared.aws.regions import known_regions
+from shared.aws.secrets import AwsSecrets
+from shared.config import sections as configuration
+from shared.config.sections import Config, ConfigError
+from shared.hosting import runtime
+from shared.hosting.runtime import Runtime
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+KEEP = 300.0  # seconds
+
+
+def prepare(clients: Clients, environ: Mapping[str, str]) -> None:
+    """Make the clients that the first invocation needs. Raises AwsError."""
+    config = "ssm" if environ.get("HUNTBRIDGE_CONFIG", "").startswith("ssm:") else "s3"
+    clients.prepare("sqs", "dynamodb", config, "secretsmanager", "ec2")
+    known_regions()
+
+
+class Kept(Generic[T]):
+    """What a room makes of a runtime. One thread at a time, as in Lambda."""
+
+    def __init__(
+        self,
+        assemble: Callable[[Runtime], T],
+        environ: Mapping[str, str],
+        clients: Clients,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._assemble, self._environ, self._clients, self._now = assemble, environ, clients, now
+        self._secrets = AwsSecrets(clients, now)
+        self._made: T | None = None
+        self._config: Config | None = None
+        self._until = float("-inf")
+
+    def get(self) -> T:
+        """Raises ConfigError while there has never been a configuration that can be used."""
+        if self._made is None or self._now() >= self._until:
+            self._made = self._look()
+            self._until = self._now() + KEEP
+        return self._made
+
+    def _look(self) -> T:
+        try:
+            config = configuration.load(None, self._environ)
+            if self._made is not None and config == self._config:
+                return self._made
+            made = runtime.aws(config, self._environ, self._clients, self._secrets)
+        except ConfigError as error:
+            if self._made is None:
+                raise
+            log.error("the configuration cannot be used; the one before stays in use: %s", error)
+            return self._made
+        self._config = config
+        return self._assemble(made)

@@ -1,0 +1,118 @@
+"""Whose certificates are trusted: the authorities of this machine, those of one file, or one certificate."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import re
+import ssl
+import threading
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import certifi
+
+from shared.http import sockets
+from shared.http.deadlines import within
+from shared.http.errors import NoConnection, before_connect
+from shared.http.sockets import TlsSocket
+
+log = logging.getLogger(__name__)
+
+# Where OpenSSL, requests and curl look for authorities; behind a proxy that inspects TLS, its own is there.
+_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def authorities() -> ssl.SSLContext:
+    """The public authorities, this machine's, and those that the environment names."""
+    return _authorities(tuple((name, os.environ.get(name, "")) for name in _VARIABLES))
+
+
+@lru_cache(maxsize=4)
+def _authorities(named: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()
+    for name, path in named:
+        try:
+            if path and name != "SSL_CERT_DIR":  # which may be several folders; OpenSSL has read it above
+                is_folder = Path(path).is_dir()
+                context.load_verify_locations(**{"capath" if is_folder else "cafile": path})
+        except OSError as error:
+            log.warning("%s=%s: there are no certificates that can be read (%s)", name, path, error)
+    return _as_on_every_python(context)
+
+
+def bundle(path: str, key: str = "ca_bundle") -> ssl.SSLContext:
+    """The authorities of one file alone. Raises ValueError, which names the key of the configuration."""
+    try:
+        context = ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ValueError(f"{key} {path}: this is not a PEM file with certificates in it") from None
+    except OSError as error:
+        raise ValueError(f"{key} {path}: it cannot be read ({error.strerror})") from None
+    return _as_on_every_python(context)
+
+
+def _as_on_every_python(context: ssl.SSLContext) -> ssl.SSLContext:
+    """From 3.13 on one certificate of a chain is enough, and a private authority is refused for an extension
+    that it lacks."""
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
+    return context
+
+
+class Pin:
+    """One certificate, known by its SHA-256, as the only one that is trusted. Raises ValueError where the
+    fingerprint is none."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self.fingerprint = re.sub(r"[\s:]", "", fingerprint).lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", self.fingerprint):
+            raise ValueError("fingerprint: write the SHA-256 of the certificate, 64 hex digits")
+        self._lock, self._context = threading.Lock(), None
+
+    _context: ssl.SSLContext | None
+
+    def context(self, host: str, port: int, timeout: float) -> ssl.SSLContext:
+        """Raises NoConnection."""
+        with self._lock:
+            if self._context is None:
+                self._context = self._anchor(host, port, timeout)
+            return self._context
+
+    def forget(self) -> None:
+        with self._lock:
+            self._context = None
+
+    def _anchor(self, host: str, port: int, timeout: float) -> ssl.SSLContext:
+        """Ask the peer for its certificate, nothing else, and trust it only if it is the pinned one."""
+        try:
+            with within(timeout):
+                shown = _certificate_of(host, port, timeout)
+        except OSError as error:
+            raise before_connect(error) from None
+        seen = sha256(shown).hexdigest()
+        if not hmac.compare_digest(seen, self.fingerprint):
+            raise NoConnection(
+                "tls",
+                f"its certificate has the fingerprint {seen}, and {self.fingerprint} was expected; "
+                "if the certificate was renewed, check the new one and write its fingerprint",
+            )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(cadata=shown)
+        return context
+
+
+def _certificate_of(host: str, port: int, timeout: float) -> bytes:
+    """The certificate that the peer shows, in DER and not verified. Raises OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = TlsSocket
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        sockets.connect(host, port, limit=timeout) as sock,
+        context.wrap_socket(sock, server_hostname=host) as secure,
+    ):
+        return secure.getpeercert(binary_form=True) or b""

@@ -1,0 +1,149 @@
+"""The audit log: who did what, when and from where. Entries are added, and never changed or deleted.
+
+Each entry is a document of the store, on both sides, and a line of the log. Entries of one month share a
+group, so that the newest are found without reading all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.config.sections import Config
+from shared.models.models import Acknowledgement, dump, load
+from shared.storage.ledger import Store
+from shared.text import one_line
+
+log = logging.getLogger(__name__)
+
+ACK, DEAD_RETRY, HUNT_RUN, HUNT_STOP = "ack", "dead retry", "hunt run", "hunt stop"
+CONFIGURATION = "configuration"
+_KIND = "audit"
+# Characters of one text, and how many entries of a list or of `before` and `after` are kept.
+_LONGEST, _MOST = 300, 100
+_MONTHS = 24  # that `newest` looks back
+
+
+@dataclass(frozen=True)
+class Entry:
+    at: datetime
+    action: str  # one of those above
+    by: str  # a user of the operating system or of Slack, or an IAM identity
+    origin: str  # from where, such as the command line on a host
+    about: str  # what it was done to: a case, a dead item, a hunt, the configuration
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record(store: Store, entry: Entry, id: str) -> None:
+    """Add an entry. The same `id` and time again adds nothing, so a repeat is safe. Raises StoreError."""
+    entry = Entry(
+        entry.at,
+        entry.action,
+        _short(entry.by),
+        _short(entry.origin),
+        _short(entry.about),
+        _bounded(entry.before),
+        _bounded(entry.after),
+    )
+    name = f"{entry.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}-{_digest(id)}"
+    if store.put(_KIND, _month(entry.at), name, dump(entry), expect=0):
+        log.info(
+            "audit: %s of %s by %s from %s, before %s, after %s",
+            *(entry.action, entry.about, entry.by, entry.origin),
+            *(json.dumps(_present(values), ensure_ascii=False) for values in (entry.before, entry.after)),
+        )
+
+
+def newest(store: Store, now: datetime) -> Iterator[Entry]:
+    """The entries of the last two years, newest first."""
+    month = now.astimezone(UTC).replace(day=1)
+    for _ in range(_MONTHS):
+        found = sorted(store.scan(_KIND, _month(month)), key=lambda one: one.name, reverse=True)
+        yield from (load(Entry, one.body) for one in found)
+        month = (month - timedelta(days=1)).replace(day=1)
+
+
+def acknowledged(store: Store, case_key: str, taken: Acknowledgement) -> None:
+    """A case was taken, by a click in Slack or on the command line."""
+    who = f"{taken.by} (Slack user {taken.slack})" if taken.slack else taken.by
+    after = {"taken_by": taken.by}
+    record(store, Entry(taken.at, ACK, who, taken.origin, case_key, {"taken_by": None}, after), taken.id)
+
+
+def refused(store: Store, case_key: str, asked: Acknowledgement, why: str) -> None:
+    """Somebody asked to take a case who may not."""
+    who = f"{asked.by} (Slack user {asked.slack})" if asked.slack else asked.by
+    record(store, Entry(asked.at, ACK, who, asked.origin, case_key, {}, {"refused": why}), asked.id)
+
+
+def configuration_loaded(store: Store, config: Config, by: str, origin: str, now: datetime) -> None:
+    """Add an entry where the configuration differs from the one that was loaded before."""
+    place = (_KIND + "-configuration", "", "-")
+    found = _settings(config)
+    while True:
+        known = store.get(*place)
+        before = known.body["settings"] if known else {}
+        if before == found:
+            return
+        if store.put(*place, {"settings": found}, expect=known.version if known else 0):
+            break
+    changed = [key for key in sorted({*before, *found}) if before.get(key) != found.get(key)]
+    old, new = ({key: one.get(key) for key in changed} for one in (before, found))
+    about = f"{len(changed)} settings" if known else "the first one recorded here"
+    record(store, Entry(now, CONFIGURATION, by, origin, about, old, new), f"{now.isoformat()} {about}")
+
+
+def _settings(config: Config) -> dict[str, str]:
+    """Every setting that is not the default, by its place, such as `hunts.weekly.targets`. The configuration
+    holds references to secrets and no secrets; the one URL that may be secret is kept as a digest."""
+    found: dict[str, str] = {}
+
+    def add(place: tuple[str, ...], value: Any) -> None:
+        if isinstance(value, dict) and value and len(place) < 3:
+            for key, inner in value.items():
+                add((*place, str(key)), inner)
+            return
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+        secret = place[:1] == ("destinations",) and place[2:] == ("url",)
+        if secret or len(text) > _LONGEST:
+            text = f"{'' if secret else text[: _LONGEST - 20]}…{_digest(text)}"
+        found[".".join(place)] = text
+
+    add((), config.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    return found
+
+
+def _bounded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """With short texts, and no more of them than a document holds."""
+    kept = {_short(key): _value(values[key]) for key in list(values)[:_MOST]}
+    return kept | ({"…": f"{len(values) - _MOST} more"} if len(values) > _MOST else {})
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what was not there: of the first configuration that would be every key."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        more = [f"… {len(value) - _MOST} more"] if len(value) > _MOST else []
+        return [*(_value(one) for one in value[:_MOST]), *more]
+    return value if value is None or isinstance(value, bool | int | float) else _short(str(value))
+
+
+def _short(text: str) -> str:
+    return one_line(text, _LONGEST)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _month(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m}"

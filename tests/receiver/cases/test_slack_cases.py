@@ -1,0 +1,101 @@
+"""One message in Slack per case, through the queues: however many alarms come at once, and whoever sends."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from demo.serving import serving
+from demo.slack import DEMO_TOKEN, Slack
+from receiver.destinations.slack.bot import SlackBotDestination
+from receiver.destinations.slack.case import Thread
+from shared.queues.ports import work
+from shared.secrets import Secret
+
+SOC = "C0123456789"
+IR = {"type": "slack", "token": "env:T", "channel": SOC, "pace": 1_000}
+
+
+@pytest.fixture
+def make(make_stage) -> Iterator[Callable]:
+    """A stage that delivers to a Slack alone, and that Slack."""
+    slack = Slack(rate=None)
+    with serving(slack.app) as origin:
+
+        def make():
+            stage = make_stage(destinations={"ir": IR}, default=["ir"])
+            stage.tools["ir"] = SlackBotDestination(
+                "ir",
+                Secret(DEMO_TOKEN),
+                SOC,
+                base_url=f"{origin}/api/",
+                clock=lambda: stage.moment.timestamp(),
+            )
+            stage.work = stage.worker()
+            return stage, slack
+
+        yield make
+
+
+def alarm(stage, number: int, project: int = 3) -> str:
+    return stage.receive(b'{"message": "%d alarms in project id %d evidence id 4"}' % (number, project))
+
+
+@pytest.mark.timeout(60)
+def test_of_eight_workers_and_a_hundred_cases_each_has_one_message_that_counts_all_its_alarms(make):
+    stage, slack = make()
+    workers = [stage.worker() for _ in range(8)]
+    for project in range(1, 101):
+        for number in range(1, 4):
+            alarm(stage, number, project)
+    while work(stage.runtime.events, stage.work.event, lease=60):
+        pass
+
+    def deliver(one) -> None:
+        while work(stage.runtime.deliveries, one.delivery, lease=60):
+            pass
+
+    while stage.living():
+        threads = [threading.Thread(target=deliver, args=(one,)) for one in workers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        stage.forward(1)
+    parents = [post for post in slack.posts if not post.thread_ts]
+    assert len(parents) == 100
+    assert [len(slack.replies(parent)) for parent in parents] == [3] * 100
+    assert all("3 alarms so far" in json.dumps(parent.body) for parent in parents)
+    assert slack.refused == []
+
+
+def test_who_is_refused_lets_the_next_one_follow_up(make):
+    stage, slack = make()
+    alarm(stage, 5)
+    stage.run_all()
+    slack.fail(503, on="POST /api/chat.update")
+    first, second = alarm(stage, 6), alarm(stage, 7)
+    stage.run_all()
+    (parent,) = (post for post in slack.posts if not post.thread_ts)
+    assert len(slack.replies(parent)) == 3
+    refs = [stage.runtime.ledger.delivery(id, "ir").ref for id in (first, second)]
+    assert sorted(Thread.read(ref).alarms for ref in refs) == [2, 3]
+
+
+def test_a_worker_that_died_over_an_edit_keeps_the_message_of_the_case(make):
+    stage, slack = make()
+    alarm(stage, 5)
+    stage.run_all()
+    ledger, case_key = stage.runtime.ledger, "project/3/evidence/4"
+    held = ledger.enter_case(case_key, "ir", "dead", 60, alone=True)
+    assert Thread.read(held.ref)
+    alarm(stage, 6)
+    stage.run()
+    assert ledger.enter_case(case_key, "ir", "other", 60, alone=True).wait == 60
+    stage.run_all()
+    (parent,) = (post for post in slack.posts if not post.thread_ts)
+    assert len(slack.replies(parent)) == 2
+    assert "This may be a repeat" not in json.dumps([post.body for post in slack.posts])

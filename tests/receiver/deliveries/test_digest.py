@@ -1,0 +1,216 @@
+"""More alarms than a destination takes: what a person reads then, and that nothing gets lost on the way."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+
+from receiver.deliveries.digest import Digests, Entry, message
+from receiver.destinations.contract import Rejected, Retry
+from shared.models.models import HUNT_FINISHED, Event, Severity
+from shared.queues import items
+from shared.queues.ports import work
+
+SLOW = {"type": "slack", "webhook_url": "env:A", "pace": 1 / 60}  # ten in ten minutes
+
+
+@pytest.fixture
+def slow(make_stage):
+    return make_stage(destinations={"soc": SLOW, "office": SLOW}, default=["soc"])
+
+
+def suspicious(stage, evidence, count=1):
+    text = b"%d suspicious severity events detected in project id 3 evidence id %d."
+    return stage.receive(text % (count, evidence))
+
+
+def malicious(stage, evidence):
+    return stage.receive(b"5 high severity alarms detected in project id 3 evidence id %d." % evidence)
+
+
+def digests(stage):
+    return [message for message in stage.soc.sent if message.kind == "digest"]
+
+
+def own(stage):
+    return [message.id for message in stage.soc.sent if message.kind != "digest"]
+
+
+def settled(stage, ids):
+    """The state of every delivery, and the events that had a message of their own."""
+    deliveries = [stage.runtime.ledger.delivery(id, "soc") for id in ids]
+    assert {delivery.state for delivery in deliveries} == {"delivered"}
+    assert stage.living() == 0
+    assert stage.runtime.deliveries.depth().dead == 0
+    told = [delivery.ref for delivery in deliveries if delivery.ref.startswith("digest-")]
+    assert len(own(stage)) == len(set(own(stage)))
+    assert {d.event_id for d in deliveries if not d.ref.startswith("digest-")} == set(own(stage))
+    return told
+
+
+def test_what_a_person_reads(slow):
+    slow.enricher.instance = None
+    ids = [suspicious(slow, evidence=1 + number % 12, count=1 + number) for number in range(48)]
+    slow.run()
+    slow.run_all(step=30)
+    (digest,) = digests(slow)
+    assert digest.title == "37 more alarms in 12 systems, the worst first"
+    assert digest.summary == "They came faster than soc takes messages, so they share this one."
+    assert (digest.severity, digest.lines_total, len(digest.lines)) == (Severity.SUSPICIOUS, 12, 12)
+    assert digest.lines[0] == (
+        f"Update: 48 suspicious events in project 3, evidence 12 (event {ids[47]}), and 3 more alarms"
+    )
+    assert len(own(slow)) == 11  # one at once, and ten within ten minutes
+    assert settled(slow, ids) == [digest.id] * 37
+
+
+def test_malicious_alarms_keep_their_own_message_ahead_of_the_rest(slow):
+    ids = [suspicious(slow, evidence) for evidence in range(1, 31)]
+    slow.run()
+    urgent = [malicious(slow, evidence) for evidence in range(31, 34)]
+    slow.run_all(step=30)
+    assert own(slow)[1:4] == urgent  # right after the one that had gone out at once
+    assert sum(1 for m in slow.soc.sent if m.severity is Severity.MALICIOUS) == 3
+    settled(slow, ids + urgent)
+
+
+def test_what_huntbridge_says_itself_is_not_collapsed(slow):
+    ids = [suspicious(slow, evidence) for evidence in range(1, 31)]
+    slow.run()
+    slow.raise_event(Event("hunt_finished:weekly", HUNT_FINISHED, slow.moment, hunt_id="weekly"))
+    slow.run_all(step=30)
+    assert [m.id for m in slow.office.sent] == ["hunt_finished:weekly"]
+    settled(slow, ids)
+
+
+def test_a_storm_that_goes_on_is_told_in_one_digest_after_the_other(slow):
+    ids = []
+    for minute in range(60):
+        ids += [suspicious(slow, evidence=10 * minute + one) for one in range(1, 5)]
+        slow.run()
+        slow.forward(60)
+    slow.run_all(step=30)
+    told = settled(slow, ids)
+    assert len(own(slow)) + len(told) == 240
+    assert len(slow.soc.sent) <= 60 + 12
+    assert sum(int(m.title.split()[0]) for m in digests(slow)) == len(told)
+
+
+def test_a_digest_that_is_refused_is_kept_and_can_be_sent_again(slow):
+    ids = [suspicious(slow, evidence) for evidence in range(1, 31)]
+    slow.run()
+    slow.soc.outcomes = []
+    real = slow.soc.deliver
+    slow.soc.deliver = lambda message, refs: (
+        Rejected("no_service") if message.kind == "digest" else real(message, refs)
+    )
+    slow.run_all(step=30)
+    (dead,) = slow.runtime.deliveries.dead_items()
+    assert items.unpack(dead.body)["digest"] == dead.id.removesuffix(":soc")
+    assert slow.office.sent[-1].title == "1 message could not be delivered to soc"
+    slow.soc.deliver = real
+    slow.runtime.deliveries.revive([dead.id])
+    slow.run_all(step=30)
+    assert digests(slow)[0].title == "19 more alarms in 19 systems, the worst first"
+    settled(slow, ids)
+
+
+def test_a_digest_without_an_answer_says_that_it_may_be_a_repeat(slow):
+    ids = [suspicious(slow, evidence) for evidence in range(1, 31)]
+    slow.run()
+    real, lost = slow.soc.deliver, []
+
+    def deliver(message, refs):
+        outcome = real(message, refs)
+        if message.kind == "digest" and not lost:
+            lost.append(message)
+            return Retry("no answer", ambiguous=True)
+        return outcome
+
+    slow.soc.deliver = deliver
+    slow.run_all(step=30)
+    assert [(m.title, m.maybe_repeat) for m in digests(slow)] == [
+        ("19 more alarms in 19 systems, the worst first", False),
+        ("19 more alarms in 19 systems, the worst first", True),
+    ]
+    settled(slow, ids)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_crashes_while_collapsing_lose_nothing(slow, monkeypatch, seed):
+    """A worker dies at every so-manieth write, over and over, until all is done."""
+    ids = [suspicious(slow, evidence) for evidence in range(1, 21)]
+    while work(slow.runtime.events, slow.work.event, lease=60):
+        pass
+    writes, real = itertools.count(seed), slow.database.write
+
+    def write(change, **durable):
+        if next(writes) % 25 == 24:
+            raise KeyboardInterrupt
+        return real(change, **durable)
+
+    monkeypatch.setattr(slow.database, "write", write)
+    while slow.living():
+        try:
+            slow.run()
+        except KeyboardInterrupt:
+            slow.work = slow.worker()
+        slow.forward(20)
+    monkeypatch.setattr(slow.database, "write", real)
+    deliveries = [slow.runtime.ledger.delivery(id, "soc") for id in ids]
+    assert {delivery.state for delivery in deliveries} == {"delivered"}
+    told = {d.event_id for d in deliveries if d.ref.startswith("digest-")}
+    sent = [(m.id, m.maybe_repeat) for m in slow.soc.sent]
+    for id in {id for id, _ in sent}:
+        assert sum(1 for one, marked in sent if one == id and not marked) == 1  # the others are marked
+    assert {id for id, _ in sent if not id.startswith("digest-")} == set(ids) - told
+    assert {m.title for m in digests(slow) if not m.maybe_repeat} >= {
+        m.title for m in digests(slow) if m.maybe_repeat
+    }
+    assert sum(int(m.title.split()[0]) for m in digests(slow) if not m.maybe_repeat) == len(told)
+
+
+def test_workers_that_collapse_at_once_lose_nothing(slow):
+    ids = [suspicious(slow, evidence) for evidence in range(1, 101)]
+    while work(slow.runtime.events, slow.work.event, lease=60):
+        pass
+    workers = [slow.worker() for _ in range(6)]
+
+    def drain(one):
+        for _ in range(40):
+            work(slow.runtime.deliveries, one.delivery, lease=600)
+
+    threads = [threading.Thread(target=drain, args=(one,)) for one in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    slow.run_all(step=30)
+    told = settled(slow, ids)
+    assert sum(int(m.title.split()[0]) for m in digests(slow)) == len(told)
+
+
+def test_an_alarm_that_comes_while_its_digest_is_closed_goes_into_the_next(slow):
+    digests = Digests(slow.runtime.store, slow.runtime.deliveries)
+    entry = Entry("e1", "case", "title", Severity.SUSPICIOUS)
+    first = digests.open("soc")
+    assert digests.open("soc") == first
+    assert digests.add("soc", first, entry)
+    assert digests.seal("soc", first) == [entry]
+    late = Entry("e2", "case", "title", Severity.SUSPICIOUS)
+    assert digests.add("soc", first, late) is False
+    assert digests.add("soc", first, entry) is True  # it came again, and has been told
+    second = digests.open("soc")
+    assert second != first
+    assert digests.add("soc", second, late)
+    assert digests.seal("soc", first) == [entry]
+    slow.runtime.store.put("digest", "soc", second, {"state": "closed"})
+    assert digests.add("soc", second, late) is None
+    assert digests.seal("soc", second) == [late]
+
+
+def test_a_message_of_one(slow):
+    told = message("digest-1", "soc", [Entry("e", "c", "t", Severity.UNKNOWN)], maybe_repeat=False)
+    assert (told.title, told.lines) == ("1 more alarm in 1 system, the worst first", ("t (event e)",))

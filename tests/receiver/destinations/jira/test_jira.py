@@ -1,0 +1,611 @@
+"""Jira as stories: what was asked, what came back, what became of it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from receiver.destinations.contract import Check, Delivered, Rejected, Retry
+from receiver.destinations.jira import adf, wiki
+from receiver.destinations.jira.destination import JiraDestination, issue_url
+from receiver.destinations.jira.issues import case_label
+from receiver.messages.compose import compose
+from shared.config.sections import JiraConfig
+from shared.http.client import Http
+from shared.models.models import ACKNOWLEDGED, UNACKNOWLEDGED
+from shared.secrets import Secret
+
+CREATED = json.dumps({"id": "10000", "key": "SEC-7", "self": "https://elsewhere.example/"})
+
+
+OPEN = json.dumps({"key": "SEC-3", "fields": {"status": {"statusCategory": {"key": "new"}}}})
+LOOK = (
+    "/rest/api/3/issue/SEC-3?fields="
+    "status%2Cresolution%2Cresolutiondate%2Cstatuscategorychangedate%2Cattachment"
+)
+
+
+def cloud(origin: str, **more: Any) -> JiraDestination:
+    login = {"email": "hunt@acme.example", "api_token": "env:T"}
+    config = JiraConfig(
+        **{"type": "jira", "url": origin, "project": "SEC", "issue_type": "Incident", "api": "cloud"}
+        | login
+        | more
+    )
+    return JiraDestination("tickets", config, Http(), Secret("t0ken"))
+
+
+def datacenter(origin: str, **more: Any) -> JiraDestination:
+    login = {"token": "env:T", "api": "datacenter"}
+    config = JiraConfig(**{"type": "jira", "url": f"{origin}/jira", "project": "SEC"} | login | more)
+    return JiraDestination("tickets", config, Http(), Secret("t0ken"))
+
+
+def collection(*messages: str, **errors: str) -> str:
+    return json.dumps({"errorMessages": list(messages), "errors": errors})
+
+
+def asked(peer: Any) -> list[tuple[str, str]]:
+    return [(request.method, request.path) for request in peer.requests]
+
+
+def test_a_new_case_is_an_issue_in_the_cloud(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(201, CREATED))
+    message = compose(alarms["rich"])
+    assert cloud(peer.origin).deliver(message, {}) == Delivered(ref="SEC-7")
+    assert asked(peer) == [("POST", "/rest/api/3/issue"), ("POST", "/rest/api/3/issue/SEC-7/remotelink")]
+    assert peer.requests[1].json == {
+        "globalId": "huntbridge=8b56c2b2dad1d826579e61926fdfb286",
+        "application": {"type": "huntbridge", "name": "huntbridge"},
+        "relationship": "found by",
+        "object": {"url": "https://cado.example/projects/12?evidence=31", "title": "Open in the platform"},
+    }
+    assert peer.requests[0].headers["Authorization"] == "Basic aHVudEBhY21lLmV4YW1wbGU6dDBrZW4="
+    assert peer.requests[0].json == {
+        "fields": {
+            "project": {"key": "SEC"},
+            "issuetype": {"name": "Incident"},
+            "summary": "7 malicious, 8 suspicious on web-01 (prod, i-0123456789abcdef0)",
+            "description": adf.document(message),
+            "labels": [
+                "huntbridge",
+                "malicious",
+                "processing_with_alarms",
+                "weekly-crown-jewels",
+                "i-0123456789abcdef0",
+                case_label(message.case_key),
+            ],
+            "priority": {"name": "Highest"},
+        },
+        "properties": [{"key": "huntbridge.event", "value": {"id": "7f3c9a52"}}],
+    }
+
+
+def test_a_new_case_is_an_issue_in_the_data_center(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(201, CREATED))
+    assert datacenter(peer.origin).deliver(compose(alarms["rich"]), {}) == Delivered(ref="SEC-7")
+    assert asked(peer) == [
+        ("POST", "/jira/rest/api/2/issue"),
+        ("POST", "/jira/rest/api/2/issue/SEC-7/remotelink"),
+    ]
+    assert peer.requests[0].headers["Authorization"] == "Bearer t0ken"
+    assert (
+        peer.requests[0].json["fields"]["description"].startswith("{panel:bgColor=#FFEBE6}\n▲ *Malicious.*")
+    )
+
+
+def test_another_alarm_of_the_case_is_an_internal_comment(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(200, OPEN), reply(201, json.dumps({"id": "1"})))
+    message = compose(alarms["rich"])
+    assert cloud(peer.origin).deliver(message, {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
+    assert asked(peer) == [("GET", LOOK), ("POST", "/rest/api/3/issue/SEC-3/comment")]
+    assert peer.requests[1].json == {
+        "body": adf.document(message, titled=True),
+        "properties": [{"key": "sd.public.comment", "value": {"internal": True}}],
+    }
+
+
+GONE = "SEC-3 is gone, or hidden from this account"
+
+
+def test_an_issue_that_is_gone_is_made_anew_by_who_has_the_case_alone(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    gone = reply(404, collection("Issue does not exist"))
+    peer.answers(gone)
+    jira, message = cloud(peer.origin), compose(alarms["rich"])
+    assert jira.deliver(message, {"ref": "SEC-3"}) == Retry(f"{GONE}: a new issue is to be made", alone=True)
+    assert asked(peer) == [("GET", LOOK)]
+    peer.answers(gone, reply(200, json.dumps({"issues": []})), reply(201, CREATED))
+    found = jira.deliver(message, {"ref": "SEC-3", "alone": "yes"})
+    assert found == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
+    assert asked(peer)[:3] == [
+        ("GET", LOOK),
+        ("POST", "/rest/api/3/search/jql"),
+        ("POST", "/rest/api/3/issue"),
+    ]
+
+
+def test_an_issue_that_shows_itself_and_takes_no_comment_gets_a_successor(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    """And not one more attempt for ever."""
+    nobody = reply(200, json.dumps({"issues": []}))
+    peer.answers(reply(200, OPEN), reply(404), nobody, reply(201, CREATED))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3", "alone": "yes"})
+    assert found == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
+
+
+def test_an_acknowledgement_makes_no_issue_and_reopens_none(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    done = OPEN.replace("new", "done")
+    for kind in (ACKNOWLEDGED, UNACKNOWLEDGED):
+        message = replace(compose(alarms["rich"]), kind=kind)
+        peer.answers(reply(200, done), reply(201, json.dumps({"id": "1"})))
+        assert cloud(peer.origin).deliver(message, {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
+    peer.answers(reply(404))
+    message = replace(message, kind=ACKNOWLEDGED)
+    found = cloud(peer.origin).deliver(message, {"ref": "SEC-3"})
+    assert found == Delivered(note=f"{GONE}: there is nothing to comment on")
+
+
+def test_a_ref_that_is_no_key_is_never_put_into_a_url(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(201, CREATED))
+    cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "../../admin-1"})
+    assert asked(peer)[0] == ("POST", "/rest/api/3/issue")
+
+
+def test_a_note_holds_no_secret(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    echo = f"no such user: hunt@acme.example:t0ken (Basic {b64encode(b'hunt@acme.example:t0ken').decode()})"
+    peer.answers(reply(201, CREATED), reply(403, echo))
+    found = cloud(peer.origin).deliver(compose(alarms["many_findings"]), {})
+    assert isinstance(found, Delivered)
+    assert "the platform is not linked: answered 403: “no such user: <secret> (Basic <secret>)”" in found.note
+    assert "csv is not attached: answered 403: “no such user: <secret>" in found.note
+
+
+SCREEN = "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown."
+
+
+def test_a_field_that_the_screen_refuses_is_left_out_once_and_named(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(400, collection(priority=SCREEN, labels="not here")), reply(201, CREATED))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    assert found == Delivered(
+        ref="SEC-7", note=f"left out, as Jira refused it: priority: {SCREEN}; labels: not here"
+    )
+    first, second, _ = (request.json for request in peer.requests)
+    assert set(first["fields"]) - set(second["fields"]) == {"priority", "labels"}
+
+
+def test_fields_that_are_refused_one_after_another_are_all_left_out(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(
+        reply(400, collection(priority="no")),
+        reply(400, collection("It is closed.", labels="not here")),
+        reply(400, collection("The properties cannot be set.")),
+        reply(201, CREATED),
+    )
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    left_out = "; ".join(
+        f"left out, as Jira refused it: {words}"
+        for words in ("priority: no", "It is closed.; labels: not here", "The properties cannot be set.")
+    )
+    assert found == Delivered(ref="SEC-7", note=left_out)
+    assert set(peer.requests[3].json) == {"fields"}
+    assert set(peer.requests[3].json["fields"]) == {"project", "issuetype", "summary", "description"}
+
+
+def test_a_refusal_that_names_no_field_costs_the_optional_ones_at_most(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(400, collection("Something is wrong here.")), reply(201, CREATED))
+    found = cloud(peer.origin, security="SOC only").deliver(compose(alarms["rich"]), {})
+    assert isinstance(found, Delivered)
+    assert set(peer.requests[1].json["fields"]) == {
+        *("project", "issuetype", "summary", "description", "security"),
+    }
+
+
+def test_a_refusal_that_says_nothing_costs_the_optional_ones_at_most(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    silent = reply(400, json.dumps({"errorMessages": [], "errors": {}}))
+    peer.answers(silent, silent, reply(201, CREATED))
+    assert isinstance(cloud(peer.origin).deliver(compose(alarms["rich"]), {}), Delivered)
+    assert set(peer.requests[2].json["fields"]) == {"project", "issuetype", "summary", "description"}
+
+
+def test_a_database_that_refuses_a_character_in_its_own_words_gets_the_issue_without_it(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    refusal = reply(400, collection(summary=r"Incorrect string value: '\xF0\x9F\x92\xA9'"))
+    nowhere = reply(200, json.dumps({"issues": []}))
+    peer.answers(refusal, nowhere, reply(201, CREATED))
+    found = datacenter(peer.origin).deliver(emoji(alarms), {})
+    assert isinstance(found, Delivered)
+    assert "without characters beyond U+FFFF" in found.note
+
+
+def test_what_jira_refuses_never_decides_how_many_requests_an_issue_takes(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    fields = {f"customfield_{n}": "x" for n in range(40)}
+    refusals = [reply(400, collection(**{f"customfield_{n}": "no"})) for n in range(40)]
+    jira = cloud(peer.origin, fields=fields)
+    peer.answers(reply(403), *refusals)
+    assert isinstance(jira.deliver(compose(alarms["rich"]), {}), Rejected)
+    assert len(peer.requests) == 7  # the question for the fields, and six attempts
+    assert set(peer.requests[-1].json["fields"]) == {"project", "issuetype", "summary", "description"}
+    peer.answers(*refusals[:5], reply(201, CREATED))
+    assert isinstance(jira.deliver(compose(alarms["rich"]), {}), Delivered)
+
+
+@pytest.mark.parametrize("make", [cloud, datacenter])
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_description_that_is_refused_becomes_short_and_plain(
+    status: int, make: Any, peer: Any, reply: Any, alarms: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """An administrator may set a limit far below Jira's own."""
+    refusal = collection(description="The entered text is too long.") if status == 400 else "too large"
+    peer.answers(reply(status, refusal), reply(201, CREATED))
+    found = make(peer.origin).deliver(compose(alarms["many_findings"]), {})
+    assert isinstance(found, Delivered)
+    assert "as plain text" in found.note
+    text = peer.requests[1].json["fields"]["description"]
+    assert len(json.dumps(text)) < 8_000
+    assert "Jira refused the form or the size of the whole message" in json.dumps(text)
+    tells_of = adf.tells_of if make is cloud else wiki.tells_of
+    assert tells_of(text, alarms["many_findings"].event.id)
+    assert "7f3c9a52" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "key", ["A" * 3_000_000 + "-1", "SEC-" + "1" * 30, "sec-1", "SEC-1/../x", "SEC", "", "SEC-1\n", "-1"]
+)
+def test_a_key_of_another_form_than_jiras_is_not_kept(
+    key: str, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(201, json.dumps({"id": "1", "key": key})))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    assert found == Delivered(note="Jira made an issue and did not say which")
+    assert len(peer.requests) == 1
+    moved = json.dumps({"key": key, "fields": {"status": {"statusCategory": {"key": "new"}}}})
+    peer.answers(reply(200, moved), reply(201, json.dumps({"id": "1"})))
+    assert cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
+
+
+def test_jira_never_decides_how_many_transitions_are_tried(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    def way(n: int, name: str, category: str) -> dict[str, Any]:
+        return {"id": str(n), "name": name, "to": {"statusCategory": {"key": category}}}
+
+    ways = [way(n, "Any", "indeterminate") for n in range(100)]
+    ways += [way(n, "Park it", "new") for n in range(100, 300)]
+    ways += [way(300, "Reopen issue", "new"), way(301, "Reopen issue", "indeterminate")]
+    ways += [way(302, "Reopen", "new") | {"id": "9" * 3_000}]
+    done = OPEN.replace("new", "done")
+    peer.answers(
+        reply(200, done),
+        reply(200, json.dumps({"transitions": ways})),
+        *[reply(400, collection("no"))] * 5,
+        reply(200, done),
+        reply(201, json.dumps({"id": "1"})),
+    )
+    refs = {"ref": "SEC-3", "alone": "yes"}
+    found = cloud(peer.origin, reopen_within=10**9).deliver(compose(alarms["rich"]), refs)
+    assert isinstance(found, Delivered)
+    tried = [
+        request.json["transition"]["id"]
+        for request in peer.requests
+        if request.method == "POST" and request.path.endswith("/transitions")
+    ]
+    assert tried[0] == "300"
+    assert len(tried) == 5
+    assert len(peer.requests) == 9
+
+
+def test_a_transition_that_jira_fails_at_is_no_reason_to_keep_the_alarm(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    """A step of the workflow is broken and answers 500 for ever."""
+    done = OPEN.replace("new", "done")
+    ways = {"transitions": [{"id": "1", "name": "Reopen", "to": {"statusCategory": {"key": "new"}}}]}
+    peer.answers(
+        *(reply(200, done), reply(200, json.dumps(ways)), reply(500), reply(200, done)),
+        reply(201, json.dumps({"id": "1"})),
+    )
+    refs = {"ref": "SEC-3", "alone": "yes"}
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), refs)
+    assert found == Delivered(ref="SEC-3", note="SEC-3 stays closed: answered 500")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 410, 413, 422])
+def test_an_issue_that_takes_no_comment_gets_a_successor_that_is_linked_to_it(
+    status: int, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    """It is closed by a workflow, restricted or archived: every later alarm of the case is told."""
+    nobody, done = reply(200, json.dumps({"issues": []})), reply(201, "")
+    refused = reply(status, collection("The issue is archived."))
+    tries = [refused, refused] if status == 400 else [refused]  # whether its form is at fault, is tried out
+    peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
+    jira, message = cloud(peer.origin), compose(alarms["rich"])
+    assert isinstance(jira.deliver(message, {"ref": "SEC-3"}), Retry)  # until it has the case alone
+    peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
+    found = jira.deliver(message, {"ref": "SEC-3", "alone": "yes"})
+    assert isinstance(found, Delivered)
+    assert found.ref == "SEC-7"
+    assert "so a new issue was made" in found.note
+    (made,) = [request.json for request in peer.requests if request.path.endswith("/issue")]
+    assert "SEC-3" in json.dumps(made["fields"]["description"])
+    (link,) = [request.json for request in peer.requests if request.path.endswith("/issueLink")]
+    assert (link["inwardIssue"], link["outwardIssue"]) == ({"key": "SEC-7"}, {"key": "SEC-3"})
+
+
+def test_a_text_that_is_refused_without_a_name_is_tried_in_plain_text(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    """As Jira Cloud refuses a document whose form it does not like."""
+    for words, attempts in (("INVALID_INPUT", 2), ("Something is wrong.", 3)):
+        refused = [reply(400, collection(words))] * (attempts - 1)
+        peer.answers(*refused, reply(201, CREATED))
+        found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+        assert isinstance(found, Delivered)
+        assert "as plain text" in found.note
+        made = peer.requests[attempts - 1].json["fields"]
+        assert adf.tells_of(made["description"], "7f3c9a52")
+        assert ("labels" in made) is (words == "INVALID_INPUT")
+
+
+@pytest.mark.parametrize("refusal", [collection(comment="INVALID_INPUT"), collection("INVALID_INPUT")])
+def test_a_comment_whose_text_is_refused_is_made_in_plain_text(
+    refusal: str, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    refused = reply(400, refusal)
+    peer.answers(reply(200, OPEN), refused, reply(201, json.dumps({"id": "1"})))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3"})
+    assert isinstance(found, Delivered)
+    assert (found.ref, "as plain text" in found.note) == ("SEC-3", True)
+    assert peer.requests[2].json["properties"] == peer.requests[1].json["properties"]  # still internal
+    assert adf.tells_of(peer.requests[2].json["body"], "7f3c9a52")
+
+
+def test_an_expired_token_makes_no_new_issue_in_the_place_of_the_old_one(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(200, OPEN), reply(401, "no"))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3", "alone": "yes"})
+    assert isinstance(found, Rejected)
+    assert found.unauthorized
+    assert len(peer.requests) == 2
+
+
+# A Jira on a database that stores three bytes a character
+
+EMOJI = "\U0001f3f4"
+
+
+def emoji(alarms: dict[str, Any]) -> Any:
+    rich = alarms["rich"]
+    return compose(replace(rich, instance=replace(rich.instance, name=f"web {EMOJI}")))
+
+
+@pytest.mark.parametrize("make", [cloud, datacenter])
+def test_the_second_attempt_goes_without_what_the_database_cannot_store(
+    make: Any, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    nobody = reply(200, json.dumps({"issues": []}))
+    peer.answers(reply(500, collection("internal")), nobody, reply(201, CREATED))
+    found = make(peer.origin).deliver(emoji(alarms), {})
+    assert isinstance(found, Delivered)
+    assert found.ref == "SEC-7"
+    assert "without characters beyond U+FFFF" in found.note
+    first, _, second, *_ = (request.json for request in peer.requests)
+    assert EMOJI in json.dumps(first, ensure_ascii=False)
+    assert EMOJI not in json.dumps(second, ensure_ascii=False)
+    assert "web \ufffd" in second["fields"]["summary"]
+    # Of Jira Cloud the search may not see yet what was made.
+    assert ("may be a repeat" in json.dumps(second)) is (make is cloud)
+
+    peer.answers(
+        *(reply(200, OPEN), reply(500), reply(404), reply(404)),
+        reply(201, json.dumps({"id": "1"})),
+    )
+    found = make(peer.origin).deliver(emoji(alarms), {"ref": "SEC-3"})
+    assert isinstance(found, Delivered)
+    assert EMOJI not in json.dumps(peer.requests[4].json, ensure_ascii=False)
+
+
+def test_an_issue_that_was_made_in_spite_of_a_500_is_not_made_again(
+    peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    there = reply(200, json.dumps({"issues": [{"key": "SEC-7"}]}))
+    peer.answers(reply(500), there, reply(200, json.dumps({"value": {"id": "7f3c9a52"}})), reply(201, "{}"))
+    found = datacenter(peer.origin).deliver(emoji(alarms), {})
+    assert isinstance(found, Delivered)
+    assert (found.ref, found.note) == ("SEC-7", "an earlier attempt had arrived")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_only_a_500_to_such_characters_is_followed_by_an_attempt_without_them(
+    status: int, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    peer.answers(reply(status))
+    message = compose(alarms["rich"]) if status == 500 else emoji(alarms)
+    assert isinstance(datacenter(peer.origin).deliver(message, {}), Retry)
+    assert len(peer.requests) == 1
+    peer.answers(reply(500), reply(503))
+    outcome = datacenter(peer.origin).deliver(emoji(alarms), {})  # and nobody can say whether it arrived
+    assert isinstance(outcome, Retry)
+    assert outcome.ambiguous
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (collection(priority="no", summary="too long"), "priority: no; summary: too long"),
+        (collection(customfield_1="Team is required."), "customfield_1: Team is required."),
+        (json.dumps({"message": "Bad\nrequest"}), "Bad request"),
+        ("<html><h1>Bad</h1></html>", "Bad"),
+    ],
+)
+def test_anything_else_is_refused_in_jiras_words(
+    peer: Any, reply: Any, alarms: dict[str, Any], body: str, words: str
+) -> None:
+    peer.answers(reply(400, body))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    assert found == Rejected(f"Jira refuses the issue (answered 400 Bad Request: “{words}”)")
+    assert len(peer.requests) == 1
+
+
+def test_an_expired_token_is_named(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    peer.answers(reply(401, "Client must be authenticated"))
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    assert isinstance(found, Rejected)
+    assert "has it expired?" in found.reason
+
+
+@pytest.mark.parametrize(("kind", "version"), [("Cloud", 3), ("Server", 2)])
+def test_which_jira_it_is_is_asked_once(
+    peer: Any, reply: Any, alarms: dict[str, Any], kind: str, version: int
+) -> None:
+    info = reply(200, json.dumps({"deploymentType": kind, "version": "9.12.2"}))
+    peer.answers(reply(503), info, reply(201, CREATED))
+    jira = cloud(peer.origin, api="auto")
+    # The question failed and nothing was posted: not ambiguous, and not remembered.
+    assert jira.deliver(compose(alarms["rich"]), {}) == Retry("answered 503 Service Unavailable")
+    for _ in range(2):
+        assert jira.deliver(compose(alarms["rich"]), {}) == Delivered(ref="SEC-7")
+    server_info, issue = ("GET", "/rest/api/2/serverInfo"), ("POST", f"/rest/api/{version}/issue")
+    link = ("POST", f"/rest/api/{version}/issue/SEC-7/remotelink")
+    assert asked(peer) == [server_info, server_info, issue, link, issue, link]
+
+
+def test_what_is_not_jira_is_told(peer: Any, reply: Any, alarms: dict[str, Any], no_answers: Any) -> None:
+    peer.answers(reply(200, '{"hello": 1}'))
+    jira = cloud(peer.origin, api="auto")
+    assert jira.deliver(compose(alarms["rich"]), {}) == Rejected(
+        "what answers at this URL is not Jira: check the URL"
+    )
+    peer.answers(no_answers[1])
+    outcome = jira.deliver(compose(alarms["rich"]), {})
+    assert isinstance(outcome, Retry)
+    assert not outcome.ambiguous
+
+
+@pytest.mark.parametrize(
+    "url", ["https://acme.atlassian.net", "https://api.atlassian.com/ex/jira/11223344-a1b2-3b33-c444-d"]
+)
+def test_an_atlassian_host_is_cloud_without_asking(url: str) -> None:
+    assert cloud(url, api="auto")._api.cloud() is True
+
+
+@pytest.mark.parametrize(
+    ("settings", "page"),
+    [
+        ({"url": "https://acme.atlassian.net/"}, "https://acme.atlassian.net/browse/SEC-1"),
+        ({"url": "https://jira.example/jira"}, "https://jira.example/jira/browse/SEC-1"),
+        ({"url": "https://api.atlassian.com/ex/jira/1"}, ""),
+        (
+            {"url": "https://api.atlassian.com/ex/jira/1", "site": "https://acme.atlassian.net"},
+            "https://acme.atlassian.net/browse/SEC-1",
+        ),
+    ],
+)
+def test_where_a_person_opens_an_issue(settings: dict[str, str], page: str) -> None:
+    assert issue_url(JiraConfig(type="jira", project="SEC", **settings), "SEC-1") == page
+
+
+INFO = json.dumps({"deploymentType": "Cloud", "version": "1001"})
+ME = json.dumps({"displayName": "Hunt\u202e Bot", "accountId": "5b"})
+
+
+def permissions(**held: bool) -> str:
+    return json.dumps({"permissions": {name: {"havePermission": has} for name, has in held.items()}})
+
+
+MAY = permissions(CREATE_ISSUES=True, ADD_COMMENTS=True)
+TYPES = json.dumps({"issueTypes": [{"id": "1", "name": "Task"}, {"id": "2", "name": "Incident"}]})
+FIELDS = json.dumps(
+    {
+        "fields": [
+            {"fieldId": "labels", "name": "Labels"},
+            {"fieldId": "priority", "name": "Priority", "allowedValues": []},
+        ]
+    }
+)
+SO_FAR = (INFO, ME, permissions(CREATE_ISSUES=True, ADD_COMMENTS=True, LINK_ISSUES=True))
+CHECKS = [
+    (
+        (*SO_FAR, TYPES, FIELDS, json.dumps({"values": [{"name": "Duplicate"}]})),
+        Check(
+            True,
+            "Jira Cloud: Hunt Bot may create Incident in project SEC; "
+            "may not reopen an issue (TRANSITION_ISSUES); "
+            "may not attach the alarms that a message has no room for (CREATE_ATTACHMENTS)",
+        ),
+    ),
+    (
+        (INFO, ME, permissions(CREATE_ISSUES=False, ADD_COMMENTS=True)),
+        Check(False, "Jira Cloud knows Hunt Bot, who lacks the permission CREATE_ISSUES in project SEC"),
+    ),
+    (
+        (INFO, ME, permissions(CREATE_ISSUES=True)),
+        Check(False, "Jira Cloud knows Hunt Bot, who lacks the permission ADD_COMMENTS in project SEC"),
+    ),
+    (
+        (*SO_FAR, json.dumps({"values": [{"name": "Task"}, {"name": "Bug"}]})),
+        Check(False, "project SEC has no issue type Incident, but: Task, Bug"),
+    ),
+    (("{}",), Check(False, "what answers at this URL is not Jira: check the URL")),
+]
+
+
+@pytest.mark.parametrize(("answers", "expected"), CHECKS)
+def test_check(peer: Any, reply: Any, answers: tuple[str, ...], expected: Check) -> None:
+    peer.answers(*(reply(200, body) for body in answers))
+    assert cloud(peer.origin, api="auto").check() == expected
+    wanted = "CREATE_ISSUES%2CADD_COMMENTS%2CTRANSITION_ISSUES%2CLINK_ISSUES%2CCREATE_ATTACHMENTS"
+    types = "/rest/api/3/issue/createmeta/SEC/issuetypes"
+    assert (
+        asked(peer)
+        == [
+            ("GET", "/rest/api/2/serverInfo"),
+            ("GET", "/rest/api/3/myself"),
+            ("GET", f"/rest/api/3/mypermissions?projectKey=SEC&permissions={wanted}"),
+            ("GET", f"{types}?startAt=0&maxResults=200"),
+            ("GET", f"{types}/2?startAt=0&maxResults=200"),
+            ("GET", "/rest/api/3/resolution/search?startAt=0&maxResults=200"),
+        ][: len(answers)]
+    )
+
+
+def test_check_of_a_token_that_is_refused_or_of_nobody(peer: Any, reply: Any, dead_port: int) -> None:
+    peer.answers(reply(200, INFO), reply(401, "no"))
+    found = cloud(peer.origin, api="auto").check()
+    assert (found.ok, "has it expired?" in found.detail) == (False, True)
+    found = cloud(f"http://127.0.0.1:{dead_port}", api="auto").check()
+    assert not found.ok
+    assert "no connection" in found.detail
+
+
+@pytest.mark.parametrize("content", [5, "x", {"a": 1}, [1], [[]], [None], ["x"]])
+def test_a_comment_of_another_form_than_a_document_is_somebody_elses(
+    content: Any, peer: Any, reply: Any, alarms: dict[str, Any]
+) -> None:
+    comment = {"body": {"type": "doc", "content": [{"type": "paragraph", "content": content}]}}
+    comments = reply(200, json.dumps({"comments": [comment, {"body": {"content": content}}]}))
+    peer.answers(reply(404), comments, reply(200, OPEN), reply(201, json.dumps({"id": "1"})))
+    message = compose(alarms["rich"], maybe_repeat=True)
+    found = cloud(peer.origin).deliver(message, {"ref": "SEC-7"})
+    assert isinstance(found, Delivered)

@@ -1,0 +1,67 @@
+from receiver.destinations.size import fit
+from receiver.messages.compose import Fact, Message
+from shared.models.models import Finding, Severity
+
+MESSAGE = Message(
+    id="e1",
+    kind="hunt_finished",
+    severity=Severity.MALICIOUS,
+    title="t" * 40,
+    summary="s" * 40,
+    facts=tuple(Fact(f"fact {n}", "v" * 40) for n in range(10)),
+    findings=tuple(Finding("d" * 40, 1, Severity.MALICIOUS) for _ in range(10)),
+    findings_total=12,
+    lines=tuple("l" * 40 for _ in range(30)),
+    lines_total=200,
+    quote="q" * 1_000,
+    gaps=("g" * 40,) * 5,
+)
+
+
+def render(message: Message) -> list[str]:
+    parts = [message.title, message.summary, message.quote, message.left_out, *message.lines, *message.gaps]
+    return [*parts, *(fact.value for fact in message.facts), *(f.description for f in message.findings)]
+
+
+def size(rendered: list[str]) -> int:
+    return sum(map(len, rendered))
+
+
+def kept(limit: int) -> tuple[int, int, int, int, int, str]:
+    """What is left: findings, lines, characters of quote, facts, gaps, and what is said of the rest."""
+    message = fit(MESSAGE, lambda message: message, lambda message: size(render(message)), limit)
+    counts = (len(message.findings), len(message.lines), len(message.quote), len(message.facts))
+    return (*counts, len(message.gaps), message.left_out)
+
+
+def test_whole_things_are_dropped_in_one_order_and_named() -> None:
+    more = "2 more kinds of alarm and 170 more systems: open in the platform"
+    assert kept(10_000) == (10, 30, 1_000, 10, 5, more)
+    assert kept(3_300)[:5] == (8, 30, 1_000, 10, 5)
+    assert kept(2_500)[:5] == (0, 18, 1_000, 10, 5)
+    assert kept(1_500)[:5] == (0, 0, 726, 10, 5)
+    assert kept(600) == (
+        *(0, 0, 0, 5, 5),
+        "12 more kinds of alarm, 200 more systems, 5 more facts and the quoted text: open in the platform",
+    )
+    assert kept(400) == (
+        *(0, 0, 0, 3, 2),
+        "12 more kinds of alarm, 200 more systems, 7 more facts, 3 more gaps and the quoted text: "
+        "open in the platform",
+    )
+
+
+def test_title_summary_and_three_facts_always_stay() -> None:
+    message = fit(MESSAGE, lambda message: message, lambda message: size(render(message)), 0)
+    assert (message.title, message.summary, message.facts) == (
+        MESSAGE.title,
+        MESSAGE.summary,
+        MESSAGE.facts[:3],
+    )
+    assert not message.gaps
+
+
+def test_what_it_returns_is_within_the_limit() -> None:
+    for limit in range(420, 4_500, 7):
+        assert fit(MESSAGE, render, size, limit) is not None
+        assert size(fit(MESSAGE, render, size, limit)) <= limit

@@ -1,0 +1,160 @@
+"""What is new on a system: said once for each kind, the same to whoever asks again, and in words."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from receiver.events.history import MAX_KINDS, Changes
+from receiver.messages.compose import compose
+from shared.local.sqlite import Database, SqliteStore
+from shared.models.models import (
+    Alarm,
+    Capture,
+    CaptureState,
+    Change,
+    Event,
+    Evidence,
+    Finding,
+    Hunt,
+    Severity,
+    System,
+)
+from shared.storage.ledger import Ledger
+
+SUNDAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+WEB = System("i-0123456789abcdef0", "us-east-1", "prod")
+THIS = Hunt("weekly", SUNDAY)
+LAST = SUNDAY - timedelta(days=7)
+
+
+def alarm(id: str, *kinds: str, at: datetime = SUNDAY, hunt: Hunt | None = THIS) -> Alarm:
+    return Alarm(
+        Event(id, "processing_with_alarms", at, project_id=1, evidence_id=2),
+        Severity.MALICIOUS,
+        hunt=hunt,
+        system=WEB,
+        findings=tuple(Finding(kind, 1, Severity.MALICIOUS) for kind in kinds),
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    database = Database(tmp_path / "huntbridge.db")
+    yield SqliteStore(database)
+    database.close()
+
+
+@pytest.fixture
+def ledger(store):
+    return Ledger(store, lambda: SUNDAY)
+
+
+@pytest.fixture
+def changes(store, ledger) -> Changes:
+    return Changes(store, ledger)
+
+
+def captured(ledger: Ledger, *alarms: int) -> None:
+    """One hunt after the other, the last of them this one."""
+    for number, count in enumerate(alarms, 1 - len(alarms)):
+        hunt = replace(THIS, scheduled_at=SUNDAY + timedelta(days=7 * number))
+        capture = ledger.plan_capture(Capture(hunt.id, WEB))
+        for _ in range(2):  # a worker that dies in between does it again
+            ledger.update_capture(capture, state=CaptureState.PROCESSED, malicious=count)
+
+
+def test_each_kind_is_new_once_and_the_same_event_gets_the_same_answer(changes: Changes) -> None:
+    first, second = alarm("a", "xmrig", "shell", at=LAST), alarm("b", "shell", "ssh")
+    for _ in range(2):
+        assert changes.of(first) == Change(None, None, 2, ("xmrig", "shell"), 2)
+    for _ in range(2):
+        assert changes.of(second) == Change(LAST, LAST, 1, ("ssh",), 2)
+    assert changes.of(alarm("c", "ssh")) == Change(LAST, SUNDAY, 0, (), 1)
+    assert changes.of(first) == Change(None, None, 2, ("xmrig", "shell"), 2)
+    # What it could not see the first time is its own news all the same.
+    assert changes.of(alarm("c", "ssh", "cron")) == Change(LAST, SUNDAY, 1, ("cron",), 2)
+
+
+def test_of_many_at_once_each_kind_is_new_in_one(changes: Changes) -> None:
+    found: list[Change | None] = []
+
+    def ask(number: int) -> None:
+        found.append(changes.of(alarm(f"e{number}", "xmrig", "shell", f"own-{number}")))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    new = [kind for change in found if change for kind in change.new_kinds]
+    assert sorted(new) == sorted(["xmrig", "shell", *(f"own-{number}" for number in range(8))])
+    assert sum(change.first_at is None for change in found if change) == 1
+
+
+def test_the_hunts_before_are_counted_once_each_and_not_this_one(changes: Changes, ledger: Ledger) -> None:
+    captured(ledger, 9, 0, 3, 0, 5)  # the oldest is one too many
+    found = changes.of(alarm("a", "xmrig"))
+    assert found is not None
+    assert (found.hunts, found.with_alarms) == (3, 1)
+    captured(ledger, 4)  # its own capture is settled again, with another count
+    assert changes.of(alarm("a", "xmrig")) == found
+
+
+def test_nothing_is_said_of_what_is_no_alarm_or_of_no_system(changes: Changes) -> None:
+    finished = replace(alarm("a"), event=Event("a", "processing_finished", SUNDAY))
+    assert changes.of(finished) is None
+    assert changes.of(replace(alarm("a", "xmrig"), system=None)) is None
+    known = Evidence(2, 1, "disk", instance=WEB.instance)
+    assert changes.of(replace(alarm("a", "xmrig"), system=None, evidence=known)) is not None
+
+
+def test_what_is_remembered_stays_small(changes: Changes, store: SqliteStore) -> None:
+    for number in range(30):
+        changes.of(alarm(f"e{number}", *(f"kind-{number}-{kind}" for kind in range(100))))
+    record = store.get("system-alarms", WEB.instance, "-")
+    assert record is not None
+    assert len(record.body["kinds"]) == MAX_KINDS
+    assert [id for id, _ in record.body["events"]] == ["e0", *(f"e{n}" for n in range(11, 30))]
+    found = changes.of(alarm("last", *(f"new-{kind}" for kind in range(100))))
+    assert found is not None
+    assert (found.new, len(found.new_kinds)) == (100, 20)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (Change(None, None), "first alarm on this system"),
+        (Change(None, None, 1, ("x",), 1, 3), "first alarm on this system; none in the 3 hunts before"),
+        (
+            Change(None, None, 0, (), 0, 3, 2),
+            "first alarm on this system; alarms in 2 of the 3 hunts before",
+        ),
+        (
+            Change(LAST, LAST, 1, ("xmrig",), 4, 1, 1),
+            "1 kind of alarm not seen here before: xmrig; alarms in the hunt before; "
+            "the last one came at 2026-11-15 02:00 UTC",
+        ),
+        (
+            Change(LAST, SUNDAY, 7, ("a", "b", "c", "https://evil.example"), 9, 1, 0),
+            "7 kinds of alarm not seen here before: a, b, c and 4 more; none in the hunt before; "
+            "the last one came at 2026-11-22 02:00 UTC; the first at 2026-11-15 02:00 UTC",
+        ),
+        (
+            Change(LAST, LAST, 1, ("\u202ehttps://evil.example <!here>",), 1),
+            "1 kind of alarm not seen here before: hxxps://evil[.]example <!here>; "
+            "the last one came at 2026-11-15 02:00 UTC",
+        ),
+        (
+            Change(LAST, LAST, 0, (), 4),
+            "every kind of alarm was seen here before; the last one came at 2026-11-15 02:00 UTC",
+        ),
+        (Change(LAST, LAST), "the last one came at 2026-11-15 02:00 UTC"),
+    ],
+)
+def test_in_words(change: Change, told: str) -> None:
+    message = compose(replace(alarm("a"), change=change))
+    assert {fact.label: fact.value for fact in message.facts}["History"] == told

@@ -1,0 +1,50 @@
+"""Which instances the platform can capture, as the simulated platform lists them."""
+
+from __future__ import annotations
+
+import pytest
+
+from demo.platform import Platform, SimInstance
+from demo.serving import serving
+from shared.http.client import Http
+from shared.platform.client import Cado, CadoError, NotFound
+from shared.secrets import Secret
+
+FLEET = tuple(
+    SimInstance(f"i-{number:017x}", f"m{number}", "eu-west-1", importable=number != 60)
+    for number in range(123)
+)
+
+
+@pytest.fixture
+def platform():
+    platform = Platform((*FLEET, SimInstance("i-0fedcba9876543210", "far", "us-east-1")), {"key": "Analyst"})
+    with serving(platform.app) as url:
+        platform.url = url
+        yield platform
+
+
+def cado(platform: Platform, **options: str) -> Cado:
+    return Cado(platform.url, Secret("key"), Http(), sleep=lambda _: None, **options)
+
+
+def test_all_pages_of_one_region(platform):
+    found = dict(cado(platform).importable("Default", "eu-west-1"))
+    assert found == {one.instance_id: one.importable for one in FLEET}
+    assert [id for id, importable in found.items() if not importable] == [FLEET[60].instance_id]
+
+
+def test_a_few_by_their_ids(platform):
+    wanted = [FLEET[60].instance_id, FLEET[7].instance_id]
+    assert dict(cado(platform).importable("Default", "eu-west-1", wanted)) == {
+        wanted[0]: False,
+        wanted[1]: True,
+    }
+
+
+def test_where_it_cannot_be_asked(platform):
+    with pytest.raises(NotFound, match="API v2 cannot be asked"):
+        list(cado(platform, api_version="v2").importable("Default", "eu-west-1"))
+    platform.fault("GET", "/import/aws/ec2", 403, times=None)
+    with pytest.raises(CadoError):
+        list(cado(platform).importable("Default", "eu-west-1"))

@@ -1,0 +1,141 @@
+"""The client's webhooks against the simulated platform: what is made, and what a lost answer leads to."""
+
+from __future__ import annotations
+
+from json import dumps
+
+import pytest
+
+from demo.platform import Platform
+from demo.serving import serving
+from shared.http.client import Answer, Http
+from shared.platform.client import Cado, CadoError, NotFound, Refused, Unavailable, Webhook
+from shared.secrets import Secret
+
+URL = "https://hunt.example/webhooks/cado"
+EVENT, TOKEN = "processing_with_alarms", "the-token-of-the-webhook"
+PAYLOAD = {"token": Secret(TOKEN), "title": "$Title", "message": "$Event"}
+
+
+@pytest.fixture
+def platform():
+    platform = Platform((), {"key": "Platform Administrator"})
+    with serving(platform.app) as url:
+        platform.url = url
+        yield platform
+
+
+@pytest.fixture
+def cado(platform):
+    http = Http()
+    yield Cado(platform.url, Secret("key"), http, sleep=lambda _: None, admin=True)
+    http.close()
+
+
+def posts(platform: Platform) -> int:
+    return sum(request.method == "POST" for request in platform.requests)
+
+
+def test_made_changed_and_deleted(cado, platform):
+    made = cado.create_webhook("one", EVENT, URL, PAYLOAD)
+    sent = {"token": TOKEN, "title": "$Title", "message": "$Event"}
+    assert made == Webhook(1, "one", EVENT, URL, sent, "custom", enabled=True)
+    cado.update_webhook(made.id, enabled=False, payload={**PAYLOAD, "token": Secret("another")})
+    (found,) = cado.webhooks()
+    assert (found.enabled, found.payload, found.times_sent) == (False, {**sent, "token": "another"}, 0)
+    for _ in range(2):
+        cado.delete_webhook(made.id)
+    assert cado.webhooks() == ()
+    with pytest.raises(NotFound, match="does not know webhook 1"):
+        cado.update_webhook(made.id, enabled=True)
+    with pytest.raises(NotFound, match="does not know webhook 1"):
+        cado.test_webhook(made.id)
+
+
+def test_all_pages_are_read(cado, platform):
+    for number in range(1, 124):
+        platform.webhooks.add(f"w{number}", EVENT, {"text": "$Title $Event"}, "custom", URL)
+    assert [one.id for one in cado.webhooks()] == list(range(1, 124))
+
+
+@pytest.mark.parametrize("action", ["reset", "after:500", "after:502"])
+def test_a_webhook_whose_answer_got_lost_is_not_made_twice(cado, platform, action):
+    platform.fault("POST", "/webhooks$", action)
+    assert cado.create_webhook("one", EVENT, URL, PAYLOAD).id == 1
+    assert (len(platform.webhooks.by_id), posts(platform)) == (1, 1)
+
+
+def test_one_that_was_not_made_is_asked_for_again(cado, platform):
+    platform.fault("POST", "/webhooks$", 500, times=2)
+    assert cado.create_webhook("one", EVENT, URL, PAYLOAD).id == 1
+    assert (len(platform.webhooks.by_id), posts(platform)) == (1, 3)
+
+
+def test_in_doubt_nothing_is_sent_before_a_look(cado, platform):
+    platform.fault("POST", "/webhooks$", "reset")
+    platform.fault("GET", "/webhooks", 500, times=None)
+    with pytest.raises(Unavailable):
+        cado.create_webhook("one", EVENT, URL, PAYLOAD)
+    assert posts(platform) == 1
+
+
+@pytest.mark.parametrize("action", ["reset", 500])
+def test_changes_and_deletions_may_be_repeated(cado, platform, action):
+    made = cado.create_webhook("one", EVENT, URL, PAYLOAD)
+    platform.fault("PATCH", "/webhooks/1$", action)
+    cado.update_webhook(made.id, enabled=False)
+    assert not platform.webhooks.by_id[1].enabled
+    platform.fault("DELETE", "/webhooks/1$", action)
+    cado.delete_webhook(made.id)
+    assert platform.webhooks.by_id == {}
+
+
+def test_a_test_is_asked_for_once(cado, platform):
+    made = cado.create_webhook("one", EVENT, URL, PAYLOAD)
+    platform.fault("POST", "/webhooks/test$", "reset")
+    before = posts(platform)
+    with pytest.raises(Unavailable) as caught:
+        cado.test_webhook(made.id)
+    assert (caught.value.ambiguous, posts(platform) - before) == (True, 1)
+
+
+class Echo(Http):
+    """A platform that repeats in its refusal what it was sent."""
+
+    def request(self, method, url, *, headers=None, json=None, **_):
+        return Answer(400, {}, dumps({"message": f"{headers} sent {json}"}).encode())
+
+
+def test_no_secret_is_in_a_refusal():
+    cado = Cado("https://cado.example", Secret("the-key"), Echo(), admin=True)
+    for ask in (
+        lambda: cado.create_webhook("", "", "", {"token": Secret(TOKEN)}),
+        lambda: cado.update_webhook(1, payload={"token": Secret(TOKEN)}),
+    ):
+        with pytest.raises(Refused) as caught:
+            ask()
+        assert str(caught.value).count("<secret>") == 2
+        assert TOKEN not in str(caught.value)
+        assert "the-key" not in str(caught.value)
+
+
+def test_no_secret_is_in_a_repr(cado):
+    made = cado.create_webhook("one", EVENT, f"{URL}?key=k-5ecret", PAYLOAD)
+    assert TOKEN not in repr(made)
+    assert "k-5ecret" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda cado: cado.webhooks(),
+        lambda cado: cado.create_webhook("one", EVENT, URL, PAYLOAD),
+        lambda cado: cado.update_webhook(1, enabled=True),
+        lambda cado: cado.delete_webhook(1),
+        lambda cado: cado.test_webhook(1),
+    ],
+)
+def test_v2_has_none(platform, ask):
+    with pytest.raises(CadoError, match="API v2 has no webhooks"):
+        ask(Cado(platform.url, Secret("key"), Http(), api_version="v2"))
+    assert platform.requests == []
