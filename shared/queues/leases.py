@@ -1,9 +1,9 @@
 """How long the work on an item may take, and for how long nobody else gets the item: all figures in one
 place.
 
-A worker opens a budget for each attempt (shared/http/deadlines.py), which every outgoing call respects, so
-that the work ends before its lease. On one machine a lease is also how long the work of a killed process waits.
-On AWS the timeouts of the queues and the functions in template.yaml stand around the same budgets.
+A worker opens a budget for each attempt (shared/http/deadlines.py). Every outgoing call respects it, so the
+work ends before its lease. On one machine a lease is also how long the work of a killed process waits. On AWS
+the timeouts of the queues and the functions in template.yaml stand around the same budgets.
 """
 
 from __future__ import annotations

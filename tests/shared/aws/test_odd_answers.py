@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from tests.shared.http.test_client import Server, serving
 
 from shared.aws.clients import AwsError, Clients
 from shared.aws.dynamodb import DynamoStore
@@ -20,6 +19,7 @@ from shared.models.inventory import InstanceError
 from shared.queues.ports import QueueError
 from shared.secrets import Secrets
 from shared.storage.ledger import StoreError
+from tests.shared.http.test_client import Server, serving
 
 EXPECTED = (AwsError, FileError, InstanceError, QueueError, StoreError)
 WRONG_TIME = (

@@ -1,5 +1,5 @@
 """AWS over the wire: slow peers where credentials are read, idle connections, and whose certificates count.
-What drips at an API itself is in tests/shared/test_drip.py."""
+What drips at an API itself is in tests/shared/http/test_drip.py."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.shared.http.test_client import serving
 
 from shared.aws.clients import AwsError, Clients
 from shared.http import sockets
 from tests.certificates import Certificate
+from tests.shared.http.test_client import serving
 from tests.slow_peers import DRIPS, dripping
 
 URL = b'{"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/q"}'
