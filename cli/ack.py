@@ -14,7 +14,8 @@ from cli.operator import here, operator
 from cli.stack import on_stack
 from receiver.messages.compose import compose
 from shared.hosting.runtime import Runtime
-from shared.models.models import Acknowledgement, dump
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.codec import dump
 from shared.queues import items
 from shared.storage import audit
 from shared.text import one_line

@@ -15,19 +15,13 @@ from cli.assemble import Misused
 from shared.aws.regions import known_regions
 from shared.config.errors import advice, quoted
 from shared.config.sections import Config
-from shared.models.event_kinds import KINDS
-from shared.models.models import (
-    OWN_KINDS,
-    RECOVERED,
-    UNKNOWN_EVENT,
-    Alarm,
-    Event,
-    Hunt,
-    Instance,
-    Project,
-    Severity,
-    System,
-)
+from shared.models.alarms import Alarm
+from shared.models.event_kinds import KINDS, OWN_KINDS, RECOVERED, UNKNOWN_EVENT
+from shared.models.events import Event
+from shared.models.evidence import Project
+from shared.models.hunts import Hunt
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 
 _EVENTS = (*KINDS, *sorted(OWN_KINDS), RECOVERED, UNKNOWN_EVENT)
 

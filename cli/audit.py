@@ -10,7 +10,7 @@ import click
 
 from cli.assemble import load_config, runtime_of, settings
 from cli.stack import on_stack
-from shared.models.models import dump
+from shared.models.codec import dump
 from shared.storage import audit as log
 from shared.text import one_line
 

@@ -16,7 +16,7 @@ from shared.aws.clients import NO_CREDENTIALS
 from shared.config.sections import ALL_REGIONS, Config, SelectorConfig, TargetConfig
 from shared.hosting.runtime import Runtime
 from shared.models.inventory import Fleet
-from shared.models.models import Instance
+from shared.models.systems import Instance
 
 BUDGET = 30.0  # seconds for all of AWS
 _NOBODY = "i-00000000000000000"  # no instance has this id, so an answer about it is short

@@ -19,7 +19,10 @@ from cli.stack import on_stack
 from receiver.events.parse.webhook import parse
 from receiver.messages.compose import Message, compose
 from shared.hosting.runtime import Runtime
-from shared.models.models import Alarm, Event, Severity, load
+from shared.models.alarms import Alarm
+from shared.models.codec import load
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import DeadItem, Queue
 from shared.storage import audit

@@ -22,7 +22,10 @@ from receiver import assemble
 from receiver.events.enrich import Enricher
 from receiver.events.parse.webhook import NOT_UNDERSTOOD_NOTE, parse
 from shared.config.sections import DEFAULT_FILE, Config
-from shared.models.models import Alarm, Event, Hunt, load
+from shared.models.alarms import Alarm
+from shared.models.codec import load
+from shared.models.events import Event
+from shared.models.hunts import Hunt
 
 MAX_BYTES = 1024 * 1024  # an alarm as a queue holds it, or a webhook's body, is a quarter of that at most
 _TAKES = (

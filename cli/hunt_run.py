@@ -34,7 +34,9 @@ from scheduler.handler import captures_handler
 from scheduler.plan import BY_HAND, prepare, start
 from shared.hosting.runtime import Runtime
 from shared.local.server import Server, Timer, Workers
-from shared.models.models import Capture, CaptureState, Hunt, HuntState, dump
+from shared.models.captures import Capture, CaptureState
+from shared.models.codec import dump
+from shared.models.hunts import Hunt, HuntState
 from shared.queues import leases
 from shared.secrets import SecretError
 from shared.storage import audit

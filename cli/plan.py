@@ -20,7 +20,7 @@ from scheduler.plan import Plan, plan, recorded
 from scheduler.targets import Choice, Selection, choose
 from shared.config.sections import Config
 from shared.hosting.runtime import Runtime
-from shared.models.models import dump
+from shared.models.codec import dump
 from shared.text import one_line
 
 _MOST_LEFT_OUT = 50

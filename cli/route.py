@@ -12,7 +12,7 @@ from cli.alarm_options import Said
 from cli.assemble import load_config, settings
 from cli.events import from_file, read_alarm
 from receiver.events import route as routes
-from shared.models.models import dump
+from shared.models.codec import dump
 from shared.text import one_line
 
 

@@ -10,7 +10,8 @@ from cli.assemble import Misused
 from cli.identifiers import MOST, whole
 from shared.config.sections import Config
 from shared.hosting.runtime import Runtime
-from shared.models.models import Capture, CaptureState, Hunt, HuntState
+from shared.models.captures import Capture, CaptureState
+from shared.models.hunts import Hunt, HuntState
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from cli.assemble import Failed, Misused, destination, load_config, reading_runt
 from receiver.destinations.contract import Delivered, Rejected, Retry
 from receiver.messages.compose import compose
 from shared.config.sections import Config
-from shared.models.models import TEST, Alarm, Event, Severity
+from shared.models.alarms import Alarm
+from shared.models.event_kinds import TEST
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.secrets import SecretError
 
 

@@ -36,7 +36,9 @@ from demo.slack import Slack
 from demo.teams import Teams
 from shared.config import sections as configuration
 from shared.hosting import runtime
-from shared.models.models import HUNT_FINISHED, RECOVERED, CaptureState, Hunt
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import HUNT_FINISHED, RECOVERED
+from shared.models.hunts import Hunt
 
 HUNT = "weekly-crown-jewels"
 ACCOUNT_ID = "123456789012"  # moto's own

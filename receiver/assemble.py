@@ -9,7 +9,7 @@ from receiver.destinations.reloading import Renewing
 from receiver.events.enrich import Enricher
 from shared.aws.ec2 import Ec2
 from shared.hosting.runtime import Runtime
-from shared.models.models import Evidence, Finding, Project
+from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.client import Cado, CadoError
 from shared.secrets import SecretError
 

@@ -14,7 +14,8 @@ from scheduler.ending import end_stopped, fail_capture
 from scheduler.release import may_start
 from scheduler.stored_times import corrected_captures
 from shared.hosting.runtime import Runtime
-from shared.models.models import Capture, CaptureState, System
+from shared.models.captures import Capture, CaptureState
+from shared.models.systems import System
 from shared.platform.client import Cado, CadoError, Unauthorized, Unavailable
 from shared.queues.ports import Again, Dead, Done, Verdict, backoff
 from shared.secrets import SecretError

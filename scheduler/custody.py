@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.models.models import COVERAGE_DAYS, Capture, CaptureState, Hunt, HuntReport, Preserved, dump
+from shared.models.captures import Capture, CaptureState, Preserved
+from shared.models.codec import dump
+from shared.models.hunts import COVERAGE_DAYS, Hunt, HuntReport
 from shared.text import inert_cell, one_line
 
 _NO_ALARMS = {CaptureState.PROCESSED: "none", CaptureState.FAILED: "not searched"}

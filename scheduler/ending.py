@@ -11,22 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from shared.hosting.runtime import Runtime
-from shared.models.models import (
-    CAPTURE_FAILED,
-    CAPTURE_STALLED,
-    COVERAGE_DAYS,
-    HUNT_FINISHED,
-    HUNT_MISSED,
-    MAX_REPORT_LINES,
-    Capture,
-    CaptureResult,
-    CaptureState,
-    Event,
-    Hunt,
-    HuntReport,
-    HuntState,
-    dump,
-)
+from shared.models.captures import Capture, CaptureState
+from shared.models.codec import dump
+from shared.models.event_kinds import CAPTURE_FAILED, CAPTURE_STALLED, HUNT_FINISHED, HUNT_MISSED
+from shared.models.events import Event
+from shared.models.hunts import COVERAGE_DAYS, MAX_REPORT_LINES, CaptureResult, Hunt, HuntReport, HuntState
 from shared.queues import items
 from shared.storage.ledger import Ledger
 

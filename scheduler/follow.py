@@ -22,7 +22,9 @@ from scheduler.stored_times import corrected_captures, corrected_hunt
 from scheduler.turns import each_in_turn
 from shared.hosting.each import SomeFailed
 from shared.hosting.runtime import Runtime
-from shared.models.models import Capture, CaptureState, Evidence, Hunt, HuntState, Preserved
+from shared.models.captures import Capture, CaptureState, Preserved
+from shared.models.evidence import Evidence
+from shared.models.hunts import Hunt, HuntState
 from shared.platform.client import Pipeline
 
 log = logging.getLogger(__name__)

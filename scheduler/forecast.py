@@ -17,7 +17,7 @@ from scheduler.targets import Asking, Place, Selection
 from shared.config.schedule import parse_schedule, runs_between
 from shared.config.sections import HuntConfig
 from shared.hosting.runtime import Runtime
-from shared.models.models import HuntState
+from shared.models.hunts import HuntState
 
 # Seconds for the question after volumes.
 BUDGET = 60.0

@@ -21,7 +21,12 @@ from scheduler.plan import Plan, start
 from shared.config.patterns import fits
 from shared.config.sections import GuardDutyConfig
 from shared.hosting.runtime import Runtime
-from shared.models.models import HUNT_MISSED, Capture, Event, Hunt, System, dump
+from shared.models.captures import Capture
+from shared.models.codec import dump
+from shared.models.event_kinds import HUNT_MISSED
+from shared.models.events import Event
+from shared.models.hunts import Hunt
+from shared.models.systems import System
 from shared.queues import items
 from shared.text import one_line
 

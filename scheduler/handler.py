@@ -26,7 +26,9 @@ from shared.hosting.lambda_records import Context, work_records
 from shared.hosting.lambda_runtime import Kept
 from shared.hosting.metrics import emit
 from shared.hosting.runtime import Runtime
-from shared.models.models import Hunt, System, load
+from shared.models.codec import load
+from shared.models.hunts import Hunt
+from shared.models.systems import System
 from shared.queues import items, leases
 from shared.queues.dead_letter_notices import Notices
 from shared.queues.ports import CAPTURES, Dead, Done, Handler, Item, NotNow, Verdict, attempt

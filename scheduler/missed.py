@@ -17,7 +17,10 @@ from shared.config.schedule import runs_between
 from shared.config.sections import HuntConfig
 from shared.hosting.each import each
 from shared.hosting.runtime import Runtime
-from shared.models.models import HUNT_MISSED, Event, Hunt, dump
+from shared.models.codec import dump
+from shared.models.event_kinds import HUNT_MISSED
+from shared.models.events import Event
+from shared.models.hunts import Hunt
 from shared.queues import items
 from shared.storage.stored_times import is_future
 

@@ -16,7 +16,8 @@ from scheduler.release import put, release, waits
 from scheduler.targets import Selection, choose
 from shared.config.sections import HuntConfig, ProjectConfig
 from shared.hosting.runtime import Runtime
-from shared.models.models import Capture, CaptureState, Hunt, HuntState
+from shared.models.captures import Capture, CaptureState
+from shared.models.hunts import Hunt, HuntState
 from shared.platform.client import CadoError, Unavailable
 from shared.queues import items
 from shared.queues.ports import Again, Dead, Done, Verdict, backoff

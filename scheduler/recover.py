@@ -19,7 +19,12 @@ from scheduler.stored_times import corrected_hunt
 from scheduler.turns import each_in_turn
 from shared.hosting.each import SomeFailed
 from shared.hosting.runtime import Runtime
-from shared.models.models import RECOVERED, UNKNOWN_EVENT, AlarmRun, Event, Evidence, Project, Severity, dump
+from shared.models.alarms import AlarmRun
+from shared.models.codec import dump
+from shared.models.event_kinds import RECOVERED, UNKNOWN_EVENT
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Project
+from shared.models.severity import Severity
 from shared.platform.client import CadoError
 from shared.queues import items
 from shared.secrets import SecretError

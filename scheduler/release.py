@@ -14,7 +14,9 @@ from datetime import timedelta
 
 from shared.config.sections import HuntConfig
 from shared.hosting.runtime import Runtime
-from shared.models.models import Capture, CaptureState, Hunt, dump
+from shared.models.captures import Capture, CaptureState
+from shared.models.codec import dump
+from shared.models.hunts import Hunt
 from shared.platform.client import CadoError, Unavailable
 from shared.queues import items
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from shared.hosting.each import each
 from shared.hosting.runtime import Runtime
-from shared.models.models import UNACKNOWLEDGED, Unacknowledged
+from shared.models.acknowledgements import Unacknowledged
+from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.queues import items
 
 

@@ -14,7 +14,8 @@ from scheduler.ending import end_hunt
 from scheduler.plan import queue_opening, take_turn
 from scheduler.release import ENDED, plan_again, release
 from shared.hosting.runtime import Runtime
-from shared.models.models import Capture, CaptureState, Hunt, HuntState
+from shared.models.captures import Capture, CaptureState
+from shared.models.hunts import Hunt, HuntState
 from shared.platform.client import CadoError, NotFound, Pipeline
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from shared.models.models import Capture, Hunt
+from shared.models.captures import Capture
+from shared.models.hunts import Hunt
 from shared.storage.ledger import Ledger
 from shared.storage.stored_times import is_future
 

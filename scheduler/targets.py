@@ -23,7 +23,7 @@ from shared.hosting.runtime import Runtime
 from shared.http import deadlines
 from shared.http.deadlines import DeadlineExceeded
 from shared.models.inventory import Fleet, InstanceError
-from shared.models.models import Instance, System
+from shared.models.systems import Instance, System
 from shared.platform.client import CadoError
 from shared.secrets import SecretError
 

@@ -22,7 +22,10 @@ from scheduler.webhook_check import watch
 from shared.hosting.each import told
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, within
-from shared.models.models import JOB_FAILING, Event, Hunt, dump
+from shared.models.codec import dump
+from shared.models.event_kinds import JOB_FAILING
+from shared.models.events import Event
+from shared.models.hunts import Hunt
 from shared.queues import items
 from shared.queues.dead_letter_notices import Notices
 from shared.queues.heartbeats import Heartbeats

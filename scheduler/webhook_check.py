@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from shared.hosting.runtime import Runtime
-from shared.models.models import WEBHOOK_BROKEN, Event, dump
+from shared.models.codec import dump
+from shared.models.event_kinds import WEBHOOK_BROKEN
+from shared.models.events import Event
 from shared.platform.client import CadoError, Webhook
 from shared.queues import items
 from shared.secrets import SecretError

@@ -17,19 +17,13 @@ from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from receiver.messages.compose import Message, Standing, compose
 from shared.config.sections import Config, JiraConfig, SlackConfig
 from shared.hosting.runtime import Runtime
-from shared.models.models import (
-    ACKNOWLEDGED,
-    OWN_KINDS,
-    TEST,
-    UNACKNOWLEDGED,
-    Acknowledgement,
-    Alarm,
-    CaseFile,
-    Event,
-    Severity,
-    dump,
-    load,
-)
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm
+from shared.models.cases import CaseFile
+from shared.models.codec import dump, load
+from shared.models.event_kinds import ACKNOWLEDGED, OWN_KINDS, TEST, UNACKNOWLEDGED
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import Dead, Done, Verdict
 from shared.storage import audit

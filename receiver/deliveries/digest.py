@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from receiver.messages.compose import MAX_LINES, Message
-from shared.models.models import Severity, dump, load
+from shared.models.codec import dump, load
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import Queue
 from shared.storage.ledger import Record, Store

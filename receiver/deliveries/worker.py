@@ -29,7 +29,12 @@ from receiver.messages.compose import Message, compose
 from shared.config.sections import DestinationConfig
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, remaining, within
-from shared.models.models import OWN_KINDS, UNACKNOWLEDGED, Alarm, Delivery, Event, Severity, dump, load
+from shared.models.alarms import Alarm
+from shared.models.codec import dump, load
+from shared.models.deliveries import Delivery
+from shared.models.event_kinds import OWN_KINDS, UNACKNOWLEDGED
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items, leases
 from shared.queues.dead_letter_notices import Notices, alarm_of_event
 from shared.queues.heartbeats import Heartbeats

@@ -10,7 +10,8 @@ from receiver.messages import attack
 from receiver.messages.compose import Link, Message
 from shared.config.links import LONGEST_LINK
 from shared.http.client import is_loopback
-from shared.models.models import Finding, Severity
+from shared.models.evidence import Finding
+from shared.models.severity import Severity
 
 REPEAT = "This may be a repeat: an earlier attempt got no answer, and may have arrived."
 

@@ -18,7 +18,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from receiver.events.reconcile import known_counts
-from shared.models.models import RECOVERED, Alarm, Earlier, Event, Severity, dump, load
+from shared.models.alarms import Alarm, Earlier
+from shared.models.codec import dump, load
+from shared.models.event_kinds import RECOVERED
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.storage.ledger import Store
 
 # What comes within this time is about the same processing run, where the platform cannot say which run it is:

@@ -19,26 +19,16 @@ from receiver.events.reconcile import counted, settled
 from shared.aws.regions import known_regions
 from shared.config.sections import Config
 from shared.http.deadlines import within
+from shared.models.alarms import Alarm, Gap
+from shared.models.captures import Capture
+from shared.models.event_kinds import HUNT_FINISHED, HUNT_MISSED, OWN_KINDS, TEST
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import Hunt
 from shared.models.inventory import InstanceError, InstanceFacts
-from shared.models.models import (
-    HUNT_FINISHED,
-    HUNT_MISSED,
-    OWN_KINDS,
-    TEST,
-    Alarm,
-    Capture,
-    Event,
-    Evidence,
-    Finding,
-    Gap,
-    Hunt,
-    Instance,
-    Owner,
-    Project,
-    Severity,
-    System,
-    TeamsUser,
-)
+from shared.models.owners import Owner, TeamsUser
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 from shared.platform.client import CadoError
 from shared.storage.ledger import Ledger, StoreError
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from receiver.events.dedupe import tells_of_alarms
 from receiver.messages.compose import system_of, worst_first
-from shared.models.models import Alarm, Change
+from shared.models.alarms import Alarm, Change
 from shared.storage.ledger import Ledger, Store
 
 # What is remembered of a system: one document, far below what an item of DynamoDB holds.

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from shared.models.models import OWN_KINDS, RECOVERED, Event, Evidence, Finding, Project, Severity
+from shared.models.event_kinds import OWN_KINDS, RECOVERED
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.severity import Severity
 
 _ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from shared.config.patterns import fits
 from shared.config.sections import Config, MatchConfig
-from shared.models.models import RECOVERED, Alarm
+from shared.models.alarms import Alarm
+from shared.models.event_kinds import RECOVERED
 
 _FOLDED = ("event", "severity")  # written in any case
 

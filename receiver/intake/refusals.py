@@ -17,7 +17,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.web import log_refused
-from shared.models.models import WEBHOOKS_REFUSED, Event, dump
+from shared.models.codec import dump
+from shared.models.event_kinds import WEBHOOKS_REFUSED
+from shared.models.events import Event
 from shared.queues import items
 from shared.queues.ports import NotNow, Queue
 from shared.storage.ledger import Ledger

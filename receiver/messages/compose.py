@@ -18,11 +18,13 @@ from receiver.messages import attack
 from shared.config.facts import FACTS, OTHERS
 from shared.config.links import LONGEST_SLACK_LINK
 from shared.config.sections import Config, MessageConfig
-from shared.models.models import (
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm, Change, Earlier
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import (
     ACKNOWLEDGED,
     CAPTURE_FAILED,
     CAPTURE_STALLED,
-    COVERAGE_DAYS,
     HEARTBEAT,
     HUNT_FINISHED,
     HUNT_MISSED,
@@ -34,20 +36,12 @@ from shared.models.models import (
     UNKNOWN_EVENT,
     WEBHOOK_BROKEN,
     WEBHOOKS_REFUSED,
-    Acknowledgement,
-    Alarm,
-    CaptureResult,
-    CaptureState,
-    Change,
-    Earlier,
-    Evidence,
-    Finding,
-    HuntReport,
-    Instance,
-    Owner,
-    Severity,
-    System,
 )
+from shared.models.evidence import Evidence, Finding
+from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport
+from shared.models.owners import Owner
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 from shared.text import clean, defang, one_line, shorten
 
 MAX_TITLE = 200

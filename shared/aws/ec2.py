@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.aws.accounts import InAccounts
 from shared.aws.clients import understood
 from shared.models.inventory import InstanceError
-from shared.models.models import Instance
+from shared.models.systems import Instance
 
 
 class Ec2(InAccounts):

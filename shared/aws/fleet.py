@@ -18,7 +18,7 @@ from shared.aws.clients import NAMES, AwsError, understood
 from shared.aws.ec2 import instance_of
 from shared.config.sections import AccountConfig
 from shared.models.inventory import InstanceError
-from shared.models.models import Instance
+from shared.models.systems import Instance
 from shared.secrets import Secrets
 
 # The largest pages of DescribeInstances and DescribeVolumes, and of DescribeAutoScalingGroups, by their API

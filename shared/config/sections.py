@@ -41,7 +41,8 @@ from shared.config.tokens import IN_QUOTES, in_quotes
 from shared.config.urls import check_webhook_url, https_url
 from shared.config.window import parse_window
 from shared.config.yaml import Document, EnvironmentDocument, NotYaml, Problem, read_yaml
-from shared.models.models import Severity, System
+from shared.models.severity import Severity
+from shared.models.systems import System
 from shared.secrets import SecretError, SecretRef, Secrets
 
 DEFAULT_FILE = "huntbridge.yaml"

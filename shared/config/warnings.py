@@ -26,18 +26,18 @@ from shared.config.sections import (
     SelectorConfig,
     TargetConfig,
 )
-from shared.models.event_kinds import KINDS
-from shared.models.models import (
+from shared.models.event_kinds import (
     ACKNOWLEDGED,
     HEARTBEAT,
+    KINDS,
     OWN_KINDS,
     RECOVERED,
     TEST,
     UNACKNOWLEDGED,
     UNDELIVERED,
     UNKNOWN_EVENT,
-    Severity,
 )
+from shared.models.severity import Severity
 
 # These are told where their alarms went, or where a key of its own says.
 _NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT)

@@ -1,4 +1,4 @@
-"""The kinds of event that the platform sends."""
+"""The kinds of event: those that the platform sends, and those that huntbridge raises itself."""
 
 from __future__ import annotations
 
@@ -30,4 +30,28 @@ KINDS = (
     "detection_created",
     "detection_group_created",
     "detection_group_updated",
+)
+
+# Kinds of event that huntbridge raises itself. All others are the platform's own names.
+HUNT_FINISHED = "hunt_finished"
+CAPTURE_FAILED = "capture_failed"
+CAPTURE_STALLED = "capture_stalled"
+HUNT_MISSED = "hunt_missed"  # a hunt that should have started and did not
+RECOVERED = "recovered"  # alarms for which no webhook came
+WEBHOOK_BROKEN = "webhook_broken"
+WEBHOOKS_REFUSED = "webhooks_refused"  # by huntbridge's own web application
+JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works again
+TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
+UNDELIVERED = "undelivered"  # messages that ended as dead
+ACKNOWLEDGED = "acknowledged"  # somebody has taken a case
+UNACKNOWLEDGED = "unacknowledged"  # nobody has taken it: a reminder
+HEARTBEAT = "heartbeat"  # sent to a channel that got nothing else for a long time
+UNKNOWN_EVENT = "unknown"
+# Those of them that are no finding of the platform.
+OWN_KINDS = frozenset(
+    {
+        *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
+        *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
+        *(UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED, HEARTBEAT),
+    }
 )

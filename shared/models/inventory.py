@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from shared.models.models import Instance
+from shared.models.systems import Instance
 
 
 class InstanceError(Exception):

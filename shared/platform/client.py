@@ -26,7 +26,8 @@ from pydantic import (
 
 from shared.http.client import Answer, Http, NetworkError, retry_after
 from shared.http.deadlines import lasts
-from shared.models.models import Evidence, Finding, Project, Severity
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.severity import Severity
 from shared.secrets import Secret, SecretError
 from shared.text import one_line
 

@@ -16,7 +16,11 @@ from typing import Any
 
 from shared.hosting.each import each
 from shared.hosting.runtime import Runtime
-from shared.models.models import UNDELIVERED, Alarm, Event, Severity, dump, load
+from shared.models.alarms import Alarm
+from shared.models.codec import dump, load
+from shared.models.event_kinds import UNDELIVERED
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import ABANDONED, DELIVERIES, Again, Done, Item, Queue, Verdict
 

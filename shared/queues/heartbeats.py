@@ -14,7 +14,11 @@ from typing import Any
 
 from shared.config.sections import TeamsConfig
 from shared.hosting.runtime import Runtime
-from shared.models.models import HEARTBEAT, Alarm, Event, Severity, dump
+from shared.models.alarms import Alarm
+from shared.models.codec import dump
+from shared.models.event_kinds import HEARTBEAT
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import Done, Verdict
 from shared.storage.stored_times import within_last

@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.config.sections import Config
-from shared.models.models import Acknowledgement, dump, load
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.codec import dump, load
 from shared.storage.ledger import Store
 from shared.text import one_line
 

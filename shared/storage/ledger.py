@@ -11,23 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from shared.models.models import (
-    Acknowledgement,
-    Alarm,
-    AlarmRun,
-    Capture,
-    CaptureState,
-    CaseFile,
-    Delivery,
-    Event,
-    Hunt,
-    HuntState,
-    Severity,
-    System,
-    Unacknowledged,
-    dump,
-    load,
-)
+from shared.models.acknowledgements import Acknowledgement, Unacknowledged
+from shared.models.alarms import Alarm, AlarmRun
+from shared.models.captures import Capture, CaptureState
+from shared.models.cases import CaseFile
+from shared.models.codec import dump, load
+from shared.models.deliveries import Delivery
+from shared.models.events import Event
+from shared.models.hunts import Hunt, HuntState
+from shared.models.severity import Severity
+from shared.models.systems import System
 from shared.queues.ports import NotNow
 from shared.storage.stored_times import is_future, within_last
 

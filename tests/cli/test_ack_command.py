@@ -16,7 +16,11 @@ from receiver.cases.lifecycle import Cases
 from shared.config import sections as config
 from shared.hosting import runtime
 from shared.hosting.runtime import Runtime
-from shared.models.models import ACKNOWLEDGED, Alarm, Event, Instance, Severity
+from shared.models.alarms import Alarm
+from shared.models.event_kinds import ACKNOWLEDGED
+from shared.models.events import Event
+from shared.models.severity import Severity
+from shared.models.systems import Instance
 from shared.queues import items
 from shared.queues.ports import work
 from tests.aws_function import moto_server

@@ -11,23 +11,14 @@ from click.testing import CliRunner
 
 from cli.main import main
 from shared.http import client as http
-from shared.models.models import (
-    Alarm,
-    Capture,
-    CaptureState,
-    Change,
-    Detection,
-    Event,
-    Evidence,
-    Finding,
-    Gap,
-    Hunt,
-    Instance,
-    Project,
-    Severity,
-    System,
-    dump,
-)
+from shared.models.alarms import Alarm, Change, Gap
+from shared.models.captures import Capture, CaptureState
+from shared.models.codec import dump
+from shared.models.events import Detection, Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import Hunt
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SYSTEM = System("i-0aaaaaaaaaaaaaaa1", "us-east-1", "prod")

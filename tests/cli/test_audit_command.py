@@ -15,7 +15,10 @@ from cli.operator import operator
 from receiver.cases.lifecycle import Cases
 from shared.config import sections as config
 from shared.hosting import runtime
-from shared.models.models import Alarm, Event, Severity, dump
+from shared.models.alarms import Alarm
+from shared.models.codec import dump
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.storage import audit
 

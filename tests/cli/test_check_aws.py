@@ -11,7 +11,7 @@ from cli import check_aws
 from shared.config.sections import load
 from shared.hosting.runtime import utc_now
 from shared.models.inventory import InstanceError
-from shared.models.models import Instance
+from shared.models.systems import Instance
 
 WEB = "i-0123456789abcdef0"
 OLD = "i-0fedcba9876543210"

@@ -11,7 +11,11 @@ from click.testing import CliRunner
 from cli.main import main
 from shared.config import sections as config
 from shared.hosting import runtime
-from shared.models.models import Alarm, Event, Instance, Severity, System, dump
+from shared.models.alarms import Alarm
+from shared.models.codec import dump
+from shared.models.events import Event
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 from shared.queues import items
 
 ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k", "SLACK_WEBHOOK_URL": ""}

@@ -18,7 +18,9 @@ from cli.hunt_run import in_words
 from cli.main import main
 from demo.platform import Platform, SimInstance, SimVolume
 from demo.serving import serving
-from shared.models.models import Capture, CaptureState, Hunt, HuntState, System
+from shared.models.captures import Capture, CaptureState
+from shared.models.hunts import Hunt, HuntState
+from shared.models.systems import System
 from tests.certificates import Certificate
 
 KEY = "lead-analyst-key"

@@ -18,7 +18,9 @@ from demo.serving import serving
 from scheduler.forecast import next_runs
 from shared.config.sections import HuntConfig
 from shared.local.sqlite import Database, SqliteStore
-from shared.models.models import Capture, Hunt, HuntState, System
+from shared.models.captures import Capture
+from shared.models.hunts import Hunt, HuntState
+from shared.models.systems import System
 from shared.storage.ledger import Ledger
 
 KEY, REGION = "lead-analyst-key", "eu-west-1"

@@ -18,7 +18,11 @@ from receiver.destinations.teams import destination as teams
 from receiver.destinations.webhook import schema as envelope
 from receiver.messages.compose import compose
 from shared.http import client as http
-from shared.models.models import Alarm, Event, Instance, Severity, System, dump
+from shared.models.alarms import Alarm
+from shared.models.codec import dump
+from shared.models.events import Event
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ALARM = Alarm(

@@ -12,7 +12,10 @@ from click.testing import CliRunner
 from cli.main import main
 from shared.config import sections as configuration
 from shared.hosting import runtime
-from shared.models.models import CAPTURE_FAILED, Event, System, dump
+from shared.models.codec import dump
+from shared.models.event_kinds import CAPTURE_FAILED
+from shared.models.events import Event
+from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import QUEUES
 from tests.aws_function import moto_server

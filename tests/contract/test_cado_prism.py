@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from shared.http.client import Answer, Http
-from shared.models.models import Evidence, Finding, Project, Severity
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.severity import Severity
 from shared.platform.client import Cado, Pipeline, PipelinesStatus, Refused, Webhook
 from shared.secrets import Secret
 

@@ -17,7 +17,9 @@ from demo.slack import Slack
 from demo.teams import Teams
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
-from shared.models.models import HUNT_FINISHED, Event, dump
+from shared.models.codec import dump
+from shared.models.event_kinds import HUNT_FINISHED
+from shared.models.events import Event
 from shared.queues import items
 from shared.queues.ports import MAX_SURPRISES
 from tests.emulated import Resources, Stack

@@ -16,7 +16,11 @@ from receiver.messages.compose import Message
 from shared.config.sections import Config
 from shared.hosting.runtime import Runtime
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models.models import Alarm, Event, Evidence, Instance, dump
+from shared.models.alarms import Alarm
+from shared.models.codec import dump
+from shared.models.events import Event
+from shared.models.evidence import Evidence
+from shared.models.systems import Instance
 from shared.queues import items
 from shared.queues.ports import work
 from shared.secrets import Secrets

@@ -29,7 +29,11 @@ from scheduler import handler as scheduler_handler
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore
 from shared.aws.sqs import SqsQueue
-from shared.models.models import CAPTURE_FAILED, HUNT_FINISHED, Acknowledgement, Event, System, dump
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.codec import dump
+from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED
+from shared.models.events import Event
+from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import ABANDONED
 from shared.storage.ledger import Ledger
@@ -580,7 +584,7 @@ print(json.dumps([answer, sorted(sys.modules), sorted(set(sys.modules) - before)
 """
 HEAVY = {
     "pydantic", "pydantic_core", "requests", "slack_sdk", "yaml", "shared.aws.ec2", "shared.aws.dynamodb",
-    "shared.platform.client", "shared.config.sections", "shared.storage.ledger", "shared.models.models",
+    "shared.platform.client", "shared.config.sections", "shared.storage.ledger", "shared.models.codec", "shared.models.alarms",
     "shared.hosting.runtime", "receiver.messages.compose", "receiver.destinations.contract",
     "receiver.events.enrich", "receiver.deliveries.worker",
 }  # fmt: skip

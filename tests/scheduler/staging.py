@@ -9,7 +9,10 @@ from demo.platform import Platform, SimAlarm, SimInstance, SimVolume
 from scheduler.follow import follow
 from scheduler.handler import captures_handler, on_schedule
 from shared.hosting.runtime import Runtime
-from shared.models.models import Capture, CaptureState, Event, Hunt, load
+from shared.models.captures import Capture, CaptureState
+from shared.models.codec import load
+from shared.models.events import Event
+from shared.models.hunts import Hunt
 from shared.queues import items
 from shared.queues.ports import work
 

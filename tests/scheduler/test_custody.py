@@ -14,7 +14,11 @@ import pytest
 from receiver.messages.compose import compose
 from scheduler import custody
 from scheduler.ending import report
-from shared.models.models import Alarm, Capture, CaptureState, Hunt, HuntReport, Preserved, Severity, System
+from shared.models.alarms import Alarm
+from shared.models.captures import Capture, CaptureState, Preserved
+from shared.models.hunts import Hunt, HuntReport
+from shared.models.severity import Severity
+from shared.models.systems import System
 from tests.scheduler.staging import ALARM, BAD, BROKEN, QUIET, SUNDAY
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from scheduler.guardduty import on_finding
 from shared.config.sections import Config
-from shared.models.models import CaptureState, HuntState
+from shared.models.captures import CaptureState
+from shared.models.hunts import HuntState
 from tests.scheduler.staging import QUIET
 
 ACCOUNT = "111122223333"

@@ -18,7 +18,9 @@ from scheduler import handler
 from scheduler.capture import capture
 from shared.config import sections as configuration
 from shared.hosting import runtime
-from shared.models.models import CaptureState, Hunt, HuntState, System
+from shared.models.captures import CaptureState
+from shared.models.hunts import Hunt, HuntState
+from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import Again, Done
 from shared.storage.ledger import StoreError

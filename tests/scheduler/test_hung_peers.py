@@ -12,7 +12,8 @@ import pytest
 
 from scheduler import timer
 from scheduler.timer import JOBS, Jobs
-from shared.models.models import HUNT_MISSED, CaptureState
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import HUNT_MISSED
 from shared.queues import items
 from shared.secrets import Secrets
 from tests.scheduler.staging import KEY, QUIET, SUNDAY

@@ -9,7 +9,9 @@ import pytest
 
 from scheduler.handler import captures_handler
 from scheduler.plan import project_name
-from shared.models.models import CAPTURE_FAILED, HUNT_FINISHED, CaptureState, Hunt, HuntState
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED
+from shared.models.hunts import Hunt, HuntState
 from shared.queues.ports import settle
 from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY
 

@@ -16,7 +16,9 @@ import pytest
 from demo.platform import SimInstance, SimVolume
 from scheduler.handler import captures_handler, on_schedule
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models.models import HUNT_FINISHED, CaptureState, HuntState
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import HUNT_FINISHED
+from shared.models.hunts import HuntState
 from shared.queues.ports import work
 from tests.scheduler.staging import SUNDAY, Stage
 

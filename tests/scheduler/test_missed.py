@@ -10,7 +10,9 @@ from receiver.messages.compose import compose
 from scheduler.handler import on_schedule
 from scheduler.missed import look_for_missed
 from shared.hosting.each import SomeFailed
-from shared.models.models import HUNT_MISSED, Alarm, Severity
+from shared.models.alarms import Alarm
+from shared.models.event_kinds import HUNT_MISSED
+from shared.models.severity import Severity
 from shared.storage.ledger import StoreError
 from tests.scheduler.staging import QUIET
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.models.models import CaptureState
+from shared.models.captures import CaptureState
 from tests.scheduler.staging import QUIET
 
 OPTIONS = {"collection_type": "custom", "groups": ["logs"], "additional_files": "/etc/ld.so.preload"}

@@ -10,7 +10,9 @@ import pytest
 from demo.platform import SimAlarm, SimInstance, SimVolume
 from demo.platform.model import Evidence
 from scheduler.recover import recover
-from shared.models.models import RECOVERED, Event, Severity
+from shared.models.event_kinds import RECOVERED
+from shared.models.events import Event
+from shared.models.severity import Severity
 from tests.scheduler.staging import ALARM, BAD, QUIET, Stage
 
 MINUTE = 60

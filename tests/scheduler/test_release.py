@@ -10,7 +10,9 @@ import pytest
 from demo.platform import SimInstance, SimVolume
 from scheduler.plan import prepare, start
 from shared.config.window import parse_window
-from shared.models.models import HUNT_FINISHED, HUNT_MISSED, CaptureState, HuntState
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import HUNT_FINISHED, HUNT_MISSED
+from shared.models.hunts import HuntState
 from tests.scheduler.staging import KEY, QUIET, SUNDAY, Stage
 
 FLEET = tuple(

@@ -8,7 +8,11 @@ from demo.platform import SimInstance, SimVolume
 from receiver.messages.compose import compose
 from scheduler.handler import captures_handler
 from scheduler.stop import NotPossible, retry_failed, stop_hunt
-from shared.models.models import CAPTURE_FAILED, HUNT_FINISHED, Alarm, CaptureState, HuntState, Severity
+from shared.models.alarms import Alarm
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED
+from shared.models.hunts import HuntState
+from shared.models.severity import Severity
 from shared.queues.ports import settle
 from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY
 

@@ -15,8 +15,10 @@ from scheduler.handler import on_schedule
 from scheduler.plan import prepare
 from scheduler.targets import Asking, choose
 from shared.http.deadlines import remaining, within
+from shared.models.captures import CaptureState
+from shared.models.hunts import HuntState
 from shared.models.inventory import InstanceError
-from shared.models.models import CaptureState, HuntState, Instance, System
+from shared.models.systems import Instance, System
 from shared.platform.client import NotFound
 from tests.scheduler.staging import SUNDAY, Stage
 

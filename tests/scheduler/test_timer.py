@@ -16,7 +16,7 @@ from scheduler import timer
 from scheduler.timer import JOBS, Job, Jobs
 from scheduler.turns import each_in_turn
 from shared.http.deadlines import DeadlineExceeded, remaining, within
-from shared.models.models import JOB_FAILING
+from shared.models.event_kinds import JOB_FAILING
 from shared.storage.ledger import StoreError
 from tests.scheduler.staging import QUIET, SUNDAY
 

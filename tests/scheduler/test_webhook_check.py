@@ -8,7 +8,7 @@ from demo.platform.model import User
 from receiver.events.enrich import Enricher
 from receiver.messages.compose import compose
 from scheduler.webhook_check import watch
-from shared.models.models import WEBHOOK_BROKEN
+from shared.models.event_kinds import WEBHOOK_BROKEN
 from shared.secrets import Secrets
 from tests.scheduler.staging import KEY, QUIET
 

@@ -12,7 +12,8 @@ from typing import Any
 from receiver.destinations.size import fitting
 from receiver.destinations.wording import MARKS, REPEAT, safe_links, techniques
 from receiver.messages.compose import Fact, Message
-from shared.models.models import Finding, Severity
+from shared.models.evidence import Finding
+from shared.models.severity import Severity
 from shared.text import shorten
 
 # Jira takes 32,767 characters; whether it counts the text or the serialized document is not documented.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from receiver.messages import attack
-from shared.models.models import Finding
+from shared.models.evidence import Finding
 from shared.text import defang, inert_cell, one_line
 
 MAX_ROWS = 5_000

@@ -27,7 +27,8 @@ from receiver.destinations.wording import safe_links
 from receiver.messages.compose import Message, worst_first
 from shared.config.sections import JiraConfig
 from shared.http.client import Answer, Http, NetworkError
-from shared.models.models import ACKNOWLEDGED, UNACKNOWLEDGED, Severity
+from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
+from shared.models.severity import Severity
 from shared.secrets import Secret
 from shared.text import one_line
 

@@ -11,7 +11,8 @@ from typing import Any
 from receiver.destinations.size import fitting
 from receiver.destinations.wording import MARKS, REPEAT, safe_links, techniques
 from receiver.messages.compose import Fact, Message
-from shared.models.models import Finding, Severity
+from shared.models.evidence import Finding
+from shared.models.severity import Severity
 from shared.text import escape_wiki, noformat, shorten
 
 MAX_LENGTH = 30_000  # characters; Jira takes 32,767

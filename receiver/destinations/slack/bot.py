@@ -36,7 +36,7 @@ from receiver.destinations.slack.webhook import whisper as whispered
 from receiver.messages.compose import Message
 from shared.config.sections import SLACK_CHANNEL_ID
 from shared.http.client import Answer, Http, NetworkError
-from shared.models.models import UNACKNOWLEDGED
+from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.secrets import Secret
 from shared.text import one_line
 

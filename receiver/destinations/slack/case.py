@@ -12,7 +12,8 @@ from typing import Any
 
 from receiver.messages.compose import UPDATE, Message
 from shared.config.sections import SLACK_CHANNEL_ID
-from shared.models.models import ACKNOWLEDGED, UNACKNOWLEDGED, Severity
+from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
+from shared.models.severity import Severity
 from shared.text import one_line
 
 _TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)

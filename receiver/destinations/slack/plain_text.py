@@ -14,7 +14,7 @@ from receiver.destinations.size import fit
 from receiver.destinations.slack.escape import safe
 from receiver.destinations.wording import MARKS, REPEAT, safe_links
 from receiver.messages.compose import Message
-from shared.models.models import Owner
+from shared.models.owners import Owner
 from shared.text import defang, escape_slack
 
 MAX_LENGTH = 3_500  # characters, after escaping; chat.update takes 4,000

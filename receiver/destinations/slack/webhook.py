@@ -31,7 +31,8 @@ from receiver.messages.compose import Fact, Link, Message
 from shared.config.links import LONGEST_SLACK_LINK
 from shared.config.urls import check_webhook_url
 from shared.http.client import Answer, Http, NetworkError, host_of
-from shared.models.models import ACKNOWLEDGED, Finding
+from shared.models.event_kinds import ACKNOWLEDGED
+from shared.models.evidence import Finding
 from shared.secrets import Secret
 from shared.text import escape_slack, shorten, slack_code
 

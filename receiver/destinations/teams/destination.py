@@ -24,7 +24,9 @@ from receiver.messages.compose import Fact, Message
 from shared.config.sections import TEAMS_NAME, TEAMS_USER
 from shared.config.urls import check_webhook_url
 from shared.http.client import Answer, Http, NetworkError, host_of
-from shared.models.models import Finding, Severity, TeamsUser
+from shared.models.evidence import Finding
+from shared.models.owners import TeamsUser
+from shared.models.severity import Severity
 from shared.secrets import Secret
 from shared.text import shorten
 

@@ -21,7 +21,11 @@ from receiver.destinations.wording import safe_links
 from receiver.messages import attack
 from receiver.messages.compose import Message, worst_first
 from shared.http.client import host_of
-from shared.models.models import COVERAGE_DAYS, Alarm, CaptureState, Severity, dump, load
+from shared.models.alarms import Alarm
+from shared.models.captures import CaptureState
+from shared.models.codec import dump, load
+from shared.models.hunts import COVERAGE_DAYS
+from shared.models.severity import Severity
 from shared.text import clean, one_line, shorten
 
 SCHEMA = "urn:huntbridge:alarm:1"

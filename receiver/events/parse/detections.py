@@ -13,7 +13,9 @@ from itertools import islice
 
 from receiver.events.parse.artefacts import prose_of
 from receiver.events.parse.fields import Field
-from shared.models.models import UNKNOWN_EVENT, Detection, Severity
+from shared.models.event_kinds import UNKNOWN_EVENT
+from shared.models.events import Detection
+from shared.models.severity import Severity
 
 _WORDS = {
     **dict.fromkeys(("critical", "high", "highest", "severe", "serious", "fatal"), Severity.MALICIOUS),

@@ -19,8 +19,9 @@ from urllib.parse import parse_qsl
 from receiver.events.parse.artefacts import Prose, prose_of
 from receiver.events.parse.detections import RESOURCE_KEYS, detection_of
 from receiver.events.parse.fields import Field, Wrapped, fields_of, key_name, shown
-from shared.models.event_kinds import KINDS
-from shared.models.models import TEST, UNKNOWN_EVENT, Detection, Event, System
+from shared.models.event_kinds import KINDS, TEST, UNKNOWN_EVENT
+from shared.models.events import Detection, Event
+from shared.models.systems import System
 from shared.text import shorten
 
 # The platform counts its ids up from 1; what does not fit a 32-bit integer was not an id.

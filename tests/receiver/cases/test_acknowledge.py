@@ -21,15 +21,11 @@ from receiver.web import create_app
 from scheduler.reminders import remind
 from shared.config.sections import JiraConfig
 from shared.http.client import Http
-from shared.models.models import (
-    ACKNOWLEDGED,
-    CAPTURE_FAILED,
-    UNACKNOWLEDGED,
-    Acknowledgement,
-    Event,
-    System,
-    dump,
-)
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.codec import dump
+from shared.models.event_kinds import ACKNOWLEDGED, CAPTURE_FAILED, UNACKNOWLEDGED
+from shared.models.events import Event
+from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import work
 from shared.secrets import Secret, SecretRef

@@ -10,7 +10,8 @@ import pytest
 
 from receiver.destinations.jira.issues import case_label
 from shared.http.client import Answer
-from shared.models.models import Event, Severity
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues.ports import work
 from tests.receiver.jira_site import once, staged
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from receiver.destinations.contract import Rejected
-from shared.models.models import Severity
+from shared.models.severity import Severity
 from shared.queues.dead_letter_notices import SINGLY
 from shared.queues.ports import MAX_SURPRISES, work
 

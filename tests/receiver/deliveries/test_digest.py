@@ -9,7 +9,9 @@ import pytest
 
 from receiver.deliveries.digest import Digests, Entry, message
 from receiver.destinations.contract import Rejected, Retry
-from shared.models.models import HUNT_FINISHED, Event, Severity
+from shared.models.event_kinds import HUNT_FINISHED
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import work
 

@@ -12,7 +12,11 @@ import pytest
 from receiver.deliveries.digest import Entry
 from receiver.destinations.contract import Delivered, Rejected, Retry
 from shared.http.deadlines import DeadlineExceeded, remaining, within
-from shared.models.models import HUNT_FINISHED, Alarm, Event, Severity, dump
+from shared.models.alarms import Alarm
+from shared.models.codec import dump
+from shared.models.event_kinds import HUNT_FINISHED
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items, leases
 from shared.queues.ports import Again, Done, work
 from shared.storage.ledger import Case

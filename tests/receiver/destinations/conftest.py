@@ -22,7 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from shared.models.models import (
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm, Change, Earlier, Gap
+from shared.models.captures import Capture, CaptureState
+from shared.models.event_kinds import (
     ACKNOWLEDGED,
     CAPTURE_FAILED,
     HUNT_FINISHED,
@@ -31,24 +34,12 @@ from shared.models.models import (
     TEST,
     UNACKNOWLEDGED,
     UNKNOWN_EVENT,
-    Acknowledgement,
-    Alarm,
-    Capture,
-    CaptureResult,
-    CaptureState,
-    Change,
-    Earlier,
-    Event,
-    Evidence,
-    Finding,
-    Gap,
-    Hunt,
-    HuntReport,
-    Instance,
-    Project,
-    Severity,
-    System,
 )
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 
 GOLDEN = Path(__file__).parent / "golden"
 PLATFORM = "https://cado.example"

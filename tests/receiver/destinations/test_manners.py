@@ -23,7 +23,7 @@ from shared.config.sections import Config
 from shared.hosting.runtime import Runtime, local
 from shared.http import sockets
 from shared.http.deadlines import within
-from shared.models.models import Severity
+from shared.models.severity import Severity
 from shared.platform.client import CadoError, Unavailable
 from tests.corporate_proxy import CorporateProxy, Reply, corporate_proxy
 

@@ -36,8 +36,16 @@ from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from receiver.messages.compose import Message, Standing, compose
 from shared.config.sections import Config, JiraConfig
 from shared.http.client import Http
-from shared.models import models
-from shared.models.models import Alarm
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm, Change, Earlier, Gap
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import ACKNOWLEDGED, OWN_KINDS, TEST, UNACKNOWLEDGED
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.owners import Owner, TeamsUser
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 from shared.secrets import Secret
 
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
@@ -49,7 +57,7 @@ LINK_HOSTS = {"cado.example", "attack.mitre.org", "us-east-1.console.aws.amazon.
 LIVE = re.compile(
     r"(?<=\w)(?<!hxxp)(?<!hxxps)://", re.IGNORECASE | re.ASCII
 )  # a link that was not made inert
-JANE = models.TeamsUser("jane@acme.example", "Jane Doe")
+JANE = TeamsUser("jane@acme.example", "Jane Doe")
 CALL = "<at>Jane Doe</at>"
 
 
@@ -238,8 +246,8 @@ def check_slack_bot(alarm: Alarm) -> None:
     """The message of a case that was as bad before, and of one that was worse, with all its buttons."""
     message = compose(alarm, case=Standing(taken=alarm.taken, issue=ISSUE, offers=OFFERS))
     for severity, title in (
-        (models.Severity.INFO, "x"),
-        (models.Severity.MALICIOUS, f"Worse: {message.title}"),
+        (Severity.INFO, "x"),
+        (Severity.MALICIOUS, f"Worse: {message.title}"),
     ):
         case = slack_case.Thread("#soc", "C0123456789", "1.1", severity, 10**9, 0, 1_233, title).after(
             message
@@ -457,7 +465,7 @@ WORSE = slack_case.Thread(
     "#soc",
     "C0123456789",
     "1763812800.000100",
-    models.Severity.SUSPICIOUS,
+    Severity.SUSPICIOUS,
     0,
     12,
     1,
@@ -468,10 +476,10 @@ WORSE = slack_case.Thread(
 def in_its_case(alarm: Alarm, worst: Alarm) -> Message:
     """With what a destination that edits is told of the case."""
     kind = alarm.event.kind
-    if kind in (models.ACKNOWLEDGED, models.UNACKNOWLEDGED):
+    if kind in (ACKNOWLEDGED, UNACKNOWLEDGED):
         offers = OFFERS if alarm.taken is None else OFFERS[1:]
         return compose(alarm, case=Standing(alarm.taken, offers=offers, worst=worst))
-    return compose(alarm, case=Standing(offers=() if kind in (*models.OWN_KINDS, models.TEST) else OFFERS))
+    return compose(alarm, case=Standing(offers=() if kind in (*OWN_KINDS, TEST) else OFFERS))
 
 
 def shown(name: str, alarm: Alarm, worst: Alarm, config: Config | None = None) -> dict[str, str]:
@@ -531,17 +539,14 @@ def test_issues_are_valid_by_jiras_own_description(alarms: dict[str, Alarm]) -> 
 
 def test_the_largest_message_still_says_where_it_was_cut(alarms: dict[str, Alarm]) -> None:
     heavy = "&" * 5_000
-    finding = models.Finding(heavy, 1, models.Severity.MALICIOUS, ("T1496",) * 9, heavy)
+    finding = Finding(heavy, 1, Severity.MALICIOUS, ("T1496",) * 9, heavy)
     lines = tuple(
-        models.CaptureResult(models.System(heavy, heavy, heavy), models.CaptureState.FAILED, reason=heavy)
-        for _ in range(200)
+        CaptureResult(System(heavy, heavy, heavy), CaptureState.FAILED, reason=heavy) for _ in range(200)
     )
-    report = models.HuntReport(
-        heavy, alarms["rich"].event.received_at, 1, 10_000, captures=lines, reason=heavy
-    )
-    event = models.Event("e", "hunt_finished", alarms["rich"].event.received_at, report=report)
-    gaps = tuple(models.Gap(heavy, heavy) for _ in range(50))
-    alarm = Alarm(event, models.Severity.MALICIOUS, findings=(finding,) * 40, gaps=gaps)
+    report = HuntReport(heavy, alarms["rich"].event.received_at, 1, 10_000, captures=lines, reason=heavy)
+    event = Event("e", "hunt_finished", alarms["rich"].event.received_at, report=report)
+    gaps = tuple(Gap(heavy, heavy) for _ in range(50))
+    alarm = Alarm(event, Severity.MALICIOUS, findings=(finding,) * 40, gaps=gaps)
     for check in CHECKS.values():
         check(alarm)
     assert "more systems" in json.dumps(slack.payload(compose(alarm)))
@@ -648,26 +653,26 @@ class Fuzz:
     def some(self, make: Callable[[], Any], most: int) -> tuple[Any, ...]:
         return tuple(make() for _ in range(self.random.randint(0, most * self.scale)))
 
-    def system(self) -> models.System:
+    def system(self) -> System:
         instance, region = self.random.choice(("i-0123456789abcdef0", self.text())), self.region()
-        return models.System(instance, region, self.text())
+        return System(instance, region, self.text())
 
     def region(self) -> str:
         return self.random.choice(("us-east-1", self.text()))
 
-    def finding(self) -> models.Finding:
-        severity = self.random.choice(list(models.Severity))
+    def finding(self) -> Finding:
+        severity = self.random.choice(list(Severity))
         ids = ("T1496", "T1059.001", "TA0004", self.text())
         attack = tuple(self.random.choices(ids, k=self.random.randint(0, 6)))
-        return models.Finding(self.text(), self.random.randint(0, 10**6), severity, attack, self.text())
+        return Finding(self.text(), self.random.randint(0, 10**6), severity, attack, self.text())
 
-    def result(self) -> models.CaptureResult:
-        state = self.random.choice(list(models.CaptureState))
+    def result(self) -> CaptureResult:
+        state = self.random.choice(list(CaptureState))
         malicious, new = self.random.randint(0, 9), self.random.randint(0, 9)
-        return models.CaptureResult(self.system(), state, malicious, 0, self.text(), self.text(), new)
+        return CaptureResult(self.system(), state, malicious, 0, self.text(), self.text(), new)
 
-    def report(self) -> models.HuntReport:
-        return models.HuntReport(
+    def report(self) -> HuntReport:
+        return HuntReport(
             hunt=self.text(),
             scheduled_at=NOON,
             project_id=self.number(),
@@ -687,8 +692,8 @@ class Fuzz:
             covered=self.number(),
         )
 
-    def event(self) -> models.Event:
-        return models.Event(
+    def event(self) -> Event:
+        return Event(
             id=self.text(),
             kind=self.random.choice((*KINDS, self.text())),
             received_at=NOON,
@@ -704,45 +709,45 @@ class Fuzz:
             note=self.text(),
         )
 
-    def instance(self) -> models.Instance:
+    def instance(self) -> Instance:
         words = [self.text() for _ in range(14)]
         words[0], words[1] = self.random.choice(("i-0123456789abcdef0", words[0])), self.region()
         tags = {self.text(): self.text() for _ in range(self.random.randint(0, 12))}
         tags |= {name: self.text() for name in self.some(lambda: self.random.choice(("A", "B", "B_*")), 3)}
-        return models.Instance(*words[:11], self.some(self.text, 9), *words[11:], self.maybe(NOON), tags)
+        return Instance(*words[:11], self.some(self.text, 9), *words[11:], self.maybe(NOON), tags)
 
-    def evidence(self) -> models.Evidence:
+    def evidence(self) -> Evidence:
         words = [self.text() for _ in range(7)]
-        return models.Evidence(31, 12, *words[:3], self.number(), *words[3:])
+        return Evidence(31, 12, *words[:3], self.number(), *words[3:])
 
-    def earlier(self) -> models.Earlier:
-        severity = self.random.choice(list(models.Severity))
-        return models.Earlier(self.text(), severity, *self.random.choices((0, 7, 10**9), k=3))
+    def earlier(self) -> Earlier:
+        severity = self.random.choice(list(Severity))
+        return Earlier(self.text(), severity, *self.random.choices((0, 7, 10**9), k=3))
 
-    def change(self) -> models.Change:
+    def change(self) -> Change:
         first, last = self.maybe(NOON), self.maybe(NOON)
-        return models.Change(first, last, 10**6, self.some(self.text, 20), self.random.randint(0, 9), 3, 2)
+        return Change(first, last, 10**6, self.some(self.text, 20), self.random.randint(0, 9), 3, 2)
 
-    def taken(self) -> models.Acknowledgement:
-        return models.Acknowledgement(self.text(), NOON, self.text(), self.random.choice(("", "U0123456789")))
+    def taken(self) -> Acknowledgement:
+        return Acknowledgement(self.text(), NOON, self.text(), self.random.choice(("", "U0123456789")))
 
     def alarm(self) -> Alarm:
         return Alarm(
             self.event(),
-            self.random.choice(list(models.Severity)),
+            self.random.choice(list(Severity)),
             self.number(),
             self.number(),
-            hunt=self.maybe(models.Hunt(self.text(), NOON)),
-            project=self.maybe(models.Project(12, self.text())),
+            hunt=self.maybe(Hunt(self.text(), NOON)),
+            project=self.maybe(Project(12, self.text())),
             evidence=self.maybe(self.evidence()),
             instance=self.maybe(self.instance()),
             system=self.maybe(self.system()),
             findings=self.some(self.finding, 14),
-            gaps=self.some(lambda: models.Gap(self.text(), self.text()), 5),
+            gaps=self.some(lambda: Gap(self.text(), self.text()), 5),
             link=self.random.choice(LINKS),
             earlier=self.maybe(self.earlier()),
             taken=self.random.choice((None, None, None, self.taken())),
-            owner=self.maybe(models.Owner(slack="U0123456789", teams=JANE, jira=self.text())),
+            owner=self.maybe(Owner(slack="U0123456789", teams=JANE, jira=self.text())),
             change=self.maybe(self.change()),
         )
 

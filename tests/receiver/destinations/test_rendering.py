@@ -14,7 +14,8 @@ import pytest
 
 from receiver.destinations.teams import destination as teams
 from receiver.messages.compose import compose
-from shared.models.models import Alarm, Owner, TeamsUser
+from shared.models.alarms import Alarm
+from shared.models.owners import Owner, TeamsUser
 from tests.receiver.destinations import rendering
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -1,6 +1,7 @@
 from receiver.destinations.size import fit
 from receiver.messages.compose import Fact, Message
-from shared.models.models import Finding, Severity
+from shared.models.evidence import Finding
+from shared.models.severity import Severity
 
 MESSAGE = Message(
     id="e1",

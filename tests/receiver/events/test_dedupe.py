@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.models.models import RECOVERED, Event
+from shared.models.event_kinds import RECOVERED
+from shared.models.events import Event
 from shared.queues.ports import work
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

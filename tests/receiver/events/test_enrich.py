@@ -19,25 +19,15 @@ from receiver.events.enrich import Enricher, severity_of
 from receiver.messages.compose import compose
 from shared.config.sections import Config, OwnerConfig
 from shared.local.sqlite import Database, SqliteStore
+from shared.models.alarms import Alarm, Gap
+from shared.models.captures import Capture, CaptureState
+from shared.models.events import Detection, Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import CaptureResult, Hunt, HuntReport
 from shared.models.inventory import InstanceError
-from shared.models.models import (
-    Alarm,
-    Capture,
-    CaptureResult,
-    CaptureState,
-    Detection,
-    Event,
-    Evidence,
-    Finding,
-    Gap,
-    Hunt,
-    HuntReport,
-    Instance,
-    Owner,
-    Project,
-    Severity,
-    System,
-)
+from shared.models.owners import Owner
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 from shared.platform.client import Unauthorized, Unavailable
 from shared.storage.ledger import Ledger, StoreError
 
@@ -530,7 +520,8 @@ import threading
 from datetime import datetime
 from receiver.events.enrich import Enricher
 from shared.config.sections import Config
-from shared.models.models import Event, System
+from shared.models.events import Event
+from shared.models.systems import System
 class Ec2:
     def describe(self, *_):
         threading.Event().wait()

@@ -11,18 +11,13 @@ import pytest
 from receiver.events.history import MAX_KINDS, Changes
 from receiver.messages.compose import compose
 from shared.local.sqlite import Database, SqliteStore
-from shared.models.models import (
-    Alarm,
-    Capture,
-    CaptureState,
-    Change,
-    Event,
-    Evidence,
-    Finding,
-    Hunt,
-    Severity,
-    System,
-)
+from shared.models.alarms import Alarm, Change
+from shared.models.captures import Capture, CaptureState
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding
+from shared.models.hunts import Hunt
+from shared.models.severity import Severity
+from shared.models.systems import System
 from shared.storage.ledger import Ledger
 
 SUNDAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)

@@ -15,7 +15,10 @@ import pytest
 from receiver.events.enrich import Enricher
 from scheduler.recover import recover
 from shared.hosting.runtime import Runtime
-from shared.models.models import RECOVERED, Event, Evidence, Finding, Project, Severity
+from shared.models.event_kinds import RECOVERED
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.severity import Severity
 from shared.platform.client import NotFound, Unavailable
 
 OWN, OTHER = "i-0123456789abcdef0", "i-0fedcba9876543210"

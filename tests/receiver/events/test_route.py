@@ -9,7 +9,12 @@ import pytest
 
 from receiver.events.route import explain, route
 from shared.config.sections import Config, RouteConfig
-from shared.models.models import Alarm, Event, Evidence, Hunt, HuntReport, Instance, Project, Severity, System
+from shared.models.alarms import Alarm
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Project
+from shared.models.hunts import Hunt, HuntReport
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 
 AT = datetime(2026, 7, 6, tzinfo=UTC)
 INSTANCE = "i-05938bed528eb12b9"

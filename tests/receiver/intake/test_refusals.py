@@ -9,7 +9,10 @@ import pytest
 from receiver.intake.refusals import MOST_SENDERS, Refusals
 from receiver.messages.compose import compose
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models.models import Alarm, Event, Severity, load
+from shared.models.alarms import Alarm
+from shared.models.codec import load
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import QueueError
 from shared.storage.ledger import Ledger, StoreError

@@ -17,25 +17,14 @@ from receiver.messages.compose import (
     Message,
     compose,
 )
-from shared.models.models import (
-    CAPTURE_FAILED,
-    HUNT_FINISHED,
-    UNKNOWN_EVENT,
-    Alarm,
-    Capture,
-    CaptureResult,
-    CaptureState,
-    Event,
-    Evidence,
-    Finding,
-    Gap,
-    Hunt,
-    HuntReport,
-    Instance,
-    Project,
-    Severity,
-    System,
-)
+from shared.models.alarms import Alarm, Gap
+from shared.models.captures import Capture, CaptureState
+from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED, UNKNOWN_EVENT
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)

@@ -13,21 +13,13 @@ from receiver.messages.compose import compose
 from shared.config.facts import FACTS
 from shared.config.sections import Config
 from shared.config.templates import NAMES
-from shared.models.models import (
-    Alarm,
-    Capture,
-    CaptureState,
-    Change,
-    Earlier,
-    Event,
-    Evidence,
-    Finding,
-    Hunt,
-    Instance,
-    Project,
-    Severity,
-    System,
-)
+from shared.models.alarms import Alarm, Change, Earlier
+from shared.models.captures import Capture, CaptureState
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import Hunt
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WEB = System("i-0123456789abcdef0", "us-east-1", "prod")

@@ -15,7 +15,7 @@ from shared.aws import ec2
 from shared.aws.ec2 import Ec2
 from shared.config.sections import AccountConfig
 from shared.models.inventory import InstanceError
-from shared.models.models import Instance
+from shared.models.systems import Instance
 from shared.secrets import SecretRef, Secrets
 
 OWN, PROD = "123456789012", "111122223333"

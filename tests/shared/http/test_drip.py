@@ -27,7 +27,7 @@ from shared.config.sections import JiraConfig
 from shared.http import sockets
 from shared.http.client import Http, NetworkError
 from shared.http.deadlines import within
-from shared.models.models import Severity
+from shared.models.severity import Severity
 from shared.platform.client import Cado, Unavailable
 from shared.secrets import Secret
 from tests.certificates import Certificate

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from shared.local.sqlite import FORMAT, Database, SqliteQueue, SqliteStore
-from shared.models.models import Alarm, Severity, load
+from shared.models.alarms import Alarm
+from shared.models.codec import load
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import QueueError
 from shared.storage.ledger import Ledger, StoreError

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from shared.http.client import Answer, Http, NetworkError
 from shared.http.deadlines import within
-from shared.models.models import Evidence, Finding, Project, Severity
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.severity import Severity
 from shared.platform.client import (
     Cado,
     CadoError,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.http.client import Answer
-from shared.models.models import Severity, dump
+from shared.models.codec import dump
+from shared.models.severity import Severity
 from shared.platform.client import Cado
 from shared.secrets import Secret
 

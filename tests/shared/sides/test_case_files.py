@@ -8,7 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.models.models import Acknowledgement, Alarm, CaseFile, Event, Severity
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm
+from shared.models.cases import CaseFile
+from shared.models.events import Event
+from shared.models.severity import Severity
 from shared.storage.ledger import Ledger
 
 CASE = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaaa1"

@@ -6,7 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from receiver.events.history import Changes
-from shared.models.models import Alarm, Capture, CaptureState, Change, Event, Finding, Hunt, Severity, System
+from shared.models.alarms import Alarm, Change
+from shared.models.captures import Capture, CaptureState
+from shared.models.events import Event
+from shared.models.evidence import Finding
+from shared.models.hunts import Hunt
+from shared.models.severity import Severity
+from shared.models.systems import System
 from shared.storage.ledger import Ledger
 
 SUNDAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)

@@ -28,7 +28,7 @@ from moto.sqs import models as moto_sqs
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models.models import Delivery
+from shared.models.deliveries import Delivery
 from shared.queues.ports import Item
 from shared.storage.ledger import Ledger
 

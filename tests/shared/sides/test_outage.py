@@ -21,7 +21,9 @@ from shared.config.sections import Config
 from shared.hosting.lambda_records import work_records
 from shared.hosting.runtime import Runtime
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
-from shared.models.models import Alarm, Instance, Severity
+from shared.models.alarms import Alarm
+from shared.models.severity import Severity
+from shared.models.systems import Instance
 from shared.queues import items, leases
 from shared.queues.ports import DELIVERIES, EVENTS, QueueError, work
 from shared.secrets import Secrets

@@ -12,20 +12,15 @@ from receiver.deliveries.worker import Work
 from scheduler.ending import report
 from shared.config.sections import Config
 from shared.hosting.runtime import Runtime
-from shared.models.models import (
-    HUNT_FINISHED,
-    Alarm,
-    Capture,
-    CaptureState,
-    Event,
-    Finding,
-    Hunt,
-    Instance,
-    Severity,
-    System,
-    dump,
-    load,
-)
+from shared.models.alarms import Alarm
+from shared.models.captures import Capture, CaptureState
+from shared.models.codec import dump, load
+from shared.models.event_kinds import HUNT_FINISHED
+from shared.models.events import Event
+from shared.models.evidence import Finding
+from shared.models.hunts import Hunt
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
 from shared.queues import items
 from shared.queues.ports import TooLarge, work
 from shared.queues.sizes import MAX_ITEM

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.destinations.jira import alarms_csv
-from shared.models.models import Finding, Severity
+from shared.models.evidence import Finding
+from shared.models.severity import Severity
 
 FRAGMENTS = (
     "=",

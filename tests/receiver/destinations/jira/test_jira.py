@@ -16,7 +16,7 @@ from receiver.destinations.jira.issues import case_label
 from receiver.messages.compose import compose
 from shared.config.sections import JiraConfig
 from shared.http.client import Http
-from shared.models.models import ACKNOWLEDGED, UNACKNOWLEDGED
+from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
 from shared.secrets import Secret
 
 CREATED = json.dumps({"id": "10000", "key": "SEC-7", "self": "https://elsewhere.example/"})

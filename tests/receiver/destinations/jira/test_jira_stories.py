@@ -20,7 +20,10 @@ import pytest
 from demo.jira import Jira, Status, Transition
 from demo.jira_fields import Field
 from receiver.destinations.contract import Check
-from shared.models.models import Alarm, Finding, Owner, Severity
+from shared.models.alarms import Alarm
+from shared.models.evidence import Finding
+from shared.models.owners import Owner
+from shared.models.severity import Severity
 from shared.queues.ports import work
 from tests.receiver.jira_site import CLOUD_ID, SPECIFICATION, once, staged, violations
 

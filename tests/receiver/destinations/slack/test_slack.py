@@ -15,7 +15,8 @@ from receiver.destinations.contract import Rejected, Retry
 from receiver.destinations.slack.webhook import _REFUSED, SlackDestination, _Client, payload
 from receiver.messages.compose import compose
 from shared.http.client import Http
-from shared.models.models import Alarm, Owner
+from shared.models.alarms import Alarm
+from shared.models.owners import Owner
 from shared.secrets import Secret
 
 

@@ -23,7 +23,9 @@ from receiver.destinations.slack.case import Thread
 from receiver.destinations.slack.webhook import payload
 from receiver.messages.compose import Message, compose
 from shared.http.client import Http
-from shared.models.models import Alarm, Owner, Severity
+from shared.models.alarms import Alarm
+from shared.models.owners import Owner
+from shared.models.severity import Severity
 from shared.secrets import Secret
 
 CONTRACTS = Path(__file__).resolve().parents[5] / "shared" / "contracts" / "slack"

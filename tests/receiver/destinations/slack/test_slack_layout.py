@@ -18,7 +18,8 @@ from receiver.destinations.slack.plain_text import MAX_LENGTH, plain
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.messages.compose import Fact, compose
 from shared.http.client import Http
-from shared.models.models import Alarm, Owner
+from shared.models.alarms import Alarm
+from shared.models.owners import Owner
 from shared.secrets import Secret
 
 SOC = "C0123456789"

@@ -16,7 +16,8 @@ from receiver.destinations.contract import Delivered, Outcome, Rejected
 from receiver.destinations.teams.destination import TeamsDestination, payload
 from receiver.messages.compose import compose
 from shared.http.client import Http
-from shared.models.models import Alarm, Gap, Owner, TeamsUser
+from shared.models.alarms import Alarm, Gap
+from shared.models.owners import Owner, TeamsUser
 from shared.secrets import Secret
 
 JANE = TeamsUser("jane@acme.example", "Jane O’Doe, SOC (nights)")

@@ -15,7 +15,7 @@ from receiver.destinations.contract import Delivered
 from receiver.destinations.webhook.destination import WebhookDestination
 from receiver.messages.compose import compose
 from shared.http.client import Http
-from shared.models.models import Alarm
+from shared.models.alarms import Alarm
 from shared.secrets import Secret
 
 

@@ -17,7 +17,10 @@ from receiver.destinations.webhook import schema as envelope
 from receiver.destinations.webhook.destination import WebhookDestination
 from receiver.messages.compose import compose
 from shared.http.client import Http
-from shared.models.models import Alarm, Finding, Severity, dump
+from shared.models.alarms import Alarm
+from shared.models.codec import dump
+from shared.models.evidence import Finding
+from shared.models.severity import Severity
 from shared.secrets import Secret
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.events.parse.webhook import parse
-from shared.models.models import Event
+from shared.models.events import Event
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 OTHER = "i-0fedcba9876543210"

@@ -13,7 +13,8 @@ from receiver.events.parse.webhook import parse
 from receiver.events.route import route
 from receiver.messages.compose import compose
 from shared.config.sections import Config
-from shared.models.models import Alarm, Severity
+from shared.models.alarms import Alarm
+from shared.models.severity import Severity
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 MACHINE = "i-0431da0e46c5b9882"

@@ -24,7 +24,10 @@ from receiver.events.parse.webhook import (
     TEST_NOTE,
     parse,
 )
-from shared.models.models import Detection, Event, Severity, System, dump
+from shared.models.codec import dump
+from shared.models.events import Detection, Event
+from shared.models.severity import Severity
+from shared.models.systems import System
 
 AT = datetime(2026, 7, 6, 0, 20, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[4]

@@ -1,0 +1,33 @@
+"""Turns any of the models into JSON and back, so that a queue or the store can hold it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+_adapters: dict[Any, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+def dump(thing: object) -> dict[str, Any]:
+    """Any of the above as what JSON can hold."""
+    found: dict[str, Any] = _adapter(type(thing)).dump_python(thing, mode="json")
+    return found
+
+
+def load(kind: type[T], data: Mapping[str, Any] | str | bytes) -> T:
+    """The reverse of `dump`. Raises pydantic.ValidationError where the data is of another shape."""
+    if isinstance(data, str | bytes):
+        data = json.loads(data)
+    loaded: T = _adapter(kind).validate_python(data)
+    return loaded

@@ -1,0 +1,99 @@
+"""A hunt and the report about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from shared.models.captures import CaptureState
+from shared.models.systems import System
+
+
+class HuntState(StrEnum):
+    PLANNED = "planned"  # recorded; the platform has no project for it yet
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"  # nothing could be asked: the key was refused, the platform stayed down
+    SKIPPED = "skipped"  # not started, since the hunt before it was still under way
+    EMPTY = "nothing captured"  # every capture was asked for, or failed before, and none succeeded
+    STOPPED = "stopped"  # a person stopped it
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """One run of a hunt definition. Its identity is its name and the scheduled time."""
+
+    name: str
+    scheduled_at: datetime
+    state: HuntState = HuntState.PLANNED
+    mode: str = "full"  # full | triage | scan
+    project_id: int | None = None
+    systems: int = 0
+    attempt: int = 1  # one more each time that it is started again after it failed as a whole
+    problems: tuple[str, ...] = ()  # parts of the definition that could not be used, in words
+    left_out: tuple[str, ...] = ()  # what its targets name or find and it does not take: counted, in words
+    reason: str = ""  # why it failed
+    trigger: str = ""  # who asked for it: the schedule, a person at the command line, a finding
+    config_hash: str = ""  # SHA-256 of the definition that it was planned by
+    began_at: datetime | None = None  # when it had its turn among the hunts of its name
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    stopped_by: str = ""  # who wants no more of it; it is over when what goes on has ended
+
+    def stopped(self, by: str) -> Hunt:
+        return replace(self, stopped_by=self.stopped_by or by or "somebody")
+
+    @property
+    def why_stopped(self) -> str:
+        return f"the hunt was stopped by {self.stopped_by}"
+
+    @property
+    def over(self) -> bool:
+        return self.state not in (HuntState.PLANNED, HuntState.RUNNING)
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}@{self.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+# So that the report of ten thousand systems still fits into one queue item.
+MAX_REPORT_LINES = 200
+COVERAGE_DAYS = 30
+
+
+@dataclass(frozen=True)
+class CaptureResult:
+    """One line of a hunt's report."""
+
+    system: System
+    state: CaptureState
+    malicious: int = 0
+    suspicious: int = 0
+    reason: str = ""
+    name: str = ""  # the instance's Name, where an earlier alarm found it out
+    new: int = 0  # alarms more than in the last hunt of this name, where the system was in it
+
+
+@dataclass(frozen=True)
+class HuntReport:
+    """What one hunt came to. The totals are of all systems; the lines are the worst of them."""
+
+    hunt: str
+    scheduled_at: datetime
+    project_id: int | None
+    systems: int = 0
+    captured: int = 0
+    failed: int = 0
+    with_alarms: int = 0
+    captures: tuple[CaptureResult, ...] = ()  # worst first, at most MAX_REPORT_LINES
+    problems: tuple[str, ...] = ()
+    reason: str = ""  # why the hunt as a whole failed
+    left_out: tuple[str, ...] = ()  # systems that its targets found and that were not captured, and why
+    since: datetime | None = None  # when the last finished hunt of this name was scheduled
+    new_alarms: int = 0  # more than then, of all systems
+    new_with: int = 0  # how many systems have them
+    slowest: CaptureResult | None = None
+    slowest_seconds: float = 0.0  # from the request to its end
+    stopped: bool = False  # a person stopped it
+    covered: int | None = None  # of its systems, how many were captured in the last COVERAGE_DAYS days

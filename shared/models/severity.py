@@ -1,0 +1,19 @@
+"""How bad an alarm is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad it is. The platform counts `malicious` (1) and `suspicious` (3); `info` is neither."""
+
+    MALICIOUS = "malicious"
+    SUSPICIOUS = "suspicious"
+    INFO = "info"
+    UNKNOWN = "unknown"
+
+    @property
+    def rank(self) -> int:
+        """Higher is worse. What is not known may be bad."""
+        return (Severity.INFO, Severity.UNKNOWN, Severity.SUSPICIOUS, Severity.MALICIOUS).index(self)
