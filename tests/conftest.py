@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib.util import find_spec
+
+import pytest
+
+from shared.hosting.log import sentence
 
 # A busy machine makes no example wrong, and what lands is judged by the same examples each time.
 # The template's tests run in an environment of their own, which has no hypothesis.
@@ -12,3 +17,19 @@ if find_spec("hypothesis"):
 
     settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
     settings.load_profile("house")
+
+
+class _WithKeys(logging.Formatter):
+    """Adds the keys of a log line to `caplog.text`. Secrets are not removed: tests look for them."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = sentence(record, clean=str)
+        return super().formatMessage(record)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    plugin = session.config.pluginmanager.get_plugin("logging-plugin")
+    assert plugin is not None
+    plugin.caplog_handler.setFormatter(
+        _WithKeys("%(levelname)-8s %(name)s:%(filename)s:%(lineno)d %(message)s")
+    )

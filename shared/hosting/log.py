@@ -1,8 +1,22 @@
 """Logging to stderr, as text for people or as one JSON object per line for machines.
 
-Every secret that was read is registered here, and neither it nor anything that looks like a webhook URL or a
-token gets past: message, arguments, extra fields and tracebacks are redacted together, as the last step
-before a line is written. The libraries that would log URLs are kept at WARNING.
+A log line is a fixed sentence with keys. The sentence has no values in it, so that it can be searched for and
+counted; each value has a key of its own:
+
+    log = logging.getLogger(__name__)
+    log.info("event delivered", extra={"event": event.id, "destination": name})
+
+Text form: `2027-01-31T02:00:00.000Z INFO receiver.deliveries.send: event delivered event=42 destination=soc`
+JSON form: `{"event": 42, "destination": "soc", "time": …, "level": …, …, "message": "event delivered"}`
+The text form leaves out keys whose value is None, and quotes values with spaces or quotation marks.
+
+The usual keys: event, destination, case, hunt, system, project, item, queue, attempt, seconds, reason, error.
+These names cannot be keys: `logging` uses `name`, `module`, `process`, `thread`, `args`, `msg` and `message`
+itself and raises KeyError; `time`, `level` and `logger` are fields of each line. A test looks for them.
+
+All secrets that were read are registered here. Registered secrets, and texts that look like a webhook URL or
+a token, are removed from messages, arguments, keys and tracebacks as the last step before a line is written.
+Libraries that would log URLs are kept at WARNING.
 """
 
 from __future__ import annotations
@@ -13,7 +27,7 @@ import math
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -46,6 +60,7 @@ _LOOKS_SECRET = re.compile(
     r"|\bATATT[A-Za-z0-9_=-]{10,}",
     re.IGNORECASE,
 )
+_PLAIN_VALUE = re.compile(r'[^\s"=]+')
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -129,7 +144,7 @@ class OnceAMinute(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return True
-        text = f"{_message(record)} {_extras(record)}"
+        text = sentence(record, clean=str)
         if record.created - self._written.get(text, -math.inf) < 60:
             return False
         if len(self._written) >= 1_000:
@@ -167,6 +182,17 @@ def _message(record: logging.LogRecord) -> str:
         return f"{record.msg} (its arguments do not fit)"
 
 
+def sentence(record: logging.LogRecord, clean: Callable[[str], str] = scrub) -> str:
+    """The message and its keys, as they stand in a line of text. `clean` removes secrets."""
+    keys = ((name, clean(str(value))) for name, value in _extras(record).items() if value is not None)
+    return clean(_message(record)) + "".join(f" {name}={_quoted(value)}" for name, value in keys)
+
+
+def _quoted(value: str) -> str:
+    """Quoted where necessary, so that a value cannot look like another key."""
+    return value if _PLAIN_VALUE.fullmatch(value) else jsonlib.dumps(value, ensure_ascii=False)
+
+
 def _traceback(record: logging.LogRecord, formatter: logging.Formatter) -> str:
     parts = [formatter.formatException(record.exc_info)] if record.exc_info and record.exc_info[0] else []
     return "\n".join([*parts, *([record.stack_info] if record.stack_info else [])])
@@ -181,13 +207,11 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class _Text(logging.Formatter):
-    """`time level logger: message`. A newline in a message is written as an escape, so that no text can
-    pretend to be a line of the log; a traceback is indented."""
+    """`time level logger: message key=value …`. A newline in a message is written as an escape, so that no
+    text can look like a line of the log. Tracebacks are indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={scrub(str(value))}" for name, value in _extras(record).items())
-        message = scrub(_message(record)) + fields
-        line = f"{_time(record)} {record.levelname:<7} {record.name}: {_visible(message)}"
+        line = f"{_time(record)} {record.levelname:<7} {record.name}: {_visible(sentence(record))}"
         trace = scrub(_traceback(record, self))
         return "\n    ".join([line, *map(_visible, trace.splitlines())])
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from shared.hosting import log
 from shared.secrets import Secret
 
+ROOT = Path(__file__).resolve().parents[3]
 WEBHOOK = "https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/c0cccccccccccccccccccccc"
 TEAMS = (
     "https://prod-01.westeurope.logic.azure.com:443/workflows/0a1b2c3d4e5f/triggers/manual/paths/invoke"
@@ -156,6 +159,32 @@ def test_lines_for_people() -> None:
     time, _, rest = line.partition(" ")
     assert (len(time), time[-1]) == (24, "Z")
     assert rest == r"INFO    huntbridge.web: forged\n2026-01-01 ERROR \x1b[31mred\u2028 hunt=weekly"
+
+
+def test_keys_follow_the_sentence() -> None:
+    stream = io.StringIO()
+    log.setup("INFO", json=False, stream=stream)
+    keys = {"event": 42, "case": None, "reason": 'said "no"\nevent=43', "ref": ""}
+    logging.getLogger("a").info("event delivered", extra=keys)
+    expected = r'a: event delivered event=42 reason="said \"no\"\nevent=43" ref=""'
+    assert stream.getvalue().rstrip("\n").endswith(expected)
+
+
+def keys_of_log_lines() -> Iterator[tuple[str, str]]:
+    for room in ("shared", "receiver", "scheduler", "cli", "demo"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.keyword) and node.arg == "extra" and isinstance(node.value, ast.Dict):
+                    for key in node.value.keys:
+                        if isinstance(key, ast.Constant):
+                            yield f"{path.relative_to(ROOT)}:{key.lineno}", str(key.value)
+
+
+def test_no_key_of_a_log_line_is_reserved() -> None:
+    reserved = {*vars(logging.makeLogRecord({})), "message", "asctime", "time", "level", "logger"}
+    keys = list(keys_of_log_lines())
+    assert {"status", "reason", "sender"} <= {key for _, key in keys}
+    assert [(where, key) for where, key in keys if key in reserved] == []
 
 
 def test_a_traceback_for_people_is_indented() -> None:
