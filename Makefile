@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint lock lock-npm clean
+.PHONY: run test coverage lint lock lock-npm clean
 
 run: $(VENV)/demo  ## the demo in the browser; ONCE=1 runs one hunt and prints its summary
 	$(BIN)/huntbridge demo $(if $(ONCE),--once --json,--port $(PORT))
 
 test: $(VENV)/dev .cache/prism/ready .cache/render/ready lint  ## lint, types and the fast tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal
+
+coverage: $(VENV)/dev .cache/prism/ready .cache/render/ready  ## which lines the fast tests reach, also in the processes that they start
+	$(BIN)/python -m pytest -n 4 --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -49,7 +52,7 @@ lock:  ## resolve requirements/*.in again; needs uv on the PATH
 	done
 
 clean:
-	rm -rf $(VENV) $(AWS) $(CHECKOV) .aws-sam .huntbridge .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(AWS) $(CHECKOV) .aws-sam .huntbridge .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
 
 # What goes to AWS, in an environment of its own: its pins do not agree with those of dev.txt.
 AWS := .venv-aws
