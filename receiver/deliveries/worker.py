@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from receiver.cases.lifecycle import Cases
+from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.deliveries.digest import Digests, Entry
 from receiver.deliveries.digest import message as digest_message
-from receiver.deliveries.rate_limit import PER_CASE, Pace, Places, Rules, rules_of
+from receiver.deliveries.rate_limit import PER_CASE, Limits, RateLimiter, limits_of
 from receiver.destinations.contract import Delivered, Destination, Outcome, Rejected, Retry, Whispers
 from receiver.events.dedupe import Identity, run_of
 from receiver.events.enrich import Enricher
@@ -84,9 +85,11 @@ class Work:
         self._last_delivered = LastDelivered(runtime.store, runtime.now)
         self._cases = Cases(runtime)
         self._digests = Digests(runtime.store, runtime.deliveries)
-        self._pace = Pace(runtime.store, lambda: runtime.now().timestamp())
+        self._rate_limiter = RateLimiter(runtime.store, lambda: runtime.now().timestamp())
         configured = runtime.config.destinations.items()
-        self._places = {name: Places(_places(config), runtime.now) for name, config in configured}
+        self._concurrency = {
+            name: ConcurrencyLimit(_most_at_once(config), runtime.now) for name, config in configured
+        }
 
     def event(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
@@ -171,10 +174,10 @@ class Work:
         name = body["destination"]
         if name not in self._destinations:
             return Dead(f"there is no destination {name!r} any more")
-        places = self._places[name]
+        limit = self._concurrency[name]
         # At its first look an alarm may only be given its turn, or go into a digest: that takes no place.
         first_look = item.attempts == 1 and "alarm" in body
-        if not first_look and not places.enter(item.receipt):
+        if not first_look and not limit.acquire(item.receipt):
             return self._busy(name)
         try:
             if "digest" in body:
@@ -185,10 +188,10 @@ class Work:
                 return self._whisper(item, name, body)
             return self._deliver_alarm(item, name, load(Alarm, body["alarm"]))
         finally:
-            places.leave(item.receipt)
+            limit.release(item.receipt)
 
     def _busy(self, name: str) -> Verdict:
-        return Again(self._places[name].wait(), f"{name} is busy", expected=True)
+        return Again(self._concurrency[name].retry_after(), f"{name} is busy", expected=True)
 
     def _deliver_alarm(self, item: Item, name: str, alarm: Alarm) -> Verdict:
         ledger = self._runtime.ledger
@@ -211,8 +214,8 @@ class Work:
         lane = self._lane(name, alarm)
         urgent = alarm.severity is Severity.MALICIOUS
         longest = BACKLOG if lane[0] == name and _may_share(alarm, before) else None
-        wait = self._pace.turn(*lane, urgent=urgent, waited=item.attempts > 1, longest=longest)
-        its_turn = wait == 0 and self._places[name].enter(item.receipt)
+        wait = self._rate_limiter.turn(*lane, urgent=urgent, waited=item.attempts > 1, longest=longest)
+        its_turn = wait == 0 and self._concurrency[name].acquire(item.receipt)
         if not its_turn and case.opens:
             ledger.leave_case(alarm.case_key, name, item.receipt)
         if wait is None:
@@ -262,14 +265,14 @@ class Work:
         return Done() if told else None
 
     def _deliver_digest(self, item: Item, name: str, id: str) -> Verdict:
-        ledger, lane = self._runtime.ledger, (name, rules_of(self._runtime.config.destinations[name]))
+        ledger, lane = self._runtime.ledger, (name, limits_of(self._runtime.config.destinations[name]))
         before = ledger.delivery(id, name)
         if self._digests.is_empty(name, id):
             return Done()
         if verdict := self._under_way(before):
             return verdict
         if before.state != "delivered":
-            wait = self._pace.turn(*lane, urgent=False, waited=item.attempts > 1)
+            wait = self._rate_limiter.turn(*lane, urgent=False, waited=item.attempts > 1)
             if wait:
                 return Again(wait, f"the digest for {name} gathers until its turn", expected=True)
         entries = self._digests.seal(name, id)
@@ -291,8 +294,8 @@ class Work:
         ledger, destination = self._runtime.ledger, self._destinations[name]
         if not (destination.update and ledger.case_ref(case_key, name)):
             return Done()
-        lane = name, rules_of(self._runtime.config.destinations[name])
-        wait = self._pace.turn(*lane, urgent=False, waited=item.attempts > 1, longest=0.0)
+        lane = name, limits_of(self._runtime.config.destinations[name])
+        wait = self._rate_limiter.turn(*lane, urgent=False, waited=item.attempts > 1, longest=0.0)
         if wait != 0:
             busy = Retry(f"{name} has alarms to tell first", after=CALM if wait is None else wait)
             return self._at_once_or_never(item, busy, f"an edit of case {case_key} at {name}")
@@ -305,7 +308,7 @@ class Work:
             outcome = _in_time(lambda: destination.deliver(message, _refs(case)))
         self._leave_case(item, name, case_key, case, outcome)
         if isinstance(outcome, Retry) and outcome.after is not None:
-            self._pace.hold(*lane, outcome.after)
+            self._rate_limiter.hold(*lane, outcome.after)
         return self._at_once_or_never(item, outcome, f"an edit of case {case_key} at {name}")
 
     def _whisper(self, item: Item, name: str, body: Mapping[str, Any]) -> Verdict:
@@ -351,7 +354,7 @@ class Work:
         told: Callable[[bool], Message],
         case_key: str,
         case: Case,
-        lane: tuple[str, Rules],
+        lane: tuple[str, Limits],
     ) -> Verdict:
         """Send, and record what became of it. `told` makes the message, given whether it may be a repeat."""
         ledger, name = self._runtime.ledger, before.destination
@@ -394,7 +397,7 @@ class Work:
                 return Again(0.0, reason, expected=True)
             case Retry(reason, after, ambiguous):
                 if after is not None:
-                    self._pace.hold(*lane, after)
+                    self._rate_limiter.hold(*lane, after)
                 in_doubt = in_doubt or ambiguous
                 if self._runtime.now() - item.added_at > timedelta(
                     seconds=self._runtime.config.delivery.retry_for
@@ -408,11 +411,11 @@ class Work:
             case Rejected(reason):
                 return self._dead(sending, reason, in_doubt)
 
-    def _lane(self, name: str, alarm: Alarm) -> tuple[str, Rules]:
+    def _lane(self, name: str, alarm: Alarm) -> tuple[str, Limits]:
         """What keeps one pace: a destination, or one case at it where the vendor counts those."""
         config = self._runtime.config.destinations[name]
         by_case = config.type in PER_CASE and config.pace is None
-        return (f"{name} {alarm.case_key}" if by_case else name), rules_of(config)
+        return (f"{name} {alarm.case_key}" if by_case else name), limits_of(config)
 
     def _leave_case(self, item: Item, name: str, case_key: str, case: Case, outcome: Outcome) -> None:
         ref = outcome.ref if isinstance(outcome, Delivered) else ""
@@ -440,7 +443,7 @@ def _in_time(deliver: Callable[[], Outcome]) -> Outcome:
         return Retry("it took longer than a delivery may", ambiguous=True)
 
 
-def _places(config: DestinationConfig) -> int:
+def _most_at_once(config: DestinationConfig) -> int:
     return PER_CHAT if config.type in CHATS else PER_DESTINATION
 
 

@@ -1,0 +1,59 @@
+"""How many workers of this process may be busy with one destination, so that a destination which does not
+answer leaves workers for the others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 10.0  # seconds
+# Seconds that a worker waits for a place. A destination that has been busy for longer may stay so for long.
+_MOMENT = 0.25
+
+
+class ConcurrencyLimit:
+    """The places at one destination. Safe to use from several threads."""
+
+    def __init__(self, count: int, now: Callable[[], datetime]) -> None:
+        self._count, self._now = count, now
+        self._freed = threading.Condition()
+        self._since: dict[str, datetime] = {}  # by holder
+        self._somebody_waits = False
+
+    def acquire(self, holder: str) -> bool:
+        """Whether `holder` has a place now, or had one already.
+
+        When all places are taken but one of them was taken only a moment ago, one worker waits for it: to put
+        an item back and claim it again costs more than a message.
+        """
+        with self._freed:
+            if holder in self._since:
+                return True
+            if self._is_full() and not self._somebody_waits and self._busy_for() < _MOMENT:
+                self._somebody_waits = True
+                self._freed.wait_for(lambda: not self._is_full(), _MOMENT)
+                self._somebody_waits = False
+            if self._is_full():
+                return False
+            self._since[holder] = self._now()
+            return True
+
+    def release(self, holder: str) -> None:
+        """Give the place back. Nothing happens where `holder` has none."""
+        with self._freed:
+            self._since.pop(holder, None)
+            self._freed.notify()
+
+    def retry_after(self) -> float:
+        """Seconds after which to try again. It grows with the time for which no place was given back."""
+        with self._freed:
+            return min(max(self._busy_for(), _SHORTEST_WAIT), _LONGEST_WAIT)
+
+    def _is_full(self) -> bool:
+        return len(self._since) >= self._count
+
+    def _busy_for(self) -> float:
+        """Seconds since the oldest of the places was taken."""
+        now = self._now()
+        return (now - min(self._since.values(), default=now)).total_seconds()
