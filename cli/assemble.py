@@ -20,7 +20,7 @@ from shared.config import sections as configuration
 from shared.config.sections import Config
 from shared.hosting import log, runtime
 from shared.hosting.runtime import Runtime
-from shared.platform.client import CadoError
+from shared.platform.errors import CadoError
 from shared.queues.ports import QueueError
 from shared.secrets import SecretError
 from shared.storage.ledger import StoreError

@@ -19,7 +19,7 @@ from shared.config import tokens
 from shared.config.sections import ConfigError
 from shared.config.warnings import file_warnings, warnings
 from shared.hosting.runtime import Runtime
-from shared.platform.client import CadoError
+from shared.platform.errors import CadoError
 from shared.secrets import SecretError, SecretRef
 
 # What the key needs on the platform to open a project, import an instance and read what came of it.

@@ -21,7 +21,9 @@ from shared.config.tokens import refusal
 from shared.config.urls import https_url
 from shared.hosting.runtime import Runtime
 from shared.models.event_kinds import KINDS
-from shared.platform.client import Cado, CadoError, Unavailable, Webhook, revealed
+from shared.platform.answers import Webhook
+from shared.platform.client import Cado, revealed
+from shared.platform.errors import CadoError, Unavailable
 from shared.secrets import Secret, SecretError, SecretRef
 
 _PREFIX = "huntbridge "

@@ -10,7 +10,8 @@ from receiver.events.enrich import Enricher
 from shared.aws.ec2 import Ec2
 from shared.hosting.runtime import Runtime
 from shared.models.evidence import Evidence, Finding, Project
-from shared.platform.client import Cado, CadoError
+from shared.platform.client import Cado
+from shared.platform.errors import CadoError
 from shared.secrets import SecretError
 
 

@@ -16,7 +16,8 @@ from scheduler.stored_times import corrected_captures
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.systems import System
-from shared.platform.client import Cado, CadoError, Unauthorized, Unavailable
+from shared.platform.client import Cado
+from shared.platform.errors import CadoError, Unauthorized, Unavailable
 from shared.queues.ports import Again, Dead, Done, Verdict, backoff
 from shared.secrets import SecretError
 

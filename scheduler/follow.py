@@ -25,7 +25,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.evidence import Evidence
 from shared.models.hunts import Hunt, HuntState
-from shared.platform.client import Pipeline
+from shared.platform.answers import Pipeline
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from shared.config.sections import HuntConfig, ProjectConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState
-from shared.platform.client import CadoError, Unavailable
+from shared.platform.errors import CadoError, Unavailable
 from shared.queues import items
 from shared.queues.ports import Again, Dead, Done, Verdict, backoff
 from shared.secrets import SecretError

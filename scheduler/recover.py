@@ -25,7 +25,7 @@ from shared.models.event_kinds import RECOVERED, UNKNOWN_EVENT
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Project
 from shared.models.severity import Severity
-from shared.platform.client import CadoError
+from shared.platform.errors import CadoError
 from shared.queues import items
 from shared.secrets import SecretError
 

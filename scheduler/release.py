@@ -17,7 +17,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
 from shared.models.hunts import Hunt
-from shared.platform.client import CadoError, Unavailable
+from shared.platform.errors import CadoError, Unavailable
 from shared.queues import items
 
 log = logging.getLogger(__name__)

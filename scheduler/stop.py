@@ -16,7 +16,8 @@ from scheduler.release import ENDED, plan_again, release
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState
-from shared.platform.client import CadoError, NotFound, Pipeline
+from shared.platform.answers import Pipeline
+from shared.platform.errors import CadoError, NotFound
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from shared.http import deadlines
 from shared.http.deadlines import DeadlineExceeded
 from shared.models.inventory import Fleet, InstanceError
 from shared.models.systems import Instance, System
-from shared.platform.client import CadoError
+from shared.platform.errors import CadoError
 from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from shared.hosting.runtime import Runtime
 from shared.models.codec import dump
 from shared.models.event_kinds import WEBHOOK_BROKEN
 from shared.models.events import Event
-from shared.platform.client import CadoError, Webhook
+from shared.platform.answers import Webhook
+from shared.platform.errors import CadoError
 from shared.queues import items
 from shared.secrets import SecretError
 

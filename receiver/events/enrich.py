@@ -29,7 +29,7 @@ from shared.models.inventory import InstanceError, InstanceFacts
 from shared.models.owners import Owner, TeamsUser
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
-from shared.platform.client import CadoError
+from shared.platform.errors import CadoError
 from shared.storage.ledger import Ledger, StoreError
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from shared.http.deadlines import DeadlineExceeded, remaining
 from shared.models.inventory import InstanceError
-from shared.platform.client import CadoError
+from shared.platform.errors import CadoError
 from shared.queues.ports import NotNow
 from shared.secrets import SecretError
 

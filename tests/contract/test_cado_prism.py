@@ -13,7 +13,9 @@ import pytest
 from shared.http.client import Answer, Http
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
-from shared.platform.client import Cado, Pipeline, PipelinesStatus, Refused, Webhook
+from shared.platform.answers import Pipeline, PipelinesStatus, Webhook
+from shared.platform.client import Cado
+from shared.platform.errors import Refused
 from shared.secrets import Secret
 
 

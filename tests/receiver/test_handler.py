@@ -584,7 +584,8 @@ print(json.dumps([answer, sorted(sys.modules), sorted(set(sys.modules) - before)
 """
 HEAVY = {
     "pydantic", "pydantic_core", "requests", "slack_sdk", "yaml", "shared.aws.ec2", "shared.aws.dynamodb",
-    "shared.platform.client", "shared.config.sections", "shared.storage.ledger", "shared.models.codec", "shared.models.alarms",
+    "shared.platform.client", "shared.config.sections", "shared.storage.ledger",
+    "shared.models.codec", "shared.models.alarms",
     "shared.hosting.runtime", "receiver.messages.compose", "receiver.destinations.contract",
     "receiver.events.enrich", "receiver.deliveries.worker",
 }  # fmt: skip

@@ -19,7 +19,7 @@ from shared.models.captures import CaptureState
 from shared.models.hunts import HuntState
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance, System
-from shared.platform.client import NotFound
+from shared.platform.errors import NotFound
 from tests.scheduler.staging import SUNDAY, Stage
 
 EVERYWHERE = {"regions": "all"}

@@ -24,7 +24,7 @@ from shared.hosting.runtime import Runtime, local
 from shared.http import sockets
 from shared.http.deadlines import within
 from shared.models.severity import Severity
-from shared.platform.client import CadoError, Unavailable
+from shared.platform.errors import CadoError, Unavailable
 from tests.corporate_proxy import CorporateProxy, Reply, corporate_proxy
 
 MESSAGE = Message("e", "test", Severity.INFO, "t", "s")

@@ -28,7 +28,7 @@ from shared.models.inventory import InstanceError
 from shared.models.owners import Owner
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
-from shared.platform.client import Unauthorized, Unavailable
+from shared.platform.errors import Unauthorized, Unavailable
 from shared.storage.ledger import Ledger, StoreError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -19,7 +19,7 @@ from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
-from shared.platform.client import NotFound, Unavailable
+from shared.platform.errors import NotFound, Unavailable
 
 OWN, OTHER = "i-0123456789abcdef0", "i-0fedcba9876543210"
 PROCESSED = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

@@ -28,7 +28,8 @@ from shared.http import sockets
 from shared.http.client import Http, NetworkError
 from shared.http.deadlines import within
 from shared.models.severity import Severity
-from shared.platform.client import Cado, Unavailable
+from shared.platform.client import Cado
+from shared.platform.errors import Unavailable
 from shared.secrets import Secret
 from tests.certificates import Certificate
 from tests.slow_peers import DRIPS, Drip, dripping

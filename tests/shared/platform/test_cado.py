@@ -17,17 +17,9 @@ from shared.http.client import Answer, Http, NetworkError
 from shared.http.deadlines import within
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
-from shared.platform.client import (
-    Cado,
-    CadoError,
-    Conflict,
-    Identity,
-    NotFound,
-    Pipeline,
-    Refused,
-    Unauthorized,
-    Unavailable,
-)
+from shared.platform.answers import Identity, Pipeline
+from shared.platform.client import Cado
+from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
 from shared.secrets import Secret, SecretError
 
 KEY = "k-5ecret-key"

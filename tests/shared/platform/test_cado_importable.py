@@ -7,7 +7,8 @@ import pytest
 from demo.platform import Platform, SimInstance
 from demo.serving import serving
 from shared.http.client import Http
-from shared.platform.client import Cado, CadoError, NotFound
+from shared.platform.client import Cado
+from shared.platform.errors import CadoError, NotFound
 from shared.secrets import Secret
 
 FLEET = tuple(

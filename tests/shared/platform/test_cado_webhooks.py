@@ -9,7 +9,9 @@ import pytest
 from demo.platform import Platform
 from demo.serving import serving
 from shared.http.client import Answer, Http
-from shared.platform.client import Cado, CadoError, NotFound, Refused, Unavailable, Webhook
+from shared.platform.answers import Webhook
+from shared.platform.client import Cado
+from shared.platform.errors import CadoError, NotFound, Refused, Unavailable
 from shared.secrets import Secret
 
 URL = "https://hunt.example/webhooks/cado"

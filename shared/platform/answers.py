@@ -1,0 +1,53 @@
+"""What the platform's client returns, besides the models that other rooms know (`shared.models`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Identity:
+    role: str
+    permissions: frozenset[str]  # the ones that are granted
+    told: bool = True  # False for v2, which says neither
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    id: int
+    type: str  # acquisition | processing | scanning | …
+    name: str  # "Acquiring i-…" for an acquisition
+    state: str  # queued | in_progress | complete | failed | cancelled
+    project_id: int | None
+    evidence_id: int | None
+    triggered_by: int | None  # the acquisition that started this processing
+    created_ms: int | None
+    reason: str  # of a failure: what its failed steps say
+    steps_ended: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("complete", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class PipelinesStatus:
+    queued: int
+    in_progress: int
+    limit: int | None  # how many run at once; told since 2.272, and not by every platform
+
+
+@dataclass(frozen=True)
+class Webhook:
+    id: int
+    name: str
+    event_type: str
+    url: str = field(repr=False)  # of somebody else's webhook, a secret
+    payload: Mapping[str, Any] | None = field(repr=False)  # holds the token; None where it is not told
+    payload_type: str
+    enabled: bool
+    times_sent: int | None = None  # told since 2.304
+    last_sent: datetime | None = None  # told since 2.286
