@@ -13,7 +13,7 @@ import click
 
 from cli.data import data_directory, has_database
 from receiver import assemble
-from receiver.deliveries.worker import Work
+from receiver.assemble import Handlers
 from receiver.destinations.reloading import Renewing
 from shared.aws.stack import TABLE
 from shared.config import sections as configuration
@@ -142,7 +142,7 @@ def destination(runtime: Runtime, name: str) -> Renewing:
     return found
 
 
-def receiver(runtime: Runtime) -> Work:
+def receiver(runtime: Runtime) -> Handlers:
     """Raises SecretError where a destination's secret or the platform's key cannot be had: better now than
     with the first alarm."""
     runtime.secret(runtime.config.platform.api_key)

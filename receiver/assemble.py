@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
+from receiver.cases.lifecycle import Cases
 from receiver.deliveries.worker import Work
+from receiver.destinations.contract import Destination
 from receiver.destinations.reloading import Renewing
+from receiver.events.dedupe import Identity
 from receiver.events.enrich import Enricher
+from receiver.events.history import Changes
+from receiver.events.worker import EventWorker
 from shared.aws.ec2 import Ec2
 from shared.hosting.runtime import Runtime
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
+from shared.queues.dead_letter_notices import Notices
+from shared.queues.heartbeats import Heartbeats
+from shared.queues.ports import Handler
 from shared.secrets import SecretError
 
 
-def work(runtime: Runtime) -> Work:
-    return Work(runtime, enricher(runtime), destinations(runtime))
+@dataclass(frozen=True)
+class Handlers:
+    event: Handler  # of the items of [events]
+    delivery: Handler  # of the items of [deliveries]
+
+
+def work(runtime: Runtime) -> Handlers:
+    return handlers(runtime, enricher(runtime), destinations(runtime))
+
+
+def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, Destination]) -> Handlers:
+    events = EventWorker(
+        config=runtime.config,
+        ledger=runtime.ledger,
+        deliveries=runtime.deliveries,
+        enricher=enricher,
+        dedupe=Identity(runtime.store, runtime.config.platform.url),
+        history=Changes(runtime.store, runtime.ledger),
+        cases=Cases(runtime),
+        notices=Notices(runtime),
+        heartbeats=Heartbeats(runtime),
+    )
+    return Handlers(events.handle, Work(runtime, destinations).delivery)
 
 
 def enricher(runtime: Runtime) -> Enricher:

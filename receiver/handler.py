@@ -18,8 +18,7 @@ import receiver.destinations.slack.bot
 import receiver.destinations.slack.webhook
 import receiver.destinations.teams.destination
 import receiver.destinations.webhook.destination  # noqa: F401
-from receiver.assemble import work
-from receiver.deliveries.worker import Work
+from receiver.assemble import Handlers, work
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
@@ -72,8 +71,8 @@ def _queues() -> Mapping[str, SqsQueue]:
 
 
 @cache
-def _kept() -> Kept[Work]:
-    def assemble(runtime: Runtime) -> Work:
+def _kept() -> Kept[Handlers]:
+    def assemble(runtime: Runtime) -> Handlers:
         told = stack.refs(os.environ, stack.SLACK_SIGNING_SECRETS)
         for ref in runtime.config.slack_signing_secrets:
             if ref not in told:

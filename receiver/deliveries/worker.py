@@ -1,10 +1,7 @@
-"""The way through the queues: an item of [events] becomes one item of [deliveries] per destination, and an
-item of [deliveries] becomes a message that was sent, or a reason why not.
+"""Handles the items of [deliveries]: each becomes a message that was sent, or a reason why it was not.
 
-Every step may be repeated: what was routed is not routed again, and what was delivered is not sent again.
-Only a crash between sending and writing it down can repeat a message, and then the message says so.
-On the way to a message one thing is made durable, that it is about to be sent, and with that all that led
-there: before, a power cut gives the event back, and it goes the same way again.
+Every step may be repeated: what was delivered is not sent again. Only a crash between sending and writing it
+down can repeat a message, and then the message says so.
 """
 
 from __future__ import annotations
@@ -12,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from receiver.cases.lifecycle import Cases
@@ -21,37 +18,28 @@ from receiver.deliveries.digest import Digests, Entry
 from receiver.deliveries.digest import message as digest_message
 from receiver.deliveries.rate_limit import PER_CASE, Limits, RateLimiter, limits_of
 from receiver.destinations.contract import Delivered, Destination, Outcome, Rejected, Retry, Whispers
-from receiver.events.dedupe import Identity, run_of
-from receiver.events.enrich import Enricher
-from receiver.events.history import Changes
-from receiver.events.parse.webhook import parse
-from receiver.events.route import route
 from receiver.messages.compose import Message, compose
 from shared.config.sections import DestinationConfig
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 from shared.models.alarms import Alarm
-from shared.models.codec import dump, load
+from shared.models.codec import load
 from shared.models.deliveries import Delivery
 from shared.models.event_kinds import OWN_KINDS, UNACKNOWLEDGED
-from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items, leases
-from shared.queues.dead_letter_notices import Notices, alarm_of_event
+from shared.queues.dead_letter_notices import Notices
 from shared.queues.heartbeats import Heartbeats
 from shared.queues.ports import (
     DELIVERIES,
-    EVENTS,
     Again,
     Dead,
     Done,
     Item,
-    TooLarge,
     Verdict,
     attempt,
     backoff,
 )
-from shared.queues.sizes import fitted_alarm
 from shared.storage.last_delivered import LastDelivered
 from shared.storage.ledger import Case
 
@@ -74,12 +62,9 @@ MARKED_AT_ONCE = 500
 
 
 class Work:
-    def __init__(self, runtime: Runtime, enricher: Enricher, destinations: Mapping[str, Destination]) -> None:
+    def __init__(self, runtime: Runtime, destinations: Mapping[str, Destination]) -> None:
         self._runtime = runtime
-        self._enricher = enricher
         self._destinations = destinations
-        self._identity = Identity(runtime.store, runtime.config.platform.url)
-        self._changes = Changes(runtime.store, runtime.ledger)
         self._notices = Notices(runtime)
         self._heartbeats = Heartbeats(runtime)
         self._last_delivered = LastDelivered(runtime.store, runtime.now)
@@ -91,83 +76,12 @@ class Work:
             name: ConcurrencyLimit(_most_at_once(config), runtime.now) for name, config in configured
         }
 
-    def event(self, item: Item) -> Verdict:
-        """Handles one item of [events]."""
-        verdict = attempt(self._event, item)
-        if isinstance(verdict, Dead):
-            self._notices.count(EVENTS, item, verdict.reason, _known_of(item))
-        return verdict
-
     def delivery(self, item: Item) -> Verdict:
         """Handles one item of [deliveries]."""
         verdict = attempt(self._delivery, item)
         if isinstance(verdict, Dead):
             self._notices.count(DELIVERIES, item, verdict.reason)
         return verdict
-
-    def _event(self, item: Item) -> Verdict:
-        content = items.unpack(item.body)
-        if "notice" in content:
-            return self._notices.tell(content["notice"])
-        if "click" in content:
-            return self._cases.click(item.id, content)
-        if "acknowledge" in content:
-            return self._cases.acknowledge(content)
-        if "remind" in content:
-            return self._cases.remind(content)
-        if "heartbeat" in content:
-            return self._heartbeats.tell(content)
-        event, body = _read(item, content)
-        ledger = self._runtime.ledger
-        if ledger.routed(event.id) is not None:
-            return Done()
-        alarm = self._enricher.enrich(event)
-        event, run = alarm.event, run_of(alarm)
-        if alarm.instance and alarm.instance.name:
-            ledger.save_name(alarm.instance.id, alarm.instance.name)
-        claim = self._identity.claim(alarm, body)
-        if claim.merged_into:
-            ledger.record_routed(
-                event,
-                alarm.severity,
-                [],
-                case=alarm.case_key,
-                merged_into=claim.merged_into,
-                run=run,
-                confirmed=alarm.confirmed,
-            )
-            log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
-            return Done()
-        alarm = replace(alarm, earlier=claim.earlier, may_repeat=claim.repeat, change=self._changes.of(alarm))
-        names = route(alarm, self._runtime.config)
-        if not names:
-            return Dead("no destination is configured")
-        alarm = self._fitted(alarm)
-        names = self._cases.add(alarm, names)
-        for name in names:
-            self._runtime.deliveries.put(
-                items.delivery(name, dump(alarm)),
-                id=f"{event.id}:{name}",
-                urgent=alarm.severity is Severity.MALICIOUS,
-                durable=False,
-            )
-        ledger.record_routed(
-            event, alarm.severity, names, case=alarm.case_key, run=run, confirmed=alarm.confirmed
-        )
-        log.info("event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(names))
-        return Done()
-
-    def _fitted(self, alarm: Alarm) -> Alarm:
-        """As much of it as an item holds; then the whole is in the ledger."""
-        whole = dump(alarm)
-        fitted = fitted_alarm(whole)
-        if fitted is whole:
-            return alarm
-        try:
-            self._runtime.ledger.save_whole_alarm(alarm)
-        except TooLarge as error:
-            log.error("event %s: only a part of it is kept: %s", alarm.event.id, error)
-        return load(Alarm, fitted)
 
     def _delivery(self, item: Item) -> Verdict:
         body = items.unpack(item.body)
@@ -460,19 +374,3 @@ def _refs(case: Case) -> dict[str, str]:
     if case.ref:
         refs |= {"ref": case.ref} | ({"alone": "yes"} if case.opens else {})
     return refs
-
-
-def _known_of(item: Item) -> Alarm | None:
-    """The alarm of an event that could not be worked on, as far as the event can be read."""
-    try:
-        return alarm_of_event(_read(item, items.unpack(item.body))[0])
-    except (LookupError, TypeError, ValueError):
-        return None
-
-
-def _read(item: Item, content: Mapping[str, Any]) -> tuple[Event, bytes | None]:
-    """The event, and the webhook's body where one brought it."""
-    if "event" in content:
-        return load(Event, content["event"]), None
-    body: bytes = content["webhook"]
-    return parse(body, id=item.id, received_at=datetime.fromisoformat(content["received_at"])), body

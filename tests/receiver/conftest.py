@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receiver.deliveries.worker import Work
+from receiver.assemble import Handlers, handlers
 from receiver.destinations.contract import Check, Delivered
 from receiver.events.enrich import severity_of
 from receiver.messages.compose import Message
@@ -129,9 +129,9 @@ class Stage:
         self.enricher = Enricher()
         self.work = self.worker()
 
-    def worker(self) -> Work:
+    def worker(self) -> Handlers:
         """One more process with the same ledger and queues."""
-        return Work(self.runtime, self.enricher, self.tools)
+        return handlers(self.runtime, self.enricher, self.tools)
 
     def forward(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)

@@ -448,8 +448,8 @@ def test_what_sqs_has_put_aside_itself_is_told_at_the_next_follow(stage, monkeyp
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60"})
     receiver = Invoked(handler, stage.resources, monkeypatch)
     for _ in range(3):
-        receiver.deliveries.worker("events")
-        receiver.deliveries.worker("deliveries")
+        receiver.work("events")
+        receiver.work("deliveries")
     assert stage.counts() == (1, 1)  # each is told of the other
     for tool, name in ((stage.slack, "office"), (stage.teams, "soc")):
         text = json.dumps(tool.messages[0].body)
@@ -587,7 +587,7 @@ HEAVY = {
     "shared.platform.client", "shared.config.sections", "shared.storage.ledger",
     "shared.models.codec", "shared.models.alarms",
     "shared.hosting.runtime", "receiver.messages.compose", "receiver.destinations.contract",
-    "receiver.events.enrich", "receiver.deliveries.worker",
+    "receiver.events.enrich", "receiver.events.worker", "receiver.deliveries.worker",
 }  # fmt: skip
 OURS = ("receiver", "scheduler", "shared", "boto3", "botocore", "flask", "werkzeug", "jinja2", "slack_sdk")
 

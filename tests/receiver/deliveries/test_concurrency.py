@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from receiver.assemble import handlers
 from receiver.deliveries.concurrency import ConcurrencyLimit
-from receiver.deliveries.worker import Work
 from receiver.destinations.contract import Delivered, Retry
 from shared.local.server import Server, Workers
 from shared.local.sqlite import SqliteQueue
@@ -79,7 +79,7 @@ def test_a_hung_destination_and_a_limited_one_do_not_slow_the_third(make_stage):
     runtime.deliveries = SqliteQueue(stage.database, "deliveries")
     runtime.events = SqliteQueue(stage.database, "events")
     quick = Quick()
-    work = Work(runtime, stage.enricher, {"hung": Hung(), "limited": Limited(), "quick": quick})
+    work = handlers(runtime, stage.enricher, {"hung": Hung(), "limited": Limited(), "quick": quick})
     server = Server(
         [
             Workers(runtime.events, work.event, 60, threads=2),

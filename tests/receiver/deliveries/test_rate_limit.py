@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -140,7 +141,7 @@ def test_a_storm_to_slack_is_sent_at_its_pace_and_each_item_is_claimed_twice_at_
         stage.receive(b'{"message": "%d alarms in project id 3"}' % number)
     claims = []
     real = stage.work.delivery
-    stage.work.delivery = lambda item: claims.append(item.id) or real(item)
+    stage.work = replace(stage.work, delivery=lambda item: claims.append(item.id) or real(item))
     stage.run()
     assert len(stage.soc.sent) == 60
     stage.forward(59)

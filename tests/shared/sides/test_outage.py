@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 from moto.sqs import models as moto_sqs
 
-from receiver.deliveries.worker import Work
+from receiver.assemble import handlers
 from shared.aws.clients import AwsError
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
@@ -63,7 +63,7 @@ class World:
             Secrets({}),
             now=lambda: datetime.fromtimestamp(self.now, UTC),
         )
-        self.room = Work(self.runtime, Enricher(), {"soc": self.chat})
+        self.room = handlers(self.runtime, Enricher(), {"soc": self.chat})
 
     def receive(self, number: int) -> bool:
         """Whether the webhook was taken; else it is answered with 503, and its alarm is found by looking."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receiver.deliveries.worker import Work
+from receiver.assemble import handlers
 from scheduler.ending import report
 from shared.config.sections import Config
 from shared.hosting.runtime import Runtime
@@ -57,7 +57,7 @@ def told(side, alarm: Alarm, event: Event | None = None) -> Tool:
         now=side.now,
     )
     tool = Tool()
-    room = Work(runtime, Enricher(alarm), {"soc": tool})
+    room = handlers(runtime, Enricher(alarm), {"soc": tool})
     event = event or alarm.event
     runtime.events.put(items.own_event(dump(event)), id=event.id)
     for _ in range(20):

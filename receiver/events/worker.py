@@ -1,0 +1,145 @@
+"""Handles the items of [events]: most are webhooks, some are events that huntbridge raised itself, and the
+rest are requests that another room answers (a click in Slack, a reminder, a notice of dead letters).
+
+An event goes through these steps: parse → enrich → dedupe → history → route → enqueue → record. Each step
+may be repeated with the same result, so an item whose worker died is simply handled again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from receiver.cases.lifecycle import Cases
+from receiver.events.dedupe import Identity, run_of
+from receiver.events.enrich import Enricher
+from receiver.events.history import Changes
+from receiver.events.parse.webhook import parse
+from receiver.events.route import route
+from shared.config.sections import Config
+from shared.models.alarms import Alarm
+from shared.models.codec import dump, load
+from shared.models.events import Event
+from shared.models.severity import Severity
+from shared.queues import items
+from shared.queues.dead_letter_notices import Notices, alarm_of_event
+from shared.queues.heartbeats import Heartbeats
+from shared.queues.ports import EVENTS, Dead, Done, Item, Queue, TooLarge, Verdict, attempt
+from shared.queues.sizes import fitted_alarm
+from shared.storage.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EventWorker:
+    config: Config
+    ledger: Ledger
+    deliveries: Queue
+    enricher: Enricher
+    dedupe: Identity
+    history: Changes
+    cases: Cases
+    notices: Notices
+    heartbeats: Heartbeats
+
+    def handle(self, item: Item) -> Verdict:
+        """Handles one item of [events]."""
+        verdict = attempt(self._dispatch, item)
+        if isinstance(verdict, Dead):
+            self.notices.count(EVENTS, item, verdict.reason, _alarm_of(item))
+        return verdict
+
+    def _dispatch(self, item: Item) -> Verdict:
+        content = items.unpack(item.body)
+        if "notice" in content:
+            return self.notices.tell(content["notice"])
+        if "click" in content:
+            return self.cases.click(item.id, content)
+        if "acknowledge" in content:
+            return self.cases.acknowledge(content)
+        if "remind" in content:
+            return self.cases.remind(content)
+        if "heartbeat" in content:
+            return self.heartbeats.tell(content)
+        return self._handle_event(*_read(item, content))
+
+    def _handle_event(self, event: Event, webhook: bytes | None) -> Verdict:
+        """`webhook` is the body that brought the event; None if huntbridge raised the event itself."""
+        if self.ledger.routed(event.id) is not None:
+            return Done()
+        alarm = self.enricher.enrich(event)
+        if alarm.instance and alarm.instance.name:
+            self.ledger.save_name(alarm.instance.id, alarm.instance.name)
+        claim = self.dedupe.claim(alarm, webhook)
+        if claim.merged_into:
+            self._record(alarm, [], merged_into=claim.merged_into)
+            log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
+            return Done()
+        alarm = replace(alarm, earlier=claim.earlier, may_repeat=claim.repeat, change=self.history.of(alarm))
+        destinations = route(alarm, self.config)
+        if not destinations:
+            return Dead("no destination is configured")
+        alarm = self._fitted(alarm)
+        destinations = self.cases.add(alarm, destinations)
+        # Enqueue before recording: a duplicate is ignored by its id, a missing delivery would be lost.
+        self._enqueue(alarm, destinations)
+        self._record(alarm, destinations)
+        log.info(
+            "event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(destinations)
+        )
+        return Done()
+
+    def _fitted(self, alarm: Alarm) -> Alarm:
+        """The alarm cut to the size of a queue item. The ledger keeps the whole alarm if it was cut."""
+        whole = dump(alarm)
+        fitted = fitted_alarm(whole)
+        if fitted is whole:
+            return alarm
+        try:
+            self.ledger.save_whole_alarm(alarm)
+        except TooLarge as error:
+            log.error("event %s: only a part of it is kept: %s", alarm.event.id, error)
+        return load(Alarm, fitted)
+
+    def _enqueue(self, alarm: Alarm, destinations: list[str]) -> None:
+        """One item of [deliveries] for each destination."""
+        for name in destinations:
+            self.deliveries.put(
+                items.delivery(name, dump(alarm)),
+                id=f"{alarm.event.id}:{name}",
+                urgent=alarm.severity is Severity.MALICIOUS,
+                durable=False,
+            )
+
+    def _record(self, alarm: Alarm, destinations: list[str], *, merged_into: str = "") -> None:
+        """Write down that the event is finished here, and where its alarm went."""
+        self.ledger.record_routed(
+            alarm.event,
+            alarm.severity,
+            destinations,
+            case=alarm.case_key,
+            merged_into=merged_into,
+            run=run_of(alarm),
+            confirmed=alarm.confirmed,
+        )
+
+
+def _read(item: Item, content: Mapping[str, Any]) -> tuple[Event, bytes | None]:
+    """The event, and the body of the webhook if a webhook brought the event."""
+    if "event" in content:
+        return load(Event, content["event"]), None
+    body: bytes = content["webhook"]
+    return parse(body, id=item.id, received_at=datetime.fromisoformat(content["received_at"])), body
+
+
+def _alarm_of(item: Item) -> Alarm | None:
+    """What an item that could not be handled was about; None if the item cannot be read."""
+    try:
+        event, _ = _read(item, items.unpack(item.body))
+    except (LookupError, TypeError, ValueError):
+        return None
+    return alarm_of_event(event)
