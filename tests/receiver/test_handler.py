@@ -584,14 +584,9 @@ print(json.dumps([answer, sorted(sys.modules), sorted(set(sys.modules) - before)
 """
 HEAVY = {
     "pydantic", "pydantic_core", "requests", "slack_sdk", "yaml", "shared.aws.ec2", "shared.aws.dynamodb",
-<<<<<<< HEAD
     "shared.platform.client", "shared.config.sections", "shared.storage.ledger",
     "shared.models.codec",
     "shared.models.alarms",
-=======
-    "shared.platform.client", "shared.config.sections", "shared.storage.ledger", "shared.models.codec",
-    "shared.models.alarms",
->>>>>>> 04765fa (Events and deliveries have a worker each: line length)
     "shared.hosting.runtime", "receiver.messages.compose", "receiver.destinations.contract",
     "receiver.events.enrich", "receiver.events.worker", "receiver.deliveries.worker",
 }  # fmt: skip
