@@ -14,7 +14,7 @@ import click
 from cli.data import data_directory, has_database
 from receiver import assemble
 from receiver.assemble import Handlers
-from receiver.destinations.reloading import Renewing
+from receiver.destinations.reloading import ReloadingDestination
 from shared.aws.stack import TABLE
 from shared.config import sections as configuration
 from shared.config.sections import Config
@@ -132,7 +132,7 @@ def nothing_there(data: Path) -> DataUnusable:
     )
 
 
-def destination(runtime: Runtime, name: str) -> Renewing:
+def destination(runtime: Runtime, name: str) -> ReloadingDestination:
     """Raises SecretError; Failed where the URL in the secret cannot be right."""
     found = assemble.destination(runtime, name)
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cli.assemble import Failed, Misused, destination, load_config, reading_runtime, settings
-from receiver.destinations.contract import Delivered, Rejected, Retry
+from receiver.destinations.contract import NEW_CASE, Delivered, Rejected, Retry
 from receiver.messages.compose import compose
 from shared.config.sections import Config
 from shared.models.alarms import Alarm
@@ -43,7 +43,7 @@ def send_test(config_path: str | None, data: Path, name: str) -> None:
         sender = destination(reading_runtime(config, data), name)
     except SecretError as error:
         raise Misused(f"destinations.{name}: {error}") from None
-    match sender.deliver(compose(no_alarm(name, config, datetime.now(UTC)), config), {}):
+    match sender.deliver(compose(no_alarm(name, config, datetime.now(UTC)), config), NEW_CASE):
         case Delivered(ref, note):
             issue = f": {ref}" if config.destinations[name].type == "jira" else ""
             click.echo(f"delivered to {name}{issue}" + (f" ({note})" if note else ""))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from receiver.cases.lifecycle import Cases
 from receiver.deliveries.worker import Work
 from receiver.destinations.contract import Destination
-from receiver.destinations.reloading import Renewing
+from receiver.destinations.reloading import ReloadingDestination
 from receiver.events.dedupe import Identity
 from receiver.events.enrich import Enricher
 from receiver.events.history import Changes
@@ -56,13 +56,13 @@ def enricher(runtime: Runtime) -> Enricher:
     return Enricher(runtime.ledger, platform, Ec2(config.account, runtime.secrets), config)
 
 
-def destinations(runtime: Runtime) -> dict[str, Renewing]:
+def destinations(runtime: Runtime) -> dict[str, ReloadingDestination]:
     return {name: destination(runtime, name) for name in runtime.config.destinations}
 
 
-def destination(runtime: Runtime, name: str) -> Renewing:
+def destination(runtime: Runtime, name: str) -> ReloadingDestination:
     config = runtime.config.destinations[name]
-    return Renewing(name, config, runtime.secret, runtime.secrets.refresh, runtime.http)
+    return ReloadingDestination(name, config, runtime.secret, runtime.secrets.refresh, runtime.http)
 
 
 class _Platform:

@@ -12,13 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-# Each destination of the configuration imports its own when it is first used.
-import receiver.destinations.jira.destination
-import receiver.destinations.slack.bot
-import receiver.destinations.slack.webhook
-import receiver.destinations.teams.destination
-import receiver.destinations.webhook.destination  # noqa: F401
 from receiver.assemble import Handlers, work
+from receiver.destinations import registry
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
@@ -87,4 +82,5 @@ def _prepare() -> None:
     lambda_runtime.prepare(_clients(), os.environ)
 
 
+registry.load_all()  # else the first message of each type would wait for it
 lambda_start.prepare(_prepare)

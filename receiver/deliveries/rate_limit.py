@@ -13,24 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from receiver.destinations.contract import RateLimit
+from receiver.destinations.registry import traits_of
 from shared.config.sections import DestinationConfig
 from shared.storage.ledger import Store
-
-Limits = tuple[tuple[int, float], ...]  # at most this many messages in any this many seconds
-
-LIMITS: dict[str, Limits] = {
-    # docs.slack.dev, rate limits: one a second for each webhook, and short bursts of more.
-    "slack": ((60, 60.0),),
-    # learn.microsoft.com: four a second; the Flow bot posts about 25 in five minutes (users' reports).
-    "teams": ((4, 1.0), (25, 300.0)),
-    # developer.atlassian.com, rate limiting: writes to one issue.
-    "jira": ((20, 2.0), (100, 30.0)),
-    # A receiver of webhooks publishes no limit. What it refuses with 429 is sent again later.
-    "webhook": ((20, 1.0),),
-}
-# docs.slack.dev, rate limits: one message a second in a channel. An alarm that opens a case posts two.
-SLACK_BOT: Limits = ((30, 60.0),)
-PER_CASE = ("jira",)
 
 # A turn is still the same turn when the delivery comes this many seconds early or late: queues are not exact.
 _EARLY, _LATE = 0.05, 2.0
@@ -42,11 +28,10 @@ _UNUSED = 60.0
 _LARGEST_BURST = 50
 
 
-def limits_of(config: DestinationConfig) -> Limits:
+def limits_of(config: DestinationConfig) -> RateLimit:
     """The configured rate limit, else the vendor's."""
     if config.pace is None:
-        by_bot = config.type == "slack" and config.token
-        return SLACK_BOT if by_bot else LIMITS[config.type]
+        return traits_of(config).rate_limit
     if config.pace <= 1:
         return ((1, 1 / config.pace),)
     burst = min(int(config.pace), _LARGEST_BURST)
@@ -72,7 +57,7 @@ class RateLimiter:
         self._lock = threading.Lock()  # threads of one process would only make each other's writes fail
 
     def turn(
-        self, key: str, limits: Limits, *, urgent: bool, waited: bool, longest: float | None = None
+        self, key: str, limits: RateLimit, *, urgent: bool, waited: bool, longest: float | None = None
     ) -> float | None:
         """Seconds until a delivery may be sent. 0 means now, and then it counts as sent. None means that its
         turn would be more than `longest` seconds away; no turn is kept for it.
@@ -85,7 +70,7 @@ class RateLimiter:
 
         return self._update(key, limits, take)
 
-    def hold(self, key: str, limits: Limits, seconds: float) -> None:
+    def hold(self, key: str, limits: RateLimit, seconds: float) -> None:
         """The destination asked for no messages for `seconds`."""
 
         def hold(state: _State, now: float) -> tuple[_State, None]:
@@ -94,7 +79,7 @@ class RateLimiter:
         self._update(key, limits, hold)
 
     def _update(
-        self, key: str, limits: Limits, change: Callable[[_State, float], tuple[_State, float | None]]
+        self, key: str, limits: RateLimit, change: Callable[[_State, float], tuple[_State, float | None]]
     ) -> float | None:
         with self._lock:
             while True:
@@ -111,7 +96,7 @@ class RateLimiter:
 
 
 def _take_turn(
-    state: _State, limits: Limits, now: float, *, urgent: bool, waited: bool, longest: float | None
+    state: _State, limits: RateLimit, now: float, *, urgent: bool, waited: bool, longest: float | None
 ) -> tuple[_State, float | None]:
     """The state with this delivery's turn in it, and what `RateLimiter.turn` returns."""
     ahead = sorted(state.sent + state.urgent)
@@ -133,7 +118,7 @@ def _take_turn(
     return replace(state, rest=(*state.rest, due)), due - now
 
 
-def _next_free(times: list[float], limits: Limits, now: float, until: float) -> float:
+def _next_free(times: list[float], limits: RateLimit, now: float, until: float) -> float:
     """When the next message may be sent after those at `times`, which are in order."""
     due = max(now, until)
     for count, seconds in limits:
@@ -155,7 +140,7 @@ def _load(body: dict[str, Any], now: float) -> _State:
     return _State(tuple(body["sent"]), tuple(body["urgent"]), tuple(body["rest"]), body["until"])
 
 
-def _dump(state: _State, limits: Limits, now: float) -> dict[str, Any]:
+def _dump(state: _State, limits: RateLimit, now: float) -> dict[str, Any]:
     """The part of the state that the limits still depend on."""
     most, longest = max(count for count, _ in limits), max(seconds for _, seconds in limits)
 

@@ -16,10 +16,20 @@ from receiver.cases.lifecycle import Cases
 from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.deliveries.digest import Digests, Entry
 from receiver.deliveries.digest import message as digest_message
-from receiver.deliveries.rate_limit import PER_CASE, Limits, RateLimiter, limits_of
-from receiver.destinations.contract import Delivered, Destination, Outcome, Rejected, Retry, Whispers
+from receiver.deliveries.rate_limit import RateLimiter, limits_of
+from receiver.destinations.contract import (
+    CaseRef,
+    Delivered,
+    Destination,
+    Outcome,
+    RateLimit,
+    Recipient,
+    Rejected,
+    Retry,
+    SendsEphemeral,
+)
+from receiver.destinations.registry import traits_of
 from receiver.messages.compose import Message, compose
-from shared.config.sections import DestinationConfig
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 from shared.models.alarms import Alarm
@@ -45,11 +55,6 @@ from shared.storage.ledger import Case
 
 log = logging.getLogger(__name__)
 
-# How many workers may be busy with one destination: a hung one must not hold up the others. A chat cannot be
-# asked what it has, and takes a few messages a second: one at a time, so that a crash leaves one in doubt.
-PER_DESTINATION = 2
-PER_CHAT = 1
-CHATS = ("slack", "teams")
 # Seconds until a destination that can be searched is asked whether an attempt without an answer arrived: Jira
 # Cloud's search does not see at once what was just made (developer.atlassian.com, "search and reconcile").
 SETTLED = 60.0
@@ -73,7 +78,7 @@ class Work:
         self._rate_limiter = RateLimiter(runtime.store, lambda: runtime.now().timestamp())
         configured = runtime.config.destinations.items()
         self._concurrency = {
-            name: ConcurrencyLimit(_most_at_once(config), runtime.now) for name, config in configured
+            name: ConcurrencyLimit(traits_of(config).concurrency, runtime.now) for name, config in configured
         }
 
     def delivery(self, item: Item) -> Verdict:
@@ -119,8 +124,8 @@ class Work:
         if before.state == IN_DIGEST and (verdict := self._gather(before, alarm)):
             return verdict
         case = Case()
-        if self._destinations[name].thread:
-            alone = self._destinations[name].update  # an edit builds on the one before it
+        if self._destinations[name].traits.thread:
+            alone = self._destinations[name].traits.edit  # an edit builds on the one before it
             case = ledger.enter_case(alarm.case_key, name, item.receipt, leases.CASE, alone=alone)
             if case.wait:
                 delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
@@ -140,7 +145,7 @@ class Work:
             return self._busy(name)
 
         def told(in_doubt: bool) -> Message:
-            opens = self._destinations[name].thread and not case.ref
+            opens = self._destinations[name].traits.thread and not case.ref
             return self._cases.message(alarm, name, maybe_repeat=in_doubt, opens=opens)
 
         return self._send(item, before, told, alarm.case_key, case, lane)
@@ -206,7 +211,7 @@ class Work:
         """Edit the case's message to how the case stands, where no alarm waits for its turn. What is not
         edited now is with the next alarm."""
         ledger, destination = self._runtime.ledger, self._destinations[name]
-        if not (destination.update and ledger.case_ref(case_key, name)):
+        if not (destination.traits.edit and ledger.case_ref(case_key, name)):
             return Done()
         lane = name, limits_of(self._runtime.config.destinations[name])
         wait = self._rate_limiter.turn(*lane, urgent=False, waited=item.attempts > 1, longest=0.0)
@@ -229,14 +234,14 @@ class Work:
         destination = self._destinations[name]
         ledger = self._runtime.ledger
         before = ledger.delivery(item.id, name)
-        if not isinstance(destination, Whispers) or before.state == "delivered":
+        if not isinstance(destination, SendsEphemeral) or before.state == "delivered":
             return Done()
         if verdict := self._under_way(before):
             return verdict
         sending = ledger.start_delivery(before, state="sending", attempts=before.attempts + 1)
         if sending is None:
             return Again(1.0, f"another worker sends it to {name}", expected=True)
-        outcome = _in_time(lambda: destination.whisper(body["to"], body["whisper"]))
+        outcome = _in_time(lambda: destination.send_ephemeral(Recipient(**body["to"]), body["whisper"]))
         ledger.end_delivery(sending, state="delivered" if isinstance(outcome, Delivered) else "pending")
         return self._at_once_or_never(item, outcome, f"a word for one person at {name}")
 
@@ -268,13 +273,13 @@ class Work:
         told: Callable[[bool], Message],
         case_key: str,
         case: Case,
-        lane: tuple[str, Limits],
+        lane: tuple[str, RateLimit],
     ) -> Verdict:
         """Send, and record what became of it. `told` makes the message, given whether it may be a repeat."""
         ledger, name = self._runtime.ledger, before.destination
         destination = self._destinations[name]
         if remaining(leases.budget(leases.DELIVERY)) < leases.RECORDING + leases.SHORTEST_SEND:
-            if destination.thread:
+            if destination.traits.thread:
                 self._leave_case(item, name, case_key, case, Retry("nothing was sent"))
             return Again(1.0, f"too little time was left to send it to {name}")
         # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
@@ -285,17 +290,17 @@ class Work:
         )
         if sending is None:
             taken_over = Retry(f"another worker sends it to {name}")
-            if destination.thread:
+            if destination.traits.thread:
                 self._leave_case(item, name, case_key, case, taken_over)
             return Again(1.0, taken_over.reason, expected=True)
         try:
             outcome = _in_time(lambda: destination.deliver(message, _refs(case)))
         except Exception:  # a fault of our own, that may have come after the message was sent
-            if destination.thread:
+            if destination.traits.thread:
                 self._leave_case(item, name, case_key, case, Retry("it failed", ambiguous=True))
             ledger.end_delivery(sending, state="unsure", in_doubt=True)
             raise
-        if destination.thread:
+        if destination.traits.thread:
             self._leave_case(item, name, case_key, case, outcome)
         match outcome:
             case Delivered(ref, note):
@@ -304,7 +309,7 @@ class Work:
                 self._last_delivered.record(name)
                 log.info("event %s delivered to %s %s", before.event_id, name, " ".join((ref, note)).strip())
                 return Done()
-            case Retry(reason, alone=True):
+            case Retry(reason, needs_exclusive=True):
                 ledger.shut_case(case_key, name, case.ref)
                 state = "unsure" if in_doubt else "pending"
                 ledger.end_delivery(sending, state=state, attempts=before.attempts, in_doubt=in_doubt)
@@ -321,14 +326,16 @@ class Work:
                 state = "unsure" if in_doubt else "pending"
                 ledger.end_delivery(sending, state=state, reason=reason, in_doubt=in_doubt)
                 delay = backoff(sending.attempts) if after is None else after
-                return Again(max(delay, SETTLED) if ambiguous and destination.thread else delay, reason)
+                return Again(
+                    max(delay, SETTLED) if ambiguous and destination.traits.thread else delay, reason
+                )
             case Rejected(reason):
                 return self._dead(sending, reason, in_doubt)
 
-    def _lane(self, name: str, alarm: Alarm) -> tuple[str, Limits]:
+    def _lane(self, name: str, alarm: Alarm) -> tuple[str, RateLimit]:
         """What keeps one pace: a destination, or one case at it where the vendor counts those."""
         config = self._runtime.config.destinations[name]
-        by_case = config.type in PER_CASE and config.pace is None
+        by_case = traits_of(config).rate_limit_by_case and config.pace is None
         return (f"{name} {alarm.case_key}" if by_case else name), limits_of(config)
 
     def _leave_case(self, item: Item, name: str, case_key: str, case: Case, outcome: Outcome) -> None:
@@ -336,9 +343,9 @@ class Work:
         if case.opens or ref != case.ref:
             unsure = isinstance(outcome, Retry) and outcome.ambiguous
             # What can be searched is not found at once: until then another one would open the case again.
-            hold = 0.0 if self._destinations[name].update else SETTLED
+            hold = 0.0 if self._destinations[name].traits.edit else SETTLED
             self._runtime.ledger.leave_case(case_key, name, item.receipt, ref=ref, unsure=unsure, hold=hold)
-            if ref and self._runtime.config.destinations[name].type == "jira":
+            if ref and self._destinations[name].traits.tracks_issues:
                 self._cases.refresh(case_key, ref)  # with the link to it
 
     def _dead(self, delivery: Delivery, reason: str, in_doubt: bool) -> Verdict:
@@ -357,10 +364,6 @@ def _in_time(deliver: Callable[[], Outcome]) -> Outcome:
         return Retry("it took longer than a delivery may", ambiguous=True)
 
 
-def _most_at_once(config: DestinationConfig) -> int:
-    return PER_CHAT if config.type in CHATS else PER_DESTINATION
-
-
 def _may_share(alarm: Alarm, before: Delivery) -> bool:
     """Whether an alarm may be told in a digest: what is malicious and what huntbridge says itself keeps its
     own message, and a possible repeat must say that it is one."""
@@ -368,9 +371,6 @@ def _may_share(alarm: Alarm, before: Delivery) -> bool:
     return not own and not before.in_doubt and before.state != "sending"
 
 
-def _refs(case: Case) -> dict[str, str]:
+def _refs(case: Case) -> CaseRef:
     """What a destination that can follow up is told of the case."""
-    refs = {"unsure": "yes"} if case.unsure else {}
-    if case.ref:
-        refs |= {"ref": case.ref} | ({"alone": "yes"} if case.opens else {})
-    return refs
+    return CaseRef(case.ref, exclusive=bool(case.ref and case.opens), unsure=case.unsure)

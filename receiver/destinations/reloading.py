@@ -12,7 +12,17 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from receiver.destinations.contract import Check, Destination, Outcome, Rejected, Retry, Whispers, build, can
+from receiver.destinations.contract import (
+    CaseRef,
+    Check,
+    Destination,
+    Outcome,
+    Recipient,
+    Rejected,
+    Retry,
+    SendsEphemeral,
+)
+from receiver.destinations.registry import build, traits_of
 from receiver.messages.compose import Message
 from shared.config.sections import DestinationConfig
 from shared.http.client import Http
@@ -30,7 +40,7 @@ class _Made:
         return any(secret.reveal() != other.secrets[ref].reveal() for ref, secret in self.secrets.items())
 
 
-class Renewing:
+class ReloadingDestination:
     """Safe to use from several threads."""
 
     def __init__(
@@ -43,8 +53,7 @@ class Renewing:
     ) -> None:
         """`refresh`: what was kept of a secret is not good any more, and the next `secret` looks again."""
         self.name = name
-        able = can(config)
-        self.thread, self.update = able.thread, able.update
+        self.traits = traits_of(config)
         self._config, self._secret, self._refresh, self._http_for = config, secret, refresh, http_for
         self._lock = threading.Lock()
         self._made: _Made | None = None
@@ -53,13 +62,13 @@ class Renewing:
         """Raises SecretError where a secret cannot be had, and ValueError where it cannot be right."""
         self._current()
 
-    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
-        return self._call(lambda destination: destination.deliver(message, case_refs))
+    def deliver(self, message: Message, case: CaseRef) -> Outcome:
+        return self._call(lambda destination: destination.deliver(message, case))
 
-    def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
+    def send_ephemeral(self, to: Recipient, text: str) -> Outcome:
         def call(destination: Destination) -> Outcome:
-            if isinstance(destination, Whispers):
-                return destination.whisper(to, text)
+            if isinstance(destination, SendsEphemeral):
+                return destination.send_ephemeral(to, text)
             return Rejected("it has no way to say something to one person alone")
 
         return self._call(call)

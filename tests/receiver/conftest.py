@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from receiver.assemble import Handlers, handlers
-from receiver.destinations.contract import Check, Delivered
+from receiver.destinations.contract import CaseRef, Check, Delivered, Traits
 from receiver.events.enrich import severity_of
 from receiver.messages.compose import Message
 from shared.config.sections import Config
@@ -37,13 +37,16 @@ class Tool:
     name: str
     outcomes: list = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
-    refs: list[dict] = field(default_factory=list)
+    cases: list[CaseRef] = field(default_factory=list)
     thread: bool = False
-    update = False
 
-    def deliver(self, message, case_refs):
+    @property
+    def traits(self):
+        return Traits(thread=self.thread)
+
+    def deliver(self, message, case):
         self.sent.append(message)
-        self.refs.append(dict(case_refs))
+        self.cases.append(case)
         outcome = self.outcomes.pop(0) if self.outcomes else Delivered()
         if isinstance(outcome, BaseException):
             raise outcome

@@ -475,7 +475,7 @@ def with_buttons(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     def at_the_simulation(*args: Any, **settings: Any) -> SlackBotDestination:
         return SlackBotDestination(*args, **settings | {"base_url": f"{stage.url}/api/"})
 
-    monkeypatch.setattr("receiver.destinations.slack.bot.SlackBotDestination", at_the_simulation)
+    monkeypatch.setattr("receiver.destinations.slack.destination.SlackBotDestination", at_the_simulation)
     app = stage.resources.secret("app", signing=stage.slack.signing_secret, bot=stage.slack.token)
     stage.configure(
         destinations={

@@ -16,20 +16,21 @@ from dataclasses import replace
 from typing import Any
 
 from receiver.destinations.classify import json_object, unanswered
-from receiver.destinations.contract import Check, Delivered, Outcome, Rejected, Retry
+from receiver.destinations.contract import CaseRef, Check, Delivered, Destination, Outcome, Rejected, Retry
 from receiver.destinations.jira import adf, alarms_csv, wiki
 from receiver.destinations.jira import metadata as jira_meta
 from receiver.destinations.jira.attempts import WITHIN_BMP, comment, create, stored_in_part, within_bmp
 from receiver.destinations.jira.client import KEY, Ended, JiraApi, in_words
 from receiver.destinations.jira.fields import Known, issue
 from receiver.destinations.jira.issues import Issue, Issues
+from receiver.destinations.jira.traits import JIRA
 from receiver.destinations.wording import safe_links
 from receiver.messages.compose import Message, worst_first
 from shared.config.sections import JiraConfig
 from shared.http.client import Answer, Http, NetworkError
 from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
 from shared.models.severity import Severity
-from shared.secrets import Secret
+from shared.secrets import Secret, SecretRef
 from shared.text import one_line
 
 _QUIET = frozenset({ACKNOWLEDGED, UNACKNOWLEDGED})  # kinds that say nothing new of the system
@@ -51,8 +52,7 @@ _USEFUL = {
 class JiraDestination:
     """One project. `secret`: the API token (Cloud, with the config's email) or the personal access token."""
 
-    thread = True
-    update = False
+    traits = JIRA
 
     def __init__(
         self,
@@ -70,15 +70,13 @@ class JiraDestination:
         self._issues = Issues(self._api, config.project)
         self._known: tuple[float, Known] | None = None
 
-    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+    def deliver(self, message: Message, case: CaseRef) -> Outcome:
         try:
-            ref = case_refs.get("ref", "")
-            if not KEY.fullmatch(ref):
-                ref = ""
-            alone = not ref or bool(case_refs.get("alone"))
-            if not ref and (message.maybe_repeat or case_refs.get("unsure")):
+            ref = case.ref if KEY.fullmatch(case.ref) else ""
+            exclusive = not ref or case.exclusive
+            if not ref and (message.maybe_repeat or case.unsure):
                 ref = self._issues.find(message.case_key)
-            return self._follow(message, ref, alone) if ref else self._open(message)
+            return self._follow(message, ref, exclusive) if ref else self._open(message)
         except NetworkError as error:
             return unanswered(error)
         except Ended as ended:
@@ -96,33 +94,33 @@ class JiraDestination:
 
     # An issue that the case has
 
-    def _follow(self, message: Message, key: str, alone: bool) -> Outcome:
+    def _follow(self, message: Message, key: str, exclusive: bool) -> Outcome:
         if self._is_told(message, key):
             return self._arrived(message, key)
         found = self._issues.issue(key)
         if found is None:
-            return self._anew(message, key, f"{key} {_GONE}", alone)
+            return self._anew(message, key, f"{key} {_GONE}", exclusive)
         quiet = message.kind in _QUIET or message.severity is Severity.INFO
         if not found.done or quiet:
-            return self._comment(message, found, alone)
+            return self._comment(message, found, exclusive)
         if found.respects(self._config.respect_resolutions):
-            return self._comment(message, found, alone, f"{found.key} stays closed as {found.resolution}")
+            return self._comment(message, found, exclusive, f"{found.key} stays closed as {found.resolution}")
         closed_for = self._clock() - (found.closed_at or self._clock())
         if closed_for > self._config.reopen_within:
             days = f"{closed_for / 86_400:,.0f} days ago" if closed_for >= 86_400 else "earlier"
-            return self._anew(message, found.key, f"{found.key} was closed {days}", alone, link=True)
-        if not alone:
-            return Retry(f"{found.key} is closed and is to be opened again", alone=True)
+            return self._anew(message, found.key, f"{found.key} was closed {days}", exclusive, link=True)
+        if not exclusive:
+            return Retry(f"{found.key} is closed and is to be opened again", needs_exclusive=True)
         why_not = self._issues.reopen(found.key)
         became = f"stays closed: {why_not}" if why_not else "was closed and is open again"
-        return self._comment(message, found, alone, f"{found.key} {became}")
+        return self._comment(message, found, exclusive, f"{found.key} {became}")
 
-    def _anew(self, message: Message, key: str, why: str, alone: bool, *, link: bool = False) -> Outcome:
+    def _anew(self, message: Message, key: str, why: str, exclusive: bool, *, link: bool = False) -> Outcome:
         """A new issue in the place of `key`, unless it has one already that the ledger does not know of."""
         if message.kind == ACKNOWLEDGED:
             return Delivered(note=f"{why}: there is nothing to comment on")
-        if not alone:
-            return Retry(f"{why}: a new issue is to be made", alone=True)
+        if not exclusive:
+            return Retry(f"{why}: a new issue is to be made", needs_exclusive=True)
         newer = self._issues.find(message.case_key, other_than=key) if message.case_key else ""
         found = self._issues.issue(newer) if newer else None
         if found is not None and not found.done:
@@ -145,11 +143,11 @@ class JiraDestination:
     def _arrived(self, message: Message, key: str) -> Delivered:
         return self._finished(message, Delivered(ref=key, note="an earlier attempt had arrived"))
 
-    def _comment(self, message: Message, found: Issue, alone: bool, note: str = "") -> Outcome:
+    def _comment(self, message: Message, found: Issue, exclusive: bool, note: str = "") -> Outcome:
         commented = self._commented(message, found)
         if isinstance(commented, str):
             why = f"{found.key} {commented}"
-            return self._anew(message, found.key, why, alone, link=True)
+            return self._anew(message, found.key, why, exclusive, link=True)
         return _noted(commented, note) if isinstance(commented, Delivered) else commented
 
     def _commented(self, message: Message, found: Issue) -> Outcome | str:
@@ -309,6 +307,14 @@ class JiraDestination:
             return []
         site = one_line(str(self._api.server_info().get("baseUrl") or "https://….atlassian.net"), 100)
         return [f"messages can link an issue once site is set: {site}"]
+
+
+def build(name: str, config: JiraConfig, secret: Callable[[SecretRef], Secret], http: Http) -> Destination:
+    """Raises SecretError, and ValueError where the token cannot be right."""
+    ref = config.api_token or config.token
+    if ref is None:
+        raise ValueError("Jira needs email and api_token (Cloud), or token (Data Center)")
+    return JiraDestination(name, config, http, secret(ref))
 
 
 def issue_url(config: JiraConfig, key: str) -> str:

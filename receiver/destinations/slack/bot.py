@@ -20,19 +20,20 @@ from urllib.request import Request
 from slack_sdk.web import SlackResponse, WebClient
 
 from receiver.destinations.classify import Mask, asked_to_wait, json_object, judge, said, unanswered
-from receiver.destinations.contract import Check, Delivered, Outcome, Rejected, Retry
+from receiver.destinations.contract import CaseRef, Check, Delivered, Outcome, Recipient, Rejected, Retry
 from receiver.destinations.slack.case import Thread, current, is_place, parent, stands_alone, to_nobody
 from receiver.destinations.slack.plain_text import plain
+from receiver.destinations.slack.traits import BOT
 from receiver.destinations.slack.webhook import (
     TIMEOUT,
     as_plain_text,
+    ephemeral,
     layout_refused,
     payload,
     quiet,
     report_layout,
     sent,
 )
-from receiver.destinations.slack.webhook import whisper as whispered
 from receiver.messages.compose import Message
 from shared.config.sections import SLACK_CHANNEL_ID
 from shared.http.client import Answer, Http, NetworkError
@@ -187,8 +188,7 @@ class _Said:
 class SlackBotDestination:
     """One channel, by its id or its name."""
 
-    thread = True
-    update = True
+    traits = BOT
 
     def __init__(
         self,
@@ -215,8 +215,8 @@ class SlackBotDestination:
         self._mask = Mask(token.reveal())
         self._client = _Client(token.reveal(), base_url, http or Http(), timeout)
 
-    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
-        before = Thread.read(case_refs.get("ref", ""))
+    def deliver(self, message: Message, case: CaseRef) -> Outcome:
+        before = Thread.read(case.ref)
         try:
             if message.silent:
                 return self._refresh(message, before)
@@ -230,9 +230,9 @@ class SlackBotDestination:
         except _Ended as ended:
             return ended.outcome
 
-    def whisper(self, to: Mapping[str, str], text: str) -> Outcome:
+    def send_ephemeral(self, to: Recipient, text: str) -> Outcome:
         """In the channel, and not in the thread, where Slack shows it to nobody who has not opened that."""
-        what = {"channel": to["channel"], "user": to["user"], **whispered(text)}
+        what = {"channel": to.channel, "user": to.user, **ephemeral(text)}
         try:
             told = self._ask(self._client.chat_postEphemeral, **what)
             if told.layout:

@@ -20,11 +20,12 @@ from urllib.request import Request
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from receiver.destinations.classify import Mask, json_object, judge, reach, said, unanswered
-from receiver.destinations.contract import Check, Delivered, Outcome, Rejected, Retry
+from receiver.destinations.contract import CaseRef, Check, Delivered, Outcome, Rejected, Retry
 from receiver.destinations.size import fit
 from receiver.destinations.slack.escape import flat, safe
 from receiver.destinations.slack.escape import plain as plain_text
 from receiver.destinations.slack.plain_text import call, is_about_layout, plain
+from receiver.destinations.slack.traits import WEBHOOK
 from receiver.destinations.wording import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
 from receiver.messages.compose import Fact, Link, Message
@@ -85,8 +86,7 @@ _ADVICE = {
 class SlackDestination:
     """One channel, by its incoming webhook. It can only append: Slack gives no reference back."""
 
-    thread = False
-    update = False
+    traits = WEBHOOK
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class SlackDestination:
         self._origin = host_of(webhook_url.reveal())
         self._client = _Client(webhook_url.reveal(), http, timeout)
 
-    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+    def deliver(self, message: Message, case: CaseRef) -> Outcome:
         try:
             answer = self._post(payload(message))
             refused = layout_refused(answer, _word(answer))
@@ -183,7 +183,7 @@ def _payload(message: Message) -> dict[str, Any]:
     }
 
 
-def whisper(text: str) -> dict[str, Any]:
+def ephemeral(text: str) -> dict[str, Any]:
     """A text for one user alone. Nothing in it is read as markup."""
     section = {"type": "section", "text": plain_text(text, MAX_SECTION)}
     return {"text": flat(text, MAX_SECTION), "blocks": [section]}

@@ -11,23 +11,24 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from receiver.destinations.classify import Mask, json_object, judge, reach, said, sized, unanswered
-from receiver.destinations.contract import Check, Delivered, Outcome, Rejected
+from receiver.destinations.contract import CaseRef, Check, Delivered, Destination, Outcome, Rejected
 from receiver.destinations.size import fit
+from receiver.destinations.teams.traits import TEAMS
 from receiver.destinations.wording import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.messages.compose import Fact, Message
-from shared.config.sections import TEAMS_NAME, TEAMS_USER
+from shared.config.sections import TEAMS_NAME, TEAMS_USER, TeamsConfig
 from shared.config.urls import check_webhook_url
 from shared.http.client import Answer, Http, NetworkError, host_of
 from shared.models.evidence import Finding
 from shared.models.owners import TeamsUser
 from shared.models.severity import Severity
-from shared.secrets import Secret
+from shared.secrets import Secret, SecretRef
 from shared.text import shorten
 
 # Microsoft says "approximately 28 KB" for the whole request (learn.microsoft.com/connectors/teams); about
@@ -60,8 +61,7 @@ _ADVICE = {
 class TeamsDestination:
     """One channel, by its workflow. It can only append: a workflow gives no reference back."""
 
-    thread = False
-    update = False
+    traits = TEAMS
 
     def __init__(
         self, name: str, webhook_url: Secret, http: Http, *, clock: Callable[[], float] = time.time
@@ -73,7 +73,7 @@ class TeamsDestination:
         self._url, self._http, self._clock = webhook_url, http, clock
         self._mask = Mask(webhook_url.reveal())
 
-    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+    def deliver(self, message: Message, case: CaseRef) -> Outcome:
         def send(share: float) -> Answer:
             return self._http.request(
                 "POST",
@@ -105,6 +105,11 @@ class TeamsDestination:
         if json_object(answer).get("error"):
             return Rejected(f"answered {answer.status}, but with an error{said(answer, self._mask)}")
         return verdict
+
+
+def build(name: str, config: TeamsConfig, secret: Callable[[SecretRef], Secret], http: Http) -> Destination:
+    """Raises SecretError, and ValueError where the URL cannot be right."""
+    return TeamsDestination(name, secret(config.webhook_url), http)
 
 
 # The card.

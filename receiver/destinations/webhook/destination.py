@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from receiver.destinations.classify import Mask, judge, reach, sized, unanswered
-from receiver.destinations.contract import Check, Delivered, Outcome
+from receiver.destinations.contract import CaseRef, Check, Delivered, Destination, Outcome
 from receiver.destinations.webhook.schema import MAX_BYTES, payload
+from receiver.destinations.webhook.traits import WEBHOOK
 from receiver.messages.compose import Message
+from shared.config.sections import WebhookDestinationConfig
 from shared.config.urls import check_webhook_url
 from shared.http.client import Answer, Http, NetworkError, host_of
-from shared.secrets import Secret
+from shared.secrets import Secret, SecretRef
 
 SIGNATURE = "Huntbridge-Signature"
 SHORTEST_SECRET = 16  # characters; a shorter one could be found by trying
@@ -41,8 +43,7 @@ _ADVICE = {
 class WebhookDestination:
     """One receiver. It can only append."""
 
-    thread = False
-    update = False
+    traits = WEBHOOK
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class WebhookDestination:
         self._url, self._secrets, self._http, self._clock = url, tuple(secrets), http, clock
         self._mask = Mask(url.reveal(), *(secret.reveal() for secret in secrets))
 
-    def deliver(self, message: Message, case_refs: Mapping[str, str]) -> Outcome:
+    def deliver(self, message: Message, case: CaseRef) -> Outcome:
         def send(share: float) -> Answer:
             body = payload(message, int(MAX_BYTES * share))
             headers = {
@@ -85,6 +86,19 @@ class WebhookDestination:
 
     def check(self) -> Check:
         return reach(self._http, host_of(self._url.reveal()), "the receiver")
+
+
+def build(
+    name: str, config: WebhookDestinationConfig, secret: Callable[[SecretRef], Secret], http: Http
+) -> Destination:
+    """Raises SecretError, and ValueError where the URL or a secret cannot be right."""
+    url = config.url_ref
+    return WebhookDestination(
+        name,
+        secret(url) if url else Secret(config.url),
+        [secret(ref) for ref in config.secrets],
+        http,
+    )
 
 
 def sign(body: bytes, secrets: Sequence[Secret], at: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from receiver.assemble import handlers
 from receiver.deliveries.concurrency import ConcurrencyLimit
-from receiver.destinations.contract import Delivered, Retry
+from receiver.destinations.contract import Delivered, Retry, Traits
 from shared.local.server import Server, Workers
 from shared.local.sqlite import SqliteQueue
 
@@ -49,25 +49,25 @@ def test_a_hung_destination_and_a_limited_one_do_not_slow_the_third(make_stage):
     released = threading.Event()
 
     class Hung:
-        name, thread, update = "hung", False, False
+        name, traits = "hung", Traits()
 
-        def deliver(self, message, case_refs):
+        def deliver(self, message, case):
             released.wait(20)
             return Retry("no answer", ambiguous=True)
 
     class Limited:
-        name, thread, update = "limited", False, False
+        name, traits = "limited", Traits()
 
-        def deliver(self, message, case_refs):
+        def deliver(self, message, case):
             return Retry("429", after=30)
 
     class Quick:
-        name, thread, update = "quick", False, False
+        name, traits = "quick", Traits()
 
         def __init__(self):
             self.took = []
 
-        def deliver(self, message, case_refs):
+        def deliver(self, message, case):
             self.took.append(time.monotonic() - began)
             return Delivered()
 

@@ -105,8 +105,8 @@ def test_a_digest_that_is_refused_is_kept_and_can_be_sent_again(slow):
     slow.run()
     slow.soc.outcomes = []
     real = slow.soc.deliver
-    slow.soc.deliver = lambda message, refs: (
-        Rejected("no_service") if message.kind == "digest" else real(message, refs)
+    slow.soc.deliver = lambda message, case: (
+        Rejected("no_service") if message.kind == "digest" else real(message, case)
     )
     slow.run_all(step=30)
     (dead,) = slow.runtime.deliveries.dead_items()
@@ -124,8 +124,8 @@ def test_a_digest_without_an_answer_says_that_it_may_be_a_repeat(slow):
     slow.run()
     real, lost = slow.soc.deliver, []
 
-    def deliver(message, refs):
-        outcome = real(message, refs)
+    def deliver(message, case):
+        outcome = real(message, case)
         if message.kind == "digest" and not lost:
             lost.append(message)
             return Retry("no answer", ambiguous=True)

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from receiver.deliveries.rate_limit import LIMITS, RateLimiter, limits_of
+from receiver.deliveries.rate_limit import RateLimiter, limits_of
+from receiver.destinations.slack import traits as slack_traits
+from receiver.destinations.teams import traits as teams_traits
 from shared.config.sections import SlackConfig
 from shared.local.sqlite import Database, SqliteStore
 
 NOW = 1_790_000_000.0
-SLACK, TEAMS = LIMITS["slack"], LIMITS["teams"]
+SLACK, TEAMS = slack_traits.WEBHOOK.rate_limit, teams_traits.TEAMS.rate_limit
 
 
 class Line:

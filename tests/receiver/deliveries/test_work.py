@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from receiver.deliveries.digest import Entry
-from receiver.destinations.contract import Delivered, Rejected, Retry
+from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Rejected, Retry
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
@@ -135,11 +135,11 @@ class Twice:
         self.stage, self.tool, self.verdicts = stage, tool, []
         self.second, self.deliver = stage.worker(), tool.deliver
 
-    def __call__(self, message, refs):
+    def __call__(self, message, case):
         self.tool.deliver = self.deliver
         again = replace(self.item, receipt="of the second", attempts=2)
         self.verdicts.append(self.second.delivery(again))
-        return self.deliver(message, refs)
+        return self.deliver(message, case)
 
 
 def test_of_two_workers_with_the_same_item_the_second_waits(stage):
@@ -161,13 +161,13 @@ def test_of_two_workers_with_the_same_item_the_second_waits(stage):
 def test_a_word_for_one_person_that_comes_twice_is_said_once(stage):
     said = []
 
-    def whisper(to, text):
+    def send_ephemeral(to, text):
         said.append(text)
         # As SQS may, while the first worker is at it. The chat has one place in each process.
         assert isinstance(second.delivery(replace(item, receipt="of the second")), Again)
         return Delivered()
 
-    stage.soc.whisper = whisper
+    stage.soc.send_ephemeral = send_ephemeral
     second = stage.worker()
     id = stage.runtime.deliveries.put(items.whisper("soc", {"channel": "C", "user": "U"}, "taken already"))
     (item,) = stage.runtime.deliveries.claim(lease=60)
@@ -205,7 +205,7 @@ def test_a_worker_that_died_while_it_sent_is_waited_for_only_as_long_as_it_could
 def test_a_destination_gets_no_more_time_than_its_lease_has_and_the_ledger_the_rest(stage):
     left = []
 
-    def slow(message, refs):
+    def slow(message, case):
         left.append(remaining(1e9))
         raise DeadlineExceeded
 
@@ -301,19 +301,24 @@ def test_the_next_alarm_of_a_case_is_given_what_the_first_one_left(stage):
     for count in (5, 6):
         stage.receive(b'{"message": "%d alarms in project id 3 evidence id 4"}' % count)
         stage.run()
-    assert stage.office.refs == [{}, {"ref": "SEC-1"}]
-    assert stage.soc.refs == [{}, {}]
+    assert stage.office.cases == [NEW_CASE, CaseRef("SEC-1")]
+    assert stage.soc.cases == [NEW_CASE, NEW_CASE]
 
 
 def test_a_case_that_must_be_opened_anew_is_so_by_one_at_a_time(stage):
     stage.office.thread = True
-    must = Retry("SEC-1 is gone", alone=True)
+    must = Retry("SEC-1 is gone", needs_exclusive=True)
     stage.office.outcomes = [Delivered(ref="SEC-1"), must, Delivered(ref="SEC-2"), Delivered(ref="SEC-2")]
     ids = []
     for count in (5, 6, 7):
         ids.append(stage.receive(b'{"message": "%d alarms in project id 3 evidence id 4"}' % count))
         stage.run()
-    assert stage.office.refs == [{}, {"ref": "SEC-1"}, {"ref": "SEC-1", "alone": "yes"}, {"ref": "SEC-2"}]
+    assert stage.office.cases == [
+        NEW_CASE,
+        CaseRef("SEC-1"),
+        CaseRef("SEC-1", exclusive=True),
+        CaseRef("SEC-2"),
+    ]
     found = [stage.runtime.ledger.delivery(id, "office") for id in ids]
     assert [(delivery.state, delivery.attempts) for delivery in found] == [("delivered", 1)] * 3
 

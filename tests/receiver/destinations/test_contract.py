@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 
 from receiver.destinations.contract import (
-    Can,
+    NEW_CASE,
+    CaseRef,
     Check,
     Delivered,
     Destination,
     Outcome,
     Rejected,
     Retry,
-    build,
-    can,
 )
 from receiver.destinations.jira.destination import JiraDestination
+from receiver.destinations.registry import build, traits_of
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.destinations.teams.destination import TeamsDestination
@@ -150,7 +150,7 @@ def assert_no_secret(*texts: str) -> None:
 
 
 def deliver(destination: Destination, alarms: dict[str, Any], **refs: str) -> Outcome:
-    outcome = destination.deliver(compose(alarms["rich"]), refs)
+    outcome = destination.deliver(compose(alarms["rich"]), CaseRef(**refs))
     assert_no_secret(repr(outcome), repr(destination), repr(vars(destination)))
     return outcome
 
@@ -191,7 +191,7 @@ def test_what_is_refused_for_its_size_is_sent_once_more_and_shorter(
 ) -> None:
     """A proxy in between may take less than the peer itself."""
     peer.answers(reply(413, "too large"), reply(kind.status, kind.body))
-    outcome = kind.make(peer.origin).deliver(compose(alarms["many_findings"]), {})
+    outcome = kind.make(peer.origin).deliver(compose(alarms["many_findings"]), NEW_CASE)
     assert isinstance(outcome, Delivered)
     assert outcome.ref == kind.delivered.ref or kind.make is bot
     assert "size" in outcome.note or "413" in outcome.note
@@ -213,7 +213,7 @@ def test_what_a_peer_answers_does_not_decide_how_much_is_kept(
 ) -> None:
     for body in HUGE:
         peer.answers(reply(kind.status, json.dumps(body)))
-        outcome = kind.make(peer.origin).deliver(compose(alarms["rich"]), {})
+        outcome = kind.make(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
         assert len(repr(outcome)) < 2_000
 
 
@@ -246,7 +246,7 @@ def test_what_a_peer_answers_does_not_decide_how_many_requests_are_made(
             for ref in ("", json.dumps(thread), "SEC-1"):
                 peer.answers(reply(status, "" if status == 204 else body))
                 destination = kind.make(peer.origin)
-                destination.deliver(compose(alarms["rich"], maybe_repeat=True), {"ref": ref, "alone": "yes"})
+                destination.deliver(compose(alarms["rich"], maybe_repeat=True), CaseRef(ref, exclusive=True))
                 assert len(peer.requests) <= 40, (status, word, ref)
 
 
@@ -420,9 +420,9 @@ def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
         ),
     ):
         destination = build("x", config, secret, Http)
-        assert can(config) == Can(destination.thread, destination.update)
+        assert traits_of(config) == destination.traits
         assert type(destination) is made
-        assert (destination.name, destination.update) == ("x", made is SlackBotDestination)
+        assert (destination.name, destination.traits.edit) == ("x", made is SlackBotDestination)
 
 
 def test_a_webhook_of_another_tool_is_refused() -> None:

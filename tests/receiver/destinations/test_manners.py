@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from receiver.assemble import destinations
-from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
+from receiver.destinations.contract import NEW_CASE, Delivered, Outcome, Rejected, Retry
 from receiver.messages.compose import Message
 from shared.config.sections import Config
 from shared.hosting.runtime import Runtime, local
@@ -103,7 +103,7 @@ class Caller:
             self.configure()
         assert self._runtime is not None
         if self.name != "platform":
-            return self._destinations[self.name].deliver(MESSAGE, {})
+            return self._destinations[self.name].deliver(MESSAGE, NEW_CASE)
         try:
             self._runtime.cado.capture_ec2(1, "i-0123456789abcdef0", "eu-west-1")
         except Unavailable as error:

@@ -18,8 +18,8 @@ from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack
 from demo.teams import Teams
 from receiver import assemble
-from receiver.destinations.reloading import Renewing
-from receiver.destinations.slack import bot as slack_bot
+from receiver.destinations.reloading import ReloadingDestination
+from receiver.destinations.slack import destination as slack_destination
 from receiver.destinations.slack.bot import SlackBotDestination
 from shared.secrets import Secret, SecretError, SecretRef, Secrets
 
@@ -137,7 +137,7 @@ def make(make_stage: Callable[..., Any], world: World, monkeypatch: pytest.Monke
     def bot(*given: Any, **more: Any) -> SlackBotDestination:
         return SlackBotDestination(*given, **{**more, "base_url": f"{world.origin}/api/"})
 
-    monkeypatch.setattr(slack_bot, "SlackBotDestination", bot)
+    monkeypatch.setattr(slack_destination, "SlackBotDestination", bot)
 
     def make(config: dict[str, Any], secret: str) -> tuple[Any, dict[str, str]]:
         if config["type"] == "jira":
@@ -251,11 +251,11 @@ def test_a_secret_that_cannot_be_read_for_a_moment_opens_no_case_twice(
             raise failing.pop()
         return stage.runtime.secret(ref)
 
-    stage.tools["it"] = Renewing(
+    stage.tools["it"] = ReloadingDestination(
         *("it", stage.runtime.config.destinations["it"], secret),
         *(lambda ref: None, stage.runtime.http),
     )
-    assert stage.tools["it"].thread
+    assert stage.tools["it"].traits.thread
     assert failing
     stage.work = stage.worker()
     stage.receive(b'{"message": "6 alarms in project id 3 evidence id 4"}')

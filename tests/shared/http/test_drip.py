@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from receiver.destinations.contract import Destination, Retry
+from receiver.destinations.contract import NEW_CASE, Destination, Retry
 from receiver.destinations.jira.destination import JiraDestination
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.webhook import SlackDestination
@@ -123,7 +123,7 @@ DESTINATIONS: dict[str, Callable[[str], Destination]] = {
 def delivers(name: str) -> Callable[[str], None]:
     def deliver(origin: str) -> None:
         message = Message("e", "test", Severity.INFO, "t", "s")
-        outcome = DESTINATIONS[name](origin).deliver(message, {})
+        outcome = DESTINATIONS[name](origin).deliver(message, NEW_CASE)
         assert isinstance(outcome, Retry)
         assert outcome.ambiguous
         assert "did not answer within the time" in outcome.reason

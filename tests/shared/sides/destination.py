@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from receiver.destinations.contract import Check, Delivered
+from receiver.destinations.contract import Check, Delivered, Traits
 
 
 class Tool:
-    thread = update = False
+    traits = Traits()
 
     def __init__(self) -> None:
         self.sent = []
 
-    def deliver(self, message, refs):
+    def deliver(self, message, case):
         self.sent.append(message)
         return Delivered()
 

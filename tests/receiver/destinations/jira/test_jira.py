@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from receiver.destinations.contract import Check, Delivered, Rejected, Retry
+from receiver.destinations.contract import NEW_CASE, CaseRef, Check, Delivered, Rejected, Retry
 from receiver.destinations.jira import adf, wiki
 from receiver.destinations.jira.destination import JiraDestination, issue_url
 from receiver.destinations.jira.issues import case_label
@@ -56,7 +56,7 @@ def asked(peer: Any) -> list[tuple[str, str]]:
 def test_a_new_case_is_an_issue_in_the_cloud(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(201, CREATED))
     message = compose(alarms["rich"])
-    assert cloud(peer.origin).deliver(message, {}) == Delivered(ref="SEC-7")
+    assert cloud(peer.origin).deliver(message, NEW_CASE) == Delivered(ref="SEC-7")
     assert asked(peer) == [("POST", "/rest/api/3/issue"), ("POST", "/rest/api/3/issue/SEC-7/remotelink")]
     assert peer.requests[1].json == {
         "globalId": "huntbridge=8b56c2b2dad1d826579e61926fdfb286",
@@ -87,7 +87,7 @@ def test_a_new_case_is_an_issue_in_the_cloud(peer: Any, reply: Any, alarms: dict
 
 def test_a_new_case_is_an_issue_in_the_data_center(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(201, CREATED))
-    assert datacenter(peer.origin).deliver(compose(alarms["rich"]), {}) == Delivered(ref="SEC-7")
+    assert datacenter(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE) == Delivered(ref="SEC-7")
     assert asked(peer) == [
         ("POST", "/jira/rest/api/2/issue"),
         ("POST", "/jira/rest/api/2/issue/SEC-7/remotelink"),
@@ -103,7 +103,7 @@ def test_another_alarm_of_the_case_is_an_internal_comment(
 ) -> None:
     peer.answers(reply(200, OPEN), reply(201, json.dumps({"id": "1"})))
     message = compose(alarms["rich"])
-    assert cloud(peer.origin).deliver(message, {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
+    assert cloud(peer.origin).deliver(message, CaseRef("SEC-3")) == Delivered(ref="SEC-3")
     assert asked(peer) == [("GET", LOOK), ("POST", "/rest/api/3/issue/SEC-3/comment")]
     assert peer.requests[1].json == {
         "body": adf.document(message, titled=True),
@@ -120,10 +120,12 @@ def test_an_issue_that_is_gone_is_made_anew_by_who_has_the_case_alone(
     gone = reply(404, collection("Issue does not exist"))
     peer.answers(gone)
     jira, message = cloud(peer.origin), compose(alarms["rich"])
-    assert jira.deliver(message, {"ref": "SEC-3"}) == Retry(f"{GONE}: a new issue is to be made", alone=True)
+    assert jira.deliver(message, CaseRef("SEC-3")) == Retry(
+        f"{GONE}: a new issue is to be made", needs_exclusive=True
+    )
     assert asked(peer) == [("GET", LOOK)]
     peer.answers(gone, reply(200, json.dumps({"issues": []})), reply(201, CREATED))
-    found = jira.deliver(message, {"ref": "SEC-3", "alone": "yes"})
+    found = jira.deliver(message, CaseRef("SEC-3", exclusive=True))
     assert found == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
     assert asked(peer)[:3] == [
         ("GET", LOOK),
@@ -138,7 +140,7 @@ def test_an_issue_that_shows_itself_and_takes_no_comment_gets_a_successor(
     """And not one more attempt for ever."""
     nobody = reply(200, json.dumps({"issues": []}))
     peer.answers(reply(200, OPEN), reply(404), nobody, reply(201, CREATED))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3", "alone": "yes"})
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3", exclusive=True))
     assert found == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
 
 
@@ -149,23 +151,23 @@ def test_an_acknowledgement_makes_no_issue_and_reopens_none(
     for kind in (ACKNOWLEDGED, UNACKNOWLEDGED):
         message = replace(compose(alarms["rich"]), kind=kind)
         peer.answers(reply(200, done), reply(201, json.dumps({"id": "1"})))
-        assert cloud(peer.origin).deliver(message, {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
+        assert cloud(peer.origin).deliver(message, CaseRef("SEC-3")) == Delivered(ref="SEC-3")
     peer.answers(reply(404))
     message = replace(message, kind=ACKNOWLEDGED)
-    found = cloud(peer.origin).deliver(message, {"ref": "SEC-3"})
+    found = cloud(peer.origin).deliver(message, CaseRef("SEC-3"))
     assert found == Delivered(note=f"{GONE}: there is nothing to comment on")
 
 
 def test_a_ref_that_is_no_key_is_never_put_into_a_url(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(201, CREATED))
-    cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "../../admin-1"})
+    cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("../../admin-1"))
     assert asked(peer)[0] == ("POST", "/rest/api/3/issue")
 
 
 def test_a_note_holds_no_secret(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     echo = f"no such user: hunt@acme.example:t0ken (Basic {b64encode(b'hunt@acme.example:t0ken').decode()})"
     peer.answers(reply(201, CREATED), reply(403, echo))
-    found = cloud(peer.origin).deliver(compose(alarms["many_findings"]), {})
+    found = cloud(peer.origin).deliver(compose(alarms["many_findings"]), NEW_CASE)
     assert isinstance(found, Delivered)
     assert "the platform is not linked: answered 403: “no such user: <secret> (Basic <secret>)”" in found.note
     assert "csv is not attached: answered 403: “no such user: <secret>" in found.note
@@ -178,7 +180,7 @@ def test_a_field_that_the_screen_refuses_is_left_out_once_and_named(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     peer.answers(reply(400, collection(priority=SCREEN, labels="not here")), reply(201, CREATED))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
     assert found == Delivered(
         ref="SEC-7", note=f"left out, as Jira refused it: priority: {SCREEN}; labels: not here"
     )
@@ -195,7 +197,7 @@ def test_fields_that_are_refused_one_after_another_are_all_left_out(
         reply(400, collection("The properties cannot be set.")),
         reply(201, CREATED),
     )
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
     left_out = "; ".join(
         f"left out, as Jira refused it: {words}"
         for words in ("priority: no", "It is closed.; labels: not here", "The properties cannot be set.")
@@ -209,7 +211,7 @@ def test_a_refusal_that_names_no_field_costs_the_optional_ones_at_most(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     peer.answers(reply(400, collection("Something is wrong here.")), reply(201, CREATED))
-    found = cloud(peer.origin, security="SOC only").deliver(compose(alarms["rich"]), {})
+    found = cloud(peer.origin, security="SOC only").deliver(compose(alarms["rich"]), NEW_CASE)
     assert isinstance(found, Delivered)
     assert set(peer.requests[1].json["fields"]) == {
         *("project", "issuetype", "summary", "description", "security"),
@@ -221,7 +223,7 @@ def test_a_refusal_that_says_nothing_costs_the_optional_ones_at_most(
 ) -> None:
     silent = reply(400, json.dumps({"errorMessages": [], "errors": {}}))
     peer.answers(silent, silent, reply(201, CREATED))
-    assert isinstance(cloud(peer.origin).deliver(compose(alarms["rich"]), {}), Delivered)
+    assert isinstance(cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE), Delivered)
     assert set(peer.requests[2].json["fields"]) == {"project", "issuetype", "summary", "description"}
 
 
@@ -231,7 +233,7 @@ def test_a_database_that_refuses_a_character_in_its_own_words_gets_the_issue_wit
     refusal = reply(400, collection(summary=r"Incorrect string value: '\xF0\x9F\x92\xA9'"))
     nowhere = reply(200, json.dumps({"issues": []}))
     peer.answers(refusal, nowhere, reply(201, CREATED))
-    found = datacenter(peer.origin).deliver(emoji(alarms), {})
+    found = datacenter(peer.origin).deliver(emoji(alarms), NEW_CASE)
     assert isinstance(found, Delivered)
     assert "without characters beyond U+FFFF" in found.note
 
@@ -243,11 +245,11 @@ def test_what_jira_refuses_never_decides_how_many_requests_an_issue_takes(
     refusals = [reply(400, collection(**{f"customfield_{n}": "no"})) for n in range(40)]
     jira = cloud(peer.origin, fields=fields)
     peer.answers(reply(403), *refusals)
-    assert isinstance(jira.deliver(compose(alarms["rich"]), {}), Rejected)
+    assert isinstance(jira.deliver(compose(alarms["rich"]), NEW_CASE), Rejected)
     assert len(peer.requests) == 7  # the question for the fields, and six attempts
     assert set(peer.requests[-1].json["fields"]) == {"project", "issuetype", "summary", "description"}
     peer.answers(*refusals[:5], reply(201, CREATED))
-    assert isinstance(jira.deliver(compose(alarms["rich"]), {}), Delivered)
+    assert isinstance(jira.deliver(compose(alarms["rich"]), NEW_CASE), Delivered)
 
 
 @pytest.mark.parametrize("make", [cloud, datacenter])
@@ -258,7 +260,7 @@ def test_a_description_that_is_refused_becomes_short_and_plain(
     """An administrator may set a limit far below Jira's own."""
     refusal = collection(description="The entered text is too long.") if status == 400 else "too large"
     peer.answers(reply(status, refusal), reply(201, CREATED))
-    found = make(peer.origin).deliver(compose(alarms["many_findings"]), {})
+    found = make(peer.origin).deliver(compose(alarms["many_findings"]), NEW_CASE)
     assert isinstance(found, Delivered)
     assert "as plain text" in found.note
     text = peer.requests[1].json["fields"]["description"]
@@ -276,12 +278,12 @@ def test_a_key_of_another_form_than_jiras_is_not_kept(
     key: str, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     peer.answers(reply(201, json.dumps({"id": "1", "key": key})))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
     assert found == Delivered(note="Jira made an issue and did not say which")
     assert len(peer.requests) == 1
     moved = json.dumps({"key": key, "fields": {"status": {"statusCategory": {"key": "new"}}}})
     peer.answers(reply(200, moved), reply(201, json.dumps({"id": "1"})))
-    assert cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3"}) == Delivered(ref="SEC-3")
+    assert cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3")) == Delivered(ref="SEC-3")
 
 
 def test_jira_never_decides_how_many_transitions_are_tried(
@@ -302,7 +304,7 @@ def test_jira_never_decides_how_many_transitions_are_tried(
         reply(200, done),
         reply(201, json.dumps({"id": "1"})),
     )
-    refs = {"ref": "SEC-3", "alone": "yes"}
+    refs = CaseRef("SEC-3", exclusive=True)
     found = cloud(peer.origin, reopen_within=10**9).deliver(compose(alarms["rich"]), refs)
     assert isinstance(found, Delivered)
     tried = [
@@ -325,7 +327,7 @@ def test_a_transition_that_jira_fails_at_is_no_reason_to_keep_the_alarm(
         *(reply(200, done), reply(200, json.dumps(ways)), reply(500), reply(200, done)),
         reply(201, json.dumps({"id": "1"})),
     )
-    refs = {"ref": "SEC-3", "alone": "yes"}
+    refs = CaseRef("SEC-3", exclusive=True)
     found = cloud(peer.origin).deliver(compose(alarms["rich"]), refs)
     assert found == Delivered(ref="SEC-3", note="SEC-3 stays closed: answered 500")
 
@@ -340,9 +342,9 @@ def test_an_issue_that_takes_no_comment_gets_a_successor_that_is_linked_to_it(
     tries = [refused, refused] if status == 400 else [refused]  # whether its form is at fault, is tried out
     peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
     jira, message = cloud(peer.origin), compose(alarms["rich"])
-    assert isinstance(jira.deliver(message, {"ref": "SEC-3"}), Retry)  # until it has the case alone
+    assert isinstance(jira.deliver(message, CaseRef("SEC-3")), Retry)  # until it has the case alone
     peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
-    found = jira.deliver(message, {"ref": "SEC-3", "alone": "yes"})
+    found = jira.deliver(message, CaseRef("SEC-3", exclusive=True))
     assert isinstance(found, Delivered)
     assert found.ref == "SEC-7"
     assert "so a new issue was made" in found.note
@@ -359,7 +361,7 @@ def test_a_text_that_is_refused_without_a_name_is_tried_in_plain_text(
     for words, attempts in (("INVALID_INPUT", 2), ("Something is wrong.", 3)):
         refused = [reply(400, collection(words))] * (attempts - 1)
         peer.answers(*refused, reply(201, CREATED))
-        found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+        found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
         assert isinstance(found, Delivered)
         assert "as plain text" in found.note
         made = peer.requests[attempts - 1].json["fields"]
@@ -373,7 +375,7 @@ def test_a_comment_whose_text_is_refused_is_made_in_plain_text(
 ) -> None:
     refused = reply(400, refusal)
     peer.answers(reply(200, OPEN), refused, reply(201, json.dumps({"id": "1"})))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3"})
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3"))
     assert isinstance(found, Delivered)
     assert (found.ref, "as plain text" in found.note) == ("SEC-3", True)
     assert peer.requests[2].json["properties"] == peer.requests[1].json["properties"]  # still internal
@@ -384,7 +386,7 @@ def test_an_expired_token_makes_no_new_issue_in_the_place_of_the_old_one(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     peer.answers(reply(200, OPEN), reply(401, "no"))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {"ref": "SEC-3", "alone": "yes"})
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3", exclusive=True))
     assert isinstance(found, Rejected)
     assert found.unauthorized
     assert len(peer.requests) == 2
@@ -406,7 +408,7 @@ def test_the_second_attempt_goes_without_what_the_database_cannot_store(
 ) -> None:
     nobody = reply(200, json.dumps({"issues": []}))
     peer.answers(reply(500, collection("internal")), nobody, reply(201, CREATED))
-    found = make(peer.origin).deliver(emoji(alarms), {})
+    found = make(peer.origin).deliver(emoji(alarms), NEW_CASE)
     assert isinstance(found, Delivered)
     assert found.ref == "SEC-7"
     assert "without characters beyond U+FFFF" in found.note
@@ -421,7 +423,7 @@ def test_the_second_attempt_goes_without_what_the_database_cannot_store(
         *(reply(200, OPEN), reply(500), reply(404), reply(404)),
         reply(201, json.dumps({"id": "1"})),
     )
-    found = make(peer.origin).deliver(emoji(alarms), {"ref": "SEC-3"})
+    found = make(peer.origin).deliver(emoji(alarms), CaseRef("SEC-3"))
     assert isinstance(found, Delivered)
     assert EMOJI not in json.dumps(peer.requests[4].json, ensure_ascii=False)
 
@@ -431,7 +433,7 @@ def test_an_issue_that_was_made_in_spite_of_a_500_is_not_made_again(
 ) -> None:
     there = reply(200, json.dumps({"issues": [{"key": "SEC-7"}]}))
     peer.answers(reply(500), there, reply(200, json.dumps({"value": {"id": "7f3c9a52"}})), reply(201, "{}"))
-    found = datacenter(peer.origin).deliver(emoji(alarms), {})
+    found = datacenter(peer.origin).deliver(emoji(alarms), NEW_CASE)
     assert isinstance(found, Delivered)
     assert (found.ref, found.note) == ("SEC-7", "an earlier attempt had arrived")
 
@@ -442,10 +444,12 @@ def test_only_a_500_to_such_characters_is_followed_by_an_attempt_without_them(
 ) -> None:
     peer.answers(reply(status))
     message = compose(alarms["rich"]) if status == 500 else emoji(alarms)
-    assert isinstance(datacenter(peer.origin).deliver(message, {}), Retry)
+    assert isinstance(datacenter(peer.origin).deliver(message, NEW_CASE), Retry)
     assert len(peer.requests) == 1
     peer.answers(reply(500), reply(503))
-    outcome = datacenter(peer.origin).deliver(emoji(alarms), {})  # and nobody can say whether it arrived
+    outcome = datacenter(peer.origin).deliver(
+        emoji(alarms), NEW_CASE
+    )  # and nobody can say whether it arrived
     assert isinstance(outcome, Retry)
     assert outcome.ambiguous
 
@@ -463,14 +467,14 @@ def test_anything_else_is_refused_in_jiras_words(
     peer: Any, reply: Any, alarms: dict[str, Any], body: str, words: str
 ) -> None:
     peer.answers(reply(400, body))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
     assert found == Rejected(f"Jira refuses the issue (answered 400 Bad Request: “{words}”)")
     assert len(peer.requests) == 1
 
 
 def test_an_expired_token_is_named(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(401, "Client must be authenticated"))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), {})
+    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
     assert isinstance(found, Rejected)
     assert "has it expired?" in found.reason
 
@@ -483,9 +487,9 @@ def test_which_jira_it_is_is_asked_once(
     peer.answers(reply(503), info, reply(201, CREATED))
     jira = cloud(peer.origin, api="auto")
     # The question failed and nothing was posted: not ambiguous, and not remembered.
-    assert jira.deliver(compose(alarms["rich"]), {}) == Retry("answered 503 Service Unavailable")
+    assert jira.deliver(compose(alarms["rich"]), NEW_CASE) == Retry("answered 503 Service Unavailable")
     for _ in range(2):
-        assert jira.deliver(compose(alarms["rich"]), {}) == Delivered(ref="SEC-7")
+        assert jira.deliver(compose(alarms["rich"]), NEW_CASE) == Delivered(ref="SEC-7")
     server_info, issue = ("GET", "/rest/api/2/serverInfo"), ("POST", f"/rest/api/{version}/issue")
     link = ("POST", f"/rest/api/{version}/issue/SEC-7/remotelink")
     assert asked(peer) == [server_info, server_info, issue, link, issue, link]
@@ -494,11 +498,11 @@ def test_which_jira_it_is_is_asked_once(
 def test_what_is_not_jira_is_told(peer: Any, reply: Any, alarms: dict[str, Any], no_answers: Any) -> None:
     peer.answers(reply(200, '{"hello": 1}'))
     jira = cloud(peer.origin, api="auto")
-    assert jira.deliver(compose(alarms["rich"]), {}) == Rejected(
+    assert jira.deliver(compose(alarms["rich"]), NEW_CASE) == Rejected(
         "what answers at this URL is not Jira: check the URL"
     )
     peer.answers(no_answers[1])
-    outcome = jira.deliver(compose(alarms["rich"]), {})
+    outcome = jira.deliver(compose(alarms["rich"]), NEW_CASE)
     assert isinstance(outcome, Retry)
     assert not outcome.ambiguous
 
@@ -607,5 +611,5 @@ def test_a_comment_of_another_form_than_a_document_is_somebody_elses(
     comments = reply(200, json.dumps({"comments": [comment, {"body": {"content": content}}]}))
     peer.answers(reply(404), comments, reply(200, OPEN), reply(201, json.dumps({"id": "1"})))
     message = compose(alarms["rich"], maybe_repeat=True)
-    found = cloud(peer.origin).deliver(message, {"ref": "SEC-7"})
+    found = cloud(peer.origin).deliver(message, CaseRef("SEC-7"))
     assert isinstance(found, Delivered)

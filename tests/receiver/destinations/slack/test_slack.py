@@ -11,7 +11,7 @@ import pytest
 from slack_sdk.webhook import WebhookClient
 
 from demo.slack import pings
-from receiver.destinations.contract import Rejected, Retry
+from receiver.destinations.contract import NEW_CASE, Rejected, Retry
 from receiver.destinations.slack.webhook import _REFUSED, SlackDestination, _Client, payload
 from receiver.messages.compose import compose
 from shared.http.client import Http
@@ -70,7 +70,7 @@ def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
 
     peer.answers(reply(200, "ok"))
     local = Secret(f"http://127.0.0.1:{dead_port}/services/T/B/X")
-    assert isinstance(SlackDestination("soc", local, http).deliver(message, {}), Retry)
+    assert isinstance(SlackDestination("soc", local, http).deliver(message, NEW_CASE), Retry)
     assert peer.requests == []
 
 

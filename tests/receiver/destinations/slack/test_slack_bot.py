@@ -17,7 +17,16 @@ from slack_sdk.web import WebClient
 
 from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Channel, Post, Slack
-from receiver.destinations.contract import Check, Delivered, Outcome, Rejected, Retry
+from receiver.destinations.contract import (
+    NEW_CASE,
+    CaseRef,
+    Check,
+    Delivered,
+    Outcome,
+    Recipient,
+    Rejected,
+    Retry,
+)
 from receiver.destinations.slack.bot import _LATER, _OPEN, _REFUSED, SlackBotDestination, _Client
 from receiver.destinations.slack.case import Thread
 from receiver.destinations.slack.webhook import payload
@@ -45,7 +54,7 @@ class Workspace:
 
     def tell(self, message: Message) -> Outcome:
         """Delivers as the queue does: with the reference that the last delivery gave."""
-        outcome = self.destination.deliver(message, {"ref": self.ref} if self.ref else {})
+        outcome = self.destination.deliver(message, CaseRef(self.ref))
         if isinstance(outcome, Delivered):
             self.ref = outcome.ref
         return outcome
@@ -257,7 +266,7 @@ def test_an_alarm_whose_copy_is_missing_in_the_thread_was_told_all_the_same(
     posted = json.dumps({"ok": True, "channel": SOC, "ts": "1763812800.000100"})
     peer.answers(reply(200, posted), reply(429, '{"ok":false,"error":"ratelimited"}', {"Retry-After": "5"}))
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
-    outcome = destination.deliver(alarm(), {})
+    outcome = destination.deliver(alarm(), NEW_CASE)
     assert isinstance(outcome, Delivered)
     assert outcome.note == "not in the thread as well: answered 429 ratelimited"
     assert Thread.read(outcome.ref)
@@ -289,7 +298,7 @@ def test_slacks_words_are_told_with_what_to_do(peer: Any, reply: Any, alarm: Any
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
     for word in (*_REFUSED, *_LATER):
         peer.answers(reply(200, json.dumps({"ok": False, "error": word})))
-        outcome = destination.deliver(alarm(), {})
+        outcome = destination.deliver(alarm(), NEW_CASE)
         if word in _REFUSED:
             assert outcome == Rejected(f"{_REFUSED[word]} ({word})")
         else:
@@ -307,7 +316,7 @@ def test_every_error_of_the_contracts_is_told_apart(peer: Any, reply: Any, alarm
             pytest.skip(f"{path.name} does not lie beside the project in shared/contracts/slack")
         for word in json.loads(path.read_text(encoding="utf-8"))["errors"]:
             peer.answers(reply(200, json.dumps({"ok": False, "error": word})))
-            outcome = destination.deliver(alarm(), {} if method == "chat.postMessage" else {"ref": ref})
+            outcome = destination.deliver(alarm(), NEW_CASE if method == "chat.postMessage" else CaseRef(ref))
             assert isinstance(outcome, Retry if word in _LATER else Rejected)
             assert word in outcome.reason
 
@@ -394,7 +403,7 @@ def test_a_workspace_with_too_many_channels_wants_the_id(
         reply(200, json.dumps({"ok": True, "channels": [], "response_metadata": {"next_cursor": "x"}}))
     )
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
-    assert destination.deliver(alarm(), {}) == Rejected(
+    assert destination.deliver(alarm(), NEW_CASE) == Rejected(
         "channel #soc is not among the first 19,980: write its id as channel"
     )
     assert len(peer.requests) == 20
@@ -505,7 +514,7 @@ def test_a_channel_that_is_always_gone_is_looked_up_a_bounded_number_of_times(
     ]
     peer.answers(*(one for listed in lists for one in (gone, listed)))
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
-    assert isinstance(destination.deliver(alarm(), {"ref": ref}), Rejected)
+    assert isinstance(destination.deliver(alarm(), CaseRef(ref)), Rejected)
     assert len(peer.requests) <= 6
 
 
@@ -524,7 +533,7 @@ def test_an_endless_cursor_is_not_repeated(peer: Any, reply: Any, alarm: Callabl
     page = {"ok": True, "channels": [], "response_metadata": {"next_cursor": "x" * 5_000}}
     peer.answers(reply(200, json.dumps(page)))
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
-    assert isinstance(destination.deliver(alarm(), {}), Rejected)
+    assert isinstance(destination.deliver(alarm(), NEW_CASE), Rejected)
     assert len(peer.requests) == 1
 
 
@@ -545,8 +554,8 @@ def test_a_channel_that_takes_no_broadcast_has_the_reply_in_the_thread(
 
 def test_what_is_whispered_is_no_markup(workspace: Workspace) -> None:
     text = "Jane has taken “7 malicious on *web* _x_ ~y~ `z` :rotating_light: <!channel> <@U012AB3CD>”"
-    to = {"channel": SOC, "user": "U0123456789"}
-    assert workspace.destination.whisper(to, text) == Delivered()
+    to = Recipient(SOC, "U0123456789")
+    assert workspace.destination.send_ephemeral(to, text) == Delivered()
     (whisper,) = workspace.slack.whispers
     ((block),) = whisper.body["blocks"]
     assert block["text"]["type"] == "plain_text"
@@ -559,7 +568,7 @@ def test_what_is_whispered_is_no_markup(workspace: Workspace) -> None:
 def test_a_whisper_whose_layout_is_refused_is_plain_text(workspace: Workspace) -> None:
     refused = '{"ok":false,"error":"invalid_blocks"}'
     workspace.slack.fail(200, {}, refused, on="POST /api/chat.postEphemeral")
-    assert workspace.destination.whisper({"channel": SOC, "user": "U0123456789"}, "taken") == Delivered()
+    assert workspace.destination.send_ephemeral(Recipient(SOC, "U0123456789"), "taken") == Delivered()
     assert [whisper.body for whisper in workspace.slack.whispers] == [{"text": "taken"}]
 
 

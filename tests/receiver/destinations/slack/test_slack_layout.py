@@ -12,7 +12,7 @@ import pytest
 
 from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack, pings
-from receiver.destinations.contract import Delivered, Destination, Outcome, Rejected, Retry
+from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Destination, Outcome, Rejected, Retry
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.plain_text import MAX_LENGTH, plain
 from receiver.destinations.slack.webhook import SlackDestination
@@ -72,7 +72,7 @@ def test_the_alarm_arrives_as_plain_text_and_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     workspace.refuse(kind, word)
-    outcome = workspace.make(kind).deliver(compose(alarms["rich"]), {})
+    outcome = workspace.make(kind).deliver(compose(alarms["rich"]), NEW_CASE)
     assert isinstance(outcome, Delivered)
     assert outcome.note == f"sent as plain text, since Slack refused its layout ({word})"
     body = workspace.slack.messages[0].body
@@ -98,7 +98,7 @@ def test_a_message_that_is_too_large_for_a_proxy_is_sent_once_more(
     good = json.dumps({"ok": True, "channel": SOC, "ts": "1763812800.000100"}) if kind == "bot" else "ok"
     peer.answers(reply(413, "too large"), reply(200, good))
     slack = Slack(rate=None)
-    outcome = Workspace(slack, peer.origin).make(kind).deliver(compose(alarms["rich"]), {})
+    outcome = Workspace(slack, peer.origin).make(kind).deliver(compose(alarms["rich"]), NEW_CASE)
     assert isinstance(outcome, Delivered)
     assert "413" in outcome.note
     assert len(peer.requests[1].body) < len(peer.requests[0].body)
@@ -109,7 +109,7 @@ def test_an_answer_that_only_begins_like_such_a_word_is_no_refusal_of_the_layout
     kind: str, workspace: Workspace, alarms: dict[str, Alarm]
 ) -> None:
     workspace.refuse(kind, f"invalid_blocks {workspace.slack.path} " + "x" * 5_000)
-    outcome = workspace.make(kind).deliver(compose(alarms["rich"]), {})
+    outcome = workspace.make(kind).deliver(compose(alarms["rich"]), NEW_CASE)
     assert isinstance(outcome, Rejected)
     assert len(outcome.reason) < 500
     assert workspace.slack.messages == []
@@ -123,7 +123,7 @@ def test_plain_text_is_tried_once_and_its_outcome_counts(
         workspace.slack.heal()
         workspace.refuse(kind, "invalid_blocks")
         workspace.refuse(kind, word, times=9)
-        return workspace.make(kind).deliver(compose(alarms["rich"]), {})
+        return workspace.make(kind).deliver(compose(alarms["rich"]), NEW_CASE)
 
     assert isinstance(told("invalid_blocks"), Rejected)
     assert isinstance(told("channel_not_found"), Rejected)
@@ -135,11 +135,11 @@ def test_an_edit_whose_layout_is_refused_is_plain_text_and_the_thread_goes_on(
     workspace: Workspace, alarms: dict[str, Alarm]
 ) -> None:
     destination = workspace.make("bot")
-    first = destination.deliver(compose(alarms["rich"]), {})
+    first = destination.deliver(compose(alarms["rich"]), NEW_CASE)
     assert isinstance(first, Delivered)
     workspace.refuse("bot", "invalid_blocks", call="chat.update")
     event = replace(alarms["rich"].event, id="e2")
-    second = destination.deliver(compose(replace(alarms["rich"], event=event)), {"ref": first.ref})
+    second = destination.deliver(compose(replace(alarms["rich"], event=event)), CaseRef(first.ref))
     assert isinstance(second, Delivered)
     assert "sent as plain text" in second.note
     parent = workspace.slack.posts[0]
@@ -154,7 +154,7 @@ def test_plain_text_forms_no_mention_and_calls_the_owner_alone(
 ) -> None:
     workspace.refuse(kind, "invalid_blocks")
     message = compose(replace(alarms["hostile"], owner=Owner(slack="U0123456789")))
-    assert isinstance(workspace.make(kind).deliver(message, {}), Delivered)
+    assert isinstance(workspace.make(kind).deliver(message, NEW_CASE), Delivered)
     assert workspace.slack.mentions[0] == "<@U0123456789>"
     assert set(workspace.slack.mentions) == {"<@U0123456789>"}
 

@@ -12,7 +12,7 @@ import pytest
 from demo.chat import app_of
 from demo.serving import serving
 from demo.teams import Teams
-from receiver.destinations.contract import Delivered, Outcome, Rejected
+from receiver.destinations.contract import NEW_CASE, Delivered, Outcome, Rejected
 from receiver.destinations.teams.destination import TeamsDestination, payload
 from receiver.messages.compose import compose
 from shared.http.client import Http
@@ -32,7 +32,7 @@ class Channel:
 
     def tell(self, alarm: Alarm, path: str = "") -> Outcome:
         url = Secret(self.origin + (path or self.teams.path))
-        return TeamsDestination("office", url, Http()).deliver(compose(alarm), {})
+        return TeamsDestination("office", url, Http()).deliver(compose(alarm), NEW_CASE)
 
 
 @pytest.fixture
@@ -113,9 +113,9 @@ def test_the_url_is_used_byte_for_byte(peer: Any, reply: Any, alarms: dict[str, 
         "?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=aB-_%2B~.*(x)%3D"
     )
     peer.answers(reply(202))
-    assert TeamsDestination("x", Secret(peer.origin + path), Http()).deliver(compose(alarms["rich"]), {}) == (
-        Delivered()
-    )
+    assert TeamsDestination("x", Secret(peer.origin + path), Http()).deliver(
+        compose(alarms["rich"]), NEW_CASE
+    ) == (Delivered())
     assert [request.path for request in peer.requests] == [path]
 
 

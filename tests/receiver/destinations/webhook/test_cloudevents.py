@@ -11,7 +11,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 
-from receiver.destinations.contract import Delivered
+from receiver.destinations.contract import NEW_CASE, Delivered
 from receiver.destinations.webhook.destination import WebhookDestination
 from receiver.messages.compose import compose
 from shared.http.client import Http
@@ -22,7 +22,7 @@ from shared.secrets import Secret
 def test_the_sdk_reads_every_event(peer: Any, named_alarm: tuple[str, Alarm]) -> None:
     message = compose(named_alarm[1])
     siem = WebhookDestination("siem", Secret(f"{peer.origin}/in"), [Secret("a-secret-of-the-siem")], Http())
-    assert siem.deliver(message, {}) == Delivered()
+    assert siem.deliver(message, NEW_CASE) == Delivered()
     request = peer.requests[-1]
     event = from_http_event(HTTPMessage(request.headers, request.body), JSONFormat())
     sent = json.loads(request.body)
@@ -37,7 +37,7 @@ def test_the_sdk_reads_every_event(peer: Any, named_alarm: tuple[str, Alarm]) ->
 @pytest.mark.parametrize("key", ["source", "type"])
 def test_the_sdk_would_refuse_one_that_is_none(key: str, peer: Any, alarms: dict[str, Alarm]) -> None:
     siem = WebhookDestination("siem", Secret(f"{peer.origin}/in"), [Secret("a-secret-of-the-siem")], Http())
-    siem.deliver(compose(alarms["rich"]), {})
+    siem.deliver(compose(alarms["rich"]), NEW_CASE)
     body = json.loads(peer.requests[-1].body)
     del body[key]
     with pytest.raises(CloudEventValidationError):

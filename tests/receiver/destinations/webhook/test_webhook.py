@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from receiver.destinations.contract import Delivered
+from receiver.destinations.contract import NEW_CASE, Delivered
 from receiver.destinations.webhook import schema as envelope
 from receiver.destinations.webhook.destination import WebhookDestination
 from receiver.messages.compose import compose
@@ -36,7 +36,7 @@ MAKE_IT_AGAIN = (
 def sent(peer: Any, alarm: Alarm, *secrets: str) -> Any:
     url = Secret(f"{peer.origin}/in?x=1")
     siem = WebhookDestination("siem", url, [Secret(s) for s in secrets], Http(), clock=lambda: AT + 0.9)
-    assert siem.deliver(compose(alarm), {}) == Delivered()
+    assert siem.deliver(compose(alarm), NEW_CASE) == Delivered()
     return peer.requests[-1]
 
 

@@ -1,0 +1,20 @@
+"""What Slack can do: by an incoming webhook, and by a bot token."""
+
+from __future__ import annotations
+
+from receiver.destinations.contract import Traits
+from shared.config.sections import SlackConfig
+
+# docs.slack.dev, rate limits: one message a second for each webhook, and short bursts of more.
+# Slack cannot be asked what it received: one message at a time, so that a crash leaves one in doubt.
+WEBHOOK = Traits(rate_limit=((60, 60.0),), concurrency=1)
+# docs.slack.dev, rate limits: one message a second in a channel, and an alarm that opens a case posts two.
+BOT = Traits(thread=True, edit=True, rate_limit=((30, 60.0),), concurrency=1)
+
+
+def traits(config: SlackConfig) -> Traits:
+    return BOT if uses_bot(config) else WEBHOOK
+
+
+def uses_bot(config: SlackConfig) -> bool:
+    return bool(config.token and config.channel)

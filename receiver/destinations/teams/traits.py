@@ -1,0 +1,14 @@
+"""What a Teams channel can do by a Workflows webhook."""
+
+from __future__ import annotations
+
+from receiver.destinations.contract import Traits
+from shared.config.sections import TeamsConfig
+
+# learn.microsoft.com: four a second; the Flow bot posts about 25 in five minutes (users' reports).
+# Teams cannot be asked what it received: one message at a time, so that a crash leaves one in doubt.
+TEAMS = Traits(rate_limit=((4, 1.0), (25, 300.0)), concurrency=1)
+
+
+def traits(config: TeamsConfig) -> Traits:
+    return TEAMS

@@ -1,0 +1,13 @@
+"""What a receiver of signed webhooks can do."""
+
+from __future__ import annotations
+
+from receiver.destinations.contract import Traits
+from shared.config.sections import WebhookDestinationConfig
+
+# How much an unknown receiver accepts is documented nowhere: what it refuses with 429 is sent again.
+WEBHOOK = Traits(rate_limit=((20, 1.0),))
+
+
+def traits(config: WebhookDestinationConfig) -> Traits:
+    return WEBHOOK
