@@ -13,8 +13,8 @@ import click
 
 from cli.assemble import Misused
 from shared.aws.regions import known_regions
+from shared.config.config import Config
 from shared.config.errors import advice, quoted
-from shared.config.sections import Config
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import KINDS, OWN_KINDS, RECOVERED, UNKNOWN_EVENT
 from shared.models.events import Event

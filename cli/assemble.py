@@ -16,8 +16,9 @@ from receiver import assemble
 from receiver.assemble import Handlers
 from receiver.destinations.reloading import ReloadingDestination
 from shared.aws.stack import TABLE
-from shared.config import sections as configuration
-from shared.config.sections import Config
+from shared.config.config import Config
+from shared.config.errors import ConfigError
+from shared.config.load import load
 from shared.hosting import log, runtime
 from shared.hosting.runtime import Runtime
 from shared.platform.errors import CadoError
@@ -79,7 +80,7 @@ def exit_codes() -> Iterator[None]:
     """An error that no command has caught ends it with a sentence and the exit code of its kind."""
     try:
         yield
-    except (configuration.ConfigError, SecretError) as error:
+    except (ConfigError, SecretError) as error:
         raise Misused(str(error)) from None
     except CadoError as error:
         raise PlatformFailed(str(error)) from None
@@ -89,8 +90,8 @@ def exit_codes() -> Iterator[None]:
 
 def load_config(path: str | None) -> Config:
     try:
-        return configuration.load(path, os.environ)
-    except configuration.ConfigError as error:
+        return load(path, os.environ)
+    except ConfigError as error:
         raise Misused(f"the configuration has {_count(len(error.problems))}\n{error}") from None
 
 

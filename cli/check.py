@@ -16,7 +16,7 @@ from cli import check_aws, check_files, check_serve
 from cli.assemble import Failed, destination, load_config, reading_runtime, settings
 from cli.findings import Finding
 from shared.config import tokens
-from shared.config.sections import ConfigError
+from shared.config.errors import ConfigError
 from shared.config.warnings import file_warnings, warnings
 from shared.hosting.runtime import Runtime
 from shared.platform.errors import CadoError

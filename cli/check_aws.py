@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterator, Mapping
 from cli.findings import Finding
 from scheduler.targets import Asking
 from shared.aws.clients import NO_CREDENTIALS
-from shared.config.sections import ALL_REGIONS, Config, SelectorConfig, TargetConfig
+from shared.config.config import Config
+from shared.config.targets import ALL_REGIONS, SelectorConfig, TargetConfig
 from shared.hosting.runtime import Runtime
 from shared.models.inventory import Fleet
 from shared.models.systems import Instance

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cli.findings import Finding
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.secrets import SecretRef
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"

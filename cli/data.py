@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from shared.config.sections import DEFAULT_FILE, is_local
+from shared.config.load import DEFAULT_FILE, is_local
 from shared.config.tokens import IN_QUOTES, in_quotes
 from shared.hosting.runtime import DATABASE
 from shared.storage.ledger import StoreError

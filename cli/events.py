@@ -21,7 +21,8 @@ from cli.assemble import Misused, load_config, reading_runtime
 from receiver import assemble
 from receiver.events.enrich import Enricher
 from receiver.events.parse.webhook import NOT_UNDERSTOOD_NOTE, parse
-from shared.config.sections import DEFAULT_FILE, Config
+from shared.config.config import Config
+from shared.config.load import DEFAULT_FILE
 from shared.models.alarms import Alarm
 from shared.models.codec import load
 from shared.models.events import Event

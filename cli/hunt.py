@@ -23,7 +23,7 @@ from cli.plan import plan_hunt
 from cli.stack import on_stack
 from scheduler import custody, stop
 from scheduler.ending import report
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.models.hunts import HuntState
 from shared.storage import audit
 from shared.text import one_line

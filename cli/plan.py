@@ -18,7 +18,7 @@ from cli.stack import on_stack
 from scheduler.forecast import Load, Run, load_of, next_runs
 from scheduler.plan import Plan, plan, recorded
 from scheduler.targets import Choice, Selection, choose
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.codec import dump
 from shared.text import one_line

@@ -15,7 +15,10 @@ from cli.events import config_or_any, from_file, read_alarm
 from receiver.cases.lifecycle import opening
 from receiver.events.route import route
 from receiver.messages.compose import Message, compose
-from shared.config.sections import Config, DestinationConfig, JiraConfig, SlackConfig
+from shared.config.config import Config
+from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.registry import DestinationConfig
+from shared.config.destinations.slack import SlackConfig
 from shared.config.warnings import warnings
 from shared.http.client import Http
 from shared.secrets import Secret

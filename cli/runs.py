@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.assemble import Misused
 from cli.identifiers import MOST, whole
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState

@@ -18,7 +18,7 @@ import click
 from cli.assemble import Failed, Misused, load_config, settings
 from shared.aws import schedules as aws
 from shared.aws.clients import AwsError, Clients
-from shared.config.sections import Config
+from shared.config.config import Config
 
 _DID = {"create": "created", "change": "changed", "remove": "removed", "keep": "unchanged", "leave": "left"}
 

@@ -12,7 +12,7 @@ import click
 from cli.assemble import Failed, Misused, destination, load_config, reading_runtime, settings
 from receiver.destinations.contract import NEW_CASE, Delivered, Rejected, Retry
 from receiver.messages.compose import compose
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import TEST
 from shared.models.events import Event

@@ -34,7 +34,7 @@ from demo.serving import serving
 from demo.sites import jira_pages, platform_pages
 from demo.slack import Slack
 from demo.teams import Teams
-from shared.config import sections as configuration
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import HUNT_FINISHED, RECOVERED
@@ -224,7 +224,7 @@ class Demo:
         self.world = world
         self._actions_url = urljoin(webhook_url, "/slack/actions")
         self._environ = environ
-        config = configuration.load(str(config_path), {**os.environ, **environ})
+        config = load(str(config_path), {**os.environ, **environ})
         self._runtime = runtime.local(config, Path(environ["HUNTBRIDGE_DATA"]), environ)
         self._began = time.monotonic()
         self._summary: dict[str, Any] | None = None

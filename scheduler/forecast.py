@@ -14,8 +14,8 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 from scheduler.targets import Asking, Place, Selection
+from shared.config.hunts import HuntConfig
 from shared.config.schedule import parse_schedule, runs_between
-from shared.config.sections import HuntConfig
 from shared.hosting.runtime import Runtime
 from shared.models.hunts import HuntState
 

@@ -18,8 +18,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scheduler.plan import Plan, start
+from shared.config.hunts import GuardDutyConfig
 from shared.config.patterns import fits
-from shared.config.sections import GuardDutyConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture
 from shared.models.codec import dump

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from shared.config.hunts import HuntConfig
 from shared.config.schedule import runs_between
-from shared.config.sections import HuntConfig
 from shared.hosting.each import each
 from shared.hosting.runtime import Runtime
 from shared.models.codec import dump

@@ -14,7 +14,7 @@ from datetime import datetime
 from scheduler.ending import end_hunt, skip_hunt
 from scheduler.release import put, release, waits
 from scheduler.targets import Selection, choose
-from shared.config.sections import HuntConfig, ProjectConfig
+from shared.config.hunts import HuntConfig, ProjectConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState

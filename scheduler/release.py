@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from shared.config.sections import HuntConfig
+from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from shared.config.hunts import HuntConfig
 from shared.config.patterns import fits
-from shared.config.sections import ALL_REGIONS, ExcludeConfig, HuntConfig, SelectorConfig, WhichConfig
+from shared.config.targets import ALL_REGIONS, ExcludeConfig, SelectorConfig, WhichConfig
 from shared.hosting.runtime import Runtime
 from shared.http import deadlines
 from shared.http.deadlines import DeadlineExceeded

@@ -22,7 +22,7 @@ import requests
 
 from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack, signed
-from shared.config.sections import load
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.local.serving import address
 from shared.storage import audit

@@ -15,7 +15,9 @@ from typing import Any
 
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from receiver.messages.compose import Message, Standing, compose
-from shared.config.sections import Config, JiraConfig, SlackConfig
+from shared.config.config import Config
+from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.slack import SlackConfig
 from shared.hosting.runtime import Runtime
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm

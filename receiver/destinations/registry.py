@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 
 from receiver.destinations.contract import Destination, Traits
-from shared.config.sections import DestinationConfig
+from shared.config.destinations.registry import DestinationConfig
 from shared.http.client import Http
 from shared.secrets import Secret, SecretRef
 

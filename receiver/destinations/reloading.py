@@ -24,7 +24,7 @@ from receiver.destinations.contract import (
 )
 from receiver.destinations.registry import build, traits_of
 from receiver.messages.compose import Message
-from shared.config.sections import DestinationConfig
+from shared.config.destinations.registry import DestinationConfig
 from shared.http.client import Http
 from shared.secrets import Secret, SecretError, SecretRef
 

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from receiver.events.reconcile import counted, settled
 from shared.aws.regions import known_regions
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.http.deadlines import within
 from shared.models.alarms import Alarm, Gap
 from shared.models.captures import Capture

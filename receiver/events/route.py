@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from shared.config.config import Config
 from shared.config.patterns import fits
-from shared.config.sections import Config, MatchConfig
+from shared.config.routes import MatchConfig
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import RECOVERED
 

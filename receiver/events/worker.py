@@ -19,7 +19,7 @@ from receiver.events.enrich import Enricher
 from receiver.events.history import Changes
 from receiver.events.parse.webhook import parse
 from receiver.events.route import route
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
 from shared.models.events import Event

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from receiver.events.dedupe import tells_of_alarms
 from receiver.events.parse.webhook import TEST_NOTE
 from receiver.messages import attack
+from shared.config.config import Config
 from shared.config.facts import FACTS, OTHERS
 from shared.config.links import LONGEST_SLACK_LINK
-from shared.config.sections import Config, MessageConfig
+from shared.config.message import MessageConfig
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier
 from shared.models.captures import CaptureState

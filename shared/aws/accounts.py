@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws.clients import DENIED, AwsError, Clients, understood
-from shared.config.sections import AccountConfig
+from shared.config.accounts import AccountConfig
 from shared.models.inventory import InstanceError
 from shared.secrets import SecretError, Secrets
 

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from shared.aws.accounts import InAccounts
 from shared.aws.clients import NAMES, AwsError, understood
 from shared.aws.ec2 import instance_of
-from shared.config.sections import AccountConfig
+from shared.config.accounts import AccountConfig
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance
 from shared.secrets import Secrets

@@ -14,6 +14,15 @@ from pydantic import BaseModel, ValidationError
 
 from shared.config.yaml import Document, Path, Problem
 
+
+class ConfigError(Exception):
+    """What is wrong with the configuration, one line each: `file:line: where: what, and what to do`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
 _LONGEST_LIST = 12
 _SHORT = 60
 _SENTENCES = {

@@ -10,22 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.aws.regions import known_regions
+from shared.config.config import Config
+from shared.config.destinations.jira import JiraConfig
 from shared.config.errors import advice, quoted
+from shared.config.hunts import HuntConfig
 from shared.config.links import LONGEST_LINK, LONGEST_SLACK_LINK
+from shared.config.load import DEFAULT_FILE, OTHER_FILE
+from shared.config.owners import OwnerConfig
 from shared.config.patterns import covers, fits
-from shared.config.sections import (
-    ALL_REGIONS,
-    DEFAULT_FILE,
-    OTHER_FILE,
-    Config,
-    ExcludeConfig,
-    HuntConfig,
-    JiraConfig,
-    MatchConfig,
-    OwnerConfig,
-    SelectorConfig,
-    TargetConfig,
-)
+from shared.config.routes import MatchConfig
+from shared.config.targets import ALL_REGIONS, ExcludeConfig, SelectorConfig, TargetConfig
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     HEARTBEAT,

@@ -20,8 +20,9 @@ import shared.config.templates  # noqa: F401
 from shared.aws.clients import Clients
 from shared.aws.regions import known_regions
 from shared.aws.secrets import AwsSecrets
-from shared.config import sections as configuration
-from shared.config.sections import Config, ConfigError
+from shared.config.config import Config
+from shared.config.errors import ConfigError
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.hosting.runtime import Runtime
 
@@ -64,7 +65,7 @@ class Kept(Generic[T]):
 
     def _look(self) -> T:
         try:
-            config = configuration.load(None, self._environ)
+            config = load(None, self._environ)
             if self._made is not None and config == self._config:
                 return self._made
             made = runtime.aws(config, self._environ, self._clients, self._secrets)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
-from shared.config.sections import Config, ConfigError
+from shared.config.config import Config
+from shared.config.errors import ConfigError
 from shared.hosting import log
 from shared.http.client import Http
 from shared.models.inventory import Fleet

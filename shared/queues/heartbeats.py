@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.config.sections import TeamsConfig
+from shared.config.destinations.teams import TeamsConfig
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.codec import dump

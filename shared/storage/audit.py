@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.codec import dump, load
 from shared.storage.ledger import Store

@@ -41,7 +41,7 @@ from demo.slack import Slack
 from demo.teams import Teams
 from receiver.destinations.wording import REPEAT
 from receiver.messages.compose import UPDATE
-from shared.config import sections as configuration
+from shared.config.load import load
 from shared.hosting import runtime
 from tests.chaos.faults import Fault, Faulty
 from tests.chaos.plan import PHASES, ROUTES, TOOLS, Alarm, Call, Phase, Plan, make_plan
@@ -445,9 +445,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         drain(plan, world, serve, began + options.within, say)
         got = count(world)
         stopped, code = stop_in_the_middle(world, serve, sender)
-        made = runtime.local(
-            configuration.load(environ["HUNTBRIDGE_CONFIG"], environ), place / "data", environ
-        )
+        made = runtime.local(load(environ["HUNTBRIDGE_CONFIG"], environ), place / "data", environ)
         dead = _dead(made)
         leased = made.events.depth().leased + made.deliveries.depth().leased
     lines = [

@@ -27,7 +27,8 @@ from demo.chat import app_of
 from demo.serving import serving
 from demo.slack import Slack
 from receiver.deliveries.worker import BACKLOG, IN_DIGEST
-from shared.config import sections as configuration
+from shared.config.config import Config
+from shared.config.load import load
 from shared.hosting import runtime
 from tests.chaos.run import Serve, environment, free_port
 
@@ -56,7 +57,7 @@ def main() -> int:
         waited = _wait_for(lambda: _malicious_told(slack) == MALICIOUS, AHEAD)
         told = _malicious_told(slack)
         stopped, code = serve.stop()
-        states = _states(configuration.load(environ["HUNTBRIDGE_CONFIG"], environ), folder, environ, accepted)
+        states = _states(load(environ["HUNTBRIDGE_CONFIG"], environ), folder, environ, accepted)
     found = {
         "accepted": len(accepted),
         "seconds": round(seconds, 1),
@@ -147,9 +148,7 @@ def _wait_for(condition: Callable[[], bool], within: float) -> float:
     return min(time.monotonic() - began, within)
 
 
-def _states(
-    config: configuration.Config, folder: Path, environ: dict[str, str], accepted: list[str]
-) -> Counter[str]:
+def _states(config: Config, folder: Path, environ: dict[str, str], accepted: list[str]) -> Counter[str]:
     """What has become of the delivery of each accepted event; of one that was not begun, whether it waits."""
     made = runtime.local(config, folder / "data", environ)
     deliveries = [made.ledger.delivery(id, "soc") for id in accepted]

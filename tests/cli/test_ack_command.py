@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from receiver.cases.lifecycle import Cases
-from shared.config import sections as config
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
@@ -60,9 +60,9 @@ def side(
         environ |= Resources(request.getfixturevalue("moto")).environ
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        made = runtime.aws(config.load(None, environ), environ)
+        made = runtime.aws(load(None, environ), environ)
     else:
-        made = runtime.local(config.load(None, environ), tmp_path / "data", environ)
+        made = runtime.local(load(None, environ), tmp_path / "data", environ)
     Cases(made).add(ALARM, ["slack"])
     made.ledger.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
     return made, environ

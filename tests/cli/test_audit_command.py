@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from cli.main import main
 from cli.operator import operator
 from receiver.cases.lifecycle import Cases
-from shared.config import sections as config
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
@@ -37,7 +37,7 @@ ALARM = Alarm(
 @pytest.fixture
 def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    made = runtime.local(config.load(None, ENVIRON), tmp_path / "data", ENVIRON)
+    made = runtime.local(load(None, ENVIRON), tmp_path / "data", ENVIRON)
     Cases(made).add(ALARM, ["slack"])
     made.ledger.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
     return made
@@ -104,7 +104,7 @@ def test_a_user_without_a_name_is_known_by_number(made, monkeypatch):
 
 
 def test_a_value_that_was_not_there_before_is_shown_alone_and_as_it_is_written(run, made):
-    made_config = config.load(None, ENVIRON)
+    made_config = load(None, ENVIRON)
     audit.configuration_loaded(made.store, made_config, "ada", "serve on here", NOON)
     shown = run("audit").splitlines()
     assert "configuration: the first one recorded here, by ada from serve on here" in shown[0]

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared.config import sections as config
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.local.sqlite import FORMAT
 
@@ -70,7 +70,7 @@ def folders(place):
 
 
 def served(data: Path):
-    made = runtime.local(config.load(None, {"PLATFORM_IP": "cado.example", "API_KEY": "k"}), data, {})
+    made = runtime.local(load(None, {"PLATFORM_IP": "cado.example", "API_KEY": "k"}), data, {})
     made.events.put(b"\xff", id="odd")
     for item in made.events.claim(1, lease=60):
         made.events.dead(item, reason="gone")
@@ -117,9 +117,7 @@ def test_one_of_an_earlier_version_in_the_current_folder_is_still_used(place):
 
 def test_beside_the_configuration_comes_first(place):
     served(place / "home" / ".huntbridge")
-    runtime.local(
-        config.load(None, {"PLATFORM_IP": "cado.example", "API_KEY": "k"}), place / "etc/.huntbridge", {}
-    )
+    runtime.local(load(None, {"PLATFORM_IP": "cado.example", "API_KEY": "k"}), place / "etc/.huntbridge", {})
     result = run(place, "dead list")
     assert result.stdout == "nothing is dead\n"
     assert result.stderr == ""

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared.config import sections as config
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
@@ -31,7 +31,7 @@ ALARM = Alarm(
 @pytest.fixture
 def side(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return runtime.local(config.load(None, ENVIRON), tmp_path / "data", ENVIRON)
+    return runtime.local(load(None, ENVIRON), tmp_path / "data", ENVIRON)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared.config import sections as config
+from shared.config.load import load
 from shared.hosting import runtime
 
 CONFIG = """\
@@ -135,7 +135,7 @@ def test_a_platform_that_does_not_answer(run, command, code):
 
 @pytest.mark.parametrize(("command", "code"), FAILED.items())
 def test_what_was_asked_for_and_did_not_work(run, tmp_path, command, code):
-    runtime.local(config.load(None, ENVIRON), tmp_path / ".huntbridge", ENVIRON)
+    runtime.local(load(None, ENVIRON), tmp_path / ".huntbridge", ENVIRON)
     assert run(command).exit_code == code
 
 

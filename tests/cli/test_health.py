@@ -10,7 +10,7 @@ import pytest
 
 from cli.health import Health, Quota
 from receiver.intake.refusals import Refusals
-from shared.config.sections import load
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.local.server import Server
 from shared.queues.ports import QueueError

@@ -16,7 +16,7 @@ from cli.main import main
 from demo.platform import Platform
 from demo.serving import serving
 from scheduler.forecast import next_runs
-from shared.config.sections import HuntConfig
+from shared.config.hunts import HuntConfig
 from shared.local.sqlite import Database, SqliteStore
 from shared.models.captures import Capture
 from shared.models.hunts import Hunt, HuntState

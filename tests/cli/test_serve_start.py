@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cli.serve import assemble
-from shared.config.sections import load
+from shared.config.load import load
 from shared.hosting import runtime
 
 

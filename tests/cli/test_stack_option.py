@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared.config import sections as configuration
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.models.codec import dump
 from shared.models.event_kinds import CAPTURE_FAILED
@@ -65,7 +65,7 @@ class Laptop:
         }
         for name, value in self.environ.items():
             monkeypatch.setenv(name, value)
-        self.runtime = runtime.aws(configuration.load(None, environ), environ)
+        self.runtime = runtime.aws(load(None, environ), environ)
         self.folder = tmp_path
 
     def make_stack(self, name: str, outputs: dict[str, str]) -> None:

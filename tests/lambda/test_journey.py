@@ -13,7 +13,7 @@ import yaml
 
 from demo import run
 from demo.serving import serving
-from shared.config import sections as configuration
+from shared.config.load import load
 from shared.hosting import runtime
 from tests.emulated import Resources, Stack, Watch, allowed, scheduled
 
@@ -53,7 +53,7 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
         for name, value in resources.environ.items():
             monkeypatch.setenv(name, value)
         demo = run.Demo(world, path, environ, "http://127.0.0.1:9/webhooks/cado")
-        demo._runtime = runtime.aws(configuration.load(None, resources.environ), resources.environ)
+        demo._runtime = runtime.aws(load(None, resources.environ), resources.environ)
         watch = Watch(world.ec2_url)
         watched = open_.enter_context(serving(watch.app))
         resources.environ["AWS_ENDPOINT_URL"] = watched

@@ -13,7 +13,7 @@ from receiver.assemble import Handlers, handlers
 from receiver.destinations.contract import CaseRef, Check, Delivered, Traits
 from receiver.events.enrich import severity_of
 from receiver.messages.compose import Message
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.models.alarms import Alarm

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from demo.jira import Jira
 from receiver.destinations.jira.destination import JiraDestination
-from shared.config.sections import JiraConfig
+from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Answer, NetworkError
 from shared.secrets import Secret
 

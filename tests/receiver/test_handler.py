@@ -584,8 +584,7 @@ print(json.dumps([answer, sorted(sys.modules), sorted(set(sys.modules) - before)
 """
 HEAVY = {
     "pydantic", "pydantic_core", "requests", "slack_sdk", "yaml", "shared.aws.ec2", "shared.aws.dynamodb",
-    "shared.platform.client", "shared.config.sections", "shared.storage.ledger",
-    "shared.models.codec",
+    "shared.platform.client", "shared.config.config", "shared.storage.ledger", "shared.models.codec",
     "shared.models.alarms",
     "shared.hosting.runtime", "receiver.messages.compose", "receiver.destinations.contract",
     "receiver.events.enrich", "receiver.events.worker", "receiver.deliveries.worker",

@@ -9,7 +9,7 @@ import pytest
 
 from demo.platform import Platform, SimInstance
 from demo.serving import serving
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.secrets import Secrets

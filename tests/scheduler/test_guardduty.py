@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.guardduty import on_finding
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.models.captures import CaptureState
 from shared.models.hunts import HuntState
 from tests.scheduler.staging import QUIET

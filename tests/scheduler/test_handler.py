@@ -16,7 +16,8 @@ from demo.platform import Platform
 from demo.serving import serving
 from scheduler import handler
 from scheduler.capture import capture
-from shared.config import sections as configuration
+from shared.config.errors import ConfigError
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.models.captures import CaptureState
 from shared.models.hunts import Hunt, HuntState
@@ -47,7 +48,7 @@ class Stage:
         self.configure()
         self.function = Invoked(handler, self.resources, monkeypatch)
         environ = self.resources.environ
-        self.runtime = runtime.aws(configuration.load(None, environ), environ)
+        self.runtime = runtime.aws(load(None, environ), environ)
 
     def configure(self) -> None:
         targets = [{"instance": m.instance_id, "region": m.region} for m in (QUIET, BAD)]
@@ -148,7 +149,7 @@ def test_a_follow_timer_without_a_configuration_is_told_by_a_metric_and_keeps_no
     (line,) = metrics(capsys)
     assert line["TimerFailures"] == 1
     assert "nowhere.yaml" in caplog.text
-    with pytest.raises(configuration.ConfigError):  # a hunt that is not started is kept
+    with pytest.raises(ConfigError):  # a hunt that is not started is kept
         stage.function(DUE)
 
     stage.function.restart()

@@ -19,7 +19,7 @@ from urllib3.filepost import encode_multipart_formdata
 
 from receiver.destinations.classify import Mask, json_object, judge, said, unanswered
 from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
-from shared.config.sections import JiraConfig
+from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Answer, Http, NetworkError
 from shared.secrets import Secret
 

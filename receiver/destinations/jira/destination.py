@@ -26,7 +26,7 @@ from receiver.destinations.jira.issues import Issue, Issues
 from receiver.destinations.jira.traits import JIRA
 from receiver.destinations.wording import safe_links
 from receiver.messages.compose import Message, worst_first
-from shared.config.sections import JiraConfig
+from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Answer, Http, NetworkError
 from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
 from shared.models.severity import Severity

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from receiver.destinations.jira.client import ID, Ended, JiraApi
 from receiver.destinations.jira.fields import Known, names, shaped
 from receiver.destinations.jira.issues import Issue
-from shared.config.sections import JiraConfig
+from shared.config.destinations.jira import JiraConfig
 from shared.text import one_line
 
 # Without being asked: by huntbridge, and by Jira from who asks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from receiver.destinations.contract import Traits
-from shared.config.sections import JiraConfig
+from shared.config.destinations.jira import JiraConfig
 
 # developer.atlassian.com, rate limiting: writes to one issue.
 JIRA = Traits(

@@ -35,7 +35,7 @@ from receiver.destinations.slack.webhook import (
     sent,
 )
 from receiver.messages.compose import Message
-from shared.config.sections import SLACK_CHANNEL_ID
+from shared.config.destinations.slack import SLACK_CHANNEL_ID
 from shared.http.client import Answer, Http, NetworkError
 from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.secrets import Secret

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from receiver.messages.compose import UPDATE, Message
-from shared.config.sections import SLACK_CHANNEL_ID
+from shared.config.destinations.slack import SLACK_CHANNEL_ID
 from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
 from shared.models.severity import Severity
 from shared.text import one_line

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from receiver.destinations.contract import Destination
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.webhook import SlackDestination
-from shared.config.sections import SlackConfig
+from shared.config.destinations.slack import SlackConfig
 from shared.http.client import Http
 from shared.secrets import Secret, SecretRef
 

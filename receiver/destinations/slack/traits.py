@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from receiver.destinations.contract import Traits
-from shared.config.sections import SlackConfig
+from shared.config.destinations.slack import SlackConfig
 
 # docs.slack.dev, rate limits: one message a second for each webhook, and short bursts of more.
 # Slack cannot be asked what it received: one message at a time, so that a crash leaves one in doubt.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from receiver.destinations.contract import Traits
-from shared.config.sections import TeamsConfig
+from shared.config.destinations.teams import TeamsConfig
 
 # learn.microsoft.com: four a second; the Flow bot posts about 25 in five minutes (users' reports).
 # Teams cannot be asked what it received: one message at a time, so that a crash leaves one in doubt.

@@ -17,7 +17,7 @@ from receiver.destinations.contract import CaseRef, Check, Delivered, Destinatio
 from receiver.destinations.webhook.schema import MAX_BYTES, payload
 from receiver.destinations.webhook.traits import WEBHOOK
 from receiver.messages.compose import Message
-from shared.config.sections import WebhookDestinationConfig
+from shared.config.destinations.webhook import WebhookDestinationConfig
 from shared.config.urls import check_webhook_url
 from shared.http.client import Answer, Http, NetworkError, host_of
 from shared.secrets import Secret, SecretRef

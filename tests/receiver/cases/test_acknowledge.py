@@ -19,7 +19,7 @@ from receiver.destinations.jira.destination import JiraDestination
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.web import create_app
 from scheduler.reminders import remind
-from shared.config.sections import JiraConfig
+from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Http
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.codec import dump

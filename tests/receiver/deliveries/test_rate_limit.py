@@ -10,7 +10,7 @@ import pytest
 from receiver.deliveries.rate_limit import RateLimiter, limits_of
 from receiver.destinations.slack import traits as slack_traits
 from receiver.destinations.teams import traits as teams_traits
-from shared.config.sections import SlackConfig
+from shared.config.destinations.slack import SlackConfig
 from shared.local.sqlite import Database, SqliteStore
 
 NOW = 1_790_000_000.0

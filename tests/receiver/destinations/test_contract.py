@@ -31,7 +31,10 @@ from receiver.destinations.slack.webhook import SlackDestination
 from receiver.destinations.teams.destination import TeamsDestination
 from receiver.destinations.webhook.destination import WebhookDestination
 from receiver.messages.compose import compose
-from shared.config.sections import JiraConfig, SlackConfig, TeamsConfig, WebhookDestinationConfig
+from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.slack import SlackConfig
+from shared.config.destinations.teams import TeamsConfig
+from shared.config.destinations.webhook import WebhookDestinationConfig
 from shared.http.client import Http
 from shared.secrets import Secret
 

@@ -34,7 +34,8 @@ from receiver.destinations.teams import destination as teams
 from receiver.destinations.webhook import schema as envelope
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from receiver.messages.compose import Message, Standing, compose
-from shared.config.sections import Config, JiraConfig
+from shared.config.config import Config
+from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Http
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier, Gap

@@ -17,7 +17,8 @@ import pytest
 
 from receiver.events.enrich import Enricher, severity_of
 from receiver.messages.compose import compose
-from shared.config.sections import Config, OwnerConfig
+from shared.config.config import Config
+from shared.config.owners import OwnerConfig
 from shared.local.sqlite import Database, SqliteStore
 from shared.models.alarms import Alarm, Gap
 from shared.models.captures import Capture, CaptureState
@@ -519,7 +520,7 @@ def test_a_hung_source_does_not_keep_the_process_alive():
 import threading
 from datetime import datetime
 from receiver.events.enrich import Enricher
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.models.events import Event
 from shared.models.systems import System
 class Ec2:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.events.route import explain, route
-from shared.config.sections import Config, RouteConfig
+from shared.config.config import Config
+from shared.config.routes import RouteConfig
 from shared.models.alarms import Alarm
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Project

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from receiver.messages.compose import compose
+from shared.config.config import Config
 from shared.config.facts import FACTS
-from shared.config.sections import Config
 from shared.config.templates import NAMES
 from shared.models.alarms import Alarm, Change, Earlier
 from shared.models.captures import Capture, CaptureState

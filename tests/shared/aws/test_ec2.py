@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from shared.aws import ec2
 from shared.aws.ec2 import Ec2
-from shared.config.sections import AccountConfig
+from shared.config.accounts import AccountConfig
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance
 from shared.secrets import SecretRef, Secrets

@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from shared.aws import fleet as module
 from shared.aws.fleet import AwsFleet
-from shared.config.sections import AccountConfig
+from shared.config.accounts import AccountConfig
 from shared.models.inventory import InstanceError
 from shared.secrets import Secrets
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.aws.clients import AwsError, Clients
-from shared.config.sections import ConfigError
+from shared.config.errors import ConfigError
 from shared.hosting.lambda_runtime import KEEP, Kept
 from tests.emulated import Resources
 

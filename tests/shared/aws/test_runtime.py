@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.aws.clients import Clients
-from shared.config.sections import Config, ConfigError
+from shared.config.config import Config
+from shared.config.errors import ConfigError
 from shared.hosting import runtime
 from shared.queues.ports import QueueError
 from shared.storage.ledger import StoreError

@@ -11,15 +11,17 @@ import yaml
 from pydantic import BaseModel
 
 from shared.config.environment import VARIABLES
+from shared.config.errors import ConfigError
 from shared.config.facts import FACTS
-from shared.config.sections import ConfigError, load, schema
+from shared.config.load import load
+from shared.config.schema import schema
 from shared.config.templates import NAMES
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()
 MAKE_IT_AGAIN = (
     "docs/huntbridge.schema.json is stale; make it again with: .venv/bin/python -c "
-    "'import json, shared.config.sections as c; print(json.dumps(c.schema(), indent=2, ensure_ascii=False))' "
+    "'import json, shared.config.schema as c; print(json.dumps(c.schema(), indent=2, ensure_ascii=False))' "
     "> docs/huntbridge.schema.json"
 )
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"

@@ -7,19 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config.sections import (
-    AccountConfig,
-    Config,
-    ConfigError,
-    HuntConfig,
-    JiraConfig,
-    PlatformConfig,
-    SlackConfig,
-    TargetConfig,
-    TeamsConfig,
-    WebhookConfig,
-    load,
-)
+from shared.config.accounts import AccountConfig
+from shared.config.config import Config
+from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.slack import SlackConfig
+from shared.config.destinations.teams import TeamsConfig
+from shared.config.errors import ConfigError
+from shared.config.hunts import HuntConfig
+from shared.config.load import load
+from shared.config.platform_section import PlatformConfig, WebhookConfig
+from shared.config.targets import TargetConfig
 from shared.secrets import SecretRef
 
 PLATFORM = {"PLATFORM_IP": "10.0.0.1", "API_KEY": "s3cr3t-key"}

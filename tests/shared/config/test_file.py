@@ -9,22 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.aws.regions import known_regions
-from shared.config.sections import (
-    AccountConfig,
-    Config,
-    ConfigError,
-    HuntConfig,
-    JiraConfig,
-    MatchConfig,
-    PlatformConfig,
-    RouteConfig,
-    SlackConfig,
-    TargetConfig,
-    TeamsConfig,
-    WebhookConfig,
-    load,
-    schema,
-)
+from shared.config.accounts import AccountConfig
+from shared.config.config import Config
+from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.slack import SlackConfig
+from shared.config.destinations.teams import TeamsConfig
+from shared.config.errors import ConfigError
+from shared.config.hunts import HuntConfig
+from shared.config.load import load
+from shared.config.platform_section import PlatformConfig, WebhookConfig
+from shared.config.routes import MatchConfig, RouteConfig
+from shared.config.schema import schema
+from shared.config.targets import TargetConfig
 from shared.config.yaml import SECRET_KEYS
 from shared.secrets import SecretRef
 

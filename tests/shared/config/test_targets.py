@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.config.sections import Config, ConfigError, ExcludeConfig, SelectorConfig, TargetConfig, load
+from shared.config.config import Config
+from shared.config.errors import ConfigError
+from shared.config.load import load
+from shared.config.targets import ExcludeConfig, SelectorConfig, TargetConfig
 
 HEAD = """\
 platform: {url: https://cado.example, api_key: env:API_KEY}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.config.sections import load
+from shared.config.load import load
 from shared.config.warnings import file_warnings, warnings
 
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"

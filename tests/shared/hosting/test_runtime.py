@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.hosting.runtime import Runtime, local
 from shared.http.client import Answer, Http
 from shared.secrets import SecretError

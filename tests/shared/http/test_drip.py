@@ -23,7 +23,7 @@ from receiver.destinations.teams.destination import TeamsDestination
 from receiver.destinations.webhook.destination import WebhookDestination
 from receiver.messages.compose import Message
 from shared.aws.clients import AwsError, Clients
-from shared.config.sections import JiraConfig
+from shared.config.destinations.jira import JiraConfig
 from shared.http import sockets
 from shared.http.client import Http, NetworkError
 from shared.http.deadlines import within

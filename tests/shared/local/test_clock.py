@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.config.sections import HuntConfig
+from shared.config.hunts import HuntConfig
 from shared.hosting.each import SomeFailed
 from shared.local.clock import Clock
 from shared.local.sqlite import Database, SqliteStore

@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from shared.config.sections import load
+from shared.config.load import load
 from shared.hosting import runtime
 from shared.local.server import sole_server
 from shared.local.serving import address, announce

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.models.acknowledgements import Acknowledgement
 from shared.storage import audit
 from shared.storage.audit import Entry

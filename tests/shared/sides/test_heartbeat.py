@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.queues import items
 from shared.queues.heartbeats import Heartbeats

@@ -17,7 +17,7 @@ from receiver.assemble import handlers
 from shared.aws.clients import AwsError
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.hosting.lambda_records import work_records
 from shared.hosting.runtime import Runtime
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore

@@ -10,7 +10,7 @@ import pytest
 
 from receiver.assemble import handlers
 from scheduler.ending import report
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.captures import Capture, CaptureState

@@ -14,7 +14,7 @@ from receiver.destinations.jira import adf, wiki
 from receiver.destinations.jira.destination import JiraDestination, issue_url
 from receiver.destinations.jira.issues import case_label
 from receiver.messages.compose import compose
-from shared.config.sections import JiraConfig
+from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Http
 from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
 from shared.secrets import Secret

@@ -12,7 +12,7 @@ from receiver.events.enrich import Enricher
 from receiver.events.parse.webhook import parse
 from receiver.events.route import route
 from receiver.messages.compose import compose
-from shared.config.sections import Config
+from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.severity import Severity
 

@@ -1,0 +1,96 @@
+"""The configuration as a whole: one frozen object that holds every section."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    Field,
+)
+
+from shared.config.accounts import AccountConfig, OrganizationConfig
+from shared.config.delivery import DeliveryConfig, RemindersConfig
+from shared.config.destinations.registry import DestinationConfig
+from shared.config.destinations.slack import SlackConfig
+from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
+from shared.config.message import MessageConfig
+from shared.config.owners import OwnerConfig
+from shared.config.platform_section import PlatformConfig, WebhookConfig
+from shared.config.routes import RouteConfig
+from shared.config.types import (
+    ACCOUNT_ID,
+    NAMES_ONLY,
+    DestinationName,
+    Name,
+    OneOrMany,
+    Section,
+    Text,
+    of_form,
+)
+from shared.secrets import SecretRef
+
+_ExtraRegion = Annotated[str, AfterValidator(of_form(r"^[a-z0-9-]+$", "must be a region such as eu-west-9"))]
+
+
+class Config(Section):
+    """The configuration of huntbridge."""
+
+    platform: PlatformConfig = Field(description="the platform and how to reach it")
+    webhook: WebhookConfig = Field(WebhookConfig(), description="what the platform's webhook must carry")
+    accounts: dict[str, AccountConfig] = Field({}, description="AWS accounts by a name of your choice")
+    organization: OrganizationConfig | None = Field(
+        None, description="AWS Organizations: how the accounts of a unit are read that are not in accounts"
+    )
+    hunts: dict[Name, HuntConfig] = Field(
+        {}, description="hunt definitions by name", json_schema_extra=NAMES_ONLY
+    )
+    guardduty: GuardDutyConfig | None = Field(
+        None, description="which findings of GuardDuty start a hunt; by default none does"
+    )
+    destinations: dict[Name, DestinationConfig] = Field(
+        {},
+        description="Slack channels, Teams channels, Jira projects and webhooks by name",
+        json_schema_extra=NAMES_ONLY,
+    )
+    routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
+    default: Annotated[tuple[DestinationName, ...], OneOrMany()] = Field(
+        (), description="destinations of an alarm that no route takes"
+    )
+    owner_tag: Text = Field("Owner", description="EC2 tag that says whose a system is")
+    owners: dict[str, OwnerConfig] = Field(
+        {}, description="whom a message calls about a system, by the whole value of its owner_tag"
+    )
+    message: MessageConfig = Field(
+        MessageConfig(), description="what messages say, and which facts they show"
+    )
+    delivery: DeliveryConfig = Field(DeliveryConfig(), description="how messages are sent")
+    reminders: RemindersConfig | None = Field(
+        None, description="malicious cases that nobody has taken are told again; by default they are not"
+    )
+    follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
+    extra_regions: Annotated[tuple[_ExtraRegion, ...], OneOrMany()] = Field(
+        (), description="AWS regions newer than the list that this version ships"
+    )
+
+    def account(self, name: str) -> AccountConfig | None:
+        """By its key in `accounts`, or by its twelve digits where `organization` says how it is read."""
+        if name in self.accounts or self.organization is None or not re.fullmatch(ACCOUNT_ID, name):
+            return self.accounts.get(name)
+        return AccountConfig(
+            id=name,
+            role=self.organization.role.replace("{account_id}", name),
+            external_id=self.organization.external_id,
+            cado_account=self.organization.cado_account.replace("{account_id}", name),
+        )
+
+    @property
+    def slack_signing_secrets(self) -> tuple[SecretRef, ...]:
+        """Of all Slack apps whose buttons work."""
+        apps = (one for one in self.destinations.values() if isinstance(one, SlackConfig))
+        return tuple(dict.fromkeys(ref for app in apps for ref in app.signing_secret))
+
+    def account_name(self, account_id: str) -> str:
+        """The key of the account with these twelve digits; the digits where it has none."""
+        return next((name for name, one in self.accounts.items() if one.id == account_id), account_id)

@@ -1,0 +1,18 @@
+"""Every type of destination that the configuration can name. A new type adds one line here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import (
+    Field,
+)
+
+from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.slack import SlackConfig
+from shared.config.destinations.teams import TeamsConfig
+from shared.config.destinations.webhook import WebhookDestinationConfig
+
+DestinationConfig = Annotated[
+    SlackConfig | TeamsConfig | JiraConfig | WebhookDestinationConfig, Field(discriminator="type")
+]

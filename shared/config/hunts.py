@@ -1,0 +1,255 @@
+"""The sections that say when and how systems are captured: `hunts`, `guardduty` and `follow`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationInfo,
+)
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticKnownError
+
+from shared.config.errors import advice, quoted
+from shared.config.schedule import Schedule, Skipping, parse_schedule, why_never
+from shared.config.targets import CaptureMode, ExcludeConfig, SelectorConfig, Target, TargetConfig
+from shared.config.types import OneOrMany, Section, Texts
+from shared.config.window import parse_window
+from shared.models.systems import System
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):  # not found, not a name at all, a folder of the tz database
+        there = available_timezones()
+        if not there:
+            raise ValueError("this machine has no time zones; install the package tzdata") from None
+        example = advice(text, there) or "; write one such as Europe/Berlin or Etc/UTC"
+        raise ValueError(f"{quoted(text)} is not a time zone{example}") from None
+    return text
+
+
+def _schedule(text: str, info: ValidationInfo) -> str:
+    parse_schedule(text, info.data.get("timezone", "Etc/UTC"))
+    return text
+
+
+def _window(text: str) -> str:
+    parse_window(text)
+    return text.strip()
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not a date; write it as 2026-12-24") from None
+
+
+def _not_in_a_file(value: object, info: ValidationInfo) -> object:
+    if info.context is not None:
+        raise PydanticKnownError("extra_forbidden")
+    return value
+
+
+_Date = Annotated[str, AfterValidator(_date), Field(json_schema_extra={"format": "date"})]
+
+
+class HostOptionsConfig(Section):
+    """What Cado Host collects in a triage."""
+
+    collection_type: Literal["balanced", "custom"] = Field(
+        "balanced", description="custom collects groups and additional_files"
+    )
+    light_mode: bool = Field(default=False, strict=True, description="only files below 10 MB")
+    skip_scan: bool = Field(
+        default=False, strict=True, description="do not search for more files by their signatures"
+    )
+    additional_files_only: bool = Field(
+        default=False, strict=True, description="of custom: collect additional_files and nothing else"
+    )
+    groups: Texts = Field((), description="of custom: groups of files, by the platform's names")
+    additional_files: Texts = Field((), description="paths of files to collect as well")
+
+
+class ProjectConfig(Section):
+    """Who sees a hunt's project on the platform, beside the user of the API key."""
+
+    users: Texts = Field((), description="names of users of the platform")
+    groups: Texts = Field((), description="names of groups of the platform")
+
+
+class HuntConfig(Section):
+    """A hunt definition: which systems are captured, when and how."""
+
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "Etc/UTC", description="time zone of the schedule, such as Europe/Berlin"
+    )
+    schedule: Annotated[str, AfterValidator(_schedule)] | None = Field(
+        None, description="cron(…), rate(…) or at(…) as in EventBridge Scheduler; without it, on demand alone"
+    )
+    catch_up: bool = Field(
+        default=False,
+        strict=True,
+        description="start the last run that was missed however late it is; by default within an hour alone",
+    )
+    skip_dates: Annotated[tuple[_Date, ...], OneOrMany()] = Field(
+        (), description="dates in the hunt's time zone on which its schedule starts nothing"
+    )
+    overlap: Literal["skip", "queue"] = Field(
+        "skip", description="what becomes of a run that is due while the hunt's last one is still under way"
+    )
+    max_in_flight: int | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        description="captures under way at once; by default as many as the platform says it works on at once",
+    )
+    window: Annotated[str, AfterValidator(_window)] | None = Field(
+        None,
+        description="such as 22:00-06:00, in the hunt's time zone: outside it no capture starts",
+    )
+    jitter: int = Field(
+        0, ge=0, le=900, strict=True, description="seconds over which captures that may start are spread"
+    )
+    retries: int = Field(
+        0, ge=0, le=10, strict=True, description="how often a capture that failed on the platform is repeated"
+    )
+    capture: CaptureMode = Field("full", description="how much of a system is captured")
+    skip_processing: bool = Field(
+        default=False,
+        strict=True,
+        description="keep what was captured and do not search it: there will be no alarms",
+    )
+    host_options: HostOptionsConfig | None = Field(None, description="what a triage collects")
+    project: ProjectConfig = Field(
+        ProjectConfig(), description="who sees the project beside the user of the API key"
+    )
+    targets: tuple[Target, ...] = Field(
+        description="the systems; at least one", json_schema_extra={"minItems": 1}
+    )
+    exclude: tuple[ExcludeConfig, ...] = Field(
+        (), description="what is left out of them; each takes away the systems that fit"
+    )
+    max_systems: int | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        description="at most so many systems in one hunt; the rest has its turn later",
+    )
+    order: Literal["least_recently_hunted", "random", "oldest"] = Field(
+        "least_recently_hunted", description="which of more than max_systems are taken first"
+    )
+    problems: SkipJsonSchema[Annotated[tuple[str, ...], AfterValidator(_not_in_a_file)]] = Field(
+        default=(), exclude=True
+    )  # entries of SYSTEM1…n that could not be read
+
+    def skips(self, moment: datetime) -> bool:
+        """Whether the schedule starts nothing on the day of `moment`."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat() in self.skip_dates
+
+    @property
+    def calendar(self) -> Schedule | None:
+        """When it is due; None where it runs on demand alone."""
+        if not self.schedule:
+            return None
+        schedule = parse_schedule(self.schedule, self.timezone)
+        dates = frozenset(map(date.fromisoformat, self.skip_dates))
+        return Skipping(schedule, dates, ZoneInfo(self.timezone)) if dates else schedule
+
+    @property
+    def schedule_form(self) -> str:
+        """The schedule as it is written: when another one is written, it counts from then."""
+        without = f" without {', '.join(self.skip_dates)}" if self.skip_dates else ""
+        return f"{self.schedule} {self.timezone}{without}"
+
+    def never_runs(self, after: datetime) -> str:
+        """Why the schedule starts nothing any more, in words; empty where it does, or where there is none."""
+        why = self.why_never_runs(after)
+        return why and f"{self.schedule} {why}"
+
+    def why_never_runs(self, after: datetime) -> str:
+        """The same, without the schedule itself."""
+        calendar = self.calendar
+        if not self.schedule or calendar is None or calendar.next_after(after) is not None:
+            return ""
+        return why_never(self.schedule, self.timezone, after)
+
+    def may_start(self, moment: datetime) -> bool:
+        """Whether `moment` is inside the window, where there is one."""
+        return self.window is None or parse_window(self.window).is_open(moment, ZoneInfo(self.timezone))
+
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """The systems that are named, each once, in the order in which they are written."""
+        found = (System(t.instance, t.region, t.account) for t in self.targets if isinstance(t, TargetConfig))
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def modes(self) -> dict[System, str]:
+        """How those systems are captured that are named with a `capture` of their own."""
+        named = [t for t in self.targets if isinstance(t, TargetConfig)]
+        found = {System(t.instance, t.region, t.account): t.capture for t in reversed(named)}
+        return {system: mode for system, mode in found.items() if mode}
+
+    @property
+    def selects(self) -> bool:
+        """Whether the systems are found only by asking AWS."""
+        return bool(self.exclude) or any(isinstance(t, SelectorConfig) for t in self.targets)
+
+
+class GuardDutyConfig(Section):
+    """Findings of GuardDuty that start a hunt of the instance that they are about."""
+
+    capture: CaptureMode = Field("full", description="how much of the instance is captured")
+    min_severity: float = Field(
+        7, ge=0, le=10, allow_inf_nan=False, description="severity of a finding from which it is hunted"
+    )
+    types: Texts = Field(("*",), description="types of findings, with * and ?")
+    quiet_period: int = Field(
+        86_400, ge=0, strict=True, description="seconds in which one instance is hunted once"
+    )
+
+
+class FollowConfig(Section):
+    """How open hunts are followed."""
+
+    interval: float = Field(
+        60, gt=0, strict=True, allow_inf_nan=False, description="seconds between two looks at the open hunts"
+    )
+    recover_after: float | None = Field(
+        None,
+        ge=0,
+        strict=True,
+        allow_inf_nan=False,
+        description="seconds that a webhook may be late before its alarm is taken for lost; "
+        "by default until the next look",
+    )
+    recover_for: int = Field(
+        604_800,
+        ge=0,
+        strict=True,
+        description="seconds after a hunt's end in which its project is looked at for lost alarms",
+    )
+    all_projects: bool = Field(
+        default=False,
+        strict=True,
+        description="look for lost alarms in every project on the platform, and not only in those of hunts",
+    )
+    stall_after: int = Field(
+        14_400,
+        gt=0,
+        strict=True,
+        description="seconds without any progress after which a capture is told of as stalled",
+    )
+    give_up_after: int = Field(
+        172_800,
+        gt=0,
+        strict=True,
+        description="seconds after which a capture that never ended counts as failed",
+    )

@@ -1,0 +1,21 @@
+"""The JSON Schema of the configuration file, for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from shared.config.config import Config
+from shared.config.load import DEFAULT_FILE
+
+
+class _Schema(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False  # a title that repeats the key tells an editor's user nothing
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the file, for editors."""
+    found = Config.model_json_schema(by_alias=True, schema_generator=_Schema)
+    return {"$schema": _Schema.schema_dialect, **found, "title": DEFAULT_FILE}
