@@ -68,9 +68,9 @@ class Cases:
             whole = self._runtime.ledger.whole_alarm(alarm.event.id) or alarm
             alarm = replace(whole, earlier=alarm.earlier)
         message = compose(alarm, self._runtime.config, maybe_repeat=maybe_repeat, case=case)
-        if opens and message.kind == ACKNOWLEDGED and message.state:
+        if opens and message.kind == ACKNOWLEDGED and message.overview:
             # The alarm is still on its way there: an issue must say what it is about, whoever has it.
-            return replace(message.state, id=message.id, maybe_repeat=maybe_repeat)
+            return replace(message.overview, id=message.id, maybe_repeat=maybe_repeat)
         return message
 
     def is_taken(self, case_key: str) -> bool:

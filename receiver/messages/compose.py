@@ -106,14 +106,22 @@ class Message:
     malicious: int = 0  # alarms of that severity, as far as it is known
     suspicious: int = 0  # the same
     owner: Owner | None = None  # whom to call; None where there is no malicious or suspicious alarm
-    # For a destination that edits and has buttons: what its case says now, and what may be done about it.
-    state: Message | None = field(default=None, compare=False, repr=False)  # None: what this message says
-    offers: tuple[str, ...] = ()  # acknowledge, create-issue
+    # For a message that tells of an event other than an alarm (the case was acknowledged): the message of the
+    # case's worst alarm, which has no overview itself. See `case_overview`.
+    overview: Message | None = field(default=None, compare=False, repr=False)
+    offers: tuple[
+        str, ...
+    ] = ()  # the case's buttons, where there are buttons: acknowledge, create-issue
     silent: bool = False  # nothing new has happened: only the case's message is brought up to date
     # What a template of the configuration may name: clean text, numbers, and the tags.
     values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
     # For a destination that machines read: what is said above, as values.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def case_overview(self) -> Message:
+        """What the one message about the whole case says, at a destination that keeps and edits one."""
+        return self.overview or self
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,7 @@ def compose(
         malicious=_malicious(alarm) or 0,
         suspicious=_suspicious(alarm) or 0,
         owner=_whom_to_call(alarm),
-        state=compose(case.worst, config, case=replace(case, worst=None)) if case.worst else None,
+        overview=compose(case.worst, config, case=replace(case, worst=None)) if case.worst else None,
         offers=case.offers,
         values=values,
         alarm=alarm,

@@ -266,7 +266,7 @@ class SlackBotDestination:
         if not is_place(channel, ts):
             return Delivered(note="Slack took the message and did not say where it stands")
         if case is None:
-            title = current((message.state or message).title)
+            title = current(message.case_overview.title)
             counts = (message.malicious, message.suspicious)
             case = Thread(self._named, "", "", message.severity, *counts, 1, title)
         case = replace(case, to=self._named, channel=str(channel), ts=str(ts))

@@ -91,7 +91,7 @@ def current(title: str) -> str:
 def parent(message: Message, case: Thread) -> Message:
     """What the case's parent says once something followed: how bad it was at worst, and all that the latest
     alarm knows."""
-    message = message.state or message
+    message = message.case_overview
     latest = current(message.title)
     told = f"{case.alarms:,} alarms so far, each in the thread." if case.alarms > 1 else ""
     if latest != case.title:
