@@ -58,7 +58,8 @@ def render(
     for warning in warnings(config):
         if warning.where.startswith("message."):
             click.echo(f"warning: {warning}", err=True)
-    message = compose(alarm, config, case=opening(alarm, config, route(alarm, config)))
+    trackers = [name for name, one in config.destinations.items() if isinstance(one, JiraConfig)]
+    message = compose(alarm, config, case=opening(alarm, route(alarm, config), trackers))
     body = _body(kind, destination, message)
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
     if kind == "slack":

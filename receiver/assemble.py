@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from receiver.cases.lifecycle import Cases
+from receiver.cases.actions import CaseActions
+from receiver.cases.lifecycle import CaseDestinations, Cases
+from receiver.cases.reminders import CaseReminders
 from receiver.deliveries.worker import Work
 from receiver.destinations.contract import Destination
+from receiver.destinations.registry import traits_of
 from receiver.destinations.reloading import ReloadingDestination
 from receiver.events.dedupe import Identity
 from receiver.events.enrich import Enricher
 from receiver.events.history import Changes
 from receiver.events.worker import EventWorker
 from shared.aws.ec2 import Ec2
+from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.registry import DestinationConfig
 from shared.hosting.runtime import Runtime
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.client import Cado
@@ -35,6 +40,7 @@ def work(runtime: Runtime) -> Handlers:
 
 
 def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, Destination]) -> Handlers:
+    cases = case_record(runtime)
     events = EventWorker(
         config=runtime.config,
         ledger=runtime.ledger,
@@ -42,11 +48,39 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         enricher=enricher,
         dedupe=Identity(runtime.store, runtime.config.platform.url),
         history=Changes(runtime.store, runtime.ledger),
-        cases=Cases(runtime),
+        cases=cases,
+        actions=case_actions(runtime, cases),
+        reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),
         notices=Notices(runtime),
         heartbeats=Heartbeats(runtime),
     )
-    return Handlers(events.handle, Work(runtime, destinations).delivery)
+    return Handlers(events.handle, Work(runtime, cases, destinations).delivery)
+
+
+def case_record(runtime: Runtime) -> Cases:
+    return Cases(
+        runtime.ledger, runtime.deliveries, runtime.config, case_destinations(runtime.config.destinations)
+    )
+
+
+def case_actions(runtime: Runtime, cases: Cases) -> CaseActions:
+    trackers = case_destinations(runtime.config.destinations).trackers
+    return CaseActions(cases, runtime.ledger, runtime.store, runtime.deliveries, runtime.config, trackers)
+
+
+def case_destinations(configured: Mapping[str, DestinationConfig]) -> CaseDestinations:
+    def issue_url(name: str, ref: str) -> str:
+        from receiver.destinations.jira import destination as jira
+
+        config = configured[name]
+        return jira.issue_url(config, ref) if isinstance(config, JiraConfig) else ""
+
+    traits = {name: traits_of(config) for name, config in configured.items()}
+    return CaseDestinations(
+        trackers=tuple(name for name in traits if traits[name].tracks_issues),
+        editable=frozenset(name for name in traits if traits[name].edit),
+        issue_url=issue_url,
+    )
 
 
 def enricher(runtime: Runtime) -> Enricher:

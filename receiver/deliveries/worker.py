@@ -67,13 +67,13 @@ MARKED_AT_ONCE = 500
 
 
 class Work:
-    def __init__(self, runtime: Runtime, destinations: Mapping[str, Destination]) -> None:
+    def __init__(self, runtime: Runtime, cases: Cases, destinations: Mapping[str, Destination]) -> None:
         self._runtime = runtime
         self._destinations = destinations
         self._notices = Notices(runtime)
         self._heartbeats = Heartbeats(runtime)
         self._last_delivered = LastDelivered(runtime.store, runtime.now)
-        self._cases = Cases(runtime)
+        self._cases = cases
         self._digests = Digests(runtime.store, runtime.deliveries)
         self._rate_limiter = RateLimiter(runtime.store, lambda: runtime.now().timestamp())
         configured = runtime.config.destinations.items()
@@ -117,7 +117,7 @@ class Work:
         before = ledger.delivery(alarm.event.id, name)
         if before.state == "delivered":
             return Done()
-        if alarm.event.kind == UNACKNOWLEDGED and self._cases.is_taken(alarm.case_key):
+        if alarm.event.kind == UNACKNOWLEDGED and self._cases.is_acknowledged(alarm.case_key):
             return Done()
         if verdict := self._under_way(before):
             return verdict
@@ -221,7 +221,7 @@ class Work:
         case = ledger.enter_case(case_key, name, item.receipt, leases.CASE, alone=True)
         if case.wait:
             return Again(min(case.wait, 10.0), f"an alarm of its case is on the way to {name}", expected=True)
-        message = self._cases.state(case_key, name)
+        message = self._cases.current_message(case_key, name)
         outcome: Outcome = Rejected("the case is gone")
         if message:
             outcome = _in_time(lambda: destination.deliver(message, _refs(case)))

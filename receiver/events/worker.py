@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from receiver.cases.actions import CaseActions
 from receiver.cases.lifecycle import Cases
+from receiver.cases.reminders import CaseReminders
 from receiver.events.dedupe import Identity, run_of
 from receiver.events.enrich import Enricher
 from receiver.events.history import Changes
@@ -43,6 +45,8 @@ class EventWorker:
     dedupe: Identity
     history: Changes
     cases: Cases
+    actions: CaseActions
+    reminders: CaseReminders
     notices: Notices
     heartbeats: Heartbeats
 
@@ -58,11 +62,11 @@ class EventWorker:
         if "notice" in content:
             return self.notices.tell(content["notice"])
         if "click" in content:
-            return self.cases.click(item.id, content)
+            return self.actions.click(item.id, content)
         if "acknowledge" in content:
-            return self.cases.acknowledge(content)
+            return self.actions.acknowledge(content)
         if "remind" in content:
-            return self.cases.remind(content)
+            return self.reminders.remind(content)
         if "heartbeat" in content:
             return self.heartbeats.tell(content)
         return self._handle_event(*_read(item, content))

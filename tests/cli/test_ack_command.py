@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from receiver.cases.lifecycle import Cases
+from receiver.assemble import case_actions, case_record
 from shared.config.load import load
 from shared.hosting import runtime
 from shared.hosting.runtime import Runtime
@@ -63,7 +63,7 @@ def side(
         made = runtime.aws(load(None, environ), environ)
     else:
         made = runtime.local(load(None, environ), tmp_path / "data", environ)
-    Cases(made).add(ALARM, ["slack"])
+    case_record(made).add(ALARM, ["slack"])
     made.ledger.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
     return made, environ
 
@@ -84,11 +84,11 @@ def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(s
     assert ack(case, "--by", "Ada \u202eLovelace") == f"Ada Lovelace has taken {CASE}: {TITLE}\n"
     assert made.ledger.case_file(CASE).taken.by == "Ada Lovelace"
 
-    cases = Cases(made)
+    actions = case_actions(made, case_record(made))
     (item,) = made.events.claim(10, lease=60)
     content = items.unpack(item.body)
-    cases.acknowledge(content)
-    cases.acknowledge(content)
+    actions.acknowledge(content)
+    actions.acknowledge(content)
     told = {delivery.id: json.loads(delivery.body) for delivery in made.deliveries.claim(10, lease=60)}
     assert list(told) == [f"{ACKNOWLEDGED}:{CASE}:slack"]
     (body,) = told.values()
@@ -123,7 +123,7 @@ def test_the_item_that_the_command_leaves_is_worked_by_whoever_serves(side, ack)
 
     def handle(item):
         handled.append(items.unpack(item.body)["acknowledge"])
-        return Cases(made).acknowledge(items.unpack(item.body))
+        return case_actions(made, case_record(made)).acknowledge(items.unpack(item.body))
 
     work(made.events, handle, lease=60)
     assert handled == [CASE]
@@ -138,7 +138,7 @@ def more(side):
     for id, key in (("e12", CASE), ("f1", other), ("f2", other), ("g3", CASE), ("g4", other)):
         event = replace(ALARM.event, id=id, project_id=31 if key == other else 3, evidence_id=5)
         made.ledger.record_routed(event, ALARM.severity, ["slack"], case=key)
-    Cases(made).add(
+    case_record(made).add(
         replace(ALARM, event=replace(ALARM.event, id="f1", project_id=31, evidence_id=5)), ["slack"]
     )
 

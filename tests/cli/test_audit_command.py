@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from cli.operator import operator
-from receiver.cases.lifecycle import Cases
+from receiver.assemble import case_actions, case_record
 from shared.config.load import load
 from shared.hosting import runtime
 from shared.models.alarms import Alarm
@@ -38,7 +38,7 @@ ALARM = Alarm(
 def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = runtime.local(load(None, ENVIRON), tmp_path / "data", ENVIRON)
-    Cases(made).add(ALARM, ["slack"])
+    case_record(made).add(ALARM, ["slack"])
     made.ledger.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
     return made
 
@@ -82,7 +82,7 @@ def test_who_took_a_case_and_what_was_put_back(run, made):
 def test_the_worker_that_tells_of_a_taken_case_adds_no_second_entry(run, made):
     run("ack", "e1", "--by", "Ada")
     for item in made.events.claim(10, lease=60):
-        Cases(made).acknowledge(items.unpack(item.body))
+        case_actions(made, case_record(made)).acknowledge(items.unpack(item.body))
     assert len(json.loads(run("audit", "--json"))) == 1
 
 

@@ -1,0 +1,167 @@
+"""What people do with a case: they acknowledge it or ask for an issue, by a click in Slack or a command.
+
+The web room and `huntbridge ack` put an item into [events] for each action; the handlers here work it. Of
+several people who acknowledge a case the first one has it: that is one conditional write. All that follows
+from an action has an id of its own, so an action that is worked twice is told once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from receiver.cases.lifecycle import Cases, event_about, union
+from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
+from shared.config.config import Config
+from shared.config.destinations.slack import SlackConfig
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.cases import CaseFile
+from shared.models.codec import dump, load
+from shared.models.event_kinds import ACKNOWLEDGED
+from shared.queues import items
+from shared.queues.ports import Dead, Done, Queue, Verdict
+from shared.storage import audit
+from shared.storage.ledger import Ledger, Store
+from shared.text import one_line
+
+log = logging.getLogger(__name__)
+
+_UNKNOWN_CASE = "huntbridge knows nothing of this case any more, so nothing was done."
+_NO_TRACKER = "No Jira project is configured here any more, so no issue was created."
+
+
+class CaseActions:
+    """`trackers`: the destinations that open an issue for a case; the first of them opens those that people
+    ask for."""
+
+    def __init__(
+        self,
+        cases: Cases,
+        ledger: Ledger,
+        store: Store,
+        deliveries: Queue,
+        config: Config,
+        trackers: Sequence[str],
+    ) -> None:
+        self._cases, self._ledger, self._store = cases, ledger, store
+        self._deliveries, self._config, self._trackers = deliveries, config, trackers
+
+    def click(self, id: str, content: Mapping[str, Any]) -> Verdict:
+        """Handle a click in Slack. `id` is the same for the same click."""
+        if self._ledger.note("click", id):
+            return Done()  # a replayed request, or an item that came twice
+        click, secret = content["click"], content["signed_by"]
+        app = [
+            name
+            for name, config in self._config.destinations.items()
+            if isinstance(config, SlackConfig) and secret in config.signing_secret
+        ]
+        if not app:
+            return Dead(f"a click was signed with {secret}, and no destination has that signing_secret")
+        case_key = click["value"]
+        case = self._ledger.case_file(case_key)
+        # An app may only act on cases that were posted through it.
+        told = [name for name in app if case and name in case.told]
+        clicked_at = self._destination_of(click["channel"], case_key, told or app)
+        if click["action"] == ACKNOWLEDGE and told:
+            at = datetime.fromisoformat(content["at"])
+            asked = Acknowledgement(id, at, click["name"] or click["user"], click["user"], "Slack")
+            answer = self._refusal(case_key, asked, clicked_at) or self._acknowledge(case_key, asked)
+        elif click["action"] == CREATE_ISSUE and told:
+            answer = self._create_issue(case_key, id)
+        else:
+            answer = _UNKNOWN_CASE
+        if answer:
+            to = {"channel": click["channel"], "user": click["user"]}
+            self._deliveries.put(items.whisper(clicked_at, to, answer), id=f"{id}:whisper")
+        self._ledger.save_note("click", id, {"at": content["at"]})
+        return Done()
+
+    def acknowledge(self, content: Mapping[str, Any]) -> Verdict:
+        """Handle `huntbridge ack`."""
+        self._acknowledge(content["acknowledge"], load(Acknowledgement, content["taken"]))
+        return Done()
+
+    def _destination_of(self, channel: str, case_key: str, names: list[str]) -> str:
+        """The one of these destinations whose channel this is: one app may post to many channels."""
+        for name in names:
+            config = self._config.destinations[name]
+            ref = self._ledger.case_ref(case_key, name)
+            if channel == getattr(config, "channel", "") or f'"{channel}"' in ref:  # it is JSON
+                return name
+        return names[0]
+
+    def _refusal(self, case_key: str, asked: Acknowledgement, destination: str) -> str:
+        """The answer to a user who may not acknowledge; empty for a user who may. `destination`: whose
+        message the user clicked."""
+        config = self._config.destinations[destination]
+        allowed = config.may_acknowledge if isinstance(config, SlackConfig) else None
+        if allowed is None or asked.slack in allowed:
+            return ""
+        audit.refused(self._store, case_key, asked, f"not in may_acknowledge of {destination}")
+        log.warning(
+            "acknowledgement refused: the user is not in may_acknowledge",
+            extra={"case": case_key, "destination": destination, "user": asked.slack},
+        )
+        return (
+            f"You may not acknowledge “{self._cases.title(case_key)}”: only the users in may_acknowledge of "
+            "huntbridge's configuration may. Nothing was changed."
+        )
+
+    def _acknowledge(self, case_key: str, asked: Acknowledgement) -> str:
+        """The answer to the person who asked; empty where the messages about the case say it already."""
+        holder = self._ledger.acknowledge(case_key, asked)
+        if holder is None:
+            return _UNKNOWN_CASE
+        if holder.id != asked.id:
+            return _held_already(self._cases.title(case_key), holder, asked)
+        audit.acknowledged(self._store, case_key, asked)
+        case = self._ledger.case_file(case_key)
+        assert case is not None
+        alarm = replace(
+            case.alarm,
+            event=event_about(case.alarm, ACKNOWLEDGED, case_key, holder.at),
+            case=case_key,
+            taken=holder,
+            findings=(),
+            findings_total=0,
+            gaps=(),
+            owner=None,
+            change=None,
+        )
+        self._cases.announce(alarm, case.told)
+        log.info("case acknowledged", extra={"case": case_key, "by": one_line(holder.by, 80)})
+        return ""
+
+    def _create_issue(self, case_key: str, id: str) -> str:
+        """The answer to the person who asked; empty where the issue is on its way. `id` is the click's."""
+        if not self._trackers:
+            return _NO_TRACKER
+        tracker = self._trackers[0]
+
+        def change(case: CaseFile | None) -> CaseFile | None:
+            if case is None or any(name in self._trackers for name in case.told):
+                return case
+            return replace(case, issue_in=tracker, issue_asked=id, told=union(case.told, [tracker]))
+
+        case = self._ledger.change_case_file(case_key, change)
+        if case is None:
+            return _UNKNOWN_CASE
+        if case.issue_asked != id:
+            issue, title = self._cases.issue(case_key, case), self._cases.title(case_key)
+            return f"“{title}” has an issue already" + (
+                f": {issue[1]}" if issue else ", or it is on its way."
+            )
+        item = items.delivery(case.issue_in, dump(case.alarm))
+        self._deliveries.put(item, id=f"{case.alarm.event.id}:{case.issue_in}")
+        self._cases.refresh(case_key, "asked")
+        log.info("issue requested", extra={"case": case_key, "destination": case.issue_in})
+        return ""
+
+
+def _held_already(title: str, holder: Acknowledgement, asked: Acknowledgement) -> str:
+    who = "You have" if holder.slack and holder.slack == asked.slack else f"{one_line(holder.by, 80)} has"
+    return f"{who} taken “{title}” already, at {holder.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC."

@@ -1,0 +1,47 @@
+"""Reminders of malicious cases that nobody has acknowledged.
+
+The scheduler's timer puts an item into [events] for each reminder that is due; the handler here sends it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from receiver.cases.lifecycle import Cases, event_about, union
+from shared.config.delivery import RemindersConfig
+from shared.models.event_kinds import UNACKNOWLEDGED
+from shared.queues.ports import Done, Verdict
+from shared.storage.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+
+class CaseReminders:
+    """`config`: None where no reminders are configured."""
+
+    def __init__(
+        self, cases: Cases, ledger: Ledger, config: RemindersConfig | None, now: Callable[[], datetime]
+    ) -> None:
+        self._cases, self._ledger, self._config, self._now = cases, ledger, config, now
+
+    def remind(self, content: Mapping[str, Any]) -> Verdict:
+        """Handle an item of the timer."""
+        case_key, number, config = content["remind"], content["number"], self._config
+        case = self._ledger.case_file(case_key)
+        if case is None or case.taken or config is None:
+            return Done()
+        event = event_about(case.alarm, UNACKNOWLEDGED, f"{case_key}:{number}", self._now())
+        if self._ledger.routed(event.id) is not None:
+            return Done()  # sent by another timer, or before a later alarm made the case wait once more
+        since = f"{datetime.fromisoformat(content['since']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        text = f"First told at {since}. Reminder {number} of {config.times}."
+        self._ledger.change_case_file(
+            case_key, lambda case: replace(case, told=union(case.told, config.to)) if case else None
+        )
+        self._cases.announce(replace(case.alarm, event=replace(event, text=text), case=case_key), config.to)
+        log.warning("case not acknowledged: reminder sent", extra={"case": case_key, "reminder": number})
+        return Done()
