@@ -17,7 +17,8 @@ from cli.identifiers import whole
 from cli.operator import audited
 from cli.stack import on_stack
 from receiver.events.parse.webhook import parse
-from receiver.messages.compose import Message, compose
+from receiver.messages.compose import compose
+from receiver.messages.message import Message
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.codec import load

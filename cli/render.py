@@ -14,7 +14,8 @@ from cli.assemble import Misused, settings
 from cli.events import config_or_any, from_file, read_alarm
 from receiver.cases.lifecycle import opening
 from receiver.events.route import route
-from receiver.messages.compose import Message, compose
+from receiver.messages.compose import compose
+from receiver.messages.message import Message
 from shared.config.config import Config
 from shared.config.destinations.jira import JiraConfig
 from shared.config.destinations.registry import DestinationConfig

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
-from receiver.messages.compose import Message, Standing, compose
+from receiver.messages.compose import compose
+from receiver.messages.message import CaseStatus, Message
 from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.cases import CaseFile
@@ -85,14 +86,14 @@ class Cases:
         standing = self.standing(case.alarm, destination)
         return replace(compose(case.alarm, self._config, case=standing), silent=True)
 
-    def standing(self, alarm: Alarm, destination: str) -> Standing:
+    def standing(self, alarm: Alarm, destination: str) -> CaseStatus:
         """What a message about this alarm to this destination shows of the case."""
         case = self._ledger.case_file(alarm.case_key)
         if case is None or alarm.event.kind == TEST:
-            return Standing()
+            return CaseStatus()
         trackers = self._destinations.trackers
-        return Standing(
-            taken=case.taken,
+        return CaseStatus(
+            acknowledgement=case.taken,
             issue=None if destination in trackers else self.issue(alarm.case_key, case),
             offers=_offers(case, trackers),
             worst=case.alarm if alarm.event.kind in (ACKNOWLEDGED, UNACKNOWLEDGED) else None,
@@ -134,11 +135,11 @@ class Cases:
         self._ledger.record_routed(event, alarm.severity, configured, case=alarm.case_key)
 
 
-def opening(alarm: Alarm, told: Iterable[str], trackers: Sequence[str]) -> Standing:
+def opening(alarm: Alarm, told: Iterable[str], trackers: Sequence[str]) -> CaseStatus:
     """What a message shows of a case that begins with this alarm, of which `told` are told."""
     if not _can_be_acknowledged(alarm):
-        return Standing()
-    return Standing(offers=_offers(CaseFile(alarm, tuple(told)), trackers))
+        return CaseStatus()
+    return CaseStatus(offers=_offers(CaseFile(alarm, tuple(told)), trackers))
 
 
 def event_about(alarm: Alarm, kind: str, about: str, at: datetime) -> Event:

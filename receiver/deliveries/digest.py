@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from receiver.messages.compose import MAX_LINES, Message
+from receiver.messages.message import MAX_LINES, Message
 from shared.models.codec import dump, load
 from shared.models.severity import Severity
 from shared.queues import items

@@ -29,7 +29,8 @@ from receiver.destinations.contract import (
     SendsEphemeral,
 )
 from receiver.destinations.registry import traits_of
-from receiver.messages.compose import Message, compose
+from receiver.messages.compose import compose
+from receiver.messages.message import Message
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 from shared.models.alarms import Alarm

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 
 RateLimit = tuple[tuple[int, float], ...]  # each pair: at most so many messages in any so many seconds
 

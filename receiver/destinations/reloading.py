@@ -23,7 +23,7 @@ from receiver.destinations.contract import (
     SendsEphemeral,
 )
 from receiver.destinations.registry import build, traits_of
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.config.destinations.registry import DestinationConfig
 from shared.http.client import Http
 from shared.secrets import Secret, SecretError, SecretRef

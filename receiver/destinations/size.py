@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.text import shorten
 
 T = TypeVar("T")

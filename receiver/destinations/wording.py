@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from receiver.messages import attack
-from receiver.messages.compose import Link, Message
+from receiver.messages.message import Link, Message
 from shared.config.links import LONGEST_LINK
 from shared.http.client import is_loopback
 from shared.models.evidence import Finding

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from receiver.events.reconcile import known_counts
 from shared.models.alarms import Alarm, Earlier
 from shared.models.codec import dump, load
-from shared.models.event_kinds import RECOVERED
+from shared.models.event_kinds import ALARM_KINDS
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.storage.ledger import Store
@@ -31,13 +31,7 @@ SAME_RUN = timedelta(minutes=15)
 RUNS_KEPT, CLAIMS_KEPT = 20, 50  # of one evidence, and of one run
 
 _ALARMS = "alarms"
-_STORIES = {
-    "high_severity_alarm": _ALARMS,
-    "suspicious_severity_event": _ALARMS,
-    "processing_with_alarms": _ALARMS,
-    RECOVERED: _ALARMS,
-    "processing_finished": "finished",
-}
+_STORIES = {**dict.fromkeys(ALARM_KINDS, _ALARMS), "processing_finished": "finished"}
 
 
 @dataclass(frozen=True)
@@ -47,10 +41,6 @@ class Claim:
     merged_into: str = ""  # it adds nothing to this event
     earlier: Earlier | None = None  # it adds to what this told
     repeat: bool = False  # it is told, and may say nothing new
-
-
-def tells_of_alarms(event: Event) -> bool:
-    return _STORIES.get(event.kind) == _ALARMS
 
 
 def run_of(alarm: Alarm) -> str:

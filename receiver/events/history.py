@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from receiver.events.dedupe import tells_of_alarms
-from receiver.messages.compose import system_of, worst_first
+from receiver.messages.counts import worst_first
+from receiver.messages.subject import system_of
 from shared.models.alarms import Alarm, Change
+from shared.models.event_kinds import ALARM_KINDS
 from shared.storage.ledger import Ledger, Store
 
 # What is remembered of a system: one document, far below what an item of DynamoDB holds.
@@ -28,7 +29,7 @@ class Changes:
     def of(self, alarm: Alarm) -> Change | None:
         """None where this is no alarm, or it is not known on which system."""
         system = system_of(alarm)
-        if system is None or not tells_of_alarms(alarm.event):
+        if system is None or alarm.event.kind not in ALARM_KINDS:
             return None
         event = alarm.event
         kinds = {_mark(finding.description): finding.description for finding in worst_first(alarm.findings)}

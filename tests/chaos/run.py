@@ -40,7 +40,7 @@ from demo.serving import serving
 from demo.slack import Slack
 from demo.teams import Teams
 from receiver.destinations.wording import REPEAT
-from receiver.messages.compose import UPDATE
+from receiver.messages.message import UPDATE
 from shared.config.load import load
 from shared.hosting import runtime
 from tests.chaos.faults import Fault, Faulty

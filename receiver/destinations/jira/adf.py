@@ -11,7 +11,7 @@ from typing import Any
 
 from receiver.destinations.size import fitting
 from receiver.destinations.wording import MARKS, REPEAT, safe_links, techniques
-from receiver.messages.compose import Fact, Message
+from receiver.messages.message import Fact, Message
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 from shared.text import shorten

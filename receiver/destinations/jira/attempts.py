@@ -19,7 +19,7 @@ from receiver.destinations.jira import adf, wiki
 from receiver.destinations.jira.client import JiraApi, in_words, problems_of
 from receiver.destinations.size import fit
 from receiver.destinations.wording import MARKS, REPEAT
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.http.client import Answer
 from shared.text import defang, escape_wiki, one_line
 

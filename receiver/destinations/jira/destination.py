@@ -25,7 +25,8 @@ from receiver.destinations.jira.fields import Known, issue
 from receiver.destinations.jira.issues import Issue, Issues
 from receiver.destinations.jira.traits import JIRA
 from receiver.destinations.wording import safe_links
-from receiver.messages.compose import Message, worst_first
+from receiver.messages.counts import worst_first
+from receiver.messages.message import Message
 from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Answer, Http, NetworkError
 from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED

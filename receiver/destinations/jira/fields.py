@@ -14,7 +14,7 @@ from typing import Any
 
 from receiver.destinations.jira import adf, wiki
 from receiver.destinations.jira.issues import EVENT, case_label
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.config.destinations.jira import JiraConfig
 from shared.text import clean, defang, escape_wiki, one_line
 

@@ -34,7 +34,7 @@ from receiver.destinations.slack.webhook import (
     report_layout,
     sent,
 )
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.config.destinations.slack import SLACK_CHANNEL_ID
 from shared.http.client import Answer, Http, NetworkError
 from shared.models.event_kinds import UNACKNOWLEDGED

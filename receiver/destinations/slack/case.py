@@ -10,7 +10,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from receiver.messages.compose import UPDATE, Message
+from receiver.messages.message import UPDATE, Message
 from shared.config.destinations.slack import SLACK_CHANNEL_ID
 from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
 from shared.models.severity import Severity

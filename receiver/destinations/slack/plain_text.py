@@ -13,7 +13,7 @@ from typing import Any
 from receiver.destinations.size import fit
 from receiver.destinations.slack.escape import safe
 from receiver.destinations.wording import MARKS, REPEAT, safe_links
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.models.owners import Owner
 from shared.text import defang, escape_slack
 

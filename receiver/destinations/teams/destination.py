@@ -21,7 +21,7 @@ from receiver.destinations.contract import CaseRef, Check, Delivered, Destinatio
 from receiver.destinations.size import fit
 from receiver.destinations.teams.traits import TEAMS
 from receiver.destinations.wording import MARKS, REPEAT, in_one, safe_links, techniques
-from receiver.messages.compose import Fact, Message
+from receiver.messages.message import Fact, Message
 from shared.config.destinations.teams import TEAMS_NAME, TEAMS_USER, TeamsConfig
 from shared.config.urls import check_webhook_url
 from shared.http.client import Answer, Http, NetworkError, host_of

@@ -16,7 +16,7 @@ from receiver.destinations.classify import Mask, judge, reach, sized, unanswered
 from receiver.destinations.contract import CaseRef, Check, Delivered, Destination, Outcome
 from receiver.destinations.webhook.schema import MAX_BYTES, payload
 from receiver.destinations.webhook.traits import WEBHOOK
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.config.destinations.webhook import WebhookDestinationConfig
 from shared.config.urls import check_webhook_url
 from shared.http.client import Answer, Http, NetworkError, host_of

@@ -19,7 +19,8 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from receiver.destinations.wording import safe_links
 from receiver.messages import attack
-from receiver.messages.compose import Message, worst_first
+from receiver.messages.counts import worst_first
+from receiver.messages.message import Message
 from shared.http.client import host_of
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState

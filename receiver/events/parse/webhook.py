@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from receiver.events.parse.artefacts import Prose, prose_of
 from receiver.events.parse.detections import RESOURCE_KEYS, detection_of
 from receiver.events.parse.fields import Field, Wrapped, fields_of, key_name, shown
-from shared.models.event_kinds import KINDS, TEST, UNKNOWN_EVENT
+from shared.models.event_kinds import KINDS, TEST, TEST_NOTE, UNKNOWN_EVENT
 from shared.models.events import Detection, Event
 from shared.models.systems import System
 from shared.text import shorten
@@ -32,7 +32,6 @@ MAX_TEXT = 4_000
 _MAX_NESTING = 32  # brackets within brackets; what is deeper is read as text
 _MAX_WRAPPING = 3  # JSON in a string, in a string
 
-TEST_NOTE = "the platform did not fill in its placeholders: this looks like a test of the webhook"
 NO_EVENT_NOTE = (
     "the platform did not fill in $Event, so the details are missing: "
     "set the event formatting of the webhook to Default"

@@ -18,7 +18,7 @@ import pytest
 
 from receiver.assemble import destinations
 from receiver.destinations.contract import NEW_CASE, Delivered, Outcome, Rejected, Retry
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime, local
 from shared.http import sockets

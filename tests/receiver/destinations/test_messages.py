@@ -33,7 +33,8 @@ from receiver.destinations.slack import webhook as slack
 from receiver.destinations.teams import destination as teams
 from receiver.destinations.webhook import schema as envelope
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
-from receiver.messages.compose import Message, Standing, compose
+from receiver.messages.compose import compose
+from receiver.messages.message import CaseStatus, Message
 from shared.config.config import Config
 from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Http
@@ -245,7 +246,7 @@ def check_slack(alarm: Alarm) -> None:
 
 def check_slack_bot(alarm: Alarm) -> None:
     """The message of a case that was as bad before, and of one that was worse, with all its buttons."""
-    message = compose(alarm, case=Standing(taken=alarm.taken, issue=ISSUE, offers=OFFERS))
+    message = compose(alarm, case=CaseStatus(acknowledgement=alarm.taken, issue=ISSUE, offers=OFFERS))
     for severity, title in (
         (Severity.INFO, "x"),
         (Severity.MALICIOUS, f"Worse: {message.title}"),
@@ -479,8 +480,8 @@ def in_its_case(alarm: Alarm, worst: Alarm) -> Message:
     kind = alarm.event.kind
     if kind in (ACKNOWLEDGED, UNACKNOWLEDGED):
         offers = OFFERS if alarm.taken is None else OFFERS[1:]
-        return compose(alarm, case=Standing(alarm.taken, offers=offers, worst=worst))
-    return compose(alarm, case=Standing(offers=() if kind in (*OWN_KINDS, TEST) else OFFERS))
+        return compose(alarm, case=CaseStatus(alarm.taken, offers=offers, worst=worst))
+    return compose(alarm, case=CaseStatus(offers=() if kind in (*OWN_KINDS, TEST) else OFFERS))
 
 
 def shown(name: str, alarm: Alarm, worst: Alarm, config: Config | None = None) -> dict[str, str]:

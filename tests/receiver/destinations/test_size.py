@@ -1,5 +1,5 @@
 from receiver.destinations.size import fit
-from receiver.messages.compose import Fact, Message
+from receiver.messages.message import Fact, Message
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 

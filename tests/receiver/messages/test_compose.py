@@ -7,16 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receiver.messages.compose import (
-    MAX_GAPS,
-    MAX_QUOTE,
-    MAX_SUMMARY,
-    MAX_TITLE,
-    Fact,
-    Link,
-    Message,
-    compose,
-)
+from receiver.messages.compose import MAX_GAPS, compose
+from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, Fact, Link, Message
+from receiver.messages.safe_text import MAX_QUOTE
 from shared.models.alarms import Alarm, Gap
 from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED, UNKNOWN_EVENT

@@ -21,7 +21,7 @@ from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.destinations.teams.destination import TeamsDestination
 from receiver.destinations.webhook.destination import WebhookDestination
-from receiver.messages.compose import Message
+from receiver.messages.message import Message
 from shared.aws.clients import AwsError, Clients
 from shared.config.destinations.jira import JiraConfig
 from shared.http import sockets

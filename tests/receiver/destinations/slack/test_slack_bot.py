@@ -30,7 +30,8 @@ from receiver.destinations.contract import (
 from receiver.destinations.slack.bot import _LATER, _OPEN, _REFUSED, SlackBotDestination, _Client
 from receiver.destinations.slack.case import Thread
 from receiver.destinations.slack.webhook import payload
-from receiver.messages.compose import Message, compose
+from receiver.messages.compose import compose
+from receiver.messages.message import Message
 from shared.http.client import Http
 from shared.models.alarms import Alarm
 from shared.models.owners import Owner

@@ -16,7 +16,8 @@ from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Destina
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.plain_text import MAX_LENGTH, plain
 from receiver.destinations.slack.webhook import SlackDestination
-from receiver.messages.compose import Fact, compose
+from receiver.messages.compose import compose
+from receiver.messages.message import Fact
 from shared.http.client import Http
 from shared.models.alarms import Alarm
 from shared.models.owners import Owner

@@ -21,10 +21,10 @@ from receiver.events.parse.webhook import (
     NOT_JSON_NOTE,
     NOT_UNDERSTOOD_NOTE,
     SENT_AS_TEST_NOTE,
-    TEST_NOTE,
     parse,
 )
 from shared.models.codec import dump
+from shared.models.event_kinds import TEST_NOTE
 from shared.models.events import Detection, Event
 from shared.models.severity import Severity
 from shared.models.systems import System

@@ -1,0 +1,52 @@
+"""How severe an alarm is, in numbers and words: counts of alarms, and the worst finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from receiver.messages.safe_text import harmless_line
+from shared.models.alarms import Alarm
+from shared.models.evidence import Finding
+from shared.phrases import counted
+
+
+def malicious_count(alarm: Alarm) -> int | None:
+    return alarm.event.malicious if alarm.malicious is None else alarm.malicious
+
+
+def suspicious_count(alarm: Alarm) -> int | None:
+    return alarm.event.suspicious if alarm.suspicious is None else alarm.suspicious
+
+
+def counts_in_words(alarm: Alarm) -> str:
+    """Such as "7 malicious, 8 suspicious"; empty if no number is known or all are zero."""
+    event = alarm.event
+    malicious = malicious_count(alarm)
+    suspicious = suspicious_count(alarm)
+    if malicious and suspicious is None and event.kind == "high_severity_alarm":
+        return counted(malicious, "high severity alarm")
+    if suspicious and malicious is None and event.kind == "suspicious_severity_event":
+        return counted(suspicious, "suspicious event")
+    if malicious or suspicious:
+        named = ((malicious, "malicious"), (suspicious, "suspicious"))
+        return ", ".join(f"{count:,} {word}" for count, word in named if count)
+    if not event.alarms:
+        return ""
+    return counted(event.alarms, "high severity alarm" if event.kind == "high_severity_alarm" else "alarm")
+
+
+def _worst_first(finding: Finding) -> tuple[int, int]:
+    return (-finding.severity.rank, -finding.count)
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=_worst_first)
+
+
+def worst_finding(findings: Iterable[Finding]) -> str:
+    """The worst finding as a sentence, short enough for the preview that a phone shows."""
+    worst = min(findings, key=_worst_first, default=None)
+    if worst is None:
+        return ""
+    times = "once" if worst.count == 1 else f"{worst.count:,} times"
+    return f"Worst: {harmless_line(worst.description, 200)} ({times})."

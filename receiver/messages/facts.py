@@ -1,0 +1,177 @@
+"""The facts of a message, most important first: to show another fact, add it here.
+
+A fact that the configuration can choose has its name and label in shared/config/facts.py. Facts with an empty
+value are left out later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from receiver.messages.message import Fact
+from receiver.messages.safe_text import copyable, harmless_line
+from receiver.messages.subject import account_id_of, host_of, region_of, system_of
+from receiver.messages.wording import commas, disk_size, semicolons, with_id
+from shared.config.facts import FACTS
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm, Change, Earlier
+from shared.models.event_kinds import ACKNOWLEDGED, HEARTBEAT
+from shared.models.evidence import Evidence
+from shared.models.systems import Instance
+from shared.phrases import counted, utc_minute
+from shared.text import one_line
+
+MAX_TAGS = 10
+MAX_NEW_KINDS = 3
+
+
+def all_facts(
+    alarm: Alarm, acknowledgement: Acknowledgement | None, of_this_kind: Iterable[Fact], owner_tag: str
+) -> Iterator[Fact]:
+    """The facts in the order in which they are shown. `of_this_kind`: those of the alarm's kind of event."""
+    yield from _acknowledged_by(acknowledgement)
+    yield from _told_before(alarm.earlier)
+    yield from _history(alarm.change)
+    yield from of_this_kind
+    yield from _context(alarm, owner_tag)
+
+
+def _fact(name: str, value: str, *, code: bool = False) -> Fact:
+    return Fact(FACTS[name], value, code, name)
+
+
+def _acknowledged_by(acknowledgement: Acknowledgement | None) -> Iterator[Fact]:
+    if acknowledgement:
+        who = person_of(acknowledgement)
+        yield Fact("Taken by", commas(who, utc_minute(acknowledgement.at)))
+
+
+def person_of(acknowledgement: Acknowledgement) -> str:
+    """The person who acknowledged."""
+    return harmless_line(acknowledgement.by, 80) or "somebody"
+
+
+def _told_before(earlier: Earlier | None) -> Iterator[Fact]:
+    """The earlier message that an update adds to."""
+    if earlier:
+        named = ((earlier.malicious, "malicious"), (earlier.suspicious, "suspicious"))
+        counts = ", ".join(f"{count:,} {word}" for count, word in named if count)
+        counts = counts or (counted(earlier.total, "alarm") if earlier.total else earlier.severity.value)
+        yield Fact("Told before", f"{counts} (event {copyable(earlier.event_id, 60)})")
+
+
+def _history(change: Change | None) -> Iterator[Fact]:
+    """How this alarm differs from earlier ones on the same system."""
+    if change is None:
+        return
+    if change.first_at is None:
+        yield _fact("history", semicolons("first alarm on this system", _hunts_before(change)))
+        return
+    yield _fact(
+        "history",
+        semicolons(
+            _new_kinds(change),
+            _hunts_before(change),
+            f"the last one came at {utc_minute(change.last_at)}",
+            f"the first at {utc_minute(change.first_at)}" if change.first_at != change.last_at else "",
+        ),
+    )
+
+
+def _new_kinds(change: Change) -> str:
+    if not change.new_kinds:
+        return "every kind of alarm was seen here before" if change.kinds else ""
+    named = [harmless_line(kind, 60) for kind in change.new_kinds[:MAX_NEW_KINDS]]
+    more = change.new - len(named)
+    count = counted(change.new, "kind")
+    return f"{count} of alarm not seen here before: {commas(*named)}" + (
+        f" and {more:,} more" if more else ""
+    )
+
+
+def _hunts_before(change: Change) -> str:
+    if not change.hunts:
+        return ""
+    hunts = "hunt" if change.hunts == 1 else f"{change.hunts} hunts"
+    if not change.with_alarms:
+        return f"none in the {hunts} before"
+    share = "" if change.hunts == 1 else f"{change.with_alarms} of "
+    return f"alarms in {share}the {hunts} before"
+
+
+def _context(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
+    """The system, the hunt, and what the platform processed, and when."""
+    if alarm.event.kind in (ACKNOWLEDGED, HEARTBEAT):
+        return  # the readers of these messages already know the facts, or there are none
+    report, hunt, capture = alarm.event.report, alarm.hunt, alarm.capture
+    if report is None:
+        yield from _system_facts(alarm, owner_tag)
+        if hunt:
+            yield _fact("hunt", f"{copyable(hunt.name, 60)}, scheduled for {utc_minute(hunt.scheduled_at)}")
+    project_id = alarm.project.id if alarm.project else alarm.event.project_id
+    if project_id is None and report:
+        project_id = report.project_id
+    name = copyable(alarm.project.name, 80) if alarm.project else ""
+    if project_id is not None:
+        yield _fact("project", f"{name} (id {project_id})" if name else f"id {project_id}")
+    if alarm.evidence:
+        yield _fact("evidence", _evidence(alarm.evidence))
+    elif alarm.event.evidence_id is not None:
+        yield _fact("evidence", f"id {alarm.event.evidence_id}")
+    if capture and capture.requested_at:
+        yield _fact("captured", f"asked for at {utc_minute(capture.requested_at)}")
+    yield _fact("processed", utc_minute(alarm.evidence.processed_at if alarm.evidence else None))
+    yield _fact("received", utc_minute(alarm.event.received_at))
+
+
+def _system_facts(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
+    instance, evidence, system = alarm.instance, alarm.evidence, system_of(alarm)
+    host = host_of(alarm)
+    hostname = copyable(evidence.hostname, 60) if evidence else ""
+    yield _fact("host", f"{host} ({hostname})" if hostname and hostname != host else host)
+    if system:
+        yield _fact("instance", copyable(system.instance, 40), code=True)
+    account = copyable(system.account, 40) if system else ""
+    yield _fact("account", with_id(account, account_id_of(alarm)))
+    yield _fact("region", with_id(region_of(alarm), copyable(instance.zone, 30) if instance else ""))
+    if instance:
+        yield from _instance_facts(instance, owner_tag)
+
+
+def _instance_facts(instance: Instance, owner_tag: str) -> Iterator[Fact]:
+    yield _fact("type", commas(copyable(instance.type, 30), copyable(instance.platform, 40)))
+    yield _fact("state", copyable(instance.state, 30))
+    yield _fact("private_address", copyable(instance.private_ip, 45), code=True)
+    yield _fact("public_address", copyable(instance.public_ip, 45), code=True)
+    owner = next((value for key, value in instance.tags.items() if key.lower() == owner_tag.lower()), "")
+    yield _fact("owner", copyable(owner, 80))
+    yield _fact("tags", _tags(instance, ("name", owner_tag.lower())))
+    network = (copyable(instance.vpc, 40), copyable(instance.subnet, 40))
+    yield _fact("network", " / ".join(filter(None, network)))
+    yield _fact("security_groups", security_groups_of(instance))
+    yield _fact("iam_profile", copyable(instance.iam_profile, 150), code=True)
+    yield _fact("image", copyable(instance.image, 80), code=True)
+    yield _fact("launched", utc_minute(instance.launched_at))
+
+
+def security_groups_of(instance: Instance) -> str:
+    return one_line(commas(*(copyable(group, 80) for group in instance.security_groups)), 300)
+
+
+def _tags(instance: Instance, without: tuple[str, ...]) -> str:
+    shown = [
+        f"{copyable(key, 40)}={copyable(value, 60)}"
+        for key, value in sorted(instance.tags.items())
+        if key.lower() not in without and not key.startswith("aws:")
+    ]
+    more = len(shown) - MAX_TAGS
+    return commas(*shown[:MAX_TAGS], f"and {more} more" if more > 0 else "")
+
+
+def _evidence(evidence: Evidence) -> str:
+    named = with_id(copyable(evidence.name, 100), f"id {evidence.id}")
+    resource = copyable(evidence.resource, 60)
+    resource = " ".join(
+        filter(None, (copyable(evidence.resource_type, 30), "" if resource in named else resource))
+    )
+    return commas(named, resource, disk_size(evidence.size_mb), copyable(evidence.os, 60))

@@ -1,0 +1,59 @@
+"""The links of a message: to the platform, the EC2 console, the issue in Jira, and the configured ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from receiver.messages.message import CaseStatus, Link
+from receiver.messages.safe_text import copyable
+from receiver.messages.subject import system_of
+from shared.config.config import Config
+from shared.config.links import LONGEST_SLACK_LINK
+from shared.models.alarms import Alarm
+
+# The host of the EC2 console by the form of the region's name, from
+# docs.aws.amazon.com/general/latest/gr/mgmt-console.html and the same page of the other partitions. The
+# isolated partitions are left out, since their consoles cannot be reached from outside.
+_CONSOLES = (
+    (re.compile(r"us-gov-[a-z]+-\d", re.ASCII), "console.amazonaws-us-gov.com"),
+    (re.compile(r"cn-[a-z]+-\d", re.ASCII), "console.amazonaws.cn"),
+    (re.compile(r"eusc-[a-z]{2}-[a-z]+-\d", re.ASCII), "console.amazonaws-eusc.eu"),
+    (re.compile(r"[a-z]{2}-[a-z]+-\d", re.ASCII), "console.aws.amazon.com"),
+)
+_INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}([0-9a-f]{9})?", re.ASCII)
+
+
+def links_of(alarm: Alarm, case: CaseStatus) -> Iterator[Link]:
+    if alarm.link:
+        yield Link("platform", "Open in the platform", alarm.link)
+    system = system_of(alarm)
+    if system and (url := console_url(system.instance, system.region)):
+        yield Link("console", "Open in the EC2 console", url)
+    if case.issue:
+        key, url = case.issue
+        yield Link("issue", f"Open {key} in Jira", url)
+
+
+def configured_links(config: Config | None) -> Iterator[Link]:
+    """The links of `message.links`."""
+    for number, link in enumerate(config.message.links if config else (), 1):
+        yield Link(f"own_{number}", link.text, link.url)
+
+
+def links_left_out(links: Iterable[Link]) -> Iterator[str]:
+    """A sentence for each link of the configuration that is too long for every destination."""
+    for link in links:
+        if link.name.startswith("own_") and len(link.url) > LONGEST_SLACK_LINK:
+            reason = f"it has {len(link.url):,} characters, and no destination takes more than"
+            name = copyable(link.text, 75)
+            yield f"The link “{name}” of message.links is left out: {reason} {LONGEST_SLACK_LINK:,}"
+
+
+def console_url(instance: str, region: str) -> str:
+    """The instance's page in the EC2 console. Empty if the partition has no reachable console, or if the
+    instance id or the region is malformed."""
+    host = next((host for region_name, host in _CONSOLES if region_name.fullmatch(region)), "")
+    if not host or not _INSTANCE_ID.fullmatch(instance):
+        return ""
+    return f"https://{region}.{host}/ec2/home?region={region}#InstanceDetails:instanceId={instance}"

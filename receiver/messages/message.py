@@ -1,0 +1,83 @@
+"""The message that huntbridge composes from an alarm, before it is formatted for Slack, Teams or Jira.
+
+Every text in a message is plain text of bounded length, without control or bidirectional characters and with
+inert links. Each destination escapes the text by its own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm
+from shared.models.evidence import Finding
+from shared.models.owners import Owner
+from shared.models.severity import Severity
+
+MAX_TITLE = 200
+MAX_SUMMARY = 500
+MAX_LINES = 100
+UPDATE = "Update: "  # the title of an alarm that adds to an earlier message begins with this
+
+
+@dataclass(frozen=True)
+class Fact:
+    label: str
+    value: str
+    code: bool = False  # an identifier or a path, shown as code where the destination supports that
+    # The configuration chooses facts by this name (`message.facts`). A fact without a name is always shown.
+    name: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Link:
+    name: str  # platform | console | issue, and own_1, own_2, … for the links of `message.links`
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """One alarm, composed for people. The most important facts come first: the last are dropped first."""
+
+    id: str  # the event's id; people recognise a repeated message by it
+    kind: str  # the event's kind
+    severity: Severity
+    title: str  # one line: what happened, where, and how severe it is
+    summary: str  # one or two sentences
+    facts: tuple[Fact, ...] = ()
+    findings: tuple[Finding, ...] = ()  # worst first
+    findings_total: int = 0  # the number of kinds of finding, including those that are not shown
+    lines: tuple[str, ...] = ()  # the systems of a finished hunt, worst first
+    lines_total: int = 0  # the number of lines, including those that are not shown
+    quote: str = ""  # text from outside, such as the body of an unknown event or the reason of a failure
+    gaps: tuple[str, ...] = ()  # what is not known, such as "Instance details: access denied by EC2"
+    links: tuple[Link, ...] = ()  # the platform first, then the EC2 console, then the case's issue in Jira
+    labels: tuple[str, ...] = ()  # hunt, severity and system, in lower case and without spaces
+    case_key: str = ""
+    maybe_repeat: bool = False  # an earlier attempt to deliver this message may have succeeded
+    footer: str = ""  # the line of `message.footer`
+    left_out: str = ""  # what a destination left out because the message was too large for it
+    malicious: int = 0  # the number of malicious alarms, as far as it is known
+    suspicious: int = 0  # the number of suspicious alarms, as far as it is known
+    owner: Owner | None = None  # the person to mention; None if no alarm is malicious or suspicious
+    # What the message at the head of the case's thread says now; None: the same as this message. For
+    # destinations that edit messages.
+    overview: Message | None = field(default=None, compare=False, repr=False)
+    offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
+    silent: bool = False  # nothing is posted; the message at the head of the case's thread is edited
+    # The values that a template of the configuration can use: clean text, numbers and the instance's tags.
+    values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
+    # The same content as data, for destinations that programs read.
+    alarm: Alarm | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class CaseStatus:
+    """What the ledger knows about the case that a message belongs to."""
+
+    acknowledgement: Acknowledgement | None = None
+    issue: tuple[str, str] | None = None  # key and URL of the case's issue in Jira
+    offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
+    worst: Alarm | None = None  # the worst alarm of the case so far; None: the message's own alarm

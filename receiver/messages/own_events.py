@@ -1,0 +1,123 @@
+"""What a message says about an event that huntbridge itself raises, other than those of hunts.
+
+The comments say what the event's `title` and `text` hold, since each kind uses them in its own way.
+"""
+
+from __future__ import annotations
+
+from receiver.messages.content import Content
+from receiver.messages.counts import counts_in_words, worst_finding
+from receiver.messages.facts import person_of
+from receiver.messages.safe_text import copyable, harmless_line, quoted_text
+from receiver.messages.subject import where
+from receiver.messages.wording import capitalised, joined, sentences
+from shared.models.alarms import Alarm
+from shared.phrases import counted
+
+
+def webhook_broken(alarm: Alarm) -> Content:
+    if alarm.event.mended:
+        return Content(
+            title="The platform's webhook reaches huntbridge again",
+            summary="What was told about it before is mended. Alarms arrive when the platform finds them.",
+        )
+    return Content(
+        title="The platform's webhook does not reach huntbridge",
+        summary="Alarms arrive late until this is mended on the platform: huntbridge then finds them only by "
+        "looking, and only in the projects that it looks at.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
+def webhooks_refused(alarm: Alarm) -> Content:
+    """The text has a line for each reason: how many webhooks were refused, and from which addresses."""
+    count = alarm.event.alarms or 0
+    return Content(
+        title=f"{counted(count, 'webhook')} {'was' if count == 1 else 'were'} refused",
+        summary="Each may have been an alarm, and the platform does not send it again: huntbridge finds it "
+        "only by looking, in the projects that it looks at. Where the sender is not the platform, somebody "
+        "else tries to get in.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
+def job_failing(alarm: Alarm) -> Content:
+    """The title names the jobs. The text has a line for each job: since when it fails, and why."""
+    jobs = copyable(alarm.event.title, 100)
+    if alarm.event.mended:
+        return Content(
+            title=f"huntbridge's own work goes on again: {jobs}",
+            summary="What had to wait is made up for.",
+            quote=quoted_text(alarm.event.text),
+        )
+    return Content(
+        title=f"huntbridge's own work has failed for long: {jobs}",
+        summary="It is tried again at every look. Until it works, what it does comes late: this is told "
+        "once, and so is its mending.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
+def undelivered(alarm: Alarm) -> Content:
+    """The title is a destination, or a queue in words. The text is the reason of the last failure. `alarms`
+    is the number of messages; None: the notice is about this one alarm."""
+    about, count, malicious = copyable(alarm.event.title, 60), alarm.event.alarms, alarm.event.malicious
+    is_queue = about.startswith("the queue ")
+    selection = "--all" if is_queue else f"--destination {about}"
+    if count is None:
+        what = joined(counts_in_words(alarm) or "A malicious alarm", where(alarm))
+        title = f"{what} could not be told" + ("" if is_queue else f" to {about}")
+    elif is_queue:
+        title = f"{counted(count, 'item')} of {about} could not be worked"
+    else:
+        title = f"{counted(count, 'message')} could not be delivered to {about}"
+    if count and malicious:
+        title += f", {malicious:,} of them malicious"
+    return Content(
+        title=title,
+        summary="Nothing is lost: `huntbridge dead list` shows what is kept, and "
+        f"`huntbridge dead retry {selection}` tries it again once the cause is gone.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
+def acknowledged(alarm: Alarm) -> Content:
+    who = person_of(alarm.taken) if alarm.taken else "somebody"
+    about = joined(counts_in_words(alarm), where(alarm))
+    return Content(title=f"Taken by {who}: {about}" if about else f"Taken by {who}")
+
+
+def unacknowledged(alarm: Alarm) -> Content:
+    """The text says since when the case is open, and how often people were reminded."""
+    about = joined(counts_in_words(alarm) or "alarms", where(alarm))
+    return Content(
+        title=f"Nobody has taken this yet: {about}",
+        summary=sentences(harmless_line(alarm.event.text, 200), worst_finding(alarm.findings)),
+    )
+
+
+def heartbeat(alarm: Alarm) -> Content:
+    """The text says for how long nothing was sent."""
+    return Content(
+        title="huntbridge is alive",
+        summary=sentences(
+            harmless_line(alarm.event.text, 100),
+            "There is no alarm, and nothing to do: this keeps the workflow on, which Microsoft switches off "
+            "after 90 days without use.",
+        ),
+    )
+
+
+def connection_test(alarm: Alarm) -> Content:
+    """A test by the platform has a note that says so; for `send-test` the title is the destination."""
+    event = alarm.event
+    if event.note:
+        return Content(
+            title="TEST: the platform's webhook reaches huntbridge",
+            summary=f"{capitalised(harmless_line(event.note, 250))}. There is no alarm, and nothing to do.",
+            quote=quoted_text(f"{event.title}\n{event.text}"),
+        )
+    return Content(
+        title=f"TEST: a message for {copyable(alarm.event.title, 60)}",
+        summary="Sent by `huntbridge send-test`. There is no alarm, and nothing to do.",
+    )

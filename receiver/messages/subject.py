@@ -1,0 +1,52 @@
+"""What an alarm is about: the system, its host name, account and region."""
+
+from __future__ import annotations
+
+from receiver.messages.safe_text import copyable
+from receiver.messages.wording import commas
+from shared.models.alarms import Alarm
+from shared.models.systems import System
+
+
+def system_of(alarm: Alarm) -> System | None:
+    """The system that the alarm is about, from the first source that knows it. Its region may be empty."""
+    if system := alarm.system or alarm.event.system or (alarm.capture.system if alarm.capture else None):
+        return system
+    if alarm.instance:
+        return System(alarm.instance.id, alarm.instance.region)
+    id = (alarm.evidence.instance if alarm.evidence else "") or alarm.event.instance
+    return System(id, "") if id else None
+
+
+def host_of(alarm: Alarm) -> str:
+    name = alarm.instance.name if alarm.instance else ""
+    return copyable(name or (alarm.evidence.hostname if alarm.evidence else ""), 60)
+
+
+def account_id_of(alarm: Alarm) -> str:
+    sources = (alarm.instance, alarm.evidence)
+    return copyable(next((source.account_id for source in sources if source and source.account_id), ""), 20)
+
+
+def region_of(alarm: Alarm) -> str:
+    system, instance = system_of(alarm), alarm.instance
+    return copyable((system.region if system else "") or (instance.region if instance else ""), 30)
+
+
+def where(alarm: Alarm) -> str:
+    """The place for a title, such as "on web-01 (prod, i-0abc)", or "in project 12" if no system is known."""
+    host, system = host_of(alarm), system_of(alarm)
+    if system and system.instance:
+        account = copyable(system.account, 40)
+        if host:
+            return f"on {host} ({commas(account, copyable(system.instance, 40))})"
+        return f"on {copyable(system.instance, 40)}" + (f" ({account})" if account else "")
+    project = alarm.project.id if alarm.project else alarm.event.project_id
+    evidence = alarm.evidence.id if alarm.evidence else alarm.event.evidence_id
+    ids = commas(
+        f"project {project}" if project is not None else "",
+        f"evidence {evidence}" if evidence is not None else "",
+    )
+    if host:
+        return f"on {host}" + (f" ({ids})" if ids else "")
+    return f"in {ids}" if ids else ""

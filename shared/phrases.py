@@ -1,0 +1,15 @@
+"""Counts and times as people read them, in messages and on the command line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def counted(count: int, noun: str) -> str:
+    """Such as "1 system" and "1,200 systems". `noun` takes an s in the plural."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def utc_minute(moment: datetime | None) -> str:
+    """Such as "2027-01-31 02:00 UTC"; empty for None."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
