@@ -62,8 +62,8 @@ class Message:
     malicious: int = 0  # the number of malicious alarms, as far as it is known
     suspicious: int = 0  # the number of suspicious alarms, as far as it is known
     owner: Owner | None = None  # the person to mention; None if no alarm is malicious or suspicious
-    # What the message at the head of the case's thread says now; None: the same as this message. For
-    # destinations that edit messages.
+    # Set if this message is about an event other than an alarm, such as an acknowledgement: the message about
+    # the case's worst alarm, which has no overview itself. See `case_overview`.
     overview: Message | None = field(default=None, compare=False, repr=False)
     offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
     silent: bool = False  # nothing is posted; the message at the head of the case's thread is edited
@@ -71,6 +71,11 @@ class Message:
     values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
     # The same content as data, for destinations that programs read.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def case_overview(self) -> Message:
+        """The content of the one message about the whole case, at a destination that keeps and edits one."""
+        return self.overview or self
 
 
 @dataclass(frozen=True)
