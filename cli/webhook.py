@@ -22,8 +22,9 @@ from shared.config.urls import https_url
 from shared.hosting.runtime import Runtime
 from shared.models.event_kinds import KINDS
 from shared.platform.answers import Webhook
-from shared.platform.client import Cado, revealed
+from shared.platform.client import Cado
 from shared.platform.errors import CadoError, Unavailable
+from shared.platform.webhooks import revealed
 from shared.secrets import Secret, SecretError, SecretRef
 
 _PREFIX = "huntbridge "
@@ -161,9 +162,9 @@ def _create(cado: Cado, name: str, wanted: Mapping[str, Any], dry_run: bool) -> 
     event = wanted["event_type"]
     if dry_run:
         return _Done(event, "created", None)
-    made = cado.create_webhook(name, event, wanted["url"], wanted["payload"], wanted["payload_type"])
+    made = cado.webhooks.create(name, event, wanted["url"], wanted["payload"], wanted["payload_type"])
     if not made.enabled:
-        cado.update_webhook(made.id, enabled=True)
+        cado.webhooks.update(made.id, enabled=True)
     return _Done(event, "created", made.id)
 
 
@@ -172,7 +173,7 @@ def _update(cado: Cado, own: Webhook, wanted: Mapping[str, Any], dry_run: bool) 
     if not changes:
         return _Done(own.event_type, "unchanged", own.id)
     if not dry_run:
-        cado.update_webhook(own.id, **changes)
+        cado.webhooks.update(own.id, **changes)
     return _Done(wanted["event_type"], "updated", own.id, ", ".join(_in_words(own, changes)))
 
 
@@ -294,7 +295,7 @@ def test(config_path: str | None, data: Path, events: tuple[str, ...]) -> None:
     said: dict[int, str] = {}
     for hook in hooks:
         try:
-            said[hook.id] = cado.test_webhook(hook.id) or "asked for"
+            said[hook.id] = cado.webhooks.test(hook.id) or "asked for"
         except CadoError as error:
             failed, said[hook.id] = True, f"failed: {error}"
     after = {hook.id: hook.times_sent for hook in _list(cado)}
@@ -332,7 +333,7 @@ def remove(config_path: str | None, data: Path, yes: bool) -> None:
         click.confirm(f"Delete {'it' if len(own) == 1 else f'these {len(own)}'}?", abort=True)
     for number, hook in enumerate(own):
         try:
-            cado.delete_webhook(hook.id)
+            cado.webhooks.delete(hook.id)
         except CadoError as error:
             raise PlatformFailed(f"{number} of {len(own)} deleted, then webhook {hook.id}: {error}") from None
     click.echo(f"{len(own)} deleted")
@@ -368,7 +369,7 @@ def _token(runtime: Runtime, ref: SecretRef | None) -> Secret:
 
 def _list(cado: Cado) -> tuple[Webhook, ...]:
     try:
-        return cado.webhooks()
+        return cado.webhooks.list()
     except CadoError as error:
         raise PlatformFailed(str(error)) from None
 

@@ -205,4 +205,4 @@ def _worth_waiting(error: Unavailable | SecretError, attempts: int) -> Again | N
     mended by waiting: better told at once."""
     if isinstance(error, SecretError):
         return Again(backoff(attempts), str(error))
-    return Again(error.after or backoff(attempts), str(error)) if error.passing else None
+    return Again(error.after or backoff(attempts), str(error)) if error.retryable else None

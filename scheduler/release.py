@@ -95,7 +95,7 @@ def _limit(runtime: Runtime, definition: HuntConfig | None) -> int | None:
     try:
         return runtime.cado.pipelines_status().limit
     except Unavailable as error:
-        if error.passing:
+        if error.retryable:
             raise
     except CadoError as error:
         log.debug("the platform does not say how much it works on at once: %s", error)

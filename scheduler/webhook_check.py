@@ -35,7 +35,7 @@ def watch(runtime: Runtime) -> None:
     if admin is None or runtime.config.platform.api_version == "v2":
         return
     try:
-        webhooks = admin.webhooks()
+        webhooks = admin.webhooks.list()
     except CadoError as error:
         log.warning("the platform's webhooks cannot be looked at now: %s", error)
         return

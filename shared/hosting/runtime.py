@@ -21,7 +21,9 @@ from shared.config.errors import ConfigError
 from shared.hosting import log
 from shared.http.client import Http
 from shared.models.inventory import Fleet
-from shared.platform.client import TRIES, Cado
+from shared.platform.client import Cado
+from shared.platform.transport import TRIES, Transport
+from shared.platform.v2 import CadoV2
 from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, Queue
 from shared.secrets import Secret, SecretRef, Secrets, SecretsInAws
 from shared.storage.ledger import Ledger, Store, StoreError
@@ -109,17 +111,16 @@ class Runtime:
             )
         except ValueError as error:
             raise ConfigError([str(error)]) from None
-        return Cado(
+        transport = Transport(
             platform.url,
             lambda: self.secret(key),
             http,
             renew=lambda: self.secrets.refresh(key),
-            api_version=platform.api_version,
-            bucket=platform.bucket,
             sleep=self.sleep,
             tries=tries,
             admin=admin,
         )
+        return CadoV2(transport, bucket=platform.bucket) if platform.api_version == "v2" else Cado(transport)
 
 
 def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:

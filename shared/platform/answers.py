@@ -1,4 +1,4 @@
-"""What the platform's client returns, besides the models that other rooms know (`shared.models`)."""
+"""What the platform's client returns, besides `Project`, `Evidence` and `Finding` in `shared.models`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Identity:
+    """The user that the API key belongs to."""
+
     role: str
-    permissions: frozenset[str]  # the ones that are granted
-    told: bool = True  # False for v2, which says neither
+    permissions: frozenset[str]  # the permissions that are granted
+    told: bool = True  # False for v2, which tells neither the role nor the permissions
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class PipelinesStatus:
+    """How busy the platform is."""
+
     queued: int
     in_progress: int
-    limit: int | None  # how many run at once; told since 2.272, and not by every platform
+    limit: int | None  # how many pipelines run at once; since 2.272, and not told by every platform
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,9 @@ class Webhook:
     id: int
     name: str
     event_type: str
-    url: str = field(repr=False)  # of somebody else's webhook, a secret
-    payload: Mapping[str, Any] | None = field(repr=False)  # holds the token; None where it is not told
+    url: str = field(repr=False)  # may be another product's webhook: then the URL is a secret
+    payload: Mapping[str, Any] | None = field(repr=False)  # holds the token; None if it is not told
     payload_type: str
     enabled: bool
-    times_sent: int | None = None  # told since 2.304
-    last_sent: datetime | None = None  # told since 2.286
+    times_sent: int | None = None  # since 2.304
+    last_sent: datetime | None = None  # since 2.286

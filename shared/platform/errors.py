@@ -1,12 +1,15 @@
-"""The errors of the platform's client, and which of them may pass if the call is repeated."""
+"""The errors of the platform's client, one class for each kind of failure that a caller tells apart.
+
+Only `Unavailable` may go away by itself; its fields say whether and when a call may be repeated.
+"""
 
 from __future__ import annotations
 
 
 class CadoError(Exception):
-    """The platform did not do what was asked; the text is one plain sentence for a person.
+    """The platform did not do what was asked. The text is one plain sentence for a person.
 
-    `status` is the HTTP status, None where there was no answer or it was never asked.
+    `status` is the HTTP status; None if there was no answer or nothing was sent.
     """
 
     def __init__(self, text: str, *, status: int | None = None) -> None:
@@ -15,22 +18,27 @@ class CadoError(Exception):
 
 
 class Unauthorized(CadoError):
-    """The API key is wrong, revoked, or its role may not do this (401, 403)."""
+    """The API key is wrong or revoked, or its role may not do this (401, 403)."""
 
 
-class NotFound(CadoError): ...
+class NotFound(CadoError):
+    """The platform does not have this thing (404), or its API version has no such call."""
 
 
 class Conflict(CadoError):
-    """There is one already (409)."""
+    """A thing of this name exists already (409)."""
 
 
 class Refused(CadoError):
-    """The request itself is wrong (any other 4xx); to repeat it would not help."""
+    """The request itself is wrong (any other 4xx). Repeating it does not help."""
 
 
 class Unavailable(CadoError):
-    """No answer, a 5xx or a 429. `ambiguous`: it may have been carried out. `after`: seconds to wait."""
+    """No usable answer: a network error, a 5xx, a 429, or a body that is not from the platform's API.
+
+    `ambiguous`: the platform may have carried out the request all the same. `after`: seconds to wait, if the
+    platform named them. `retryable`: whether repeating the call soon may help.
+    """
 
     def __init__(
         self,
@@ -39,8 +47,7 @@ class Unavailable(CadoError):
         ambiguous: bool = False,
         after: float | None = None,
         status: int | None = None,
-        passing: bool = True,
+        retryable: bool = True,
     ) -> None:
         super().__init__(text, status=status)
-        self.ambiguous, self.after = ambiguous, after
-        self.passing = passing  # whether to ask again at once may help
+        self.ambiguous, self.after, self.retryable = ambiguous, after, retryable

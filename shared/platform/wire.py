@@ -6,7 +6,7 @@ Every field is optional. A field of a wrong type counts as missing, so that an o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -22,366 +22,270 @@ from pydantic import (
 
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
-from shared.platform.answers import Pipeline, Webhook
+from shared.platform.answers import Webhook
 from shared.platform.errors import Unavailable
 from shared.text import one_line
 
 
-def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+def or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     try:
         return handler(value)
     except ValidationError:
         return None
 
 
-# A larger number is no count and no id. A sum of a few of these fits into every store and JSON reader.
+# A larger number is neither a count nor an id. A sum of a few numbers of this size fits into every store.
 _LARGEST = 2**48
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)  # a later time is a mistake of the platform
 
-_Text = Annotated[str | None, WrapValidator(_or_none)]
-_Count = Annotated[Annotated[int, Field(ge=0, le=_LARGEST)] | None, WrapValidator(_or_none)]
-_Id = _Count
-_Number = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, WrapValidator(_or_none)]
+Text = Annotated[str | None, WrapValidator(or_none)]
+Count = Annotated[Annotated[int, Field(ge=0, le=_LARGEST)] | None, WrapValidator(or_none)]
+Id = Count
+Number = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, WrapValidator(or_none)]
+Flag = Annotated[bool | None, WrapValidator(or_none)]
 
 
 def _or_empty(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """For a part that is an object, a list or a table: an empty one where it is not."""
+    """The value of an object, list or table; an empty one if the value has another type."""
     candidates: tuple[Any, ...] = (value, {}, [])
     for candidate in candidates:
         try:
             return handler(candidate)
         except ValidationError:
             continue
-    raise AssertionError("one of these is empty and of the right kind")
+    raise AssertionError("an empty object or an empty list fits every part")
 
 
-_Part = WrapValidator(_or_empty)
+Part = WrapValidator(_or_empty)
 
 
-class _Json(BaseModel):
+class JsonObject(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class ProblemJson(_Json):
-    message: _Text = None
-    msg: _Text = None
-    detail: _Text = None
-    code: _Text = None
+class ProblemJson(JsonObject):
+    message: Text = None
+    msg: Text = None
+    detail: Text = None
+    code: Text = None
 
 
-class PagedJson(_Json):
-    total_pages: _Count = Field(None, validation_alias=AliasPath("pagination", "total_pages"))
-    next_token: _Text = Field(None, validation_alias=AliasPath("pagination", "next_token"))
+class PagedJson(JsonObject):
+    total_pages: Count = Field(None, validation_alias=AliasPath("pagination", "total_pages"))
+    next_token: Text = Field(None, validation_alias=AliasPath("pagination", "next_token"))
 
 
-class ImportableJson(_Json):
-    instance_id: _Text = None
-    importable: Annotated[bool | None, WrapValidator(_or_none)] = None
+class ImportableJson(JsonObject):
+    instance_id: Text = None
+    importable: Flag = None
 
 
-class UserJson(_Json):
-    rbac_role: _Text = None
-    permissions: Annotated[dict[str, Annotated[bool | None, WrapValidator(_or_none)]], _Part] = {}
+class UserJson(JsonObject):
+    rbac_role: Text = None
+    permissions: Annotated[dict[str, Flag], Part] = {}
 
 
-class UpdateJson(_Json):
-    version: _Text = Field(None, validation_alias=AliasPath("version_info", "backend_version"))
+class UpdateJson(JsonObject):
+    version: Text = Field(None, validation_alias=AliasPath("version_info", "backend_version"))
 
 
-class MadeJson(_Json):
-    id: _Id = None
+class MadeJson(JsonObject):
+    id: Id = None
 
 
-class WebhookJson(_Json):
-    id: _Id = None
-    name: _Text = None
-    event_type: _Text = None
-    url: _Text = None
-    payload: Annotated[dict[str, Any] | None, WrapValidator(_or_none)] = None
-    payload_type: _Text = None
-    enabled: Annotated[bool | None, WrapValidator(_or_none)] = None
-    times_sent: _Count = None
-    last_sent: _Number = None
+class WebhookJson(JsonObject):
+    id: Id = None
+    name: Text = None
+    event_type: Text = None
+    url: Text = None
+    payload: Annotated[dict[str, Any] | None, WrapValidator(or_none)] = None
+    payload_type: Text = None
+    enabled: Flag = None
+    times_sent: Count = None
+    last_sent: Number = None
 
 
-class MadeWebhookJson(_Json):
-    id: _Id = None
-    webhook: Annotated[WebhookJson, _Part] = WebhookJson()
+class MadeWebhookJson(JsonObject):
+    id: Id = None
+    webhook: Annotated[WebhookJson, Part] = WebhookJson()
 
 
-class StartedJson(_Json):
-    pipeline_ids: Annotated[list[MadeJson], _Part] = []
-    pipeline_id: _Id = None  # v2
+class StartedJson(JsonObject):
+    pipeline_ids: Annotated[list[MadeJson], Part] = []
+    pipeline_id: Id = None  # v2
 
     @property
     def ids(self) -> tuple[int, ...]:
-        given = [*(made.id for made in self.pipeline_ids), self.pipeline_id]
-        return tuple(one for one in given if one is not None)
+        ids = [*(pipeline.id for pipeline in self.pipeline_ids), self.pipeline_id]
+        return tuple(id for id in ids if id is not None)
 
 
-class AlarmsJson(_Json):
-    malicious: _Count = None
-    suspicious: _Count = None
+class AlarmsJson(JsonObject):
+    malicious: Count = None
+    suspicious: Count = None
 
 
-class DetailsJson(_Json):
-    name: _Text = None
-    os: _Text = None
-    hostname: _Text = None
-    disk_size: _Count = None
-    disk_hash: _Text = None
+class DetailsJson(JsonObject):
+    name: Text = None
+    os: Text = None
+    hostname: Text = None
+    disk_size: Count = None
+    disk_hash: Text = None
 
 
-class ProjectJson(_Json):
-    id: _Id = None
-    alarms: Annotated[AlarmsJson, _Part] = AlarmsJson()
-    details: Annotated[DetailsJson, _Part] = DetailsJson()
-    last_update: _Number = None
-    caseName: _Text = None  # v2
+class ProjectJson(JsonObject):
+    id: Id = None
+    alarms: Annotated[AlarmsJson, Part] = AlarmsJson()
+    details: Annotated[DetailsJson, Part] = DetailsJson()
+    last_update: Number = None
+    caseName: Text = None  # v2
 
     @property
     def title(self) -> str | None:
         return self.details.name or self.caseName
 
 
-class NamedJson(_Json):
-    id: _Id = None
-    type: _Text = None
+class NamedJson(JsonObject):
+    id: Id = None
+    type: Text = None
 
 
-class StepsJson(_Json):
-    total: _Count = None
-    success: _Count = None
-    failure: _Count = None
-    cancelled: _Count = None
-    running: _Count = None
-
-    @property
-    def all_ended(self) -> bool:
-        ended = (self.success or 0) + (self.failure or 0) + (self.cancelled or 0)
-        return ended > 0 and ended == self.total
+class PipelinesStatusJson(JsonObject):
+    queued: Count = None
+    in_progress: Count = None
+    limit: Count = None
 
 
-class StepJson(_Json):
-    name: _Text = None
-    state: _Text = None
-    progress_text: Annotated[list[_Text], _Part] = []
+class ResourceJson(JsonObject):
+    id: Text = None
+    type: Text = None
+    account_id: Text = None
+    parent_id: Text = None
 
 
-class PipelineJson(_Json):
-    name: _Text = None
-    pipeline: Annotated[NamedJson, _Part] = NamedJson()
-    project: Annotated[NamedJson, _Part] = NamedJson()
-    evidence: Annotated[NamedJson, _Part] = NamedJson()
-    summary: Annotated[StepsJson, _Part] = StepsJson()
-    status: _Text = None  # since 2.269
-    terminated: Annotated[bool | None, WrapValidator(_or_none)] = None
-    aborted: Annotated[bool | None, WrapValidator(_or_none)] = None
-    triggering_pipeline_id: _Id = None
-    created: Annotated[float | str | None, WrapValidator(_or_none)] = None  # ms; v2: naive ISO time
-    subtasks: Annotated[list[StepJson], _Part] = []
-    pipeline_id: _Id = None  # v2, and the next four
-    pipeline_type: _Text = None
-    project_id: _Id = None
-    evidence_id: _Id = None
-    evidence_name: _Text = None
+class PreservationJson(JsonObject):
+    raw: Text = None
+    encase: Text = None
 
 
-class PipelinesStatusJson(_Json):
-    queued: _Count = None
-    in_progress: _Count = None
-    limit: _Count = None
+class EvidenceJson(JsonObject):
+    id: Id = None
+    project_id: Id = None
+    display_name: Text = None
+    alarms: Annotated[AlarmsJson, Part] = AlarmsJson()
+    details: Annotated[DetailsJson, Part] = DetailsJson()
+    resource: Annotated[ResourceJson, Part] = ResourceJson()
+    last_processed: Number = None
+    preservation: Annotated[PreservationJson, Part] = PreservationJson()
 
 
-class ResourceJson(_Json):
-    id: _Text = None
-    type: _Text = None
-    account_id: _Text = None
-    parent_id: _Text = None
+class AlarmJson(JsonObject):
+    description: Text = None
+    severity: Count = None
+    total_count: Count = None  # only in the summary
+    attack: Annotated[list[Text], Part] = []
+    full_path: Text = None  # only in a single alarm
 
 
-class PreservationJson(_Json):
-    raw: _Text = None
-    encase: _Text = None
+class SummaryJson(JsonObject):
+    breakdown: Annotated[list[AlarmJson], Part] = []
 
 
-class EvidenceJson(_Json):
-    id: _Id = None
-    project_id: _Id = None
-    display_name: _Text = None
-    alarms: Annotated[AlarmsJson, _Part] = AlarmsJson()
-    details: Annotated[DetailsJson, _Part] = DetailsJson()
-    resource: Annotated[ResourceJson, _Part] = ResourceJson()
-    last_processed: _Number = None
-    preservation: Annotated[PreservationJson, _Part] = PreservationJson()
-
-
-class AlarmJson(_Json):
-    description: _Text = None
-    severity: _Count = None
-    total_count: _Count = None  # of a summary's row
-    attack: Annotated[list[_Text], _Part] = []
-    full_path: _Text = None  # of a single alarm
-
-
-class SummaryJson(_Json):
-    breakdown: Annotated[list[AlarmJson], _Part] = []
-
-
-M = TypeVar("M", bound=_Json)
+M = TypeVar("M", bound=JsonObject)
 
 
 def parse(kind: type[M], data: Any) -> M:
+    """The data as a model. Anything but an object gives a model without values; nothing is raised."""
     return kind.model_validate(data if isinstance(data, dict) else {})
 
 
 def unwrap(answer: Any, *, ambiguous: bool = False) -> Any:
-    """What is inside v3's envelope."""
+    """The `data` of an answer of v3. Raises Unavailable if the answer has another form."""
     if not isinstance(answer, dict) or "data" not in answer:
         raise Unavailable(
             "The platform's answer is not one of API v3; for an old platform write platform.api_version: v2.",
             ambiguous=ambiguous,
-            passing=False,
+            retryable=False,
         )
     return answer["data"]
 
 
 def as_list(data: Any, name: str = "") -> list[Any]:
-    """A list, however it is wrapped: v2 answers with an object, a list, or a list under `name`."""
+    """The items of a list. v2 answers with an object, a list, or a list under `name`. Raises Unavailable if
+    there is no list."""
     if name and isinstance(data, dict):
         data = data.get(name, [data])
     if not isinstance(data, list):
-        raise Unavailable("The platform's answer holds no list where there should be one.", passing=False)
+        raise Unavailable("The platform's answer holds no list where there should be one.", retryable=False)
     return data
 
 
-def version_numbers(version: str) -> tuple[int, ...] | None:
-    found = re.match(r"(\d{1,6})\.(\d{1,6})", version)
-    return (int(found[1]), int(found[2])) if found else None
+def version_numbers(version: str) -> tuple[int, int] | None:
+    """Major and minor number; None if the text is not a version."""
+    match = re.match(r"(\d{1,6})\.(\d{1,6})", version)
+    return (int(match[1]), int(match[2])) if match else None
 
 
-def webhook_from(found: WebhookJson, number: int) -> Webhook:
+def webhook_from(webhook: WebhookJson, number: int) -> Webhook:
     return Webhook(
         id=number,
-        name=one_line(found.name or ""),
-        event_type=one_line(found.event_type or "", 60),
-        url=one_line(found.url or "", 2_000),
-        payload=found.payload,
-        payload_type=one_line(found.payload_type or "", 40),
-        enabled=bool(found.enabled),
-        times_sent=found.times_sent,
-        last_sent=_moment(found.last_sent),
+        name=one_line(webhook.name or ""),
+        event_type=one_line(webhook.event_type or "", 60),
+        url=one_line(webhook.url or "", 2_000),
+        payload=webhook.payload,
+        payload_type=one_line(webhook.payload_type or "", 40),
+        enabled=bool(webhook.enabled),
+        times_sent=webhook.times_sent,
+        last_sent=_moment(webhook.last_sent),
     )
 
 
 def instance_in(*candidates: str | None) -> str:
-    """The first EC2 instance id that one of these texts holds."""
+    """The first EC2 instance id in these texts; empty if there is none."""
     for text in candidates:
-        found = re.search(r"(?<![0-9a-z])i-[0-9a-f]{8,17}(?![0-9a-z])", text or "")
-        if found:
-            return found[0]
+        match = re.search(r"(?<![0-9a-z])i-[0-9a-f]{8,17}(?![0-9a-z])", text or "")
+        if match:
+            return match[0]
     return ""
 
 
-def _first(*candidates: int | None) -> int | None:
-    return next((one for one in candidates if one is not None), None)
-
-
-def pipeline_from(found: PipelineJson) -> Pipeline | None:
-    number = _first(found.pipeline.id, found.pipeline_id)
-    if number is None:
-        return None
-    state = _state(found)
-    return Pipeline(
-        id=number,
-        type=one_line(found.pipeline.type or found.pipeline_type or "", 40),
-        name=one_line(found.name or ""),
-        state=state,
-        project_id=_first(found.project.id, found.project_id),
-        evidence_id=_first(found.evidence.id, found.evidence_id or None),  # v2 writes 0 for none
-        triggered_by=found.triggering_pipeline_id,
-        created_ms=_milliseconds(found.created),
-        reason=_reason(found) if state == "failed" else "",
-        steps_ended=(found.summary.success or 0) + (found.summary.failure or 0),
-    )
-
-
-_STATES = {
-    "success": "complete",  # the platform's words before 2.269
-    "failure": "failed",
-    "canceled": "cancelled",
-    "running": "in_progress",
-    **{state: state for state in ("queued", "in_progress", "complete", "failed", "cancelled")},
-}
-
-
-def _state(found: PipelineJson) -> str:
-    """The platform says it since 2.269; before that, and for "pending", its steps tell."""
-    steps = found.summary
-    if said := _STATES.get((found.status or "").lower()):
-        return said
-    if found.terminated or found.aborted or steps.all_ended:
-        if steps.failure:
-            return "failed"
-        return "cancelled" if found.aborted or steps.cancelled else "complete"
-    return "in_progress" if steps.running or steps.success or steps.failure else "queued"
-
-
-def _reason(found: PipelineJson) -> str:
-    failed = [step for step in found.subtasks if (step.state or "").upper() == "FAILURE"]
-    said = [text for step in failed for text in step.progress_text if text] or [
-        f"{step.name} failed" for step in failed if step.name
-    ]
-    return one_line("; ".join(dict.fromkeys(said)), 300)
-
-
-def _milliseconds(created: float | str | None) -> int | None:
-    try:
-        if isinstance(created, str):
-            created = datetime.fromisoformat(created).replace(tzinfo=UTC).timestamp() * 1_000
-        found = int(created or 0)
-    except (ValueError, OverflowError):
-        return None
-    return found if 0 < found <= _LATEST.timestamp() * 1_000 else None
-
-
 def _moment(seconds: float | None) -> datetime | None:
-    """The spec says seconds; later figures than the year 5138 are taken as milliseconds. What lies before
-    1970 or after 2199 is not known."""
+    """The specification says seconds. A number that would be later than the year 5138 is read as
+    milliseconds. None for a time before 1970 or after 2199."""
     if not seconds:
         return None
     seconds = seconds / 1_000 if seconds > 1e11 else seconds
-    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < _LATEST.timestamp() else None
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < LATEST.timestamp() else None
 
 
-def project_from(found: ProjectJson, number: int) -> Project:
+def project_from(project: ProjectJson, number: int) -> Project:
     return Project(
         id=number,
-        name=one_line(found.title or ""),
-        malicious=found.alarms.malicious,
-        suspicious=found.alarms.suspicious,
-        updated_at=_moment(found.last_update),
+        name=one_line(project.title or ""),
+        malicious=project.alarms.malicious,
+        suspicious=project.alarms.suspicious,
+        updated_at=_moment(project.last_update),
     )
 
 
-def evidence_from(found: EvidenceJson, number: int) -> Evidence:
-    details, resource = found.details, found.resource
+def evidence_from(evidence: EvidenceJson, number: int) -> Evidence:
+    details, resource = evidence.details, evidence.resource
     return Evidence(
         id=number,
-        project_id=found.project_id,
-        name=one_line(found.display_name or ""),
+        project_id=evidence.project_id,
+        name=one_line(evidence.display_name or ""),
         hostname=one_line(details.hostname or ""),
         os=one_line(details.os or "", 100),
         size_mb=details.disk_size,
         resource=one_line(resource.id or ""),
         resource_type=one_line(resource.type or "", 40),
-        instance=instance_in(resource.parent_id, resource.id, found.display_name),
+        instance=instance_in(resource.parent_id, resource.id, evidence.display_name),
         account_id=one_line(resource.account_id or "", 40),
-        malicious=found.alarms.malicious,
-        suspicious=found.alarms.suspicious,
-        processed_at=_moment(found.last_processed),
+        malicious=evidence.alarms.malicious,
+        suspicious=evidence.alarms.suspicious,
+        processed_at=_moment(evidence.last_processed),
         disk_hash=one_line(details.disk_hash or "", 200),
-        preserved=one_line(found.preservation.raw or found.preservation.encase or "", 1_000),
+        preserved=one_line(evidence.preservation.raw or evidence.preservation.encase or "", 1_000),
     )
 
 
@@ -389,15 +293,21 @@ _SEVERITIES = {1: Severity.MALICIOUS, 3: Severity.SUSPICIOUS}  # docs.cadosecuri
 _ORDER = (Severity.MALICIOUS, Severity.SUSPICIOUS, Severity.INFO)
 
 
-def finding_from(found: AlarmJson) -> Finding:
+def finding_from(alarm: AlarmJson) -> Finding:
     return Finding(
-        description=one_line(found.description or "", 300),
-        count=found.total_count or 0,
-        severity=_SEVERITIES.get(found.severity or 0, Severity.INFO),
-        attack=tuple(one_line(technique, 20) for technique in found.attack if technique),
-        path=one_line(found.full_path or "", 500),
+        description=one_line(alarm.description or "", 300),
+        count=alarm.total_count or 0,
+        severity=_SEVERITIES.get(alarm.severity or 0, Severity.INFO),
+        attack=tuple(one_line(technique, 20) for technique in alarm.attack if technique),
+        path=one_line(alarm.full_path or "", 500),
     )
 
 
-def worst_first(found: Iterator[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(found, key=lambda one: (_ORDER.index(one.severity), -one.count, one.description)))
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The most severe findings first, and among these the most frequent."""
+    return tuple(
+        sorted(
+            findings,
+            key=lambda finding: (_ORDER.index(finding.severity), -finding.count, finding.description),
+        )
+    )

@@ -16,6 +16,7 @@ from shared.models.severity import Severity
 from shared.platform.answers import Pipeline, PipelinesStatus, Webhook
 from shared.platform.client import Cado
 from shared.platform.errors import Refused
+from shared.platform.transport import Transport
 from shared.secrets import Secret
 
 
@@ -41,7 +42,7 @@ def http() -> Iterator[Recorder]:
 
 @pytest.fixture
 def cado(prism: str, http: Recorder) -> Iterator[Cado]:
-    yield Cado(prism, Secret("k"), http)
+    yield Cado(Transport(prism, Secret("k"), http))
     assert http.answers
     for request, answer in http.answers:
         assert answer.status in (200, 201), (request, answer.status, answer.text, answer.headers)
@@ -135,25 +136,25 @@ def test_importable(cado: Cado) -> None:
 
 def test_webhooks(cado: Cado) -> None:
     url = "hunt.example"  # the spec says format: hostname; the platform's own pages take a whole URL
-    (found,) = cado.webhooks()
+    (found,) = cado.webhooks.list()
     assert (found.id, found.name, found.url) == (0, "string", "example.com")
-    made = cado.create_webhook(
+    made = cado.webhooks.create(
         "huntbridge processing_with_alarms",
         "processing_with_alarms",
         url,
         {"token": Secret("token"), "event": "processing_with_alarms", "title": "$Title", "message": "$Event"},
     )
     assert isinstance(made, Webhook)
-    cado.update_webhook(1, url=url, payload_type="custom", enabled=True)
-    assert cado.test_webhook(1) == "string"
-    cado.delete_webhook(1)
+    cado.webhooks.update(1, url=url, payload_type="custom", enabled=True)
+    assert cado.webhooks.test(1) == "string"
+    cado.webhooks.delete(1)
 
 
 # --- the gate bites
 
 
 def test_the_old_name_of_a_field_is_refused(prism: str, http: Recorder) -> None:
-    cado = Cado(prism, Secret("k"), http)
+    cado = Cado(Transport(prism, Secret("k"), http))
     with pytest.raises(Refused):
         cado._post_project("/api/v3", "caseName", "hunt", "why")
     assert (http.answers[-1][1].status, "sl-violations" in http.answers[-1][1].headers) == (422, True)

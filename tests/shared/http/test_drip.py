@@ -30,6 +30,7 @@ from shared.http.deadlines import within
 from shared.models.severity import Severity
 from shared.platform.client import Cado
 from shared.platform.errors import Unavailable
+from shared.platform.transport import Transport
 from shared.secrets import Secret
 from tests.certificates import Certificate
 from tests.slow_peers import DRIPS, Drip, dripping
@@ -70,7 +71,7 @@ def ask_plain(origin: str) -> None:
 
 
 def platform(origin: str) -> Cado:
-    return Cado(origin, Secret("k"), http(), tries=2, sleep=lambda _: None)
+    return Cado(Transport(origin, Secret("k"), http(), tries=2, sleep=lambda _: None))
 
 
 def read_the_platform(origin: str) -> None:

@@ -12,6 +12,8 @@ from shared.http.client import Answer, Http
 from shared.platform.answers import Webhook
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, NotFound, Refused, Unavailable
+from shared.platform.transport import Transport
+from shared.platform.v2 import CadoV2
 from shared.secrets import Secret
 
 URL = "https://hunt.example/webhooks/cado"
@@ -30,7 +32,7 @@ def platform():
 @pytest.fixture
 def cado(platform):
     http = Http()
-    yield Cado(platform.url, Secret("key"), http, sleep=lambda _: None, admin=True)
+    yield Cado(Transport(platform.url, Secret("key"), http, sleep=lambda _: None, admin=True))
     http.close()
 
 
@@ -39,37 +41,37 @@ def posts(platform: Platform) -> int:
 
 
 def test_made_changed_and_deleted(cado, platform):
-    made = cado.create_webhook("one", EVENT, URL, PAYLOAD)
+    made = cado.webhooks.create("one", EVENT, URL, PAYLOAD)
     sent = {"token": TOKEN, "title": "$Title", "message": "$Event"}
     assert made == Webhook(1, "one", EVENT, URL, sent, "custom", enabled=True)
-    cado.update_webhook(made.id, enabled=False, payload={**PAYLOAD, "token": Secret("another")})
-    (found,) = cado.webhooks()
+    cado.webhooks.update(made.id, enabled=False, payload={**PAYLOAD, "token": Secret("another")})
+    (found,) = cado.webhooks.list()
     assert (found.enabled, found.payload, found.times_sent) == (False, {**sent, "token": "another"}, 0)
     for _ in range(2):
-        cado.delete_webhook(made.id)
-    assert cado.webhooks() == ()
+        cado.webhooks.delete(made.id)
+    assert cado.webhooks.list() == ()
     with pytest.raises(NotFound, match="does not know webhook 1"):
-        cado.update_webhook(made.id, enabled=True)
+        cado.webhooks.update(made.id, enabled=True)
     with pytest.raises(NotFound, match="does not know webhook 1"):
-        cado.test_webhook(made.id)
+        cado.webhooks.test(made.id)
 
 
 def test_all_pages_are_read(cado, platform):
     for number in range(1, 124):
         platform.webhooks.add(f"w{number}", EVENT, {"text": "$Title $Event"}, "custom", URL)
-    assert [one.id for one in cado.webhooks()] == list(range(1, 124))
+    assert [one.id for one in cado.webhooks.list()] == list(range(1, 124))
 
 
 @pytest.mark.parametrize("action", ["reset", "after:500", "after:502"])
 def test_a_webhook_whose_answer_got_lost_is_not_made_twice(cado, platform, action):
     platform.fault("POST", "/webhooks$", action)
-    assert cado.create_webhook("one", EVENT, URL, PAYLOAD).id == 1
+    assert cado.webhooks.create("one", EVENT, URL, PAYLOAD).id == 1
     assert (len(platform.webhooks.by_id), posts(platform)) == (1, 1)
 
 
 def test_one_that_was_not_made_is_asked_for_again(cado, platform):
     platform.fault("POST", "/webhooks$", 500, times=2)
-    assert cado.create_webhook("one", EVENT, URL, PAYLOAD).id == 1
+    assert cado.webhooks.create("one", EVENT, URL, PAYLOAD).id == 1
     assert (len(platform.webhooks.by_id), posts(platform)) == (1, 3)
 
 
@@ -77,27 +79,27 @@ def test_in_doubt_nothing_is_sent_before_a_look(cado, platform):
     platform.fault("POST", "/webhooks$", "reset")
     platform.fault("GET", "/webhooks", 500, times=None)
     with pytest.raises(Unavailable):
-        cado.create_webhook("one", EVENT, URL, PAYLOAD)
+        cado.webhooks.create("one", EVENT, URL, PAYLOAD)
     assert posts(platform) == 1
 
 
 @pytest.mark.parametrize("action", ["reset", 500])
 def test_changes_and_deletions_may_be_repeated(cado, platform, action):
-    made = cado.create_webhook("one", EVENT, URL, PAYLOAD)
+    made = cado.webhooks.create("one", EVENT, URL, PAYLOAD)
     platform.fault("PATCH", "/webhooks/1$", action)
-    cado.update_webhook(made.id, enabled=False)
+    cado.webhooks.update(made.id, enabled=False)
     assert not platform.webhooks.by_id[1].enabled
     platform.fault("DELETE", "/webhooks/1$", action)
-    cado.delete_webhook(made.id)
+    cado.webhooks.delete(made.id)
     assert platform.webhooks.by_id == {}
 
 
 def test_a_test_is_asked_for_once(cado, platform):
-    made = cado.create_webhook("one", EVENT, URL, PAYLOAD)
+    made = cado.webhooks.create("one", EVENT, URL, PAYLOAD)
     platform.fault("POST", "/webhooks/test$", "reset")
     before = posts(platform)
     with pytest.raises(Unavailable) as caught:
-        cado.test_webhook(made.id)
+        cado.webhooks.test(made.id)
     assert (caught.value.ambiguous, posts(platform) - before) == (True, 1)
 
 
@@ -109,10 +111,10 @@ class Echo(Http):
 
 
 def test_no_secret_is_in_a_refusal():
-    cado = Cado("https://cado.example", Secret("the-key"), Echo(), admin=True)
+    cado = Cado(Transport("https://cado.example", Secret("the-key"), Echo(), admin=True))
     for ask in (
-        lambda: cado.create_webhook("", "", "", {"token": Secret(TOKEN)}),
-        lambda: cado.update_webhook(1, payload={"token": Secret(TOKEN)}),
+        lambda: cado.webhooks.create("", "", "", {"token": Secret(TOKEN)}),
+        lambda: cado.webhooks.update(1, payload={"token": Secret(TOKEN)}),
     ):
         with pytest.raises(Refused) as caught:
             ask()
@@ -122,7 +124,7 @@ def test_no_secret_is_in_a_refusal():
 
 
 def test_no_secret_is_in_a_repr(cado):
-    made = cado.create_webhook("one", EVENT, f"{URL}?key=k-5ecret", PAYLOAD)
+    made = cado.webhooks.create("one", EVENT, f"{URL}?key=k-5ecret", PAYLOAD)
     assert TOKEN not in repr(made)
     assert "k-5ecret" not in repr(made)
 
@@ -130,14 +132,14 @@ def test_no_secret_is_in_a_repr(cado):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda cado: cado.webhooks(),
-        lambda cado: cado.create_webhook("one", EVENT, URL, PAYLOAD),
-        lambda cado: cado.update_webhook(1, enabled=True),
-        lambda cado: cado.delete_webhook(1),
-        lambda cado: cado.test_webhook(1),
+        lambda cado: cado.webhooks.list(),
+        lambda cado: cado.webhooks.create("one", EVENT, URL, PAYLOAD),
+        lambda cado: cado.webhooks.update(1, enabled=True),
+        lambda cado: cado.webhooks.delete(1),
+        lambda cado: cado.webhooks.test(1),
     ],
 )
 def test_v2_has_none(platform, ask):
     with pytest.raises(CadoError, match="API v2 has no webhooks"):
-        ask(Cado(platform.url, Secret("key"), Http(), api_version="v2"))
+        ask(CadoV2(Transport(platform.url, Secret("key"), Http())))
     assert platform.requests == []

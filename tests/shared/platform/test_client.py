@@ -20,6 +20,8 @@ from shared.models.severity import Severity
 from shared.platform.answers import Identity, Pipeline
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
+from shared.platform.transport import Transport
+from shared.platform.v2 import CadoV2
 from shared.secrets import Secret, SecretError
 
 KEY = "k-5ecret-key"
@@ -69,18 +71,19 @@ def ok(data: Any, pages: int | None = None, status: int = 200) -> tuple[int, Any
     return status, {"status": "success", "data": data, **page}
 
 
-def client(answers: Mapping[str, Any], **settings: Any) -> tuple[Cado, Platform, list[float]]:
+def client(
+    answers: Mapping[str, Any], *, api_version: str = "v3", bucket: str = ""
+) -> tuple[Cado, Platform, list[float]]:
     platform, slept = Platform(answers), []  # type: tuple[Platform, list[float]]
-    cado = Cado(
+    transport = Transport(
         "https://cado.example",
         Secret(KEY),
         platform,
         sleep=slept.append,
         rng=lambda: 0.0,
         now=lambda: 0.0,
-        **settings,
     )
-    return cado, platform, slept
+    return (CadoV2(transport, bucket=bucket) if api_version == "v2" else Cado(transport)), platform, slept
 
 
 def update(version: str) -> tuple[int, Any]:
@@ -316,7 +319,7 @@ def test_hostile_text_in_a_refusal() -> None:
 
 
 def test_a_key_that_cannot_be_a_header() -> None:
-    cado = Cado("https://cado.example", Secret("a\nb\u20ac"), Http())
+    cado = Cado(Transport("https://cado.example", Secret("a\nb\u20ac"), Http()))
     with pytest.raises(Refused) as caught:
         cado.whoami()
     assert "look at the key" in str(caught.value)
@@ -860,13 +863,13 @@ class Gate(Http):
 
 
 def capture(keys: Keys, gate: Gate) -> tuple[int, ...]:
-    cado = Cado("https://cado.example", keys.read, gate, renew=keys.renew)
+    cado = Cado(Transport("https://cado.example", keys.read, gate, renew=keys.renew))
     return cado.capture_ec2(1, "i-0abc", "us-east-1")
 
 
 def test_a_key_is_looked_up_with_every_request() -> None:
     keys, gate = Keys("old"), Gate("old")
-    cado = Cado("https://cado.example", keys.read, gate)
+    cado = Cado(Transport("https://cado.example", keys.read, gate))
     cado.capture_ec2(1, "i-0abc", "us-east-1")
     keys.current = gate.key = "new"
     cado.capture_ec2(1, "i-0abc", "us-east-1")

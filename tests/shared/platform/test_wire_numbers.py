@@ -11,6 +11,7 @@ from shared.http.client import Answer
 from shared.models.codec import dump
 from shared.models.severity import Severity
 from shared.platform.client import Cado
+from shared.platform.transport import Transport
 from shared.secrets import Secret
 
 ABSURD = {
@@ -71,7 +72,7 @@ class Platform:
 
 @pytest.mark.parametrize("number", ABSURD.values(), ids=ABSURD)
 def test_an_absurd_number_is_not_known(number: str) -> None:
-    cado = Cado("https://cado.example", Secret("k"), Platform(number), tries=1)  # type: ignore[arg-type]
+    cado = Cado(Transport("https://cado.example", Secret("k"), Platform(number), tries=1))  # type: ignore[arg-type]
     evidence, project = cado.evidence(4), cado.project(3)
     assert (evidence.project_id, evidence.malicious, evidence.suspicious, evidence.size_mb) == (None,) * 4
     assert (evidence.id, evidence.hostname) == (4, "web")
@@ -85,7 +86,7 @@ def test_an_absurd_number_is_not_known(number: str) -> None:
     assert (pipeline.id, pipeline.steps_ended, told) == (7, 0, (None,) * 4)
     status = cado.pipelines_status()
     assert (status.queued, status.in_progress, status.limit) == (0, 0, None)
-    (webhook,) = cado.webhooks()
+    (webhook,) = cado.webhooks.list()
     assert (webhook.id, webhook.times_sent) == (5, None)
     dump(evidence), dump(project)
 
@@ -102,5 +103,5 @@ def test_an_absurd_number_is_not_known(number: str) -> None:
     ],
 )
 def test_a_time_is_between_1970_and_2200(seconds: str, moment: datetime | None) -> None:
-    cado = Cado("https://cado.example", Secret("k"), Platform(seconds), tries=1)  # type: ignore[arg-type]
+    cado = Cado(Transport("https://cado.example", Secret("k"), Platform(seconds), tries=1))  # type: ignore[arg-type]
     assert cado.evidence(4).processed_at == moment

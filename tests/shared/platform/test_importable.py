@@ -9,6 +9,8 @@ from demo.serving import serving
 from shared.http.client import Http
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, NotFound
+from shared.platform.transport import Transport
+from shared.platform.v2 import CadoV2
 from shared.secrets import Secret
 
 FLEET = tuple(
@@ -25,8 +27,8 @@ def platform():
         yield platform
 
 
-def cado(platform: Platform, **options: str) -> Cado:
-    return Cado(platform.url, Secret("key"), Http(), sleep=lambda _: None, **options)
+def cado(platform: Platform, kind: type[Cado] = Cado) -> Cado:
+    return kind(Transport(platform.url, Secret("key"), Http(), sleep=lambda _: None))
 
 
 def test_all_pages_of_one_region(platform):
@@ -45,7 +47,7 @@ def test_a_few_by_their_ids(platform):
 
 def test_where_it_cannot_be_asked(platform):
     with pytest.raises(NotFound, match="API v2 cannot be asked"):
-        list(cado(platform, api_version="v2").importable("Default", "eu-west-1"))
+        list(cado(platform, CadoV2).importable("Default", "eu-west-1"))
     platform.fault("GET", "/import/aws/ec2", 403, times=None)
     with pytest.raises(CadoError):
         list(cado(platform).importable("Default", "eu-west-1"))
