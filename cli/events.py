@@ -20,11 +20,12 @@ from cli.alarm_options import Said, alarm_options, applied, nothing_known
 from cli.assemble import Misused, load_config, reading_runtime
 from receiver import assemble
 from receiver.events.enrich import Enricher
-from receiver.events.parse.webhook import NOT_UNDERSTOOD_NOTE, parse
+from receiver.events.parse.webhook import parse
 from shared.config.config import Config
 from shared.config.load import DEFAULT_FILE
 from shared.models.alarms import Alarm
 from shared.models.codec import load
+from shared.models.event_notes import NOT_UNDERSTOOD_NOTE
 from shared.models.events import Event
 from shared.models.hunts import Hunt
 

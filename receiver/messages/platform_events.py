@@ -11,7 +11,7 @@ from receiver.messages.safe_text import harmless_line, quoted_text
 from receiver.messages.subject import where
 from receiver.messages.wording import capitalised, joined, sentences
 from shared.models.alarms import Alarm
-from shared.models.event_kinds import TEST_NOTE
+from shared.models.event_notes import TEST_NOTE
 
 
 def alarms_found(alarm: Alarm) -> Content:

@@ -58,6 +58,3 @@ OWN_KINDS = frozenset(
 
 # The kinds that report alarms of an evidence.
 ALARM_KINDS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
-
-# The note of an event whose body still has the platform's placeholders in it.
-TEST_NOTE = "the platform did not fill in its placeholders: this looks like a test of the webhook"

@@ -1,8 +1,7 @@
-"""What a security product detected, out of the named values or the lines of a webhook: name, severity,
-resource.
+"""Finds what a security product detected: name, severity, resource and id.
 
-The platform passes on detections of GuardDuty, Security Hub, Defender, CrowdStrike, Wiz and others, each in
-its own words.
+The platform passes on detections of GuardDuty, Security Hub, Defender, CrowdStrike, Wiz and others. Each
+writes them in its own way, as named values or as lines of text.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from receiver.events.parse.artefacts import prose_of
 from receiver.events.parse.fields import Field
+from receiver.events.parse.untrusted_names import prose_of
 from shared.models.event_kinds import UNKNOWN_EVENT
 from shared.models.events import Detection
 from shared.models.severity import Severity
@@ -25,19 +24,19 @@ _WORDS = {
     **dict.fromkeys(("informational", "information", "info", "none"), Severity.INFO),
 }
 _NUMBER_KEYS = re.compile(
-    r"\w{0,40}(?<!critical)(?<!high)(?<!medium)(?<!low)(?<!suspicious)"  # which count alarms
+    r"\w{0,40}(?<!critical)(?<!high)(?<!medium)(?<!low)(?<!suspicious)"  # such keys count alarms
     r"severity(?:label|name|level|text|string|displayname|rating|class|value|score|original|product)?"
     r"|sev|criticality|risklevel"
 )
-# Behind these a number counts down from 1, or nobody knows what it counts.
+# Only words count under these keys: a number there may count down from 1, or its scale is not known.
 _WORD_KEYS = re.compile(rf"{_NUMBER_KEYS.pattern}|severityid|priority|threatlevel|risk|riskrating")
 _PERCENT_KEYS = re.compile("severitynormalized")  # of Security Hub: 0 to 100
 _OCSF_KEYS = re.compile("severityid")  # schema.ocsf.io: low 2, medium 3, high 4, critical 5, fatal 6
-# The platform's own numbers of an alarm, which say the opposite of a product's: 1 is the worst.
+# The platform's own numbers of an alarm. Unlike those of security products, 1 is the worst.
 _OF_PLATFORM = {1.0: Severity.MALICIOUS, 3.0: Severity.SUSPICIOUS}
 
-# Keys under which a detection stands as a whole; a name elsewhere is that of a machine or a user.
-_PLACES = frozenset(
+# Keys that hold a whole detection. A name elsewhere is that of a machine or a user.
+_PARENTS = frozenset(
     {
         *("", "message", "text", "event", "details", "detail", "description", "body", "content", "msg"),
         *("value", "finding", "findings", "detection", "detections", "alert", "alerts", "data", "payload"),
@@ -49,7 +48,7 @@ _NAME_KEYS = (
     *("detectionname", "findingname", "alertdisplayname", "alertname", "threatname", "rulename"),
     *("name", "displayname"),
 )
-_TYPE = re.compile(r"[A-Za-z]{3,40}:[A-Za-z0-9]{2,40}/\S{2,150}")  # as GuardDuty names what it finds
+_TYPE = re.compile(r"[A-Za-z]{3,40}:[A-Za-z0-9]{2,40}/\S{2,150}")  # a type of GuardDuty
 _ID_KEYS = ("detectionid", "findingid", "alertid", "id")
 RESOURCE_KEYS = (
     *("resourceid", "resource", "resourcearn", "resourcesid", "resourcesarn", "resourcename", "assetid"),
@@ -58,7 +57,7 @@ RESOURCE_KEYS = (
 
 
 def detection_of(fields: Sequence[Field], kind: str, title: str, text: str) -> Detection | None:
-    """None where the body names no detection and no severity."""
+    """None if the body names no detection and no severity."""
     detects = kind.startswith("detection_")
     own_words = (text,) if detects else ()
     said, severity = _severity(fields, own_words, of_platform=not detects and kind != UNKNOWN_EVENT)
@@ -66,21 +65,24 @@ def detection_of(fields: Sequence[Field], kind: str, title: str, text: str) -> D
         return None
     if not detects and kind != UNKNOWN_EVENT:
         return Detection(severity=severity, said=said)
-    found = Detection(
+    detection = Detection(
         name=next(_names(fields, title, own_words), ""),
         severity=severity,
         said=said,
         resource=next(_resources(fields, own_words), ""),
         id=next(_ids(fields), ""),
     )
-    return found if found != Detection() else None
+    return detection if detection != Detection() else None
 
 
 def _severity(
     fields: Iterable[Field], texts: Iterable[str], of_platform: bool
 ) -> tuple[str, Severity | None]:
-    """As it was written, and the worst that it means. A field goes before a line of text, that before a
-    sentence, and a word before a number."""
+    """The severity as it was written, and what it means.
+
+    Fields are looked at first, then lines, then sentences; words before numbers. Of several in one source the
+    worst counts.
+    """
     lines = list(_lines(texts, "severity"))
     sources: tuple[Iterable[tuple[str, Severity | None]], ...] = (
         map(_of_word, _values(fields, _WORD_KEYS)),
@@ -93,7 +95,7 @@ def _severity(
     )
     for source in sources:
         if known := [(said, severity) for said, severity in source if severity]:
-            return max(known, key=lambda one: one[1].rank)
+            return max(known, key=lambda pair: pair[1].rank)
     return "", None
 
 
@@ -102,7 +104,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 
 def _of_word(text: str) -> tuple[str, Severity | None]:
-    words = [found[0].lower() for found in islice(_WORD.finditer(text[:100]), _MOST_WORDS)]
+    words = [word[0].lower() for word in islice(_WORD.finditer(text[:100]), _MOST_WORDS)]
     return next(((word, _WORDS[word]) for word in words if word in _WORDS), ("", None))
 
 
@@ -138,16 +140,16 @@ def _graded(number: float, malicious: float, suspicious: float) -> Severity:
 
 
 def _number(text: str) -> float | None:
-    found = re.fullmatch(r"\s{0,9}([0-9]{1,3}(?:\.[0-9]{1,3})?)\s{0,9}", text, re.ASCII)
-    return float(found[1]) if found else None
+    match = re.fullmatch(r"\s{0,9}([0-9]{1,3}(?:\.[0-9]{1,3})?)\s{0,9}", text, re.ASCII)
+    return float(match[1]) if match else None
 
 
 def _names(fields: Sequence[Field], title: str, texts: Iterable[str]) -> Iterator[str]:
     for key in _NAME_KEYS:
-        yield from (value for field in fields if (value := _at_top(field, key)))
-    types = (_text(field) for field in fields if field.names[0] in ("type", "types", "findingtype"))
+        yield from (value for field in fields if (value := _named_at_top(field, key)))
+    types = (_text(field) for field in fields if field.key in ("type", "types", "findingtype"))
     yield from (value for value in types if _TYPE.fullmatch(value))
-    yield from (value for field in fields if (value := _at_top(field, "title")) and value != title)
+    yield from (value for field in fields if (value := _named_at_top(field, "title")) and value != title)
     for text in texts:
         if bold := re.match(r"\s{0,9}\*{1,2}([^*\n]{2,199}[^*\n:])\*{1,2}\s{0,9}(?:\n|\Z)", text):
             yield bold[1].strip()
@@ -163,37 +165,37 @@ def _ids(fields: Sequence[Field]) -> Iterator[str]:
     for key in _ID_KEYS:
         for field in fields:
             value = str(field.value)
-            if field.names[0] == key and re.fullmatch(r"[\w./:-]{1,200}", value) and _top(field, key):
+            if field.key == key and re.fullmatch(r"[\w./:-]{1,200}", value) and _is_at_top(field, key):
                 yield value
 
 
-def _at_top(field: Field, key: str) -> str:
-    return _text(field) if field.names[0] == key and _top(field, key) else ""
+def _named_at_top(field: Field, key: str) -> str:
+    return _text(field) if field.key == key and _is_at_top(field, key) else ""
 
 
-def _top(field: Field, key: str) -> bool:
-    return field.names[1].removesuffix(key) in _PLACES
+def _is_at_top(field: Field, key: str) -> bool:
+    return field.path.removesuffix(key) in _PARENTS
 
 
 def _text(field: Field) -> str:
-    return field.value.strip() if isinstance(field.value, str) and not field.whole else ""
+    return field.value.strip() if isinstance(field.value, str) and not field.summary else ""
 
 
 def _values(fields: Iterable[Field], keys: re.Pattern[str]) -> Iterator[str]:
     for field in fields:
         named = any(map(keys.fullmatch, field.names))
-        if named and not (field.whole or field.chosen or isinstance(field.value, bool | None)):
+        if named and not (field.summary or field.untrusted or isinstance(field.value, bool | None)):
             yield str(field.value)
 
 
 def _lines(texts: Iterable[str], label: str) -> Iterator[str]:
-    """`* Severity: High`: what stands behind a label at the beginning of a line, or in the line after it."""
+    """The text after a label that begins a line, or in the line after it: `* Severity: High`."""
     pattern = re.compile(
         rf"^[^\w\n]{{0,6}}_?{label}[*_\"'` ]{{0,4}}[:=][*_\"'` ]{{0,4}}\n?(.{{1,200}})",
         re.IGNORECASE | re.MULTILINE,
     )
     for text in texts:
-        yield from (found[1].strip(" *_`\"'") for found in pattern.finditer(text))
+        yield from (match[1].strip(" *_`\"'") for match in pattern.finditer(text))
 
 
 _IN_SENTENCE = re.compile(
@@ -204,6 +206,7 @@ _IN_SENTENCE = re.compile(
 
 
 def _sentences(texts: Iterable[str]) -> Iterator[str]:
-    """`a high severity detection`, `of severity high`: outside of names that somebody else chose."""
+    """The severities in the sender's own words: `a high severity detection`, `of severity high`."""
     for text in texts:
-        yield from (found[1] or found[2] for found in _IN_SENTENCE.finditer(prose_of(iter([text])).firm))
+        own_words = prose_of(iter([text])).own
+        yield from (match[1] or match[2] for match in _IN_SENTENCE.finditer(own_words))

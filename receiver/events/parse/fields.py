@@ -1,5 +1,5 @@
-"""A webhook's body as named values: what is a value of which key, and which values are names that somebody
-else chose, such as a file's path."""
+"""Lists the named values of a structure, and marks the values that somebody else chose, such as the path of a
+file on a captured disk."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-_MAX_KEY = 64  # characters: a key goes before the keys of all its values
+_MAX_KEY = 64  # characters; without this limit, one long key would be repeated in front of all its values
 # Keys whose values somebody else chose: a file on a captured disk, the name of a machine, a command line.
-_CHOSEN = re.compile(
+_UNTRUSTED_KEY = re.compile(
     r"(?:(?<!pro)files?|paths?|art[ei]facts?|folders?|director(?:y|ies)|(?<!severity)names?|hosts?|users?|commands?|"
     r"commandlines?|cmdlines?|cmd|arguments|argv|process|processes|executables?|images?|urls?|uris?|links?|"
     r"domains?|hash(?:es)?|registrykeys?|tags?)\Z"
@@ -19,77 +19,84 @@ _CHOSEN = re.compile(
 
 
 @dataclass(frozen=True)
-class Wrapped:
+class Nested:
     """A string that held JSON or the repr of a Python value: `$Event` of a detection, for example."""
 
     tree: Any
 
 
 class Field(NamedTuple):
-    names: tuple[str, str]  # its key, and its key with its parent's in front: "id", "projectid"
+    key: str  # letters and digits alone, lower case: "id"
+    path: str  # the key with its parent's key in front: "projectid"
     value: str | int | bool | None
-    inner: bool  # from a string that held a structure, and so not from the template
-    chosen: bool = False  # a name or a path, or a part of one
-    whole: bool = False  # a structure as text: its values are fields of their own
+    nested: bool = False  # it stood in a string that held a structure, and so not in the template
+    untrusted: bool = False  # somebody else chose it: a name, a path, or a part of one
+    summary: bool = False  # it is a nested structure as text, whose values are fields of their own
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return self.key, self.path
 
 
 def fields_of(
-    tree: Any, key: str = "", parent: str = "", inner: bool = False, chosen: bool = False
+    tree: Any, key: str = "", parent: str = "", nested: bool = False, untrusted: bool = False
 ) -> Iterator[Field]:
-    if isinstance(tree, Wrapped):
-        yield Field((key, parent + key), lines(tree.tree), inner, chosen, True)
-        yield from fields_of(tree.tree, key, parent, True, chosen)
+    if isinstance(tree, Nested):
+        yield Field(key, parent + key, lines(tree.tree), nested, untrusted, True)
+        yield from fields_of(tree.tree, key, parent, True, untrusted)
     elif isinstance(tree, dict):
-        named = [(key_name(given), value) for given, value in tree.items()]
-        labelled = any(_is_label(*pair) for pair in named)
-        if key and (pair := _labelled(named)):
-            chosen = chosen or labelled
-            yield Field(("value", f"{key}value"), ": ".join(pair), inner, chosen)
+        entries = [(key_name(name), value) for name, value in tree.items()]
+        labelled = any(_is_untrusted_label(*entry) for entry in entries)
+        if key and (pair := _label_and_value(entries)):
+            untrusted = untrusted or labelled
+            yield Field("value", f"{key}value", ": ".join(pair), nested, untrusted)
             return
-        for name, value in named:
-            own = bool(_CHOSEN.search(key + name)) or (labelled and name in ("value", "values"))
-            yield from fields_of(value, name, key, inner, chosen or own)
+        for name, value in entries:
+            own = bool(_UNTRUSTED_KEY.search(key + name)) or (labelled and name in ("value", "values"))
+            yield from fields_of(value, name, key, nested, untrusted or own)
     elif isinstance(tree, list):
         for value in tree:
-            yield from fields_of(value, key, parent, inner, chosen)
+            yield from fields_of(value, key, parent, nested, untrusted)
     else:
-        yield Field((key, parent + key), tree, inner, chosen)
+        yield Field(key, parent + key, tree, nested, untrusted)
 
 
-def _is_label(name: str, value: Any) -> bool:
-    """`{"title": "Path", "value": …}`, as Slack, Teams and tags write what others write `{"path": …}`."""
+def _is_untrusted_label(name: str, value: Any) -> bool:
+    """`{"title": "Path", "value": …}`: Slack, Teams and tags write this where others write `{"path": …}`."""
     label = name in ("name", "title", "key", "label", "field") and isinstance(value, str)
-    return label and bool(_CHOSEN.search(key_name(value)))
+    return label and bool(_UNTRUSTED_KEY.search(key_name(value)))
 
 
-# Words that a card or a block has beside a label and its value.
+# Keys that a card or a block may have beside a label and its value.
 _OF_LABEL = frozenset({"title", "key", "label", "field", "value", "short", "type"})
 
 
-def _labelled(named: list[tuple[str, Any]]) -> tuple[str, str] | None:
-    """Label and value of `{"title": "Severity", "value": "High"}`, which says one thing and is no title."""
-    found = dict(named)
-    labels = [found[name] for name in ("title", "key", "label", "field") if name in found]
-    if "value" not in found or len(labels) != 1 or not found.keys() <= _OF_LABEL:
+def _label_and_value(entries: list[tuple[str, Any]]) -> tuple[str, str] | None:
+    """The two texts of `{"title": "Severity", "value": "High"}`, which is one fact and no title."""
+    by_name = dict(entries)
+    labels = [by_name[name] for name in ("title", "key", "label", "field") if name in by_name]
+    if "value" not in by_name or len(labels) != 1 or not by_name.keys() <= _OF_LABEL:
         return None
-    label, value = labels[0], found["value"]
-    if not isinstance(label, str) or isinstance(value, dict | list | Wrapped | None):
+    label, value = labels[0], by_name["value"]
+    if not isinstance(label, str) or isinstance(value, dict | list | Nested | None):
         return None
     return label[:_MAX_KEY].strip(" *_:"), str(value)
 
 
 def key_name(key: str) -> str:
+    """The key in lower case, without anything but letters and digits, cut to 64 characters."""
     return re.sub(r"[\W_]+", "", key[:_MAX_KEY]).lower()
 
 
 def lines(tree: Any) -> str:
-    """A structure as a person would write it down: one `key: value` a line."""
+    """A structure as a person would write it: one `key: value` on each line."""
     if not isinstance(tree, dict):
         return shown(tree)
     return "\n".join(f"{key}: {shown(value)}" for key, value in tree.items())
 
 
 def shown(value: Any) -> str:
-    return (
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=lambda o: o.tree)
-    )
+    """A string as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=lambda nested: nested.tree)

@@ -13,18 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.events.parse.webhook import (
-    KINDS,
-    MAX_ID,
-    MAX_TEXT,
+from receiver.events.parse.numbers import MAX_NUMBER
+from receiver.events.parse.webhook import MAX_TEXT, parse
+from shared.models.codec import dump
+from shared.models.event_kinds import KINDS
+from shared.models.event_notes import (
     NO_EVENT_NOTE,
     NOT_JSON_NOTE,
     NOT_UNDERSTOOD_NOTE,
     SENT_AS_TEST_NOTE,
-    parse,
+    TEST_NOTE,
 )
-from shared.models.codec import dump
-from shared.models.event_kinds import TEST_NOTE
 from shared.models.events import Detection, Event
 from shared.models.severity import Severity
 from shared.models.systems import System
@@ -373,7 +372,7 @@ def test_every_kind_is_known_by_its_key_and_by_its_words(kind):
         ("project 2.3", None, None),
         ("alarms in the project: 5 high severity alarms", None, None),
         ("project id 99999999999999999999999 evidence id 0", None, None),
-        (f"project id {MAX_ID} evidence id {MAX_ID + 1}", MAX_ID, None),
+        (f"project id {MAX_NUMBER} evidence id {MAX_NUMBER + 1}", MAX_NUMBER, None),
         ("project id -3", None, None),
         ("project id ١٢", None, None),
         ("subproject 3", None, None),
@@ -390,8 +389,8 @@ def test_ids_in_words(text, project, evidence):
         (3, 3),
         ("3", 3),
         (" 3 ", 3),
-        (MAX_ID, MAX_ID),
-        (MAX_ID + 1, None),
+        (MAX_NUMBER, MAX_NUMBER),
+        (MAX_NUMBER + 1, None),
         (10**30, None),
         (True, None),
         (0, None),
@@ -477,7 +476,7 @@ def holds(found: Event) -> None:
     assert found.kind in (*KINDS, "unknown", "test")
     assert len(found.text) <= MAX_TEXT
     for number in (found.project_id, found.evidence_id):
-        assert number is None or 0 < number <= MAX_ID
+        assert number is None or 0 < number <= MAX_NUMBER
     dump(found)["text"].encode()
 
 

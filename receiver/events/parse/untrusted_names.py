@@ -1,8 +1,8 @@
-"""Text without the names in it that somebody else chose: paths, file names, links, and what is quoted.
+"""Separates a sender's own words from names that somebody else chose: paths, file names, links, quoted text.
 
-A file on a captured disk may be called "/tmp/i-0fed… 0 malicious", and its name stands in the platform's
-sentence. No number and no machine is read out of it. Where an unquoted path ends cannot be known, since it
-may hold spaces: all that follows it in its line is kept apart. Takes time linear in the size of the text.
+A file on a captured disk may be called "/tmp/i-0fed… 0 malicious", and the platform's sentence repeats its
+name. So no number and no machine is read out of a name. Where an unquoted path ends cannot be known, since it
+may hold spaces: the rest of its line is kept apart. This takes time linear in the size of the text.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ _BLANK = "·"  # no letter, no digit and no space
 
 
 class Prose(NamedTuple):
-    firm: str  # what the sender itself says
-    loose: str  # what follows an unquoted path or file name, and may be a part of it
+    own: str  # what the sender itself says
+    doubtful: str  # what follows an unquoted path or file name, and may be a part of it
 
 
 def prose_of(texts: Iterator[str]) -> Prose:
-    firm, loose = [], []
+    own, doubtful = [], []
     for text in texts:
         for line in _LINE_END.split(text):
-            lone = _lone_mark(line)
-            before, after = _split(_MARKUP.sub(" ", _QUOTED.sub(_blank, line)), lone)
-            firm.append(before)
-            loose.append(after)
-        firm.append("")
-    return Prose("\n".join(firm), "\n".join(filter(None, loose)))
+            unpaired = _unpaired_mark(line)
+            before, after = _split(_MARKUP.sub(" ", _QUOTED.sub(_blank, line)), unpaired)
+            own.append(before)
+            doubtful.append(after)
+        own.append("")
+    return Prose("\n".join(own), "\n".join(filter(None, doubtful)))
 
 
 # Nothing else ends a line here: a file's name may hold U+2028, a vertical tab or a carriage return.
@@ -39,7 +39,7 @@ _QUOTED = re.compile(
     r"""|`[^`]*+`|“[^”“]*+”|‘[^’‘]*+’|«[^»«]*+»|»[^»«]*+«|‹[^›‹]*+›|›[^›‹]*+‹|„[^“”„]*+[“”]|‚[^‘’‚]*+[‘’]"""
     r"""|「[^」「]*+」|『[^』『]*+』|(?<=<code>)[^<]*+(?=</code>)"""
 )
-# A number or the name of a key is quoted as well, and chosen by nobody: "evidence_id": "4".
+# Numbers and the names of keys are quoted as well, and nobody else chose these: "evidence_id": "4".
 _PLAIN = re.compile(r"\s*(?:[0-9]{1,10}|[A-Za-z]+(?:_[A-Za-z]+)*)\s*")
 
 
@@ -50,11 +50,11 @@ def _blank(quoted: re.Match[str]) -> str:
     return quoted[0][0] + _BLANK * len(inside) + quoted[0][-1]
 
 
-def _lone_mark(line: str) -> re.Pattern[str] | None:
-    """The quotation mark that stands in this line without its other one. Then a quoted name holds that mark,
-    and nobody knows where the name ends."""
+def _unpaired_mark(line: str) -> re.Pattern[str] | None:
+    """A quotation mark without its partner in this line. Then a quoted name contains that mark, and where the
+    name ends cannot be known."""
     rest = _QUOTED.sub("", line)
-    apostrophes = _APOSTROPHE if any(found[0][0] == "'" for found in _QUOTED.finditer(line)) else None
+    apostrophes = _APOSTROPHE if any(quoted[0][0] == "'" for quoted in _QUOTED.finditer(line)) else None
     return next((mark for mark in (*_MARKS, apostrophes) if mark and mark.search(rest)), None)
 
 
@@ -70,10 +70,11 @@ _LABEL = re.compile(
 )
 
 
-def _split(line: str, lone: re.Pattern[str] | None) -> tuple[str, str]:
+def _split(line: str, unpaired: re.Pattern[str] | None) -> tuple[str, str]:
+    """What stands before the first name in a line, and what stands after the last."""
     label = _LABEL.search(line)
     begins = label.end() if label else len(line)
-    if lone and (mark := lone.search(line)):
+    if unpaired and (mark := unpaired.search(line)):
         begins = min(begins, mark.start())
     ends = begins
     names = []
@@ -82,11 +83,11 @@ def _split(line: str, lone: re.Pattern[str] | None) -> tuple[str, str]:
             begins, ends = min(begins, token.start()), max(ends if label else 0, token.end())
         elif _is_file(token[0]):
             names.append(token.span())
-    line = _without(line, names)
+    line = _blanked(line, names)
     return line[:begins], line[ends:]
 
 
-def _without(line: str, spans: list[tuple[int, int]]) -> str:
+def _blanked(line: str, spans: list[tuple[int, int]]) -> str:
     parts, at = [], 0
     for start, end in spans:
         parts += [line[at:start], _BLANK * (end - start)]
@@ -108,5 +109,5 @@ def _is_path(token: str) -> bool:
 
 
 def _is_file(token: str) -> bool:
-    """By its extension; `4/9999` may be a date or a path, and is no number."""
+    """Whether it has an extension, or is like `4/9999`, which may be a date or a path, and is no number."""
     return bool(re.search(r"\w\.[A-Za-z][A-Za-z0-9]{0,5}(?!\w)|[0-9]/[0-9]", token))
