@@ -13,6 +13,7 @@ from datetime import datetime
 
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from receiver.messages.compose import compose
+from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.message import CaseStatus, Message
 from shared.config.config import Config
 from shared.models.alarms import Alarm
@@ -167,6 +168,4 @@ def _can_be_acknowledged(alarm: Alarm) -> bool:
 
 
 def _badness(alarm: Alarm) -> tuple[int, int, int]:
-    malicious = alarm.event.malicious if alarm.malicious is None else alarm.malicious
-    suspicious = alarm.event.suspicious if alarm.suspicious is None else alarm.suspicious
-    return alarm.severity.rank, malicious or 0, suspicious or 0
+    return alarm.severity.rank, malicious_count(alarm) or 0, suspicious_count(alarm) or 0

@@ -14,8 +14,7 @@ from typing import Any
 
 from receiver.cases.lifecycle import Cases
 from receiver.deliveries.concurrency import ConcurrencyLimit
-from receiver.deliveries.digest import Digests, Entry
-from receiver.deliveries.digest import message as digest_message
+from receiver.deliveries.digest import Digests
 from receiver.deliveries.rate_limit import RateLimiter, limits_of
 from receiver.destinations.contract import (
     CaseRef,
@@ -30,6 +29,7 @@ from receiver.destinations.contract import (
 )
 from receiver.destinations.registry import traits_of
 from receiver.messages.compose import compose
+from receiver.messages.digest import DigestEntry, digest_message
 from receiver.messages.message import Message
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, remaining, within
@@ -171,7 +171,7 @@ class Work:
     def _gather(self, delivery: Delivery, alarm: Alarm) -> Verdict | None:
         """None where the digest was closed without it."""
         title = compose(alarm, self._runtime.config).title
-        entry = Entry(
+        entry = DigestEntry(
             alarm.event.id,
             alarm.case_key,
             f"{title} (may be a repeat)" if alarm.may_repeat else title,
@@ -256,7 +256,7 @@ class Work:
             log.warning("%s was not sent: %s", what, outcome.reason)
         return Done()
 
-    def _mark(self, name: str, id: str, entries: list[Entry]) -> Verdict:
+    def _mark(self, name: str, id: str, entries: list[DigestEntry]) -> Verdict:
         """Write down that its alarms were delivered with the digest, as many as a lease has time for."""
         ledger = self._runtime.ledger
         waiting = (ledger.delivery(entry.event_id, name) for entry in entries)

@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
-from receiver.deliveries.digest import Digests, Entry, message
+from receiver.deliveries.digest import Digests
 from receiver.destinations.contract import Rejected, Retry
+from receiver.messages.digest import DigestEntry
 from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.events import Event
 from shared.models.severity import Severity
@@ -196,12 +197,12 @@ def test_workers_that_collapse_at_once_lose_nothing(slow):
 
 def test_an_alarm_that_comes_while_its_digest_is_closed_goes_into_the_next(slow):
     digests = Digests(slow.runtime.store, slow.runtime.deliveries)
-    entry = Entry("e1", "case", "title", Severity.SUSPICIOUS)
+    entry = DigestEntry("e1", "case", "title", Severity.SUSPICIOUS)
     first = digests.open("soc")
     assert digests.open("soc") == first
     assert digests.add("soc", first, entry)
     assert digests.seal("soc", first) == [entry]
-    late = Entry("e2", "case", "title", Severity.SUSPICIOUS)
+    late = DigestEntry("e2", "case", "title", Severity.SUSPICIOUS)
     assert digests.add("soc", first, late) is False
     assert digests.add("soc", first, entry) is True  # it came again, and has been told
     second = digests.open("soc")
@@ -211,8 +212,3 @@ def test_an_alarm_that_comes_while_its_digest_is_closed_goes_into_the_next(slow)
     slow.runtime.store.put("digest", "soc", second, {"state": "closed"})
     assert digests.add("soc", second, late) is None
     assert digests.seal("soc", second) == [late]
-
-
-def test_a_message_of_one(slow):
-    told = message("digest-1", "soc", [Entry("e", "c", "t", Severity.UNKNOWN)], maybe_repeat=False)
-    assert (told.title, told.lines) == ("1 more alarm in 1 system, the worst first", ("t (event e)",))

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receiver.deliveries.digest import Digests, Entry
+from receiver.deliveries.digest import Digests
 from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Rejected, Retry
+from receiver.messages.digest import DigestEntry
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
@@ -180,7 +181,7 @@ def test_a_word_for_one_person_that_comes_twice_is_said_once(stage):
 def test_a_digest_that_another_worker_sends_is_waited_for(stage, monkeypatch):
     digests = Digests(stage.runtime.store, stage.runtime.deliveries)
     digest = digests.open("soc")
-    digests.add("soc", digest, Entry("e", "case", "5 alarms", Severity.SUSPICIOUS))
+    digests.add("soc", digest, DigestEntry("e", "case", "5 alarms", Severity.SUSPICIOUS))
     (item,) = stage.runtime.deliveries.claim(lease=60)
     stage.soc.deliver = twice = Twice(stage, stage.soc)
     twice.item = item
