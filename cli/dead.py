@@ -40,57 +40,64 @@ def dead() -> None:
     """
 
 
-_ABOUT_CASES = {
-    "acknowledge": "somebody takes the case",
-    "remind": "a reminder of the case",
-    "refresh": "an edit of the message of the case",
-    "whisper": "a word for one person",
-}
-
-
 @dataclass(frozen=True)
 class _Found:
     queue: Queue
     item: DeadItem
-    content: dict[str, Any]  # empty where huntbridge did not put it there
+    content: items.Content | None  # None: huntbridge did not write this item, or a newer version wrote it
 
     @property
     def destination(self) -> str:
-        return str(self.content.get("destination", ""))
+        return self.content.destination if isinstance(self.content, items.ForDestination) else ""
 
     @property
     def what(self) -> str:
         if message := self.message():
             return message.title
-        if "capture" in self.content:
-            return f"capture of {self.content['system'].get('instance')} for {self.content['capture']}"
-        if "digest" in self.content:
-            return f"a digest of alarms ({self.content['digest']})"
-        if "open" in self.content:
-            return f"start of {self.content['open']}"
-        if "notice" in self.content:
-            return f"notice about {self.content['notice']}"
-        if "click" in self.content:
-            return f"a click in Slack, {self.content['click']['action']}: {self.content['click']['value']}"
-        for key, what in _ABOUT_CASES.items():
-            if key in self.content:
-                return f"{what}: {self.content[key]}"
+        match self.content:
+            case items.RequestCapture(hunt_id, system):
+                return f"capture of {system.get('instance')} for {hunt_id}"
+            case items.DeliverDigest(digest_id=digest_id):
+                return f"a digest of alarms ({digest_id})"
+            case items.OpenProject(hunt_id):
+                return f"start of {hunt_id}"
+            case items.DeadLetterNotice(about):
+                return f"notice about {about}"
+            case items.SlackClick(click=clicked):
+                return f"a click in Slack, {clicked.action}: {clicked.value}"
+            case items.AcknowledgeCase(case_key):
+                return f"somebody takes the case: {case_key}"
+            case items.Reminder(case_key):
+                return f"a reminder of the case: {case_key}"
+            case items.RefreshCase(case_key=case_key):
+                return f"an edit of the message of the case: {case_key}"
+            case items.Ephemeral(text=text):
+                return f"a word for one person: {text}"
         return "not an item of huntbridge"
 
     def message(self) -> Message | None:
         """What would have been sent, as far as it is known; None where this is no event."""
         try:
-            if "alarm" in self.content:
-                return compose(load(Alarm, self.content["alarm"]))
-            if "event" in self.content:
-                return compose(Alarm(load(Event, self.content["event"]), Severity.UNKNOWN))
-            if "webhook" in self.content:
-                at = datetime.fromisoformat(self.content["received_at"])
-                event = parse(self.content["webhook"], id=self.item.id, received_at=at)
-                return compose(Alarm(event, Severity.UNKNOWN))
+            match self.content:
+                case items.DeliverAlarm(alarm=alarm):
+                    return compose(load(Alarm, alarm))
+                case items.OwnEvent(event):
+                    return compose(Alarm(load(Event, event), Severity.UNKNOWN))
+                case items.Webhook(body, received_at):
+                    parsed = parse(body, id=self.item.id, received_at=received_at)
+                    return compose(Alarm(parsed, Severity.UNKNOWN))
         except ValueError:  # of another version's shape: it is shown as it is
             return None
         return None
+
+    def keys(self) -> dict[str, Any]:
+        """The item as it is written, with the body of a webhook as text; empty where it is no item."""
+        if self.content is None:
+            return {}
+        keys = items.keys_of(self.item.body)
+        if isinstance(self.content, items.Webhook):
+            keys["webhook"] = self.content.body.decode(errors="replace")
+        return keys
 
     def row(self) -> dict[str, Any]:
         return {
@@ -147,8 +154,7 @@ def show(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
     meant = _whole(id, there)
     for one in (found for found in there if found.item.id == meant):
         if as_json:
-            content = {k: _readable(v) for k, v in one.content.items()}
-            click.echo(json.dumps(one.row() | {"item": content}, indent=2, ensure_ascii=False))
+            click.echo(json.dumps(one.row() | {"item": one.keys()}, indent=2, ensure_ascii=False))
         else:
             click.echo("\n".join(_told(one)))
 
@@ -162,8 +168,8 @@ def _told(found: _Found) -> Iterator[str]:
     yield ""
     message = found.message()
     if message is None:
-        content = found.content or found.item.body.decode(errors="replace")
-        yield one_line(json.dumps(content, ensure_ascii=False, default=_readable), 4_000)
+        content = found.keys() or found.item.body.decode(errors="replace")
+        yield one_line(json.dumps(content, ensure_ascii=False), 4_000)
         return
     yield message.title
     if message.summary:
@@ -217,9 +223,9 @@ def _all(runtime: Runtime) -> Iterator[_Found]:
     for queue in _queues(runtime):
         for item in queue.dead_items(MOST):
             try:
-                content = items.unpack(item.body)
+                content: items.Content | None = items.decode(item.body)
             except ValueError:
-                content = {}
+                content = None
             yield _Found(queue, item, content)
 
 
@@ -228,10 +234,6 @@ def _whole(given: str, there: list[_Found]) -> str:
     if found := whole(given, (one.item.id for one in there), "dead items"):
         return found
     raise Failed(f"there is no dead item {given!r}; `huntbridge dead list` shows those there are")
-
-
-def _readable(value: Any) -> Any:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _time(moment: str) -> str:

@@ -87,7 +87,7 @@ def create_app(
         body = _authentic(body, request.headers.get("Authorization", ""), valid)
         if reason := full():
             raise ServiceUnavailable(reason)
-        id = put(items.webhook(body, now().isoformat()), "webhook")
+        id = put(items.encode(items.Webhook(body, now())), "webhook")
         log.info("webhook accepted as event %s, %d bytes", id, len(body))
         return {"status": "accepted", "id": id}, 202
 
@@ -113,8 +113,8 @@ def create_app(
             return _error("This is no interaction of Slack."), 400
         if clicked:
             id = identity(timestamp, signature)
-            put(items.click(clicked, ref, now().isoformat()), "click", id)
-            log.info("click %s (%s) accepted", id, clicked["action"])
+            put(items.encode(items.SlackClick(clicked, ref, now())), "click", id)
+            log.info("click %s (%s) accepted", id, clicked.action)
         return {}, 200
 
     def put(item: bytes, what: str, id: str = "") -> str:

@@ -54,14 +54,18 @@ def on_timer(runtime: Runtime) -> None:
 
 def captures_handler(runtime: Runtime) -> Handler:
     def handle(item: Item) -> Verdict:
-        body = items.unpack(item.body)
-        if "start" in body:
-            return _start_later(runtime, body["start"])
-        if "open" in body:
-            return open_project(runtime, body["open"], until=body["until"], attempts=item.attempts)
-        if "capture" in body:
-            system = load(System, body["system"])
-            return capture(runtime, body["capture"], system, until=body["until"], attempts=item.attempts)
+        try:
+            content = items.decode(item.body)
+        except items.NotAnItem:
+            return Dead("not an item of [captures]")
+        match content:
+            case items.StartHunt():
+                return _start_later(runtime, content.event)
+            case items.OpenProject(hunt_id, until):
+                return open_project(runtime, hunt_id, until=until, attempts=item.attempts)
+            case items.RequestCapture(hunt_id, _, until):
+                system = load(System, content.system)
+                return capture(runtime, hunt_id, system, until=until, attempts=item.attempts)
         return Dead("not an item of [captures]")
 
     def handle_and_tell(item: Item) -> Verdict:

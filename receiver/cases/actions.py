@@ -8,10 +8,9 @@ from an action has an id of its own, so an action that is worked twice is told o
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC
 
 from receiver.cases.lifecycle import Cases, event_about, union
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
@@ -49,11 +48,11 @@ class CaseActions:
         self._cases, self._ledger, self._store = cases, ledger, store
         self._deliveries, self._config, self._trackers = deliveries, config, trackers
 
-    def click(self, id: str, content: Mapping[str, Any]) -> Verdict:
+    def click(self, id: str, item: items.SlackClick) -> Verdict:
         """Handle a click in Slack. `id` is the same for the same click."""
         if self._ledger.note("click", id):
             return Done()  # a replayed request, or an item that came twice
-        click, secret = content["click"], content["signed_by"]
+        click, secret = item.click, item.signed_by
         app = [
             name
             for name, config in self._config.destinations.items()
@@ -61,28 +60,27 @@ class CaseActions:
         ]
         if not app:
             return Dead(f"a click was signed with {secret}, and no destination has that signing_secret")
-        case_key = click["value"]
+        case_key = click.value
         case = self._ledger.case_file(case_key)
         # An app may only act on cases that were posted through it.
         told = [name for name in app if case and name in case.told]
-        clicked_at = self._destination_of(click["channel"], case_key, told or app)
-        if click["action"] == ACKNOWLEDGE and told:
-            at = datetime.fromisoformat(content["at"])
-            asked = Acknowledgement(id, at, click["name"] or click["user"], click["user"], "Slack")
+        clicked_at = self._destination_of(click.channel, case_key, told or app)
+        if click.action == ACKNOWLEDGE and told:
+            asked = Acknowledgement(id, item.at, click.name or click.user, click.user, "Slack")
             answer = self._refusal(case_key, asked, clicked_at) or self._acknowledge(case_key, asked)
-        elif click["action"] == CREATE_ISSUE and told:
+        elif click.action == CREATE_ISSUE and told:
             answer = self._create_issue(case_key, id)
         else:
             answer = _UNKNOWN_CASE
         if answer:
-            to = {"channel": click["channel"], "user": click["user"]}
-            self._deliveries.put(items.whisper(clicked_at, to, answer), id=f"{id}:whisper")
-        self._ledger.save_note("click", id, {"at": content["at"]})
+            ephemeral = items.Ephemeral(clicked_at, click.channel, click.user, answer)
+            self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
+        self._ledger.save_note("click", id, {"at": item.at.isoformat()})
         return Done()
 
-    def acknowledge(self, content: Mapping[str, Any]) -> Verdict:
+    def acknowledge(self, item: items.AcknowledgeCase) -> Verdict:
         """Handle `huntbridge ack`."""
-        self._acknowledge(content["acknowledge"], load(Acknowledgement, content["taken"]))
+        self._acknowledge(item.case_key, load(Acknowledgement, item.acknowledgement))
         return Done()
 
     def _destination_of(self, channel: str, case_key: str, names: list[str]) -> str:

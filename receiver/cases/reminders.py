@@ -6,14 +6,14 @@ The scheduler's timer puts an item into [events] for each reminder that is due; 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from receiver.cases.lifecycle import Cases, event_about, union
 from shared.config.delivery import RemindersConfig
 from shared.models.event_kinds import UNACKNOWLEDGED
+from shared.queues import items
 from shared.queues.ports import Done, Verdict
 from shared.storage.ledger import Ledger
 
@@ -28,16 +28,16 @@ class CaseReminders:
     ) -> None:
         self._cases, self._ledger, self._config, self._now = cases, ledger, config, now
 
-    def remind(self, content: Mapping[str, Any]) -> Verdict:
+    def remind(self, item: items.Reminder) -> Verdict:
         """Handle an item of the timer."""
-        case_key, number, config = content["remind"], content["number"], self._config
+        case_key, number, config = item.case_key, item.number, self._config
         case = self._ledger.case_file(case_key)
         if case is None or case.taken or config is None:
             return Done()
         event = event_about(case.alarm, UNACKNOWLEDGED, f"{case_key}:{number}", self._now())
         if self._ledger.routed(event.id) is not None:
             return Done()  # sent by another timer, or before a later alarm made the case wait once more
-        since = f"{datetime.fromisoformat(content['since']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        since = f"{item.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         text = f"First told at {since}. Reminder {number} of {config.times}."
         self._ledger.change_case_file(
             case_key, lambda case: replace(case, told=union(case.told, config.to)) if case else None

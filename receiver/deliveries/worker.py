@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from receiver.cases.lifecycle import Cases
 from receiver.deliveries.concurrency import ConcurrencyLimit
@@ -90,23 +89,28 @@ class Work:
         return verdict
 
     def _delivery(self, item: Item) -> Verdict:
-        body = items.unpack(item.body)
-        name = body["destination"]
+        content = items.decode(item.body)
+        if not isinstance(content, items.ForDestination):
+            raise ValueError(f"[deliveries] has no items of kind {content.kind}")
+        name = content.destination
         if name not in self._destinations:
             return Dead(f"there is no destination {name!r} any more")
         limit = self._concurrency[name]
         # At its first look an alarm may only be given its turn, or go into a digest: that takes no place.
-        first_look = item.attempts == 1 and "alarm" in body
+        first_look = item.attempts == 1 and isinstance(content, items.DeliverAlarm)
         if not first_look and not limit.acquire(item.receipt):
             return self._busy(name)
         try:
-            if "digest" in body:
-                return self._deliver_digest(item, name, body["digest"])
-            if "refresh" in body:
-                return self._refresh(item, name, body["refresh"])
-            if "whisper" in body:
-                return self._whisper(item, name, body)
-            return self._deliver_alarm(item, name, load(Alarm, body["alarm"]))
+            match content:
+                case items.DeliverDigest():
+                    return self._deliver_digest(item, name, content.digest_id)
+                case items.RefreshCase():
+                    return self._refresh(item, name, content.case_key)
+                case items.Ephemeral():
+                    return self._whisper(item, name, content)
+                case items.DeliverAlarm():
+                    return self._deliver_alarm(item, name, load(Alarm, content.alarm))
+            raise ValueError(f"[deliveries] has no items of kind {content.kind}")
         finally:
             limit.release(item.receipt)
 
@@ -231,7 +235,7 @@ class Work:
             self._rate_limiter.hold(*lane, outcome.after)
         return self._at_once_or_never(item, outcome, f"an edit of case {case_key} at {name}")
 
-    def _whisper(self, item: Item, name: str, body: Mapping[str, Any]) -> Verdict:
+    def _whisper(self, item: Item, name: str, content: items.Ephemeral) -> Verdict:
         destination = self._destinations[name]
         ledger = self._runtime.ledger
         before = ledger.delivery(item.id, name)
@@ -242,7 +246,8 @@ class Work:
         sending = ledger.start_delivery(before, state="sending", attempts=before.attempts + 1)
         if sending is None:
             return Again(1.0, f"another worker sends it to {name}", expected=True)
-        outcome = _in_time(lambda: destination.send_ephemeral(Recipient(**body["to"]), body["whisper"]))
+        to = Recipient(content.channel, content.user)
+        outcome = _in_time(lambda: destination.send_ephemeral(to, content.text))
         ledger.end_delivery(sending, state="delivered" if isinstance(outcome, Delivered) else "pending")
         return self._at_once_or_never(item, outcome, f"a word for one person at {name}")
 

@@ -8,10 +8,7 @@ may be repeated with the same result, so an item whose worker died is simply han
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
 
 from receiver.cases.actions import CaseActions
 from receiver.cases.lifecycle import Cases
@@ -58,18 +55,19 @@ class EventWorker:
         return verdict
 
     def _dispatch(self, item: Item) -> Verdict:
-        content = items.unpack(item.body)
-        if "notice" in content:
-            return self.notices.tell(content["notice"])
-        if "click" in content:
-            return self.actions.click(item.id, content)
-        if "acknowledge" in content:
-            return self.actions.acknowledge(content)
-        if "remind" in content:
-            return self.reminders.remind(content)
-        if "heartbeat" in content:
-            return self.heartbeats.tell(content)
-        return self._handle_event(*_read(item, content))
+        match content := items.decode(item.body):
+            case items.DeadLetterNotice():
+                return self.notices.tell(content.about)
+            case items.SlackClick():
+                return self.actions.click(item.id, content)
+            case items.AcknowledgeCase():
+                return self.actions.acknowledge(content)
+            case items.Reminder():
+                return self.reminders.remind(content)
+            case items.Heartbeat():
+                return self.heartbeats.tell(content)
+            case _:
+                return self._handle_event(*_read(item, content))
 
     def _handle_event(self, event: Event, webhook: bytes | None) -> Verdict:
         """`webhook` is the body that brought the event; None if huntbridge raised the event itself."""
@@ -132,18 +130,20 @@ class EventWorker:
         )
 
 
-def _read(item: Item, content: Mapping[str, Any]) -> tuple[Event, bytes | None]:
-    """The event, and the body of the webhook if a webhook brought the event."""
-    if "event" in content:
-        return load(Event, content["event"]), None
-    body: bytes = content["webhook"]
-    return parse(body, id=item.id, received_at=datetime.fromisoformat(content["received_at"])), body
+def _read(item: Item, content: items.Content) -> tuple[Event, bytes | None]:
+    """The event, and the body of the webhook if a webhook brought the event. Raises ValueError."""
+    match content:
+        case items.OwnEvent():
+            return load(Event, content.event), None
+        case items.Webhook(body, received_at):
+            return parse(body, id=item.id, received_at=received_at), body
+    raise ValueError(f"[events] has no items of kind {content.kind}")
 
 
 def _alarm_of(item: Item) -> Alarm | None:
     """What an item that could not be handled was about; None if the item cannot be read."""
     try:
-        event, _ = _read(item, items.unpack(item.body))
-    except (LookupError, TypeError, ValueError):
+        event, _ = _read(item, items.decode(item.body))
+    except ValueError:
         return None
     return alarm_of_event(event)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from shared.queues.items import Click
 from shared.secrets import Secret, SecretRef
 
 # What huntbridge's buttons are called; a button that is only a link sends a click as well.
@@ -66,9 +67,9 @@ def identity(timestamp: str, signature: str) -> str:
     return f"slack-{hashlib.sha256(f'{timestamp}:{signature}'.encode()).hexdigest()[:24]}"
 
 
-def click(body: bytes) -> dict[str, Any] | None:
-    """`action`, `value`, `user` (an id), `name`, `channel` and `ts`; None for what needs no work: a button
-    that is only a link, a kind of interaction that nobody here has asked for. Raises Malformed."""
+def click(body: bytes) -> Click | None:
+    """The click; None for an interaction that needs no work, such as a button that is only a link. Raises
+    Malformed."""
     try:
         (payload,) = parse_qs(body.decode("ascii"), max_num_fields=8, strict_parsing=True)["payload"]
         found = json.loads(payload)
@@ -85,14 +86,14 @@ def click(body: bytes) -> dict[str, Any] | None:
     if not clicked:
         return None
     user, container = _object(found, "user"), _object(found, "container")
-    return {
-        "action": clicked[0]["action_id"],
-        "value": _text(clicked[0], "value", re.compile(rf"[^\x00-\x1f]{{1,{MAX_VALUE}}}")),
-        "user": _text(user, "id", _USER),
-        "name": str(user.get("username") or user.get("name") or "")[:MAX_NAME],
-        "channel": _text(_object(found, "channel"), "id", _CHANNEL),
-        "ts": _text(container, "message_ts", _TS),
-    }
+    return Click(
+        action=clicked[0]["action_id"],
+        value=_text(clicked[0], "value", re.compile(rf"[^\x00-\x1f]{{1,{MAX_VALUE}}}")),
+        user=_text(user, "id", _USER),
+        name=str(user.get("username") or user.get("name") or "")[:MAX_NAME],
+        channel=_text(_object(found, "channel"), "id", _CHANNEL),
+        ts=_text(container, "message_ts", _TS),
+    )
 
 
 def _object(found: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -160,7 +160,9 @@ class Notices:
 
     def _put(self, about: str, dead: int, delay: timedelta) -> None:
         id = f"notice:{about}:{dead}"
-        self._runtime.events.put(items.notice(about), id=id, delay=delay.total_seconds())
+        self._runtime.events.put(
+            items.encode(items.DeadLetterNotice(about)), id=id, delay=delay.total_seconds()
+        )
 
     def _change(self, about: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         store = self._runtime.store
@@ -177,22 +179,26 @@ def _about(queue: str, item: Item) -> str:
     if queue != DELIVERIES:
         return f"{QUEUE}{queue}"
     try:
-        body = items.unpack(item.body)
-        notice = "alarm" in body and body["alarm"]["event"]["kind"] == UNDELIVERED
-        return "" if notice else str(body["destination"])
-    except (ValueError, LookupError, TypeError):  # nothing that was put here by huntbridge
-        return f"{QUEUE}{DELIVERIES}"
+        content: items.Content | None = items.decode(item.body)
+    except ValueError:
+        content = None
+    match content:
+        case items.DeliverAlarm(alarm={"event": {"kind": kind}}) if kind == UNDELIVERED:
+            return ""
+        case items.ForDestination():
+            return content.destination
+    return f"{QUEUE}{DELIVERIES}"
 
 
 def _alarm_of(item: Item) -> Alarm | None:
     """The subject of an item that is an alarm or an event raised by huntbridge."""
     try:
-        content = items.unpack(item.body)
-        if "alarm" in content:
-            return load(Alarm, content["alarm"])
-        if "event" in content:
-            return alarm_of_event(load(Event, content["event"]))
-    except ValueError:  # nothing that was put here by huntbridge, or of another version's shape
+        match items.decode(item.body):
+            case items.DeliverAlarm(alarm=alarm):
+                return load(Alarm, alarm)
+            case items.OwnEvent(event):
+                return alarm_of_event(load(Event, event))
+    except ValueError:  # no item of huntbridge, or an item of another version
         pass
     return None
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.config.destinations.teams import TeamsConfig
 from shared.hosting.runtime import Runtime
@@ -43,13 +42,14 @@ class Heartbeats:
                 continue
             # The item before the record of it: one too many is not sent, one too few is silence.
             since = record.body["since"]
-            self._runtime.events.put(items.heartbeat(name, since), id=f"{HEARTBEAT}:{name}:{since}")
+            heartbeat = items.Heartbeat(name, datetime.fromisoformat(since))
+            self._runtime.events.put(items.encode(heartbeat), id=f"{HEARTBEAT}:{name}:{since}")
             asked = {"since": now.isoformat(), "asked": since}
             store.put(HEARTBEAT, "", name, asked, expect=record.version)
 
-    def tell(self, content: dict[str, Any]) -> Verdict:
+    def tell(self, item: items.Heartbeat) -> Verdict:
         """Handles the item that `look` put into [events]."""
-        name, since = content["heartbeat"], content["since"]
+        name, since = item.destination, item.since.isoformat()
         record = self._runtime.store.get(HEARTBEAT, "", name)
         days = dict(self._periods()).get(name, timedelta()).days
         if not days or not record or since not in (record.body["since"], record.body.get("asked")):

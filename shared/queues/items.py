@@ -1,93 +1,403 @@
-"""What the items of the three queues hold, as bytes. Light on purpose: the web room imports it."""
+"""The items of the three queues, and the one codec that writes and reads them.
+
+An item is a JSON object with `kind` (which of the classes below it is), `v` (the version of its format) and
+the item's own keys. Versions without `kind` told the kinds apart by the keys alone. They are still read here,
+and they can read what is written here, because each kind keeps its keys.
+
+To add a field: give it a default, and leave `v` as it is. Raise VERSION only where an older worker would do
+wrong with the item: older workers refuse it, and it waits in its queue for a newer one.
+
+This module imports only dataclasses and json, because the web function loads it. So events, alarms and
+systems are here as `shared.models.codec.dump` made them.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from shared.queues.sizes import fitted_alarm, fitted_event
 
+VERSION = 1
+
+
+class NotAnItem(ValueError):
+    """No version of huntbridge wrote this."""
+
+
+class NewerItem(ValueError):
+    """A newer version of huntbridge wrote this, and this version cannot work on it."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an item holds. `kind` is its tag. `key` tells its kind where it has no tag."""
+
+    kind: ClassVar[str]
+    key: ClassVar[str]
+
+    def keys(self) -> dict[str, Any]:
+        """The item's own keys, as JSON can hold them."""
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        """Raises KeyError, TypeError or ValueError where the keys are not this item's."""
+        raise NotImplementedError
+
+
+# [events]
+
+
+@dataclass(frozen=True)
+class Webhook(Content):
+    """An accepted webhook. Only the token was removed from its body; nothing else was looked at."""
+
+    kind, key = "webhook", "webhook"
+    body: bytes
+    received_at: datetime
+
+    def keys(self) -> dict[str, Any]:
+        return {
+            "webhook": base64.b64encode(self.body).decode(),
+            "received_at": self.received_at.isoformat(),
+        }
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(base64.b64decode(keys["webhook"]), datetime.fromisoformat(keys["received_at"]))
+
+
+@dataclass(frozen=True)
+class OwnEvent(Content):
+    """An event that huntbridge raises itself. It is cut to what an item may hold when it is written."""
+
+    kind, key = "event", "event"
+    event: dict[str, Any]
+
+    def keys(self) -> dict[str, Any]:
+        return {"event": fitted_event(self.event)}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["event"])
+
+
+@dataclass(frozen=True)
+class Click:
+    """A click on one of huntbridge's buttons, as Slack reports it."""
+
+    action: str
+    value: str  # the case's key
+    user: str  # an id
+    name: str
+    channel: str  # an id
+    ts: str  # of the message
+
+
+@dataclass(frozen=True)
+class SlackClick(Content):
+    """Somebody clicked in Slack. `signed_by` refers to the app's signing secret."""
+
+    kind, key = "click", "click"
+    click: Click
+    signed_by: str
+    at: datetime
+
+    def keys(self) -> dict[str, Any]:
+        return {"click": asdict(self.click), "signed_by": self.signed_by, "at": self.at.isoformat()}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        click = Click(**{name: keys["click"][name] for name in Click.__dataclass_fields__})
+        return cls(click, keys["signed_by"], datetime.fromisoformat(keys["at"]))
+
+
+@dataclass(frozen=True)
+class AcknowledgeCase(Content):
+    """Somebody acknowledges a case at the command line."""
+
+    kind, key = "acknowledgement", "acknowledge"
+    case_key: str
+    acknowledgement: dict[str, Any]
+
+    def keys(self) -> dict[str, Any]:
+        return {"acknowledge": self.case_key, "taken": self.acknowledgement}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["acknowledge"], keys["taken"])
+
+
+@dataclass(frozen=True)
+class Reminder(Content):
+    """Tell again of a case that nobody has acknowledged since then, for the `number`th time."""
+
+    kind, key = "reminder", "remind"
+    case_key: str
+    number: int
+    since: datetime
+
+    def keys(self) -> dict[str, Any]:
+        return {"remind": self.case_key, "number": self.number, "since": self.since.isoformat()}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["remind"], keys["number"], datetime.fromisoformat(keys["since"]))
+
+
+@dataclass(frozen=True)
+class Heartbeat(Content):
+    """Tell a destination that huntbridge is alive. Nothing was sent to it since then."""
+
+    kind, key = "heartbeat", "heartbeat"
+    destination: str
+    since: datetime
+
+    def keys(self) -> dict[str, Any]:
+        return {"heartbeat": self.destination, "since": self.since.isoformat()}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["heartbeat"], datetime.fromisoformat(keys["since"]))
+
+
+@dataclass(frozen=True)
+class DeadLetterNotice(Content):
+    """Tell how many items are dead for a destination or in a queue."""
+
+    kind, key = "dead_letter_notice", "notice"
+    about: str
+
+    def keys(self) -> dict[str, Any]:
+        return {"notice": self.about}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["notice"])
+
+
+# [captures]
+
+
+@dataclass(frozen=True)
+class StartHunt(Content):
+    """Start a hunt. `event` is what asked the scheduler for it: a schedule or a finding of GuardDuty."""
+
+    kind, key = "start", "start"
+    event: dict[str, Any]
+
+    def keys(self) -> dict[str, Any]:
+        return {"start": self.event}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["start"])
+
+
+@dataclass(frozen=True)
+class OpenProject(Content):
+    """Open the hunt's project. `until` (epoch seconds): how long it is worth trying."""
+
+    kind, key = "open", "open"
+    hunt_id: str
+    until: float
+
+    def keys(self) -> dict[str, Any]:
+        return {"open": self.hunt_id, "until": self.until}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["open"], keys["until"])
+
+
+@dataclass(frozen=True)
+class RequestCapture(Content):
+    """Ask the platform for one capture. `until` (epoch seconds): how long it is worth trying."""
+
+    kind, key = "capture", "capture"
+    hunt_id: str
+    system: dict[str, Any]
+    until: float
+
+    def keys(self) -> dict[str, Any]:
+        return {"capture": self.hunt_id, "system": self.system, "until": self.until}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["capture"], keys["system"], keys["until"])
+
+
+# [deliveries]
+
+
+@dataclass(frozen=True)
+class ForDestination(Content):
+    """An item of [deliveries]: work for one destination."""
+
+    destination: str
+
+
+@dataclass(frozen=True)
+class DeliverAlarm(ForDestination):
+    """Deliver one alarm. It is cut to what an item may hold when it is written."""
+
+    kind, key = "alarm", "alarm"
+    alarm: dict[str, Any]
+
+    def keys(self) -> dict[str, Any]:
+        return {"destination": self.destination, "alarm": fitted_alarm(self.alarm)}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["destination"], keys["alarm"])
+
+
+@dataclass(frozen=True)
+class DeliverDigest(ForDestination):
+    """Deliver in one message what was gathered in a digest."""
+
+    kind, key = "digest", "digest"
+    digest_id: str
+
+    def keys(self) -> dict[str, Any]:
+        return {"destination": self.destination, "digest": self.digest_id}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["destination"], keys["digest"])
+
+
+@dataclass(frozen=True)
+class RefreshCase(ForDestination):
+    """Edit the case's message, so that it shows how the case stands now."""
+
+    kind, key = "refresh", "refresh"
+    case_key: str
+
+    def keys(self) -> dict[str, Any]:
+        return {"destination": self.destination, "refresh": self.case_key}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["destination"], keys["refresh"])
+
+
+@dataclass(frozen=True)
+class Ephemeral(ForDestination):
+    """Show a text to one person in one channel, at once or never."""
+
+    kind, key = "ephemeral", "whisper"
+    channel: str  # an id
+    user: str  # an id
+    text: str
+
+    def keys(self) -> dict[str, Any]:
+        to = {"channel": self.channel, "user": self.user}
+        return {"destination": self.destination, "whisper": self.text, "to": to}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["destination"], keys["to"]["channel"], keys["to"]["user"], keys["whisper"])
+
+
+KINDS: tuple[type[Content], ...] = (
+    Webhook,
+    OwnEvent,
+    SlackClick,
+    AcknowledgeCase,
+    Reminder,
+    Heartbeat,
+    DeadLetterNotice,
+    StartHunt,
+    OpenProject,
+    RequestCapture,
+    DeliverAlarm,
+    DeliverDigest,
+    RefreshCase,
+    Ephemeral,
+)
+
+
+def encode(content: Content) -> bytes:
+    """The body of an item."""
+    item = {"kind": content.kind, "v": VERSION, **content.keys()}
+    return json.dumps(item, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def decode(body: bytes) -> Content:
+    """The reverse of `encode`, also for items without a kind. Raises NotAnItem and NewerItem."""
+    keys = keys_of(body)
+    if "kind" not in keys:
+        kinds = [content for content in KINDS if content.key in keys]
+    else:
+        kinds = [content for content in KINDS if content.kind == keys["kind"]]
+        if not kinds or keys.get("v", VERSION) > VERSION:
+            raise NewerItem(f"an item of kind {keys['kind']!r}, version {keys.get('v')}, is not known here")
+    if not kinds:
+        raise NotAnItem("not an item of huntbridge")
+    try:
+        return kinds[0].of(keys)
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotAnItem(f"not a complete item of kind {kinds[0].kind!r}") from error
+
+
+def keys_of(body: bytes) -> dict[str, Any]:
+    """The item as it is written, to show it to a person. Raises NotAnItem."""
+    try:
+        keys = json.loads(body)
+    except ValueError as error:
+        raise NotAnItem("not JSON") from error
+    if not isinstance(keys, dict):
+        raise NotAnItem("not an item of huntbridge")
+    return keys
+
+
+# The earlier names, until their callers write the classes themselves.
+
 
 def webhook(body: bytes, received_at: str) -> bytes:
-    """[events]: a webhook, its body byte for byte (the token taken out), not yet looked at."""
-    return _pack(webhook=base64.b64encode(body).decode(), received_at=received_at)
+    return encode(Webhook(body, datetime.fromisoformat(received_at)))
 
 
 def own_event(event: dict[str, Any]) -> bytes:
-    """[events]: an event that huntbridge raises itself, cut to what an item may hold."""
-    return _pack(event=fitted_event(event))
-
-
-def click(clicked: dict[str, Any], signed_by: str, at: str) -> bytes:
-    """[events]: somebody clicked in Slack. `signed_by` is the reference of the app's signing secret."""
-    return _pack(click=clicked, signed_by=signed_by, at=at)
+    return encode(OwnEvent(event))
 
 
 def acknowledgement(case_key: str, taken: dict[str, Any]) -> bytes:
-    """[events]: somebody takes a case at the command line."""
-    return _pack(acknowledge=case_key, taken=taken)
+    return encode(AcknowledgeCase(case_key, taken))
 
 
 def reminder(case_key: str, number: int, since: str) -> bytes:
-    """[events]: a case is told again that nobody has taken since then, for the `number`th time."""
-    return _pack(remind=case_key, number=number, since=since)
-
-
-def heartbeat(destination: str, since: str) -> bytes:
-    """[events]: tell a destination that huntbridge is alive. `since`: since when it was told nothing."""
-    return _pack(heartbeat=destination, since=since)
-
-
-def notice(about: str) -> bytes:
-    """[events]: tell how many are dead. `about` is a destination or a queue."""
-    return _pack(notice=about)
+    return encode(Reminder(case_key, number, datetime.fromisoformat(since)))
 
 
 def start(event: dict[str, Any]) -> bytes:
-    """[captures]: start a hunt. `event` is what asks the scheduler for it."""
-    return _pack(start=event)
+    return encode(StartHunt(event))
 
 
 def open_hunt(hunt_id: str, until: float) -> bytes:
-    """[captures]: open the hunt's project. `until` (epoch seconds): how long it is worth trying."""
-    return _pack(open=hunt_id, until=until)
+    return encode(OpenProject(hunt_id, until))
 
 
 def capture(hunt_id: str, system: dict[str, Any], until: float) -> bytes:
-    """[captures]: ask for one capture."""
-    return _pack(capture=hunt_id, system=system, until=until)
+    return encode(RequestCapture(hunt_id, system, until))
 
 
 def delivery(destination: str, alarm: dict[str, Any]) -> bytes:
-    """[deliveries]: one alarm to one destination, cut to what an item may hold."""
-    return _pack(destination=destination, alarm=fitted_alarm(alarm))
+    return encode(DeliverAlarm(destination, alarm))
 
 
 def digest(destination: str, id: str) -> bytes:
-    """[deliveries]: what has been gathered for one destination, in one message."""
-    return _pack(destination=destination, digest=id)
+    return encode(DeliverDigest(destination, id))
 
 
 def refresh(destination: str, case_key: str) -> bytes:
-    """[deliveries]: the case's message is edited to how the case stands."""
-    return _pack(destination=destination, refresh=case_key)
+    return encode(RefreshCase(destination, case_key))
 
 
 def whisper(destination: str, to: dict[str, str], text: str) -> bytes:
-    """[deliveries]: a word for one person alone, at once or never. `to`: channel and user."""
-    return _pack(destination=destination, whisper=text, to=to)
-
-
-def unpack(body: bytes) -> dict[str, Any]:
-    """Raises ValueError where the body was not made here."""
-    found = json.loads(body)
-    if not isinstance(found, dict):
-        raise ValueError("not an item of huntbridge")
-    if "webhook" in found:
-        found["webhook"] = base64.b64decode(found["webhook"])
-    return found
-
-
-def _pack(**fields: Any) -> bytes:
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return encode(Ephemeral(destination, to["channel"], to["user"], text))

@@ -86,7 +86,7 @@ def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(s
 
     actions = case_actions(made, case_record(made))
     (item,) = made.events.claim(10, lease=60)
-    content = items.unpack(item.body)
+    content = items.decode(item.body)
     actions.acknowledge(content)
     actions.acknowledge(content)
     told = {delivery.id: json.loads(delivery.body) for delivery in made.deliveries.claim(10, lease=60)}
@@ -122,8 +122,8 @@ def test_the_item_that_the_command_leaves_is_worked_by_whoever_serves(side, ack)
     handled = []
 
     def handle(item):
-        handled.append(items.unpack(item.body)["acknowledge"])
-        return case_actions(made, case_record(made)).acknowledge(items.unpack(item.body))
+        handled.append(items.decode(item.body).case_key)
+        return case_actions(made, case_record(made)).acknowledge(items.decode(item.body))
 
     work(made.events, handle, lease=60)
     assert handled == [CASE]

@@ -142,8 +142,9 @@ def test_retry_wants_to_know_what(dead, arguments):
 
 
 def test_what_is_about_a_case_is_told_in_words(side, dead):
-    click = {"action": "acknowledge", "value": "project/3/evidence/4"}
-    kill(side.events, items.click(click, "env:GONE", NOON.isoformat()), "click", "no destination has it")
+    click = items.Click("acknowledge", "project/3/evidence/4", "U1", "ada", "C1", "1764000000.000001")
+    clicked = items.encode(items.SlackClick(click, "env:GONE", NOON))
+    kill(side.events, clicked, "click", "no destination has it")
     kill(
         side.events,
         items.reminder("project/3/evidence/4", 1, NOON.isoformat()),

@@ -83,7 +83,7 @@ class Laptop:
         assert list(self.folder.iterdir()) == []  # no data directory
         return found.exit_code, found.output
 
-    def queued(self, name: str) -> list[dict]:
+    def queued(self, name: str) -> list[items.Content]:
         found = self.resources.client("sqs").receive_message(
             QueueUrl=self.resources.url(name),
             MaxNumberOfMessages=10,
@@ -91,7 +91,7 @@ class Laptop:
             MessageAttributeNames=["All"],
         )
         bodies = [record_of(one, "")["body"] for one in found.get("Messages", [])]
-        return [items.unpack(body.encode()) for body in bodies]
+        return [items.decode(body.encode()) for body in bodies]
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_hunt_is_planned_here_and_its_captures_are_the_functions_work(laptop, 
     code, output = laptop.run("hunt", "run", "weekly", "--at", "2027-01-31T02:00Z")
     assert (code, asked["captures"]) == (0, ["i-0aaaaaaaaaaaaaaa1"]), output
     (start,) = laptop.queued("captures")
-    assert start["open"] == asked["hunt"] == "weekly@2027-01-31T02:00:00Z"
+    assert start.hunt_id == asked["hunt"] == "weekly@2027-01-31T02:00:00Z"
 
     code, output = laptop.run("hunt", "list")
     assert (code, "weekly" in output) == (0, True)
@@ -131,7 +131,7 @@ def test_what_is_dead_on_the_stack_is_shown_and_put_back(laptop):
     code, output = laptop.run("dead", "retry", "event-1")
     assert (code, laptop.resources.depth("events", dead=True)) == (0, 0), output
     (back,) = laptop.queued("events")
-    assert back["event"]["id"] == "event-1"
+    assert back.event["id"] == "event-1"
 
 
 def test_ack_asks_the_stacks_ledger(laptop):

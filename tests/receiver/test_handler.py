@@ -124,8 +124,8 @@ def test_a_webhook_from_api_gateway_is_answered_when_it_is_in_the_queue(stage, v
         **({"cookies": []} if version == "2.0" else {}),
         **(one if version == "2.0" else many),
     }
-    found = items.unpack(record["body"].encode())
-    assert found["webhook"] == WEBHOOK.replace(b'"token": "a-good-token"', b'"token":"<token>"')
+    webhook = items.decode(record["body"].encode())
+    assert webhook.body == WEBHOOK.replace(b'"token": "a-good-token"', b'"token":"<token>"')
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -151,8 +151,8 @@ def test_a_click_from_api_gateway_is_verified_by_the_bytes_that_slack_signed(sta
     answer = stage.edge(event)
     assert (answer["statusCode"], answer["body"]) == (200, "{}\n")
     (record,) = stage.function.receive("events")
-    found = items.unpack(record["body"].encode())
-    assert (found["click"]["name"], found["signed_by"]) == (name, f"{secret}#signing")
+    content = items.decode(record["body"].encode())
+    assert (content.click.name, content.signed_by) == (name, f"{secret}#signing")
 
     forged = signed(body + b"+", "a-signing-secret", time.time())
     event = api_event(version, "POST", "/slack/actions", body, forged.headers)
@@ -293,7 +293,7 @@ def test_what_would_not_fit_into_the_time_that_remains_is_handed_back_and_comes_
     assert stage.function.work("events") == []
     assert stage.function.work("deliveries") == []
     assert stage.counts() == (3, 3)
-    assert items.unpack(body.encode())["event"]["kind"] == HUNT_FINISHED
+    assert items.decode(body.encode()).event["kind"] == HUNT_FINISHED
 
 
 def test_an_item_that_comes_too_early_is_hidden_until_it_is_due(stage):

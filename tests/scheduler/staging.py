@@ -80,4 +80,4 @@ class Stage:
         claimed = self.runtime.events.claim(100, lease=60)
         for item in claimed:
             self.runtime.events.done(item)
-        return [load(Event, items.unpack(item.body)["event"]) for item in claimed]
+        return [load(Event, items.decode(item.body).event) for item in claimed]

@@ -59,9 +59,9 @@ def test_what_needs_none_of_them_is_done(stage, monkeypatch):
     for _ in range(2):
         Jobs(stage.runtime).run_all()
         stage.forward(3_600)
-    done = [items.unpack(item.body) for item in stage.runtime.events.claim(10, lease=60)]
-    assert [one["event"]["kind"] for one in done if "event" in one] == [HUNT_MISSED]
-    assert any(one.get("remind") == "a case" for one in done)
+    done = [items.decode(item.body) for item in stage.runtime.events.claim(10, lease=60)]
+    assert [one.event["kind"] for one in done if isinstance(one, items.OwnEvent)] == [HUNT_MISSED]
+    assert any(isinstance(one, items.Reminder) and one.case_key == "a case" for one in done)
     failing = stage.runtime.ledger.notes("job")
     assert set(failing) == {"follow", "recover"}
     for body in failing.values():

@@ -111,7 +111,7 @@ def test_a_digest_that_is_refused_is_kept_and_can_be_sent_again(slow):
     )
     slow.run_all(step=30)
     (dead,) = slow.runtime.deliveries.dead_items()
-    assert items.unpack(dead.body)["digest"] == dead.id.removesuffix(":soc")
+    assert items.decode(dead.body).digest_id == dead.id.removesuffix(":soc")
     assert slow.office.sent[-1].title == "1 message could not be delivered to soc"
     slow.soc.deliver = real
     slow.runtime.deliveries.revive([dead.id])

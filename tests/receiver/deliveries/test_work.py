@@ -264,7 +264,7 @@ def test_what_a_destination_refuses_is_kept_whole_with_the_reason(stage):
     assert [message.kind for message in stage.office.sent] == ["processing_with_alarms", "undelivered"]
     (dead,) = stage.runtime.deliveries.dead_items()
     assert (dead.id, dead.reason) == (f"{id}:soc", "Slack says no_service: the webhook is gone")
-    assert items.unpack(dead.body)["alarm"]["event"]["id"] == id
+    assert items.decode(dead.body).alarm["event"]["id"] == id
     assert stage.runtime.ledger.delivery(id, "soc").state == "dead"
     stage.runtime.deliveries.revive([dead.id])
     stage.run()

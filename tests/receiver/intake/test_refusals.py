@@ -33,7 +33,7 @@ class Bridge:
     def tell(self, **later: float) -> list[Event]:
         self.at += timedelta(**later)
         self.refusals.tell()
-        return [load(Event, items.unpack(item.body)["event"]) for item in self._claim()]
+        return [load(Event, items.decode(item.body).event) for item in self._claim()]
 
     def _claim(self):
         claimed = self.events.claim(10, lease=60)

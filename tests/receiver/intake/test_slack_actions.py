@@ -99,6 +99,8 @@ def test_an_authentic_click_is_stored_with_what_it_takes_and_the_secret_that_it_
     ((id, item),) = events.bodies.items()
     assert id.startswith("slack-")
     assert item == {
+        "kind": "click",
+        "v": 1,
         "click": {
             "action": "acknowledge",
             "value": CASE,
@@ -288,7 +290,7 @@ def test_any_payload_is_a_click_or_nothing_or_malformed(found, raw, changed, val
         except Malformed:
             continue
         if clicked is not None:
-            assert clicked["action"] in (ACKNOWLEDGE, CREATE_ISSUE)
-            assert all(isinstance(text, str) for text in clicked.values())
-            assert 0 < len(clicked["value"]) <= MAX_VALUE
-            assert re.fullmatch(r"[UW][A-Z0-9]{2,20}", clicked["user"], re.ASCII)
+            assert clicked.action in (ACKNOWLEDGE, CREATE_ISSUE)
+            assert all(isinstance(text, str) for text in vars(clicked).values())
+            assert 0 < len(clicked.value) <= MAX_VALUE
+            assert re.fullmatch(r"[UW][A-Z0-9]{2,20}", clicked.user, re.ASCII)

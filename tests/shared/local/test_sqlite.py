@@ -359,7 +359,7 @@ def test_a_file_of_every_version_is_taken_over_whole(earlier):
     deliveries.put(b"x", id="urgent", urgent=True)
     urgent, waited = (deliveries.claim(lease=60)[0] for _ in range(2))
     assert (urgent.id, waited.id, waited.surprises) == ("urgent", "event-1:soc", 0)
-    assert load(Alarm, items.unpack(waited.body)["alarm"]).severity is Severity.MALICIOUS
+    assert load(Alarm, items.decode(waited.body).alarm).severity is Severity.MALICIOUS
     database.close()
 
 

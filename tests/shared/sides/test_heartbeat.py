@@ -67,9 +67,9 @@ def test_many_looks_at_once_ask_for_one(side, heartbeats, days):
         assert len({item.body for item in asked}) == 1
         assert look_often() == []
         for item in asked:
-            heartbeats.tell(items.unpack(item.body))
+            heartbeats.tell(items.decode(item.body))
         told = taken(side.other_queue)
-        assert len({items.unpack(item.body)["alarm"]["event"]["id"] for item in told}) == 1
+        assert len({items.decode(item.body).alarm["event"]["id"] for item in told}) == 1
         heartbeats.delivered("office")
         assert look_often() == []
 
@@ -80,5 +80,5 @@ def test_a_delivery_in_between_makes_it_needless(side, heartbeats, days):
     heartbeats.look()
     heartbeats.delivered("office")
     for item in taken(side.queue):
-        heartbeats.tell(items.unpack(item.body))
+        heartbeats.tell(items.decode(item.body))
     assert taken(side.other_queue) == []

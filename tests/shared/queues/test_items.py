@@ -1,0 +1,117 @@
+"""The codec of queue items, and items of the version that told their kinds apart by their keys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm
+from shared.models.codec import dump, load
+from shared.models.events import Event
+from shared.models.systems import System
+from shared.queues import items
+from shared.queues.sizes import MAX_ITEM
+
+# One item of each kind as bytes, written by the code of commit 10dda5c. Named by today's kinds.
+WITHOUT_KIND = Path(__file__).parent / "items_without_kind"
+AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+CASE = "project/3/-/us-east-1/i-0aaaaaaaaaaaaaaa1"
+HUNT = "weekly@2026-11-24T02:00:00+00:00"
+KINDS = [content.kind for content in items.KINDS]
+
+
+def without_kind(kind: str) -> bytes:
+    return (WITHOUT_KIND / f"{kind}.json").read_bytes()
+
+
+def test_there_is_an_item_of_each_kind():
+    assert sorted(path.stem for path in WITHOUT_KIND.iterdir()) == sorted(KINDS)
+    assert len({content.key for content in items.KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_item_without_a_kind_is_read(kind):
+    assert items.decode(without_kind(kind)).kind == kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_version_before_can_read_what_is_written_now(kind):
+    """That version looks only at the keys: they are all there, with the values that it wrote itself."""
+    before = json.loads(without_kind(kind))
+    now = json.loads(items.encode(items.decode(without_kind(kind))))
+    assert now == {"kind": kind, "v": 1, **before}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_is_read_as_it_was(kind):
+    content = items.decode(without_kind(kind))
+    assert items.decode(items.encode(content)) == content
+
+
+def test_the_fields_of_items_without_a_kind():
+    read = {kind: items.decode(without_kind(kind)) for kind in KINDS}
+    click = items.Click("acknowledge", CASE, "U012AB3CD", "ada", "C0123456789", "1764000000.000001")
+    body = b'{"token":"<token>","event":"processing_with_alarms","message":"7 alarms \xff"}'
+    assert read["webhook"] == items.Webhook(body, AT)
+    assert read["click"] == items.SlackClick(click, "aws-secretsmanager:huntbridge/slack#signing", AT)
+    assert read["reminder"] == items.Reminder(CASE, 2, AT)
+    quiet_since = datetime(2026, 10, 24, 3, 0, 0, 123456, tzinfo=UTC)
+    assert read["heartbeat"] == items.Heartbeat("office", quiet_since)
+    assert read["dead_letter_notice"] == items.DeadLetterNotice("soc")
+    assert read["start"] == items.StartHunt({"hunt": "weekly", "scheduled_at": "2026-11-24T02:00:00Z"})
+    assert read["open"] == items.OpenProject(HUNT, 1764000000.5)
+    assert read["digest"] == items.DeliverDigest("soc", "digest:soc:1")
+    assert read["refresh"] == items.RefreshCase("ir", CASE)
+    text = "You may not acknowledge “x”."
+    assert read["ephemeral"] == items.Ephemeral("ir", "C0123456789", "U012AB3CD", text)
+
+
+def test_the_models_in_items_without_a_kind():
+    read = {kind: items.decode(without_kind(kind)) for kind in KINDS}
+    assert load(Event, read["event"].event).hunt_id == "weekly"
+    assert read["acknowledgement"].case_key == CASE
+    assert load(Acknowledgement, read["acknowledgement"].acknowledgement).by == "Ada Lovelace"
+    assert (read["capture"].hunt_id, read["capture"].until) == (HUNT, 1764000000.5)
+    assert load(System, read["capture"].system) == System("i-0aaaaaaaaaaaaaaa1", "us-east-1", "production")
+    alarm = load(Alarm, read["alarm"].alarm)
+    assert (read["alarm"].destination, alarm.case_key, alarm.malicious) == ("soc", CASE, 5)
+    assert alarm.findings[0].path == "/tmp/x"
+
+
+def test_half_of_a_surrogate_pair_is_kept():
+    text = items.Ephemeral("ir", "C", "U", "broken \ud800 text")
+    assert items.decode(items.encode(text)) == text
+
+
+def test_an_event_is_cut_to_what_an_item_may_hold():
+    event = replace(Event("event-1", "unknown", AT), text="x" * 2 * MAX_ITEM)
+    assert len(items.encode(items.OwnEvent(dump(event)))) < MAX_ITEM
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff", b"[]", b"7", b"{}", b'{"destination":"soc"}', b'{"kind":"alarm","v":1}']
+)
+def test_what_is_no_item_is_refused(body):
+    with pytest.raises(items.NotAnItem):
+        items.decode(body)
+
+
+@pytest.mark.parametrize("body", [b'{"kind":"evidence","v":1}', b'{"kind":"notice","v":1,"notice":"soc"}'])
+def test_an_unknown_kind_is_of_a_newer_version(body):
+    with pytest.raises(items.NewerItem, match="is not known here"):
+        items.decode(body)
+
+
+def test_a_newer_version_of_a_known_kind_is_refused():
+    with pytest.raises(items.NewerItem, match="kind 'digest', version 2 is not known here"):
+        items.decode(b'{"kind":"digest","v":2,"destination":"soc","digest":"d"}')
+
+
+def test_a_field_that_a_newer_version_added_is_left_out():
+    body = b'{"kind":"digest","v":1,"destination":"soc","digest":"d","new":1}'
+    assert items.decode(body) == items.DeliverDigest("soc", "d")
