@@ -45,7 +45,7 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
 def _take(runtime: Runtime, case: str, by: str) -> str:
     ledger = runtime.ledger
     key = _case(runtime, case)
-    file = ledger.case_file(key) if key else None
+    file = ledger.cases.get(key) if key else None
     if file is None:
         raise Failed(
             f"there is no case {case!r}, and no event of that id whose case could be taken; "
@@ -56,7 +56,7 @@ def _take(runtime: Runtime, case: str, by: str) -> str:
     if file.taken is None:
         # The item first: then the others are told whatever becomes of this command.
         runtime.events.put(items.acknowledgement(key, dump(taken)), id=taken.id)
-    held = ledger.acknowledge(key, taken)
+    held = ledger.cases.acknowledge(key, taken)
     assert held is not None
     if held.id != taken.id:
         at = f"{held.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
@@ -69,10 +69,10 @@ def _case(runtime: Runtime, given: str) -> str:
     """The key of the case that is meant: by itself, by an event of it, or by the beginning of either. Empty
     where there is none."""
     ledger, store = runtime.ledger, runtime.store
-    if key := given if ledger.case_file(given) else ledger.case_of(given):
+    if key := given if ledger.cases.get(given) else ledger.events.case_of(given):
         return key
     cases = {key: key for key in store.groups("case-file", given, MOST + 1)}
-    events = {event: ledger.case_of(event) for event in store.groups("event", given, MOST + 1)}
+    events = {event: ledger.events.case_of(event) for event in store.groups("event", given, MOST + 1)}
     found = cases | {event: key for event, key in events.items() if key}
     if len(set(found.values())) == 1 and len(events) <= MOST:
         return next(iter(found.values()))  # many events are of one case, and then any of them will do

@@ -24,7 +24,7 @@ from shared.hosting.runtime import Runtime
 from shared.platform.errors import CadoError
 from shared.queues.ports import QueueError
 from shared.secrets import SecretError
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 
 # A platform takes about 200 ms for a capture request: a thousand systems are asked for in under ten seconds.
 CAPTURE_THREADS = 32

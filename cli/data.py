@@ -10,7 +10,7 @@ import click
 from shared.config.load import DEFAULT_FILE, is_local
 from shared.config.tokens import IN_QUOTES, in_quotes
 from shared.hosting.runtime import DATABASE
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 
 NAME = ".huntbridge"
 

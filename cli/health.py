@@ -12,8 +12,9 @@ from typing import Any
 from receiver.intake.refusals import Refusals
 from shared.hosting.runtime import Runtime
 from shared.local.server import Server
-from shared.queues.ports import NotNow, Queue, QueueError
+from shared.queues.ports import Queue, QueueError
 from shared.storage.last_delivered import LastDelivered
+from shared.storage.ports import NotNow
 from shared.storage.stored_times import why_unset
 
 

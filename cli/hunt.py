@@ -109,9 +109,9 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
     """
     runtime = runtime_of(load_config(config_path), data)
     found = runs.the_run(runtime, name)
-    captures = runtime.ledger.captures(found.id)
+    captures = runtime.ledger.captures.of_hunt(found.id)
     summary = report(runtime.ledger, found, captures, found.reason, found.finished_at or runtime.now())
-    names = {c.system.instance: runtime.ledger.name_of(c.system.instance) for c in captures}
+    names = {c.system.instance: runtime.ledger.instance_names.get(c.system.instance) for c in captures}
     if form == "json":
         click.echo(custody.as_json(found, summary, captures), nl=False)
     elif form == "csv":

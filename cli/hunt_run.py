@@ -142,8 +142,8 @@ def _to_its_end(runtime: Runtime, hunt: Hunt, wait: bool, console: Console, as_j
     try:
         ended = _work(runtime, hunt, wait, console)
     except KeyboardInterrupt:
-        found = runtime.ledger.hunt(hunt.id) or hunt
-        click.echo(_interrupted(found, runtime.ledger.captures(hunt.id)), err=True)
+        found = runtime.ledger.hunts.get(hunt.id) or hunt
+        click.echo(_interrupted(found, runtime.ledger.captures.of_hunt(hunt.id)), err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -183,9 +183,9 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
     try:
         while True:
             began = time.monotonic()
-            found = runtime.ledger.hunt(hunt.id)
+            found = runtime.ledger.hunts.get(hunt.id)
             assert found is not None
-            captures = runtime.ledger.captures(hunt.id)
+            captures = runtime.ledger.captures.of_hunt(hunt.id)
             if (line := _progress(found, captures)) != shown:
                 console.print(line)
                 shown = line
@@ -219,7 +219,7 @@ def _progress(hunt: Hunt, captures: list[Capture]) -> str:
 
 
 def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
-    captures = runtime.ledger.captures(hunt.id)
+    captures = runtime.ledger.captures.of_hunt(hunt.id)
     if as_json:
         result = dump(report(runtime.ledger, hunt, captures, hunt.reason, runtime.now()))
         tables.print_json({"id": hunt.id, "state": hunt.state, **result})

@@ -63,9 +63,9 @@ def recorded_names(runtime: Runtime, config: Config) -> list[str]:
 
 def newest(runtime: Runtime, names: list[str], limit: int) -> list[RunResult]:
     """The newest runs of these hunts, newest first."""
-    runs = [run for name in names for run in runtime.ledger.hunts(name)[:limit]]
+    runs = [run for name in names for run in runtime.ledger.hunts.of_name(name)[:limit]]
     runs.sort(key=lambda run: (run.scheduled_at, run.id), reverse=True)
-    return [RunResult.of(run, runtime.ledger.captures(run.id)) for run in runs[:limit]]
+    return [RunResult.of(run, runtime.ledger.captures.of_hunt(run.id)) for run in runs[:limit]]
 
 
 def the_run(runtime: Runtime, given: str, *, prefer_open: bool = False) -> Hunt:
@@ -74,7 +74,7 @@ def the_run(runtime: Runtime, given: str, *, prefer_open: bool = False) -> Hunt:
     Raises Misused where there is none."""
     name, at, _ = given.partition("@")
     meant = whole(name, runtime.store.groups("hunt", name, MOST + 1), "hunts")
-    runs = runtime.ledger.hunts(meant) if meant else []
+    runs = runtime.ledger.hunts.of_name(meant) if meant else []
     if at:
         id = whole(f"{meant}{given[len(name) :]}", (run.id for run in runs), "runs") if meant else None
         runs = [run for run in runs if run.id == id]

@@ -38,7 +38,7 @@ from shared.local.serving import announce
 from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef
 from shared.storage.audit import configuration_loaded
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 
 log = logging.getLogger(__name__)
 

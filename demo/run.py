@@ -248,7 +248,7 @@ class Demo:
         return self._summary
 
     def _hunt(self) -> Hunt | None:
-        hunts = self._runtime.ledger.hunts(HUNT)
+        hunts = self._runtime.ledger.hunts.of_name(HUNT)
         return hunts[0] if hunts else None
 
     def _settled(self) -> bool:
@@ -257,7 +257,7 @@ class Demo:
         hunt = self._hunt()
         if hunt is None or not hunt.over or self.world.platform.busy:
             return False
-        events = self._runtime.ledger.events_of_project(hunt.project_id)
+        events = self._runtime.ledger.events.of_project(hunt.project_id)
         sent = sum(sent.event_type in WEBHOOKS for sent in self.world.platform.sent)
         return (
             sum(event["kind"] in (*WEBHOOKS, RECOVERED) for event in events) >= sent
@@ -282,7 +282,11 @@ class Demo:
 
     def _progress(self) -> str:
         hunt = self._hunt()
-        states = Counter(capture.state for capture in self._runtime.ledger.captures(hunt.id)) if hunt else {}
+        states = (
+            Counter(capture.state for capture in self._runtime.ledger.captures.of_hunt(hunt.id))
+            if hunt
+            else {}
+        )
         captures = ", ".join(f"{states[state]} {state}" for state in CaptureState if state in states)
         received = ", ".join(f"{tool} {len(texts)}" for tool, texts in self.world.received().items())
         return f"captures: {captures}; messages: {received}"
@@ -293,7 +297,7 @@ class Demo:
         hunt = self._hunt()
         assert hunt is not None
         ledger = self._runtime.ledger
-        events = ledger.events_of_project(hunt.project_id)
+        events = ledger.events.of_project(hunt.project_id)
         received = self.world.received()
         lost = repeated = 0
         for event in events:
@@ -304,7 +308,7 @@ class Demo:
         webhooks = sum(sent.event_type in WEBHOOKS for sent in self.world.platform.sent)
         lost += max(0, webhooks - sum(event["kind"] in WEBHOOKS for event in events))
         lost += not any(event["kind"] == HUNT_FINISHED for event in events)
-        captures = Counter(capture.state.value for capture in ledger.captures(hunt.id))
+        captures = Counter(capture.state.value for capture in ledger.captures.of_hunt(hunt.id))
         return {
             "captures": dict(captures),
             "events": len(events),
@@ -318,7 +322,7 @@ class Demo:
     def state(self) -> dict[str, Any]:
         """For the page."""
         hunt = self._hunt()
-        captures = self._runtime.ledger.captures(hunt.id) if hunt else []
+        captures = self._runtime.ledger.captures.of_hunt(hunt.id) if hunt else []
         order = {machine.instance_id: number for number, machine in enumerate(self.world.fleet)}
         captures.sort(key=lambda capture: order.get(capture.system.instance, 0))
         return {

@@ -15,6 +15,7 @@ from scheduler.release import may_start
 from scheduler.stored_times import corrected_captures
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
+from shared.models.hunts import hunt_name
 from shared.models.systems import System
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, Unauthorized, Unavailable
@@ -31,8 +32,8 @@ _KEY = "the key"  # a cause that all captures of a hunt share
 def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, attempts: int) -> Verdict:
     """`until` (epoch seconds): from then on an absent platform, or a key that cannot be read, means that the
     capture failed."""
-    hunt = runtime.ledger.hunt(hunt_id)
-    found = runtime.ledger.capture(hunt_id, system)
+    hunt = runtime.ledger.hunts.get(hunt_id)
+    found = runtime.ledger.captures.get(hunt_id, system)
     if hunt is None or hunt.project_id is None or found is None:
         return Dead(f"hunt {hunt_id} has no open project in the ledger")
     (found,) = corrected_captures(runtime.ledger, [found], runtime.now())
@@ -49,7 +50,7 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
             end_stopped(runtime, hunt, found)
             return Done()
         if found.state is CaptureState.PLANNED and not may_start(runtime, hunt):
-            runtime.ledger.update_capture(found, released_at=None)  # it has its turn in the next window
+            runtime.ledger.captures.update(found, released_at=None)  # it has its turn in the next window
             return Done()
         if found.state is CaptureState.PLANNED and not _ask(runtime, cado, found, hunt.project_id):
             return Again(LOOK_EVERY, "another worker is asking for it")
@@ -77,7 +78,7 @@ def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> boo
     account = runtime.config.account(system.account)
     options = _options(runtime, planned)
     asked_at = runtime.now()
-    if not runtime.ledger.claim_capture(
+    if not runtime.ledger.captures.claim(
         planned,
         state=CaptureState.UNKNOWN,
         reason="the platform was asked and has not answered",
@@ -96,15 +97,15 @@ def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> boo
         )
     except Unavailable as error:
         if not error.ambiguous:  # it was certainly not carried out, so it may simply be asked again
-            runtime.ledger.update_capture(planned, state=CaptureState.PLANNED, reason=str(error))
+            runtime.ledger.captures.update(planned, state=CaptureState.PLANNED, reason=str(error))
         raise
-    runtime.ledger.update_capture(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
+    runtime.ledger.captures.update(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
     log.info("capture of %s in project %d: pipelines %s", system.key, project_id, pipelines)
     return True
 
 
 def _options(runtime: Runtime, capture: Capture) -> dict[str, Any]:
-    definition = runtime.config.hunts.get(capture.hunt_id.rpartition("@")[0])
+    definition = runtime.config.hunts.get(hunt_name(capture.hunt_id))
     if definition is None:
         return {}
     options: dict[str, Any] = {}
@@ -128,7 +129,7 @@ def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Ca
     )
     if pipelines:
         log.info("capture of %s was started after all: pipelines %s", unknown.system.key, pipelines)
-        return runtime.ledger.update_capture(
+        return runtime.ledger.captures.update(
             unknown, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines
         )
     asked_at = unknown.requested_at or runtime.now()
@@ -136,4 +137,4 @@ def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Ca
     if wait > timedelta(0):
         return Again(min(LOOK_EVERY, wait.total_seconds()), "looking whether the capture was started")
     log.info("capture of %s was not started; asking again", unknown.system.key)
-    return runtime.ledger.update_capture(unknown, state=CaptureState.PLANNED, reason="")
+    return runtime.ledger.captures.update(unknown, state=CaptureState.PLANNED, reason="")

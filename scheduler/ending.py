@@ -17,14 +17,14 @@ from shared.models.event_kinds import CAPTURE_FAILED, CAPTURE_STALLED, HUNT_FINI
 from shared.models.events import Event
 from shared.models.hunts import COVERAGE_DAYS, MAX_REPORT_LINES, CaptureResult, Hunt, HuntReport, HuntState
 from shared.queues import items
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
 
 def fail_capture(runtime: Runtime, capture: Capture, reason: str, *, same: str = "") -> Capture:
     """`same` names a cause that is not the system's own: of all captures that fail by it, one is told."""
-    hunt = runtime.ledger.hunt(capture.hunt_id)
+    hunt = runtime.ledger.hunts.get(capture.hunt_id)
     again = f"#{capture.attempt}" if capture.attempt > 1 else ""
     event = Event(
         id=f"{CAPTURE_FAILED}:{capture.hunt_id}:{same or capture.system.key}{again}",
@@ -57,7 +57,7 @@ def outcome(hunt: Hunt, captures: Sequence[Capture]) -> tuple[HuntState, str]:
 
 def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Capture:
     """It goes on, and that it has not moved since then is told once."""
-    hunt = runtime.ledger.hunt(capture.hunt_id)
+    hunt = runtime.ledger.hunts.get(capture.hunt_id)
     event = Event(
         id=f"{CAPTURE_STALLED}:{capture.hunt_id}:{capture.system.key}:{since:%Y%m%dT%H%M%SZ}",
         kind=CAPTURE_STALLED,
@@ -69,7 +69,7 @@ def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Captur
     )
     _raise(runtime, event)
     log.warning("capture of %s in hunt %s has stalled: %s", capture.system.key, capture.hunt_id, event.text)
-    return runtime.ledger.update_capture(capture, stalled=True)
+    return runtime.ledger.captures.update(capture, stalled=True)
 
 
 def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str, *, tell: bool = True) -> Hunt:
@@ -84,13 +84,13 @@ def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str, *, tell: bool = True) -
     if tell:
         _raise(runtime, event)
     log.warning("hunt %s is not started: %s", hunt.id, reason)
-    return runtime.ledger.end_hunt(hunt.id, HuntState.SKIPPED, reason)
+    return runtime.ledger.hunts.end(hunt.id, HuntState.SKIPPED, reason)
 
 
 def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -> Hunt:
     """Raises the hunt's report as an event. A hunt fails as a whole only before anything was asked for: its
     captures fail with it, without an event for each, since the report says it once."""
-    captures = runtime.ledger.captures(hunt.id)
+    captures = runtime.ledger.captures.of_hunt(hunt.id)
     if state is HuntState.FAILED:
         captures = [_failed(runtime, capture, reason) for capture in captures]
         log.error("hunt %s failed: %s", hunt.id, reason)
@@ -103,20 +103,20 @@ def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -
         report=report(runtime.ledger, hunt, captures, reason, runtime.now()),
     )
     _raise(runtime, event)
-    return runtime.ledger.end_hunt(hunt.id, state, reason)
+    return runtime.ledger.hunts.end(hunt.id, state, reason)
 
 
 def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now: datetime) -> HuntReport:
     """What the hunt came to, beside the last one of its name that finished."""
-    before = ledger.finished_before(hunt)
-    told = {c.system.key: _alarms(c) for c in ledger.captures(before.id)} if before else {}
+    before = ledger.hunts.finished_before(hunt)
+    told = {c.system.key: _alarms(c) for c in ledger.captures.of_hunt(before.id)} if before else {}
     new = {c.system.key: max(0, _alarms(c) - told.get(c.system.key, _alarms(c))) for c in captures}
     lines = sorted(captures, key=_badness, reverse=True)
     slowest = max(captures, key=_seconds, default=None)
-    covered = ledger.captured_since(now - timedelta(days=COVERAGE_DAYS))
+    covered = ledger.captures.captured_since(now - timedelta(days=COVERAGE_DAYS))
 
     def line(c: Capture) -> CaptureResult:
-        name = ledger.name_of(c.system.instance)
+        name = ledger.instance_names.get(c.system.instance)
         return CaptureResult(c.system, c.state, c.malicious, c.suspicious, c.reason, name, new[c.system.key])
 
     return HuntReport(
@@ -157,7 +157,7 @@ def _badness(capture: Capture) -> tuple[int, int, bool]:
 
 
 def _failed(runtime: Runtime, capture: Capture, reason: str) -> Capture:
-    return runtime.ledger.update_capture(
+    return runtime.ledger.captures.update(
         capture, state=CaptureState.FAILED, reason=reason, ended_at=runtime.now()
     )
 

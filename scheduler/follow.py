@@ -44,7 +44,7 @@ def look_at_hunts(runtime: Runtime) -> None:
     each_in_turn(
         runtime.ledger,
         "follow",
-        runtime.ledger.open_hunts(),
+        runtime.ledger.hunts.unfinished(),
         lambda hunt: follow_hunt(runtime, hunt),
         lambda hunt: f"hunt {hunt.id}",
     )
@@ -52,11 +52,11 @@ def look_at_hunts(runtime: Runtime) -> None:
 
 def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
     if hunt.over:
-        return runtime.ledger.end_hunt(hunt.id, hunt.state, hunt.reason)  # a crash left it among the open
+        return runtime.ledger.hunts.end(hunt.id, hunt.state, hunt.reason)  # a crash left it among the open
     hunt = corrected_hunt(runtime.ledger, hunt, runtime.now())
     if hunt.project_id is None:
         return _opening(runtime, hunt)
-    captures = corrected_captures(runtime.ledger, runtime.ledger.captures(hunt.id), runtime.now())
+    captures = corrected_captures(runtime.ledger, runtime.ledger.captures.of_hunt(hunt.id), runtime.now())
     if hunt.stopped_by:
         captures = [end_stopped(runtime, hunt, one) if waits(one) else one for one in captures]
     if any(not waits(capture) and capture.state not in ENDED for capture in captures):
@@ -133,7 +133,7 @@ def _follow_capture(runtime: Runtime, hunt: Hunt, capture: Capture, seen: _Seen)
             return capture  # not asked for yet, or the platform does not list it yet
         return _running(runtime, capture, [*own, *processing])
     if not processing and _waits_for_processing(runtime, capture, own):
-        return runtime.ledger.update_capture(
+        return runtime.ledger.captures.update(
             capture, state=CaptureState.RUNNING, ended_at=capture.ended_at or runtime.now()
         )
     unfit = [pipeline for pipeline in processing if pipeline.state != "complete"]
@@ -176,7 +176,7 @@ def _processed(
         for evidence in evidences
         if evidence.id in by_pipeline or evidence.instance == capture.system.instance
     ]
-    return runtime.ledger.update_capture(
+    return runtime.ledger.captures.update(
         capture,
         state=CaptureState.PROCESSED,
         reason=f"{len(unfit)} of {len(processing)} volumes: {_why(unfit)}" if unfit else "",
@@ -213,7 +213,7 @@ def _running(runtime: Runtime, capture: Capture, pipelines: list[Pipeline]) -> C
     states = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
     progress = f"pipelines: {states}; {steps} steps done"
     if capture.state is not CaptureState.RUNNING or capture.progress != progress:
-        return runtime.ledger.update_capture(
+        return runtime.ledger.captures.update(
             capture,
             state=CaptureState.RUNNING,
             progress=progress,

@@ -71,7 +71,7 @@ def load_of(runtime: Runtime, name: str, selection: Selection) -> Load:
 
 def _hours(runtime: Runtime, name: str, systems: int) -> tuple[float | None, int]:
     """At the pace of the last hunts of this name, which had the same platform to share."""
-    finished = [hunt for hunt in runtime.ledger.hunts(name) if hunt.state is HuntState.FINISHED]
+    finished = [hunt for hunt in runtime.ledger.hunts.of_name(name) if hunt.state is HuntState.FINISHED]
     paces = [
         (hunt.finished_at - (hunt.began_at or hunt.created_at)).total_seconds() / hunt.systems
         for hunt in finished[:_HUNTS_BACK]

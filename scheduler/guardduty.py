@@ -103,7 +103,7 @@ def on_finding(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, str]:
         _tell(runtime, hunt, f"{hunt.trigger}, about {detail.instance}: {why}.")
         return _ignored(detail, why)
     system = System(detail.instance, detail.region, account)
-    before = runtime.ledger.enter_quiet("guardduty", system.key, hunt.id, config.quiet_period)
+    before = runtime.ledger.hunts.begin_quiet_period("guardduty", system.key, hunt.id, config.quiet_period)
     if before:
         return _ignored(detail, f"{before} is not longer ago than quiet_period")
     planned = Plan(hunt, (Capture(hunt.id, system, mode=config.capture),))

@@ -31,7 +31,8 @@ from shared.models.hunts import Hunt
 from shared.models.systems import System
 from shared.queues import items, leases
 from shared.queues.dead_letter_notices import Notices
-from shared.queues.ports import CAPTURES, Dead, Done, Handler, Item, NotNow, Verdict, attempt
+from shared.queues.ports import CAPTURES, Dead, Done, Handler, Item, Verdict, attempt
+from shared.storage.ports import NotNow
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def _follow(context: Context) -> dict[str, Any]:
         runtime = _kept().get()
         Jobs(runtime).run_all(lambda: context.get_remaining_time_in_millis() / 1000)
         quiet = _quiet_days(runtime)
-        opened = len(runtime.ledger.open_hunts())
+        opened = len(runtime.ledger.hunts.unfinished())
     except Exception as error:  # noqa: BLE001  it is logged whole
         _log.exception("the follow timer failed")
         emit(context.function_name, datetime.now(UTC), TimerFailures=1)
@@ -167,7 +168,7 @@ def _scheduled_at(text: object) -> datetime:
 def _quiet_days(runtime: Runtime) -> float:
     """Days since any hunt finished; before the first one, since somebody first looked."""
     now = runtime.now()
-    finished = runtime.ledger.last_finished(runtime.config.hunts)
+    finished = runtime.ledger.hunts.last_finished(runtime.config.hunts)
     return max(0.0, (now - finished).total_seconds()) / 86_400
 
 

@@ -41,9 +41,9 @@ def look_for_missed(runtime: Runtime, start: Callable[[str, datetime], object]) 
     """One look at every schedule. `start` is how a hunt that says `catch_up` is started all the same. Raises
     SomeFailed after the others were looked at."""
     hunts = {name: one for name, one in runtime.config.hunts.items() if one.schedule}
-    for name in runtime.ledger.notes(_ABOUT):
+    for name in runtime.ledger.notes.about(_ABOUT):
         if name not in hunts:  # put back, it counts from then
-            runtime.ledger.drop_note(_ABOUT, name)
+            runtime.ledger.notes.delete(_ABOUT, name)
     each(hunts.items(), lambda one: _look(runtime, *one, start), lambda one: f"hunt {one[0]}")
 
 
@@ -51,11 +51,11 @@ def _look(
     runtime: Runtime, name: str, definition: HuntConfig, start: Callable[[str, datetime], object]
 ) -> None:
     now, form = runtime.now(), definition.schedule_form
-    seen = runtime.ledger.note(_ABOUT, name)
+    seen = runtime.ledger.notes.get(_ABOUT, name)
     # The version before wrote the form without the dates that are skipped.
     if seen.get("schedule") not in (form, f"{definition.schedule} {definition.timezone}"):
         fresh = {"schedule": form, "first": now.isoformat(), "looked": now.isoformat()}
-        runtime.ledger.save_note(_ABOUT, name, fresh)
+        runtime.ledger.notes.save(_ABOUT, name, fresh)
         return
     first, looked = (datetime.fromisoformat(seen[key]) for key in ("first", "looked"))
     first, until = min(first, now), now - _LATE
@@ -77,7 +77,7 @@ def _look(
         looked = until
     after = {"schedule": form, "first": first.isoformat(), "looked": looked.isoformat()}
     if after != seen:
-        runtime.ledger.save_note(_ABOUT, name, after)
+        runtime.ledger.notes.save(_ABOUT, name, after)
 
 
 def _not_started(
@@ -86,12 +86,12 @@ def _not_started(
     if not due:
         return []
     if not (definition.schedule or "").startswith("rate("):
-        return [at for at in due if runtime.ledger.hunt(Hunt(name, at).id) is None]
+        return [at for at in due if runtime.ledger.hunts.get(Hunt(name, at).id) is None]
     # On AWS a rate counts from the moment at which the schedule was made: one run in each period will do.
     calendar = definition.calendar
     following = calendar.next_after(due[-1]) if calendar else None
     period = following - due[-1] if following else timedelta(0)
-    runs = [hunt.scheduled_at for hunt in runtime.ledger.hunts(name)]
+    runs = [hunt.scheduled_at for hunt in runtime.ledger.hunts.of_name(name)]
     return [
         at for at in due if at - period >= first and not any(at - period < run <= at + _LATE for run in runs)
     ]

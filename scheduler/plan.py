@@ -22,7 +22,7 @@ from shared.platform.errors import CadoError, Unavailable
 from shared.queues import items
 from shared.queues.ports import Again, Dead, Done, Verdict, backoff
 from shared.secrets import SecretError
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +84,8 @@ def prepare(runtime: Runtime, name: str, scheduled_at: datetime) -> Plan:
 
 def recorded(runtime: Runtime, hunt: Hunt) -> Plan | None:
     """What the ledger has of it; None where it is not there, or when it was recorded there was no system."""
-    found = runtime.ledger.hunt(hunt.id)
-    return Plan(found, tuple(runtime.ledger.captures(hunt.id))) if found and found.systems else None
+    found = runtime.ledger.hunts.get(hunt.id)
+    return Plan(found, tuple(runtime.ledger.captures.of_hunt(hunt.id))) if found and found.systems else None
 
 
 def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "") -> Hunt:
@@ -105,17 +105,17 @@ def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "
     for reason in hunt.left_out:
         log.info("hunt %s: %s", hunt.id, reason)
     if hunt.state in (HuntState.FAILED, HuntState.SKIPPED) and hunt.project_id is None:
-        hunt = ledger.reopen_hunt(hunt)
+        hunt = ledger.hunts.reopen(hunt)
     if hunt.over:
         return hunt
     turn = take_turn(runtime, hunt)
     definition = runtime.config.hunts.get(hunt.name)
     if turn is None and definition and definition.overlap == "skip":
-        before = ledger.whose_turn(hunt.name)
+        before = ledger.hunts.last_turn(hunt.name)
         reason = f"the hunt before it, {before}, was still under way"
-        return skip_hunt(runtime, hunt, reason, tell=not _is_repeat(hunt, ledger.hunt(before)))
+        return skip_hunt(runtime, hunt, reason, tell=not _is_repeat(hunt, ledger.hunts.get(before)))
     if turn is None:
-        log.info("hunt %s waits for %s to end", hunt.id, ledger.whose_turn(hunt.name))
+        log.info("hunt %s waits for %s to end", hunt.id, ledger.hunts.last_turn(hunt.name))
         return hunt
     queue_opening(runtime, hunt, retry_for=retry_for)
     return turn
@@ -131,23 +131,23 @@ def _is_repeat(hunt: Hunt, before: Hunt | None) -> bool:
 def _record(ledger: Ledger, planned: Plan) -> Hunt:
     """The hunt after its systems: one that is in the ledger has all of them, wherever a crash was. What a
     crash left of another plan for it is taken away, since the fleet may have changed."""
-    found = ledger.hunt(planned.hunt.id)
+    found = ledger.hunts.get(planned.hunt.id)
     if found is None or not found.systems:
         keep = {capture.system.key for capture in planned.captures}
-        for left in ledger.captures(planned.hunt.id):
+        for left in ledger.captures.of_hunt(planned.hunt.id):
             if left.system.key not in keep:
-                ledger.drop_capture(left)
+                ledger.captures.drop(left)
         for capture in planned.captures:
-            ledger.plan_capture(capture)
-    hunt = ledger.open_hunt(planned.hunt)
+            ledger.captures.plan(capture)
+    hunt = ledger.hunts.open(planned.hunt)
     if not hunt.systems and planned.captures:
-        hunt = ledger.replan_hunt(hunt.id, planned.hunt)
+        hunt = ledger.hunts.replan(hunt.id, planned.hunt)
     return hunt
 
 
 def take_turn(runtime: Runtime, hunt: Hunt) -> Hunt | None:
     """The hunt, if it may begin; None while another of its name is under way."""
-    return runtime.ledger.take_turn(hunt) if hunt.name in runtime.config.hunts else hunt
+    return runtime.ledger.hunts.take_turn(hunt) if hunt.name in runtime.config.hunts else hunt
 
 
 def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
@@ -158,7 +158,7 @@ def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
 def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int) -> Verdict:
     """The first item of a hunt: its project, then one item per system that may be asked for now."""
     ledger = runtime.ledger
-    hunt = ledger.hunt(hunt_id)
+    hunt = ledger.hunts.get(hunt_id)
     if hunt is None:
         return Dead(f"hunt {hunt_id} is not in the ledger")
     if hunt.over:
@@ -166,7 +166,7 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
     if hunt.stopped_by and hunt.project_id is None:
         end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
         return Done()
-    captures = ledger.captures(hunt_id)
+    captures = ledger.captures.of_hunt(hunt_id)
     if hunt.project_id is None:
         if not captures:
             end_hunt(runtime, hunt, HuntState.FAILED, "the hunt names no system that could be used")
@@ -186,7 +186,7 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
         except CadoError as error:
             end_hunt(runtime, hunt, HuntState.FAILED, str(error))
             return Done()
-        hunt = ledger.start_hunt(hunt_id, project_id)
+        hunt = ledger.hunts.start(hunt_id, project_id)
         log.info("hunt %s has project %d", hunt.id, project_id)
     for capture in captures:
         if capture.state in (CaptureState.PLANNED, CaptureState.UNKNOWN) and not waits(capture):

@@ -72,18 +72,18 @@ class _Look:
     def projects(self) -> Iterator[int]:
         """Those that huntbridge opened, until some time after their hunt."""
         keep = timedelta(seconds=self._runtime.config.follow.recover_for)
-        for project_id, found in self._ledger.checked_projects().items():
+        for project_id, found in self._ledger.hunts.checked_projects().items():
             hunt = corrected_hunt(self._ledger, found, self._now)
             if hunt.finished_at and self._now - hunt.finished_at > keep:
-                self._ledger.stop_checking(project_id)
+                self._ledger.hunts.stop_checking(project_id)
             else:
                 self._hunted.add(project_id)
                 yield project_id
 
     def at(self, project_id: int, *, all_told: bool = False) -> bool:
         """False where something in it still waits. `all_told`: what is there is no news."""
-        runs = self._ledger.alarm_runs(project_id)
-        events = _by_evidence(self._ledger.events_of_project(project_id))
+        runs = self._ledger.events.alarm_runs(project_id)
+        events = _by_evidence(self._ledger.events.of_project(project_id))
         lost = []
         waiting = False
         for evidence in self._runtime.cado.evidences(project_id):
@@ -93,7 +93,7 @@ class _Look:
             run = _now_known(before, evidence, events[evidence.id], project_id, self._now)
             run = replace(run, told=True) if all_told else run
             if run != before:
-                self._ledger.save_alarm_run(run)
+                self._ledger.events.save_alarm_run(run)
             if not run.told:
                 waiting = True
                 if run.seen_at <= self._overdue:
@@ -123,7 +123,7 @@ class _Look:
             instance=evidence.instance,
         )
         self._runtime.events.put(items.own_event(dump(event)), id=event.id)
-        self._ledger.save_alarm_run(replace(run, told=True))
+        self._ledger.events.save_alarm_run(replace(run, told=True))
         log.warning(
             "no webhook came for the alarms in project %d, evidence %d: recovered",
             run.project_id,
@@ -138,15 +138,15 @@ class _Look:
     def at_others(self) -> None:
         """Every other project in which something has changed. What was there at the first look is no news."""
         about = f"project on {self._platform}"
-        began = self._ledger.note(about, "all")
+        began = self._ledger.notes.get(about, "all")
         for project in self._runtime.cado.projects():
             if project.id in self._hunted or not _may_have_alarms(project):
                 continue
-            state, seen = _state(project), self._ledger.note(about, str(project.id))
+            state, seen = _state(project), self._ledger.notes.get(about, str(project.id))
             if seen != state and self.at(project.id, all_told=not (began or seen)):
-                self._ledger.save_note(about, str(project.id), state)
+                self._ledger.notes.save(about, str(project.id), state)
         if not began:
-            self._ledger.save_note(about, "all", {"since": self._now.isoformat()})
+            self._ledger.notes.save(about, "all", {"since": self._now.isoformat()})
 
 
 def _by_evidence(events: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:

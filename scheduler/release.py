@@ -16,7 +16,7 @@ from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
-from shared.models.hunts import Hunt
+from shared.models.hunts import Hunt, hunt_name
 from shared.platform.errors import CadoError, Unavailable
 from shared.queues import items
 
@@ -53,7 +53,7 @@ def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
             return True
         # The item first: a crash in between queues it again, which its id and the claim make harmless.
         put(runtime, capture)
-        runtime.ledger.update_capture(capture, released_at=runtime.now())
+        runtime.ledger.captures.update(capture, released_at=runtime.now())
     if waiting:
         log.info("hunt %s: %d captures may start", hunt.id, len(waiting))
     return False
@@ -61,7 +61,7 @@ def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
 
 def plan_again(runtime: Runtime, capture: Capture, reason: str) -> Capture:
     """A capture that failed waits for its turn once more."""
-    return runtime.ledger.update_capture(
+    return runtime.ledger.captures.update(
         capture,
         state=CaptureState.PLANNED,
         reason=reason,
@@ -104,7 +104,7 @@ def _limit(runtime: Runtime, definition: HuntConfig | None) -> int | None:
 
 def _delay(runtime: Runtime, capture: Capture) -> float:
     """Its place within the jitter: always the same one, so that a repeat changes nothing."""
-    definition = runtime.config.hunts.get(capture.hunt_id.rpartition("@")[0])
+    definition = runtime.config.hunts.get(hunt_name(capture.hunt_id))
     if definition is None or not definition.jitter:
         return 0.0
     digest = hashlib.sha256(f"{capture.hunt_id} {capture.system.key}".encode()).digest()

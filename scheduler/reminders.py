@@ -30,6 +30,6 @@ def remind(runtime: Runtime) -> None:
         # The item before the record of it: one too many has an id that was seen, one too few is silence.
         id = f"{UNACKNOWLEDGED}:{waiting.case_key}:{number}"
         runtime.events.put(items.reminder(waiting.case_key, number, waiting.since.isoformat()), id=id)
-        runtime.ledger.record_reminded(waiting, now + after if number < reminders.times else None)
+        runtime.ledger.cases.record_reminder(waiting, now + after if number < reminders.times else None)
 
-    each(runtime.ledger.unacknowledged(), look, lambda waiting: f"case {waiting.case_key}")
+    each(runtime.ledger.cases.unacknowledged(), look, lambda waiting: f"case {waiting.case_key}")

@@ -50,22 +50,22 @@ def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) 
     Raises KeyError where there is no such hunt, NotPossible where it is over, and SecretError with `cancel`
     before anything was changed.
     """
-    ledger, hunt = runtime.ledger, runtime.ledger.hunt(hunt_id)
+    ledger, hunt = runtime.ledger, runtime.ledger.hunts.get(hunt_id)
     if hunt is None:
         raise KeyError(hunt_id)
     if hunt.over:
         raise NotPossible(f"hunt {hunt.id} is over: {hunt.state.value}")
     cado = runtime.cado if cancel and hunt.project_id is not None else None
     # First of all: whoever asks for a capture looks at it, and asks for no more.
-    hunt = ledger.change_hunt(hunt.id, lambda found: found.stopped(by))
+    hunt = ledger.hunts.change(hunt.id, lambda found: found.stopped(by))
     not_asked = sum(
-        ledger.claim_capture(
+        ledger.captures.claim(
             capture, state=CaptureState.FAILED, reason=hunt.why_stopped, ended_at=runtime.now()
         )
-        for capture in ledger.captures(hunt.id)
+        for capture in ledger.captures.of_hunt(hunt.id)
         if capture.state is CaptureState.PLANNED
     )
-    captures = ledger.captures(hunt.id)
+    captures = ledger.captures.of_hunt(hunt.id)
     under_way = [capture for capture in captures if capture.state not in ENDED]
     log.warning("hunt %s is stopped by %s: %d captures are not asked for", hunt.id, by, not_asked)
     cancelled, problems = 0, []
@@ -114,26 +114,26 @@ def retry_failed(runtime: Runtime, hunt_id: str, *, by: str, retry_for: float) -
     Raises KeyError where there is no such hunt, NotPossible where another hunt of its name is under way,
     CadoError and SecretError where the platform cannot be asked for the project.
     """
-    ledger, hunt = runtime.ledger, runtime.ledger.hunt(hunt_id)
+    ledger, hunt = runtime.ledger, runtime.ledger.hunts.get(hunt_id)
     if hunt is None:
         raise KeyError(hunt_id)
     # A planned capture of a hunt that is over was left behind by a crash in this function.
     wanted = [CaptureState.FAILED, *([CaptureState.PLANNED] if hunt.over else [])]
-    failed = [capture for capture in ledger.captures(hunt.id) if capture.state in wanted]
+    failed = [capture for capture in ledger.captures.of_hunt(hunt.id) if capture.state in wanted]
     if not failed:
         return Retried(hunt, 0)
     if hunt.over and hunt.name in runtime.config.hunts:
-        other = ledger.hunt(ledger.whose_turn(hunt.name))
+        other = ledger.hunts.get(ledger.hunts.last_turn(hunt.name))
         if other and not other.over and other.id != hunt.id:
             raise NotPossible(f"hunt {other.id} is under way; stop it, or wait until it has ended")
     same = hunt.project_id is not None and _is_there(runtime, hunt.project_id)
     for capture in failed:
         if capture.state is CaptureState.FAILED:
             plan_again(runtime, capture, f"attempt {capture.attempt} failed: {capture.reason}")
-    hunt = ledger.retry_hunt(hunt, by=by, same_project=same)
+    hunt = ledger.hunts.retry(hunt, by=by, same_project=same)
     hunt = take_turn(runtime, hunt) or hunt  # where another one was faster, `follow` goes on with this one
     if same:
-        release(runtime, hunt, ledger.captures(hunt.id))
+        release(runtime, hunt, ledger.captures.of_hunt(hunt.id))
     else:
         queue_opening(runtime, hunt, retry_for=retry_for)
     return Retried(hunt, len(failed), same)

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.models.captures import Capture
 from shared.models.hunts import Hunt
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 from shared.storage.stored_times import is_future
 
 _OF_HUNTS = ("began_at", "created_at", "finished_at")
@@ -21,12 +21,12 @@ _OF_CAPTURES = ("requested_at", "released_at", "ended_at", "progress_at")
 
 def corrected_hunt(ledger: Ledger, hunt: Hunt, now: datetime) -> Hunt:
     times = _corrections(hunt, _OF_HUNTS, now)
-    return ledger.change_hunt(hunt.id, lambda found: replace(found, **times)) if times else hunt
+    return ledger.hunts.change(hunt.id, lambda found: replace(found, **times)) if times else hunt
 
 
 def corrected_captures(ledger: Ledger, captures: Iterable[Capture], now: datetime) -> list[Capture]:
     return [
-        ledger.update_capture(capture, **times)
+        ledger.captures.update(capture, **times)
         if (times := _corrections(capture, _OF_CAPTURES, now))
         else capture
         for capture in captures

@@ -118,7 +118,7 @@ def choose(
 def _in_turn(runtime: Runtime, definition: HuntConfig, identity: str, chosen: list[Choice]) -> list[Choice]:
     if definition.order == "random":
         return random.Random(identity).sample(chosen, len(chosen))
-    hunted = runtime.ledger.last_hunted() if definition.order == "least_recently_hunted" else {}
+    hunted = runtime.ledger.captures.last_requested() if definition.order == "least_recently_hunted" else {}
     return sorted(chosen, key=lambda c: (hunted.get(c.system.key, _NEVER), _launched(c), c.system.key))
 
 

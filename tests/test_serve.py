@@ -191,7 +191,7 @@ def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path
         assert process.wait(timeout=15) == 0
     config = load(None, environ)
     made = runtime.local(config, tmp_path / "data", environ)
-    delivery = made.ledger.delivery(id, "slack")
+    delivery = made.ledger.deliveries.get(id, "slack")
     assert (delivery.state, delivery.attempts) == ("unsure", 1)
     (loaded,) = audit.newest(made.store, made.now())
     assert loaded.action == audit.CONFIGURATION

@@ -23,7 +23,8 @@ from shared.models.event_kinds import ACKNOWLEDGED
 from shared.queues import items
 from shared.queues.ports import Dead, Done, Queue, Verdict
 from shared.storage import audit
-from shared.storage.ledger import Ledger, Store
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import Store
 from shared.text import one_line
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class CaseActions:
 
     def click(self, id: str, item: items.SlackClick) -> Verdict:
         """Handle a click in Slack. `id` is the same for the same click."""
-        if self._ledger.note("click", id):
+        if self._ledger.notes.get("click", id):
             return Done()  # a replayed request, or an item that came twice
         click, secret = item.click, item.signed_by
         app = [
@@ -61,7 +62,7 @@ class CaseActions:
         if not app:
             return Dead(f"a click was signed with {secret}, and no destination has that signing_secret")
         case_key = click.value
-        case = self._ledger.case_file(case_key)
+        case = self._ledger.cases.get(case_key)
         # An app may only act on cases that were posted through it.
         told = [name for name in app if case and name in case.told]
         clicked_at = self._destination_of(click.channel, case_key, told or app)
@@ -75,7 +76,7 @@ class CaseActions:
         if answer:
             ephemeral = items.Ephemeral(clicked_at, click.channel, click.user, answer)
             self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
-        self._ledger.save_note("click", id, {"at": item.at.isoformat()})
+        self._ledger.notes.save("click", id, {"at": item.at.isoformat()})
         return Done()
 
     def acknowledge(self, item: items.AcknowledgeCase) -> Verdict:
@@ -87,7 +88,7 @@ class CaseActions:
         """The one of these destinations whose channel this is: one app may post to many channels."""
         for name in names:
             config = self._config.destinations[name]
-            ref = self._ledger.case_ref(case_key, name)
+            ref = self._ledger.case_references.get(case_key, name)
             if channel == getattr(config, "channel", "") or f'"{channel}"' in ref:  # it is JSON
                 return name
         return names[0]
@@ -111,13 +112,13 @@ class CaseActions:
 
     def _acknowledge(self, case_key: str, asked: Acknowledgement) -> str:
         """The answer to the person who asked; empty where the messages about the case say it already."""
-        holder = self._ledger.acknowledge(case_key, asked)
+        holder = self._ledger.cases.acknowledge(case_key, asked)
         if holder is None:
             return _UNKNOWN_CASE
         if holder.id != asked.id:
             return _held_already(self._cases.title(case_key), holder, asked)
         audit.acknowledged(self._store, case_key, asked)
-        case = self._ledger.case_file(case_key)
+        case = self._ledger.cases.get(case_key)
         assert case is not None
         alarm = replace(
             case.alarm,
@@ -145,7 +146,7 @@ class CaseActions:
                 return case
             return replace(case, issue_in=tracker, issue_asked=id, told=union(case.told, [tracker]))
 
-        case = self._ledger.change_case_file(case_key, change)
+        case = self._ledger.cases.change(case_key, change)
         if case is None:
             return _UNKNOWN_CASE
         if case.issue_asked != id:

@@ -24,7 +24,7 @@ from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import Queue
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Cases:
                 case, alarm=replace(worst, earlier=None, may_repeat=False), told=union(case.told, names)
             )
 
-        case = self._ledger.change_case_file(alarm.case_key, change, durable=False)
+        case = self._ledger.cases.change(alarm.case_key, change, durable=False)
         assert case is not None
         reminders = self._config.reminders
         if reminders and alarm.severity is Severity.MALICIOUS and not case.taken:
-            self._ledger.await_acknowledgement(alarm.case_key, reminders.after)
+            self._ledger.cases.await_acknowledgement(alarm.case_key, reminders.after)
         asked = [case.issue_in] if case.issue_in in self._destinations.trackers else []
         return list(union(names, asked))
 
@@ -70,7 +70,7 @@ class Cases:
         for each case, and has none for this case yet."""
         standing = self.standing(alarm, destination)
         if alarm.findings_total > len(alarm.findings):  # the queue item had no room for all of them
-            whole = self._ledger.whole_alarm(alarm.event.id) or alarm
+            whole = self._ledger.events.whole_alarm(alarm.event.id) or alarm
             alarm = replace(whole, earlier=alarm.earlier)
         message = compose(alarm, self._config, maybe_repeat=maybe_repeat, case=standing)
         if opens and message.kind == ACKNOWLEDGED and message.overview:
@@ -81,7 +81,7 @@ class Cases:
     def current_message(self, case_key: str, destination: str) -> Message | None:
         """The message of the case as it stands now, to edit the one at the destination. None where there is
         no such case."""
-        case = self._ledger.case_file(case_key)
+        case = self._ledger.cases.get(case_key)
         if case is None:
             return None
         standing = self.standing(case.alarm, destination)
@@ -89,7 +89,7 @@ class Cases:
 
     def standing(self, alarm: Alarm, destination: str) -> CaseStatus:
         """What a message about this alarm to this destination shows of the case."""
-        case = self._ledger.case_file(alarm.case_key)
+        case = self._ledger.cases.get(alarm.case_key)
         if case is None or alarm.event.kind == TEST:
             return CaseStatus()
         trackers = self._destinations.trackers
@@ -101,26 +101,26 @@ class Cases:
         )
 
     def is_acknowledged(self, case_key: str) -> bool:
-        case = self._ledger.case_file(case_key)
+        case = self._ledger.cases.get(case_key)
         return bool(case and case.taken)
 
     def issue(self, case_key: str, case: CaseFile) -> tuple[str, str] | None:
         """Key and URL of the case's issue. None where it has no issue yet."""
         for tracker in self._destinations.trackers:
-            key = self._ledger.case_ref(case_key, tracker) if tracker in case.told else ""
+            key = self._ledger.case_references.get(case_key, tracker) if tracker in case.told else ""
             if url := self._destinations.issue_url(tracker, key):
                 return key, url
         return None
 
     def title(self, case_key: str) -> str:
         """The title of the case's worst alarm; the key where there is no such case."""
-        case = self._ledger.case_file(case_key)
+        case = self._ledger.cases.get(case_key)
         return compose(case.alarm, self._config).title if case else case_key
 
     def refresh(self, case_key: str, why: str) -> None:
         """Ask for an edit of the case's messages where that is possible. A second call with the same `why`
         asks for the same edit."""
-        case = self._ledger.case_file(case_key)
+        case = self._ledger.cases.get(case_key)
         for name in case.told if case else ():
             if name in self._destinations.editable:
                 item = items.refresh(name, case_key)
@@ -133,7 +133,7 @@ class Cases:
         for name in configured:
             self._deliveries.put(items.delivery(name, dump(alarm)), id=f"{alarm.event.id}:{name}")
         event = replace(alarm.event, evidence_id=None)  # it says nothing new about the evidence
-        self._ledger.record_routed(event, alarm.severity, configured, case=alarm.case_key)
+        self._ledger.events.record_routed(event, alarm.severity, configured, case=alarm.case_key)
 
 
 def opening(alarm: Alarm, told: Iterable[str], trackers: Sequence[str]) -> CaseStatus:

@@ -15,7 +15,7 @@ from shared.config.delivery import RemindersConfig
 from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.queues import items
 from shared.queues.ports import Done, Verdict
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +31,15 @@ class CaseReminders:
     def remind(self, item: items.Reminder) -> Verdict:
         """Handle an item of the timer."""
         case_key, number, config = item.case_key, item.number, self._config
-        case = self._ledger.case_file(case_key)
+        case = self._ledger.cases.get(case_key)
         if case is None or case.taken or config is None:
             return Done()
         event = event_about(case.alarm, UNACKNOWLEDGED, f"{case_key}:{number}", self._now())
-        if self._ledger.routed(event.id) is not None:
+        if self._ledger.events.routed_to(event.id) is not None:
             return Done()  # sent by another timer, or before a later alarm made the case wait once more
         since = f"{item.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         text = f"First told at {since}. Reminder {number} of {config.times}."
-        self._ledger.change_case_file(
+        self._ledger.cases.change(
             case_key, lambda case: replace(case, told=union(case.told, config.to)) if case else None
         )
         self._cases.announce(replace(case.alarm, event=replace(event, text=text), case=case_key), config.to)

@@ -16,7 +16,7 @@ from receiver.messages.digest import DIGEST, DigestEntry
 from shared.models.codec import dump, load
 from shared.queues import items
 from shared.queues.ports import Queue
-from shared.storage.ledger import Store
+from shared.storage.ports import Store
 
 _OPEN, _CLOSED, _SEALED = "open", "closed", "sealed"
 

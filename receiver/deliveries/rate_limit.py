@@ -16,7 +16,7 @@ from typing import Any
 from receiver.destinations.contract import RateLimit
 from receiver.destinations.registry import traits_of
 from shared.config.destinations.registry import DestinationConfig
-from shared.storage.ledger import Store
+from shared.storage.ports import Store
 
 # A turn is still the same turn when the delivery comes this many seconds early or late: queues are not exact.
 _EARLY, _LATE = 0.05, 2.0

@@ -51,7 +51,7 @@ from shared.queues.ports import (
     backoff,
 )
 from shared.storage.last_delivered import LastDelivered
-from shared.storage.ledger import Case
+from shared.storage.ledger.case_references import CaseAccess
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Work:
 
     def _deliver_alarm(self, item: Item, name: str, alarm: Alarm) -> Verdict:
         ledger = self._runtime.ledger
-        before = ledger.delivery(alarm.event.id, name)
+        before = ledger.deliveries.get(alarm.event.id, name)
         if before.state == "delivered":
             return Done()
         if alarm.event.kind == UNACKNOWLEDGED and self._cases.is_acknowledged(alarm.case_key):
@@ -128,10 +128,12 @@ class Work:
             return verdict
         if before.state == IN_DIGEST and (verdict := self._gather(before, alarm)):
             return verdict
-        case = Case()
+        case = CaseAccess()
         if self._destinations[name].traits.thread:
             alone = self._destinations[name].traits.edit  # an edit builds on the one before it
-            case = ledger.enter_case(alarm.case_key, name, item.receipt, leases.CASE, alone=alone)
+            case = ledger.case_references.acquire(
+                alarm.case_key, name, item.receipt, leases.CASE, alone=alone
+            )
             if case.wait:
                 delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
                 return Again(delay, f"another alarm of its case is on the way to {name}", expected=True)
@@ -140,8 +142,8 @@ class Work:
         longest = BACKLOG if lane[0] == name and _may_share(alarm, before) else None
         wait = self._rate_limiter.turn(*lane, urgent=urgent, waited=item.attempts > 1, longest=longest)
         its_turn = wait == 0 and self._concurrency[name].acquire(item.receipt)
-        if not its_turn and case.opens:
-            ledger.leave_case(alarm.case_key, name, item.receipt)
+        if not its_turn and case.exclusive:
+            ledger.case_references.release(alarm.case_key, name, item.receipt)
         if wait is None:
             return self._collapse(before, alarm)
         if wait:
@@ -168,7 +170,7 @@ class Work:
     def _collapse(self, before: Delivery, alarm: Alarm) -> Verdict:
         """Into the destination's open digest; into which one is written down first."""
         digest = self._digests.open(before.destination)
-        gathered = self._runtime.ledger.start_delivery(before, state=IN_DIGEST, ref=digest)
+        gathered = self._runtime.ledger.deliveries.start(before, state=IN_DIGEST, ref=digest)
         verdict = self._gather(gathered, alarm) if gathered else None
         return verdict or Again(1.0, "its digest was closed just now", expected=True)
 
@@ -190,7 +192,7 @@ class Work:
 
     def _deliver_digest(self, item: Item, name: str, id: str) -> Verdict:
         ledger, lane = self._runtime.ledger, (name, limits_of(self._runtime.config.destinations[name]))
-        before = ledger.delivery(id, name)
+        before = ledger.deliveries.get(id, name)
         if self._digests.is_empty(name, id):
             return Done()
         if verdict := self._under_way(before):
@@ -207,7 +209,7 @@ class Work:
             def told(in_doubt: bool) -> Message:
                 return digest_message(id, name, entries, maybe_repeat=in_doubt)
 
-            verdict = self._send(item, before, told, f"digest/{id}", Case(), lane)
+            verdict = self._send(item, before, told, f"digest/{id}", CaseAccess(), lane)
             if not isinstance(verdict, Done):
                 return verdict
         return self._mark(name, id, entries)
@@ -216,14 +218,14 @@ class Work:
         """Edit the case's message to how the case stands, where no alarm waits for its turn. What is not
         edited now is with the next alarm."""
         ledger, destination = self._runtime.ledger, self._destinations[name]
-        if not (destination.traits.edit and ledger.case_ref(case_key, name)):
+        if not (destination.traits.edit and ledger.case_references.get(case_key, name)):
             return Done()
         lane = name, limits_of(self._runtime.config.destinations[name])
         wait = self._rate_limiter.turn(*lane, urgent=False, waited=item.attempts > 1, longest=0.0)
         if wait != 0:
             busy = Retry(f"{name} has alarms to tell first", after=CALM if wait is None else wait)
             return self._at_once_or_never(item, busy, f"an edit of case {case_key} at {name}")
-        case = ledger.enter_case(case_key, name, item.receipt, leases.CASE, alone=True)
+        case = ledger.case_references.acquire(case_key, name, item.receipt, leases.CASE, alone=True)
         if case.wait:
             return Again(min(case.wait, 10.0), f"an alarm of its case is on the way to {name}", expected=True)
         message = self._cases.current_message(case_key, name)
@@ -238,17 +240,17 @@ class Work:
     def _whisper(self, item: Item, name: str, content: items.Ephemeral) -> Verdict:
         destination = self._destinations[name]
         ledger = self._runtime.ledger
-        before = ledger.delivery(item.id, name)
+        before = ledger.deliveries.get(item.id, name)
         if not isinstance(destination, SendsEphemeral) or before.state == "delivered":
             return Done()
         if verdict := self._under_way(before):
             return verdict
-        sending = ledger.start_delivery(before, state="sending", attempts=before.attempts + 1)
+        sending = ledger.deliveries.start(before, state="sending", attempts=before.attempts + 1)
         if sending is None:
             return Again(1.0, f"another worker sends it to {name}", expected=True)
         to = Recipient(content.channel, content.user)
         outcome = _in_time(lambda: destination.send_ephemeral(to, content.text))
-        ledger.end_delivery(sending, state="delivered" if isinstance(outcome, Delivered) else "pending")
+        ledger.deliveries.end(sending, state="delivered" if isinstance(outcome, Delivered) else "pending")
         return self._at_once_or_never(item, outcome, f"a word for one person at {name}")
 
     def _at_once_or_never(self, item: Item, outcome: Outcome, what: str) -> Verdict:
@@ -264,10 +266,10 @@ class Work:
     def _mark(self, name: str, id: str, entries: list[DigestEntry]) -> Verdict:
         """Write down that its alarms were delivered with the digest, as many as a lease has time for."""
         ledger = self._runtime.ledger
-        waiting = (ledger.delivery(entry.event_id, name) for entry in entries)
+        waiting = (ledger.deliveries.get(entry.event_id, name) for entry in entries)
         unmarked = [delivery for delivery in waiting if delivery.state == IN_DIGEST]
         for delivery in unmarked[:MARKED_AT_ONCE]:
-            ledger.save_delivery(replace(delivery, state="delivered", note="in a digest"))
+            ledger.deliveries.save(replace(delivery, state="delivered", note="in a digest"))
         if len(unmarked) > MARKED_AT_ONCE:
             return Again(0, f"{id} is being written down", expected=True)
         return Done()
@@ -278,7 +280,7 @@ class Work:
         before: Delivery,
         told: Callable[[bool], Message],
         case_key: str,
-        case: Case,
+        case: CaseAccess,
         lane: tuple[str, RateLimit],
     ) -> Verdict:
         """Send, and record what became of it. `told` makes the message, given whether it may be a repeat."""
@@ -291,7 +293,7 @@ class Work:
         # "sending" was left by a worker that died; once in doubt, it stays in doubt until it is delivered.
         in_doubt = before.in_doubt or before.state == "sending"
         message = told(in_doubt)
-        sending = ledger.start_delivery(
+        sending = ledger.deliveries.start(
             before, state="sending", ref="", attempts=before.attempts + 1, in_doubt=in_doubt
         )
         if sending is None:
@@ -304,21 +306,23 @@ class Work:
         except Exception:  # a fault of our own, that may have come after the message was sent
             if destination.traits.thread:
                 self._leave_case(item, name, case_key, case, Retry("it failed", ambiguous=True))
-            ledger.end_delivery(sending, state="unsure", in_doubt=True)
+            ledger.deliveries.end(sending, state="unsure", in_doubt=True)
             raise
         if destination.traits.thread:
             self._leave_case(item, name, case_key, case, outcome)
         match outcome:
             case Delivered(ref, note):
-                ledger.end_delivery(sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False)
+                ledger.deliveries.end(
+                    sending, state="delivered", ref=ref, note=note, reason="", in_doubt=False
+                )
                 self._heartbeats.delivered(name)
                 self._last_delivered.record(name)
                 log.info("event %s delivered to %s %s", before.event_id, name, " ".join((ref, note)).strip())
                 return Done()
             case Retry(reason, needs_exclusive=True):
-                ledger.shut_case(case_key, name, case.ref)
+                ledger.case_references.close(case_key, name, case.ref)
                 state = "unsure" if in_doubt else "pending"
-                ledger.end_delivery(sending, state=state, attempts=before.attempts, in_doubt=in_doubt)
+                ledger.deliveries.end(sending, state=state, attempts=before.attempts, in_doubt=in_doubt)
                 return Again(0.0, reason, expected=True)
             case Retry(reason, after, ambiguous):
                 if after is not None:
@@ -330,7 +334,7 @@ class Work:
                     reason = f"given up after {sending.attempts} attempts: {reason}"
                     return self._dead(sending, reason, in_doubt)
                 state = "unsure" if in_doubt else "pending"
-                ledger.end_delivery(sending, state=state, reason=reason, in_doubt=in_doubt)
+                ledger.deliveries.end(sending, state=state, reason=reason, in_doubt=in_doubt)
                 delay = backoff(sending.attempts) if after is None else after
                 return Again(
                     max(delay, SETTLED) if ambiguous and destination.traits.thread else delay, reason
@@ -344,18 +348,20 @@ class Work:
         by_case = traits_of(config).rate_limit_by_case and config.pace is None
         return (f"{name} {alarm.case_key}" if by_case else name), limits_of(config)
 
-    def _leave_case(self, item: Item, name: str, case_key: str, case: Case, outcome: Outcome) -> None:
+    def _leave_case(self, item: Item, name: str, case_key: str, case: CaseAccess, outcome: Outcome) -> None:
         ref = outcome.ref if isinstance(outcome, Delivered) else ""
-        if case.opens or ref != case.ref:
+        if case.exclusive or ref != case.ref:
             unsure = isinstance(outcome, Retry) and outcome.ambiguous
             # What can be searched is not found at once: until then another one would open the case again.
             hold = 0.0 if self._destinations[name].traits.edit else SETTLED
-            self._runtime.ledger.leave_case(case_key, name, item.receipt, ref=ref, unsure=unsure, hold=hold)
+            self._runtime.ledger.case_references.release(
+                case_key, name, item.receipt, ref=ref, unsure=unsure, hold=hold
+            )
             if ref and self._destinations[name].traits.tracks_issues:
                 self._cases.refresh(case_key, ref)  # with the link to it
 
     def _dead(self, delivery: Delivery, reason: str, in_doubt: bool) -> Verdict:
-        self._runtime.ledger.end_delivery(delivery, state="dead", reason=reason, in_doubt=in_doubt)
+        self._runtime.ledger.deliveries.end(delivery, state="dead", reason=reason, in_doubt=in_doubt)
         log.error("event %s to %s is dead: %s", delivery.event_id, delivery.destination, reason)
         return Dead(reason)
 
@@ -377,6 +383,6 @@ def _may_share(alarm: Alarm, before: Delivery) -> bool:
     return not own and not before.in_doubt and before.state != "sending"
 
 
-def _refs(case: Case) -> CaseRef:
+def _refs(case: CaseAccess) -> CaseRef:
     """What a destination that can follow up is told of the case."""
-    return CaseRef(case.ref, exclusive=bool(case.ref and case.opens), unsure=case.unsure)
+    return CaseRef(case.ref, exclusive=bool(case.ref and case.exclusive), unsure=case.unsure)

@@ -23,7 +23,7 @@ from shared.models.codec import dump, load
 from shared.models.event_kinds import ALARM_KINDS
 from shared.models.events import Event
 from shared.models.severity import Severity
-from shared.storage.ledger import Store
+from shared.storage.ports import Store
 
 # What comes within this time is about the same processing run, where the platform cannot say which run it is:
 # the same body is the same event, and another one about the same evidence is told as an update.

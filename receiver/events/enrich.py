@@ -30,7 +30,8 @@ from shared.models.owners import Owner, TeamsUser
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.platform.errors import CadoError
-from shared.storage.ledger import Ledger, StoreError
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import StoreError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -185,9 +186,9 @@ class Enricher:
         if ledger is None:
             return None
         if hunt_id:
-            return run.ask(self._to_ledger, "Hunt", lambda: ledger.hunt(hunt_id))
+            return run.ask(self._to_ledger, "Hunt", lambda: ledger.hunts.get(hunt_id))
         if number is not None:
-            return run.ask(self._to_ledger, "Hunt", lambda: ledger.hunt_of_project(number))
+            return run.ask(self._to_ledger, "Hunt", lambda: ledger.hunts.of_project(number))
         return None
 
     def _ask_capture(
@@ -224,7 +225,7 @@ class Enricher:
 
     def _capture(self, ledger: Ledger, event: Event, hunt: Hunt, evidence: Evidence | None) -> Capture | None:
         if event.hunt_id and event.system:
-            return ledger.capture(hunt.id, event.system)
+            return ledger.captures.get(hunt.id, event.system)
         instance, number = _instance_id(event, evidence), event.evidence_id
 
         def other(capture: Capture) -> bool:
@@ -234,9 +235,9 @@ class Enricher:
 
         for system in self._targets(instance):
             # One read where the hunt names its systems: reading all captures costs with every alarm.
-            if (capture := ledger.capture(hunt.id, system)) and not other(capture):
+            if (capture := ledger.captures.get(hunt.id, system)) and not other(capture):
                 return capture
-        captures = ledger.captures(hunt.id)
+        captures = ledger.captures.of_hunt(hunt.id)
         same = [one for one in captures if one.system.instance == instance and not other(one)]
         return next(iter(same), None) or next((one for one in captures if number in one.evidence_ids), None)
 

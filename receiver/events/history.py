@@ -13,7 +13,8 @@ from receiver.messages.counts import worst_first
 from receiver.messages.subject import system_of
 from shared.models.alarms import Alarm, Change
 from shared.models.event_kinds import ALARM_KINDS
-from shared.storage.ledger import Ledger, Store
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import Store
 
 # What is remembered of a system: one document, far below what an item of DynamoDB holds.
 MAX_KINDS = 2_000
@@ -37,7 +38,7 @@ class Changes:
         new = [text for mark, text in kinds.items() if first_by[mark] == event.id]
         hunts = [
             alarms
-            for hunt_id, alarms in self._ledger.past_hunts(system.instance)
+            for hunt_id, alarms in self._ledger.captures.past_hunts(system.instance)
             if alarm.hunt is None or hunt_id != alarm.hunt.id
         ][-HUNTS:]
         return Change(

@@ -13,6 +13,7 @@ from shared.config.patterns import fits
 from shared.config.routes import MatchConfig
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import RECOVERED
+from shared.models.hunts import hunt_name
 
 _FOLDED = ("event", "severity")  # written in any case
 
@@ -64,7 +65,7 @@ def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:
     return {
         "event": _kinds(alarm),
         "severity": [alarm.severity],
-        "hunt": _some(hunt and hunt.name, (event.hunt_id or "").rpartition("@")[0], report and report.hunt),
+        "hunt": _some(hunt and hunt.name, hunt_name(event.hunt_id or ""), report and report.hunt),
         "project": _some(project and project.name, project_id and str(project_id)),
         "account": _some(
             alias, account and account.id, instance and instance.account_id, evidence and evidence.account_id

@@ -26,9 +26,10 @@ from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.dead_letter_notices import Notices, alarm_of_event
 from shared.queues.heartbeats import Heartbeats
-from shared.queues.ports import EVENTS, Dead, Done, Item, Queue, TooLarge, Verdict, attempt
+from shared.queues.ports import EVENTS, Dead, Done, Item, Queue, Verdict, attempt
 from shared.queues.sizes import fitted_alarm
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +72,11 @@ class EventWorker:
 
     def _handle_event(self, event: Event, webhook: bytes | None) -> Verdict:
         """`webhook` is the body that brought the event; None if huntbridge raised the event itself."""
-        if self.ledger.routed(event.id) is not None:
+        if self.ledger.events.routed_to(event.id) is not None:
             return Done()
         alarm = self.enricher.enrich(event)
         if alarm.instance and alarm.instance.name:
-            self.ledger.save_name(alarm.instance.id, alarm.instance.name)
+            self.ledger.instance_names.save(alarm.instance.id, alarm.instance.name)
         claim = self.dedupe.claim(alarm, webhook)
         if claim.merged_into:
             self._record(alarm, [], merged_into=claim.merged_into)
@@ -102,7 +103,7 @@ class EventWorker:
         if fitted is whole:
             return alarm
         try:
-            self.ledger.save_whole_alarm(alarm)
+            self.ledger.events.save_whole_alarm(alarm)
         except TooLarge as error:
             log.error("event %s: only a part of it is kept: %s", alarm.event.id, error)
         return load(Alarm, fitted)
@@ -119,7 +120,7 @@ class EventWorker:
 
     def _record(self, alarm: Alarm, destinations: list[str], *, merged_into: str = "") -> None:
         """Write down that the event is finished here, and where its alarm went."""
-        self.ledger.record_routed(
+        self.ledger.events.record_routed(
             alarm.event,
             alarm.severity,
             destinations,

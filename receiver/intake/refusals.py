@@ -21,8 +21,9 @@ from shared.models.codec import dump
 from shared.models.event_kinds import WEBHOOKS_REFUSED
 from shared.models.events import Event
 from shared.queues import items
-from shared.queues.ports import NotNow, Queue
-from shared.storage.ledger import Ledger
+from shared.queues.ports import Queue
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import NotNow
 from shared.storage.stored_times import within_last
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class Refusals:
             if self._began is None or within_last(GATHERED, self._began, now):
                 return
         try:
-            self._told = self._told or self._ledger.note(*_NOTE)
+            self._told = self._told or self._ledger.notes.get(*_NOTE)
             at = self._told.get("at")
             if at and within_last(APART, datetime.fromisoformat(at), now):
                 return
@@ -101,7 +102,7 @@ class Refusals:
             self._keep(counts, began)
             raise
         self._told = {"at": now.isoformat(), "times": number}
-        self._ledger.save_note(*_NOTE, self._told)
+        self._ledger.notes.save(*_NOTE, self._told)
 
     def _keep(self, counts: _Counts, began: datetime | None) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ from receiver.messages.subject import where
 from receiver.messages.wording import commas, duration, joined
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
-from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport
+from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
 from shared.phrases import counted, utc_minute
 
 MAX_SAME = 10  # systems that are named in one line, since they failed for one reason
@@ -46,8 +46,8 @@ def hunt_finished(alarm: Alarm) -> Content:
 
 
 def hunt_missed(alarm: Alarm) -> Content:
-    name, _, due = (alarm.event.hunt_id or "").rpartition("@")
-    name = copyable(name, 60)
+    hunt_id = alarm.event.hunt_id or ""
+    name, due = copyable(hunt_name(hunt_id), 60), hunt_time(hunt_id)
     return Content(
         title=f"Hunt {name} did not run" if name else "A hunt did not run",
         summary="None of its systems was captured in this run, so nothing was searched for threats.",

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from shared.aws.clients import AwsError, Clients, understood
-from shared.queues.ports import TooLarge
 from shared.storage.kinds import seconds_kept
-from shared.storage.ledger import Record, StoreError
+from shared.storage.ports import Record, Store, StoreError, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ def table_definition() -> dict[str, Any]:
     }
 
 
-class DynamoStore:
+class DynamoStore(Store):
     def __init__(self, clients: Clients, table: str, now: Callable[[], float] = time.time) -> None:
         self._clients, self._table, self._now = clients, table, now
 

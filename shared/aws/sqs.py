@@ -21,7 +21,8 @@ from itertools import islice
 from typing import Any
 
 from shared.aws.clients import AwsError, Clients, understood
-from shared.queues.ports import ABANDONED, DeadItem, Depth, Item, QueueError, TooLarge
+from shared.queues.ports import ABANDONED, DeadItem, Depth, Item, QueueError
+from shared.storage.ports import TooLarge
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 from shared.http.deadlines import DeadlineExceeded, remaining
 from shared.models.inventory import InstanceError
 from shared.platform.errors import CadoError
-from shared.queues.ports import NotNow
 from shared.secrets import SecretError
+from shared.storage.ports import NotNow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -26,7 +26,8 @@ from shared.platform.transport import TRIES, Transport
 from shared.platform.v2 import CadoV2
 from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, Queue
 from shared.secrets import Secret, SecretRef, Secrets, SecretsInAws
-from shared.storage.ledger import Ledger, Store, StoreError
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import Store, StoreError
 
 if TYPE_CHECKING:
     from shared.aws.clients import Clients

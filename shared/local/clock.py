@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from shared.config.schedule import Schedule
 from shared.hosting.each import each
-from shared.storage.ledger import Store
+from shared.storage.ports import Store
 
 log = logging.getLogger(__name__)
 

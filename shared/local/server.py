@@ -19,7 +19,7 @@ from shared.local.listen import Listener
 from shared.local.private import make_private
 from shared.local.sqlite import SqliteQueue
 from shared.queues.ports import Handler, Item, Queue, QueueError, Verdict, work
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.local.private import close_to_others, make_private
 from shared.queues.ports import DeadItem, Depth, Item, QueueError
-from shared.storage.ledger import Record, StoreError
+from shared.storage.ports import Record, Store, StoreError
 
 T = TypeVar("T")
 
@@ -217,7 +217,7 @@ class _Write(Generic[T]):
         return self._returned[0]
 
 
-class SqliteStore:
+class SqliteStore(Store):
     def __init__(self, database: Database) -> None:
         self._db = database
 

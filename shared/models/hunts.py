@@ -57,6 +57,16 @@ class Hunt:
         return f"{self.name}@{self.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def hunt_name(hunt_id: str) -> str:
+    """The name in a hunt's id, such as `weekly` in `weekly@2026-11-22T02:00:00Z`; empty for other texts."""
+    return hunt_id.rpartition("@")[0]
+
+
+def hunt_time(hunt_id: str) -> str:
+    """The scheduled time in a hunt's id, as it is written there."""
+    return hunt_id.rpartition("@")[2]
+
+
 # So that the report of ten thousand systems still fits into one queue item.
 MAX_REPORT_LINES = 200
 COVERAGE_DAYS = 30

@@ -46,12 +46,12 @@ class Notices:
 
     def _look_at(self, queue: Queue) -> None:
         ledger, now = self._runtime.ledger, self._runtime.now()
-        dead, seen = queue.depth().dead, ledger.note(_SEEN, queue.name)
+        dead, seen = queue.depth().dead, ledger.notes.get(_SEEN, queue.name)
         if not dead or (dead == seen.get("dead") and _ahead(seen["again"], now)):
             return
         queue.adopt(partial(self.count, queue.name, reason=ABANDONED))
         again = (now + APART).isoformat()  # as many as before may be others
-        ledger.save_note(_SEEN, queue.name, {"dead": dead, "again": again})
+        ledger.notes.save(_SEEN, queue.name, {"dead": dead, "again": again})
 
     def count(self, queue: str, item: Item, reason: str, alarm: Alarm | None = None) -> None:
         """One more item of this queue is dead. `alarm` is what it was about, where the item does not say."""

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from shared.http.deadlines import DeadlineExceeded, within
 from shared.queues import leases
+from shared.storage.ports import NotNow, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -107,17 +108,8 @@ class Queue(Protocol):
     def depth(self) -> Depth: ...
 
 
-class NotNow(Exception):
-    """What the work on an item needs cannot be had just now. That is not the item's fault, however often it
-    happens; the text says why and is safe to show."""
-
-
 class QueueError(NotNow):
     """The queue cannot be written or read; the text says why and is safe to show."""
-
-
-class TooLarge(Exception):
-    """It can never be stored, so to try again would be no use. The text says how large it is."""
 
 
 @dataclass(frozen=True)

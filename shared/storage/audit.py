@@ -17,7 +17,7 @@ from typing import Any
 from shared.config.config import Config
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.codec import dump, load
-from shared.storage.ledger import Store
+from shared.storage.ports import Store
 from shared.text import one_line
 
 log = logging.getLogger(__name__)

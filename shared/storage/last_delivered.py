@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from shared.storage.ledger import Store, StoreError
+from shared.storage.ports import Store, StoreError
 
 log = logging.getLogger(__name__)
 

@@ -151,7 +151,7 @@ def _wait_for(condition: Callable[[], bool], within: float) -> float:
 def _states(config: Config, folder: Path, environ: dict[str, str], accepted: list[str]) -> Counter[str]:
     """What has become of the delivery of each accepted event; of one that was not begun, whether it waits."""
     made = runtime.local(config, folder / "data", environ)
-    deliveries = [made.ledger.delivery(id, "soc") for id in accepted]
+    deliveries = [made.ledger.deliveries.get(id, "soc") for id in accepted]
     begun = [delivery.state for delivery in deliveries if delivery.first_at]
     waiting = made.deliveries.depth().living + made.events.depth().living
     absent = len(deliveries) - len(begun)

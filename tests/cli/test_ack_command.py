@@ -64,7 +64,7 @@ def side(
     else:
         made = runtime.local(load(None, environ), tmp_path / "data", environ)
     case_record(made).add(ALARM, ["slack"])
-    made.ledger.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
+    made.ledger.events.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
     return made, environ
 
 
@@ -82,7 +82,7 @@ def ack(side: tuple[Runtime, dict[str, str]]) -> Callable[..., str]:
 def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(side, ack, case):
     made, _ = side
     assert ack(case, "--by", "Ada \u202eLovelace") == f"Ada Lovelace has taken {CASE}: {TITLE}\n"
-    assert made.ledger.case_file(CASE).taken.by == "Ada Lovelace"
+    assert made.ledger.cases.get(CASE).taken.by == "Ada Lovelace"
 
     actions = case_actions(made, case_record(made))
     (item,) = made.events.claim(10, lease=60)
@@ -93,7 +93,7 @@ def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(s
     assert list(told) == [f"{ACKNOWLEDGED}:{CASE}:slack"]
     (body,) = told.values()
     assert (body["destination"], body["alarm"]["taken"]["by"]) == ("slack", "Ada Lovelace")
-    assert made.ledger.case_of(f"{ACKNOWLEDGED}:{CASE}") == CASE
+    assert made.ledger.events.case_of(f"{ACKNOWLEDGED}:{CASE}") == CASE
 
 
 def test_who_comes_second_is_told_who_has_it(side, ack):
@@ -101,7 +101,7 @@ def test_who_comes_second_is_told_who_has_it(side, ack):
     ack("e1", "--by", "Ada")
     said = ack("e1", "--by", "Bob", code=1)
     assert said.startswith("Error: Ada has taken this already, at 20")
-    assert made.ledger.case_file(CASE).taken.by == "Ada"
+    assert made.ledger.cases.get(CASE).taken.by == "Ada"
     assert made.events.depth().living == 1
 
 
@@ -137,7 +137,7 @@ def more(side):
     other = "project/31/evidence/5"
     for id, key in (("e12", CASE), ("f1", other), ("f2", other), ("g3", CASE), ("g4", other)):
         event = replace(ALARM.event, id=id, project_id=31 if key == other else 3, evidence_id=5)
-        made.ledger.record_routed(event, ALARM.severity, ["slack"], case=key)
+        made.ledger.events.record_routed(event, ALARM.severity, ["slack"], case=key)
     case_record(made).add(
         replace(ALARM, event=replace(ALARM.event, id="f1", project_id=31, evidence_id=5)), ["slack"]
     )

@@ -39,7 +39,7 @@ def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = runtime.local(load(None, ENVIRON), tmp_path / "data", ENVIRON)
     case_record(made).add(ALARM, ["slack"])
-    made.ledger.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
+    made.ledger.events.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
     return made
 
 

@@ -15,7 +15,7 @@ from shared.hosting import runtime
 from shared.local.server import Server
 from shared.queues.ports import QueueError
 from shared.storage.last_delivered import LastDelivered
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 
 ENVIRON = {
     "PLATFORM_IP": "https://cado.example",

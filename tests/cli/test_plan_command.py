@@ -21,7 +21,7 @@ from shared.local.sqlite import Database, SqliteStore
 from shared.models.captures import Capture
 from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 
 KEY, REGION = "lead-analyst-key", "eu-west-1"
 WEEKLY = f"""\
@@ -90,10 +90,10 @@ def finished(folder: Any, hours: float) -> None:
     (folder / ".huntbridge").mkdir()
     database = Database(folder / ".huntbridge" / "huntbridge.db")
     ledger = Ledger(SqliteStore(database), lambda: moment[0])
-    hunt = ledger.open_hunt(Hunt("weekly", moment[0], systems=2))
-    ledger.plan_capture(Capture(hunt.id, System("i-01234567", REGION)))
+    hunt = ledger.hunts.open(Hunt("weekly", moment[0], systems=2))
+    ledger.captures.plan(Capture(hunt.id, System("i-01234567", REGION)))
     moment[0] += timedelta(hours=hours)
-    ledger.end_hunt(hunt.id, HuntState.FINISHED)
+    ledger.hunts.end(hunt.id, HuntState.FINISHED)
     database.close()
 
 

@@ -36,7 +36,7 @@ from shared.models.events import Event
 from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import ABANDONED
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 from tests.aws_function import Context, Invoked, moto_server
 from tests.emulated import Resources, api_event, clean, scheduled
 
@@ -542,20 +542,21 @@ def test_a_stack_that_was_not_told_a_signing_secret_says_so(with_buttons, caplog
 def test_the_follow_timer_reminds_of_a_case_once_and_of_none_that_was_taken(with_buttons, monkeypatch):
     stage = with_buttons
     clients = Clients(stage.resources.environ, endpoint_url=stage.resources.endpoint)
-    ledger = Ledger(DynamoStore(clients, stage.resources.name), lambda: datetime.now(UTC))
-    (waiting,) = ledger.unacknowledged()
+    store = DynamoStore(clients, stage.resources.name)
+    ledger = Ledger(store, lambda: datetime.now(UTC))
+    (waiting,) = ledger.cases.unacknowledged()
     body = {"since": waiting.since.isoformat(), "due": NOW.isoformat(), "reminded": 0}
     scheduler = Invoked(scheduler_handler, stage.resources, monkeypatch)
     for _ in range(2):  # two timers that have read the same
-        ledger._store.put("unacknowledged", "", waiting.case_key, body)
+        store.put("unacknowledged", "", waiting.case_key, body)
         assert scheduler({"follow": True}) == {"open_hunts": 0}
     assert stage.resources.depth("events") == 2
     work_off(stage)
     (card,) = stage.teams.messages
     assert "Nobody has taken this yet: 5 malicious" in json.dumps(card.body)
 
-    ledger._store.put("unacknowledged", "", waiting.case_key, body | {"reminded": 0})
-    ledger.acknowledge(waiting.case_key, Acknowledgement("ack-1", NOW, "ada"))
+    store.put("unacknowledged", "", waiting.case_key, body | {"reminded": 0})
+    ledger.cases.acknowledge(waiting.case_key, Acknowledgement("ack-1", NOW, "ada"))
     scheduler({"follow": True})
     work_off(stage)
     assert len(stage.teams.messages) == 1
@@ -584,7 +585,7 @@ print(json.dumps([answer, sorted(sys.modules), sorted(set(sys.modules) - before)
 """
 HEAVY = {
     "pydantic", "pydantic_core", "requests", "slack_sdk", "yaml", "shared.aws.ec2", "shared.aws.dynamodb",
-    "shared.platform.client", "shared.config.config", "shared.storage.ledger", "shared.models.codec",
+    "shared.platform.client", "shared.config.config", "shared.storage.ledger.ledger", "shared.models.codec",
     "shared.models.alarms",
     "shared.hosting.runtime", "receiver.messages.compose", "receiver.destinations.contract",
     "receiver.events.enrich", "receiver.events.worker", "receiver.deliveries.worker",

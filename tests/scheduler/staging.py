@@ -65,12 +65,12 @@ class Stage:
         self.platform.settle()
 
     def hunt(self) -> Hunt:
-        (hunt,) = self.runtime.ledger.hunts("weekly")
+        (hunt,) = self.runtime.ledger.hunts.of_name("weekly")
         return hunt
 
     def captures(self) -> dict[str, Capture]:
         hunt = self.hunt()
-        return {capture.system.instance: capture for capture in self.runtime.ledger.captures(hunt.id)}
+        return {capture.system.instance: capture for capture in self.runtime.ledger.captures.of_hunt(hunt.id)}
 
     def states(self) -> list[CaptureState]:
         return [capture.state for capture in self.captures().values()]

@@ -24,7 +24,7 @@ from tests.scheduler.staging import ALARM, BAD, BROKEN, QUIET, SUNDAY
 
 @pytest.fixture
 def finished(stage):
-    stage.runtime.ledger.save_name(BAD.instance_id, "web|01")
+    stage.runtime.ledger.instance_names.save(BAD.instance_id, "web|01")
     run(stage)
     return stage
 
@@ -35,12 +35,12 @@ def run(stage, at=SUNDAY):
     stage.forward(2 * 3600)
     stage.run_platform()
     stage.follow()
-    return stage.runtime.ledger.hunts("weekly")[0]
+    return stage.runtime.ledger.hunts.of_name("weekly")[0]
 
 
 def parts(stage):
-    hunt = stage.runtime.ledger.hunts("weekly")[0]
-    captures = stage.runtime.ledger.captures(hunt.id)
+    hunt = stage.runtime.ledger.hunts.of_name("weekly")[0]
+    captures = stage.runtime.ledger.captures.of_hunt(hunt.id)
     return hunt, report(stage.runtime.ledger, hunt, captures, "", stage.now()), captures
 
 

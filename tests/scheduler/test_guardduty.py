@@ -64,8 +64,8 @@ def test_a_finding_starts_a_hunt_of_its_instance_in_its_own_account_and_region(m
     stage.work()
     stage.run_platform()
     stage.follow()
-    (hunt,) = stage.runtime.ledger.hunts(name)
-    (capture,) = stage.runtime.ledger.captures(hunt.id)
+    (hunt,) = stage.runtime.ledger.hunts.of_name(name)
+    (capture,) = stage.runtime.ledger.captures.of_hunt(hunt.id)
     assert (hunt.state, capture.state) == (HuntState.FINISHED, CaptureState.PROCESSED)
     assert (capture.system.account, capture.system.region) == ("prod", "eu-west-1")
     assert hunt.trigger == (

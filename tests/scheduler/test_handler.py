@@ -24,7 +24,7 @@ from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import Again, Done
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 from tests.aws_function import Invoked, moto_server
 from tests.emulated import Resources, scheduled
 from tests.scheduler.staging import BAD, KEY, QUIET
@@ -84,24 +84,24 @@ def test_a_schedule_that_comes_twice_is_one_hunt(stage):
     assert stage.function.work("captures") == []
     assert dict(stage.platform.asked) == {QUIET.instance_id: 1, BAD.instance_id: 1}
     assert len(stage.projects()) == 1
-    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
     assert (hunt.state, hunt.systems) == (HuntState.RUNNING, 2)
-    assert [c.state for c in stage.runtime.ledger.captures(hunt.id)] == [CaptureState.REQUESTED] * 2
+    assert [c.state for c in stage.runtime.ledger.captures.of_hunt(hunt.id)] == [CaptureState.REQUESTED] * 2
 
 
 def test_two_workers_with_the_same_capture_ask_for_it_once(stage, monkeypatch):
     stage.function(DUE)
     stage.function.work("captures", limit=1)
-    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
     system, until = System(QUIET.instance_id, QUIET.region), datetime.now(UTC).timestamp() + 60
-    read, both_have_read = stage.runtime.ledger.capture, threading.Barrier(2)
+    read, both_have_read = stage.runtime.ledger.captures.get, threading.Barrier(2)
 
     def read_together(*args: Any) -> Any:
         found = read(*args)
         both_have_read.wait(10)
         return found
 
-    monkeypatch.setattr(stage.runtime.ledger, "capture", read_together)
+    monkeypatch.setattr(stage.runtime.ledger.captures, "get", read_together)
     with ThreadPoolExecutor(2) as two:
         asked = [two.submit(capture, stage.runtime, hunt.id, system, until=until, attempts=1) for _ in "ab"]
         verdicts = {type(one.result(30)) for one in asked}
@@ -137,7 +137,7 @@ def test_the_follow_timer_ends_a_hunt_and_counts_the_days(stage, capsys, monkeyp
     stage.platform.settle()
     monkeypatch.setattr(kept, "now", lambda: datetime.now(UTC) + timedelta(minutes=5))
     assert stage.function(follow) == {"open_hunts": 0}
-    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
     assert hunt.state is HuntState.FINISHED
     assert stage.resources.depth("events") >= 1
 
@@ -170,7 +170,7 @@ def test_without_the_platforms_key_the_hunt_fails_with_the_reason(stage, monkeyp
     late = datetime.now(UTC) + timedelta(hours=2)  # until then it is taken for an outage
     monkeypatch.setattr(handler._kept().get(), "now", lambda: late)
     assert stage.function.work("captures") == []
-    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
     assert (hunt.state, hunt.reason) == (
         HuntState.FAILED,
         f"{stage.key}#key: there is no such secret in AWS",
@@ -213,10 +213,10 @@ def test_a_start_that_the_store_refuses_waits_in_the_queue(stage, monkeypatch):
     monkeypatch.setattr(kept.store, "put", put)
     monkeypatch.setattr(kept, "now", lambda: datetime(2026, 11, 22, 2, 1, tzinfo=UTC))
     assert stage.function(DUE) == {"state": "waits", "reason": "DynamoDB is throttling requests"}
-    assert stage.runtime.ledger.hunts("weekly") == []
+    assert stage.runtime.ledger.hunts.of_name("weekly") == []
     away.clear()
     assert stage.function.work("captures") == []
-    (hunt,) = stage.runtime.ledger.hunts("weekly")
+    (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
     assert (hunt.id, hunt.trigger) == (f"weekly@{AT}", "a request to the scheduler")
 
 
@@ -231,15 +231,15 @@ def test_a_start_that_comes_too_late_or_is_of_no_hunt_starts_nothing(stage, monk
     monkeypatch.setattr(handler._kept().get(), "now", lambda: datetime(2026, 11, 22, 2, 1, tzinfo=UTC))
     stage.runtime.captures.put(items.start(event))
     assert stage.function.work("captures") == []
-    assert stage.runtime.ledger.hunts("weekly") == []
+    assert stage.runtime.ledger.hunts.of_name("weekly") == []
     assert stage.runtime.captures.depth().dead == dead
 
 
 def test_the_last_finished_hunt_is_one_read(stage, monkeypatch):
     ledger = stage.runtime.ledger
-    hunt = ledger.open_hunt(Hunt("weekly", datetime(2026, 11, 22, 2, tzinfo=UTC)))
-    ended = ledger.end_hunt(hunt.id, HuntState.FINISHED)
+    hunt = ledger.hunts.open(Hunt("weekly", datetime(2026, 11, 22, 2, tzinfo=UTC)))
+    ended = ledger.hunts.end(hunt.id, HuntState.FINISHED)
     stage.runtime.store.delete("clock", "", "@finished")  # as the version before left it
-    assert ledger.last_finished(["weekly"]) == ended.finished_at
+    assert ledger.hunts.last_finished(["weekly"]) == ended.finished_at
     monkeypatch.setattr(stage.runtime.store, "scan", None)
-    assert ledger.last_finished(["weekly"]) == ended.finished_at
+    assert ledger.hunts.last_finished(["weekly"]) == ended.finished_at

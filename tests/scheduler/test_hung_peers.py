@@ -42,11 +42,11 @@ def stage(make_stage, silent, monkeypatch):
     )
     ledger = made.runtime.ledger
     made.start(SUNDAY - timedelta(hours=2))
-    (hunt,) = ledger.hunts("weekly")
-    ledger.start_hunt(hunt.id, 7)
-    (capture,) = ledger.captures(hunt.id)
-    ledger.update_capture(capture, state=CaptureState.REQUESTED, pipeline_ids=(1,), released_at=made.moment)
-    ledger.await_acknowledgement("a case", 60)
+    (hunt,) = ledger.hunts.of_name("weekly")
+    ledger.hunts.start(hunt.id, 7)
+    (capture,) = ledger.captures.of_hunt(hunt.id)
+    ledger.captures.update(capture, state=CaptureState.REQUESTED, pipeline_ids=(1,), released_at=made.moment)
+    ledger.cases.await_acknowledgement("a case", 60)
     Jobs(made.runtime).run(timer.MISSED)  # the schedule is seen
     made.forward(26 * 3_600)
     return made
@@ -62,7 +62,7 @@ def test_what_needs_none_of_them_is_done(stage, monkeypatch):
     done = [items.decode(item.body) for item in stage.runtime.events.claim(10, lease=60)]
     assert [one.event["kind"] for one in done if isinstance(one, items.OwnEvent)] == [HUNT_MISSED]
     assert any(isinstance(one, items.Reminder) and one.case_key == "a case" for one in done)
-    failing = stage.runtime.ledger.notes("job")
+    failing = stage.runtime.ledger.notes.about("job")
     assert set(failing) == {"follow", "recover"}
     for body in failing.values():
         assert body["times"] == 2

@@ -25,7 +25,7 @@ def projects(stage):
 
 
 def test_a_hunt_from_its_schedule_to_its_report(stage):
-    stage.runtime.ledger.save_name(BAD.instance_id, "bad")
+    stage.runtime.ledger.instance_names.save(BAD.instance_id, "bad")
     stage.start()
     assert stage.states() == [PLANNED, PLANNED, PLANNED]
     stage.work()
@@ -146,7 +146,7 @@ def test_a_worker_that_died_between_request_and_record_asks_nothing_twice(make_s
     stage.work()
     (capture,) = stage.captures().values()
     # As a kill at the worst moment leaves it: the request was sent, its answer was not written down.
-    stage.runtime.ledger.update_capture(capture, state=UNKNOWN, pipeline_ids=(), requested_at=stage.now())
+    stage.runtime.ledger.captures.update(capture, state=UNKNOWN, pipeline_ids=(), requested_at=stage.now())
     stage.start()
     stage.work()
     assert stage.states() == [REQUESTED]
@@ -270,7 +270,7 @@ def test_a_time_that_a_wrong_clock_wrote_counts_as_now(make_stage, field):
     stage.start()
     stage.work()
     (capture,) = stage.captures().values()
-    stage.runtime.ledger.update_capture(capture, **{field: datetime(2030, 1, 1, tzinfo=UTC)})
+    stage.runtime.ledger.captures.update(capture, **{field: datetime(2030, 1, 1, tzinfo=UTC)})
     stage.follow()
     (capture,) = stage.captures().values()
     assert getattr(capture, field) == stage.moment
@@ -281,7 +281,7 @@ def test_a_capture_that_began_in_2030_is_given_up_in_time(make_stage):
     stage.start()
     stage.work()
     (capture,) = stage.captures().values()
-    stage.runtime.ledger.update_capture(capture, released_at=datetime(2030, 1, 1, tzinfo=UTC))
+    stage.runtime.ledger.captures.update(capture, released_at=datetime(2030, 1, 1, tzinfo=UTC))
     stage.follow()
     stage.forward(172_801)
     stage.follow()
@@ -359,15 +359,15 @@ def test_a_crash_between_report_and_record_reports_once_and_ends_the_hunt(stage)
     stage.start()
     stage.work()
     stage.run_platform()
-    ledger, real = stage.runtime.ledger, stage.runtime.ledger.end_hunt
+    ledger, real = stage.runtime.ledger, stage.runtime.ledger.hunts.end
 
     def crash(*_):
         raise KeyboardInterrupt  # as nothing in between may catch it
 
-    ledger.end_hunt = crash
+    ledger.hunts.end = crash
     with pytest.raises(KeyboardInterrupt):
         stage.follow()
-    ledger.end_hunt = real
+    ledger.hunts.end = real
     stage.follow()
     assert stage.hunt().state is HuntState.FINISHED
     assert [event.kind for event in stage.events()] == [CAPTURE_FAILED, HUNT_FINISHED]

@@ -82,7 +82,7 @@ def live(stage: Stage) -> bool:
     while work(stage.runtime.captures, captures_handler(stage.runtime), lease=60):
         pass
     stage.follow()
-    return all(hunt.over for hunt in stage.runtime.ledger.hunts("weekly"))
+    return all(hunt.over for hunt in stage.runtime.ledger.hunts.of_name("weekly"))
 
 
 def story(stage: Stage, path: Any, fuse: Fuse) -> int:

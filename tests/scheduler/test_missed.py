@@ -13,7 +13,7 @@ from shared.hosting.each import SomeFailed
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import HUNT_MISSED
 from shared.models.severity import Severity
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 from tests.scheduler.staging import QUIET
 
 
@@ -87,7 +87,7 @@ def test_a_skipped_date_is_not_missed(make):
 
 def test_what_was_due_before_the_schedule_was_written_is_not_missed(make):
     stage = make(schedule="cron(0 2 * * ? *)")
-    stage.runtime.ledger.save_note("schedule", "weekly", {"schedule": "rate(1 hour) Etc/UTC"})
+    stage.runtime.ledger.notes.save("schedule", "weekly", {"schedule": "rate(1 hour) Etc/UTC"})
     stage.forward(12 * 3600)
     look(stage)
     assert told(stage) == []
@@ -134,10 +134,10 @@ def test_a_hunt_that_is_put_back_has_missed_nothing_in_between(make, catch_up):
     stage.runtime.config = whole
     stage.forward(5 * 3600)
     look(stage)
-    assert (told(stage), stage.runtime.ledger.hunts("weekly")) == ([], [])
+    assert (told(stage), stage.runtime.ledger.hunts.of_name("weekly")) == ([], [])
     stage.forward(24 * 3600)
     look(stage)
-    ran = [hunt.id for hunt in stage.runtime.ledger.hunts("weekly")]
+    ran = [hunt.id for hunt in stage.runtime.ledger.hunts.of_name("weekly")]
     assert (ran if catch_up else told(stage)) == ["weekly@2026-11-25T02:00:00Z"]
 
 
@@ -179,6 +179,6 @@ def test_one_hunt_that_cannot_be_looked_at_costs_no_other(make):
     stage.forward(12 * 3600)
     with pytest.raises(SomeFailed, match="hunt broken: the database is locked"):
         look_for_missed(stage.runtime, start)
-    assert len(stage.runtime.ledger.hunts("weekly")) == 1
+    assert len(stage.runtime.ledger.hunts.of_name("weekly")) == 1
     look(stage)
-    assert len(stage.runtime.ledger.hunts("broken")) == 1
+    assert len(stage.runtime.ledger.hunts.of_name("broken")) == 1

@@ -65,7 +65,9 @@ def received(
         evidence_id=evidence.id,
     )
     to = [] if merged_into else ["soc"]
-    stage.runtime.ledger.record_routed(event, severity, to, merged_into=merged_into, confirmed=confirmed)
+    stage.runtime.ledger.events.record_routed(
+        event, severity, to, merged_into=merged_into, confirmed=confirmed
+    )
     return event.id
 
 
@@ -220,14 +222,14 @@ def test_a_clock_that_steps_back_delays_nothing(hunted):
 
 def test_a_crash_between_the_event_and_the_ledger_raises_it_under_the_same_id(hunted, monkeypatch):
     look(hunted)
-    save = hunted.runtime.ledger.save_alarm_run
+    save = hunted.runtime.ledger.events.save_alarm_run
 
     def crash(run):
         if run.told:
             raise KeyboardInterrupt
         save(run)
 
-    monkeypatch.setattr(hunted.runtime.ledger, "save_alarm_run", crash)
+    monkeypatch.setattr(hunted.runtime.ledger.events, "save_alarm_run", crash)
     with pytest.raises(KeyboardInterrupt):
         recover(hunted.runtime)
     (one,) = hunted.events()

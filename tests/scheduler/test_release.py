@@ -98,7 +98,7 @@ def test_while_the_platform_does_not_say_its_limit_nothing_starts(make_stage):
 
 def test_a_restart_in_the_middle_of_the_release_starts_each_once(make_stage):
     stage = make_stage(FLEET, hunt={"max_in_flight": 3})
-    real, calls = stage.runtime.ledger.update_capture, []
+    real, calls = stage.runtime.ledger.captures.update, []
 
     def die_at_the_second(capture, **fields):
         if "released_at" in fields:
@@ -107,11 +107,11 @@ def test_a_restart_in_the_middle_of_the_release_starts_each_once(make_stage):
                 raise KeyboardInterrupt
         return real(capture, **fields)
 
-    stage.runtime.ledger.update_capture = die_at_the_second
+    stage.runtime.ledger.captures.update = die_at_the_second
     stage.start()
     with pytest.raises(KeyboardInterrupt):
         stage.work()
-    stage.runtime.ledger.update_capture = real
+    stage.runtime.ledger.captures.update = real
     stage.forward(61)  # the lease of the item runs out
     stage.work()
     assert asked(stage) == 3
@@ -245,7 +245,7 @@ def test_a_hunt_waits_for_the_last_one_of_its_name(make_stage):
     stage.run_platform()
     stage.follow()
     assert asked(stage) == 2
-    assert [hunt.state for hunt in stage.runtime.ledger.hunts("weekly")] == [HuntState.FINISHED] * 2
+    assert [hunt.state for hunt in stage.runtime.ledger.hunts.of_name("weekly")] == [HuntState.FINISHED] * 2
     assert [event.kind for event in stage.events()] == [HUNT_FINISHED] * 2
 
 

@@ -140,7 +140,7 @@ def test_an_item_that_is_on_its_way_asks_for_nothing(make_stage):
     stage.start()
     (opening,) = stage.runtime.captures.claim(lease=60)
     settle(stage.runtime.captures, opening, captures_handler(stage.runtime)(opening))
-    stage.runtime.ledger.change_hunt(ID, lambda hunt: hunt.stopped("Jane"))  # and a crash before the rest
+    stage.runtime.ledger.hunts.change(ID, lambda hunt: hunt.stopped("Jane"))  # and a crash before the rest
     stage.work()
     end(stage)
     assert stage.platform.asked == {}
@@ -151,7 +151,7 @@ def test_what_a_crash_left_waiting_ends_with_the_hunt_outside_its_window_too(mak
     stage = make_stage((QUIET,), hunt={"window": "05:00-06:00"})
     stage.start()
     stage.work()
-    stage.runtime.ledger.change_hunt(ID, lambda hunt: hunt.stopped("Jane"))
+    stage.runtime.ledger.hunts.change(ID, lambda hunt: hunt.stopped("Jane"))
     stage.follow()
     assert stage.hunt().state is HuntState.STOPPED
 
@@ -260,15 +260,15 @@ def test_systems_with_alarms_keep_their_lines(stage):
     message = compose(Alarm(stage.events()[-1], Severity.MALICIOUS))
     assert message.title == "Hunt weekly finished: 2 captured, 1 failed, 1 with alarms"
     assert len(message.lines) == 3
-    assert stage.runtime.ledger.last_finished(()) == stage.hunt().finished_at
+    assert stage.runtime.ledger.hunts.last_finished(()) == stage.hunt().finished_at
 
 
 def test_a_hunt_that_captured_nothing_is_no_finished_one(make_stage):
     stage = make_stage((BROKEN,))
-    before = stage.runtime.ledger.last_finished(())
+    before = stage.runtime.ledger.hunts.last_finished(())
     stage.start()
     end(stage)
     assert stage.hunt().state is HuntState.EMPTY
     assert "Snapshot failed" in stage.hunt().reason
-    assert stage.runtime.ledger.last_finished(()) == before
+    assert stage.runtime.ledger.hunts.last_finished(()) == before
     assert KEY not in stage.hunt().reason

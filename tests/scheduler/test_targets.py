@@ -364,18 +364,20 @@ def test_a_fleet_too_large_for_one_night_is_covered_in_rotation(rotation):
     for night in range(3):
         rotation.moment = SUNDAY + timedelta(days=night, hours=1)
         hunt = on_schedule(rotation.runtime, "weekly", SUNDAY + timedelta(days=night))
-        captures = ledger.captures(hunt.id)
+        captures = ledger.captures.of_hunt(hunt.id)
         nights.append([int(capture.system.instance[2:], 16) for capture in captures])
         for capture in captures:
             at = SUNDAY + timedelta(days=night, minutes=len(nights))
-            ledger.claim_capture(capture, state=CaptureState.UNKNOWN, requested_at=at)
+            ledger.captures.claim(capture, state=CaptureState.UNKNOWN, requested_at=at)
             # One that always fails has had its turn too.
             state = (
                 CaptureState.FAILED if capture.system.instance == machine(1).id else CaptureState.REQUESTED
             )
-            ledger.update_capture(capture, state=state)
+            ledger.captures.update(capture, state=state)
     assert nights == [[1, 2], [3, 4], [1, 5]]
-    assert ledger.last_hunted()[f"-/us-east-1/{machine(3).id}"] == SUNDAY + timedelta(days=1, minutes=2)
+    assert ledger.captures.last_requested()[f"-/us-east-1/{machine(3).id}"] == SUNDAY + timedelta(
+        days=1, minutes=2
+    )
 
 
 def test_the_same_time_again_is_about_the_systems_that_were_recorded(rotation):
@@ -388,15 +390,15 @@ def test_the_same_time_again_is_about_the_systems_that_were_recorded(rotation):
             f"{machine(3).id}, {machine(4).id}, {machine(5).id}",
         ),
     )
-    before = runtime.ledger.captures(hunt.id)
+    before = runtime.ledger.captures.of_hunt(hunt.id)
     runtime.make_fleet = lambda: Fleet(machine(77))
     on_schedule(runtime, "weekly", SUNDAY)
-    assert runtime.ledger.captures(hunt.id) == before
+    assert runtime.ledger.captures.of_hunt(hunt.id) == before
 
 
 def test_a_crash_while_the_systems_are_recorded_loses_nothing(rotation, monkeypatch):
     runtime = rotation.runtime
-    plan_capture, written = runtime.ledger.plan_capture, []
+    plan_capture, written = runtime.ledger.captures.plan, []
 
     def dying(capture):
         if written:
@@ -405,12 +407,15 @@ def test_a_crash_while_the_systems_are_recorded_loses_nothing(rotation, monkeypa
         return plan_capture(capture)
 
     with monkeypatch.context() as during, pytest.raises(KeyboardInterrupt):
-        during.setattr(runtime.ledger, "plan_capture", dying)
+        during.setattr(runtime.ledger.captures, "plan", dying)
         on_schedule(runtime, "weekly", SUNDAY)
-    assert runtime.ledger.hunts("weekly") == []
+    assert runtime.ledger.hunts.of_name("weekly") == []
     runtime.make_fleet = lambda: Fleet(*map(machine, (2, 3)))  # 1 is gone by now
     hunt = on_schedule(runtime, "weekly", SUNDAY)
-    assert [c.system.instance for c in runtime.ledger.captures(hunt.id)] == [machine(2).id, machine(3).id]
+    assert [c.system.instance for c in runtime.ledger.captures.of_hunt(hunt.id)] == [
+        machine(2).id,
+        machine(3).id,
+    ]
     assert rotation.work()
 
 
@@ -427,7 +432,7 @@ def test_a_hunt_that_found_nothing_looks_again(rotation):
     )
     runtime.make_fleet = lambda: Fleet(machine(1))
     again = on_schedule(runtime, "weekly", SUNDAY)
-    assert (again.systems, again.problems, len(runtime.ledger.captures(hunt.id))) == (1, (), 1)
+    assert (again.systems, again.problems, len(runtime.ledger.captures.of_hunt(hunt.id))) == (1, (), 1)
     assert prepare(runtime, "weekly", SUNDAY).hunt.systems == 1
 
 
@@ -455,4 +460,4 @@ def test_a_system_that_a_wrong_clock_hunted_in_2030_has_its_turn(rotation):
         at = datetime(year, 11, 28, tzinfo=UTC).isoformat()
         rotation.runtime.store.put("hunted", "", System(machine(number).id, "us-east-1").key, {"at": at})
     hunt = on_schedule(rotation.runtime, "weekly", SUNDAY)
-    assert machine(3).id in [capture.system.instance for capture in ledger.captures(hunt.id)]
+    assert machine(3).id in [capture.system.instance for capture in ledger.captures.of_hunt(hunt.id)]

@@ -17,7 +17,7 @@ from scheduler.timer import JOBS, Job, Jobs
 from scheduler.turns import each_in_turn
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 from shared.models.event_kinds import JOB_FAILING
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 from tests.scheduler.staging import QUIET, SUNDAY
 
 
@@ -65,11 +65,11 @@ def test_one_that_hangs_in_spite_of_its_budget_costs_no_other(stage, done, monke
     jobs = Jobs(stage.runtime)
     jobs.run_all()
     assert names == [name for name in NAMES if name != "watch"]
-    assert stage.runtime.ledger.note("job", "watch")["reason"] == "it still hangs after 1 s"
+    assert stage.runtime.ledger.notes.get("job", "watch")["reason"] == "it still hangs after 1 s"
     began = time.monotonic()
     jobs.run_all()  # the hung one is not begun again beside itself
     assert time.monotonic() - began < 1
-    assert stage.runtime.ledger.note("job", "watch")["reason"] == "the look before still hangs"
+    assert stage.runtime.ledger.notes.get("job", "watch")["reason"] == "the look before still hangs"
     free.set()
 
 
@@ -79,7 +79,7 @@ def test_with_a_clock_that_has_lost_the_time_nothing_is_done(stage, done, caplog
     jobs, right = Jobs(stage.runtime), stage.moment
     stage.moment = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     jobs.run_all()
-    assert (names, stage.runtime.ledger.notes("job")) == ([], {})
+    assert (names, stage.runtime.ledger.notes.about("job")) == ([], {})
     assert "the job follow failed: this machine's clock says 1970-01-01, and must be set" in caplog.text
     stage.moment = right
     jobs.run_all()

@@ -126,7 +126,7 @@ def test_without_an_administrators_key_nothing_is_said(make_stage, settings):
 
 
 def test_what_a_person_reads(stage):
-    stage.runtime.ledger.save_note("watch", "webhook", {"broken": False, "times": 0})
+    stage.runtime.ledger.notes.save("watch", "webhook", {"broken": False, "times": 0})
     watch(stage.runtime)
     (event,) = stage.events()
     message = compose(Enricher(stage.runtime.ledger, None, None, stage.runtime.config).enrich(event))

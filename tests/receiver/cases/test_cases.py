@@ -61,7 +61,7 @@ def test_an_issue_whose_answer_was_lost_is_found_again(make, datacenter, index_d
     id = alarm(stage, 5)
     stage.run_all()
     assert (list(jira.issues), jira.issues["SEC-1"].comments) == (["SEC-1"], [])
-    delivery = stage.runtime.ledger.delivery(id, "tickets")
+    delivery = stage.runtime.ledger.deliveries.get(id, "tickets")
     assert (delivery.state, delivery.ref, delivery.note, delivery.in_doubt) == (
         "delivered",
         "SEC-1",
@@ -79,7 +79,7 @@ def test_nobody_opens_the_case_again_while_the_first_attempt_cannot_be_found(mak
     ids = [alarm(stage, number) for number in (5, 6, 7)]
     stage.run_all()
     assert (list(jira.issues), len(jira.issues["SEC-1"].comments)) == (["SEC-1"], 2)
-    assert [stage.runtime.ledger.delivery(id, "tickets").ref for id in ids] == ["SEC-1"] * 3
+    assert [stage.runtime.ledger.deliveries.get(id, "tickets").ref for id in ids] == ["SEC-1"] * 3
 
 
 @pytest.mark.parametrize("datacenter", [False, True], ids=["cloud", "data center"])
@@ -105,7 +105,9 @@ def test_a_comment_that_only_mentions_an_event_does_not_count_as_its_own(make):
     (comment,) = issue.comments
     assert issue.properties["huntbridge.event"] == {"id": first}
     assert f"(event {first})" in json.dumps(comment["body"])
-    assert [stage.runtime.ledger.delivery(id, "tickets").state for id in (first, second)] == ["delivered"] * 2
+    assert [stage.runtime.ledger.deliveries.get(id, "tickets").state for id in (first, second)] == [
+        "delivered"
+    ] * 2
 
 
 def test_a_worker_that_died_after_it_opened_the_case_is_followed_by_one_that_looks(make):
@@ -124,7 +126,7 @@ def test_a_worker_that_died_after_it_opened_the_case_is_followed_by_one_that_loo
     assert ("POST", "search/jql") not in wire.asked  # the second waits: the first may still be at it
     stage.run_all()
     assert (len(jira.issues), len(jira.issues["SEC-1"].comments)) == (1, 1)
-    assert [stage.runtime.ledger.delivery(id, "tickets").ref for id in (first, second)] == ["SEC-1"] * 2
+    assert [stage.runtime.ledger.deliveries.get(id, "tickets").ref for id in (first, second)] == ["SEC-1"] * 2
 
 
 def test_an_account_that_may_not_search_sends_a_marked_repeat(make):
@@ -157,11 +159,11 @@ def test_who_fails_to_open_a_case_lets_the_next_one_try_at_once(make):
 
 def test_a_clock_that_was_set_back_does_not_hold_a_case(stage):
     ledger = stage.runtime.ledger
-    assert ledger.enter_case("c", "tickets", "one", 60).opens
-    assert ledger.enter_case("c", "tickets", "two", 60).wait == 60
+    assert ledger.case_references.acquire("c", "tickets", "one", 60).exclusive
+    assert ledger.case_references.acquire("c", "tickets", "two", 60).wait == 60
     stage.forward(-86_400)
-    case = ledger.enter_case("c", "tickets", "two", 60)
-    assert (case.opens, case.unsure) == (True, True)
+    case = ledger.case_references.acquire("c", "tickets", "two", 60)
+    assert (case.exclusive, case.unsure) == (True, True)
 
 
 def test_an_own_event_opens_an_issue_of_its_own(make):

@@ -81,7 +81,7 @@ def test_who_is_refused_lets_the_next_one_follow_up(make):
     stage.run_all()
     (parent,) = (post for post in slack.posts if not post.thread_ts)
     assert len(slack.replies(parent)) == 3
-    refs = [stage.runtime.ledger.delivery(id, "ir").ref for id in (first, second)]
+    refs = [stage.runtime.ledger.deliveries.get(id, "ir").ref for id in (first, second)]
     assert sorted(Thread.read(ref).alarms for ref in refs) == [2, 3]
 
 
@@ -90,11 +90,11 @@ def test_a_worker_that_died_over_an_edit_keeps_the_message_of_the_case(make):
     alarm(stage, 5)
     stage.run_all()
     ledger, case_key = stage.runtime.ledger, "project/3/evidence/4"
-    held = ledger.enter_case(case_key, "ir", "dead", 60, alone=True)
+    held = ledger.case_references.acquire(case_key, "ir", "dead", 60, alone=True)
     assert Thread.read(held.ref)
     alarm(stage, 6)
     stage.run()
-    assert ledger.enter_case(case_key, "ir", "other", 60, alone=True).wait == 60
+    assert ledger.case_references.acquire(case_key, "ir", "other", 60, alone=True).wait == 60
     stage.run_all()
     (parent,) = (post for post in slack.posts if not post.thread_ts)
     assert len(slack.replies(parent)) == 2

@@ -43,7 +43,7 @@ def own(stage):
 
 def settled(stage, ids):
     """The state of every delivery, and the events that had a message of their own."""
-    deliveries = [stage.runtime.ledger.delivery(id, "soc") for id in ids]
+    deliveries = [stage.runtime.ledger.deliveries.get(id, "soc") for id in ids]
     assert {delivery.state for delivery in deliveries} == {"delivered"}
     assert stage.living() == 0
     assert stage.runtime.deliveries.depth().dead == 0
@@ -162,7 +162,7 @@ def test_crashes_while_collapsing_lose_nothing(slow, monkeypatch, seed):
             slow.work = slow.worker()
         slow.forward(20)
     monkeypatch.setattr(slow.database, "write", real)
-    deliveries = [slow.runtime.ledger.delivery(id, "soc") for id in ids]
+    deliveries = [slow.runtime.ledger.deliveries.get(id, "soc") for id in ids]
     assert {delivery.state for delivery in deliveries} == {"delivered"}
     told = {d.event_id for d in deliveries if d.ref.startswith("digest-")}
     sent = [(m.id, m.maybe_repeat) for m in slow.soc.sent]

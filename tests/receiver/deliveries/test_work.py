@@ -20,7 +20,7 @@ from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items, leases
 from shared.queues.ports import Again, Done, work
-from shared.storage.ledger import Case
+from shared.storage.ledger.case_references import CaseAccess
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 WEB_01 = "i-0aaaaaaaaaaaaaaa1"
@@ -37,10 +37,10 @@ def test_a_webhook_becomes_one_message_per_destination(stage):
             False,
         )
     assert stage.living() == 0
-    assert stage.runtime.ledger.routed(id) == ["soc", "office"]
-    assert [d.state for d in stage.runtime.ledger.deliveries(id)] == ["delivered", "delivered"]
-    assert stage.runtime.ledger.name_of(WEB_01) == "web-01"  # for the hunt's report
-    (record,) = stage.runtime.ledger.events_of_project(3)
+    assert stage.runtime.ledger.events.routed_to(id) == ["soc", "office"]
+    assert [d.state for d in stage.runtime.ledger.deliveries.of_event(id)] == ["delivered", "delivered"]
+    assert stage.runtime.ledger.instance_names.get(WEB_01) == "web-01"  # for the hunt's report
+    (record,) = stage.runtime.ledger.events.of_project(3)
     assert (record["id"], record["kind"], record["to"]) == (id, "processing_with_alarms", ["soc", "office"])
 
 
@@ -215,7 +215,7 @@ def test_a_destination_gets_no_more_time_than_its_lease_has_and_the_ledger_the_r
     id = stage.receive()
     stage.run()
     assert left[0] <= leases.DELIVERY - leases.MARGIN - leases.RECORDING
-    delivery = stage.runtime.ledger.delivery(id, "soc")
+    delivery = stage.runtime.ledger.deliveries.get(id, "soc")
     assert (delivery.state, delivery.in_doubt) == ("unsure", True)  # one of its requests may have arrived
     assert delivery.reason == "it took longer than a delivery may"
     assert stage.runtime.deliveries.depth().dead == 0
@@ -229,7 +229,7 @@ def test_a_delivery_with_too_little_time_left_is_not_begun_and_so_not_in_doubt(s
         with within(leases.RECORDING + leases.SHORTEST_SEND - 1):
             verdict = stage.work.delivery(item)
         assert isinstance(verdict, Again)
-        assert stage.runtime.ledger.delivery(id, item.id.rpartition(":")[2]).state == "pending"
+        assert stage.runtime.ledger.deliveries.get(id, item.id.rpartition(":")[2]).state == "pending"
         assert stage.work.delivery(item) == Done()  # and at once when there is time again
     assert [message.maybe_repeat for message in stage.soc.sent + stage.office.sent] == [False, False]
 
@@ -265,11 +265,11 @@ def test_what_a_destination_refuses_is_kept_whole_with_the_reason(stage):
     (dead,) = stage.runtime.deliveries.dead_items()
     assert (dead.id, dead.reason) == (f"{id}:soc", "Slack says no_service: the webhook is gone")
     assert items.decode(dead.body).alarm["event"]["id"] == id
-    assert stage.runtime.ledger.delivery(id, "soc").state == "dead"
+    assert stage.runtime.ledger.deliveries.get(id, "soc").state == "dead"
     stage.runtime.deliveries.revive([dead.id])
     stage.run()
     assert len(stage.soc.sent) == 2
-    assert stage.runtime.ledger.delivery(id, "soc").state == "delivered"
+    assert stage.runtime.ledger.deliveries.get(id, "soc").state == "delivered"
 
 
 def test_a_destination_that_stays_down_is_tried_with_growing_pauses_and_then_given_up(make_stage):
@@ -281,7 +281,7 @@ def test_a_destination_that_stays_down_is_tried_with_growing_pauses_and_then_giv
         stage.forward(60)
     assert timedelta(hours=1) <= stage.moment - START < timedelta(hours=1, minutes=10)
     assert 15 < len(stage.soc.sent) < 35  # at most every five minutes, at least every two and a half
-    delivery = stage.runtime.ledger.delivery(id, "soc")
+    delivery = stage.runtime.ledger.deliveries.get(id, "soc")
     assert delivery.state == "dead"
     assert delivery.reason == f"given up after {len(stage.soc.sent)} attempts: 503"
 
@@ -321,25 +321,29 @@ def test_a_case_that_must_be_opened_anew_is_so_by_one_at_a_time(stage):
         CaseRef("SEC-1", exclusive=True),
         CaseRef("SEC-2"),
     ]
-    found = [stage.runtime.ledger.delivery(id, "office") for id in ids]
+    found = [stage.runtime.ledger.deliveries.get(id, "office") for id in ids]
     assert [(delivery.state, delivery.attempts) for delivery in found] == [("delivered", 1)] * 3
 
 
 def test_who_opens_a_case_anew_and_dies_leaves_it_in_doubt(stage):
-    ledger = stage.runtime.ledger
-    ledger.leave_case("c", "tickets", "one", ref="SEC-1")
-    ledger.shut_case("c", "tickets", "SEC-9")  # another one than it has
-    assert ledger.enter_case("c", "tickets", "two", 60) == Case(ref="SEC-1")
-    ledger.shut_case("c", "tickets", "SEC-1")
-    assert ledger.enter_case("c", "tickets", "two", 60) == Case(ref="SEC-1", opens=True)
-    ledger.shut_case("c", "tickets", "SEC-1")  # noticed by another one meanwhile
-    assert ledger.enter_case("c", "tickets", "three", 60).wait == 60
+    references = stage.runtime.ledger.case_references
+    references.release("c", "tickets", "one", ref="SEC-1")
+    references.close("c", "tickets", "SEC-9")  # another one than it has
+    assert references.acquire("c", "tickets", "two", 60) == CaseAccess(ref="SEC-1")
+    references.close("c", "tickets", "SEC-1")
+    assert references.acquire("c", "tickets", "two", 60) == CaseAccess(ref="SEC-1", exclusive=True)
+    references.close("c", "tickets", "SEC-1")  # noticed by another one meanwhile
+    assert references.acquire("c", "tickets", "three", 60).wait == 60
     stage.forward(61)
-    assert ledger.enter_case("c", "tickets", "three", 60) == Case(ref="SEC-1", opens=True, unsure=True)
-    ledger.leave_case("c", "tickets", "three")  # it did not come to it
-    assert ledger.enter_case("c", "tickets", "four", 60) == Case(ref="SEC-1", opens=True, unsure=True)
-    ledger.leave_case("c", "tickets", "four", ref="SEC-2")
-    assert ledger.enter_case("c", "tickets", "five", 60) == Case(ref="SEC-2")
+    assert references.acquire("c", "tickets", "three", 60) == CaseAccess(
+        ref="SEC-1", exclusive=True, unsure=True
+    )
+    references.release("c", "tickets", "three")  # it did not come to it
+    assert references.acquire("c", "tickets", "four", 60) == CaseAccess(
+        ref="SEC-1", exclusive=True, unsure=True
+    )
+    references.release("c", "tickets", "four", ref="SEC-2")
+    assert references.acquire("c", "tickets", "five", 60) == CaseAccess(ref="SEC-2")
 
 
 def test_an_alarm_for_a_destination_that_is_no_longer_configured_is_kept(stage):

@@ -30,7 +30,8 @@ from shared.models.owners import Owner
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.platform.errors import Unauthorized, Unavailable
-from shared.storage.ledger import Ledger, StoreError
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import StoreError
 
 ROOT = Path(__file__).resolve().parents[3]
 AT = datetime(2026, 7, 6, tzinfo=UTC)
@@ -76,10 +77,10 @@ class Ec2:
 def ledger(tmp_path):
     database = Database(tmp_path / "ledger.db")
     ledger = Ledger(SqliteStore(database), lambda: AT)
-    ledger.open_hunt(HUNT)
-    ledger.start_hunt(HUNT.id, 12)
+    ledger.hunts.open(HUNT)
+    ledger.hunts.start(HUNT.id, 12)
     for system in (System(OTHER, "eu-west-1"), SYSTEM):
-        ledger.plan_capture(Capture(HUNT.id, system))
+        ledger.captures.plan(Capture(HUNT.id, system))
     yield ledger
     database.close()
 
@@ -114,8 +115,8 @@ def whole(ledger: Ledger) -> Alarm:
         severity=Severity.MALICIOUS,
         malicious=7,
         suspicious=8,
-        hunt=ledger.hunt(HUNT.id),
-        capture=ledger.capture(HUNT.id, SYSTEM),
+        hunt=ledger.hunts.get(HUNT.id),
+        capture=ledger.captures.get(HUNT.id, SYSTEM),
         project=PROJECT,
         evidence=EVIDENCE,
         instance=FACTS,
@@ -162,7 +163,7 @@ def test_nothing_is_set_up():
 
 
 def test_the_platform_is_down_and_the_ledger_knows_the_evidence(ledger):
-    ledger.update_capture(Capture(HUNT.id, SYSTEM), evidence_ids=(31,))
+    ledger.captures.update(Capture(HUNT.id, SYSTEM), evidence_ids=(31,))
     down = raising(Unavailable("the platform does not answer"))
     alarm = enriched(replace(EVENT, malicious=5), ledger, Platform(down, down, down), Ec2())
     assert alarm == replace(
@@ -269,8 +270,8 @@ def test_an_instance_that_is_not_the_evidences_is_told_as_what_the_platform_says
 
 
 def test_while_the_platform_is_down_the_ledger_knows_the_evidence_better_than_the_text(ledger):
-    ledger.update_capture(Capture(HUNT.id, SYSTEM), evidence_ids=(31,))
-    ledger.update_capture(Capture(HUNT.id, System(OTHER, "eu-west-1")), evidence_ids=(30,))
+    ledger.captures.update(Capture(HUNT.id, SYSTEM), evidence_ids=(31,))
+    ledger.captures.update(Capture(HUNT.id, System(OTHER, "eu-west-1")), evidence_ids=(30,))
     down = raising(Unavailable("the platform does not answer"))
     event = replace(EVENT, instance=OTHER)
     settings = config(targets=(SYSTEM, System(OTHER, "eu-west-1")))
@@ -318,7 +319,7 @@ def test_a_hunt_that_finished(ledger):
         severity=Severity.MALICIOUS,
         malicious=3,
         suspicious=1,
-        hunt=ledger.hunt(HUNT.id),
+        hunt=ledger.hunts.get(HUNT.id),
         project=PROJECT,
         link=URL,
     )

@@ -18,7 +18,7 @@ from shared.models.evidence import Evidence, Finding
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import System
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 
 SUNDAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 WEB = System("i-0123456789abcdef0", "us-east-1", "prod")
@@ -57,9 +57,9 @@ def captured(ledger: Ledger, *alarms: int) -> None:
     """One hunt after the other, the last of them this one."""
     for number, count in enumerate(alarms, 1 - len(alarms)):
         hunt = replace(THIS, scheduled_at=SUNDAY + timedelta(days=7 * number))
-        capture = ledger.plan_capture(Capture(hunt.id, WEB))
+        capture = ledger.captures.plan(Capture(hunt.id, WEB))
         for _ in range(2):  # a worker that dies in between does it again
-            ledger.update_capture(capture, state=CaptureState.PROCESSED, malicious=count)
+            ledger.captures.update(capture, state=CaptureState.PROCESSED, malicious=count)
 
 
 def test_each_kind_is_new_once_and_the_same_event_gets_the_same_answer(changes: Changes) -> None:

@@ -132,7 +132,7 @@ def test_what_the_platform_does_not_confirm_is_told_and_does_not_count_as_told(s
     )
     assert first.title == "6 alarms in project 3, evidence 4"
     assert second.title == "Update: 5 high severity alarms in project 3, evidence 4"
-    assert not any(one["confirmed"] for one in stage.runtime.ledger.events_of_project(3))
+    assert not any(one["confirmed"] for one in stage.runtime.ledger.events.of_project(3))
     platform.down = False
     stage.forward(3 * 3600)
     stage.raise_event(

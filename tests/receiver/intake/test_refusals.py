@@ -15,7 +15,8 @@ from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import QueueError
-from shared.storage.ledger import Ledger, StoreError
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import StoreError
 
 WRONG, LARGE = "The token is missing or wrong.", "The body is larger than 256 KiB."
 
@@ -107,7 +108,7 @@ def test_an_event_that_is_in_the_queue_is_not_repeated_where_its_note_could_not_
 
     bridge.refusals(401, WRONG, "203.0.113.7")
     with monkeypatch.context() as patched:
-        patched.setattr(bridge._ledger, "save_note", broken)
+        patched.setattr(bridge._ledger.notes, "save", broken)
         assert len(bridge.tell(minutes=2)) == 1
     bridge.refusals(401, WRONG, "203.0.113.7")
     assert bridge.tell(minutes=2) == []

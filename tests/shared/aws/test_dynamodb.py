@@ -12,8 +12,7 @@ from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore, table_definition
-from shared.queues.ports import TooLarge
-from shared.storage.ledger import Record, StoreError
+from shared.storage.ports import Record, StoreError, TooLarge
 
 NOW = 1_790_000_000.25
 DAY = 86_400

@@ -18,7 +18,7 @@ from shared.aws.stack import outputs
 from shared.models.inventory import InstanceError
 from shared.queues.ports import QueueError
 from shared.secrets import Secrets
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 from tests.shared.http.test_client import Server, serving
 
 EXPECTED = (AwsError, FileError, InstanceError, QueueError, StoreError)

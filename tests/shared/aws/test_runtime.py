@@ -9,7 +9,7 @@ from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.hosting import runtime
 from shared.queues.ports import QueueError
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 
 CONFIG = Config.model_validate({"platform": {"url": "https://cado.example", "api_key": "env:API_KEY"}})
 QUEUES = {
@@ -50,5 +50,5 @@ def test_a_client_is_made_when_it_is_used_and_all_queues_share_one(endpoint, mon
             queue.put(b"a")
     assert made == [("sqs", "eu-west-1")]
     with pytest.raises(StoreError, match=r"^there is no DynamoDB table ledger in eu-west-1$"):
-        side.ledger.open_hunts()
+        side.ledger.hunts.unfinished()
     assert made == [("sqs", "eu-west-1"), ("dynamodb", "eu-west-1")]

@@ -12,7 +12,8 @@ from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsItem, SqsQueue, item_of
-from shared.queues.ports import ABANDONED, DeadItem, QueueError, TooLarge
+from shared.queues.ports import ABANDONED, DeadItem, QueueError
+from shared.storage.ports import TooLarge
 
 MIB = 1024 * 1024
 RECORD = {

@@ -10,7 +10,7 @@ from shared.config.hunts import HuntConfig
 from shared.hosting.each import SomeFailed
 from shared.local.clock import Clock
 from shared.local.sqlite import Database, SqliteStore
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 
 TARGETS = [{"instance": "i-0123456789abcdef0", "region": "us-east-1"}]
 

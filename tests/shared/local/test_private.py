@@ -13,7 +13,7 @@ from shared.config.load import load
 from shared.hosting import runtime
 from shared.local.server import sole_server
 from shared.local.serving import address, announce
-from shared.storage.ledger import StoreError
+from shared.storage.ports import StoreError
 
 ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k"}
 

@@ -19,7 +19,8 @@ from shared.models.codec import load
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import QueueError
-from shared.storage.ledger import Ledger, StoreError
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import StoreError
 
 
 @pytest.fixture
@@ -341,14 +342,14 @@ def test_a_file_of_every_version_is_taken_over_whole(earlier):
     for _ in range(2):  # also when it is opened again
         database = Database(earlier)
         ledger = Ledger(SqliteStore(database), lambda: datetime.fromtimestamp(wall.seconds, UTC))
-        hunt = ledger.hunt_of_project(3)
-        assert (hunt.name, hunt.state, [c.system.instance for c in ledger.captures(hunt.id)]) == (
+        hunt = ledger.hunts.of_project(3)
+        assert (hunt.name, hunt.state, [c.system.instance for c in ledger.captures.of_hunt(hunt.id)]) == (
             "weekly",
             "running",
             ["i-0aaaaaaaaaaaaaaa1"],
         )
-        assert ledger.routed("event-1") == ["soc"]
-        assert ledger.delivery("event-1", "soc").state == "delivered"
+        assert ledger.events.routed_to("event-1") == ["soc"]
+        assert ledger.deliveries.get("event-1", "soc").state == "delivered"
         events, deliveries = (SqliteQueue(database, name, wall) for name in ("events", "deliveries"))
         assert (events.depth().ready, events.depth().delayed) == (1, 1)
         assert [(one.id, one.reason) for one in deliveries.dead_items()] == [("dead", "no_service")]

@@ -25,7 +25,7 @@ from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.queues.ports import Queue
-from shared.storage.ledger import Store
+from shared.storage.ports import Store
 
 ROOT = Path(__file__).resolve().parents[3]
 

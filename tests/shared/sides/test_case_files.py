@@ -13,7 +13,7 @@ from shared.models.alarms import Alarm
 from shared.models.cases import CaseFile
 from shared.models.events import Event
 from shared.models.severity import Severity
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 
 CASE = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaaa1"
 
@@ -28,7 +28,7 @@ def file_of(side) -> CaseFile:
 
 
 def opened(ledger: Ledger, side) -> None:
-    assert ledger.change_case_file(CASE, lambda found: found or file_of(side)) is not None
+    assert ledger.cases.change(CASE, lambda found: found or file_of(side)) is not None
 
 
 def at_once(count: int, do) -> None:
@@ -50,26 +50,28 @@ def test_of_eight_who_take_a_case_at_once_one_has_it_and_all_are_told_who(ledger
     held = {}
 
     def take(number: int) -> None:
-        held[number] = ledger.acknowledge(CASE, Acknowledgement(f"click-{number}", side.now(), f"a{number}"))
+        held[number] = ledger.cases.acknowledge(
+            CASE, Acknowledgement(f"click-{number}", side.now(), f"a{number}")
+        )
 
     at_once(8, take)
     assert len(held) == 8
     (one,) = set(held.values())
-    assert ledger.case_file(CASE).taken == one
+    assert ledger.cases.get(CASE).taken == one
 
 
 def test_who_took_it_may_ask_again_and_is_the_same(ledger, side):
     opened(ledger, side)
     mine = Acknowledgement("click-1", side.now(), "<!channel> \u202e\U0001f512", "U012AB3CD")
-    assert ledger.acknowledge(CASE, mine) == mine
-    assert ledger.acknowledge(CASE, mine) == mine
-    assert ledger.acknowledge(CASE, replace(mine, id="click-2")) == mine
+    assert ledger.cases.acknowledge(CASE, mine) == mine
+    assert ledger.cases.acknowledge(CASE, mine) == mine
+    assert ledger.cases.acknowledge(CASE, replace(mine, id="click-2")) == mine
     assert Ledger(side.store, side.now).case_file(CASE).taken == mine
 
 
 def test_a_case_that_is_not_there_is_nobodys(ledger, side):
-    assert ledger.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada")) is None
-    assert ledger.case_file(CASE) is None
+    assert ledger.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada")) is None
+    assert ledger.cases.get(CASE) is None
 
 
 def test_alarms_and_an_acknowledgement_at_once_lose_nothing_of_each_other(ledger, side):
@@ -77,12 +79,12 @@ def test_alarms_and_an_acknowledgement_at_once_lose_nothing_of_each_other(ledger
 
     def change(number: int) -> None:
         if number == 0:
-            ledger.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
+            ledger.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
         else:
-            ledger.change_case_file(CASE, lambda file: replace(file, told=(*file.told, f"d{number}")))
+            ledger.cases.change(CASE, lambda file: replace(file, told=(*file.told, f"d{number}")))
 
     at_once(6, change)
-    file = ledger.case_file(CASE)
+    file = ledger.cases.get(CASE)
     assert file.taken.by == "ada"
     assert sorted(file.told) == ["d1", "d2", "d3", "d4", "d5", "soc"]
 
@@ -90,26 +92,26 @@ def test_alarms_and_an_acknowledgement_at_once_lose_nothing_of_each_other(ledger
 def test_a_case_waits_from_its_first_alarm_on_until_it_is_taken(ledger, side):
     opened(ledger, side)
     began = side.now()
-    ledger.await_acknowledgement(CASE, 10 * side.unit)
+    ledger.cases.await_acknowledgement(CASE, 10 * side.unit)
     side.forward(side.unit)
-    ledger.await_acknowledgement(CASE, 10 * side.unit)
-    (waiting,) = ledger.unacknowledged()
+    ledger.cases.await_acknowledgement(CASE, 10 * side.unit)
+    (waiting,) = ledger.cases.unacknowledged()
     assert (waiting.case_key, waiting.reminded) == (CASE, 0)
     assert side.same(waiting.since, began)
     assert waiting.due - waiting.since == timedelta(seconds=10 * side.unit)
-    ledger.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
-    assert list(ledger.unacknowledged()) == []
+    ledger.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
+    assert list(ledger.cases.unacknowledged()) == []
 
 
 def test_of_eight_timers_one_counts_a_reminder(ledger, side):
-    ledger.await_acknowledgement(CASE, side.unit)
-    (waiting,) = ledger.unacknowledged()
+    ledger.cases.await_acknowledgement(CASE, side.unit)
+    (waiting,) = ledger.cases.unacknowledged()
     dues = [waiting.due + timedelta(seconds=60 + number) for number in range(8)]
-    at_once(8, lambda number: ledger.record_reminded(waiting, dues[number]))
-    (after,) = ledger.unacknowledged()
+    at_once(8, lambda number: ledger.cases.record_reminder(waiting, dues[number]))
+    (after,) = ledger.cases.unacknowledged()
     assert (after.reminded, after.version) == (1, waiting.version + 1)
     assert after.due in dues
-    ledger.record_reminded(waiting, waiting.due)
-    assert list(ledger.unacknowledged()) == [after]
-    ledger.record_reminded(after, None)
-    assert list(ledger.unacknowledged()) == []
+    ledger.cases.record_reminder(waiting, waiting.due)
+    assert list(ledger.cases.unacknowledged()) == [after]
+    ledger.cases.record_reminder(after, None)
+    assert list(ledger.cases.unacknowledged()) == []

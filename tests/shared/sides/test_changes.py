@@ -13,7 +13,7 @@ from shared.models.evidence import Finding
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import System
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
 
 SUNDAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 SYSTEM = System("i-0123456789abcdef0", "us-east-1")
@@ -24,8 +24,8 @@ def test_kinds_and_hunts(side) -> None:
     ledger = Ledger(side.store, side.now)
     changes = Changes(side.store, ledger)
     for hunt, alarms in zip(HUNTS, (2, 0, 7), strict=True):
-        ledger.update_capture(
-            ledger.plan_capture(Capture(hunt.id, SYSTEM)), state=CaptureState.PROCESSED, suspicious=alarms
+        ledger.captures.update(
+            ledger.captures.plan(Capture(hunt.id, SYSTEM)), state=CaptureState.PROCESSED, suspicious=alarms
         )
     finding = Finding("xmrig", 1, Severity.MALICIOUS)
     one = Alarm(
@@ -43,4 +43,8 @@ def test_kinds_and_hunts(side) -> None:
     for _ in range(2):
         assert changes.of(one) == Change(None, None, 1, ("xmrig",), 1, 2, 1)
         assert changes.of(other) == Change(SUNDAY, SUNDAY, 1, ("shell",), 2, 2, 1)
-    assert ledger.past_hunts(SYSTEM.instance) == [(HUNTS[0].id, 2), (HUNTS[1].id, 0), (HUNTS[2].id, 7)]
+    assert ledger.captures.past_hunts(SYSTEM.instance) == [
+        (HUNTS[0].id, 2),
+        (HUNTS[1].id, 0),
+        (HUNTS[2].id, 7),
+    ]

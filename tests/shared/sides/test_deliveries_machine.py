@@ -30,7 +30,8 @@ from shared.aws.sqs import SqsQueue
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.models.deliveries import Delivery
 from shared.queues.ports import Item
-from shared.storage.ledger import Ledger
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import Store
 
 LEASE = 60
 # What a tool may do with a message: take it and say so; take it and say nothing; not take it, for now or for
@@ -63,7 +64,7 @@ class Deliveries(RuleBasedStateMachine):
         raise NotImplementedError
 
     def delivery(self, hold: Hold) -> Delivery:
-        return self.ledger.delivery(hold.item.id, "soc")
+        return self.ledger.deliveries.get(hold.item.id, "soc")
 
     def pick(self, data, *steps: str) -> Hold:
         return data.draw(st.sampled_from([hold for hold in self.holds if hold.step in steps]))
@@ -96,7 +97,7 @@ class Deliveries(RuleBasedStateMachine):
             self.queue.done(hold.item)
             self.holds.remove(hold)
             return
-        hold.sending = self.ledger.start_delivery(
+        hold.sending = self.ledger.deliveries.start(
             before,
             state="sending",
             attempts=before.attempts + 1,
@@ -127,13 +128,13 @@ class Deliveries(RuleBasedStateMachine):
         doubt = hold.sending.in_doubt
         match hold.end:
             case "delivered":
-                self.ledger.end_delivery(hold.sending, state="delivered", in_doubt=False)
+                self.ledger.deliveries.end(hold.sending, state="delivered", in_doubt=False)
             case "503":
-                self.ledger.end_delivery(hold.sending, state="unsure" if doubt else "pending")
+                self.ledger.deliveries.end(hold.sending, state="unsure" if doubt else "pending")
             case "rejected":
-                self.ledger.end_delivery(hold.sending, state="dead")
+                self.ledger.deliveries.end(hold.sending, state="dead")
             case _:
-                self.ledger.end_delivery(hold.sending, state="unsure", in_doubt=True)
+                self.ledger.deliveries.end(hold.sending, state="unsure", in_doubt=True)
 
     @precondition(lambda self: self.has("recorded"))
     @rule(data=st.data(), delay=st.sampled_from([0, 5, 300]))
@@ -175,7 +176,7 @@ class Deliveries(RuleBasedStateMachine):
     @invariant()
     def what_is_recorded_as_delivered_has_arrived(self):
         for id in self.put_ids:
-            if self.ledger.delivery(id, "soc").state == "delivered":
+            if self.ledger.deliveries.get(id, "soc").state == "delivered":
                 assert id in {arrived for arrived, _ in self.arrived}
 
     def teardown(self):
@@ -196,7 +197,7 @@ class Deliveries(RuleBasedStateMachine):
                 break
         assert self.queue.depth().living == 0
         assert {id for id, _ in self.arrived} == set(self.put_ids)
-        assert {self.ledger.delivery(id, "soc").state for id in self.put_ids} <= {"delivered"}
+        assert {self.ledger.deliveries.get(id, "soc").state for id in self.put_ids} <= {"delivered"}
         self.what_arrives_twice_says_so()
 
 
@@ -256,7 +257,7 @@ def test_on_aws(moto_clients, monkeypatch):
     )
 
 
-class _Own:
+class _Own(Store):
     """A part of a table for each example: to make a table takes longer than to use it."""
 
     def __init__(self, store: DynamoStore, name: str) -> None:

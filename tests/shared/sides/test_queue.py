@@ -8,8 +8,8 @@ import pytest
 
 from shared.http.deadlines import DeadlineExceeded
 from shared.queues import ports as queues
-from shared.queues.ports import MAX_SURPRISES, Again, Depth, TooLarge, work
-from shared.storage.ledger import StoreError
+from shared.queues.ports import MAX_SURPRISES, Again, Depth, work
+from shared.storage.ports import StoreError, TooLarge
 
 
 def bodies(items):

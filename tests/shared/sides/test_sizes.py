@@ -22,9 +22,11 @@ from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.queues import items
-from shared.queues.ports import TooLarge, work
+from shared.queues.ports import work
 from shared.queues.sizes import MAX_ITEM
 from shared.secrets import Secrets
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import TooLarge
 from tests.shared.sides.destination import Tool
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -153,19 +155,13 @@ def test_the_report_of_ten_thousand_systems_with_long_texts(side):
         for number in range(10_000)
     ]
 
-    class Ledger:
-        """What the report asks of the ledger."""
-
-        def finished_before(self, hunt):
-            return None
-
-        def captured_since(self, moment):
-            return set()
-
-        def name_of(self, instance):
+    class Names:
+        def get(self, instance):
             return "n" * 2_000
 
-    whole = report(Ledger(), hunt, captures, CONTROL * 100_000, AT)
+    ledger = Ledger(side.store, side.now)
+    ledger.instance_names = Names()
+    whole = report(ledger, hunt, captures, CONTROL * 100_000, AT)
     event = Event("hunt_finished:1", HUNT_FINISHED, AT, project_id=3, hunt_id=hunt.id, report=whole)
     (message,) = told(side, Alarm(event, Severity.INFO, hunt=hunt)).sent
     assert (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 
-from shared.storage.ledger import Record
+from shared.storage.ports import Record
 
 
 def test_a_document_is_read_as_it_was_written(side):

@@ -77,7 +77,7 @@ class Story:
         return self.delivery(id)
 
     def delivery(self, id: str) -> Any:
-        return self.stage.runtime.ledger.delivery(id, "tickets")
+        return self.stage.runtime.ledger.deliveries.get(id, "tickets")
 
     def check(self) -> Check:
         return self.stage.tools["tickets"].check()

@@ -1,0 +1,101 @@
+"""The record of captures: their state within a hunt, and when each system was last captured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.models.captures import Capture, CaptureState
+from shared.models.codec import dump, load
+from shared.models.systems import System
+from shared.storage import kinds
+from shared.storage.ledger import documents
+from shared.storage.ports import Body, Store
+from shared.storage.stored_times import is_future
+
+PAST_HUNTS = 4  # remembered for each instance: the last three hunts and the current one
+
+
+class Captures:
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store, self._now = store, now
+
+    def get(self, hunt_id: str, system: System) -> Capture | None:
+        return documents.read(self._store, Capture, kinds.CAPTURE, hunt_id, system.key)
+
+    def of_hunt(self, hunt_id: str) -> list[Capture]:
+        return documents.read_all(self._store, Capture, kinds.CAPTURE, hunt_id)
+
+    def plan(self, capture: Capture) -> Capture:
+        """Record a planned capture. Returns the recorded capture where this system already has one in this
+        hunt."""
+        if self._store.put(kinds.CAPTURE, capture.hunt_id, capture.system.key, dump(capture), expect=0):
+            return capture
+        recorded = self.get(capture.hunt_id, capture.system)
+        assert recorded is not None
+        return recorded
+
+    def drop(self, capture: Capture) -> None:
+        """Delete a planned capture of a hunt that was never recorded."""
+        self._store.delete(kinds.CAPTURE, capture.hunt_id, capture.system.key)
+
+    def claim(self, capture: Capture, **fields: Any) -> bool:
+        """Change these fields if the capture still has the state that was read. Returns False where another
+        worker changed the state first."""
+
+        def claim(body: Body | None) -> tuple[Body | None, bool]:
+            current = load(Capture, body) if body else None
+            if current is None or current.state is not capture.state:
+                return None, False
+            return dump(replace(current, **fields)), True
+
+        return self._store.update(kinds.CAPTURE, capture.hunt_id, capture.system.key, claim)
+
+    def update(self, capture: Capture, **fields: Any) -> Capture:
+        """Change these fields of the recorded capture and leave its other fields as they are now."""
+        updated = documents.change(
+            self._store,
+            Capture,
+            kinds.CAPTURE,
+            capture.hunt_id,
+            capture.system.key,
+            lambda current: replace(current, **fields),
+        )
+        if updated.requested_at and fields.get("state") in (CaptureState.REQUESTED, CaptureState.FAILED):
+            # Failed captures count too, or a system that always fails would stay at the head of the line.
+            self._store.put(kinds.HUNTED, "", capture.system.key, {"at": updated.requested_at.isoformat()})
+        if fields.get("state") is CaptureState.PROCESSED:
+            self._store.put(kinds.CAPTURED, "", capture.system.key, {"at": self._now().isoformat()})
+            self._add_past_hunt(updated)
+        return updated
+
+    def _add_past_hunt(self, capture: Capture) -> None:
+        hunt = [capture.hunt_id, capture.malicious + capture.suspicious]
+
+        def add(body: Body | None) -> tuple[Body, None]:
+            others = [past for past in body["hunts"] if past[0] != capture.hunt_id] if body else []
+            return {"hunts": [*others, hunt][-PAST_HUNTS:]}, None
+
+        self._store.update(kinds.PAST_HUNTS, capture.system.instance, "-", add)
+
+    def past_hunts(self, instance: str) -> list[tuple[str, int]]:
+        """The id and the number of alarms of each of the last hunts that captured an instance, oldest
+        first."""
+        record = self._store.get(kinds.PAST_HUNTS, instance, "-")
+        return [(str(hunt_id), int(alarms)) for hunt_id, alarms in record.body["hunts"]] if record else []
+
+    def captured_since(self, moment: datetime) -> set[str]:
+        """The `System.key` of every system that any hunt has captured since then."""
+        return {key for key, at in self._times(kinds.CAPTURED).items() if at >= moment}
+
+    def last_requested(self) -> dict[str, datetime]:
+        """For each `System.key`, when any hunt last requested its capture."""
+        return self._times(kinds.HUNTED)
+
+    def _times(self, kind: str) -> dict[str, datetime]:
+        """Without times of the future: a system with such a time would wait behind all others until then."""
+        now = self._now()
+        times = {r.name: datetime.fromisoformat(r.body["at"]) for r in self._store.scan(kind, "")}
+        return {key: at for key, at in times.items() if not is_future(at, now)}

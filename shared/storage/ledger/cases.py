@@ -1,0 +1,77 @@
+"""The record of cases: what is known of each one, who acknowledged it, and which wait for that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.models.acknowledgements import Acknowledgement, Unacknowledged
+from shared.models.cases import CaseFile
+from shared.models.codec import dump, load
+from shared.storage import kinds
+from shared.storage.ledger import documents
+from shared.storage.ports import Body, Store
+
+
+class Cases:
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store, self._now = store, now
+
+    def get(self, case_key: str) -> CaseFile | None:
+        return documents.read(self._store, CaseFile, kinds.CASE_FILE, case_key, "-")
+
+    def change(
+        self,
+        case_key: str,
+        change: Callable[[CaseFile | None], CaseFile | None],
+        *,
+        durable: bool = True,
+    ) -> CaseFile | None:
+        """The case after `change`, which may be called several times. None where there is no such case."""
+
+        def changed(body: Body | None) -> tuple[Body | None, CaseFile | None]:
+            before = load(CaseFile, body) if body else None
+            after = change(before)
+            if after is None or after == before:
+                return None, before
+            return dump(after), after
+
+        return self._store.update(kinds.CASE_FILE, case_key, "-", changed, durable=durable)
+
+    def acknowledge(self, case_key: str, asked: Acknowledgement) -> Acknowledgement | None:
+        """Acknowledge a case. Returns the acknowledgement that counts, which is the first; None where there
+        is no such case."""
+        case = self.change(case_key, lambda case: replace(case, taken=case.taken or asked) if case else None)
+        if case:
+            self._store.delete(kinds.UNACKNOWLEDGED, "", case_key)
+        return case.taken if case else None
+
+    # Reminders
+
+    def await_acknowledgement(self, case_key: str, after: float) -> None:
+        """Have a reminder sent in `after` seconds, unless the case waits for one already."""
+        now = self._now()
+        body = _waiting(now, now + timedelta(seconds=after), reminded=0)
+        self._store.put(kinds.UNACKNOWLEDGED, "", case_key, body, expect=0)
+
+    def unacknowledged(self) -> Iterator[Unacknowledged]:
+        """The cases that wait for a reminder."""
+        for record in self._store.scan(kinds.UNACKNOWLEDGED, ""):
+            body = record.body
+            since, due = (datetime.fromisoformat(body[name]) for name in ("since", "due"))
+            yield Unacknowledged(record.name, since, due, body["reminded"], record.version)
+
+    def record_reminder(self, waiting: Unacknowledged, due: datetime | None) -> None:
+        """Count a reminder that was sent. `due` is the time of the next one; None where there is none. Does
+        nothing where another worker has counted it."""
+        if due is None:
+            self._store.delete(kinds.UNACKNOWLEDGED, "", waiting.case_key)
+            return
+        body = _waiting(waiting.since, due, reminded=waiting.reminded + 1)
+        self._store.put(kinds.UNACKNOWLEDGED, "", waiting.case_key, body, expect=waiting.version)
+
+
+def _waiting(since: datetime, due: datetime, *, reminded: int) -> dict[str, Any]:
+    return {"since": since.isoformat(), "due": due.isoformat(), "reminded": reminded}

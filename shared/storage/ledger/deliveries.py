@@ -1,0 +1,65 @@
+"""The record of deliveries: how far each message to each destination has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.models.codec import dump, load
+from shared.models.deliveries import Delivery
+from shared.storage import kinds
+from shared.storage.ledger import documents
+from shared.storage.ports import Body, Store
+
+
+class Deliveries:
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store, self._now = store, now
+
+    def get(self, event_id: str, destination: str) -> Delivery:
+        """The recorded delivery, or a pending one where none is recorded."""
+        recorded = documents.read(self._store, Delivery, kinds.DELIVERY, event_id, destination)
+        return recorded or Delivery(event_id, destination)
+
+    def of_event(self, event_id: str) -> list[Delivery]:
+        return documents.read_all(self._store, Delivery, kinds.DELIVERY, event_id)
+
+    def save(self, delivery: Delivery) -> Delivery:
+        now = self._now()
+        delivery = replace(delivery, first_at=delivery.first_at or now, last_at=now)
+        self._store.put(kinds.DELIVERY, delivery.event_id, delivery.destination, dump(delivery))
+        return delivery
+
+    def start(self, before: Delivery, **fields: Any) -> Delivery | None:
+        """Record that a delivery is being sent. Returns None where it is no longer the same as `before`."""
+        place = (kinds.DELIVERY, before.event_id, before.destination)
+        record = self._store.get(*place)
+        current = load(Delivery, record.body) if record else Delivery(before.event_id, before.destination)
+        if before != current:
+            return None
+        now = self._now()
+        started = replace(before, **fields, first_at=before.first_at or now, last_at=now)
+        written = self._store.put(*place, dump(started), expect=record.version if record else 0)
+        return started if written else None
+
+    def end(self, started: Delivery, **fields: Any) -> None:
+        """Record how a delivery ended that `start` began.
+
+        Where a later attempt has begun since, only a successful end is recorded: the later attempt began in
+        doubt and records its own end.
+        """
+        place = (kinds.DELIVERY, started.event_id, started.destination)
+        ended = replace(started, **fields, last_at=self._now())
+        # This need not be durable: if a power cut undoes it, the delivery is in doubt again, as if the worker
+        # had crashed before this write.
+        if ended.state == "delivered":
+            self._store.put(*place, dump(ended), durable=False)
+            return
+
+        def end(body: Body | None) -> tuple[Body | None, None]:
+            is_ours = body is None or load(Delivery, body) == started
+            return (dump(ended) if is_ours else None), None
+
+        self._store.update(*place, end, durable=False)

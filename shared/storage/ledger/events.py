@@ -1,0 +1,77 @@
+"""The record of events: where each one was sent, and which processing runs were told of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from shared.models.alarms import Alarm, AlarmRun
+from shared.models.codec import dump
+from shared.models.events import Event
+from shared.models.severity import Severity
+from shared.storage import kinds
+from shared.storage.ledger import documents
+from shared.storage.ports import Store
+
+
+class Events:
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store, self._now = store, now
+
+    def routed_to(self, event_id: str) -> list[str] | None:
+        """The destinations that an event was sent to; None where it was not routed yet."""
+        record = self._store.get(kinds.EVENT, event_id, "routed")
+        return list(record.body["to"]) if record else None
+
+    def record_routed(
+        self,
+        event: Event,
+        severity: Severity,
+        to: list[str],
+        *,
+        case: str = "",
+        merged_into: str = "",
+        run: str = "",
+        confirmed: bool = True,
+    ) -> None:
+        """`merged_into` is the event whose message already covers this event; `run` is the processing run,
+        where it is known. `confirmed`: the platform itself names the evidence that the event is about."""
+        body = {
+            "id": event.id,
+            "kind": event.kind,
+            "severity": severity,
+            "evidence_id": event.evidence_id,
+            "to": to,
+            "at": self._now().isoformat(),
+            "merged_into": merged_into,
+            "run": run,
+            "case": case,
+            "confirmed": confirmed,
+        }
+        self._store.put(kinds.PROJECT_EVENT, str(event.project_id or "-"), event.id, body, durable=False)
+        self._store.put(kinds.EVENT, event.id, "routed", body, durable=False)
+
+    def case_of(self, event_id: str) -> str:
+        """The key of the case that an event belongs to; empty for an unknown event."""
+        record = self._store.get(kinds.EVENT, event_id, "routed")
+        return str(record.body.get("case", "")) if record else ""
+
+    def of_project(self, project_id: int | None) -> list[dict[str, Any]]:
+        """What `record_routed` wrote for one project. None: for events that name no project."""
+        return [record.body for record in self._store.scan(kinds.PROJECT_EVENT, str(project_id or "-"))]
+
+    def save_whole_alarm(self, alarm: Alarm) -> None:
+        """Keep an alarm that is too large for a queue item, which then holds only a part of it."""
+        self._store.put(kinds.WHOLE_ALARM, alarm.event.id, "-", dump(alarm), durable=False)
+
+    def whole_alarm(self, event_id: str) -> Alarm | None:
+        return documents.read(self._store, Alarm, kinds.WHOLE_ALARM, event_id, "-")
+
+    def alarm_runs(self, project_id: int) -> dict[int, AlarmRun]:
+        """The last known processing run of each evidence of a project, by evidence id."""
+        runs = documents.read_all(self._store, AlarmRun, kinds.ALARM_RUN, str(project_id))
+        return {run.evidence_id: run for run in runs}
+
+    def save_alarm_run(self, run: AlarmRun) -> None:
+        self._store.put(kinds.ALARM_RUN, str(run.project_id), str(run.evidence_id), dump(run), durable=False)

@@ -1,0 +1,30 @@
+"""The durable record of hunts, captures, events, cases and deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from shared.storage.ledger.captures import Captures
+from shared.storage.ledger.case_references import CaseReferences
+from shared.storage.ledger.cases import Cases
+from shared.storage.ledger.deliveries import Deliveries
+from shared.storage.ledger.events import Events
+from shared.storage.ledger.hunts import Hunts
+from shared.storage.ledger.instance_names import InstanceNames
+from shared.storage.ledger.notes import Notes
+from shared.storage.ports import Store
+
+
+class Ledger:
+    """All parts of the ledger, on one store. Every method of a part may raise StoreError."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self.captures = Captures(store, now)
+        self.hunts = Hunts(store, now, self.captures)
+        self.events = Events(store, now)
+        self.deliveries = Deliveries(store, now)
+        self.cases = Cases(store, now)
+        self.case_references = CaseReferences(store, now)
+        self.instance_names = InstanceNames(store)
+        self.notes = Notes(store)
