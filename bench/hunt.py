@@ -21,7 +21,8 @@ from pathlib import Path
 import requests
 import yaml
 
-from demo.platform import Platform, SimInstance, SimVolume
+from demo.platform.records import SimInstance, SimVolume
+from demo.platform.simulation import Platform
 from demo.serving import serving
 
 LATENCY = 0.2

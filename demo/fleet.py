@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import requests
 
-from demo.platform import SimAlarm, SimInstance, SimVolume
+from demo.platform.records import SimAlarm, SimInstance, SimVolume
 
 _MINER = SimAlarm(
     "Malicious File Detected: cryptomining_malware_wannamine",

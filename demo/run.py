@@ -29,7 +29,8 @@ from demo import page
 from demo.chat import app_of
 from demo.fleet import launch
 from demo.jira import Jira
-from demo.platform import Platform, SimInstance
+from demo.platform.records import SimInstance
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from demo.sites import jira_pages, platform_pages
 from demo.slack import Slack

@@ -16,8 +16,8 @@ from typing import Any
 from flask import Blueprint, Response, abort, render_template_string
 
 from demo.jira import Jira
-from demo.platform import Platform
-from demo.platform.model import MALICIOUS, SUSPICIOUS
+from demo.platform.records import MALICIOUS, SUSPICIOUS
+from demo.platform.simulation import Platform
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}"

@@ -1,19 +1,20 @@
-"""What both API versions of the simulated platform share: who asks, reading what they ask, refusing it.
+"""What both API versions of the simulated platform share: roles, routes, reading parameters, refusing.
 
-A Flask request comes in, typed values or a `Refused` come out. How an answer or a refusal is written is each
-version's own.
+A call reads typed values from a Flask request and raises `Refused` if they are wrong. Each version writes its
+answers and refusals in its own form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from flask import Request
 
 from demo.platform.hooks import Webhooks
-from demo.platform.model import SimInstance, User, World
+from demo.platform.records import SimInstance, User
+from demo.platform.world import World
 
 ADMIN, PLATFORM, LEAD, ANALYST, READER = ROLES = (
     "Administrator",
@@ -27,7 +28,7 @@ Version = tuple[int, int]
 
 
 class Refused(Exception):
-    """The platform will not do it: an HTTP status and a sentence."""
+    """The platform refuses the request, with an HTTP status and a sentence."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -52,7 +53,7 @@ class Field:
     kind: type
     required: bool = False
     choices: tuple[str, ...] = ()
-    longest: int | None = None  # characters; a field with a limit may not be empty either
+    longest: int | None = None  # characters; a field with a limit must not be empty
 
 
 _WORDS = {str: "a string", int: "an integer", bool: "a boolean", dict: "an object", list: "an array"}
@@ -60,18 +61,18 @@ _WORDS = {str: "a string", int: "an integer", bool: "a boolean", dict: "an objec
 
 @dataclass
 class Call:
-    """One authenticated request. The world's lock is held while it is answered, unless its route says so."""
+    """One authenticated request."""
 
     request: Request
     world: World
     webhooks: Webhooks
-    version: Version  # to compare with
+    version: Version  # major and minor
     version_text: str
     user: User
     now: float
 
     def body(self, fields: Mapping[str, Field]) -> dict[str, Any]:
-        """The JSON body with its known fields checked; unknown ones are ignored. Raises Refused (400)."""
+        """The known fields of the JSON body; unknown fields are ignored. Raises Refused (400)."""
         body = self.request.get_json(silent=True)
         if not isinstance(body, dict):
             raise Refused(400, "The request body must be a JSON object")
@@ -101,7 +102,7 @@ class Call:
             raise Refused(400, f"{name} must be a number") from None
 
     def numbers(self, name: str, *, required: bool = False) -> list[int]:
-        """An array parameter: repeated, as OpenAPI's default style has it."""
+        """An array parameter, which is repeated in the query as in OpenAPI's default style."""
         values = self.request.args.getlist(name)
         if required and not values:
             raise Refused(400, f"{name} is required")
@@ -118,7 +119,7 @@ class Call:
         return None if value is None else value in ("true", "True", "1")
 
     def page(self, items: list[Any], *, default: int = 10, most: int = 100) -> tuple[list[Any], Page]:
-        """The part of `items` that was asked for. A page larger than `most` is cut to it, and says so."""
+        """The requested part of `items`. A page larger than `most` is cut, and `Page` says so."""
         number, size = self.number("page"), self.number("per_page")
         number, size = 1 if number is None else number, default if size is None else size
         if number < 1 or size < 1:
@@ -130,20 +131,40 @@ class Call:
         """The instance to import. Raises Refused."""
         if account not in self.world.accounts:
             raise Refused(400, f"Account {account} does not exist")
-        found = self.world.fleet.get((account, region, instance_id))
-        if found is None:
+        instance = self.world.fleet.get((account, region, instance_id))
+        if instance is None:
             raise Refused(404, f"Instance {instance_id} was not found in {region}")
-        if not found.importable:
+        if not instance.importable:
             raise Refused(400, f"Instance {instance_id} cannot be imported")
-        return found
+        return instance
+
+
+class Answer(Protocol):
+    @property
+    def status(self) -> int: ...
+
+    def json(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Route:
+    """One call of the API. `rule` is the path, such as `/projects/{project_id}`; ids in it are integers."""
+
+    method: str
+    rule: str
+    handler: Callable[..., Answer]
+    roles: tuple[str, ...]
+    since: Version = (0, 0)
+    locked: bool = True  # hold the world's lock; False for a handler that sends a webhook
 
 
 def sorted_by(items: list[Any], order: str, keys: Mapping[str, Callable[[Any], Any]]) -> list[Any]:
-    """`order` names a key, with a minus for descending; ties go by the order of `items`."""
+    """Sorted by the key that `order` names; a minus before the key means descending."""
     return sorted(items, key=keys[order.removeprefix("-")], reverse=order.startswith("-"))
 
 
 def orders(keys: Mapping[str, Callable[[Any], Any]]) -> tuple[str, ...]:
+    """The values that `order_by` may have."""
     return tuple(sign + key for key in keys for sign in ("", "-"))
 
 

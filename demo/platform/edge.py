@@ -1,8 +1,8 @@
-"""What stands before the simulated platform's app: latency, faults on demand, and the record of requests.
+"""WSGI middleware before the simulated platform's app: latency, requested faults, and a record of requests.
 
-A WSGI request comes in and reaches the app, or meets the fault that a test asked for. It cuts a connection by
-shutting down the socket, which werkzeug's server leaves in the WSGI environment, and raising
-ConnectionResetError, which that server takes for a client gone away. Flask's test client raises it.
+To cut a connection it shuts down the socket, which werkzeug's server leaves in the WSGI environment, and
+raises ConnectionResetError, which that server treats as a client that went away. Flask's test client raises
+the error to the test.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TEXTS = {429: "Too many requests", 500: "Internal server error", 503: "The plat
 
 @dataclass(frozen=True)
 class Request:
-    """One request that was carried out or refused. `status` is what was decided, even if it never arrived."""
+    """One request that was carried out or refused. `status` may never have reached the client."""
 
     method: str
     path: str
@@ -48,9 +48,9 @@ class Fault:
 
 
 class Edge:
-    """WSGI middleware. `hang` is how long a "timeout" lasts, in seconds, at most until `stopping`.
+    """`hang` is how long a "timeout" fault lasts, in seconds, at most until `stopping` is set.
 
-    To end all faults, clear `faults`.
+    Clear `faults` to end all faults.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Edge:
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
-        """Raises ValueError for an action that is none."""
+        """Raises ValueError for an unknown action."""
         if isinstance(fault.action, str) and not _ACTION.fullmatch(fault.action):
             raise ValueError(
                 f"{fault.action!r} is no fault: use a status, reset, timeout, slow:<s> or after:<status>"
@@ -112,7 +112,7 @@ def _failure(status: int, headers: Mapping[str, str]) -> Response:
 
 def _cut(connection: socket.socket | None) -> None:
     if connection is not None:
-        # Without it the server would wait on the open connection for the next request.
+        # Without the shutdown the server would wait on the open connection for the next request.
         with suppress(OSError):  # the client may be gone already
             connection.shutdown(socket.SHUT_RDWR)
-    raise ConnectionResetError("a fault that was asked for")
+    raise ConnectionResetError("a requested fault")

@@ -1,7 +1,7 @@
-"""The simulated platform's webhooks: which there are, what their bodies become, and sending them.
+"""The simulated platform's webhooks: registering them, rendering their bodies, and sending them.
 
-An occurrence comes in; one POST for each webhook that wants it goes out: once, with a timeout, never again,
-unsigned, and only to this machine.
+Each occurrence is posted once to each webhook of its event type, without a signature, with a timeout and
+without a retry, and only to this machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.util import SKIP_HEADER
 
-from demo.platform.model import Occurrence
+from demo.platform.records import Occurrence
 
 EVENT_TYPES = (
     "high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", "processing_finished",
@@ -32,7 +32,9 @@ EVENT_TYPES = (
 )  # fmt: skip
 PAYLOAD_TYPES = ("slack", "custom", "jira")
 DEFAULT_PAYLOAD = {"title": "$Title", "message": "$Event"}
-TEST = Occurrence("", "TEST WEBHOOK", "This is a test message.")  # the real wording is not public
+TEST = Occurrence(
+    "", "TEST WEBHOOK", "This is a test message."
+)  # invented, since the real wording is not public
 TIMEOUT = (3.0, 10.0)
 
 
@@ -51,7 +53,7 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Sent:
-    """One attempt to send. `outcome`: the answer's status, `dropped`, `refused` or the name of the error."""
+    """One attempt to send a webhook. `outcome`: a status, `dropped`, `refused`, or the name of an error."""
 
     webhook_id: int
     event_type: str
@@ -64,7 +66,7 @@ class Sent:
 
 
 def render(payload: Mapping[str, Any], payload_type: str, occurrence: Occurrence) -> dict[str, Any]:
-    """The body: `$Title` and `$Event` replaced wherever they stand; "slack" leaves `$Event` as it is."""
+    """The body of a webhook: `$Title` and `$Event` are replaced, except `$Event` in type "slack"."""
 
     def filled(value: Any) -> Any:
         if isinstance(value, str):
@@ -79,14 +81,14 @@ def render(payload: Mapping[str, Any], payload_type: str, occurrence: Occurrence
 
 
 class Webhooks:
-    """All webhooks of one platform. `lock` is the platform's; nothing is sent while it is held."""
+    """All webhooks of one platform. The platform's `lock` is not held while a webhook is sent."""
 
     def __init__(
         self, lock: AbstractContextManager[Any], now: Callable[[], float], rng: random.Random
     ) -> None:
         self.by_id: dict[int, Webhook] = {}
         self.sent: list[Sent] = []
-        self.drop = 0.0  # the share that is lost on its way, though the platform believes it sent
+        self.drop = 0.0  # the share that is lost on the way, which the platform does not notice
         self._lock, self._now, self._rng = lock, now, rng
         self._ids = count(1)
 
@@ -99,7 +101,7 @@ class Webhooks:
             return hook
 
     def tell(self, occurrence: Occurrence) -> None:
-        """Send it to every enabled webhook that wants it."""
+        """Send the occurrence to every enabled webhook of its event type."""
         with self._lock:
             wanted = [h for h in self.by_id.values() if h.enabled and h.event_type == occurrence.event_type]
         for hook in wanted:
@@ -120,9 +122,9 @@ class Webhooks:
 
 def _post(url: str, body: Mapping[str, Any]) -> str:
     if not _loopback(url):
-        return "refused"  # this is a simulation: it speaks to nobody but this machine
+        return "refused"  # a simulation sends nothing to other machines
     with requests.Session() as session:
-        session.trust_env = False  # no proxy and no .netrc: both would reach beyond this machine
+        session.trust_env = False  # no proxy and no .netrc, since both lead beyond this machine
         session.headers.clear()
         headers = {
             "Content-Type": "application/json",

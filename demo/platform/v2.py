@@ -1,21 +1,21 @@
-"""The simulated platform's API v2, for old platforms: bare objects, errors as `{"msg": …}`, naive times.
+"""API v2 of the simulated platform: bare objects, errors as `{"msg": …}`, times without a zone.
 
-Only what public clients of v2 show is in here; other calls of it answer 404. A list of evidence is left out:
-its shape is not public.
+It has the calls that public clients of v2 use. All others answer 404. There is no list of evidence, since its
+form is not public.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from werkzeug.exceptions import NotFound
 
-from demo.platform.calls import ADMIN, ANALYST, LEAD, READER, ROLES, Call, Field, Refused
-from demo.platform.model import Import, NameTaken, Pipeline, Project
+from demo.platform.calls import ADMIN, ANALYST, LEAD, READER, ROLES, Call, Field, Refused, Route
+from demo.platform.records import Import, Pipeline, Project
+from demo.platform.world import NameTaken
 
 PREFIX = "/api/v2"
 NO_SUCH_URL = NotFound.description
@@ -28,16 +28,6 @@ class Answer:
 
     def json(self) -> Any:
         return self.data
-
-
-@dataclass(frozen=True)
-class Route:
-    method: str
-    rule: str
-    handler: Callable[..., Answer]
-    roles: tuple[str, ...]
-    since: tuple[int, int] = (0, 0)
-    locked: bool = True
 
 
 def list_projects(call: Call) -> Answer:
@@ -60,7 +50,7 @@ def get_project(call: Call, project_id: int) -> Answer:
 def browse_ec2(call: Call, project_id: int) -> Answer:
     _known(call, project_id)
     region = call.text("region")
-    found = [
+    instances = [
         {
             "_placement": f"{i.region}a",
             "_state": "running",
@@ -76,12 +66,12 @@ def browse_ec2(call: Call, project_id: int) -> Answer:
         for i in call.world.fleet.values()
         if i.account == "Default" and region in (None, i.region)
     ]
-    return Answer({"instances": found})
+    return Answer({"instances": instances})
 
 
 def import_ec2(call: Call, project_id: int) -> Answer:
     project = _known(call, project_id)
-    # bucket and the include_* flags may be sent, as booleans or as "true": they change nothing here.
+    # Clients also send bucket and the include_* flags. They change nothing here.
     body = call.body({"instance_id": Field(str, required=True), "region": Field(str, required=True)})
     instance = call.instance(body["instance_id"], body["region"], "Default")
     pipeline = call.world.acquire(project, Import(instance), call.user, call.now)
@@ -101,13 +91,13 @@ def import_ec2(call: Call, project_id: int) -> Answer:
 
 def pipelines(call: Call) -> Answer:
     project, wanted = call.number("project_id"), call.number("pipeline_id")
-    found = [p for p in call.world.pipelines.values() if project in (None, p.project_id)]
+    of_project = [p for p in call.world.pipelines.values() if project in (None, p.project_id)]
     if wanted is None:
-        return Answer({"pipelines": [_pipeline(call, p) for p in reversed(found)]})
-    one = next((p for p in found if p.id == wanted), None)
-    if one is None:
+        return Answer({"pipelines": [_pipeline(call, p) for p in reversed(of_project)]})
+    pipeline = next((p for p in of_project if p.id == wanted), None)
+    if pipeline is None:
         raise Refused(404, NO_SUCH_URL)
-    return Answer(_pipeline(call, one))
+    return Answer(_pipeline(call, pipeline))
 
 
 def system_status(call: Call) -> Answer:
@@ -127,10 +117,10 @@ ROUTES = (
 
 
 def _known(call: Call, project_id: int) -> Project:
-    found = call.world.projects.get(project_id)
-    if found is None:
+    project = call.world.projects.get(project_id)
+    if project is None:
         raise Refused(404, NO_SUCH_URL)
-    return found
+    return project
 
 
 def _iso(seconds: float) -> str:

@@ -34,8 +34,8 @@ import yaml
 
 from demo.chat import Accepted, Rate, Simulation, app_of
 from demo.jira import Jira
-from demo.platform import Platform, SimAlarm, SimInstance
-from demo.platform.model import MALICIOUS, SUSPICIOUS, Evidence, Project
+from demo.platform.records import MALICIOUS, SUSPICIOUS, Evidence, Project, SimAlarm, SimInstance
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from demo.slack import Slack
 from demo.teams import Teams

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from cli.main import main
 from demo.chat import app_of
 from demo.jira import Jira
-from demo.platform import Platform
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from demo.slack import Slack
 from demo.teams import Teams

@@ -16,7 +16,8 @@ from werkzeug.serving import make_server
 
 from cli.hunt_run import in_words
 from cli.main import main
-from demo.platform import Platform, SimInstance, SimVolume
+from demo.platform.records import SimInstance, SimVolume
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState

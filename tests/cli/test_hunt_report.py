@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from demo.platform import Platform, SimInstance, SimVolume
+from demo.platform.records import SimInstance, SimVolume
+from demo.platform.simulation import Platform
 from demo.serving import serving
 
 KEY = "lead-analyst-key"

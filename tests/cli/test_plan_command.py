@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
 from cli.main import main
-from demo.platform import Platform
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from scheduler.forecast import next_runs
 from shared.config.hunts import HuntConfig

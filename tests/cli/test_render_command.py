@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from demo.platform import Platform
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from receiver.destinations.slack import webhook as slack
 from receiver.destinations.teams import destination as teams

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from demo.platform import Platform
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from receiver.web import create_app
 from shared.local.sqlite import Database, SqliteQueue

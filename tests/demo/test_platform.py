@@ -15,7 +15,9 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from demo.platform import Platform, SimAlarm, SimInstance, SimVolume, v3
+from demo.platform.records import SimAlarm, SimInstance, SimVolume
+from demo.platform.simulation import Platform
+from demo.platform.v3 import routes as v3
 from demo.serving import serving
 
 NOW = 1_783_296_012.0

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from demo.platform import Platform, SimInstance
+from demo.platform.records import SimInstance
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from demo.platform import Platform, SimAlarm, SimInstance, SimVolume
+from demo.platform.records import SimAlarm, SimInstance, SimVolume
+from demo.platform.simulation import Platform
 from scheduler.follow import follow
 from scheduler.handler import captures_handler, on_schedule
 from shared.hosting.runtime import Runtime

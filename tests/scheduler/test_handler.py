@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from demo.platform import Platform
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from scheduler import handler
 from scheduler.capture import capture

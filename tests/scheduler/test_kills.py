@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from demo.platform import SimInstance, SimVolume
+from demo.platform.records import SimInstance, SimVolume
 from scheduler.handler import captures_handler, on_schedule
 from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.models.captures import CaptureState

@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from demo.platform import SimAlarm, SimInstance, SimVolume
-from demo.platform.model import Evidence
+from demo.platform.records import Evidence, SimAlarm, SimInstance, SimVolume
 from scheduler.recover import recover
 from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event

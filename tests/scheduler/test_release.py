@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from demo.platform import SimInstance, SimVolume
+from demo.platform.records import SimInstance, SimVolume
 from scheduler.plan import prepare, start
 from shared.config.window import parse_window
 from shared.models.captures import CaptureState

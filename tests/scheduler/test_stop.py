@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from demo.platform import SimInstance, SimVolume
+from demo.platform.records import SimInstance, SimVolume
 from receiver.messages.compose import compose
 from scheduler.handler import captures_handler
 from scheduler.stop import NotPossible, retry_failed, stop_hunt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from demo.platform.model import User
+from demo.platform.records import User
 from receiver.events.enrich import Enricher
 from receiver.messages.compose import compose
 from scheduler.webhook_check import watch

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from demo.platform import Platform, SimInstance
+from demo.platform.records import SimInstance
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from shared.http.client import Http
 from shared.platform.client import Cado

@@ -6,7 +6,7 @@ from json import dumps
 
 import pytest
 
-from demo.platform import Platform
+from demo.platform.simulation import Platform
 from demo.serving import serving
 from shared.http.client import Answer, Http
 from shared.platform.answers import Webhook

@@ -1,7 +1,7 @@
-"""What the simulated platform knows: projects, pipelines, evidence, alarms, and how they move on with time.
+"""The state of the simulated platform, and how it changes with time.
 
-A fleet of made-up instances and requests come in; occurrences for webhooks go out. It speaks no HTTP, reads
-no clock and starts no thread: whoever calls says what time it is (Unix seconds) and holds `lock`.
+It speaks no HTTP, reads no clock and starts no thread. The caller passes the time (Unix seconds) and holds
+`lock`. What webhooks have to report is appended to `occurrences`.
 """
 
 from __future__ import annotations
@@ -11,164 +11,30 @@ import random
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 
-MALICIOUS, SUSPICIOUS = 1, 3  # the platform's severity numbers; 10 is any other
-
-
-@dataclass(frozen=True)
-class SimAlarm:
-    """One kind of alarm, found `count` times."""
-
-    description: str
-    severity: int = MALICIOUS
-    count: int = 1
-    attack: tuple[str, ...] = ()
-    path: str = ""
-
-
-@dataclass(frozen=True)
-class SimVolume:
-    """One EBS volume and what its processing will find; with `fails`, its processing fails instead."""
-
-    volume_id: str
-    gb: int = 8
-    alarms: tuple[SimAlarm, ...] = ()
-    fails: str = ""
-
-
-@dataclass(frozen=True)
-class SimInstance:
-    """One EC2 instance that the platform can see; with `fails`, its acquisition fails for that reason."""
-
-    instance_id: str
-    name: str
-    region: str
-    account: str = "Default"
-    os: str = "Linux"
-    hostname: str = ""
-    volumes: tuple[SimVolume, ...] = ()
-    importable: bool = True
-    fails: str = ""
-
-
-@dataclass(frozen=True)
-class User:
-    id: int
-    role: str
-
-    @property
-    def name(self) -> str:
-        return self.role.lower().replace(" ", ".")
-
-
-@dataclass
-class Project:
-    id: int
-    name: str
-    description: str
-    created: float
-    last_update: float
-    last_acquisition: float | None = None
-
-
-@dataclass
-class Step:
-    name: str
-    key: str
-    takes: float
-    state: str = "PENDING"
-    started: float = 0.0
-    finished: float = 0.0
-    text: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Import:
-    """What was asked of one acquisition."""
-
-    instance: SimInstance
-    triage: bool = False  # with Cado Host, over SSM: one evidence for the instance, none for its volumes
-    skip_processing: bool = False
-    scan_only: bool = False
-
-
-@dataclass(eq=False)
-class Pipeline:
-    id: int
-    type: str
-    name: str
-    project_id: int
-    user: User
-    created: float
-    steps: list[Step]
-    fails: str = ""
-    evidence_id: int | None = None
-    triggered_by: int | None = None
-    asked: Import | None = None  # of an acquisition
-    finds: tuple[SimAlarm, ...] = ()  # of a processing
-    state: str = "queued"
-    started: float | None = None
-    aborted: bool = False
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ("complete", "failed", "cancelled")
-
-    @property
-    def due(self) -> float:
-        """When the step that is under way ends."""
-        return next(s.started + s.takes for s in self.steps if s.state == "RUNNING")
-
-
-@dataclass
-class Evidence:
-    id: int
-    project_id: int
-    name: str
-    instance: SimInstance
-    resource_id: str
-    resource_type: str  # EBS | EC2
-    parent_id: str
-    gb: int
-    created: float
-    malicious: int = 0
-    suspicious: int = 0
-    items: int = 0
-    processed: float | None = None
-
-
-@dataclass(frozen=True)
-class Alarm:
-    id: int
-    project_id: int
-    evidence_id: int
-    evidence_name: str
-    hostname: str
-    item_id: str
-    kind: SimAlarm
-    seen: float
-
-    @property
-    def type(self) -> str:
-        return "content" if self.kind.path else "event"
-
-
-@dataclass(frozen=True)
-class Occurrence:
-    """Something that webhooks are told of."""
-
-    event_type: str
-    title: str
-    text: str
+from demo.platform.records import (
+    MALICIOUS,
+    SUSPICIOUS,
+    Alarm,
+    Evidence,
+    Import,
+    Occurrence,
+    Pipeline,
+    Project,
+    SimAlarm,
+    SimInstance,
+    SimVolume,
+    Step,
+    User,
+)
 
 
 class NameTaken(Exception):
-    """There is a project of this name already."""
+    """A project of this name exists already."""
 
 
-# Step name, its key, seconds at pace 1. Real ones take minutes to hours.
+# Name, key and seconds (at pace 1) of each step. Real steps take minutes to hours.
 _ACQUIRE = (
     ("Acquisition: Check access to the EC2 instance", "acquisition.check_access", 0.2),
     ("Acquisition: Create a snapshot of each EC2 volume", "acquisition.create_snapshots", 0.8),
@@ -191,7 +57,7 @@ _SCAN = (*_ACQUIRE[:-1], _PROCESS[0], _PROCESS[3], _PROCESS[4])
 
 
 class World:
-    """The platform's state. Not thread-safe by itself: hold `lock` around every call."""
+    """The platform's state. Not thread-safe: hold `lock` around every call."""
 
     def __init__(
         self, fleet: Sequence[SimInstance], *, workers: int, pace: float, rng: random.Random
@@ -211,7 +77,7 @@ class World:
         self._pace, self._rng = pace, rng
         self._running: list[Pipeline] = []
         self._queued: deque[Pipeline] = deque()
-        # Ranges that do not meet, so that an id used in the wrong place finds nothing.
+        # Ids of different ranges, so that an id used in the wrong place finds nothing.
         self._ids = {"project": count(11), "evidence": count(31), "pipeline": count(301), "alarm": count(901)}
 
     def open_project(self, name: str, description: str, now: float) -> Project:
@@ -249,11 +115,11 @@ class World:
         self._start_queued(now)
 
     def next_due(self) -> float | None:
-        """When something happens next; None while nothing is under way."""
+        """The time at which the next step ends; None if no pipeline is running."""
         return min((p.due for p in self._running), default=None)
 
     def advance(self, now: float) -> None:
-        """Let happen, in order, all that is due by `now`: how often this is called changes nothing."""
+        """End every step that is due by `now`, in order. How often this is called changes nothing."""
         while self._running:
             pipeline = min(self._running, key=lambda p: (p.due, p.id))
             if (at := pipeline.due) > now:
@@ -271,7 +137,7 @@ class World:
         return self._alarms_of.get(project_id, ())
 
     def counts(self, project_id: int) -> tuple[int, int]:
-        """A project's malicious and suspicious alarms."""
+        """The number of malicious and of suspicious alarms in a project."""
         of = self.evidence_of(project_id)
         return sum(e.malicious for e in of), sum(e.suspicious for e in of)
 
@@ -339,7 +205,7 @@ class World:
         self._start_queued(at)
 
     def _collect(self, acquisition: Pipeline, asked: Import, at: float) -> None:
-        """What it leaves: evidence, and a pipeline for each that works on it; of a scan, what it found."""
+        """Create the evidence and their processing pipelines. A scan raises its alarms at once."""
         machine = asked.instance
         for volume in [_triage_of(machine)] if asked.triage else machine.volumes:
             name, kind, parent = volume.volume_id, "EBS", machine.instance_id
@@ -352,7 +218,7 @@ class World:
             self.add_evidence(evidence)
             if asked.skip_processing:
                 continue
-            if asked.scan_only:  # all in one pipeline
+            if asked.scan_only:  # a scan has no separate processing
                 self._processed(evidence, volume.alarms, "", at)
                 continue
             self._pipeline(
@@ -409,7 +275,7 @@ class World:
 
 
 def _triage_of(machine: SimInstance) -> SimVolume:
-    """A triage sees the files of all volumes at once."""
+    """A triage collects the files of all volumes as one evidence."""
     return SimVolume(
         machine.instance_id,
         gb=1,

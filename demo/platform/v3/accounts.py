@@ -1,0 +1,38 @@
+"""API v3: the cloud accounts that the platform knows."""
+
+from __future__ import annotations
+
+import hashlib
+
+from demo.platform.calls import Call
+from demo.platform.v3.answers import Answer
+
+ACCOUNT_ID = "123456789012"
+ACCOUNT_TYPES = (
+    "aws", "gcp", "azure", "crowdstrike", "sentinelone", "defender", "microsoft_saas", "google_workspace",
+    "darktrace",
+)  # fmt: skip
+
+
+def list_accounts(call: Call) -> Answer:
+    name, types = call.text("account_name"), call.texts("type", ACCOUNT_TYPES)
+    rows = [
+        {
+            "id": number,
+            "account_name": account,
+            "type": "aws",
+            "public_identifier": f"arn:aws:iam::{account_id(account)}:role/myCadoResponseRole",
+            "account_check_id": None,
+            "account_last_used": None,
+        }
+        for number, account in enumerate(call.world.accounts, 1)
+        if name in (None, account) and (not types or "aws" in types)
+    ]
+    part, page = call.page(rows)
+    return Answer(part, page)
+
+
+def account_id(account: str) -> str:
+    if account == "Default":
+        return ACCOUNT_ID
+    return str(int(hashlib.sha256(account.encode()).hexdigest(), 16))[:12]
