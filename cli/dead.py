@@ -107,7 +107,7 @@ class _Found:
             "what": self.what,
             "added": self.item.added_at.isoformat(),
             "died": self.item.died_at.isoformat(),
-            "attempts": self.item.attempts,
+            "attempts": self.item.claims,
             "reason": self.item.reason,
         }
 

@@ -19,7 +19,8 @@ from shared.models.hunts import hunt_name
 from shared.models.systems import System
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, Unauthorized, Unavailable
-from shared.queues.ports import Again, Dead, Done, Verdict, backoff
+from shared.queues.ports import Again, Dead, Done, Verdict
+from shared.queues.worker import backoff
 from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,8 @@ from shared.models.hunts import Hunt
 from shared.models.systems import System
 from shared.queues import items, leases
 from shared.queues.dead_letter_notices import Notices
-from shared.queues.ports import CAPTURES, Dead, Done, Handler, Item, Verdict, attempt
+from shared.queues.ports import CAPTURES, Dead, Done, Handler, Item, Verdict
+from shared.queues.worker import attempt
 from shared.storage.ports import NotNow
 
 _log = logging.getLogger(__name__)
@@ -63,10 +64,10 @@ def captures_handler(runtime: Runtime) -> Handler:
             case items.StartHunt():
                 return _start_later(runtime, content.event)
             case items.OpenProject(hunt_id, until):
-                return open_project(runtime, hunt_id, until=until, attempts=item.attempts)
+                return open_project(runtime, hunt_id, until=until, attempts=item.claims)
             case items.RequestCapture(hunt_id, _, until):
                 system = load(System, content.system)
-                return capture(runtime, hunt_id, system, until=until, attempts=item.attempts)
+                return capture(runtime, hunt_id, system, until=until, attempts=item.claims)
         return Dead("not an item of [captures]")
 
     def handle_and_tell(item: Item) -> Verdict:

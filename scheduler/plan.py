@@ -20,7 +20,8 @@ from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState
 from shared.platform.errors import CadoError, Unavailable
 from shared.queues import items
-from shared.queues.ports import Again, Dead, Done, Verdict, backoff
+from shared.queues.ports import Again, Dead, Done, Verdict
+from shared.queues.worker import backoff
 from shared.secrets import SecretError
 from shared.storage.ledger.ledger import Ledger
 

@@ -40,16 +40,8 @@ from shared.models.severity import Severity
 from shared.queues import items, leases
 from shared.queues.dead_letter_notices import Notices
 from shared.queues.heartbeats import Heartbeats
-from shared.queues.ports import (
-    DELIVERIES,
-    Again,
-    Dead,
-    Done,
-    Item,
-    Verdict,
-    attempt,
-    backoff,
-)
+from shared.queues.ports import DELIVERIES, Again, Dead, Done, Item, Verdict
+from shared.queues.worker import attempt, backoff
 from shared.storage.last_delivered import LastDelivered
 from shared.storage.ledger.case_references import CaseAccess
 
@@ -97,7 +89,7 @@ class Work:
             return Dead(f"there is no destination {name!r} any more")
         limit = self._concurrency[name]
         # At its first look an alarm may only be given its turn, or go into a digest: that takes no place.
-        first_look = item.attempts == 1 and isinstance(content, items.DeliverAlarm)
+        first_look = item.first_claim and isinstance(content, items.DeliverAlarm)
         if not first_look and not limit.acquire(item.receipt):
             return self._busy(name)
         try:
@@ -135,12 +127,12 @@ class Work:
                 alarm.case_key, name, item.receipt, leases.CASE, alone=alone
             )
             if case.wait:
-                delay = min(case.wait, backoff(item.attempts, base=0.5, cap=10.0))
+                delay = min(case.wait, backoff(item.claims, base=0.5, cap=10.0))
                 return Again(delay, f"another alarm of its case is on the way to {name}", expected=True)
         lane = self._lane(name, alarm)
         urgent = alarm.severity is Severity.MALICIOUS
         longest = BACKLOG if lane[0] == name and _may_share(alarm, before) else None
-        wait = self._rate_limiter.turn(*lane, urgent=urgent, waited=item.attempts > 1, longest=longest)
+        wait = self._rate_limiter.turn(*lane, urgent=urgent, waited=not item.first_claim, longest=longest)
         its_turn = wait == 0 and self._concurrency[name].acquire(item.receipt)
         if not its_turn and case.exclusive:
             ledger.case_references.release(alarm.case_key, name, item.receipt)
@@ -198,7 +190,7 @@ class Work:
         if verdict := self._under_way(before):
             return verdict
         if before.state != "delivered":
-            wait = self._rate_limiter.turn(*lane, urgent=False, waited=item.attempts > 1)
+            wait = self._rate_limiter.turn(*lane, urgent=False, waited=not item.first_claim)
             if wait:
                 return Again(wait, f"the digest for {name} gathers until its turn", expected=True)
         entries = self._digests.seal(name, id)
@@ -221,7 +213,7 @@ class Work:
         if not (destination.traits.edit and ledger.case_references.get(case_key, name)):
             return Done()
         lane = name, limits_of(self._runtime.config.destinations[name])
-        wait = self._rate_limiter.turn(*lane, urgent=False, waited=item.attempts > 1, longest=0.0)
+        wait = self._rate_limiter.turn(*lane, urgent=False, waited=not item.first_claim, longest=0.0)
         if wait != 0:
             busy = Retry(f"{name} has alarms to tell first", after=CALM if wait is None else wait)
             return self._at_once_or_never(item, busy, f"an edit of case {case_key} at {name}")
@@ -257,7 +249,7 @@ class Work:
         """For what nobody misses where it fails: it is tried for a while, and no death is announced."""
         late = self._runtime.now() - item.added_at > WORTH_TRYING
         if isinstance(outcome, Retry) and not late:
-            delay = backoff(item.attempts) if outcome.after is None else outcome.after
+            delay = backoff(item.claims) if outcome.after is None else outcome.after
             return Again(delay, outcome.reason, expected=True)
         if not isinstance(outcome, Delivered):
             log.warning("%s was not sent: %s", what, outcome.reason)

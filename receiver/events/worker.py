@@ -26,8 +26,9 @@ from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.dead_letter_notices import Notices, alarm_of_event
 from shared.queues.heartbeats import Heartbeats
-from shared.queues.ports import EVENTS, Dead, Done, Item, Queue, Verdict, attempt
+from shared.queues.ports import EVENTS, Dead, Done, Item, Queue, Verdict
 from shared.queues.sizes import fitted_alarm
+from shared.queues.worker import attempt
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import TooLarge
 

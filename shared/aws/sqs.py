@@ -143,7 +143,7 @@ class SqsQueue:
     def _keep(self, item: Item, reason: str) -> None:
         attributes = {
             "id": item.id,
-            "attempts": str(item.attempts),
+            "attempts": str(item.claims),
             "added": _epoch(item.added_at),
             "reason": reason[:_MAX_REASON],
         }
@@ -325,7 +325,7 @@ def _item(message: Mapping[str, Any], leased_until: float) -> SqsItem:
     return SqsItem(
         id=attributes.get("id") or message["MessageId"],
         body=_body(message["Body"], attributes),
-        attempts=int(message["Attributes"]["ApproximateReceiveCount"]),
+        claims=int(message["Attributes"]["ApproximateReceiveCount"]),
         added_at=_moment(_number(attributes.get("since", ""))) or _sent(message),
         receipt=message["ReceiptHandle"],
         surprises=int(_number(attributes.get("surprises", ""))),
@@ -338,11 +338,11 @@ def _item(message: Mapping[str, Any], leased_until: float) -> SqsItem:
 def _dead_item(message: Mapping[str, Any]) -> DeadItem:
     item, attributes = _item(message, math.inf), _attributes(message)
     if not _is_kept(message):  # SQS does not tell when it moved it
-        return DeadItem(item.id, item.body, item.attempts, item.added_at, item.added_at, ABANDONED)
+        return DeadItem(item.id, item.body, item.claims, item.added_at, item.added_at, ABANDONED)
     return DeadItem(
         id=item.id,
         body=item.body,
-        attempts=int(_number(attributes["attempts"])),
+        claims=int(_number(attributes["attempts"])),
         added_at=_moment(_number(attributes.get("added", ""))) or item.added_at,
         died_at=item.added_at,
         reason=attributes.get("reason", ""),

@@ -14,7 +14,8 @@ from shared.aws.sqs import SqsItem, SqsQueue, item_of
 from shared.hosting.metrics import emit
 from shared.http.deadlines import within
 from shared.queues import leases
-from shared.queues.ports import Again, Done, Handler, QueueError, attempt, settle
+from shared.queues.ports import Again, Done, Handler, QueueError
+from shared.queues.worker import attempt, settle
 
 log = logging.getLogger(__name__)
 

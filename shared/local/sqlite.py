@@ -346,8 +346,8 @@ class SqliteQueue:
 
         rows = self._write(change, durable=False)
         return [
-            Item(id, bytes(body), attempts, _moment(added), receipt, surprises)
-            for id, body, attempts, added, surprises in sorted(rows, key=lambda row: row[3])
+            Item(id, bytes(body), claims, _moment(added), receipt, surprises)
+            for id, body, claims, added, surprises in sorted(rows, key=lambda row: row[3])
         ]
 
     def done(self, item: Item) -> bool:
@@ -379,7 +379,7 @@ class SqliteQueue:
                 return False
             db.execute(
                 "INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (self.name, item.id, item.body, item.added_at.timestamp(), now, item.attempts, reason),
+                (self.name, item.id, item.body, item.added_at.timestamp(), now, item.claims, reason),
             )
             return True
 
@@ -395,8 +395,8 @@ class SqliteQueue:
             (self.name, limit),
         )
         return [
-            DeadItem(id, bytes(body), attempts, _moment(added), _moment(died), reason)
-            for id, body, attempts, added, died, reason in rows
+            DeadItem(id, bytes(body), claims, _moment(added), _moment(died), reason)
+            for id, body, claims, added, died, reason in rows
         ]
 
     def revive(self, ids: Collection[str]) -> list[str]:

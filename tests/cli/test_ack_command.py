@@ -22,7 +22,7 @@ from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.models.systems import Instance
 from shared.queues import items
-from shared.queues.ports import work
+from shared.queues.worker import work
 from tests.aws_function import moto_server
 from tests.emulated import Resources
 

@@ -21,7 +21,7 @@ from shared.models.codec import dump
 from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.events import Event
 from shared.queues import items
-from shared.queues.ports import MAX_SURPRISES
+from shared.queues.worker import MAX_SURPRISES
 from tests.emulated import Resources, Stack
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

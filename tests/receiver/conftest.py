@@ -22,7 +22,7 @@ from shared.models.events import Event
 from shared.models.evidence import Evidence
 from shared.models.systems import Instance
 from shared.queues import items
-from shared.queues.ports import work
+from shared.queues.worker import work
 from shared.secrets import Secrets
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

@@ -15,7 +15,7 @@ from shared.models.codec import load
 from shared.models.events import Event
 from shared.models.hunts import Hunt
 from shared.queues import items
-from shared.queues.ports import work
+from shared.queues.worker import work
 
 SUNDAY = datetime(2026, 11, 29, 2, 0, tzinfo=UTC)
 KEY = "lead-analyst-key"

@@ -12,7 +12,7 @@ from scheduler.plan import project_name
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED
 from shared.models.hunts import Hunt, HuntState
-from shared.queues.ports import settle
+from shared.queues.worker import settle
 from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY
 
 PLANNED, REQUESTED, RUNNING = CaptureState.PLANNED, CaptureState.REQUESTED, CaptureState.RUNNING

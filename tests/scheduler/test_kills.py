@@ -19,7 +19,7 @@ from shared.local.sqlite import Database, SqliteQueue, SqliteStore
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.hunts import HuntState
-from shared.queues.ports import work
+from shared.queues.worker import work
 from tests.scheduler.staging import SUNDAY, Stage
 
 FLEET = tuple(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.hosting.metrics import NAMESPACE
-from shared.queues.ports import backoff
+from shared.queues.worker import backoff
 
 DEPLOYED = Callable[..., Any]
 PLAIN = Callable[[Any], Any]
@@ -469,7 +469,7 @@ def test_the_alarms(deployed: DEPLOYED, plain: PLAIN) -> None:
 def test_an_alarm_on_a_figure_of_our_own_outlasts_the_pause_between_two_attempts(
     stack: dict[str, Any],
 ) -> None:
-    """A figure comes with each attempt, so at least every five minutes (shared/queues/ports.py, backoff)."""
+    """A figure comes with each attempt, so at least every five minutes (shared/queues/worker.py, backoff)."""
     alarms = of_type(stack, "AWS::CloudWatch::Alarm")
     for name in ("EventsRetriedAlarm", "DeliveriesWaitAlarm"):
         one = alarms[name]

@@ -27,7 +27,7 @@ from shared.models.event_kinds import ACKNOWLEDGED, CAPTURE_FAILED, UNACKNOWLEDG
 from shared.models.events import Event
 from shared.models.systems import System
 from shared.queues import items
-from shared.queues.ports import work
+from shared.queues.worker import work
 from shared.secrets import Secret, SecretRef
 from shared.storage import audit
 from tests.receiver.conftest import Tool

@@ -12,7 +12,7 @@ from receiver.destinations.jira.issues import case_label
 from shared.http.client import Answer
 from shared.models.events import Event
 from shared.models.severity import Severity
-from shared.queues.ports import work
+from shared.queues.worker import work
 from tests.receiver.jira_site import once, staged
 
 

@@ -12,7 +12,7 @@ from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.case import Thread
-from shared.queues.ports import work
+from shared.queues.worker import work
 from shared.secrets import Secret
 
 SOC = "C0123456789"

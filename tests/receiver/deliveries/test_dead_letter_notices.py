@@ -10,7 +10,7 @@ import pytest
 from receiver.destinations.contract import Rejected
 from shared.models.severity import Severity
 from shared.queues.dead_letter_notices import SINGLY
-from shared.queues.ports import MAX_SURPRISES, work
+from shared.queues.worker import MAX_SURPRISES, work
 
 GONE = Rejected("the webhook is gone or its URL is mistyped: make a new webhook (no_service)")
 

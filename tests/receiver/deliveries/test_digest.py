@@ -14,7 +14,7 @@ from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
-from shared.queues.ports import work
+from shared.queues.worker import work
 
 SLOW = {"type": "slack", "webhook_url": "env:A", "pace": 1 / 60}  # ten in ten minutes
 

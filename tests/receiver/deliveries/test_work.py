@@ -19,7 +19,8 @@ from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items, leases
-from shared.queues.ports import Again, Done, work
+from shared.queues.ports import Again, Done
+from shared.queues.worker import work
 from shared.storage.ledger.case_references import CaseAccess
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -138,7 +139,7 @@ class Twice:
 
     def __call__(self, message, case):
         self.tool.deliver = self.deliver
-        again = replace(self.item, receipt="of the second", attempts=2)
+        again = replace(self.item, receipt="of the second", claims=2)
         self.verdicts.append(self.second.delivery(again))
         return self.deliver(message, case)
 
@@ -155,7 +156,7 @@ def test_of_two_workers_with_the_same_item_the_second_waits(stage):
     assert isinstance(verdict, Again)
     assert 0 < verdict.delay <= leases.SENDING
     stage.forward(verdict.delay)
-    assert twice.second.delivery(replace(item, attempts=3)) == Done()
+    assert twice.second.delivery(replace(item, claims=3)) == Done()
     assert [message.maybe_repeat for message in tool.sent] == [False]
 
 
@@ -174,7 +175,7 @@ def test_a_word_for_one_person_that_comes_twice_is_said_once(stage):
     (item,) = stage.runtime.deliveries.claim(lease=60)
     assert item.id == id
     assert stage.work.delivery(item) == Done()
-    assert second.delivery(replace(item, attempts=2)) == Done()
+    assert second.delivery(replace(item, claims=2)) == Done()
     assert said == ["taken already"]
 
 

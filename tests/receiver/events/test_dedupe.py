@@ -11,7 +11,7 @@ import pytest
 
 from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
-from shared.queues.ports import work
+from shared.queues.worker import work
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

@@ -177,8 +177,8 @@ def abandoned(clients) -> SqsQueue:
 
 def test_what_sqs_puts_aside_itself_can_be_seen_and_revived(abandoned):
     (dead,) = abandoned.dead_items()
-    assert dead == DeadItem("p", b"poison\0", dead.attempts, dead.added_at, dead.added_at, ABANDONED)
-    assert dead.attempts >= 2
+    assert dead == DeadItem("p", b"poison\0", dead.claims, dead.added_at, dead.added_at, ABANDONED)
+    assert dead.claims >= 2
     assert abandoned.revive(["p"]) == ["p"]
     assert [item.body for item in abandoned.claim(10, lease=60)] == [b"poison\0"]
     assert abandoned.dead_items() == []
@@ -231,7 +231,7 @@ def test_what_was_moved_back_by_hand_begins_anew(clients, urls, queue, caplog):
     assert queue.claim(lease=60) == []  # the message that was moved gives way to a new one
     assert "item a was moved back to events by hand: it is tried anew" in caplog.text
     (item,) = queue.claim(lease=60)
-    assert (item.id, item.body, item.attempts, item.surprises) == ("a", b"a", 1, 0)
+    assert (item.id, item.body, item.claims, item.surprises) == ("a", b"a", 1, 0)
     queue.retry(item, delay=0)
     (item,) = queue.claim(lease=60)
     assert queue.dead(item, reason="no_service again")
@@ -307,7 +307,7 @@ def test_the_item_in_a_record_of_lambda():
     assert item_of(RECORD) == SqsItem(
         id="event:slack",
         body='{"event": "naïve"}'.encode(),
-        attempts=3,
+        claims=3,
         added_at=datetime(2018, 12, 17, 21, 37, 29, 183_000, UTC),
         receipt="AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
         due=0,

@@ -37,7 +37,7 @@ def test_work_that_hangs_is_handed_back_and_can_be_claimed_at_once(queue, monkey
     (item,) = queue.claim(lease=60)
     go_on.set()
     hanging.stop()  # the worker that hung has come to its end, and it was too late
-    assert (item.id, item.attempts, queue.done(item)) == ("one", 2, True)
+    assert (item.id, item.claims, queue.done(item)) == ("one", 2, True)
 
 
 def test_a_worker_survives_whatever_is_raised(queue, monkeypatch, caplog):

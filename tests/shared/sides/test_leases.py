@@ -7,7 +7,8 @@ import pytest
 from shared.hosting.lambda_records import work_records
 from shared.http.deadlines import remaining
 from shared.queues import leases
-from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, QUEUES, Done, work
+from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, QUEUES, Done
+from shared.queues.worker import work
 from tests.aws_function import Context
 from tests.emulated import properties
 

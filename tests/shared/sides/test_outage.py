@@ -25,7 +25,8 @@ from shared.models.alarms import Alarm
 from shared.models.severity import Severity
 from shared.models.systems import Instance
 from shared.queues import items, leases
-from shared.queues.ports import DELIVERIES, EVENTS, QueueError, work
+from shared.queues.ports import DELIVERIES, EVENTS, QueueError
+from shared.queues.worker import work
 from shared.secrets import Secrets
 from tests.aws_function import Context
 from tests.emulated import properties, record_of

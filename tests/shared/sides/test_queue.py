@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from shared.http.deadlines import DeadlineExceeded
-from shared.queues import ports as queues
-from shared.queues.ports import MAX_SURPRISES, Again, Depth, work
+from shared.queues import worker
+from shared.queues.ports import Again, Depth
+from shared.queues.worker import MAX_SURPRISES, work
 from shared.storage.ports import StoreError, TooLarge
 
 
@@ -19,7 +20,7 @@ def bodies(items):
 def test_an_item_is_claimed_once_and_then_gone(side):
     id = side.queue.put(b"\x00\xff raw bytes")
     (item,) = side.queue.claim(10, lease=2 * side.unit)
-    assert (item.id, item.body, item.attempts) == (id, b"\x00\xff raw bytes", 1)
+    assert (item.id, item.body, item.claims) == (id, b"\x00\xff raw bytes", 1)
     assert side.same(item.added_at, side.now())
     assert side.queue.claim(10, lease=60) == []
     assert side.queue.done(item)
@@ -46,7 +47,7 @@ def test_an_item_whose_worker_died_comes_again_when_its_lease_has_run_out(side):
     assert side.queue.claim(lease=60) == []
     side.forward(side.unit)
     (second,) = side.queue.claim(lease=60)
-    assert (second.id, second.body, second.attempts) == (first.id, b"a", 2)
+    assert (second.id, second.body, second.claims) == (first.id, b"a", 2)
     # The first worker was not dead but slow: its word no longer counts.
     assert not side.queue.retry(first, delay=0)
     assert not side.queue.dead(first, reason="late")
@@ -63,7 +64,7 @@ def test_a_retried_item_is_due_after_its_delay(side):
     assert (side.queue.depth().ready, side.queue.depth().living) == (0, 1)
     side.forward(1.2 * side.unit)
     (again,) = side.queue.claim(lease=60)
-    assert again.attempts == 2
+    assert again.claims == 2
 
 
 def test_an_item_that_is_retried_without_a_delay_is_due_at_once(side):
@@ -91,7 +92,7 @@ def test_surprises_are_counted_and_claims_are_not(side):
 
 
 def test_an_item_that_waited_long_does_not_die_of_its_first_surprise(side, monkeypatch):
-    monkeypatch.setattr(queues, "backoff", lambda attempts: 0)
+    monkeypatch.setattr(worker, "backoff", lambda attempts: 0)
     side.queue.put(b"a")
     verdicts = [Again(0, "its turn", expected=True)] * (2 * MAX_SURPRISES)
     verdicts += [ZeroDivisionError(), Again(0, "again")] * MAX_SURPRISES
@@ -110,11 +111,11 @@ def test_an_item_that_waited_long_does_not_die_of_its_first_surprise(side, monke
 
 
 def test_an_outage_does_not_count_as_a_surprise(side, monkeypatch):
-    monkeypatch.setattr(queues, "backoff", lambda attempts: 0)
+    monkeypatch.setattr(worker, "backoff", lambda attempts: 0)
     side.queue.put(b"a")
 
     def down(item):
-        raise (StoreError("the store is down"), DeadlineExceeded())[item.attempts % 2]
+        raise (StoreError("the store is down"), DeadlineExceeded())[item.claims % 2]
 
     for _ in range(3 * MAX_SURPRISES):
         assert work(side.queue, down, lease=60) == 1
@@ -200,14 +201,14 @@ def test_a_dead_item_is_kept_whole_with_its_reason_and_can_be_revived(side):
         assert sorted(found) == ["p", "q"]
     assert len(side.queue.dead_items(1)) == 1
     poison = found["p"]
-    assert (poison.body, poison.attempts, poison.reason) == (b"poison p\0", 1, "Slack says no_service")
+    assert (poison.body, poison.claims, poison.reason) == (b"poison p\0", 1, "Slack says no_service")
     assert side.same(poison.added_at, added)
     assert side.same(poison.died_at, died)
     assert found["q"].reason == ""
     assert side.queue.revive(["p", "never there"]) == ["p"]
     assert side.queue.revive(["p"]) == []
     (item,) = side.queue.claim(10, lease=60)
-    assert (item.id, item.body, item.attempts) == ("p", b"poison p\0", 1)
+    assert (item.id, item.body, item.claims) == ("p", b"poison p\0", 1)
     assert [item.id for item in side.queue.dead_items()] == ["q"]
 
 

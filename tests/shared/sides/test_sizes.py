@@ -22,8 +22,8 @@ from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.queues import items
-from shared.queues.ports import work
 from shared.queues.sizes import MAX_ITEM
+from shared.queues.worker import work
 from shared.secrets import Secrets
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import TooLarge

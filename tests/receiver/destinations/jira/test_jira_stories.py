@@ -24,7 +24,7 @@ from shared.models.alarms import Alarm
 from shared.models.evidence import Finding
 from shared.models.owners import Owner
 from shared.models.severity import Severity
-from shared.queues.ports import work
+from shared.queues.worker import work
 from tests.receiver.jira_site import CLOUD_ID, SPECIFICATION, once, staged, violations
 
 DAY = 86_400
