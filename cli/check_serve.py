@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.findings import Finding
 from shared.hosting.runtime import Runtime
-from shared.http.client import NetworkError
+from shared.http.errors import NetworkError
 from shared.local.serving import address, is_served
 from shared.text import one_line
 

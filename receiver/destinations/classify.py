@@ -14,7 +14,9 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from receiver.destinations.contract import Check, Delivered, Outcome, Rejected, Retry
-from shared.http.client import Answer, Http, NetworkError, retry_after
+from shared.http.answers import Answer, retry_after
+from shared.http.client import Http
+from shared.http.errors import NetworkError, TlsFailed
 from shared.text import clean, one_line
 
 LONGEST_WAIT = 3_600.0  # seconds; Jira Data Center is known to ask a blocked account for 292 years
@@ -84,7 +86,7 @@ def asked_to_wait(answer: Answer, now: float) -> float | None:
 def unanswered(error: NetworkError) -> Retry:
     """No answer. A certificate that does not verify is not mended by waiting, but neither may it lose an
     alarm: it is tried again, and the reason says that someone must look."""
-    advice = "; it is tried again, but this does not mend by itself" if error.kind == "tls" else ""
+    advice = "; it is tried again, but this does not mend by itself" if isinstance(error, TlsFailed) else ""
     return Retry(f"{error}{advice}", ambiguous=error.sent)
 
 

@@ -16,7 +16,7 @@ import certifi
 
 from shared.http import sockets
 from shared.http.deadlines import within
-from shared.http.errors import NoConnection, before_connect
+from shared.http.errors import NoConnection, TlsFailed, before_connect
 from shared.http.sockets import TlsSocket
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Pin:
         seen = sha256(shown).hexdigest()
         if not hmac.compare_digest(seen, self.fingerprint):
             raise NoConnection(
-                "tls",
+                TlsFailed,
                 f"its certificate has the fingerprint {seen}, and {self.fingerprint} was expected; "
                 "if the certificate was renewed, check the new one and write its fingerprint",
             )

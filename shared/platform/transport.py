@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from shared.http.client import Answer, Http, NetworkError, retry_after
+from shared.http.answers import Answer, retry_after
+from shared.http.client import Http
 from shared.http.deadlines import lasts
+from shared.http.errors import NetworkError, TlsFailed
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
 from shared.platform.wire import PagedJson, ProblemJson, as_list, parse, unwrap
 from shared.secrets import Secret, SecretError
@@ -167,7 +169,9 @@ class Transport:
         except NetworkError as error:
             did_not = "did not answer" if error.sent else "cannot be reached"
             raise Unavailable(
-                f"The platform {did_not}: {error}.", ambiguous=error.sent, retryable=error.kind != "tls"
+                f"The platform {did_not}: {error}.",
+                ambiguous=error.sent,
+                retryable=not isinstance(error, TlsFailed),
             ) from None
         except ValueError as error:
             raise Refused(f"The platform cannot be asked: {error}.") from None

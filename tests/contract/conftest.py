@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.http.client import Http, NetworkError
+from shared.http.client import Http
+from shared.http.errors import NetworkError
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT.parent / "shared" / "contracts" / "cado-api-2.324.0.json"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.http.client import Answer, Http
+from shared.http.answers import Answer
+from shared.http.client import Http
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
 from shared.platform.answers import Pipeline, PipelinesStatus, Webhook

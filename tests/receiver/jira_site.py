@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from demo.jira import Jira
 from receiver.destinations.jira.destination import JiraDestination
 from shared.config.destinations.jira import JiraConfig
-from shared.http.client import Answer, NetworkError
+from shared.http.answers import Answer
+from shared.http.errors import TimedOut
 from shared.secrets import Secret
 
 SPECIFICATION = Path(__file__).resolve().parents[3] / "shared" / "contracts" / "jira-cloud-v3.json"
@@ -76,7 +77,7 @@ class Wire:
         asked = Asked(method, parts.path, query, dict(headers or {}), data, *answered)
         self.requests.append(asked)
         if self._lose(*asked.what):
-            raise NetworkError("timeout", parts.netloc, sent=True)
+            raise TimedOut(parts.netloc, sent=True)
         return Answer(response.status_code, dict(response.headers), response.data)
 
 

@@ -20,7 +20,7 @@ from receiver.destinations.jira.client import JiraApi, in_words, problems_of
 from receiver.destinations.size import fit
 from receiver.destinations.wording import MARKS, REPEAT
 from receiver.messages.message import Message
-from shared.http.client import Answer
+from shared.http.answers import Answer
 from shared.text import defang, escape_wiki, one_line
 
 log = logging.getLogger(__name__)

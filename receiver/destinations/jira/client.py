@@ -20,7 +20,9 @@ from urllib3.filepost import encode_multipart_formdata
 from receiver.destinations.classify import Mask, json_object, judge, said, unanswered
 from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
 from shared.config.destinations.jira import JiraConfig
-from shared.http.client import Answer, Http, NetworkError
+from shared.http.answers import Answer
+from shared.http.client import Http
+from shared.http.errors import NetworkError
 from shared.secrets import Secret
 
 # Jira's own form. An administrator may allow longer keys of projects than ten characters.

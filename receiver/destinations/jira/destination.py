@@ -28,7 +28,9 @@ from receiver.destinations.wording import safe_links
 from receiver.messages.counts import worst_first
 from receiver.messages.message import Message
 from shared.config.destinations.jira import JiraConfig
-from shared.http.client import Answer, Http, NetworkError
+from shared.http.answers import Answer
+from shared.http.client import Http
+from shared.http.errors import NetworkError
 from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
 from shared.models.severity import Severity
 from shared.secrets import Secret, SecretRef

@@ -15,7 +15,7 @@ from receiver.destinations.classify import unanswered
 from receiver.destinations.contract import Delivered, Retry
 from receiver.destinations.jira import adf, wiki
 from receiver.destinations.jira.client import ID, KEY, Ended, JiraApi, answer_of
-from shared.http.client import NetworkError
+from shared.http.errors import NetworkError
 from shared.text import one_line
 
 EVENT = "huntbridge.event"  # the property that says which event made an issue

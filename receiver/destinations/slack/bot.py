@@ -36,7 +36,9 @@ from receiver.destinations.slack.webhook import (
 )
 from receiver.messages.message import Message
 from shared.config.destinations.slack import SLACK_CHANNEL_ID
-from shared.http.client import Answer, Http, NetworkError
+from shared.http.answers import Answer
+from shared.http.client import Http
+from shared.http.errors import NetworkError
 from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.secrets import Secret
 from shared.text import one_line

@@ -31,7 +31,10 @@ from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
 from receiver.messages.message import Fact, Link, Message
 from shared.config.links import LONGEST_SLACK_LINK
 from shared.config.urls import check_webhook_url
-from shared.http.client import Answer, Http, NetworkError, host_of
+from shared.http.answers import Answer
+from shared.http.client import Http
+from shared.http.errors import NetworkError
+from shared.http.urls import host_of
 from shared.models.event_kinds import ACKNOWLEDGED
 from shared.models.evidence import Finding
 from shared.secrets import Secret

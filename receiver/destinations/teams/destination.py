@@ -24,7 +24,10 @@ from receiver.destinations.wording import MARKS, REPEAT, in_one, safe_links, tec
 from receiver.messages.message import Fact, Message
 from shared.config.destinations.teams import TEAMS_NAME, TEAMS_USER, TeamsConfig
 from shared.config.urls import check_webhook_url
-from shared.http.client import Answer, Http, NetworkError, host_of
+from shared.http.answers import Answer
+from shared.http.client import Http
+from shared.http.errors import NetworkError
+from shared.http.urls import host_of
 from shared.models.evidence import Finding
 from shared.models.owners import TeamsUser
 from shared.models.severity import Severity

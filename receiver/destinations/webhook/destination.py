@@ -19,7 +19,10 @@ from receiver.destinations.webhook.traits import WEBHOOK
 from receiver.messages.message import Message
 from shared.config.destinations.webhook import WebhookDestinationConfig
 from shared.config.urls import check_webhook_url
-from shared.http.client import Answer, Http, NetworkError, host_of
+from shared.http.answers import Answer
+from shared.http.client import Http
+from shared.http.errors import NetworkError
+from shared.http.urls import host_of
 from shared.secrets import Secret, SecretRef
 
 SIGNATURE = "Huntbridge-Signature"

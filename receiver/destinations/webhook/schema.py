@@ -21,7 +21,7 @@ from receiver.destinations.wording import safe_links
 from receiver.messages import attack
 from receiver.messages.counts import worst_first
 from receiver.messages.message import Message
-from shared.http.client import host_of
+from shared.http.urls import host_of
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
 from shared.models.codec import dump, load

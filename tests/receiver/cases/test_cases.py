@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from receiver.destinations.jira.issues import case_label
-from shared.http.client import Answer
+from shared.http.answers import Answer
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues.worker import work

@@ -10,7 +10,8 @@ import pytest
 
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime, local
-from shared.http.client import Answer, Http
+from shared.http.answers import Answer
+from shared.http.client import Http
 from shared.secrets import SecretError
 
 

@@ -18,7 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.http import sockets
-from shared.http.client import Answer, Http, NetworkError, host_of, is_loopback, retry_after
+from shared.http.answers import Answer, retry_after
+from shared.http.client import Http
+from shared.http.errors import ConnectFailed, ConnectionBroken, NetworkError, TimedOut, TlsFailed, UnknownHost
+from shared.http.urls import host_of, is_loopback
 from tests.certificates import Certificate
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -209,7 +212,7 @@ def test_no_part_of_an_answer_is_of_any_length(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sockets, "MAX_ANSWER", 100_000)
     with serving(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 200_000) as server:
         error = failure(server)
-    assert (error.kind, error.sent) == ("reset", True)
+    assert (type(error), error.sent) == (ConnectionBroken, True)
 
 
 def test_many_answers_on_one_connection_are_each_counted_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +282,7 @@ def test_nobody_is_there() -> None:
     with serving(OK) as server:
         pass
     error = failure(server)
-    assert (error.kind, error.sent, error.host) == ("connect", False, f"127.0.0.1:{server.port}")
+    assert (type(error), error.sent, error.host) == (ConnectFailed, False, f"127.0.0.1:{server.port}")
 
 
 def test_the_name_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +292,7 @@ def test_the_name_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with http() as client, pytest.raises(NetworkError) as caught:
         client.request("GET", f"http://nowhere.example/{SECRET}")
-    assert (caught.value.kind, caught.value.sent) == ("dns", False)
+    assert (type(caught.value), caught.value.sent) == (UnknownHost, False)
     assert str(caught.value) == "nowhere.example: the name cannot be resolved"
 
 
@@ -300,7 +303,7 @@ def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.http.sockets.connect", slow)
     with http() as client, pytest.raises(NetworkError) as caught:
         client.request("GET", f"http://nowhere.example/{SECRET}")
-    assert (caught.value.kind, caught.value.sent) == ("timeout", False)
+    assert (type(caught.value), caught.value.sent) == (TimedOut, False)
 
 
 def hold(peer: socket.socket) -> None:
@@ -327,23 +330,31 @@ def cut(reply: bytes) -> Talk:
 @pytest.mark.parametrize(
     ("talk", "kind"),
     [
-        pytest.param(hold, "timeout", id="never answers"),
-        pytest.param(drip, "timeout", id="never ends"),
-        pytest.param(cut(b""), "reset", id="closes without an answer"),
-        pytest.param(cut(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), "reset", id="half a body"),
+        pytest.param(hold, TimedOut, id="never answers"),
+        pytest.param(drip, TimedOut, id="never ends"),
+        pytest.param(cut(b""), ConnectionBroken, id="closes without an answer"),
         pytest.param(
-            cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha"), "reset", id="half a chunk"
+            cut(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), ConnectionBroken, id="half a body"
         ),
-        pytest.param(cut(b"SSH-2.0-OpenSSH_9.6\r\n"), "reset", id="another protocol"),
         pytest.param(
-            cut(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"), "reset", id="not gzip"
+            cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha"),
+            ConnectionBroken,
+            id="half a chunk",
+        ),
+        pytest.param(cut(b"SSH-2.0-OpenSSH_9.6\r\n"), ConnectionBroken, id="another protocol"),
+        pytest.param(
+            cut(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"),
+            ConnectionBroken,
+            id="not gzip",
         ),
     ],
 )
-def test_an_answer_that_does_not_come_leaves_it_open_whether_it_was_done(talk: Talk, kind: str) -> None:
+def test_an_answer_that_does_not_come_leaves_it_open_whether_it_was_done(
+    talk: Talk, kind: type[NetworkError]
+) -> None:
     with serving(talk) as server:
         error = failure(server, read_timeout=0.2)
-    assert (error.kind, error.sent) == (kind, True)
+    assert (type(error), error.sent) == (kind, True)
     assert SECRET not in str(error)
     assert error.__cause__ is None
     assert error.__suppress_context__
@@ -398,7 +409,7 @@ def test_a_certificate_that_does_not_verify(
 ) -> None:
     with serving(OK, certs[shows].context) as server:
         error = failure(server, "https", ca_bundle=bundle and str(certs[bundle].path))
-    assert (error.kind, error.sent) == ("tls", False)
+    assert (type(error), error.sent) == (TlsFailed, False)
     assert says in str(error)
     assert server.seen == []
 
@@ -406,7 +417,7 @@ def test_a_certificate_that_does_not_verify(
 def test_another_certificate_than_the_pinned_one(certs: dict[str, Certificate]) -> None:
     with serving(OK, certs["alone"].context) as server:
         error = failure(server, "https", fingerprint=certs["signed"].fingerprint)
-    assert (error.kind, error.sent) == ("tls", False)
+    assert (type(error), error.sent) == (TlsFailed, False)
     assert certs["alone"].fingerprint in str(error)
     assert certs["signed"].fingerprint in str(error)
     assert server.seen == []
@@ -415,7 +426,7 @@ def test_another_certificate_than_the_pinned_one(certs: dict[str, Certificate]) 
 def test_a_pinned_certificate_that_has_expired(certs: dict[str, Certificate]) -> None:
     with serving(OK, certs["expired"].context) as server:
         error = failure(server, "https", fingerprint=certs["expired"].fingerprint)
-    assert (error.kind, server.seen) == ("tls", [])
+    assert (type(error), server.seen) == (TlsFailed, [])
     assert "has expired" in str(error)
 
 
@@ -436,20 +447,20 @@ def test_the_certificate_changes_while_we_run(certs: dict[str, Certificate]) -> 
 def test_a_port_that_does_not_speak_tls(pin: str | None) -> None:
     with serving(lambda peer: peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
         error = failure(server, "https", fingerprint=pin)
-    assert (error.kind, error.sent) == ("tls", False)
+    assert (type(error), error.sent) == (TlsFailed, False)
     assert "does not speak TLS on this port" in str(error)
 
 
 def test_a_tls_handshake_that_hangs_was_not_sent() -> None:
     with serving(lambda peer: peer.recv(1) and peer.recv(10_000) and peer.recv(1) and None) as server:
         error = failure(server, "https", connect_timeout=0.3)
-    assert (error.kind, error.sent) == ("timeout", False)
+    assert (type(error), error.sent) == (TimedOut, False)
 
 
 def test_a_reset_in_the_handshake_was_not_sent() -> None:
     with serving(lambda peer: peer.shutdown(socket.SHUT_RDWR)) as server:
         error = failure(server, "https")
-    assert (error.kind in ("tls", "reset"), error.sent) == (True, False)
+    assert (type(error) in (TlsFailed, ConnectionBroken), error.sent) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -478,7 +489,7 @@ def test_a_proxy_is_used_but_not_for_this_machine_nor_for_the_exceptions() -> No
                 client.request("GET", "http://near.invalid/")
     assert proxy.seen[0].startswith(b"GET http://far.invalid/a?b=%2F HTTP/1.1\r\n")
     assert (len(proxy.seen), len(server.seen)) == (1, 1)
-    assert caught.value.kind == "dns"
+    assert type(caught.value) == UnknownHost
 
 
 def test_a_proxy_that_refuses() -> None:
@@ -486,7 +497,7 @@ def test_a_proxy_that_refuses() -> None:
         proxies = {"https": f"http://127.0.0.1:{proxy.port}"}
         with http(proxies=proxies) as client, pytest.raises(NetworkError) as caught:
             client.request("GET", f"https://far.invalid/{SECRET}")
-    assert (caught.value.kind, caught.value.sent) == ("connect", False)
+    assert (type(caught.value), caught.value.sent) == (ConnectFailed, False)
     assert str(caught.value) == "far.invalid: the proxy refused to connect us"
 
 
@@ -494,7 +505,7 @@ def test_a_proxy_that_refuses() -> None:
 def test_a_proxy_that_cannot_be_used(proxy: str) -> None:
     with http(proxies={"https": proxy}) as client, pytest.raises(NetworkError) as caught:
         client.request("GET", "https://far.invalid/")
-    assert (caught.value.kind, caught.value.sent) == ("connect", False)
+    assert (type(caught.value), caught.value.sent) == (ConnectFailed, False)
     assert "5ecret" not in str(caught.value)
 
 

@@ -25,8 +25,9 @@ from receiver.messages.message import Message
 from shared.aws.clients import AwsError, Clients
 from shared.config.destinations.jira import JiraConfig
 from shared.http import sockets
-from shared.http.client import Http, NetworkError
+from shared.http.client import Http
 from shared.http.deadlines import within
+from shared.http.errors import NetworkError, TimedOut
 from shared.models.severity import Severity
 from shared.platform.client import Cado
 from shared.platform.errors import Unavailable
@@ -67,7 +68,7 @@ def clients(origin: str) -> Clients:
 def ask_plain(origin: str) -> None:
     with pytest.raises(NetworkError) as caught:
         http().request("POST", f"{origin}/", json={})
-    assert (caught.value.kind, caught.value.sent) == ("timeout", True)
+    assert (type(caught.value), caught.value.sent) == (TimedOut, True)
 
 
 def platform(origin: str) -> Cado:
@@ -165,7 +166,7 @@ def test_a_slow_answer_over_tls_ends_with_the_deadline(kind: str, drip: Opens, t
     client = Http(connect_timeout=CONNECT, read_timeout=SECONDS, ca_bundle=str(certificate.path))
     with pytest.raises(NetworkError) as caught:
         client.request("GET", f"https://127.0.0.1:{peer.port}/")
-    assert (caught.value.kind, caught.value.sent) == ("timeout", True)
+    assert (type(caught.value), caught.value.sent) == (TimedOut, True)
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -185,7 +186,7 @@ def test_a_peer_that_does_not_read_what_it_is_sent(secure: bool, tmp_path: Path)
             client.request("POST", url, data=b"x" * 20_000_000)
         for peer in kept:
             peer.close()
-    assert (caught.value.kind, caught.value.sent) == ("timeout", True)
+    assert (type(caught.value), caught.value.sent) == (TimedOut, True)
 
 
 # A TLS record that says it is 16 KiB long, and comes byte by byte.
@@ -197,7 +198,7 @@ def test_a_slow_tls_handshake_was_not_sent(drip: Opens, pin: str | None) -> None
     client = Http(connect_timeout=SECONDS, read_timeout=SECONDS, fingerprint=pin)
     with pytest.raises(NetworkError) as caught:
         client.request("GET", f"https://127.0.0.1:{drip(*HANDSHAKE).port}/")
-    assert (caught.value.kind, caught.value.sent) == ("timeout", False)
+    assert (type(caught.value), caught.value.sent) == (TimedOut, False)
 
 
 def test_a_slow_tls_handshake_of_aws(drip: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +212,7 @@ def test_a_slow_answer_of_a_proxy_was_not_sent(drip: Opens, kind: str) -> None:
     client = Http(connect_timeout=SECONDS, read_timeout=SECONDS, proxies=proxies)
     with pytest.raises(NetworkError) as caught:
         client.request("GET", "https://far.example/")
-    assert (caught.value.kind, caught.value.sent) == ("timeout", False)
+    assert (type(caught.value), caught.value.sent) == (TimedOut, False)
 
 
 def test_a_slow_answer_of_a_proxy_before_aws(drip: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +229,7 @@ def test_a_name_that_is_not_resolved_in_time(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(NetworkError) as caught:
         http().request("GET", "http://slow.example/")
     answered.set()
-    assert (caught.value.kind, caught.value.sent) == ("timeout", False)
+    assert (type(caught.value), caught.value.sent) == (TimedOut, False)
 
 
 def test_an_address_that_does_not_answer_leaves_time_for_the_next(
@@ -273,7 +274,7 @@ def test_nothing_is_sent_once_a_budget_is_used_up() -> None:
             http().request("POST", "http://127.0.0.1:9/")
         with pytest.raises(AwsError) as refused:
             clients("http://127.0.0.1:9").call("sqs", "get_queue_url", QueueName="events")
-    assert (caught.value.kind, caught.value.sent) == ("timeout", False)
+    assert (type(caught.value), caught.value.sent) == (TimedOut, False)
     assert refused.value.passing
     assert str(refused.value) == "no time was left to ask SQS"
 

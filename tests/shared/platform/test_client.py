@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.http.client import Answer, Http, NetworkError
+from shared.http.answers import Answer
+from shared.http.client import Http
 from shared.http.deadlines import within
+from shared.http.errors import ConnectFailed, ConnectionBroken, TimedOut, TlsFailed, UnknownHost
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
 from shared.platform.answers import Identity, Pipeline
@@ -216,7 +218,7 @@ def test_another_refusal_is_not_taken_for_a_conflict() -> None:
 
 
 def test_a_project_whose_making_was_never_answered_is_looked_for_before_it_is_made_again() -> None:
-    lost = NetworkError("timeout", "cado.example", sent=True)
+    lost = TimedOut("cado.example", sent=True)
     cado, platform, slept = client(
         {
             "GET /api/v3/projects": [ok([], pages=0), ok([project(7, "hunt a")], pages=1)],
@@ -257,12 +259,12 @@ def test_a_capture_in_the_platforms_own_account_names_none() -> None:
 @pytest.mark.parametrize(
     ("answer", "ambiguous", "after"),
     [
-        (NetworkError("connect", "cado.example", sent=False), False, None),
-        (NetworkError("dns", "cado.example", sent=False), False, None),
-        (NetworkError("tls", "cado.example", sent=False), False, None),
-        (NetworkError("timeout", "cado.example", sent=False), False, None),
-        (NetworkError("timeout", "cado.example", sent=True), True, None),
-        (NetworkError("reset", "cado.example", sent=True), True, None),
+        (ConnectFailed("cado.example", sent=False), False, None),
+        (UnknownHost("cado.example", sent=False), False, None),
+        (TlsFailed("cado.example", sent=False), False, None),
+        (TimedOut("cado.example", sent=False), False, None),
+        (TimedOut("cado.example", sent=True), True, None),
+        (ConnectionBroken("cado.example", sent=True), True, None),
         (reply(429, {}, {"Retry-After": "7"}), False, 7.0),
         (reply(503, b"<html>", {"retry-after": "Thu, 01 Jan 1970 00:01:00 GMT"}), False, 60.0),
         (reply(503, {}), False, None),
@@ -337,7 +339,7 @@ def test_a_read_is_tried_three_times() -> None:
 
 
 def test_a_read_that_works_the_second_time() -> None:
-    lost = NetworkError("reset", "cado.example", sent=True)
+    lost = ConnectionBroken("cado.example", sent=True)
     cado, _, slept = client({"GET /api/v3/auth/whoami": [lost, ok({"rbac_role": "Analyst"})]})
     assert (cado.whoami().role, slept) == ("Analyst", [0.5])
 
@@ -351,7 +353,7 @@ def test_a_read_waits_as_long_as_it_is_told_within_reason(wait: str, slept: list
 
 
 @pytest.mark.parametrize(
-    "answer", [NetworkError("tls", "cado.example", sent=False, detail="expired"), reply(200, b"<html>")]
+    "answer", [TlsFailed("cado.example", sent=False, detail="expired"), reply(200, b"<html>")]
 )
 def test_a_read_that_cannot_get_better_is_not_repeated(answer: Any) -> None:
     cado, platform, _ = client({"GET /api/v3/auth/whoami": answer})
@@ -580,7 +582,7 @@ def test_findings_of_one_evidence_have_paths() -> None:
     ]
 
 
-@pytest.mark.parametrize("answer", [(403, {}), (500, {}), ok("none"), NetworkError("reset", "h", sent=True)])
+@pytest.mark.parametrize("answer", [(403, {}), (500, {}), ok("none"), ConnectionBroken("h", sent=True)])
 def test_findings_do_without_paths(answer: Any) -> None:
     cado, platform, _ = client(
         {"GET /api/v3/alarms/summary": ok({"breakdown": ROWS[3:]}), "GET /api/v3/alarms": answer}

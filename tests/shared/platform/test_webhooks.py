@@ -8,7 +8,8 @@ import pytest
 
 from demo.platform.simulation import Platform
 from demo.serving import serving
-from shared.http.client import Answer, Http
+from shared.http.answers import Answer
+from shared.http.client import Http
 from shared.platform.answers import Webhook
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, NotFound, Refused, Unavailable

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.http.client import Answer
+from shared.http.answers import Answer
 from shared.models.codec import dump
 from shared.models.severity import Severity
 from shared.platform.client import Cado
