@@ -45,8 +45,8 @@ class Http:
         pinnable: bool = False,
     ) -> None:
         """`fingerprint`: the SHA-256 of the peer's certificate, in hex. Only this certificate is trusted
-        then, whatever name it has. `ca_bundle`: a PEM file; only its authorities are trusted then. Timeouts are in
-        seconds: `connect_timeout` for the connection with its TLS handshake and its way through a proxy,
+        then, whatever name it has. `ca_bundle`: a PEM file; only its authorities are trusted then. Timeouts
+        are in seconds: `connect_timeout` for the connection with TLS handshake and way through a proxy,
         `read_timeout` for the whole answer. A budget (`shared.http.deadlines`) makes both shorter.
         `proxies`: the result of `urllib.request.getproxies_environment`, which maps a scheme to a URL and
         `no` to the exceptions; a loopback host and a pinned peer are reached without a proxy. `section`: the

@@ -489,7 +489,7 @@ def test_a_proxy_is_used_but_not_for_this_machine_nor_for_the_exceptions() -> No
                 client.request("GET", "http://near.invalid/")
     assert proxy.seen[0].startswith(b"GET http://far.invalid/a?b=%2F HTTP/1.1\r\n")
     assert (len(proxy.seen), len(server.seen)) == (1, 1)
-    assert type(caught.value) == UnknownHost
+    assert type(caught.value) is UnknownHost
 
 
 def test_a_proxy_that_refuses() -> None:
