@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
-from receiver.events.reconcile import known_counts
+from receiver.events.reconcile import platform_counts
 from shared.models.alarms import Alarm, Earlier
 from shared.models.codec import dump, load
 from shared.models.event_kinds import ALARM_KINDS
@@ -175,7 +175,7 @@ def _confirmed(alarm: Alarm) -> Earlier | None:
     if not alarm.confirmed:
         return None
     if alarm.evidence:
-        found = known_counts(alarm.evidence, alarm.findings)
+        found = platform_counts(alarm.evidence, alarm.findings)
     else:  # it was raised by looking
         found = alarm.event.malicious, alarm.event.suspicious
     malicious, suspicious = found[0] or 0, found[1] or 0

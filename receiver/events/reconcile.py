@@ -1,27 +1,29 @@
-"""What the platform says against what its webhook says: the platform's word is taken, the webhook's fills
-gaps, and where the two differ a sentence says so."""
+"""Compares what the webhook says with what the platform says.
+
+The platform's answer is taken, and the webhook's fills gaps. A sentence in the message names each difference.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from shared.models.event_kinds import OWN_KINDS, RECOVERED
+from shared.models.event_kinds import ALARM_KINDS, OWN_KINDS, RECOVERED
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
 
-_ALARMS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
-
 
 @dataclass(frozen=True)
-class Counts:
+class AlarmCounts:
+    """None where no number is known."""
+
     malicious: int | None
     suspicious: int | None
     disagreements: tuple[str, ...] = ()
 
 
-def settled(event: Event, evidence: Evidence | None) -> tuple[Event, list[str]]:
-    """The event as the platform knows its evidence, and in words what its webhook says otherwise."""
+def reconcile_event(event: Event, evidence: Evidence | None) -> tuple[Event, list[str]]:
+    """The event with the project and instance that the platform names, and the differences as sentences."""
     disagreements: list[str] = []
     if evidence is None or event.kind in OWN_KINDS:
         return event, disagreements
@@ -41,53 +43,57 @@ def settled(event: Event, evidence: Evidence | None) -> tuple[Event, list[str]]:
     return event, disagreements
 
 
-def counted(
+def reconcile_counts(
     event: Event, evidence: Evidence | None, project: Project | None, findings: tuple[Finding, ...]
-) -> Counts:
-    """How many alarms there are: of the evidence; of the project only where an alarm is about no one
-    evidence, and there the webhook's own number of a part is taken."""
+) -> AlarmCounts:
+    """How many alarms there are: in the evidence if the event names one, else in the project. The webhook
+    of a project may count only a part of the project's alarms: then its number is taken."""
     if event.kind in OWN_KINDS:
-        lines = event.report.captures if event.report else ()
-        if not lines:
-            return Counts(event.malicious, event.suspicious)
-        return Counts(sum(line.malicious for line in lines), sum(line.suspicious for line in lines))
-    about_one = event.evidence_id is not None
-    if not about_one and event.kind not in _ALARMS:
-        return Counts(event.malicious, event.suspicious)
-    told, known = (
-        (event.malicious, event.suspicious),
-        known_counts(evidence if about_one else project, findings),
-    )
+        captures = event.report.captures if event.report else ()
+        if not captures:
+            return AlarmCounts(event.malicious, event.suspicious)
+        return AlarmCounts(
+            sum(capture.malicious for capture in captures), sum(capture.suspicious for capture in captures)
+        )
+    about_evidence = event.evidence_id is not None
+    if not about_evidence and event.kind not in ALARM_KINDS:
+        return AlarmCounts(event.malicious, event.suspicious)
+    by_webhook = event.malicious, event.suspicious
+    by_platform = platform_counts(evidence if about_evidence else project, findings)
     disagreements = tuple(
         f"The webhook counts {said:,} {word}; the platform counts {number:,}."
-        for said, number, word in zip(told, known, ("malicious", "suspicious"), strict=True)
-        if said is not None and number is not None and (said != number if about_one else said > number)
+        for said, number, word in zip(by_webhook, by_platform, ("malicious", "suspicious"), strict=True)
+        if said is not None and number is not None and (said != number if about_evidence else said > number)
     )
     malicious, suspicious = (
-        _taken(said, number, any(known), about_one) for said, number in zip(told, known, strict=True)
+        _reconcile_count(said, number, about_evidence, has_counted=any(by_platform))
+        for said, number in zip(by_webhook, by_platform, strict=True)
     )
-    return Counts(malicious, suspicious, () if event.kind == RECOVERED else disagreements)
+    return AlarmCounts(malicious, suspicious, () if event.kind == RECOVERED else disagreements)
 
 
-def _taken(said: int | None, number: int | None, has_counted: bool, about_one: bool) -> int | None:
-    """`has_counted`: before the platform has, the webhook may know more."""
+def _reconcile_count(
+    said: int | None, number: int | None, about_evidence: bool, *, has_counted: bool
+) -> int | None:
+    """`said` is the webhook's, `number` the platform's. As long as the platform has counted nothing, the
+    webhook may know more."""
     if said is None or number is None:
         return said if number is None else number
-    of_a_part = not about_one and 0 < said <= number
+    of_a_part = not about_evidence and 0 < said <= number
     return said if of_a_part or not has_counted else number
 
 
-def known_counts(
+def platform_counts(
     source: Evidence | Project | None, findings: tuple[Finding, ...]
 ) -> tuple[int | None, int | None]:
-    """Malicious and suspicious, by the platform's count and by its list of alarms: it may have answered for
-    one of these alone."""
+    """Malicious and suspicious alarms, by the platform's counts and by its list of alarms. It may have
+    answered for only one of these, so the larger number counts."""
     return (
-        _most(source.malicious if source else None, findings, Severity.MALICIOUS),
-        _most(source.suspicious if source else None, findings, Severity.SUSPICIOUS),
+        _larger(source.malicious if source else None, findings, Severity.MALICIOUS),
+        _larger(source.suspicious if source else None, findings, Severity.SUSPICIOUS),
     )
 
 
-def _most(count: int | None, findings: tuple[Finding, ...], severity: Severity) -> int | None:
-    listed = sum(one.count for one in findings if one.severity is severity)
+def _larger(count: int | None, findings: tuple[Finding, ...], severity: Severity) -> int | None:
+    listed = sum(finding.count for finding in findings if finding.severity is severity)
     return max(count or 0, listed) if listed else count

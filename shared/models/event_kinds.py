@@ -58,3 +58,8 @@ OWN_KINDS = frozenset(
 
 # The kinds that report alarms of an evidence.
 ALARM_KINDS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
+
+
+def is_audit(kind: str) -> bool:
+    """Whether it only says what a user did on the platform."""
+    return kind == "admin_login" or kind.startswith("audit_event_")

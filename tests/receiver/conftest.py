@@ -11,7 +11,7 @@ import pytest
 
 from receiver.assemble import Handlers, handlers
 from receiver.destinations.contract import CaseRef, Check, Delivered, Traits
-from receiver.events.enrich import severity_of
+from receiver.events.severity import severity_of
 from receiver.messages.message import Message
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime

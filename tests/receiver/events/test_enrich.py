@@ -15,14 +15,15 @@ from typing import Any
 
 import pytest
 
-from receiver.events.enrich import Enricher, severity_of
+from receiver.events.enrich import Enricher
 from receiver.messages.compose import compose
 from shared.config.config import Config
 from shared.config.owners import OwnerConfig
+from shared.hosting.log import sentence
 from shared.local.sqlite import Database, SqliteStore
 from shared.models.alarms import Alarm, Gap
 from shared.models.captures import Capture, CaptureState
-from shared.models.events import Detection, Event
+from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import CaptureResult, Hunt, HuntReport
 from shared.models.inventory import InstanceError
@@ -43,7 +44,6 @@ EVENT = Event("e1", "processing_with_alarms", AT, title="T", project_id=12, evid
 PROJECT = Project(12, "weekly_2026-07-06", malicious=70, suspicious=80)
 EVIDENCE = Evidence(31, 12, "vol-1", instance=INSTANCE, account_id="111122223333", malicious=7, suspicious=8)
 FINDINGS = (Finding("Malicious File Detected: x", 7, Severity.MALICIOUS, ("T1496",)),)
-HIGH, LOW = Detection(severity=Severity.MALICIOUS), Detection(severity=Severity.INFO)
 FACTS = Instance(INSTANCE, "us-east-1", name="web-1")
 
 
@@ -388,40 +388,6 @@ def test_before_the_platform_has_counted_anything_the_webhooks_number_is_told():
 
 
 @pytest.mark.parametrize(
-    ("event", "malicious", "suspicious", "severity"),
-    [
-        (EVENT, 1, 0, "malicious"),
-        (EVENT, 0, 1, "suspicious"),
-        (EVENT, 0, 0, "unknown"),
-        (EVENT, None, None, "unknown"),
-        (Event("e", "high_severity_alarm", AT), None, None, "malicious"),
-        (Event("e", "suspicious_severity_event", AT), None, None, "suspicious"),
-        (Event("e", "suspicious_severity_event", AT), 1, None, "malicious"),
-        (Event("e", "processing_finished", AT), None, None, "info"),
-        (Event("e", "processing_finished", AT), 0, 0, "info"),
-        (Event("e", "processing_finished", AT), 3, 0, "malicious"),
-        (Event("e", "processing_finished", AT, alarms=3), None, None, "unknown"),
-        (Event("e", "processing_failed", AT), None, None, "unknown"),
-        (Event("e", "audit_event_delete", AT), None, None, "info"),
-        (Event("e", "admin_login", AT), None, None, "info"),
-        (Event("e", "detection_created", AT), None, None, "unknown"),
-        (Event("e", "detection_created", AT, detection=HIGH), None, None, "malicious"),
-        (Event("e", "detection_created", AT, detection=LOW), None, None, "info"),
-        (Event("e", "detection_created", AT, detection=LOW), 1, None, "malicious"),
-        (Event("e", "processing_with_alarms", AT, detection=LOW), 0, 3, "suspicious"),
-        (Event("e", "processing_with_alarms", AT, detection=LOW), None, None, "unknown"),
-        (Event("e", "test", AT), None, None, "info"),
-        (Event("e", "capture_failed", AT), None, None, "unknown"),
-        (Event("e", "hunt_finished", AT, report=HuntReport("h", AT, 1)), 0, 0, "info"),
-        (Event("e", "hunt_finished", AT, report=HuntReport("h", AT, 1, reason="x")), 0, 0, "unknown"),
-        (Event("e", "unknown", AT), None, None, "unknown"),
-    ],
-)
-def test_severity(event, malicious, suspicious, severity):
-    assert severity_of(event, malicious, suspicious) == severity
-
-
-@pytest.mark.parametrize(
     ("template", "event", "link"),
     [
         ("{url}", EVENT, URL),
@@ -561,8 +527,8 @@ def test_a_surprise_is_a_gap_and_is_logged_with_its_traceback(ledger, caplog):
         project=None,
         gaps=(Gap("Project", "asking the platform failed unexpectedly (ZeroDivisionError)"),),
     )
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("ERROR", "Project: asking the platform failed unexpectedly")
+    assert [(record.levelname, sentence(record, clean=str)) for record in caplog.records] == [
+        ("ERROR", 'asking failed unexpectedly asked=Project source="the platform"')
     ]
     assert "ZeroDivisionError: boom" in caplog.text
 

@@ -1,0 +1,135 @@
+"""The questions about an alarm: which source is asked for what, and which events need no answer.
+
+Each method returns a question that is under way. It returns None if there is nothing to ask, or nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from receiver.events.sources import Inquiry, Question, Source
+from receiver.events.systems import Systems, instance_id_of, why_no_system
+from shared.models.captures import Capture
+from shared.models.event_kinds import HUNT_FINISHED, HUNT_MISSED, OWN_KINDS, TEST, is_audit
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import Hunt
+from shared.models.inventory import InstanceFacts
+from shared.models.systems import Instance, System
+from shared.storage.ledger.ledger import Ledger
+
+# Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.
+_LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME = 2.0, 5.0, 4.0
+_NO_PLATFORM = "the platform is not set up"
+
+
+class Platform(Protocol):
+    """The part of the platform's API that is asked here."""
+
+    def project(self, project_id: int) -> Project: ...
+
+    def evidence(self, evidence_id: int) -> Evidence: ...
+
+    def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]: ...
+
+
+@dataclass(frozen=True)
+class AboutProject:
+    """The questions about a project."""
+
+    hunt: Question[Hunt | None] | None
+    project: Question[Project] | None
+    findings: Question[tuple[Finding, ...]] | None
+
+
+class Questions:
+    """Safe to use from several threads. Keep one: it holds the threads that ask the sources."""
+
+    def __init__(
+        self,
+        ledger: Ledger | None,
+        platform: Platform | None,
+        ec2: InstanceFacts | None,
+        systems: Systems,
+    ) -> None:
+        """A source that is None is not asked."""
+        self._ledger, self._platform, self._ec2, self._systems = ledger, platform, ec2, systems
+        self._to_ledger = Source("ledger", "the ledger", _LEDGER_TIME)
+        self._to_platform = Source("platform", "the platform", _PLATFORM_TIME)
+        self._to_ec2 = Source("ec2", "EC2", _EC2_TIME)
+
+    def evidence(self, inquiry: Inquiry, event: Event) -> Question[Evidence] | None:
+        platform, evidence_id = self._platform, event.evidence_id
+        if evidence_id is None:
+            return None
+        if platform is None:
+            inquiry.add_gap("Evidence", _NO_PLATFORM)
+            return None
+        return inquiry.ask(self._to_platform, "Evidence", lambda: platform.evidence(evidence_id))
+
+    def about_project(self, inquiry: Inquiry, event: Event) -> AboutProject:
+        return AboutProject(
+            self._hunt(inquiry, event), self._project(inquiry, event), self._findings(inquiry, event)
+        )
+
+    def capture(
+        self, inquiry: Inquiry, event: Event, hunt: Hunt | None, evidence: Evidence | None
+    ) -> Question[Capture | None] | None:
+        ledger = self._ledger
+        names_system = event.evidence_id is not None or instance_id_of(event, evidence)
+        if ledger is None or hunt is None or not names_system or event.kind == HUNT_FINISHED:
+            return None
+        return inquiry.ask(
+            self._to_ledger, "Capture", lambda: self._systems.capture(ledger, event, hunt, evidence)
+        )
+
+    def instance(
+        self, inquiry: Inquiry, event: Event, evidence: Evidence | None, system: System | None
+    ) -> Question[Instance] | None:
+        ec2 = self._ec2
+        if event.kind in (HUNT_FINISHED, HUNT_MISSED) or is_audit(event.kind):
+            return None
+        if system is None:
+            if why := why_no_system(event, evidence):
+                inquiry.add_gap("Instance details", why)
+            return None
+        if ec2 is None:
+            inquiry.add_gap("Instance details", "EC2 is not set up")
+            return None
+        return inquiry.ask(
+            self._to_ec2,
+            "Instance details",
+            lambda: ec2.describe(system.instance, system.region, system.account),
+            who=f"EC2 in {system.region}",
+        )
+
+    def _hunt(self, inquiry: Inquiry, event: Event) -> Question[Hunt | None] | None:
+        ledger, hunt_id, project_id = self._ledger, event.hunt_id, event.project_id
+        if ledger is None:
+            return None
+        if hunt_id:
+            return inquiry.ask(self._to_ledger, "Hunt", lambda: ledger.hunts.get(hunt_id))
+        if project_id is not None:
+            return inquiry.ask(self._to_ledger, "Hunt", lambda: ledger.hunts.of_project(project_id))
+        return None
+
+    def _project(self, inquiry: Inquiry, event: Event) -> Question[Project] | None:
+        platform, project_id = self._platform, event.project_id
+        if project_id is None:
+            needs_none = event.kind in OWN_KINDS | {TEST} or is_audit(event.kind)
+            if not (event.hunt_id or needs_none):
+                inquiry.add_gap("Project", "the event names no project")
+            return None
+        if platform is None:
+            inquiry.add_gap("Project", _NO_PLATFORM)
+            return None
+        return inquiry.ask(self._to_platform, "Project", lambda: platform.project(project_id))
+
+    def _findings(self, inquiry: Inquiry, event: Event) -> Question[tuple[Finding, ...]] | None:
+        platform, project_id = self._platform, event.project_id
+        if platform is None or project_id is None or event.kind in OWN_KINDS:
+            return None
+        return inquiry.ask(
+            self._to_platform, "Top alarms", lambda: platform.findings(project_id, event.evidence_id)
+        )

@@ -1,0 +1,157 @@
+"""Asks a source in the background, with a time limit: the ledger, the platform or EC2.
+
+A question that fails or gets no answer in time becomes a gap with its reason. A source that hangs can neither
+hold up an alarm for longer than the limit nor gather threads without bound.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from shared.http.deadlines import within
+from shared.models.alarms import Gap
+from shared.models.inventory import InstanceError
+from shared.platform.errors import CadoError
+from shared.storage.ports import StoreError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+# Seconds that a call may go on after its limit. The alarm stops waiting first, and names the time as reason.
+_LEEWAY = 1.0
+# Questions to one source at a time. Without this limit, each alarm would leave threads at a hung source.
+_MAX_QUESTIONS = 32
+# After this many timeouts in a row, a source is not asked for so many seconds. In a storm of alarms each of
+# them would otherwise wait for its time limit.
+_SILENT_AFTER, _SILENT_FOR = 6, 15.0
+
+
+class Question(Generic[T]):
+    """One question to one source, and its answer once there is one."""
+
+    def __init__(
+        self, what: str, who: str, source: Source, call: Callable[[], T], until: float, allowed: float
+    ) -> None:
+        self.what, self.who, self.source, self.call = what, who, source, call
+        self.until, self.allowed = until, allowed
+        self.done = threading.Event()
+        self.value: T | None = None
+        self.failure = ""
+
+    def run(self) -> None:
+        try:
+            with within(self.allowed + _LEEWAY):
+                self.value = self.call()
+        except (CadoError, InstanceError, StoreError) as error:
+            self.failure = str(error)
+        except Exception as error:  # a fault in the program: the alarm goes on without this answer
+            log.exception("asking failed unexpectedly", extra={"asked": self.what, "source": self.who})
+            self.failure = f"asking {self.who} failed unexpectedly ({type(error).__name__})"
+        finally:
+            self.done.set()
+
+
+class Source:
+    """The threads that ask one source. They are made when they are needed, and used again.
+
+    They are daemon threads: unlike those of concurrent.futures, a hung one does not keep the process alive.
+    """
+
+    def __init__(self, name: str, who: str, allowed: float, limit: int = _MAX_QUESTIONS) -> None:
+        """`name` is for the threads, `who` for sentences. A question is allowed to take `allowed` seconds."""
+        self.who, self.allowed = who, allowed
+        self._name, self._limit = name, limit
+        self._questions: SimpleQueue[Question[Any]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._busy = self._threads = 0
+        self._timeouts, self._last_timeout = 0, 0.0
+
+    def silent(self, now: float) -> bool:
+        """Whether the source has not answered lately, so that it is not worth asking."""
+        return self._timeouts >= _SILENT_AFTER and now - self._last_timeout < _SILENT_FOR
+
+    def answered(self) -> None:
+        self._timeouts = 0
+
+    def timed_out(self, now: float) -> None:
+        self._timeouts, self._last_timeout = self._timeouts + 1, now
+
+    def start(self, question: Question[Any]) -> bool:
+        """False if the source is still busy with earlier questions."""
+        with self._lock:
+            if self._busy >= self._limit:
+                return False
+            self._busy += 1
+            if self._busy > self._threads:
+                try:
+                    threading.Thread(target=self._work, name=f"enrich-{self._name}", daemon=True).start()
+                except RuntimeError:  # the machine has no more threads to give
+                    self._busy -= 1
+                    return False
+                self._threads += 1
+        self._questions.put(question)
+        return True
+
+    def _work(self) -> None:
+        while True:
+            question = self._questions.get()
+            question.run()
+            del question  # an idle thread must not keep the last alarm in memory
+            with self._lock:
+                self._busy -= 1
+
+
+class Inquiry:
+    """All questions about one alarm: their common deadline, and the gaps they left."""
+
+    def __init__(self, now: Callable[[], float], budget: float) -> None:
+        """`now` is a monotonic clock; `budget` is in seconds."""
+        self._now, self._end = now, now() + budget
+        self._gaps: dict[str, str] = {}
+
+    def ask(self, source: Source, what: str, call: Callable[[], T], who: str = "") -> Question[T] | None:
+        """Start to ask. None, and a gap, if the source cannot be asked. `what` names the fact in the gap."""
+        who = who or source.who
+        start = self._now()
+        allowed = min(source.allowed, self._end - start)
+        if allowed <= 0:
+            self.add_gap(what, f"no time was left to ask {who}")
+            return None
+        if source.silent(start):
+            self.add_gap(what, f"{who} has not answered lately and was not asked")
+            return None
+        question = Question(what, who, source, call, start + allowed, allowed)
+        if not source.start(question):
+            self.add_gap(what, f"{who} is still busy with earlier requests")
+            return None
+        return question
+
+    def answer(self, question: Question[T] | None) -> T | None:
+        """Wait for the answer. None, and a gap, if there is none in time, or if the question failed."""
+        if question is None or question.what in self._gaps:
+            return None
+        if not question.done.wait(max(0.0, question.until - self._now())):
+            question.source.timed_out(self._now())
+            self.add_gap(
+                question.what, f"{question.who} did not answer within {round(question.allowed, 1):g} s"
+            )
+            return None
+        question.source.answered()
+        if question.failure:
+            self.add_gap(question.what, question.failure)
+            return None
+        return question.value
+
+    def add_gap(self, what: str, why: str) -> None:
+        self._gaps.setdefault(what, why)
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """One for each reason, so that a platform that is down is named once."""
+        by_reason: dict[str, list[str]] = {}
+        for what, why in self._gaps.items():
+            by_reason.setdefault(why, []).append(what)
+        return tuple(Gap(", ".join(whats).capitalize(), why) for why, whats in by_reason.items())
