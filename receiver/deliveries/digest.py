@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
 
 from receiver.messages.digest import DIGEST, DigestEntry
 from shared.models.codec import dump, load
 from shared.queues import items
 from shared.queues.ports import Queue
-from shared.storage.ports import Store
+from shared.storage import kinds
+from shared.storage.ports import Body, Store
 
 _OPEN, _CLOSED, _SEALED = "open", "closed", "sealed"
 
@@ -31,24 +31,34 @@ class Digests:
         written to it."""
         with self._lock:
             while True:
-                current = self._store.get("digest-now", "", destination)
+                current = self._store.get(kinds.DIGEST_NOW, "", destination)
                 if current and self._state(destination, current.body["id"]) == _OPEN:
                     return str(current.body["id"])
                 id = f"{DIGEST}-{secrets.token_hex(6)}"
                 self._deliveries.put(items.digest(destination, id), id=f"{id}:{destination}")
-                if not self._store.put(DIGEST, destination, id, {"state": _OPEN}, expect=0):
+                if not self._store.put(kinds.DIGEST, destination, id, {"state": _OPEN}, expect=0):
                     continue  # another worker handled its item before it was open
-                expect = current.version if current else 0
-                if self._store.put("digest-now", "", destination, {"id": id}, expect=expect):
-                    return id
-                # Another worker opened one at the same time: this one stays empty.
-                self._store.put(DIGEST, destination, id, {"state": _SEALED, "events": []}, expect=1)
+                opened = self._use(destination, id)
+                if opened != id:  # another worker opened one at the same time: this one stays empty
+                    empty = {"state": _SEALED, "events": []}
+                    self._store.put(kinds.DIGEST, destination, id, empty, expect=1)
+                return opened
+
+    def _use(self, destination: str, id: str) -> str:
+        """Make this digest the destination's current one, unless another is open. Returns the current one."""
+
+        def change(body: Body | None) -> tuple[Body | None, str]:
+            if body and self._state(destination, body["id"]) == _OPEN:
+                return None, str(body["id"])
+            return {"id": id}, id
+
+        return self._store.update(kinds.DIGEST_NOW, "", destination, change)
 
     def add(self, destination: str, id: str, entry: DigestEntry) -> bool | None:
         """Whether the alarm is told in this digest. None while the digest is being closed: ask again soon."""
         if self._state(destination, id) == _OPEN:
-            self._store.put("digest-entry", f"{destination}/{id}", entry.event_id, dump(entry))
-        record = self._store.get(DIGEST, destination, id)
+            self._store.put(kinds.DIGEST_ENTRY, f"{destination}/{id}", entry.event_id, dump(entry))
+        record = self._store.get(kinds.DIGEST, destination, id)
         body = record.body if record else {"state": _SEALED, "events": []}
         if body["state"] == _OPEN:
             return True  # it will be closed after this write, and its entries are read after that
@@ -56,28 +66,34 @@ class Digests:
 
     def is_empty(self, destination: str, id: str) -> bool:
         """Whether the digest is known to hold nothing, so that it needs no turn."""
-        record = self._store.get(DIGEST, destination, id)
+        record = self._store.get(kinds.DIGEST, destination, id)
         return bool(record and record.body["state"] == _SEALED and not record.body["events"])
 
     def seal(self, destination: str, id: str) -> list[DigestEntry]:
         """Close a digest for good. Returns what it holds: the same each time."""
-        while True:
-            record = self._store.get(DIGEST, destination, id)
-            version, state = (record.version, record.body["state"]) if record else (0, _CLOSED)
-            if state == _OPEN:
-                self._store.put(DIGEST, destination, id, {"state": _CLOSED}, expect=version)
-                continue
-            entries = {entry.event_id: entry for entry in self._entries(destination, id)}
-            if record and state == _SEALED:
-                return [entries[event_id] for event_id in record.body["events"]]
-            body = {"state": _SEALED, "events": list(entries)}
-            if self._store.put(DIGEST, destination, id, body, expect=version):
-                return list(entries.values())
 
-    def _entries(self, destination: str, id: str) -> Iterator[DigestEntry]:
-        records = self._store.scan("digest-entry", f"{destination}/{id}")
-        return (load(DigestEntry, record.body) for record in records)
+        def close(body: Body | None) -> tuple[Body | None, None]:
+            return ({"state": _CLOSED} if body and body["state"] == _OPEN else None), None
+
+        self._store.update(kinds.DIGEST, destination, id, close)
+        entries = self._entries(destination, id)
+
+        def seal(body: Body | None) -> tuple[Body | None, list[str]]:
+            if body and body["state"] == _SEALED:
+                return None, body["events"]
+            return {"state": _SEALED, "events": list(entries)}, list(entries)
+
+        told = self._store.update(kinds.DIGEST, destination, id, seal)
+        if not entries.keys() >= set(told):  # another worker sealed it, and read a later entry
+            entries = self._entries(destination, id)
+        return [entries[event_id] for event_id in told]
+
+    def _entries(self, destination: str, id: str) -> dict[str, DigestEntry]:
+        """By event id."""
+        records = self._store.scan(kinds.DIGEST_ENTRY, f"{destination}/{id}")
+        entries = (load(DigestEntry, record.body) for record in records)
+        return {entry.event_id: entry for entry in entries}
 
     def _state(self, destination: str, id: str) -> str:
-        record = self._store.get(DIGEST, destination, id)
+        record = self._store.get(kinds.DIGEST, destination, id)
         return str(record.body["state"]) if record else ""

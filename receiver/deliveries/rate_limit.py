@@ -16,7 +16,8 @@ from typing import Any
 from receiver.destinations.contract import RateLimit
 from receiver.destinations.registry import traits_of
 from shared.config.destinations.registry import DestinationConfig
-from shared.storage.ports import Store
+from shared.storage import kinds
+from shared.storage.ports import Body, Store
 
 # A turn is still the same turn when the delivery comes this many seconds early or late: queues are not exact.
 _EARLY, _LATE = 0.05, 2.0
@@ -81,18 +82,14 @@ class RateLimiter:
     def _update(
         self, key: str, limits: RateLimit, change: Callable[[_State, float], tuple[_State, float | None]]
     ) -> float | None:
+        def changed(body: Body | None) -> tuple[Body | None, float | None]:
+            now = self._now()
+            before = _load(body, now) if body else _State()
+            after, result = change(before, now)
+            return (_dump(after, limits, now) if after != before else None), result
+
         with self._lock:
-            while True:
-                now = self._now()
-                record = self._store.get("pace", "", key)
-                state = _load(record.body, now) if record else _State()
-                changed, result = change(state, now)
-                if changed == state:
-                    return result
-                body = _dump(changed, limits, now)
-                expect = record.version if record else 0
-                if self._store.put("pace", "", key, body, expect=expect, durable=False):
-                    return result
+            return self._store.update(kinds.PACE, "", key, changed, durable=False)
 
 
 def _take_turn(

@@ -23,7 +23,8 @@ from shared.models.codec import dump, load
 from shared.models.event_kinds import ALARM_KINDS
 from shared.models.events import Event
 from shared.models.severity import Severity
-from shared.storage.ports import Store
+from shared.storage import kinds
+from shared.storage.ports import Body, Store
 
 # What comes within this time is about the same processing run, where the platform cannot say which run it is:
 # the same body is the same event, and another one about the same evidence is told as an update.
@@ -77,46 +78,44 @@ class Identity:
             "run": run,
             "confirmed": alarm.confirmed,
         }
-        while True:
-            record = self._store.get("body", group, "-")
-            if record is not None:
-                found = record.body
-                if found["by"] == event.id:
-                    return ""
-                apart = abs(event.received_at - datetime.fromisoformat(found["at"]))
-                same_run = run == found["run"] or not (run and found["run"])
-                as_sure = found.get("confirmed", True) or not alarm.confirmed
+
+        def claim(first: Body | None) -> tuple[Body | None, str]:
+            if first is not None:
+                if first["by"] == event.id:
+                    return None, ""
+                apart = abs(event.received_at - datetime.fromisoformat(first["at"]))
+                same_run = run == first["run"] or not (run and first["run"])
+                as_sure = first.get("confirmed", True) or not alarm.confirmed
                 if apart <= SAME_RUN and same_run and as_sure:
-                    return str(found["by"])
-            expect = record.version if record else 0
-            if self._store.put("body", group, "-", mine, expect=expect, durable=False):
-                return ""
+                    return None, str(first["by"])
+            return mine, ""
+
+        return self._store.update(kinds.BODY, group, "-", claim, durable=False)
 
     def _join(self, alarm: Alarm, story: str, twin: str) -> Claim:
         """One message for all that the platform says of one evidence and run, one more for each that adds to
         it, and one for each that the platform does not confirm, unless it is the same body once more."""
         event, run, now, sure = alarm.event, run_of(alarm), _told(alarm), _confirmed(alarm)
         group, name = f"{self._platform}/{event.project_id}", f"{event.evidence_id}/{story}"
-        while True:
-            record = self._store.get("alarm", group, name)
-            runs = record.body["runs"] if record else []
+
+        def join(body: Body | None) -> tuple[Body | None, Claim]:
+            runs = body["runs"] if body else []
             mine = _about(alarm, runs)
             claims = mine["claims"] if mine else {}
             if event.id in claims:
                 claimed = claims[event.id]
                 if not claimed:
-                    return Claim()
-                return Claim(earlier=load(Earlier, claimed), repeat=claimed.get("repeat", False))
+                    return None, Claim()
+                return None, Claim(earlier=load(Earlier, claimed), repeat=claimed.get("repeat", False))
             earlier, known = (load(Earlier, mine["told"]), _sure_of(mine)) if mine else (None, None)
             if sure and known and not _adds(now, known):
-                return Claim(merged_into=known.event_id)
+                return None, Claim(merged_into=known.event_id)
             # The same text once more: it is news where the platform counts more by now.
             before = known if sure else earlier
             if twin and before and not _adds(sure or now, before):
-                return Claim(merged_into=twin)
+                return None, Claim(merged_into=twin)
             repeat = bool(earlier and not _adds(now, earlier))
             claimed = dump(earlier) | {"repeat": repeat} if earlier else None
-            claim = Claim(earlier=earlier, repeat=repeat)
             told = {
                 "run": run or (mine["run"] if mine else ""),
                 "at": event.received_at.isoformat(),
@@ -124,10 +123,10 @@ class Identity:
                 "sure": dump(_more(sure, known)) if sure else dump(known) if known else None,
                 "claims": dict([*claims.items(), (event.id, claimed)][-CLAIMS_KEPT:]),
             }
-            body = {"runs": [*(one for one in runs if one is not mine), told][-RUNS_KEPT:]}
-            expect = record.version if record else 0
-            if self._store.put("alarm", group, name, body, expect=expect, durable=False):
-                return claim
+            others = [other for other in runs if other is not mine]
+            return {"runs": [*others, told][-RUNS_KEPT:]}, Claim(earlier=earlier, repeat=repeat)
+
+        return self._store.update(kinds.ALARM, group, name, join, durable=False)
 
 
 def _identifies(event: Event) -> bool:

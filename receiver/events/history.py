@@ -13,8 +13,9 @@ from receiver.messages.counts import worst_first
 from receiver.messages.subject import system_of
 from shared.models.alarms import Alarm, Change
 from shared.models.event_kinds import ALARM_KINDS
+from shared.storage import kinds
 from shared.storage.ledger.ledger import Ledger
-from shared.storage.ports import Store
+from shared.storage.ports import Body, Store
 
 # What is remembered of a system: one document, far below what an item of DynamoDB holds.
 MAX_KINDS = 2_000
@@ -55,30 +56,23 @@ class Changes:
         self, instance: str, event_id: str, at: datetime, marks: list[str]
     ) -> tuple[dict[str, str], list[datetime]]:
         """By kind, the event that brought it first; and when the alarms before came, oldest first."""
-        while True:
-            record = self._store.get("system-alarms", instance, "-")
-            found = record.body if record else {"events": [], "kinds": {}}
-            events: list[list[str]] = found["events"]
-            kinds: dict[str, str] = found["kinds"]
+
+        def remember(body: Body | None) -> tuple[Body | None, tuple[dict[str, str], list[datetime]]]:
+            events: list[list[str]] = body["events"] if body else []
+            known: dict[str, str] = body["kinds"] if body else {}
             ids = [id for id, _ in events]
             before = [
                 datetime.fromisoformat(moment)
                 for _, moment in events[: ids.index(event_id) if event_id in ids else None]
             ]
-            first_by = {mark: kinds.get(mark, event_id) for mark in marks}
-            if event_id in ids and all(mark in kinds for mark in marks):
-                return first_by, before
-            body = {"events": events if event_id in ids else _kept(events, [event_id, at.isoformat()])}
-            newest = list({**kinds, **first_by}.items())[-MAX_KINDS:]
-            if self._store.put(
-                "system-alarms",
-                instance,
-                "-",
-                body | {"kinds": dict(newest)},
-                expect=record.version if record else 0,
-                durable=False,
-            ):
-                return first_by, before
+            first_by = {mark: known.get(mark, event_id) for mark in marks}
+            if event_id in ids and all(mark in known for mark in marks):
+                return None, (first_by, before)
+            newest = list({**known, **first_by}.items())[-MAX_KINDS:]
+            after = events if event_id in ids else _kept(events, [event_id, at.isoformat()])
+            return {"events": after, "kinds": dict(newest)}, (first_by, before)
+
+        return self._store.update(kinds.SYSTEM_ALARMS, instance, "-", remember, durable=False)
 
 
 def _kept(events: list[list[str]], one: list[str]) -> list[list[str]]:

@@ -17,14 +17,14 @@ from typing import Any
 from shared.config.config import Config
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.codec import dump, load
-from shared.storage.ports import Store
+from shared.storage import kinds
+from shared.storage.ports import Body, Store
 from shared.text import one_line
 
 log = logging.getLogger(__name__)
 
 ACK, DEAD_RETRY, HUNT_RUN, HUNT_STOP = "ack", "dead retry", "hunt run", "hunt stop"
 CONFIGURATION = "configuration"
-_KIND = "audit"
 # Characters of one text, and how many entries of a list or of `before` and `after` are kept.
 _LONGEST, _MOST = 300, 100
 _MONTHS = 24  # that `newest` looks back
@@ -53,7 +53,7 @@ def record(store: Store, entry: Entry, id: str) -> None:
         _bounded(entry.after),
     )
     name = f"{entry.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}-{_digest(id)}"
-    if store.put(_KIND, _month(entry.at), name, dump(entry), expect=0):
+    if store.put(kinds.AUDIT, _month(entry.at), name, dump(entry), expect=0):
         log.info(
             "audit: %s of %s by %s from %s, before %s, after %s",
             *(entry.action, entry.about, entry.by, entry.origin),
@@ -65,7 +65,7 @@ def newest(store: Store, now: datetime) -> Iterator[Entry]:
     """The entries of the last two years, newest first."""
     month = now.astimezone(UTC).replace(day=1)
     for _ in range(_MONTHS):
-        found = sorted(store.scan(_KIND, _month(month)), key=lambda one: one.name, reverse=True)
+        found = sorted(store.scan(kinds.AUDIT, _month(month)), key=lambda one: one.name, reverse=True)
         yield from (load(Entry, one.body) for one in found)
         month = (month - timedelta(days=1)).replace(day=1)
 
@@ -85,17 +85,17 @@ def refused(store: Store, case_key: str, asked: Acknowledgement, why: str) -> No
 
 def configuration_loaded(store: Store, config: Config, by: str, origin: str, now: datetime) -> None:
     """Add an entry where the configuration differs from the one that was loaded before."""
-    place = (_KIND + "-configuration", "", "-")
-    found = _settings(config)
-    while True:
-        known = store.get(*place)
-        before = known.body["settings"] if known else {}
-        if before == found:
-            return
-        if store.put(*place, {"settings": found}, expect=known.version if known else 0):
-            break
-    changed = [key for key in sorted({*before, *found}) if before.get(key) != found.get(key)]
-    old, new = ({key: one.get(key) for key in changed} for one in (before, found))
+    after = _settings(config)
+
+    def replace(body: Body | None) -> tuple[Body, Body | None]:
+        return {"settings": after}, body
+
+    known = store.update(kinds.AUDIT_CONFIGURATION, "", "-", replace)
+    before = known["settings"] if known else {}
+    if before == after:
+        return
+    changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
+    old, new = ({key: settings.get(key) for key in changed} for settings in (before, after))
     about = f"{len(changed)} settings" if known else "the first one recorded here"
     record(store, Entry(now, CONFIGURATION, by, origin, about, old, new), f"{now.isoformat()} {about}")
 
