@@ -8,11 +8,9 @@ most. The dead items themselves are the queues' business.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from shared.hosting.each import each
 from shared.hosting.runtime import Runtime
@@ -23,6 +21,8 @@ from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import ABANDONED, DELIVERIES, Again, Done, Item, Queue, Verdict
+from shared.storage import kinds
+from shared.storage.ports import Body
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Notices:
     def _tell_alone(self, about: str, item: Item, alarm: Alarm, reason: str) -> bool:
         """False where it must be told with others: there were too many, or there is nobody to be told."""
         fallback, now = self.fallback(about), self._runtime.now()
-        record = self._runtime.store.get("notice", "", about)
+        record = self._runtime.store.get(kinds.NOTICE, "", about)
         found = record.body if record else {}
         alone = found.get("alone", 0) if _ahead(found.get("alone_until"), now) else 0
         if fallback is None or alone >= SINGLY:
@@ -87,32 +87,45 @@ class Notices:
         told = replace(told, earlier=None, change=None)
         self._runtime.deliveries.put(items.delivery(fallback, dump(told)), id=f"{id}:{fallback}", urgent=True)
 
-        def change(found: dict[str, Any]) -> dict[str, Any]:
-            if _ahead(found.get("alone_until"), now):
-                return found | {"alone": found["alone"] + 1}
-            return found | {"alone": 1, "alone_until": (now + APART).isoformat()}
+        def count(body: Body | None) -> tuple[Body, None]:
+            before = body or {}
+            if _ahead(before.get("alone_until"), now):
+                return before | {"alone": before["alone"] + 1}, None
+            return before | {"alone": 1, "alone_until": (now + APART).isoformat()}, None
 
-        self._change(about, change)
+        self._runtime.store.update(kinds.NOTICE, "", about, count)
         return True
 
     def _count(self, about: str, reason: str, malicious: bool) -> None:
+        now = self._runtime.now()
 
-        def change(found: dict[str, Any]) -> dict[str, Any]:
-            dead, now = found.get("dead", 0) + 1, self._runtime.now()
-            counted = found | {"dead": dead, "reason": reason}
-            counted["malicious"] = found.get("malicious", 0) + malicious
-            if _ahead(found.get("due"), now):
-                return counted  # a notice is on its way, and will tell of this one too
-            # The notice before the record of it: one too many has nothing to tell, one too few is silence.
-            due = now + (_ahead(found.get("next"), now) or timedelta())
-            self._put(about, dead, due - now)
-            return counted | {"due": (due + APART).isoformat()}
+        def count(body: Body | None) -> tuple[Body, Body]:
+            before = body or {}
+            after = before | {"dead": before.get("dead", 0) + 1, "reason": reason}
+            after["malicious"] = before.get("malicious", 0) + malicious
+            return after, after
 
-        self._change(about, change)
+        counted = self._runtime.store.update(kinds.NOTICE, "", about, count)
+        if not _ahead(counted.get("due"), now):  # else a notice is on its way and will count this item too
+            wait = _ahead(counted.get("next"), now) or timedelta()
+            self._announce(about, counted["dead"], now, wait)
+
+    def _announce(self, about: str, dead: int, now: datetime, wait: timedelta) -> None:
+        """Have a notice sent after `wait`, and record that it is on its way."""
+        # Enqueue before recording: a duplicate is ignored, a missing notice would be lost.
+        self._put(about, dead, wait)
+
+        def record(body: Body | None) -> tuple[Body | None, None]:
+            before = body or {}
+            if before.get("told", 0) >= dead:  # the notice was sent meanwhile
+                return None, None
+            return before | {"due": (now + wait + APART).isoformat()}, None
+
+        self._runtime.store.update(kinds.NOTICE, "", about, record)
 
     def tell(self, about: str) -> Verdict:
         """Handles the item that `count` put into [events]."""
-        record = self._runtime.store.get("notice", "", about)
+        record = self._runtime.store.get(kinds.NOTICE, "", about)
         found, now = record.body if record else {}, self._runtime.now()
         dead, told = found.get("dead", 0), found.get("told", 0)
         malicious = found.get("malicious", 0)
@@ -126,15 +139,15 @@ class Notices:
         else:
             self._send(fallback, about, dead, dead - told, malicious, str(found["reason"]))
 
-        def change(found: dict[str, Any]) -> dict[str, Any]:
-            after = found | {"told": dead, "next": (now + APART).isoformat(), "due": None}
-            after["malicious"] = found.get("malicious", 0) - malicious
-            if found["dead"] > dead:  # more died meanwhile, and trusted in this notice
-                self._put(about, found["dead"], APART)
-                after["due"] = (now + 2 * APART).isoformat()
-            return after
+        def record_told(body: Body | None) -> tuple[Body, int]:
+            before = body or {}
+            after = before | {"told": dead, "next": (now + APART).isoformat(), "due": None}
+            after["malicious"] = before.get("malicious", 0) - malicious
+            return after, before["dead"]
 
-        self._change(about, change)
+        dead_now = self._runtime.store.update(kinds.NOTICE, "", about, record_told)
+        if dead_now > dead:  # more items died meanwhile and relied on this notice
+            self._announce(about, dead_now, now, APART)
         return Done()
 
     def fallback(self, about: str) -> str | None:
@@ -163,14 +176,6 @@ class Notices:
         self._runtime.events.put(
             items.encode(items.DeadLetterNotice(about)), id=id, delay=delay.total_seconds()
         )
-
-    def _change(self, about: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        store = self._runtime.store
-        while True:
-            record = store.get("notice", "", about)
-            body = change(dict(record.body) if record else {})
-            if store.put("notice", "", about, body, expect=record.version if record else 0):
-                return
 
 
 def _about(queue: str, item: Item) -> str:

@@ -20,6 +20,7 @@ from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import Done, Verdict
+from shared.storage import kinds
 from shared.storage.stored_times import within_last
 
 log = logging.getLogger(__name__)
@@ -33,9 +34,9 @@ class Heartbeats:
         """Ask for each that is due. Any number of timers may look at once."""
         store, now = self._runtime.store, self._runtime.now()
         for name, period in self._periods():
-            record = store.get(HEARTBEAT, "", name)
+            record = store.get(kinds.HEARTBEAT, "", name)
             if record is None:
-                store.put(HEARTBEAT, "", name, {"since": now.isoformat()}, expect=0)
+                store.put(kinds.HEARTBEAT, "", name, {"since": now.isoformat()}, expect=0)
                 continue
             # A time of the future was written by a clock that was wrong: one word too many does no harm.
             if within_last(period, datetime.fromisoformat(record.body["since"]), now):
@@ -45,12 +46,12 @@ class Heartbeats:
             heartbeat = items.Heartbeat(name, datetime.fromisoformat(since))
             self._runtime.events.put(items.encode(heartbeat), id=f"{HEARTBEAT}:{name}:{since}")
             asked = {"since": now.isoformat(), "asked": since}
-            store.put(HEARTBEAT, "", name, asked, expect=record.version)
+            store.put(kinds.HEARTBEAT, "", name, asked, expect=record.version)
 
     def tell(self, item: items.Heartbeat) -> Verdict:
         """Handles the item that `look` put into [events]."""
         name, since = item.destination, item.since.isoformat()
-        record = self._runtime.store.get(HEARTBEAT, "", name)
+        record = self._runtime.store.get(kinds.HEARTBEAT, "", name)
         days = dict(self._periods()).get(name, timedelta()).days
         if not days or not record or since not in (record.body["since"], record.body.get("asked")):
             return Done()  # something was delivered in the meantime, or it is not wanted any more
@@ -69,7 +70,7 @@ class Heartbeats:
     def delivered(self, name: str) -> None:
         """Something was delivered to `name`: it is quiet from now on."""
         if name in dict(self._periods()):
-            self._runtime.store.put(HEARTBEAT, "", name, {"since": self._runtime.now().isoformat()})
+            self._runtime.store.put(kinds.HEARTBEAT, "", name, {"since": self._runtime.now().isoformat()})
 
     def _periods(self) -> Iterator[tuple[str, timedelta]]:
         for name, config in self._runtime.config.destinations.items():
