@@ -20,7 +20,7 @@ from scheduler.plan import queue_opening, take_turn
 from scheduler.release import ENDED, plan_again, release, waits
 from scheduler.stored_times import corrected_captures, corrected_hunt
 from scheduler.turns import each_in_turn
-from shared.hosting.each import SomeFailed
+from shared.failures import SomeFailed
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.evidence import Evidence

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from shared.config.hunts import HuntConfig
 from shared.config.schedule import runs_between
-from shared.hosting.each import each
+from shared.failures import attempt_each
 from shared.hosting.runtime import Runtime
 from shared.models.codec import dump
 from shared.models.event_kinds import HUNT_MISSED
@@ -44,7 +44,7 @@ def look_for_missed(runtime: Runtime, start: Callable[[str, datetime], object]) 
     for name in runtime.ledger.notes.about(_ABOUT):
         if name not in hunts:  # put back, it counts from then
             runtime.ledger.notes.delete(_ABOUT, name)
-    each(hunts.items(), lambda one: _look(runtime, *one, start), lambda one: f"hunt {one[0]}")
+    attempt_each(hunts.items(), lambda one: _look(runtime, *one, start), lambda one: f"hunt {one[0]}")
 
 
 def _look(

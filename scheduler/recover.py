@@ -17,7 +17,7 @@ from typing import Any
 
 from scheduler.stored_times import corrected_hunt
 from scheduler.turns import each_in_turn
-from shared.hosting.each import SomeFailed
+from shared.failures import SomeFailed
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import AlarmRun
 from shared.models.codec import dump

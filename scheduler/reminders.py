@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.hosting.each import each
+from shared.failures import attempt_each
 from shared.hosting.runtime import Runtime
 from shared.models.acknowledgements import Unacknowledged
 from shared.models.event_kinds import UNACKNOWLEDGED
@@ -32,4 +32,4 @@ def remind(runtime: Runtime) -> None:
         runtime.events.put(items.reminder(waiting.case_key, number, waiting.since.isoformat()), id=id)
         runtime.ledger.cases.record_reminder(waiting, now + after if number < reminders.times else None)
 
-    each(runtime.ledger.cases.unacknowledged(), look, lambda waiting: f"case {waiting.case_key}")
+    attempt_each(runtime.ledger.cases.unacknowledged(), look, lambda waiting: f"case {waiting.case_key}")

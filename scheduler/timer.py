@@ -19,7 +19,7 @@ from scheduler.missed import look_for_missed
 from scheduler.recover import look_for_lost
 from scheduler.reminders import remind
 from scheduler.webhook_check import watch
-from shared.hosting.each import told
+from shared.failures import describe
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, within
 from shared.models.codec import dump
@@ -148,7 +148,7 @@ class Jobs:
             with within(_NOTE_BUDGET):
                 self._write_down(job.name, failure)
         except Exception as error:  # noqa: BLE001 - the store may be what is broken
-            log.warning("how the job %s ended cannot be written down: %s", job.name, told(error))
+            log.warning("how the job %s ended cannot be written down: %s", job.name, describe(error))
         else:
             (self._fine.discard if failure else self._fine.add)(job.name)
 
@@ -177,7 +177,7 @@ class Jobs:
         except DeadlineExceeded:
             failures.append(f"it was not done within {seconds:.0f} s")
         except Exception as error:  # noqa: BLE001 - told by the caller; no job may end the timer
-            failures.append(told(error))
+            failures.append(describe(error))
 
     @staticmethod
     def _failed(job: Job, why: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from shared.hosting.each import each
+from shared.failures import attempt_each
 from shared.http.deadlines import DeadlineExceeded, afresh
 from shared.storage.ledger.ledger import Ledger
 
@@ -23,7 +23,7 @@ def each_in_turn(
 ) -> None:
     """As `each`. `work` names the place that is kept; names are its order."""
     if len(things) < 2:
-        each(things, act, named)
+        attempt_each(things, act, named)
         return
     after = str(ledger.notes.get(_ABOUT, work).get("after", ""))
     ordered = sorted(things, key=lambda thing: (named(thing) <= after, named(thing)))
@@ -38,7 +38,7 @@ def each_in_turn(
         act(thing)
 
     try:
-        each(ordered, begin, named)
+        attempt_each(ordered, begin, named)
     except DeadlineExceeded:
         if begun:
             with afresh(_NOTE_BUDGET):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from shared.config.schedule import Schedule
-from shared.hosting.each import each
+from shared.failures import attempt_each
 from shared.storage.ports import Store
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Clock:
             self._forget_others()
             self._forgot = True
         now = self._now()
-        each(self._schedules.items(), lambda one: self._look(*one, now), lambda one: f"hunt {one[0]}")
+        attempt_each(self._schedules.items(), lambda one: self._look(*one, now), lambda one: f"hunt {one[0]}")
 
     def _look(self, name: str, schedule: Schedule, now: datetime) -> None:
         record = self._store.get("clock", "", name)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from shared.hosting.each import each
+from shared.failures import attempt_each
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
@@ -42,7 +42,7 @@ class Notices:
         SomeFailed after the other queues were looked at."""
         runtime = self._runtime
         queues = (runtime.captures, runtime.events, runtime.deliveries)
-        each(queues, self._look_at, lambda queue: f"the queue {queue.name}")
+        attempt_each(queues, self._look_at, lambda queue: f"the queue {queue.name}")
 
     def _look_at(self, queue: Queue) -> None:
         ledger, now = self._runtime.ledger, self._runtime.now()

@@ -9,7 +9,7 @@ import pytest
 from receiver.messages.compose import compose
 from scheduler.handler import on_schedule
 from scheduler.missed import look_for_missed
-from shared.hosting.each import SomeFailed
+from shared.failures import SomeFailed
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import HUNT_MISSED
 from shared.models.severity import Severity

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.config.hunts import HuntConfig
-from shared.hosting.each import SomeFailed
+from shared.failures import SomeFailed
 from shared.local.clock import Clock
 from shared.local.sqlite import Database, SqliteStore
 from shared.storage.ports import StoreError
