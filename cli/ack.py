@@ -17,7 +17,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.codec import dump
 from shared.queues import items
-from shared.storage import audit
+from shared.storage import audit, kinds
 from shared.text import one_line
 
 
@@ -71,8 +71,8 @@ def _case(runtime: Runtime, given: str) -> str:
     ledger, store = runtime.ledger, runtime.store
     if key := given if ledger.cases.get(given) else ledger.events.case_of(given):
         return key
-    cases = {key: key for key in store.groups("case-file", given, MOST + 1)}
-    events = {event: ledger.events.case_of(event) for event in store.groups("event", given, MOST + 1)}
+    cases = {key: key for key in store.groups(kinds.CASE_FILE, given, MOST + 1)}
+    events = {event: ledger.events.case_of(event) for event in store.groups(kinds.EVENT, given, MOST + 1)}
     found = cases | {event: key for event, key in events.items() if key}
     if len(set(found.values())) == 1 and len(events) <= MOST:
         return next(iter(found.values()))  # many events are of one case, and then any of them will do

@@ -13,6 +13,7 @@ from receiver.intake.refusals import Refusals
 from shared.hosting.runtime import Runtime
 from shared.local.server import Server
 from shared.queues.ports import Queue, QueueError
+from shared.storage import kinds
 from shared.storage.last_delivered import LastDelivered
 from shared.storage.ports import NotNow
 from shared.storage.stored_times import why_unset
@@ -31,7 +32,7 @@ class Health:
         now = runtime.now()
         problems += filter(None, (why_unset(now), self._closed()))
         try:
-            runtime.store.put("note", "health", "write", {"at": now.isoformat()}, durable=False)
+            runtime.store.put(kinds.NOTE, kinds.HEALTH_NOTES, "write", {"at": now.isoformat()}, durable=False)
             for queue in (runtime.captures, runtime.events, runtime.deliveries):
                 found[queue.name] = _depth(queue, now)
             found["delivered"] = LastDelivered(runtime.store, runtime.now).of(runtime.config.destinations)

@@ -12,6 +12,7 @@ from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState
+from shared.storage import kinds
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class RunResult:
 
 def recorded_names(runtime: Runtime, config: Config) -> list[str]:
     """The hunts of the configuration, and those that are recorded and no longer in it."""
-    return list(dict.fromkeys([*config.hunts, *runtime.store.groups("hunt", "", MOST)]))
+    return list(dict.fromkeys([*config.hunts, *runtime.store.groups(kinds.HUNT, "", MOST)]))
 
 
 def newest(runtime: Runtime, names: list[str], limit: int) -> list[RunResult]:
@@ -73,7 +74,7 @@ def the_run(runtime: Runtime, given: str, *, prefer_open: bool = False) -> Hunt:
     `prefer_open`: a hunt's name means its last run that is not over, if there is one.
     Raises Misused where there is none."""
     name, at, _ = given.partition("@")
-    meant = whole(name, runtime.store.groups("hunt", name, MOST + 1), "hunts")
+    meant = whole(name, runtime.store.groups(kinds.HUNT, name, MOST + 1), "hunts")
     runs = runtime.ledger.hunts.of_name(meant) if meant else []
     if at:
         id = whole(f"{meant}{given[len(name) :]}", (run.id for run in runs), "runs") if meant else None

@@ -22,13 +22,13 @@ from shared.models.event_kinds import HUNT_MISSED
 from shared.models.events import Event
 from shared.models.hunts import Hunt
 from shared.queues import items
+from shared.storage import kinds
 from shared.storage.stored_times import is_future
 
 log = logging.getLogger(__name__)
 
 # A run that is due for longer is started only where its hunt says `catch_up`.
 MADE_UP_FOR = timedelta(hours=1)
-_ABOUT = "schedule"  # the notes of how far each schedule was looked at
 # Until then a run may still start: the local clock makes up for an hour, and AWS tries again as well.
 _LATE = MADE_UP_FOR + timedelta(minutes=5)
 # So far back a look goes again after the clock was set back.
@@ -41,9 +41,9 @@ def look_for_missed(runtime: Runtime, start: Callable[[str, datetime], object]) 
     """One look at every schedule. `start` is how a hunt that says `catch_up` is started all the same. Raises
     SomeFailed after the others were looked at."""
     hunts = {name: one for name, one in runtime.config.hunts.items() if one.schedule}
-    for name in runtime.ledger.notes.about(_ABOUT):
+    for name in runtime.ledger.notes.about(kinds.SCHEDULE_NOTES):
         if name not in hunts:  # put back, it counts from then
-            runtime.ledger.notes.delete(_ABOUT, name)
+            runtime.ledger.notes.delete(kinds.SCHEDULE_NOTES, name)
     attempt_each(hunts.items(), lambda one: _look(runtime, *one, start), lambda one: f"hunt {one[0]}")
 
 
@@ -51,11 +51,11 @@ def _look(
     runtime: Runtime, name: str, definition: HuntConfig, start: Callable[[str, datetime], object]
 ) -> None:
     now, form = runtime.now(), definition.schedule_form
-    seen = runtime.ledger.notes.get(_ABOUT, name)
+    seen = runtime.ledger.notes.get(kinds.SCHEDULE_NOTES, name)
     # The version before wrote the form without the dates that are skipped.
     if seen.get("schedule") not in (form, f"{definition.schedule} {definition.timezone}"):
         fresh = {"schedule": form, "first": now.isoformat(), "looked": now.isoformat()}
-        runtime.ledger.notes.save(_ABOUT, name, fresh)
+        runtime.ledger.notes.save(kinds.SCHEDULE_NOTES, name, fresh)
         return
     first, looked = (datetime.fromisoformat(seen[key]) for key in ("first", "looked"))
     first, until = min(first, now), now - _LATE
@@ -77,7 +77,7 @@ def _look(
         looked = until
     after = {"schedule": form, "first": first.isoformat(), "looked": looked.isoformat()}
     if after != seen:
-        runtime.ledger.notes.save(_ABOUT, name, after)
+        runtime.ledger.notes.save(kinds.SCHEDULE_NOTES, name, after)
 
 
 def _not_started(

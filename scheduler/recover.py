@@ -28,6 +28,7 @@ from shared.models.severity import Severity
 from shared.platform.errors import CadoError
 from shared.queues import items
 from shared.secrets import SecretError
+from shared.storage import kinds
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class _Look:
 
     def at_others(self) -> None:
         """Every other project in which something has changed. What was there at the first look is no news."""
-        about = f"project on {self._platform}"
+        about = f"{kinds.PROJECT_NOTES} {self._platform}"
         began = self._ledger.notes.get(about, "all")
         for project in self._runtime.cado.projects():
             if project.id in self._hunted or not _may_have_alarms(project):

@@ -29,6 +29,7 @@ from shared.models.hunts import Hunt
 from shared.queues import items
 from shared.queues.dead_letter_notices import Notices
 from shared.queues.heartbeats import Heartbeats
+from shared.storage import kinds
 from shared.storage.stored_times import is_future, why_unset
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,6 @@ _KEPT_BACK = 15.0
 TOLD_AFTER = timedelta(hours=1)
 # A job that fails for half as long is told with it: a platform that does not answer fails several jobs.
 _TOLD_ALONG = TOLD_AFTER / 2
-_ABOUT = "job"  # the notes of the jobs that fail
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _missed(runtime: Runtime) -> None:
 
 def _tell(runtime: Runtime) -> None:
     """Tell of what has failed for long, and of what works again; each once."""
-    now, notes = runtime.now(), runtime.ledger.notes.about(_ABOUT)
+    now, notes = runtime.now(), runtime.ledger.notes.about(kinds.JOB_NOTES)
     untold = {
         name: body for name, body in sorted(notes.items()) if body["times"] > 1 and not body.get("told")
     }
@@ -77,12 +77,12 @@ def _tell(runtime: Runtime) -> None:
             [f"{name}, since {_minute(body['since'])}: {body['reason']}" for name, body in late.items()],
         )
         for name, body in late.items():
-            runtime.ledger.notes.save(_ABOUT, name, body | {"told": True})
+            runtime.ledger.notes.save(kinds.JOB_NOTES, name, body | {"told": True})
     if mended := {name: body for name, body in sorted(notes.items()) if body.get("mended")}:
         lines = [f"{name}, since {_minute(body['mended'])}" for name, body in mended.items()]
         _raise(runtime, mended, lines, mended=True)
         for name in mended:
-            runtime.ledger.notes.delete(_ABOUT, name)
+            runtime.ledger.notes.delete(kinds.JOB_NOTES, name)
 
 
 def _raise(
@@ -186,17 +186,17 @@ class Jobs:
 
     def _write_down(self, name: str, failure: str) -> None:
         ledger, now = self._runtime.ledger, self._runtime.now()
-        before = ledger.notes.get(_ABOUT, name)
+        before = ledger.notes.get(kinds.JOB_NOTES, name)
         if failure:
             since = _since(before, now) if before else now
             after = before | {"since": since.isoformat(), "times": before.get("times", 0) + 1}
-            ledger.notes.save(_ABOUT, name, after | {"reason": failure, "mended": ""})
+            ledger.notes.save(kinds.JOB_NOTES, name, after | {"reason": failure, "mended": ""})
         elif before.get("told"):
             if not before.get("mended"):
                 log.info("the job %s works again", name)
-                ledger.notes.save(_ABOUT, name, before | {"mended": now.isoformat()})
+                ledger.notes.save(kinds.JOB_NOTES, name, before | {"mended": now.isoformat()})
         elif before:
-            ledger.notes.delete(_ABOUT, name)
+            ledger.notes.delete(kinds.JOB_NOTES, name)
 
 
 def _since(body: dict[str, Any], now: datetime) -> datetime:

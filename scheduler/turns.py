@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from shared.failures import attempt_each
 from shared.http.deadlines import DeadlineExceeded, afresh
+from shared.storage import kinds
 from shared.storage.ledger.ledger import Ledger
 
 T = TypeVar("T")
-_ABOUT = "turn"
 # Seconds for writing down where a look stopped.
 _NOTE_BUDGET = 2.0
 
@@ -25,7 +25,7 @@ def each_in_turn(
     if len(things) < 2:
         attempt_each(things, act, named)
         return
-    after = str(ledger.notes.get(_ABOUT, work).get("after", ""))
+    after = str(ledger.notes.get(kinds.TURN_NOTES, work).get("after", ""))
     ordered = sorted(things, key=lambda thing: (named(thing) <= after, named(thing)))
     begun = ""
 
@@ -33,7 +33,7 @@ def each_in_turn(
         nonlocal begun
         if not begun:
             # Now, since one that hangs for good is never heard of again.
-            ledger.notes.save(_ABOUT, work, {"after": named(thing)})
+            ledger.notes.save(kinds.TURN_NOTES, work, {"after": named(thing)})
         begun = named(thing)
         act(thing)
 
@@ -42,5 +42,5 @@ def each_in_turn(
     except DeadlineExceeded:
         if begun:
             with afresh(_NOTE_BUDGET):
-                ledger.notes.save(_ABOUT, work, {"after": begun})
+                ledger.notes.save(kinds.TURN_NOTES, work, {"after": begun})
         raise

@@ -18,6 +18,7 @@ from shared.platform.answers import Webhook
 from shared.platform.errors import CadoError
 from shared.queues import items
 from shared.secrets import SecretError
+from shared.storage import kinds
 
 log = logging.getLogger(__name__)
 
@@ -92,20 +93,20 @@ def _host(url: str) -> str:
 
 
 def _tell(runtime: Runtime, webhooks: Iterable[Webhook], found: list[str]) -> None:
-    seen, url = runtime.ledger.notes.get("watch", "webhook"), runtime.config.webhook.url
+    seen, url = runtime.ledger.notes.get(kinds.WEBHOOK_NOTES, "webhook"), runtime.config.webhook.url
     times, broken = int(seen.get("times", 0)), bool(seen.get("broken"))
     if not found:
         if broken:
             _raise(runtime, times, mended=True)
             log.info("the platform's webhook is whole again")
         if broken or not seen:
-            runtime.ledger.notes.save("watch", "webhook", {"broken": False, "times": times})
+            runtime.ledger.notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": False, "times": times})
         return
     if broken or not (seen or any(_is_own(one, url) for one in webhooks)):
         return  # told already, or never made: `huntbridge webhook` and `check` say that
     # The event first: a crash in between raises it again, which its id makes harmless.
     _raise(runtime, times + 1, "\n".join(text[:1].upper() + text[1:] + "." for text in found))
-    runtime.ledger.notes.save("watch", "webhook", {"broken": True, "times": times + 1})
+    runtime.ledger.notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": True, "times": times + 1})
     log.error("the platform's webhook does not reach huntbridge: %s", "; ".join(found))
 
 

@@ -22,7 +22,7 @@ from shared.models.codec import dump, load
 from shared.models.event_kinds import ACKNOWLEDGED
 from shared.queues import items
 from shared.queues.ports import Dead, Done, Queue, Verdict
-from shared.storage import audit
+from shared.storage import audit, kinds
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Store
 from shared.text import one_line
@@ -51,7 +51,7 @@ class CaseActions:
 
     def click(self, id: str, item: items.SlackClick) -> Verdict:
         """Handle a click in Slack. `id` is the same for the same click."""
-        if self._ledger.notes.get("click", id):
+        if self._ledger.notes.get(kinds.CLICK_NOTES, id):
             return Done()  # a replayed request, or an item that came twice
         click, secret = item.click, item.signed_by
         app = [
@@ -76,7 +76,7 @@ class CaseActions:
         if answer:
             ephemeral = items.Ephemeral(clicked_at, click.channel, click.user, answer)
             self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
-        self._ledger.notes.save("click", id, {"at": item.at.isoformat()})
+        self._ledger.notes.save(kinds.CLICK_NOTES, id, {"at": item.at.isoformat()})
         return Done()
 
     def acknowledge(self, item: items.AcknowledgeCase) -> Verdict:

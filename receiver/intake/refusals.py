@@ -22,6 +22,7 @@ from shared.models.event_kinds import WEBHOOKS_REFUSED
 from shared.models.events import Event
 from shared.queues import items
 from shared.queues.ports import Queue
+from shared.storage import kinds
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import NotNow
 from shared.storage.stored_times import within_last
@@ -34,7 +35,7 @@ LOGGED_APART = 60.0  # seconds between two lines of the log with the same status
 # Anybody may send from many addresses: the counts stay right, and the names are bounded.
 MOST_SENDERS, SHOWN_SENDERS = 100, 10
 _OTHERS = "others"
-_NOTE = ("refused", "webhooks")
+_NOTE = (kinds.REFUSAL_NOTES, "webhooks")
 
 _Counts = dict[tuple[int, str], Counter[str]]  # status and reason: how often from which sender
 

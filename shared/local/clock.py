@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from shared.config.schedule import Schedule
 from shared.failures import attempt_each
+from shared.storage import kinds
 from shared.storage.ports import Store
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Clock:
         attempt_each(self._schedules.items(), lambda one: self._look(*one, now), lambda one: f"hunt {one[0]}")
 
     def _look(self, name: str, schedule: Schedule, now: datetime) -> None:
-        record = self._store.get("clock", "", name)
+        record = self._store.get(kinds.CLOCK, "", name)
         form = self._forms.get(name, "")
         before = record.body if record else {}
         last = datetime.fromisoformat(before["at"]) if before else now
@@ -63,13 +64,13 @@ class Clock:
             self._begin(name, due, now)
         after = {"at": (now if due is not None else last).isoformat(), "schedule": form}
         if after != before:
-            self._store.put("clock", "", name, after)
+            self._store.put(kinds.CLOCK, "", name, after)
 
     def _forget_others(self) -> None:
         """A hunt that is put back into the configuration counts from then."""
-        for record in list(self._store.scan("clock", "")):
+        for record in list(self._store.scan(kinds.CLOCK, "")):
             if record.name not in self._schedules and not record.name.startswith("@"):
-                self._store.delete("clock", "", record.name)
+                self._store.delete(kinds.CLOCK, "", record.name)
 
     def _begin(self, name: str, due: datetime, now: datetime) -> None:
         if now - due > GRACE and name not in self._catch_up:

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.local.private import close_to_others, make_private
 from shared.queues.ports import DeadItem, Depth, Item, QueueError
+from shared.storage import kinds
 from shared.storage.ports import Record, Store, StoreError
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ CREATE INDEX items_due ON items (queue, urgent DESC, due);
 }
 
 _DUE = "SELECT 1 FROM items WHERE queue=? AND urgent IN (0, 1) AND due<=? LIMIT 1"
-_SEEN = "SELECT body FROM documents WHERE kind='queue-clock' AND \"group\"='' AND name=?"
+_SEEN = f"SELECT body FROM documents WHERE kind='{kinds.QUEUE_CLOCK}' AND \"group\"='' AND name=?"  # noqa: S608
 # Seconds; by less than this clocks are corrected all the time, and nothing need move.
 _STEP = 5.0
 
@@ -451,7 +452,8 @@ class SqliteQueue:
         elif seen:
             now = max(now, float(seen[0][0]))
         db.execute(
-            "INSERT OR REPLACE INTO documents VALUES ('queue-clock', '', ?, 1, ?)", (self.name, repr(now))
+            "INSERT OR REPLACE INTO documents VALUES (?, '', ?, 1, ?)",
+            (kinds.QUEUE_CLOCK, self.name, repr(now)),
         )
         return now
 

@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 APART = timedelta(hours=1)  # between two notices about the same destination
 SINGLY = 10  # malicious alarms that are told by themselves within that time
 _LONGEST_REASON = 1_000  # characters
-_SEEN = "dead items seen"  # the notes about how many each queue had at the last look
 QUEUE = "the queue "  # what a notice is about, where it is not a destination
 
 
@@ -46,12 +45,12 @@ class Notices:
 
     def _look_at(self, queue: Queue) -> None:
         ledger, now = self._runtime.ledger, self._runtime.now()
-        dead, seen = queue.depth().dead, ledger.notes.get(_SEEN, queue.name)
+        dead, seen = queue.depth().dead, ledger.notes.get(kinds.DEAD_ITEM_NOTES, queue.name)
         if not dead or (dead == seen.get("dead") and _ahead(seen["again"], now)):
             return
         queue.adopt(partial(self.count, queue.name, reason=ABANDONED))
         again = (now + APART).isoformat()  # as many as before may be others
-        ledger.notes.save(_SEEN, queue.name, {"dead": dead, "again": again})
+        ledger.notes.save(kinds.DEAD_ITEM_NOTES, queue.name, {"dead": dead, "again": again})
 
     def count(self, queue: str, item: Item, reason: str, alarm: Alarm | None = None) -> None:
         """One more item of this queue is dead. `alarm` is what it was about, where the item does not say."""

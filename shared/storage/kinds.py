@@ -6,7 +6,7 @@ happen: an item may wait in a queue for 14 days, die, and wait as long among the
 A document that prevents old alarms from being told as new is kept for ever, since the platform keeps their
 evidence as long as it likes. DynamoDB deletes documents that are past their time; SQLite keeps all.
 
-The values are stored and never change.
+The texts of the kinds are stored, so they never change.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ _HALF_YEAR = 180  # longer than any item lives
 
 @dataclass(frozen=True)
 class Kind:
-    value: str
-    group: str  # what the group is; empty: one group for all
-    name: str  # what the name is; "-": one document in each group
+    group: str  # what the group is; empty: all documents are in one group, whose name is empty
+    name: str  # what the name is; "-": each group has one document, whose name is "-"
     owner: str  # the module that writes it
     days: int | None  # days that it is kept after its last write; None: for ever
 
@@ -30,97 +29,87 @@ class Kind:
 KINDS: dict[str, Kind] = {}
 
 
-def _kind(value: str, *, group: str = "", name: str = "-", owner: str, days: int | None) -> str:
-    KINDS[value] = Kind(value, group, name, owner, days)
-    return value
+def _kind(text: str, owner: str, days: int | None, *, group: str = "", name: str = "-") -> str:
+    KINDS[text] = Kind(group, name, owner, days)
+    return text
 
 
 # Hunts: one hunt starts for each scheduled time, and reports compare it with the hunts of a year.
-HUNT = _kind("hunt", group="hunt name", name="hunt id", owner="shared.storage.ledger.hunts", days=_YEAR)
-# Deleted when the hunt is over.
-OPEN_HUNT = _kind("open-hunt", name="hunt id", owner="shared.storage.ledger.hunts", days=_EVER)
-TURN = _kind("turn", name="hunt name", owner="shared.storage.ledger.hunts", days=_EVER)
-QUIET = _kind(
-    "quiet", group="what the hunt is about", name="its id", owner="shared.storage.ledger.hunts", days=_YEAR
-)
-# An alarm may come from an old project.
-PROJECT = _kind("project", name="project id", owner="shared.storage.ledger.hunts", days=_EVER)
-# Deleted when the project is no longer compared with what was received.
-CHECKED_PROJECT = _kind("checked-project", name="project id", owner="shared.storage.ledger.hunts", days=_EVER)
-CAPTURE = _kind(
-    "capture", group="hunt id", name="system key", owner="shared.storage.ledger.captures", days=_YEAR
-)
-HUNTED = _kind("hunted", name="system key", owner="shared.storage.ledger.captures", days=_YEAR)
-CAPTURED = _kind("captured", name="system key", owner="shared.storage.ledger.captures", days=_YEAR)
-PAST_HUNTS = _kind("past-hunts", group="instance id", owner="shared.storage.ledger.captures", days=_YEAR)
-# The names that begin with @ are written by shared.storage.ledger.hunts.
-CLOCK = _kind("clock", name="hunt name", owner="shared.local.clock", days=_EVER)
+_HUNTS, _CAPTURES = "shared.storage.ledger.hunts", "shared.storage.ledger.captures"
+HUNT = _kind("hunt", _HUNTS, _YEAR, group="hunt name", name="hunt id")
+OPEN_HUNT = _kind("open-hunt", _HUNTS, _EVER, name="hunt id")  # deleted when the hunt is over
+TURN = _kind("turn", _HUNTS, _EVER, name="hunt name")
+QUIET = _kind("quiet", _HUNTS, _YEAR, group="source of the hunt", name="system key")
+PROJECT = _kind("project", _HUNTS, _EVER, name="project id")  # an alarm may come from an old project
+# Deleted when the project's alarms are no longer compared with the received webhooks.
+CHECKED_PROJECT = _kind("checked-project", _HUNTS, _EVER, name="project id")
+CAPTURE = _kind("capture", _CAPTURES, _YEAR, group="hunt id", name="system key")
+HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="system key")
+CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="system key")
+PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
+# The names that begin with @ belong to shared.storage.ledger.hunts.
+CLOCK = _kind("clock", "shared.local.clock", _EVER, name="hunt name")
 
 # Alarms: what was received and told, so that it is not told as new.
-EVENT = _kind(
-    "event", group="event id", name='"routed"', owner="shared.storage.ledger.events", days=_HALF_YEAR
-)
-PROJECT_EVENT = _kind(
-    "project-event",
-    group="project id, or -",
-    name="event id",
-    owner="shared.storage.ledger.events",
-    days=_YEAR,
-)
-WHOLE_ALARM = _kind("whole-alarm", group="event id", owner="shared.storage.ledger.events", days=_HALF_YEAR)
-ALARM_RUN = _kind(
-    "alarm-run", group="project id", name="evidence id", owner="shared.storage.ledger.events", days=_EVER
-)
-# The same body again within 15 minutes is a repeat: kept as long as both may wait in the queue.
-BODY = _kind("body", group="SHA-256 of platform and body", owner="receiver.events.dedupe", days=60)
-ALARM = _kind(
-    "alarm", group="platform/project id", name="evidence id/story", owner="receiver.events.dedupe", days=_EVER
-)
-SYSTEM_ALARMS = _kind("system-alarms", group="instance id", owner="receiver.events.history", days=_YEAR)
-NAME = _kind("name", name="instance id", owner="shared.storage.ledger.instance_names", days=_YEAR)
-# Some notes say which projects on the platform were looked at.
-NOTE = _kind("note", group="what it is about", name="its id", owner="shared.storage.ledger.notes", days=_EVER)
+_EVENTS, _DEDUPE = "shared.storage.ledger.events", "receiver.events.dedupe"
+EVENT = _kind("event", _EVENTS, _HALF_YEAR, group="event id", name="routed")
+PROJECT_EVENT = _kind("project-event", _EVENTS, _YEAR, group="project id, or -", name="event id")
+WHOLE_ALARM = _kind("whole-alarm", _EVENTS, _HALF_YEAR, group="event id")
+ALARM_RUN = _kind("alarm-run", _EVENTS, _EVER, group="project id", name="evidence id")
+# The same body again within 15 minutes is a repeat: kept for as long as both may wait in the queue.
+BODY = _kind("body", _DEDUPE, 60, group="SHA-256 of platform and body")
+ALARM = _kind("alarm", _DEDUPE, _EVER, group="platform/project id", name="evidence id/story")
+SYSTEM_ALARMS = _kind("system-alarms", "receiver.events.history", _YEAR, group="instance id")
+NAME = _kind("name", "shared.storage.ledger.instance_names", _YEAR, name="instance id")
 
 # Cases: what prevents a second issue or thread.
-CASE = _kind(
-    "case", group="case key", name="destination", owner="shared.storage.ledger.case_references", days=_YEAR
-)
-CASE_FILE = _kind("case-file", group="case key", owner="shared.storage.ledger.cases", days=_YEAR)
+_CASES = "shared.storage.ledger.cases"
+CASE = _kind("case", "shared.storage.ledger.case_references", _YEAR, group="case key", name="destination")
+CASE_FILE = _kind("case-file", _CASES, _YEAR, group="case key")
 # Deleted when somebody acknowledges the case, or after the last reminder.
-UNACKNOWLEDGED = _kind("unacknowledged", name="case key", owner="shared.storage.ledger.cases", days=_EVER)
+UNACKNOWLEDGED = _kind("unacknowledged", _CASES, _EVER, name="case key")
 
 # Deliveries: what prevents a second message.
-DELIVERY = _kind(
-    "delivery",
-    group="event id",
-    name="destination",
-    owner="shared.storage.ledger.deliveries",
-    days=_HALF_YEAR,
-)
-DIGEST = _kind(
-    "digest", group="destination", name="digest id", owner="receiver.deliveries.digest", days=_HALF_YEAR
-)
-DIGEST_ENTRY = _kind(
-    "digest-entry",
-    group="destination/digest id",
-    name="event id",
-    owner="receiver.deliveries.digest",
-    days=_HALF_YEAR,
-)
-DIGEST_NOW = _kind("digest-now", name="destination", owner="receiver.deliveries.digest", days=_HALF_YEAR)
-# No destination is left alone for so long.
-PACE = _kind("pace", name="what the limit applies to", owner="receiver.deliveries.rate_limit", days=2)
+_DELIVERIES, _DIGEST = "shared.storage.ledger.deliveries", "receiver.deliveries.digest"
+DELIVERY = _kind("delivery", _DELIVERIES, _HALF_YEAR, group="event id", name="destination")
+DIGEST = _kind("digest", _DIGEST, _HALF_YEAR, group="destination", name="digest id")
+DIGEST_ENTRY = _kind("digest-entry", _DIGEST, _HALF_YEAR, group="destination/digest id", name="event id")
+DIGEST_NOW = _kind("digest-now", _DIGEST, _HALF_YEAR, name="destination")
+# No rate limit looks back two days.
+PACE = _kind("pace", "receiver.deliveries.rate_limit", 2, name="what the limit applies to")
 # The number in it names the next notice.
-NOTICE = _kind("notice", name="destination or queue", owner="shared.queues.dead_letter_notices", days=_EVER)
-HEARTBEAT = _kind("heartbeat", name="destination", owner="shared.queues.heartbeats", days=_EVER)
+NOTICE = _kind("notice", "shared.queues.dead_letter_notices", _EVER, name="destination, or queue")
+HEARTBEAT = _kind("heartbeat", "shared.queues.heartbeats", _EVER, name="destination")
 
-AUDIT = _kind("audit", group="month", name="time and digest", owner="shared.storage.audit", days=_YEAR)
-AUDIT_CONFIGURATION = _kind("audit-configuration", owner="shared.storage.audit", days=_EVER)
-# The highest time that a queue of SQLite has seen.
-QUEUE_CLOCK = _kind("queue-clock", name="queue", owner="shared.local.sqlite", days=_EVER)
+AUDIT = _kind("audit", "shared.storage.audit", _YEAR, group="month", name="time and digest")
+AUDIT_CONFIGURATION = _kind("audit-configuration", "shared.storage.audit", _EVER)
+# The latest time that a queue of SQLite has seen.
+QUEUE_CLOCK = _kind("queue-clock", "shared.local.sqlite", _EVER, name="queue")
+
+# Notes are kept for ever: some of them say which projects on the platform were looked at.
+NOTE = _kind("note", "shared.storage.ledger.notes", _EVER, group="one of the groups below", name="")
+
+NOTES: dict[str, Kind] = {}
+
+
+def _note(group: str, owner: str, *, name: str) -> str:
+    NOTES[group] = Kind(group, name, owner, _EVER)
+    return group
+
+
+CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
+DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
+HEALTH_NOTES = _note("health", "cli.health", name="write")
+JOB_NOTES = _note("job", "scheduler.timer", name="job")
+LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
+PROJECT_NOTES = _note("project on", "scheduler.recover", name="project id")  # followed by the platform's hash
+REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
+SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
+TURN_NOTES = _note("turn", "scheduler.turns", name="job")
+WEBHOOK_NOTES = _note("watch", "scheduler.webhook_check", name="webhook")
 
 
 def seconds_kept(kind: str) -> int | None:
-    """None means for ever. A kind that is not listed, as of a later version, is kept for ever too."""
+    """None means for ever. A kind that is not listed, as one of a later version, is kept for ever too."""
     days = KINDS[kind].days if kind in KINDS else None
     return None if days is None else days * 86_400

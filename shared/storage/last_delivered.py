@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from shared.storage import kinds
 from shared.storage.ports import Store, StoreError
 
 log = logging.getLogger(__name__)
 
 _APART = timedelta(minutes=1)  # between two records: nobody asks more exactly
-_PLACE = ("note", "last delivered")
+_PLACE = (kinds.NOTE, kinds.LAST_DELIVERED_NOTES)
 
 
 class LastDelivered:

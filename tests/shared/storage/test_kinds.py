@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.storage.kinds import KINDS, seconds_kept
+from shared.storage import kinds
+from shared.storage.kinds import KINDS, NOTES, seconds_kept
 from tests.emulated import template
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -15,39 +16,53 @@ DAY = 86_400
 OLD_NEWS = ("alarm-run", "alarm", "note", "project", "checked-project", "open-hunt", "notice")
 
 
-def kinds_in_the_code() -> set[str]:
-    found = set()
-    for room in ("shared", "scheduler", "receiver", "cli"):
-        for path in (ROOT / room).rglob("*.py"):
-            found |= set(kinds_in(ast.parse(path.read_text())))
-    return found
+STORE_CALLS = ("get", "put", "delete", "scan", "groups", "update")
+CONSTANTS = {
+    name: value
+    for name, value in vars(kinds).items()
+    if isinstance(value, str) and value in KINDS.keys() | NOTES
+}
+# The kind and group in a constant or a variable of the module, made of the constants of `kinds`.
+ELSEWHERE = ("*_NOTE", "about")
 
 
-def kinds_in(module: ast.Module) -> Iterator[str]:
-    """The first argument of each call of a store, as it is written or by a constant of the module."""
-    constants = {
-        target.id: node.value.value
-        for node in module.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for target in node.targets
-        if isinstance(target, ast.Name)
+def calls_of_stores(room: str) -> Iterator[tuple[str, str]]:
+    """The file and the kind of each call of a store, and the file and the group of each call about notes."""
+    for path in sorted((ROOT / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                called = ast.unparse(node.func.value)
+                to_store = called.endswith("store") and node.func.attr in STORE_CALLS
+                if to_store or called.endswith("ledger.notes"):
+                    yield path.relative_to(ROOT).as_posix(), ast.unparse(node.args[0])
+
+
+def constants_in(path: Path) -> set[str]:
+    """The kinds that a module names."""
+    return {
+        CONSTANTS[node.attr]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "kinds" and node.attr in CONSTANTS
     }
-    for node in ast.walk(module):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
-            continue
-        if "store" not in ast.unparse(node.func.value) and node.func.attr != "_change":
-            continue
-        first = node.args[0]
-        if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            yield first.value
-        elif isinstance(first, ast.Name) and first.id in constants:
-            yield constants[first.id]
 
 
-def test_the_table_names_every_kind_that_the_code_writes():
-    found = kinds_in_the_code()
-    assert {"hunt", "case", "digest", "audit"} <= found
-    assert found <= set(KINDS), found - set(KINDS)
+def test_code_outside_the_storage_names_kinds_by_their_constants():
+    calls = [call for room in ("shared", "scheduler", "receiver", "cli") for call in calls_of_stores(room)]
+    assert len(calls) > 60
+    spelled = {
+        f"{path}: {argument}"
+        for path, argument in calls
+        if not path.startswith("shared/storage/")
+        and argument.removeprefix("kinds.") not in CONSTANTS
+        and argument not in ELSEWHERE
+    }
+    assert spelled == set()
+
+
+def test_each_kind_is_named_by_its_owner():
+    for text, kind in (KINDS | NOTES).items():
+        path = ROOT / f"{kind.owner.replace('.', '/')}.py"
+        assert text in constants_in(path), f"{kind.owner} does not name {text}"
 
 
 def test_what_prevents_old_alarms_from_being_news_is_never_taken_away():
