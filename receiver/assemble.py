@@ -12,9 +12,9 @@ from receiver.deliveries.worker import Work
 from receiver.destinations.contract import Destination
 from receiver.destinations.registry import traits_of
 from receiver.destinations.reloading import ReloadingDestination
-from receiver.events.dedupe import Identity
+from receiver.events.dedupe import Dedupe
 from receiver.events.enrich import Enricher
-from receiver.events.history import Changes
+from receiver.events.history import History
 from receiver.events.worker import EventWorker
 from shared.aws.ec2 import Ec2
 from shared.config.destinations.jira import JiraConfig
@@ -46,8 +46,8 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         ledger=runtime.ledger,
         deliveries=runtime.deliveries,
         enricher=enricher,
-        dedupe=Identity(runtime.store, runtime.config.platform.url),
-        history=Changes(runtime.store, runtime.ledger),
+        dedupe=Dedupe(runtime.store, runtime.config.platform.url),
+        history=History(runtime.store, runtime.ledger),
         cases=cases,
         actions=case_actions(runtime, cases),
         reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),

@@ -1,11 +1,28 @@
-"""Whether an event is news: event and alarm in, what was already told of the same thing out.
+"""Decides whether two webhooks are one alarm, so that people are told of it once.
 
-The platform gives its webhooks no id, fires two kinds of them for one finding, and may call twice. What is
-the same is decided by conditional writes before anything is sent, so that of any number of workers one
-tells it. A claim is never given back: the item that made it comes again until it is told.
+The platform gives its webhooks no id, sends webhooks of two kinds for one finding, and may send one twice.
+An event is told (messages are sent) or merged into an earlier event (none are sent).
 
-Only what the platform confirms makes an alarm a repeat that is not told. What a webhook alone says may be
-wrong, or written by whoever named a file: such an alarm is told, and marked where it may be a repeat.
+Two events about the alarms of one evidence and one processing run:
+1. The platform confirms the later event, and its message would tell no more than the platform had confirmed
+   before: merged.
+2. The later event has the same body, within 15 minutes, and nothing is counted that was not before: merged.
+3. Otherwise the later event is told, as an update. If it tells no more than was told before, its message says
+   that it may be a repeat.
+
+Two events of any other kind, or about no evidence, with the same body within 15 minutes:
+4. The body names an evidence or a detection: merged.
+5. The body names neither, and so may be about another machine: told, and the message says that it may be a
+   repeat.
+
+Two events are about the same run if the platform says the same time of processing for both. If it does not
+say one of these times, events within 15 minutes of each other are about the same run.
+
+Rule 1 needs the platform's confirmation, since a text alone may be wrong, or written by an attacker. For the
+same reason the first event that the platform confirms is told, even if its text was told before.
+
+Each decision is stored by a conditional write before anything is sent, so that of any number of workers only
+one tells. A decision is final: the same event, handled again, gets the same decision.
 """
 
 from __future__ import annotations
@@ -26,50 +43,48 @@ from shared.models.severity import Severity
 from shared.storage import kinds
 from shared.storage.ports import Body, Store
 
-# What comes within this time is about the same processing run, where the platform cannot say which run it is:
-# the same body is the same event, and another one about the same evidence is told as an update.
 SAME_RUN = timedelta(minutes=15)
-RUNS_KEPT, CLAIMS_KEPT = 20, 50  # of one evidence, and of one run
+RUNS_KEPT = 20  # of one evidence
+DECISIONS_KEPT = 50  # of one run
 
-_ALARMS = "alarms"
-_STORIES = {**dict.fromkeys(ALARM_KINDS, _ALARMS), "processing_finished": "finished"}
+# Kinds of one story are merged with each other.
+_STORIES = {**dict.fromkeys(ALARM_KINDS, "alarms"), "processing_finished": "finished"}
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What an event is. Neither: the first word about something."""
+class Decision:
+    """What to do with an event. Without any of these, it is told as a new alarm."""
 
-    merged_into: str = ""  # it adds nothing to this event
-    earlier: Earlier | None = None  # it adds to what this told
-    repeat: bool = False  # it is told, and may say nothing new
+    merged_into: str = ""  # the id of the event that told the same
+    earlier: Earlier | None = None  # what was told before: this event is told as an update of it
+    may_repeat: bool = False  # it is told, and may say nothing new
 
 
 def run_of(alarm: Alarm) -> str:
-    """The processing run that an alarm is about, as the platform tells it; empty where it does not."""
-    found = alarm.evidence
-    return found.processed_at.isoformat() if found and found.processed_at else ""
+    """The processing run that an alarm is about, as the platform names it; empty if the platform does not."""
+    evidence = alarm.evidence
+    return evidence.processed_at.isoformat() if evidence and evidence.processed_at else ""
 
 
-class Identity:
-    """`platform` is its URL: the ids of another platform are other ids."""
+class Dedupe:
+    def __init__(self, store: Store, platform_url: str) -> None:
+        """`platform_url` tells the ids of one platform from those of another."""
+        self._store, self._platform = store, urlsplit(platform_url).netloc
 
-    def __init__(self, store: Store, platform: str) -> None:
-        self._store, self._platform = store, urlsplit(platform).netloc
-
-    def claim(self, alarm: Alarm, body: bytes | None) -> Claim:
-        """What this event is, for good: the same event asks again and gets the same answer. `body` is the
-        webhook as it came, the token taken out; None for an event that huntbridge raised."""
-        twin = self._twin(alarm, body) if body is not None else ""
+    def decide(self, alarm: Alarm, body: bytes | None) -> Decision:
+        """`body` is the webhook's, without its token; None if huntbridge raised the event. Raises
+        StoreError."""
+        twin = self._event_with_same_body(alarm, body) if body is not None else ""
         story = _STORIES.get(alarm.event.kind)
         if story and alarm.event.evidence_id is not None:
-            return self._join(alarm, story, twin)
-        if twin and _identifies(alarm.event):
-            return Claim(merged_into=twin)
-        return Claim(repeat=bool(twin))
+            return self._decide_by_run(alarm, story, twin)
+        if twin and _names_subject(alarm.event):
+            return Decision(merged_into=twin)
+        return Decision(may_repeat=bool(twin))
 
-    def _twin(self, alarm: Alarm, body: bytes) -> str:
-        """The event that the same body has already brought; empty where this is the first, or the first that
-        the platform confirms."""
+    def _event_with_same_body(self, alarm: Alarm, body: bytes) -> str:
+        """The id of the event that brought the same body before; empty if there is none. An event that the
+        platform did not confirm does not count for one that it confirms."""
         event, run = alarm.event, run_of(alarm)
         group = hashlib.sha256(self._platform.encode() + b"\0" + body).hexdigest()
         mine = {
@@ -79,89 +94,139 @@ class Identity:
             "confirmed": alarm.confirmed,
         }
 
-        def claim(first: Body | None) -> tuple[Body | None, str]:
-            if first is not None:
-                if first["by"] == event.id:
-                    return None, ""
-                apart = abs(event.received_at - datetime.fromisoformat(first["at"]))
-                same_run = run == first["run"] or not (run and first["run"])
-                as_sure = first.get("confirmed", True) or not alarm.confirmed
-                if apart <= SAME_RUN and same_run and as_sure:
-                    return None, str(first["by"])
+        def change(stored: Body | None) -> tuple[Body | None, str]:
+            if stored is None:
+                return mine, ""
+            if stored["by"] == event.id:
+                return None, ""
+            apart = abs(event.received_at - datetime.fromisoformat(stored["at"]))
+            same_run = run == stored["run"] or not (run and stored["run"])
+            counts = stored.get("confirmed", True) or not alarm.confirmed
+            if apart <= SAME_RUN and same_run and counts:
+                return None, str(stored["by"])
             return mine, ""
 
-        return self._store.update(kinds.BODY, group, "-", claim, durable=False)
+        return self._store.update(kinds.BODY, group, "-", change, durable=False)
 
-    def _join(self, alarm: Alarm, story: str, twin: str) -> Claim:
-        """One message for all that the platform says of one evidence and run, one more for each that adds to
-        it, and one for each that the platform does not confirm, unless it is the same body once more."""
-        event, run, now, sure = alarm.event, run_of(alarm), _told(alarm), _confirmed(alarm)
+    def _decide_by_run(self, alarm: Alarm, story: str, twin: str) -> Decision:
+        event, told_now, confirmed_now = alarm.event, _told(alarm), _confirmed(alarm)
+
+        def change(stored: Body | None) -> tuple[Body | None, Decision]:
+            runs = [_Run(run) for run in stored["runs"]] if stored else []
+            mine = _same_run(alarm, runs)
+            if mine and (decision := mine.decision(event.id)):
+                return None, decision
+            told, confirmed = (mine.told, mine.confirmed) if mine else (None, None)
+            if confirmed_now and confirmed and not _adds(told_now, confirmed):
+                return None, Decision(merged_into=confirmed.event_id)
+            # The same body is told once more if the platform counts more by now.
+            before = confirmed if confirmed_now else told
+            if twin and before and not _adds(confirmed_now or told_now, before):
+                return None, Decision(merged_into=twin)
+            decision = Decision(earlier=told, may_repeat=bool(told and not _adds(told_now, told)))
+            after = _Run.made(
+                run=run_of(alarm) or (mine.run if mine else ""),
+                at=event.received_at,
+                told=_combined(told_now, told),
+                confirmed=_combined(confirmed_now, confirmed) if confirmed_now else confirmed,
+                decisions=(mine.raw["claims"] if mine else {}) | {event.id: _dumped(decision)},
+            )
+            kept = [run.raw for run in (*(run for run in runs if run is not mine), after)]
+            return {"runs": kept[-RUNS_KEPT:]}, decision
+
         group, name = f"{self._platform}/{event.project_id}", f"{event.evidence_id}/{story}"
+        return self._store.update(kinds.ALARM, group, name, change, durable=False)
 
-        def join(body: Body | None) -> tuple[Body | None, Claim]:
-            runs = body["runs"] if body else []
-            mine = _about(alarm, runs)
-            claims = mine["claims"] if mine else {}
-            if event.id in claims:
-                claimed = claims[event.id]
-                if not claimed:
-                    return None, Claim()
-                return None, Claim(earlier=load(Earlier, claimed), repeat=claimed.get("repeat", False))
-            earlier, known = (load(Earlier, mine["told"]), _sure_of(mine)) if mine else (None, None)
-            if sure and known and not _adds(now, known):
-                return None, Claim(merged_into=known.event_id)
-            # The same text once more: it is news where the platform counts more by now.
-            before = known if sure else earlier
-            if twin and before and not _adds(sure or now, before):
-                return None, Claim(merged_into=twin)
-            repeat = bool(earlier and not _adds(now, earlier))
-            claimed = dump(earlier) | {"repeat": repeat} if earlier else None
-            told = {
-                "run": run or (mine["run"] if mine else ""),
-                "at": event.received_at.isoformat(),
-                "told": dump(_more(now, earlier)),
-                "sure": dump(_more(sure, known)) if sure else dump(known) if known else None,
-                "claims": dict([*claims.items(), (event.id, claimed)][-CLAIMS_KEPT:]),
+
+@dataclass(frozen=True)
+class _Run:
+    """What was told of one processing run, as it is stored. Only what is looked at is decoded."""
+
+    raw: dict[str, Any]
+
+    @classmethod
+    def made(
+        cls,
+        *,
+        run: str,
+        at: datetime,
+        told: Earlier,
+        confirmed: Earlier | None,
+        decisions: dict[str, Any],
+    ) -> _Run:
+        return cls(
+            {
+                "run": run,
+                "at": at.isoformat(),
+                "told": dump(told),
+                "sure": dump(confirmed) if confirmed else None,
+                "claims": dict(list(decisions.items())[-DECISIONS_KEPT:]),
             }
-            others = [other for other in runs if other is not mine]
-            return {"runs": [*others, told][-RUNS_KEPT:]}, Claim(earlier=earlier, repeat=repeat)
+        )
 
-        return self._store.update(kinds.ALARM, group, name, join, durable=False)
+    @property
+    def run(self) -> str:
+        return str(self.raw["run"])
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromisoformat(self.raw["at"])
+
+    @property
+    def told(self) -> Earlier:
+        return load(Earlier, self.raw["told"])
+
+    @property
+    def confirmed(self) -> Earlier | None:
+        """What was told and confirmed by the platform. Earlier versions did not store it: there, what was
+        told of a known run counts as confirmed."""
+        raw = self.raw.get("sure", self.raw["told"] if self.raw["run"] else None)
+        return load(Earlier, raw) if raw else None
+
+    def decision(self, event_id: str) -> Decision | None:
+        """None if this event has no decision yet."""
+        if event_id not in self.raw["claims"]:
+            return None
+        raw = self.raw["claims"][event_id]
+        if not raw:
+            return Decision()
+        return Decision(earlier=load(Earlier, raw), may_repeat=raw.get("repeat", False))
 
 
-def _identifies(event: Event) -> bool:
+def _dumped(decision: Decision) -> dict[str, Any] | None:
+    return dump(decision.earlier) | {"repeat": decision.may_repeat} if decision.earlier else None
+
+
+def _names_subject(event: Event) -> bool:
     """Whether the same body is about the same thing: without any id, two machines may have the same text."""
     return event.evidence_id is not None or bool(event.detection and event.detection.id)
 
 
-def _sure_of(run: dict[str, Any]) -> Earlier | None:
-    """What was told of a run with the platform's confirmation. Before this was written down, all was told
-    alike, and the run was known where the platform had answered."""
-    found = run.get("sure", run["told"] if run["run"] else None)
-    return load(Earlier, found) if found else None
+def _same_run(alarm: Alarm, runs: list[_Run]) -> _Run | None:
+    """The stored run that the alarm is about; the newest, if there are several.
 
-
-def _about(alarm: Alarm, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """What was told of the run that the alarm is about: that which holds its event, the same run, or, where
-    one of both is not known, what was told just before or after. What the platform confirms is also about
-    what was told without that, however long ago."""
+    It is the run that has a decision for this event already; else the run that the platform names; else a run
+    close in time, if the platform does not name one of the two. An alarm that the platform confirms is also
+    about a run that was only told without confirmation, however long ago.
+    """
     event, run = alarm.event, run_of(alarm)
 
-    def near(one: dict[str, Any]) -> bool:
-        apart = abs(event.received_at - datetime.fromisoformat(one["at"]))
-        unconfirmed = alarm.confirmed and _sure_of(one) is None
-        return (apart <= SAME_RUN or unconfirmed) and not (run and one["run"])
+    def is_near(stored: _Run) -> bool:
+        apart = abs(event.received_at - stored.at)
+        unconfirmed = alarm.confirmed and stored.confirmed is None
+        return (apart <= SAME_RUN or unconfirmed) and not (run and stored.run)
 
-    newest = runs[::-1]
-    found = chain(
-        (one for one in newest if event.id in one["claims"]),
-        (one for one in newest if run and one["run"] == run),
-        filter(near, newest),
+    newest_first = runs[::-1]
+    matches = chain(
+        (stored for stored in newest_first if event.id in stored.raw["claims"]),
+        (stored for stored in newest_first if run and stored.run == run),
+        filter(is_near, newest_first),
     )
-    return next(found, None)
+    return next(matches, None)
 
 
 def _told(alarm: Alarm) -> Earlier:
+    """The numbers that the message tells, whether the platform confirms them or not."""
     malicious, suspicious = alarm.malicious or 0, alarm.suspicious or 0
     total = malicious + suspicious
     if not (alarm.confirmed and total):
@@ -170,36 +235,36 @@ def _told(alarm: Alarm) -> Earlier:
 
 
 def _confirmed(alarm: Alarm) -> Earlier | None:
-    """The platform's numbers alone; None where it does not confirm the alarm."""
+    """The platform's numbers alone; None if it does not confirm the alarm."""
     if not alarm.confirmed:
         return None
     if alarm.evidence:
-        found = platform_counts(alarm.evidence, alarm.findings)
-    else:  # it was raised by looking
-        found = alarm.event.malicious, alarm.event.suspicious
-    malicious, suspicious = found[0] or 0, found[1] or 0
+        counts = platform_counts(alarm.evidence, alarm.findings)
+    else:  # huntbridge raised the event, from the platform's answers
+        counts = alarm.event.malicious, alarm.event.suspicious
+    malicious, suspicious = counts[0] or 0, counts[1] or 0
     severity = Severity.SUSPICIOUS if suspicious else Severity.INFO
     severity = Severity.MALICIOUS if malicious else severity
     return Earlier(alarm.event.id, severity, malicious, suspicious, malicious + suspicious)
 
 
-def _adds(now: Earlier, earlier: Earlier) -> bool:
+def _adds(now: Earlier, before: Earlier) -> bool:
     return (
-        now.severity.rank > earlier.severity.rank
-        or now.malicious > earlier.malicious
-        or now.suspicious > earlier.suspicious
-        or now.total > earlier.total
+        now.severity.rank > before.severity.rank
+        or now.malicious > before.malicious
+        or now.suspicious > before.suspicious
+        or now.total > before.total
     )
 
 
-def _more(now: Earlier, earlier: Earlier | None) -> Earlier:
-    """Both together: a later webhook may know less than an earlier one, and takes nothing back."""
-    if earlier is None:
+def _combined(now: Earlier, before: Earlier | None) -> Earlier:
+    """The larger numbers of both: a later webhook may know less, and takes nothing back."""
+    if before is None:
         return now
     return replace(
         now,
-        severity=max(now.severity, earlier.severity, key=lambda severity: severity.rank),
-        malicious=max(now.malicious, earlier.malicious),
-        suspicious=max(now.suspicious, earlier.suspicious),
-        total=max(now.total, earlier.total),
+        severity=max(now.severity, before.severity, key=lambda severity: severity.rank),
+        malicious=max(now.malicious, before.malicious),
+        suspicious=max(now.suspicious, before.suspicious),
+        total=max(now.total, before.total),
     )

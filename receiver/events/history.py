@@ -1,85 +1,94 @@
-"""What is new on a system: an alarm in, how it differs from the alarms before it on the same system out.
+"""Compares an alarm with the alarms before it on the same system, and says what is new.
 
-A record per system remembers which kinds of alarm it has had and which event brought each first. So the same
-event asks again and gets the same answer, and of two at once each kind is new in one.
+One document for each system stores which kinds of alarm the system has had, and which event brought each of
+them first. So the same event, handled again, gets the same answer. Of two events at the same time, each kind
+is new in only one.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
 from receiver.messages.counts import worst_first
 from receiver.messages.subject import system_of
 from shared.models.alarms import Alarm, Change
 from shared.models.event_kinds import ALARM_KINDS
+from shared.models.events import Event
 from shared.storage import kinds
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Body, Store
 
-# What is remembered of a system: one document, far below what an item of DynamoDB holds.
+# The limits of one document. They keep it far below what an item of DynamoDB holds.
 MAX_KINDS = 2_000
 MAX_EVENTS = 20
-MAX_NAMED = 20  # of the new kinds
-HUNTS = 3
+MAX_NAMED = 20  # kinds that a message may name as new
+HUNTS = 3  # past hunts that an alarm is compared with
 
 
-class Changes:
+@dataclass(frozen=True)
+class _Past:
+    first_by: dict[str, str]  # by kind of alarm, the id of the event that brought it first
+    alarms_at: list[datetime]  # when the earlier alarms came, the oldest first
+
+
+class History:
     def __init__(self, store: Store, ledger: Ledger) -> None:
         self._store, self._ledger = store, ledger
 
-    def of(self, alarm: Alarm) -> Change | None:
-        """None where this is no alarm, or it is not known on which system."""
-        system = system_of(alarm)
-        if system is None or alarm.event.kind not in ALARM_KINDS:
+    def compare(self, alarm: Alarm) -> Change | None:
+        """Stores the alarm's kinds, and returns how it differs from earlier alarms. None if the event reports
+        no alarms, or if its system is not known. Raises StoreError."""
+        system, event = system_of(alarm), alarm.event
+        if system is None or event.kind not in ALARM_KINDS:
             return None
-        event = alarm.event
-        kinds = {_mark(finding.description): finding.description for finding in worst_first(alarm.findings)}
-        first_by, before = self._remember(system.instance, event.id, event.received_at, list(kinds))
-        new = [text for mark, text in kinds.items() if first_by[mark] == event.id]
+        descriptions = {
+            _mark(finding.description): finding.description for finding in worst_first(alarm.findings)
+        }
+        past = self._store_kinds(system.instance, event, list(descriptions))
+        new = [text for mark, text in descriptions.items() if past.first_by[mark] == event.id]
         hunts = [
             alarms
             for hunt_id, alarms in self._ledger.captures.past_hunts(system.instance)
             if alarm.hunt is None or hunt_id != alarm.hunt.id
         ][-HUNTS:]
         return Change(
-            first_at=before[0] if before else None,
-            last_at=before[-1] if before else None,
+            first_at=past.alarms_at[0] if past.alarms_at else None,
+            last_at=past.alarms_at[-1] if past.alarms_at else None,
             new=len(new),
             new_kinds=tuple(new[:MAX_NAMED]),
-            kinds=len(kinds),
+            kinds=len(descriptions),
             hunts=len(hunts),
             with_alarms=sum(alarms > 0 for alarms in hunts),
         )
 
-    def _remember(
-        self, instance: str, event_id: str, at: datetime, marks: list[str]
-    ) -> tuple[dict[str, str], list[datetime]]:
-        """By kind, the event that brought it first; and when the alarms before came, oldest first."""
-
-        def remember(body: Body | None) -> tuple[Body | None, tuple[dict[str, str], list[datetime]]]:
-            events: list[list[str]] = body["events"] if body else []
-            known: dict[str, str] = body["kinds"] if body else {}
+    def _store_kinds(self, instance: str, event: Event, marks: list[str]) -> _Past:
+        def change(stored: Body | None) -> tuple[Body | None, _Past]:
+            events: list[list[str]] = stored["events"] if stored else []
+            known: dict[str, str] = stored["kinds"] if stored else {}
             ids = [id for id, _ in events]
-            before = [
-                datetime.fromisoformat(moment)
-                for _, moment in events[: ids.index(event_id) if event_id in ids else None]
-            ]
-            first_by = {mark: known.get(mark, event_id) for mark in marks}
-            if event_id in ids and all(mark in known for mark in marks):
-                return None, (first_by, before)
-            newest = list({**known, **first_by}.items())[-MAX_KINDS:]
-            after = events if event_id in ids else _kept(events, [event_id, at.isoformat()])
-            return {"events": after, "kinds": dict(newest)}, (first_by, before)
+            earlier = events[: ids.index(event.id)] if event.id in ids else events
+            past = _Past(
+                first_by={mark: known.get(mark, event.id) for mark in marks},
+                alarms_at=[datetime.fromisoformat(moment) for _, moment in earlier],
+            )
+            if event.id in ids and all(mark in known for mark in marks):
+                return None, past
+            newest = list({**known, **past.first_by}.items())[-MAX_KINDS:]
+            if event.id not in ids:
+                events = _with(events, [event.id, event.received_at.isoformat()])
+            return {"events": events, "kinds": dict(newest)}, past
 
-        return self._store.update(kinds.SYSTEM_ALARMS, instance, "-", remember, durable=False)
-
-
-def _kept(events: list[list[str]], one: list[str]) -> list[list[str]]:
-    """With one more; the first stays, since when there are alarms."""
-    return [*events, one] if len(events) < MAX_EVENTS else [events[0], *events[2:], one]
+        return self._store.update(kinds.SYSTEM_ALARMS, instance, "-", change, durable=False)
 
 
-def _mark(kind: str) -> str:
-    """Short, whatever was written on a captured disk."""
-    return hashlib.sha256(kind.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def _with(events: list[list[str]], event: list[str]) -> list[list[str]]:
+    """One event more. If there are too many, the second oldest goes: the oldest says since when there are
+    alarms."""
+    return [*events, event] if len(events) < MAX_EVENTS else [events[0], *events[2:], event]
+
+
+def _mark(description: str) -> str:
+    """A short name for a kind of alarm. The description may be as long as an attacker made it."""
+    return hashlib.sha256(description.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from receiver.cases.actions import CaseActions
 from receiver.cases.lifecycle import Cases
 from receiver.cases.reminders import CaseReminders
-from receiver.events.dedupe import Identity, run_of
+from receiver.events.dedupe import Dedupe, run_of
 from receiver.events.enrich import Enricher
-from receiver.events.history import Changes
+from receiver.events.history import History
 from receiver.events.parse.webhook import parse
 from receiver.events.route import route
 from shared.config.config import Config
@@ -41,8 +41,8 @@ class EventWorker:
     ledger: Ledger
     deliveries: Queue
     enricher: Enricher
-    dedupe: Identity
-    history: Changes
+    dedupe: Dedupe
+    history: History
     cases: Cases
     actions: CaseActions
     reminders: CaseReminders
@@ -78,12 +78,20 @@ class EventWorker:
         alarm = self.enricher.enrich(event)
         if alarm.instance and alarm.instance.name:
             self.ledger.instance_names.save(alarm.instance.id, alarm.instance.name)
-        claim = self.dedupe.claim(alarm, webhook)
-        if claim.merged_into:
-            self._record(alarm, [], merged_into=claim.merged_into)
-            log.info("event %s (%s) adds nothing to event %s", event.id, event.kind, claim.merged_into)
+        decision = self.dedupe.decide(alarm, webhook)
+        if decision.merged_into:
+            self._record(alarm, [], merged_into=decision.merged_into)
+            log.info(
+                "event merged",
+                extra={"event": event.id, "kind": event.kind, "merged_into": decision.merged_into},
+            )
             return Done()
-        alarm = replace(alarm, earlier=claim.earlier, may_repeat=claim.repeat, change=self.history.of(alarm))
+        alarm = replace(
+            alarm,
+            earlier=decision.earlier,
+            may_repeat=decision.may_repeat,
+            change=self.history.compare(alarm),
+        )
         destinations = route(alarm, self.config)
         if not destinations:
             return Dead("no destination is configured")
@@ -93,7 +101,13 @@ class EventWorker:
         self._enqueue(alarm, destinations)
         self._record(alarm, destinations)
         log.info(
-            "event %s (%s, %s) goes to %s", event.id, event.kind, alarm.severity, ", ".join(destinations)
+            "event routed",
+            extra={
+                "event": event.id,
+                "kind": event.kind,
+                "severity": alarm.severity.value,
+                "destinations": ", ".join(destinations),
+            },
         )
         return Done()
 
@@ -106,7 +120,7 @@ class EventWorker:
         try:
             self.ledger.events.save_whole_alarm(alarm)
         except TooLarge as error:
-            log.error("event %s: only a part of it is kept: %s", alarm.event.id, error)
+            log.error("only a part of the event is kept", extra={"event": alarm.event.id, "error": error})
         return load(Alarm, fitted)
 
     def _enqueue(self, alarm: Alarm, destinations: list[str]) -> None:

@@ -181,8 +181,11 @@ def test_the_platform_is_down_and_the_ledger_knows_the_evidence(ledger):
 def test_the_ledger_is_down_and_the_config_names_the_instance(ledger):
     expected = replace(whole(ledger), hunt=None, capture=None, gaps=(Gap("Hunt", "the disk is full"),))
 
+    class Hunts:
+        of_project = staticmethod(raising(StoreError("the disk is full")))
+
     class Broken:
-        hunt_of_project = staticmethod(raising(StoreError("the disk is full")))
+        hunts = Hunts()
 
     assert enriched(EVENT, Broken(), Platform(), Ec2(), config(targets=(SYSTEM,))) == expected  # type: ignore[arg-type]
 
@@ -440,8 +443,11 @@ def test_ec2_that_hangs(ledger, stuck):
 
 
 def test_everything_hangs_and_the_budget_holds(stuck):
+    class Part:
+        get = of_project = of_hunt = stuck
+
     class Hung:
-        hunt = hunt_of_project = captures = capture = stuck
+        hunts = captures = Part()
 
     started = time.monotonic()
     alarm = enriched(EVENT, Hung(), Platform(stuck, stuck, stuck), Ec2(stuck), budget=0.2)  # type: ignore[arg-type]

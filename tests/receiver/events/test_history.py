@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receiver.events.history import MAX_KINDS, Changes
+from receiver.events.history import MAX_KINDS, History
 from receiver.messages.compose import compose
 from shared.local.sqlite import Database, SqliteStore
 from shared.models.alarms import Alarm, Change
@@ -49,8 +49,8 @@ def ledger(store):
 
 
 @pytest.fixture
-def changes(store, ledger) -> Changes:
-    return Changes(store, ledger)
+def history(store, ledger) -> History:
+    return History(store, ledger)
 
 
 def captured(ledger: Ledger, *alarms: int) -> None:
@@ -62,23 +62,23 @@ def captured(ledger: Ledger, *alarms: int) -> None:
             ledger.captures.update(capture, state=CaptureState.PROCESSED, malicious=count)
 
 
-def test_each_kind_is_new_once_and_the_same_event_gets_the_same_answer(changes: Changes) -> None:
+def test_each_kind_is_new_once_and_the_same_event_gets_the_same_answer(history: History) -> None:
     first, second = alarm("a", "xmrig", "shell", at=LAST), alarm("b", "shell", "ssh")
     for _ in range(2):
-        assert changes.of(first) == Change(None, None, 2, ("xmrig", "shell"), 2)
+        assert history.compare(first) == Change(None, None, 2, ("xmrig", "shell"), 2)
     for _ in range(2):
-        assert changes.of(second) == Change(LAST, LAST, 1, ("ssh",), 2)
-    assert changes.of(alarm("c", "ssh")) == Change(LAST, SUNDAY, 0, (), 1)
-    assert changes.of(first) == Change(None, None, 2, ("xmrig", "shell"), 2)
+        assert history.compare(second) == Change(LAST, LAST, 1, ("ssh",), 2)
+    assert history.compare(alarm("c", "ssh")) == Change(LAST, SUNDAY, 0, (), 1)
+    assert history.compare(first) == Change(None, None, 2, ("xmrig", "shell"), 2)
     # What it could not see the first time is its own news all the same.
-    assert changes.of(alarm("c", "ssh", "cron")) == Change(LAST, SUNDAY, 1, ("cron",), 2)
+    assert history.compare(alarm("c", "ssh", "cron")) == Change(LAST, SUNDAY, 1, ("cron",), 2)
 
 
-def test_of_many_at_once_each_kind_is_new_in_one(changes: Changes) -> None:
+def test_of_many_at_once_each_kind_is_new_in_one(history: History) -> None:
     found: list[Change | None] = []
 
     def ask(number: int) -> None:
-        found.append(changes.of(alarm(f"e{number}", "xmrig", "shell", f"own-{number}")))
+        found.append(history.compare(alarm(f"e{number}", "xmrig", "shell", f"own-{number}")))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -90,31 +90,31 @@ def test_of_many_at_once_each_kind_is_new_in_one(changes: Changes) -> None:
     assert sum(change.first_at is None for change in found if change) == 1
 
 
-def test_the_hunts_before_are_counted_once_each_and_not_this_one(changes: Changes, ledger: Ledger) -> None:
+def test_the_hunts_before_are_counted_once_each_and_not_this_one(history: History, ledger: Ledger) -> None:
     captured(ledger, 9, 0, 3, 0, 5)  # the oldest is one too many
-    found = changes.of(alarm("a", "xmrig"))
+    found = history.compare(alarm("a", "xmrig"))
     assert found is not None
     assert (found.hunts, found.with_alarms) == (3, 1)
     captured(ledger, 4)  # its own capture is settled again, with another count
-    assert changes.of(alarm("a", "xmrig")) == found
+    assert history.compare(alarm("a", "xmrig")) == found
 
 
-def test_nothing_is_said_of_what_is_no_alarm_or_of_no_system(changes: Changes) -> None:
+def test_nothing_is_said_of_what_is_no_alarm_or_of_no_system(history: History) -> None:
     finished = replace(alarm("a"), event=Event("a", "processing_finished", SUNDAY))
-    assert changes.of(finished) is None
-    assert changes.of(replace(alarm("a", "xmrig"), system=None)) is None
+    assert history.compare(finished) is None
+    assert history.compare(replace(alarm("a", "xmrig"), system=None)) is None
     known = Evidence(2, 1, "disk", instance=WEB.instance)
-    assert changes.of(replace(alarm("a", "xmrig"), system=None, evidence=known)) is not None
+    assert history.compare(replace(alarm("a", "xmrig"), system=None, evidence=known)) is not None
 
 
-def test_what_is_remembered_stays_small(changes: Changes, store: SqliteStore) -> None:
+def test_what_is_remembered_stays_small(history: History, store: SqliteStore) -> None:
     for number in range(30):
-        changes.of(alarm(f"e{number}", *(f"kind-{number}-{kind}" for kind in range(100))))
+        history.compare(alarm(f"e{number}", *(f"kind-{number}-{kind}" for kind in range(100))))
     record = store.get("system-alarms", WEB.instance, "-")
     assert record is not None
     assert len(record.body["kinds"]) == MAX_KINDS
     assert [id for id, _ in record.body["events"]] == ["e0", *(f"e{n}" for n in range(11, 30))]
-    found = changes.of(alarm("last", *(f"new-{kind}" for kind in range(100))))
+    found = history.compare(alarm("last", *(f"new-{kind}" for kind in range(100))))
     assert found is not None
     assert (found.new, len(found.new_kinds)) == (100, 20)
 

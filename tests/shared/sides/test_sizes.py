@@ -124,7 +124,7 @@ def test_an_alarm_that_is_too_large_for_any_store_is_told_with_what_travelled(si
     monkeypatch.setattr(side.store, "put", refusing)
     (message,) = told(side, worst_alarm()).sent
     assert message.findings_total == KINDS > len(message.alarm.findings)
-    assert "event event-1: only a part of it is kept" in caplog.text
+    assert "only a part of the event is kept event=event-1" in caplog.text
 
 
 def test_an_alarm_of_which_the_whole_is_gone_is_told_with_what_travelled(side):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from receiver.events.history import Changes
+from receiver.events.history import History
 from shared.models.alarms import Alarm, Change
 from shared.models.captures import Capture, CaptureState
 from shared.models.events import Event
@@ -22,7 +22,7 @@ HUNTS = [Hunt("weekly", datetime(2026, 11, day, 2, 0, tzinfo=UTC)) for day in (8
 
 def test_kinds_and_hunts(side) -> None:
     ledger = Ledger(side.store, side.now)
-    changes = Changes(side.store, ledger)
+    history = History(side.store, ledger)
     for hunt, alarms in zip(HUNTS, (2, 0, 7), strict=True):
         ledger.captures.update(
             ledger.captures.plan(Capture(hunt.id, SYSTEM)), state=CaptureState.PROCESSED, suspicious=alarms
@@ -41,8 +41,8 @@ def test_kinds_and_hunts(side) -> None:
         findings=(finding, replace(finding, description="shell")),
     )
     for _ in range(2):
-        assert changes.of(one) == Change(None, None, 1, ("xmrig",), 1, 2, 1)
-        assert changes.of(other) == Change(SUNDAY, SUNDAY, 1, ("shell",), 2, 2, 1)
+        assert history.compare(one) == Change(None, None, 1, ("xmrig",), 1, 2, 1)
+        assert history.compare(other) == Change(SUNDAY, SUNDAY, 1, ("shell",), 2, 2, 1)
     assert ledger.captures.past_hunts(SYSTEM.instance) == [
         (HUNTS[0].id, 2),
         (HUNTS[1].id, 0),
