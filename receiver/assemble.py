@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from receiver.cases.actions import CaseActions
 from receiver.cases.lifecycle import CaseDestinations, Cases
 from receiver.cases.reminders import CaseReminders
-from receiver.deliveries.worker import Work
+from receiver.deliveries.alarm import AlarmDelivery
+from receiver.deliveries.claim import CaseClaims
+from receiver.deliveries.concurrency import ConcurrencyLimit
+from receiver.deliveries.digest import Collector, DigestDelivery
+from receiver.deliveries.digest_store import Digests
+from receiver.deliveries.edit import CaseEdits
+from receiver.deliveries.ephemeral import EphemeralDelivery
+from receiver.deliveries.rate_limit import RateLimiter
+from receiver.deliveries.record import Recorder
+from receiver.deliveries.send import Sender
+from receiver.deliveries.turn import Turns
+from receiver.deliveries.worker import DeliveryWorker
 from receiver.destinations.contract import Destination
 from receiver.destinations.registry import traits_of
 from receiver.destinations.reloading import ReloadingDestination
@@ -27,6 +38,7 @@ from shared.queues.dead_letter_notices import Notices
 from shared.queues.heartbeats import Heartbeats
 from shared.queues.ports import Handler
 from shared.secrets import SecretError
+from shared.storage.last_delivered import LastDelivered
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,36 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         notices=Notices(runtime),
         heartbeats=Heartbeats(runtime),
     )
-    return Handlers(events.handle, Work(runtime, cases, destinations).delivery)
+    return Handlers(events.handle, delivery_worker(runtime, cases, destinations).handle)
+
+
+def delivery_worker(
+    runtime: Runtime, cases: Cases, destinations: Mapping[str, Destination]
+) -> DeliveryWorker:
+    config, now, deliveries = runtime.config, runtime.now, runtime.ledger.deliveries
+    concurrency = {
+        name: ConcurrencyLimit(traits_of(section).concurrency, now)
+        for name, section in config.destinations.items()
+        if name in destinations
+    }
+    limiter = RateLimiter(runtime.store, lambda: now().timestamp())
+    references = runtime.ledger.case_references
+    claims = CaseClaims(references, cases, destinations)
+    turns = Turns(config.destinations, limiter, concurrency, claims)
+    last_delivered = LastDelivered(runtime.store, now)
+    recorder = Recorder(
+        deliveries, limiter, Heartbeats(runtime), last_delivered, config.delivery.retry_for, now
+    )
+    sender = Sender(deliveries, destinations, recorder)
+    digests = Digests(runtime.store, runtime.deliveries)
+    return DeliveryWorker(
+        concurrency,
+        alarms=AlarmDelivery(deliveries, cases, turns, sender, Collector(deliveries, digests, config), now),
+        digests=DigestDelivery(deliveries, digests, turns, sender, now),
+        edits=CaseEdits(references, cases, destinations, turns, claims, limiter, now),
+        ephemerals=EphemeralDelivery(deliveries, destinations, now),
+        notices=Notices(runtime),
+    )
 
 
 def case_record(runtime: Runtime) -> Cases:

@@ -1,99 +1,99 @@
-"""Digests: alarms for a destination that is sent more than it accepts are collected and told in one message.
+"""Puts alarms into the digest of their destination, and delivers the digest.
 
-An alarm is written into the open digest of its destination. When the digest's turn has come the digest is
-closed, and then sealed: the list of its alarms is stored and never changes again. An alarm is told in a digest
-only if it is in that list; an alarm that comes too late looks for the next digest. So a crash at any point
-neither loses an alarm nor tells it twice.
+digest_store.py stores the digest itself. The ledger's delivery of an alarm names its digest before the alarm
+is written there. So when a worker dies in between, the next worker puts the alarm into the same digest.
 """
 
 from __future__ import annotations
 
-import secrets
-import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from receiver.messages.digest import DIGEST, DigestEntry
-from shared.models.codec import dump, load
-from shared.queues import items
-from shared.queues.ports import Queue
-from shared.storage import kinds
-from shared.storage.ports import Body, Store
+from receiver.deliveries.claim import wait_for_other_worker
+from receiver.deliveries.digest_store import Digests
+from receiver.deliveries.send import Sender
+from receiver.deliveries.turn import Turns
+from receiver.messages.compose import compose
+from receiver.messages.digest import DIGEST, DigestEntry, digest_message
+from receiver.messages.message import Message
+from shared.config.config import Config
+from shared.models.alarms import Alarm
+from shared.models.deliveries import Delivery, DeliveryState
+from shared.queues.ports import Again, Done, Item, Verdict
+from shared.storage.ledger.deliveries import Deliveries
 
-_OPEN, _CLOSED, _SEALED = "open", "closed", "sealed"
+_RECORDED_AT_ONCE = 500  # alarms of a digest that one attempt records: as many as its lease has time for
 
 
-class Digests:
-    def __init__(self, store: Store, deliveries: Queue) -> None:
-        self._store, self._deliveries = store, deliveries
-        self._lock = threading.Lock()  # or all workers of this process would open a digest at once
+@dataclass(frozen=True)
+class Collector:
+    """Puts alarms into digests."""
 
-    def open(self, destination: str) -> str:
-        """The id of the destination's open digest. A new digest is put into the queue before anything is
-        written to it."""
-        with self._lock:
-            while True:
-                current = self._store.get(kinds.DIGEST_NOW, "", destination)
-                if current and self._state(destination, current.body["id"]) == _OPEN:
-                    return str(current.body["id"])
-                id = f"{DIGEST}-{secrets.token_hex(6)}"
-                self._deliveries.put(items.digest(destination, id), id=f"{id}:{destination}")
-                if not self._store.put(kinds.DIGEST, destination, id, {"state": _OPEN}, expect=0):
-                    continue  # another worker handled its item before it was open
-                opened = self._use(destination, id)
-                if opened != id:  # another worker opened one at the same time: this one stays empty
-                    empty = {"state": _SEALED, "events": []}
-                    self._store.put(kinds.DIGEST, destination, id, empty, expect=1)
-                return opened
+    deliveries: Deliveries
+    digests: Digests
+    config: Config
 
-    def _use(self, destination: str, id: str) -> str:
-        """Make this digest the destination's current one, unless another is open. Returns the current one."""
+    def collect(self, delivery: Delivery, alarm: Alarm) -> Verdict:
+        """Put an alarm into the open digest of its destination."""
+        digest_id = self.digests.open(delivery.destination)
+        assigned = self.deliveries.start(delivery, state=DeliveryState.IN_DIGEST, ref=digest_id)
+        verdict = self.add(assigned, alarm) if assigned else None
+        return verdict or Again(1.0, "its digest was closed just now", expected=True)
 
-        def change(body: Body | None) -> tuple[Body | None, str]:
-            if body and self._state(destination, body["id"]) == _OPEN:
-                return None, str(body["id"])
-            return {"id": id}, id
+    def add(self, delivery: Delivery, alarm: Alarm) -> Verdict | None:
+        """Put an alarm into the digest that its delivery names. None where that was closed without it."""
+        title = compose(alarm, self.config).title
+        entry = DigestEntry(
+            alarm.event.id,
+            alarm.case_key,
+            f"{title} (may be a repeat)" if alarm.may_repeat else title,
+            alarm.severity,
+            alarm.malicious or 0,
+            alarm.suspicious or 0,
+        )
+        is_in = self.digests.add(delivery.destination, delivery.ref, entry)
+        if is_in is None:
+            return Again(2.0, "its digest is being closed", expected=True)
+        return Done() if is_in else None
 
-        return self._store.update(kinds.DIGEST_NOW, "", destination, change)
 
-    def add(self, destination: str, id: str, entry: DigestEntry) -> bool | None:
-        """Whether the alarm is told in this digest. None while the digest is being closed: ask again soon."""
-        if self._state(destination, id) == _OPEN:
-            self._store.put(kinds.DIGEST_ENTRY, f"{destination}/{id}", entry.event_id, dump(entry))
-        record = self._store.get(kinds.DIGEST, destination, id)
-        body = record.body if record else {"state": _SEALED, "events": []}
-        if body["state"] == _OPEN:
-            return True  # it will be closed after this write, and its entries are read after that
-        return entry.event_id in body["events"] if body["state"] == _SEALED else None
+@dataclass(frozen=True)
+class DigestDelivery:
+    """Delivers a digest, and records that its alarms were delivered with it."""
 
-    def is_empty(self, destination: str, id: str) -> bool:
-        """Whether the digest is known to hold nothing, so that it needs no turn."""
-        record = self._store.get(kinds.DIGEST, destination, id)
-        return bool(record and record.body["state"] == _SEALED and not record.body["events"])
+    deliveries: Deliveries
+    digests: Digests
+    turns: Turns
+    sender: Sender
+    now: Callable[[], datetime]
 
-    def seal(self, destination: str, id: str) -> list[DigestEntry]:
-        """Close a digest for good. Returns what it holds: the same each time."""
+    def deliver(self, item: Item, destination: str, digest_id: str) -> Verdict:
+        delivery = self.deliveries.get(digest_id, destination)
+        if self.digests.is_empty(destination, digest_id):
+            return Done()
+        if wait := wait_for_other_worker(delivery, self.now()):
+            return wait
+        if delivery.state is DeliveryState.DELIVERED:
+            return self._record(destination, digest_id, self.digests.seal(destination, digest_id))
+        turn = self.turns.of_digest(item, destination, f"{DIGEST}/{digest_id}")
+        if isinstance(turn, Again):
+            return turn
+        entries = self.digests.seal(destination, digest_id)
+        if not entries:
+            return Done()
 
-        def close(body: Body | None) -> tuple[Body | None, None]:
-            return ({"state": _CLOSED} if body and body["state"] == _OPEN else None), None
+        def compose(in_doubt: bool) -> Message:
+            return digest_message(digest_id, destination, entries, maybe_repeat=in_doubt)
 
-        self._store.update(kinds.DIGEST, destination, id, close)
-        entries = self._entries(destination, id)
+        verdict = self.sender.send(item, delivery, turn, compose)
+        return self._record(destination, digest_id, entries) if isinstance(verdict, Done) else verdict
 
-        def seal(body: Body | None) -> tuple[Body | None, list[str]]:
-            if body and body["state"] == _SEALED:
-                return None, body["events"]
-            return {"state": _SEALED, "events": list(entries)}, list(entries)
-
-        told = self._store.update(kinds.DIGEST, destination, id, seal)
-        if not entries.keys() >= set(told):  # another worker sealed it, and read a later entry
-            entries = self._entries(destination, id)
-        return [entries[event_id] for event_id in told]
-
-    def _entries(self, destination: str, id: str) -> dict[str, DigestEntry]:
-        """By event id."""
-        records = self._store.scan(kinds.DIGEST_ENTRY, f"{destination}/{id}")
-        entries = (load(DigestEntry, record.body) for record in records)
-        return {entry.event_id: entry for entry in entries}
-
-    def _state(self, destination: str, id: str) -> str:
-        record = self._store.get(kinds.DIGEST, destination, id)
-        return str(record.body["state"]) if record else ""
+    def _record(self, destination: str, digest_id: str, entries: list[DigestEntry]) -> Verdict:
+        deliveries = (self.deliveries.get(entry.event_id, destination) for entry in entries)
+        waiting = [delivery for delivery in deliveries if delivery.state is DeliveryState.IN_DIGEST]
+        for delivery in waiting[:_RECORDED_AT_ONCE]:
+            self.deliveries.save(replace(delivery, state=DeliveryState.DELIVERED, note="in a digest"))
+        if len(waiting) > _RECORDED_AT_ONCE:
+            return Again(0, f"{digest_id} is being written down", expected=True)
+        return Done()

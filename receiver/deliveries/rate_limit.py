@@ -40,6 +40,23 @@ def limits_of(config: DestinationConfig) -> RateLimit:
 
 
 @dataclass(frozen=True)
+class Lane:
+    """What a rate limit counts: the messages to a destination, or those about one case of it."""
+
+    key: str
+    limits: RateLimit
+    by_case: bool = False
+
+
+def lane_of(destination: str, config: DestinationConfig, case_key: str = "") -> Lane:
+    """The lane of a message about a case, or without `case_key` the destination's own."""
+    # A configured rate limit is one for the whole destination.
+    if case_key and config.pace is None and traits_of(config).rate_limit_by_case:
+        return Lane(f"{destination} {case_key}", limits_of(config), by_case=True)
+    return Lane(destination, limits_of(config))
+
+
+@dataclass(frozen=True)
 class _State:
     """All times are epoch seconds."""
 
@@ -57,39 +74,37 @@ class RateLimiter:
         self._store, self._now = store, now
         self._lock = threading.Lock()  # threads of one process would only make each other's writes fail
 
-    def turn(
-        self, key: str, limits: RateLimit, *, urgent: bool, waited: bool, longest: float | None = None
-    ) -> float | None:
+    def turn(self, lane: Lane, *, urgent: bool, waited: bool, longest: float | None = None) -> float | None:
         """Seconds until a delivery may be sent. 0 means now, and then it counts as sent. None means that its
         turn would be more than `longest` seconds away; no turn is kept for it.
 
-        `key` names what the limits apply to. `waited`: the delivery has been given a turn before.
+        `waited`: the delivery has been given a turn before.
         """
 
         def take(state: _State, now: float) -> tuple[_State, float | None]:
-            return _take_turn(state, limits, now, urgent=urgent, waited=waited, longest=longest)
+            return _take_turn(state, lane.limits, now, urgent=urgent, waited=waited, longest=longest)
 
-        return self._update(key, limits, take)
+        return self._update(lane, take)
 
-    def hold(self, key: str, limits: RateLimit, seconds: float) -> None:
+    def hold(self, lane: Lane, seconds: float) -> None:
         """The destination asked for no messages for `seconds`."""
 
         def hold(state: _State, now: float) -> tuple[_State, None]:
             return replace(state, until=max(state.until, now + seconds)), None
 
-        self._update(key, limits, hold)
+        self._update(lane, hold)
 
     def _update(
-        self, key: str, limits: RateLimit, change: Callable[[_State, float], tuple[_State, float | None]]
+        self, lane: Lane, change: Callable[[_State, float], tuple[_State, float | None]]
     ) -> float | None:
         def changed(body: Body | None) -> tuple[Body | None, float | None]:
             now = self._now()
             before = _load(body, now) if body else _State()
             after, result = change(before, now)
-            return (_dump(after, limits, now) if after != before else None), result
+            return (_dump(after, lane.limits, now) if after != before else None), result
 
         with self._lock:
-            return self._store.update(kinds.PACE, "", key, changed, durable=False)
+            return self._store.update(kinds.PACE, "", lane.key, changed, durable=False)
 
 
 def _take_turn(

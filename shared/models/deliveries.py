@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"  # not sent yet, or to be sent again
+    SENDING = "sending"  # a worker sends it, or died while it did
+    UNSURE = "unsure"  # to be sent again, though an attempt may have arrived
+    IN_DIGEST = "in digest"  # it is told in the digest that `ref` names
+    DELIVERED = "delivered"
+    DEAD = "dead"
 
 
 @dataclass(frozen=True)
@@ -12,7 +22,7 @@ class Delivery:
 
     event_id: str
     destination: str
-    state: str = "pending"  # pending | sending | unsure | in digest | delivered | dead
+    state: DeliveryState = DeliveryState.PENDING
     attempts: int = 0
     ref: str = ""  # a Jira key, for example
     reason: str = ""

@@ -26,10 +26,11 @@ import yaml
 from demo.chat import app_of
 from demo.serving import serving
 from demo.slack import Slack
-from receiver.deliveries.worker import BACKLOG, IN_DIGEST
+from receiver.deliveries.turn import BACKLOG
 from shared.config.config import Config
 from shared.config.load import load
 from shared.hosting import runtime
+from shared.models.deliveries import DeliveryState
 from tests.chaos.run import Serve, environment, free_port
 
 WEBHOOKS, WITHIN, SENDERS = 5_000, 60.0, 8
@@ -73,13 +74,15 @@ def main() -> int:
         f"they took {seconds:.0f} s" if seconds > WITHIN else "",
         f"{MALICIOUS - told} malicious alarms wait behind the rest" if told < MALICIOUS else "",
         "alarms are lost" if states.total() != WEBHOOKS or states.keys() - _KEPT else "",
-        "nothing was gathered for a digest" if states[IN_DIGEST] < WEBHOOKS - BACKLOG * PACE * 1.5 else "",
+        "nothing was gathered for a digest"
+        if states[DeliveryState.IN_DIGEST] < WEBHOOKS - BACKLOG * PACE * 1.5
+        else "",
     ]
     print("\n".join(filter(None, wrong)))
     return 1 if any(wrong) else 0
 
 
-_KEPT = {"delivered", IN_DIGEST, "pending", "sending"}
+_KEPT = {"delivered", DeliveryState.IN_DIGEST, "pending", "sending"}
 
 
 def _environment(folder: Path, webhook_url: str) -> dict[str, str]:

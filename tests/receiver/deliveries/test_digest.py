@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from receiver.deliveries.digest import Digests
+from receiver.deliveries.digest_store import Digests
 from receiver.destinations.contract import Rejected, Retry
 from receiver.messages.digest import DigestEntry
 from shared.models.event_kinds import HUNT_FINISHED

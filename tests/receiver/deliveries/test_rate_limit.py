@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from receiver.deliveries.rate_limit import RateLimiter, limits_of
+from receiver.deliveries.rate_limit import Lane, RateLimiter, limits_of
 from receiver.destinations.slack import traits as slack_traits
 from receiver.destinations.teams import traits as teams_traits
 from shared.config.destinations.slack import SlackConfig
@@ -31,7 +31,7 @@ class Line:
 
     def come(self, name, urgent=False, waited=False):
         self.asked += 1
-        wait = self.limiter.turn("soc", self.limits, urgent=urgent, waited=waited)
+        wait = self.limiter.turn(Lane("soc", self.limits), urgent=urgent, waited=waited)
         if wait == 0:
             self.sent.append((self.now - NOW, name))
         else:
@@ -96,7 +96,7 @@ def test_urgent_ones_go_ahead_of_those_that_wait(line):
 
 def test_what_asks_to_be_left_alone_is_left_alone_by_all(line):
     line = line(SLACK)
-    line.limiter.hold("soc", SLACK, 40)
+    line.limiter.hold(Lane("soc", SLACK), 40)
     for one in range(3):
         line.come(str(one))
     line.until(39)
@@ -110,23 +110,23 @@ def test_a_turn_that_is_too_far_away_is_not_kept(line):
     for _ in range(11):
         line.come("x")
     for _ in range(3):
-        assert line.limiter.turn("soc", line.limits, urgent=False, waited=False, longest=10) is None
-    assert line.limiter.turn("soc", line.limits, urgent=False, waited=False, longest=11) == 11
+        assert line.limiter.turn(Lane("soc", line.limits), urgent=False, waited=False, longest=10) is None
+    assert line.limiter.turn(Lane("soc", line.limits), urgent=False, waited=False, longest=11) == 11
 
 
 def test_destinations_do_not_share_a_limit_and_workers_do(line):
     line = line(((1, 1.0),))
     other = RateLimiter(line.limiter._store, lambda: line.now)
-    assert line.limiter.turn("soc", line.limits, urgent=False, waited=False) == 0
-    assert other.turn("office", line.limits, urgent=False, waited=False) == 0
-    assert other.turn("soc", line.limits, urgent=False, waited=False) == 1
+    assert line.limiter.turn(Lane("soc", line.limits), urgent=False, waited=False) == 0
+    assert other.turn(Lane("office", line.limits), urgent=False, waited=False) == 0
+    assert other.turn(Lane("soc", line.limits), urgent=False, waited=False) == 1
 
 
 def test_a_clock_that_was_set_back_holds_up_nothing(line):
     line = line(((1, 1.0),))
-    line.limiter.hold("soc", line.limits, 30)
+    line.limiter.hold(Lane("soc", line.limits), 30)
     line.now -= 86_400
-    assert line.limiter.turn("soc", line.limits, urgent=False, waited=False) == 0
+    assert line.limiter.turn(Lane("soc", line.limits), urgent=False, waited=False) == 0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receiver.deliveries.digest import Digests
+from receiver.deliveries.digest_store import Digests
 from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Rejected, Retry
 from receiver.messages.digest import DigestEntry
 from shared.http.deadlines import DeadlineExceeded, remaining, within

@@ -1,0 +1,72 @@
+"""Delivers one alarm to one destination: turn → claim → compose → send → record.
+
+The turn (turn.py) includes the claim of the alarm's case (claim.py). An alarm whose turn is too far away goes
+into a digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from receiver.cases.lifecycle import Cases
+from receiver.deliveries.claim import wait_for_other_worker
+from receiver.deliveries.digest import Collector
+from receiver.deliveries.send import Sender
+from receiver.deliveries.turn import TooFarAway, Turn, Turns
+from receiver.messages.message import Message
+from shared.models.alarms import Alarm
+from shared.models.deliveries import Delivery, DeliveryState
+from shared.models.event_kinds import OWN_KINDS, UNACKNOWLEDGED
+from shared.models.severity import Severity
+from shared.queues.ports import Again, Done, Item, Verdict
+from shared.storage.ledger.deliveries import Deliveries
+
+
+@dataclass(frozen=True)
+class AlarmDelivery:
+    deliveries: Deliveries
+    cases: Cases
+    turns: Turns
+    sender: Sender
+    collector: Collector
+    now: Callable[[], datetime]
+
+    def deliver(self, item: Item, destination: str, alarm: Alarm) -> Verdict:
+        delivery = self.deliveries.get(alarm.event.id, destination)
+        if delivery.state is DeliveryState.DELIVERED or self._is_superfluous(alarm):
+            return Done()
+        if wait := wait_for_other_worker(delivery, self.now()):
+            return wait
+        if delivery.state is DeliveryState.IN_DIGEST and (verdict := self.collector.add(delivery, alarm)):
+            return verdict
+        turn = self.turns.of_alarm(
+            item,
+            destination,
+            alarm.case_key,
+            urgent=alarm.severity is Severity.MALICIOUS,
+            may_share=_may_share(alarm, delivery),
+        )
+        match turn:
+            case Again():
+                return turn
+            case TooFarAway():
+                return self.collector.collect(delivery, alarm)
+            case Turn(claim=claim):
+
+                def compose(in_doubt: bool) -> Message:
+                    return self.cases.message(alarm, destination, maybe_repeat=in_doubt, opens=claim.opens)
+
+                return self.sender.send(item, delivery, turn, compose)
+
+    def _is_superfluous(self, alarm: Alarm) -> bool:
+        """Whether this is a reminder of a case that somebody has acknowledged meanwhile."""
+        return alarm.event.kind == UNACKNOWLEDGED and self.cases.is_acknowledged(alarm.case_key)
+
+
+def _may_share(alarm: Alarm, delivery: Delivery) -> bool:
+    """Whether an alarm may be told in a digest. A malicious alarm and what huntbridge says itself keep their
+    own messages, and so does a possible repeat, since it must be marked."""
+    keeps_its_own = alarm.severity is Severity.MALICIOUS or alarm.event.kind in OWN_KINDS
+    return not (keeps_its_own or delivery.in_doubt or delivery.state is DeliveryState.SENDING)

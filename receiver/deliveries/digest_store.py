@@ -1,0 +1,109 @@
+"""Stores digests: the alarms for a destination that is sent more than it accepts, told in one message.
+
+An alarm is written into the open digest of its destination. When the digest's turn has come the digest is
+closed, and then sealed: the list of its alarms is stored and never changes again. An alarm is told in a
+digest only if it is in that list; an alarm that comes too late looks for the next digest. So a crash at any
+point neither loses an alarm nor tells it twice.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+
+from receiver.messages.digest import DIGEST, DigestEntry
+from shared.models.codec import dump, load
+from shared.queues import items
+from shared.queues.ports import Queue
+from shared.storage import kinds
+from shared.storage.ports import Body, Store
+
+_OPEN, _CLOSED, _SEALED = "open", "closed", "sealed"
+
+
+class Digests:
+    def __init__(self, store: Store, deliveries: Queue) -> None:
+        self._store, self._deliveries = store, deliveries
+        self._lock = threading.Lock()  # or all workers of this process would open a digest at once
+
+    def open(self, destination: str) -> str:
+        """The id of the destination's open digest. A new digest is put into the queue before anything is
+        written to it."""
+        with self._lock:
+            while True:
+                current = self._store.get(kinds.DIGEST_NOW, "", destination)
+                if current and self._state(destination, current.body["id"]) == _OPEN:
+                    return str(current.body["id"])
+                id = f"{DIGEST}-{secrets.token_hex(6)}"
+                self._deliveries.put(items.digest(destination, id), id=f"{id}:{destination}")
+                if not self._store.put(kinds.DIGEST, destination, id, {"state": _OPEN}, expect=0):
+                    continue  # another worker handled its item before it was open
+                opened = self._use(destination, id)
+                if opened != id:  # another worker opened one at the same time: this one stays empty
+                    empty = {"state": _SEALED, "events": []}
+                    self._store.put(kinds.DIGEST, destination, id, empty, expect=1)
+                return opened
+
+    def _use(self, destination: str, id: str) -> str:
+        """Make this digest the destination's current one, unless another is open. Returns the current one."""
+
+        def change(body: Body | None) -> tuple[Body | None, str]:
+            if body and self._state(destination, body["id"]) == _OPEN:
+                return None, str(body["id"])
+            return {"id": id}, id
+
+        return self._store.update(kinds.DIGEST_NOW, "", destination, change)
+
+    def add(self, destination: str, id: str, entry: DigestEntry) -> bool | None:
+        """Whether the alarm is told in this digest. None while the digest is being closed: ask again soon."""
+        if self._state(destination, id) == _OPEN:
+            self._store.put(kinds.DIGEST_ENTRY, f"{destination}/{id}", entry.event_id, dump(entry))
+        record = self._store.get(kinds.DIGEST, destination, id)
+        body = record.body if record else {"state": _SEALED, "events": []}
+        if body["state"] == _OPEN:
+            return True  # it will be closed after this write, and its entries are read after that
+        return entry.event_id in body["events"] if body["state"] == _SEALED else None
+
+    def is_empty(self, destination: str, id: str) -> bool:
+        """Whether the digest is known to hold nothing, so that it needs no turn."""
+        record = self._store.get(kinds.DIGEST, destination, id)
+        return bool(record and record.body["state"] == _SEALED and not record.body["events"])
+
+    def seal(self, destination: str, id: str) -> list[DigestEntry]:
+        """Close a digest for good. Returns what it holds: the same each time."""
+
+        while True:
+            self._close(destination, id)
+            entries = self._entries(destination, id)
+            told = self._seal(destination, id, list(entries))
+            if told is not None and entries.keys() >= set(told):
+                return [entries[event_id] for event_id in told]
+
+    def _close(self, destination: str, id: str) -> None:
+        def close(body: Body | None) -> tuple[Body | None, None]:
+            return ({"state": _CLOSED} if body and body["state"] == _OPEN else None), None
+
+        self._store.update(kinds.DIGEST, destination, id, close)
+
+    def _seal(self, destination: str, id: str, event_ids: list[str]) -> list[str] | None:
+        """Store what a closed digest holds. Returns what is stored: another worker may have sealed it with
+        entries that came later. None where another worker has opened the digest since it was closed."""
+
+        def seal(body: Body | None) -> tuple[Body | None, list[str] | None]:
+            if body and body["state"] == _OPEN:
+                return None, None
+            if body and body["state"] == _SEALED:
+                return None, list(body["events"])
+            return {"state": _SEALED, "events": event_ids}, event_ids
+
+        return self._store.update(kinds.DIGEST, destination, id, seal)
+
+    def _entries(self, destination: str, id: str) -> dict[str, DigestEntry]:
+        """By event id."""
+        records = self._store.scan(kinds.DIGEST_ENTRY, f"{destination}/{id}")
+        entries = (load(DigestEntry, record.body) for record in records)
+        return {entry.event_id: entry for entry in entries}
+
+    def _state(self, destination: str, id: str) -> str:
+        record = self._store.get(kinds.DIGEST, destination, id)
+        return str(record.body["state"]) if record else ""

@@ -1,0 +1,70 @@
+"""Sends one message, in an order that loses none and repeats none unmarked:
+
+mark the delivery as `sending` → send → give the case back → record the outcome.
+
+A worker that dies after the mark leaves the delivery in doubt. The next attempt says that it may be a repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from receiver.deliveries.record import Attempt, Recorder
+from receiver.deliveries.turn import Turn
+from receiver.destinations.contract import Destination, Outcome, Retry
+from receiver.messages.message import Message
+from shared.http.deadlines import DeadlineExceeded, remaining, within
+from shared.models.deliveries import Delivery, DeliveryState
+from shared.queues import leases
+from shared.queues.ports import Again, Item, Verdict
+from shared.storage.ledger.deliveries import Deliveries
+
+
+class Sender:
+    def __init__(
+        self, deliveries: Deliveries, destinations: Mapping[str, Destination], recorder: Recorder
+    ) -> None:
+        self._deliveries, self._destinations, self._recorder = deliveries, destinations, recorder
+
+    def send(self, item: Item, delivery: Delivery, turn: Turn, compose: Callable[[bool], Message]) -> Verdict:
+        """Send the message and record what became of it. `compose` makes the message; its argument says
+        whether an earlier attempt may have arrived."""
+        name, claim = delivery.destination, turn.claim
+        if not _enough_time():
+            claim.release()
+            return Again(1.0, f"too little time was left to send it to {name}")
+        # A worker that died left the state `sending`. Doubt stays until the message is delivered.
+        in_doubt = delivery.in_doubt or delivery.state is DeliveryState.SENDING
+        message = compose(in_doubt)
+        sending = self._deliveries.start(
+            delivery,
+            state=DeliveryState.SENDING,
+            ref="",
+            attempts=delivery.attempts + 1,
+            in_doubt=in_doubt,
+        )
+        if sending is None:
+            claim.release()
+            return Again(1.0, f"another worker sends it to {name}", expected=True)
+        try:
+            outcome = in_time(lambda: self._destinations[name].deliver(message, claim.ref))
+        except Exception:  # a fault of huntbridge itself; it may have come after the message was sent
+            claim.release(Retry("it failed", ambiguous=True))
+            self._deliveries.end(sending, state=DeliveryState.UNSURE, in_doubt=True)
+            raise
+        claim.release(outcome)
+        return self._recorder.record(Attempt(item, delivery, sending, turn), outcome)
+
+
+def in_time(send: Callable[[], Outcome]) -> Outcome:
+    """Send within the time of the item's lease, less the time that the ledger needs afterwards."""
+    left = remaining(leases.budget(leases.DELIVERY))
+    try:
+        with within(left - leases.RECORDING):
+            return send()
+    except DeadlineExceeded:  # a destination makes several requests: an earlier one may have arrived
+        return Retry("it took longer than a delivery may", ambiguous=True)
+
+
+def _enough_time() -> bool:
+    return remaining(leases.budget(leases.DELIVERY)) >= leases.RECORDING + leases.SHORTEST_SEND

@@ -1,0 +1,86 @@
+"""The turn of a delivery: it may be sent when it has its case, the rate limit allows it, and the destination
+has a place for one more worker.
+
+Nothing is sent here, and no message is composed before its turn has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from receiver.deliveries.claim import CaseClaim, CaseClaims
+from receiver.deliveries.concurrency import ConcurrencyLimit
+from receiver.deliveries.rate_limit import Lane, RateLimiter, lane_of
+from shared.config.destinations.registry import DestinationConfig
+from shared.queues.ports import Again, Item
+
+BACKLOG = 600.0  # seconds; an alarm that would have to wait for longer is told in a digest
+_IDLE_CHECK = 10.0  # seconds until it is tried again whether a destination has no alarms to send
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A delivery may be sent now."""
+
+    claim: CaseClaim
+    lane: Lane
+
+
+@dataclass(frozen=True)
+class TooFarAway:
+    """The turn would come later than an alarm may wait."""
+
+
+class Turns:
+    def __init__(
+        self,
+        configured: Mapping[str, DestinationConfig],
+        limiter: RateLimiter,
+        concurrency: Mapping[str, ConcurrencyLimit],
+        claims: CaseClaims,
+    ) -> None:
+        self._configured, self._limiter = configured, limiter
+        self._concurrency, self._claims = concurrency, claims
+
+    def of_alarm(
+        self, item: Item, destination: str, case_key: str, *, urgent: bool, may_share: bool
+    ) -> Turn | TooFarAway | Again:
+        """`may_share`: the alarm may be told in a digest, and TooFarAway says that it should be. Unless the
+        turn has come, the case is given back."""
+        claim = self._claims.acquire(item, destination, case_key)
+        if isinstance(claim, Again):
+            return claim
+        lane = lane_of(destination, self._configured[destination], case_key)
+        # A digest has the rate limit of the whole destination: it does not shorten the wait for one case.
+        longest = BACKLOG if may_share and not lane.by_case else None
+        wait = self._limiter.turn(lane, urgent=urgent, waited=not item.first_claim, longest=longest)
+        if wait == 0 and self._concurrency[destination].acquire(item.receipt):
+            return Turn(claim, lane)
+        claim.release()
+        if wait is None:
+            return TooFarAway()
+        if wait:
+            return Again(wait, f"{destination} takes no more for now", expected=True)
+        return busy(destination, self._concurrency[destination])
+
+    def of_digest(self, item: Item, destination: str, case_key: str) -> Turn | Again:
+        """A digest waits like an alarm that is not urgent. It collects alarms meanwhile."""
+        lane = lane_of(destination, self._configured[destination])
+        wait = self._limiter.turn(lane, urgent=False, waited=not item.first_claim)
+        if wait:
+            return Again(wait, f"the digest for {destination} gathers until its turn", expected=True)
+        return Turn(self._claims.unclaimed(item, destination, case_key), lane)
+
+    def of_edit(self, item: Item, destination: str) -> Lane | float:
+        """Where an edit of a case's message may be sent now; else the seconds until it should ask again,
+        because alarms are waiting for the destination."""
+        lane = lane_of(destination, self._configured[destination])
+        wait = self._limiter.turn(lane, urgent=False, waited=not item.first_claim, longest=0.0)
+        if wait is None:
+            return _IDLE_CHECK
+        return wait or lane
+
+
+def busy(destination: str, limit: ConcurrencyLimit) -> Again:
+    return Again(limit.retry_after(), f"{destination} is busy", expected=True)
