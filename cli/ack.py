@@ -53,7 +53,7 @@ def _take(runtime: Runtime, case: str, by: str) -> str:
         )
     origin = f"{here()}, {operator(runtime)}"
     taken = Acknowledgement(f"ack-{secrets.token_hex(8)}", runtime.now(), by, origin=origin)
-    if file.taken is None:
+    if file.acknowledgement is None:
         # The item first: then the others are told whatever becomes of this command.
         runtime.events.put(items.acknowledgement(key, dump(taken)), id=taken.id)
     held = ledger.cases.acknowledge(key, taken)

@@ -17,7 +17,7 @@ from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared.config.config import Config
 from shared.config.destinations.slack import SlackConfig
 from shared.models.acknowledgements import Acknowledgement
-from shared.models.cases import CaseFile
+from shared.models.cases import Case
 from shared.models.codec import dump, load
 from shared.models.event_kinds import ACKNOWLEDGED
 from shared.queues import items
@@ -124,7 +124,7 @@ class CaseActions:
             case.alarm,
             event=event_about(case.alarm, ACKNOWLEDGED, case_key, holder.at),
             case=case_key,
-            taken=holder,
+            acknowledgement=holder,
             findings=(),
             findings_total=0,
             gaps=(),
@@ -141,7 +141,7 @@ class CaseActions:
             return _NO_TRACKER
         tracker = self._trackers[0]
 
-        def change(case: CaseFile | None) -> CaseFile | None:
+        def change(case: Case | None) -> Case | None:
             if case is None or any(name in self._trackers for name in case.told):
                 return case
             return replace(case, issue_in=tracker, issue_asked=id, told=union(case.told, [tracker]))

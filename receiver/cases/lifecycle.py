@@ -17,7 +17,7 @@ from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.message import CaseStatus, Message
 from shared.config.config import Config
 from shared.models.alarms import Alarm
-from shared.models.cases import CaseFile
+from shared.models.cases import Case
 from shared.models.codec import dump
 from shared.models.event_kinds import ACKNOWLEDGED, OWN_KINDS, TEST, UNACKNOWLEDGED
 from shared.models.events import Event
@@ -50,8 +50,8 @@ class Cases:
         if not _can_be_acknowledged(alarm):
             return names
 
-        def change(case: CaseFile | None) -> CaseFile:
-            case = case or CaseFile(alarm)
+        def change(case: Case | None) -> Case:
+            case = case or Case(alarm)
             worst = alarm if _badness(alarm) >= _badness(case.alarm) else case.alarm
             return replace(
                 case, alarm=replace(worst, earlier=None, may_repeat=False), told=union(case.told, names)
@@ -60,7 +60,7 @@ class Cases:
         case = self._ledger.cases.change(alarm.case_key, change, durable=False)
         assert case is not None
         reminders = self._config.reminders
-        if reminders and alarm.severity is Severity.MALICIOUS and not case.taken:
+        if reminders and alarm.severity is Severity.MALICIOUS and not case.acknowledgement:
             self._ledger.cases.await_acknowledgement(alarm.case_key, reminders.after)
         asked = [case.issue_in] if case.issue_in in self._destinations.trackers else []
         return list(union(names, asked))
@@ -94,7 +94,7 @@ class Cases:
             return CaseStatus()
         trackers = self._destinations.trackers
         return CaseStatus(
-            acknowledgement=case.taken,
+            acknowledgement=case.acknowledgement,
             issue=None if destination in trackers else self.issue(alarm.case_key, case),
             offers=_offers(case, trackers),
             worst=case.alarm if alarm.event.kind in (ACKNOWLEDGED, UNACKNOWLEDGED) else None,
@@ -102,9 +102,9 @@ class Cases:
 
     def is_acknowledged(self, case_key: str) -> bool:
         case = self._ledger.cases.get(case_key)
-        return bool(case and case.taken)
+        return bool(case and case.acknowledgement)
 
-    def issue(self, case_key: str, case: CaseFile) -> tuple[str, str] | None:
+    def issue(self, case_key: str, case: Case) -> tuple[str, str] | None:
         """Key and URL of the case's issue. None where it has no issue yet."""
         for tracker in self._destinations.trackers:
             key = self._ledger.case_references.get(case_key, tracker) if tracker in case.told else ""
@@ -140,7 +140,7 @@ def opening(alarm: Alarm, told: Iterable[str], trackers: Sequence[str]) -> CaseS
     """What a message shows of a case that begins with this alarm, of which `told` are told."""
     if not _can_be_acknowledged(alarm):
         return CaseStatus()
-    return CaseStatus(offers=_offers(CaseFile(alarm, tuple(told)), trackers))
+    return CaseStatus(offers=_offers(Case(alarm, tuple(told)), trackers))
 
 
 def event_about(alarm: Alarm, kind: str, about: str, at: datetime) -> Event:
@@ -153,10 +153,10 @@ def union(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*names, *more)))
 
 
-def _offers(case: CaseFile, trackers: Collection[str]) -> tuple[str, ...]:
+def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
     """The buttons that the case still needs."""
     buttons = []
-    if not case.taken:
+    if not case.acknowledgement:
         buttons.append(ACKNOWLEDGE)
     if trackers and not any(name in trackers for name in case.told):
         buttons.append(CREATE_ISSUE)

@@ -32,7 +32,7 @@ class CaseReminders:
         """Handle an item of the timer."""
         case_key, number, config = item.case_key, item.number, self._config
         case = self._ledger.cases.get(case_key)
-        if case is None or case.taken or config is None:
+        if case is None or case.acknowledgement or config is None:
             return Done()
         event = event_about(case.alarm, UNACKNOWLEDGED, f"{case_key}:{number}", self._now())
         if self._ledger.events.routed_to(event.id) is not None:

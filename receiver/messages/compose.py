@@ -103,7 +103,7 @@ def compose(
     findings = worst_first(alarm.findings)
     links = (*links_of(alarm, case), *configured_links(config))
     owner_tag = config.owner_tag if config else "Owner"
-    facts = tuple(all_facts(alarm, alarm.taken or case.acknowledgement, content.facts, owner_tag))
+    facts = tuple(all_facts(alarm, alarm.acknowledgement or case.acknowledgement, content.facts, owner_tag))
     values = template_values(alarm, content, facts, links)
     wording = ConfiguredWording(config.message if config else None, values)
     title = wording.title(content.title) if event.kind in ALARM_KINDS else content.title
@@ -152,8 +152,8 @@ def _first(lines: tuple[str, ...], limit: int) -> tuple[str, ...]:
 
 
 def _person_to_mention(alarm: Alarm) -> Owner | None:
-    if alarm.taken:
-        return Owner(slack=alarm.taken.slack) if alarm.taken.slack else None
+    if alarm.acknowledgement:
+        return Owner(slack=alarm.acknowledgement.slack) if alarm.acknowledgement.slack else None
     return alarm.owner if alarm.severity in (Severity.MALICIOUS, Severity.SUSPICIOUS) else None
 
 

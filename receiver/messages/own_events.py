@@ -82,7 +82,7 @@ def undelivered(alarm: Alarm) -> Content:
 
 
 def acknowledged(alarm: Alarm) -> Content:
-    who = person_of(alarm.taken) if alarm.taken else "somebody"
+    who = person_of(alarm.acknowledgement) if alarm.acknowledgement else "somebody"
     about = joined(counts_in_words(alarm), where(alarm))
     return Content(title=f"Taken by {who}: {about}" if about else f"Taken by {who}")
 

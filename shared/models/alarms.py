@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.captures import Capture
@@ -68,7 +71,7 @@ class Alarm:
     link: str = ""  # into the platform; always its own origin
     earlier: Earlier | None = None  # this alarm adds to it, and is told as an update
     owner: Owner | None = None
-    taken: Acknowledgement | None = None  # only of acknowledged
+    acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None  # only of acknowledged
     case: str = ""  # the key of the case that it is about, where it is no alarm of its own
     change: Change | None = None
     disagreements: tuple[str, ...] = ()  # where the webhook says something else than the platform, in words

@@ -1,19 +1,22 @@
-"""A case: all alarms about one system in one project."""
+"""A case: all alarms about one system in one project, as they are known whatever the destination."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
 
 
 @dataclass(frozen=True)
-class CaseFile:
-    """What is known of a case, whichever the destination."""
+class Case:
+    """What is known of a case. What each destination holds of it is in `storage.ledger.case_references`."""
 
     alarm: Alarm  # the worst one; the newest of those that are equally bad
     told: tuple[str, ...] = ()  # the destinations that its messages went to
-    taken: Acknowledgement | None = None
+    acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None
     issue_in: str = ""  # the Jira destination in which somebody asked for an issue
     issue_asked: str = ""  # id of the click that did

@@ -21,7 +21,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def dump(thing: object) -> dict[str, Any]:
     """Any of the above as what JSON can hold."""
-    found: dict[str, Any] = _adapter(type(thing)).dump_python(thing, mode="json")
+    found: dict[str, Any] = _adapter(type(thing)).dump_python(thing, mode="json", by_alias=True)
     return found
 
 

@@ -82,7 +82,7 @@ def ack(side: tuple[Runtime, dict[str, str]]) -> Callable[..., str]:
 def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(side, ack, case):
     made, _ = side
     assert ack(case, "--by", "Ada \u202eLovelace") == f"Ada Lovelace has taken {CASE}: {TITLE}\n"
-    assert made.ledger.cases.get(CASE).taken.by == "Ada Lovelace"
+    assert made.ledger.cases.get(CASE).acknowledgement.by == "Ada Lovelace"
 
     actions = case_actions(made, case_record(made))
     (item,) = made.events.claim(10, lease=60)
@@ -101,7 +101,7 @@ def test_who_comes_second_is_told_who_has_it(side, ack):
     ack("e1", "--by", "Ada")
     said = ack("e1", "--by", "Bob", code=1)
     assert said.startswith("Error: Ada has taken this already, at 20")
-    assert made.ledger.cases.get(CASE).taken.by == "Ada"
+    assert made.ledger.cases.get(CASE).acknowledgement.by == "Ada"
     assert made.events.depth().living == 1
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.models.acknowledgements import Acknowledgement, Unacknowledged
-from shared.models.cases import CaseFile
+from shared.models.cases import Case
 from shared.models.codec import dump, load
 from shared.storage import kinds
 from shared.storage.ledger import documents
@@ -19,20 +19,20 @@ class Cases:
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store, self._now = store, now
 
-    def get(self, case_key: str) -> CaseFile | None:
-        return documents.read(self._store, CaseFile, kinds.CASE_FILE, case_key, "-")
+    def get(self, case_key: str) -> Case | None:
+        return documents.read(self._store, Case, kinds.CASE_FILE, case_key, "-")
 
     def change(
         self,
         case_key: str,
-        change: Callable[[CaseFile | None], CaseFile | None],
+        change: Callable[[Case | None], Case | None],
         *,
         durable: bool = True,
-    ) -> CaseFile | None:
+    ) -> Case | None:
         """The case after `change`, which may be called several times. None where there is no such case."""
 
-        def changed(body: Body | None) -> tuple[Body | None, CaseFile | None]:
-            before = load(CaseFile, body) if body else None
+        def changed(body: Body | None) -> tuple[Body | None, Case | None]:
+            before = load(Case, body) if body else None
             after = change(before)
             if after is None or after == before:
                 return None, before
@@ -43,10 +43,13 @@ class Cases:
     def acknowledge(self, case_key: str, asked: Acknowledgement) -> Acknowledgement | None:
         """Acknowledge a case. Returns the acknowledgement that counts, which is the first; None where there
         is no such case."""
-        case = self.change(case_key, lambda case: replace(case, taken=case.taken or asked) if case else None)
+        case = self.change(
+            case_key,
+            lambda case: replace(case, acknowledgement=case.acknowledgement or asked) if case else None,
+        )
         if case:
             self._store.delete(kinds.UNACKNOWLEDGED, "", case_key)
-        return case.taken if case else None
+        return case.acknowledgement if case else None
 
     # Reminders
 

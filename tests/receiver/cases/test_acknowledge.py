@@ -174,7 +174,7 @@ def test_a_click_takes_the_case_and_all_who_were_told_of_it_hear_of_it_once(make
     (comment,) = world.jira.issues["SEC-1"].comments
     assert f"Taken by ada: {title}" in json.dumps(comment["body"])
     assert [message.kind for message in world.siem.sent] == ["high_severity_alarm", ACKNOWLEDGED]
-    assert world.siem.sent[1].alarm.taken.by == "ada"
+    assert world.siem.sent[1].alarm.acknowledgement.by == "ada"
     assert [message.title for message in world.stage.office.sent][1:] == [f"Taken by ada: {title}"]
     assert world.slack.refused == []
 
@@ -215,7 +215,7 @@ def test_of_eight_who_click_at_once_one_has_the_case(make):
         thread.join()
     world.stage.run_all()
 
-    taken = world.stage.runtime.ledger.cases.get(CASE).taken
+    taken = world.stage.runtime.ledger.cases.get(CASE).acknowledgement
     assert [text for text in world.thread() if "Taken by" in text] == [
         f"▲ Taken by {taken.by}: 5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
     ]
@@ -272,7 +272,7 @@ def test_while_slack_is_down_the_case_is_taken_all_the_same_and_told_when_it_is_
     world.slack.fail(503, times=6, on="POST /api/")
     world.click(run=False)
     world.stage.run()
-    assert world.stage.runtime.ledger.cases.get(CASE).taken.by == "ada"
+    assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement.by == "ada"
     assert [message.kind for message in world.siem.sent] == ["high_severity_alarm", ACKNOWLEDGED]
     assert "Acknowledge" in buttons(world.parent)
     world.stage.run_all()
@@ -345,7 +345,7 @@ def test_who_can_sign_for_one_app_has_no_say_in_the_cases_of_another(make):
         )
     )
     world.click()
-    assert world.stage.runtime.ledger.cases.get(CASE).taken is None
+    assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement is None
     assert [text for _, text in world.whispers()] == [
         "huntbridge knows nothing of this case any more, so nothing was done."
     ]
@@ -360,7 +360,7 @@ def test_where_the_configuration_names_who_may_acknowledge_nobody_else_can(make)
     assert user == "U0AAAAAAAA"
     assert text.startswith("You may not acknowledge")
     assert world.parent.body == before
-    assert not world.stage.runtime.ledger.cases.get(CASE).taken
+    assert not world.stage.runtime.ledger.cases.get(CASE).acknowledgement
     (entry,) = audit.newest(world.stage.runtime.store, world.stage.moment)
     assert (entry.action, entry.about, entry.origin) == (audit.ACK, CASE, "Slack")
     assert "U0AAAAAAAA" in entry.by
@@ -368,7 +368,7 @@ def test_where_the_configuration_names_who_may_acknowledge_nobody_else_can(make)
     assert world.slack.mentions == []
 
     world.click(user="U0BBBBBBBB", name="bob")
-    assert world.stage.runtime.ledger.cases.get(CASE).taken.by == "bob"
+    assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement.by == "bob"
     assert len(world.whispers()) == 1
 
 
@@ -378,7 +378,7 @@ def test_an_operator_at_the_command_line_is_not_bound_by_the_list(make):
     taken = Acknowledgement("ack:1", world.stage.moment, "carol", origin="cli")
     world.stage.runtime.events.put(items.acknowledgement(CASE, dump(taken)), id="ack:1")
     world.stage.run_all()
-    assert world.stage.runtime.ledger.cases.get(CASE).taken.by == "carol"
+    assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement.by == "carol"
 
 
 def test_a_list_of_one_channel_does_not_bind_another(make):
@@ -388,11 +388,11 @@ def test_a_list_of_one_channel_does_not_bind_another(make):
     second, first = sorted(world.parents, key=lambda post: post.channel)
     assert world.send(world.slack.click(first, "acknowledge", user="U0AAAAAAAA")) == 200
     world.stage.run_all()
-    assert not world.stage.runtime.ledger.cases.get(CASE).taken
+    assert not world.stage.runtime.ledger.cases.get(CASE).acknowledgement
     world.stage.forward(1)
     assert world.send(world.slack.click(second, "acknowledge", user="U0AAAAAAAA", name="ann")) == 200
     world.stage.run_all()
-    assert world.stage.runtime.ledger.cases.get(CASE).taken.by == "ann"
+    assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement.by == "ann"
 
 
 def test_a_click_whose_secret_no_destination_has_any_more_is_kept_and_told(make):
@@ -403,7 +403,7 @@ def test_a_click_whose_secret_no_destination_has_any_more_is_kept_and_told(make)
     world.click()
     (dead,) = world.stage.runtime.events.dead_items()
     assert dead.reason == "a click was signed with env:GONE, and no destination has that signing_secret"
-    assert world.stage.runtime.ledger.cases.get(CASE).taken is None
+    assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement is None
 
 
 def test_a_rotated_signing_secret_works_beside_the_one_before(make):
@@ -414,7 +414,7 @@ def test_a_rotated_signing_secret_works_beside_the_one_before(make):
     request = world.slack.click(world.parent, "acknowledge")
     world.slack.signing_secret = "the-new-one"
     world.click()
-    assert world.stage.runtime.ledger.cases.get(CASE).taken.by == "ada"
+    assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement.by == "ada"
     world.secrets.popitem()
     assert world.send(request) == 401
 

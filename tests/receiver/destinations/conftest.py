@@ -252,7 +252,7 @@ def _alarms() -> dict[str, Alarm]:
         event=Event(f"acknowledged:{rich.case_key}", ACKNOWLEDGED, NOON, project_id=12, evidence_id=31),
         findings=(),
         gaps=(),
-        taken=Acknowledgement("click:1", NOON, "Jane Doe", "U0123456789"),
+        acknowledgement=Acknowledgement("click:1", NOON, "Jane Doe", "U0123456789"),
         change=None,
     )
     path = "/srv/www/uploads/" + "deeply/" * 40

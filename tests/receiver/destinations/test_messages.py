@@ -246,7 +246,9 @@ def check_slack(alarm: Alarm) -> None:
 
 def check_slack_bot(alarm: Alarm) -> None:
     """The message of a case that was as bad before, and of one that was worse, with all its buttons."""
-    message = compose(alarm, case=CaseStatus(acknowledgement=alarm.taken, issue=ISSUE, offers=OFFERS))
+    message = compose(
+        alarm, case=CaseStatus(acknowledgement=alarm.acknowledgement, issue=ISSUE, offers=OFFERS)
+    )
     for severity, title in (
         (Severity.INFO, "x"),
         (Severity.MALICIOUS, f"Worse: {message.title}"),
@@ -479,8 +481,8 @@ def in_its_case(alarm: Alarm, worst: Alarm) -> Message:
     """With what a destination that edits is told of the case."""
     kind = alarm.event.kind
     if kind in (ACKNOWLEDGED, UNACKNOWLEDGED):
-        offers = OFFERS if alarm.taken is None else OFFERS[1:]
-        return compose(alarm, case=CaseStatus(alarm.taken, offers=offers, worst=worst))
+        offers = OFFERS if alarm.acknowledgement is None else OFFERS[1:]
+        return compose(alarm, case=CaseStatus(alarm.acknowledgement, offers=offers, worst=worst))
     return compose(alarm, case=CaseStatus(offers=() if kind in (*OWN_KINDS, TEST) else OFFERS))
 
 
@@ -748,7 +750,7 @@ class Fuzz:
             gaps=self.some(lambda: Gap(self.text(), self.text()), 5),
             link=self.random.choice(LINKS),
             earlier=self.maybe(self.earlier()),
-            taken=self.random.choice((None, None, None, self.taken())),
+            acknowledgement=self.random.choice((None, None, None, self.taken())),
             owner=self.maybe(Owner(slack="U0123456789", teams=JANE, jira=self.text())),
             change=self.maybe(self.change()),
         )

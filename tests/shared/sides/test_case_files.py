@@ -10,7 +10,7 @@ import pytest
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
-from shared.models.cases import CaseFile
+from shared.models.cases import Case
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.storage.ledger.ledger import Ledger
@@ -23,8 +23,8 @@ def ledger(side) -> Ledger:
     return Ledger(side.store, side.now)
 
 
-def file_of(side) -> CaseFile:
-    return CaseFile(Alarm(Event("e1", "processing_with_alarms", side.now()), Severity.MALICIOUS), ("soc",))
+def file_of(side) -> Case:
+    return Case(Alarm(Event("e1", "processing_with_alarms", side.now()), Severity.MALICIOUS), ("soc",))
 
 
 def opened(ledger: Ledger, side) -> None:
@@ -57,7 +57,7 @@ def test_of_eight_who_take_a_case_at_once_one_has_it_and_all_are_told_who(ledger
     at_once(8, take)
     assert len(held) == 8
     (one,) = set(held.values())
-    assert ledger.cases.get(CASE).taken == one
+    assert ledger.cases.get(CASE).acknowledgement == one
 
 
 def test_who_took_it_may_ask_again_and_is_the_same(ledger, side):
@@ -66,7 +66,7 @@ def test_who_took_it_may_ask_again_and_is_the_same(ledger, side):
     assert ledger.cases.acknowledge(CASE, mine) == mine
     assert ledger.cases.acknowledge(CASE, mine) == mine
     assert ledger.cases.acknowledge(CASE, replace(mine, id="click-2")) == mine
-    assert Ledger(side.store, side.now).case_file(CASE).taken == mine
+    assert Ledger(side.store, side.now).cases.get(CASE).acknowledgement == mine
 
 
 def test_a_case_that_is_not_there_is_nobodys(ledger, side):
@@ -85,7 +85,7 @@ def test_alarms_and_an_acknowledgement_at_once_lose_nothing_of_each_other(ledger
 
     at_once(6, change)
     file = ledger.cases.get(CASE)
-    assert file.taken.by == "ada"
+    assert file.acknowledgement.by == "ada"
     assert sorted(file.told) == ["d1", "d2", "d3", "d4", "d5", "soc"]
 
 
