@@ -34,8 +34,6 @@ from shared.hosting.runtime import Runtime
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
-from shared.queues.dead_letter_notices import Notices
-from shared.queues.heartbeats import Heartbeats
 from shared.queues.ports import Handler
 from shared.secrets import SecretError
 from shared.storage.last_delivered import LastDelivered
@@ -63,8 +61,8 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         cases=cases,
         actions=case_actions(runtime, cases),
         reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),
-        notices=Notices(runtime),
-        heartbeats=Heartbeats(runtime),
+        notices=runtime.dead_letter_notices,
+        heartbeats=runtime.heartbeats,
     )
     return Handlers(events.handle, delivery_worker(runtime, cases, destinations).handle)
 
@@ -84,7 +82,7 @@ def delivery_worker(
     turns = Turns(config.destinations, limiter, concurrency, claims)
     last_delivered = LastDelivered(runtime.store, now)
     recorder = Recorder(
-        deliveries, limiter, Heartbeats(runtime), last_delivered, config.delivery.retry_for, now
+        deliveries, limiter, runtime.heartbeats, last_delivered, config.delivery.retry_for, now
     )
     sender = Sender(deliveries, destinations, recorder)
     digests = Digests(runtime.store, runtime.deliveries)
@@ -94,7 +92,7 @@ def delivery_worker(
         digests=DigestDelivery(deliveries, digests, turns, sender, now),
         edits=CaseEdits(references, cases, destinations, turns, claims, limiter, now),
         ephemerals=EphemeralDelivery(deliveries, destinations, now),
-        notices=Notices(runtime),
+        notices=runtime.dead_letter_notices,
     )
 
 

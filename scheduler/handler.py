@@ -30,7 +30,6 @@ from shared.models.codec import load
 from shared.models.hunts import Hunt
 from shared.models.systems import System
 from shared.queues import items, leases
-from shared.queues.dead_letter_notices import Notices
 from shared.queues.ports import CAPTURES, Dead, Done, Handler, Item, Verdict
 from shared.queues.worker import attempt
 from shared.storage.ports import NotNow
@@ -73,7 +72,7 @@ def captures_handler(runtime: Runtime) -> Handler:
     def handle_and_tell(item: Item) -> Verdict:
         verdict = attempt(handle, item)
         if isinstance(verdict, Dead):
-            Notices(runtime).count(CAPTURES, item, verdict.reason)
+            runtime.dead_letter_notices.count(CAPTURES, item, verdict.reason)
         return verdict
 
     return handle_and_tell

@@ -27,8 +27,6 @@ from shared.models.event_kinds import JOB_FAILING
 from shared.models.events import Event
 from shared.models.hunts import Hunt
 from shared.queues import items
-from shared.queues.dead_letter_notices import Notices
-from shared.queues.heartbeats import Heartbeats
 from shared.storage import kinds
 from shared.storage.stored_times import is_future, why_unset
 
@@ -112,8 +110,8 @@ MISSED = Job("missed", _missed, 15)
 JOBS = (
     MISSED,
     Job("remind", remind, 15),
-    Job("notices", lambda runtime: Notices(runtime).look(), 15),
-    Job("heartbeats", lambda runtime: Heartbeats(runtime).look(), 10),
+    Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 15),
+    Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 10),
     Job("jobs", _tell, 10),
     Job("watch", watch, 20),
     Job("follow", look_at_hunts, 105),

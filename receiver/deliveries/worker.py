@@ -19,7 +19,7 @@ from receiver.deliveries.turn import busy
 from shared.models.alarms import Alarm
 from shared.models.codec import load
 from shared.queues import items
-from shared.queues.dead_letter_notices import Notices
+from shared.queues.dead_letter_notices import DeadLetterNotices
 from shared.queues.ports import DELIVERIES, Dead, Item, Verdict
 from shared.queues.worker import attempt
 
@@ -31,7 +31,7 @@ class DeliveryWorker:
     digests: DigestDelivery
     edits: CaseEdits
     ephemerals: EphemeralDelivery
-    notices: Notices
+    notices: DeadLetterNotices
 
     def handle(self, item: Item) -> Verdict:
         """Handles one item of [deliveries]."""

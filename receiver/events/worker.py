@@ -24,7 +24,7 @@ from shared.models.codec import dump, load
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
-from shared.queues.dead_letter_notices import Notices, alarm_of_event
+from shared.queues.dead_letter_notices import DeadLetterNotices, alarm_of_event
 from shared.queues.heartbeats import Heartbeats
 from shared.queues.ports import EVENTS, Dead, Done, Item, Queue, Verdict
 from shared.queues.sizes import fitted_alarm
@@ -46,7 +46,7 @@ class EventWorker:
     cases: Cases
     actions: CaseActions
     reminders: CaseReminders
-    notices: Notices
+    notices: DeadLetterNotices
     heartbeats: Heartbeats
 
     def handle(self, item: Item) -> Verdict:
@@ -59,7 +59,7 @@ class EventWorker:
     def _dispatch(self, item: Item) -> Verdict:
         match content := items.decode(item.body):
             case items.DeadLetterNotice():
-                return self.notices.tell(content.about)
+                return self.notices.send(content.about)
             case items.SlackClick():
                 return self.actions.click(item.id, content)
             case items.AcknowledgeCase():
@@ -67,7 +67,7 @@ class EventWorker:
             case items.Reminder():
                 return self.reminders.remind(content)
             case items.Heartbeat():
-                return self.heartbeats.tell(content)
+                return self.heartbeats.send(content)
             case _:
                 return self._handle_event(*_read(item, content))
 

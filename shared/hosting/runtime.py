@@ -24,6 +24,8 @@ from shared.models.inventory import Fleet
 from shared.platform.client import Cado
 from shared.platform.transport import TRIES, Transport
 from shared.platform.v2 import CadoV2
+from shared.queues.dead_letter_notices import DeadLetterNotices, fallbacks
+from shared.queues.heartbeats import Heartbeats, heartbeat_periods
 from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, Queue
 from shared.secrets import Secret, SecretRef, Secrets, SecretsInAws
 from shared.storage.ledger.ledger import Ledger
@@ -59,6 +61,18 @@ class Runtime:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.store, self.now)
+
+    @property
+    def dead_letter_notices(self) -> DeadLetterNotices:
+        queues = (self.captures, self.events, self.deliveries)
+        return DeadLetterNotices(
+            self.store, queues, self.events, self.deliveries, fallbacks(self.config), self.now
+        )
+
+    @property
+    def heartbeats(self) -> Heartbeats:
+        periods = heartbeat_periods(self.config)
+        return Heartbeats(self.store, self.events, self.deliveries, periods, self.now)
 
     def secret(self, ref: SecretRef) -> Secret:
         """Raises SecretError. What was read here is kept out of every log from then on."""

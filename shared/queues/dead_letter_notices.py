@@ -1,19 +1,21 @@
-"""Nothing ends in silence: what is kept aside as dead is told on another destination.
+"""Tells people about dead items: an event of kind `undelivered` goes to a destination that still works.
 
-A death goes in with its reason; an event of kind `undelivered` comes out. A malicious alarm has one of its
-own, at once, up to SINGLY in an hour for each destination. All else is counted, and told once an hour at
-most. The dead items themselves are the queues' business.
+Each malicious alarm that died has a notice of its own at once, up to OWN_NOTICES in an hour for one
+destination. All other dead items are counted, and one notice an hour tells how many there are. The dead items
+themselves are kept by their queues.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Self
 
+from shared.config.config import Config
 from shared.failures import attempt_each
-from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
 from shared.models.event_kinds import UNDELIVERED
@@ -22,55 +24,71 @@ from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import ABANDONED, DELIVERIES, Again, Done, Item, Queue, Verdict
 from shared.storage import kinds
-from shared.storage.ports import Body
+from shared.storage.ledger.notes import Notes
+from shared.storage.ports import Body, Store
 
 log = logging.getLogger(__name__)
 
-APART = timedelta(hours=1)  # between two notices about the same destination
-SINGLY = 10  # malicious alarms that are told by themselves within that time
-_LONGEST_REASON = 1_000  # characters
-QUEUE = "the queue "  # what a notice is about, where it is not a destination
+INTERVAL = timedelta(hours=1)  # between two notices about the same destination
+OWN_NOTICES = 10  # malicious alarms that have a notice of their own within that time
+_MAX_REASON = 1_000  # characters
+QUEUE = "the queue "  # what a notice is about, where it is about a queue and not about a destination
 
 
-class Notices:
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+def fallbacks(config: Config) -> tuple[str, ...]:
+    """The destinations that notices are sent to. The first one that works is used."""
+    names = (config.delivery.fallback, *config.default, *config.destinations)
+    return tuple(name for name in names if name)
 
-    def look(self) -> None:
-        """Count what a queue has put aside itself. Safe to run at any time and more than once. Raises
-        SomeFailed after the other queues were looked at."""
-        runtime = self._runtime
-        queues = (runtime.captures, runtime.events, runtime.deliveries)
-        attempt_each(queues, self._look_at, lambda queue: f"the queue {queue.name}")
 
-    def _look_at(self, queue: Queue) -> None:
-        ledger, now = self._runtime.ledger, self._runtime.now()
-        dead, seen = queue.depth().dead, ledger.notes.get(kinds.DEAD_ITEM_NOTES, queue.name)
-        if not dead or (dead == seen.get("dead") and _ahead(seen["again"], now)):
+class DeadLetterNotices:
+    """`queues`: all queues. `fallbacks`: see the function of this name."""
+
+    def __init__(
+        self,
+        store: Store,
+        queues: Collection[Queue],
+        events: Queue,
+        deliveries: Queue,
+        fallbacks: Sequence[str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store, self._notes, self._now = store, Notes(store), now
+        self._queues, self._events, self._deliveries = queues, events, deliveries
+        self._fallbacks = fallbacks
+
+    def count_abandoned(self) -> None:
+        """Count the items that a queue itself put among the dead. Any number of timers may do this at once.
+        Raises SomeFailed after all queues were looked at."""
+        attempt_each(self._queues, self._count_abandoned, lambda queue: f"the queue {queue.name}")
+
+    def _count_abandoned(self, queue: Queue) -> None:
+        now, dead = self._now(), queue.depth().dead
+        last_look = self._notes.get(kinds.DEAD_ITEM_NOTES, queue.name)
+        if not dead or (dead == last_look.get("dead") and _time_until(last_look["again"], now)):
             return
         queue.adopt(partial(self.count, queue.name, reason=ABANDONED))
-        again = (now + APART).isoformat()  # as many as before may be others
-        ledger.notes.save(kinds.DEAD_ITEM_NOTES, queue.name, {"dead": dead, "again": again})
+        # The same number of dead items later may be other items, so it is looked at again then.
+        again = (now + INTERVAL).isoformat()
+        self._notes.save(kinds.DEAD_ITEM_NOTES, queue.name, {"dead": dead, "again": again})
 
     def count(self, queue: str, item: Item, reason: str, alarm: Alarm | None = None) -> None:
-        """One more item of this queue is dead. `alarm` is what it was about, where the item does not say."""
-        about, reason = _about(queue, item), reason[:_LONGEST_REASON]
+        """Count one more dead item of this queue. `alarm` is its subject, where the item does not hold it."""
+        about, reason = _about(queue, item), reason[:_MAX_REASON]
         if not about:
             return
         alarm = _alarm_of(item) or alarm
         malicious = alarm is not None and alarm.severity is Severity.MALICIOUS
-        if not (alarm and malicious and self._tell_alone(about, item, alarm, reason)):
+        if not (alarm and malicious and self._send_own_notice(about, item, alarm, reason)):
             self._count(about, reason, malicious)
 
-    def _tell_alone(self, about: str, item: Item, alarm: Alarm, reason: str) -> bool:
-        """False where it must be told with others: there were too many, or there is nobody to be told."""
-        fallback, now = self.fallback(about), self._runtime.now()
-        record = self._runtime.store.get(kinds.NOTICE, "", about)
-        found = record.body if record else {}
-        alone = found.get("alone", 0) if _ahead(found.get("alone_until"), now) else 0
-        if fallback is None or alone >= SINGLY:
+    def _send_own_notice(self, about: str, item: Item, alarm: Alarm, reason: str) -> bool:
+        """False where the alarm must be counted with the others: this hour had enough notices of their own,
+        or no destination is left for them."""
+        destination, now = self.fallback(about), self._now()
+        if destination is None or self._tally(about).own_notices(now) >= OWN_NOTICES:
             return False
-        # By when the item came in: a second death of what was tried again is told again.
+        # Named by when the item came in, so that there is a new notice if the item is tried again and dies.
         id = f"{UNDELIVERED}:{about}:{alarm.event.id}:{item.added_at.timestamp():.3f}"
         event = replace(
             alarm.event,
@@ -82,139 +100,154 @@ class Notices:
             alarms=None,
             note="",
         )
-        told = replace(alarm, event=event, case=id, findings=(), findings_total=0, gaps=())
-        told = replace(told, earlier=None, change=None)
-        self._runtime.deliveries.put(items.delivery(fallback, dump(told)), id=f"{id}:{fallback}", urgent=True)
-
-        def count(body: Body | None) -> tuple[Body, None]:
-            before = body or {}
-            if _ahead(before.get("alone_until"), now):
-                return before | {"alone": before["alone"] + 1}, None
-            return before | {"alone": 1, "alone_until": (now + APART).isoformat()}, None
-
-        self._runtime.store.update(kinds.NOTICE, "", about, count)
+        notice = replace(alarm, event=event, case=id, findings=(), findings_total=0, gaps=())
+        notice = replace(notice, earlier=None, change=None)
+        body = items.encode(items.DeliverAlarm(destination, dump(notice)))
+        self._deliveries.put(body, id=f"{id}:{destination}", urgent=True)
+        self._update(about, lambda tally: tally.with_own_notice(now))
         return True
 
     def _count(self, about: str, reason: str, malicious: bool) -> None:
-        now = self._runtime.now()
+        now = self._now()
+        tally = self._update(about, lambda tally: tally.with_dead_item(reason, malicious))
+        if not _time_until(tally.due, now):  # else a notice is on its way and will tell of this item too
+            self._enqueue(about, tally.dead, now, _time_until(tally.next, now) or timedelta())
 
-        def count(body: Body | None) -> tuple[Body, Body]:
-            before = body or {}
-            after = before | {"dead": before.get("dead", 0) + 1, "reason": reason}
-            after["malicious"] = before.get("malicious", 0) + malicious
-            return after, after
-
-        counted = self._runtime.store.update(kinds.NOTICE, "", about, count)
-        if not _ahead(counted.get("due"), now):  # else a notice is on its way and will count this item too
-            wait = _ahead(counted.get("next"), now) or timedelta()
-            self._announce(about, counted["dead"], now, wait)
-
-    def _announce(self, about: str, dead: int, now: datetime, wait: timedelta) -> None:
-        """Have a notice sent after `wait`, and record that it is on its way."""
+    def _enqueue(self, about: str, dead: int, now: datetime, delay: timedelta) -> None:
+        """Put a notice into [events], and record that it is on its way."""
         # Enqueue before recording: a duplicate is ignored, a missing notice would be lost.
-        self._put(about, dead, wait)
+        notice = items.encode(items.DeadLetterNotice(about))
+        self._events.put(notice, id=f"notice:{about}:{dead}", delay=delay.total_seconds())
+        due = (now + delay + INTERVAL).isoformat()
+        # The notice may have been sent meanwhile: then none is on its way.
+        self._update(about, lambda tally: tally if tally.told >= dead else replace(tally, due=due))
 
-        def record(body: Body | None) -> tuple[Body | None, None]:
-            before = body or {}
-            if before.get("told", 0) >= dead:  # the notice was sent meanwhile
-                return None, None
-            return before | {"due": (now + wait + APART).isoformat()}, None
-
-        self._runtime.store.update(kinds.NOTICE, "", about, record)
-
-    def tell(self, about: str) -> Verdict:
-        """Handles the item that `count` put into [events]."""
-        record = self._runtime.store.get(kinds.NOTICE, "", about)
-        found, now = record.body if record else {}, self._runtime.now()
-        dead, told = found.get("dead", 0), found.get("told", 0)
-        malicious = found.get("malicious", 0)
-        if dead <= told:
+    def send(self, about: str) -> Verdict:
+        """Handle an item that `count` put into [events]: send the notice."""
+        tally, now = self._tally(about), self._now()
+        if tally.dead <= tally.told:
             return Done()
-        if wait := _ahead(found.get("next"), now):
+        if wait := _time_until(tally.next, now):
             return Again(wait.total_seconds(), "a notice was sent within the hour")
-        fallback = self.fallback(about)
-        if fallback is None:
-            log.error("%d for %s are dead, and no other destination is there to say so", dead - told, about)
-        else:
-            self._send(fallback, about, dead, dead - told, malicious, str(found["reason"]))
-
-        def record_told(body: Body | None) -> tuple[Body, int]:
-            before = body or {}
-            after = before | {"told": dead, "next": (now + APART).isoformat(), "due": None}
-            after["malicious"] = before.get("malicious", 0) - malicious
-            return after, before["dead"]
-
-        dead_now = self._runtime.store.update(kinds.NOTICE, "", about, record_told)
-        if dead_now > dead:  # more items died meanwhile and relied on this notice
-            self._announce(about, dead_now, now, APART)
+        self._send(about, tally)
+        after = self._update(about, lambda current: current.after_notice(tally, now))
+        if after.dead > tally.dead:  # more items died meanwhile and relied on this notice
+            self._enqueue(about, after.dead, now, INTERVAL)
         return Done()
 
-    def fallback(self, about: str) -> str | None:
-        """Where it is told that messages to `about` are dead."""
-        config = self._runtime.config
-        candidates = (config.delivery.fallback, *config.default, *config.destinations)
-        return next((name for name in candidates if name and name != about), None)
-
-    def _send(self, to: str, about: str, dead: int, count: int, malicious: int, reason: str) -> None:
+    def _send(self, about: str, tally: _Tally) -> None:
+        count, destination = tally.dead - tally.told, self.fallback(about)
+        keys = {"about": about, "count": count, "reason": tally.reason}
+        if destination is None:
+            log.error("no destination is left for a dead-letter notice", extra=keys)
+            return
         event = Event(
-            id=f"{UNDELIVERED}:{about}:{dead}",
+            id=f"{UNDELIVERED}:{about}:{tally.dead}",
             kind=UNDELIVERED,
-            received_at=self._runtime.now(),
+            received_at=self._now(),
             title=about,
-            text=reason,
+            text=tally.reason,
             alarms=count,
-            malicious=malicious or None,
+            malicious=tally.malicious or None,
         )
-        severity = Severity.MALICIOUS if malicious else Severity.UNKNOWN
-        body = items.delivery(to, dump(Alarm(event, severity)))
-        self._runtime.deliveries.put(body, id=f"{event.id}:{to}")
-        log.warning("%d for %s are dead; told on %s", count, about, to)
+        severity = Severity.MALICIOUS if tally.malicious else Severity.UNKNOWN
+        body = items.encode(items.DeliverAlarm(destination, dump(Alarm(event, severity))))
+        self._deliveries.put(body, id=f"{event.id}:{destination}")
+        log.warning("dead-letter notice queued", extra={**keys, "destination": destination})
 
-    def _put(self, about: str, dead: int, delay: timedelta) -> None:
-        id = f"notice:{about}:{dead}"
-        self._runtime.events.put(
-            items.encode(items.DeadLetterNotice(about)), id=id, delay=delay.total_seconds()
+    def fallback(self, about: str) -> str | None:
+        """The destination for notices about `about`; None where there is no other one."""
+        return next((name for name in self._fallbacks if name != about), None)
+
+    def _tally(self, about: str) -> _Tally:
+        record = self._store.get(kinds.NOTICE, "", about)
+        return _Tally.of(record.body if record else None)
+
+    def _update(self, about: str, change: Callable[[_Tally], _Tally]) -> _Tally:
+        def update(body: Body | None) -> tuple[Body, _Tally]:
+            tally = change(_Tally.of(body))
+            return (body or {}) | asdict(tally), tally
+
+        return self._store.update(kinds.NOTICE, "", about, update)
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """What is stored about the dead items of one destination or queue. Times are in ISO 8601."""
+
+    dead: int = 0  # items that were counted
+    told: int = 0  # how many of those a notice told of
+    malicious: int = 0  # malicious alarms among those that no notice told of
+    reason: str = ""  # why the last one died
+    next: str | None = None  # until then no further notice is sent
+    due: str | None = None  # until then a notice is on its way; then it is taken for lost
+    alone: int = 0  # malicious alarms that had a notice of their own
+    alone_until: str | None = None  # when that count begins anew
+
+    @classmethod
+    def of(cls, body: Body | None) -> Self:
+        return cls(
+            **{name: value for name, value in (body or {}).items() if name in cls.__dataclass_fields__}
         )
+
+    def own_notices(self, now: datetime) -> int:
+        return self.alone if _time_until(self.alone_until, now) else 0
+
+    def with_own_notice(self, now: datetime) -> Self:
+        if before := self.own_notices(now):
+            return replace(self, alone=before + 1)
+        return replace(self, alone=1, alone_until=(now + INTERVAL).isoformat())
+
+    def with_dead_item(self, reason: str, malicious: bool) -> Self:
+        return replace(self, dead=self.dead + 1, reason=reason, malicious=self.malicious + malicious)
+
+    def after_notice(self, sent: Self, now: datetime) -> Self:
+        """`sent`: what the notice told."""
+        next = (now + INTERVAL).isoformat()
+        return replace(self, told=sent.dead, malicious=self.malicious - sent.malicious, next=next, due=None)
 
 
 def _about(queue: str, item: Item) -> str:
-    """What a dead item is counted for: the destination of a delivery, else its queue. A notice is not: two
-    destinations that are both gone would tell each other of it for ever."""
+    """What a dead item is counted for: its destination if it is a delivery, else its queue. Empty for a
+    notice: two destinations that are both gone would tell each other of dead notices for ever."""
     if queue != DELIVERIES:
         return f"{QUEUE}{queue}"
-    try:
-        content: items.Content | None = items.decode(item.body)
-    except ValueError:
-        content = None
-    match content:
+    match _content(item):
         case items.DeliverAlarm(alarm={"event": {"kind": kind}}) if kind == UNDELIVERED:
             return ""
-        case items.ForDestination():
-            return content.destination
+        case items.ForDestination(destination):
+            return destination
     return f"{QUEUE}{DELIVERIES}"
 
 
 def _alarm_of(item: Item) -> Alarm | None:
     """The subject of an item that is an alarm or an event raised by huntbridge."""
     try:
-        match items.decode(item.body):
+        match _content(item):
             case items.DeliverAlarm(alarm=alarm):
                 return load(Alarm, alarm)
             case items.OwnEvent(event):
                 return alarm_of_event(load(Event, event))
-    except ValueError:  # no item of huntbridge, or an item of another version
+    except ValueError:  # another version wrote it
         pass
     return None
 
 
+def _content(item: Item) -> items.Content | None:
+    try:
+        return items.decode(item.body)
+    except ValueError:
+        return None
+
+
 def alarm_of_event(event: Event) -> Alarm:
-    """An event as far as it is known by itself."""
+    """The alarm as far as the event alone tells it."""
     malicious = event.malicious or event.named_malicious
     return Alarm(event, Severity.MALICIOUS if malicious else Severity.UNKNOWN)
 
 
-def _ahead(moment: str | None, now: datetime) -> timedelta | None:
-    """How far ahead a moment is; None where it is not, or further than it was ever set: then it was not the
-    time that passed but the clock that was set back."""
+def _time_until(moment: str | None, now: datetime) -> timedelta | None:
+    """The time until a moment; None where the moment is past. Also None where it is further ahead than any
+    moment that is stored here: then the clock was set back."""
     left = datetime.fromisoformat(moment) - now if moment else timedelta()
-    return left if timedelta() < left <= 2 * APART else None
+    return left if timedelta() < left <= 2 * INTERVAL else None

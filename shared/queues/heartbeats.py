@@ -1,78 +1,91 @@
-"""A workflow of Teams that nobody uses for 90 days is switched off by Microsoft, and the next alarm finds
-nobody: where that is configured, a destination is told after so many quiet days that huntbridge is alive.
+"""Tells a destination that huntbridge is alive, where nothing was sent to it for a configured number of days.
 
-Deliveries come in, and looks at the clock; an item of [events] comes out, and of it a message of kind
-`heartbeat`. It is named for the moment since when it is quiet, so it may be asked for again and is sent once.
+Microsoft switches a Teams workflow off that nobody used for 90 days, and the next alarm would be lost. The
+timer looks for quiet destinations and puts an item into [events] for each. Its handler queues a message of
+kind `heartbeat`. The message's id names the time since when the destination is quiet, so it is sent once.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from shared.config.config import Config
 from shared.config.destinations.teams import TeamsConfig
-from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
 from shared.models.event_kinds import HEARTBEAT
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
-from shared.queues.ports import Done, Verdict
+from shared.queues.ports import Done, Queue, Verdict
 from shared.storage import kinds
+from shared.storage.ports import Store
 from shared.storage.stored_times import within_last
 
 log = logging.getLogger(__name__)
 
 
+def heartbeat_periods(config: Config) -> dict[str, timedelta]:
+    """For each destination that wants heartbeats: how long it may be quiet."""
+    return {
+        name: timedelta(days=destination.heartbeat_days)
+        for name, destination in config.destinations.items()
+        if isinstance(destination, TeamsConfig) and destination.heartbeat_days
+    }
+
+
 class Heartbeats:
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    """`periods`: see `heartbeat_periods`."""
 
-    def look(self) -> None:
-        """Ask for each that is due. Any number of timers may look at once."""
-        store, now = self._runtime.store, self._runtime.now()
-        for name, period in self._periods():
-            record = store.get(kinds.HEARTBEAT, "", name)
-            if record is None:
-                store.put(kinds.HEARTBEAT, "", name, {"since": now.isoformat()}, expect=0)
+    def __init__(
+        self,
+        store: Store,
+        events: Queue,
+        deliveries: Queue,
+        periods: Mapping[str, timedelta],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store, self._events, self._deliveries = store, events, deliveries
+        self._periods, self._now = periods, now
+
+    def enqueue_due(self) -> None:
+        """Put an item into [events] for each quiet destination. Any number of timers may do this at once."""
+        now = self._now()
+        for name, period in self._periods.items():
+            record = self._store.get(kinds.HEARTBEAT, "", name)
+            if record is None:  # the period begins now
+                self._store.put(kinds.HEARTBEAT, "", name, {"since": now.isoformat()}, expect=0)
                 continue
-            # A time of the future was written by a clock that was wrong: one word too many does no harm.
-            if within_last(period, datetime.fromisoformat(record.body["since"]), now):
-                continue
-            # The item before the record of it: one too many is not sent, one too few is silence.
             since = record.body["since"]
-            heartbeat = items.Heartbeat(name, datetime.fromisoformat(since))
-            self._runtime.events.put(items.encode(heartbeat), id=f"{HEARTBEAT}:{name}:{since}")
-            asked = {"since": now.isoformat(), "asked": since}
-            store.put(kinds.HEARTBEAT, "", name, asked, expect=record.version)
+            # A time in the future was written by a wrong clock. Then a heartbeat too many does no harm.
+            if within_last(period, datetime.fromisoformat(since), now):
+                continue
+            # Enqueue before recording: a duplicate is ignored, a missing heartbeat would be lost.
+            item = items.encode(items.Heartbeat(name, datetime.fromisoformat(since)))
+            self._events.put(item, id=f"{HEARTBEAT}:{name}:{since}")
+            body = {"since": now.isoformat(), "asked": since}
+            self._store.put(kinds.HEARTBEAT, "", name, body, expect=record.version)
 
-    def tell(self, item: items.Heartbeat) -> Verdict:
-        """Handles the item that `look` put into [events]."""
+    def send(self, item: items.Heartbeat) -> Verdict:
+        """Handle an item that `enqueue_due` put into [events]: queue the message."""
         name, since = item.destination, item.since.isoformat()
-        record = self._runtime.store.get(kinds.HEARTBEAT, "", name)
-        days = dict(self._periods()).get(name, timedelta()).days
-        if not days or not record or since not in (record.body["since"], record.body.get("asked")):
-            return Done()  # something was delivered in the meantime, or it is not wanted any more
+        period, record = self._periods.get(name), self._store.get(kinds.HEARTBEAT, "", name)
+        if not period or not record or since not in (record.body["since"], record.body.get("asked")):
+            return Done()  # something was delivered meanwhile, or heartbeats were switched off
         event = Event(
             id=f"{HEARTBEAT}:{name}:{since}",
             kind=HEARTBEAT,
-            received_at=self._runtime.now(),
-            text=f"Nothing was sent here for {days} day{'' if days == 1 else 's'}.",
+            received_at=self._now(),
+            text=f"Nothing was sent here for {period.days} day{'' if period.days == 1 else 's'}.",
         )
-        self._runtime.deliveries.put(
-            items.delivery(name, dump(Alarm(event, Severity.INFO))), id=f"{event.id}:{name}"
-        )
-        log.info("nothing was delivered to %s since %s: it is told that huntbridge is alive", name, since)
+        body = items.encode(items.DeliverAlarm(name, dump(Alarm(event, Severity.INFO))))
+        self._deliveries.put(body, id=f"{event.id}:{name}")
+        log.info("heartbeat queued", extra={"destination": name, "quiet_since": since})
         return Done()
 
     def delivered(self, name: str) -> None:
-        """Something was delivered to `name`: it is quiet from now on."""
-        if name in dict(self._periods()):
-            self._runtime.store.put(kinds.HEARTBEAT, "", name, {"since": self._runtime.now().isoformat()})
-
-    def _periods(self) -> Iterator[tuple[str, timedelta]]:
-        for name, config in self._runtime.config.destinations.items():
-            if isinstance(config, TeamsConfig) and config.heartbeat_days:
-                yield name, timedelta(days=config.heartbeat_days)
+        """Record that something was delivered to this destination: its period begins anew."""
+        if name in self._periods:
+            self._store.put(kinds.HEARTBEAT, "", name, {"since": self._now().isoformat()})

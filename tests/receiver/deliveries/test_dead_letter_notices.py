@@ -9,7 +9,7 @@ import pytest
 
 from receiver.destinations.contract import Rejected
 from shared.models.severity import Severity
-from shared.queues.dead_letter_notices import SINGLY
+from shared.queues.dead_letter_notices import OWN_NOTICES
 from shared.queues.worker import MAX_SURPRISES, work
 
 GONE = Rejected("the webhook is gone or its URL is mistyped: make a new webhook (no_service)")
@@ -131,14 +131,14 @@ def test_a_malicious_alarm_is_named_where_its_death_is_announced(stage):
 
 def test_malicious_alarms_that_die_in_numbers_are_counted_from_some_point_on(stage):
     stage.soc.outcomes = [GONE] * 30
-    for number in range(1, SINGLY + 6):
+    for number in range(1, OWN_NOTICES + 6):
         malicious(stage, number)
     receive(stage, 1)
     for_a_minute(stage)
     stage.forward(3_700)
     for_a_minute(stage)
     found = titles(stage.office)
-    assert sum("could not be told to soc" in title for title in found) == SINGLY
+    assert sum("could not be told to soc" in title for title in found) == OWN_NOTICES
     counted = [title for title in found if "could not be told" not in title]
     assert sum(int(title.split()[0]) for title in counted) == 6
     assert counted[-1].endswith(" of them malicious")

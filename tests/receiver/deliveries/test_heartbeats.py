@@ -8,7 +8,6 @@ import pytest
 
 from receiver.destinations.contract import Rejected, Retry
 from scheduler.handler import on_timer
-from shared.queues.heartbeats import Heartbeats
 
 DAY = 86_400
 GONE = Rejected("the workflow is deleted, switched off or its URL changed")
@@ -28,7 +27,7 @@ def quiet(make_stage):
 
 
 def look(stage):
-    Heartbeats(stage.runtime).look()
+    stage.runtime.heartbeats.enqueue_due()
     stage.run()
 
 
@@ -78,8 +77,8 @@ def test_whatever_else_is_delivered_counts(quiet):
 
 def test_what_is_delivered_while_it_is_on_its_way_makes_it_needless(quiet):
     quiet.forward(30 * DAY)
-    Heartbeats(quiet.runtime).look()
-    Heartbeats(quiet.runtime).delivered("office")
+    quiet.runtime.heartbeats.enqueue_due()
+    quiet.runtime.heartbeats.delivered("office")
     quiet.run()
     assert beats(quiet.office) == []
     quiet.forward(30 * DAY)
@@ -91,7 +90,7 @@ def test_eight_timers_and_workers_at_once_send_one(quiet):
     for _ in range(3):
         quiet.forward(30 * DAY)
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: Heartbeats(quiet.runtime).look(), range(8)))
+            list(pool.map(lambda _: quiet.runtime.heartbeats.enqueue_due(), range(8)))
             list(pool.map(lambda _: quiet.run(), range(8)))
         quiet.run_all()
     assert len(beats(quiet.office)) == len(set(beats(quiet.office))) == 3

@@ -41,7 +41,7 @@ def days() -> Days:
 def heartbeats(side, days) -> Heartbeats:
     config = Config.model_validate(CONFIG)
     runtime = Runtime(config, side.store, side.queue, side.queue, side.other_queue, Secrets({}), now=days)
-    return Heartbeats(runtime)
+    return runtime.heartbeats
 
 
 def taken(queue) -> list:
@@ -57,7 +57,7 @@ def taken(queue) -> list:
 def test_many_looks_at_once_ask_for_one(side, heartbeats, days):
     def look_often() -> list:
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: heartbeats.look(), range(8)))
+            list(pool.map(lambda _: heartbeats.enqueue_due(), range(8)))
         return taken(side.queue)
 
     assert look_often() == []  # from now on it is counted
@@ -67,7 +67,7 @@ def test_many_looks_at_once_ask_for_one(side, heartbeats, days):
         assert len({item.body for item in asked}) == 1
         assert look_often() == []
         for item in asked:
-            heartbeats.tell(items.decode(item.body))
+            heartbeats.send(items.decode(item.body))
         told = taken(side.other_queue)
         assert len({items.decode(item.body).alarm["event"]["id"] for item in told}) == 1
         heartbeats.delivered("office")
@@ -75,10 +75,10 @@ def test_many_looks_at_once_ask_for_one(side, heartbeats, days):
 
 
 def test_a_delivery_in_between_makes_it_needless(side, heartbeats, days):
-    heartbeats.look()
+    heartbeats.enqueue_due()
     days.forward(30)
-    heartbeats.look()
+    heartbeats.enqueue_due()
     heartbeats.delivered("office")
     for item in taken(side.queue):
-        heartbeats.tell(items.decode(item.body))
+        heartbeats.send(items.decode(item.body))
     assert taken(side.other_queue) == []
