@@ -18,8 +18,8 @@ from receiver.destinations.reloading import ReloadingDestination
 from shared.aws.stack import TABLE
 from shared.config.config import Config
 from shared.config.errors import ConfigError
-from shared.config.load import load
 from shared.hosting import log, runtime
+from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
 from shared.platform.errors import CadoError
 from shared.queues.ports import QueueError

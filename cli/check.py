@@ -15,6 +15,7 @@ import click
 from cli import check_aws, check_files, check_serve
 from cli.assemble import Failed, destination, load_config, reading_runtime, settings
 from cli.findings import Finding
+from shared.aws.regions import known_regions
 from shared.config import tokens
 from shared.config.errors import ConfigError
 from shared.config.warnings import file_warnings, warnings
@@ -58,7 +59,7 @@ def _findings(runtime: Runtime, data: Path) -> Iterator[Finding]:
         True,
         f"{len(config.hunts)} hunts, {len(config.destinations)} destinations, {len(config.routes)} routes",
     )
-    for warning in warnings(config):
+    for warning in warnings(config, known_regions()):
         yield Finding(warning.where, True, warning.text, warning=True)
     for name, hunt in config.hunts.items():
         for problem in hunt.problems:

@@ -16,6 +16,7 @@ from receiver.cases.lifecycle import opening
 from receiver.events.route import route
 from receiver.messages.compose import compose
 from receiver.messages.message import Message
+from shared.aws.regions import known_regions
 from shared.config.config import Config
 from shared.config.destinations.jira import JiraConfig
 from shared.config.destinations.registry import DestinationConfig
@@ -56,7 +57,7 @@ def render(
     config = config_or_any(config_path)
     kind, destination = _destination(config, to)
     alarm = read_alarm(file, said, config, data, enrich=enrich)
-    for warning in warnings(config):
+    for warning in warnings(config, known_regions()):
         if warning.where.startswith("message."):
             click.echo(f"warning: {warning}", err=True)
     trackers = [name for name, one in config.destinations.items() if isinstance(one, JiraConfig)]

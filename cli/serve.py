@@ -27,6 +27,7 @@ from receiver.intake.tokens import accepted, readable
 from receiver.web import MAX_BODY, WEBHOOK, create_app, single_slashes
 from scheduler.handler import captures_handler, on_schedule
 from scheduler.timer import JOBS, Job, Jobs
+from shared.aws.regions import known_regions
 from shared.config.tokens import refusal, warning
 from shared.config.warnings import warnings
 from shared.hosting import log as logs
@@ -104,7 +105,7 @@ def serve(
 def assemble(runtime: Runtime) -> Server:
     """Raises SecretError where a destination's secret cannot be had: better now than with the first alarm."""
     work = receiver(runtime)
-    for doubt in warnings(runtime.config):
+    for doubt in warnings(runtime.config, known_regions()):
         log.warning("%s", doubt)
     for name, hunt in runtime.config.hunts.items():
         for problem in hunt.problems:

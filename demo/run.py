@@ -35,8 +35,8 @@ from demo.serving import serving
 from demo.sites import jira_pages, platform_pages
 from demo.slack import Slack
 from demo.teams import Teams
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import HUNT_FINISHED, RECOVERED
 from shared.models.hunts import Hunt

@@ -41,7 +41,7 @@ def _clients() -> Clients:
 @cache
 def _web() -> Callable[[Event, Context], dict[str, Any]]:
     log.setup("INFO", json=True)
-    secrets = Secrets(os.environ, AwsSecrets(_clients()))
+    secrets = Secrets(os.environ, lambda: AwsSecrets(_clients()))
     refs, signing = (stack.refs(os.environ, name) for name in _SECRETS)
 
     def tokens() -> list[Secret]:

@@ -1,14 +1,13 @@
-"""Secrets by reference: the configuration says where a secret is, and it is read where it is used.
+"""Secrets by reference: the configuration says where a secret is kept, and it is read when it is needed.
 
-`env:NAME` and `file:/path` are answered here, those of AWS by shared/aws, which is not loaded before there
-is one. A value that was read is a `Secret`, which prints as `<secret>` wherever it ends up, and cannot be
-pickled or copied.
+References `env:NAME` and `file:/path` are read here. References into AWS are read by a `SecretsInAws` that is
+passed in. A value that was read is a `Secret`, which prints as `<secret>` and cannot be pickled or copied.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, SupportsIndex
 
@@ -22,11 +21,11 @@ _MAX_BYTES = 64 * 1024  # far above any token or URL; keeps a device or a log fi
 
 
 class SecretError(Exception):
-    """A secret cannot be had; the text names the reference and never the value."""
+    """A secret cannot be read. The message names its reference and never its value."""
 
 
 class Secret:
-    """The value of a secret. `reveal()` is the one way to it."""
+    """The value of a secret, which only `reveal()` returns."""
 
     __slots__ = ("_value",)
 
@@ -40,15 +39,15 @@ class Secret:
         return "<secret>"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        raise TypeError("a secret is not written down; keep its reference and read it again")
+        raise TypeError("a secret must not be stored; store its reference and read it again")
 
 
 class SecretRef(str):
-    """Where a secret is, such as `env:SLACK_WEBHOOK_URL`. Never the secret itself."""
+    """Where a secret is kept, such as `env:SLACK_WEBHOOK_URL`. Never the secret itself."""
 
     __slots__ = ()
-    # No more than a name or an absolute path, so that a token behind `env:` is rarely taken for a name. What
-    # AWS allows in a name: the API references of CreateSecret and PutParameter.
+    # Strict, so that a token that somebody wrote after `env:` is rarely accepted as a name. Names in AWS are
+    # what the API references of CreateSecret and PutParameter allow.
     PATTERN = (
         r"^(env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:/[^\r\n\u0000]+|aws-ssm:/[A-Za-z0-9_./-]{1,1010}|"
         r"aws-secretsmanager:(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?"
@@ -66,12 +65,12 @@ class SecretRef(str):
 
     @property
     def in_aws(self) -> bool:
-        """Whether to look it up is a call to AWS."""
+        """Whether reading the secret takes a call to AWS."""
         return self.startswith("aws-")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        from pydantic_core import core_schema  # the web room reads secrets and does without pydantic
+        from pydantic_core import core_schema  # the web function reads secrets and must not load pydantic
 
         return core_schema.no_info_plain_validator_function(cls.parse)
 
@@ -98,17 +97,19 @@ class SecretsInAws(Protocol):
 
 
 class Secrets:
-    """Looks references up. A file is read again each time, so that a rotated secret is picked up; what was
-    read from AWS is kept for five minutes."""
+    """Reads secrets by their references. A file is read each time, so a rotated secret is noticed."""
 
-    def __init__(self, environ: Mapping[str, str], aws: SecretsInAws | None = None) -> None:
-        """Without `aws`, it is made with the first reference that needs it."""
+    def __init__(
+        self, environ: Mapping[str, str], connect_aws: Callable[[], SecretsInAws] | None = None
+    ) -> None:
+        """`connect_aws` is called at the first reference into AWS. Without it such references fail."""
         self._environ = environ
-        self._aws = aws
+        self._connect_aws = connect_aws
+        self._aws: SecretsInAws | None = None
 
     def get(self, ref: SecretRef) -> Secret:
-        """The secret without white space around it. Raises SecretError where it is not there, empty, or
-        holds control characters: no header or URL can carry those, and whoever refuses them repeats them."""
+        """The secret without white space around it. Raises SecretError if it is missing, is empty or has
+        control characters: no header or URL can hold these, and an HTTP library's error would show them."""
         scheme, _, rest = ref.partition(":")
         if scheme == "env":
             if rest not in self._environ:
@@ -117,7 +118,7 @@ class Secrets:
         elif scheme == "file":
             secret, what = _read(ref, Path(rest)), "the file"
         elif ref.in_aws:
-            secret, what = self._in_aws().get(ref), "the secret"
+            secret, what = self._in_aws(ref).get(ref), "the secret"
         else:
             raise SecretError(f"a secret is written as a reference, {_FORMS}")
         if not secret.reveal():
@@ -127,16 +128,15 @@ class Secrets:
         return secret
 
     def refresh(self, ref: SecretRef) -> None:
-        """The next `get` looks where the secret is, and not at what was kept: for one that was refused."""
+        """Makes the next `get` read the secret anew. For a secret that a peer refused."""
         if ref.in_aws:
-            self._in_aws().refresh(ref)
+            self._in_aws(ref).refresh(ref)
 
-    def _in_aws(self) -> SecretsInAws:
+    def _in_aws(self, ref: SecretRef) -> SecretsInAws:
+        if self._connect_aws is None:
+            raise SecretError(f"{ref}: secrets in AWS cannot be read here")
         if self._aws is None:
-            from shared.aws.clients import Clients
-            from shared.aws.secrets import AwsSecrets
-
-            self._aws = AwsSecrets(Clients(self._environ))
+            self._aws = self._connect_aws()
         return self._aws
 
 
@@ -154,5 +154,5 @@ def _read(ref: SecretRef, path: Path) -> Secret:
         reason = "it is not UTF-8 text"
     except ValueError:
         reason = "the path is not one"
-    # Raised out here: inside, UnicodeDecodeError would stay attached and holds the bytes of the file.
+    # Raised outside of the `except` blocks: UnicodeDecodeError holds the file's bytes and would be attached.
     raise SecretError(f"{ref}: the file cannot be read ({reason})")

@@ -22,8 +22,8 @@ import requests
 
 from demo.serving import serving
 from demo.slack import DEMO_TOKEN, Slack, signed
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.local.serving import address
 from shared.storage import audit
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from receiver.messages import attack
 from receiver.messages.message import Link, Message
-from shared.config.links import LONGEST_LINK
+from shared.config.destinations.section import LONGEST_LINK
 from shared.http.urls import is_loopback
 from shared.models.evidence import Finding
 from shared.models.severity import Severity

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from receiver.messages.message import MAX_TITLE, Fact
 from receiver.messages.safe_text import copyable, harmless_line
-from shared.config.facts import OTHERS
-from shared.config.message import MessageConfig
+from shared.config.message import OTHERS, MessageConfig
 
 MAX_FOOTER = 500
 MAX_FACT = 300

@@ -12,7 +12,7 @@ from receiver.messages.message import Fact
 from receiver.messages.safe_text import copyable, harmless_line
 from receiver.messages.subject import account_id_of, host_of, region_of, system_of
 from receiver.messages.wording import commas, disk_size, semicolons, with_id
-from shared.config.facts import FACTS
+from shared.config.message import FACTS
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier
 from shared.models.event_kinds import ACKNOWLEDGED, HEARTBEAT

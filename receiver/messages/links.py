@@ -9,7 +9,7 @@ from receiver.messages.message import CaseStatus, Link
 from receiver.messages.safe_text import copyable
 from receiver.messages.subject import system_of
 from shared.config.config import Config
-from shared.config.links import LONGEST_SLACK_LINK
+from shared.config.destinations.slack import LONGEST_SLACK_LINK
 from shared.models.alarms import Alarm
 
 # The host of the EC2 console by the form of the region's name, from

@@ -4,37 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    Field,
-)
+from pydantic import AfterValidator, Field
 
-from shared.config.types import ACCOUNT_ID, Section, Text, check_account, of_form
+from shared.config.types import ACCOUNT_ID, Section, Text, check_account, matching
 from shared.secrets import SecretRef
 
 _ROLE = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"
-
-
 _MEMBER_ROLE = r"^arn:aws[a-z-]*:iam::\{account_id\}:role/.+$"
-
 
 _AccountId = Annotated[
     str,
-    AfterValidator(of_form(ACCOUNT_ID, "must be twelve digits, in quotes")),
+    AfterValidator(matching(ACCOUNT_ID, "must be twelve digits, in quotes")),
     Field(json_schema_extra={"pattern": ACCOUNT_ID}),
 ]
-
-
 _Role = Annotated[
     str,
-    AfterValidator(of_form(_ROLE, "must be the ARN of a role, arn:aws:iam::123456789012:role/name")),
+    AfterValidator(matching(_ROLE, "must be the ARN of a role, arn:aws:iam::123456789012:role/name")),
     Field(json_schema_extra={"pattern": _ROLE}),
 ]
-
-
 _MemberRole = Annotated[
     str,
-    AfterValidator(of_form(_MEMBER_ROLE, "must be a role's ARN, arn:aws:iam::{account_id}:role/name")),
+    AfterValidator(matching(_MEMBER_ROLE, "must be a role's ARN, arn:aws:iam::{account_id}:role/name")),
     Field(json_schema_extra={"pattern": _MEMBER_ROLE}),
 ]
 

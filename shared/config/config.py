@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    Field,
-)
+from pydantic import AfterValidator, Field
 
 from shared.config.accounts import AccountConfig, OrganizationConfig
 from shared.config.delivery import DeliveryConfig, RemindersConfig
@@ -27,11 +24,11 @@ from shared.config.types import (
     OneOrMany,
     Section,
     Text,
-    of_form,
+    matching,
 )
 from shared.secrets import SecretRef
 
-_ExtraRegion = Annotated[str, AfterValidator(of_form(r"^[a-z0-9-]+$", "must be a region such as eu-west-9"))]
+_ExtraRegion = Annotated[str, AfterValidator(matching(r"^[a-z0-9-]+$", "must be a region such as eu-west-9"))]
 
 
 class Config(Section):
@@ -75,7 +72,7 @@ class Config(Section):
     )
 
     def account(self, name: str) -> AccountConfig | None:
-        """By its key in `accounts`, or by its twelve digits where `organization` says how it is read."""
+        """The account with this key in `accounts`. With `organization`, also any account by its id."""
         if name in self.accounts or self.organization is None or not re.fullmatch(ACCOUNT_ID, name):
             return self.accounts.get(name)
         return AccountConfig(
@@ -87,10 +84,11 @@ class Config(Section):
 
     @property
     def slack_signing_secrets(self) -> tuple[SecretRef, ...]:
-        """Of all Slack apps whose buttons work."""
-        apps = (one for one in self.destinations.values() if isinstance(one, SlackConfig))
-        return tuple(dict.fromkeys(ref for app in apps for ref in app.signing_secret))
+        """The signing secrets of all Slack apps, each once."""
+        slack = (section for section in self.destinations.values() if isinstance(section, SlackConfig))
+        return tuple(dict.fromkeys(ref for section in slack for ref in section.signing_secret))
 
     def account_name(self, account_id: str) -> str:
-        """The key of the account with these twelve digits; the digits where it has none."""
-        return next((name for name, one in self.accounts.items() if one.id == account_id), account_id)
+        """The key of the account with these twelve digits, or the digits if no account has them as its id."""
+        names = (name for name, account in self.accounts.items() if account.id == account_id)
+        return next(names, account_id)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    Field,
-)
+from pydantic import AfterValidator, Field
 
 from shared.config.types import DestinationName, OneOrMany, Section
 
 
-def _any(names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise ValueError("names no destination: nobody would be reminded")
     return names
@@ -42,7 +39,7 @@ class RemindersConfig(Section):
     )
     to: Annotated[
         tuple[DestinationName, ...],
-        AfterValidator(_any),
+        AfterValidator(_check_not_empty),
         Field(json_schema_extra={"minItems": 1}),
         OneOrMany(),
     ] = Field(description="names of the destinations that are told")

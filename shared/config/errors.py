@@ -1,27 +1,23 @@
-"""From what pydantic finds wrong to sentences for the person who wrote the configuration.
+"""Turns what pydantic reports into sentences for the person who wrote the configuration.
 
-The words are this house's own: pydantic's would show its internals, and the values, which may be secrets.
+The sentences are our own: pydantic's show its internals and the values, which may be secrets.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails
 
 from shared.config.yaml import Document, Path, Problem
 
-
-class ConfigError(Exception):
-    """What is wrong with the configuration, one line each: `file:line: where: what, and what to do`."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
+# A key of a section ("" for the section itself) and what is wrong with it. In the sentence, the name of a key
+# in braces stands for that key as a person writes it, and {missing} for "missing" or "not set".
+KeyProblem = tuple[str, str]
 
 _LONGEST_LIST = 12
 _SHORT = 60
@@ -42,6 +38,36 @@ _SENTENCES = {
 }
 
 
+class ConfigError(Exception):
+    """The configuration cannot be used. Each problem is a line: `file:line: where: what is wrong`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class KeysError(ValueError):
+    """Keys of a section are missing or do not fit together."""
+
+    def __init__(self, problems: Sequence[KeyProblem]) -> None:
+        super().__init__("the keys of a section do not fit together")
+        self.problems = problems
+
+
+def with_keys_error(error: ValidationError, problems: Sequence[KeyProblem]) -> ValidationError:
+    """The error of a section with a KeysError added to it, if there are such problems."""
+    if not problems:
+        return error
+    details = [
+        InitErrorDetails(type=item["type"], loc=item["loc"], input=None, ctx=item.get("ctx", {}))
+        for item in error.errors(include_url=False, include_input=False)
+    ]
+    details.append(
+        InitErrorDetails(type="value_error", loc=(), input=None, ctx={"error": KeysError(problems)})
+    )
+    return ValidationError.from_exception_data(error.title, details)
+
+
 def quoted(text: str) -> str:
     """A value for a message: short, printable, in quotes."""
     shown = "".join(c if c.isprintable() else "?" for c in text)
@@ -49,19 +75,20 @@ def quoted(text: str) -> str:
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that is most like the word; None if none is like it."""
     return next(iter(_closest(word, choices)), None)
 
 
 def _closest(word: str, choices: Iterable[str]) -> list[str]:
-    """The choice that is most like the word; more than one where they are equally like it."""
+    """The choice that is most like the word, or several if they are equally like it."""
     by_lower = {choice.lower(): choice for choice in choices}
-    found = get_close_matches(word.lower(), by_lower, n=3)
-    likeness = [SequenceMatcher(None, candidate, word.lower()).ratio() for candidate in found]
-    return sorted(by_lower[c] for c, ratio in zip(found, likeness, strict=True) if ratio == likeness[0])
+    similar = get_close_matches(word.lower(), by_lower, n=3)
+    ratios = [SequenceMatcher(None, candidate, word.lower()).ratio() for candidate in similar]
+    return sorted(by_lower[c] for c, ratio in zip(similar, ratios, strict=True) if ratio == ratios[0])
 
 
 def advice(word: str, choices: Iterable[str]) -> str:
-    """What follows a wrong word: the one that was meant, or the few that there are."""
+    """The end of a sentence about a wrong word: what was probably meant, or the choices if there are few."""
     choices = list(choices)
     if meant := _closest(word, choices):
         return f"; did you mean {' or '.join(meant)}?"
@@ -71,23 +98,39 @@ def advice(word: str, choices: Iterable[str]) -> str:
 
 
 def explain(error: ValidationError, root: type[BaseModel], document: Document) -> list[Problem]:
-    """Every error of `root` over the document's data, each at its path."""
-    found = error.errors(include_url=False, include_input=False)
+    """Every error that pydantic found in the document's data when it validated them as `root`."""
+    items = error.errors(include_url=False, include_input=False)
     problems: list[Problem] = []
-    meant: set[Path] = set()  # keys that are there, in another spelling
-    for item in found:
-        loc = item["loc"]
+    misspelt: set[Path] = set()  # the keys that were probably meant: not reported as missing too
+    for item in items:
         if item["type"] == "extra_forbidden":
-            keys = _keys(root, loc[:-1])
-            path = _path(loc)
-            problems.append((path, f"unknown key{advice(str(loc[-1]), keys)}"))
-            if key := closest(str(loc[-1]), keys):
-                meant.add((*path[:-1], key))
-    for item in found:
-        path = _path(item["loc"])
-        if item["type"] != "extra_forbidden" and path not in meant:
-            problems.append(_problem(item["type"], path, item.get("ctx", {}), document))
+            path, key = _path(item["loc"]), str(item["loc"][-1])
+            known = _keys(root, item["loc"][:-1])
+            problems.append((path, f"unknown key{advice(key, known)}"))
+            if meant := closest(key, known):
+                misspelt.add((*path[:-1], meant))
+    for item in items:
+        path, context = _path(item["loc"]), item.get("ctx", {})
+        if item["type"] == "extra_forbidden" or path in misspelt:
+            continue
+        if isinstance(cause := context.get("error"), KeysError):
+            problems += _key_problems(cause, path, document)
+        elif item["type"] == "union_tag_not_found":
+            types = _listed([_type_of(section) for section in _sections_at(root, item["loc"])])
+            problems.append(((*path, "type"), f"{document.missing}; write {types}"))
+        else:
+            problems.append(_problem(item["type"], path, context, document))
     return problems
+
+
+def _key_problems(error: KeysError, section: Path, document: Document) -> Iterator[Problem]:
+    class Words(dict[str, str]):
+        def __missing__(self, key: str) -> str:
+            return document.key((*section, key))
+
+    words = Words(missing=document.missing)
+    for key, text in error.problems:
+        yield ((*section, key) if key else section), text.format_map(words)
 
 
 def _problem(kind: str, path: Path, context: dict[str, Any], document: Document) -> Problem:
@@ -95,12 +138,9 @@ def _problem(kind: str, path: Path, context: dict[str, Any], document: Document)
         return path, str(context["error"])
     if kind == "missing":
         return path, document.missing
-    if kind == "union_tag_not_found":
-        return (*path, "type"), f"{document.missing}; write slack, teams, jira or webhook"
-    value = _value(document.data, path)
     if kind == "union_tag_invalid":
-        path, value = (*path, "type"), context["tag"]
-        return path, _not_a_choice(value, context["expected_tags"])
+        return (*path, "type"), _not_a_choice(context["tag"], context["expected_tags"])
+    value = _value(document.data, path)
     if kind == "literal_error":
         return path, _not_a_choice(value, context["expected"])
     if value is None:
@@ -119,9 +159,13 @@ def _not_a_choice(value: object, expected: str) -> str:
     return f"{quoted(word)} is not known{advice(word, choices)}"
 
 
+def _listed(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
 def _path(loc: tuple[int | str, ...]) -> Path:
-    """Where it stands in the document, without pydantic's marks for a key, a destination's type and a
-    target's kind."""
+    """The place in the document. pydantic's `loc` also has marks: for a key, for the type of a destination,
+    and for the kind of a target."""
     if loc and loc[-1] == "[key]":
         loc = loc[:-1]
     mark = 2 if loc[:1] == ("destinations",) else len(loc)
@@ -133,7 +177,7 @@ def _path(loc: tuple[int | str, ...]) -> Path:
 def _value(data: Any, path: Path) -> Any:
     for step in path:
         if isinstance(data, str):
-            break  # a path that ends in the one value that stands for a list
+            break  # the path goes into a list for which one value is written
         try:
             data = data[step]
         except (KeyError, IndexError, TypeError):
@@ -142,30 +186,40 @@ def _value(data: Any, path: Path) -> Any:
 
 
 def _keys(root: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand in the section at `loc`."""
+    """The keys that the section at `loc` may have."""
+    section = _sections_at(root, loc)[0]
+    return [field.alias or name for name, field in section.model_fields.items() if not field.exclude]
+
+
+def _sections_at(root: type[BaseModel], loc: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """The section at `loc`, or the sections that it may be if `loc` does not say which."""
     sections, is_name = [root], False
     for step in loc:
         if is_name:
             is_name = False
         elif len(sections) > 1:
-            sections = [s for s in sections if _is_marked(s, step)]
+            sections = [section for section in sections if _is_marked(section, step)]
         else:
             fields = sections[0].model_fields.items()
-            annotation = next(f.annotation for name, f in fields if (f.alias or name) == step)
-            sections = list(_sections(annotation))
+            annotation = next(field.annotation for name, field in fields if (field.alias or name) == step)
+            sections = list(_sections_in(annotation))
             is_name = get_origin(annotation) in (dict, tuple)
-    return [f.alias or name for name, f in sections[0].model_fields.items() if not f.exclude]
+    return sections
 
 
-def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+def _sections_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
         return
     for part in get_args(annotation):
-        yield from _sections(part)
+        yield from _sections_in(part)
 
 
 def _is_marked(section: type[BaseModel], mark: int | str) -> bool:
-    """Whether it is the one of several that pydantic means: by its type, or by its name where it has none."""
-    kind = section.model_fields.get("type")
-    return mark in get_args(kind.annotation) if kind else mark == section.__name__
+    """Whether `mark` is pydantic's mark for this one of several sections: its type, or else its name."""
+    return mark == (_type_of(section) or section.__name__)
+
+
+def _type_of(section: type[BaseModel]) -> str:
+    field = section.model_fields.get("type")
+    return str(get_args(field.annotation)[0]) if field else ""

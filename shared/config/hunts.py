@@ -2,62 +2,92 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    ValidationInfo,
-)
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticKnownError
 
 from shared.config.errors import advice, quoted
 from shared.config.schedule import Schedule, Skipping, parse_schedule, why_never
 from shared.config.targets import CaptureMode, ExcludeConfig, SelectorConfig, Target, TargetConfig
-from shared.config.types import OneOrMany, Section, Texts
-from shared.config.window import parse_window
+from shared.config.types import Context, OneOrMany, Section, Texts
 from shared.models.systems import System
 
 
-def _timezone(text: str) -> str:
+@dataclass(frozen=True)
+class Window:
+    """A time window of every day, by the clocks of one time zone.
+
+    It is open while those clocks show a time inside it. In a night in which the clocks change, the window is
+    an hour shorter or longer.
+    """
+
+    begins: time
+    ends: time  # the first moment outside
+
+    def is_open(self, moment: datetime, zone: ZoneInfo) -> bool:
+        local = moment.astimezone(zone).time()
+        if self.begins < self.ends:
+            return self.begins <= local < self.ends
+        return local >= self.begins or local < self.ends
+
+
+def parse_window(text: str) -> Window:
+    """Reads a window such as `22:00-06:00`. Raises ValueError with a sentence that says what to write."""
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", text.strip())
+    if not match or match[1] + match[2] == match[3] + match[4]:
+        raise ValueError(f"{text!r} is not a window of the day; write it as 22:00-06:00")
+    return Window(time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4])))
+
+
+def _check_timezone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError):  # not found, not a name at all, a folder of the tz database
-        there = available_timezones()
-        if not there:
+        names = available_timezones()
+        if not names:
             raise ValueError("this machine has no time zones; install the package tzdata") from None
-        example = advice(text, there) or "; write one such as Europe/Berlin or Etc/UTC"
-        raise ValueError(f"{quoted(text)} is not a time zone{example}") from None
+        hint = advice(text, names) or "; write one such as Europe/Berlin or Etc/UTC"
+        raise ValueError(f"{quoted(text)} is not a time zone{hint}") from None
     return text
 
 
-def _schedule(text: str, info: ValidationInfo) -> str:
+def _check_schedule(text: str, info: ValidationInfo) -> str:
     parse_schedule(text, info.data.get("timezone", "Etc/UTC"))
     return text
 
 
-def _window(text: str) -> str:
+def _check_window(text: str) -> str:
     parse_window(text)
     return text.strip()
 
 
-def _date(text: str) -> str:
+def _check_date(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         raise ValueError(f"{quoted(text)} is not a date; write it as 2026-12-24") from None
 
 
-def _not_in_a_file(value: object, info: ValidationInfo) -> object:
+def _check_not_empty(targets: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
+    context: Context | None = info.context
+    if not targets and context is not None and context.needs_targets:
+        raise ValueError("is empty: a hunt needs at least one system")
+    return targets
+
+
+def _check_not_in_document(value: object, info: ValidationInfo) -> object:
     if info.context is not None:
         raise PydanticKnownError("extra_forbidden")
     return value
 
 
-_Date = Annotated[str, AfterValidator(_date), Field(json_schema_extra={"format": "date"})]
+_Date = Annotated[str, AfterValidator(_check_date), Field(json_schema_extra={"format": "date"})]
 
 
 class HostOptionsConfig(Section):
@@ -87,10 +117,10 @@ class ProjectConfig(Section):
 class HuntConfig(Section):
     """A hunt definition: which systems are captured, when and how."""
 
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+    timezone: Annotated[str, AfterValidator(_check_timezone)] = Field(
         "Etc/UTC", description="time zone of the schedule, such as Europe/Berlin"
     )
-    schedule: Annotated[str, AfterValidator(_schedule)] | None = Field(
+    schedule: Annotated[str, AfterValidator(_check_schedule)] | None = Field(
         None, description="cron(…), rate(…) or at(…) as in EventBridge Scheduler; without it, on demand alone"
     )
     catch_up: bool = Field(
@@ -110,7 +140,7 @@ class HuntConfig(Section):
         strict=True,
         description="captures under way at once; by default as many as the platform says it works on at once",
     )
-    window: Annotated[str, AfterValidator(_window)] | None = Field(
+    window: Annotated[str, AfterValidator(_check_window)] | None = Field(
         None,
         description="such as 22:00-06:00, in the hunt's time zone: outside it no capture starts",
     )
@@ -130,7 +160,7 @@ class HuntConfig(Section):
     project: ProjectConfig = Field(
         ProjectConfig(), description="who sees the project beside the user of the API key"
     )
-    targets: tuple[Target, ...] = Field(
+    targets: Annotated[tuple[Target, ...], AfterValidator(_check_not_empty)] = Field(
         description="the systems; at least one", json_schema_extra={"minItems": 1}
     )
     exclude: tuple[ExcludeConfig, ...] = Field(
@@ -145,9 +175,9 @@ class HuntConfig(Section):
     order: Literal["least_recently_hunted", "random", "oldest"] = Field(
         "least_recently_hunted", description="which of more than max_systems are taken first"
     )
-    problems: SkipJsonSchema[Annotated[tuple[str, ...], AfterValidator(_not_in_a_file)]] = Field(
+    problems: SkipJsonSchema[Annotated[tuple[str, ...], AfterValidator(_check_not_in_document)]] = Field(
         default=(), exclude=True
-    )  # entries of SYSTEM1…n that could not be read
+    )  # what is wrong with the variables SYSTEM1…n
 
     def skips(self, moment: datetime) -> bool:
         """Whether the schedule starts nothing on the day of `moment`."""
@@ -155,7 +185,7 @@ class HuntConfig(Section):
 
     @property
     def calendar(self) -> Schedule | None:
-        """When it is due; None where it runs on demand alone."""
+        """When the hunt is due; None if it runs only on demand."""
         if not self.schedule:
             return None
         schedule = parse_schedule(self.schedule, self.timezone)
@@ -164,43 +194,49 @@ class HuntConfig(Section):
 
     @property
     def schedule_form(self) -> str:
-        """The schedule as it is written: when another one is written, it counts from then."""
+        """The schedule as text. When this text changes, runs that were due before the change do not count."""
         without = f" without {', '.join(self.skip_dates)}" if self.skip_dates else ""
         return f"{self.schedule} {self.timezone}{without}"
 
     def never_runs(self, after: datetime) -> str:
-        """Why the schedule starts nothing any more, in words; empty where it does, or where there is none."""
+        """The schedule and why it starts no run any more. Empty if it does, or if there is no schedule."""
         why = self.why_never_runs(after)
         return why and f"{self.schedule} {why}"
 
     def why_never_runs(self, after: datetime) -> str:
-        """The same, without the schedule itself."""
+        """Like `never_runs`, without the schedule itself."""
         calendar = self.calendar
         if not self.schedule or calendar is None or calendar.next_after(after) is not None:
             return ""
         return why_never(self.schedule, self.timezone, after)
 
     def may_start(self, moment: datetime) -> bool:
-        """Whether `moment` is inside the window, where there is one."""
+        """Whether captures may start at `moment`: it is inside the window, or there is no window."""
         return self.window is None or parse_window(self.window).is_open(moment, ZoneInfo(self.timezone))
 
     @property
     def systems(self) -> tuple[System, ...]:
-        """The systems that are named, each once, in the order in which they are written."""
-        found = (System(t.instance, t.region, t.account) for t in self.targets if isinstance(t, TargetConfig))
-        return tuple(dict.fromkeys(found))
+        """The systems that the targets name, each once, in the order of the file."""
+        return tuple(dict.fromkeys(map(_system, self._named_targets)))
 
     @property
     def modes(self) -> dict[System, str]:
-        """How those systems are captured that are named with a `capture` of their own."""
-        named = [t for t in self.targets if isinstance(t, TargetConfig)]
-        found = {System(t.instance, t.region, t.account): t.capture for t in reversed(named)}
-        return {system: mode for system, mode in found.items() if mode}
+        """The capture modes of those named systems that have one of their own."""
+        modes = {_system(target): target.capture for target in reversed(self._named_targets)}
+        return {system: mode for system, mode in modes.items() if mode}
 
     @property
     def selects(self) -> bool:
-        """Whether the systems are found only by asking AWS."""
-        return bool(self.exclude) or any(isinstance(t, SelectorConfig) for t in self.targets)
+        """Whether AWS must be asked which systems the hunt captures."""
+        return bool(self.exclude) or any(isinstance(target, SelectorConfig) for target in self.targets)
+
+    @property
+    def _named_targets(self) -> list[TargetConfig]:
+        return [target for target in self.targets if isinstance(target, TargetConfig)]
+
+
+def _system(target: TargetConfig) -> System:
+    return System(target.instance, target.region, target.account)
 
 
 class GuardDutyConfig(Section):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import (
-    ConfigDict,
-    Field,
-)
+from typing import Self
 
-from shared.config.destinations.slack import SlackUser
+from pydantic import ConfigDict, Field, model_validator
+
+from shared.config.destinations.slack import SlackOwner
 from shared.config.destinations.teams import TeamsUserConfig
 from shared.config.types import Section, Text
 
@@ -17,8 +16,14 @@ class OwnerConfig(Section):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
-    slack: SlackUser | None = Field(None, description="id of a user or a user group in Slack")
+    slack: SlackOwner | None = Field(None, description="id of a user or a user group in Slack")
     teams: TeamsUserConfig | None = Field(None, description="a user in Microsoft Teams")
     jira: Text | None = Field(
         None, description="to whom Jira assigns a new issue: account id (Cloud) or user name (Data Center)"
     )
+
+    @model_validator(mode="after")
+    def _check_not_empty(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError(f"names nobody: write {' or '.join(type(self).model_fields)}")
+        return self

@@ -5,24 +5,21 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-)
+from pydantic import AfterValidator, Field
 
 from shared.config.types import AnyUrl, FilePath, OneOrMany, Section, UrlForm
 from shared.config.urls import https_url
 from shared.secrets import SecretRef
 
 
-def _fingerprint(text: str) -> str:
+def _normalized_fingerprint(text: str) -> str:
     digits = text.replace(":", "").lower()
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
         raise ValueError("must be the certificate's SHA-256: 64 hex digits, colons allowed")
     return digits
 
 
-def _link(text: str) -> str:
+def _check_link(text: str) -> str:
     if not re.match(r"\{url\}(/|$)", text):
         raise ValueError("must begin with {url}/, so that a link leads nowhere but to the platform")
     if set(re.findall(r"\{(.*?)\}|[{}]", text)) - {"url", "project_id", "evidence_id"}:
@@ -31,10 +28,10 @@ def _link(text: str) -> str:
 
 
 _PlatformUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="api")), UrlForm]
-
-
 _Fingerprint = Annotated[
-    str, AfterValidator(_fingerprint), Field(json_schema_extra={"pattern": "^[0-9A-Fa-f:]{64,95}$"})
+    str,
+    AfterValidator(_normalized_fingerprint),
+    Field(json_schema_extra={"pattern": "^[0-9A-Fa-f:]{64,95}$"}),
 ]
 
 
@@ -56,7 +53,7 @@ class PlatformConfig(Section):
         description="SHA-256 of the platform's certificate, hex, colons allowed; that one alone is trusted",
     )
     bucket: str = Field("", description="S3 bucket that a v2 platform copies disks through")
-    link: Annotated[str, AfterValidator(_link)] = Field(
+    link: Annotated[str, AfterValidator(_check_link)] = Field(
         "{url}",
         description="where a message's button leads; {url}, {project_id} and {evidence_id} are filled in",
     )

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    Field,
-)
+from pydantic import AfterValidator, Field
 
 from shared.config.types import DestinationName, OneOrMany, Section, SeverityName, Texts
 
 
-def _some(names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise ValueError("names no destination: what matches would be lost")
     return names
@@ -39,7 +36,7 @@ class RouteConfig(Section):
     match: MatchConfig = Field(MatchConfig(), description="what must match; empty takes every alarm")
     to: Annotated[
         tuple[DestinationName, ...],
-        AfterValidator(_some),
+        AfterValidator(_check_not_empty),
         Field(json_schema_extra={"minItems": 1}),
         OneOrMany(),
     ] = Field(description="names of destinations")

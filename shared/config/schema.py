@@ -12,10 +12,9 @@ from shared.config.load import DEFAULT_FILE
 
 class _Schema(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
-        return False  # a title that repeats the key tells an editor's user nothing
+        return False  # it would only repeat the key
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the file, for editors."""
-    found = Config.model_json_schema(by_alias=True, schema_generator=_Schema)
-    return {"$schema": _Schema.schema_dialect, **found, "title": DEFAULT_FILE}
+    generated = Config.model_json_schema(by_alias=True, schema_generator=_Schema)
+    return {"$schema": _Schema.schema_dialect, **generated, "title": DEFAULT_FILE}

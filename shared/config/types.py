@@ -1,9 +1,14 @@
-"""Types of single values that several sections of the configuration share, each with its check."""
+"""Types of single values that several sections of the configuration share, each with its check.
+
+A check raises ValueError with a sentence for the person who wrote the value. Some checks need to know more
+than the value: the loader passes a `Context` to pydantic for them. Without one, as where code makes a section
+itself, these checks accept everything.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +26,6 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from shared.aws.regions import known_regions
 from shared.config.errors import advice, quoted
 from shared.config.urls import https_url
 from shared.models.severity import Severity
@@ -31,33 +35,27 @@ ACCOUNT_ID = r"^[0-9]{12}$"
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 
 
+class Section(BaseModel):
+    """One section of the configuration. An unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 @dataclass(frozen=True)
-class Known:
-    """What the rest of the document says, for checking one part of it. None: not checked here."""
+class Context:
+    """What the check of one value needs to know of the rest of the configuration and of its surroundings."""
 
-    folder: Path
-    accounts: tuple[str, ...] | None
-    destinations: tuple[str, ...] | None
-    extra_regions: tuple[str, ...]
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any], folder: Path) -> Known:
-        def names(key: str) -> tuple[str, ...] | None:
-            found = data.get(key, {})
-            return tuple(found) if isinstance(found, dict) else None
-
-        extra = as_list(data.get("extra_regions")) or ()
-        return cls(
-            folder, names("accounts"), names("destinations"), tuple(e for e in extra if isinstance(e, str))
-        )
-
-
-def as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | int | float) else value
+    folder: Path  # relative paths start here
+    regions: Callable[[], Collection[str]]  # names of AWS regions; called only if a region is checked
+    extra_regions: Collection[str] = ()
+    accounts: Collection[str] | None = None  # keys of `accounts`; None: any name is accepted
+    destinations: Collection[str] | None = None  # keys of `destinations`; None: any name is accepted
+    has_organization: bool = True
+    needs_targets: bool = True  # whether a hunt without targets is an error
 
 
 class OneOrMany:
-    """One value stands for a list of one."""
+    """Marks a list for which one value may be written instead of a list of one."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(as_list, handler(source))
@@ -69,16 +67,22 @@ class OneOrMany:
         return {"anyOf": [array["items"], array]}
 
 
-def of_form(pattern: str, what: str) -> Callable[[str], str]:
+def as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | int | float) else value
+
+
+def matching(pattern: str, otherwise: str) -> Callable[[str], str]:
+    """A check that the whole text matches the pattern. `otherwise` is the error message."""
+
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise ValueError(what)
+            raise ValueError(otherwise)
         return text
 
     return check
 
 
-def _name(text: str) -> str:
+def _check_name(text: str) -> str:
     if re.fullmatch(_NAME, text):
         return text
     better = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:40]
@@ -88,56 +92,52 @@ def _name(text: str) -> str:
     )
 
 
-def filled(text: str) -> str:
+def _check_filled(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty")
     return text
 
 
-def _severity(text: str) -> str:
+def _check_severity(text: str) -> str:
     if text not in set(Severity):
         raise ValueError(f"{quoted(text)} is not a severity{advice(text, Severity)}")
     return text
 
 
 def check_region(text: str, info: ValidationInfo) -> str:
-    known: Known | None = info.context
-    if known is None or text in known.extra_regions or text in known_regions():
+    context: Context | None = info.context
+    if context is None or text in context.extra_regions or text in context.regions():
         return text
-    meant = advice(text, known_regions()) or ";"
+    meant = advice(text, context.regions()) or ";"
     raise ValueError(
         f"{quoted(text)} is not a region{meant} a newer one is admitted by extra_regions (or EXTRA_REGIONS)"
     )
 
 
 def check_account(text: str, info: ValidationInfo) -> str:
-    known: Known | None = info.context
-    if not text or known is None or known.accounts is None or text in known.accounts:
+    context: Context | None = info.context
+    if not text or context is None or context.accounts is None or text in context.accounts:
         return text
-    raise ValueError(f"there is no account {quoted(text)}{advice(text, known.accounts)}")
+    raise ValueError(f"there is no account {quoted(text)}{advice(text, context.accounts)}")
 
 
-def _destination(text: str, info: ValidationInfo) -> str:
-    known: Known | None = info.context
-    if known is None or known.destinations is None or text in known.destinations:
+def _check_destination(text: str, info: ValidationInfo) -> str:
+    context: Context | None = info.context
+    if context is None or context.destinations is None or text in context.destinations:
         return text
-    raise ValueError(f"there is no destination {quoted(text)}{advice(text, known.destinations)}")
+    raise ValueError(f"there is no destination {quoted(text)}{advice(text, context.destinations)}")
 
 
-def _file(text: str, info: ValidationInfo) -> str:
-    known: Known | None = info.context
-    if known is None:
+def _absolute_file(text: str, info: ValidationInfo) -> str:
+    context: Context | None = info.context
+    if context is None:
         return text
-    path = (known.folder / text).absolute()
+    path = (context.folder / text).absolute()
     if not path.is_file():
         raise ValueError(
             f"there is no file {quoted(text)}; a path counts from the folder of the configuration"
         )
     return str(path)
-
-
-def as_reference(text: str) -> SecretRef | None:
-    return SecretRef.parse(text) if re.fullmatch(SecretRef.PATTERN, text) else None
 
 
 def one_or_two(refs: tuple[SecretRef, ...]) -> tuple[SecretRef, ...]:
@@ -157,35 +157,15 @@ def check_template(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": _NAME})]
-
-
+Name = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": _NAME})]
 NAMES_ONLY: dict[str, JsonValue] = {"additionalProperties": False}  # beside the pattern of the names
-
-
-Text = Annotated[str, AfterValidator(filled), Field(json_schema_extra={"minLength": 1})]
-
-
-UrlForm = Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})
-
-
-AnyUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="any")), UrlForm]
-
-
-SeverityName = Annotated[str, AfterValidator(_severity), Field(json_schema_extra={"enum": list(Severity)})]
-
-
-TemplateText = Annotated[str, AfterValidator(check_template)]
-
-
-DestinationName = Annotated[str, AfterValidator(_destination)]
-
-
+Text = Annotated[str, AfterValidator(_check_filled), Field(json_schema_extra={"minLength": 1})]
 Texts = Annotated[tuple[str, ...], OneOrMany()]
-
-
-FilePath = Annotated[str, AfterValidator(_file)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+UrlForm = Field(json_schema_extra={"format": "uri", "pattern": "^https?://"})
+AnyUrl = Annotated[str, AfterValidator(lambda text: https_url(text, path="any")), UrlForm]
+FilePath = Annotated[str, AfterValidator(_absolute_file)]
+SeverityName = Annotated[
+    str, AfterValidator(_check_severity), Field(json_schema_extra={"enum": list(Severity)})
+]
+TemplateText = Annotated[str, AfterValidator(check_template)]
+DestinationName = Annotated[str, AfterValidator(_check_destination)]

@@ -4,17 +4,15 @@ alarm reaches, a destination to which nothing goes. `check` and the start of `se
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.aws.regions import known_regions
 from shared.config.config import Config
 from shared.config.destinations.jira import JiraConfig
 from shared.config.errors import advice, quoted
 from shared.config.hunts import HuntConfig
-from shared.config.links import LONGEST_LINK, LONGEST_SLACK_LINK
 from shared.config.load import DEFAULT_FILE, OTHER_FILE
 from shared.config.owners import OwnerConfig
 from shared.config.patterns import covers, fits
@@ -50,15 +48,15 @@ class ConfigWarning:
         return f"{self.where}: {self.text}"
 
 
-def warnings(config: Config) -> list[ConfigWarning]:
-    """In the order of the file."""
+def warnings(config: Config, regions: Collection[str]) -> list[ConfigWarning]:
+    """All warnings, in the order of the file. `regions` are the names of all AWS regions."""
     found = [
         *_platform(config),
         *_accounts(config),
         *(one for name, hunt in config.hunts.items() for one in _hunt(f"hunts.{name}", hunt)),
         *_v2(config),
         *_destinations(config),
-        *_routes(config),
+        *_routes(config, regions),
         *_owners(config),
         *_links(config),
         *_follow(config),
@@ -201,9 +199,9 @@ def _covered(narrow: Iterable[str], wide: tuple[str, ...]) -> bool:
 # Routes and destinations
 
 
-def _routes(config: Config) -> Found:
+def _routes(config: Config, known_regions: Collection[str]) -> Found:
     accounts = [*config.accounts, *(one.id for one in config.accounts.values() if one.id)]
-    regions = known_regions() | set(config.extra_regions)
+    regions = {*known_regions, *config.extra_regions}
     for number, route in enumerate(config.routes):
         match, where = route.match, f"routes[{number}].match"
         for pattern in match.event:
@@ -322,15 +320,16 @@ def _owners(config: Config) -> Found:
 
 
 def _links(config: Config) -> Found:
-    kinds = {destination.type for destination in config.destinations.values()}
-    slack, others = kinds & {"slack"}, kinds - {"slack"}
+    types_by_limit: dict[int, set[str]] = defaultdict(set)
+    for destination in config.destinations.values():
+        types_by_limit[destination.longest_link].add(destination.type)
     for number, link in enumerate(config.message.links):
-        for there, most in ((slack, LONGEST_SLACK_LINK), (others, LONGEST_LINK)):
-            if there and len(link.url) > most:
+        for limit, types in sorted(types_by_limit.items(), reverse=True):
+            if len(link.url) > limit:
                 yield (
                     f"message.links[{number}].url",
                     f"the link has {len(link.url):,} characters, and no message of type "
-                    f"{' or '.join(sorted(there))} shows one of more than {most:,}",
+                    f"{' or '.join(sorted(types))} shows one of more than {limit:,}",
                 )
 
 

@@ -22,8 +22,8 @@ from shared.aws.regions import known_regions
 from shared.aws.secrets import AwsSecrets
 from shared.config.config import Config
 from shared.config.errors import ConfigError
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
 
 log = logging.getLogger(__name__)

@@ -168,9 +168,22 @@ def _on_one_machine(config: Config, database: Database, environ: Mapping[str, st
         captures=SqliteQueue(database, CAPTURES),
         events=SqliteQueue(database, EVENTS),
         deliveries=SqliteQueue(database, DELIVERIES),
-        secrets=Secrets(environ),
+        secrets=local_secrets(environ),
         proxies=getproxies(),
     )
+
+
+def local_secrets(environ: Mapping[str, str]) -> Secrets:
+    """The secrets of this machine, and those in AWS that its credentials may read."""
+
+    def connect() -> SecretsInAws:
+        # Imported here: without a reference into AWS, the AWS libraries need not be loaded.
+        from shared.aws.clients import Clients
+        from shared.aws.secrets import AwsSecrets
+
+        return AwsSecrets(Clients(environ))
+
+    return Secrets(environ, connect)
 
 
 def aws(
@@ -197,7 +210,7 @@ def aws(
         captures=queues[CAPTURES],
         events=queues[EVENTS],
         deliveries=queues[DELIVERIES],
-        secrets=Secrets(environ, secrets or AwsSecrets(clients)),
+        secrets=Secrets(environ, lambda: secrets or AwsSecrets(clients)),
         proxies=getproxies(),
         identity=lambda: stack.identity(clients),
     )

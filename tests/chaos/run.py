@@ -41,8 +41,8 @@ from demo.slack import Slack
 from demo.teams import Teams
 from receiver.destinations.wording import REPEAT
 from receiver.messages.message import UPDATE
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from tests.chaos.faults import Fault, Faulty
 from tests.chaos.plan import PHASES, ROUTES, TOOLS, Alarm, Call, Phase, Plan, make_plan
 

@@ -28,8 +28,8 @@ from demo.serving import serving
 from demo.slack import Slack
 from receiver.deliveries.turn import BACKLOG
 from shared.config.config import Config
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.models.deliveries import DeliveryState
 from tests.chaos.run import Serve, environment, free_port
 

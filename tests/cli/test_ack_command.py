@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from cli.main import main
 from receiver.assemble import case_actions, case_record
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import ACKNOWLEDGED

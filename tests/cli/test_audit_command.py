@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from cli.main import main
 from cli.operator import operator
 from receiver.assemble import case_actions, case_record
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
 from shared.models.events import Event

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cli import check_aws
-from shared.config.load import load
+from shared.hosting.configuration import load
 from shared.hosting.runtime import utc_now
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.local.sqlite import FORMAT
 
 FORMATS = Path(__file__).parents[1] / "shared" / "local" / "formats"

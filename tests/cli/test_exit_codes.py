@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 
 CONFIG = """\
 platform: {url: "http://127.0.0.1:9", api_key: env:KEY, admin_key: env:KEY}

@@ -10,8 +10,8 @@ import pytest
 
 from cli.health import Health, Quota
 from receiver.intake.refusals import Refusals
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.local.server import Server
 from shared.queues.ports import QueueError
 from shared.storage.last_delivered import LastDelivered

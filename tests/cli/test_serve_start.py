@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cli.serve import assemble
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 
 
 def test_an_entry_of_the_environment_that_cannot_be_read_is_told(tmp_path, caplog):

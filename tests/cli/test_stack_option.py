@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.models.codec import dump
 from shared.models.event_kinds import CAPTURE_FAILED
 from shared.models.events import Event

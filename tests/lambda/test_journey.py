@@ -13,8 +13,8 @@ import yaml
 
 from demo import run
 from demo.serving import serving
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from tests.emulated import Resources, Stack, Watch, allowed, scheduled
 
 AT = "2026-11-22T02:00:00Z"

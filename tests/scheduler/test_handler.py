@@ -17,8 +17,8 @@ from demo.serving import serving
 from scheduler import handler
 from scheduler.capture import capture
 from shared.config.errors import ConfigError
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.models.captures import CaptureState
 from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System

@@ -9,7 +9,7 @@ import pytest
 
 from demo.platform.records import SimInstance, SimVolume
 from scheduler.plan import prepare, start
-from shared.config.window import parse_window
+from shared.config.hunts import parse_window
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import HUNT_FINISHED, HUNT_MISSED
 from shared.models.hunts import HuntState

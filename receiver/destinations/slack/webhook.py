@@ -29,7 +29,7 @@ from receiver.destinations.slack.traits import WEBHOOK
 from receiver.destinations.wording import MARKS, REPEAT, in_one, safe_links, techniques
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
 from receiver.messages.message import Fact, Link, Message
-from shared.config.links import LONGEST_SLACK_LINK
+from shared.config.destinations.slack import LONGEST_SLACK_LINK
 from shared.config.urls import check_webhook_url
 from shared.http.answers import Answer
 from shared.http.client import Http

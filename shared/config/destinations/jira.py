@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Set
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    JsonValue,
-)
+from pydantic import AfterValidator, Field, JsonValue
 
-from shared.config.destinations.pace import Pace
-from shared.config.errors import quoted
+from shared.config.destinations.section import DestinationSection, Pace
+from shared.config.errors import KeyProblem, quoted
 from shared.config.types import (
     NAMES_ONLY,
     AnyUrl,
     FilePath,
-    Section,
     SeverityName,
     Text,
     Texts,
@@ -28,26 +24,8 @@ from shared.config.types import (
 from shared.config.urls import https_url
 from shared.secrets import SecretRef
 
-
-def _jira_url(text: str) -> str:
-    """Refuses the URL of a page in Jira, which gives neither the API's address nor a link to an issue."""
-    url = https_url(text, path="any")
-    parts = urlsplit(url)
-    if (parts.hostname or "").endswith(".atlassian.net") and parts.path:
-        raise ValueError("must end with the host: take away the path")
-    if page := re.search(r"/(browse|secure|projects|issues|plugins|rest)(/|$)", parts.path):
-        raise ValueError(f"must end with the host or Jira's own path: take away what begins with {page[0]}")
-    return url
-
-
-_JiraUrl = Annotated[str, AfterValidator(_jira_url), UrlForm]
-
-
-_JIRA_FIELD = r"^[a-zA-Z][a-zA-Z0-9_]{0,60}$"
-
-
-# What has a key of its own, or is said by the message.
-_OWN_FIELDS = {
+_FIELD_ID = r"^[a-zA-Z][a-zA-Z0-9_]{0,60}$"
+_RESERVED_FIELDS = {
     "project": "has a key of its own: project",
     "issuetype": "has a key of its own: issue_type",
     "labels": "has a key of its own: labels",
@@ -58,36 +36,49 @@ _OWN_FIELDS = {
     "summary": "is the title of the message",
     "description": "is the message",
 }
+_LOGINS = "write {email} and {api_token} (Jira Cloud), or {token} (Jira Data Center)"
 
 
-def _jira_field(text: str) -> str:
-    if text in _OWN_FIELDS:
-        raise ValueError(f"{quoted(text)} {_OWN_FIELDS[text]}")
-    if not re.fullmatch(_JIRA_FIELD, text):
+def _check_jira_url(text: str) -> str:
+    """Refuses the URL of a page in Jira, since neither the API nor an issue can be found from it."""
+    url = https_url(text, path="any")
+    parts = urlsplit(url)
+    if (parts.hostname or "").endswith(".atlassian.net") and parts.path:
+        raise ValueError("must end with the host: take away the path")
+    if page := re.search(r"/(browse|secure|projects|issues|plugins|rest)(/|$)", parts.path):
+        raise ValueError(f"must end with the host or Jira's own path: take away what begins with {page[0]}")
+    return url
+
+
+def _check_field_id(text: str) -> str:
+    if text in _RESERVED_FIELDS:
+        raise ValueError(f"{quoted(text)} {_RESERVED_FIELDS[text]}")
+    if not re.fullmatch(_FIELD_ID, text):
         raise ValueError("must be the id of a field, such as customfield_10010, and not its name")
     return text
 
 
-def _field_value(value: JsonValue) -> JsonValue:
-    """Every text in it is a template."""
+def _check_field_value(value: JsonValue) -> JsonValue:
+    """Checks every text in the value as a template."""
     match value:
         case None:
             raise ValueError("has no value: leave it out")
         case str():
             check_template(value)
         case list():
-            for one in value:
-                _field_value(one)
+            for item in value:
+                _check_field_value(item)
         case dict():
-            for one in value.values():
-                _field_value(one)
+            for item in value.values():
+                _check_field_value(item)
     return value
 
 
-_JiraField = Annotated[str, AfterValidator(_jira_field), Field(json_schema_extra={"pattern": _JIRA_FIELD})]
+_JiraUrl = Annotated[str, AfterValidator(_check_jira_url), UrlForm]
+_FieldId = Annotated[str, AfterValidator(_check_field_id), Field(json_schema_extra={"pattern": _FIELD_ID})]
 
 
-class JiraConfig(Section):
+class JiraConfig(DestinationSection):
     """A Jira project. The login is email with api_token (Cloud), or token (Data Center)."""
 
     type: Literal["jira"]
@@ -109,7 +100,7 @@ class JiraConfig(Section):
     labels: Texts = Field(("huntbridge",), description="labels of every issue")
     components: Texts = Field((), description="names of components of every issue")
     security: Text | None = Field(None, description="name of the security level of every issue")
-    fields: dict[_JiraField, Annotated[JsonValue, AfterValidator(_field_value)]] = Field(
+    fields: dict[_FieldId, Annotated[JsonValue, AfterValidator(_check_field_value)]] = Field(
         {},
         description="more fields by their ids, such as customfield_10010; the texts in them are templates",
         json_schema_extra=NAMES_ONLY,
@@ -138,3 +129,15 @@ class JiraConfig(Section):
     def gateway(self) -> bool:
         """Whether Jira is reached through Atlassian's gateway, which shows no page to a person."""
         return urlsplit(self.url).hostname == "api.atlassian.com"
+
+    @classmethod
+    def check_keys(cls, given: Set[str]) -> Iterator[KeyProblem]:
+        """A section has exactly one login."""
+        logins = given & {"email", "api_token", "token"}
+        if not logins:
+            yield "", f"no login: {_LOGINS}"
+        elif "token" in logins and len(logins) > 1:
+            yield "", f"two logins: {_LOGINS}, not both"
+        elif logins in ({"email"}, {"api_token"}):
+            (absent,) = {"email", "api_token"} - logins
+            yield absent, "{missing}: Jira Cloud takes {email} and {api_token} together"

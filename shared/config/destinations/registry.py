@@ -1,12 +1,10 @@
-"""Every type of destination that the configuration can name. A new type adds one line here."""
+"""Every type of destination that the configuration can name. A new type adds its section here."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from shared.config.destinations.jira import JiraConfig
 from shared.config.destinations.slack import SlackConfig

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-)
+from pydantic import AfterValidator, Field
 
-from shared.config.destinations.pace import Pace
-from shared.config.types import FilePath, OneOrMany, Section, as_reference, one_or_two
+from shared.config.destinations.section import DestinationSection, Pace
+from shared.config.types import FilePath, OneOrMany, one_or_two
 from shared.config.urls import check_webhook_url
 from shared.secrets import SecretRef
 
 
-def _receiver_url(text: str) -> str:
-    if as_reference(text):
+def _check_url_or_reference(text: str) -> str:
+    if _as_reference(text):
         return text
     if "://" not in text:
         raise ValueError("must begin with https://, or be a secret reference such as env:SIEM_URL")
@@ -25,18 +23,22 @@ def _receiver_url(text: str) -> str:
     return text
 
 
-_ReceiverUrl = Annotated[
+def _as_reference(text: str) -> SecretRef | None:
+    return SecretRef(text) if re.fullmatch(SecretRef.PATTERN, text) else None
+
+
+_UrlOrReference = Annotated[
     str,
-    AfterValidator(_receiver_url),
+    AfterValidator(_check_url_or_reference),
     Field(json_schema_extra={"pattern": "^(https?://|env:|file:/|aws-)"}),
 ]
 
 
-class WebhookDestinationConfig(Section):
+class WebhookDestinationConfig(DestinationSection):
     """Any receiver of a signed webhook, such as a SIEM or a SOAR."""
 
     type: Literal["webhook"]
-    url: _ReceiverUrl = Field(
+    url: _UrlOrReference = Field(
         description="where alarms are posted to; as a secret reference where whoever knows the URL may post"
     )
     secrets: Annotated[
@@ -52,5 +54,13 @@ class WebhookDestinationConfig(Section):
 
     @property
     def url_ref(self) -> SecretRef | None:
-        """Where the URL is; None where `url` is the URL itself."""
-        return as_reference(self.url)
+        """The reference to the URL; None if `url` is the URL itself."""
+        return _as_reference(self.url)
+
+    @property
+    def secret_url(self) -> tuple[str, SecretRef] | None:
+        return ("url", self.url_ref) if self.url_ref else None
+
+    @classmethod
+    def check_url(cls, url: str) -> str | None:
+        return check_webhook_url("webhook", url)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from receiver.messages.compose import compose
 from shared.config.config import Config
-from shared.config.facts import FACTS
+from shared.config.message import FACTS
 from shared.config.templates import NAMES
 from shared.models.alarms import Alarm, Change, Earlier
 from shared.models.captures import Capture, CaptureState

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from shared.aws.clients import Clients
 from shared.aws.files import FileError, read_config
 from shared.config.errors import ConfigError
-from shared.config.load import load
+from shared.hosting.configuration import load
 
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"
 ENVIRON = {"AWS_REGION": "eu-west-1"}

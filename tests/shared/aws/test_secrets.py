@@ -15,6 +15,7 @@ from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
 from shared.aws.secrets import AwsSecrets
+from shared.hosting.runtime import local_secrets
 from shared.secrets import SecretError, SecretRef, Secrets
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +28,7 @@ class Vault:
     def __init__(self, clients: Clients) -> None:
         self.clients, self.time = clients, 1_000.0
         self.name = f"huntbridge/{uuid.uuid4()}"
-        self.secrets = Secrets({}, AwsSecrets(clients, lambda: self.time))
+        self.secrets = Secrets({}, lambda: AwsSecrets(clients, lambda: self.time))
 
     def holds(self, text: str | None = None, region: str | None = None, **secret: object) -> str:
         """The ARN of a new secret."""
@@ -269,7 +270,7 @@ def test_what_aws_refuses_in_words(vault, ref, service, operation, who, action, 
 def test_the_first_reference_into_aws_is_enough(vault, endpoint, monkeypatch):
     vault.holds(key=VALUE)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    secrets = Secrets({"AWS_REGION": "eu-west-1"})
+    secrets = local_secrets({"AWS_REGION": "eu-west-1"})
     assert secrets.get(SecretRef.parse(f"aws-secretsmanager:{vault.name}#key")).reveal() == VALUE
 
 

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from shared.config.environment import VARIABLES
 from shared.config.errors import ConfigError
-from shared.config.facts import FACTS
-from shared.config.load import load
+from shared.config.message import FACTS
 from shared.config.schema import schema
 from shared.config.templates import NAMES
+from shared.hosting.configuration import load
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()

@@ -14,9 +14,9 @@ from shared.config.destinations.slack import SlackConfig
 from shared.config.destinations.teams import TeamsConfig
 from shared.config.errors import ConfigError
 from shared.config.hunts import HuntConfig
-from shared.config.load import load
 from shared.config.platform_section import PlatformConfig, WebhookConfig
 from shared.config.targets import TargetConfig
+from shared.hosting.configuration import load
 from shared.secrets import SecretRef
 
 PLATFORM = {"PLATFORM_IP": "10.0.0.1", "API_KEY": "s3cr3t-key"}

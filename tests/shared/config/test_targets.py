@@ -8,8 +8,8 @@ import pytest
 
 from shared.config.config import Config
 from shared.config.errors import ConfigError
-from shared.config.load import load
 from shared.config.targets import ExcludeConfig, SelectorConfig, TargetConfig
+from shared.hosting.configuration import load
 
 HEAD = """\
 platform: {url: https://cado.example, api_key: env:API_KEY}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.config.load import load
+from shared.aws.regions import known_regions
 from shared.config.warnings import file_warnings, warnings
+from shared.hosting.configuration import load
 
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"
 TWO = """\
@@ -18,7 +19,7 @@ destinations:
 def told(tmp_path, text, platform=PLATFORM):
     path = tmp_path / "huntbridge.yaml"
     path.write_text(platform + text)
-    return [str(warning) for warning in warnings(load(str(path), {}))]
+    return [str(warning) for warning in warnings(load(str(path), {}), known_regions())]
 
 
 def routes(*rules):

@@ -9,8 +9,8 @@ import stat
 
 import pytest
 
-from shared.config.load import load
 from shared.hosting import runtime
+from shared.hosting.configuration import load
 from shared.local.server import sole_server
 from shared.local.serving import address, announce
 from shared.storage.ports import StoreError
