@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from cli.findings import Finding
-from scheduler.targets import Asking
+from scheduler.parallel import ParallelCalls
 from shared.aws.clients import NO_CREDENTIALS
 from shared.config.config import Config
 from shared.config.targets import ALL_REGIONS, SelectorConfig, TargetConfig
@@ -30,7 +30,7 @@ def findings(runtime: Runtime) -> Iterator[Finding]:
     config = runtime.config
     fleet = runtime.make_fleet(read_timeout=5, retries=1)
     failed = _Failed()
-    with Asking(runtime.now, BUDGET) as asking:
+    with ParallelCalls(runtime.now, BUDGET) as asking:
         selected, grouped = _selected(config, fleet, asking, failed)
         named = _named(config)
         # Without any hunt an alarm is still told with what this machine's own account knows of its system.
@@ -67,7 +67,9 @@ def _named(config: Config) -> dict[Place, dict[str, str]]:
     return dict(named)
 
 
-def _selected(config: Config, fleet: Fleet, asking: Asking, failed: _Failed) -> tuple[set[Place], set[Place]]:
+def _selected(
+    config: Config, fleet: Fleet, asking: ParallelCalls, failed: _Failed
+) -> tuple[set[Place], set[Place]]:
     """The places where selectors look, and those of them where they look at Auto Scaling groups."""
     selectors = [
         target

@@ -22,7 +22,7 @@ from cli.operator import audited, operator_here
 from cli.plan import plan_hunt
 from cli.stack import on_stack
 from scheduler import custody, stop
-from scheduler.ending import report
+from scheduler.report import report
 from shared.config.config import Config
 from shared.models.hunts import HuntState
 from shared.storage import audit

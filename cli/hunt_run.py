@@ -27,11 +27,11 @@ from cli.assemble import (
 from cli.operator import audited, operator_here
 from cli.plan import draft, moment, show, the_hunt
 from cli.stack import on_stack
-from scheduler import stop
-from scheduler.ending import report
+from scheduler import retry, stop
 from scheduler.follow import follow
 from scheduler.handler import captures_handler
 from scheduler.plan import BY_HAND, prepare, start
+from scheduler.report import report
 from shared.hosting.runtime import Runtime
 from shared.local.server import Server, Timer, Workers
 from shared.models.captures import Capture, CaptureState
@@ -118,7 +118,7 @@ def _retry(runtime: Runtime, given: str, retry_for: float) -> Hunt:
     """The run that is meant, after what failed in it was planned again."""
     hunt = runs.the_run(runtime, given)
     try:
-        retried = stop.retry_failed(runtime, hunt.id, by=operator_here(runtime), retry_for=retry_for)
+        retried = retry.retry_failed(runtime, hunt.id, by=operator_here(runtime), retry_for=retry_for)
     except stop.NotPossible as error:
         raise Failed(str(error)) from None
     if not retried.again:

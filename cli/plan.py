@@ -15,9 +15,11 @@ from cli import tables
 from cli.assemble import Misused, load_config, reading_runtime, settings
 from cli.identifiers import whole
 from cli.stack import on_stack
-from scheduler.forecast import Load, Run, load_of, next_runs
+from scheduler.estimate import Estimate, estimate
+from scheduler.next_runs import Run, next_runs
 from scheduler.plan import Plan, plan, recorded
-from scheduler.targets import Choice, Selection, choose
+from scheduler.selection import Choice, Selection
+from scheduler.targets import choose
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.codec import dump
@@ -32,7 +34,7 @@ class Shown:
 
     plan: Plan
     selection: Selection
-    load: Load | None = None
+    load: Estimate | None = None
     runs: tuple[Run, ...] = ()
     never: str = ""  # why its schedule starts nothing any more
 
@@ -58,7 +60,7 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
     runs = tuple(next_runs(config.hunts[name], now))
     first = next((run.at.astimezone(UTC) for run in runs if run.runs), now)
     shown = draft(runtime, name, moment(at) if at else first, look=True)
-    load = load_of(runtime, name, shown.selection)
+    load = estimate(runtime, name, shown.selection)
     never = config.hunts[name].never_runs(now)
     show(Shown(shown.plan, shown.selection, load, runs, never), as_json)
     if shown.plan.hunt.problems or load.problems or never:
@@ -166,7 +168,7 @@ def _state(choice: Choice) -> str:
     return choice.instance.state if choice.instance else "not looked up"
 
 
-def _load(load: Load) -> str:
+def _load(load: Estimate) -> str:
     parts = [_n(load.systems, "system")]
     if load.volumes is not None:
         parts.append(f"{_n(load.volumes, 'volume')}, {load.gib:,} GiB")

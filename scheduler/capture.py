@@ -10,9 +10,9 @@ import logging
 from datetime import timedelta
 from typing import Any
 
+from scheduler.clock_errors import corrected_captures
 from scheduler.ending import end_stopped, fail_capture
 from scheduler.release import may_start
-from scheduler.stored_times import corrected_captures
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import hunt_name

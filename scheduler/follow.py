@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from scheduler.clock_errors import corrected_captures, corrected_hunt
 from scheduler.ending import end_hunt, end_stopped, fail_capture, outcome, stall_capture
 from scheduler.plan import queue_opening, take_turn
 from scheduler.release import ENDED, plan_again, release, waits
-from scheduler.stored_times import corrected_captures, corrected_hunt
-from scheduler.turns import each_in_turn
+from scheduler.round_robin import round_robin
 from shared.failures import SomeFailed
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState, Preserved
@@ -41,7 +41,7 @@ def follow(runtime: Runtime) -> None:
 
 def look_at_hunts(runtime: Runtime) -> None:
     """The same; raises SomeFailed after the others were looked at, and DeadlineExceeded."""
-    each_in_turn(
+    round_robin(
         runtime.ledger,
         "follow",
         runtime.ledger.hunts.unfinished(),

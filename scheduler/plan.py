@@ -13,7 +13,8 @@ from datetime import datetime
 
 from scheduler.ending import end_hunt, skip_hunt
 from scheduler.release import put, release, waits
-from scheduler.targets import Selection, choose
+from scheduler.selection import Selection
+from scheduler.targets import choose
 from shared.config.hunts import HuntConfig, ProjectConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from scheduler.stored_times import corrected_hunt
-from scheduler.turns import each_in_turn
+from scheduler.clock_errors import corrected_hunt
+from scheduler.round_robin import round_robin
 from shared.failures import SomeFailed
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import AlarmRun
@@ -56,7 +56,7 @@ def look_for_lost(runtime: Runtime) -> None:
     }
     if runtime.config.follow.all_projects:
         looks["the other projects"] = look.at_others
-    each_in_turn(runtime.ledger, "recover", looks, lambda name: looks[name](), lambda name: name)
+    round_robin(runtime.ledger, "recover", looks, lambda name: looks[name](), lambda name: name)
 
 
 class _Look:

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 from cli.main import main
 from demo.platform.simulation import Platform
 from demo.serving import serving
-from scheduler.forecast import next_runs
+from scheduler.next_runs import next_runs
 from shared.config.hunts import HuntConfig
 from shared.local.sqlite import Database, SqliteStore
 from shared.models.captures import Capture

@@ -13,7 +13,7 @@ import pytest
 
 from receiver.messages.compose import compose
 from scheduler import custody
-from scheduler.ending import report
+from scheduler.report import report
 from shared.models.alarms import Alarm
 from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.hunts import Hunt, HuntReport

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from scheduler.handler import on_schedule
+from scheduler.parallel import ParallelCalls
 from scheduler.plan import prepare
-from scheduler.targets import Asking, choose
+from scheduler.targets import choose
 from shared.http.deadlines import remaining, within
 from shared.models.captures import CaptureState
 from shared.models.hunts import HuntState
@@ -438,7 +439,7 @@ def test_a_hunt_that_found_nothing_looks_again(rotation):
 
 @pytest.mark.parametrize(("outer", "most"), [(3_600.0, 21.0), (5.0, 5.0)])
 def test_a_question_has_no_more_time_than_whoever_waits_for_its_answer(outer, most):
-    with within(outer), Asking(lambda: SUNDAY, 20.0) as asking:
+    with within(outer), ParallelCalls(lambda: SUNDAY, 20.0) as asking:
         answers, failures = asking.each(lambda _: remaining(100.0), ["us-east-1"])
     assert failures == {}
     assert most - 1 < answers["us-east-1"] <= most

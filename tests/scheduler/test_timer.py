@@ -13,8 +13,8 @@ from receiver.events.enrich import Enricher
 from receiver.messages.compose import compose
 from scheduler import follow as following
 from scheduler import timer
+from scheduler.round_robin import round_robin
 from scheduler.timer import JOBS, Job, Jobs
-from scheduler.turns import each_in_turn
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 from shared.models.event_kinds import JOB_FAILING
 from shared.storage.ports import StoreError
@@ -208,7 +208,7 @@ def test_each_look_goes_on_where_the_last_one_ran_out_of_time(stage):
     for _ in range(4):
         now[0] = 0
         with pytest.raises(DeadlineExceeded):
-            each_in_turn(stage.runtime.ledger, "test", list("abcdefg"), act, str)
+            round_robin(stage.runtime.ledger, "test", list("abcdefg"), act, str)
     assert "".join(looked) == "abcdefgabcde"
 
 
@@ -220,7 +220,7 @@ def test_one_that_hangs_for_good_is_not_looked_at_first_again(stage):
     looked: list[str] = []
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            each_in_turn(stage.runtime.ledger, "test", list("abc"), crash, str)
+            round_robin(stage.runtime.ledger, "test", list("abc"), crash, str)
     assert looked == ["a", "b", "c"]
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.assemble import handlers
-from scheduler.ending import report
+from scheduler.report import report
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm

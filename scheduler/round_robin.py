@@ -18,7 +18,7 @@ T = TypeVar("T")
 _NOTE_BUDGET = 2.0
 
 
-def each_in_turn(
+def round_robin(
     ledger: Ledger, work: str, things: Collection[T], act: Callable[[T], object], named: Callable[[T], str]
 ) -> None:
     """As `each`. `work` names the place that is kept; names are its order."""

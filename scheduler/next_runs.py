@@ -1,0 +1,67 @@
+"""The next times at which a hunt starts, and what daylight saving does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from shared.config.hunts import HuntConfig
+from shared.config.schedule import parse_schedule, runs_between
+
+
+@dataclass(frozen=True)
+class Run:
+    """A time of the schedule, in its own time zone."""
+
+    at: datetime
+    runs: bool = True  # False where the clocks skip it
+    note: str = ""  # what daylight saving does to it
+
+
+def next_runs(definition: HuntConfig, after: datetime, count: int = 5) -> list[Run]:
+    """The next `count` runs, and among them the times that the clocks skip."""
+    schedule, zone = definition.calendar, ZoneInfo(definition.timezone)
+    due = after
+    found: list[Run] = []
+    before = after.astimezone(zone)
+    for _ in range(count):
+        following = schedule.next_after(due) if schedule else None
+        if following is None:
+            break
+        at = following.astimezone(zone)
+        found += _skipped(definition, before, at)
+        found.append(Run(at, note="; ".join(_clock_words(before, at))))
+        due, before = following, at
+    return found
+
+
+def _skipped(definition: HuntConfig, before: datetime, until: datetime) -> Iterator[Run]:
+    text = (definition.schedule or "").strip()
+    if not text.startswith("cron"):
+        return
+    # The times as a clock on the wall would show them, whatever the zone makes of each.
+    walls = runs_between(parse_schedule(text), _wall(before), _wall(until))
+    for wall in walls:
+        at = wall.replace(tzinfo=until.tzinfo)
+        if _wall(at.astimezone(UTC).astimezone(at.tzinfo)) != wall:
+            yield Run(at, runs=False, note="the clocks go forward and skip this time: no run")
+
+
+def _wall(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC, fold=0)
+
+
+def _clock_words(before: datetime, at: datetime) -> Iterator[str]:
+    was, now = before.utcoffset() or timedelta(0), at.utcoffset() or timedelta(0)
+    if was != now:
+        yield f"the clocks went {'forward' if now > was else 'back'}: {_offset(was)} became {_offset(now)}"
+    if at.replace(fold=0).utcoffset() != at.replace(fold=1).utcoffset():
+        yield "this time comes twice in the night: it runs the first time"
+
+
+def _offset(offset: timedelta) -> str:
+    minutes = int(offset.total_seconds() // 60)
+    sign = "-" if minutes < 0 else "+"
+    return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"

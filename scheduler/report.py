@@ -1,0 +1,59 @@
+"""The report of a hunt: what it came to, beside the last hunt of its name that finished."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from shared.models.captures import Capture, CaptureState
+from shared.models.hunts import COVERAGE_DAYS, MAX_REPORT_LINES, CaptureResult, Hunt, HuntReport
+from shared.storage.ledger.ledger import Ledger
+
+
+def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now: datetime) -> HuntReport:
+    """What the hunt came to, beside the last one of its name that finished."""
+    before = ledger.hunts.finished_before(hunt)
+    told = {c.system.key: _alarms(c) for c in ledger.captures.of_hunt(before.id)} if before else {}
+    new = {c.system.key: max(0, _alarms(c) - told.get(c.system.key, _alarms(c))) for c in captures}
+    lines = sorted(captures, key=_badness, reverse=True)
+    slowest = max(captures, key=_seconds, default=None)
+    covered = ledger.captures.captured_since(now - timedelta(days=COVERAGE_DAYS))
+
+    def line(c: Capture) -> CaptureResult:
+        name = ledger.instance_names.get(c.system.instance)
+        return CaptureResult(c.system, c.state, c.malicious, c.suspicious, c.reason, name, new[c.system.key])
+
+    return HuntReport(
+        hunt=hunt.name,
+        scheduled_at=hunt.scheduled_at,
+        project_id=hunt.project_id,
+        systems=len(captures),
+        captured=sum(capture.state is CaptureState.PROCESSED for capture in captures),
+        failed=sum(capture.state is CaptureState.FAILED for capture in captures),
+        with_alarms=sum(bool(_alarms(capture)) for capture in captures),
+        captures=tuple(map(line, lines[:MAX_REPORT_LINES])),
+        stopped=bool(hunt.stopped_by),
+        problems=hunt.problems,
+        reason=reason,
+        left_out=hunt.left_out,
+        since=before.scheduled_at if before else None,
+        new_alarms=sum(new.values()),
+        new_with=sum(count > 0 for count in new.values()),
+        slowest=line(slowest) if slowest and _seconds(slowest) else None,
+        slowest_seconds=_seconds(slowest) if slowest else 0.0,
+        covered=sum(capture.system.key in covered for capture in captures),
+    )
+
+
+def _alarms(capture: Capture) -> int:
+    return capture.malicious + capture.suspicious
+
+
+def _seconds(capture: Capture) -> float:
+    """From the request to the end; 0 of what was not captured."""
+    if capture.state is not CaptureState.PROCESSED or not capture.requested_at or not capture.ended_at:
+        return 0.0
+    return (capture.ended_at - capture.requested_at).total_seconds()
+
+
+def _badness(capture: Capture) -> tuple[int, int, bool]:
+    return capture.malicious, capture.suspicious, capture.state is CaptureState.FAILED

@@ -1,0 +1,54 @@
+"""The systems that the targets of a hunt choose, each with the reason why it is in or left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from scheduler.wording import some_of
+from shared.models.systems import Instance, System
+
+Place = tuple[str, str]  # account, region
+NAMED = "named"  # the `why` of a system that the definition names
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One system that a target names or finds."""
+
+    system: System
+    why: str  # the target that chooses it
+    out: str = ""  # why it is left out all the same
+    instance: Instance | None = None  # None if EC2 was not asked, did not answer, or does not have it
+    mode: str = ""  # how its target wants it captured; empty if the target does not say
+
+    @property
+    def place(self) -> Place:
+        return self.system.account, self.system.region
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The choices in the order in which they are asked for. What is left out comes at the end."""
+
+    choices: tuple[Choice, ...]
+    problems: tuple[str, ...] = ()  # why systems may be missing
+    notes: tuple[str, ...] = ()  # why there may be systems too many
+
+    @property
+    def systems(self) -> tuple[System, ...]:
+        return tuple(choice.system for choice in self.choices if not choice.out)
+
+    @property
+    def modes(self) -> dict[System, str]:
+        return {choice.system: choice.mode for choice in self.choices if choice.mode}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The reasons, each with the systems that it left out, the most frequent reason first."""
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for choice in self.choices:
+            if choice.out:
+                by_reason[choice.out].append(choice.system.instance)
+        most_first = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+        return tuple(f"{len(ids):,} left out: {reason}: {some_of(ids)}" for reason, ids in most_first)
