@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from receiver.cases.actions import CaseActions
-from receiver.cases.lifecycle import CaseDestinations, Cases
+from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle
 from receiver.cases.reminders import CaseReminders
 from receiver.deliveries.alarm import AlarmDelivery
 from receiver.deliveries.claim import CaseClaims
@@ -50,7 +50,7 @@ def work(runtime: Runtime) -> Handlers:
 
 
 def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, Destination]) -> Handlers:
-    cases = case_record(runtime)
+    cases = case_lifecycle(runtime)
     events = EventWorker(
         config=runtime.config,
         ledger=runtime.ledger,
@@ -68,7 +68,7 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
 
 
 def delivery_worker(
-    runtime: Runtime, cases: Cases, destinations: Mapping[str, Destination]
+    runtime: Runtime, cases: CaseLifecycle, destinations: Mapping[str, Destination]
 ) -> DeliveryWorker:
     config, now, deliveries = runtime.config, runtime.now, runtime.ledger.deliveries
     concurrency = {
@@ -96,15 +96,15 @@ def delivery_worker(
     )
 
 
-def case_record(runtime: Runtime) -> Cases:
-    return Cases(
+def case_lifecycle(runtime: Runtime) -> CaseLifecycle:
+    return CaseLifecycle(
         runtime.ledger, runtime.deliveries, runtime.config, case_destinations(runtime.config.destinations)
     )
 
 
-def case_actions(runtime: Runtime, cases: Cases) -> CaseActions:
-    trackers = case_destinations(runtime.config.destinations).trackers
-    return CaseActions(cases, runtime.ledger, runtime.store, runtime.deliveries, runtime.config, trackers)
+def case_actions(runtime: Runtime, cases: CaseLifecycle) -> CaseActions:
+    destinations = case_destinations(runtime.config.destinations)
+    return CaseActions(cases, runtime.ledger, runtime.store, runtime.deliveries, runtime.config, destinations)
 
 
 def case_destinations(configured: Mapping[str, DestinationConfig]) -> CaseDestinations:
@@ -114,11 +114,18 @@ def case_destinations(configured: Mapping[str, DestinationConfig]) -> CaseDestin
         config = configured[name]
         return jira.issue_url(config, ref) if isinstance(config, JiraConfig) else ""
 
+    def channel_of(ref: str) -> str:
+        from receiver.destinations.slack.case import Thread
+
+        thread = Thread.read(ref)
+        return thread.channel if thread else ""
+
     traits = {name: traits_of(config) for name, config in configured.items()}
     return CaseDestinations(
         trackers=tuple(name for name in traits if traits[name].tracks_issues),
         editable=frozenset(name for name in traits if traits[name].edit),
         issue_url=issue_url,
+        channel_of=channel_of,
     )
 
 

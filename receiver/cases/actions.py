@@ -8,11 +8,10 @@ from an action has an id of its own, so an action that is worked twice is told o
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 
-from receiver.cases.lifecycle import Cases, event_about, union
+from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle, event_about, union
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared.config.config import Config
 from shared.config.destinations.slack import SlackConfig
@@ -34,20 +33,17 @@ _NO_TRACKER = "No Jira project is configured here any more, so no issue was crea
 
 
 class CaseActions:
-    """`trackers`: the destinations that open an issue for a case; the first of them opens those that people
-    ask for."""
-
     def __init__(
         self,
-        cases: Cases,
+        cases: CaseLifecycle,
         ledger: Ledger,
         store: Store,
         deliveries: Queue,
         config: Config,
-        trackers: Sequence[str],
+        destinations: CaseDestinations,
     ) -> None:
         self._cases, self._ledger, self._store = cases, ledger, store
-        self._deliveries, self._config, self._trackers = deliveries, config, trackers
+        self._deliveries, self._config, self._destinations = deliveries, config, destinations
 
     def click(self, id: str, item: items.SlackClick) -> Verdict:
         """Handle a click in Slack. `id` is the same for the same click."""
@@ -89,7 +85,8 @@ class CaseActions:
         for name in names:
             config = self._config.destinations[name]
             ref = self._ledger.case_references.get(case_key, name)
-            if channel == getattr(config, "channel", "") or f'"{channel}"' in ref:  # it is JSON
+            # The configuration may name the channel; then only the reference has its id.
+            if channel in (getattr(config, "channel", ""), self._destinations.channel_of(ref)):
                 return name
         return names[0]
 
@@ -137,14 +134,14 @@ class CaseActions:
 
     def _create_issue(self, case_key: str, id: str) -> str:
         """The answer to the person who asked; empty where the issue is on its way. `id` is the click's."""
-        if not self._trackers:
+        trackers = self._destinations.trackers
+        if not trackers:
             return _NO_TRACKER
-        tracker = self._trackers[0]
 
         def change(case: Case | None) -> Case | None:
-            if case is None or any(name in self._trackers for name in case.told):
+            if case is None or any(name in trackers for name in case.told):
                 return case
-            return replace(case, issue_in=tracker, issue_asked=id, told=union(case.told, [tracker]))
+            return replace(case, issue_in=trackers[0], issue_asked=id, told=union(case.told, trackers[:1]))
 
         case = self._ledger.cases.change(case_key, change)
         if case is None:
@@ -154,8 +151,8 @@ class CaseActions:
             return f"“{title}” has an issue already" + (
                 f": {issue[1]}" if issue else ", or it is on its way."
             )
-        item = items.delivery(case.issue_in, dump(case.alarm))
-        self._deliveries.put(item, id=f"{case.alarm.event.id}:{case.issue_in}")
+        item = items.DeliverAlarm(case.issue_in, dump(case.alarm))
+        self._deliveries.put(items.encode(item), id=f"{case.alarm.event.id}:{case.issue_in}")
         self._cases.refresh(case_key, "asked")
         log.info("issue requested", extra={"case": case_key, "destination": case.issue_in})
         return ""

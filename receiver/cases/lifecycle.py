@@ -1,8 +1,8 @@
 """What is known of a case, whichever destinations are told of it.
 
 A case begins with its first alarm. Its record holds the worst alarm, the destinations that were told, and who
-has acknowledged it. `Cases` keeps this record and says what a message shows of it. What people do with a case
-is in actions.py; reminders are in reminders.py.
+has acknowledged it. `CaseLifecycle` keeps this record and says what a message shows of it. What people do
+with a case is in actions.py; reminders are in reminders.py.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ class CaseDestinations:
     editable: Collection[str] = ()  # those that can edit the message of a case
     # The URL of an issue: from the tracker's name and the reference that it gave back. Empty without one.
     issue_url: Callable[[str, str], str] = lambda tracker, ref: ""
+    # The id of the chat's channel that holds the case, from the reference that the chat gave back.
+    channel_of: Callable[[str], str] = lambda ref: ""
 
 
-class Cases:
+class CaseLifecycle:
     def __init__(
         self, ledger: Ledger, deliveries: Queue, config: Config, destinations: CaseDestinations
     ) -> None:
@@ -68,11 +70,11 @@ class Cases:
     def message(self, alarm: Alarm, destination: str, *, maybe_repeat: bool, opens: bool) -> Message:
         """The message about an alarm for one destination. `opens`: the destination keeps a thread or an issue
         for each case, and has none for this case yet."""
-        standing = self.standing(alarm, destination)
+        status = self.status(alarm, destination)
         if alarm.findings_total > len(alarm.findings):  # the queue item had no room for all of them
             whole = self._ledger.events.whole_alarm(alarm.event.id) or alarm
             alarm = replace(whole, earlier=alarm.earlier)
-        message = compose(alarm, self._config, maybe_repeat=maybe_repeat, case=standing)
+        message = compose(alarm, self._config, maybe_repeat=maybe_repeat, case=status)
         if opens and message.kind == ACKNOWLEDGED and message.overview:
             # The alarm itself has not arrived yet. A new thread or issue must say what the case is about.
             return replace(message.overview, id=message.id, maybe_repeat=maybe_repeat)
@@ -84,10 +86,10 @@ class Cases:
         case = self._ledger.cases.get(case_key)
         if case is None:
             return None
-        standing = self.standing(case.alarm, destination)
-        return replace(compose(case.alarm, self._config, case=standing), silent=True)
+        status = self.status(case.alarm, destination)
+        return replace(compose(case.alarm, self._config, case=status), silent=True)
 
-    def standing(self, alarm: Alarm, destination: str) -> CaseStatus:
+    def status(self, alarm: Alarm, destination: str) -> CaseStatus:
         """What a message about this alarm to this destination shows of the case."""
         case = self._ledger.cases.get(alarm.case_key)
         if case is None or alarm.event.kind == TEST:
@@ -123,15 +125,16 @@ class Cases:
         case = self._ledger.cases.get(case_key)
         for name in case.told if case else ():
             if name in self._destinations.editable:
-                item = items.refresh(name, case_key)
-                self._deliveries.put(item, id=f"refresh:{case_key}:{why}:{name}")
+                item = items.RefreshCase(name, case_key)
+                self._deliveries.put(items.encode(item), id=f"refresh:{case_key}:{why}:{name}")
 
     def announce(self, alarm: Alarm, names: Iterable[str]) -> None:
         """Send something that huntbridge itself says about a case, and record the event. A second call with
         the same event sends nothing more: the ids of the items are the same."""
         configured = [name for name in names if name in self._config.destinations]
         for name in configured:
-            self._deliveries.put(items.delivery(name, dump(alarm)), id=f"{alarm.event.id}:{name}")
+            item = items.DeliverAlarm(name, dump(alarm))
+            self._deliveries.put(items.encode(item), id=f"{alarm.event.id}:{name}")
         event = replace(alarm.event, evidence_id=None)  # it says nothing new about the evidence
         self._ledger.events.record_routed(event, alarm.severity, configured, case=alarm.case_key)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from receiver.cases.lifecycle import Cases, event_about, union
+from receiver.cases.lifecycle import CaseLifecycle, event_about, union
 from shared.config.delivery import RemindersConfig
 from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.queues import items
@@ -24,7 +24,11 @@ class CaseReminders:
     """`config`: None where no reminders are configured."""
 
     def __init__(
-        self, cases: Cases, ledger: Ledger, config: RemindersConfig | None, now: Callable[[], datetime]
+        self,
+        cases: CaseLifecycle,
+        ledger: Ledger,
+        config: RemindersConfig | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._cases, self._ledger, self._config, self._now = cases, ledger, config, now
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from receiver.cases.lifecycle import Cases
+from receiver.cases.lifecycle import CaseLifecycle
 from receiver.deliveries.claim import wait_for_other_worker
 from receiver.deliveries.digest import Collector
 from receiver.deliveries.send import Sender
@@ -27,7 +27,7 @@ from shared.storage.ledger.deliveries import Deliveries
 @dataclass(frozen=True)
 class AlarmDelivery:
     deliveries: Deliveries
-    cases: Cases
+    cases: CaseLifecycle
     turns: Turns
     sender: Sender
     collector: Collector

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from receiver.cases.lifecycle import Cases
+from receiver.cases.lifecycle import CaseLifecycle
 from receiver.destinations.contract import CaseRef, Delivered, Destination, Outcome, Retry, Traits
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.queues import leases
@@ -36,7 +36,7 @@ def wait_for_other_worker(delivery: Delivery, now: datetime) -> Again | None:
 
 class CaseClaims:
     def __init__(
-        self, references: CaseReferences, cases: Cases, destinations: Mapping[str, Destination]
+        self, references: CaseReferences, cases: CaseLifecycle, destinations: Mapping[str, Destination]
     ) -> None:
         self._references, self._cases, self._destinations = references, cases, destinations
 
@@ -68,7 +68,7 @@ class CaseClaim:
     """A case at one destination, for as long as one message about it is being sent."""
 
     references: CaseReferences
-    cases: Cases
+    cases: CaseLifecycle
     destination: str
     traits: Traits
     case_key: str

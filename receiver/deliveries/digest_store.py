@@ -35,7 +35,8 @@ class Digests:
                 if current and self._state(destination, current.body["id"]) == _OPEN:
                     return str(current.body["id"])
                 id = f"{DIGEST}-{secrets.token_hex(6)}"
-                self._deliveries.put(items.digest(destination, id), id=f"{id}:{destination}")
+                item = items.DeliverDigest(destination, id)
+                self._deliveries.put(items.encode(item), id=f"{id}:{destination}")
                 if not self._store.put(kinds.DIGEST, destination, id, {"state": _OPEN}, expect=0):
                     continue  # another worker handled its item before it was open
                 opened = self._use(destination, id)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from receiver.cases.lifecycle import Cases
+from receiver.cases.lifecycle import CaseLifecycle
 from receiver.deliveries.claim import CaseClaims
 from receiver.deliveries.rate_limit import Lane, RateLimiter
 from receiver.deliveries.record import best_effort
@@ -25,7 +25,7 @@ _LONGEST_WAIT = 10.0  # seconds between two looks at a case on which another del
 @dataclass(frozen=True)
 class CaseEdits:
     references: CaseReferences
-    cases: Cases
+    cases: CaseLifecycle
     destinations: Mapping[str, Destination]
     turns: Turns
     claims: CaseClaims

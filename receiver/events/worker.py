@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from receiver.cases.actions import CaseActions
-from receiver.cases.lifecycle import Cases
+from receiver.cases.lifecycle import CaseLifecycle
 from receiver.cases.reminders import CaseReminders
 from receiver.events.dedupe import Dedupe, run_of
 from receiver.events.enrich import Enricher
@@ -43,7 +43,7 @@ class EventWorker:
     enricher: Enricher
     dedupe: Dedupe
     history: History
-    cases: Cases
+    cases: CaseLifecycle
     actions: CaseActions
     reminders: CaseReminders
     notices: DeadLetterNotices

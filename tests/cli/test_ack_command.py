@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from receiver.assemble import case_actions, case_record
+from receiver.assemble import case_actions, case_lifecycle
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
@@ -63,7 +63,7 @@ def side(
         made = runtime.aws(load(None, environ), environ)
     else:
         made = runtime.local(load(None, environ), tmp_path / "data", environ)
-    case_record(made).add(ALARM, ["slack"])
+    case_lifecycle(made).add(ALARM, ["slack"])
     made.ledger.events.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
     return made, environ
 
@@ -84,7 +84,7 @@ def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(s
     assert ack(case, "--by", "Ada \u202eLovelace") == f"Ada Lovelace has taken {CASE}: {TITLE}\n"
     assert made.ledger.cases.get(CASE).acknowledgement.by == "Ada Lovelace"
 
-    actions = case_actions(made, case_record(made))
+    actions = case_actions(made, case_lifecycle(made))
     (item,) = made.events.claim(10, lease=60)
     content = items.decode(item.body)
     actions.acknowledge(content)
@@ -123,7 +123,7 @@ def test_the_item_that_the_command_leaves_is_worked_by_whoever_serves(side, ack)
 
     def handle(item):
         handled.append(items.decode(item.body).case_key)
-        return case_actions(made, case_record(made)).acknowledge(items.decode(item.body))
+        return case_actions(made, case_lifecycle(made)).acknowledge(items.decode(item.body))
 
     work(made.events, handle, lease=60)
     assert handled == [CASE]
@@ -138,7 +138,7 @@ def more(side):
     for id, key in (("e12", CASE), ("f1", other), ("f2", other), ("g3", CASE), ("g4", other)):
         event = replace(ALARM.event, id=id, project_id=31 if key == other else 3, evidence_id=5)
         made.ledger.events.record_routed(event, ALARM.severity, ["slack"], case=key)
-    case_record(made).add(
+    case_lifecycle(made).add(
         replace(ALARM, event=replace(ALARM.event, id="f1", project_id=31, evidence_id=5)), ["slack"]
     )
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from cli.operator import operator
-from receiver.assemble import case_actions, case_record
+from receiver.assemble import case_actions, case_lifecycle
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.models.alarms import Alarm
@@ -38,7 +38,7 @@ ALARM = Alarm(
 def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = runtime.local(load(None, ENVIRON), tmp_path / "data", ENVIRON)
-    case_record(made).add(ALARM, ["slack"])
+    case_lifecycle(made).add(ALARM, ["slack"])
     made.ledger.events.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
     return made
 
@@ -82,7 +82,7 @@ def test_who_took_a_case_and_what_was_put_back(run, made):
 def test_the_worker_that_tells_of_a_taken_case_adds_no_second_entry(run, made):
     run("ack", "e1", "--by", "Ada")
     for item in made.events.claim(10, lease=60):
-        case_actions(made, case_record(made)).acknowledge(items.decode(item.body))
+        case_actions(made, case_lifecycle(made)).acknowledge(items.decode(item.body))
     assert len(json.loads(run("audit", "--json"))) == 1
 
 
