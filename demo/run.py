@@ -26,15 +26,15 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from demo import page
-from demo.chat import app_of
+from demo.base import app_of
 from demo.fleet import launch
-from demo.jira import Jira
+from demo.jira.simulation import Jira
 from demo.platform.records import SimInstance
 from demo.platform.simulation import Platform
 from demo.serving import serving
 from demo.sites import jira_pages, platform_pages
-from demo.slack import Slack
-from demo.teams import Teams
+from demo.slack.simulation import Slack
+from demo.teams.simulation import Teams
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.models.captures import CaptureState

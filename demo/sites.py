@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template_string
 
-from demo.jira import Jira
+from demo.jira.simulation import Jira
 from demo.platform.records import MALICIOUS, SUSPICIOUS
 from demo.platform.simulation import Platform
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from demo import run
-from demo.slack import DEMO_SIGNING_SECRET, DEMO_TOKEN
+from demo.slack.records import DEMO_SIGNING_SECRET, DEMO_TOKEN
 
 SECRETS = (run.RUN_KEY, run.ADMIN_KEY, run.TOKEN, DEMO_TOKEN, DEMO_SIGNING_SECRET, "demo-token")
 

@@ -21,7 +21,8 @@ import pytest
 import requests
 
 from demo.serving import serving
-from demo.slack import DEMO_TOKEN, Slack, signed
+from demo.slack.records import DEMO_TOKEN, signed
+from demo.slack.simulation import Slack
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.local.serving import address

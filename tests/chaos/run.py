@@ -32,13 +32,13 @@ from typing import Any
 import requests
 import yaml
 
-from demo.chat import Accepted, Rate, Simulation, app_of
-from demo.jira import Jira
+from demo.base import Accepted, Rate, Simulation, app_of
+from demo.jira.simulation import Jira
 from demo.platform.records import MALICIOUS, SUSPICIOUS, Evidence, Project, SimAlarm, SimInstance
 from demo.platform.simulation import Platform
 from demo.serving import serving
-from demo.slack import Slack
-from demo.teams import Teams
+from demo.slack.simulation import Slack
+from demo.teams.simulation import Teams
 from receiver.destinations.wording import REPEAT
 from receiver.messages.message import UPDATE
 from shared.hosting import runtime

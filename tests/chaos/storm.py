@@ -23,9 +23,9 @@ from pathlib import Path
 import requests
 import yaml
 
-from demo.chat import app_of
+from demo.base import app_of
 from demo.serving import serving
-from demo.slack import Slack
+from demo.slack.simulation import Slack
 from receiver.deliveries.turn import BACKLOG
 from shared.config.config import Config
 from shared.hosting import runtime

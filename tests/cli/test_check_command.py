@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from demo.chat import app_of
-from demo.jira import Jira
+from demo.base import app_of
+from demo.jira.simulation import Jira
 from demo.platform.simulation import Platform
 from demo.serving import serving
-from demo.slack import Slack
-from demo.teams import Teams
+from demo.slack.simulation import Slack
+from demo.teams.simulation import Teams
 
 KEYS = {"lead": "Lead Analyst", "reader": "Read Only Analyst"}
 

@@ -11,13 +11,14 @@ import jsonschema
 import pytest
 import requests
 
-from demo.adf import adf_error
-from demo.cards import SHAPES
-from demo.chat import app_of
-from demo.jira import Jira
+from demo.base import app_of
+from demo.jira.adf import adf_error
+from demo.jira.simulation import Jira
 from demo.serving import serving
-from demo.slack import DEMO_TOKEN, Channel, Slack
-from demo.teams import Teams
+from demo.slack.records import DEMO_TOKEN, Channel
+from demo.slack.simulation import Slack
+from demo.teams.cards import SHAPES
+from demo.teams.simulation import Teams
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 

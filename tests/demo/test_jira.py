@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from demo.jira import Jira, Status, Transition
-from demo.jira_fields import Field
+from demo.jira.fields import Field
+from demo.jira.records import Status, Transition
+from demo.jira.simulation import Jira
 from tests.receiver.jira_site import CLOUD_ID, SPECIFICATION, Asked, violations
 
 BASIC = {"Authorization": f"Basic {b64encode(b'hunt@acme.example:demo-token').decode()}"}

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from demo.chat import app_of
-from demo.jira import Jira
+from demo.base import app_of
+from demo.jira.simulation import Jira
 from demo.serving import serving
-from demo.slack import Slack
-from demo.teams import Teams
+from demo.slack.simulation import Slack
+from demo.teams.simulation import Teams
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
 from shared.models.codec import dump

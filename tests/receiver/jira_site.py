@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from jsonschema import Draft202012Validator
 
-from demo.jira import Jira
+from demo.jira.simulation import Jira
 from receiver.destinations.jira.destination import JiraDestination
 from shared.config.destinations.jira import JiraConfig
 from shared.http.answers import Answer

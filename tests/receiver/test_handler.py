@@ -18,11 +18,12 @@ from urllib.parse import quote
 import pytest
 from flask import Flask, Response
 
-from demo.chat import app_of
-from demo.jira import Jira
+from demo.base import app_of
+from demo.jira.simulation import Jira
 from demo.serving import serving
-from demo.slack import Slack, signed
-from demo.teams import Teams
+from demo.slack.records import signed
+from demo.slack.simulation import Slack
+from demo.teams.simulation import Teams
 from receiver import edge, handler
 from receiver.destinations.slack.bot import SlackBotDestination
 from scheduler import handler as scheduler_handler
@@ -524,7 +525,7 @@ def test_a_click_takes_the_case_once_however_often_sqs_hands_it_out(with_buttons
     assert len(taken) == 1
     assert taken[0].thread_ts == parent.ts
     assert "Acknowledge" not in json.dumps(parent.body)
-    assert stage.slack.whispers == []
+    assert stage.slack.ephemerals == []
     assert stage.slack.refused == []
 
 

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import pytest
 
-from demo.chat import app_of
-from demo.jira import Jira
+from demo.base import app_of
+from demo.jira.simulation import Jira
 from demo.serving import serving
-from demo.slack import DEMO_TOKEN, Channel, Post, Request, Slack
+from demo.slack.records import DEMO_TOKEN, Channel, Post, Request
+from demo.slack.simulation import Slack
 from receiver.destinations.jira.destination import JiraDestination
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.web import create_app
@@ -125,7 +126,7 @@ class World:
         return [header(reply) + " !" * reply.broadcast for reply in self.slack.replies(self.parent)]
 
     def whispers(self) -> list[tuple[str, str]]:
-        return [(whisper.user, whisper.body["text"]) for whisper in self.slack.whispers]
+        return [(whisper.user, whisper.body["text"]) for whisper in self.slack.ephemerals]
 
 
 def header(post: Post) -> str:

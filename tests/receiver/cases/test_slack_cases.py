@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from demo.serving import serving
-from demo.slack import DEMO_TOKEN, Slack
+from demo.slack.records import DEMO_TOKEN
+from demo.slack.simulation import Slack
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.case import Thread
 from shared.queues.worker import work

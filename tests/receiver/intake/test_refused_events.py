@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from flask import Blueprint, request
 
-from demo.chat import app_of
-from demo.jira import Jira
+from demo.base import app_of
+from demo.jira.simulation import Jira
 from demo.serving import serving
-from demo.slack import DEMO_TOKEN, Slack
-from demo.teams import Teams
+from demo.slack.records import DEMO_TOKEN
+from demo.slack.simulation import Slack
+from demo.teams.simulation import Teams
 from receiver import assemble
 from receiver.destinations.reloading import ReloadingDestination
 from receiver.destinations.slack import destination as slack_destination

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo.slack import Request, signed
+from demo.slack.records import Request, signed
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_AGE, MAX_VALUE, Malformed, signed_by
 from receiver.intake.slack_request import click as read_click
 from receiver.web import MAX_BODY, create_app

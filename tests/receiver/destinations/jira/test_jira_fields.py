@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo.jira_fields import Field
+from demo.jira.fields import Field
 from receiver.destinations.jira.fields import shaped
 
 USERS = frozenset({"jdoe"})

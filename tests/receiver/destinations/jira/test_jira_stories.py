@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from demo.jira import Jira, Status, Transition
-from demo.jira_fields import Field
+from demo.jira.fields import Field
+from demo.jira.records import Status, Transition
+from demo.jira.simulation import Jira
 from receiver.destinations.contract import Check
 from shared.models.alarms import Alarm
 from shared.models.evidence import Finding

@@ -10,7 +10,7 @@ from urllib.request import Request, getproxies
 import pytest
 from slack_sdk.webhook import WebhookClient
 
-from demo.slack import pings
+from demo.slack.mentions import pings
 from receiver.destinations.contract import NEW_CASE, Rejected, Retry
 from receiver.destinations.slack.webhook import _REFUSED, SlackDestination, _Client, payload
 from receiver.messages.compose import compose

@@ -16,7 +16,8 @@ import pytest
 from slack_sdk.web import WebClient
 
 from demo.serving import serving
-from demo.slack import DEMO_TOKEN, Channel, Post, Slack
+from demo.slack.records import DEMO_TOKEN, Channel, Post
+from demo.slack.simulation import Slack
 from receiver.destinations.contract import (
     NEW_CASE,
     CaseRef,
@@ -557,7 +558,7 @@ def test_what_is_whispered_is_no_markup(workspace: Workspace) -> None:
     text = "Jane has taken “7 malicious on *web* _x_ ~y~ `z` :rotating_light: <!channel> <@U012AB3CD>”"
     to = Recipient(SOC, "U0123456789")
     assert workspace.destination.send_ephemeral(to, text) == Delivered()
-    (whisper,) = workspace.slack.whispers
+    (whisper,) = workspace.slack.ephemerals
     ((block),) = whisper.body["blocks"]
     assert block["text"]["type"] == "plain_text"
     assert "*web* _x_ ~y~ `z` :rotating_light:" in block["text"]["text"]
@@ -570,7 +571,7 @@ def test_a_whisper_whose_layout_is_refused_is_plain_text(workspace: Workspace) -
     refused = '{"ok":false,"error":"invalid_blocks"}'
     workspace.slack.fail(200, {}, refused, on="POST /api/chat.postEphemeral")
     assert workspace.destination.send_ephemeral(Recipient(SOC, "U0123456789"), "taken") == Delivered()
-    assert [whisper.body for whisper in workspace.slack.whispers] == [{"text": "taken"}]
+    assert [whisper.body for whisper in workspace.slack.ephemerals] == [{"text": "taken"}]
 
 
 # What is asked without sending

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from demo.serving import serving
-from demo.slack import DEMO_TOKEN, Slack, pings
+from demo.slack.mentions import pings
+from demo.slack.records import DEMO_TOKEN
+from demo.slack.simulation import Slack
 from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Destination, Outcome, Rejected, Retry
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.plain_text import MAX_LENGTH, plain

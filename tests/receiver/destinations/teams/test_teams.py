@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from demo.chat import app_of
+from demo.base import app_of
 from demo.serving import serving
-from demo.teams import Teams
+from demo.teams.simulation import Teams
 from receiver.destinations.contract import NEW_CASE, Delivered, Outcome, Rejected
 from receiver.destinations.teams.destination import TeamsDestination, payload
 from receiver.messages.compose import compose

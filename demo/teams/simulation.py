@@ -1,8 +1,8 @@
-"""A simulated Teams workflow: a message comes in at the webhook's URL, 202 and no body goes out.
+"""A simulated Teams workflow: it answers a message at the webhook's URL with 202 and no body.
 
-As with the real one the 202 promises nothing: a card that cannot be posted fails afterwards, where the sender
-never hears of it. Such a message is kept in `failed_runs`. It never mentions anybody: whoever would have
-been is kept in `mentions`.
+As in the real workflow the 202 promises nothing. A card that cannot be posted fails afterwards, and the
+sender is not told. Such a message is kept in `failed_runs`. Nobody is notified; the users who would
+be notified are kept in `mentions`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 from flask import Response, request
 
-from demo.cards import Invalid, cards_of, check_card, mentions_of
-from demo.chat import Rate, Refusal, Simulation, parse, whole_seconds
+from demo.base import Rate, Refusal, Simulation, parse, whole_seconds
+from demo.teams.cards import Invalid, cards_of, check_card, mentions_of
 
 MAX_BYTES = 28 * 1024  # learn.microsoft.com/connectors/teams: approximately 28 KB
 TOO_LARGE = "Request Entity too large: the card has {} bytes in a JSON string, and the limit is {}."
@@ -31,7 +31,7 @@ NO_VERSION = "The api-version query parameter (?api-version=) is required for al
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A message that was answered with 202 and never posted."""
+    """A message that was answered with 202 and not posted."""
 
     at: datetime
     body: Any
@@ -39,8 +39,8 @@ class FailedRun:
 
 
 class Teams(Simulation):
-    """One workflow. `rate` is in messages a second; None lets every one through. `off` may be changed at any
-    time: somebody, or Microsoft after 90 days, switched the workflow off."""
+    """One workflow. `rate`: messages a second; None means no limit. A test may set `off` at any time: a
+    person, or Microsoft after 90 days without use, switched the workflow off."""
 
     name = "teams"
 
@@ -80,7 +80,7 @@ class Teams(Simulation):
             body = parse(raw)
         except ValueError as error:
             raise _refusal(400, "InvalidRequestContent", "The request content is not valid JSON.") from error
-        with self._lock:
+        with self.lock:
             self._limit()
             self._run(body)
         return Response(status=202)
@@ -104,14 +104,14 @@ class Teams(Simulation):
                 if (size := measured(card)) > MAX_BYTES:
                     raise Invalid(TOO_LARGE.format(size, MAX_BYTES))
         except Invalid as error:
-            self.failed_runs.append(FailedRun(self._at(), body, str(error)))
+            self.failed_runs.append(FailedRun(self.current_time(), body, str(error)))
             return
-        self._accept(body)
+        self.accept(body)
         self.mentions += [id for card in cards for id in mentions_of(card)]
 
 
 def measured(card: Any) -> int:
-    """Bytes of a card as the workflow's step measures it: the card's JSON, inside a JSON string."""
+    """The size of a card as the workflow measures it: bytes of its JSON inside a JSON string."""
     text = json.dumps(card, ensure_ascii=False, separators=(",", ":"))
     return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))
 

@@ -1,8 +1,7 @@
-"""What the simulated Slack, Teams and Jira have in common: requests come in, messages are kept, faults are
-made to order.
+"""What the simulated Slack, Teams and Jira share: they keep messages, refuse requests, and fail on demand.
 
-A simulation refuses what the real tool refuses. Of a refusal it keeps the answer and, for whoever looks for
-the mistake, the reason that the real tool would not tell. It never sends anything anywhere.
+A simulation refuses what the real tool refuses. It keeps the answer of each refusal, and a reason that the
+real tool does not reveal, so that a failing test explains itself. It never sends anything.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """One request that the tool refused: what it answered, and why in words."""
+    """One request that the tool refused: its answer, and the reason in words."""
 
     at: datetime
     status: int
@@ -64,14 +63,14 @@ class _Fault:
 
 
 class Rate:
-    """At most `count` in any `seconds`, for each key. What is refused does not count."""
+    """A rate limit: at most `count` requests in any `seconds`, for each key. Refusals do not count."""
 
     def __init__(self, count: int, seconds: float, now: Callable[[], float]) -> None:
         self.count, self.seconds = count, seconds
         self._now, self._taken = now, dict[str, deque[float]]()
 
     def wait(self, key: str = "") -> float:
-        """Seconds until the next one may come; 0 where it may come now."""
+        """Seconds until the next request is allowed; 0 if it is allowed now."""
         now, taken = self._now(), self._taken.setdefault(key, deque())
         while taken and taken[0] <= now - self.seconds:
             taken.popleft()
@@ -84,7 +83,7 @@ class Rate:
 class Simulation:
     """One tool. `app` serves it alone; `app_of` serves several behind one server. Thread-safe.
 
-    `now` gives seconds since 1970; `sleep` waits through a hang.
+    `now` gives seconds since 1970. `sleep` waits while a request hangs.
     """
 
     name = ""
@@ -94,7 +93,7 @@ class Simulation:
     ) -> None:
         self.messages: list[Accepted] = []
         self.refused: list[Refused] = []
-        self._now, self._lock = now, threading.RLock()
+        self.now, self.lock = now, threading.RLock()
         self._released = threading.Event()
         self._sleep = sleep or self._released.wait
         self._faults: list[_Fault] = []
@@ -108,8 +107,8 @@ class Simulation:
         return app_of(self)
 
     def shown(self) -> list[dict[str, Any]]:
-        """The messages as the page wants them, oldest first."""
-        with self._lock:
+        """The messages for the demo's page, oldest first."""
+        with self.lock:
             return [{"at": m.at.isoformat(), "body": m.body} for m in self.messages]
 
     def fail(
@@ -122,28 +121,28 @@ class Simulation:
         after: bool = False,
         on: str = "",
     ) -> None:
-        """Answer the next `times` requests with this, instead of doing what they ask; with `after`, when it
-        was done all the same. `on` chooses the requests: the start of `METHOD /path`."""
-        with self._lock:
+        """Answer the next `times` requests with this, and do not carry them out. With `after` they are
+        carried out first. `on` chooses the requests by the start of `METHOD /path`."""
+        with self.lock:
             self._faults.append(_Fault(status, dict(headers or {}), body, times, after, on))
 
     def hang(self, seconds: float, times: int = 1, *, after: bool = False, on: str = "") -> None:
-        """Keep the next `times` callers waiting, then answer 504. `after` and `on` as for `fail`."""
-        with self._lock:
+        """Hold back the next `times` answers, then answer 504. `after` and `on` as for `fail`."""
+        with self.lock:
             self._faults.append(_Fault(504, {}, "", times, after, on, seconds))
 
     def release(self) -> None:
-        """End every hang, now and later."""
+        """End every hang, present and future."""
         self._released.set()
 
     def heal(self) -> None:
-        """No more faults from now on."""
-        with self._lock:
+        """Remove all faults."""
+        with self.lock:
             self._faults.clear()
 
     def _next_fault(self) -> _Fault | None:
         line = f"{request.method} {request.path}"
-        with self._lock:
+        with self.lock:
             for index, fault in enumerate(self._faults):
                 if line.startswith(fault.on):
                     left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
@@ -164,18 +163,18 @@ class Simulation:
             self._sleep(fault.seconds)
         return Response(fault.body, fault.status, fault.headers)
 
-    def _accept(self, body: Any, key: str = "") -> Accepted:
-        accepted = Accepted(len(self.messages) + 1, self._at(), body, key)
+    def accept(self, body: Any, key: str = "") -> Accepted:
+        accepted = Accepted(len(self.messages) + 1, self.current_time(), body, key)
         self.messages.append(accepted)
         return accepted
 
     def _refuse(self, refusal: Refusal) -> Response:
-        with self._lock:
-            self.refused.append(Refused(self._at(), refusal.status, refusal.text, str(refusal)))
+        with self.lock:
+            self.refused.append(Refused(self.current_time(), refusal.status, refusal.text, str(refusal)))
         return Response(refusal.text, refusal.status, refusal.headers, mimetype=refusal.kind)
 
-    def _at(self) -> datetime:
-        return datetime.fromtimestamp(self._now(), UTC)
+    def current_time(self) -> datetime:
+        return datetime.fromtimestamp(self.now(), UTC)
 
 
 def app_of(*simulations: Simulation) -> Flask:
@@ -187,7 +186,7 @@ def app_of(*simulations: Simulation) -> Flask:
 
 
 def parse(raw: bytes) -> Any:
-    """The JSON in `raw`. Raises ValueError where there is none, however deep it is nested."""
+    """The JSON in `raw`. Raises ValueError if it is not JSON or nested too deep."""
     try:
         return json.loads(raw)
     except RecursionError as error:
@@ -195,5 +194,5 @@ def parse(raw: bytes) -> Any:
 
 
 def whole_seconds(wait: float) -> str:
-    """A `Retry-After` that is never too short."""
+    """The value of a `Retry-After` header, rounded up."""
     return str(max(1, math.ceil(wait)))

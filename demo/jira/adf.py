@@ -1,7 +1,6 @@
-"""Says what is wrong with an Atlassian Document, by the nodes of Atlassian's schema that show text.
+"""Checks an Atlassian Document by the nodes of Atlassian's schema that show text.
 
-A document comes in, a sentence goes out. Nodes for media, tasks, extensions and layouts are refused as
-unknown, although the real schema has them.
+Nodes for media, tasks, extensions and layouts are refused as unknown, although the schema has them.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# Of each node: what may be in it, its attributes, and which of those must be there.
+# For each node: the nodes that it may contain, its attributes, and the required ones.
 _INLINE = frozenset({"text", "hardBreak", "status", "emoji", "date", "mention", "inlineCard"})
 _LISTS = frozenset({"bulletList", "orderedList"})
 _PLAIN = frozenset({"paragraph", "codeBlock"}) | _LISTS
@@ -51,14 +50,14 @@ NODES: dict[str, tuple[frozenset[str], set[str], set[str]]] = {
     "inlineCard": (_NONE, {"url"}, {"url"}),
 }
 _MARKS = frozenset({"strong", "em", "code", "link", "strike", "underline", "subsup", "textColor"})
-# These may not be empty, and these must say `content` even when it is.
+# Nodes that must not be empty, and nodes that must have `content` even if it is empty.
 _FILLED = frozenset({"bulletList", "orderedList", "listItem", "panel", "blockquote", "table", "expand"})
 _FILLED |= {"tableHeader", "tableCell", "nestedExpand"}
 _CONTENT = _FILLED | {"doc", "tableRow"}
 
 
 def adf_error(document: Any) -> str:
-    """What is wrong with an Atlassian Document, and where; empty where nothing is."""
+    """What is wrong with the document, and where; empty if nothing is wrong."""
     if not isinstance(document, dict) or document.get("type") != "doc" or document.get("version") != 1:
         return "the root is not a doc of version 1"
     if document.keys() - {"type", "version", "content"}:

@@ -1,6 +1,6 @@
-"""What the simulated Jira knows of fields: which there are, and what is wrong with a value for one.
+"""The fields of the simulated Jira, and checks of their values.
 
-A field and a value come in, Jira's own words of the mistake go out; empty where there is none.
+A check returns Jira's own sentence about the mistake, or an empty string.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from demo.adf import adf_error
+from demo.jira.adf import adf_error
 
 MAX_SUMMARY = 255
-MAX_TEXT = 32_767  # of a document the serialized form is counted, which is the stricter reading
-MAX_LINE = 255  # of a custom field with one line
+MAX_TEXT = 32_767  # characters; of a document the serialised form counts, which is the stricter reading
+MAX_LINE = 255  # characters of a custom field with one line
 MAX_LABEL = 255
 
 NOT_ADF = "Operation value must be an Atlassian Document (see the Atlassian Document Format)"
 TOO_LONG = "The entered text is too long. It exceeds the allowed limit of 32,767 characters."
 _CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes:"
-# The system fields, and what createmeta says of each: name, type, type of the items.
+# The system fields with their name, type and type of items in createmeta.
 SYSTEM = {
     "project": ("Project", "project", ""),
     "issuetype": ("Issue Type", "issuetype", ""),
@@ -39,8 +39,11 @@ ALWAYS = ("project", "issuetype", "summary")
 
 @dataclass(frozen=True)
 class Field:
-    """A custom field. `type` and `items` are those of createmeta; `custom` is the kind of its type, such as
-    `textarea`. `allowed`: the options; of a cascading one `parent>child`."""
+    """A custom field.
+
+    `type` and `items` as in createmeta; `custom` is the kind of field, such as `textarea`. `allowed`: the
+    options; an option of a cascading field is written `parent>child`.
+    """
 
     id: str
     name: str
@@ -67,14 +70,14 @@ class Field:
         } | ({"allowedValues": self._options()} if self.allowed else {})
 
     def _options(self) -> list[dict[str, Any]]:
-        found: dict[str, list[str]] = {}
-        for one in self.allowed:
-            parent, _, child = one.partition(">")
-            found.setdefault(parent, []).extend([child] if child else [])
+        options: dict[str, list[str]] = {}
+        for option in self.allowed:
+            parent, _, child = option.partition(">")
+            options.setdefault(parent, []).extend([child] if child else [])
         return [
             {"id": str(100 + number), "value": parent}
             | ({"children": [{"value": child} for child in children]} if children else {})
-            for number, (parent, children) in enumerate(found.items())
+            for number, (parent, children) in enumerate(options.items())
         ]
 
     def error(self, value: Any, *, datacenter: bool, users: Collection[str]) -> str:
@@ -82,12 +85,12 @@ class Field:
             if not isinstance(value, list):
                 return "data was not an array"
             return next(
-                (w for one in value if (w := self._one(self.items, one, datacenter, users))),
+                (why for item in value if (why := self._value_error(self.items, item, datacenter, users))),
                 "",
             )
-        return self._one(self.type, value, datacenter, users)
+        return self._value_error(self.type, value, datacenter, users)
 
-    def _one(self, type: str, value: Any, datacenter: bool, users: Collection[str]) -> str:
+    def _value_error(self, type: str, value: Any, datacenter: bool, users: Collection[str]) -> str:
         if type == "string":
             return self._text_error(value, datacenter)
         if type == "number":
@@ -123,7 +126,7 @@ class Field:
         chosen = value.get("value")
         if type == "option-with-child" and isinstance(value.get("child"), dict):
             chosen = f"{chosen}>{value['child'].get('value')}"
-        known = {*self.allowed, *(one.partition(">")[0] for one in self.allowed)}
+        known = {*self.allowed, *(option.partition(">")[0] for option in self.allowed)}
         return "" if chosen in known else f"Option value '{chosen}' is not valid"
 
 
@@ -154,7 +157,7 @@ def user_error(value: Any, *, datacenter: bool, users: Collection[str]) -> str:
 
 
 def text_error(text: Any, *, datacenter: bool) -> str:
-    """Of a description or a comment; Cloud wants a document, Data Center a string."""
+    """What is wrong with a description or a comment. Cloud requires a document, Data Center a string."""
     if datacenter:
         if not isinstance(text, str):
             return "Operation value must be a string"
@@ -188,7 +191,7 @@ def labels_error(labels: Any) -> str:
 
 
 def names(fields: Mapping[str, Any], name: str, known: Collection[str], by: str = "name") -> bool:
-    """Whether this field is an object whose `name` (or `key`, or `id`) Jira knows."""
+    """Whether this field is an object with a `name` (or `key`, or `id`, see `by`) that Jira knows."""
     value = fields.get(name)
     return isinstance(value, dict) and isinstance(value.get(by), str) and value[by] in known
 

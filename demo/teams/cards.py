@@ -1,7 +1,7 @@
-"""Says whether a webhook's message holds Adaptive Cards 1.4 that Teams can show.
+"""Checks that a webhook's message holds Adaptive Cards 1.4 that Teams can show.
 
-A message's body comes in; `Invalid`, which names the place and the mistake, is all that comes out. Inputs and
-media are refused as unknown, and so is Action.Submit, which a webhook's card may not have.
+`Invalid` names the place and the mistake. Inputs and media are refused as unknown, and so is Action.Submit,
+which is not allowed in a webhook's card.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ CARD = "application/vnd.microsoft.card.adaptive"
 
 
 class Invalid(Exception):
-    """Why the workflow's run fails, in words."""
+    """The workflow's run fails; the text says why."""
 
 
 def cards_of(body: Any) -> list[Any]:
-    """The cards in a webhook's message. Raises Invalid where the workflow would find none."""
+    """The cards in a webhook's message. Raises Invalid if the workflow would find none."""
     if not isinstance(body, dict) or body.get("type") != "message":
         raise Invalid("the body is not a message")
     attachments = body.get("attachments")
@@ -33,7 +33,7 @@ def cards_of(body: Any) -> list[Any]:
 
 
 def check_card(card: Any) -> None:
-    """Raises Invalid where this is not an Adaptive Card 1.4 that Teams takes from a webhook."""
+    """Raises Invalid if this is not an Adaptive Card 1.4 that Teams accepts from a webhook."""
     if not isinstance(card, dict) or card.get("type") != "AdaptiveCard":
         raise Invalid("Property 'type' must be 'AdaptiveCard'")
     version = card.get("version")
@@ -44,7 +44,7 @@ def check_card(card: Any) -> None:
 
 
 def mentions_of(card: dict[str, Any]) -> list[str]:
-    """The ids of whom a sound card calls. Raises Invalid where a mention and its text do not fit together."""
+    """The ids of the users whom a card mentions. Raises Invalid if a mention and its text do not match."""
     entities = card.get("msteams", {}).get("entities", [])
     if not isinstance(entities, list):
         raise Invalid("card.msteams.entities is not a list")
@@ -60,7 +60,7 @@ def _mention(entity: Any, texts: list[str], where: str) -> str:
         isinstance(mentioned.get(key), str) for key in ("id", "name")
     ):
         raise Invalid(f"{where}.mentioned has no id or no name")
-    if text != f"<at>{mentioned['name']}</at>" or not any(text in one for one in texts):
+    if text != f"<at>{mentioned['name']}</at>" or not any(text in other for other in texts):
         raise Invalid(f"{where}: {text!r} stands in no text of the card")
     if not re.fullmatch(_USER_ID, mentioned["id"]):
         raise Invalid(f"{where}: {mentioned['id']!r} is no object id and no user principal name")
@@ -68,7 +68,7 @@ def _mention(entity: Any, texts: list[str], where: str) -> str:
 
 
 def _markdown(node: Any) -> Iterator[str]:
-    """The texts in which Teams looks for mentions."""
+    """The texts in which Teams reads mentions."""
     if isinstance(node, list):
         for item in node:
             yield from _markdown(item)
@@ -82,8 +82,8 @@ def _markdown(node: Any) -> Iterator[str]:
             yield from _markdown(value)
 
 
-# What a property may hold: a Python type (or several), one of some words, an object of one of some types,
-# or a list of one of those. `object` leaves it unchecked.
+# What a property may hold: a Python type, one of some words, an object of one of some types, or a list of
+# these. `object` means anything.
 _Words = frozenset[str]
 _Kind = type | _Words | tuple[str, ...] | list[Any]
 
@@ -121,7 +121,7 @@ _BUTTON: dict[str, _Kind] = {
     "requires": dict,
 }
 
-# Every property that adaptive-card.json 1.4.0 knows, and after it those that must be there.
+# For each type: every property in adaptive-card.json 1.4.0, and the required ones.
 SHAPES: dict[str, tuple[dict[str, _Kind], tuple[str, ...]]] = {
     "AdaptiveCard": (
         {
@@ -138,7 +138,7 @@ SHAPES: dict[str, tuple[dict[str, _Kind], tuple[str, ...]]] = {
             "verticalContentAlignment": _LEVELS,
             "refresh": dict,
             "authentication": dict,
-            "msteams": dict,  # Teams' own; Microsoft's schema does not know it
+            "msteams": dict,  # an extension of Teams, which is not in the schema
         },
         (),
     ),
@@ -215,7 +215,7 @@ SHAPES: dict[str, tuple[dict[str, _Kind], tuple[str, ...]]] = {
     "TargetElement": ({"elementId": str, "isVisible": bool}, ("elementId",)),
 }
 _TYPE_OPTIONAL = {"Fact", "Column", "TargetElement", "TextRun", "AdaptiveCard"}
-_SHORTHAND = {"TextRun", "TargetElement"}  # a string stands for the whole object
+_SHORTHAND = {"TextRun", "TargetElement"}  # may be written as a string
 
 
 def _value(value: Any, kind: _Kind, where: str) -> None:
