@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
-from cli.assemble import Failed, load_config, runtime_of, settings
+from cli.assemble import load_config, runtime_of
+from cli.exit_codes import Failed
 from cli.identifiers import MOST, whole
 from cli.operator import here, operator
+from cli.settings import settings
 from cli.stack import on_stack
 from receiver.messages.compose import compose
 from shared.hosting.runtime import Runtime

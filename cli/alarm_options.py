@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cli.assemble import Misused
+from cli.exit_codes import Misused
 from shared.aws.regions import known_regions
 from shared.config.config import Config
 from shared.config.errors import advice, quoted

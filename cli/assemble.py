@@ -1,123 +1,56 @@
-"""From the command line's settings to a runtime with its rooms: what every command starts with."""
+"""Makes what a command needs: the configuration, the runtime, the receiver's handlers, one destination."""
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import click
-
-from cli.data import data_directory, has_database
+from cli.data import has_database
+from cli.exit_codes import DataUnusable, Misused
 from receiver import assemble
 from receiver.assemble import Handlers
 from receiver.destinations.reloading import ReloadingDestination
 from shared.aws.stack import TABLE
 from shared.config.config import Config
 from shared.config.errors import ConfigError
-from shared.hosting import log, runtime
+from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
-from shared.platform.errors import CadoError
-from shared.queues.ports import QueueError
-from shared.secrets import SecretError
-from shared.storage.ports import StoreError
 
-# A platform takes about 200 ms for a capture request: a thousand systems are asked for in under ten seconds.
+# A platform answers a capture request in about 200 ms, so a thousand systems take less than ten seconds.
 CAPTURE_THREADS = 32
 
 
-class Failed(click.ClickException):
-    """Ends the command with a sentence on stderr. A script can tell by the exit code what kind it was."""
-
-    exit_code = 1  # something that was asked for did not work
-
-
-class Misused(Failed):
-    exit_code = 2  # the command or the configuration is wrong; click's own code for usage errors
-
-
-class PlatformFailed(Failed):
-    exit_code = 3  # the platform refused or did not answer
-
-
-class DataUnusable(Failed):
-    exit_code = 4  # the data directory
-
-
-def settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every command has. They may also be given in the environment."""
-
-    @click.option(
-        "--config",
-        "config_path",
-        metavar="FILE",
-        envvar="HUNTBRIDGE_CONFIG",
-        help="The configuration [default: huntbridge.yaml if it is there, else the environment alone].",
-    )
-    @click.option(
-        "--data",
-        metavar="DIR",
-        envvar="HUNTBRIDGE_DATA",
-        type=click.Path(readable=False, path_type=Path),
-        help="Where the ledger and the queues are [default: .huntbridge beside the configuration].",
-    )
-    @click.option("-v", "--verbose", is_flag=True, help="Tell more on stderr.")
-    @functools.wraps(command)
-    def with_settings(*args: Any, verbose: bool, data: Path | None, **kwargs: Any) -> Any:
-        log.setup("INFO" if verbose else "WARNING", json=False)
-        with exit_codes():
-            return command(*args, data=data_directory(data, kwargs["config_path"]), **kwargs)
-
-    return with_settings
-
-
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """An error that no command has caught ends it with a sentence and the exit code of its kind."""
-    try:
-        yield
-    except (ConfigError, SecretError) as error:
-        raise Misused(str(error)) from None
-    except CadoError as error:
-        raise PlatformFailed(str(error)) from None
-    except (StoreError, QueueError) as error:
-        raise DataUnusable(str(error)) from None
-
-
 def load_config(path: str | None) -> Config:
+    """Raises Misused with every mistake in the configuration."""
     try:
         return load(path, os.environ)
     except ConfigError as error:
-        raise Misused(f"the configuration has {_count(len(error.problems))}\n{error}") from None
-
-
-def _count(problems: int) -> str:
-    return "a mistake:" if problems == 1 else f"{problems} mistakes:"
+        mistakes = "a mistake" if len(error.problems) == 1 else f"{len(error.problems)} mistakes"
+        raise Misused(f"the configuration has {mistakes}:\n{error}") from None
 
 
 def on_aws() -> bool:
+    """Whether the command works on the stack on AWS: the environment names its table."""
     return bool(os.environ.get(TABLE))
 
 
 def local_runtime(config: Config, data: Path) -> Runtime:
-    """This machine, for work that is written down in the data directory, which is made where needed."""
+    """The runtime of this machine, for a command that writes. Makes the data directory if it is missing."""
     return runtime.local(config, data, os.environ)
 
 
 def reading_runtime(config: Config, data: Path) -> Runtime:
-    """The stack on AWS where the environment names its table, else this machine, for a command that writes
-    nothing down. Where there is no data directory yet, none is made, and nothing is known."""
+    """The runtime for a command that only reads: the stack on AWS, or else this machine. A missing data
+    directory is not made; the runtime is then empty."""
     if on_aws():
         return runtime.aws(config, os.environ)
     return runtime.reading(config, data if has_database(data) else None, os.environ)
 
 
 def runtime_of(config: Config, data: Path, *, write: bool = False) -> Runtime:
-    """The stack on AWS where the environment names its table, else what was written down on this machine."""
+    """The runtime for a command about stored data: the stack on AWS, or else this machine. Raises
+    DataUnusable if this machine has no stored data."""
     if on_aws():
         return runtime.aws(config, os.environ)
     if not has_database(data):
@@ -134,18 +67,18 @@ def nothing_there(data: Path) -> DataUnusable:
 
 
 def destination(runtime: Runtime, name: str) -> ReloadingDestination:
-    """Raises SecretError; Failed where the URL in the secret cannot be right."""
-    found = assemble.destination(runtime, name)
+    """Raises SecretError if its secrets cannot be read, and Misused if the URL in a secret cannot work."""
+    made = assemble.destination(runtime, name)
     try:
-        found.prepare()
+        made.prepare()
     except ValueError as error:
         raise Misused(f"destinations.{name}: {error}") from None
-    return found
+    return made
 
 
 def receiver(runtime: Runtime) -> Handlers:
-    """Raises SecretError where a destination's secret or the platform's key cannot be had: better now than
-    with the first alarm."""
+    """The handlers of events and deliveries. Raises SecretError if the platform's key or a destination's
+    secret cannot be read, so that the command fails at its start and not at the first alarm."""
     runtime.secret(runtime.config.platform.api_key)
     for name in runtime.config.destinations:
         destination(runtime, name)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from cli.assemble import load_config, runtime_of, settings
+from cli.assemble import load_config, runtime_of
+from cli.settings import settings
 from cli.stack import on_stack
 from shared.models.codec import dump
 from shared.storage import audit as log

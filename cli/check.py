@@ -13,8 +13,10 @@ from pathlib import Path
 import click
 
 from cli import check_aws, check_files, check_serve
-from cli.assemble import Failed, destination, load_config, reading_runtime, settings
+from cli.assemble import destination, load_config, reading_runtime
+from cli.exit_codes import Failed
 from cli.findings import Finding
+from cli.settings import settings
 from shared.aws.regions import known_regions
 from shared.config import tokens
 from shared.config.errors import ConfigError

@@ -12,9 +12,11 @@ from typing import Any
 import click
 
 from cli import tables
-from cli.assemble import Failed, Misused, load_config, runtime_of, settings
+from cli.assemble import load_config, runtime_of
+from cli.exit_codes import Failed, Misused
 from cli.identifiers import whole
 from cli.operator import audited
+from cli.settings import settings
 from cli.stack import on_stack
 from receiver.events.parse.webhook import parse
 from receiver.messages.compose import compose

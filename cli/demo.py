@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from cli.assemble import Failed
+from cli.exit_codes import Failed
 from shared.hosting import log
 
 

@@ -17,7 +17,8 @@ import click
 from pydantic import ValidationError
 
 from cli.alarm_options import Said, alarm_options, applied, nothing_known
-from cli.assemble import Misused, load_config, reading_runtime
+from cli.assemble import load_config, reading_runtime
+from cli.exit_codes import Misused
 from receiver import assemble
 from receiver.events.enrich import Enricher
 from receiver.events.parse.webhook import parse

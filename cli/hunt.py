@@ -9,17 +9,12 @@ from typing import Any
 import click
 
 from cli import runs, tables
-from cli.assemble import (
-    Failed,
-    Misused,
-    load_config,
-    reading_runtime,
-    runtime_of,
-    settings,
-)
+from cli.assemble import load_config, reading_runtime, runtime_of
+from cli.exit_codes import Failed, Misused
 from cli.hunt_run import run_hunt
 from cli.operator import audited, operator_here
 from cli.plan import plan_hunt
+from cli.settings import settings
 from cli.stack import on_stack
 from scheduler import custody, stop
 from scheduler.report import report

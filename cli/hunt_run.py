@@ -13,19 +13,17 @@ from rich.console import Console
 from cli import runs, tables
 from cli.assemble import (
     CAPTURE_THREADS,
-    Failed,
-    Misused,
-    PlatformFailed,
     load_config,
     local_runtime,
     on_aws,
     reading_runtime,
     receiver,
     runtime_of,
-    settings,
 )
+from cli.exit_codes import Failed, Misused, PlatformFailed
 from cli.operator import audited, operator_here
 from cli.plan import draft, moment, show, the_hunt
+from cli.settings import settings
 from cli.stack import on_stack
 from scheduler import retry, stop
 from scheduler.follow import follow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cli.assemble import Misused
+from cli.exit_codes import Misused
 from shared.text import one_line
 
 MOST = 20  # candidates that are shown

@@ -12,8 +12,10 @@ from typing import Any
 import click
 
 from cli import tables
-from cli.assemble import Misused, load_config, reading_runtime, settings
+from cli.assemble import load_config, reading_runtime
+from cli.exit_codes import Misused
 from cli.identifiers import whole
+from cli.settings import settings
 from cli.stack import on_stack
 from scheduler.estimate import Estimate, estimate
 from scheduler.next_runs import Run, next_runs

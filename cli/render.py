@@ -10,8 +10,9 @@ from urllib.parse import quote
 import click
 
 from cli.alarm_options import Said
-from cli.assemble import Misused, settings
 from cli.events import config_or_any, from_file, read_alarm
+from cli.exit_codes import Misused
+from cli.settings import settings
 from receiver.cases.lifecycle import opening
 from receiver.events.route import route
 from receiver.messages.compose import compose

@@ -9,8 +9,9 @@ from typing import BinaryIO
 import click
 
 from cli.alarm_options import Said
-from cli.assemble import load_config, settings
+from cli.assemble import load_config
 from cli.events import from_file, read_alarm
+from cli.settings import settings
 from receiver.events import route as routes
 from shared.models.codec import dump
 from shared.text import one_line

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.assemble import Misused
+from cli.exit_codes import Misused
 from cli.identifiers import MOST, whole
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime

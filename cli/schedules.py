@@ -15,7 +15,9 @@ from typing import Any
 
 import click
 
-from cli.assemble import Failed, Misused, load_config, settings
+from cli.assemble import load_config
+from cli.exit_codes import Failed, Misused
+from cli.settings import settings
 from shared.aws import schedules as aws
 from shared.aws.clients import AwsError, Clients
 from shared.config.config import Config

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from cli.assemble import Failed, Misused, destination, load_config, reading_runtime, settings
+from cli.assemble import destination, load_config, reading_runtime
+from cli.exit_codes import Failed, Misused
+from cli.settings import settings
 from receiver.destinations.contract import NEW_CASE, Delivered, Rejected, Retry
 from receiver.messages.compose import compose
 from shared.config.config import Config

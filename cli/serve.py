@@ -10,17 +10,11 @@ from typing import NamedTuple
 
 import click
 
-from cli.assemble import (
-    CAPTURE_THREADS,
-    DataUnusable,
-    Misused,
-    load_config,
-    local_runtime,
-    receiver,
-    settings,
-)
+from cli.assemble import CAPTURE_THREADS, load_config, local_runtime, receiver
+from cli.exit_codes import DataUnusable, Misused
 from cli.health import Health, Quota
 from cli.operator import here, operator
+from cli.settings import settings
 from cli.signals import stop_signals
 from receiver.intake.refusals import Refusals
 from receiver.intake.tokens import accepted, readable

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cli.assemble import Failed, Misused
+from cli.exit_codes import Failed, Misused
 from shared.aws import stack as aws
 from shared.aws.clients import AwsError, Clients
 

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 import click
 
 from cli import tables
-from cli.assemble import Failed, Misused, PlatformFailed, load_config, reading_runtime, settings
+from cli.assemble import load_config, reading_runtime
+from cli.exit_codes import Failed, Misused, PlatformFailed
+from cli.settings import settings
 from shared.config.errors import advice, quoted
 from shared.config.tokens import refusal
 from shared.config.urls import https_url
