@@ -33,7 +33,7 @@ from shared.storage.ports import Store, StoreError
 
 if TYPE_CHECKING:
     from shared.aws.clients import Clients
-    from shared.local.sqlite import Database
+    from shared.local.database import Database
 
 # The platform answers a capture request after it looked at the instance. No figure is public: give it time.
 PLATFORM_READ_TIMEOUT = 30.0
@@ -140,7 +140,7 @@ class Runtime:
 
 def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:
     """One machine: everything is in `data`/huntbridge.db. Raises StoreError."""
-    from shared.local.sqlite import Database
+    from shared.local.database import Database
 
     try:
         # The queues hold what webhooks said about breached machines: nobody else's to read.
@@ -153,14 +153,15 @@ def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:
 def reading(config: Config, data: Path | None, environ: Mapping[str, str]) -> Runtime:
     """The same for what only reads: nothing is made and nothing written there. Without `data`, nothing is
     known. Raises StoreError."""
-    from shared.local.sqlite import Database
+    from shared.local.database import Database
 
     database = Database(data / DATABASE, read_only=True) if data else Database(None)
     return _on_one_machine(config, database, environ)
 
 
 def _on_one_machine(config: Config, database: Database, environ: Mapping[str, str]) -> Runtime:
-    from shared.local.sqlite import SqliteQueue, SqliteStore
+    from shared.local.queue import SqliteQueue
+    from shared.local.store import SqliteStore
 
     return Runtime(
         config=config,

@@ -17,7 +17,7 @@ from typing import Any
 
 from shared.local.listen import Listener
 from shared.local.private import make_private
-from shared.local.sqlite import SqliteQueue
+from shared.local.queue import SqliteQueue
 from shared.queues.ports import Handler, Item, Queue, QueueError, Verdict
 from shared.queues.worker import work
 from shared.storage.ports import StoreError

@@ -84,7 +84,7 @@ HEARTBEAT = _kind("heartbeat", "shared.queues.heartbeats", _EVER, name="destinat
 AUDIT = _kind("audit", "shared.storage.audit", _YEAR, group="month", name="time and digest")
 AUDIT_CONFIGURATION = _kind("audit-configuration", "shared.storage.audit", _EVER)
 # The latest time that a queue of SQLite has seen.
-QUEUE_CLOCK = _kind("queue-clock", "shared.local.sqlite", _EVER, name="queue")
+QUEUE_CLOCK = _kind("queue-clock", "shared.local.queue", _EVER, name="queue")
 
 # Notes are kept for ever: some of them say which projects on the platform were looked at.
 NOTE = _kind("note", "shared.storage.ledger.notes", _EVER, group="one of the groups below", name="")
@@ -105,7 +105,7 @@ LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", 
 PROJECT_NOTES = _note("project on", "scheduler.recover", name="project id")  # followed by the platform's hash
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
-TURN_NOTES = _note("turn", "scheduler.turns", name="job")
+TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")
 WEBHOOK_NOTES = _note("watch", "scheduler.webhook_check", name="webhook")
 
 

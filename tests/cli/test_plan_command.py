@@ -17,7 +17,8 @@ from demo.platform.simulation import Platform
 from demo.serving import serving
 from scheduler.next_runs import next_runs
 from shared.config.hunts import HuntConfig
-from shared.local.sqlite import Database, SqliteStore
+from shared.local.database import Database
+from shared.local.store import SqliteStore
 from shared.models.captures import Capture
 from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System

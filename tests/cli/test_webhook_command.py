@@ -12,7 +12,8 @@ from cli.main import main
 from demo.platform.simulation import Platform
 from demo.serving import serving
 from receiver.web import create_app
-from shared.local.sqlite import Database, SqliteQueue
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
 from shared.queues.ports import EVENTS
 from shared.secrets import Secret
 

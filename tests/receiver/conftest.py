@@ -15,7 +15,9 @@ from receiver.events.severity import severity_of
 from receiver.messages.message import Message
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
-from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
+from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
 from shared.models.events import Event

@@ -12,7 +12,9 @@ from demo.platform.simulation import Platform
 from demo.serving import serving
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
-from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
+from shared.local.store import SqliteStore
 from shared.secrets import Secrets
 from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY, Stage
 

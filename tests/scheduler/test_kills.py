@@ -15,7 +15,9 @@ import pytest
 
 from demo.platform.records import SimInstance, SimVolume
 from scheduler.handler import captures_handler, on_schedule
-from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
+from shared.local.store import SqliteStore
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.hunts import HuntState

@@ -11,8 +11,8 @@ import pytest
 from receiver.assemble import handlers
 from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.destinations.contract import Delivered, Retry, Traits
+from shared.local.queue import SqliteQueue
 from shared.local.server import Server, Workers
-from shared.local.sqlite import SqliteQueue
 
 
 def test_a_busy_destination_is_asked_again_less_often_the_longer_it_is_busy():

@@ -11,7 +11,8 @@ from receiver.deliveries.rate_limit import Lane, RateLimiter, limits_of
 from receiver.destinations.slack import traits as slack_traits
 from receiver.destinations.teams import traits as teams_traits
 from shared.config.destinations.slack import SlackConfig
-from shared.local.sqlite import Database, SqliteStore
+from shared.local.database import Database
+from shared.local.store import SqliteStore
 
 NOW = 1_790_000_000.0
 SLACK, TEAMS = slack_traits.WEBHOOK.rate_limit, teams_traits.TEAMS.rate_limit

@@ -20,7 +20,8 @@ from receiver.messages.compose import compose
 from shared.config.config import Config
 from shared.config.owners import OwnerConfig
 from shared.hosting.log import sentence
-from shared.local.sqlite import Database, SqliteStore
+from shared.local.database import Database
+from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm, Gap
 from shared.models.captures import Capture, CaptureState
 from shared.models.events import Event

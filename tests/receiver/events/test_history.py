@@ -10,7 +10,8 @@ import pytest
 
 from receiver.events.history import MAX_KINDS, History
 from receiver.messages.compose import compose
-from shared.local.sqlite import Database, SqliteStore
+from shared.local.database import Database
+from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm, Change
 from shared.models.captures import Capture, CaptureState
 from shared.models.events import Event

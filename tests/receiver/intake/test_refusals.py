@@ -8,7 +8,9 @@ import pytest
 
 from receiver.intake.refusals import MOST_SENDERS, Refusals
 from receiver.messages.compose import compose
-from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
+from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm
 from shared.models.codec import load
 from shared.models.events import Event

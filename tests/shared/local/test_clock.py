@@ -9,7 +9,8 @@ import pytest
 from shared.config.hunts import HuntConfig
 from shared.failures import SomeFailed
 from shared.local.clock import Clock
-from shared.local.sqlite import Database, SqliteStore
+from shared.local.database import Database
+from shared.local.store import SqliteStore
 from shared.storage.ports import StoreError
 
 TARGETS = [{"instance": "i-0123456789abcdef0", "region": "us-east-1"}]

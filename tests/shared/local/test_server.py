@@ -8,8 +8,9 @@ import time
 import pytest
 
 from shared.local import server
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
 from shared.local.server import Server, Timer, Workers
-from shared.local.sqlite import Database, SqliteQueue
 from shared.queues.ports import Done, Item
 
 

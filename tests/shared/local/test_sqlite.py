@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.local.sqlite import FORMAT, Database, SqliteQueue, SqliteStore
+from shared.local.database import FORMAT, Database
+from shared.local.queue import SqliteQueue
+from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm
 from shared.models.codec import load
 from shared.models.severity import Severity
@@ -87,7 +89,7 @@ def test_of_writes_that_share_a_transaction_one_that_must_be_on_the_disk_is_enou
 
 def test_what_a_killed_process_put_is_there_for_the_next(tmp_path):
     code = (
-        "import os, sys; from pathlib import Path; from shared.local.sqlite import *;"
+        "import os, sys; from pathlib import Path; from shared.local.queue import *;"
         "SqliteQueue(Database(Path(sys.argv[1])), 'events').put(b'kept'); os._exit(9)"
     )
     path = tmp_path / "huntbridge.db"

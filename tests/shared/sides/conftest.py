@@ -23,7 +23,9 @@ from moto.sqs.models import SQSBackend
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
-from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
+from shared.local.store import SqliteStore
 from shared.queues.ports import Queue
 from shared.storage.ports import Store
 

@@ -27,7 +27,9 @@ from moto.sqs import models as moto_sqs
 
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.sqs import SqsQueue
-from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
+from shared.local.store import SqliteStore
 from shared.models.deliveries import Delivery
 from shared.queues.ports import Item
 from shared.storage.ledger.ledger import Ledger

@@ -20,7 +20,9 @@ from shared.aws.sqs import SqsQueue
 from shared.config.config import Config
 from shared.hosting.lambda_records import work_records
 from shared.hosting.runtime import Runtime
-from shared.local.sqlite import Database, SqliteQueue, SqliteStore
+from shared.local.database import Database
+from shared.local.queue import SqliteQueue
+from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm
 from shared.models.severity import Severity
 from shared.models.systems import Instance

@@ -1,0 +1,218 @@
+"""The SQLite file of one machine, which holds the documents of the store and the items of the queues.
+
+It uses a write-ahead log. A durable write is on the disk when `write` returns. Any other write is in the log
+but not yet synced: it survives a crash of the process, and a power cut undoes it only together with all later
+writes. Writers that arrive while another one commits share the next transaction, so many threads cost about
+one sync between them. Several processes may use the same file at the same time.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from shared.local.private import close_to_others, make_private
+from shared.storage.ports import StoreError
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+FORMAT = 3
+_TABLES = """
+CREATE TABLE documents (
+    kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
+    version INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (kind, "group", name)
+) WITHOUT ROWID;
+CREATE TABLE items (
+    queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
+    added REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, receipt TEXT,
+    urgent INTEGER NOT NULL DEFAULT 0, surprises INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (queue, id)
+);
+CREATE INDEX items_due ON items (queue, urgent DESC, due);
+CREATE TABLE dead (
+    queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
+    added REAL NOT NULL, died REAL NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (queue, id)
+);
+"""
+
+# The statements that make the next format out of each earlier one. A new file gets the newest format at once.
+_UPDATES = {
+    1: """
+ALTER TABLE items ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+DROP INDEX items_due;
+CREATE INDEX items_due ON items (queue, urgent DESC, due);
+""",
+    2: "ALTER TABLE items ADD COLUMN surprises INTEGER NOT NULL DEFAULT 0",
+}
+
+
+class Database:
+    """Two connections that all threads of the process share, so that reads never wait for a write to the
+    disk."""
+
+    def __init__(self, path: Path | None, *, busy_timeout: float = 30, read_only: bool = False) -> None:
+        """Open the file, or make it. Raises StoreError where that is not possible.
+
+        Without `path`, the database is empty and in memory. With `read_only`, no file is made and nothing is
+        changed, except that a file of an older format is updated. `busy_timeout` is how many seconds a write
+        waits for other processes.
+        """
+        self._path = path
+        self._levels = {True: "FULL", False: "NORMAL"}  # SQLite's `synchronous`, by whether it is durable
+        self._level = ""
+        self._pending: list[_Write[Any]] = []
+        self._committing = False
+        self._committed = threading.Condition()  # guards the two attributes above
+        self._reader_lock = threading.Lock()
+
+        if path is None:
+            uri = f"file:{secrets.token_hex(16)}?mode=memory&cache=shared"
+        else:
+            uri = f"{path.absolute().as_uri()}?mode={'rw' if read_only else 'rwc'}"
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(
+                uri, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
+            )
+
+        try:
+            if path is not None and not read_only:
+                make_private(path)
+                for suffix in ("-wal", "-shm"):  # SQLite makes them with the permissions of the database
+                    close_to_others(path.with_name(path.name + suffix))
+            self._writer = connect()
+            self._writer.execute("PRAGMA journal_mode=WAL")
+            self._make_tables()
+            if read_only:
+                self._writer.execute("PRAGMA query_only=ON")
+            self._reader = connect()
+            self._reader.execute("PRAGMA query_only=ON")
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{path} cannot be opened as huntbridge's database: {error}") from error
+
+    def _make_tables(self) -> None:
+        """Make the tables, or update those of an older format, in one transaction."""
+        db = self._writer
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            (current,) = db.execute("PRAGMA user_version").fetchone()
+            if current != FORMAT:
+                for script in self._scripts(current):
+                    for statement in script.split(";"):
+                        db.execute(statement)
+                db.execute(f"PRAGMA user_version={FORMAT}")
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _scripts(self, current: int) -> list[str]:
+        if current == 0:
+            return [_TABLES]
+        if current in _UPDATES:
+            return [_UPDATES[version] for version in range(current, FORMAT)]
+        raise StoreError(
+            f"{self._path} has format {current}, which is not {FORMAT}: a newer huntbridge wrote it; install "
+            "that version again, or name another data directory with --data"
+        )
+
+    def close(self) -> None:
+        with self._committed:
+            while self._committing:
+                self._committed.wait()
+            with self._reader_lock:
+                self._reader.close()
+            # Last: the last connection that closes merges the log into the database, and a reader may not.
+            self._writer.close()
+
+    def read(self, query: str, values: tuple[Any, ...]) -> list[Row]:
+        """Raises sqlite3.Error."""
+        with self._reader_lock:
+            return self._reader.execute(query, values).fetchall()
+
+    def write(self, change: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
+        """Run `change` in a transaction, and return its result after the commit. Raises sqlite3.Error."""
+        mine = _Write(change, durable)
+        with self._committed:
+            self._pending.append(mine)
+            while self._committing and not mine.settled:
+                self._committed.wait()
+            if mine.settled:  # another thread has committed this write with its own
+                return mine.result()
+            self._committing = True
+            batch, self._pending = self._pending, []
+        try:
+            self._commit(batch)
+        finally:
+            with self._committed:
+                self._committing = False
+                self._committed.notify_all()
+        return mine.result()
+
+    def _commit(self, batch: list[_Write[Any]]) -> None:
+        """Commit all writes in one transaction. If that fails, commit each in its own transaction, so that
+        one impossible write does not fail the others."""
+        try:
+            self._run(batch)
+        except BaseException as error:  # noqa: BLE001 (raised again in the thread that asked for the write)
+            if len(batch) == 1:
+                batch[0].fail(error)
+            elif isinstance(error, _NotBegun):
+                for write in batch:  # another process holds the file, so each of them would fail
+                    write.fail(sqlite3.OperationalError(*error.args))
+            else:
+                for write in batch:
+                    self._commit([write])
+                return
+        for write in batch:
+            write.settled = True
+
+    def _run(self, batch: list[_Write[Any]]) -> None:
+        db = self._writer
+        level = self._levels[any(write.durable for write in batch)]
+        try:
+            if level != self._level:
+                db.execute(f"PRAGMA synchronous={level}")
+                self._level = level
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise _NotBegun(*error.args) from error
+        try:
+            for write in batch:
+                write.run(db)
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+
+class _NotBegun(sqlite3.OperationalError):
+    """The transaction could not begin, whatever it was to write."""
+
+
+class _Write(Generic[T]):
+    """A change that waits for its commit, and then its result."""
+
+    def __init__(self, change: Callable[[sqlite3.Connection], T], durable: bool) -> None:
+        self._change, self.durable = change, durable
+        self._returned: list[T] = []
+        self._error: BaseException | None = None
+        self.settled = False
+
+    def run(self, db: sqlite3.Connection) -> None:
+        self._returned = [self._change(db)]
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+
+    def result(self) -> T:
+        if self._error:
+            raise self._error
+        return self._returned[0]
