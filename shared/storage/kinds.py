@@ -70,7 +70,7 @@ CASE_FILE = _kind("case-file", _CASES, _YEAR, group="case key")
 UNACKNOWLEDGED = _kind("unacknowledged", _CASES, _EVER, name="case key")
 
 # Deliveries: what prevents a second message.
-_DELIVERIES, _DIGEST = "shared.storage.ledger.deliveries", "receiver.deliveries.digest"
+_DELIVERIES, _DIGEST = "shared.storage.ledger.deliveries", "receiver.deliveries.digest_store"
 DELIVERY = _kind("delivery", _DELIVERIES, _HALF_YEAR, group="event id", name="destination")
 DIGEST = _kind("digest", _DIGEST, _HALF_YEAR, group="destination", name="digest id")
 DIGEST_ENTRY = _kind("digest-entry", _DIGEST, _HALF_YEAR, group="destination/digest id", name="event id")
