@@ -1,9 +1,8 @@
-"""`huntbridge ack`: takes a case, where no button does it."""
+"""`huntbridge ack`: acknowledges a case from the command line, for people without a button in Slack."""
 
 from __future__ import annotations
 
 import secrets
-from datetime import UTC
 from pathlib import Path
 
 import click
@@ -18,65 +17,65 @@ from receiver.messages.compose import compose
 from shared.hosting.runtime import Runtime
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.codec import dump
+from shared.phrases import utc_minute
 from shared.queues import items
 from shared.storage import audit, kinds
 from shared.text import one_line
 
 
-@click.command(short_help="Take a case; everybody who was told of it is told.")
+@click.command(short_help="Acknowledge a case, and tell everybody who was told of it.")
 @on_stack
 @settings
 @click.argument("case", metavar="CASE_OR_EVENT")
-@click.option("--by", metavar="NAME", required=True, help="Who takes it, as it is shown to the others.")
+@click.option("--by", metavar="NAME", required=True, help="Who acknowledges it. The others read this name.")
 def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
-    """Take a case, so that others know that somebody looks into it, and no reminder of it is sent.
+    """Acknowledge a case: the others see that somebody looks into it, and no more reminders are sent.
 
-    CASE_OR_EVENT is the id of an event, as it stands at the end of every message, or the key of a case, as a
-    webhook destination gets it (project/12/prod/us-east-1/i-0123456789abcdef0). A unique beginning of either
-    is enough. All destinations that the case's alarms went to are told, by a `serve` on the same data
-    directory: at once where one runs, else when the next one starts.
+    CASE_OR_EVENT is the id of an event, which every message ends with, or the key of a case, which a webhook
+    destination gets (project/12/prod/us-east-1/i-0123456789abcdef0). The beginning of either is enough if it
+    is unique. All destinations of the case's alarms are told. A `serve` on the same data directory sends the
+    messages: at once if it runs, or else when it starts.
 
-    With --stack the ledger of that stack on AWS is meant, and its functions tell the destinations.
+    With --stack, the case is in the ledger of that stack on AWS, and the stack's functions send the messages.
     """
     if not one_line(by):
         raise Failed("--by is empty: say who takes the case")
     runtime = runtime_of(load_config(config_path), data, write=True)
-    click.echo(_take(runtime, case, one_line(by)))
+    click.echo(_acknowledge(runtime, case, one_line(by)))
 
 
-def _take(runtime: Runtime, case: str, by: str) -> str:
-    ledger = runtime.ledger
-    key = _case(runtime, case)
-    file = ledger.cases.get(key) if key else None
-    if file is None:
+def _acknowledge(runtime: Runtime, case_or_event: str, by: str) -> str:
+    cases = runtime.ledger.cases
+    case_key = _case_key(runtime, case_or_event)
+    case = cases.get(case_key) if case_key else None
+    if case is None:
         raise Failed(
-            f"there is no case {case!r}, and no event of that id whose case could be taken; "
+            f"there is no case {case_or_event!r}, and no event of that id whose case could be taken; "
             "every message ends with the id of its event"
         )
     origin = f"{here()}, {operator(runtime)}"
-    taken = Acknowledgement(f"ack-{secrets.token_hex(8)}", runtime.now(), by, origin=origin)
-    if file.acknowledgement is None:
-        # The item first: then the others are told whatever becomes of this command.
-        runtime.events.put(items.acknowledgement(key, dump(taken)), id=taken.id)
-    held = ledger.cases.acknowledge(key, taken)
-    assert held is not None
-    if held.id != taken.id:
-        at = f"{held.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        raise Failed(f"{one_line(held.by, 80)} has taken this already, at {at}")
-    audit.acknowledged(runtime.store, key, taken)
-    return f"{by} has taken {key}: {compose(file.alarm, runtime.config).title}"
+    asked = Acknowledgement(f"ack-{secrets.token_hex(8)}", runtime.now(), by, origin=origin)
+    if case.acknowledgement is None:
+        # Queue the item first, so that the others are told even if this command is killed.
+        runtime.events.put(items.encode(items.AcknowledgeCase(case_key, dump(asked))), id=asked.id)
+    holder = cases.acknowledge(case_key, asked)
+    assert holder is not None
+    if holder.id != asked.id:
+        raise Failed(f"{one_line(holder.by, 80)} has taken this already, at {utc_minute(holder.at)}")
+    audit.acknowledged(runtime.store, case_key, asked)
+    return f"{by} has taken {case_key}: {compose(case.alarm, runtime.config).title}"
 
 
-def _case(runtime: Runtime, given: str) -> str:
-    """The key of the case that is meant: by itself, by an event of it, or by the beginning of either. Empty
-    where there is none."""
+def _case_key(runtime: Runtime, given: str) -> str:
+    """The key of the case that `given` names by its key, by one of its events, or by the beginning of either.
+    Empty if there is none."""
     ledger, store = runtime.ledger, runtime.store
     if key := given if ledger.cases.get(given) else ledger.events.case_of(given):
         return key
     cases = {key: key for key in store.groups(kinds.CASE_FILE, given, MOST + 1)}
     events = {event: ledger.events.case_of(event) for event in store.groups(kinds.EVENT, given, MOST + 1)}
-    found = cases | {event: key for event, key in events.items() if key}
-    if len(set(found.values())) == 1 and len(events) <= MOST:
-        return next(iter(found.values()))  # many events are of one case, and then any of them will do
-    meant = whole(given, found, "events and cases")
-    return found[meant] if meant else ""
+    candidates = cases | {event: key for event, key in events.items() if key}
+    if len(set(candidates.values())) == 1 and len(events) <= MOST:
+        return next(iter(candidates.values()))  # a case has many events: any of them will do
+    match = whole(given, candidates, "events and cases")
+    return candidates[match] if match else ""

@@ -1,4 +1,4 @@
-"""`huntbridge dead`: what could not be delivered or worked, why, and once more."""
+"""`huntbridge dead`: shows the items that failed for good, with the reason, and puts them back."""
 
 from __future__ import annotations
 
@@ -31,22 +31,23 @@ from shared.queues.ports import DeadItem, Queue
 from shared.storage import audit
 from shared.text import one_line
 
-MOST = 10_000  # items that are looked at in each queue
+MOST = 10_000  # items of each queue that are read
 
 
 @click.group()
 def dead() -> None:
-    """What could not be delivered or worked. It is kept whole until it is tried again.
+    """Items that failed for good: messages that were not delivered, events and captures that could not be
+    handled. Each is kept whole until you put it back.
 
-    With --stack the queues of that stack on AWS are meant.
+    With --stack, the items are those of that stack on AWS.
     """
 
 
 @dataclass(frozen=True)
-class _Found:
+class _DeadEntry:
     queue: Queue
     item: DeadItem
-    content: items.Content | None  # None: huntbridge did not write this item, or a newer version wrote it
+    content: items.Content | None  # None: a newer version wrote this item, or something else than huntbridge
 
     @property
     def destination(self) -> str:
@@ -68,17 +69,17 @@ class _Found:
             case items.SlackClick(click=clicked):
                 return f"a click in Slack, {clicked.action}: {clicked.value}"
             case items.AcknowledgeCase(case_key):
-                return f"somebody takes the case: {case_key}"
+                return f"an acknowledgement of the case: {case_key}"
             case items.Reminder(case_key):
                 return f"a reminder of the case: {case_key}"
             case items.RefreshCase(case_key=case_key):
                 return f"an edit of the message of the case: {case_key}"
             case items.Ephemeral(text=text):
-                return f"a word for one person: {text}"
+                return f"an answer to one person: {text}"
         return "not an item of huntbridge"
 
     def message(self) -> Message | None:
-        """What would have been sent, as far as it is known; None where this is no event."""
+        """The message of the item, composed from what the item holds. None if the item has no message."""
         try:
             match self.content:
                 case items.DeliverAlarm(alarm=alarm):
@@ -88,12 +89,12 @@ class _Found:
                 case items.Webhook(body, received_at):
                     parsed = parse(body, id=self.item.id, received_at=received_at)
                     return compose(Alarm(parsed, Severity.UNKNOWN))
-        except ValueError:  # of another version's shape: it is shown as it is
+        except ValueError:  # another version wrote it: the item is shown as it is
             return None
         return None
 
     def keys(self) -> dict[str, Any]:
-        """The item as it is written, with the body of a webhook as text; empty where it is no item."""
+        """The item as it is stored, with the body of a webhook as text. Empty if it cannot be read."""
         if self.content is None:
             return {}
         keys = items.keys_of(self.item.body)
@@ -119,8 +120,8 @@ class _Found:
 @settings
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
-    """Everything that is dead, in all three queues, the newest first."""
-    rows = [found.row() for found in _all(runtime_of(load_config(config_path), data))]
+    """List the dead items of all three queues, the newest first."""
+    rows = [entry.row() for entry in _all(runtime_of(load_config(config_path), data))]
     rows.sort(key=lambda row: str(row["died"]), reverse=True)
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -142,35 +143,35 @@ def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
     tables.show(titles, cells, whole=(0, 1))
 
 
-@dead.command(short_help="All about one dead item.")
+@dead.command(short_help="Show one dead item in full.")
 @on_stack
 @settings
 @click.argument("id")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 def show(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
-    """All that is known of the dead item ID, and what would have been sent.
+    """Show all that is known about the dead item ID, and the message that would have been sent.
 
-    A unique beginning of an ID is enough.
+    The beginning of an ID is enough if it is unique.
     """
-    there = list(_all(runtime_of(load_config(config_path), data)))
-    meant = _whole(id, there)
-    for one in (found for found in there if found.item.id == meant):
+    entries = list(_all(runtime_of(load_config(config_path), data)))
+    match = _whole(id, entries)
+    for entry in (entry for entry in entries if entry.item.id == match):
         if as_json:
-            click.echo(json.dumps(one.row() | {"item": one.keys()}, indent=2, ensure_ascii=False))
+            click.echo(json.dumps(entry.row() | {"item": entry.keys()}, indent=2, ensure_ascii=False))
         else:
-            click.echo("\n".join(_told(one)))
+            click.echo("\n".join(_lines(entry)))
 
 
-def _told(found: _Found) -> Iterator[str]:
-    row = found.row()
+def _lines(entry: _DeadEntry) -> Iterator[str]:
+    row = entry.row()
     for key in ("id", "queue", "destination", "reason"):
         if row[key]:
             yield f"{key:<12} {one_line(str(row[key]), 1_000)}"
     yield f"{'died':<12} {_time(row['died'])} UTC at attempt {row['attempts']}, came in {_time(row['added'])}"
     yield ""
-    message = found.message()
+    message = entry.message()
     if message is None:
-        content = found.keys() or found.item.body.decode(errors="replace")
+        content = entry.keys() or entry.item.body.decode(errors="replace")
         yield one_line(json.dumps(content, ensure_ascii=False), 4_000)
         return
     yield message.title
@@ -192,49 +193,49 @@ def _told(found: _Found) -> Iterator[str]:
 def retry(
     config_path: str | None, data: Path, ids: tuple[str, ...], everything: bool, destination: str | None
 ) -> None:
-    """Put dead items back as new: those of these IDs, --all, or those for one --destination.
+    """Put dead items back as new: those with these IDs, --all, or those for one --destination.
 
-    A unique beginning of an ID is enough. A `serve` on the same data directory sends them: at once where one
-    runs, else when the next one starts.
+    The beginning of an ID is enough if it is unique. A `serve` on the same data directory handles them: at
+    once if it runs, or else when it starts.
     """
     if sum((bool(ids), everything, destination is not None)) != 1:
         raise Misused("say what to try again: an ID, --all, or --destination NAME")
     runtime = runtime_of(load_config(config_path), data, write=True)
-    there = list(_all(runtime))
-    meant = {_whole(id, there) for id in ids}
-    wanted = [
-        found
-        for found in there
-        if everything or found.item.id in meant or (destination and found.destination == destination)
+    entries = list(_all(runtime))
+    matches = {_whole(id, entries) for id in ids}
+    chosen = [
+        entry
+        for entry in entries
+        if everything or entry.item.id in matches or (destination and entry.destination == destination)
     ]
     revived = 0
     for queue in _queues(runtime):
-        if chosen := [found.item.id for found in wanted if found.queue is queue]:
-            done = queue.revive(chosen)
+        if ids_of_queue := [entry.item.id for entry in chosen if entry.queue is queue]:
+            done = queue.revive(ids_of_queue)
             revived += len(done)
             what = f"{len(done)} of {queue.name}"
-            audited(runtime, audit.DEAD_RETRY, what, before={"dead": chosen}, after={"put_back": done})
-    click.echo("nothing is dead" if not wanted else f"{revived} put back, to be tried again")
+            audited(runtime, audit.DEAD_RETRY, what, before={"dead": ids_of_queue}, after={"put_back": done})
+    click.echo("nothing is dead" if not chosen else f"{revived} put back, to be tried again")
 
 
 def _queues(runtime: Runtime) -> tuple[Queue, ...]:
     return (runtime.captures, runtime.events, runtime.deliveries)
 
 
-def _all(runtime: Runtime) -> Iterator[_Found]:
+def _all(runtime: Runtime) -> Iterator[_DeadEntry]:
     for queue in _queues(runtime):
         for item in queue.dead_items(MOST):
             try:
                 content: items.Content | None = items.decode(item.body)
             except ValueError:
                 content = None
-            yield _Found(queue, item, content)
+            yield _DeadEntry(queue, item, content)
 
 
-def _whole(given: str, there: list[_Found]) -> str:
-    """Raises Failed where there is no such item."""
-    if found := whole(given, (one.item.id for one in there), "dead items"):
-        return found
+def _whole(given: str, entries: list[_DeadEntry]) -> str:
+    """The id that `given` is or begins. Raises Failed if there is no such item."""
+    if match := whole(given, (entry.item.id for entry in entries), "dead items"):
+        return match
     raise Failed(f"there is no dead item {given!r}; `huntbridge dead list` shows those there are")
 
 

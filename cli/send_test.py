@@ -1,5 +1,7 @@
-"""`huntbridge send-test`: one message, marked TEST, through a real destination. Opens no case, and writes
-nothing down: what a person sees is all that there is of it."""
+"""`huntbridge send-test`: sends one message, marked TEST, to a real destination.
+
+It opens no case and records nothing in the ledger.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,20 @@ from shared.secrets import SecretError
 
 
 class NotNow(Failed):
-    exit_code = 5  # no answer, or asked to wait: it may work later
+    exit_code = 5  # there was no answer, or the destination asked to wait: it may work later
 
 
 @click.command("send-test", short_help="Send one message that is marked TEST.")
 @settings
 @click.argument("name", metavar="DESTINATION")
 def send_test(config_path: str | None, data: Path, name: str) -> None:
-    """Send a message that is clearly marked TEST to DESTINATION, and say what became of it.
+    """Send a message that is clearly marked TEST to DESTINATION, and print the result.
 
-    No case is opened. At Jira this makes an issue, which you may delete. At Teams, delivered means that the
-    workflow took it: whether it was posted, only a look at the channel can tell.
+    No case is opened. In Jira this creates an issue, which you may delete. For Teams, "delivered" means that
+    the workflow accepted the message: look at the channel to see whether it was posted.
 
-    Exit code 0 when it was delivered, 1 when it was refused, 5 when there was no answer or it may work later.
+    The exit code is 0 if the message was delivered, 1 if it was refused, and 5 if there was no answer or it
+    may work later.
     """
     config = load_config(config_path)
     if name not in config.destinations:
@@ -45,9 +48,9 @@ def send_test(config_path: str | None, data: Path, name: str) -> None:
         sender = destination(reading_runtime(config, data), name)
     except SecretError as error:
         raise Misused(f"destinations.{name}: {error}") from None
-    match sender.deliver(compose(no_alarm(name, config, datetime.now(UTC)), config), NEW_CASE):
+    match sender.deliver(compose(_marked_alarm(name, config, datetime.now(UTC)), config), NEW_CASE):
         case Delivered(ref, note):
-            issue = f": {ref}" if config.destinations[name].type == "jira" else ""
+            issue = f": {ref}" if sender.traits.tracks_issues else ""
             click.echo(f"delivered to {name}{issue}" + (f" ({note})" if note else ""))
         case Rejected(reason):
             raise Failed(f"{name} refused it: {reason}")
@@ -57,7 +60,7 @@ def send_test(config_path: str | None, data: Path, name: str) -> None:
             raise NotNow(f"not delivered to {name}: {reason}{wait}{unsure}")
 
 
-def no_alarm(name: str, config: Config, now: datetime) -> Alarm:
-    """An alarm that is none."""
+def _marked_alarm(name: str, config: Config, now: datetime) -> Alarm:
+    """The alarm that the TEST message is composed from."""
     event = Event(f"test:{secrets.token_hex(4)}", TEST, now, title=name)
     return Alarm(event, Severity.INFO, link=config.platform.url)
