@@ -1,4 +1,4 @@
-"""The options by which `route` and `render` are told of an alarm, beside or in place of a file."""
+"""The options of `route` and `render` that describe an alarm, in addition to a file or instead of one."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _EVENTS = (*KINDS, *sorted(OWN_KINDS), RECOVERED, UNKNOWN_EVENT)
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the options say; None or empty where they do not."""
+class AlarmOptions:
+    """The values of the options; None or empty for an option that was not given."""
 
     event: str | None = None
     severity: str | None = None
@@ -40,13 +40,13 @@ class Said:
     tag: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return self != Said()
+        return self != AlarmOptions()
 
 
 def alarm_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--event", metavar="KIND", help="The kind of event.")
-    @click.option("--severity", metavar="|".join(Severity), help="How bad it is.")
-    @click.option("--hunt", metavar="NAME", help="The hunt that it is of.")
+    @click.option("--severity", metavar="|".join(Severity), help="The severity of the alarm.")
+    @click.option("--hunt", metavar="NAME", help="The hunt that the alarm belongs to.")
     @click.option("--project", metavar="ID|NAME", help="The project on the platform.")
     @click.option("--account", metavar="NAME|ID", help="A key of accounts, or twelve digits.")
     @click.option("--region", metavar="REGION", help="The AWS region of the system.")
@@ -54,36 +54,35 @@ def alarm_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--tag", metavar="KEY=VALUE", multiple=True, help="A tag of the system; may be repeated.")
     @functools.wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> Any:
-        names = Said.__dataclass_fields__
-        said = Said(**{name: kwargs.pop(name) for name in names})
-        return command(*args, said=said, **kwargs)
+        options = AlarmOptions(**{name: kwargs.pop(name) for name in AlarmOptions.__dataclass_fields__})
+        return command(*args, options=options, **kwargs)
 
     return with_options
 
 
-def nothing_known() -> Alarm:
-    """The alarm that options alone describe."""
+def minimal_alarm() -> Alarm:
+    """The alarm that options alone describe, before they are applied."""
     event = Event("rendered", "processing_with_alarms", datetime.now(UTC))
     return Alarm(event, Severity.UNKNOWN)
 
 
-def applied(said: Said, alarm: Alarm, config: Config) -> Alarm:
-    """The alarm with what the options say in place of what it said. Raises Misused."""
-    if said.event is not None:
-        kind = _one_of(said.event.lower(), _EVENTS, "event")
+def apply(options: AlarmOptions, alarm: Alarm, config: Config) -> Alarm:
+    """The alarm with the values of the options in place of its own. Raises Misused."""
+    if options.event is not None:
+        kind = _one_of(options.event.lower(), _EVENTS, "event")
         alarm = replace(alarm, event=replace(alarm.event, kind=kind))
-    if said.severity is not None:
-        severity = _one_of(said.severity.lower(), list(Severity), "severity")
+    if options.severity is not None:
+        severity = _one_of(options.severity.lower(), list(Severity), "severity")
         alarm = replace(alarm, severity=Severity(severity))
-    if said.hunt is not None:
-        if not (config.guardduty and said.hunt.startswith("guardduty-")):
-            _one_of(said.hunt, config.hunts, "hunt")
+    if options.hunt is not None:
+        if not (config.guardduty and options.hunt.startswith("guardduty-")):
+            _one_of(options.hunt, config.hunts, "hunt")
         at = alarm.hunt.scheduled_at if alarm.hunt else alarm.event.received_at
-        alarm = replace(alarm, hunt=Hunt(said.hunt, at))
-    if said.project is not None:
-        alarm = _with_project(said.project, alarm)
-    if said.account or said.region or said.instance or said.tag:
-        alarm = _with_system(said, alarm, config)
+        alarm = replace(alarm, hunt=Hunt(options.hunt, at))
+    if options.project is not None:
+        alarm = _with_project(options.project, alarm)
+    if options.account or options.region or options.instance or options.tag:
+        alarm = _with_system(options, alarm, config)
     return alarm
 
 
@@ -100,23 +99,25 @@ def _with_project(project: str, alarm: Alarm) -> Alarm:
     return replace(alarm, event=event, project=None)
 
 
-def _with_system(said: Said, alarm: Alarm, config: Config) -> Alarm:
+def _with_system(options: AlarmOptions, alarm: Alarm, config: Config) -> Alarm:
     instance = alarm.instance or Instance("", "")
     account = alarm.system.account if alarm.system else ""
-    if said.region is not None:
+    if options.region is not None:
         regions = known_regions() | set(config.extra_regions)
-        instance = replace(instance, region=_one_of(said.region, regions, "region"))
-    if said.account is not None:
-        if re.fullmatch(r"[0-9]{12}", said.account):
-            instance = replace(instance, account_id=said.account)
-            account = config.account_name(said.account)
+        instance = replace(instance, region=_one_of(options.region, regions, "region"))
+    if options.account is not None:
+        if re.fullmatch(r"[0-9]{12}", options.account):
+            instance = replace(instance, account_id=options.account)
+            account = config.account_name(options.account)
         else:
-            account = _one_of(said.account, config.accounts, "account")
+            account = _one_of(options.account, config.accounts, "account")
             instance = replace(instance, account_id=config.accounts[account].id or "")
-    if said.instance is not None:
-        is_id = re.fullmatch(r"i-[0-9a-f]+", said.instance)
-        instance = replace(instance, id=said.instance) if is_id else replace(instance, name=said.instance)
-    tags = dict(instance.tags) | dict(map(_tag, said.tag))
+    if options.instance is not None:
+        is_id = re.fullmatch(r"i-[0-9a-f]+", options.instance)
+        instance = (
+            replace(instance, id=options.instance) if is_id else replace(instance, name=options.instance)
+        )
+    tags = dict(instance.tags) | dict(map(_tag, options.tag))
     instance = replace(instance, tags=tags)
     return replace(alarm, instance=instance, system=System(instance.id, instance.region, account))
 

@@ -1,5 +1,5 @@
-"""From a file to an alarm, for the commands that show what would become of it. Nothing is sent, and unless it
-is asked for, nobody is asked."""
+"""Reads an alarm from a file, for the commands that show what would be sent. They send nothing, and ask the
+platform and EC2 only with the option --enrich."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TypeVar
 import click
 from pydantic import ValidationError
 
-from cli.alarm_options import Said, alarm_options, applied, nothing_known
+from cli.alarm_options import AlarmOptions, alarm_options, apply, minimal_alarm
 from cli.assemble import load_config, reading_runtime
 from cli.exit_codes import Misused
 from receiver import assemble
@@ -30,15 +30,16 @@ from shared.models.event_notes import NOT_UNDERSTOOD_NOTE
 from shared.models.events import Event
 from shared.models.hunts import Hunt
 
-MAX_BYTES = 1024 * 1024  # an alarm as a queue holds it, or a webhook's body, is a quarter of that at most
-_TAKES = (
+# An alarm in a queue, or the body of a webhook, has at most a quarter of this.
+MAX_BYTES = 1024 * 1024
+_ACCEPTED = (
     "write the body of a webhook of the platform, an event or an alarm as huntbridge writes it down, or what "
     "`huntbridge render --to webhook` or `huntbridge route --json` prints"
 )
-# By a key that `render` prints and no webhook of the platform has, for whom it is.
-_PRINTED = {b'"unfurl_media"': "Slack", b'"fallbackText"': "Teams", b'"issuetype"': "Jira"}
+# Keys that `render` prints for a destination, and that no webhook of the platform has.
+_RENDERED_FOR = {b'"unfurl_media"': "Slack", b'"fallbackText"': "Teams", b'"issuetype"': "Jira"}
 T = TypeVar("T")
-_ANY = {"platform": {"url": "https://platform.example", "api_key": "env:API_KEY"}}
+_PLACEHOLDER = {"platform": {"url": "https://platform.example", "api_key": "env:API_KEY"}}
 
 
 def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +47,9 @@ def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.argument("file", metavar="[EVENT.json]", type=click.File("rb"), required=False)
     @click.option(
-        "--enrich", is_flag=True, help="Look up what a real alarm would say: ledger, platform, EC2."
+        "--enrich",
+        is_flag=True,
+        help="Ask the ledger, the platform and EC2, as for a real alarm.",
     )
     @alarm_options
     @functools.wraps(command)
@@ -56,65 +59,70 @@ def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_file
 
 
-def config_or_any(path: str | None) -> Config:
-    """The configuration; without any, one that knows no hunts and no destinations."""
+def config_or_placeholder(path: str | None) -> Config:
+    """The configuration; if there is none, a placeholder without hunts and destinations."""
     if path or Path(DEFAULT_FILE).exists() or os.environ.get("PLATFORM_IP"):
         return load_config(path)
-    click.echo(f"There is no configuration; the platform is shown as {_ANY['platform']['url']}.", err=True)
-    return Config.model_validate(_ANY)
+    click.echo(
+        f"There is no configuration; the platform is shown as {_PLACEHOLDER['platform']['url']}.", err=True
+    )
+    return Config.model_validate(_PLACEHOLDER)
 
 
-def read_alarm(file: BinaryIO | None, said: Said, config: Config, data: Path, *, enrich: bool) -> Alarm:
-    """The alarm that is in the file, or that its event becomes, with what the options say. Raises Misused."""
-    if file is None and not said:
+def read_alarm(
+    file: BinaryIO | None, options: AlarmOptions, config: Config, data: Path, *, enrich: bool
+) -> Alarm:
+    """The alarm in the file, or the alarm of the event in the file, with the options applied. Raises
+    Misused."""
+    if file is None and not options:
         raise Misused(
             "say what it is about: EVENT.json, - for stdin, or options such as --event and --severity"
         )
-    alarm = _from(file, config, data, enrich=enrich) if file else nothing_known()
-    return applied(said, alarm, config)
+    alarm = _from_file(file, config, data, enrich=enrich) if file else minimal_alarm()
+    return apply(options, alarm, config)
 
 
-def _from(file: BinaryIO, config: Config, data: Path, *, enrich: bool) -> Alarm:
+def _from_file(file: BinaryIO, config: Config, data: Path, *, enrich: bool) -> Alarm:
     body = file.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:
         raise Misused("the file is larger than 1 MiB: this is no event")
     if not body.strip():
         raise Misused("the file is empty")
-    found = _in(body)
-    if isinstance(found, Alarm) and not enrich:
-        return found
-    event = found.event if isinstance(found, Alarm) else found
+    content = _recognise(body)
+    if isinstance(content, Alarm) and not enrich:
+        return content
+    event = content.event if isinstance(content, Alarm) else content
     if enrich:
         return assemble.enricher(reading_runtime(config, data)).enrich(event)
-    # What was not looked up is no gap: nobody asked.
+    # A fact that nobody asked for is not missing, so the message names no gaps.
     return replace(Enricher(None, None, None, config).enrich(event), gaps=())
 
 
-def _in(body: bytes) -> Alarm | Event:
-    """An alarm or an event as huntbridge writes them down, or the document of a webhook destination; anything
-    else is the body of a webhook. Raises Misused where nothing in it says what happened."""
+def _recognise(body: bytes) -> Alarm | Event:
+    """An alarm or event as huntbridge stores them, or the document that a webhook destination gets. Anything
+    else is parsed as the body of a webhook. Raises Misused if nothing in it says what happened."""
     content = None
     with suppress(ValueError, RecursionError):
         content = json.loads(body)
     if isinstance(content, dict):
         if isinstance(content.get("alarm"), dict) and "destinations" in content:
-            return _loaded(Alarm, content["alarm"])  # what `route --json` prints
+            return _load(Alarm, content["alarm"])  # printed by `route --json`
         if "specversion" in content and isinstance(content.get("data"), dict):
-            return _from_envelope(content["data"])
+            return _from_document(content["data"])
         if isinstance(content.get("event"), dict):
-            return _loaded(Alarm, content)
+            return _load(Alarm, content)
         if {"id", "kind", "received_at"} <= content.keys():
-            return _loaded(Event, content)
-        for mark, kind in _PRINTED.items():
+            return _load(Event, content)
+        for mark, kind in _RENDERED_FOR.items():
             if mark in body:
-                raise Misused(f"this is a message for {kind}, which does not hold the alarm: {_TAKES}")
+                raise Misused(f"this is a message for {kind}, which does not hold the alarm: {_ACCEPTED}")
     event = parse(body, id="rendered", received_at=datetime.now(UTC))
     if NOT_UNDERSTOOD_NOTE in event.note and not (event.instance or event.detection):
-        raise Misused(f"nothing in this says what happened or where: {_TAKES}")
+        raise Misused(f"nothing in this says what happened or where: {_ACCEPTED}")
     return event
 
 
-def _loaded(kind: type[T], content: Mapping[str, Any]) -> T:
+def _load(kind: type[T], content: Mapping[str, Any]) -> T:
     try:
         return load(kind, content)
     except ValidationError as error:
@@ -123,18 +131,19 @@ def _loaded(kind: type[T], content: Mapping[str, Any]) -> T:
         raise Misused(f"this looks like an {what} of huntbridge, and {wrong} is missing or wrong") from None
 
 
-def _from_envelope(data: Mapping[str, Any]) -> Alarm:
-    """The alarm in the document that a webhook destination gets, as far as the document holds it."""
-    found = data.get("alarm")
-    if not isinstance(found, dict):
-        raise Misused("this is a digest, which tells of many alarms and holds none of them")
-    alarm = {**found, "link": data.get("link") or "", "capture": None}
-    if isinstance(found.get("evidence"), dict):
-        project = found.get("project") or {"id": (found.get("event") or {}).get("project_id")}
-        alarm["evidence"] = {**found["evidence"], "project_id": project["id"]}
-    if isinstance(found.get("taken"), dict):
-        alarm["taken"] = {**found["taken"], "id": "rendered"}
-    if found.get("capture") and found.get("hunt") and found.get("system"):
-        hunt = _loaded(Hunt, found["hunt"])
-        alarm["capture"] = {"hunt_id": hunt.id, "system": found["system"], "state": found["capture"]}
-    return _loaded(Alarm, alarm)
+def _from_document(data: Mapping[str, Any]) -> Alarm:
+    """The alarm in the document that a webhook destination gets. The document has no ids of a capture and
+    of an acknowledgement, so these are made up."""
+    sent = data.get("alarm")
+    if not isinstance(sent, dict):
+        raise Misused("this is a digest: it lists many alarms, but does not contain them")
+    alarm = {**sent, "link": data.get("link") or "", "capture": None}
+    if isinstance(sent.get("evidence"), dict):
+        project = sent.get("project") or {"id": (sent.get("event") or {}).get("project_id")}
+        alarm["evidence"] = {**sent["evidence"], "project_id": project["id"]}
+    if isinstance(sent.get("taken"), dict):
+        alarm["taken"] = {**sent["taken"], "id": "rendered"}
+    if sent.get("capture") and sent.get("hunt") and sent.get("system"):
+        hunt = _load(Hunt, sent["hunt"])
+        alarm["capture"] = {"hunt_id": hunt.id, "system": sent["system"], "state": sent["capture"]}
+    return _load(Alarm, alarm)

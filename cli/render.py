@@ -1,4 +1,4 @@
-"""`huntbridge render`: what an event would become at a destination. Sends nothing, and needs no secret."""
+"""`huntbridge render`: shows the message that an event would become. Sends nothing, and needs no secret."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import click
 
-from cli.alarm_options import Said
-from cli.events import config_or_any, from_file, read_alarm
+from cli.alarm_options import AlarmOptions
+from cli.events import config_or_placeholder, from_file, read_alarm
 from cli.exit_codes import Misused
 from cli.settings import settings
 from receiver.cases.lifecycle import opening
@@ -39,29 +39,33 @@ _DESIGNER = "https://adaptivecards.io/designer/"
     "--to",
     required=True,
     metavar="slack|teams|jira|webhook|NAME",
-    help="A kind of destination, or the name of one in the configuration.",
+    help="A type of destination, or the name of a configured destination.",
 )
 def render(
-    config_path: str | None, data: Path, file: BinaryIO | None, enrich: bool, said: Said, to: str
+    config_path: str | None,
+    data: Path,
+    file: BinaryIO | None,
+    enrich: bool,
+    options: AlarmOptions,
+    to: str,
 ) -> None:
     """Print the JSON that EVENT.json would be sent as. Sends nothing, and needs no secret.
 
-    EVENT.json is the body of a webhook, an event or an alarm as huntbridge writes it down, or what this
-    command prints with --to webhook; - is stdin. What the options say beats what it says, and they may stand
-    alone.
-    It is shown as the first alarm of its case; in Slack by a bot token the case's message is edited later.
-    Without --enrich nobody is asked, and so little is known of a bare event.
+    EVENT.json is the body of a webhook, an event or an alarm as huntbridge stores it, or the output of this
+    command with --to webhook; - is stdin. Options override what the file says, and can replace the file.
+    The alarm is shown as the first of its case. With a bot token of Slack, later alarms edit that message.
+    Without --enrich nothing is looked up, so the message of an event says little.
 
-    On stderr stands where it can be looked at. The link to Slack's Block Kit Builder holds the whole message:
-    whoever opens it shows the message to Slack.
+    A link to a viewer is printed on stderr. The link to Slack's Block Kit Builder contains the whole message:
+    opening it shows the message to Slack.
     """
-    config = config_or_any(config_path)
+    config = config_or_placeholder(config_path)
     kind, destination = _destination(config, to)
-    alarm = read_alarm(file, said, config, data, enrich=enrich)
+    alarm = read_alarm(file, options, config, data, enrich=enrich)
     for warning in warnings(config, known_regions()):
         if warning.where.startswith("message."):
             click.echo(f"warning: {warning}", err=True)
-    trackers = [name for name, one in config.destinations.items() if isinstance(one, JiraConfig)]
+    trackers = [name for name, section in config.destinations.items() if isinstance(section, JiraConfig)]
     message = compose(alarm, config, case=opening(alarm, route(alarm, config), trackers))
     body = _body(kind, destination, message)
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
@@ -73,18 +77,19 @@ def render(
 
 
 def _destination(config: Config, to: str) -> tuple[str, DestinationConfig | None]:
-    """By its name, else the first of that type that is configured. Raises Misused."""
+    """Type and configuration of the destination of this name, else of the first of this type. Raises
+    Misused."""
     if to in config.destinations:
-        found = config.destinations[to]
-        return found.type, found
+        destination = config.destinations[to]
+        return destination.type, destination
     if to not in TYPES:
         names = ", ".join((*TYPES, *config.destinations))
         raise Misused(f"there is no destination {to!r}; write one of {names}")
-    return to, next((one for one in config.destinations.values() if one.type == to), None)
+    return to, next((section for section in config.destinations.values() if section.type == to), None)
 
 
 def _body(kind: str, destination: DestinationConfig | None, message: Message) -> Any:
-    # Each sender is loaded when it is asked for: slack-sdk alone takes 80 ms.
+    # Only the destination that is shown is imported: slack-sdk alone takes 80 ms.
     if kind == "slack":
         from receiver.destinations.slack import webhook as slack
 

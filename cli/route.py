@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import click
 
-from cli.alarm_options import Said
+from cli.alarm_options import AlarmOptions
 from cli.assemble import load_config
 from cli.events import from_file, read_alarm
 from cli.settings import settings
@@ -20,30 +20,33 @@ from shared.text import one_line
 @click.command(short_help="Where would an event go? Sends nothing.")
 @settings
 @from_file
-@click.option("--explain", is_flag=True, help="Say of each route whether it matches, and why not.")
+@click.option("--explain", is_flag=True, help="Say for each route whether it matches, and why not.")
 @click.option("--json", "as_json", is_flag=True, help="Print the destinations and the alarm as JSON.")
 def route(
     config_path: str | None,
     data: Path,
     file: BinaryIO | None,
     enrich: bool,
-    said: Said,
+    options: AlarmOptions,
     explain: bool,
     as_json: bool,
 ) -> None:
     """Print the names of the destinations that EVENT.json would go to, one on each line. Sends nothing.
 
-    EVENT.json is what `huntbridge render` takes; what the options say beats what it says, and they may stand
-    alone. Without --enrich a bare event has no tags and no account, and so no route matches by them.
+    EVENT.json is a file of any kind that `huntbridge render` accepts. Options override what the file says,
+    and can replace the file. Without --enrich an event has no tags and no account, so no route matches by
+    these.
     """
     config = load_config(config_path)
-    alarm = read_alarm(file, said, config, data, enrich=enrich)
+    alarm = read_alarm(file, options, config, data, enrich=enrich)
     if explain:
         for line in routes.explain(alarm, config):
             click.echo(one_line(line, 1_000), err=True)
-    found = routes.route(alarm, config)
+    destinations = routes.route(alarm, config)
     if as_json:
-        click.echo(json.dumps({"destinations": found, "alarm": dump(alarm)}, indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps({"destinations": destinations, "alarm": dump(alarm)}, indent=2, ensure_ascii=False)
+        )
         return
-    for name in found:
+    for name in destinations:
         click.echo(name)

@@ -1,12 +1,12 @@
-"""Alarm → destination names, by the routes of the configuration.
+"""Decides which destinations an alarm is sent to, by the routes of the configuration.
 
-The first route that matches decides, unless it says `continue`; where none matches, the default does. What
-is not known about an alarm matches nothing, not even `*`. An alarm never goes nowhere.
+The first route that matches decides, unless it says `continue`. If no route matches, the default decides. A
+value that is not known about an alarm matches nothing, not even `*`. Every alarm is sent somewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from shared.config.config import Config
 from shared.config.patterns import fits
@@ -15,48 +15,48 @@ from shared.models.alarms import Alarm
 from shared.models.event_kinds import RECOVERED
 from shared.models.hunts import hunt_name
 
-_FOLDED = ("event", "severity")  # written in any case
+_CASE_INSENSITIVE = ("event", "severity")
 
 
 def route(alarm: Alarm, config: Config) -> list[str]:
-    """The destinations that an alarm is sent to: each once, in the order of the routes.
+    """The names of the destinations: each once, in the order of the routes.
 
-    Where the configuration would send it nowhere, it goes to every destination there is.
+    If the configuration names none for this alarm, it is sent to every configured destination.
     """
     known = _known(alarm, config)
-    found: list[str] = []
+    destinations: list[str] = []
     matched = False
     for rule in config.routes:
         if _mismatch(rule.match, known, alarm) is None:
             matched = True
-            found += rule.to
+            destinations += rule.to
             if not rule.go_on:
                 break
     if not matched:
-        found += config.default
-    return list(dict.fromkeys(found)) or list(config.destinations)
+        destinations += config.default
+    return list(dict.fromkeys(destinations)) or list(config.destinations)
 
 
 def explain(alarm: Alarm, config: Config) -> list[str]:
-    """One line for each route and one for the default: what it did with this alarm, and why."""
+    """One line for each route and one for the default: whether it matches this alarm, and why."""
     known, lines, matched, decided = _known(alarm, config), [], False, False
     for number, rule in enumerate(config.routes, start=1):
         why = None if decided else _mismatch(rule.match, known, alarm)
         if decided:
-            said = "not looked at, an earlier route decided"
+            answer = "not looked at, an earlier route decided"
         elif why:
-            said = f"no, {why}"
+            answer = f"no, {why}"
         else:
             matched, decided = True, not rule.go_on
-            said = f"yes, to {', '.join(rule.to)}" + (", and goes on" if rule.go_on else "")
-        lines.append(f"route {number}: {said}")
+            answer = f"yes, to {', '.join(rule.to)}" + (", and goes on" if rule.go_on else "")
+        lines.append(f"route {number}: {answer}")
     to = ", ".join(config.default) or "every destination, since there is no default"
     lines.append("default: not needed" if matched else f"default: yes, to {to}")
     return lines
 
 
 def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:
-    """What the keys of a match are compared with."""
+    """The alarm's values, by the key of `match` that is compared with them."""
     event, hunt, project, evidence = alarm.event, alarm.hunt, alarm.project, alarm.evidence
     instance, system, report = alarm.instance, alarm.system, event.report
     alias = system.account if system else ""
@@ -83,13 +83,13 @@ def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:
 
 
 def _kinds(alarm: Alarm) -> list[str]:
-    """An alarm whose webhook was lost goes where the webhook would have gone."""
+    """An alarm whose webhook was lost also has the kinds that the webhook would have had."""
     if alarm.event.kind != RECOVERED:
         return [alarm.event.kind]
-    lost = ["processing_with_alarms"]
-    lost += ["high_severity_alarm"] if alarm.malicious else []
-    lost += ["suspicious_severity_event"] if alarm.suspicious else []
-    return [RECOVERED, *lost]
+    of_webhook = ["processing_with_alarms"]
+    of_webhook += ["high_severity_alarm"] if alarm.malicious else []
+    of_webhook += ["suspicious_severity_event"] if alarm.suspicious else []
+    return [RECOVERED, *of_webhook]
 
 
 def _some(*values: str | object | None) -> list[str]:
@@ -97,24 +97,21 @@ def _some(*values: str | object | None) -> list[str]:
 
 
 def _mismatch(match: MatchConfig, known: dict[str, list[str]], alarm: Alarm) -> str | None:
-    """Why a route does not match, in words; None where it does."""
-    return next(_mismatches(match, known, alarm), None)
-
-
-def _mismatches(match: MatchConfig, known: dict[str, list[str]], alarm: Alarm) -> Iterator[str]:
+    """The first reason why a route does not match; None if it matches."""
     for key, values in known.items():
         wanted: tuple[str, ...] = getattr(match, key)
-        if wanted and not _fits(values, wanted, fold=key in _FOLDED):
-            yield _why(key, values, wanted)
+        if wanted and not _fits(values, wanted, any_case=key in _CASE_INSENSITIVE):
+            return _why(key, values, wanted)
     tags = alarm.instance.tags if alarm.instance else {}
     for name, wanted in match.tags.items():
         values = [tags[name]] if name in tags else []
         if not _fits(values, wanted):
-            yield _why(f"tag {name}", values, wanted)
+            return _why(f"tag {name}", values, wanted)
+    return None
 
 
-def _fits(values: Iterable[str], wanted: Iterable[str], *, fold: bool = False) -> bool:
-    if fold:
+def _fits(values: Iterable[str], wanted: Iterable[str], *, any_case: bool = False) -> bool:
+    if any_case:
         values, wanted = [value.lower() for value in values], [glob.lower() for glob in wanted]
     return any(fits(value, wanted) for value in values)
 
