@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from shared.aws.sqs import SqsItem, SqsQueue, item_of
+from shared.aws.sqs import SqsQueue
+from shared.aws.sqs_messages import SqsItem, item_of
 from shared.hosting.metrics import emit
 from shared.http.deadlines import within
 from shared.queues import leases
@@ -53,7 +54,7 @@ def work_records(
 def _finished(queue: SqsQueue, handler: Handler, item: SqsItem, seconds: float | None) -> bool:
     """False where SQS must keep the message. `seconds`: the time for the item; None where it is too short."""
     try:
-        if queue.early(item):
+        if queue.hand_back_early(item):
             return False
         if queue.renew(item):
             return True

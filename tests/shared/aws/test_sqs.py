@@ -11,7 +11,8 @@ import pytest
 from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
-from shared.aws.sqs import SqsItem, SqsQueue, item_of
+from shared.aws.sqs_messages import SqsItem, item_of
+from shared.aws.sqs import SqsQueue
 from shared.queues.ports import ABANDONED, DeadItem, QueueError
 from shared.storage.ports import TooLarge
 
@@ -229,7 +230,7 @@ def test_what_was_moved_back_by_hand_begins_anew(clients, urls, queue, caplog):
     queue.dead(item, reason="no_service")
     moved_back(clients, urls)
     assert queue.claim(lease=60) == []  # the message that was moved gives way to a new one
-    assert "item a was moved back to events by hand: it is tried anew" in caplog.text
+    assert "item moved back by hand item=a queue=events" in caplog.text
     (item,) = queue.claim(lease=60)
     assert (item.id, item.body, item.claims, item.surprises) == ("a", b"a", 1, 0)
     queue.retry(item, delay=0)

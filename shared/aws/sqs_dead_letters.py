@@ -1,0 +1,89 @@
+"""The dead letter queue beside each queue in SQS: it keeps dead items with the reason until they are revived.
+
+Messages arrive in two ways. huntbridge puts an item here when its handler gives up, with the reason. SQS moves
+a message here that was received `maxReceiveCount` times; such a message is adopted later, with a reason too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator
+from contextlib import closing
+from itertools import islice
+from typing import Any
+
+from shared.aws.sqs_calls import MAX_MESSAGES, SqsCalls
+from shared.aws.sqs_messages import dead_item_of_message, epoch, is_kept, item_of_message
+from shared.queues.ports import ABANDONED, DeadItem, Item
+
+_MAX_REASON = 800  # characters, of up to 4 bytes: part of the 4 KiB for attributes
+# Seconds for which messages are hidden while somebody looks at them.
+_LOOK = 60
+# A look ends after this many answers without a message that is new to it.
+_STALE_ANSWERS = 3
+
+
+class SqsDeadLetters:
+    def __init__(self, calls: SqsCalls, *, wait: int) -> None:
+        """`wait`: seconds that a look waits for messages. With 0, SQS asks only a sample of its servers and
+        may miss messages ("Amazon SQS short and long polling")."""
+        self._calls, self._wait = calls, wait
+
+    def keep(self, item: Item, reason: str) -> None:
+        attributes = {
+            "id": item.id,
+            "attempts": str(item.claims),
+            "added": epoch(item.added_at),
+            "reason": reason[:_MAX_REASON],
+        }
+        self._calls.send(item.body, attributes)
+
+    def adopt(self, tell: Callable[[Item], None]) -> None:
+        """Keep what SQS moved here, and call `tell` for each item before. A crash may repeat both for an
+        item, which is harmless because of the item's id."""
+        with closing(self._look()) as messages:
+            for message in messages:
+                if not is_kept(message):
+                    item = item_of_message(message)
+                    tell(item)
+                    self.keep(item, ABANDONED)
+                    self._calls.delete(item.receipt)
+
+    def items(self, limit: int) -> list[DeadItem]:
+        """At most `limit` dead items, the newest first. Two looks at the same time may each see only a
+        part."""
+        with closing(self._look()) as messages:
+            dead_items = [dead_item_of_message(message) for message in islice(messages, limit)]
+        return sorted(dead_items, key=lambda item: item.died_at, reverse=True)
+
+    def revive(self, ids: Collection[str], put: Callable[[Item], None]) -> list[str]:
+        """Hand the items of these ids to `put` and forget them here. Returns the ids that were here."""
+        revived: list[str] = []
+        with closing(self._look()) as messages:
+            for message in messages:
+                item = item_of_message(message)
+                if item.id in ids:
+                    put(item)
+                    if self._calls.delete(item.receipt):
+                        revived.append(item.id)
+                    if len(revived) == len(ids):
+                        break
+        return revived
+
+    def count(self) -> int:
+        return sum(self._calls.counts())
+
+    def _look(self) -> Generator[dict[str, Any], None, None]:
+        """Each message once. When the caller has seen enough, all messages become visible for the next
+        look."""
+        receipts: dict[str, str] = {}
+        stale = 0  # in a long look, messages appear again because they are hidden no longer
+        try:
+            while stale < _STALE_ANSWERS and (
+                messages := self._calls.receive(MAX_MESSAGES, hidden=_LOOK, wait=self._wait)
+            ):
+                fresh = [message for message in messages if message["MessageId"] not in receipts]
+                receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
+                yield from fresh
+                stale = 0 if fresh else stale + 1
+        finally:
+            self._calls.show(list(receipts.values()))
