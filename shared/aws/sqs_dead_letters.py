@@ -1,7 +1,7 @@
 """The dead letter queue beside each queue in SQS: it keeps dead items with the reason until they are revived.
 
-Messages arrive in two ways. huntbridge puts an item here when its handler gives up, with the reason. SQS moves
-a message here that was received `maxReceiveCount` times; such a message is adopted later, with a reason too.
+Messages arrive in two ways. huntbridge puts an item here with the reason when its handler gives up. SQS moves
+a message here that was received `maxReceiveCount` times; such a message is adopted later.
 """
 
 from __future__ import annotations
