@@ -8,7 +8,7 @@ from demo.base import Refusal
 from demo.jira.site import PERMISSIONS, Site, error_body
 
 
-def refused_by_site(**_: str) -> None:
+def refused_by_site(**_: str) -> Response:
     """The site itself refuses a token with scopes, which only the gateway accepts."""
     text = "Client must be authenticated to access this resource."
     raise Refusal(401, text, headers={"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"})

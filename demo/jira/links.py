@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from flask import Response, jsonify, request
 
 from demo.base import Refusal
 from demo.jira.fields import names
+from demo.jira.records import Issue
 from demo.jira.site import Site, error_body
 
 MAX_ATTACHMENT = 10 * 1024 * 1024
@@ -61,11 +63,14 @@ def link_issues(site: Site) -> tuple[str, int]:
     if not names(body, "type", site.link_types):
         name = body["type"].get("name") if isinstance(body.get("type"), dict) else None
         raise Refusal(404, error_body(f"No issue link type with name '{name}' found."))
-    ends = [body.get("inwardIssue"), body.get("outwardIssue")]
-    if not all(isinstance(end, dict) and isinstance(end.get("key"), str) for end in ends):
-        raise Refusal(400, error_body("Both issues must be given."))
-    first, second = (site.issue(end["key"]) for end in ends)
+    first, second = _end(site, body.get("inwardIssue")), _end(site, body.get("outwardIssue"))
     site.count_write(first)
     first.links.add((body["type"]["name"], second.key))
     second.links.add((body["type"]["name"], first.key))
     return "", 201
+
+
+def _end(site: Site, given: Any) -> Issue:
+    if not isinstance(given, dict) or not isinstance(given.get("key"), str):
+        raise Refusal(400, error_body("Both issues must be given."))
+    return site.issue(given["key"])

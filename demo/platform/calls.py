@@ -179,7 +179,7 @@ def _checked(name: str, value: Any, field: Field) -> Any:
         raise Refused(400, f"{name} must be {_WORDS[field.kind]}")
     if field.choices and value not in field.choices:
         raise Refused(400, f"{name} must be one of: {', '.join(field.choices)}")
-    if field.longest is not None and not 1 <= len(value) <= field.longest:
+    if field.longest is not None and not 1 <= len(str(value)) <= field.longest:
         raise Refused(400, f"{name} must have 1 to {field.longest} characters")
     return value
 

@@ -12,11 +12,12 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 
 from demo.platform import v2
@@ -26,6 +27,9 @@ from demo.platform.hooks import Sent, Webhooks
 from demo.platform.records import SimInstance, User
 from demo.platform.v3 import routes as v3_routes
 from demo.platform.world import World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _SENDERS = 4
 _BEAT = 0.02  # seconds between two looks at the clock after `start()`
@@ -67,8 +71,7 @@ class Platform:
         self._threads: list[threading.Thread] = []
         self._sending = 0
         self.app = _app(self, v3)
-        self.edge = Edge(self.app.wsgi_app, self.now, latency, self._stopping)
-        self.app.wsgi_app = self.edge
+        self.edge = self.app.edge = Edge(self.app.answer, self.now, latency, self._stopping)
 
     def now(self) -> float:
         """The platform's time in Unix seconds: the clock, plus the time that `tick` skipped."""
@@ -198,9 +201,22 @@ class Platform:
                     self._sending -= 1
 
 
-def _app(platform: Platform, with_v3: bool) -> Flask:
-    app = Flask("demo.platform", static_folder=None)
-    app.json.sort_keys = False
+class _App(Flask):
+    """An app behind an Edge."""
+
+    edge: Edge
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self.edge(environ, start_response)
+
+    def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return super().wsgi_app(environ, start_response)
+
+
+def _app(platform: Platform, with_v3: bool) -> _App:
+    app = _App("demo.platform", static_folder=None)
+    app.json = provider = DefaultJSONProvider(app)
+    provider.sort_keys = False
     version = _version(platform.version)
     routes = [(v2.PREFIX, route) for route in v2.ROUTES]
     if with_v3:

@@ -35,7 +35,8 @@ class NameTaken(Exception):
 
 
 # Name, key and seconds (at pace 1) of each step. Real steps take minutes to hours.
-_ACQUIRE = (
+_Steps = tuple[tuple[str, str, float], ...]
+_ACQUIRE: _Steps = (
     ("Acquisition: Check access to the EC2 instance", "acquisition.check_access", 0.2),
     ("Acquisition: Create a snapshot of each EC2 volume", "acquisition.create_snapshots", 0.8),
     ("Acquisition: Copy each EC2 volume", "acquisition.copy_volumes", 0.8),
@@ -46,14 +47,14 @@ _ACQUIRE = (
         0.2,
     ),
 )
-_PROCESS = (
+_PROCESS: _Steps = (
     ("Setup: Starting worker machine.", "infrastructure.start_worker", 0.4),
     ("Extraction: Reading the file systems.", "extraction.file_systems", 0.6),
     ("Analysis > Timeline: Building MACB timeline events.", "timeline_builder.macb_events", 0.6),
     ("Analysis > Detection: Scanning files.", "detection.scan_files", 0.6),
     ("Shutdown: Stopping worker machine.", "infrastructure.self_shutdown", 0.2),
 )
-_SCAN = (*_ACQUIRE[:-1], _PROCESS[0], _PROCESS[3], _PROCESS[4])
+_SCAN: _Steps = (*_ACQUIRE[:-1], _PROCESS[0], _PROCESS[3], _PROCESS[4])
 
 
 class World:
@@ -91,7 +92,8 @@ class World:
     def acquire(self, project: Project, asked: Import, user: User, now: float) -> Pipeline:
         self.asked[asked.instance.instance_id] += 1
         project.last_acquisition = project.last_update = now
-        type_, steps, fails = "acquisition", _ACQUIRE, asked.instance.fails
+        type_, steps = "acquisition", _ACQUIRE
+        fails = asked.instance.fails
         if asked.scan_only:
             type_, steps = "scanning", _SCAN
             fails = fails or next((volume.fails for volume in asked.instance.volumes if volume.fails), "")
@@ -144,7 +146,7 @@ class World:
     def _pipeline(
         self,
         type: str,
-        steps: Iterable[tuple[str, str, float]],
+        steps: _Steps,
         project_id: int,
         user: User,
         now: float,

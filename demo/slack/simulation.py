@@ -214,8 +214,8 @@ class Slack(Simulation):
         self.accept(arguments, f"{channel.id} {post.ts}")
         post.edits.append(post.body)
         # An edit without blocks removes them. The unfurling stays as it was posted.
-        kept = {key: post.body[key] for key in ("unfurl_links", "unfurl_media") if key in post.body}
-        post.body = {**body, **kept}
+        unfurling: dict[str, Any] = {key: post.body[key] for key in post.body if key.startswith("unfurl_")}
+        post.body = body | unfurling
         return {"channel": channel.id, "ts": post.ts, "text": body.get("text", "")}
 
     def _info(self, arguments: dict[str, Any]) -> dict[str, Any]:
