@@ -11,8 +11,8 @@ import pytest
 from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
-from shared.aws.sqs_messages import SqsItem, item_of
 from shared.aws.sqs import SqsQueue
+from shared.aws.sqs_messages import SqsItem, item_of
 from shared.queues.ports import ABANDONED, DeadItem, QueueError
 from shared.storage.ports import TooLarge
 
