@@ -1,8 +1,8 @@
-"""Handles the items of [events]: most are webhooks, some are events that huntbridge raised itself, and the
-rest are requests that another room answers (a click in Slack, a reminder, a notice of dead letters).
+"""Handles the items of [events]. Most are webhooks, and some are events that huntbridge raised itself. The
+rest are handed to the room that answers them: clicks in Slack, acknowledgements, reminders, notices.
 
 An event goes through these steps: parse → enrich → dedupe → history → route → enqueue → record. Each step
-may be repeated with the same result, so an item whose worker died is simply handled again.
+gives the same result when it is repeated. So an item whose worker died is handled again from the start.
 """
 
 from __future__ import annotations
@@ -69,23 +69,17 @@ class EventWorker:
             case items.Heartbeat():
                 return self.heartbeats.send(content)
             case _:
-                return self._handle_event(*_read(item, content))
+                return self._handle_event(*_event_of(item, content))
 
     def _handle_event(self, event: Event, webhook: bytes | None) -> Verdict:
         """`webhook` is the body that brought the event; None if huntbridge raised the event itself."""
         if self.ledger.events.routed_to(event.id) is not None:
-            return Done()
+            return Done()  # an earlier attempt finished it
         alarm = self.enricher.enrich(event)
-        if alarm.instance and alarm.instance.name:
-            self.ledger.instance_names.save(alarm.instance.id, alarm.instance.name)
+        self._save_name(alarm)
         decision = self.dedupe.decide(alarm, webhook)
         if decision.merged_into:
-            self._record(alarm, [], merged_into=decision.merged_into)
-            log.info(
-                "event merged",
-                extra={"event": event.id, "kind": event.kind, "merged_into": decision.merged_into},
-            )
-            return Done()
+            return self._merge(alarm, decision.merged_into)
         alarm = replace(
             alarm,
             earlier=decision.earlier,
@@ -95,6 +89,22 @@ class EventWorker:
         destinations = route(alarm, self.config)
         if not destinations:
             return Dead("no destination is configured")
+        return self._send_to(destinations, alarm)
+
+    def _save_name(self, alarm: Alarm) -> None:
+        """For the report of the hunt, which names the systems."""
+        if alarm.instance and alarm.instance.name:
+            self.ledger.instance_names.save(alarm.instance.id, alarm.instance.name)
+
+    def _merge(self, alarm: Alarm, merged_into: str) -> Verdict:
+        self._record(alarm, [], merged_into=merged_into)
+        log.info(
+            "event merged",
+            extra={"event": alarm.event.id, "kind": alarm.event.kind, "merged_into": merged_into},
+        )
+        return Done()
+
+    def _send_to(self, destinations: list[str], alarm: Alarm) -> Verdict:
         alarm = self._fitted(alarm)
         destinations = self.cases.add(alarm, destinations)
         # Enqueue before recording: a duplicate is ignored by its id, a missing delivery would be lost.
@@ -103,8 +113,8 @@ class EventWorker:
         log.info(
             "event routed",
             extra={
-                "event": event.id,
-                "kind": event.kind,
+                "event": alarm.event.id,
+                "kind": alarm.event.kind,
                 "severity": alarm.severity.value,
                 "destinations": ", ".join(destinations),
             },
@@ -125,9 +135,10 @@ class EventWorker:
 
     def _enqueue(self, alarm: Alarm, destinations: list[str]) -> None:
         """One item of [deliveries] for each destination."""
+        dumped = dump(alarm)
         for name in destinations:
             self.deliveries.put(
-                items.delivery(name, dump(alarm)),
+                items.encode(items.DeliverAlarm(name, dumped)),
                 id=f"{alarm.event.id}:{name}",
                 urgent=alarm.severity is Severity.MALICIOUS,
                 durable=False,
@@ -146,7 +157,7 @@ class EventWorker:
         )
 
 
-def _read(item: Item, content: items.Content) -> tuple[Event, bytes | None]:
+def _event_of(item: Item, content: items.Content) -> tuple[Event, bytes | None]:
     """The event, and the body of the webhook if a webhook brought the event. Raises ValueError."""
     match content:
         case items.OwnEvent():
@@ -159,7 +170,7 @@ def _read(item: Item, content: items.Content) -> tuple[Event, bytes | None]:
 def _alarm_of(item: Item) -> Alarm | None:
     """What an item that could not be handled was about; None if the item cannot be read."""
     try:
-        event, _ = _read(item, items.decode(item.body))
+        event, _ = _event_of(item, items.decode(item.body))
     except ValueError:
         return None
     return alarm_of_event(event)
