@@ -1,53 +1,27 @@
-"""Checks the certificate files and the secrets that a configuration names."""
+"""Checks the files of CA certificates that a configuration names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel
-
-from cli.findings import Finding
+from cli.configured_values import configured_values
+from cli.findings import Finding, failed
 from shared.config.config import Config
-from shared.secrets import SecretRef
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
+_BEGIN_TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"  # as `openssl x509 -trustout` writes it
 
 
 def findings(config: Config) -> Iterator[Finding]:
-    """Bundles of CAs that nothing can be checked by."""
-    for where, value in _settings(config):
-        if not where.endswith(".ca_bundle") or value is None:
+    """Reports each `ca_bundle` that cannot be read or has no certificate."""
+    for where, path in configured_values(config):
+        if not where.endswith(".ca_bundle") or path is None:
             continue
         try:
-            held = Path(value).read_bytes()
+            content = Path(path).read_bytes()
         except OSError as error:
-            yield Finding(where, False, f"the file cannot be read ({error.strerror})")
+            yield failed(where, f"the file cannot be read ({error.strerror})")
         else:
-            if _BEGIN not in held and b"-----BEGIN TRUSTED CERTIFICATE-----" not in held:
-                yield Finding(where, False, "the file holds no certificate in PEM form (BEGIN CERTIFICATE)")
-
-
-def secrets(config: Config) -> dict[SecretRef, str]:
-    """Every reference to a secret, and the first place where it stands."""
-    found: dict[SecretRef, str] = {}
-    for where, value in _settings(config):
-        if isinstance(value, SecretRef):
-            found.setdefault(value, where)
-    return found
-
-
-def _settings(part: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of the configuration with its place, such as destinations.soc.webhook_url."""
-    if isinstance(part, BaseModel):
-        for name, field in type(part).model_fields.items():
-            yield from _settings(getattr(part, name), f"{where}.{field.alias or name}".removeprefix("."))
-    elif isinstance(part, dict):
-        for name, value in part.items():
-            yield from _settings(value, f"{where}.{name}")
-    elif isinstance(part, tuple):
-        for number, value in enumerate(part):
-            yield from _settings(value, f"{where}[{number}]")
-    else:
-        yield where, part
+            if _BEGIN not in content and _BEGIN_TRUSTED not in content:
+                yield failed(where, "the file holds no certificate in PEM form (BEGIN CERTIFICATE)")

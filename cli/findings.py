@@ -1,4 +1,4 @@
-"""One finding of `huntbridge check`."""
+"""One finding of `huntbridge check`: what was checked, and whether it works."""
 
 from __future__ import annotations
 
@@ -10,8 +10,20 @@ class Finding:
     what: str
     ok: bool
     detail: str
-    warning: bool = False  # it works, and hardly as it was meant
+    warning: bool = False  # it works, but probably not as it was meant
 
     @property
     def mark(self) -> str:
         return "FAIL" if not self.ok else "warn" if self.warning else "ok  "
+
+
+def passed(what: str, detail: str) -> Finding:
+    return Finding(what, True, detail)
+
+
+def warned(what: str, detail: str) -> Finding:
+    return Finding(what, True, detail, warning=True)
+
+
+def failed(what: str, detail: str) -> Finding:
+    return Finding(what, False, detail)
