@@ -4,8 +4,10 @@ destinations that answer as they are told, and a platform that knows what the te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,6 +28,9 @@ from shared.models.systems import Instance
 from shared.queues import items
 from shared.queues.worker import work
 from shared.secrets import Secrets
+
+if TYPE_CHECKING:
+    from tests.receiver.world import World
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 BODY = b'{"event": "processing_with_alarms", "title": "ALARMS", "message": "5 alarms in project id 3"}'
@@ -180,3 +185,12 @@ def make_stage(tmp_path) -> Iterator[Callable[..., Stage]]:
 @pytest.fixture
 def stage(make_stage) -> Stage:
     return make_stage()
+
+
+@pytest.fixture
+def make_world(make_stage: Callable[..., Stage]) -> Iterator[Callable[..., World]]:
+    """`default`: the destinations of every alarm."""
+    from tests.receiver.world import World
+
+    with ExitStack() as stack:
+        yield lambda default=("ir",), **settings: World(make_stage, stack, list(default), **settings)

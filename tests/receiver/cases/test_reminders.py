@@ -1,0 +1,149 @@
+"""Malicious cases that nobody acknowledges are told again."""
+
+from __future__ import annotations
+
+import threading
+
+from scheduler.reminders import remind
+from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
+from tests.receiver.world import World, buttons, header
+
+
+def reminded(world: World) -> None:
+    remind(world.stage.runtime)
+    world.stage.run_all()
+
+
+REMINDERS = {"after": 1_800, "to": ["ir", "office"], "times": 2}
+
+
+def test_a_malicious_case_that_nobody_takes_is_told_again_and_so_many_times_at_most(make_world):
+    world = make_world(reminders=REMINDERS)
+    world.alarm()
+    title = "Nobody has taken this yet: 5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
+    world.stage.forward(1_700)
+    reminded(world)
+    assert len(world.thread()) == 1
+
+    world.stage.forward(60)
+    reminded(world)
+    reminded(world)
+    assert world.thread()[1:] == [f"▲ {title} !"]
+    assert header(world.parent) == "▲ 5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
+    assert "Acknowledge" in buttons(world.parent)
+    (card,) = world.stage.office.sent
+    assert (card.kind, card.title) == (UNACKNOWLEDGED, title)
+    assert card.summary == "First told at 2026-11-24 03:00 UTC. Reminder 1 of 2."
+
+    for _ in range(5):
+        world.stage.forward(1_800)
+        reminded(world)
+    assert world.thread()[1:] == [f"▲ {title} !"] * 2
+    assert [card.summary[-16:] for card in world.stage.office.sent] == [
+        "Reminder 1 of 2.",
+        "Reminder 2 of 2.",
+    ]
+
+    world.click()
+    assert world.stage.office.sent[-1].title.startswith("Taken by ada")  # who was reminded hears of it too
+
+
+def test_who_takes_the_case_ends_the_reminders_even_one_that_is_on_its_way(make_world):
+    world = make_world(reminders=REMINDERS)
+    world.alarm()
+    world.stage.forward(1_800)
+    world.slack.fail(503, times=3, on="POST /api/")
+    remind(world.stage.runtime)
+    world.stage.run()
+    world.click(run=False)
+    world.stage.run_all()
+    for _ in range(3):
+        world.stage.forward(1_800)
+        reminded(world)
+    assert [text for text in world.thread() if "Nobody" in text] == []
+    assert [message.kind for message in world.stage.office.sent] == [UNACKNOWLEDGED, ACKNOWLEDGED]
+
+
+def test_eight_timers_at_once_tell_each_step_once(make_world):
+    world = make_world(["siem"], reminders={"after": 60, "to": "siem", "times": 3})
+    world.alarm()
+    for _ in range(4):
+        threads = [threading.Thread(target=remind, args=(world.stage.runtime,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        world.stage.run_all()
+        world.stage.forward(60)
+    assert [message.summary[-16:] for message in world.siem.sent[1:]] == [
+        "Reminder 1 of 3.",
+        "Reminder 2 of 3.",
+        "Reminder 3 of 3.",
+    ]
+
+
+def test_a_later_alarm_of_the_case_does_not_begin_its_reminders_anew(make_world):
+    world = make_world(["siem"], reminders={"after": 60, "to": "siem", "times": 2})
+    world.alarm()
+    for _ in range(4):
+        world.stage.forward(60)
+        reminded(world)
+    world.alarm(9)
+    for _ in range(4):
+        world.stage.forward(60)
+        reminded(world)
+    assert [message.kind for message in world.siem.sent] == [
+        "high_severity_alarm",
+        UNACKNOWLEDGED,
+        UNACKNOWLEDGED,
+        "high_severity_alarm",
+    ]
+
+
+def test_after_a_long_stop_one_reminder_makes_up_for_all_that_were_due(make_world):
+    world = make_world(["siem"], reminders={"after": 60, "to": "siem", "times": 5})
+    world.alarm()
+    world.stage.forward(3_600)
+    for _ in range(3):
+        reminded(world)
+    assert [message.kind for message in world.siem.sent[1:]] == [UNACKNOWLEDGED]
+
+
+def test_only_malicious_cases_are_told_again_and_only_where_it_is_configured(make_world):
+    world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
+    world.stage.receive(
+        b'{"event": "suspicious_severity_event", "message": "3 events in project id 3 evidence id 4"}'
+    )
+    world.stage.run_all()
+    world.stage.forward(3_600)
+    reminded(world)
+    assert len(world.siem.sent) == 1
+
+
+def test_without_the_section_nobody_is_reminded(make_world):
+    world = make_world(["siem"])
+    world.alarm()
+    world.stage.forward(36_000)
+    reminded(world)
+    assert len(world.siem.sent) == 1
+
+
+def test_a_clock_that_was_set_back_delays_a_reminder_by_no_more_than_its_time(make_world):
+    world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
+    world.alarm()
+    world.stage.forward(-86_400)
+    reminded(world)
+    assert [message.kind for message in world.siem.sent[1:]] == [UNACKNOWLEDGED]
+
+
+def test_an_acknowledgement_and_a_reminder_tell_recovery_of_nothing(make_world):
+    """Else an alarm of a later processing run, whose webhook is lost, would pass for told."""
+    world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
+    world.alarm()
+    world.stage.forward(60)
+    reminded(world)
+    records = world.stage.runtime.ledger.events.of_project(3)
+    assert {record["kind"]: record["evidence_id"] for record in records} == {
+        "high_severity_alarm": 4,
+        UNACKNOWLEDGED: None,
+    }

@@ -1,0 +1,121 @@
+"""One worker sends a message, and one delivery at a time opens a case."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from receiver.deliveries.digest_store import Digests
+from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Retry
+from receiver.messages.digest import DigestEntry
+from shared.models.severity import Severity
+from shared.queues import leases
+from shared.queues.ports import Again, Done
+from shared.queues.worker import work
+from shared.storage.ledger.case_references import CaseAccess
+
+
+class Twice:
+    """Hands the item that is being delivered to a second worker as well, as SQS may."""
+
+    def __init__(self, stage, tool):
+        self.stage, self.tool, self.verdicts = stage, tool, []
+        self.second, self.deliver = stage.worker(), tool.deliver
+
+    def __call__(self, message, case):
+        self.tool.deliver = self.deliver
+        again = replace(self.item, receipt="of the second", claims=2)
+        self.verdicts.append(self.second.delivery(again))
+        return self.deliver(message, case)
+
+
+def test_of_two_workers_with_the_same_item_the_second_waits(stage):
+    stage.receive()
+    work(stage.runtime.events, stage.work.event, lease=60)
+    (item, _) = stage.runtime.deliveries.claim(2, lease=60)
+    tool = stage.tools[item.id.rpartition(":")[2]]
+    tool.deliver = twice = Twice(stage, tool)
+    twice.item = item
+    assert stage.work.delivery(item) == Done()
+    (verdict,) = twice.verdicts
+    assert isinstance(verdict, Again)
+    assert 0 < verdict.delay <= leases.SENDING
+    stage.forward(verdict.delay)
+    assert twice.second.delivery(replace(item, claims=3)) == Done()
+    assert [message.maybe_repeat for message in tool.sent] == [False]
+
+
+def test_a_digest_that_another_worker_sends_is_waited_for(stage, monkeypatch):
+    digests = Digests(stage.runtime.store, stage.runtime.deliveries)
+    digest = digests.open("soc")
+    digests.add("soc", digest, DigestEntry("e", "case", "5 alarms", Severity.SUSPICIOUS))
+    (item,) = stage.runtime.deliveries.claim(lease=60)
+    stage.soc.deliver = twice = Twice(stage, stage.soc)
+    twice.item = item
+    assert stage.work.delivery(item) == Done()
+    assert isinstance(twice.verdicts[0], Again)
+    assert len(stage.soc.sent) == 1
+
+
+def test_a_worker_that_died_while_it_sent_is_waited_for_only_as_long_as_it_could_have_sent(stage):
+    stage.soc.outcomes = [KeyboardInterrupt()]
+    stage.receive()
+    work(stage.runtime.events, stage.work.event, lease=60)
+    items_ = {item.id.rpartition(":")[2]: item for item in stage.runtime.deliveries.claim(2, lease=60)}
+    with pytest.raises(KeyboardInterrupt):
+        stage.work.delivery(items_["soc"])
+    stage.forward(leases.SENDING - 1)
+    assert stage.work.delivery(items_["soc"]) == Again(1.0, "another worker sends it to soc", expected=True)
+    stage.forward(-3_600)  # a clock that was set back holds up nothing
+    assert stage.work.delivery(items_["soc"]) == Done()
+    assert [message.maybe_repeat for message in stage.soc.sent] == [False, True]
+
+
+def test_the_next_alarm_of_a_case_is_given_what_the_first_one_left(stage):
+    stage.office.thread = True
+    stage.office.outcomes = [Delivered(ref="SEC-1"), Delivered(ref="SEC-1")]
+    for count in (5, 6):
+        stage.receive(b'{"message": "%d alarms in project id 3 evidence id 4"}' % count)
+        stage.run()
+    assert stage.office.cases == [NEW_CASE, CaseRef("SEC-1")]
+    assert stage.soc.cases == [NEW_CASE, NEW_CASE]
+
+
+def test_a_case_that_must_be_opened_anew_is_so_by_one_at_a_time(stage):
+    stage.office.thread = True
+    must = Retry("SEC-1 is gone", needs_exclusive=True)
+    stage.office.outcomes = [Delivered(ref="SEC-1"), must, Delivered(ref="SEC-2"), Delivered(ref="SEC-2")]
+    ids = []
+    for count in (5, 6, 7):
+        ids.append(stage.receive(b'{"message": "%d alarms in project id 3 evidence id 4"}' % count))
+        stage.run()
+    assert stage.office.cases == [
+        NEW_CASE,
+        CaseRef("SEC-1"),
+        CaseRef("SEC-1", exclusive=True),
+        CaseRef("SEC-2"),
+    ]
+    found = [stage.runtime.ledger.deliveries.get(id, "office") for id in ids]
+    assert [(delivery.state, delivery.attempts) for delivery in found] == [("delivered", 1)] * 3
+
+
+def test_who_opens_a_case_anew_and_dies_leaves_it_in_doubt(stage):
+    references = stage.runtime.ledger.case_references
+    references.release("c", "tickets", "one", ref="SEC-1")
+    references.close("c", "tickets", "SEC-9")  # another one than it has
+    assert references.acquire("c", "tickets", "two", 60) == CaseAccess(ref="SEC-1")
+    references.close("c", "tickets", "SEC-1")
+    assert references.acquire("c", "tickets", "two", 60) == CaseAccess(ref="SEC-1", exclusive=True)
+    references.close("c", "tickets", "SEC-1")  # noticed by another one meanwhile
+    assert references.acquire("c", "tickets", "three", 60).wait == 60
+    stage.forward(61)
+    assert references.acquire("c", "tickets", "three", 60) == CaseAccess(
+        ref="SEC-1", exclusive=True, unsure=True
+    )
+    references.release("c", "tickets", "three")  # it did not come to it
+    assert references.acquire("c", "tickets", "four", 60) == CaseAccess(
+        ref="SEC-1", exclusive=True, unsure=True
+    )
+    references.release("c", "tickets", "four", ref="SEC-2")
+    assert references.acquire("c", "tickets", "five", 60) == CaseAccess(ref="SEC-2")

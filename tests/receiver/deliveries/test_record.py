@@ -1,0 +1,62 @@
+"""What becomes of a delivery after each outcome."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from receiver.destinations.contract import Rejected, Retry
+from shared.queues import items
+
+START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+def test_a_destination_that_asks_to_wait_is_left_alone_that_long(stage):
+    stage.soc.outcomes = [Retry("Slack says rate_limited", after=40)]
+    stage.receive()
+    stage.run()
+    assert (len(stage.soc.sent), len(stage.office.sent)) == (1, 1)
+    stage.forward(39)
+    stage.run()
+    assert len(stage.soc.sent) == 1
+    stage.forward(2)
+    stage.run()
+    assert [message.maybe_repeat for message in stage.soc.sent] == [False, False]
+    assert stage.living() == 0
+
+
+def test_an_answer_that_leaves_it_open_makes_the_next_message_a_possible_repeat(stage):
+    stage.soc.outcomes = [Retry("no answer within 20 s", ambiguous=True), Retry("503")]
+    stage.receive()
+    for _ in range(3):
+        stage.run()
+        stage.forward(10)
+    assert [message.maybe_repeat for message in stage.soc.sent] == [False, True, True]
+
+
+def test_what_a_destination_refuses_is_kept_whole_with_the_reason(stage):
+    stage.soc.outcomes = [Rejected("Slack says no_service: the webhook is gone")]
+    id = stage.receive()
+    stage.run()
+    assert [message.kind for message in stage.office.sent] == ["processing_with_alarms", "undelivered"]
+    (dead,) = stage.runtime.deliveries.dead_items()
+    assert (dead.id, dead.reason) == (f"{id}:soc", "Slack says no_service: the webhook is gone")
+    assert items.decode(dead.body).alarm["event"]["id"] == id
+    assert stage.runtime.ledger.deliveries.get(id, "soc").state == "dead"
+    stage.runtime.deliveries.revive([dead.id])
+    stage.run()
+    assert len(stage.soc.sent) == 2
+    assert stage.runtime.ledger.deliveries.get(id, "soc").state == "delivered"
+
+
+def test_a_destination_that_stays_down_is_tried_with_growing_pauses_and_then_given_up(make_stage):
+    stage = make_stage(delivery={"retry_for": 3_600})
+    stage.soc.outcomes = [Retry("503")] * 2_000
+    id = stage.receive()
+    while stage.living():
+        stage.run()
+        stage.forward(60)
+    assert timedelta(hours=1) <= stage.moment - START < timedelta(hours=1, minutes=10)
+    assert 15 < len(stage.soc.sent) < 35  # at most every five minutes, at least every two and a half
+    delivery = stage.runtime.ledger.deliveries.get(id, "soc")
+    assert delivery.state == "dead"
+    assert delivery.reason == f"given up after {len(stage.soc.sent)} attempts: 503"

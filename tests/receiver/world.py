@@ -1,0 +1,143 @@
+"""A stage with Slack, Jira, Teams and a webhook, and people who click: Slack and Jira are simulated over
+sockets, the queues and the ledger are real."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from demo.base import app_of
+from demo.jira.simulation import Jira
+from demo.serving import serving
+from demo.slack.records import DEMO_TOKEN, Channel, Post, Request
+from demo.slack.simulation import Slack
+from receiver.destinations.jira.destination import JiraDestination
+from receiver.destinations.slack.bot import SlackBotDestination
+from receiver.web import create_app
+from shared.config.destinations.jira import JiraConfig
+from shared.http.client import Http
+from shared.secrets import Secret, SecretRef
+from tests.receiver.conftest import Tool
+
+SOC, SECOND = "C0123456789", "C0000000002"
+
+
+CASE = "project/3/evidence/4"
+
+
+SIGNING = SecretRef.parse("env:SIGNING")
+
+
+IR = {"type": "slack", "token": "env:T", "channel": SOC, "signing_secret": SIGNING}
+
+
+HIDDEN = "\u202e"
+
+
+TITLE = "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
+
+
+class World:
+    """A stage with a Slack app that has buttons in two channels (`ir`, `second`), a Jira (`tickets`), a Teams
+    channel and a webhook. `listed`: who may acknowledge at `ir`."""
+
+    def __init__(self, make_stage, stack: ExitStack, default, pace=1_000, listed=None, **settings) -> None:
+        self.slack, self.jira = Slack(rate=None), Jira()
+        self.slack.channels.append(Channel(SECOND, "second"))
+        self.origin = stack.enter_context(serving(app_of(self.slack, self.jira)))
+        jira = {
+            "type": "jira",
+            "url": self.origin,
+            "email": "hunt@acme.example",
+            "api_token": "env:T",
+            "project": "SEC",
+            "issue_type": "Incident",
+            "api": "cloud",
+        }
+        self.stage = make_stage(
+            destinations={
+                "ir": IR | {"pace": pace} | ({"may_acknowledge": listed} if listed else {}),
+                "second": IR | {"channel": SECOND, "pace": pace},
+                "tickets": jira,
+                "office": {"type": "teams", "webhook_url": "env:B"},
+                "siem": {"type": "webhook", "url": "https://siem.example", "secrets": "env:S"},
+            },
+            default=default,
+            **settings,
+        )
+        self.slack._now = self.jira._now = self.seconds
+        self.siem = Tool("siem")
+        self.stage.tools |= {
+            "ir": self.bot("ir", SOC),
+            "second": self.bot("second", SECOND),
+            "tickets": JiraDestination("tickets", JiraConfig(**jira), Http(), Secret("demo-token")),
+            "siem": self.siem,
+        }
+        self.stage.work = self.stage.worker()
+        self.secrets = {SIGNING: Secret(self.slack.signing_secret)}
+        self.client = create_app(
+            self.stage.runtime.events, list, lambda: self.stage.moment, dict, lambda: self.secrets
+        ).test_client()
+
+    def bot(self, name: str, channel: str) -> SlackBotDestination:
+        return SlackBotDestination(
+            name,
+            Secret(DEMO_TOKEN),
+            channel,
+            interactive=True,
+            base_url=f"{self.origin}/api/",
+            clock=self.seconds,
+        )
+
+    def seconds(self) -> float:
+        return self.stage.moment.timestamp()
+
+    def alarm(self, malicious: int = 5) -> str:
+        text = b"%d high severity alarms in project id 3 evidence id 4" % malicious
+        id = self.stage.receive(b'{"event": "high_severity_alarm", "message": "%s"}' % text)
+        self.stage.run_all()
+        self.stage.forward(60)
+        return id
+
+    def send(self, request: Request) -> int:
+        return self.client.post(
+            "/slack/actions", data=request.body, headers=dict(request.headers)
+        ).status_code
+
+    def click(self, action: str = "acknowledge", *, run: bool = True, **who) -> None:
+        assert self.send(self.slack.click(self.parent, action, **who)) == 200
+        if run:
+            self.stage.run_all()
+
+    @property
+    def parents(self) -> list[Post]:
+        return [post for post in self.slack.posts if not post.thread_ts]
+
+    @property
+    def parent(self) -> Post:
+        return self.parents[-1]
+
+    def thread(self) -> list[str]:
+        """The headers of the replies; one that was sent to the channel as well with a mark."""
+        return [header(reply) + " !" * reply.broadcast for reply in self.slack.replies(self.parent)]
+
+    def ephemerals(self) -> list[tuple[str, str]]:
+        return [(ephemeral.user, ephemeral.body["text"]) for ephemeral in self.slack.ephemerals]
+
+
+def header(post: Post) -> str:
+    text: str = post.body["blocks"][0]["text"]["text"]
+    return text
+
+
+def buttons(post: Post) -> list[str]:
+    return [
+        element["text"]["text"]
+        for block in post.body["blocks"]
+        if block["type"] == "actions"
+        for element in block["elements"]
+    ]
+
+
+def facts(post: Post) -> dict[str, str]:
+    found = [field["text"] for block in post.body["blocks"] for field in block.get("fields", [])]
+    return {text.partition("\n")[0].strip("*"): text.partition("\n")[2] for text in found}
