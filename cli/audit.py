@@ -1,4 +1,4 @@
-"""`huntbridge audit`: who did what, when and from where."""
+"""`huntbridge audit`: prints the audit log."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from cli import tables
 from cli.assemble import load_config, runtime_of
 from cli.settings import settings
 from cli.stack import on_stack
@@ -20,19 +21,19 @@ from shared.text import one_line
 @on_stack
 @settings
 @click.option(
-    "--limit", type=click.IntRange(1), default=50, show_default=True, help="How many entries, at most."
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="The most entries to print."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the entries as JSON.")
 def audit(config_path: str | None, data: Path, limit: int, as_json: bool) -> None:
-    """The audit log, newest first: cases that were taken, dead items that were put back, hunts that were
-    started or stopped by a person, and changes of the configuration that `serve` loaded.
+    """Print the audit log, newest first.
 
-    With --stack the table of that stack on AWS is meant.
+    It records who acknowledged a case, put back dead items, and started or stopped a hunt, and which changes
+    of the configuration `serve` loaded. With --stack it is read from the table of that stack on AWS.
     """
     runtime = runtime_of(load_config(config_path), data)
     entries = list(islice(log.newest(runtime.store, runtime.now()), limit))
     if as_json:
-        click.echo(json.dumps([dump(entry) for entry in entries], indent=2, ensure_ascii=False))
+        tables.print_json([dump(entry) for entry in entries])
         return
     if not entries:
         click.echo("the audit log has no entries")
@@ -40,13 +41,13 @@ def audit(config_path: str | None, data: Path, limit: int, as_json: bool) -> Non
         what = f"{entry.action}: {entry.about}, by {entry.by} from {entry.origin}"
         click.echo(f"{entry.at:%Y-%m-%d %H:%M:%S} UTC  {one_line(what, 1_000)}")
         for key in dict.fromkeys((*entry.before, *entry.after)):
-            values = [_shown(one.get(key)) for one in (entry.before, entry.after)]
+            values = [_shown(side.get(key)) for side in (entry.before, entry.after)]
             change = values[1] if entry.before.get(key) is None else " → ".join(values)
             click.echo(f"    {one_line(key)}: {one_line(change, 1_000)}")
 
 
 def _shown(value: object) -> str:
-    """A value in the log; a setting is JSON already."""
+    """A value as text. Settings are stored as JSON text already."""
     if value is None:
         return "-"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

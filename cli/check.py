@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from cli import check_aws, check_files, check_secrets, check_serve
+from cli import check_aws, check_files, check_secrets, check_serve, tables
 from cli.assemble import destination, load_config, reading_runtime
 from cli.exit_codes import Failed
 from cli.findings import Finding, failed, passed, warned
@@ -43,7 +42,7 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
         if not as_json:
             click.echo(f"{finding.mark}  {finding.what}: {finding.detail}")
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+        tables.print_json([asdict(finding) for finding in findings])
     if not all(finding.ok for finding in findings):
         raise click.exceptions.Exit(1)
 

@@ -124,7 +124,7 @@ def list_dead(config_path: str | None, data: Path, as_json: bool) -> None:
     rows = [entry.row() for entry in _all(runtime_of(load_config(config_path), data))]
     rows.sort(key=lambda row: str(row["died"]), reverse=True)
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        tables.print_json(rows)
         return
     if not rows:
         click.echo("nothing is dead")
@@ -157,7 +157,7 @@ def show(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
     match = _whole(id, entries)
     for entry in (entry for entry in entries if entry.item.id == match):
         if as_json:
-            click.echo(json.dumps(entry.row() | {"item": entry.keys()}, indent=2, ensure_ascii=False))
+            tables.print_json(entry.row() | {"item": entry.keys()})
         else:
             click.echo("\n".join(_lines(entry)))
 

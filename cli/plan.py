@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from scheduler.targets import choose
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.codec import dump
+from shared.phrases import counted
 from shared.text import one_line
 
 _MOST_LEFT_OUT = 50
@@ -105,7 +105,7 @@ def moment(text: str) -> datetime:
 
 def show(shown: Shown, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(_as_json(shown), indent=2, ensure_ascii=False))
+        tables.print_json(_as_json(shown))
         return
     for part in _parts(shown):
         if isinstance(part, str):
@@ -127,7 +127,7 @@ def _parts(shown: Shown) -> Iterator[str | _Table]:
     chosen = [choice for choice in selection.choices if not choice.out]
     left_out = [choice for choice in selection.choices if choice.out]
     if chosen:
-        yield f"and ask for {_n(len(chosen), 'capture')}:"
+        yield f"and ask for {counted(len(chosen), 'capture')}:"
         yield _table(
             ("Capture", "Why"), [(choice, (choice.mode or hunt.mode, choice.why)) for choice in chosen]
         )
@@ -171,19 +171,15 @@ def _state(choice: Choice) -> str:
 
 
 def _load(load: Estimate) -> str:
-    parts = [_n(load.systems, "system")]
+    parts = [counted(load.systems, "system")]
     if load.volumes is not None:
-        parts.append(f"{_n(load.volumes, 'volume')}, {load.gib:,} GiB")
+        parts.append(f"{counted(load.volumes, 'volume')}, {load.gib:,} GiB")
     if load.hours is None:
         parts.append("how long it takes is not known: it never finished before")
     else:
         last = "its last hunt" if load.after_hunts == 1 else f"its last {load.after_hunts} hunts"
         parts.append(f"about {load.hours:.1f} hours at the pace of {last}")
     return ", ".join(parts)
-
-
-def _n(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _run(run: Run) -> str:

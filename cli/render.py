@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import click
 
+from cli import tables
 from cli.alarm_options import AlarmOptions
 from cli.events import config_or_placeholder, from_file, read_alarm
 from cli.exit_codes import Misused
@@ -68,7 +69,7 @@ def render(
     trackers = [name for name, section in config.destinations.items() if isinstance(section, JiraConfig)]
     message = compose(alarm, config, case=opening(alarm, route(alarm, config), trackers))
     body = _body(kind, destination, message)
-    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    tables.print_json(body)
     if kind == "slack":
         blocks = json.dumps({"blocks": body["blocks"]}, ensure_ascii=False, separators=(",", ":"))
         click.echo(f"Block Kit Builder: {_BLOCK_KIT}{quote(blocks, safe='')}", err=True)

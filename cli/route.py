@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
+from cli import tables
 from cli.alarm_options import AlarmOptions
 from cli.assemble import load_config
 from cli.events import from_file, read_alarm
@@ -44,9 +44,7 @@ def route(
             click.echo(one_line(line, 1_000), err=True)
     destinations = routes.route(alarm, config)
     if as_json:
-        click.echo(
-            json.dumps({"destinations": destinations, "alarm": dump(alarm)}, indent=2, ensure_ascii=False)
-        )
+        tables.print_json({"destinations": destinations, "alarm": dump(alarm)})
         return
     for name in destinations:
         click.echo(name)

@@ -5,7 +5,6 @@ Changes nothing but schedules that it made itself.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from dataclasses import fields
@@ -15,6 +14,7 @@ from typing import Any
 
 import click
 
+from cli import tables
 from cli.assemble import load_config
 from cli.exit_codes import Failed, Misused
 from cli.settings import settings
@@ -66,11 +66,7 @@ def sync(
         raise Failed(str(error)) from None
     done = [_row(step, "" if dry_run else _carry_out(clients, step)) for step in steps]
     if as_json:
-        click.echo(
-            json.dumps(
-                {"group": home.group, "dry_run": dry_run, "schedules": done}, indent=2, ensure_ascii=False
-            )
-        )
+        tables.print_json({"group": home.group, "dry_run": dry_run, "schedules": done})
     else:
         _show(done, home.group, dry_run)
     if not all(row["ok"] for row in done):

@@ -5,7 +5,6 @@ They are known by their names. What others registered is never changed, and no t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -109,7 +108,7 @@ def register(
     there = _list(cado)
     done = [_register(cado, there, _wanted(event, url, token), dry_run) for event in events or _USUAL]
     if as_json:
-        _print_json({"dry_run": dry_run, "url": url, "webhooks": [asdict(one) for one in done]})
+        tables.print_json({"dry_run": dry_run, "url": url, "webhooks": [asdict(one) for one in done]})
     else:
         for one in done:
             did = f"would be {one.did}" if dry_run and one.did in ("created", "updated") else one.did
@@ -214,7 +213,7 @@ def show(config_path: str | None, data: Path, url: str | None, as_json: bool) ->
     if not any(map(_is_own, there)):
         problems = ["no webhook of huntbridge is registered: run `huntbridge webhook register --url URL`"]
     if as_json:
-        _print_json({"webhooks": [_row(hook) for hook in there], "problems": problems})
+        tables.print_json({"webhooks": [_row(hook) for hook in there], "problems": problems})
     else:
         _show(there)
         for problem in problems:
@@ -378,7 +377,3 @@ def _list(cado: Cado) -> tuple[Webhook, ...]:
 
 def _is_own(hook: Webhook) -> bool:
     return hook.name.startswith(_PREFIX)
-
-
-def _print_json(data: Any) -> None:
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
