@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.events.parse.numbers import MAX_NUMBER
-from receiver.events.parse.webhook import MAX_TEXT, parse
+from receiver.events.parse.webhook import MAX_TEXT
 from shared.models.codec import dump
 from shared.models.event_kinds import KINDS
 from shared.models.event_notes import (
@@ -27,21 +26,11 @@ from shared.models.event_notes import (
 from shared.models.events import Detection, Event
 from shared.models.severity import Severity
 from shared.models.systems import System
+from tests.receiver.events.parse.parsing import event, parsed
 
-AT = datetime(2026, 7, 6, 0, 20, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[4]
 SAMPLES = ROOT.parent / "shared" / "samples"
 TOKEN = "REPLACE-WITH-SHARED-SECRET"
-
-
-def event(kind: str, **fields: object) -> Event:
-    return replace(Event(id="e1", kind=kind, received_at=AT), **fields)
-
-
-def parsed(body: bytes | str | object) -> Event:
-    if not isinstance(body, bytes | str):
-        body = json.dumps(body)
-    return parse(body.encode() if isinstance(body, str) else body, id="e1", received_at=AT)
 
 
 HIGH = event(
@@ -350,116 +339,9 @@ def test_every_body_becomes_this_event(body, expected):
     assert parsed(body) == expected
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_known_by_its_key_and_by_its_words(kind):
-    assert parsed({"event": kind, "title": "t"}).kind == kind
-    assert parsed({"event_type": kind, "title": "t"}).kind == kind
-    assert parsed({"title": kind.replace("_", " ").upper(), "message": "x"}).kind == kind
-
-
-@pytest.mark.parametrize(
-    ("text", "project", "evidence"),
-    [
-        ("project id 3 evidence id 4", 3, 4),
-        ("Evidence ID: 4 (Project ID: 3)", 3, 4),
-        ("investigation id 3, evidence #4", 3, 4),
-        ("Investigation *3*, evidence `4`", 3, 4),
-        ("in investigation \"weekly\" (id 3), evidence 'vol-1' (ID: 4)", 3, 4),
-        ("https://cado.example/projects/3/evidences/4", None, None),
-        ("project_id=3&evidence_id=4", 3, 4),
-        ("project weekly_scan_2026-07-06", None, None),
-        ("project 2026-07-06", None, None),
-        ("project 2.3", None, None),
-        ("alarms in the project: 5 high severity alarms", None, None),
-        ("project id 99999999999999999999999 evidence id 0", None, None),
-        (f"project id {MAX_NUMBER} evidence id {MAX_NUMBER + 1}", MAX_NUMBER, None),
-        ("project id -3", None, None),
-        ("project id ١٢", None, None),
-        ("subproject 3", None, None),
-    ],
-)
-def test_ids_in_words(text, project, evidence):
-    found = parsed({"title": "PROCESSING FAILED", "message": text})
-    assert (found.project_id, found.evidence_id, found.text) == (project, evidence, text)
-
-
-@pytest.mark.parametrize(
-    ("value", "project"),
-    [
-        (3, 3),
-        ("3", 3),
-        (" 3 ", 3),
-        (MAX_NUMBER, MAX_NUMBER),
-        (MAX_NUMBER + 1, None),
-        (10**30, None),
-        (True, None),
-        (0, None),
-        (-3, None),
-        (3.0, None),
-        ("3.0", None),
-        ("0x3", None),
-        ("three", None),
-        (None, None),
-        ([], None),
-    ],
-)
-def test_ids_as_values(value, project):
-    assert parsed({"title": "PROCESSING FAILED", "project_id": value}).project_id == project
-
-
-@pytest.mark.parametrize(
-    ("text", "malicious", "suspicious", "alarms"),
-    [
-        ("5 high severity alarms", 5, None, None),
-        ("7 malicious and 8 suspicious alarms", 7, 8, None),
-        ("15 alarms: malicious: 7, suspicious=8", 7, 8, 15),
-        ("Malicious alarms: 7. Suspicious events: 8.", 7, 8, None),
-        ("1,234 alarms", None, None, 1234),
-        ("0 alarms", None, None, 0),
-        ("evidence id 4 alarms", None, None, None),
-        ("5.5 alarms", None, None, None),
-        ("99999999999999999999 alarms", None, None, None),
-        ("alarms", None, None, None),
-    ],
-)
-def test_counts_in_words(text, malicious, suspicious, alarms):
-    found = parsed({"title": "PROCESSING WITH ALARMS", "message": text})
-    assert (found.malicious, found.suspicious, found.alarms) == (malicious, suspicious, alarms)
-
-
-@pytest.mark.parametrize(
-    "name", ["malicious", "suspicious", "alarms", "project_id", "evidence_id", "severity"]
-)
-@pytest.mark.parametrize(
-    "number",
-    ["9" * 20, "9" * 401, "9" * 4_300, "9" * 5_000, "-" + "9" * 5_000, "-1", "1.5", "1e999", "-1e999", "NaN",
-     "Infinity", "-Infinity", '"' + "9" * 5_000 + '"', '"NaN"', "1" + "0" * 200_000],
-)  # fmt: skip
-def test_an_absurd_number_is_not_known_and_costs_nothing_else(name, number):
-    inside = f'"{name}": {number}, "details": {{"{name}": {number}}}'
-    bare, wrapped = number.strip('"'), json.dumps(f"{{{inside}}}")
-    for rest in (
-        f'"x": "4 alarms in project id 3", {inside}',
-        f'"x": "4 alarms in project id 3", "y": {wrapped}',
-        f'"message": "4 alarms in project id 3; {name}: {bare}"',
-    ):
-        found = parsed(f'{{"title": "PROCESSING FAILED", {rest}}}')
-        assert (found.kind, found.project_id, found.alarms) == ("processing_failed", 3, 4)
-        assert (found.evidence_id, found.malicious, found.suspicious) == (None, None, None)
-        assert found.detection is None
-        json.dumps(dump(found))
-
-
 def test_a_long_text_is_cut_and_its_ids_are_found_all_the_same():
     found = parsed({"title": "PROCESSING FAILED", "message": "x" * 10_000 + " project id 3"})
     assert (len(found.text), found.text[-2:], found.project_id) == (MAX_TEXT, "x…", 3)
-
-
-@pytest.mark.parametrize("depth", [33, 10_000, 100_000])
-def test_deep_nesting_is_read_as_text(depth):
-    body = '{"title": "PROCESSING FAILED", "message": "project id 3", "x": ' + "[" * depth + "]" * depth + "}"
-    found = parsed(body)
-    assert (found.kind, found.project_id, found.note) == ("processing_failed", 3, NOT_JSON_NOTE)
 
 
 # The properties that hold for any body
@@ -569,32 +451,3 @@ def test_bodies_of_many_parts_take_linear_time():
     """Quadratic work on any of these takes minutes, or memory that is not there; all together take seconds.
     The limit is of the processor's time, so that a busy machine does not count."""
     subprocess.run([sys.executable, "-c", SHAPES], cwd=ROOT, check=True, timeout=600)
-
-
-def test_a_number_at_the_end_of_a_line_counts_nothing_of_the_next_line():
-    text = "Evidence ID: 4\nProject ID: 3\nMalicious: 5\nSuspicious: 2"
-    event = parse(
-        json.dumps({"event": "processing_with_alarms", "message": text}).encode(), id="e", received_at=AT
-    )
-    assert (event.project_id, event.evidence_id, event.malicious, event.suspicious) == (3, 4, 5, 2)
-
-
-def test_a_count_behind_a_bold_label():
-    text = "**Evidence ID:** 4\n**Malicious alarms:** 5"
-    event = parse(
-        json.dumps({"event": "processing_with_alarms", "message": text}).encode(), id="e", received_at=AT
-    )
-    assert (event.evidence_id, event.malicious) == (4, 5)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("Processing finished with alarms", "processing_with_alarms"),
-        ("Processing has completed with 5 alarms in project id 3", "processing_with_alarms"),
-        ("Processing finished with no alarms", "processing_finished"),
-        ("Processing finished with 0 alarms", "processing_finished"),
-    ],
-)
-def test_what_finished_with_alarms_is_an_alarm(text, kind):
-    assert parse(json.dumps({"message": text}).encode(), id="e", received_at=AT).kind == kind
