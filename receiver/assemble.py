@@ -21,14 +21,14 @@ from receiver.deliveries.send import Sender
 from receiver.deliveries.turn import Turns
 from receiver.deliveries.worker import DeliveryWorker
 from receiver.destinations.contract import Destination
-from receiver.destinations.registry import traits_of
+from receiver.destinations.registry import issue_url, traits_of
 from receiver.destinations.reloading import ReloadingDestination
+from receiver.destinations.slack.case_thread import CaseThread
 from receiver.events.dedupe import Dedupe
 from receiver.events.enrich import Enricher
 from receiver.events.history import History
 from receiver.events.worker import EventWorker
 from shared.aws.ec2 import Ec2
-from shared.config.destinations.jira import JiraConfig
 from shared.config.destinations.registry import DestinationConfig
 from shared.hosting.runtime import Runtime
 from shared.models.evidence import Evidence, Finding, Project
@@ -108,23 +108,15 @@ def case_actions(runtime: Runtime, cases: CaseLifecycle) -> CaseActions:
 
 
 def case_destinations(configured: Mapping[str, DestinationConfig]) -> CaseDestinations:
-    def issue_url(name: str, ref: str) -> str:
-        from receiver.destinations.jira import destination as jira
-
-        config = configured[name]
-        return jira.issue_url(config, ref) if isinstance(config, JiraConfig) else ""
-
     def channel_of(ref: str) -> str:
-        from receiver.destinations.slack.case import Thread
-
-        thread = Thread.read(ref)
+        thread = CaseThread.parse(ref)
         return thread.channel if thread else ""
 
     traits = {name: traits_of(config) for name, config in configured.items()}
     return CaseDestinations(
         trackers=tuple(name for name in traits if traits[name].tracks_issues),
         editable=frozenset(name for name in traits if traits[name].edit),
-        issue_url=issue_url,
+        issue_url=lambda name, ref: issue_url(configured[name], ref),
         channel_of=channel_of,
     )
 

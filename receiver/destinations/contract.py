@@ -7,7 +7,7 @@ stands in a reason, a log line or a repr.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from receiver.messages.message import Message
 
@@ -88,6 +88,14 @@ class Destination(Protocol):
     def check(self) -> Check:
         """Tell whether a delivery would work. Sends nothing that a person would see."""
         ...
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a message would become at a destination."""
+
+    body: Any  # a JSON value
+    viewer: str = ""  # where a person can look at it, in words
 
 
 @dataclass(frozen=True)

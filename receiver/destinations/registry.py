@@ -1,7 +1,9 @@
 """Which package serves which type of destination.
 
-A package of a destination has two modules with one function each that is called from here:
-`traits.traits(config)` says what the destination can do, without I/O; `destination.build(…)` makes it.
+A package of a destination has two modules whose functions are called from here. `traits.traits(config)` says
+what the destination can do, without I/O; of a destination that tracks issues, `traits.issue_url(config, ref)`
+is the page of an issue. `destination.build(…)` makes the destination, and `destination.preview(message,
+config)` composes what a message would become, without a secret and without I/O.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
-from receiver.destinations.contract import Destination, Traits
+from receiver.destinations.contract import Destination, Preview, Traits
+from receiver.messages.message import Message
 from shared.config.destinations.registry import DestinationConfig
 from shared.http.client import Http
 from shared.secrets import Secret, SecretRef
@@ -29,6 +32,14 @@ def traits_of(config: DestinationConfig) -> Traits:
     return traits
 
 
+def issue_url(config: DestinationConfig, ref: str) -> str:
+    """The page of the issue that a delivery's ref names; empty where the destination has no such page."""
+    if not traits_of(config).tracks_issues:
+        return ""
+    url: str = _module(config.type, "traits").issue_url(config, ref)
+    return url
+
+
 def build(
     name: str,
     config: DestinationConfig,
@@ -42,6 +53,13 @@ def build(
     """
     http = http_for(ca_bundle=config.ca_bundle, section=f"destinations.{name}")
     made: Destination = _module(config.type, "destination").build(name, config, secret, http)
+    return made
+
+
+def preview(type: str, message: Message, config: DestinationConfig | None) -> Preview:
+    """What the first message of a case would become. `config` is of this type; without one, the preview shows
+    what is usual."""
+    made: Preview = _module(type, "destination").preview(message, config)
     return made
 
 

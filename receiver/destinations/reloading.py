@@ -1,8 +1,8 @@
-"""A destination as the configuration describes it: made with its first message, and made again when its
-secret is refused and has changed in the meantime.
+"""Reloads a destination whose secret was rotated.
 
-Messages come in and outcomes go out, as the contract says. A secret that cannot be had is a reason to try
-again later; it is never in a reason itself. What the destination can do is read from its configuration.
+A destination is made with its first message. Where it refuses its secret, the secret is read again, and the
+destination is made anew if the secret has changed. A secret that cannot be read is a reason to try again
+later. No reason holds a secret.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Made:
     destination: Destination
     secrets: Mapping[SecretRef, Secret]
 
-    def differs(self, other: _Made) -> bool:
+    def differs_from(self, other: _Made) -> bool:
         return any(secret.reveal() != other.secrets[ref].reveal() for ref, secret in self.secrets.items())
 
 
@@ -51,7 +51,7 @@ class ReloadingDestination:
         refresh: Callable[[SecretRef], None],
         http_for: Callable[..., Http],
     ) -> None:
-        """`refresh`: what was kept of a secret is not good any more, and the next `secret` looks again."""
+        """`secret` reads a secret. `refresh` forgets what was read, so that `secret` reads it anew."""
         self.name = name
         self.traits = traits_of(config)
         self._config, self._secret, self._refresh, self._http_for = config, secret, refresh, http_for
@@ -59,7 +59,7 @@ class ReloadingDestination:
         self._made: _Made | None = None
 
     def prepare(self) -> None:
-        """Raises SecretError where a secret cannot be had, and ValueError where it cannot be right."""
+        """Raises SecretError where a secret cannot be read, and ValueError where it cannot be right."""
         self._current()
 
     def deliver(self, message: Message, case: CaseRef) -> Outcome:
@@ -82,14 +82,20 @@ class ReloadingDestination:
         if not (isinstance(outcome, Rejected) and outcome.unauthorized):
             return outcome
         try:
-            renewed = self._renewed(used)
+            reloaded = self._reloaded(used)
         except (SecretError, ValueError) as error:
-            log.warning("%s refuses its secret, and a new one cannot be had: %s", self.name, error)
+            log.warning(
+                "a destination refuses its secret, which cannot be read again",
+                extra={"destination": self.name, "reason": str(error)},
+            )
             return outcome
-        if not renewed.differs(used):
+        if not reloaded.differs_from(used):
             return outcome
-        log.info("%s refused its secret, which has changed: delivering with the new one", self.name)
-        return call(renewed.destination)
+        log.info(
+            "a destination refused its secret, which has changed: delivering with the new secret",
+            extra={"destination": self.name},
+        )
+        return call(reloaded.destination)
 
     def check(self) -> Check:
         try:
@@ -103,9 +109,9 @@ class ReloadingDestination:
                 self._made = self._make()
             return self._made
 
-    def _renewed(self, refused: _Made) -> _Made:
+    def _reloaded(self, refused: _Made) -> _Made:
         with self._lock:
-            if self._made is refused:  # else another thread was faster
+            if self._made is refused:  # otherwise another thread has reloaded it
                 for ref in refused.secrets:
                     self._refresh(ref)
                 self._made = self._make()

@@ -1,56 +1,69 @@
-"""Makes a message fit: drops whole things, in one fixed order, and says what was left out.
+"""Makes a message fit: drops whole parts in a fixed order, and says what was left out.
 
-It measures what would be sent, after escaping and serializing, and never cuts into that.
+What would be sent is measured, after escaping and serializing. It is never cut itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from receiver.messages.message import Message
+from shared.http.answers import Answer
 from shared.text import shorten
 
 T = TypeVar("T")
 
-# What is dropped, in this order, each from its end, down to this many. A hunt's or an alarm's details stand
-# in the platform too; the first facts say which machine it is, and the gaps what could not be found out.
-# The first link leads into the platform.
+# Fields of a message, in the order in which they are shortened, each from its end, and how many entries stay.
+# The details of a hunt or an alarm are in the platform too. The first facts say which machine it is; the gaps
+# say what could not be found out; the first link leads into the platform.
 ORDER = (("findings", 0), ("lines", 0), ("quote", 0), ("facts", 3), ("gaps", 0), ("links", 1))
-SHORTEST_QUOTE = 80  # characters; less than that says nothing
+SHORTEST_QUOTE = 80  # characters; a shorter quote says nothing
+SHORTENED = 0.25  # of the usual size, for a message that was refused for its size
+
+
+def send_shorter_if_refused(send: Callable[[float], Answer]) -> tuple[Answer, str]:
+    """Send a message, and send a much shorter one where the answer is 413: a proxy in between may accept less
+    than the destination does. `send` takes the share of the usual size. Returns the last answer, and a note
+    where the message was shortened."""
+    answer = send(1.0)
+    if answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return answer, ""
+    return send(SHORTENED), "shortened, since the whole message was refused for its size (413)"
 
 
 def fit(message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float) -> T:
-    """The rendered message, with as much of it as makes `size` at most `limit`."""
+    """The rendered message, with as much of it as keeps `size` of the result within `limit`."""
     return render(fitting(message, render, size, limit))
 
 
 def fitting(
     message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float
 ) -> Message:
-    """As much of the message as makes `size` of the rendered one at most `limit`.
+    """As much of the message as keeps `size` of the rendered message within `limit`.
 
-    Title, summary, the first three facts and the first link always stay: they are bounded far below any
-    limit here.
+    Title, summary, the first three facts and the first link always stay: together they are far smaller than
+    any limit here.
     """
 
     def fits(kept: Message) -> bool:
-        return size(render(told(kept))) <= limit
+        return size(render(with_notice(kept))) <= limit
 
-    def told(kept: Message) -> Message:
+    def with_notice(kept: Message) -> Message:
         return replace(kept, left_out=_left_out(message, kept))
 
     kept = message
     for field, least in ORDER:
         if fits(kept):
             break
-        kept = _most(kept, field, least, fits)
-    return told(kept)
+        kept = _longest(kept, field, least, fits)
+    return with_notice(kept)
 
 
-def _most(message: Message, field: str, least: int, fits: Callable[[Message], bool]) -> Message:
-    """`message` with the most of `field` that fits; with the least of it where nothing does."""
+def _longest(message: Message, field: str, least: int, fits: Callable[[Message], bool]) -> Message:
+    """Binary-search how many entries of `field` fit. `least` of them stay, even where these do not fit."""
     whole = getattr(message, field)
 
     def cut(length: int) -> Message:
@@ -73,7 +86,7 @@ def _cut(whole: Any, length: int) -> Any:
 
 
 def _left_out(message: Message, kept: Message) -> str:
-    """Such as "12 more facts and 30 more systems: open in the platform"; empty where all is there."""
+    """Such as "12 more facts and 30 more systems: open in the platform"; empty where nothing was left out."""
     missing = (
         (max(message.findings_total, len(message.findings)) - len(kept.findings), "more kind", " of alarm"),
         (max(message.lines_total, len(message.lines)) - len(kept.lines), "more system", ""),

@@ -1,4 +1,4 @@
-"""What the three senders say in the same words: severity, techniques, links, the warning of a repeat."""
+"""Texts that all destinations share: severity marks, ATT&CK techniques, links, the warning of a repeat."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from shared.models.severity import Severity
 
 REPEAT = "This may be a repeat: an earlier attempt got no answer, and may have arrived."
 
-# Shapes, not colours or emoji: they survive a notification, a screen reader's settings and colour blindness.
+# Shapes instead of colours or emoji: notifications, screen readers and colour-blind people keep them apart.
 MARKS = {Severity.MALICIOUS: "▲", Severity.SUSPICIOUS: "△", Severity.INFO: "○", Severity.UNKNOWN: "◇"}
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", re.ASCII)
 
 
-def in_one(message: Message) -> str:
-    """Title and summary, where there is room for nothing else: a notification, a card that is not drawn."""
+def one_line_of(message: Message) -> str:
+    """Title and summary in one line: for a notification, and for a client that cannot draw the card."""
     return f"{message.title}. {message.summary}" if message.summary else message.title
 
 
 def techniques(finding: Finding) -> tuple[Link, ...]:
-    """Its ATT&CK techniques and tactics by id and name, and where MITRE explains them."""
+    """Links to MITRE's pages of the finding's ATT&CK techniques and tactics, by id and name."""
     ids = filter(attack.is_id, finding.attack)
     return tuple(Link("technique", attack.titled(id), attack.url(id)) for id in ids)
 
 
 def safe_links(message: Message, *, longest: int = LONGEST_LINK) -> tuple[Link, ...]:
     """The message's links that are https (http only to this machine) and have at most `longest` characters.
-    Compose takes them from the platform's own origin and AWS's; this is the last look. Whatever could end a
-    link early is percent-encoded."""
-    return tuple(replace(link, url=url) for link in message.links if (url := _safe(link.url, longest)))
+    Links come from the platform's origin and from AWS alone; this is the last check before sending.
+    Characters that could end a link early are percent-encoded."""
+    return tuple(replace(link, url=url) for link in message.links if (url := _safe_url(link.url, longest)))
 
 
-def _safe(url: str, longest: int) -> str:
+def _safe_url(url: str, longest: int) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

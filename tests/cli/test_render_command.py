@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from cli.main import main
 from demo.platform.simulation import Platform
 from demo.serving import serving
-from receiver.destinations.slack import webhook as slack
-from receiver.destinations.teams import destination as teams
-from receiver.destinations.webhook import schema as envelope
+from receiver.destinations.slack import blocks as slack
+from receiver.destinations.teams import card as teams
+from receiver.destinations.webhook import document
 from receiver.messages.compose import compose
 from shared.http import client as http
 from shared.models.alarms import Alarm
@@ -94,7 +94,7 @@ def test_an_alarm_is_shown_as_it_would_be_sent(run):
     bodies = {
         "slack": slack.payload(message),
         "teams": json.loads(teams.payload(message)),
-        "webhook": json.loads(envelope.payload(message)),
+        "webhook": json.loads(document.payload(message)),
     }
     for kind, body in bodies.items():
         assert json.loads(run("render", dump(ALARM), "--to", kind).stdout) == body

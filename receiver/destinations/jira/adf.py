@@ -1,6 +1,6 @@
-"""A message → an Atlassian Document, the rich text of Jira Cloud.
+"""Composes a message as an Atlassian Document, the rich text of Jira Cloud.
 
-Text is data there and not markup, so nothing is escaped; a text node is never empty, which Jira refuses.
+Text in a document is data and not markup, so nothing is escaped. Jira refuses an empty text node.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _PANELS = {Severity.MALICIOUS: "error", Severity.SUSPICIOUS: "warning", Severity
 
 
 def document(message: Message, *, titled: bool = False) -> Node:
-    """The description of an issue; `titled` for a comment, which has no summary line of its own."""
+    """The description of an issue. `titled`: a comment, which needs a title since it has no summary line."""
     return _document(fitted(message, titled=titled), titled)
 
 
 def fitted(message: Message, *, titled: bool = False) -> Message:
-    """What of the message the document shows."""
+    """The part of the message that the document has room for."""
     return fitting(message, lambda kept: _document(kept, titled), _length, MAX_LENGTH)
 
 
 def plain(text: str) -> Node:
-    """Any text as it is, a paragraph for each of its lines."""
+    """A document with the text as it is, and a paragraph for each of its lines."""
     lines = filter(None, (line.strip() for line in text.splitlines()))
     return {"type": "doc", "version": 1, "content": [_paragraph(_text(line, len(line))) for line in lines]}
 
 
 def tells_of(node: Any, event_id: str) -> bool:
-    """Whether a document that Jira gave back is this event's own: it ends with a line that names it. Other
-    places that name it do not count."""
+    """Whether Jira's document tells of this event: a paragraph of it is the event's line. Other mentions of
+    the event do not count."""
     return any(
         block.get("type") == "paragraph"
         and "".join(str(part.get("text", "")) for part in _parts(block)) == f"{_EVENT}{event_id}"
@@ -51,7 +51,7 @@ def tells_of(node: Any, event_id: str) -> bool:
 
 
 def _parts(node: Any) -> list[Node]:
-    """What a node that Jira gave back consists of, as far as it has the form of a document."""
+    """The nodes inside a node of Jira's document; empty where it does not have the form of one."""
     content = node.get("content") if isinstance(node, dict) else None
     return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
@@ -96,7 +96,7 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
 
 
 def event_line(id: str) -> str:
-    """The line by which `tells_of` finds the event, as plain text."""
+    """The line by which `tells_of` finds the event."""
     return f"{_EVENT}{shorten(id, 350)}"
 
 

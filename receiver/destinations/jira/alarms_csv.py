@@ -1,4 +1,4 @@
-"""The kinds of alarm of one event → a CSV file (RFC 4180, UTF-8) that no spreadsheet runs."""
+"""Writes the alarms of one event as a CSV file (RFC 4180, UTF-8) that no spreadsheet runs as formulas."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _COLUMNS = ("severity", "count", "alarm", "ATT&CK", "path")
 
 
 def name_of(event_id: str) -> str:
-    """A file name by which the file of an event is found again."""
+    """The name of an event's file, which is always the same."""
     return f"alarms-{re.sub(r'[^A-Za-z0-9._-]+', '-', event_id)[:120]}.csv"
 
 
 def content(findings: Iterable[Finding]) -> bytes:
-    """With a byte order mark, without which Excel does not take it for UTF-8."""
+    """The file, with the byte order mark that Excel needs to read UTF-8."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(_COLUMNS)

@@ -1,7 +1,7 @@
-"""Jira's REST API: a request goes out, and what it came to comes back.
+"""Calls Jira's REST API.
 
-Jira Cloud speaks REST v3, also through Atlassian's gateway; Data Center v2, also below a context path. Which
-one it is is asked once. Nothing here knows what a message or a case is.
+Jira Cloud speaks REST v3, also through Atlassian's gateway. Jira Data Center speaks v2, also below a context
+path. The client asks once which of the two it is. It knows nothing of messages and cases.
 """
 
 from __future__ import annotations
@@ -17,36 +17,23 @@ from urllib.parse import urlsplit
 
 from urllib3.filepost import encode_multipart_formdata
 
-from receiver.destinations.classify import Mask, json_object, judge, said, unanswered
+from receiver.destinations.classify import classify_network_error, json_object
 from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
+from receiver.destinations.jira.errors import JiraErrors
+from receiver.destinations.mask import Mask
+from receiver.destinations.stopped import Stopped
 from shared.config.destinations.jira import JiraConfig
 from shared.http.answers import Answer
 from shared.http.client import Http
 from shared.http.errors import NetworkError
 from shared.secrets import Secret
 
-# Jira's own form. An administrator may allow longer keys of projects than ten characters.
-KEY = re.compile(r"[A-Z][A-Z0-9_]{0,79}-\d{1,12}", re.ASCII)
-ID = re.compile(r"\d{1,18}", re.ASCII)  # of a transition, or of a type of issue
-# Seconds that a question may take, and what a delivery can do without: one that opens a case must be through
-# within the 60 seconds for which it has the case to itself.
+# Seconds for a question, and for an optional step. A delivery that opens a case must end within the 60
+# seconds for which it holds the case exclusively.
 QUESTION_TIMEOUT = 8.0
 EXTRA_TIMEOUT = 5.0
 _PAGE = 200  # the most that createmeta gives at once
 _MAX_PAGES = 10
-
-
-class Ended(Exception):
-    """Ends a delivery early, with what became of it. Never leaves the destination."""
-
-    def __init__(self, outcome: Retry | Rejected) -> None:
-        super().__init__(outcome.reason)
-        self.outcome = outcome
-
-    @property
-    def refused(self) -> bool:
-        """Whether Jira said no; else it cannot be asked now."""
-        return isinstance(self.outcome, Rejected)
 
 
 class JiraApi:
@@ -67,81 +54,76 @@ class JiraApi:
         self._authorization = Secret(
             f"Basic {b64encode(basic.encode()).decode()}" if basic else f"Bearer {secret.reveal()}"
         )
-        self._mask = Mask(secret.reveal(), basic)
+        self._errors = JiraErrors(config, Mask(secret.reveal(), basic))
         self._cloud = _cloud_by_name(config)  # None until Jira was asked
-        self._advice = {
-            400: "Jira refuses the issue",
-            401: f"Jira does not take the token; has it expired? {_token_advice(config)}",
-            403: f"the account may not do this in project {config.project}, or must first solve a captcha",
-            404: f"there is no project {config.project} at this URL, or the account may not see it",
-            410: "this Jira has removed that API; huntbridge must be updated",
-            413: "Jira finds the issue too long; this is a fault in huntbridge",
-        }
 
     def cloud(self) -> bool:
-        """By the configuration or the host, else by asking; only an answer is remembered. Raises Ended."""
+        """Whether this is Jira Cloud: by the configuration or the host, else by asking. An answer is
+        remembered. Raises Stopped."""
         if self._cloud is None:
             self._cloud = self.server_info().get("deploymentType") == "Cloud"
         return self._cloud
 
     def server_info(self) -> dict[str, Any]:
-        """What Jira says of itself. Raises Ended, also where it is not Jira that answers."""
+        """What Jira says of itself. Raises Stopped, also where something else than Jira answers."""
         info = self._checked(self._question("GET", f"{self._base}/rest/api/2/serverInfo"))
         if "deploymentType" not in info and "version" not in info:
-            raise Ended(Rejected("what answers at this URL is not Jira: check the URL"))
+            raise Stopped(Rejected("what answers at this URL is not Jira: check the URL"))
         return info
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
-        """What changes something. Raises NetworkError; then it is open whether it was carried out."""
+        """A request that changes something. Raises NetworkError, after which Jira may have carried it out."""
         data = json.dumps(body, ensure_ascii=False).encode()
         return self._http.request(method, self._url(path), headers=self._headers(), data=data)
 
     def ask(self, path: str, **params: Any) -> dict[str, Any]:
-        """The answer to a question. Raises Ended where there is none; nothing was to be carried out, so
-        nothing is ambiguous."""
+        """The answer to a question. Raises Stopped where there is none, never with an ambiguous outcome: a
+        question changes nothing."""
         return self._checked(self._question("GET", self._url(path), params=params))
 
     def look(
         self, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, Any] | None = None
     ) -> Answer:
-        """The answer to a question that Jira may refuse. Raises Ended where it cannot be asked now."""
+        """The answer to a question that Jira may refuse. Raises Stopped where Jira cannot be asked now."""
         method = "GET" if body is None else "POST"
         return self._question(method, self._url(path), body, params=params)
 
     def pages(self, path: str, *names: str) -> Iterator[dict[str, Any]]:
-        """Everything that a question has for an answer, page by page; `names`: where it stands in a page,
-        which Cloud and Data Center call by different names. Raises Ended."""
+        """The entries of an answer that comes in pages. `names`: the keys that may hold the entries of a
+        page; Cloud and Data Center use different keys. Raises Stopped."""
         seen = 0
         for _ in range(_MAX_PAGES):
             page = self.ask(path, startAt=seen, maxResults=_PAGE)
-            found: list[Any] = next((page[name] for name in names if isinstance(page.get(name), list)), [])
-            yield from (one for one in found if isinstance(one, dict))
-            seen += len(found)
+            entries: list[Any] = next((page[name] for name in names if isinstance(page.get(name), list)), [])
+            yield from (entry for entry in entries if isinstance(entry, dict))
+            seen += len(entries)
             total = page.get("total")
-            if not found or (seen >= total if isinstance(total, int) else page.get("isLast", True)):
+            if not entries or (seen >= total if isinstance(total, int) else page.get("isLast", True)):
                 return
 
-    def besides(self, what: str, path: str, body: Mapping[str, Any]) -> str:
-        """What a delivery can do without: empty where it was done, else why not."""
-        return self._besides(what, path, json.dumps(body, ensure_ascii=False).encode(), {})
+    def try_post(self, failure: str, path: str, body: Mapping[str, Any]) -> str:
+        """An optional step of a delivery: empty where it worked, else `failure` with the reason."""
+        return self._try_post(failure, path, json.dumps(body, ensure_ascii=False).encode(), {})
 
     def attach(self, key: str, name: str, content: bytes) -> str:
-        """One CSV file, attached to an issue: empty where it was done, else why not."""
+        """Attach a CSV file to an issue: empty where it worked, else why not."""
         data, kind = encode_multipart_formdata({"file": (name, content, "text/csv; charset=utf-8")})
-        # Without the token Jira takes an upload for a forged one.
+        # Without this header Jira refuses the upload as a forged request.
         headers = {"Content-Type": kind, "X-Atlassian-Token": "no-check"}
-        return self._besides(f"{name} is not attached", f"issue/{key}/attachments", data, headers)
+        return self._try_post(f"{name} is not attached", f"issue/{key}/attachments", data, headers)
 
-    def judge(self, answer: Answer) -> Outcome:
-        return judge(in_words(answer), now=self._clock(), mask=self._mask, advice=self._advice)
+    def classify(self, answer: Answer) -> Outcome:
+        return self._errors.classify(answer, self._clock())
 
-    def said(self, answer: Answer) -> str:
-        return said(in_words(answer), self._mask)
+    def quoted(self, answer: Answer) -> str:
+        """`: “Jira's own text”`; empty where it has none."""
+        return self._errors.quoted(answer)
 
-    def now(self) -> float:
-        return self._clock()
+    def comment_refusal(self, answer: Answer) -> str:
+        """Why the issue takes no comment; empty where the answer does not say that it takes none."""
+        return self._errors.comment_refusal(answer)
 
-    def _besides(self, what: str, path: str, data: bytes, headers: Mapping[str, str]) -> str:
+    def _try_post(self, failure: str, path: str, data: bytes, headers: Mapping[str, str]) -> str:
         try:
             answer = self._http.request(
                 "POST",
@@ -151,10 +133,10 @@ class JiraApi:
                 read_timeout=EXTRA_TIMEOUT,
             )
         except NetworkError as error:
-            return f"{what}: {error}"
-        if isinstance(self.judge(answer), Delivered):
+            return f"{failure}: {error}"
+        if isinstance(self.classify(answer), Delivered):
             return ""
-        return f"{what}: answered {answer.status}{self.said(answer)}"
+        return f"{failure}: answered {answer.status}{self.quoted(answer)}"
 
     def _question(
         self,
@@ -175,16 +157,16 @@ class JiraApi:
                 read_timeout=QUESTION_TIMEOUT,
             )
         except NetworkError as error:
-            raise Ended(replace(unanswered(error), ambiguous=False)) from None
-        verdict = self.judge(answer)
-        if isinstance(verdict, Retry):
-            raise Ended(replace(verdict, ambiguous=False))
+            raise Stopped(replace(classify_network_error(error), ambiguous=False)) from None
+        outcome = self.classify(answer)
+        if isinstance(outcome, Retry):
+            raise Stopped(replace(outcome, ambiguous=False))
         return answer
 
     def _checked(self, answer: Answer) -> dict[str, Any]:
-        verdict = self.judge(answer)
-        if isinstance(verdict, Rejected):
-            raise Ended(verdict)
+        outcome = self.classify(answer)
+        if isinstance(outcome, Rejected):
+            raise Stopped(outcome)
         return json_object(answer)
 
     def _url(self, path: str) -> str:
@@ -199,31 +181,8 @@ class JiraApi:
 
 
 def answer_of(answer: Answer) -> dict[str, Any]:
-    """What a question was answered with; empty where Jira refused it."""
+    """The answer to a question; empty where Jira refused it."""
     return json_object(answer) if 200 <= answer.status < 300 else {}
-
-
-def problems_of(answer: Answer) -> tuple[dict[str, str], list[str]]:
-    """What Jira says in a 400: of single fields, by field, and of the whole. Both are empty for any other
-    answer."""
-    if answer.status != 400:
-        return {}, []
-    found = json_object(answer)
-    errors, messages = found.get("errors"), found.get("errorMessages")
-    return (
-        {str(name): str(text) for name, text in errors.items()} if isinstance(errors, dict) else {},
-        [str(one) for one in messages] if isinstance(messages, list) else [],
-    )
-
-
-def in_words(answer: Answer) -> Answer:
-    """The answer with Jira's own words of an error as its body, where it has some."""
-    found = json_object(answer)
-    messages, errors = found.get("errorMessages"), found.get("errors")
-    words = [str(one) for one in messages] if isinstance(messages, list) else []
-    words += [f"{name}: {text}" for name, text in errors.items()] if isinstance(errors, dict) else []
-    words += [str(found[name]) for name in ("message", "errorMessage") if found.get(name)]
-    return replace(answer, body="; ".join(words).encode(errors="replace")) if words else answer
 
 
 def _cloud_by_name(config: JiraConfig) -> bool | None:
@@ -231,14 +190,3 @@ def _cloud_by_name(config: JiraConfig) -> bool | None:
         return config.api == "cloud"
     host = urlsplit(config.url).hostname or ""
     return True if host.endswith(".atlassian.net") or host == "api.atlassian.com" else None
-
-
-def _token_advice(config: JiraConfig) -> str:
-    if config.gateway:
-        return "At api.atlassian.com it must be a scoped one, of this site. Tokens live a year at most"
-    if config.token:
-        return "Make a new personal access token in the profile of the account"
-    return (
-        "Tokens of Jira Cloud live a year at most. A scoped one works at "
-        "https://api.atlassian.com/ex/jira/{cloudId} alone"
-    )

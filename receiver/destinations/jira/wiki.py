@@ -1,6 +1,6 @@
-"""A message → wiki text, the rich text of Jira Data Center.
+"""Composes a message as wiki text, the rich text of Jira Data Center.
 
-Every text from outside is escaped on one line, or stands in a `{noformat}` block that it cannot end.
+A text from outside is escaped and on one line, or stands in a `{noformat}` block that it cannot end.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _COLOURS = {Severity.MALICIOUS: "#FFEBE6", Severity.SUSPICIOUS: "#FFFAE6", Sever
 
 
 def text(message: Message, *, titled: bool = False) -> str:
-    """The description of an issue; `titled` for a comment, which has no summary line of its own."""
+    """The description of an issue. `titled`: a comment, which needs a title since it has no summary line."""
     return _text(fitted(message, titled=titled), titled)
 
 
 def fitted(message: Message, *, titled: bool = False) -> Message:
-    """What of the message the text shows."""
+    """The part of the message that the text has room for."""
     return fitting(message, lambda kept: _text(kept, titled), len, MAX_LENGTH)
 
 
@@ -64,7 +64,7 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
 
 
 def tells_of(text: Any, event_id: str) -> bool:
-    """Whether a text that Jira gave back is this event's own: its last line names it."""
+    """Whether Jira's text tells of this event: its last line is the event's line."""
     return isinstance(text, str) and text.rstrip().splitlines()[-1:] == [event_line(event_id)]
 
 
@@ -90,7 +90,7 @@ def _line(text: str, limit: int) -> str:
 
 
 def _copyable(text: str) -> str:
-    """A line whose dots stay dots: `compose` has made any link inert, and Jira links nothing without `://`.
-    Never at the start of a line, where `h1.` is markup."""
+    """A text whose dots are not escaped, so that it can be copied: the composed message holds no active link,
+    and Jira links nothing without `://`. Not for the start of a line, where `h1.` is markup."""
     line = " ".join(shorten(text, 350).split())
     return _line(line, 350) if "://" in line else ".".join(map(escape_wiki, line.split(".")))

@@ -1,8 +1,8 @@
-"""Hostile text, escaped for the places where Slack shows text.
+"""Escapes hostile text for each place where Slack shows text, and forms the one mention that is allowed.
 
-Slack has no escape for its marks. In a `mrkdwn` object a word that holds a mark goes into a code span, where
-no mark counts; in a `plain_text` object nothing is parsed; in the top-level `text`, which nobody copies from
-while there are blocks, marks become look-alikes.
+Slack has no escape for its marks. In a `mrkdwn` object a word that holds a mark is put into a code span,
+where marks have no effect. A `plain_text` object is not parsed. In the top-level `text`, which nobody copies
+while there are blocks, look-alikes replace the marks.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ import re
 from itertools import groupby
 from typing import Any
 
+from shared.models.owners import Owner
 from shared.text import escape_slack, shorten, slack_code
 
 _MARKED = re.compile(r"[*_~`]|:[\w+'-]+:")
 _FLAT = str.maketrans("*_~`", "\u2217\u02cd\u223c\u02cb")
 _EMOJI = re.compile(r":(?=[\w+'-]+:)")
-# The three that Slack wants escaped would show as escapes in `plain_text`.
+# `plain_text` would show `&lt;` and `&gt;` as written.
 _PLAIN = str.maketrans("<>", "\u2039\u203a")
 
 
 def safe(text: str, limit: int) -> str:
-    """For `mrkdwn`: one line, in which what was written can be copied."""
+    """For `mrkdwn`: one line, from which the original words can be copied."""
     runs = groupby(shorten(text, limit).split(), lambda word: _MARKED.search(word) is not None)
     return " ".join(_coded(" ".join(run)) if marked else escape_slack(" ".join(run)) for marked, run in runs)
 
 
 def flat(text: str, limit: int = 800) -> str:
-    """For `mrkdwn` where a code span would be in the way: marks become look-alikes."""
+    """For `mrkdwn` where a code span does not fit: look-alikes replace the marks."""
     unmarked = _EMOJI.sub("\ua789", shorten(text, limit).translate(_FLAT))
     return escape_slack(unmarked)
 
@@ -37,7 +38,15 @@ def plain(text: str, limit: int) -> dict[str, Any]:
     return {"type": "plain_text", "text": shorten(text.translate(_PLAIN), limit), "emoji": False}
 
 
+def mention(owner: Owner) -> str:
+    """A mention of the owner; empty where the owner has no id of Slack. The configuration accepts no other id
+    either; this is the last check before sending."""
+    if not re.fullmatch(r"[UWS][A-Z0-9]{8,20}", owner.slack, re.ASCII):
+        return ""
+    return f"<!subteam^{owner.slack}>" if owner.slack.startswith("S") else f"<@{owner.slack}>"
+
+
 def _coded(words: str) -> str:
-    """Without the punctuation at the end, which nobody wants to copy."""
+    """The words in a code span; punctuation at the end stays outside, since it is not copied."""
     copied = words.rstrip(",;.)")
     return slack_code(copied) + words[len(copied) :]

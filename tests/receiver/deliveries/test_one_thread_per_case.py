@@ -12,7 +12,7 @@ from demo.serving import serving
 from demo.slack.records import DEMO_TOKEN
 from demo.slack.simulation import Slack
 from receiver.destinations.slack.bot import SlackBotDestination
-from receiver.destinations.slack.case import Thread
+from receiver.destinations.slack.case_thread import CaseThread
 from shared.queues.worker import work
 from shared.secrets import Secret
 
@@ -83,7 +83,7 @@ def test_who_is_refused_lets_the_next_one_follow_up(make):
     (parent,) = (post for post in slack.posts if not post.thread_ts)
     assert len(slack.replies(parent)) == 3
     refs = [stage.runtime.ledger.deliveries.get(id, "ir").ref for id in (first, second)]
-    assert sorted(Thread.read(ref).alarms for ref in refs) == [2, 3]
+    assert sorted(CaseThread.parse(ref).alarms for ref in refs) == [2, 3]
 
 
 def test_a_worker_that_died_over_an_edit_keeps_the_message_of_the_case(make):
@@ -92,7 +92,7 @@ def test_a_worker_that_died_over_an_edit_keeps_the_message_of_the_case(make):
     stage.run_all()
     ledger, case_key = stage.runtime.ledger, "project/3/evidence/4"
     held = ledger.case_references.acquire(case_key, "ir", "dead", 60, alone=True)
-    assert Thread.read(held.ref)
+    assert CaseThread.parse(held.ref)
     alarm(stage, 6)
     stage.run()
     assert ledger.case_references.acquire(case_key, "ir", "other", 60, alone=True).wait == 60

@@ -25,19 +25,19 @@ from jsonschema.protocols import Validator
 from slack_sdk.models.blocks import Block
 
 from receiver.destinations.jira import adf, wiki
-from receiver.destinations.jira import attempts as jira_attempts
-from receiver.destinations.jira.destination import JiraDestination
-from receiver.destinations.slack import case as slack_case
+from receiver.destinations.jira import plain_text as jira_plain
+from receiver.destinations.jira.issue_body import issue_body
+from receiver.destinations.slack import blocks as slack
 from receiver.destinations.slack import plain_text as slack_plain
-from receiver.destinations.slack import webhook as slack
-from receiver.destinations.teams import destination as teams
-from receiver.destinations.webhook import schema as envelope
+from receiver.destinations.slack.case_thread import CaseThread
+from receiver.destinations.slack.parent import parent
+from receiver.destinations.teams import card as teams
+from receiver.destinations.webhook import document, schema
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from receiver.messages.compose import compose
 from receiver.messages.message import CaseStatus, Message
 from shared.config.config import Config
 from shared.config.destinations.jira import JiraConfig
-from shared.http.client import Http
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier, Gap
 from shared.models.captures import CaptureState
@@ -48,7 +48,6 @@ from shared.models.hunts import CaptureResult, Hunt, HuntReport
 from shared.models.owners import Owner, TeamsUser
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
-from shared.secrets import Secret
 
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -253,11 +252,9 @@ def check_slack_bot(alarm: Alarm) -> None:
         (Severity.INFO, "x"),
         (Severity.MALICIOUS, f"Worse: {message.title}"),
     ):
-        case = slack_case.Thread("#soc", "C0123456789", "1.1", severity, 10**9, 0, 1_233, title).after(
-            message
-        )
-        assert slack_case.Thread.read(case.written()) == case
-        check_blocks(slack.payload(slack_case.parent(message, case), buttons=True))
+        case = CaseThread("#soc", "C0123456789", "1.1", severity, 10**9, 0, 1_233, title).after(message)
+        assert CaseThread.parse(case.format()) == case
+        check_blocks(slack.payload(parent(message, case), buttons=True))
 
 
 def check_blocks(body: dict[str, Any]) -> None:
@@ -319,7 +316,7 @@ def check_teams(alarm: Alarm, *, by_schema: bool = True) -> None:
 
 
 def check_slack_plain(alarm: Alarm) -> None:
-    text = slack_plain.plain(told(alarm), "invalid_blocks")["text"]
+    text = slack_plain.plain_payload(told(alarm), "invalid_blocks")["text"]
     assert 0 < len(text) <= 4_000
     assert not LIVE.search(re.sub(r"<https?://[^<>|]*\|", "", text)), text
     assert not re.search(r"<(?!https?://|@U0123456789>|!subteam\^S0123456789>)", text), text
@@ -328,7 +325,7 @@ def check_slack_plain(alarm: Alarm) -> None:
 
 
 def check_jira_plain(alarm: Alarm) -> None:
-    document, text = (jira_attempts.plain_text(told(alarm), cloud=cloud) for cloud in (True, False))
+    document, text = (jira_plain.plain_text(told(alarm), cloud=cloud) for cloud in (True, False))
     assert len(json.dumps(document, ensure_ascii=False)) < 12_000
     assert len(text) < 6_000
     if id := told(alarm).id:
@@ -355,19 +352,20 @@ ADF_TYPES = {
     *("doc", "panel", "heading", "paragraph", "text", "hardBreak", "codeBlock", "bulletList", "listItem"),
     *("table", "tableRow", "tableHeader", "tableCell", "strong", "em", "code", "link", "textColor"),
 }
-JIRA = JiraDestination(
-    "tickets",
-    JiraConfig(
-        type="jira", url="https://a.atlassian.net", project="SEC", email="a@b.example", api_token="env:T"
-    ),
-    Http(),
-    Secret("t"),
+JIRA = JiraConfig(
+    type="jira", url="https://a.atlassian.net", project="SEC", email="a@b.example", api_token="env:T"
 )
+
+
+def jira_issue(message: Message, *, cloud: bool) -> dict[str, Any]:
+    body, unfit = issue_body(message, JIRA, cloud=cloud)
+    assert unfit == []
+    return body
 
 
 def check_issue(alarm: Alarm, *, cloud: bool) -> None:
     """What stands beside the description."""
-    fields = JIRA.issue(told(alarm), cloud=cloud)["fields"]
+    fields = jira_issue(told(alarm), cloud=cloud)["fields"]
     assert 0 < len(fields["summary"]) <= 255
     assert "\n" not in fields["summary"]
     assert not LIVE.search(fields["summary"])
@@ -427,11 +425,11 @@ def closed(schema: Any) -> Any:
     return schema
 
 
-ALARM_DATA = Draft202012Validator(closed(envelope.schema()))
+ALARM_DATA = Draft202012Validator(closed(schema.schema()))
 
 
 def check_webhook(alarm: Alarm) -> None:
-    raw = envelope.payload(told(alarm))
+    raw = document.payload(told(alarm))
     assert len(raw) <= 65_536
     event = json.loads(raw)
     assert list(CLOUD_EVENT.iter_errors(event)) == []
@@ -465,7 +463,7 @@ CHECKS = {
 
 
 # What a case's message becomes when one more alarm comes: this is what it was at worst.
-WORSE = slack_case.Thread(
+WORSE = CaseThread(
     "#soc",
     "C0123456789",
     "1763812800.000100",
@@ -491,16 +489,16 @@ def shown(name: str, alarm: Alarm, worst: Alarm, config: Config | None = None) -
     case = in_its_case(alarm, worst)
     as_json = {
         "slack": slack.payload(message),
-        "slack-bot": slack.payload(slack_case.parent(case, WORSE.after(case)), buttons=True),
+        "slack-bot": slack.payload(parent(case, WORSE.after(case)), buttons=True),
         "teams": json.loads(teams.payload(message)),
-        "jira-cloud": JIRA.issue(message, cloud=True),
-        "webhook": json.loads(envelope.payload(message)),
+        "jira-cloud": jira_issue(message, cloud=True),
+        "webhook": json.loads(document.payload(message)),
     }
     files = {
         f"{name}.{kind}.json": json.dumps(body, indent=1, ensure_ascii=False)
         for kind, body in as_json.items()
     }
-    fields = JIRA.issue(message, cloud=False)["fields"]
+    fields = jira_issue(message, cloud=False)["fields"]
     description = fields.pop("description")
     beside = json.dumps(fields, indent=1, ensure_ascii=False)
     return {**files, f"{name}.jira-datacenter.txt": f"{beside}\n\n{description}"}
@@ -538,7 +536,7 @@ def test_issues_are_valid_by_jiras_own_description(alarms: dict[str, Alarm]) -> 
         {"$ref": "#/components/schemas/IssueUpdateDetails", "components": components}
     )
     for alarm in alarms.values():
-        assert list(validator.iter_errors(JIRA.issue(compose(alarm), cloud=True))) == []
+        assert list(validator.iter_errors(jira_issue(compose(alarm), cloud=True))) == []
 
 
 def test_the_largest_message_still_says_where_it_was_cut(alarms: dict[str, Alarm]) -> None:

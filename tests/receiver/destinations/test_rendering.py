@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from receiver.destinations.teams import destination as teams
+from receiver.destinations.teams import card as teams
 from receiver.messages.compose import compose
 from shared.models.alarms import Alarm
 from shared.models.owners import Owner, TeamsUser

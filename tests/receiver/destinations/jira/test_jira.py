@@ -11,8 +11,9 @@ import pytest
 
 from receiver.destinations.contract import NEW_CASE, CaseRef, Check, Delivered, Rejected, Retry
 from receiver.destinations.jira import adf, wiki
-from receiver.destinations.jira.destination import JiraDestination, issue_url
+from receiver.destinations.jira.destination import JiraDestination
 from receiver.destinations.jira.issues import case_label
+from receiver.destinations.jira.traits import issue_url
 from receiver.messages.compose import compose
 from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Http

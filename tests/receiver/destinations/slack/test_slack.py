@@ -12,7 +12,10 @@ from slack_sdk.webhook import WebhookClient
 
 from demo.slack.mentions import pings
 from receiver.destinations.contract import NEW_CASE, Rejected, Retry
-from receiver.destinations.slack.webhook import _REFUSED, SlackDestination, _Client, payload
+from receiver.destinations.slack.blocks import payload
+from receiver.destinations.slack.client import SdkWebhookClient
+from receiver.destinations.slack.errors import WEBHOOK_REFUSALS
+from receiver.destinations.slack.webhook import SlackDestination
 from receiver.messages.compose import compose
 from shared.http.client import Http
 from shared.models.alarms import Alarm
@@ -22,7 +25,10 @@ from shared.secrets import Secret
 
 def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "_perform_http_request_internal"
-    ours, theirs = inspect.signature(getattr(_Client, name)), inspect.signature(getattr(WebhookClient, name))
+    ours, theirs = (
+        inspect.signature(getattr(SdkWebhookClient, name)),
+        inspect.signature(getattr(WebhookClient, name)),
+    )
     assert list(ours.parameters) == list(theirs.parameters)
 
     sent: list[tuple[str, Request]] = []
@@ -33,16 +39,16 @@ def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: 
         sent.append((url, req))
         raise Stop
 
-    monkeypatch.setattr(_Client, name, stop)
+    monkeypatch.setattr(SdkWebhookClient, name, stop)
     with pytest.raises(Stop):
-        _Client("https://hooks.slack.com/services/T/B/X", Http(), 1).send_dict({"text": "x"})
+        SdkWebhookClient("https://hooks.slack.com/services/T/B/X", Http(), 1).send_dict({"text": "x"})
     assert [(url, req.get_method(), req.data) for url, req in sent] == [
         ("https://hooks.slack.com/services/T/B/X", "POST", b'{"text": "x"}')
     ]
 
 
 def test_the_sdk_does_not_retry_and_does_not_speak() -> None:
-    client = _Client("https://hooks.slack.com/services/T/B/X", Http(), 1)
+    client = SdkWebhookClient("https://hooks.slack.com/services/T/B/X", Http(), 1)
     assert client.retry_handlers == []
     assert not any(client.logger.isEnabledFor(level) for level in (10, 20, 30, 40, 50))
     assert client.logger.parent is None
@@ -98,7 +104,7 @@ def test_only_an_owner_of_the_configuration_is_called_and_only_about_an_alarm(
     assert pings(body) == [text.partition(" ")[2] for text in called if alarmed]
 
 
-@pytest.mark.parametrize("word", _REFUSED)
+@pytest.mark.parametrize("word", WEBHOOK_REFUSALS)
 def test_slacks_error_words_are_told_with_what_to_do(
     word: str, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
@@ -106,4 +112,4 @@ def test_slacks_error_words_are_told_with_what_to_do(
     found = SlackDestination("soc", Secret(f"{peer.origin}/services/T/B/X"), Http()).deliver(
         compose(alarms["minimal"]), {}
     )
-    assert found == Rejected(f"{_REFUSED[word]} ({word})")
+    assert found == Rejected(f"{WEBHOOK_REFUSALS[word]} ({word})")

@@ -28,9 +28,11 @@ from receiver.destinations.contract import (
     Rejected,
     Retry,
 )
-from receiver.destinations.slack.bot import _LATER, _OPEN, _REFUSED, SlackBotDestination, _Client
-from receiver.destinations.slack.case import Thread
-from receiver.destinations.slack.webhook import payload
+from receiver.destinations.slack.blocks import payload
+from receiver.destinations.slack.bot import SlackBotDestination
+from receiver.destinations.slack.case_thread import CaseThread
+from receiver.destinations.slack.client import SdkWebClient
+from receiver.destinations.slack.errors import API_REFUSALS, API_RETRIES, API_UNDECIDED
 from receiver.messages.compose import compose
 from receiver.messages.message import Message
 from shared.http.client import Http
@@ -131,7 +133,7 @@ def test_a_case_is_one_message_that_is_edited_and_a_thread_of_what_happened(
             "▲ 9 malicious, 8 suspicious !",
         ]
     ]
-    assert Thread.read(workspace.ref) == Thread(
+    assert CaseThread.parse(workspace.ref) == CaseThread(
         SOC,
         SOC,
         parent.ts,
@@ -210,7 +212,7 @@ def test_a_message_that_cannot_be_followed_is_followed_by_a_new_one(
     assert isinstance(worse, Delivered)
     assert worse.note == note
     assert workspace.threads()[-1] == ["▲ 9 malicious, 8 suspicious"] * 2
-    after = Thread.read(worse.ref)
+    after = CaseThread.parse(worse.ref)
     assert after is not None
     assert (after.alarms, after.ts) == (2, workspace.parents[-1].ts)
     count = len(workspace.parents)
@@ -271,7 +273,7 @@ def test_an_alarm_whose_copy_is_missing_in_the_thread_was_told_all_the_same(
     outcome = destination.deliver(alarm(), NEW_CASE)
     assert isinstance(outcome, Delivered)
     assert outcome.note == "not in the thread as well: answered 429 ratelimited"
-    assert Thread.read(outcome.ref)
+    assert CaseThread.parse(outcome.ref)
 
 
 def test_a_token_that_was_revoked_and_a_channel_that_is_archived(
@@ -281,37 +283,37 @@ def test_a_token_that_was_revoked_and_a_channel_that_is_archived(
     for ref in (workspace.ref, ""):
         workspace.ref, workspace.slack.revoked = ref, "token_revoked"
         told = workspace.tell(alarm())
-        assert told == Rejected(f"{_REFUSED['token_revoked']} (token_revoked)")
+        assert told == Rejected(f"{API_REFUSALS['token_revoked']} (token_revoked)")
         assert isinstance(told, Rejected)
         assert told.unauthorized
         workspace.slack.revoked = ""
         workspace.slack.channels[0].is_archived = True
         word = "is_inactive" if ref else "is_archived"
-        assert workspace.tell(alarm()) == Rejected(f"{_REFUSED[word]} ({word})")
+        assert workspace.tell(alarm()) == Rejected(f"{API_REFUSALS[word]} ({word})")
         workspace.slack.channels[0].is_archived = False
 
 
 def test_a_missing_scope_is_named(workspace: Workspace, alarm: Callable[..., Message]) -> None:
     workspace.slack.scopes = set()
-    assert workspace.tell(alarm()) == Rejected(f"{_REFUSED['missing_scope']} (missing_scope: chat:write)")
+    assert workspace.tell(alarm()) == Rejected(f"{API_REFUSALS['missing_scope']} (missing_scope: chat:write)")
 
 
 def test_slacks_words_are_told_with_what_to_do(peer: Any, reply: Any, alarm: Any) -> None:
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
-    for word in (*_REFUSED, *_LATER):
+    for word in (*API_REFUSALS, *API_RETRIES):
         peer.answers(reply(200, json.dumps({"ok": False, "error": word})))
         outcome = destination.deliver(alarm(), NEW_CASE)
-        if word in _REFUSED:
-            assert outcome == Rejected(f"{_REFUSED[word]} ({word})")
+        if word in API_REFUSALS:
+            assert outcome == Rejected(f"{API_REFUSALS[word]} ({word})")
         else:
-            assert outcome == Retry(f"answered 200 {word}", ambiguous=word in _OPEN)
+            assert outcome == Retry(f"answered 200 {word}", ambiguous=word in API_UNDECIDED)
 
 
 def test_every_error_of_the_contracts_is_told_apart(peer: Any, reply: Any, alarm: Any) -> None:
     """The words that huntbridge cannot meet, since it sends no files, drafts, metadata and no other user's
     name, are refused as they come."""
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
-    ref = Thread(SOC, SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").written()
+    ref = CaseThread(SOC, SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").format()
     for method in ("chat.postMessage", "chat.update"):
         path = CONTRACTS / f"{method}.json"
         if not path.exists():
@@ -319,7 +321,7 @@ def test_every_error_of_the_contracts_is_told_apart(peer: Any, reply: Any, alarm
         for word in json.loads(path.read_text(encoding="utf-8"))["errors"]:
             peer.answers(reply(200, json.dumps({"ok": False, "error": word})))
             outcome = destination.deliver(alarm(), NEW_CASE if method == "chat.postMessage" else CaseRef(ref))
-            assert isinstance(outcome, Retry if word in _LATER else Rejected)
+            assert isinstance(outcome, Retry if word in API_RETRIES else Rejected)
             assert word in outcome.reason
 
 
@@ -385,7 +387,7 @@ def test_a_case_stays_in_its_channel_when_the_name_is_written_as_its_id(
             "there is no channel #ir that the app can see among the public ones, and private ones are not "
             "listed: invite the app, or write the channel's id",
         ),
-        ({"chat:write"}, f"{_REFUSED['missing_scope']} (missing_scope: channels:read)"),
+        ({"chat:write"}, f"{API_REFUSALS['missing_scope']} (missing_scope: channels:read)"),
     ],
 )
 def test_a_name_that_no_channel_has(
@@ -474,7 +476,7 @@ def test_the_edit_of_an_open_case_begins_anew_in_the_new_channel(
     state = replace(alarm(), silent=True)
     assert isinstance(workspace.tell(state), Delivered)
     assert [post.channel for post in workspace.slack.posts[2:]] == [NEW]
-    case = Thread.read(workspace.ref)
+    case = CaseThread.parse(workspace.ref)
     assert case is not None
     assert (case.channel, case.alarms) == (NEW, 1)
 
@@ -487,8 +489,8 @@ def test_a_channel_that_is_archived_and_has_no_successor_is_told_with_what_to_do
     workspace.slack.channels[0].is_archived = True
     for ref, word in ((workspace.ref, "is_inactive"), ("", "is_archived")):
         workspace.ref = ref
-        assert workspace.tell(alarm()) == Rejected(f"{_REFUSED[word]} ({word})")
-    assert workspace.destination.check() == Check(False, f"#soc ({SOC}): {_REFUSED['is_archived']}")
+        assert workspace.tell(alarm()) == Rejected(f"{API_REFUSALS[word]} ({word})")
+    assert workspace.destination.check() == Check(False, f"#soc ({SOC}): {API_REFUSALS['is_archived']}")
 
 
 def test_while_slack_cannot_be_asked_for_the_new_channel_the_alarm_waits(
@@ -508,7 +510,7 @@ def test_a_channel_that_is_always_gone_is_looked_up_a_bounded_number_of_times(
     peer: Any, reply: Any, alarm: Callable[..., Message]
 ) -> None:
     """Each look-up names another channel, and none of them takes a message."""
-    ref = Thread("#soc", SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").written()
+    ref = CaseThread("#soc", SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").format()
     gone = reply(200, json.dumps({"ok": False, "error": "channel_not_found"}))
     lists = [
         reply(200, json.dumps({"ok": True, "channels": [{"id": f"C00000000{n}0", "name": "soc"}]}))
@@ -581,8 +583,8 @@ def test_a_whisper_whose_layout_is_refused_is_plain_text(workspace: Workspace) -
     ("change", "found"),
     [
         ({}, Check(True, "Slack: huntbridge in Acme may post in C0123456789")),
-        ({"is_archived": True}, Check(False, f"C0123456789: {_REFUSED['is_archived']}")),
-        ({"is_member": False}, Check(False, f"C0123456789: {_REFUSED['not_in_channel']}")),
+        ({"is_archived": True}, Check(False, f"C0123456789: {API_REFUSALS['is_archived']}")),
+        ({"is_member": False}, Check(False, f"C0123456789: {API_REFUSALS['not_in_channel']}")),
     ],
 )
 def test_check_asks_for_the_channel(change: dict[str, bool], found: Check, workspace: Workspace) -> None:
@@ -609,7 +611,9 @@ def test_check_by_name_without_scopes_and_without_an_answer(workspace: Workspace
         False, "Slack knows huntbridge in Acme, and the app lacks the scope chat:write"
     )
     slack.revoked = "account_inactive"
-    assert workspace.destination.check() == Check(False, f"{_REFUSED['account_inactive']} (account_inactive)")
+    assert workspace.destination.check() == Check(
+        False, f"{API_REFUSALS['account_inactive']} (account_inactive)"
+    )
     workspace.origin = f"http://127.0.0.1:{dead_port}"
     assert workspace.at(SOC).check() == Check(
         False,
@@ -638,7 +642,7 @@ def test_a_reference_of_another_destination_begins_a_new_case(
 
 def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "_perform_urllib_http_request_internal"
-    ours, theirs = inspect.signature(getattr(_Client, name)), inspect.signature(getattr(WebClient, name))
+    ours, theirs = inspect.signature(getattr(SdkWebClient, name)), inspect.signature(getattr(WebClient, name))
     assert list(ours.parameters) == list(theirs.parameters)
     sent: list[tuple[str, str, Any]] = []
 
@@ -646,8 +650,8 @@ def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: 
         sent.append((url, req.get_header("Authorization", ""), json.loads(req.data)))  # type: ignore[arg-type]
         return {"status": 200, "headers": {"answer": "kept"}, "body": b"-"}
 
-    monkeypatch.setattr(_Client, name, keep)
-    client = _Client(DEMO_TOKEN, "https://slack-gov.com/api/", Http(), 1)
+    monkeypatch.setattr(SdkWebClient, name, keep)
+    client = SdkWebClient(DEMO_TOKEN, "https://slack-gov.com/api/", Http(), 1)
     assert client.chat_postMessage(channel=SOC, text="x").headers["answer"] == "kept"
     assert sent == [
         ("https://slack-gov.com/api/chat.postMessage", f"Bearer {DEMO_TOKEN}", {"channel": SOC, "text": "x"})

@@ -16,7 +16,7 @@ from demo.slack.records import DEMO_TOKEN
 from demo.slack.simulation import Slack
 from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Destination, Outcome, Rejected, Retry
 from receiver.destinations.slack.bot import SlackBotDestination
-from receiver.destinations.slack.plain_text import MAX_LENGTH, plain
+from receiver.destinations.slack.plain_text import MAX_LENGTH, plain_payload
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.messages.compose import compose
 from receiver.messages.message import Fact
@@ -175,7 +175,7 @@ def test_plain_text_that_grows_when_it_is_escaped_can_still_be_edited(alarms: di
         evidence=replace(rich.evidence, name=many, hostname=many),
     )
     message = replace(compose(alarm), facts=tuple(Fact("&" * 60, "&" * 300) for _ in range(9)))
-    text = plain(message, "invalid_blocks")["text"]
+    text = plain_payload(message, "invalid_blocks")["text"]
     assert len(text) <= MAX_LENGTH
     first, *_, last = text.splitlines()
     assert first.startswith("▲ 7 malicious")
@@ -184,7 +184,7 @@ def test_plain_text_that_grows_when_it_is_escaped_can_still_be_edited(alarms: di
 
 def test_plain_text_is_bounded_and_inert_for_every_alarm(named_alarm: tuple[str, Alarm]) -> None:
     for why in ("invalid_blocks", "<!channel>"):
-        body = plain(compose(named_alarm[1]), why)
+        body = plain_payload(compose(named_alarm[1]), why)
         assert 0 < len(body["text"]) <= MAX_LENGTH
         assert set(pings(body)) <= {"<@U0123456789>"}  # who has taken the case
         for word in ("*bold*", "_it_", ":skull:"):

@@ -13,7 +13,8 @@ from demo.base import app_of
 from demo.serving import serving
 from demo.teams.simulation import Teams
 from receiver.destinations.contract import NEW_CASE, Delivered, Outcome, Rejected
-from receiver.destinations.teams.destination import TeamsDestination, payload
+from receiver.destinations.teams.card import payload
+from receiver.destinations.teams.destination import TeamsDestination
 from receiver.messages.compose import compose
 from shared.http.client import Http
 from shared.models.alarms import Alarm, Gap

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from receiver.destinations.contract import NEW_CASE, Delivered
-from receiver.destinations.webhook import schema as envelope
+from receiver.destinations.webhook import document, schema
 from receiver.destinations.webhook.destination import WebhookDestination
 from receiver.messages.compose import compose
 from shared.http.client import Http
@@ -49,7 +49,7 @@ def test_a_receiver_gets_one_signed_event(peer: Any, alarms: dict[str, Alarm]) -
     assert (request.method, request.path, request.body) == (
         "POST",
         "/in?x=1",
-        envelope.payload(compose(alarms["rich"])),
+        document.payload(compose(alarms["rich"])),
     )
     assert request.headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
     assert request.headers["Huntbridge-Signature"] == f"t={AT},v1={mac(NEW, request.body)}"
@@ -87,7 +87,7 @@ def test_the_published_example_verifies(peer: Any, alarms: dict[str, Alarm], ver
 
 def test_what_is_sent_again_has_the_same_identity(alarms: dict[str, Alarm]) -> None:
     first, second = (
-        json.loads(envelope.payload(compose(alarms["rich"], maybe_repeat=again))) for again in (False, True)
+        json.loads(document.payload(compose(alarms["rich"], maybe_repeat=again))) for again in (False, True)
     )
     assert (first["source"], first["id"]) == (second["source"], second["id"])
     assert (first["data"]["maybe_repeat"], second["data"]["maybe_repeat"]) == (False, True)
@@ -95,12 +95,12 @@ def test_what_is_sent_again_has_the_same_identity(alarms: dict[str, Alarm]) -> N
 
 def test_the_schema_is_the_published_one() -> None:
     published = (DOCS / "alarm.schema.json").read_text(encoding="utf-8")
-    assert json.loads(published) == envelope.schema(), MAKE_IT_AGAIN
+    assert json.loads(published) == schema.schema(), MAKE_IT_AGAIN
 
 
 def test_every_key_of_the_schema_is_described() -> None:
-    schema = envelope.schema()
-    for part in (schema, *schema["$defs"].values()):
+    whole = schema.schema()
+    for part in (whole, *whole["$defs"].values()):
         for key, value in part.get("properties", {}).items():
             assert value["description"], key
 
@@ -108,7 +108,7 @@ def test_every_key_of_the_schema_is_described() -> None:
 def test_a_report_says_all_that_people_are_told(alarms: dict[str, Alarm]) -> None:
     report = alarms["hunt_finished"].event.report
     assert report is not None
-    published = json.loads(envelope.payload(compose(alarms["hunt_finished"])))["data"]["alarm"]["event"][
+    published = json.loads(document.payload(compose(alarms["hunt_finished"])))["data"]["alarm"]["event"][
         "report"
     ]
     assert published == dump(report)  # field by field: a new one is published too
@@ -120,7 +120,7 @@ def test_too_much_is_dropped_whole_and_counted(alarms: dict[str, Alarm]) -> None
     finding = Finding("𝔪" * 500, 1, Severity.SUSPICIOUS, path="/" + "𝔭" * 900)
     worst = replace(finding, severity=Severity.MALICIOUS, description="the worst")
     alarm = replace(alarms["rich"], findings=(finding,) * 400 + (worst,))
-    raw = envelope.payload(compose(alarm))
+    raw = document.payload(compose(alarm))
     data = json.loads(raw)["data"]
     kept = data["alarm"]["findings"]
     assert 58_000 < len(raw) <= 65_536
@@ -141,7 +141,7 @@ def test_of_the_heaviest_alarm_the_first_facts_are_left(alarms: dict[str, Alarm]
         evidence=replace(rich.evidence, name=heavy, hostname=heavy, os=heavy, resource=heavy),
         findings=(Finding(heavy, 1, Severity.MALICIOUS, (heavy,), heavy),) * 50,
     )
-    raw = envelope.payload(compose(alarm))
+    raw = document.payload(compose(alarm))
     assert len(raw) <= 65_536
     assert len(json.loads(raw)["data"]["message"]["facts"]) >= 3
 

@@ -1,8 +1,8 @@
-"""An issue or a comment that Jira refuses in part: it is sent again without that part.
+"""Sends an issue or a comment, and sends it again without the part that Jira refuses.
 
-What an issue can do without is left out, one field after another, until Jira refuses nothing new. A text
-whose form or size Jira refuses becomes a short plain one. The number of requests has a bound that no answer
-of Jira changes.
+Fields that an issue need not have are left out, one after another, until Jira refuses nothing new. A short
+plain text replaces a text whose form or size Jira refuses. The number of requests is bounded, whatever Jira
+answers.
 """
 
 from __future__ import annotations
@@ -10,26 +10,24 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from receiver.destinations.classify import json_object
-from receiver.destinations.jira import adf, wiki
-from receiver.destinations.jira.client import JiraApi, in_words, problems_of
-from receiver.destinations.size import fit
-from receiver.destinations.wording import MARKS, REPEAT
+from receiver.destinations.jira.client import JiraApi
+from receiver.destinations.jira.errors import in_words, problems_of
+from receiver.destinations.jira.plain_text import plain_text
 from receiver.messages.message import Message
 from shared.http.answers import Answer
-from shared.text import defang, escape_wiki, one_line
+from shared.text import one_line
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 6
-MAX_PLAIN = 2_000  # characters; an administrator may set a limit far below Jira's own 32,767
-# Without its security level an issue would be shown to people whom it is kept from.
+# `security` is needed: without its security level people could read an issue that is hidden from them.
 _NEEDED = frozenset({"project", "issuetype", "summary", "description", "security"})
-# What Jira Cloud says of a document whose form or length it does not like, without naming the field.
+# Texts with which Jira Cloud refuses the form or the length of a document, without naming the field.
 _ABOUT_TEXT = re.compile("INVALID_INPUT|Atlassian Document|CONTENT_LIMIT_EXCEEDED|too long")
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 _MYSQL = "Incorrect string value"
@@ -40,10 +38,10 @@ WITHIN_BMP = "without characters beyond U+FFFF, which this Jira does not store"
 def create(
     api: JiraApi, body: Mapping[str, Any], message: Message
 ) -> tuple[Answer, dict[str, Any], list[str]]:
-    """Sends the issue. The last answer, the body that it is the answer to, and what was left out, in words.
+    """Create the issue. Returns the last answer, the body that it answers, and in words what was left out.
 
-    Only a refusal, after which nothing was made, is followed by another attempt. The last attempt goes with
-    what an issue must have and nothing else. Raises NetworkError.
+    Only a refusal is followed by another attempt, because nothing was created then. The last attempt has the
+    fields that an issue must have and no other. Raises NetworkError.
     """
     body, notes, plain = {**body, "fields": dict(body["fields"])}, list[str](), False
     for left in reversed(range(MAX_ATTEMPTS)):
@@ -69,8 +67,7 @@ def create(
 def comment(
     api: JiraApi, key: str, body: Mapping[str, Any], message: Message
 ) -> tuple[Answer, dict[str, Any], str]:
-    """Sends the comment. The last answer, the body that it is the answer to, and a note. Raises
-    NetworkError."""
+    """Add the comment. Returns the last answer, the body that it answers, and a note. Raises NetworkError."""
     answer = api.send("POST", f"issue/{key}/comment", body)
     if not _text_refused(answer, "comment", "body") and not _is_vague(answer):
         return answer, dict(body), ""
@@ -81,9 +78,9 @@ def comment(
     return answer, body, PLAIN
 
 
-def stored_in_part(answer: Answer, body: Mapping[str, Any]) -> bool:
-    """Whether this may be a Jira on a database that stores three bytes a character (MySQL's utf8mb3): it
-    answers 500 to any character beyond U+FFFF, or refuses it in the database's words."""
+def may_refuse_beyond_bmp(answer: Answer, body: Mapping[str, Any]) -> bool:
+    """Whether the database of this Jira may store only three bytes for a character (MySQL's utf8mb3). Such a
+    Jira answers 500 to any character beyond U+FFFF, or refuses it with the database's own message."""
     beyond = _BEYOND_BMP.search(json.dumps(body, ensure_ascii=False))
     refused = answer.status == HTTPStatus.BAD_REQUEST and _MYSQL in answer.text
     return (answer.status == HTTPStatus.INTERNAL_SERVER_ERROR or refused) and beyond is not None
@@ -91,52 +88,29 @@ def stored_in_part(answer: Answer, body: Mapping[str, Any]) -> bool:
 
 def within_bmp(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body with U+FFFD for each character beyond U+FFFF."""
-    found: dict[str, Any] = json.loads(_BEYOND_BMP.sub("\ufffd", json.dumps(body, ensure_ascii=False)))
-    return found
-
-
-def plain_text(message: Message, *, cloud: bool) -> Any:
-    """What a description or a comment says where Jira refuses the whole one. Its last line names the event,
-    as that of the whole one does."""
-    lines = fit(message, lambda kept: list(_lines(kept)), lambda lines: len("\n".join(lines)), MAX_PLAIN)
-    if cloud:
-        return adf.plain("\n".join([*lines, adf.event_line(message.id)]))
-    return "\n".join([*map(escape_wiki, lines), wiki.event_line(message.id)])
-
-
-def _lines(message: Message) -> Iterator[str]:
-    texts = (
-        f"{MARKS[message.severity]} {message.title}",
-        REPEAT if message.maybe_repeat else "",
-        message.summary,
-        "Jira refused the form or the size of the whole message, so it is short and plain.",
-        *(f"{fact.label}: {fact.value}" for fact in message.facts),
-        *(f"{MARKS[one.severity]} {one.count:,} × {one.description} {one.path}" for one in message.findings),
-        *message.lines,
-        message.quote,
-        message.left_out,
-        *(f"Note: {gap}" for gap in message.gaps),
-    )
-    yield from filter(None, (one_line(defang(text), 400) for text in texts))
+    replaced: dict[str, Any] = json.loads(_BEYOND_BMP.sub("\ufffd", json.dumps(body, ensure_ascii=False)))
+    return replaced
 
 
 def _text_refused(answer: Answer, *names: str) -> bool:
-    """Whether Jira refuses the form or the size of the text, which stands in one of these fields."""
+    """Whether Jira refuses the form or the size of the text, which is in one of these fields."""
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return "description" in names  # of a comment it says that the issue takes no more of them
+        return "description" in names  # for a comment, 413 means that the issue takes no more comments
     errors, messages = problems_of(answer)
     return any(name in errors for name in names) or any(map(_ABOUT_TEXT.search, messages))
 
 
 def _refused(answer: Answer, body: Mapping[str, Any]) -> set[str]:
-    """What Jira refuses of the issue and the issue can do without. Empty where something else is wrong as
-    well, or nothing new is refused."""
+    """The refused parts that an issue need not have. Empty where another part is refused as well, or where
+    nothing new is refused."""
     errors, messages = problems_of(answer)
     optional = _optional(body)
     if errors.keys() - optional:
         return set()
-    named = {name for name in optional if any(re.search(rf"\b{re.escape(name)}\b", one) for one in messages)}
-    # A refusal that names no field may be meant for any of them.
+    named = {
+        name for name in optional if any(re.search(rf"\b{re.escape(name)}\b", text) for text in messages)
+    }
+    # A refusal that names no field may be about any of them.
     return (errors.keys() & optional) | named or (optional if _is_vague(answer) else set())
 
 
@@ -153,7 +127,7 @@ def _is_vague(answer: Answer) -> bool:
 
 def _report(message: Message) -> None:
     log.error(
-        "Jira refused the form or the size of the text of event %s: this is a fault in huntbridge or a limit "
-        "in Jira; sent again as plain text",
-        message.id,
+        "Jira refused the form or the size of a text: this is a fault in huntbridge or a limit in Jira; sent "
+        "again as plain text",
+        extra={"event": message.id},
     )

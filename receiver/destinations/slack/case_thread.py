@@ -1,0 +1,95 @@
+"""What is kept of a case in Slack between two alarms: where its thread is, and how bad it was at worst.
+
+A CaseThread is stored as the ref of a delivery. `format` writes it and `parse` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from receiver.messages.message import UPDATE, Message
+from shared.config.destinations.slack import SLACK_CHANNEL_ID
+from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
+from shared.models.severity import Severity
+
+_TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class CaseThread:
+    to: str  # the channel, as the configuration named it
+    channel: str  # the channel's id
+    ts: str  # Slack's id of the thread's first message
+    severity: Severity  # of the worst alarm; so are the counts and the title
+    malicious: int
+    suspicious: int
+    alarms: int  # how many there were
+    title: str
+
+    @classmethod
+    def parse(cls, ref: str) -> CaseThread | None:
+        """None where `ref` was not written by `format`."""
+        try:
+            fields = json.loads(ref)
+            thread = cls(**{**fields, "severity": Severity(fields["severity"])})
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+        texts = (thread.to, thread.channel, thread.ts, thread.title)
+        numbers = (thread.malicious, thread.suspicious, thread.alarms)
+        sound = all(isinstance(text, str) for text in texts) and all(isinstance(n, int) for n in numbers)
+        return thread if sound and is_message(thread.channel, thread.ts) else None
+
+    def format(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def begin(cls, to: str, message: Message) -> CaseThread:
+        """The thread that this message opens. Where it is comes with Slack's answer: see `at`."""
+        title = without_update(message.case_overview.title)
+        return cls(to, "", "", message.severity, message.malicious, message.suspicious, 1, title)
+
+    def at(self, to: str, channel: str, ts: str) -> CaseThread:
+        return replace(self, to=to, channel=channel, ts=ts)
+
+    def is_worsened_by(self, message: Message) -> bool:
+        return message.severity.rank > self.severity.rank or message.malicious > self.malicious
+
+    def after(self, message: Message) -> CaseThread:
+        """The thread with one more alarm. The newer of two equally bad alarms gives the title."""
+        if _is_no_alarm(message):
+            return self
+        thread = replace(self, alarms=self.alarms + 1)
+        if _badness(message) < _badness(self):
+            return thread
+        return replace(
+            thread,
+            severity=message.severity,
+            malicious=message.malicious,
+            suspicious=message.suspicious,
+            title=without_update(message.title),
+        )
+
+
+def is_message(channel: Any, ts: Any) -> bool:
+    """Whether these are a channel's id and a message's id of Slack."""
+    return (
+        isinstance(channel, str)
+        and isinstance(ts, str)
+        and bool(re.fullmatch(SLACK_CHANNEL_ID, channel) and _TS.fullmatch(ts))
+    )
+
+
+def without_update(title: str) -> str:
+    return title.removeprefix(UPDATE)
+
+
+def _is_no_alarm(message: Message) -> bool:
+    """Whether the message tells of the case and not of an alarm."""
+    return message.silent or message.kind in (ACKNOWLEDGED, UNACKNOWLEDGED)
+
+
+def _badness(alarm: Message | CaseThread) -> tuple[int, int, int]:
+    return alarm.severity.rank, alarm.malicious, alarm.suspicious

@@ -1,0 +1,36 @@
+"""Composes the two texts of a case: the parent message, which is edited, and the replies in its thread."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from receiver.destinations.slack.case_thread import CaseThread, without_update
+from receiver.messages.message import Message
+from shared.models.event_kinds import ACKNOWLEDGED
+from shared.text import one_line
+
+
+def parent(message: Message, thread: CaseThread) -> Message:
+    """The parent after this message: how bad the case was at worst, and all that the latest alarm knows."""
+    overview = message.case_overview
+    latest = without_update(overview.title)
+    history = f"{thread.alarms:,} alarms so far, each in the thread." if thread.alarms > 1 else ""
+    if latest != thread.title:
+        history = f"{history} The latest: {latest}."
+    return replace(
+        overview,
+        severity=thread.severity,
+        title=thread.title,
+        summary=one_line(f"{history} {overview.summary}".strip(), 600),
+        maybe_repeat=False,
+    )
+
+
+def without_mention(message: Message) -> Message:
+    """A reply does not mention the owner. An acknowledgement does: it names the user who acknowledged."""
+    return message if message.kind == ACKNOWLEDGED else replace(message, owner=None)
+
+
+def stands_alone(message: Message) -> bool:
+    """Whether the case can have no other alarm. Its thread would only repeat the parent."""
+    return not message.case_key or message.case_key.endswith(f"/{message.id}")
