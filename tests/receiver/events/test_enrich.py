@@ -134,7 +134,7 @@ def test_everything_answers(ledger):
 
 
 @pytest.mark.parametrize(
-    ("tag", "key", "found"),
+    ("tag", "key", "owner"),
     [
         ("Owner", "shop-team", Owner(slack="S0123456789")),
         ("Team", "shop-team", None),
@@ -142,13 +142,13 @@ def test_everything_answers(ledger):
         ("Owner", "Shop-Team", None),
     ],
 )
-def test_the_owner_is_who_the_configuration_knows_by_the_whole_value_of_the_tag(tag, key, found):
+def test_the_owner_is_who_the_configuration_knows_by_the_whole_value_of_the_tag(tag, key, owner):
     facts = replace(FACTS, tags={"Owner": "shop-team", "Team": "<@U0123456789>"})
     settings = config().model_copy(
         update={"owner_tag": tag, "owners": {key: OwnerConfig(slack="S0123456789")}}
     )
     event = replace(EVENT, instance=INSTANCE, system=SYSTEM)
-    assert enriched(event, ec2=Ec2(lambda *asked: facts), settings=settings).owner == found
+    assert enriched(event, ec2=Ec2(lambda *asked: facts), settings=settings).owner == owner
 
 
 def test_nothing_is_set_up():

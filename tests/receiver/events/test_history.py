@@ -76,28 +76,28 @@ def test_each_kind_is_new_once_and_the_same_event_gets_the_same_answer(history: 
 
 
 def test_of_many_at_once_each_kind_is_new_in_one(history: History) -> None:
-    found: list[Change | None] = []
+    changes: list[Change | None] = []
 
     def ask(number: int) -> None:
-        found.append(history.compare(alarm(f"e{number}", "xmrig", "shell", f"own-{number}")))
+        changes.append(history.compare(alarm(f"e{number}", "xmrig", "shell", f"own-{number}")))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    new = [kind for change in found if change for kind in change.new_kinds]
+    new = [kind for change in changes if change for kind in change.new_kinds]
     assert sorted(new) == sorted(["xmrig", "shell", *(f"own-{number}" for number in range(8))])
-    assert sum(change.first_at is None for change in found if change) == 1
+    assert sum(change.first_at is None for change in changes if change) == 1
 
 
 def test_the_hunts_before_are_counted_once_each_and_not_this_one(history: History, ledger: Ledger) -> None:
     captured(ledger, 9, 0, 3, 0, 5)  # the oldest is one too many
-    found = history.compare(alarm("a", "xmrig"))
-    assert found is not None
-    assert (found.hunts, found.with_alarms) == (3, 1)
+    change = history.compare(alarm("a", "xmrig"))
+    assert change is not None
+    assert (change.hunts, change.with_alarms) == (3, 1)
     captured(ledger, 4)  # its own capture is settled again, with another count
-    assert history.compare(alarm("a", "xmrig")) == found
+    assert history.compare(alarm("a", "xmrig")) == change
 
 
 def test_nothing_is_said_of_what_is_no_alarm_or_of_no_system(history: History) -> None:
@@ -115,9 +115,9 @@ def test_what_is_remembered_stays_small(history: History, store: SqliteStore) ->
     assert record is not None
     assert len(record.body["kinds"]) == MAX_KINDS
     assert [id for id, _ in record.body["events"]] == ["e0", *(f"e{n}" for n in range(11, 30))]
-    found = history.compare(alarm("last", *(f"new-{kind}" for kind in range(100))))
-    assert found is not None
-    assert (found.new, len(found.new_kinds)) == (100, 20)
+    change = history.compare(alarm("last", *(f"new-{kind}" for kind in range(100))))
+    assert change is not None
+    assert (change.new, len(change.new_kinds)) == (100, 20)
 
 
 @pytest.mark.parametrize(

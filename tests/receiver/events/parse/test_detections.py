@@ -148,8 +148,8 @@ def test_severities_of_security_hub(severity, expected):
 
 
 def test_the_worst_of_several_findings_counts():
-    found = [{"name": "A", "severity": "low"}, {"name": "B", "severity": "high"}]
-    assert told(json.dumps({"findings": found})).severity is Severity.MALICIOUS
+    findings = [{"name": "A", "severity": "low"}, {"name": "B", "severity": "high"}]
+    assert told(json.dumps({"findings": findings})).severity is Severity.MALICIOUS
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_a_finding_in_lines_of_text(text):
 
 
 def test_a_name_or_a_severity_of_something_else_is_not_the_findings():
-    found = {"resource": {"name": "web-1", "tags": {"severity": "low"}}, "user": {"name": "x"}, "id": 3}
-    alarm = told(json.dumps(found | {"name": "Miner", "severity": "high"}))
+    body = {"resource": {"name": "web-1", "tags": {"severity": "low"}}, "user": {"name": "x"}, "id": 3}
+    alarm = told(json.dumps(body | {"name": "Miner", "severity": "high"}))
     assert (alarm.event.detection.name, alarm.severity) == ("Miner", Severity.MALICIOUS)
 
 
@@ -182,8 +182,8 @@ def test_a_finding_that_no_key_calls_a_detection_is_one():
     [(1, "malicious"), (3, "suspicious"), (8, "unknown"), ("high", "malicious"), ("low", "unknown")],
 )
 def test_in_a_list_of_the_platforms_own_alarms_its_own_numbers_count(severity, expected):
-    found = {"project_id": 3, "alarms": [{"description": "Miner", "severity": severity}]}
-    alarm = told(json.dumps(found), event="processing_with_alarms", title="PROCESSING WITH ALARMS")
+    body = {"project_id": 3, "alarms": [{"description": "Miner", "severity": severity}]}
+    alarm = told(json.dumps(body), event="processing_with_alarms", title="PROCESSING WITH ALARMS")
     assert (alarm.event.kind, alarm.severity.value) == ("processing_with_alarms", expected)
 
 
@@ -249,7 +249,7 @@ def test_a_text_lowers_no_severity_that_a_field_has(text):
 
 
 @pytest.mark.parametrize(
-    "found",
+    "body",
     [
         {"resources": [ARN]},
         {"affected_resources": [{"arn": ARN, "tag": "i-0fedcba9876543210"}]},
@@ -257,6 +257,6 @@ def test_a_text_lowers_no_severity_that_a_field_has(text):
         {"device": {"external_id": MACHINE, "hostname": "i-0fedcba9876543210"}, "region": "eu-west-1"},
     ],
 )
-def test_a_machine_under_a_key_of_another_product(found):
-    event = told(json.dumps(found | {"name": "X", "severity": "high"})).event
+def test_a_machine_under_a_key_of_another_product(body):
+    event = told(json.dumps(body | {"name": "X", "severity": "high"})).event
     assert (event.instance, event.system and event.system.region) == (MACHINE, "eu-west-1")

@@ -340,8 +340,8 @@ def test_every_body_becomes_this_event(body, expected):
 
 
 def test_a_long_text_is_cut_and_its_ids_are_found_all_the_same():
-    found = parsed({"title": "PROCESSING FAILED", "message": "x" * 10_000 + " project id 3"})
-    assert (len(found.text), found.text[-2:], found.project_id) == (MAX_TEXT, "x…", 3)
+    event = parsed({"title": "PROCESSING FAILED", "message": "x" * 10_000 + " project id 3"})
+    assert (len(event.text), event.text[-2:], event.project_id) == (MAX_TEXT, "x…", 3)
 
 
 # The properties that hold for any body
@@ -353,13 +353,13 @@ TREES = st.recursive(
 )
 
 
-def holds(found: Event) -> None:
-    assert TOKEN not in json.dumps(dump(found))
-    assert found.kind in (*KINDS, "unknown", "test")
-    assert len(found.text) <= MAX_TEXT
-    for number in (found.project_id, found.evidence_id):
+def holds(event: Event) -> None:
+    assert TOKEN not in json.dumps(dump(event))
+    assert event.kind in (*KINDS, "unknown", "test")
+    assert len(event.text) <= MAX_TEXT
+    for number in (event.project_id, event.evidence_id):
         assert number is None or 0 < number <= MAX_NUMBER
-    dump(found)["text"].encode()
+    dump(event)["text"].encode()
 
 
 @settings(deadline=None, derandomize=True)

@@ -49,8 +49,8 @@ class Platform:
 
     def projects(self) -> list[Project]:
         self._answer()
-        found = list(self.evidences.values())
-        return [Project(3, "weekly", sum(one.malicious for one in found), len(found))]
+        evidences = list(self.evidences.values())
+        return [Project(3, "weekly", sum(evidence.malicious for evidence in evidences), len(evidences))]
 
     def evidences_of(self, project: int) -> list[Evidence]:
         self._answer()
