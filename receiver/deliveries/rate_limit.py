@@ -154,7 +154,8 @@ def _load(body: dict[str, Any], now: float) -> _State:
 
 def _dump(state: _State, limits: RateLimit, now: float) -> dict[str, Any]:
     """The part of the state that the limits still depend on."""
-    most, longest = max(count for count, _ in limits), max(seconds for _, seconds in limits)
+    most = max((count for count, _ in limits), default=1)
+    longest = max((seconds for _, seconds in limits), default=0.0)
 
     def recent(times: tuple[float, ...], seconds: float) -> list[float]:
         return sorted(time for time in times if time > now - seconds)[-most:]

@@ -7,9 +7,7 @@ import threading
 
 import pytest
 
-from receiver.deliveries.digest_store import Digests
 from receiver.destinations.contract import Rejected, Retry
-from receiver.messages.digest import DigestEntry
 from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.events import Event
 from shared.models.severity import Severity
@@ -193,22 +191,3 @@ def test_workers_that_collapse_at_once_lose_nothing(slow):
     slow.run_all(step=30)
     told = settled(slow, ids)
     assert sum(int(m.title.split()[0]) for m in digests(slow)) == len(told)
-
-
-def test_an_alarm_that_comes_while_its_digest_is_closed_goes_into_the_next(slow):
-    digests = Digests(slow.runtime.store, slow.runtime.deliveries)
-    entry = DigestEntry("e1", "case", "title", Severity.SUSPICIOUS)
-    first = digests.open("soc")
-    assert digests.open("soc") == first
-    assert digests.add("soc", first, entry)
-    assert digests.seal("soc", first) == [entry]
-    late = DigestEntry("e2", "case", "title", Severity.SUSPICIOUS)
-    assert digests.add("soc", first, late) is False
-    assert digests.add("soc", first, entry) is True  # it came again, and has been told
-    second = digests.open("soc")
-    assert second != first
-    assert digests.add("soc", second, late)
-    assert digests.seal("soc", first) == [entry]
-    slow.runtime.store.put("digest", "soc", second, {"state": "closed"})
-    assert digests.add("soc", second, late) is None
-    assert digests.seal("soc", second) == [late]

@@ -156,3 +156,13 @@ def test_a_storm_to_slack_is_sent_at_its_pace_and_each_item_is_claimed_twice_at_
     stage.run_all()
     assert [len(stage.soc.sent), len(set(claims))] == [130, 130]
     assert len(claims) <= 2 * 130
+
+
+def test_a_destination_without_limits_is_only_left_alone_when_it_asks(line):
+    line = line(())
+    for one in range(100):
+        line.come(str(one))
+    line.limiter.hold(Lane("soc", ()), 30)
+    line.come("last")
+    line.until(60)
+    assert [at for at, _ in line.sent] == [0] * 100 + [30]

@@ -1,0 +1,103 @@
+"""The turn of a delivery: its case, the rate limit and a place for one more worker, all of them or none."""
+
+from __future__ import annotations
+
+import pytest
+
+from receiver.assemble import case_lifecycle
+from receiver.deliveries.claim import CaseClaims
+from receiver.deliveries.concurrency import ConcurrencyLimit
+from receiver.deliveries.rate_limit import Lane, RateLimiter
+from receiver.deliveries.turn import BACKLOG, TooFarAway, Turn, Turns
+from shared.queues.ports import Again, Item
+
+SLOW = {"type": "slack", "webhook_url": "env:A", "pace": 1 / 60}
+JIRA = {
+    "type": "jira",
+    "url": "https://acme.atlassian.net",
+    "email": "hunt@acme.example",
+    "api_token": "env:T",
+    "project": "SEC",
+}
+
+
+class Door:
+    """`soc` takes one message a minute and one worker at a time; `tickets` keeps an issue for each case."""
+
+    def __init__(self, make_stage):
+        self.stage = make_stage(destinations={"soc": SLOW, "tickets": JIRA}, default=["soc"])
+        runtime = self.stage.runtime
+        self.stage.soc.thread = True
+        self.references = runtime.ledger.case_references
+        destinations = {"soc": self.stage.soc, "tickets": self.stage.office}
+        self.limiter = RateLimiter(runtime.store, lambda: self.stage.moment.timestamp())
+        self.places = {name: ConcurrencyLimit(1, runtime.now) for name in destinations}
+        claims = CaseClaims(self.references, case_lifecycle(runtime), destinations)
+        self.turns = Turns(runtime.config.destinations, self.limiter, self.places, claims)
+
+    def item(self, claims=1, receipt="mine"):
+        return Item("e:soc", b"", claims, self.stage.moment, receipt)
+
+    def ask(self, case_key="case", name="soc", *, claims=1, receipt="mine", urgent=False, may_share=True):
+        item = self.item(claims, receipt)
+        return self.turns.of_alarm(item, name, case_key, urgent=urgent, may_share=may_share)
+
+    def case_is_free(self, case_key="case"):
+        return self.references.acquire(case_key, "soc", "somebody else", 60).exclusive
+
+
+@pytest.fixture
+def door(make_stage):
+    return Door(make_stage)
+
+
+def test_a_turn_comes_with_the_case_and_a_place(door):
+    turn = door.ask()
+    assert isinstance(turn, Turn)
+    assert turn.claim.opens
+    assert not door.case_is_free()
+    assert not door.places["soc"].acquire("another")
+
+
+def test_a_case_that_another_delivery_opens_is_waited_for(door):
+    assert isinstance(door.ask(), Turn)
+    verdict = door.ask(receipt="another")
+    assert isinstance(verdict, Again)
+    assert verdict.reason == "another alarm of its case is on the way to soc"
+
+
+def test_without_a_turn_the_case_is_given_back(door):
+    assert isinstance(door.ask("first"), Turn)
+    verdict = door.ask("second")
+    assert verdict == Again(60.0, "soc takes no more for now", expected=True)
+    assert door.case_is_free("second")
+
+
+def test_without_a_place_the_case_is_given_back(door):
+    assert door.places["soc"].acquire("another")
+    door.stage.forward(1)  # a place that was taken only a moment ago would be waited for
+    verdict = door.ask()
+    assert verdict == Again(1.0, "soc is busy", expected=True)
+    assert door.case_is_free()
+
+
+def test_an_alarm_that_would_wait_too_long_goes_into_a_digest_if_it_may(door):
+    for number in range(int(BACKLOG / 60) + 1):
+        door.ask(f"case {number}")
+    assert door.ask("one more") == TooFarAway()
+    assert door.case_is_free("one more")
+    assert isinstance(door.ask("another", may_share=False), Again)
+
+
+def test_where_the_vendor_counts_by_case_a_busy_case_holds_up_no_other(door):
+    door.limiter.hold(Lane("tickets busy", ()), 3_600)
+    verdict = door.ask("busy", "tickets", may_share=True)
+    assert isinstance(verdict, Again)  # and no digest: that is sent by the rate of the destination
+    assert isinstance(door.ask("quiet", "tickets"), Turn)
+
+
+def test_an_edit_goes_behind_the_alarms_that_wait(door):
+    assert isinstance(door.turns.of_edit(door.item(), "soc"), Lane)
+    assert door.turns.of_edit(door.item(), "soc") == 10.0
+    door.stage.forward(60)
+    assert isinstance(door.turns.of_edit(door.item(), "soc"), Lane)
