@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from cli.findings import Finding, failed, passed, warned
 from scheduler.parallel import ParallelCalls
-from shared.aws.clients import NO_CREDENTIALS
+from shared.aws.errors import NO_CREDENTIALS
 from shared.config.config import Config
 from shared.config.targets import ALL_REGIONS, SelectorConfig, TargetConfig
 from shared.hosting.runtime import Runtime

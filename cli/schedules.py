@@ -19,7 +19,8 @@ from cli.assemble import load_config
 from cli.exit_codes import Failed, Misused
 from cli.settings import settings
 from shared.aws import schedules as aws
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError
 from shared.config.config import Config
 
 _DID = {"create": "created", "change": "changed", "remove": "removed", "keep": "unchanged", "leave": "left"}

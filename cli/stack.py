@@ -12,7 +12,8 @@ import click
 
 from cli.exit_codes import Failed, Misused
 from shared.aws import stack as aws
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError
 
 
 def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.aws.clients import DENIED, AwsError, Clients, understood
+from shared.aws.clients import Clients
+from shared.aws.errors import DENIED, AwsError, understood
 from shared.config.accounts import AccountConfig
 from shared.models.inventory import InstanceError
 from shared.secrets import SecretError, Secrets

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shared.aws.clients import AwsError, Clients, understood
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError, understood
 from shared.storage.kinds import seconds_kept
 from shared.storage.ports import Record, Store, StoreError, TooLarge
 

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws.accounts import InAccounts
-from shared.aws.clients import understood
+from shared.aws.errors import understood
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance
 

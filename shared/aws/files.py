@@ -1,44 +1,43 @@
-"""The configuration file where it is not on a disk: from S3, or from a parameter of Parameter Store.
-
-A path comes in, `s3://bucket/key` or `ssm:/name`, and bytes go out. Nothing is kept and nothing is written.
-"""
+"""Reads a configuration file that is kept in AWS: an object of S3, or a parameter of Parameter Store."""
 
 from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError
 
-from shared.aws.clients import AwsError, Clients, understood
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError, understood
 
 
 class FileError(Exception):
-    """The file cannot be had; the text says why and is safe to show."""
+    """The file cannot be read. The message says why and is safe to show."""
 
 
-_SAID = {
+_REASONS = {
     "NoSuchBucket": "there is no such bucket",
     "NoSuchKey": "there is no such object in the bucket",
     "ParameterNotFound": "there is no such parameter",
     "PermanentRedirect": "the bucket is in another region",
     "AuthorizationHeaderMalformed": "the bucket is in another region",
-    # S3 answers so for an object that is not there, too, where the role may not list the bucket.
+    # S3 also answers this for a missing object if the role may not list the bucket.
     "AccessDenied": "access denied: the role needs s3:GetObject on it, if it is there at all",
 }
 
 
 def read_config(path: str, clients: Clients, *, limit: int) -> bytes:
-    """At most `limit` bytes and one more, by which a caller sees that it is too large. Raises FileError."""
+    """The content of `s3://bucket/key` or `ssm:/name`. Of an object it returns at most `limit` bytes and one
+    more, by which the caller sees that the object is too large. Raises FileError."""
     try:
         if path.startswith("s3://"):
-            return _object(path.removeprefix("s3://"), clients, limit)
+            return _read_object(path.removeprefix("s3://"), clients, limit)
         name = path.removeprefix("ssm:")
         answer = clients.call("ssm", "get_parameter", Name=name, WithDecryption=True)
         with understood("Parameter Store"):
             return str(answer["Parameter"]["Value"]).encode()
     except AwsError as error:
-        raise FileError(_SAID.get(error.code, str(error))) from error
+        raise FileError(_REASONS.get(error.code, str(error))) from error
 
 
-def _object(path: str, clients: Clients, limit: int) -> bytes:
+def _read_object(path: str, clients: Clients, limit: int) -> bytes:
     bucket, _, key = path.partition("/")
     if not bucket or not key:
         raise FileError("this is not the path of an object; write s3://bucket/key")

@@ -14,8 +14,9 @@ from typing import Any, ParamSpec, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws.accounts import InAccounts
-from shared.aws.clients import NAMES, AwsError, understood
+from shared.aws.clients import NAMES
 from shared.aws.ec2 import instance_of
+from shared.aws.errors import AwsError, understood
 from shared.config.accounts import AccountConfig
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance

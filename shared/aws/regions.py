@@ -1,4 +1,4 @@
-"""Which AWS regions there are, by the endpoint data that botocore ships. Makes no client and no call."""
+"""The names of all AWS regions, from the endpoint data that botocore ships. Makes no client and no call."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import cache
 def known_regions() -> frozenset[str]:
     """The regions of all partitions, China, GovCloud and the isolated ones included.
 
-    Source: botocore's `partitions.json`, by which the endpoint rules of ec2 know a region; it reads forty
-    times faster than `endpoints.json`, which names the same regions of ec2.
+    Source: botocore's `partitions.json`, which the endpoint rules of EC2 use. `endpoints.json` names the same
+    regions of EC2 and takes forty times longer to read.
     """
-    from botocore.loaders import Loader  # only a configuration with systems needs it
+    from botocore.loaders import Loader  # imported here: only a configuration with systems needs it
 
     partitions = Loader().load_data("partitions")["partitions"]
     return frozenset(

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from shared.aws.clients import AwsError, Clients, understood
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError, understood
 from shared.aws.stack import outputs
 from shared.text import one_line
 

@@ -1,7 +1,7 @@
-"""Secrets from Secrets Manager and from Parameter Store: a reference comes in, a `Secret` goes out.
+"""Reads secrets from Secrets Manager and from Parameter Store.
 
-What was read is kept for five minutes, so that a rotated secret is picked up by itself and AWS is not asked
-with every message. No error holds a value, nor does anything that is attached to one.
+A secret is cached for five minutes, so AWS is not asked with every message and a rotated secret is noticed
+soon. No error holds the value of a secret, and neither does an exception that is attached to an error.
 """
 
 from __future__ import annotations
@@ -11,67 +11,69 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.aws.clients import AwsError, Clients, understood
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError, understood
 from shared.secrets import Secret, SecretError, SecretRef
 
 KEEP = 300.0  # seconds
-# While AWS does not answer, or this machine's credentials cannot be renewed, what was read before is good for
-# this long after it was read (seconds): a webhook that comes in just then must not be refused, since nobody
-# may send it again. It is no longer good once AWS says that the secret is gone or may not be read.
-_STRETCH = 3_600.0
-_ASK_AGAIN = 30.0  # seconds
+# While AWS does not answer, or does not accept this machine's credentials, a cached secret is used for this
+# long after it was read (seconds): a webhook that is refused is probably never sent again. It is not used any
+# more once AWS answers that the secret is gone or may not be read.
+_KEEP_IN_OUTAGE = 3_600.0
+_RETRY_AFTER = 30.0  # seconds
 
-_IN_MANAGER, _IN_STORE = "aws-secretsmanager:", "aws-ssm:"
-_NOT_THERE = ("ResourceNotFoundException", "ParameterNotFound")
+_SECRETS_MANAGER, _PARAMETER_STORE = "aws-secretsmanager:", "aws-ssm:"
+_NOT_FOUND = ("ResourceNotFoundException", "ParameterNotFound")
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Cached:
     secret: Secret
     read_at: float
-    until: float
+    use_until: float
 
 
 class AwsSecrets:
-    """Safe to use from several threads."""
+    """The secrets that this machine's credentials may read. Safe to use from several threads."""
 
     def __init__(self, clients: Clients, now: Callable[[], float] = time.monotonic) -> None:
         self._clients, self._now = clients, now
-        self._kept: dict[str, _Kept] = {}
+        self._cache: dict[str, _Cached] = {}
 
     def get(self, ref: SecretRef) -> Secret:
         """Raises SecretError, which names the reference."""
-        where, key = _place(ref)
-        whole = self._whole(ref, where)
-        return _member(ref, whole, key) if key else whole
+        name, key = _split(ref)
+        secret = self._read_cached(ref, name)
+        return _value_of_key(ref, secret, key) if key else secret
 
     def refresh(self, ref: SecretRef) -> None:
-        """Forget what was read, so that the next `get` asks AWS."""
-        self._kept.pop(_place(ref)[0], None)
+        """Forgets the cached secret, so that the next `get` asks AWS."""
+        self._cache.pop(_split(ref)[0], None)
 
-    def _whole(self, ref: SecretRef, where: str) -> Secret:
-        now, kept = self._now(), self._kept.get(where)
-        if kept and now < kept.until:
-            return kept.secret
+    def _read_cached(self, ref: SecretRef, name: str) -> Secret:
+        now, cached = self._now(), self._cache.get(name)
+        if cached and now < cached.use_until:
+            return cached.secret
         try:
-            fresh = _Kept(self._read(ref, where), now, now + KEEP)
+            fresh = _Cached(self._read(ref, name), now, now + KEEP)
         except AwsError as error:
-            if not (kept and not error.refused and now < kept.read_at + _STRETCH):
-                raise SecretError(f"{ref}: {_said(error)}") from error
-            fresh = _Kept(kept.secret, kept.read_at, min(now + _ASK_AGAIN, kept.read_at + _STRETCH))
-        self._kept[where] = fresh
+            if cached is None or error.refused or now >= cached.read_at + _KEEP_IN_OUTAGE:
+                raise SecretError(f"{ref}: {_reason(error)}") from error
+            use_until = min(now + _RETRY_AFTER, cached.read_at + _KEEP_IN_OUTAGE)
+            fresh = _Cached(cached.secret, cached.read_at, use_until)
+        self._cache[name] = fresh
         return fresh.secret
 
-    def _read(self, ref: SecretRef, where: str) -> Secret:
-        if where.startswith(_IN_STORE):
-            name = where.removeprefix(_IN_STORE)
-            answer = self._clients.call("ssm", "get_parameter", Name=name, WithDecryption=True)
+    def _read(self, ref: SecretRef, name: str) -> Secret:
+        if name.startswith(_PARAMETER_STORE):
+            parameter = name.removeprefix(_PARAMETER_STORE)
+            answer = self._clients.call("ssm", "get_parameter", Name=parameter, WithDecryption=True)
             with understood("Parameter Store"):
                 return Secret(answer["Parameter"]["Value"].strip())
-        name = where.removeprefix(_IN_MANAGER)
-        # An ARN names its region, and another one would not find it.
-        region = name.split(":")[3] if name.startswith("arn:") else None
-        answer = self._clients.call("secretsmanager", "get_secret_value", region=region, SecretId=name)
+        secret_id = name.removeprefix(_SECRETS_MANAGER)
+        # A secret that is named by its ARN is only found in the region of the ARN.
+        region = secret_id.split(":")[3] if secret_id.startswith("arn:") else None
+        answer = self._clients.call("secretsmanager", "get_secret_value", region=region, SecretId=secret_id)
         with understood("Secrets Manager"):
             if "SecretString" not in answer:
                 raise SecretError(f"{ref}: the secret is binary, and text is needed")
@@ -79,22 +81,22 @@ class AwsSecrets:
 
 
 def service_of(ref: SecretRef) -> str:
-    """The service of AWS that is asked for it; empty where none is."""
-    if ref.startswith(_IN_STORE):
+    """The AWS service that reads this reference; empty if the secret is not in AWS."""
+    if ref.startswith(_PARAMETER_STORE):
         return "ssm"
-    return "secretsmanager" if ref.startswith(_IN_MANAGER) else ""
+    return "secretsmanager" if ref.startswith(_SECRETS_MANAGER) else ""
 
 
-def _place(ref: SecretRef) -> tuple[str, str]:
-    """What is read from AWS, and the key in it; empty for the whole."""
-    where, _, key = ref.partition("#")
-    return where, key
+def _split(ref: SecretRef) -> tuple[str, str]:
+    """The reference without its key, and the key; empty if the reference has none."""
+    name, _, key = ref.partition("#")
+    return name, key
 
 
-def _member(ref: SecretRef, whole: Secret, key: str) -> Secret:
-    found, wrong = None, ""
+def _value_of_key(ref: SecretRef, secret: Secret, key: str) -> Secret:
+    value, wrong = None, ""
     try:
-        content = json.loads(whole.reveal())
+        content = json.loads(secret.reveal())
     except (ValueError, RecursionError):
         wrong = "the secret is not JSON, so there is no key in it"
     else:
@@ -105,12 +107,12 @@ def _member(ref: SecretRef, whole: Secret, key: str) -> Secret:
         elif not isinstance(content[key], str):
             wrong = f"the key {key} of the secret is not text"
         else:
-            found = Secret(content[key].strip())
-    # Raised out here: inside, the JSON error would stay attached and holds the secret.
-    if found is None:
+            value = Secret(content[key].strip())
+    # Raised outside of the `except` block: a JSON error holds the secret and would be attached.
+    if value is None:
         raise SecretError(f"{ref}: {wrong}")
-    return found
+    return value
 
 
-def _said(error: AwsError) -> str:
-    return "there is no such secret in AWS" if error.code in _NOT_THERE else str(error)
+def _reason(error: AwsError) -> str:
+    return "there is no such secret in AWS" if error.code in _NOT_FOUND else str(error)

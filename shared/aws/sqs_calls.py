@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from shared.aws.clients import AwsError, Clients, understood
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError, understood
 from shared.aws.sqs_messages import MOVED_FROM, message_of
 from shared.queues.ports import QueueError
 

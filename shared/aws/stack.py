@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.aws.clients import AwsError, Clients, understood
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError, understood
 from shared.aws.sqs import SqsQueue
 from shared.queues.ports import QUEUES, QueueError
 from shared.secrets import SecretRef

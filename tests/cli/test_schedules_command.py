@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
 from cli.main import main
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError
 
 REGION = "eu-west-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:huntbridge-scheduler"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError
 from shared.config.errors import ConfigError
 from shared.hosting.lambda_runtime import KEEP, Kept
 from tests.emulated import Resources

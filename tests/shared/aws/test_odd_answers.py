@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore
 from shared.aws.ec2 import Ec2
+from shared.aws.errors import AwsError
 from shared.aws.files import FileError, read_config
 from shared.aws.fleet import AwsFleet
 from shared.aws.sqs import SqsQueue

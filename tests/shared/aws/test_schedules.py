@@ -8,7 +8,7 @@ import uuid
 import pytest
 from botocore.stub import Stubber
 
-from shared.aws.clients import AwsError
+from shared.aws.errors import AwsError
 from shared.aws.schedules import Home, Step, Wanted, carry_out, find, plan, stack_outputs
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:huntbridge-scheduler"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError
 from shared.http import sockets
 from tests.certificates import Certificate
 from tests.shared.http.test_client import serving

@@ -22,7 +22,8 @@ from receiver.destinations.slack.webhook import SlackDestination
 from receiver.destinations.teams.destination import TeamsDestination
 from receiver.destinations.webhook.destination import WebhookDestination
 from receiver.messages.message import Message
-from shared.aws.clients import AwsError, Clients
+from shared.aws.clients import Clients
+from shared.aws.errors import AwsError
 from shared.config.destinations.jira import JiraConfig
 from shared.http import sockets
 from shared.http.client import Http

@@ -14,8 +14,8 @@ import pytest
 from moto.sqs import models as moto_sqs
 
 from receiver.assemble import handlers
-from shared.aws.clients import AwsError
 from shared.aws.dynamodb import DynamoStore, table_definition
+from shared.aws.errors import AwsError
 from shared.aws.sqs import SqsQueue
 from shared.config.config import Config
 from shared.hosting.lambda_records import work_records
