@@ -18,7 +18,8 @@ from cli.settings import settings
 from cli.signals import stop_signals
 from receiver.intake.refusals import Refusals
 from receiver.intake.tokens import accepted, readable
-from receiver.web import MAX_BODY, WEBHOOK, create_app, single_slashes
+from receiver.intake.webhook_request import MAX_BODY
+from receiver.web import WEBHOOK, create_app, single_slashes
 from scheduler.handler import captures_handler, on_schedule
 from scheduler.timer import JOBS, Job, Jobs
 from shared.aws.regions import known_regions
@@ -82,7 +83,10 @@ def serve(
     logs.setup("INFO", json=log_json)
     runtime = local_runtime(load_config(config_path), data)
     try:
-        with logs.once_a_minute("receiver.web", "receiver.intake.tokens"), sole_server(data):
+        with (
+            logs.once_a_minute("receiver.web", "receiver.intake.refusal_log", "receiver.intake.tokens"),
+            sole_server(data),
+        ):
             server = assemble(runtime)
             configuration_loaded(
                 runtime.store, runtime.config, operator(runtime), here("serve"), runtime.now()

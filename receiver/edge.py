@@ -1,7 +1,7 @@
-"""The function that faces the internet: API Gateway → the web room → [events].
+"""The Lambda function that faces the internet: API Gateway calls it, and the web application answers.
 
-What the first request needs is imported and made before it comes. None of it holds a secret, an open
-connection or a time, so a snapshot of it (SnapStart) is good for any later moment.
+Everything that the first request needs is imported and made beforehand. None of that holds a secret, an open
+connection or a time, so a snapshot of it (SnapStart) can be used at any later time.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ def _web() -> Callable[[Event, Context], dict[str, Any]]:
         return accepted(refs, secrets.get)
 
     def health() -> dict[str, Any]:
-        """What this function alone can tell, since anybody may ask: no queue is asked. The dashboard shows
-        the queues."""
+        """Anybody may ask, so this calls no queue. The dashboard shows the queues."""
         return {"problems": [] if tokens() else ["no webhook token can be read"]}
 
     app = create_app(
@@ -64,7 +63,7 @@ def _web() -> Callable[[Event, Context], dict[str, Any]]:
 
 
 def _with_source(app: Callable[..., Any]) -> Callable[..., Any]:
-    """WSGI: the sender's address as API Gateway saw it; the sender can write `X-Forwarded-For` itself."""
+    """WSGI: sets the sender's address from API Gateway. The sender could forge `X-Forwarded-For`."""
 
     def with_source(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         request = environ.get("apig_wsgi.request_context", {})
@@ -75,19 +74,19 @@ def _with_source(app: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _at_root(event: Event) -> Event:
-    """The event with the path that the API's routes know: a custom domain's base path stands before it in
-    `path` (REST API), and a named stage in `rawPath` (HTTP API)."""
+    """The event with the path that the application's routes know. API Gateway puts the base path of a custom
+    domain before it in `path` (REST API), and a named stage before it in `rawPath` (HTTP API)."""
     second = event.get("version") == "2.0"
     key = "rawPath" if second else "path"
     path, stage = event[key], (event.get("requestContext") or {}).get("stage", "")
     route = event.get("routeKey", "").partition(" ")[2] if second else event.get("resource") or ""
-    if not route.startswith("/"):  # the route $default, or none, says nothing of the path
+    if not route.startswith("/"):  # the route $default, or no route, does not contain the path
         route = path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path
     return event | {key: _filled_in(route, event) or path}
 
 
 def _filled_in(route: str, event: Event) -> str:
-    """`/{proxy+}` with the path that it stands for. Empty where a part is not known."""
+    """The route with its parameters filled in, such as `/{proxy+}`. Empty if a parameter is missing."""
     for name, value in (event.get("pathParameters") or {}).items():
         route = route.replace(f"{{{name}+}}", value).replace(f"{{{name}}}", value)
     return "" if "{" in route else route

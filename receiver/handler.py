@@ -1,7 +1,7 @@
-"""The receiver's Lambda function: SQS → the work of [events] and [deliveries].
+"""The receiver's Lambda function: SQS invokes it with items of [events] and [deliveries].
 
-What the first item needs is imported and made before it comes. API Gateway calls the function of
-receiver/edge.py.
+Everything that the first item needs is imported and made beforehand. API Gateway calls another function, which
+is in receiver/edge.py.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ def handler(event: Event, context: Context) -> dict[str, Any]:
     _logging()
     if "Records" in event:
         return _work(event["Records"], context)
-    # The API of a stack that is being updated calls this function for a moment still.
+    # While a stack is updated, its API still calls this function for a moment.
     from receiver import edge
 
     return edge.handler(event, context)
 
 
 def _work(records: Sequence[Event], context: Context) -> dict[str, Any]:
-    """The records of one invocation are all of one queue. Raises LookupError where it is none of these."""
-    work, arn = _kept().get(), records[0]["eventSourceARN"]
-    doors = ((EVENTS, work.event, leases.EVENT), (DELIVERIES, work.delivery, leases.DELIVERY))
-    for name, handle, lease in doors:
+    """All records of one invocation come from one queue. Raises LookupError for a queue of another function."""
+    handlers, arn = _kept().get(), records[0]["eventSourceARN"]
+    queues = ((EVENTS, handlers.event, leases.EVENT), (DELIVERIES, handlers.delivery, leases.DELIVERY))
+    for name, handle, lease in queues:
         if stack.is_from(arn, name, os.environ):
             needs = leases.budget(lease)
             return work_records(_queues()[name], handle, records, context, needs=needs)
-    raise LookupError(f"{arn} is no queue that the receiver works")
+    raise LookupError(f"{arn} is no queue of the receiver")
 
 
 @cache
@@ -68,10 +68,13 @@ def _queues() -> Mapping[str, SqsQueue]:
 @cache
 def _kept() -> Kept[Handlers]:
     def assemble(runtime: Runtime) -> Handlers:
-        told = stack.refs(os.environ, stack.SLACK_SIGNING_SECRETS)
+        known = stack.refs(os.environ, stack.SLACK_SIGNING_SECRETS)
         for ref in runtime.config.slack_signing_secrets:
-            if ref not in told:
-                _log.error("clicks in Slack are refused: SlackSigningSecrets of the stack lacks %s", ref)
+            if ref not in known:
+                _log.error(
+                    "clicks in Slack are refused: the stack's parameter SlackSigningSecrets lacks a secret",
+                    extra={"secret": ref},
+                )
         return work(runtime)
 
     return Kept(assemble, os.environ, _clients())
@@ -82,5 +85,5 @@ def _prepare() -> None:
     lambda_runtime.prepare(_clients(), os.environ)
 
 
-registry.load_all()  # else the first message of each type would wait for it
+registry.load_all()  # else the first message to each type of destination would wait for its imports
 lambda_start.prepare(_prepare)

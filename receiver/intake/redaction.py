@@ -1,7 +1,7 @@
-"""A webhook's body without its token, wherever and however the token is written in it.
+"""Removes the token from a webhook's body, wherever and in whatever notation it is written there.
 
-The token belongs into one key of the body, but a template may repeat it in a text, and the platform may
-quote it in a link or in JSON inside a string. What is stored and shown holds none of these.
+The token belongs into one key of the body. But a template may repeat it in a text, and the platform may quote
+it in a link or in JSON inside a string. None of these is stored or shown.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 HIDDEN = "<token>"
-# A shorter token is looked for as a whole word only: inside words it would be found by chance.
+# Shorter tokens are only replaced as whole words, because they occur inside other words by chance.
 _ANYWHERE = 6
 _UTF = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-# Before a short token stands no letter or digit, except the end of an escape.
+# A word begins where no letter or digit comes before, or where an escape ends.
 _WORD_BEGINS = rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[bfnrt]))"
 
 
@@ -32,15 +32,15 @@ def without(body: bytes, tokens: Iterable[str]) -> bytes:
 
 @lru_cache(maxsize=16)
 def _pattern(token: str) -> re.Pattern[bytes]:
-    plain = b"".join(map(_written, token))
+    plain = b"".join(map(_notations, token))
     if len(token) < _ANYWHERE:
         return re.compile(_WORD_BEGINS + plain + rb"(?![0-9A-Za-z])")
     return re.compile(b"|".join([plain, *map(re.escape, _in_base64(token.encode()))]))
 
 
-def _written(character: str) -> bytes:
-    """One character of the token in each of its notations. The number of backslashes is bounded, so that a
-    body full of them takes no longer than any other."""
+def _notations(character: str) -> bytes:
+    """A pattern for one character in all its notations. It matches a limited number of backslashes, so that
+    a body full of backslashes takes no longer than any other body."""
     code = ord(character)
     utf8, utf16 = character.encode(), character.encode("utf-16-be")
     pairs = [utf16[at : at + 2].hex().encode() for at in range(0, len(utf16), 2)]
@@ -60,7 +60,8 @@ _ENTITIES = {"&": (b"amp",), "<": (b"lt",), ">": (b"gt",), '"': (b"quot",), "'":
 
 
 def _in_base64(token: bytes) -> Iterator[bytes]:
-    """The characters that the token alone decides, for each of the three places where it may begin."""
+    """The characters of base64 that depend on the token alone. They differ for the three positions in a group
+    of three bytes at which the token may begin."""
     for encode in (base64.standard_b64encode, base64.urlsafe_b64encode):
         for before in range(3):
             text = encode(b"\0" * before + token)

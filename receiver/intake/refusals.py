@@ -1,7 +1,7 @@
-"""Webhooks that were refused: counted, logged at most once a minute for each reason, and told at most once an
-hour as an event of kind `webhooks_refused`.
+"""Counts refused webhooks, logs them at most once a minute for each reason, and reports them to people at most
+once an hour as an event of kind `webhooks_refused`.
 
-Counts stay in memory until their event is in the queue, so an unavailable store loses none.
+Counts stay in memory until their event is in the queue, so none is lost while the queue is unavailable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from receiver.web import log_refused
+from receiver.intake.refusal_log import log_refused
 from shared.models.codec import dump
 from shared.models.event_kinds import WEBHOOKS_REFUSED
 from shared.models.events import Event
@@ -29,11 +29,11 @@ from shared.storage.stored_times import within_last
 
 log = logging.getLogger(__name__)
 
-APART = timedelta(hours=1)  # between two events
-GATHERED = timedelta(minutes=1)  # before an event tells of them
-LOGGED_APART = 60.0  # seconds between two lines of the log with the same status and reason
-# Anybody may send from many addresses: the counts stay right, and the names are bounded.
-MOST_SENDERS, SHOWN_SENDERS = 100, 10
+EVENT_INTERVAL = timedelta(hours=1)  # between two events
+COLLECT_FOR = timedelta(minutes=1)  # before an event reports them
+LOG_INTERVAL = 60.0  # seconds between two log lines with the same status and reason
+# Anybody may send from many addresses. The counts stay right; only the number of addresses is limited.
+MAX_SENDERS, SHOWN_SENDERS = 100, 10
 _OTHERS = "others"
 _NOTE = (kinds.REFUSAL_NOTES, "webhooks")
 
@@ -44,78 +44,81 @@ class Refusals:
     def __init__(self, events: Queue, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self._events, self._ledger, self._now = events, ledger, now
         self._lock = threading.Lock()
-        self._untold: _Counts = {}
-        self._began: datetime | None = None  # when the first of those was refused
+        self._unreported: _Counts = {}
+        self._first_at: datetime | None = None  # when the first of those was refused
         self._since_start: Counter[int] = Counter()
-        self._last: datetime | None = None
-        self._told: dict[str, Any] = {}  # when the last event was put into the queue, and its number
-        self._logged: dict[tuple[int, str], tuple[float, int]] = {}  # when, and how many since without a line
+        self._last_at: datetime | None = None
+        self._last_event: dict[str, Any] = {}  # when it was put into the queue, and its number
+        # For each status and reason: when the last line was logged, and how many refusals came since.
+        self._logged: dict[tuple[int, str], tuple[float, int]] = {}
 
     def __call__(self, status: int, reason: str, sender: str) -> None:
-        """One more webhook was refused."""
+        """Count one more refused webhook."""
         with self._lock:
-            self._last = self._now()
-            self._began = self._began or self._last
+            self._last_at = self._now()
+            self._first_at = self._first_at or self._last_at
             self._since_start[status] += 1
-            _add(self._untold, (status, reason), _address(sender), 1)
+            _add(self._unreported, (status, reason), _address(sender), 1)
             at, unlogged = self._logged.get((status, reason), (-math.inf, 0))
-            quiet = time.monotonic() - at < LOGGED_APART
+            quiet = time.monotonic() - at < LOG_INTERVAL
             self._logged[status, reason] = (at, unlogged + 1) if quiet else (time.monotonic(), 0)
         if not quiet:
             more = f"{reason} ({unlogged} more like it since the last line)" if unlogged else reason
             log_refused(status, more, _address(sender))
 
     def summary(self) -> dict[str, Any]:
-        """For `/health`: how many since the start, by status."""
+        """For `/health`: how many webhooks were refused since the start, by status."""
         with self._lock:
             counts = {str(status): count for status, count in sorted(self._since_start.items())}
-            return {**counts, "last": self._last.isoformat() if self._last else None}
+            return {**counts, "last": self._last_at.isoformat() if self._last_at else None}
 
     def tell(self) -> None:
-        """Put the event into [events] where one is due. Safe to call at any time."""
+        """Put an event into [events] if one is due. May be called at any time."""
         now = self._now()
         with self._lock:
-            if self._began is None or within_last(GATHERED, self._began, now):
+            if self._first_at is None or within_last(COLLECT_FOR, self._first_at, now):
                 return
         try:
-            self._told = self._told or self._ledger.notes.get(*_NOTE)
-            at = self._told.get("at")
-            if at and within_last(APART, datetime.fromisoformat(at), now):
+            self._last_event = self._last_event or self._ledger.notes.get(*_NOTE)
+            at = self._last_event.get("at")
+            if at and within_last(EVENT_INTERVAL, datetime.fromisoformat(at), now):
                 return
-            self._put(now, number=int(self._told.get("times", 0)) + 1)
+            self._put(now, number=int(self._last_event.get("times", 0)) + 1)
         except NotNow as error:
-            log.warning("refused webhooks cannot be told of now: %s", error)
+            log.warning("refused webhooks not reported yet", extra={"reason": error})
 
     def _put(self, now: datetime, *, number: int) -> None:
         with self._lock:
-            counts, self._untold = self._untold, {}
-            began, self._began = self._began, None
+            counts, self._unreported = self._unreported, {}
+            first_at, self._first_at = self._first_at, None
         event = Event(
             id=f"{WEBHOOKS_REFUSED}:{number}:{now:%Y-%m-%dT%H:%M:%SZ}",
             kind=WEBHOOKS_REFUSED,
             received_at=now,
-            text="\n".join(_line(*what, senders) for what, senders in sorted(counts.items())),
+            text="\n".join(
+                _line(status, reason, senders) for (status, reason), senders in sorted(counts.items())
+            ),
             alarms=sum(senders.total() for senders in counts.values()),
         )
         try:
             self._events.put(items.own_event(dump(event)), id=event.id)
         except NotNow:
-            self._keep(counts, began)
+            self._restore(counts, first_at)
             raise
-        self._told = {"at": now.isoformat(), "times": number}
-        self._ledger.notes.save(*_NOTE, self._told)
+        self._last_event = {"at": now.isoformat(), "times": number}
+        self._ledger.notes.save(*_NOTE, self._last_event)
 
-    def _keep(self, counts: _Counts, began: datetime | None) -> None:
+    def _restore(self, counts: _Counts, first_at: datetime | None) -> None:
         with self._lock:
-            self._began = began
-            for what, senders in counts.items():
+            self._first_at = first_at
+            for refusal, senders in counts.items():
                 for sender, count in senders.items():
-                    _add(self._untold, what, sender, count)
+                    _add(self._unreported, refusal, sender, count)
 
 
-def _add(counts: _Counts, what: tuple[int, str], sender: str, count: int) -> None:
-    senders = counts.setdefault(what, Counter())
-    known = sender in senders or len(senders) < MOST_SENDERS
+def _add(counts: _Counts, refusal: tuple[int, str], sender: str, count: int) -> None:
+    senders = counts.setdefault(refusal, Counter())
+    known = sender in senders or len(senders) < MAX_SENDERS
     senders[sender if known else _OTHERS] += count
 
 
@@ -129,7 +132,7 @@ def _line(status: int, reason: str, senders: Counter[str]) -> str:
 
 
 def _address(sender: str) -> str:
-    """A proxy may hand on any text as the sender's address."""
+    """Any other text is not repeated: a proxy may pass on whatever the sender wrote."""
     try:
         return str(ipaddress.ip_address(sender))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The secrets by which the web room knows who sends: webhook tokens, and signing secrets of Slack's apps."""
+"""Reads the secrets that authenticate senders: webhook tokens and signing secrets of Slack apps."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ log = logging.getLogger(__name__)
 
 
 def readable(
-    refs: Iterable[SecretRef], secret: Callable[[SecretRef], Secret], what: str = "webhook token"
+    refs: Iterable[SecretRef], secret: Callable[[SecretRef], Secret], kind: str = "webhook token"
 ) -> dict[SecretRef, Secret]:
-    """The secrets that can be read. A failure is logged only where none can be read: during a rotation the
-    previous secret may be gone already."""
-    found, errors = {}, []
+    """Readable secrets only. Failures are logged only if no secret is readable, because during a rotation the
+    previous secret may be gone already. `kind` is for the log."""
+    secrets, errors = {}, []
     for ref in refs:
         try:
-            found[ref] = secret(ref)
-        except SecretError as missing:
-            errors.append(missing)
+            secrets[ref] = secret(ref)
+        except SecretError as error:
+            errors.append(error)
         else:
-            redact(found[ref])
-    if not found:
+            redact(secrets[ref])
+    if not secrets:
         for error in errors:
-            log.error("a %s cannot be had: %s", what, error)
-    return found
+            log.error("secret not readable", extra={"kind": kind, "reason": error})
+    return secrets
 
 
 def accepted(refs: Iterable[SecretRef], secret: Callable[[SecretRef], Secret]) -> list[Secret]:
-    """The webhook tokens that can be read and are long enough."""
+    """The webhook tokens that are readable and hard enough to guess."""
     tokens = []
     for ref, token in readable(refs, secret).items():
-        if why := refusal(token.reveal()):
-            log.error("the webhook token %s is not accepted: it %s", ref, why)
+        if reason := refusal(token.reveal()):
+            log.error("webhook token not accepted", extra={"secret": ref, "reason": f"it {reason}"})
         else:
             tokens.append(token)
     return tokens

@@ -16,13 +16,13 @@ from shared.storage.ports import NotNow, TooLarge
 
 log = logging.getLogger(__name__)
 
-# An item is dead after this many unforeseen failures, so that a poisoned item does not come again
-# for ever. A claim that only waited, or that met an outage, does not count.
+# An item is dead after this many unforeseen failures, so that it is not tried for ever. Claims that ended
+# because the item had to wait, or because of an outage, do not count.
 MAX_SURPRISES = 10
 
 
 def work(queue: Queue, handler: Handler, *, lease: float) -> int:
-    """One round: claim an item, handle it before its lease ends, settle it. Returns how many were claimed."""
+    """Claim one item, handle it before its lease ends, and settle it. Returns how many items were claimed."""
     items = queue.claim(lease=lease)
     for item in items:
         with within(leases.budget(lease)):
@@ -32,7 +32,7 @@ def work(queue: Queue, handler: Handler, *, lease: float) -> int:
 
 
 def attempt(handler: Handler, item: Item) -> Verdict:
-    """The handler's verdict; a surprise is logged with its traceback and tried again later."""
+    """The handler's verdict, or what an error that it raises means for the item."""
     try:
         return handler(item)
     except NotNow as error:
@@ -41,9 +41,9 @@ def attempt(handler: Handler, item: Item) -> Verdict:
         return Dead(str(error))
     except DeadlineExceeded:
         return Again(backoff(item.claims), "the time for one attempt was used up")
-    except Exception as error:  # the last line of defence: logged whole, and the item is kept
+    except Exception as error:  # the error is logged with its traceback, and the item is kept
         surprises = item.surprises + 1
-        log.exception("item %s failed unexpectedly at attempt %d", item.id, item.claims)
+        log.exception("item failed unexpectedly", extra={"item": item.id, "surprises": surprises})
         reason = f"unexpected {type(error).__name__}"
         if surprises >= MAX_SURPRISES:
             return Dead(reason)
@@ -51,22 +51,25 @@ def attempt(handler: Handler, item: Item) -> Verdict:
 
 
 def settle(queue: Queue, item: Item, verdict: Verdict) -> None:
+    """Tell the queue what becomes of a claimed item."""
+    keys = {"item": item.id, "queue": queue.name}
     match verdict:
         case Done():
             kept = queue.done(item)
         case Again(delay, reason, expected, surprise):
             level = logging.DEBUG if expected else logging.WARNING
-            log.log(level, "%s: again in %.1f s: %s", item.id, delay, reason)
+            keys_of_retry = {**keys, "seconds": round(delay, 1), "reason": reason}
+            log.log(level, "item tried again later", extra=keys_of_retry)
             kept = queue.retry(item, delay=delay, surprise=surprise)
         case Dead(reason):
-            log.error("item %s of %s is dead: %s", item.id, queue.name, reason)
+            log.error("item is dead", extra={**keys, "reason": reason})
             kept = queue.dead(item, reason=reason)
     if not kept:
-        log.warning("the lease of item %s of %s had run out; it may be worked twice", item.id, queue.name)
+        log.warning("the lease of an item had run out, so it may be worked twice", extra=keys)
 
 
 def backoff(attempts: int, *, base: float = 1.0, cap: float = 300.0) -> float:
-    """Seconds to wait after the given number of attempts: doubling, capped, and half of it at random so
-    that items which failed together do not come back together."""
-    full = min(cap, base * 2.0 ** min(attempts - 1, 30))
-    return full / 2 + random.uniform(0, full / 2)
+    """Seconds to wait after so many attempts. They double with each attempt up to the cap. Half of them is
+    random, so that items which failed together do not come back together."""
+    seconds = min(cap, base * 2.0 ** min(attempts - 1, 30))
+    return seconds / 2 + random.uniform(0, seconds / 2)

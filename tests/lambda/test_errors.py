@@ -97,7 +97,7 @@ def test_a_poison_message_ends_among_the_dead_and_the_others_are_delivered(moto,
     (dead,) = sqs.receive_message(QueueUrl=resources.environ["HUNTBRIDGE_EVENTS_DLQ"])["Messages"]
     assert dead["Body"] == "not one of ours"
     assert resources.depth("deliveries", dead=True) == 0
-    assert log.count("item event-1 failed unexpectedly at attempt") == 1
+    assert log.count('"item": "event-1", "surprises": ') == 1
     for name in ("event-0", "event-2"):
         assert [name in text for text in ids(slack)].count(True) == 1
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receiver.web import MAX_BODY, create_app
+from receiver.intake.webhook_request import MAX_BODY
+from receiver.web import create_app
 from shared.queues.ports import QueueError
 from shared.secrets import Secret
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receiver.intake.refusals import MOST_SENDERS, Refusals
+from receiver.intake.refusals import MAX_SENDERS, Refusals
 from receiver.messages.compose import compose
 from shared.local.database import Database
 from shared.local.queue import SqliteQueue
@@ -96,7 +96,7 @@ def test_what_was_refused_while_the_store_was_down_is_told_afterwards(bridge, mo
     with monkeypatch.context() as patched:
         patched.setattr(bridge.events, "put", broken)
         assert bridge.tell(minutes=2) == []
-    assert "refused webhooks cannot be told of now: the queue events cannot be written" in caplog.text
+    assert 'refused webhooks not reported yet reason="the queue events cannot be written' in caplog.text
     bridge.refusals(503, "The event could not be stored; send it again later.", "203.0.113.7")
     (event,) = bridge.tell(seconds=10)
     assert event.alarms == 2
@@ -129,11 +129,11 @@ def test_the_log_has_a_line_a_minute_for_each_reason_and_the_counts_are_whole(br
 
 
 def test_many_senders_and_hostile_names_stay_within_bounds(bridge):
-    for number in range(5 * MOST_SENDERS):
+    for number in range(5 * MAX_SENDERS):
         bridge.refusals(401, WRONG, f"10.0.{number // 250}.{number % 250}")
     bridge.refusals(401, WRONG, "<!channel> http://evil.example")
     (event,) = bridge.tell(minutes=2)
-    assert event.alarms == 5 * MOST_SENDERS + 1
+    assert event.alarms == 5 * MAX_SENDERS + 1
     assert event.text.count("10.0.") == 10
     assert "others (491)" in event.text
     assert "evil" not in event.text

@@ -12,9 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo.slack.records import Request, signed
-from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_AGE, MAX_VALUE, Malformed, signed_by
-from receiver.intake.slack_request import click as read_click
-from receiver.web import MAX_BODY, create_app
+from receiver.intake.slack_request import (
+    ACKNOWLEDGE,
+    CREATE_ISSUE,
+    MAX_AGE,
+    MAX_VALUE,
+    Malformed,
+    read_click,
+    signed_by,
+)
+from receiver.intake.webhook_request import MAX_BODY
+from receiver.web import create_app
 from shared.queues.ports import QueueError
 from shared.secrets import Secret, SecretError, SecretRef
 from tests.receiver.conftest import START
@@ -235,7 +243,7 @@ def test_a_signing_secret_that_cannot_be_had_refuses_every_click(events, caplog)
         503,
         {"status": "error", "message": "No signing secret can be had here; see the log."},
     )
-    assert "a signing secret cannot be had: env:SIGNING" in caplog.text
+    assert 'secret not readable kind="signing secret" reason="env:SIGNING' in caplog.text
     assert events.bodies == {}
 
 
