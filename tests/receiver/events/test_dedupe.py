@@ -1,4 +1,4 @@
-"""What is one alarm and what is two: twice the same, two kinds about one finding, a later run, an update."""
+"""When two webhooks are one alarm: the same body twice, two kinds of webhook, a later run, an update."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_same_body_within_a_quarter_of_an_hour_is_one_message(stage):
     assert [message.id for message in stage.soc.sent] == [ids[0], last]
 
 
-def test_while_the_platform_cannot_be_asked_nothing_is_swallowed_and_what_may_be_a_repeat_says_so(stage):
+def test_without_the_platform_nothing_is_merged_and_possible_repeats_say_so(stage):
     first = stage.receive(body())
     second = stage.receive(SUMMED_UP)
     third = stage.receive(body("6 high severity alarms detected in project id 3 evidence id 4."))
@@ -68,7 +68,7 @@ def test_while_the_platform_cannot_be_asked_nothing_is_swallowed_and_what_may_be
     "text",
     [b"$Title", b'{"event": "processing_with_alarms", "message": "Alarms in project id 3."}', b"hello"],
 )
-def test_where_nothing_identifies_nothing_is_merged(stage, text):
+def test_bodies_without_any_id_are_not_merged(stage, text):
     for _ in range(3):
         stage.receive(text)
         stage.run()
@@ -86,7 +86,7 @@ def test_the_same_detection_twice_is_one_message(stage):
     assert len(stage.soc.sent) == 1
 
 
-def test_what_the_platform_confirms_is_told_though_the_same_body_was_told_unconfirmed(stage):
+def test_the_first_confirmed_event_is_told_even_if_its_body_was_told_before(stage):
     for _ in range(3):
         stage.receive(SUMMED_UP)
         stage.run()
@@ -97,7 +97,7 @@ def test_what_the_platform_confirms_is_told_though_the_same_body_was_told_unconf
     ]
 
 
-def test_the_same_body_is_told_once_more_where_the_platform_counts_more_by_now(stage):
+def test_the_same_body_is_told_again_if_the_platform_counts_more_by_now(stage):
     stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (0, 1)
     for count in ((0, 1), (0, 1), (4, 1), (4, 1)):
         stage.enricher.counts[4] = count
@@ -109,7 +109,7 @@ def test_the_same_body_is_told_once_more_where_the_platform_counts_more_by_now(s
     ]
 
 
-def test_a_number_of_another_text_does_not_swallow_what_the_platform_counts_by_now(stage):
+def test_a_number_in_another_text_does_not_hide_what_the_platform_counts_later(stage):
     stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (0, 1)
     stage.receive(SUMMED_UP)
     stage.run()
@@ -122,7 +122,7 @@ def test_a_number_of_another_text_does_not_swallow_what_the_platform_counts_by_n
     assert titles(stage)[-1] == "Update: 4 malicious, 1 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
 
-def test_what_is_written_down_of_one_evidence_stays_small(stage):
+def test_the_document_of_an_evidence_stays_small(stage):
     for number in range(200):
         stage.receive(body(number=number))
         stage.forward(1)
@@ -132,7 +132,7 @@ def test_what_is_written_down_of_one_evidence_stays_small(stage):
     assert len(json.dumps(record.body)) < 20_000
 
 
-def test_a_number_of_the_text_alone_does_not_swallow_what_the_platform_counts(stage):
+def test_a_number_in_an_unconfirmed_text_does_not_hide_what_the_platform_counts(stage):
     stage.receive(body("9999 high severity alarms detected in project id 3 evidence id 4."))
     stage.run()
     stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (5, 0)
@@ -146,7 +146,7 @@ def test_a_number_of_the_text_alone_does_not_swallow_what_the_platform_counts(st
     ]
 
 
-def test_what_comes_long_after_is_told_anew_while_the_platform_cannot_be_asked(stage):
+def test_without_the_platform_a_later_event_is_a_new_alarm(stage):
     stage.receive(body())
     stage.run()
     stage.forward(16 * 60)
@@ -156,9 +156,7 @@ def test_what_comes_long_after_is_told_anew_while_the_platform_cannot_be_asked(s
 
 
 @pytest.mark.parametrize("known", ["the first", "the second"])
-def test_of_two_kinds_one_of_which_the_platform_does_not_confirm_both_are_told_the_later_as_an_update(
-    stage, known
-):
+def test_of_two_kinds_of_webhook_one_unconfirmed_both_are_told_the_later_as_an_update(stage, known):
     stage.enricher.counts[4] = (5, 0)
     if known == "the first":
         stage.enricher.runs[4] = MONDAY
@@ -191,7 +189,7 @@ def test_two_kinds_about_one_evidence_and_run_are_one_message(stage):
     assert {r["run"] for r in stage.runtime.ledger.events.of_project(3)} == {MONDAY.isoformat()}
 
 
-def test_the_same_finding_long_after_is_still_the_same_while_the_run_is(stage):
+def test_the_same_run_is_one_alarm_however_late_the_second_webhook_comes(stage):
     stage.enricher.runs[4] = MONDAY
     stage.receive(body())
     stage.run()
@@ -201,7 +199,7 @@ def test_the_same_finding_long_after_is_still_the_same_while_the_run_is(stage):
     assert len(stage.soc.sent) == 1
 
 
-def test_a_later_run_is_news_though_the_body_is_the_same(stage):
+def test_a_later_run_is_a_new_alarm_even_with_the_same_body(stage):
     for day in range(3):
         stage.enricher.runs[4] = MONDAY + timedelta(days=day)
         stage.receive(body())
@@ -209,7 +207,7 @@ def test_a_later_run_is_news_though_the_body_is_the_same(stage):
     assert titles(stage) == ["5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"] * 3
 
 
-def test_what_adds_to_it_is_told_as_an_update(stage):
+def test_an_event_that_counts_more_is_told_as_an_update(stage):
     stage.enricher.runs[4] = MONDAY
     first = stage.receive(
         body("2 suspicious severity events in project id 3 evidence id 4.", event="suspicious_severity_event")
@@ -228,7 +226,7 @@ def test_what_adds_to_it_is_told_as_an_update(stage):
     assert stage.soc.sent[0].case_key == stage.soc.sent[1].case_key
 
 
-def test_a_webhook_that_was_taken_for_lost_and_then_comes_is_one_message(stage):
+def test_a_webhook_that_comes_after_its_alarm_was_recovered_is_merged(stage):
     stage.enricher.runs[4] = MONDAY
     stage.raise_event(
         Event("recovered:4", RECOVERED, START, project_id=3, evidence_id=4, malicious=5, suspicious=0)
@@ -253,7 +251,7 @@ def test_another_evidence_or_another_end_of_processing_is_another_message(stage)
 
 
 @pytest.mark.parametrize("writes_before_the_crash", range(7))
-def test_a_claim_whose_worker_died_is_taken_up_by_the_same_event(stage, monkeypatch, writes_before_the_crash):
+def test_a_decision_whose_worker_died_is_used_by_the_same_event(stage, monkeypatch, writes_before_the_crash):
     stage.enricher.runs[4] = MONDAY
     id = stage.receive(body())
     (item,) = stage.runtime.events.claim(lease=60)
@@ -278,7 +276,7 @@ def test_a_claim_whose_worker_died_is_taken_up_by_the_same_event(stage, monkeypa
     assert stage.living() == 0
 
 
-def test_of_many_workers_one_tells_it(stage):
+def test_of_many_workers_only_one_tells(stage):
     stage.enricher.runs[4] = MONDAY
     for number in range(8):
         stage.receive(body(number=number))  # eight bodies about one finding
@@ -295,7 +293,7 @@ def test_of_many_workers_one_tells_it(stage):
     assert len([r for r in stage.runtime.ledger.events.of_project(3) if r["merged_into"]]) == 7
 
 
-def test_what_the_version_before_wrote_down_still_counts(stage):
+def test_documents_of_the_version_before_still_count(stage):
     stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (5, 0)
     told = {"event_id": "old", "severity": "malicious", "malicious": 5, "suspicious": 0, "total": 5}
     one = {"run": MONDAY.isoformat(), "at": START.isoformat(), "told": told, "claims": {"old": None}}
@@ -306,7 +304,7 @@ def test_what_the_version_before_wrote_down_still_counts(stage):
     assert {r["id"]: r["merged_into"] for r in stage.runtime.ledger.events.of_project(3)} == {id: "old"}
 
 
-def test_an_update_that_the_version_before_had_claimed_is_told_as_it_was_claimed(stage):
+def test_an_update_that_the_version_before_decided_is_told_as_decided(stage):
     stage.enricher.runs[4], stage.enricher.counts[4] = MONDAY, (5, 0)
     id = stage.receive(body())
     before = {"event_id": "old", "severity": "suspicious", "malicious": 0, "suspicious": 2, "total": 2}

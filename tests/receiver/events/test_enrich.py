@@ -1,4 +1,4 @@
-"""Events in, whole alarms out; the sources are stubs that answer, fail, hang or know only a part."""
+"""Enriches events, and compares the whole alarms. The sources are stubs that answer, fail or hang."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_everything_answers(ledger):
         ("Owner", "Shop-Team", None),
     ],
 )
-def test_the_owner_is_who_the_configuration_knows_by_the_whole_value_of_the_tag(tag, key, owner):
+def test_the_owner_is_the_configured_one_for_the_whole_value_of_the_tag(tag, key, owner):
     facts = replace(FACTS, tags={"Owner": "shop-team", "Team": "<@U0123456789>"})
     settings = config().model_copy(
         update={"owner_tag": tag, "owners": {key: OwnerConfig(slack="S0123456789")}}
@@ -237,7 +237,7 @@ def test_the_evidence_names_the_project(ledger):
     assert enriched(event, ledger, Platform(), Ec2()) == whole(ledger)
 
 
-def test_an_evidence_of_another_project_is_told_as_what_the_platform_says():
+def test_the_platforms_project_of_an_evidence_replaces_the_webhooks():
     other = Project(13, "another")
     platform = Platform(
         evidence=lambda _: replace(EVIDENCE, project_id=13),
@@ -258,7 +258,7 @@ def test_an_evidence_of_another_project_is_told_as_what_the_platform_says():
     assert compose(alarm).gaps == alarm.disagreements
 
 
-def test_an_instance_that_is_not_the_evidences_is_told_as_what_the_platform_says():
+def test_the_platforms_instance_of_an_evidence_replaces_the_webhooks():
     event = replace(EVENT, system=System(OTHER, "us-east-1"), instance=OTHER)
     alarm = enriched(event, None, Platform(), Ec2(), config(targets=(SYSTEM, System(OTHER, "eu-west-1"))))
     assert (alarm.system, alarm.instance, alarm.event.system, alarm.event.instance) == (
@@ -273,7 +273,7 @@ def test_an_instance_that_is_not_the_evidences_is_told_as_what_the_platform_says
     assert OTHER not in compose(alarm).title
 
 
-def test_while_the_platform_is_down_the_ledger_knows_the_evidence_better_than_the_text(ledger):
+def test_while_the_platform_is_down_the_ledger_goes_before_the_text(ledger):
     ledger.captures.update(Capture(HUNT.id, SYSTEM), evidence_ids=(31,))
     ledger.captures.update(Capture(HUNT.id, System(OTHER, "eu-west-1")), evidence_ids=(30,))
     down = raising(Unavailable("the platform does not answer"))
@@ -343,7 +343,7 @@ def test_a_hunt_that_finished(ledger):
         (replace(EVENT, kind="processing_finished"), (7, 8)),
     ],
 )
-def test_whose_counts_are_used(event, counts):
+def test_which_counts_are_used(event, counts):
     alarm = enriched(event, None, Platform(), None)
     assert (alarm.malicious, alarm.suspicious) == counts
 
@@ -383,7 +383,7 @@ def test_the_platforms_list_of_alarms_counts_as_well(counted, said, told):
     assert (alarm.malicious, alarm.suspicious, alarm.severity) == (*told, Severity.MALICIOUS)
 
 
-def test_before_the_platform_has_counted_anything_the_webhooks_number_is_told():
+def test_as_long_as_the_platform_has_counted_nothing_the_webhooks_number_is_used():
     evidence = replace(EVIDENCE, malicious=0, suspicious=0)
     platform = Platform(evidence=lambda _: evidence, findings=lambda *_: ())
     alarm = enriched(replace(EVENT, malicious=5), None, platform, None)
@@ -409,7 +409,7 @@ def test_the_link_stays_on_the_platform(template, event, link):
 
 @dataclass
 class Stuck:
-    """Hangs until it is let go."""
+    """Hangs until it is freed."""
 
     freed: threading.Event = field(default_factory=threading.Event)
     calls: int = 0
@@ -457,7 +457,7 @@ def test_everything_hangs_and_the_budget_holds(stuck):
 
 
 def test_each_source_is_given_its_own_time(stuck):
-    """On a clock that jumps past what is allowed, nobody really waits."""
+    """The clock jumps past the time limits, so the test does not really wait."""
     now = itertools.count(0, 20).__next__
     event = replace(EVENT, system=SYSTEM, hunt_id=HUNT.id)
     hung = Platform(stuck, stuck, stuck)
@@ -520,7 +520,7 @@ print(Enricher(None, None, Ec2(), config, budget=0.1).enrich(event).gaps[0].why)
         (InstanceError("no AWS credentials on this machine"), "no AWS credentials on this machine"),
     ],
 )
-def test_an_expected_failure_is_said_in_its_own_words(ledger, caplog, error, why):
+def test_an_expected_failure_is_a_gap_with_its_own_text(ledger, caplog, error, why):
     assert enriched(EVENT, ledger, Platform(), Ec2(raising(error))) == replace(
         whole(ledger), instance=None, gaps=(Gap("Instance details", why),)
     )

@@ -1,4 +1,4 @@
-"""What is new on a system: said once for each kind, the same to whoever asks again, and in words."""
+"""What is new on a system: each kind of alarm is new once, and the same event gets the same answer again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def history(store, ledger) -> History:
 
 
 def captured(ledger: Ledger, *alarms: int) -> None:
-    """One hunt after the other, the last of them this one."""
+    """Captures of one hunt after the other. The last is the current hunt."""
     for number, count in enumerate(alarms, 1 - len(alarms)):
         hunt = replace(THIS, scheduled_at=SUNDAY + timedelta(days=7 * number))
         capture = ledger.captures.plan(Capture(hunt.id, WEB))
@@ -71,11 +71,11 @@ def test_each_kind_is_new_once_and_the_same_event_gets_the_same_answer(history: 
         assert history.compare(second) == Change(LAST, LAST, 1, ("ssh",), 2)
     assert history.compare(alarm("c", "ssh")) == Change(LAST, SUNDAY, 0, (), 1)
     assert history.compare(first) == Change(None, None, 2, ("xmrig", "shell"), 2)
-    # What it could not see the first time is its own news all the same.
+    # A kind that the same event did not have at its first attempt is new in it all the same.
     assert history.compare(alarm("c", "ssh", "cron")) == Change(LAST, SUNDAY, 1, ("cron",), 2)
 
 
-def test_of_many_at_once_each_kind_is_new_in_one(history: History) -> None:
+def test_of_many_events_at_once_each_kind_is_new_in_only_one(history: History) -> None:
     changes: list[Change | None] = []
 
     def ask(number: int) -> None:
@@ -91,7 +91,7 @@ def test_of_many_at_once_each_kind_is_new_in_one(history: History) -> None:
     assert sum(change.first_at is None for change in changes if change) == 1
 
 
-def test_the_hunts_before_are_counted_once_each_and_not_this_one(history: History, ledger: Ledger) -> None:
+def test_each_past_hunt_is_counted_once_and_the_current_hunt_is_not(history: History, ledger: Ledger) -> None:
     captured(ledger, 9, 0, 3, 0, 5)  # the oldest is one too many
     change = history.compare(alarm("a", "xmrig"))
     assert change is not None
@@ -100,7 +100,7 @@ def test_the_hunts_before_are_counted_once_each_and_not_this_one(history: Histor
     assert history.compare(alarm("a", "xmrig")) == change
 
 
-def test_nothing_is_said_of_what_is_no_alarm_or_of_no_system(history: History) -> None:
+def test_events_without_alarms_or_system_are_not_compared(history: History) -> None:
     finished = replace(alarm("a"), event=Event("a", "processing_finished", SUNDAY))
     assert history.compare(finished) is None
     assert history.compare(replace(alarm("a", "xmrig"), system=None)) is None
@@ -108,7 +108,7 @@ def test_nothing_is_said_of_what_is_no_alarm_or_of_no_system(history: History) -
     assert history.compare(replace(alarm("a", "xmrig"), system=None, evidence=known)) is not None
 
 
-def test_what_is_remembered_stays_small(history: History, store: SqliteStore) -> None:
+def test_the_document_of_a_system_stays_small(history: History, store: SqliteStore) -> None:
     for number in range(30):
         history.compare(alarm(f"e{number}", *(f"kind-{number}-{kind}" for kind in range(100))))
     record = store.get("system-alarms", WEB.instance, "-")

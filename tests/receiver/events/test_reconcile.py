@@ -1,4 +1,4 @@
-"""What the platform's API says beats what its webhook says: webhooks in, messages out, on the whole way."""
+"""The platform's API beats its webhook: what webhooks with wrong numbers and names become as messages."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def body(message, kind="processing_with_alarms", **more):
 
 
 def told(stage, *bodies):
-    """The messages that these bring, one after the other."""
+    """The messages that these bodies become."""
     before = len(stage.soc.sent)
     for one in bodies:
         stage.receive(one.encode())
@@ -102,7 +102,7 @@ def test_a_file_name_changes_nothing(stage, name):
     assert message.gaps == (f"Instance details: the region of {OWN} is not known: it is not in any hunt",)
 
 
-def test_what_names_another_evidence_does_not_swallow_the_webhook_of_that(stage):
+def test_a_webhook_that_names_another_evidence_does_not_hide_that_evidences_webhook(stage):
     first, second = told(
         stage,
         body("Alarms in project id 3. Malicious File Detected: /srv/evidence/8/9999 malicious"),
@@ -124,7 +124,7 @@ def test_a_disagreement_is_named(stage):
     )
 
 
-def test_what_the_platform_does_not_confirm_is_told_and_does_not_count_as_told(stage, platform):
+def test_an_unconfirmed_alarm_is_told_and_does_not_prevent_its_recovery(stage, platform):
     platform.down = True
     (first,) = told(stage, body(SENTENCE), body(SENTENCE))  # the second is the same, byte for byte
     (second,) = told(
@@ -188,7 +188,7 @@ def test_a_body_that_was_not_filled_in_may_be_a_test_and_may_be_an_alarm(stage):
 def test_while_the_platform_comes_and_goes_nothing_is_lost_and_a_repeat_is_an_update(
     make_stage, platform, monkeypatch, seed
 ):
-    """Two kinds of webhook, doubled ones and lost ones, and looks of the timer in between."""
+    """Webhooks of two kinds, some doubled and some lost, while the timer looks for lost alarms."""
     rng = random.Random(seed)
     slack = {"type": "slack", "webhook_url": "env:A", "pace": 1000}
     stage = make_stage(default=("soc",), destinations={"soc": slack})
@@ -201,7 +201,7 @@ def test_while_the_platform_comes_and_goes_nothing_is_lost_and_a_repeat_is_an_up
     )
     monkeypatch.setattr(Runtime, "cado", property(lambda _: api))
     platform.evidences.clear()
-    recover(stage.runtime)  # what is there at the first look is no news
+    recover(stage.runtime)  # alarms that are there at the first look are not recovered
     for number in range(101, 161):
         platform.down = number % 20 > 10
         malicious, suspicious = rng.randrange(3), rng.randrange(1, 3)

@@ -1,4 +1,4 @@
-"""Which destinations an alarm goes to: whole rules in, names out."""
+"""Which destinations an alarm is sent to, by whole sets of routes."""
 
 from __future__ import annotations
 

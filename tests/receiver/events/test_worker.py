@@ -34,7 +34,7 @@ def test_a_webhook_becomes_one_message_per_destination(stage):
     assert (record["id"], record["kind"], record["to"]) == (id, "processing_with_alarms", ["soc", "office"])
 
 
-def test_an_own_event_goes_its_route(stage):
+def test_an_own_event_is_routed(stage):
     event = Event("hunt_finished:weekly", HUNT_FINISHED, START, hunt_id="weekly")
     stage.runtime.events.put(items.own_event(dump(event)), id=event.id)
     stage.run()
@@ -50,7 +50,7 @@ def test_an_event_that_comes_again_under_its_id_is_not_routed_again(stage):
 
 
 @pytest.mark.parametrize("writes_before_the_crash", range(6))
-def test_a_worker_that_dies_while_fanning_out_loses_and_repeats_nothing(
+def test_a_worker_that_dies_while_it_enqueues_loses_and_repeats_nothing(
     stage, monkeypatch, writes_before_the_crash
 ):
     id = stage.receive()

@@ -1,4 +1,4 @@
-"""What is remembered of a system reads the same on every side."""
+"""The history of a system is the same on every side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies in, events out: what the tests of the parser share."""
+"""What the tests of the parser share."""
 
 from __future__ import annotations
 

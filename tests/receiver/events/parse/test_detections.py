@@ -1,4 +1,4 @@
-"""What security products detect: whole bodies in, composed messages and routes out."""
+"""Detections of security products: what their webhooks become as messages, and how they are routed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing is read out of a path, a file's name, a link or what is quoted: whole bodies in, events out."""
+"""No number and no machine is read out of a path, a file's name, a link or a quotation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies in, whole events out."""
+"""Parses whole bodies, and compares the whole events."""
 
 from __future__ import annotations
 
