@@ -1,0 +1,98 @@
+"""Who has acknowledged a case, and when people are reminded of it: the same on every side, however many ask
+at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm
+from shared.models.cases import Case
+from shared.models.events import Event
+from shared.models.severity import Severity
+from shared.storage.ledger.ledger import Ledger
+from tests.shared.sides.together import at_once
+
+CASE = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaaa1"
+
+
+@pytest.fixture
+def ledger(side) -> Ledger:
+    return Ledger(side.store, side.now)
+
+
+@pytest.fixture
+def opened(ledger, side) -> Ledger:
+    """A ledger with a case that nobody has acknowledged."""
+    alarm = Alarm(Event("e1", "processing_with_alarms", side.now()), Severity.MALICIOUS)
+    assert ledger.cases.change(CASE, lambda case: case or Case(alarm, ("soc",))) is not None
+    return ledger
+
+
+def test_of_eight_that_acknowledge_at_once_the_first_counts_and_all_get_it(opened, side):
+    answers = {}
+
+    def acknowledge(number: int) -> None:
+        asked = Acknowledgement(f"click-{number}", side.now(), f"a{number}")
+        answers[number] = opened.cases.acknowledge(CASE, asked)
+
+    at_once(8, acknowledge)
+    assert len(answers) == 8
+    (first,) = set(answers.values())
+    assert opened.cases.get(CASE).acknowledgement == first
+
+
+def test_an_acknowledgement_may_be_repeated(opened, side):
+    mine = Acknowledgement("click-1", side.now(), "<!channel> \u202e\U0001f512", "U012AB3CD")
+    assert opened.cases.acknowledge(CASE, mine) == mine
+    assert opened.cases.acknowledge(CASE, mine) == mine
+    assert opened.cases.acknowledge(CASE, replace(mine, id="click-2")) == mine
+    assert Ledger(side.store, side.now).cases.get(CASE).acknowledgement == mine
+
+
+def test_an_unknown_case_cannot_be_acknowledged(ledger, side):
+    assert ledger.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada")) is None
+    assert ledger.cases.get(CASE) is None
+
+
+def test_alarms_and_an_acknowledgement_at_once_are_all_kept(opened, side):
+    def change(number: int) -> None:
+        if number == 0:
+            opened.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
+        else:
+            opened.cases.change(CASE, lambda case: replace(case, told=(*case.told, f"d{number}")))
+
+    at_once(6, change)
+    case = opened.cases.get(CASE)
+    assert case.acknowledgement.by == "ada"
+    assert sorted(case.told) == ["d1", "d2", "d3", "d4", "d5", "soc"]
+
+
+def test_a_case_waits_from_its_first_alarm_until_it_is_acknowledged(opened, side):
+    began = side.now()
+    opened.cases.await_acknowledgement(CASE, 10 * side.unit)
+    side.forward(side.unit)
+    opened.cases.await_acknowledgement(CASE, 10 * side.unit)
+    (waiting,) = opened.cases.unacknowledged()
+    assert (waiting.case_key, waiting.reminded) == (CASE, 0)
+    assert side.same(waiting.since, began)
+    assert waiting.due - waiting.since == timedelta(seconds=10 * side.unit)
+    opened.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
+    assert list(opened.cases.unacknowledged()) == []
+
+
+def test_of_eight_timers_one_counts_a_reminder(ledger, side):
+    ledger.cases.await_acknowledgement(CASE, side.unit)
+    (waiting,) = ledger.cases.unacknowledged()
+    dues = [waiting.due + timedelta(seconds=60 + number) for number in range(8)]
+    at_once(8, lambda number: ledger.cases.record_reminder(waiting, dues[number]))
+    (after,) = ledger.cases.unacknowledged()
+    assert (after.reminded, after.version) == (1, waiting.version + 1)
+    assert after.due in dues
+    ledger.cases.record_reminder(waiting, waiting.due)
+    assert list(ledger.cases.unacknowledged()) == [after]
+    ledger.cases.record_reminder(after, None)
+    assert list(ledger.cases.unacknowledged()) == []
