@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from demo.jira.fields import Field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from demo.jira.fields import Field
 from receiver.destinations.jira.field_values import shaped
 
 USERS = frozenset({"jdoe"})
