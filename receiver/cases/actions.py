@@ -1,8 +1,8 @@
 """What people do with a case: they acknowledge it or ask for an issue, by a click in Slack or a command.
 
-The web room and `huntbridge ack` put an item into [events] for each action; the handlers here work it. Of
-several people who acknowledge a case the first one has it: that is one conditional write. All that follows
-from an action has an id of its own, so an action that is worked twice is told once.
+The web function and `huntbridge ack` put an item into [events] for each action. The handlers here work on the
+items. If several people acknowledge a case, one conditional write in the ledger decides who is first. Each
+message about an action has an id of its own, so an action that is handled twice sends its messages once.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ class CaseActions:
         self._deliveries, self._config, self._destinations = deliveries, config, destinations
 
     def click(self, id: str, item: items.SlackClick) -> Verdict:
-        """Handle a click in Slack. `id` is the same for the same click."""
+        """Handle a click in Slack. `id` is the same whenever Slack repeats the click."""
         if self._ledger.notes.get(kinds.CLICK_NOTES, id):
             return Done()  # a replayed request, or an item that came twice
         click, secret = item.click, item.signed_by
-        app = [
+        posted_by_app = [
             name
             for name, config in self._config.destinations.items()
             if isinstance(config, SlackConfig) and secret in config.signing_secret
         ]
-        if not app:
+        if not posted_by_app:
             return Dead(f"a click was signed with {secret}, and no destination has that signing_secret")
         case_key = click.value
         case = self._ledger.cases.get(case_key)
         # An app may only act on cases that were posted through it.
-        told = [name for name in app if case and name in case.told]
-        clicked_at = self._destination_of(click.channel, case_key, told or app)
+        told = [name for name in posted_by_app if case and name in case.told]
+        clicked_at = self._destination_of(click.channel, case_key, told or posted_by_app)
         if click.action == ACKNOWLEDGE and told:
             asked = Acknowledgement(id, item.at, click.name or click.user, click.user, "Slack")
             answer = self._refusal(case_key, asked, clicked_at) or self._acknowledge(case_key, asked)
@@ -81,7 +81,7 @@ class CaseActions:
         return Done()
 
     def _destination_of(self, channel: str, case_key: str, names: list[str]) -> str:
-        """The one of these destinations whose channel this is: one app may post to many channels."""
+        """Which of these destinations posts to this channel: one app may post to many channels."""
         for name in names:
             config = self._config.destinations[name]
             ref = self._ledger.case_references.get(case_key, name)
@@ -91,8 +91,8 @@ class CaseActions:
         return names[0]
 
     def _refusal(self, case_key: str, asked: Acknowledgement, destination: str) -> str:
-        """The answer to a user who may not acknowledge; empty for a user who may. `destination`: whose
-        message the user clicked."""
+        """The answer to a user who may not acknowledge; empty for a user who may. `destination` posted the
+        message that the user clicked."""
         config = self._config.destinations[destination]
         allowed = config.may_acknowledge if isinstance(config, SlackConfig) else None
         if allowed is None or asked.slack in allowed:
@@ -108,7 +108,7 @@ class CaseActions:
         )
 
     def _acknowledge(self, case_key: str, asked: Acknowledgement) -> str:
-        """The answer to the person who asked; empty where the messages about the case say it already."""
+        """The answer to the person who asked; empty if the messages about the case say it already."""
         holder = self._ledger.cases.acknowledge(case_key, asked)
         if holder is None:
             return _UNKNOWN_CASE
@@ -133,7 +133,7 @@ class CaseActions:
         return ""
 
     def _create_issue(self, case_key: str, id: str) -> str:
-        """The answer to the person who asked; empty where the issue is on its way. `id` is the click's."""
+        """The answer to the person who asked; empty if the issue is on its way. `id` is the click's id."""
         trackers = self._destinations.trackers
         if not trackers:
             return _NO_TRACKER

@@ -1,4 +1,4 @@
-"""What is known of a case, whichever destinations are told of it.
+"""What is known about a case, independent of any one destination.
 
 A case begins with its first alarm. Its record holds the worst alarm, the destinations that were told, and who
 has acknowledged it. `CaseLifecycle` keeps this record and says what a message shows of it. What people do
@@ -29,7 +29,7 @@ from shared.storage.ledger.ledger import Ledger
 
 @dataclass(frozen=True)
 class CaseDestinations:
-    """What cases have to know of the configured destinations."""
+    """What this package has to know about the configured destinations."""
 
     trackers: Sequence[str] = ()  # those that open an issue for a case, in the order of the configuration
     editable: Collection[str] = ()  # those that can edit the message of a case
@@ -81,8 +81,8 @@ class CaseLifecycle:
         return message
 
     def current_message(self, case_key: str, destination: str) -> Message | None:
-        """The message of the case as it stands now, to edit the one at the destination. None where there is
-        no such case."""
+        """The message about the case as it is now, to replace the one at the destination. None if there is no
+        such case."""
         case = self._ledger.cases.get(case_key)
         if case is None:
             return None
@@ -107,7 +107,7 @@ class CaseLifecycle:
         return bool(case and case.acknowledgement)
 
     def issue(self, case_key: str, case: Case) -> tuple[str, str] | None:
-        """Key and URL of the case's issue. None where it has no issue yet."""
+        """Key and URL of the case's issue. None if it has no issue yet."""
         for tracker in self._destinations.trackers:
             key = self._ledger.case_references.get(case_key, tracker) if tracker in case.told else ""
             if url := self._destinations.issue_url(tracker, key):
@@ -115,13 +115,13 @@ class CaseLifecycle:
         return None
 
     def title(self, case_key: str) -> str:
-        """The title of the case's worst alarm; the key where there is no such case."""
+        """The title of the case's worst alarm; the key if there is no such case."""
         case = self._ledger.cases.get(case_key)
         return compose(case.alarm, self._config).title if case else case_key
 
     def refresh(self, case_key: str, why: str) -> None:
-        """Ask for an edit of the case's messages where that is possible. A second call with the same `why`
-        asks for the same edit."""
+        """Have the case's messages edited at the destinations that can do so. `why` is part of the ids of the
+        items, so a second call for the same reason adds nothing."""
         case = self._ledger.cases.get(case_key)
         for name in case.told if case else ():
             if name in self._destinations.editable:
@@ -129,8 +129,8 @@ class CaseLifecycle:
                 self._deliveries.put(items.encode(item), id=f"refresh:{case_key}:{why}:{name}")
 
     def announce(self, alarm: Alarm, names: Iterable[str]) -> None:
-        """Send something that huntbridge itself says about a case, and record the event. A second call with
-        the same event sends nothing more: the ids of the items are the same."""
+        """Send an event of huntbridge's own about a case to these destinations, and record it. A second call
+        with the same event sends nothing more, because the items have the same ids."""
         configured = [name for name in names if name in self._config.destinations]
         for name in configured:
             item = items.DeliverAlarm(name, dump(alarm))
@@ -140,7 +140,7 @@ class CaseLifecycle:
 
 
 def opening(alarm: Alarm, told: Iterable[str], trackers: Sequence[str]) -> CaseStatus:
-    """What a message shows of a case that begins with this alarm, of which `told` are told."""
+    """What a message shows of a case that begins with this alarm. `told`: the destinations of the alarm."""
     if not _can_be_acknowledged(alarm):
         return CaseStatus()
     return CaseStatus(offers=_offers(Case(alarm, tuple(told)), trackers))

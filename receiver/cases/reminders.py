@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class CaseReminders:
-    """`config`: None where no reminders are configured."""
+    """`config` is None if no reminders are configured."""
 
     def __init__(
         self,

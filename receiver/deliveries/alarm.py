@@ -1,7 +1,7 @@
 """Delivers one alarm to one destination: turn → claim → compose → send → record.
 
-The turn (turn.py) includes the claim of the alarm's case (claim.py). An alarm whose turn is too far away goes
-into a digest.
+turn.py waits for the turn and claims the alarm's case; send.py sends and record.py records the result. An
+alarm whose turn is too far away goes into a digest (digest.py).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class AlarmDelivery:
 
 
 def _may_share(alarm: Alarm, delivery: Delivery) -> bool:
-    """Whether an alarm may be told in a digest. A malicious alarm and what huntbridge says itself keep their
-    own messages, and so does a possible repeat, since it must be marked."""
+    """Whether an alarm may go into a digest. Malicious alarms and huntbridge's own events keep messages of
+    their own. So does a possible repeat, because its message must say so."""
     keeps_its_own = alarm.severity is Severity.MALICIOUS or alarm.event.kind in OWN_KINDS
     return not (keeps_its_own or delivery.in_doubt or delivery.state is DeliveryState.SENDING)

@@ -1,7 +1,7 @@
-"""Who may send now: one worker for each delivery, and one delivery at a time where it opens or edits a case.
+"""Who may send: one worker for each delivery, and one delivery at a time if it opens or edits a case.
 
-Both claims are records in the ledger with a lease. When the lease of a claim has run out its worker is taken
-for dead, and the next worker treats what it was doing as in doubt.
+Both claims are records in the ledger with a lease. If a lease runs out, its worker counts as dead. The next
+worker then has to assume that the message may have arrived.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from receiver.destinations.contract import CaseRef, Delivered, Destination, Outc
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.queues import leases
 from shared.queues.ports import Again, Item
-from shared.queues.worker import backoff
 from shared.storage.ledger.case_references import CaseAccess, CaseReferences
 
 # Seconds until a search at the destination finds what was just made there. Jira Cloud's search takes a while
@@ -24,8 +23,10 @@ SEARCHABLE_AFTER = 60.0
 
 
 def wait_for_other_worker(delivery: Delivery, now: datetime) -> Again | None:
-    """The verdict while another worker may still be sending the message, or None. A worker that died while it
-    sent is waited for as long as it could have been at it; only then is the message sent again."""
+    """The verdict while another worker may be sending the message; None once nobody is.
+
+    A worker that died leaves the state SENDING. Its message is sent again only when its lease has run out.
+    """
     if delivery.state is not DeliveryState.SENDING or delivery.last_at is None:
         return None
     left = leases.SENDING - (now - delivery.last_at).total_seconds()
@@ -34,28 +35,34 @@ def wait_for_other_worker(delivery: Delivery, now: datetime) -> Again | None:
     return Again(left, f"another worker sends it to {delivery.destination}", expected=True)
 
 
+@dataclass(frozen=True)
+class Occupied:
+    """Another delivery has the case."""
+
+    wait: float  # seconds until its lease runs out
+
+
 class CaseClaims:
     def __init__(
         self, references: CaseReferences, cases: CaseLifecycle, destinations: Mapping[str, Destination]
     ) -> None:
         self._references, self._cases, self._destinations = references, cases, destinations
 
-    def acquire(self, item: Item, destination: str, case_key: str) -> CaseClaim | Again:
-        """The case for one delivery, or the verdict that another delivery must be waited for.
+    def acquire(self, item: Item, destination: str, case_key: str) -> CaseClaim | Occupied:
+        """The case for one delivery, unless another delivery has it.
 
-        A follow-up to an open case shares it with others, except where it edits what the one before wrote.
+        Follow-ups to an open case do not exclude each other, unless the destination edits earlier messages.
         """
         traits = self._destinations[destination].traits
         if not traits.thread:
             return self.unclaimed(item, destination, case_key)
         access = self._references.acquire(case_key, destination, item.receipt, leases.CASE, alone=traits.edit)
         if access.wait:
-            delay = min(access.wait, backoff(item.claims, base=0.5, cap=10.0))
-            return Again(delay, f"another alarm of its case is on the way to {destination}", expected=True)
+            return Occupied(access.wait)
         return self._claim(item, destination, case_key, access)
 
     def unclaimed(self, item: Item, destination: str, case_key: str) -> CaseClaim:
-        """For a message that begins nothing others could follow up on."""
+        """A claim for a message that no other message can follow up, such as a digest."""
         return self._claim(item, destination, case_key, CaseAccess())
 
     def _claim(self, item: Item, destination: str, case_key: str, access: CaseAccess) -> CaseClaim:
@@ -94,8 +101,8 @@ class CaseClaim:
         if not self.access.exclusive and ref in ("", self.access.ref):
             return
         unsure = isinstance(outcome, Retry) and outcome.ambiguous
-        # Until a search finds what this attempt may have opened, the next delivery would open the case again.
-        # What is edited cannot be searched.
+        # The next delivery must not open the case again before a search can find what this attempt may have
+        # opened. A destination that edits messages has no search, so nothing is gained by waiting.
         hold = 0.0 if self.traits.edit else SEARCHABLE_AFTER
         self.references.release(
             self.case_key, self.destination, self.lease, ref=ref, unsure=unsure, hold=hold
@@ -104,5 +111,5 @@ class CaseClaim:
             self.cases.refresh(self.case_key, ref)  # other messages of the case link to the issue
 
     def require_exclusive(self) -> None:
-        """Let only one delivery at a time have the case: it must be opened anew."""
+        """From now on let one delivery at a time have the case, because the case has to be opened anew."""
         self.references.close(self.case_key, self.destination, self.access.ref)

@@ -1,5 +1,7 @@
-"""How many workers of this process may be busy with one destination, so that a destination which does not
-answer leaves workers for the others."""
+"""Limits how many workers of this process are busy with one destination.
+
+A destination that does not answer then leaves workers for the others.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ class ConcurrencyLimit:
         self._somebody_waits = False
 
     def acquire(self, holder: str) -> bool:
-        """Whether `holder` has a place now, or had one already.
+        """Whether `holder` has a place, from now on or already.
 
-        When all places are taken but one of them was taken only a moment ago, one worker waits for it: to put
-        an item back and claim it again costs more than a message.
+        If all places are taken, but only since a moment ago, one worker waits here for the next free place:
+        to put an item back and claim it again costs more than a message.
         """
         with self._freed:
             if holder in self._since:
@@ -40,7 +42,7 @@ class ConcurrencyLimit:
             return True
 
     def release(self, holder: str) -> None:
-        """Give the place back. Nothing happens where `holder` has none."""
+        """Give the place back. Does nothing if `holder` has none."""
         with self._freed:
             self._since.pop(holder, None)
             self._freed.notify()

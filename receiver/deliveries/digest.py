@@ -1,7 +1,7 @@
 """Puts alarms into the digest of their destination, and delivers the digest.
 
-digest_store.py stores the digest itself. The ledger's delivery of an alarm names its digest before the alarm
-is written there. So when a worker dies in between, the next worker puts the alarm into the same digest.
+digest_store.py stores the digest itself. The record of an alarm's delivery names the digest before the alarm
+is written into it. So if a worker dies in between, the next worker puts the alarm into the same digest.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Collector:
         return verdict or Again(1.0, "its digest was closed just now", expected=True)
 
     def add(self, delivery: Delivery, alarm: Alarm) -> Verdict | None:
-        """Put an alarm into the digest that its delivery names. None where that was closed without it."""
+        """Put an alarm into the digest that its delivery names. None if the digest was closed without it."""
         title = compose(alarm, self.config).title
         entry = DigestEntry(
             alarm.event.id,

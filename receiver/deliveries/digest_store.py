@@ -1,9 +1,9 @@
 """Stores digests: the alarms for a destination that is sent more than it accepts, told in one message.
 
-An alarm is written into the open digest of its destination. When the digest's turn has come the digest is
-closed, and then sealed: the list of its alarms is stored and never changes again. An alarm is told in a
-digest only if it is in that list; an alarm that comes too late looks for the next digest. So a crash at any
-point neither loses an alarm nor tells it twice.
+An alarm is written into the open digest of its destination. When its turn has come, the digest is closed and
+then sealed: the list of its alarms is stored and never changes again. Only the alarms in that list are told
+in the digest. An alarm that comes too late goes into the next digest. So a crash at any point neither loses
+an alarm nor tells it twice.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Digests:
         return self._store.update(kinds.DIGEST_NOW, "", destination, change)
 
     def add(self, destination: str, id: str, entry: DigestEntry) -> bool | None:
-        """Whether the alarm is told in this digest. None while the digest is being closed: ask again soon."""
+        """Whether the alarm is in this digest. None while the digest is being closed: ask again soon."""
         if self._state(destination, id) == _OPEN:
             self._store.put(kinds.DIGEST_ENTRY, f"{destination}/{id}", entry.event_id, dump(entry))
         record = self._store.get(kinds.DIGEST, destination, id)
@@ -88,7 +88,7 @@ class Digests:
 
     def _seal(self, destination: str, id: str, event_ids: list[str]) -> list[str] | None:
         """Store what a closed digest holds. Returns what is stored: another worker may have sealed it with
-        entries that came later. None where another worker has opened the digest since it was closed."""
+        entries that came later. None if the digest was opened only after it was looked at."""
 
         def seal(body: Body | None) -> tuple[Body | None, list[str] | None]:
             if body and body["state"] == _OPEN:

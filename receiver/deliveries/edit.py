@@ -1,6 +1,6 @@
-"""Edits the message of a case, so that it shows how the case stands: who acknowledged it, its issue.
+"""Edits the message about a case when somebody acknowledged the case or its issue was created.
 
-An edit goes behind all alarms. One that is not made now is made with the next alarm of the case.
+All alarms go first. An edit that is given up loses nothing: the next alarm of the case makes it too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from receiver.cases.lifecycle import CaseLifecycle
-from receiver.deliveries.claim import CaseClaims
+from receiver.deliveries.claim import CaseClaims, Occupied
 from receiver.deliveries.rate_limit import Lane, RateLimiter
 from receiver.deliveries.record import best_effort
 from receiver.deliveries.send import in_time
@@ -19,7 +19,7 @@ from receiver.destinations.contract import Destination, Outcome, Rejected, Retry
 from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.ledger.case_references import CaseReferences
 
-_LONGEST_WAIT = 10.0  # seconds between two looks at a case on which another delivery is at work
+_LONGEST_WAIT = 10.0  # seconds until an edit asks again for a case that another delivery has
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,12 @@ class CaseEdits:
         what = f"an edit of case {case_key} at {destination}"
         lane = self.turns.of_edit(item, destination)
         if not isinstance(lane, Lane):
-            wait = Retry(f"{destination} has alarms to tell first", after=lane)
-            return best_effort(item, wait, what, self.now())
+            alarms_first = Retry(f"{destination} has alarms to tell first", after=lane)
+            return best_effort(item, alarms_first, what, self.now())
         claim = self.claims.acquire(item, destination, case_key)
-        if isinstance(claim, Again):
-            return claim
+        if isinstance(claim, Occupied):
+            wait = min(claim.wait, _LONGEST_WAIT)
+            return Again(wait, f"an alarm of its case is on the way to {destination}", expected=True)
         message = self.cases.current_message(case_key, destination)
         outcome: Outcome = Rejected("the case is gone")
         if message:

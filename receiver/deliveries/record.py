@@ -20,8 +20,8 @@ from shared.storage.ledger.deliveries import Deliveries
 
 log = logging.getLogger(__name__)
 
-# For how long a message is tried that nobody misses: an answer to one person, an edit that the next alarm
-# makes as well.
+# How long huntbridge tries to send a message that nobody misses: an answer to one person, or an edit that the
+# next alarm makes as well.
 _WORTH_TRYING = timedelta(minutes=15)
 
 
@@ -59,7 +59,7 @@ class Recorder:
         retry_for: float,
         now: Callable[[], datetime],
     ) -> None:
-        """`retry_for`: seconds after which a message that does not arrive is given up."""
+        """`retry_for`: seconds from when an item was added until its message is given up."""
         self._deliveries, self._limiter, self._now = deliveries, limiter, now
         self._heartbeats, self._last_delivered = heartbeats, last_delivered
         self._retry_for = timedelta(seconds=retry_for)
@@ -123,7 +123,7 @@ class Recorder:
 
 
 def best_effort(item: Item, outcome: Outcome, what: str, now: datetime) -> Verdict:
-    """The verdict on a message that nobody misses. It is tried for a while, and its failure is only logged.
+    """The verdict on a message that nobody misses: it is tried for a while, and a failure is only logged.
     `what` names the message in the log."""
     if isinstance(outcome, Retry) and now - item.added_at <= _WORTH_TRYING:
         delay = backoff(item.claims) if outcome.after is None else outcome.after

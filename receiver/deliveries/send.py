@@ -1,8 +1,7 @@
-"""Sends one message, in an order that loses none and repeats none unmarked:
+"""Sends one message, in this order: mark the delivery as SENDING → send → release the case → record.
 
-mark the delivery as `sending` → send → give the case back → record the outcome.
-
-A worker that dies after the mark leaves the delivery in doubt. The next attempt says that it may be a repeat.
+No crash loses a message in this order. A crash after the mark leaves the delivery in doubt, and the message
+of the next attempt says that it may be a repeat.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ class Sender:
         self._deliveries, self._destinations, self._recorder = deliveries, destinations, recorder
 
     def send(self, item: Item, delivery: Delivery, turn: Turn, compose: Callable[[bool], Message]) -> Verdict:
-        """Send the message and record what became of it. `compose` makes the message; its argument says
-        whether an earlier attempt may have arrived."""
+        """Send the message and record the outcome. `compose` makes the message; its argument says whether an
+        earlier attempt may have arrived."""
         name, claim = delivery.destination, turn.claim
         if not _enough_time():
             claim.release()
             return Again(1.0, f"too little time was left to send it to {name}")
-        # A worker that died left the state `sending`. Doubt stays until the message is delivered.
+        # The state is SENDING if a worker died. The doubt remains until the message is delivered.
         in_doubt = delivery.in_doubt or delivery.state is DeliveryState.SENDING
         message = compose(in_doubt)
         sending = self._deliveries.start(

@@ -1,7 +1,6 @@
-"""The turn of a delivery: it may be sent when it has its case, the rate limit allows it, and the destination
-has a place for one more worker.
+"""Decides whether it is a delivery's turn: it needs its case, the rate limit, and a place at the destination.
 
-Nothing is sent here, and no message is composed before its turn has come.
+Nothing is sent here, and no message is composed before the turn has come.
 """
 
 from __future__ import annotations
@@ -9,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from receiver.deliveries.claim import CaseClaim, CaseClaims
+from receiver.deliveries.claim import CaseClaim, CaseClaims, Occupied
 from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.deliveries.rate_limit import Lane, RateLimiter, lane_of
 from shared.config.destinations.registry import DestinationConfig
 from shared.queues.ports import Again, Item
+from shared.queues.worker import backoff
 
-BACKLOG = 600.0  # seconds; an alarm that would have to wait for longer is told in a digest
-_IDLE_CHECK = 10.0  # seconds until it is tried again whether a destination has no alarms to send
+BACKLOG = 600.0  # seconds; an alarm that would have to wait for longer goes into a digest
+_IDLE_CHECK = 10.0  # seconds until an edit asks again whether alarms are waiting
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,14 @@ class Turns:
     def of_alarm(
         self, item: Item, destination: str, case_key: str, *, urgent: bool, may_share: bool
     ) -> Turn | TooFarAway | Again:
-        """`may_share`: the alarm may be told in a digest, and TooFarAway says that it should be. Unless the
-        turn has come, the case is given back."""
+        """`may_share`: the alarm may go into a digest, and does so on TooFarAway. The case is given back
+        unless the turn has come."""
         claim = self._claims.acquire(item, destination, case_key)
-        if isinstance(claim, Again):
-            return claim
+        if isinstance(claim, Occupied):
+            delay = min(claim.wait, backoff(item.claims, base=0.5, cap=10.0))
+            return Again(delay, f"another alarm of its case is on the way to {destination}", expected=True)
         lane = lane_of(destination, self._configured[destination], case_key)
-        # A digest has the rate limit of the whole destination: it does not shorten the wait for one case.
+        # A digest counts for the whole destination, so it would not shorten the wait of a single case.
         longest = BACKLOG if may_share and not lane.by_case else None
         wait = self._limiter.turn(lane, urgent=urgent, waited=not item.first_claim, longest=longest)
         if wait == 0 and self._concurrency[destination].acquire(item.receipt):
@@ -73,8 +74,8 @@ class Turns:
         return Turn(self._claims.unclaimed(item, destination, case_key), lane)
 
     def of_edit(self, item: Item, destination: str) -> Lane | float:
-        """Where an edit of a case's message may be sent now; else the seconds until it should ask again,
-        because alarms are waiting for the destination."""
+        """The lane of an edit that may be sent now. While alarms wait for the destination: the seconds until
+        the edit should ask again."""
         lane = lane_of(destination, self._configured[destination])
         wait = self._limiter.turn(lane, urgent=False, waited=not item.first_claim, longest=0.0)
         if wait is None:

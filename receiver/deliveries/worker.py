@@ -1,8 +1,8 @@
 """Handles the items of [deliveries]: each becomes a message that was sent, or a reason why it was not.
 
-This module looks what the item is, takes one of the places at its destination, and hands the item on:
-alarm.py delivers an alarm, digest.py a digest, edit.py edits a case's message, ephemeral.py answers one
-person. Every step may be repeated: what was delivered is not sent again.
+This module takes a place at the item's destination and hands the item on by its kind: alarm.py delivers an
+alarm, digest.py a digest, edit.py edits the message about a case, ephemeral.py answers one person. Every step
+may be repeated: a message that was delivered is not sent again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from shared.queues.worker import attempt
 
 @dataclass(frozen=True)
 class DeliveryWorker:
-    concurrency: Mapping[str, ConcurrencyLimit]  # of each destination that there is
+    concurrency: Mapping[str, ConcurrencyLimit]  # by destination
     alarms: AlarmDelivery
     digests: DigestDelivery
     edits: CaseEdits
