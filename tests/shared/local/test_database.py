@@ -1,4 +1,4 @@
-"""What is particular to the SQLite side: durability settings, faults of the file, several processes."""
+"""The SQLite file: durability, shared transactions, faults of the file, and files of earlier formats."""
 
 from __future__ import annotations
 
@@ -23,13 +23,6 @@ from shared.queues import items
 from shared.queues.ports import QueueError
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import StoreError
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = Database(tmp_path / "huntbridge.db", busy_timeout=0.1)
-    yield database
-    database.close()
 
 
 @contextmanager
@@ -236,95 +229,6 @@ def test_a_file_of_another_format_is_refused(tmp_path):
         Database(path)
 
 
-class Wall:
-    """A clock that may be set."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-@pytest.mark.parametrize("step", [60, 3_600, 86_400 * 3650])
-def test_a_clock_that_is_set_back_makes_nothing_wait(database, step):
-    wall = Wall()
-    queue = SqliteQueue(database, "deliveries", wall)
-    queue.put(b"ready", id="ready")
-    queue.put(b"delayed", id="delayed", delay=300)
-    queue.put(b"leased", id="leased")
-    queue.put(b"retried", id="retried")
-    held = {item.id: item for item in queue.claim(10, lease=60)}
-    queue.retry(held["ready"], delay=0)
-    queue.retry(held["retried"], delay=120)
-    added = held["leased"].added_at
-    wall.seconds += 7  # nobody writes for a while, and then the clock is set
-    wall.seconds -= step
-    assert [item.id for item in queue.claim(10, lease=60)] == ["ready"]
-    assert queue.claim(10, lease=60) == []  # no lease was cut short
-    wall.seconds += 60
-    came = queue.claim(10, lease=600)
-    assert {item.id for item in came} == {"ready", "leased"}
-    (leased,) = [item for item in came if item.id == "leased"]
-    assert 0 <= (added - leased.added_at).total_seconds() - (step - 7) < 1  # its age is what it was
-    wall.seconds += 60
-    assert {item.id for item in queue.claim(10, lease=600)} == {"retried"}
-    wall.seconds += 180
-    assert {item.id for item in queue.claim(10, lease=600)} == {"delayed"}
-
-
-def test_a_clock_that_was_ahead_for_a_moment_makes_no_item_older(database):
-    """One that seems to be years old would be given up at the next failure."""
-    wall = Wall()
-    queue = SqliteQueue(database, "deliveries", wall)
-    queue.put(b"before", id="before", delay=300)
-    added = wall.seconds
-    wall.seconds += 86_400 * 1_500
-    queue.put(b"meanwhile", id="meanwhile")
-    wall.seconds = added + 10
-    came = {item.id: wall.seconds - item.added_at.timestamp() for item in queue.claim(10, lease=60)}
-    assert came == {"before": 10, "meanwhile": 0}
-
-
-def test_a_clock_that_was_set_back_while_nothing_ran(database, tmp_path):
-    wall = Wall()
-    SqliteQueue(database, "events", wall).put(b"x")
-    SqliteQueue(database, "events", wall).claim(lease=30)
-    wall.seconds -= 86_400
-    again = Database(tmp_path / "huntbridge.db")
-    queue = SqliteQueue(again, "events", wall)
-    assert queue.claim(lease=30) == []
-    wall.seconds += 30
-    assert [item.body for item in queue.claim(lease=30)] == [b"x"]
-    again.close()
-
-
-def test_a_clock_that_is_corrected_by_little_moves_nothing(database):
-    wall = Wall()
-    queue = SqliteQueue(database, "events", wall)
-    queue.put(b"x", delay=10)
-    for _ in range(20):
-        wall.seconds -= 0.4
-        queue.put(b"other", delay=100)
-        wall.seconds += 0.4
-    wall.seconds += 9.9
-    assert queue.claim(lease=30) == []
-    wall.seconds += 0.2
-    assert [item.body for item in queue.claim(lease=30)] == [b"x"]
-
-
-def test_an_urgent_item_is_claimed_ahead_of_those_that_wait_whenever_it_is_due(database):
-    queue = SqliteQueue(database, "events")
-    for id in ("a", "b"):
-        queue.put(b"x", id=id)
-    queue.put(b"x", id="urgent", urgent=True)
-    (item,) = queue.claim(lease=60)
-    queue.retry(item, delay=0)
-    queue.put(b"x", id="later", urgent=True, delay=60)
-    assert [queue.claim(lease=60)[0].id for _ in range(3)] == ["urgent", "a", "b"]
-    assert queue.claim(lease=60) == []
-
-
 FORMATS = Path(__file__).parent / "formats"  # made by the code of that time
 
 
@@ -338,8 +242,7 @@ def test_there_is_a_file_of_every_format():
     assert sorted(path.stem for path in FORMATS.glob("*.db")) == [f"{n}" for n in range(1, FORMAT + 1)]
 
 
-def test_a_file_of_every_version_is_taken_over_whole(earlier):
-    wall = Wall()
+def test_a_file_of_every_version_is_taken_over_whole(earlier, wall):
     wall.seconds += 61
     for _ in range(2):  # also when it is opened again
         database = Database(earlier)
