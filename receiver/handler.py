@@ -1,7 +1,7 @@
 """The receiver's Lambda function: SQS invokes it with items of [events] and [deliveries].
 
-Everything that the first item needs is imported and made beforehand. API Gateway calls another function, which
-is in receiver/edge.py.
+Everything that the first item needs is imported and made beforehand. API Gateway calls another function,
+which is in receiver/edge.py.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def handler(event: Event, context: Context) -> dict[str, Any]:
 
 
 def _work(records: Sequence[Event], context: Context) -> dict[str, Any]:
-    """All records of one invocation come from one queue. Raises LookupError for a queue of another function."""
+    """All records of one invocation come from one queue. Raises LookupError for a queue of another
+    function."""
     handlers, arn = _kept().get(), records[0]["eventSourceARN"]
     queues = ((EVENTS, handlers.event, leases.EVENT), (DELIVERIES, handlers.delivery, leases.DELIVERY))
     for name, handle, lease in queues:

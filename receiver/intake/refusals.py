@@ -1,5 +1,5 @@
-"""Counts refused webhooks, logs them at most once a minute for each reason, and reports them to people at most
-once an hour as an event of kind `webhooks_refused`.
+"""Counts refused webhooks, logs them at most once a minute for each reason, and reports them to people at
+most once an hour as an event of kind `webhooks_refused`.
 
 Counts stay in memory until their event is in the queue, so none is lost while the queue is unavailable.
 """
@@ -95,9 +95,7 @@ class Refusals:
             id=f"{WEBHOOKS_REFUSED}:{number}:{now:%Y-%m-%dT%H:%M:%SZ}",
             kind=WEBHOOKS_REFUSED,
             received_at=now,
-            text="\n".join(
-                _line(status, reason, senders) for (status, reason), senders in sorted(counts.items())
-            ),
+            text="\n".join(_line(*refusal, senders) for refusal, senders in sorted(counts.items())),
             alarms=sum(senders.total() for senders in counts.values()),
         )
         try:

@@ -1,7 +1,7 @@
 """Reads an interaction from Slack's request: checks the signature, then finds what was clicked.
 
-Slack signs the bytes of the body (docs.slack.dev, "Verifying requests from Slack"), so nothing is parsed before
-the signature is checked. This module imports little, because the web function starts with it.
+Slack signs the bytes of the body (docs.slack.dev, "Verifying requests from Slack"), so nothing is parsed
+before the signature is checked. This module imports little, because the web function starts with it.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def readable(
         else:
             redact(secrets[ref])
     if not secrets:
-        for error in errors:
-            log.error("secret not readable", extra={"kind": kind, "reason": error})
+        for reason in errors:
+            log.error("secret not readable", extra={"kind": kind, "reason": reason})
     return secrets
 
 

@@ -61,7 +61,8 @@ def _uncompressed(data: bytes, content_encoding: str) -> bytes:
 
 
 def _authenticated(body: bytes, authorization: str, tokens: Collection[Secret]) -> bytes:
-    """The body without the token. Raises Unauthorized, after the same work for a wrong and a missing token."""
+    """The body without the token. Raises Unauthorized, after the same work for a wrong and a missing
+    token."""
     scheme, _, bearer = authorization.partition(" ")
     candidates = {_unescaped(text) for text in _candidates(body)}
     candidates.add(bearer.strip().encode() if scheme.lower() == "bearer" else b"")
