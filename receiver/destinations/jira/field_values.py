@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from receiver.destinations.jira import adf
-from shared.text import clean, defang, escape_wiki, one_line
+from receiver.destinations.jira.escape import escape_wiki
+from shared.text import clean, defang, one_line
 
 MAX_LABEL = 255  # characters, no white space
 MAX_LINE = 255  # characters of a custom field with one line

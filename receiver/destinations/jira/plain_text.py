@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from receiver.destinations.jira import adf, wiki
+from receiver.destinations.jira.escape import escape_wiki
 from receiver.destinations.size import fit
 from receiver.destinations.wording import MARKS, REPEAT
 from receiver.messages.message import Message
-from shared.text import defang, escape_wiki, one_line
+from shared.text import defang, one_line
 
 MAX_LENGTH = 2_000  # characters; an administrator may set a limit far below Jira's own 32,767
 

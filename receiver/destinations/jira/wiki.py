@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from receiver.destinations.jira.escape import escape_wiki, noformat
 from receiver.destinations.size import fitting
 from receiver.destinations.wording import MARKS, REPEAT, safe_links, techniques
 from receiver.messages.message import Fact, Message
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
-from shared.text import escape_wiki, noformat, shorten
+from shared.text import shorten
 
 MAX_LENGTH = 30_000  # characters; Jira takes 32,767
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from receiver.destinations.size import fit
-from receiver.destinations.slack.escape import flat, mention, safe
+from receiver.destinations.slack.escape import escape_slack, flat, mention, safe, slack_code
 from receiver.destinations.slack.escape import plain as plain_text
 from receiver.destinations.wording import MARKS, REPEAT, one_line_of, safe_links, techniques
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
@@ -22,7 +22,7 @@ from receiver.messages.message import Fact, Link, Message
 from shared.config.destinations.slack import LONGEST_SLACK_LINK
 from shared.models.event_kinds import ACKNOWLEDGED
 from shared.models.evidence import Finding
-from shared.text import escape_slack, shorten, slack_code
+from shared.text import shorten
 
 # docs.slack.dev/reference/block-kit, counted after escaping. The limit of all texts together is undocumented:
 # messages of 11,341 characters and more were refused (github.com/slackapi/bolt-js #2509).

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from shared.models.owners import Owner
-from shared.text import escape_slack, shorten, slack_code
+from shared.text import shorten
 
 _MARKED = re.compile(r"[*_~`]|:[\w+'-]+:")
 _FLAT = str.maketrans("*_~`", "\u2217\u02cd\u223c\u02cb")
@@ -50,3 +50,18 @@ def _coded(words: str) -> str:
     """The words in a code span; punctuation at the end stays outside, since it is not copied."""
     copied = words.rstrip(",;.)")
     return slack_code(copied) + words[len(copied) :]
+
+
+def escape_slack(text: str) -> str:
+    """For a `mrkdwn` object or the top-level `text` of Slack: the text can form no mention and no link.
+
+    These three characters are all that Slack lets be escaped (docs.slack.dev, "Formatting message text").
+    For text with `*_~` or backticks use `slack_code` or a `plain_text` object.
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def slack_code(text: str) -> str:
+    """One line of text as escaped inline code. A backtick in it becomes its look-alike U+02CB."""
+    line = " ".join(text.split()).replace("`", "\u02cb")
+    return f"`{escape_slack(line)}`" if line else ""

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from receiver.destinations.size import fit
-from receiver.destinations.slack.escape import mention, safe
+from receiver.destinations.slack.escape import escape_slack, mention, safe
 from receiver.destinations.wording import MARKS, REPEAT, safe_links
 from receiver.messages.message import Message
-from shared.text import defang, escape_slack
+from shared.text import defang
 
 log = logging.getLogger(__name__)
 
