@@ -101,7 +101,7 @@ class Questions:
             self._to_ec2,
             "Instance details",
             lambda: ec2.describe(system.instance, system.region, system.account),
-            who=f"EC2 in {system.region}",
+            title=f"EC2 in {system.region}",
         )
 
     def _hunt(self, inquiry: Inquiry, event: Event) -> Question[Hunt | None] | None:

@@ -34,9 +34,10 @@ class Question(Generic[T]):
     """One question to one source, and its answer once there is one."""
 
     def __init__(
-        self, what: str, who: str, source: Source, call: Callable[[], T], until: float, allowed: float
+        self, fact: str, title: str, source: Source, call: Callable[[], T], until: float, allowed: float
     ) -> None:
-        self.what, self.who, self.source, self.call = what, who, source, call
+        """`fact` names what is asked for, and `title` the source that is asked, both for people."""
+        self.fact, self.title, self.source, self.call = fact, title, source, call
         self.until, self.allowed = until, allowed
         self.done = threading.Event()
         self.value: T | None = None
@@ -49,8 +50,8 @@ class Question(Generic[T]):
         except (CadoError, InstanceError, StoreError) as error:
             self.failure = str(error)
         except Exception as error:  # a fault in the program: the alarm goes on without this answer
-            log.exception("asking failed unexpectedly", extra={"asked": self.what, "source": self.who})
-            self.failure = f"asking {self.who} failed unexpectedly ({type(error).__name__})"
+            log.exception("asking failed unexpectedly", extra={"asked": self.fact, "source": self.title})
+            self.failure = f"asking {self.title} failed unexpectedly ({type(error).__name__})"
         finally:
             self.done.set()
 
@@ -61,9 +62,9 @@ class Source:
     They are daemon threads: unlike those of concurrent.futures, a hung one does not keep the process alive.
     """
 
-    def __init__(self, name: str, who: str, allowed: float, limit: int = _MAX_QUESTIONS) -> None:
-        """`name` is for the threads, `who` for sentences. A question is allowed to take `allowed` seconds."""
-        self.who, self.allowed = who, allowed
+    def __init__(self, name: str, title: str, allowed: float, limit: int = _MAX_QUESTIONS) -> None:
+        """`name` is for threads, `title` for people. A question is allowed to take `allowed` seconds."""
+        self.title, self.allowed = title, allowed
         self._name, self._limit = name, limit
         self._questions: SimpleQueue[Question[Any]] = SimpleQueue()
         self._lock = threading.Lock()
@@ -113,45 +114,45 @@ class Inquiry:
         self._now, self._end = now, now() + budget
         self._gaps: dict[str, str] = {}
 
-    def ask(self, source: Source, what: str, call: Callable[[], T], who: str = "") -> Question[T] | None:
-        """Start to ask. None, and a gap, if the source cannot be asked. `what` names the fact in the gap."""
-        who = who or source.who
+    def ask(self, source: Source, fact: str, call: Callable[[], T], title: str = "") -> Question[T] | None:
+        """Start to ask. None, and a gap, if the source cannot be asked. `title` replaces the source's own."""
+        title = title or source.title
         start = self._now()
         allowed = min(source.allowed, self._end - start)
         if allowed <= 0:
-            self.add_gap(what, f"no time was left to ask {who}")
+            self.add_gap(fact, f"no time was left to ask {title}")
             return None
         if source.silent(start):
-            self.add_gap(what, f"{who} has not answered lately and was not asked")
+            self.add_gap(fact, f"{title} has not answered lately and was not asked")
             return None
-        question = Question(what, who, source, call, start + allowed, allowed)
+        question = Question(fact, title, source, call, start + allowed, allowed)
         if not source.start(question):
-            self.add_gap(what, f"{who} is still busy with earlier requests")
+            self.add_gap(fact, f"{title} is still busy with earlier requests")
             return None
         return question
 
     def answer(self, question: Question[T] | None) -> T | None:
         """Wait for the answer. None, and a gap, if there is none in time, or if the question failed."""
-        if question is None or question.what in self._gaps:
+        if question is None or question.fact in self._gaps:
             return None
         if not question.done.wait(max(0.0, question.until - self._now())):
             question.source.timed_out(self._now())
             self.add_gap(
-                question.what, f"{question.who} did not answer within {round(question.allowed, 1):g} s"
+                question.fact, f"{question.title} did not answer within {round(question.allowed, 1):g} s"
             )
             return None
         question.source.answered()
         if question.failure:
-            self.add_gap(question.what, question.failure)
+            self.add_gap(question.fact, question.failure)
             return None
         return question.value
 
-    def add_gap(self, what: str, why: str) -> None:
-        self._gaps.setdefault(what, why)
+    def add_gap(self, fact: str, why: str) -> None:
+        self._gaps.setdefault(fact, why)
 
     def gaps(self) -> tuple[Gap, ...]:
         """One for each reason, so that a platform that is down is named once."""
         by_reason: dict[str, list[str]] = {}
-        for what, why in self._gaps.items():
-            by_reason.setdefault(why, []).append(what)
-        return tuple(Gap(", ".join(whats).capitalize(), why) for why, whats in by_reason.items())
+        for fact, why in self._gaps.items():
+            by_reason.setdefault(why, []).append(fact)
+        return tuple(Gap(", ".join(facts).capitalize(), why) for why, facts in by_reason.items())
