@@ -1,4 +1,4 @@
-"""Where the data directory is, and whether there is anything in it."""
+"""Finds the data directory and whether it has a database."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ NAME = ".huntbridge"
 
 
 def data_directory(given: Path | None, config_path: str | None) -> Path:
-    """The directory that is given, else `.huntbridge` beside the configuration. One that earlier versions
-    made in the current folder is still used where there is none beside the configuration."""
+    """The given directory, else `.huntbridge` beside the configuration.
+
+    Earlier versions made it in the current folder. It is used if there is none beside the configuration.
+    """
     if given is not None:
         if in_quotes(str(given)):
             raise StoreError(f"the name of the data directory {IN_QUOTES}")
@@ -41,12 +43,12 @@ def _folder(config_path: str | None) -> Path:
     return Path(name).parent if is_local(name) else Path()
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.absolute() == other.absolute() or one.resolve() == other.resolve()
+def _same(first: Path, second: Path) -> bool:
+    return first.absolute() == second.absolute() or first.resolve() == second.resolve()
 
 
 def has_database(data: Path) -> bool:
-    """Whether huntbridge was ever run with this directory. Raises StoreError where it cannot be looked at."""
+    """Whether this directory has huntbridge's database. Raises StoreError if it cannot be read."""
     try:
         (data / DATABASE).stat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""`huntbridge demo`: the whole thing without an account anywhere."""
+"""`huntbridge demo`: runs huntbridge with a simulated platform and simulated chat tools."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ from shared.hosting import log
     "--json", "as_json", is_flag=True, help="With --once: print the summary as JSON and nothing else."
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="Where the page is."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8080,
+    show_default=True,
+    help="The port of the demo's page.",
 )
 def demo(once: bool, as_json: bool, port: int) -> None:
-    """A hunt on a simulated platform, its alarms in a simulated Slack, Teams and Jira, on one page.
+    """Run a hunt on a simulated platform, and show its alarms in a simulated Slack, Teams and Jira.
 
-    huntbridge itself is the real one. With --once the exit code is 0 only if every alarm reached every
-    destination that its route names.
+    huntbridge itself is not simulated. With --once the exit code is 0 only if every alarm reached every
+    destination of its route.
     """
     log.setup("WARNING", json=False)
     try:

@@ -1,4 +1,4 @@
-"""The answer of `/health` of `serve`: whether work goes on, and what was done last."""
+"""The answer of `/health` of `serve`, and the limits above which `serve` accepts no more webhooks."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class Health:
     def __init__(
         self, runtime: Runtime, server: Server, refusals: Refusals, closed: Callable[[], str] = str
     ) -> None:
-        """`closed` says why no webhook can be taken; empty where one can."""
+        """`closed` returns the reason for refusing all webhooks, or an empty string."""
         self._runtime, self._server, self._refusals, self._closed = runtime, server, refusals, closed
 
     def __call__(self) -> dict[str, Any]:
-        """Its `problems` are what keeps work from going on; with one of them the answer is 503."""
-        runtime, problems, found = self._runtime, self._server.problems(), {}
+        """The health as a JSON object. The web app answers 503 if `problems` is not empty."""
+        runtime, problems, health = self._runtime, self._server.problems(), {}
         now = runtime.now()
         problems += filter(None, (why_unset(now), self._closed()))
         try:
             runtime.store.put(kinds.NOTE, kinds.HEALTH_NOTES, "write", {"at": now.isoformat()}, durable=False)
             for queue in (runtime.captures, runtime.events, runtime.deliveries):
-                found[queue.name] = _depth(queue, now)
-            found["delivered"] = LastDelivered(runtime.store, runtime.now).of(runtime.config.destinations)
+                health[queue.name] = _depth(queue, now)
+            health["delivered"] = LastDelivered(runtime.store, runtime.now).of(runtime.config.destinations)
         except NotNow as error:
             problems.append(str(error))
-        found |= {"refused": self._refusals.summary(), "threads": self._server.signs()}
-        return {"problems": problems, **found}
+        health |= {"refused": self._refusals.summary(), "threads": self._server.signs()}
+        return {"problems": problems, **health}
 
 
 def _depth(queue: Queue, now: datetime) -> dict[str, Any]:
@@ -49,20 +49,22 @@ def _depth(queue: Queue, now: datetime) -> dict[str, Any]:
 
 
 class Quota:
-    """Whether there is room for one more webhook. huntbridge's own events are always taken: for them a part
-    of the disk is kept free."""
+    """Decides whether there is room for one more webhook.
 
-    LOOKED_APART = 1.0  # seconds
+    huntbridge's own events are always accepted; a part of the disk is kept free for them.
+    """
+
+    CACHED_FOR = 1.0  # seconds
 
     def __init__(self, queues: Iterable[Queue], data: Path, most: int, keep_free: int) -> None:
-        """`most`: items that may wait in the queues together. `keep_free`: bytes of the disk."""
+        """`most`: the most items in all queues together. `keep_free`: bytes of the disk that stay free."""
         self._queues, self._data, self._most, self._keep_free = tuple(queues), data, most, keep_free
         self._looked: float | None = None
         self._reason = ""
 
     def __call__(self) -> str:
-        """Why no webhook can be taken; empty where one can."""
-        if self._looked is None or time.monotonic() - self._looked > self.LOOKED_APART:
+        """The reason for refusing a webhook; empty if it can be accepted."""
+        if self._looked is None or time.monotonic() - self._looked > self.CACHED_FOR:
             self._looked, self._reason = time.monotonic(), self._look()
         return self._reason
 
@@ -70,10 +72,10 @@ class Quota:
         try:
             waiting = sum(queue.depth().living for queue in self._queues)
             free = shutil.disk_usage(self._data).free
-        except (QueueError, OSError):  # then the webhook cannot be stored either, and that is answered
+        except (QueueError, OSError):  # storing the webhook fails too, and its sender is told so
             return ""
         if waiting >= self._most:
-            # Always the same words: refusals are counted by their reason.
+            # No number of waiting items here: refusals are counted by their text.
             return f"The queue is full (webhook.max_waiting is {self._most:,}); send it again later."
         if free < self._keep_free:
             return "The disk is almost full (webhook.keep_free_mb); send it again later."

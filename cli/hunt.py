@@ -1,4 +1,4 @@
-"""`huntbridge hunt`: its commands, and those that stop, report and list runs."""
+"""`huntbridge hunt`: the commands that stop, report and list runs. `plan` and `run` have their own files."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ hunt.add_command(plan_hunt)
 hunt.add_command(run_hunt)
 
 
-@hunt.command("stop", short_help="Ask for nothing more in a run.")
+@hunt.command("stop", short_help="Stop a run.")
 @on_stack
 @settings
 @click.argument("name", metavar="RUN")
-@click.option("--cancel", is_flag=True, help="Cancel the captures of this run that the platform has begun.")
+@click.option("--cancel", is_flag=True, help="Cancel the captures that the platform has begun.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def stop_run(config_path: str | None, data: Path, name: str, cancel: bool, as_json: bool) -> None:
-    """Ask for nothing more in RUN.
+    """Stop RUN: request no more captures.
 
-    RUN is a run such as weekly@2027-01-31T02:00:00Z, or the name of a hunt, which means its last run that is
-    not over. A unique beginning of either is enough.
+    RUN is a run such as weekly@2027-01-31T02:00:00Z, or the name of a hunt for its last run that has not
+    ended. A unique beginning of either is enough.
 
-    Captures that the platform has begun go on and are followed to their end, unless --cancel ends them.
-    A `serve` on the same data directory may run meanwhile. Exit code 1 where something was not cancelled.
+    Captures that the platform has begun continue to their end, unless --cancel cancels them. A `serve` on the
+    same data directory may be running. Exit code 1 if something could not be cancelled.
     """
     runtime = runtime_of(load_config(config_path), data, write=True)
     hunt = runs.the_run(runtime, name, prefer_open=True)
@@ -91,29 +91,30 @@ def stop_run(config_path: str | None, data: Path, name: str, cancel: bool, as_js
     type=click.Choice(["md", "json", "csv"]),
     default="md",
     show_default=True,
-    help="A page for people, everything for machines, or one line for each disk that is kept.",
+    help="A page for people, all data as JSON, or one line for each preserved disk.",
 )
 def report_of(config_path: str | None, data: Path, name: str, form: str) -> None:
-    """The chain of custody of HUNT.
+    """Print the chain of custody of HUNT.
 
-    HUNT is a run such as weekly@2027-01-31T02:00:00Z, or the name of a hunt, which means its last run. A
-    unique beginning of either is enough.
+    HUNT is a run such as weekly@2027-01-31T02:00:00Z, or the name of a hunt for its last run. A unique
+    beginning of either is enough.
 
-    Who asked for it and when, by which definition, each capture with its pipelines and evidence, and what the
-    platform keeps of it: disk hashes and paths. All of it comes from the ledger; the platform is not asked.
+    The report says who requested the run and when, and by which definition. It lists each capture with its
+    pipelines and evidence, and the hashes and paths of the preserved disks. All data comes from the ledger;
+    the platform is not called.
     """
     runtime = runtime_of(load_config(config_path), data)
-    found = runs.the_run(runtime, name)
-    captures = runtime.ledger.captures.of_hunt(found.id)
-    summary = report(runtime.ledger, found, captures, found.reason, found.finished_at or runtime.now())
+    run = runs.the_run(runtime, name)
+    captures = runtime.ledger.captures.of_hunt(run.id)
+    summary = report(runtime.ledger, run, captures, run.reason, run.finished_at or runtime.now())
     names = {c.system.instance: runtime.ledger.instance_names.get(c.system.instance) for c in captures}
     if form == "json":
-        click.echo(custody.as_json(found, summary, captures), nl=False)
+        click.echo(custody.as_json(run, summary, captures), nl=False)
     elif form == "csv":
-        click.echo(custody.as_csv(found, captures, names), nl=False)
+        click.echo(custody.as_csv(run, captures, names), nl=False)
     else:
         url = runtime.config.platform.url
-        click.echo(custody.as_markdown(found, summary, captures, names, runtime.now(), url))
+        click.echo(custody.as_markdown(run, summary, captures, names, runtime.now(), url))
 
 
 @hunt.command("list", short_help="The hunts, and how each run went.")
@@ -121,13 +122,13 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
 @settings
 @click.argument("name", required=False)
 @click.option(
-    "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many runs to show."
+    "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="The most runs to show."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def list_hunts(config_path: str | None, data: Path, name: str | None, limit: int, as_json: bool) -> None:
-    """The hunts of the configuration, and how each run went, the newest first; with NAME that hunt alone.
+    """List the hunts of the configuration and their runs, the newest first. With NAME only that hunt.
 
-    Times are in UTC. The id of a run is what `hunt report` and `hunt stop` take.
+    Times are in UTC. Pass the id of a run to `hunt report` and `hunt stop`.
     """
     config = load_config(config_path)
     runtime = reading_runtime(config, data)
@@ -135,18 +136,18 @@ def list_hunts(config_path: str | None, data: Path, name: str | None, limit: int
     if name is not None and name not in known:
         raise Misused(f"there is no hunt {name!r}; there are: {', '.join(known) or 'none'}")
     names = [name] if name is not None else known
-    found = runs.newest(runtime, names, limit)
+    newest = runs.newest(runtime, names, limit)
     if as_json:
-        tables.print_json([_row(name, config, runtime.now(), found) for name in names])
+        tables.print_json([_row(name, config, runtime.now(), newest) for name in names])
         return
     if not names:
         click.echo("the configuration has no hunts, and none was ever run")
         return
     keys = ("name", "systems", "capture", "next")
     titles = ("Hunt", "Systems", "Capture", "Next run")
-    rows = [_row(name, config, runtime.now(), found) for name in names]
+    rows = [_row(name, config, runtime.now(), newest) for name in names]
     tables.show(titles, [[str(row[key] or "-") for key in keys] for row in rows], whole=(0,))
-    if not found:
+    if not newest:
         click.echo("No run is recorded yet.")
         return
     click.echo()
@@ -162,22 +163,22 @@ def list_hunts(config_path: str | None, data: Path, name: str | None, limit: int
                 str(run.hunt.project_id or "-"),
                 one_line(run.hunt.reason, 300),
             )
-            for run in found
+            for run in newest
         ],
         whole=(0,),
     )
 
 
-def _row(name: str, config: Config, now: datetime, found: list[runs.RunResult]) -> dict[str, Any]:
+def _row(name: str, config: Config, now: datetime, newest: list[runs.RunResult]) -> dict[str, Any]:
     definition = config.hunts.get(name)
     calendar = definition.calendar if definition else None
     due = calendar.next_after(now) if calendar else None
     never = definition is not None and definition.never_runs(now)
-    own = [run.as_json() for run in found if run.hunt.name == name]
+    own = [run.as_json() for run in newest if run.hunt.name == name]
     return {
         "name": name,
         "configured": definition is not None,
-        # Only a look at AWS tells what a selector finds.
+        # Only a look-up in AWS shows which systems a selector finds.
         "systems": len(definition.systems) if definition and not definition.selects else None,
         "capture": definition.capture if definition else "not in the configuration",
         "next": runs.in_utc(due) if due else "never" if never else None,

@@ -1,4 +1,4 @@
-"""`huntbridge hunt run`: a hunt now, or what failed in one again."""
+"""`huntbridge hunt run`: runs a hunt now, or requests the failed captures of a run again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from shared.secrets import SecretError
 from shared.storage import audit
 
 _ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
-INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended, as shells have it
+INTERRUPTED = 130  # the exit code that shells use after Ctrl-C
 _SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
 
 
@@ -49,16 +49,16 @@ _SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
 @settings
 @click.argument("name", required=False)
 @click.option(
-    "--at", metavar="TIME", help="The scheduled time it runs for, such as 2027-01-31T02:00Z [default: now]."
+    "--at", metavar="TIME", help="The scheduled time of the run, such as 2027-01-31T02:00Z [default: now]."
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be asked for, and ask nothing.")
-@click.option("--wait", is_flag=True, help="Follow the captures to their end and deliver what they find.")
+@click.option("--dry-run", is_flag=True, help="Show which captures would be requested, and request none.")
+@click.option("--wait", is_flag=True, help="Follow the captures to their end and deliver their alarms.")
 @click.option("--retry-for", metavar="SECONDS", type=click.FloatRange(min=0), default=120, show_default=True,
-              help="How long a platform that does not answer is tried.")  # fmt: skip
+              help="How long to retry if the platform does not answer.")  # fmt: skip
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Ask again for what failed in the last run, or in that of --at, and for nothing else.",
+    help="Request only the failed captures of the last run, or of the run at --at, again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run_hunt(
@@ -72,13 +72,13 @@ def run_hunt(
     retry_failed: bool,
     as_json: bool,
 ) -> None:
-    """Run the hunt NAME (may be left out where there is only one).
+    """Run the hunt NAME. NAME may be left out if the configuration has only one hunt.
 
-    Ends when every system has been asked for. Where there are more systems than captures may run at once,
-    that takes until some captures have ended. The same hunt and --at again asks for nothing twice: it goes on
-    where the first one stopped. A `serve` on the same data directory may run meanwhile.
+    The command ends when all captures are requested. If there are more systems than captures may run at once,
+    it waits until some captures have ended. The same NAME and --at again requests nothing twice: it continues
+    the interrupted run. A `serve` on the same data directory may be running.
 
-    With --stack the hunt is planned here, and the functions of that stack on AWS ask for its captures.
+    With --stack the hunt is planned here, and the functions of that stack on AWS request its captures.
     """
     config = load_config(config_path)
     name = the_hunt(config, name)
@@ -98,7 +98,7 @@ def run_hunt(
         return
     runtime = reading_runtime(config, data) if on_aws() else local_runtime(config, data)
     if not on_aws():
-        runtime.secret(config.platform.api_key)  # without it nothing could be asked for
+        runtime.secret(config.platform.api_key)  # without the key no capture can be requested
     if config.hunts[name].selects:
         console.print(f"hunt {name}: looking for its systems")
     planned = prepare(runtime, name, scheduled_at)
@@ -113,7 +113,7 @@ def run_hunt(
 
 
 def _retry(runtime: Runtime, given: str, retry_for: float) -> Hunt:
-    """The run that is meant, after what failed in it was planned again."""
+    """Plan the failed captures of the run again, and return the run."""
     hunt = runs.the_run(runtime, given)
     try:
         retried = retry.retry_failed(runtime, hunt.id, by=operator_here(runtime), retry_for=retry_for)
@@ -135,13 +135,13 @@ def _retry(runtime: Runtime, given: str, retry_for: float) -> Hunt:
 
 
 def _to_its_end(runtime: Runtime, hunt: Hunt, wait: bool, console: Console, as_json: bool) -> None:
-    """Work, show how it goes, and print the result; after Ctrl-C or SIGTERM, how it goes on."""
+    """Work until the hunt is done, and print the result."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         ended = _work(runtime, hunt, wait, console)
     except KeyboardInterrupt:
-        found = runtime.ledger.hunts.get(hunt.id) or hunt
-        click.echo(_interrupted(found, runtime.ledger.captures.of_hunt(hunt.id)), err=True)
+        latest = runtime.ledger.hunts.get(hunt.id) or hunt
+        click.echo(_interrupted(latest, runtime.ledger.captures.of_hunt(hunt.id)), err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -159,8 +159,10 @@ def _interrupted(hunt: Hunt, captures: list[Capture]) -> str:
 
 
 def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
-    """Do the work of the queues here until the hunt is where it has to be; of a stack on AWS its functions do
-    it. Raises SecretError."""
+    """Work the queues until the hunt is done. On AWS the functions of the stack do that, and this only waits.
+
+    Raises SecretError.
+    """
     workers, timers = [], []
     if not on_aws():
         handler = captures_handler(runtime)
@@ -181,27 +183,27 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
     try:
         while True:
             began = time.monotonic()
-            found = runtime.ledger.hunts.get(hunt.id)
-            assert found is not None
+            latest = runtime.ledger.hunts.get(hunt.id)
+            assert latest is not None
             captures = runtime.ledger.captures.of_hunt(hunt.id)
-            if (line := _progress(found, captures)) != shown:
+            if (line := _progress(latest, captures)) != shown:
                 console.print(line)
                 shown = line
-            if _is_there(runtime, found, captures, wait):
-                return found
-            # To look at ten thousand captures takes time that the work needs.
+            if _is_done(runtime, latest, captures, wait):
+                return latest
+            # Reading ten thousand captures takes time that the work itself needs.
             time.sleep(max(3.0 if on_aws() else 0.1, 10 * (time.monotonic() - began)))
     finally:
         server.stop()
 
 
-def _is_there(runtime: Runtime, hunt: Hunt, captures: list[Capture], wait: bool) -> bool:
+def _is_done(runtime: Runtime, hunt: Hunt, captures: list[Capture], wait: bool) -> bool:
     if not wait:
         return hunt.over or (
             hunt.project_id is not None and all(capture.state in _ASKED for capture in captures)
         )
     events = runtime.events.depth()
-    # An event that is delayed may be a notice that is not due for an hour: `serve` tells it.
+    # A delayed event may be a notice that is due in an hour. `serve` delivers it.
     return hunt.over and not (events.ready or events.leased or runtime.deliveries.depth().living)
 
 
@@ -237,7 +239,7 @@ def _show_result(runtime: Runtime, hunt: Hunt, as_json: bool) -> None:
 
 
 def in_words(hunt: Hunt, captures: list[Capture]) -> str:
-    """The result of the run so far. A capture that was asked for is not yet a captured system."""
+    """The result of the run so far. A requested capture does not count as captured."""
     result = runs.RunResult.of(hunt, captures)
     if hunt.over:
         return (

@@ -1,4 +1,4 @@
-"""Identifiers as people write them: whole, or a unique beginning."""
+"""Finds the identifier that a person wrote in full or abbreviated to a unique beginning."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Iterable
 from cli.exit_codes import Misused
 from shared.text import one_line
 
-MOST = 20  # candidates that are shown
+MOST = 20  # candidates in an error message
 
 
 def whole(given: str, known: Iterable[str], what: str) -> str | None:
-    """The one of `known` that `given` is or begins; None where there is none. Raises Misused, with the
-    candidates, where it begins several. `what` is their name, such as "dead items"."""
-    found = sorted({one for one in known if given and one.startswith(given)})
-    if given in found:
+    """The identifier in `known` that equals `given` or begins with it; None if there is none.
+
+    Raises Misused with the candidates if several begin with it. `what` names them, such as "dead items".
+    """
+    matches = sorted({identifier for identifier in known if given and identifier.startswith(given)})
+    if given in matches:
         return given
-    if len(found) > 1:
-        shown = "".join(f"\n  {one_line(one, len(one))}" for one in found[:MOST])
-        more = "\n  and more" if len(found) > MOST else ""
+    if len(matches) > 1:
+        shown = "".join(f"\n  {one_line(match, len(match))}" for match in matches[:MOST])
+        more = "\n  and more" if len(matches) > MOST else ""
         raise Misused(f"{given!r} is the beginning of several {what}; write more of it:{shown}{more}")
-    return found[0] if found else None
+    return matches[0] if matches else None

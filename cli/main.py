@@ -1,4 +1,4 @@
-"""`huntbridge`: the operator's command. Each group of commands has its own file."""
+"""The command `huntbridge`. Each of its commands, or group of commands, has its own file."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ from cli.webhook import webhook
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("huntbridge"), prog_name="huntbridge")
 def main() -> None:
-    """Regular threat hunts with Cado Response, and their alarms in Slack, Microsoft Teams and Jira.
+    """Run regular threat hunts with Cado Response, and get their alarms in Slack, Microsoft Teams and Jira.
 
     \b
     Try it without any account:   huntbridge demo
     See whether yours would work: huntbridge check
     Run it on this machine:       huntbridge serve
 
-    Exit codes: 0 all is well; 1 something that was asked for did not work; 2 the command, the
-    configuration or a secret is wrong; 3 the platform refused or did not answer; 4 the data directory (on
-    AWS the table or a queue) cannot be used or is not there; 5 send-test: it may work later; 130 hunt run:
-    it was interrupted.
+    Exit codes: 0 success; 1 something did not work; 2 the command, the configuration or a secret is wrong;
+    3 the platform refused or did not answer; 4 the data directory (on AWS the table or a queue) is missing
+    or cannot be used; 5 send-test only: it may work later; 130 hunt run only: it was interrupted.
     """
 
 

@@ -1,4 +1,4 @@
-"""The user of the command line, for the audit log."""
+"""Who runs a command, for the audit log."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from shared.storage import audit
 
 
 def operator(runtime: Runtime) -> str:
-    """The user of the operating system, and on AWS the IAM identity."""
+    """The user of the operating system, and the IAM identity if the command works on AWS."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # an id without a name, as containers have it
+    except (KeyError, OSError):  # containers often have a user id without a name
         user = f"user {os.getuid()}"
     behind = os.environ.get("SUDO_USER", "")
     if behind and behind != user:
@@ -29,7 +29,7 @@ def here(what: str = "the command line") -> str:
 
 
 def operator_here(runtime: Runtime) -> str:
-    """The operator and the machine, in words."""
+    """The operator and the machine."""
     return f"{operator(runtime)} at {here()}"
 
 
@@ -41,7 +41,7 @@ def audited(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add to the audit log what was done by this command. Raises StoreError."""
+    """Record in the audit log what this command did. Raises StoreError."""
     now = runtime.now()
     entry = audit.Entry(now, action, operator(runtime), here(), about, before or {}, after or {})
     audit.record(runtime.store, entry, f"{action} {about}")

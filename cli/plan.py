@@ -1,4 +1,4 @@
-"""`huntbridge hunt plan`: what a hunt would do, before anything is asked of the platform."""
+"""`huntbridge hunt plan`: shows what a hunt would do, without requesting a capture."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ _MOST_LEFT_OUT = 50
 
 @dataclass(frozen=True)
 class Shown:
-    """A plan and how it came about."""
+    """A plan with its reasons, its load and its times."""
 
     plan: Plan
     selection: Selection
     load: Estimate | None = None
     runs: tuple[Run, ...] = ()
-    never: str = ""  # why its schedule starts nothing any more
+    never: str = ""  # why the schedule starts nothing any more
 
 
-@click.command("plan", short_help="What a hunt would do.")
+@click.command("plan", short_help="Show what a hunt would do.")
 @on_stack
 @settings
 @click.argument("name", required=False)
 @click.option(
-    "--at", metavar="TIME", help="The time it would run for [default: the next of its schedule, else now]."
+    "--at", metavar="TIME", help="The time of the run [default: the next time of its schedule, else now]."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | None, as_json: bool) -> None:
-    """What the hunt NAME would do: which systems and why, which not and why, how much, and when.
+    """Show what the hunt NAME would do: which systems it captures or leaves out and why, how much, and when.
 
-    Looks the systems up in AWS and asks the platform which of them it can capture; changes nothing.
-    Exit code 0 when all could be looked up, 1 when something could not, 2 when the configuration is wrong.
+    Looks up the systems in AWS and asks the platform which of them it can capture. Changes nothing.
+    Exit code 0 if everything could be looked up, 1 if something could not, 2 if the configuration is wrong.
     """
     config = load_config(config_path)
     name = the_hunt(config, name)
@@ -70,12 +70,12 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
 
 
 def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False) -> Shown:
-    """`look`: also what is named, and needs no looking up, is looked up."""
+    """The plan of one run. With `look` systems that are named in the configuration are looked up too."""
     definition = runtime.config.hunts[name]
     hunt = plan(name, definition, at).hunt
     if planned := recorded(runtime, hunt):
         why = "recorded when this hunt was started first"
-        choices = (Choice(one.system, why, mode=one.mode) for one in planned.captures)
+        choices = (Choice(capture.system, why, mode=capture.mode) for capture in planned.captures)
         return Shown(planned, Selection(tuple(choices)))
     if definition.selects:
         click.echo(f"hunt {name}: looking for its systems", err=True)
@@ -89,18 +89,18 @@ def the_hunt(config: Config, name: str | None) -> str:
         if len(config.hunts) != 1:
             raise Misused(f"say which hunt; the configuration has: {known}")
         return next(iter(config.hunts))
-    found = whole(name, config.hunts, "hunts")
-    if found is None:
+    match = whole(name, config.hunts, "hunts")
+    if match is None:
         raise Misused(f"there is no hunt {name!r}; the configuration has: {known}")
-    return found
+    return match
 
 
 def moment(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise Misused(f"--at {text!r} is not a time; write it as 2027-01-31T02:00Z") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def show(shown: Shown, as_json: bool) -> None:
@@ -121,7 +121,7 @@ class _Table:
 
 
 def _parts(shown: Shown) -> Iterator[str | _Table]:
-    """What is shown to a person, from the top."""
+    """The texts and tables of the plan, from top to bottom."""
     hunt, selection, load = shown.plan.hunt, shown.selection, shown.load
     yield f"Hunt {hunt.id} would open the project “{shown.plan.project_name}”"
     chosen = [choice for choice in selection.choices if not choice.out]
@@ -160,7 +160,7 @@ def _table(titles: tuple[str, ...], rows: list[tuple[Choice, tuple[str, ...]]]) 
     cells = []
     for choice, told in rows:
         system, instance = choice.system, choice.instance
-        # A name is whatever somebody wrote into a tag.
+        # Anybody can write a name into a tag.
         name = one_line(instance.name, 60) if instance else ""
         cells.append((system.instance, name, system.account or "own", system.region, _state(choice), *told))
     return _Table(("Instance", "Name", "Account", "Region", "State", *titles), cells)
@@ -188,7 +188,7 @@ def _run(run: Run) -> str:
 
 def _as_json(shown: Shown) -> dict[str, Any]:
     hunt, load = shown.plan.hunt, shown.load
-    found: dict[str, Any] = {
+    plan: dict[str, Any] = {
         "hunt": hunt.id,
         "project": shown.plan.project_name,
         "capture": hunt.mode,
@@ -204,19 +204,19 @@ def _as_json(shown: Shown) -> dict[str, Any]:
         "notes": list(shown.selection.notes),
     }
     if load:
-        found["load"] = {
+        plan["load"] = {
             "systems": load.systems,
             "volumes": load.volumes,
             "gib": load.gib,
             "hours": None if load.hours is None else round(load.hours, 2),
             "after_hunts": load.after_hunts,
         }
-        found["next_runs"] = [
+        plan["next_runs"] = [
             {"at": run.at.isoformat(), "utc": run.at.astimezone(UTC).isoformat() if run.runs else None,
              "note": run.note}
             for run in shown.runs
         ]  # fmt: skip
-    return found
+    return plan
 
 
 def _row(choice: Choice) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The runs of hunts as the ledger has them: which one is meant by what was typed, and how each went."""
+"""The recorded runs of hunts: finding the run that a person names, and the result of each run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.storage import kinds
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run and what came of its captures so far."""
+    """One run and the results of its captures so far."""
 
     hunt: Hunt
     systems: int
@@ -37,9 +37,9 @@ class RunResult:
 
     @property
     def state(self) -> str:
-        """In the words of the list: a run that captured nothing did not finish, whatever else it did."""
+        """The state for people. A run that captured nothing is not called finished."""
         if self.hunt.state is HuntState.FINISHED and self.systems and not self.captured:
-            return HuntState.EMPTY.value  # as the version before recorded it
+            return HuntState.EMPTY.value  # earlier versions recorded this state
         return self.hunt.state.value
 
     def as_json(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class RunResult:
 
 
 def recorded_names(runtime: Runtime, config: Config) -> list[str]:
-    """The hunts of the configuration, and those that are recorded and no longer in it."""
+    """The hunts of the configuration, and recorded hunts that are no longer in it."""
     return list(dict.fromkeys([*config.hunts, *runtime.store.groups(kinds.HUNT, "", MOST)]))
 
 
@@ -71,8 +71,10 @@ def newest(runtime: Runtime, names: list[str], limit: int) -> list[RunResult]:
 
 def the_run(runtime: Runtime, given: str, *, prefer_open: bool = False) -> Hunt:
     """The run with this id, or the last run of this hunt. A unique beginning of either is enough.
-    `prefer_open`: a hunt's name means its last run that is not over, if there is one.
-    Raises Misused where there is none."""
+
+    With `prefer_open` a hunt's name means its last run that has not ended, if there is one. Raises Misused if
+    there is no such run.
+    """
     name, at, _ = given.partition("@")
     meant = whole(name, runtime.store.groups(kinds.HUNT, name, MOST + 1), "hunts")
     runs = runtime.ledger.hunts.of_name(meant) if meant else []
@@ -86,5 +88,5 @@ def the_run(runtime: Runtime, given: str, *, prefer_open: bool = False) -> Hunt:
 
 
 def in_utc(moment: datetime) -> str:
-    """With its zone, to the second: a run is known by it."""
+    """Such as "2027-01-31T02:00:00Z". The id of a run contains its time in this form."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

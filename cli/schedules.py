@@ -1,6 +1,6 @@
-"""`huntbridge schedules`: the configuration's hunts as schedules in EventBridge Scheduler.
+"""`huntbridge schedules`: keeps schedules in EventBridge Scheduler for the hunts of the configuration.
 
-Changes nothing but schedules that it made itself.
+It changes only schedules that it created.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _DID = {"create": "created", "change": "changed", "remove": "removed", "keep": "
 
 @click.group()
 def schedules() -> None:
-    """The hunts' schedules on AWS. (`huntbridge serve` needs none: it has its own clock.)"""
+    """Manage the hunts' schedules on AWS. `huntbridge serve` needs none, since it has its own clock."""
 
 
-@schedules.command(short_help="Bring the schedules in line with the configuration.")
+@schedules.command(short_help="Update the schedules to match the configuration.")
 @settings
 @click.option(
     "--stack", metavar="NAME", help="Take group, function, role and queue from this stack's outputs."
 )
 @click.option("--group", metavar="NAME", help="The schedule group.")
 @click.option("--function-arn", metavar="ARN", help="The scheduler function.")
-@click.option("--role-arn", metavar="ARN", help="The role that a schedule takes to start it.")
-@click.option("--dlq-arn", metavar="ARN", help="The queue that keeps what could not be started.")
+@click.option("--role-arn", metavar="ARN", help="The role with which a schedule starts the function.")
+@click.option("--dlq-arn", metavar="ARN", help="The dead-letter queue for starts that failed.")
 @click.option("--window", metavar="MINUTES", type=click.IntRange(0, 1440), default=15, show_default=True,
-              help="How much later than its time a hunt may start; 0 for on the minute.")  # fmt: skip
+              help="How much later than scheduled a hunt may start; 0 means exactly on time.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def sync(
@@ -53,10 +53,10 @@ def sync(
     as_json: bool,
     **given: str | None,
 ) -> None:
-    """Create, change and remove schedules until they are those of the configuration.
+    """Create, change and remove schedules until they match the configuration.
 
-    Only schedules that this command made are changed or removed; a hunt that the stack itself schedules is
-    left to the stack. The region is that of AWS_REGION.
+    Only schedules that this command created are changed or removed. A hunt that the stack itself schedules is
+    left to the stack. The region is AWS_REGION.
     """
     config = load_config(config_path)
     clients = Clients(os.environ)
@@ -75,18 +75,18 @@ def sync(
 
 
 def _home(clients: Clients, stack: str | None, given: dict[str, str | None]) -> aws.Home:
-    """What the options say, and what they leave out, the stack's outputs. Raises AwsError."""
-    found: dict[str, str] = aws.stack_outputs(clients, stack) if stack else {}
-    found |= {name: value for name, value in given.items() if value}
+    """The values of the options; missing values come from the stack's outputs. Raises AwsError."""
+    values: dict[str, str] = aws.stack_outputs(clients, stack) if stack else {}
+    values |= {name: value for name, value in given.items() if value}
     missing = [
-        f"--{one.name.replace('_', '-')}"
-        for one in fields(aws.Home)
-        if one.name != "dlq_arn" and one.name not in found
+        f"--{field.name.replace('_', '-')}"
+        for field in fields(aws.Home)
+        if field.name != "dlq_arn" and field.name not in values
     ]
     if missing:
         where = f"the stack {stack} has no outputs for them" if stack else "or --stack"
         raise Misused(f"give {', '.join(missing)} ({where})")
-    return aws.Home(**found)
+    return aws.Home(**values)
 
 
 def _wanted(config: Config, now: datetime) -> list[aws.Wanted]:
@@ -103,7 +103,7 @@ def _wanted(config: Config, now: datetime) -> list[aws.Wanted]:
 
 
 def _carry_out(clients: Clients, step: aws.Step) -> str:
-    """What went wrong, if anything."""
+    """The reason of a failure; empty on success."""
     try:
         aws.carry_out(clients, step)
     except AwsError as error:

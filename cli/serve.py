@@ -1,4 +1,4 @@
-"""`huntbridge serve`: everything in one process, until it is told to stop."""
+"""`huntbridge serve`: runs the whole of huntbridge in one process until a signal stops it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from shared.storage.ports import StoreError
 
 log = logging.getLogger(__name__)
 
-# Seconds in which the clock looks at every schedule and starts what is due. To find the systems of one hunt
-# in AWS may take three minutes.
+# Seconds in which the clock checks all schedules and starts the due hunts. Finding the systems of one hunt in
+# AWS may take three minutes.
 CLOCK_BUDGET = 600.0
 
 
@@ -56,10 +56,14 @@ class Web(NamedTuple):
     proxy: str | None
 
 
-@click.command(short_help="Everything in one process, until it is told to stop.")
+@click.command(short_help="Run everything in one process.")
 @settings
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0 takes a free one."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8080,
+    show_default=True,
+    help="The port to listen on; 0 means any free port.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -68,17 +72,17 @@ class Web(NamedTuple):
     metavar="ADDRESS",
     envvar="HUNTBRIDGE_TRUSTED_PROXY",
     callback=_is_address,
-    help="IP address of the proxy in front, whose X-Forwarded-For names the sender of a refused webhook.",
+    help="IP address of the proxy in front. Its X-Forwarded-For names the sender of a refused webhook.",
 )
-@click.option("--log-json", is_flag=True, help="One JSON object per line of the log.")
+@click.option("--log-json", is_flag=True, help="Write the log as one JSON object per line.")
 def serve(
     config_path: str | None, data: Path, port: int, host: str, proxy: str | None, log_json: bool
 ) -> None:
     """Receive webhooks, deliver alarms, start hunts on their schedules and follow them to their end.
 
-    Listens on 127.0.0.1: put a proxy with TLS in front of it. Stops on SIGTERM, SIGHUP or Ctrl-C, after what
-    it has in hand; a second signal ends the wait for that. Everything else is in the data directory and goes
-    on with the next start, which also reads a changed configuration.
+    It listens on 127.0.0.1, so put a proxy with TLS in front of it. SIGTERM, SIGHUP or Ctrl-C stops it when
+    the work in progress is done; a second signal stops it at once. All other work is in the data directory
+    and continues at the next start, which also reads a changed configuration.
     """
     logs.setup("INFO", json=log_json)
     runtime = local_runtime(load_config(config_path), data)
@@ -91,7 +95,7 @@ def serve(
             configuration_loaded(
                 runtime.store, runtime.config, operator(runtime), here("serve"), runtime.now()
             )
-            _until_told_to_stop(server, runtime, data, Web(host, port, proxy))
+            _run_until_signal(server, runtime, data, Web(host, port, proxy))
     except AlreadyServed as error:
         raise DataUnusable(str(error)) from None
     except StoreError as error:
@@ -101,15 +105,18 @@ def serve(
 
 
 def assemble(runtime: Runtime) -> Server:
-    """Raises SecretError where a destination's secret cannot be had: better now than with the first alarm."""
+    """The server with its workers and timers.
+
+    Raises SecretError if the secret of a destination cannot be read, so that it does not fail with an alarm.
+    """
     work = receiver(runtime)
     for doubt in warnings(runtime.config, known_regions()):
-        log.warning("%s", doubt)
+        log.warning("the configuration may be wrong", extra={"reason": doubt})
     for name, hunt in runtime.config.hunts.items():
         for problem in hunt.problems:
-            log.warning("hunt %s: %s", name, problem)
+            log.warning("the hunt has a mistake", extra={"hunt": name, "reason": problem})
         if never := hunt.never_runs(runtime.now()):
-            log.warning("hunt %s: its schedule %s", name, never)
+            log.warning("the hunt will not run", extra={"hunt": name, "reason": f"its schedule {never}"})
     clock = Clock(
         {
             name: calendar
@@ -139,9 +146,9 @@ def assemble(runtime: Runtime) -> Server:
     )
 
 
-def _until_told_to_stop(server: Server, runtime: Runtime, data: Path, web: Web) -> None:
+def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web) -> None:
     config = runtime.config
-    _look_at_tokens(runtime)
+    _check_tokens(runtime)
     refs = config.slack_signing_secrets
 
     def signing() -> dict[SecretRef, Secret]:
@@ -173,13 +180,13 @@ def _until_told_to_stop(server: Server, runtime: Runtime, data: Path, web: Web) 
         full=full,
     )
 
-    def turned_away(path: str, status: int, reason: str, peer: str) -> None:
+    def refused_early(path: str, status: int, reason: str, peer: str) -> None:
         if single_slashes(path) == WEBHOOK:
             refusals(status, reason, peer)
 
     try:
         listener = Listener(
-            app, web.host, web.port, max_body=MAX_BODY, proxy=web.proxy, turned_away=turned_away
+            app, web.host, web.port, max_body=MAX_BODY, proxy=web.proxy, turned_away=refused_early
         )
     except OSError as error:
         raise Misused(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from None
@@ -192,28 +199,31 @@ def _until_told_to_stop(server: Server, runtime: Runtime, data: Path, web: Web) 
         announce(data, url)
         click.echo(f"huntbridge serves {url}; webhooks go to {url}{WEBHOOK}")
         if refs:
-            signing()  # tells of none that can be had before a click does
+            signing()  # logs unreadable signing secrets at start-up
         if not config.destinations:
-            log.error("no destination is configured: alarms are kept and go nowhere")
-        told = signals.wait()
-        hint = " (a changed configuration is read by the next start)" if told == "SIGHUP" else ""
-        log.info("%s: stopping%s", told, hint)
+            log.error("no destination is configured: alarms are kept and not delivered")
+        signal = signals.wait()
+        log.info("stopping", extra={"signal": signal})
+        if signal == "SIGHUP":
+            log.info("a changed configuration is read at the next start")
         if not server.stop(signals.again):
-            log.warning("some work did not end in time and was handed back: the next start does it again")
+            log.warning("some work did not end in time and is done again at the next start")
 
 
-def _look_at_tokens(runtime: Runtime) -> None:
-    """Say what is wrong with the webhook tokens before the first webhook comes. Raises Misused."""
+def _check_tokens(runtime: Runtime) -> None:
+    """Report wrong webhook tokens before the first webhook arrives. Raises Misused."""
     tokens = readable(runtime.config.webhook.tokens, runtime.secret)
     for ref, token in tokens.items():
         if why := refusal(token.reveal()):
             raise Misused(f"the webhook token {ref} {why}")
-        if odd := warning(token.reveal()):
-            log.warning("the webhook token %s %s", ref, odd)
+        if weakness := warning(token.reveal()):
+            log.warning("a weak webhook token", extra={"reason": f"the webhook token {ref} {weakness}"})
     if not tokens:
         log.error(
-            "every webhook is refused: %s",
-            "no webhook token can be read (the lines above say why)"
-            if runtime.config.webhook.tokens
-            else "no webhook token is configured; write webhook.tokens or set WEBHOOK_TOKEN",
+            "every webhook is refused",
+            extra={
+                "reason": "no webhook token can be read (the lines above say why)"
+                if runtime.config.webhook.tokens
+                else "no webhook token is configured; write webhook.tokens or set WEBHOOK_TOKEN"
+            },
         )

@@ -1,7 +1,7 @@
-"""What tells `serve` to stop: SIGTERM, SIGINT, and SIGHUP where it is not ignored, as under nohup.
+"""The signals that stop `serve`: SIGTERM, SIGINT, and SIGHUP unless it is ignored, as under nohup.
 
-The interpreter writes each signal to a socket in the very moment, in whichever thread the system gives it to.
-The main thread reads the socket, so no signal is lost between two looks.
+The interpreter writes each signal to a socket at once, whichever thread receives it. The main thread reads
+the socket, so it misses no signal.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class Signals:
         self._told = told
 
     def wait(self) -> str:
-        """Return the name of the next signal."""
+        """Wait for the next signal and return its name."""
         return signal.Signals(self._told.recv(1)[0]).name
 
     def again(self) -> bool:
-        """Whether another one has come."""
+        """Whether another signal has come."""
         try:
             return bool(self._told.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         except BlockingIOError:
@@ -30,7 +30,7 @@ class Signals:
 
 @contextmanager
 def stop_signals() -> Iterator[Signals]:
-    """To be entered in the main thread."""
+    """Handle the signals while the block lasts. Must be called in the main thread."""
     told, tell = socket.socketpair()
     tell.setblocking(False)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}

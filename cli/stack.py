@@ -1,4 +1,4 @@
-"""`--stack NAME`: a command works on a stack on AWS, with the operator's own credentials."""
+"""The option `--stack NAME`: the command works on a stack on AWS, with the operator's own credentials."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from shared.aws.errors import AwsError
 
 
 def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option. It stands before `settings`, whose values it completes."""
+    """Adds the option to a command. Write it above `settings`, since it sets what `settings` reads."""
 
     @click.option(
         "--stack",
         metavar="NAME",
-        help="Work on this stack on AWS, in the region of AWS_REGION. Its outputs name the configuration, "
-        "unless --config does, and the ledger and the queues in place of --data.",
+        help="Work on this stack on AWS, in the region of AWS_REGION: with its ledger and queues, and with its "
+        "configuration unless --config is given.",
     )
     @functools.wraps(command)
     def with_stack(*args: Any, stack: str | None, config_path: str | None, **kwargs: Any) -> Any:

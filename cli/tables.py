@@ -1,4 +1,4 @@
-"""What commands print: tables for people, in which no identifier is ever cut, and JSON."""
+"""Prints the results of commands: tables for people, which never cut an identifier, and JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_LEAST = 12  # characters of a column that is no identifier, where the terminal is too narrow for all of it
+_LEAST = 12  # the fewest characters of a column without identifiers in a narrow terminal
 
 
 def show(titles: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Collection[int] = ()) -> None:
-    """Print a table. The columns `whole` hold identifiers: they are never cut and never broken over lines.
-    Beyond a terminal each row is one line, however long."""
+    """Print a table. The columns `whole` hold identifiers, which are never cut or broken over lines.
+
+    If the output is not a terminal, each row is one line, however long.
+    """
     table = Table(*titles)
     for number, column in enumerate(table.columns):
         column.overflow, column.no_wrap = "fold", number in whole
@@ -28,7 +30,7 @@ def show(titles: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Collect
     console = Console(highlight=False)
     frame = 3 * len(titles) + 1
     if console.is_terminal:
-        # A line that is longer than the terminal is broken by the terminal itself, and can be copied whole.
+        # The terminal itself breaks a line that is too long, and it can still be copied in one piece.
         narrow = sum(width if n in whole else min(width, _LEAST) for n, width in enumerate(widths))
         console.width = max(console.width, narrow + frame)
     else:

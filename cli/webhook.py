@@ -1,12 +1,11 @@
-"""`huntbridge webhook`: the platform's webhooks that lead to huntbridge, one for each kind of event.
+"""`huntbridge webhook`: registers, lists, tests and removes huntbridge's webhooks on the platform.
 
-They are known by their names. What others registered is never changed, and no token is ever shown.
+There is one webhook for each kind of event. No command prints a token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,14 @@ from cli import tables
 from cli.assemble import load_config, reading_runtime
 from cli.exit_codes import Failed, Misused, PlatformFailed
 from cli.settings import settings
+from cli.webhook_registration import (
+    NAME_PREFIX,
+    RECEIVER_PATH,
+    is_own,
+    register_one,
+    shown_url,
+    wanted_webhook,
+)
 from shared.config.errors import advice, quoted
 from shared.config.tokens import refusal
 from shared.config.urls import https_url
@@ -24,32 +31,19 @@ from shared.hosting.runtime import Runtime
 from shared.models.event_kinds import KINDS
 from shared.platform.answers import Webhook
 from shared.platform.client import Cado
-from shared.platform.errors import CadoError, Unavailable
-from shared.platform.webhooks import revealed
+from shared.platform.errors import CadoError
 from shared.secrets import Secret, SecretError, SecretRef
 
-_PREFIX = "huntbridge "
 _USUAL = ("processing_with_alarms", "processing_failed")
-_DOOR = "/webhooks/cado"
-_HIDDEN = "<hidden>"
-
-
-@dataclass(frozen=True)
-class _Done:
-    event: str
-    did: str  # created, updated, unchanged, left (to a webhook of another name) or failed
-    webhook: int | None
-    detail: str = ""
-    ok: bool = True
 
 
 @click.group(short_help="Manage the platform's webhooks that lead here.")
 def webhook() -> None:
     """Register, show, test and remove the platform's webhooks that lead here.
 
-    Needs the API key of a Platform Administrator: platform.admin_key in the configuration, or ADMIN_API_KEY
-    where there is no file. `huntbridge serve` also watches the
-    webhooks with it, where it can read it.
+    All of these commands need the API key of a Platform Administrator: platform.admin_key in the
+    configuration, or ADMIN_API_KEY if there is no file. If `huntbridge serve` can read this key, it checks
+    the webhooks regularly.
     """
 
 
@@ -68,7 +62,7 @@ def _address(context: click.Context, option: click.Parameter, given: str | None)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     if not urlsplit(url).path:
-        raise click.BadParameter(f"must be the whole address, such as https://hunt.example{_DOOR}")
+        raise click.BadParameter(f"must be the whole address, such as https://hunt.example{RECEIVER_PATH}")
     return url
 
 
@@ -81,7 +75,7 @@ def _reference(context: click.Context, option: click.Parameter, given: str | Non
 
 @webhook.command(short_help="Register huntbridge's webhooks on the platform.")
 @settings
-@click.option("--url", required=True, callback=_address, help="Where the platform reaches huntbridge.")
+@click.option("--url", required=True, callback=_address, help="The address at which huntbridge is reached.")
 @click.option("--event", "events", multiple=True, metavar="KIND", callback=_kinds,
               help=f"A kind of event; may be repeated [default: {' and '.join(_USUAL)}].")  # fmt: skip
 @click.option("--token-ref", metavar="REF", callback=_reference,
@@ -97,125 +91,55 @@ def register(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Have the platform send its events to URL: one webhook for each kind.
+    """Register webhooks, one for each kind of event, so that the platform sends these events to URL.
 
-    May be repeated: a webhook that is there is changed where it differs, and left alone where it does not.
-    Needs the API key of a Platform Administrator: platform.admin_key in the configuration, or ADMIN_API_KEY
-    where there is no file.
+    You can repeat this command. It creates missing webhooks and updates those that differ. Needs the API key
+    of a Platform Administrator: platform.admin_key in the configuration, or ADMIN_API_KEY if there is no
+    file.
     """
     runtime, cado = _platform(config_path, data)
     token = _token(runtime, token_ref)
-    there = _list(cado)
-    done = [_register(cado, there, _wanted(event, url, token), dry_run) for event in events or _USUAL]
+    registered = _list(cado)
+    results = [
+        register_one(cado, registered, wanted_webhook(event, url, token), dry_run)
+        for event in events or _USUAL
+    ]
     if as_json:
-        tables.print_json({"dry_run": dry_run, "url": url, "webhooks": [asdict(one) for one in done]})
-    else:
-        for one in done:
-            did = f"would be {one.did}" if dry_run and one.did in ("created", "updated") else one.did
-            number = f"webhook {one.webhook}" if one.webhook is not None else "no webhook yet"
-            click.echo(f"{did}: {one.event}, {number}" + (f"; {one.detail}" if one.detail else ""))
-    if any(one.did == "failed" for one in done):
-        raise PlatformFailed("not every webhook is registered; to run this again does no harm")
-    if not all(one.ok for one in done):
-        raise Failed("not every webhook is as it should be")
-
-
-def _wanted(event: str, url: str, token: Secret) -> dict[str, Any]:
-    payload = {"token": token, "event": event, "title": "$Title", "message": "$Event"}
-    # "slack" would leave out $Event, and with it every id.
-    return {"event_type": event, "url": url, "payload": payload, "payload_type": "custom", "enabled": True}
-
-
-def _register(cado: Cado, there: tuple[Webhook, ...], wanted: Mapping[str, Any], dry_run: bool) -> _Done:
-    event, name = wanted["event_type"], _PREFIX + wanted["event_type"]
-    same = [hook for hook in there if (hook.event_type, hook.url) == (event, wanted["url"])]
-    beside = [hook for hook in same if hook.name != name]
-    named = [hook for hook in there if hook.name == name]
-    own = named[0] if named else None
-    if own is None and beside:
-        return _left(event, beside[0], wanted)
-    try:
-        done = _update(cado, own, wanted, dry_run) if own else _create(cado, name, wanted, dry_run)
-    except CadoError as error:
-        unsure = isinstance(error, Unavailable) and error.ambiguous
-        doubt = " It may have been done all the same." if unsure else ""
-        return _Done(event, "failed", own.id if own else None, f"{error}{doubt}", ok=False)
-    more = [hook for hook in [*named[1:], *beside] if hook.enabled]
-    twice = [f"webhook {hook.id}, {quoted(hook.name)}" for hook in more]
-    if not twice:
-        return done
-    told = f"beside it {' and '.join(twice)} would send this event once more: delete it on the platform"
-    return _Done(event, done.did, done.webhook, "; ".join(filter(None, (done.detail, told))), ok=False)
-
-
-def _left(event: str, other: Webhook, wanted: Mapping[str, Any]) -> _Done:
-    detail = f"{quoted(other.name)} sends this event to the same URL, so none was made beside it"
-    wrong = _differences(other, wanted)
-    if wrong:
-        detail += (
-            f". It would not do ({', '.join(_in_words(other, wrong))}): name it {quoted(_PREFIX + event)} "
-            "on the platform, or delete it there, and register again"
+        tables.print_json(
+            {"dry_run": dry_run, "url": url, "webhooks": [asdict(result) for result in results]}
         )
-    return _Done(event, "left", other.id, detail, ok=not wrong)
-
-
-def _create(cado: Cado, name: str, wanted: Mapping[str, Any], dry_run: bool) -> _Done:
-    event = wanted["event_type"]
-    if dry_run:
-        return _Done(event, "created", None)
-    made = cado.webhooks.create(name, event, wanted["url"], wanted["payload"], wanted["payload_type"])
-    if not made.enabled:
-        cado.webhooks.update(made.id, enabled=True)
-    return _Done(event, "created", made.id)
-
-
-def _update(cado: Cado, own: Webhook, wanted: Mapping[str, Any], dry_run: bool) -> _Done:
-    changes = _differences(own, wanted)
-    if not changes:
-        return _Done(own.event_type, "unchanged", own.id)
-    if not dry_run:
-        cado.webhooks.update(own.id, **changes)
-    return _Done(wanted["event_type"], "updated", own.id, ", ".join(_in_words(own, changes)))
-
-
-def _differences(hook: Webhook, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What of `wanted` is not so. A payload that the platform does not tell counts as another one."""
-    return {
-        key: value
-        for key, value in wanted.items()
-        if getattr(hook, key) != (revealed(value) if key == "payload" else value)
-    }
-
-
-def _in_words(hook: Webhook, changes: Mapping[str, Any]) -> list[str]:
-    words = {
-        "event_type": f"its event was {hook.event_type}",
-        "url": f"its URL was {_shown_url(hook)}",
-        "payload": "its payload was another one",
-        "payload_type": f"its payload type was {hook.payload_type}",
-        "enabled": "it was disabled",
-    }
-    return [words[key] for key in changes]
+    else:
+        for result in results:
+            changed = result.did in ("created", "updated")
+            did = f"would be {result.did}" if dry_run and changed else result.did
+            number = "no webhook yet" if result.webhook is None else f"webhook {result.webhook}"
+            detail = f"; {result.detail}" if result.detail else ""
+            click.echo(f"{did}: {result.event}, {number}{detail}")
+    if any(result.did == "failed" for result in results):
+        raise PlatformFailed("not every webhook is registered; to run this again does no harm")
+    if not all(result.ok for result in results):
+        raise Failed("not every webhook is as it should be")
 
 
 @webhook.command(short_help="List the platform's webhooks and what is wrong.")
 @settings
-@click.option("--url", callback=_address, help="Where those of huntbridge should lead.")
+@click.option("--url", callback=_address, help="The URL that huntbridge's webhooks should have.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def show(config_path: str | None, data: Path, url: str | None, as_json: bool) -> None:
     """List the platform's webhooks, and what is wrong with those of huntbridge.
 
-    Exit code 1 where something is: none is there, one is disabled, or one leads elsewhere than to --url.
+    Exit code 1 if huntbridge has no webhook there, or one of its webhooks is disabled or has another URL
+    than --url.
     """
     _, cado = _platform(config_path, data)
-    there = _list(cado)
-    problems = [problem for hook in there if _is_own(hook) for problem in _problems(hook, url)]
-    if not any(map(_is_own, there)):
+    hooks = _list(cado)
+    problems = [problem for hook in hooks if is_own(hook) for problem in _problems(hook, url)]
+    if not any(map(is_own, hooks)):
         problems = ["no webhook of huntbridge is registered: run `huntbridge webhook register --url URL`"]
     if as_json:
-        tables.print_json({"webhooks": [_row(hook) for hook in there], "problems": problems})
+        tables.print_json({"webhooks": [_row(hook) for hook in hooks], "problems": problems})
     else:
-        _show(there)
+        _show(hooks)
         for problem in problems:
             click.echo(problem)
     if problems:
@@ -223,37 +147,37 @@ def show(config_path: str | None, data: Path, url: str | None, as_json: bool) ->
 
 
 def _problems(hook: Webhook, url: str | None) -> list[str]:
-    found = []
+    problems = []
     if not hook.enabled:
-        found.append("is disabled")
+        problems.append("is disabled")
     if url is not None and hook.url != url:
-        found.append(f"leads to {_shown_url(hook)} and not to {url}")
-    if hook.name != _PREFIX + hook.event_type:
-        found.append(f"sends another event, {hook.event_type}")
+        problems.append(f"leads to {shown_url(hook)} and not to {url}")
+    if hook.name != NAME_PREFIX + hook.event_type:
+        problems.append(f"sends another event, {hook.event_type}")
     if hook.payload_type != "custom":
-        found.append(f"has the payload type {hook.payload_type}, and only custom will do")
-    return [f"webhook {hook.id}, {quoted(hook.name)}, {problem}" for problem in found]
+        problems.append(f"has the payload type {hook.payload_type}, and only custom will do")
+    return [f"webhook {hook.id}, {quoted(hook.name)}, {problem}" for problem in problems]
 
 
 def _row(hook: Webhook) -> dict[str, Any]:
     return {
         "id": hook.id,
         "name": hook.name,
-        "own": _is_own(hook),
+        "own": is_own(hook),
         "event": hook.event_type,
-        "url": _shown_url(hook),
+        "url": shown_url(hook),
         "enabled": hook.enabled,
         "times_sent": hook.times_sent,
         "last_sent": f"{hook.last_sent:%Y-%m-%dT%H:%M:%SZ}" if hook.last_sent else None,
     }
 
 
-def _show(there: tuple[Webhook, ...]) -> None:
-    if not there:
+def _show(hooks: tuple[Webhook, ...]) -> None:
+    if not hooks:
         click.echo("the platform has no webhooks")
         return
     cells = []
-    for hook in there:
+    for hook in hooks:
         row = _row(hook)
         sent = "-" if row["times_sent"] is None else str(row["times_sent"])
         enabled, last = "yes" if row["enabled"] else "no", row["last_sent"] or "-"
@@ -262,29 +186,14 @@ def _show(there: tuple[Webhook, ...]) -> None:
     tables.show(titles, cells, whole=(0, 2))
 
 
-def _shown_url(hook: Webhook) -> str:
-    """The URL without what may be a secret in it: user name, password and query, and in the URL of somebody
-    else's webhook, such as Slack's, the path as well."""
-    try:
-        parts = urlsplit(hook.url)
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return _HIDDEN
-    if not parts.scheme or not host:
-        return _HIDDEN
-    user = f"{_HIDDEN}@" if "@" in parts.netloc else ""
-    path = parts.path if _is_own(hook) or parts.path in ("", "/", _DOOR) else f"/{_HIDDEN}"
-    return f"{parts.scheme}://{user}{host}{path}" + (f"?{_HIDDEN}" if parts.query or parts.fragment else "")
-
-
 @webhook.command(short_help="Send the platform's test message.")
 @settings
 @click.option("--event", "events", multiple=True, metavar="KIND", callback=_kinds,
-              help="A kind of event; may be repeated [default: every one that is registered].")  # fmt: skip
+              help="A kind of event; may be repeated [default: all registered kinds].")  # fmt: skip
 def test(config_path: str | None, data: Path, events: tuple[str, ...]) -> None:
-    """Have the platform send its test message through huntbridge's webhooks."""
+    """Make the platform send its test message through huntbridge's webhooks."""
     _, cado = _platform(config_path, data)
-    own = {hook.name.removeprefix(_PREFIX): hook for hook in reversed(_list(cado)) if _is_own(hook)}
+    own = {hook.name.removeprefix(NAME_PREFIX): hook for hook in reversed(_list(cado)) if is_own(hook)}
     missing = [event for event in events if event not in own]
     if missing or not own:
         which = f" for {', '.join(missing)}" if missing else ""
@@ -322,14 +231,14 @@ def test(config_path: str | None, data: Path, events: tuple[str, ...]) -> None:
 @settings
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(config_path: str | None, data: Path, yes: bool) -> None:
-    """Delete the webhooks whose names begin with `huntbridge `, and no other."""
+    """Delete the webhooks whose names begin with `huntbridge `, and no others."""
     _, cado = _platform(config_path, data)
-    own = [hook for hook in _list(cado) if _is_own(hook)]
+    own = [hook for hook in _list(cado) if is_own(hook)]
     if not own:
         click.echo("none of the platform's webhooks is huntbridge's")
         return
     for hook in own:
-        click.echo(f"webhook {hook.id}, {quoted(hook.name)}, to {_shown_url(hook)}")
+        click.echo(f"webhook {hook.id}, {quoted(hook.name)}, to {shown_url(hook)}")
     if not yes:
         click.confirm(f"Delete {'it' if len(own) == 1 else f'these {len(own)}'}?", abort=True)
     for number, hook in enumerate(own):
@@ -373,7 +282,3 @@ def _list(cado: Cado) -> tuple[Webhook, ...]:
         return cado.webhooks.list()
     except CadoError as error:
         raise PlatformFailed(str(error)) from None
-
-
-def _is_own(hook: Webhook) -> bool:
-    return hook.name.startswith(_PREFIX)

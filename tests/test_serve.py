@@ -208,7 +208,7 @@ def test_a_signal_stops_serve_in_whichever_thread_it_arrives(environ, tmp_path, 
         assert other != process.pid
         assert ctypes.CDLL(None).tgkill(process.pid, other, number) == 0
         assert process.wait(timeout=10) == 0
-    assert f"{number.name}: stopping" in (tmp_path / "serve.log").read_text()
+    assert f"stopping signal={number.name}" in (tmp_path / "serve.log").read_text()
 
 
 def test_a_signal_right_after_the_start_is_not_lost(environ, tmp_path):
