@@ -83,7 +83,7 @@ routes:                                  # first match wins; `continue: true` go
   - {match: {event: [processing_with_alarms, high_severity_alarm]}, to: [soc]}
   - {match: {event: [hunt_finished, capture_failed]}, to: office}
 default: soc
-"""  # noqa: E501 - as it is written in the design
+"""
     )
     assert found == Config(
         platform=PlatformConfig(
