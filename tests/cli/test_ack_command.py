@@ -165,5 +165,5 @@ def test_as_much_as_is_unique_is_enough(side, ack, more, given, key):
 def test_what_is_not_unique_is_told_with_the_candidates(side, ack, more, given, candidates):
     said = ack(given, "--by", "Ada", code=2)
     assert f"'{given}' is the beginning of several events and cases" in said
-    assert said.splitlines()[-len(candidates) :] == [f"  {one}" for one in candidates]
+    assert said.splitlines()[-len(candidates) :] == [f"  {candidate}" for candidate in candidates]
     assert side[0].events.depth().living == 0

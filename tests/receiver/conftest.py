@@ -1,5 +1,5 @@
-"""A stage for the way through the queues: real queues and a real ledger, a clock that only the test moves,
-destinations that answer as they are told, and a platform that knows what the test says."""
+"""A stage for tests of the receiver: real queues and a real ledger, a clock that only the test moves, and
+destinations and a platform that answer as the test says."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ INSTANCE = Instance("i-0aaaaaaaaaaaaaaa1", "us-east-1", name="web-01")
 
 @dataclass
 class Tool:
-    """A destination that answers as it is told and remembers what it was sent."""
+    """A destination that gives the outcomes that the test set, and remembers what it was sent."""
 
     name: str
     outcomes: list = field(default_factory=list)

@@ -1,5 +1,7 @@
-"""A stage with Slack, Jira, Teams and a webhook, and people who click: Slack and Jira are simulated over
-sockets, the queues and the ledger are real."""
+"""A stage with Slack, Jira, Teams and a webhook, where people click buttons in Slack.
+
+Slack and Jira are simulated over sockets; the queues and the ledger are real.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ TITLE = "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
 class World:
     """A stage with a Slack app that has buttons in two channels (`ir`, `second`), a Jira (`tickets`), a Teams
-    channel and a webhook. `listed`: who may acknowledge at `ir`."""
+    channel and a webhook. `listed`: the users who may acknowledge at `ir`."""
 
     def __init__(self, make_stage, stack: ExitStack, default, pace=1_000, listed=None, **settings) -> None:
         self.slack, self.jira = Slack(rate=None), Jira()
@@ -117,7 +119,7 @@ class World:
         return self.parents[-1]
 
     def thread(self) -> list[str]:
-        """The headers of the replies; one that was sent to the channel as well with a mark."""
+        """The headers of the replies, with " !" after a reply that was also sent to the channel."""
         return [header(reply) + " !" * reply.broadcast for reply in self.slack.replies(self.parent)]
 
     def ephemerals(self) -> list[tuple[str, str]]:
@@ -139,5 +141,5 @@ def buttons(post: Post) -> list[str]:
 
 
 def facts(post: Post) -> dict[str, str]:
-    found = [field["text"] for block in post.body["blocks"] for field in block.get("fields", [])]
-    return {text.partition("\n")[0].strip("*"): text.partition("\n")[2] for text in found}
+    texts = [field["text"] for block in post.body["blocks"] for field in block.get("fields", [])]
+    return {text.partition("\n")[0].strip("*"): text.partition("\n")[2] for text in texts}

@@ -1,4 +1,4 @@
-"""People acknowledge a case or ask for an issue: who may, who is told, and who is first."""
+"""People acknowledge a case or ask for an issue: who may do so, who is first, and who is told."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_an_operator_at_the_command_line_is_not_bound_by_the_list(make_world):
 
 
 def test_a_list_of_one_channel_does_not_bind_another(make_world):
-    """One app is in two channels, and the list stands at one of them."""
+    """One app posts to two channels, and only one of these destinations has a list."""
     world = make_world(["ir", "second"], listed=["U0BBBBBBBB"])
     world.alarm()
     second, first = sorted(world.parents, key=lambda post: post.channel)

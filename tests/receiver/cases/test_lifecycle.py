@@ -1,4 +1,4 @@
-"""What a message shows of its case: who acknowledged it, its issue, and the buttons it still needs."""
+"""A message shows who acknowledged its case, the issue of the case, and the buttons that are still needed."""
 
 from __future__ import annotations
 

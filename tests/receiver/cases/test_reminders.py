@@ -1,4 +1,4 @@
-"""Malicious cases that nobody acknowledges are told again."""
+"""Reminders of malicious cases that nobody has acknowledged."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_clock_that_was_set_back_delays_a_reminder_by_no_more_than_its_time(ma
 
 
 def test_an_acknowledgement_and_a_reminder_tell_recovery_of_nothing(make_world):
-    """Else an alarm of a later processing run, whose webhook is lost, would pass for told."""
+    """Otherwise an alarm of a later processing run, whose webhook was lost, would count as told."""
     world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
     world.alarm()
     world.stage.forward(60)

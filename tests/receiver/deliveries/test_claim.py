@@ -17,7 +17,7 @@ from shared.storage.ledger.case_references import CaseAccess
 
 
 class Twice:
-    """Hands the item that is being delivered to a second worker as well, as SQS may."""
+    """A destination that, while it is called, hands the same item to a second worker too, as SQS may."""
 
     def __init__(self, stage, tool):
         self.stage, self.tool, self.verdicts = stage, tool, []
@@ -96,8 +96,8 @@ def test_a_case_that_must_be_opened_anew_is_so_by_one_at_a_time(stage):
         CaseRef("SEC-1", exclusive=True),
         CaseRef("SEC-2"),
     ]
-    found = [stage.runtime.ledger.deliveries.get(id, "office") for id in ids]
-    assert [(delivery.state, delivery.attempts) for delivery in found] == [("delivered", 1)] * 3
+    deliveries = [stage.runtime.ledger.deliveries.get(id, "office") for id in ids]
+    assert [(delivery.state, delivery.attempts) for delivery in deliveries] == [("delivered", 1)] * 3
 
 
 def test_who_opens_a_case_anew_and_dies_leaves_it_in_doubt(stage):

@@ -1,4 +1,4 @@
-"""How many workers one destination may keep busy: a hung one holds up no other."""
+"""A destination that does not answer keeps few workers busy, and the others get their messages."""
 
 from __future__ import annotations
 

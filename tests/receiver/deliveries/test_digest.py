@@ -1,4 +1,4 @@
-"""More alarms than a destination takes: what a person reads then, and that nothing gets lost on the way."""
+"""A destination gets more alarms than it accepts: people read a digest, and no alarm is lost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def own(stage):
 
 
 def settled(stage, ids):
-    """The state of every delivery, and the events that had a message of their own."""
+    """Checks that every alarm was told exactly once. Returns the digest of each alarm that was in one."""
     deliveries = [stage.runtime.ledger.deliveries.get(id, "soc") for id in ids]
     assert {delivery.state for delivery in deliveries} == {"delivered"}
     assert stage.living() == 0
@@ -89,7 +89,7 @@ def test_what_huntbridge_says_itself_is_not_collapsed(slow):
 def test_a_storm_that_goes_on_is_told_in_one_digest_after_the_other(slow):
     ids = []
     for minute in range(60):
-        ids += [suspicious(slow, evidence=10 * minute + one) for one in range(1, 5)]
+        ids += [suspicious(slow, evidence=10 * minute + number) for number in range(1, 5)]
         slow.run()
         slow.forward(60)
     slow.run_all(step=30)
@@ -141,7 +141,7 @@ def test_a_digest_without_an_answer_says_that_it_may_be_a_repeat(slow):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_crashes_while_collapsing_lose_nothing(slow, monkeypatch, seed):
-    """A worker dies at every so-manieth write, over and over, until all is done."""
+    """A worker dies at every 25th write, again and again, until all is done."""
     ids = [suspicious(slow, evidence) for evidence in range(1, 21)]
     while work(slow.runtime.events, slow.work.event, lease=60):
         pass
@@ -165,7 +165,9 @@ def test_crashes_while_collapsing_lose_nothing(slow, monkeypatch, seed):
     told = {d.event_id for d in deliveries if d.ref.startswith("digest-")}
     sent = [(m.id, m.maybe_repeat) for m in slow.soc.sent]
     for id in {id for id, _ in sent}:
-        assert sum(1 for one, marked in sent if one == id and not marked) == 1  # the others are marked
+        assert (
+            sum(1 for sent_id, marked in sent if sent_id == id and not marked) == 1
+        )  # the others are marked
     assert {id for id, _ in sent if not id.startswith("digest-")} == set(ids) - told
     assert {m.title for m in digests(slow) if not m.maybe_repeat} >= {
         m.title for m in digests(slow) if m.maybe_repeat
@@ -179,11 +181,11 @@ def test_workers_that_collapse_at_once_lose_nothing(slow):
         pass
     workers = [slow.worker() for _ in range(6)]
 
-    def drain(one):
+    def drain(worker):
         for _ in range(40):
-            work(slow.runtime.deliveries, one.delivery, lease=600)
+            work(slow.runtime.deliveries, worker.delivery, lease=600)
 
-    threads = [threading.Thread(target=drain, args=(one,)) for one in workers]
+    threads = [threading.Thread(target=drain, args=(worker,)) for worker in workers]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The digest as it is stored: an alarm is in exactly one list, whatever runs at the same time."""
+"""An alarm is stored in exactly one digest, with several workers at once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_an_alarm_that_comes_while_its_digest_is_closed_goes_into_the_next(diges
 
 
 def test_a_digest_that_is_opened_while_it_is_sealed_keeps_its_alarms(digests, stage, monkeypatch):
-    """Its item is in the queue before it is open, so a worker may handle it at that moment."""
+    """A digest is queued before it is opened, so another worker may seal it at that moment."""
     other = Digests(stage.runtime.store, stage.runtime.deliveries)
     entries, opened = other._entries, []
 

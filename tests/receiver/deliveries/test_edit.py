@@ -1,4 +1,4 @@
-"""The message of a case is edited behind all alarms, for a while."""
+"""An edit of the message about a case waits for all alarms, and is given up after a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One issue per case: whoever opens it, however many try at once, and however the first attempt ended."""
+"""A case gets exactly one Jira issue, with many workers at once and after attempts that failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.receiver.jira_site import once, staged
 
 @pytest.fixture
 def make(make_stage):
-    """A stage that delivers to a Jira alone; a Jira; and what was asked of it."""
+    """Returns a stage that delivers to Jira only, the simulated Jira, and a record of the requests to it."""
     return partial(staged, make_stage)
 
 
@@ -38,9 +38,9 @@ def test_of_eight_workers_on_one_case_one_opens_the_issue_a_hundred_times(make):
         while stage.living():
             threads = [
                 threading.Thread(
-                    target=work, args=(stage.runtime.deliveries, one.delivery), kwargs={"lease": 60}
+                    target=work, args=(stage.runtime.deliveries, worker.delivery), kwargs={"lease": 60}
                 )
-                for one in workers
+                for worker in workers
             ]
             for thread in threads:
                 thread.start()

@@ -1,4 +1,4 @@
-"""One message in Slack per case, through the queues: however many alarms come at once, and whoever sends."""
+"""A case gets exactly one message in Slack, with many alarms and many workers at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IR = {"type": "slack", "token": "env:T", "channel": SOC, "pace": 1_000}
 
 @pytest.fixture
 def make(make_stage) -> Iterator[Callable]:
-    """A stage that delivers to a Slack alone, and that Slack."""
+    """Returns a stage that delivers to Slack only, and the simulated Slack."""
     slack = Slack(rate=None)
     with serving(slack.app) as origin:
 
@@ -55,12 +55,12 @@ def test_of_eight_workers_and_a_hundred_cases_each_has_one_message_that_counts_a
     while work(stage.runtime.events, stage.work.event, lease=60):
         pass
 
-    def deliver(one) -> None:
-        while work(stage.runtime.deliveries, one.delivery, lease=60):
+    def deliver(worker) -> None:
+        while work(stage.runtime.deliveries, worker.delivery, lease=60):
             pass
 
     while stage.living():
-        threads = [threading.Thread(target=deliver, args=(one,)) for one in workers]
+        threads = [threading.Thread(target=deliver, args=(worker,)) for worker in workers]
         for thread in threads:
             thread.start()
         for thread in threads:

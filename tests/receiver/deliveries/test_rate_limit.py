@@ -1,4 +1,4 @@
-"""How fast a destination is written to: no faster than it takes, urgent ones first, no neighbour waits."""
+"""No destination is sent more than it accepts, and urgent messages go first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SLACK, TEAMS = slack_traits.WEBHOOK.rate_limit, teams_traits.TEAMS.rate_limit
 
 
 class Line:
-    """Deliveries that ask for their turn, go away, and come back when it is due."""
+    """Deliveries that ask for a turn and ask again when the turn is due."""
 
     def __init__(self, folder, limits):
         self.now, self.limits = NOW, limits
@@ -68,10 +68,10 @@ def most(sent, seconds):
 @pytest.mark.parametrize(("limits", "number"), [(SLACK, 200), (TEAMS, 80), (((1, 1.0),), 50)])
 def test_no_faster_than_the_rules_and_claimed_twice_at_most(line, limits, number):
     line = line(limits)
-    for one in range(number):
-        line.come(str(one))
+    for n in range(number):
+        line.come(str(n))
     line.until(86_400)
-    assert [name for _, name in line.sent] == [str(one) for one in range(number)]
+    assert [name for _, name in line.sent] == [str(n) for n in range(number)]
     for count, seconds in limits:
         assert most(line.sent, seconds) <= count
     assert line.asked <= 2 * number
@@ -81,25 +81,23 @@ def test_no_faster_than_the_rules_and_claimed_twice_at_most(line, limits, number
 
 def test_urgent_ones_go_ahead_of_those_that_wait(line):
     line = line(((1, 1.0),))
-    for one in range(20):
-        line.come(f"rest {one}")
+    for n in range(20):
+        line.come(f"rest {n}")
     line.until(5.5)
-    for one in range(3):
-        line.come(f"urgent {one}", urgent=True)
+    for n in range(3):
+        line.come(f"urgent {n}", urgent=True)
     line.until(86_400)
     names = [name for _, name in line.sent]
-    assert names[:9] == [f"rest {one}" for one in range(6)] + [f"urgent {one}" for one in range(3)]
-    assert sorted(names) == sorted(
-        {f"rest {one}" for one in range(20)} | {f"urgent {one}" for one in range(3)}
-    )
+    assert names[:9] == [f"rest {n}" for n in range(6)] + [f"urgent {n}" for n in range(3)]
+    assert sorted(names) == sorted({f"rest {n}" for n in range(20)} | {f"urgent {n}" for n in range(3)})
     assert most(line.sent, 1.0) == 1
 
 
 def test_what_asks_to_be_left_alone_is_left_alone_by_all(line):
     line = line(SLACK)
     line.limiter.hold(Lane("soc", SLACK), 40)
-    for one in range(3):
-        line.come(str(one))
+    for n in range(3):
+        line.come(str(n))
     line.until(39)
     assert line.sent == []
     line.until(100)
@@ -160,8 +158,8 @@ def test_a_storm_to_slack_is_sent_at_its_pace_and_each_item_is_claimed_twice_at_
 
 def test_a_destination_without_limits_is_only_left_alone_when_it_asks(line):
     line = line(())
-    for one in range(100):
-        line.come(str(one))
+    for n in range(100):
+        line.come(str(n))
     line.limiter.hold(Lane("soc", ()), 30)
     line.come("last")
     line.until(60)

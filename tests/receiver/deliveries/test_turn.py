@@ -1,4 +1,4 @@
-"""The turn of a delivery: its case, the rate limit and a place for one more worker, all of them or none."""
+"""A delivery gets its case, a turn of the rate limit and a place at the destination, or none of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JIRA = {
 
 
 class Door:
-    """`soc` takes one message a minute and one worker at a time; `tickets` keeps an issue for each case."""
+    """`soc` accepts one message a minute and one worker at a time; `tickets` keeps an issue for each case."""
 
     def __init__(self, make_stage):
         self.stage = make_stage(destinations={"soc": SLOW, "tickets": JIRA}, default=["soc"])

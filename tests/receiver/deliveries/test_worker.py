@@ -1,4 +1,4 @@
-"""What happens to an item of [deliveries], whatever goes wrong on the way: nothing is lost."""
+"""Items of [deliveries] whose work fails or is cut off: none is lost."""
 
 from __future__ import annotations
 
