@@ -1,7 +1,8 @@
-"""One item of [captures]: ask the platform for one capture, and write down its pipelines.
+"""One item of [captures]: request one capture from the platform, and store its pipelines.
 
-The request is not idempotent. So the ledger says `unknown` before it is sent; whoever finds `unknown`,
-after a crash or an answer that left it open, looks at the project's pipelines before asking again.
+The request is not idempotent. So the capture is stored as `unknown` before the request is sent. A capture
+that is found `unknown`, after a crash or an ambiguous answer, is looked for among the project's pipelines
+before it is requested again.
 """
 
 from __future__ import annotations
@@ -25,35 +26,35 @@ from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)
 
-# Seconds between two looks at the project while it is open whether a capture was started.
+# Seconds between two looks at the project while it is not known whether a capture was started.
 LOOK_EVERY = 10.0
-_KEY = "the key"  # a cause that all captures of a hunt share
+_KEY = "the key"  # a cause of failure that all captures of a hunt share
 
 
 def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, attempts: int) -> Verdict:
-    """`until` (epoch seconds): from then on an absent platform, or a key that cannot be read, means that the
-    capture failed."""
+    """Work on one item. After `until` (epoch seconds) the capture fails if the platform is not available or
+    its key cannot be read; before that, it is tried again."""
     hunt = runtime.ledger.hunts.get(hunt_id)
-    found = runtime.ledger.captures.get(hunt_id, system)
-    if hunt is None or hunt.project_id is None or found is None:
+    stored = runtime.ledger.captures.get(hunt_id, system)
+    if hunt is None or hunt.project_id is None or stored is None:
         return Dead(f"hunt {hunt_id} has no open project in the ledger")
-    (found,) = corrected_captures(runtime.ledger, [found], runtime.now())
-    if found.state not in (CaptureState.PLANNED, CaptureState.UNKNOWN):
+    (current,) = corrected_captures(runtime.ledger, [stored], runtime.now())
+    if current.state not in (CaptureState.PLANNED, CaptureState.UNKNOWN):
         return Done()
     try:
-        cado = runtime.cado  # its key is read before the ledger says that the platform was asked
-        if found.state is CaptureState.UNKNOWN:
-            looked = _look(runtime, cado, found, hunt.project_id)
+        cado = runtime.cado  # reads the key, before the ledger says that the platform was asked
+        if current.state is CaptureState.UNKNOWN:
+            looked = _look(runtime, cado, current, hunt.project_id)
             if isinstance(looked, Again):
                 return looked
-            found = looked
-        if found.state is CaptureState.PLANNED and hunt.stopped_by:
-            end_stopped(runtime, hunt, found)
+            current = looked
+        if current.state is CaptureState.PLANNED and hunt.stopped_by:
+            end_stopped(runtime, hunt, current)
             return Done()
-        if found.state is CaptureState.PLANNED and not may_start(runtime, hunt):
-            runtime.ledger.captures.update(found, released_at=None)  # it has its turn in the next window
+        if current.state is CaptureState.PLANNED and not may_start(runtime, hunt):
+            runtime.ledger.captures.update(current, released_at=None)  # released again in the next window
             return Done()
-        if found.state is CaptureState.PLANNED and not _ask(runtime, cado, found, hunt.project_id):
+        if current.state is CaptureState.PLANNED and not _ask(runtime, cado, current, hunt.project_id):
             return Again(LOOK_EVERY, "another worker is asking for it")
         return Done()
     except (Unavailable, SecretError) as error:
@@ -61,20 +62,20 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
             after = error.after if isinstance(error, Unavailable) else None
             return Again(after or backoff(attempts), str(error))
         if isinstance(error, SecretError):
-            fail_capture(runtime, found, str(error), same=_KEY)
+            fail_capture(runtime, current, str(error), same=_KEY)
         else:
-            fail_capture(runtime, found, f"the platform was not available: {error}")
+            fail_capture(runtime, current, f"the platform was not available: {error}")
         return Done()
     except Unauthorized as error:
-        fail_capture(runtime, found, str(error), same=_KEY)
+        fail_capture(runtime, current, str(error), same=_KEY)
         return Done()
     except CadoError as error:
-        fail_capture(runtime, found, str(error))
+        fail_capture(runtime, current, str(error))
         return Done()
 
 
 def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> bool:
-    """False where another worker, with the same item or its twin, was faster: nothing was asked here."""
+    """Request the capture. False if another worker has claimed it; then nothing was sent."""
     system = planned.system
     account = runtime.config.account(system.account)
     options = _options(runtime, planned)
@@ -97,11 +98,14 @@ def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> boo
             **options,
         )
     except Unavailable as error:
-        if not error.ambiguous:  # it was certainly not carried out, so it may simply be asked again
+        if not error.ambiguous:  # certainly not carried out, so it may be requested again
             runtime.ledger.captures.update(planned, state=CaptureState.PLANNED, reason=str(error))
         raise
     runtime.ledger.captures.update(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
-    log.info("capture of %s in project %d: pipelines %s", system.key, project_id, pipelines)
+    log.info(
+        "capture requested",
+        extra=_keys(planned) | {"project": project_id, "pipelines": pipelines},
+    )
     return True
 
 
@@ -118,8 +122,8 @@ def _options(runtime: Runtime, capture: Capture) -> dict[str, Any]:
 
 
 def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Capture | Again:
-    """Settle an unknown capture: its pipelines if the platform has any, or planned again once the platform
-    has had time enough to show them."""
+    """Find out whether an unknown capture was started. It is, if the platform has pipelines for it. If there
+    are still none when `settle_after` is over, the capture is planned again."""
     instance = unknown.system.instance
     pipelines = tuple(
         pipeline.id
@@ -129,7 +133,7 @@ def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Ca
         and pipeline.id not in unknown.earlier_pipeline_ids
     )
     if pipelines:
-        log.info("capture of %s was started after all: pipelines %s", unknown.system.key, pipelines)
+        log.info("capture was started after all", extra=_keys(unknown) | {"pipelines": pipelines})
         return runtime.ledger.captures.update(
             unknown, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines
         )
@@ -137,5 +141,9 @@ def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Ca
     wait = timedelta(seconds=runtime.config.platform.settle_after) - (runtime.now() - asked_at)
     if wait > timedelta(0):
         return Again(min(LOOK_EVERY, wait.total_seconds()), "looking whether the capture was started")
-    log.info("capture of %s was not started; asking again", unknown.system.key)
+    log.info("capture was not started and is requested again", extra=_keys(unknown))
     return runtime.ledger.captures.update(unknown, state=CaptureState.PLANNED, reason="")
+
+
+def _keys(capture: Capture) -> dict[str, Any]:
+    return {"hunt": capture.hunt_id, "system": capture.system.key}

@@ -1,6 +1,7 @@
-"""Times of hunts and captures that a wrong clock wrote: one of the future counts as now, and is written so.
+"""Corrects times of hunts and captures that a wrong clock wrote. A time in the future is replaced by now.
 
-Without this, a capture that was asked for while the clock was in 2030 would not be late before then.
+Without the correction, a capture that was requested while the clock was in 2030 would not be late before
+2030.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _OF_CAPTURES = ("requested_at", "released_at", "ended_at", "progress_at")
 
 def corrected_hunt(ledger: Ledger, hunt: Hunt, now: datetime) -> Hunt:
     times = _corrections(hunt, _OF_HUNTS, now)
-    return ledger.hunts.change(hunt.id, lambda found: replace(found, **times)) if times else hunt
+    return ledger.hunts.change(hunt.id, lambda stored: replace(stored, **times)) if times else hunt
 
 
 def corrected_captures(ledger: Ledger, captures: Iterable[Capture], now: datetime) -> list[Capture]:
@@ -33,6 +34,6 @@ def corrected_captures(ledger: Ledger, captures: Iterable[Capture], now: datetim
     ]
 
 
-def _corrections(of: Hunt | Capture, names: Iterable[str], now: datetime) -> dict[str, Any]:
-    times = {name: getattr(of, name) for name in names}
+def _corrections(record: Hunt | Capture, names: Iterable[str], now: datetime) -> dict[str, Any]:
+    times = {name: getattr(record, name) for name in names}
     return {name: now for name, moment in times.items() if moment and is_future(moment, now)}

@@ -1,7 +1,7 @@
-"""The chain of custody of one hunt: the ledger goes in, a page for an auditor comes out, or a table, or JSON.
+"""The chain of custody of one hunt, from the ledger: as a page for an auditor, as CSV, or as JSON.
 
-Everything in it was written down when it happened; the platform is not asked. What came from the platform or
-from tags is shown as text and nothing else: it makes no table cell, no link and no formula of its own.
+Every fact in it was recorded when it happened; the platform is not asked. Texts of the platform and of tags
+are escaped: none of them can form a table cell, a link or a formula.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def as_json(hunt: Hunt, report: HuntReport, captures: Iterable[Capture]) -> str:
 
 
 def as_csv(hunt: Hunt, captures: Iterable[Capture], names: dict[str, str]) -> str:
-    """One line for each disk or collection that is kept, and one for a capture of which there is none."""
+    """One line for each disk or collection that is kept, and one line for a capture that has none."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS)
     writer.writeheader()
@@ -113,7 +113,7 @@ def as_markdown(
         "",
         "| evidence | system | resource | size | disk hash, as the platform gave it | where it is kept |",
         "|---|---|---|---|---|---|",
-        *(_kept_line(capture, one) for capture in captures for one in capture.preserved),
+        *(_kept_line(capture, kept) for capture in captures for kept in capture.preserved),
         "",
     ]
     failed = [capture for capture in captures if capture.state is CaptureState.FAILED]
@@ -186,12 +186,12 @@ def _system(capture: Capture) -> str:
 
 
 def _text(text: str) -> str:
-    """One line of Markdown that means nothing but itself."""
+    """The text as one line of Markdown, with everything escaped that would format it."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#!~&" else c for c in one_line(text, 2_000))
 
 
 def _code(text: str) -> str:
-    """One line as code. A backtick or a bar would end it or the cell."""
+    """The text as one line of code. Backticks and bars are replaced: they would end the code or the cell."""
     line = one_line(text, 2_000).replace("`", "'").replace("|", "¦")
     return f"`{line}`" if line else ""
 

@@ -1,7 +1,4 @@
-"""How a capture and a hunt end: the event first, then the ledger.
-
-In this order a crash in between repeats the event, which its id makes harmless, and never loses it.
-"""
+"""How captures and hunts end: the event first, then the ledger (see `scheduler/own_events.py`)."""
 
 from __future__ import annotations
 
@@ -10,20 +7,20 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+from scheduler.own_events import raise_event
 from scheduler.report import report
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
-from shared.models.codec import dump
 from shared.models.event_kinds import CAPTURE_FAILED, CAPTURE_STALLED, HUNT_FINISHED, HUNT_MISSED
 from shared.models.events import Event
 from shared.models.hunts import Hunt, HuntState
-from shared.queues import items
 
 log = logging.getLogger(__name__)
 
 
 def fail_capture(runtime: Runtime, capture: Capture, reason: str, *, same: str = "") -> Capture:
-    """`same` names a cause that is not the system's own: of all captures that fail by it, one is told."""
+    """End a capture as failed, with an event. `same` names a cause that several captures of the hunt share;
+    then one event is raised for all of them."""
     hunt = runtime.ledger.hunts.get(capture.hunt_id)
     again = f"#{capture.attempt}" if capture.attempt > 1 else ""
     event = Event(
@@ -35,13 +32,17 @@ def fail_capture(runtime: Runtime, capture: Capture, reason: str, *, same: str =
         system=capture.system,
         hunt_id=capture.hunt_id,
     )
-    _raise(runtime, event)
-    log.warning("capture of %s in hunt %s failed: %s", capture.system.key, capture.hunt_id, reason)
+    raise_event(runtime.events, event)
+    log.warning(
+        "capture failed",
+        extra={"hunt": capture.hunt_id, "system": capture.system.key, "reason": reason},
+    )
     return _failed(runtime, capture, reason)
 
 
 def end_stopped(runtime: Runtime, hunt: Hunt, capture: Capture) -> Capture:
-    """A capture that its hunt's end took with it. The hunt's report tells of it."""
+    """End a capture as failed because its hunt was stopped. The hunt's report tells it, so no event is
+    raised."""
     return _failed(runtime, capture, hunt.why_stopped)
 
 
@@ -56,7 +57,7 @@ def outcome(hunt: Hunt, captures: Sequence[Capture]) -> tuple[HuntState, str]:
 
 
 def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Capture:
-    """It goes on, and that it has not moved since then is told once."""
+    """Raise an event, once, that the capture has made no progress since then. The capture goes on."""
     hunt = runtime.ledger.hunts.get(capture.hunt_id)
     event = Event(
         id=f"{CAPTURE_STALLED}:{capture.hunt_id}:{capture.system.key}:{since:%Y%m%dT%H%M%SZ}",
@@ -67,13 +68,16 @@ def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Captur
         system=capture.system,
         hunt_id=capture.hunt_id,
     )
-    _raise(runtime, event)
-    log.warning("capture of %s in hunt %s has stalled: %s", capture.system.key, capture.hunt_id, event.text)
+    raise_event(runtime.events, event)
+    log.warning(
+        "capture has stalled",
+        extra={"hunt": capture.hunt_id, "system": capture.system.key, "reason": event.text},
+    )
     return runtime.ledger.captures.update(capture, stalled=True)
 
 
 def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str, *, tell: bool = True) -> Hunt:
-    """It is not started. `tell`: that is raised as an event."""
+    """End a hunt as not started. `tell`: raise an event about it."""
     event = Event(
         id=f"{HUNT_MISSED}:{hunt.id}",
         kind=HUNT_MISSED,
@@ -82,18 +86,19 @@ def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str, *, tell: bool = True) -
         hunt_id=hunt.id,
     )
     if tell:
-        _raise(runtime, event)
-    log.warning("hunt %s is not started: %s", hunt.id, reason)
+        raise_event(runtime.events, event)
+    log.warning("hunt is not started", extra={"hunt": hunt.id, "reason": reason})
     return runtime.ledger.hunts.end(hunt.id, HuntState.SKIPPED, reason)
 
 
 def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -> Hunt:
-    """Raises the hunt's report as an event. A hunt fails as a whole only before anything was asked for: its
-    captures fail with it, without an event for each, since the report says it once."""
+    """End a hunt and raise its report as an event. A hunt fails as a whole only before any capture was
+    requested. Its captures then fail with it, without events of their own, since the report tells the
+    reason."""
     captures = runtime.ledger.captures.of_hunt(hunt.id)
     if state is HuntState.FAILED:
         captures = [_failed(runtime, capture, reason) for capture in captures]
-        log.error("hunt %s failed: %s", hunt.id, reason)
+        log.error("hunt failed", extra={"hunt": hunt.id, "reason": reason})
     event = Event(
         id=f"{HUNT_FINISHED}:{hunt.id}" + (f"#{hunt.attempt}" if hunt.attempt > 1 else ""),
         kind=HUNT_FINISHED,
@@ -102,7 +107,7 @@ def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -
         hunt_id=hunt.id,
         report=report(runtime.ledger, hunt, captures, reason, runtime.now()),
     )
-    _raise(runtime, event)
+    raise_event(runtime.events, event)
     return runtime.ledger.hunts.end(hunt.id, state, reason)
 
 
@@ -110,7 +115,3 @@ def _failed(runtime: Runtime, capture: Capture, reason: str) -> Capture:
     return runtime.ledger.captures.update(
         capture, state=CaptureState.FAILED, reason=reason, ended_at=runtime.now()
     )
-
-
-def _raise(runtime: Runtime, event: Event) -> None:
-    runtime.events.put(items.own_event(dump(event)), id=event.id)

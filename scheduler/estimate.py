@@ -1,7 +1,6 @@
-"""What a hunt would come to: how much there is to copy, how long that took before, and when it runs next.
+"""Estimates a hunt: how much there is to copy, and how long that took before.
 
-A selection and a definition go in; figures for a person come out. AWS is asked for volumes; nothing is
-recorded.
+AWS is asked for the sizes of the volumes. Nothing is recorded.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ from scheduler.parallel import ParallelCalls
 from scheduler.selection import Place, Selection
 from shared.hosting.runtime import Runtime
 from shared.models.hunts import HuntState
+from shared.storage.ledger.ledger import Ledger
 
-# Seconds for the question after volumes.
+# Seconds for all questions about volumes.
 BUDGET = 60.0
-# So many finished hunts say how long the next one takes.
+# The estimated time is the median of so many finished hunts.
 _HUNTS_BACK = 5
 
 
@@ -32,15 +32,15 @@ class Estimate:
 
 
 def estimate(runtime: Runtime, name: str, selection: Selection) -> Estimate:
-    known = [c for c in selection.choices if not c.out and c.instance]
-    places: dict[Place, list[str]] = defaultdict(list)
-    for choice in known:
-        places[choice.system.account, choice.system.region].append(choice.system.instance)
+    instances: dict[Place, list[str]] = defaultdict(list)
+    for choice in selection.choices:
+        if choice.instance and not choice.out:
+            instances[choice.place].append(choice.system.instance)
     fleet = runtime.make_fleet()
-    with ParallelCalls(runtime.now, BUDGET) as asking:
-        answers, failures = asking.each(lambda place: fleet.volumes(*place, places[place]), places)
-    sizes = [size for volumes in answers.values() for one in volumes.values() for size in one]
-    hours, after = _hours(runtime, name, len(selection.systems))
+    with ParallelCalls(runtime.now, BUDGET) as calls:
+        answers, failures = calls.each(lambda place: fleet.volumes(*place, instances[place]), instances)
+    sizes = [size for volumes in answers.values() for attached in volumes.values() for size in attached]
+    hours, after = _hours(runtime.ledger, name, len(selection.systems))
     return Estimate(
         systems=len(selection.systems),
         volumes=len(sizes) if answers else None,
@@ -56,12 +56,15 @@ def estimate(runtime: Runtime, name: str, selection: Selection) -> Estimate:
     )
 
 
-def _hours(runtime: Runtime, name: str, systems: int) -> tuple[float | None, int]:
-    """At the pace of the last hunts of this name, which had the same platform to share."""
-    finished = [hunt for hunt in runtime.ledger.hunts.of_name(name) if hunt.state is HuntState.FINISHED]
-    paces = [
+def _hours(ledger: Ledger, name: str, systems: int) -> tuple[float | None, int]:
+    """The hours by the median time for one system in the last hunts of this name, and the number of these
+    hunts."""
+    finished = [hunt for hunt in ledger.hunts.of_name(name) if hunt.state is HuntState.FINISHED]
+    seconds_each = [
         (hunt.finished_at - (hunt.began_at or hunt.created_at)).total_seconds() / hunt.systems
         for hunt in finished[:_HUNTS_BACK]
         if hunt.finished_at and hunt.created_at and hunt.systems
     ]
-    return (median(paces) * systems / 3_600, len(paces)) if paces else (None, 0)
+    if not seconds_each:
+        return None, 0
+    return median(seconds_each) * systems / 3_600, len(seconds_each)

@@ -1,8 +1,8 @@
-"""Every open hunt to its end: what the platform's pipelines say becomes the state of the captures.
+"""Follows every open hunt to its end: the states of the platform's pipelines become the states of captures.
 
-An acquisition starts one processing pipeline per volume; a capture is processed when all of them have
-ended, and the hunt is finished when all captures have. What has ended makes room for captures that wait.
-Safe to run at any time and more than once.
+An acquisition starts one processing pipeline per volume. A capture is processed when all of these have ended,
+and the hunt is finished when all its captures have ended. A capture that has ended makes room for the next
+one. Safe to run at any time and more than once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.evidence import Evidence
 from shared.models.hunts import Hunt, HuntState
 from shared.platform.answers import Pipeline
+from shared.platform.client import Cado
 
 log = logging.getLogger(__name__)
 
@@ -34,15 +35,16 @@ GRACE = timedelta(seconds=30)
 
 
 def follow(runtime: Runtime) -> None:
-    """One look at every open hunt. A platform that does not answer costs this look, not the hunt."""
-    with suppress(SomeFailed):  # which is in the log, and looked at again next time
-        look_at_hunts(runtime)
+    """Look at every open hunt once. A hunt that cannot be followed now is logged, and tried again next
+    time."""
+    with suppress(SomeFailed):
+        follow_hunts(runtime)
 
 
-def look_at_hunts(runtime: Runtime) -> None:
-    """The same; raises SomeFailed after the others were looked at, and DeadlineExceeded."""
+def follow_hunts(runtime: Runtime) -> None:
+    """As `follow`. Raises SomeFailed after the other hunts, and DeadlineExceeded."""
     round_robin(
-        runtime.ledger,
+        runtime.ledger.notes,
         "follow",
         runtime.ledger.hunts.unfinished(),
         lambda hunt: follow_hunt(runtime, hunt),
@@ -52,19 +54,19 @@ def look_at_hunts(runtime: Runtime) -> None:
 
 def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
     if hunt.over:
-        return runtime.ledger.hunts.end(hunt.id, hunt.state, hunt.reason)  # a crash left it among the open
+        return runtime.ledger.hunts.end(hunt.id, hunt.state, hunt.reason)  # a crash left it open
     hunt = corrected_hunt(runtime.ledger, hunt, runtime.now())
     if hunt.project_id is None:
         return _opening(runtime, hunt)
     captures = corrected_captures(runtime.ledger, runtime.ledger.captures.of_hunt(hunt.id), runtime.now())
     if hunt.stopped_by:
-        captures = [end_stopped(runtime, hunt, one) if waits(one) else one for one in captures]
-    if any(not waits(capture) and capture.state not in ENDED for capture in captures):
-        seen = _Seen.of(runtime, hunt.project_id)
         captures = [
-            capture
-            if waits(capture) or capture.state in ENDED
-            else _follow_capture(runtime, hunt, capture, seen)
+            end_stopped(runtime, hunt, capture) if waits(capture) else capture for capture in captures
+        ]
+    if any(_is_under_way(capture) for capture in captures):
+        project = _Project.read(runtime.cado, hunt.project_id)
+        captures = [
+            _follow_capture(runtime, hunt, capture, project) if _is_under_way(capture) else capture
             for capture in captures
         ]
     if all(capture.state in ENDED for capture in captures):
@@ -73,19 +75,22 @@ def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
     return hunt
 
 
+def _is_under_way(capture: Capture) -> bool:
+    return not waits(capture) and capture.state not in ENDED
+
+
 def _opening(runtime: Runtime, hunt: Hunt) -> Hunt:
-    if hunt.stopped_by:  # a crash left it so
+    """Follow a hunt that has no project yet."""
+    if hunt.stopped_by:  # a crash left it without its end
         return end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
     turn = take_turn(runtime, hunt)
     if turn is None:
-        return hunt  # another one of its name is under way
-    since, retry_for = (
-        turn.began_at or hunt.created_at or hunt.scheduled_at,
-        runtime.config.platform.retry_for,
-    )
+        return hunt  # another hunt of its name is under way
+    since = turn.began_at or hunt.created_at or hunt.scheduled_at
+    retry_for = runtime.config.platform.retry_for
     if _is_late(runtime, since):
         return end_hunt(runtime, hunt, HuntState.FAILED, "its project was never opened")
-    # It has just got its turn, or a crash took the item that would have opened it.
+    # The hunt has just got its turn, or a crash lost the item that would have opened its project.
     if hunt.began_at is None or runtime.now() - since > timedelta(seconds=retry_for):
         queue_opening(runtime, hunt, retry_for=retry_for)
     return turn
@@ -96,54 +101,55 @@ def _is_late(runtime: Runtime, since: datetime) -> bool:
 
 
 @dataclass
-class _Seen:
-    """The pipelines of one project: by id, and those that another one triggered. Its evidence is looked up
-    when a capture has ended, and then once."""
+class _Project:
+    """The pipelines of one project: by id, and by the acquisition that triggered them. The project's evidence
+    is read once, when the first capture has ended."""
 
     by_id: Mapping[int, Pipeline]
     children: Mapping[int, list[Pipeline]]
-    look_up: Callable[[], Iterator[Evidence]]
+    read_evidences: Callable[[], Iterator[Evidence]]
 
     @cached_property
     def evidences(self) -> list[Evidence]:
-        return list(self.look_up())
+        return list(self.read_evidences())
 
     @classmethod
-    def of(cls, runtime: Runtime, project_id: int) -> _Seen:
-        pipelines = runtime.cado.pipelines(project_id)
+    def read(cls, cado: Cado, project_id: int) -> _Project:
+        pipelines = cado.pipelines(project_id)
         by_id: dict[int, Pipeline] = {}
         children: dict[int, list[Pipeline]] = defaultdict(list)
         for pipeline in pipelines:
             by_id[pipeline.id] = pipeline
             if pipeline.triggered_by is not None:
                 children[pipeline.triggered_by].append(pipeline)
-        return cls(by_id, children, lambda: runtime.cado.evidences(project_id))
+        return cls(by_id, children, lambda: cado.evidences(project_id))
 
 
-def _follow_capture(runtime: Runtime, hunt: Hunt, capture: Capture, seen: _Seen) -> Capture:
-    own = [seen.by_id[id] for id in capture.pipeline_ids if id in seen.by_id]
+def _follow_capture(runtime: Runtime, hunt: Hunt, capture: Capture, project: _Project) -> Capture:
+    own = [project.by_id[id] for id in capture.pipeline_ids if id in project.by_id]
     broken = [pipeline for pipeline in own if pipeline.state in ("failed", "cancelled")]
     if broken:
         return _again_or_failed(runtime, hunt, capture, broken)
-    processing = [child for pipeline in own for child in seen.children.get(pipeline.id, ())]
+    processing = [child for pipeline in own for child in project.children.get(pipeline.id, ())]
     if not own or not all(pipeline.ended for pipeline in (*own, *processing)):
         if _is_late(runtime, capture.released_at or hunt.created_at or hunt.scheduled_at):
             return fail_capture(runtime, capture, _why_late(runtime, capture))
         if not own:
-            return capture  # not asked for yet, or the platform does not list it yet
+            return capture  # not requested yet, or the platform does not list it yet
         return _running(runtime, capture, [*own, *processing])
     if not processing and _waits_for_processing(runtime, capture, own):
         return runtime.ledger.captures.update(
             capture, state=CaptureState.RUNNING, ended_at=capture.ended_at or runtime.now()
         )
-    unfit = [pipeline for pipeline in processing if pipeline.state != "complete"]
-    if unfit and len(unfit) == len(processing):
-        return _again_or_failed(runtime, hunt, capture, unfit)
-    return _processed(runtime, capture, processing, unfit, seen.evidences)
+    incomplete = [pipeline for pipeline in processing if pipeline.state != "complete"]
+    if incomplete and len(incomplete) == len(processing):
+        return _again_or_failed(runtime, hunt, capture, incomplete)
+    return _processed(runtime, capture, processing, incomplete, project.evidences)
 
 
 def _again_or_failed(runtime: Runtime, hunt: Hunt, capture: Capture, broken: list[Pipeline]) -> Capture:
-    """What somebody cancelled on the platform is not asked for again."""
+    """Request the capture again if the hunt has retries left. A pipeline that somebody cancelled on the
+    platform is not repeated."""
     if hunt.stopped_by:
         return end_stopped(runtime, hunt, capture)
     definition = runtime.config.hunts.get(hunt.name)
@@ -151,9 +157,9 @@ def _again_or_failed(runtime: Runtime, hunt: Hunt, capture: Capture, broken: lis
     if capture.attempt > retries or any(pipeline.state == "cancelled" for pipeline in broken):
         return fail_capture(runtime, capture, _why(broken))
     log.warning(
-        "capture of %s in hunt %s failed and is asked for again: %s",
-        capture.system.key, hunt.id, _why(broken),
-    )  # fmt: skip
+        "capture failed and is requested again",
+        extra={"hunt": hunt.id, "system": capture.system.key, "reason": _why(broken)},
+    )
     return plan_again(runtime, capture, f"attempt {capture.attempt} failed: {_why(broken)}")
 
 
@@ -167,7 +173,7 @@ def _processed(
     runtime: Runtime,
     capture: Capture,
     processing: list[Pipeline],
-    unfit: list[Pipeline],
+    incomplete: list[Pipeline],
     evidences: list[Evidence],
 ) -> Capture:
     by_pipeline = {pipeline.evidence_id for pipeline in processing}
@@ -179,12 +185,18 @@ def _processed(
     return runtime.ledger.captures.update(
         capture,
         state=CaptureState.PROCESSED,
-        reason=f"{len(unfit)} of {len(processing)} volumes: {_why(unfit)}" if unfit else "",
+        reason=f"{len(incomplete)} of {len(processing)} volumes: {_why(incomplete)}" if incomplete else "",
         processing_ids=tuple(sorted(pipeline.id for pipeline in processing)),
         evidence_ids=tuple(sorted(evidence.id for evidence in made)),
         preserved=tuple(
-            Preserved(one.id, one.resource or one.name, one.size_mb, one.disk_hash, one.preserved)
-            for one in sorted(made, key=lambda one: one.id)
+            Preserved(
+                evidence.id,
+                evidence.resource or evidence.name,
+                evidence.size_mb,
+                evidence.disk_hash,
+                evidence.preserved,
+            )
+            for evidence in sorted(made, key=lambda evidence: evidence.id)
         ),
         malicious=sum(evidence.malicious or 0 for evidence in made),
         suspicious=sum(evidence.suspicious or 0 for evidence in made),

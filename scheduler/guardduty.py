@@ -1,8 +1,8 @@
-"""A finding of GuardDuty → a hunt of one system, in the finding's own account and region.
+"""Starts a hunt of one system for a finding of GuardDuty, in the finding's own account and region.
 
-What EventBridge sends comes in; a planned hunt goes the way of every other. GuardDuty sends a finding again
-and again while it lasts: one instance is hunted once in `quiet_period`. Samples are never hunted, and nothing
-that a finding says is trusted to be of any form.
+EventBridge sends the finding. The hunt is recorded and worked on as every other hunt. GuardDuty repeats a
+finding while it lasts, so one instance is hunted once in `quiet_period`. Sample findings are never hunted.
+All fields of a finding are validated before they are used.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scheduler.own_events import raise_event
 from scheduler.plan import Plan, start
 from shared.config.hunts import GuardDutyConfig
 from shared.config.patterns import fits
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture
-from shared.models.codec import dump
 from shared.models.event_kinds import HUNT_MISSED
 from shared.models.events import Event
 from shared.models.hunts import Hunt
 from shared.models.systems import System
-from shared.queues import items
 from shared.text import one_line
 
 log = logging.getLogger(__name__)
@@ -71,12 +70,12 @@ class _Detail(_Part):
     def sample(self) -> bool:
         info = self.service.additionalInfo
         value = info.get("value") if isinstance(info, dict) else None
-        if isinstance(value, str):  # the newer form of it: JSON as text
+        if isinstance(value, str):  # the newer form: JSON as text
             try:
                 value = json.loads(value)
             except ValueError:
                 value = None
-        marked = any(isinstance(one, dict) and one.get("sample") is True for one in (info, value))
+        marked = any(isinstance(part, dict) and part.get("sample") is True for part in (info, value))
         return marked or self.title.startswith("[SAMPLE]") or self.instance == _SAMPLE_INSTANCE
 
 
@@ -86,11 +85,13 @@ class _Finding(_Part):
 
 
 def on_finding(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, str]:
-    """Says what became of it. Raises ValueError where it is not a finding of GuardDuty."""
+    """Start a hunt, or return why there is none. Raises ValueError if the event is not a finding of
+    GuardDuty."""
     try:
         finding = _Finding.model_validate(event)
     except ValidationError as error:
-        fields = ", ".join(".".join(map(str, one["loc"])) for one in error.errors(include_input=False))
+        errors = error.errors(include_input=False)
+        fields = ", ".join(".".join(map(str, details["loc"])) for details in errors)
         raise ValueError(f"not a finding of GuardDuty: {fields}") from None
     config, detail = runtime.config.guardduty, finding.detail
     why = "the configuration has no guardduty section" if config is None else _unwanted(config, detail)
@@ -100,7 +101,16 @@ def on_finding(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, str]:
     account = runtime.config.account_name(detail.accountId)
     if runtime.config.account(account) is None:
         why = f"no entry of accounts has the id {detail.accountId}, so the platform cannot be asked for it"
-        _tell(runtime, hunt, f"{hunt.trigger}, about {detail.instance}: {why}.")
+        raise_event(
+            runtime.events,
+            Event(
+                id=f"{HUNT_MISSED}:{hunt.name}",  # once, however often the finding is sent
+                kind=HUNT_MISSED,
+                received_at=runtime.now(),
+                text=f"{hunt.trigger}, about {detail.instance}: {why}.",
+                hunt_id=hunt.id,
+            ),
+        )
         return _ignored(detail, why)
     system = System(detail.instance, detail.region, account)
     before = runtime.ledger.hunts.begin_quiet_period("guardduty", system.key, hunt.id, config.quiet_period)
@@ -108,12 +118,12 @@ def on_finding(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, str]:
         return _ignored(detail, f"{before} is not longer ago than quiet_period")
     planned = Plan(hunt, (Capture(hunt.id, system, mode=config.capture),))
     started = start(runtime, planned, retry_for=runtime.config.platform.retry_for)
-    log.info("finding %s starts hunt %s", one_line(detail.id, 60), started.id)
+    log.info("finding starts a hunt", extra={"finding": one_line(detail.id, 60), "hunt": started.id})
     return {"hunt": started.id, "state": started.state.value}
 
 
 def _unwanted(config: GuardDutyConfig, detail: _Detail) -> str:
-    """Why it is not hunted; empty where it is."""
+    """Why the finding is not hunted; empty if it is."""
     if detail.sample:
         return "it is a sample"
     if not detail.instance:
@@ -140,16 +150,5 @@ def _hunt(config: GuardDutyConfig, finding: _Finding) -> Hunt:
 
 
 def _ignored(detail: _Detail, why: str) -> dict[str, str]:
-    log.info("finding %s is not hunted: %s", re.sub(r"\W", "", detail.id)[:60], why)
+    log.info("finding is not hunted", extra={"finding": re.sub(r"\W", "", detail.id)[:60], "reason": why})
     return {"state": "ignored", "reason": why}
-
-
-def _tell(runtime: Runtime, hunt: Hunt, text: str) -> None:
-    event = Event(
-        id=f"{HUNT_MISSED}:{hunt.name}",  # once, however often the finding is sent
-        kind=HUNT_MISSED,
-        received_at=runtime.now(),
-        text=text,
-        hunt_id=hunt.id,
-    )
-    runtime.events.put(items.own_event(dump(event)), id=event.id)

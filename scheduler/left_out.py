@@ -51,9 +51,8 @@ class LeftOut:
         """Each candidate as a choice. Of an Auto Scaling group with `sample`, the instances that have run
         longest are taken."""
         taken: Counter[tuple[int, str, str, str]] = Counter()
-        for candidate in sorted(
-            candidates, key=lambda found: (found.number, found.instance.launched_at or _NEVER)
-        ):
+        by_age = sorted(candidates, key=lambda each: (each.number, each.instance.launched_at or _NEVER))
+        for candidate in by_age:
             selector, instance, system = candidate.selector, candidate.instance, candidate.system
             reason = self.never(system, instance) or self.excluded(system, instance)
             if not reason and instance.state not in selector.states:

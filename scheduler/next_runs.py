@@ -17,24 +17,24 @@ class Run:
 
     at: datetime
     runs: bool = True  # False where the clocks skip it
-    note: str = ""  # what daylight saving does to it
+    note: str = ""  # the effect of daylight saving, in words
 
 
 def next_runs(definition: HuntConfig, after: datetime, count: int = 5) -> list[Run]:
-    """The next `count` runs, and among them the times that the clocks skip."""
+    """The next `count` runs, and between them the times that the clocks skip."""
     schedule, zone = definition.calendar, ZoneInfo(definition.timezone)
     due = after
-    found: list[Run] = []
+    runs: list[Run] = []
     before = after.astimezone(zone)
     for _ in range(count):
         following = schedule.next_after(due) if schedule else None
         if following is None:
             break
         at = following.astimezone(zone)
-        found += _skipped(definition, before, at)
-        found.append(Run(at, note="; ".join(_clock_words(before, at))))
+        runs += _skipped(definition, before, at)
+        runs.append(Run(at, note="; ".join(_clock_words(before, at))))
         due, before = following, at
-    return found
+    return runs
 
 
 def _skipped(definition: HuntConfig, before: datetime, until: datetime) -> Iterator[Run]:

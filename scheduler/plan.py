@@ -1,7 +1,7 @@
-"""A hunt definition and a time → a project on the platform and one item in [captures] per system.
+"""Plans and starts a hunt: its systems, its record in the ledger, its project on the platform.
 
-Both steps may be repeated at any moment: the hunt's identity names the ledger's record and the project,
-so a second trigger finds what the first one made.
+Each step may be repeated at any moment. The hunt's id names the record in the ledger and the project, so a
+second trigger finds what the first one made.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scheduler.ending import end_hunt, skip_hunt
-from scheduler.release import put, release, waits
+from scheduler.release import enqueue, release, waits
 from scheduler.selection import Selection
 from scheduler.targets import choose
 from shared.config.hunts import HuntConfig, ProjectConfig
@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 
 # The platform takes names of 1 to 80 characters (OpenAPI 2.324.0); a hunt's own name has at most 40.
 PROJECT_NAME_LIMIT = 80
-# How the trigger of a run begins that somebody started at the command line.
+# The first words of the trigger of a hunt that somebody started at the command line.
 BY_HAND = "hunt run by "
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do, before anything is recorded or asked."""
+    """A hunt and its captures, before anything is recorded or requested."""
 
     hunt: Hunt
     captures: tuple[Capture, ...]
@@ -47,8 +47,8 @@ class Plan:
 
 
 def project_name(hunt: Hunt) -> str:
-    """Derived from the hunt's identity alone: the platform refuses a second project of one name, which
-    makes the name the lock against opening two."""
+    """The project's name depends on the hunt's id only. The platform refuses a second project of the same
+    name, so a hunt cannot get two projects."""
     at = f"{hunt.scheduled_at:%Y-%m-%d %H:%M}" + (
         f":{hunt.scheduled_at:%S}" if hunt.scheduled_at.second else ""
     )
@@ -58,7 +58,7 @@ def project_name(hunt: Hunt) -> str:
 def plan(
     name: str, definition: HuntConfig, scheduled_at: datetime, selection: Selection | None = None
 ) -> Plan:
-    """Without a selection, the systems that the definition names."""
+    """Without a selection, the hunt has the systems that the definition names."""
     systems = definition.systems if selection is None else selection.systems
     hunt = Hunt(
         name,
@@ -75,8 +75,8 @@ def plan(
 
 
 def prepare(runtime: Runtime, name: str, scheduled_at: datetime) -> Plan:
-    """The plan of a run, by what its targets find now. Of a hunt that is recorded it is what was recorded, so
-    that the same time again is about the same systems. Raises KeyError where there is no such hunt."""
+    """The plan of a hunt with the systems that its targets find now. If the hunt is recorded already, the
+    plan has the recorded systems. Raises KeyError if the configuration has no such hunt."""
     definition = runtime.config.hunts[name]
     hunt = plan(name, definition, scheduled_at).hunt
     return recorded(runtime, hunt) or plan(
@@ -85,27 +85,29 @@ def prepare(runtime: Runtime, name: str, scheduled_at: datetime) -> Plan:
 
 
 def recorded(runtime: Runtime, hunt: Hunt) -> Plan | None:
-    """What the ledger has of it; None where it is not there, or when it was recorded there was no system."""
-    found = runtime.ledger.hunts.get(hunt.id)
-    return Plan(found, tuple(runtime.ledger.captures.of_hunt(hunt.id))) if found and found.systems else None
+    """The plan that the ledger has of this hunt; None if the hunt is not recorded or has no systems."""
+    stored = runtime.ledger.hunts.get(hunt.id)
+    if stored is None or not stored.systems:
+        return None
+    return Plan(stored, tuple(runtime.ledger.captures.of_hunt(hunt.id)))
 
 
 def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "") -> Hunt:
-    """Record the hunt and queue its opening; `retry_for` seconds is how long an absent platform is tried.
-    `trigger` says who asked for it, in words.
+    """Record the hunt and queue the opening of its project. For `retry_for` seconds a platform that is not
+    available is tried again. `trigger` says in words who started the hunt.
 
-    Returns the hunt as recorded: one that was started before goes on where it stopped, and one that failed
-    before anything was asked for starts again. While another hunt of its name is under way, it is skipped or
-    waits, as the definition says; `follow` opens one that waits.
+    Returns the hunt as recorded. A hunt that was started before goes on where it stopped, and a hunt that
+    failed before any capture was requested starts again. While another hunt of its name is under way, the
+    hunt is skipped or waits, as its definition says. `follow` opens a hunt that waits.
     """
     ledger = runtime.ledger
     if trigger:
         planned = replace(planned, hunt=replace(planned.hunt, trigger=trigger))
     hunt = _record(ledger, planned)
     for problem in hunt.problems:
-        log.warning("hunt %s: %s", hunt.id, problem)
+        log.warning("hunt has a problem", extra={"hunt": hunt.id, "reason": problem})
     for reason in hunt.left_out:
-        log.info("hunt %s: %s", hunt.id, reason)
+        log.info("hunt leaves systems out", extra={"hunt": hunt.id, "reason": reason})
     if hunt.state in (HuntState.FAILED, HuntState.SKIPPED) and hunt.project_id is None:
         hunt = ledger.hunts.reopen(hunt)
     if hunt.over:
@@ -117,28 +119,29 @@ def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "
         reason = f"the hunt before it, {before}, was still under way"
         return skip_hunt(runtime, hunt, reason, tell=not _is_repeat(hunt, ledger.hunts.get(before)))
     if turn is None:
-        log.info("hunt %s waits for %s to end", hunt.id, ledger.hunts.last_turn(hunt.name))
+        before = ledger.hunts.last_turn(hunt.name)
+        log.info("hunt waits for another hunt to end", extra={"hunt": hunt.id, "other": before})
         return hunt
     queue_opening(runtime, hunt, retry_for=retry_for)
     return turn
 
 
 def _is_repeat(hunt: Hunt, before: Hunt | None) -> bool:
-    """Whether a start only repeats a run that is under way, so that its systems are captured all the same: by
-    somebody at the command line, who reads the refusal there, or for the same minute."""
+    """Whether a skipped start needs no event: it is for the same minute as the hunt that is under way, or
+    somebody gave it at the command line and reads the refusal there."""
     same_minute = before is not None and f"{before.scheduled_at:%F %R}" == f"{hunt.scheduled_at:%F %R}"
     return same_minute or hunt.trigger.startswith(BY_HAND)
 
 
 def _record(ledger: Ledger, planned: Plan) -> Hunt:
-    """The hunt after its systems: one that is in the ledger has all of them, wherever a crash was. What a
-    crash left of another plan for it is taken away, since the fleet may have changed."""
-    found = ledger.hunts.get(planned.hunt.id)
-    if found is None or not found.systems:
+    """Record the captures first and then the hunt. So a recorded hunt has all its captures, even after a
+    crash. Captures that a crash left of another plan are dropped, since the fleet may have changed."""
+    stored = ledger.hunts.get(planned.hunt.id)
+    if stored is None or not stored.systems:
         keep = {capture.system.key for capture in planned.captures}
-        for left in ledger.captures.of_hunt(planned.hunt.id):
-            if left.system.key not in keep:
-                ledger.captures.drop(left)
+        for capture in ledger.captures.of_hunt(planned.hunt.id):
+            if capture.system.key not in keep:
+                ledger.captures.drop(capture)
         for capture in planned.captures:
             ledger.captures.plan(capture)
     hunt = ledger.hunts.open(planned.hunt)
@@ -148,7 +151,7 @@ def _record(ledger: Ledger, planned: Plan) -> Hunt:
 
 
 def take_turn(runtime: Runtime, hunt: Hunt) -> Hunt | None:
-    """The hunt, if it may begin; None while another of its name is under way."""
+    """The hunt, if it may begin; None while another hunt of its name is under way."""
     return runtime.ledger.hunts.take_turn(hunt) if hunt.name in runtime.config.hunts else hunt
 
 
@@ -158,7 +161,7 @@ def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
 
 
 def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int) -> Verdict:
-    """The first item of a hunt: its project, then one item per system that may be asked for now."""
+    """Work on the first item of a hunt: open its project, then release the captures that may start now."""
     ledger = runtime.ledger
     hunt = ledger.hunts.get(hunt_id)
     if hunt is None:
@@ -189,22 +192,22 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
             end_hunt(runtime, hunt, HuntState.FAILED, str(error))
             return Done()
         hunt = ledger.hunts.start(hunt_id, project_id)
-        log.info("hunt %s has project %d", hunt.id, project_id)
+        log.info("project opened", extra={"hunt": hunt.id, "project": project_id})
     for capture in captures:
         if capture.state in (CaptureState.PLANNED, CaptureState.UNKNOWN) and not waits(capture):
-            put(runtime, capture)  # started before; its item may be gone
+            enqueue(runtime, capture)  # released before; its item may be lost
     try:
         more = release(runtime, hunt, captures)
     except (Unavailable, SecretError) as error:
         if runtime.now().timestamp() >= until:
-            return Done()  # `follow` goes on with it
+            return Done()  # `follow` releases the rest
         return _worth_waiting(error, attempts) or Done()
     return Again(0, "there are more systems") if more else Done()
 
 
 def _worth_waiting(error: Unavailable | SecretError, attempts: int) -> Again | None:
-    """A secret that cannot be read is an outage. A certificate that does not verify, for example, is not
-    mended by waiting: better told at once."""
+    """When to try again; None if waiting does not help, such as for a certificate that does not verify: the
+    hunt then fails at once. A secret that cannot be read counts as an outage."""
     if isinstance(error, SecretError):
         return Again(backoff(attempts), str(error))
     return Again(error.after or backoff(attempts), str(error)) if error.retryable else None

@@ -1,8 +1,8 @@
-"""How many captures of a hunt are under way at once: planned ones come in, items of [captures] go out.
+"""Releases planned captures: limits how many captures of a hunt are under way at once.
 
-A capture is planned in the ledger, and becomes an item only when it is its turn: while fewer than
-`max_in_flight` are under way, and inside the hunt's window. What ends makes room for the next. It asks the
-platform only how much it works on at once, and only where the definition does not say.
+A planned capture becomes an item of [captures] when fewer than `max_in_flight` are under way and the hunt's
+window is open. If the definition has no `max_in_flight`, the platform is asked how many pipelines it runs at
+once.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ from shared.queues import items
 log = logging.getLogger(__name__)
 
 ENDED = (CaptureState.PROCESSED, CaptureState.FAILED)
-# Seconds after which one call stops, so that ten thousand items do not outlast a Lambda or a lease.
+# One call stops after this time, so that ten thousand items do not outlast a Lambda or a lease.
 _AT_MOST = timedelta(seconds=50)
 
 
 def waits(capture: Capture) -> bool:
-    """Whether it is not its turn yet."""
+    """Whether the capture has not been released yet."""
     return capture.state is CaptureState.PLANNED and capture.released_at is None
 
 
 def may_start(runtime: Runtime, hunt: Hunt) -> bool:
+    """Whether the hunt's window is open."""
     definition = runtime.config.hunts.get(hunt.name)
     return definition is None or definition.may_start(runtime.now())
 
 
 def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
-    """Queue as many captures as may start now, in the order in which they are planned. `captures` are all of
-    the hunt's. True where there was no time for all of them. Raises Unavailable, SecretError."""
+    """Queue as many captures as may start now, in the order in which they are planned. `captures` are all
+    captures of the hunt. True if time ran out before the last one. Raises Unavailable, SecretError."""
     waiting = [capture for capture in captures if waits(capture)]
     if not waiting or not may_start(runtime, hunt):
         return False
@@ -51,16 +52,17 @@ def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
     for capture in waiting:
         if runtime.now() - began > _AT_MOST:
             return True
-        # The item first: a crash in between queues it again, which its id and the claim make harmless.
-        put(runtime, capture)
+        # Enqueue before recording: a duplicate is harmless by its id and by the claim, a missing item would
+        # be lost.
+        enqueue(runtime, capture)
         runtime.ledger.captures.update(capture, released_at=runtime.now())
     if waiting:
-        log.info("hunt %s: %d captures may start", hunt.id, len(waiting))
+        log.info("captures released", extra={"hunt": hunt.id, "count": len(waiting)})
     return False
 
 
 def plan_again(runtime: Runtime, capture: Capture, reason: str) -> Capture:
-    """A capture that failed waits for its turn once more."""
+    """Plan a failed capture again."""
     return runtime.ledger.captures.update(
         capture,
         state=CaptureState.PLANNED,
@@ -76,8 +78,7 @@ def plan_again(runtime: Runtime, capture: Capture, reason: str) -> Capture:
     )
 
 
-def put(runtime: Runtime, capture: Capture) -> None:
-    """Queue one capture."""
+def enqueue(runtime: Runtime, capture: Capture) -> None:
     delay = _delay(runtime, capture)
     until = runtime.now().timestamp() + delay + runtime.config.platform.retry_for
     again = f"#{capture.attempt}" if capture.attempt > 1 else ""
@@ -89,7 +90,7 @@ def put(runtime: Runtime, capture: Capture) -> None:
 
 
 def _limit(runtime: Runtime, definition: HuntConfig | None) -> int | None:
-    """None where there is none."""
+    """How many captures may be under way at once; None if there is no limit."""
     if definition and definition.max_in_flight:
         return definition.max_in_flight
     try:
@@ -98,12 +99,13 @@ def _limit(runtime: Runtime, definition: HuntConfig | None) -> int | None:
         if error.retryable:
             raise
     except CadoError as error:
-        log.debug("the platform does not say how much it works on at once: %s", error)
+        log.debug("limit of the platform not known", extra={"reason": str(error)})
     return None
 
 
 def _delay(runtime: Runtime, capture: Capture) -> float:
-    """Its place within the jitter: always the same one, so that a repeat changes nothing."""
+    """The capture's share of the hunt's jitter, in seconds. Always the same, so that a repeated call changes
+    nothing."""
     definition = runtime.config.hunts.get(hunt_name(capture.hunt_id))
     if definition is None or not definition.jitter:
         return 0.0

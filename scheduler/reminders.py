@@ -1,7 +1,6 @@
-"""Malicious cases that nobody has taken: what waits in the ledger goes in, items of [events] come out, one
-for each time that a case is told again.
+"""Reminders about malicious cases that nobody has acknowledged.
 
-The receiver makes the message, and makes none where somebody has taken the case in the meantime.
+The receiver composes the message. It sends none if somebody has acknowledged the case in the meantime.
 """
 
 from __future__ import annotations
@@ -15,21 +14,23 @@ from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.queues import items
 
 
-def remind(runtime: Runtime) -> None:
-    """One look at every case that waits. Any number of timers may look at once."""
+def send_reminders(runtime: Runtime) -> None:
+    """Queue a reminder for each case whose time has come. Several timers may do this at once. Raises
+    SomeFailed after the other cases."""
     reminders = runtime.config.reminders
     if reminders is None:
         return
-    now, after = runtime.now(), timedelta(seconds=reminders.after)
+    cases, now, after = runtime.ledger.cases, runtime.now(), timedelta(seconds=reminders.after)
 
-    def look(waiting: Unacknowledged) -> None:
+    def remind(waiting: Unacknowledged) -> None:
         left = waiting.due - now
-        if timedelta() < left <= after:  # further ahead only a clock that was wrong has set it
+        # A time further ahead was written by a wrong clock, and is not waited for.
+        if timedelta() < left <= after:
             return
         number = waiting.reminded + 1
-        # The item before the record of it: one too many has an id that was seen, one too few is silence.
+        # Enqueue before recording: a duplicate is ignored by its id, a missing item would be lost.
         id = f"{UNACKNOWLEDGED}:{waiting.case_key}:{number}"
         runtime.events.put(items.reminder(waiting.case_key, number, waiting.since.isoformat()), id=id)
-        runtime.ledger.cases.record_reminder(waiting, now + after if number < reminders.times else None)
+        cases.record_reminder(waiting, now + after if number < reminders.times else None)
 
-    attempt_each(runtime.ledger.cases.unacknowledged(), look, lambda waiting: f"case {waiting.case_key}")
+    attempt_each(cases.unacknowledged(), remind, lambda waiting: f"case {waiting.case_key}")

@@ -1,4 +1,4 @@
-"""The report of a hunt: what it came to, beside the last hunt of its name that finished."""
+"""The report of a hunt: its result, compared with the last hunt of its name that finished."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from shared.storage.ledger.ledger import Ledger
 
 
 def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now: datetime) -> HuntReport:
-    """What the hunt came to, beside the last one of its name that finished."""
+    """`captures` are all captures of the hunt; `reason` says why a hunt failed."""
     before = ledger.hunts.finished_before(hunt)
-    told = {c.system.key: _alarms(c) for c in ledger.captures.of_hunt(before.id)} if before else {}
-    new = {c.system.key: max(0, _alarms(c) - told.get(c.system.key, _alarms(c))) for c in captures}
-    lines = sorted(captures, key=_badness, reverse=True)
+    known = {c.system.key: _alarms(c) for c in ledger.captures.of_hunt(before.id)} if before else {}
+    new = {c.system.key: max(0, _alarms(c) - known.get(c.system.key, _alarms(c))) for c in captures}
+    worst_first = sorted(captures, key=_badness, reverse=True)
     slowest = max(captures, key=_seconds, default=None)
     covered = ledger.captures.captured_since(now - timedelta(days=COVERAGE_DAYS))
 
@@ -30,7 +30,7 @@ def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now
         captured=sum(capture.state is CaptureState.PROCESSED for capture in captures),
         failed=sum(capture.state is CaptureState.FAILED for capture in captures),
         with_alarms=sum(bool(_alarms(capture)) for capture in captures),
-        captures=tuple(map(line, lines[:MAX_REPORT_LINES])),
+        captures=tuple(map(line, worst_first[:MAX_REPORT_LINES])),
         stopped=bool(hunt.stopped_by),
         problems=hunt.problems,
         reason=reason,
@@ -49,7 +49,7 @@ def _alarms(capture: Capture) -> int:
 
 
 def _seconds(capture: Capture) -> float:
-    """From the request to the end; 0 of what was not captured."""
+    """Seconds from the request to the end; 0 if the system was not captured."""
     if capture.state is not CaptureState.PROCESSED or not capture.requested_at or not capture.ended_at:
         return 0.0
     return (capture.ended_at - capture.requested_at).total_seconds()

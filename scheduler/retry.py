@@ -1,4 +1,7 @@
-"""A hunt whose failed captures are asked for again, and no others."""
+"""Requests the failed captures of a hunt again, and no others.
+
+This only changes the ledger and the queue. So it may be called beside a `serve` or the functions on AWS.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,21 @@ from shared.platform.errors import NotFound
 @dataclass(frozen=True)
 class Retried:
     hunt: Hunt
-    again: int  # captures that are asked for again; 0 where none had failed
-    same_project: bool = True  # False where the project is gone from the platform, and one is opened anew
+    again: int  # captures that are requested again; 0 if none had failed
+    same_project: bool = True  # False if the project is gone from the platform, and a new one is opened
 
 
 def retry_failed(runtime: Runtime, hunt_id: str, *, by: str, retry_for: float) -> Retried:
-    """Ask again for what failed in this hunt, and for nothing else, in the same project where that is there.
-    `by` says in words who wants that; `retry_for` seconds is how long an absent platform is tried.
+    """Plan the failed captures of this hunt again, in its project if that still exists. `by` says in words
+    who asks for it. For `retry_for` seconds a platform that is not available is tried again.
 
-    Raises KeyError where there is no such hunt, NotPossible where another hunt of its name is under way,
-    CadoError and SecretError where the platform cannot be asked for the project.
+    Raises KeyError if there is no such hunt, NotPossible if another hunt of its name is under way, CadoError
+    and SecretError if the platform cannot be asked for the project.
     """
     ledger, hunt = runtime.ledger, runtime.ledger.hunts.get(hunt_id)
     if hunt is None:
         raise KeyError(hunt_id)
-    # A planned capture of a hunt that is over was left behind by a crash in this function.
+    # If the hunt is over, a crash in this function left its planned captures.
     wanted = [CaptureState.FAILED, *([CaptureState.PLANNED] if hunt.over else [])]
     failed = [capture for capture in ledger.captures.of_hunt(hunt.id) if capture.state in wanted]
     if not failed:
@@ -44,7 +47,7 @@ def retry_failed(runtime: Runtime, hunt_id: str, *, by: str, retry_for: float) -
         if capture.state is CaptureState.FAILED:
             plan_again(runtime, capture, f"attempt {capture.attempt} failed: {capture.reason}")
     hunt = ledger.hunts.retry(hunt, by=by, same_project=same)
-    hunt = take_turn(runtime, hunt) or hunt  # where another one was faster, `follow` goes on with this one
+    hunt = take_turn(runtime, hunt) or hunt  # None if another hunt was faster; `follow` goes on then
     if same:
         release(runtime, hunt, ledger.captures.of_hunt(hunt.id))
     else:

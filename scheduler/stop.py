@@ -1,7 +1,6 @@
-"""A hunt that somebody stops, and a hunt whose failed captures are asked for again.
+"""Stops a hunt. This only changes the ledger, and with `cancel` also the running pipelines on the platform.
 
-Both change the ledger, so they may be called beside a `serve` or the functions on AWS: whoever works on the
-hunt sees it there. With `cancel`, the platform is asked to end what it has begun.
+So it may be called beside a `serve` or the functions on AWS: their workers see the change in the ledger.
 """
 
 from __future__ import annotations
@@ -22,24 +21,23 @@ log = logging.getLogger(__name__)
 
 
 class NotPossible(Exception):
-    """The hunt is not in a state for this; the text is one sentence for a person."""
+    """The state of the hunt does not allow this. The text is one sentence for a person."""
 
 
 @dataclass(frozen=True)
 class Stopped:
-    hunt: Hunt  # as it stands now: over, or on its way there
-    not_asked: int = 0  # captures that will not be asked for
-    going_on: int = 0  # captures that the platform goes on with
-    cancelled: int = 0  # captures of which every pipeline was cancelled
+    hunt: Hunt  # as it is now: over, or about to end
+    not_asked: int = 0  # captures that will not be requested
+    going_on: int = 0  # captures that go on running on the platform
+    cancelled: int = 0  # captures whose pipelines were all cancelled
     problems: tuple[str, ...] = ()  # what could not be cancelled, and why
 
 
 def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) -> Stopped:
-    """Ask for nothing more in this hunt. `by` says in words who wants that; `cancel`: what runs on the
-    platform is cancelled there. The hunt ends when what goes on has ended. To stop it twice is to stop
-    it once.
+    """Request no more captures of this hunt. `by` says in words who stops it. `cancel`: cancel its running
+    pipelines on the platform. The hunt ends when its last running capture has ended. Safe to repeat.
 
-    Raises KeyError where there is no such hunt, NotPossible where it is over, and SecretError with `cancel`
+    Raises KeyError if there is no such hunt, NotPossible if it is over, and SecretError (with `cancel`)
     before anything was changed.
     """
     ledger, hunt = runtime.ledger, runtime.ledger.hunts.get(hunt_id)
@@ -48,8 +46,8 @@ def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) 
     if hunt.over:
         raise NotPossible(f"hunt {hunt.id} is over: {hunt.state.value}")
     cado = runtime.cado if cancel and hunt.project_id is not None else None
-    # First of all: whoever asks for a capture looks at it, and asks for no more.
-    hunt = ledger.hunts.change(hunt.id, lambda found: found.stopped(by))
+    # First of all: workers look at this before they request a capture.
+    hunt = ledger.hunts.change(hunt.id, lambda stored: stored.stopped(by))
     not_asked = sum(
         ledger.captures.claim(
             capture, state=CaptureState.FAILED, reason=hunt.why_stopped, ended_at=runtime.now()
@@ -59,7 +57,7 @@ def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) 
     )
     captures = ledger.captures.of_hunt(hunt.id)
     under_way = [capture for capture in captures if capture.state not in ENDED]
-    log.warning("hunt %s is stopped by %s: %d captures are not asked for", hunt.id, by, not_asked)
+    log.warning("hunt stopped", extra={"hunt": hunt.id, "by": by, "not_requested": not_asked})
     cancelled, problems = 0, []
     if cado is not None and hunt.project_id is not None and under_way:
         try:
@@ -68,26 +66,30 @@ def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) 
             problems.append(f"what runs on the platform is not known: {error}")
         else:
             for capture in under_way:
-                own = _of(capture, pipelines)
-                said = list(_cancel(cado.cancel_pipeline, own))
-                problems += [f"{capture.system.instance}: {text}" for text in said]
-                cancelled += bool(own) and not said
+                running = _running(capture, pipelines)
+                failures = list(_cancel(cado.cancel_pipeline, running))
+                problems += [f"{capture.system.instance}: {failure}" for failure in failures]
+                cancelled += bool(running) and not failures
     if not under_way:
         hunt = end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
     return Stopped(hunt, not_asked, len(under_way) - cancelled, cancelled, tuple(problems))
 
 
-def _of(capture: Capture, pipelines: Collection[Pipeline]) -> list[Pipeline]:
-    """Those of one capture that have not ended: the acquisition, and the processing that it started. The
-    platform may not have answered yet which acquisition that is: then its name says it."""
+def _running(capture: Capture, pipelines: Collection[Pipeline]) -> list[Pipeline]:
+    """The pipelines of one capture that have not ended: the acquisition, and the processing that it started.
+    If the platform has not yet answered which acquisition it is, the acquisition is known by its name."""
     own = capture.pipeline_ids or [
-        one.id
-        for one in pipelines
-        if one.triggered_by is None
-        and capture.system.instance in one.name
-        and one.id not in capture.earlier_pipeline_ids
+        pipeline.id
+        for pipeline in pipelines
+        if pipeline.triggered_by is None
+        and capture.system.instance in pipeline.name
+        and pipeline.id not in capture.earlier_pipeline_ids
     ]
-    return [one for one in pipelines if not one.ended and (one.id in own or one.triggered_by in own)]
+    return [
+        pipeline
+        for pipeline in pipelines
+        if not pipeline.ended and (pipeline.id in own or pipeline.triggered_by in own)
+    ]
 
 
 def _cancel(cancel: Callable[[int], None], pipelines: Iterable[Pipeline]) -> Iterator[str]:

@@ -1,58 +1,60 @@
-"""Whether the platform still calls: its webhooks go in, an event of kind `webhook_broken` comes out.
+"""The webhook check: do the platform's webhooks still reach huntbridge? If not, an event `webhook_broken`.
 
-It is raised once, and so is that it is mended; a webhook that was never made is not broken. Nothing on the
-platform is changed, and without an administrator's key nothing is asked.
+The event is raised once, and once more when the webhooks are repaired. A webhook that was never made is not
+broken. Nothing is changed on the platform, and without an administrator's key nothing is asked.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 from urllib.parse import urlsplit
 
+from scheduler.own_events import raise_event
 from shared.hosting.runtime import Runtime
-from shared.models.codec import dump
 from shared.models.event_kinds import WEBHOOK_BROKEN
 from shared.models.events import Event
 from shared.platform.answers import Webhook
 from shared.platform.errors import CadoError
-from shared.queues import items
+from shared.queues.ports import Queue
 from shared.secrets import SecretError
 from shared.storage import kinds
+from shared.storage.ledger.notes import Notes
 
 log = logging.getLogger(__name__)
 
-# One of these must be there, since they carry the alarms.
+# At least one of these must be registered, since they carry the alarms.
 ALARM_EVENTS = ("processing_with_alarms", "high_severity_alarm", "suspicious_severity_event")
 
 
-def watch(runtime: Runtime) -> None:
-    """One look at the platform's webhooks. A platform that does not answer is not a broken webhook."""
+def check_webhook(runtime: Runtime) -> None:
+    """Check once. A platform that does not answer is not a broken webhook."""
     try:
         admin = runtime.admin_cado
     except SecretError as error:
-        log.debug("the platform's webhooks are not watched: %s", error)
+        log.debug("webhook not checked", extra={"reason": str(error)})
         return
     if admin is None or runtime.config.platform.api_version == "v2":
         return
     try:
         webhooks = admin.webhooks.list()
     except CadoError as error:
-        log.warning("the platform's webhooks cannot be looked at now: %s", error)
+        log.warning("webhook not checked", extra={"reason": str(error)})
         return
-    _tell(runtime, webhooks, problems(webhooks, runtime.config.webhook.url))
+    _report(webhooks, runtime.config.webhook.url, runtime.ledger.notes, runtime.events, runtime.now())
 
 
 def problems(webhooks: Iterable[Webhook], url: str | None) -> list[str]:
-    """In words, what keeps alarms from arriving at `url`; None: where they should arrive is not known.
+    """What keeps alarms from arriving at `url`, in words. None: it is not known where they should arrive.
 
-    huntbridge's own are those named for it and those that lead to it.
+    huntbridge's own webhooks are the ones that are named after it and the ones that lead to `url`.
     """
-    own = [one for one in webhooks if _is_own(one, url)]
-    found = [text for one in own if (text := _problem(one, url))]
-    if not any(one.event_type in ALARM_EVENTS for one in own):
-        found.append(f"there is no webhook for {ALARM_EVENTS[0]}")
-    return found
+    own = [webhook for webhook in webhooks if _is_own(webhook, url)]
+    texts = [text for webhook in own if (text := _problem(webhook, url))]
+    if not any(webhook.event_type in ALARM_EVENTS for webhook in own):
+        texts.append(f"there is no webhook for {ALARM_EVENTS[0]}")
+    return texts
 
 
 def _problem(webhook: Webhook, url: str | None) -> str:
@@ -60,24 +62,20 @@ def _problem(webhook: Webhook, url: str | None) -> str:
     if not webhook.enabled:
         return f"{name} is disabled"
     if url and not _leads_to(webhook, url):
-        # Not more of it: a URL may hold somebody's secret.
+        # Only the host: the rest of the URL may hold another product's secret.
         return f"{name} leads elsewhere, to {_host(webhook.url) or 'no host'}"
     return ""
 
 
 def _is_own(webhook: Webhook, url: str | None) -> bool:
-    return _is_named(webhook) or _leads_to(webhook, url)
-
-
-def _is_named(webhook: Webhook) -> bool:
-    return webhook.name.lower().startswith("huntbridge")
+    return webhook.name.lower().startswith("huntbridge") or _leads_to(webhook, url)
 
 
 def _leads_to(webhook: Webhook, url: str | None) -> bool:
-    return url is not None and _same_form(webhook.url) == _same_form(url)
+    return url is not None and _comparable(webhook.url) == _comparable(url)
 
 
-def _same_form(url: str) -> tuple[str, str, str]:
+def _comparable(url: str) -> tuple[str, str, str]:
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -92,30 +90,30 @@ def _host(url: str) -> str:
         return ""
 
 
-def _tell(runtime: Runtime, webhooks: Iterable[Webhook], found: list[str]) -> None:
-    seen, url = runtime.ledger.notes.get(kinds.WEBHOOK_NOTES, "webhook"), runtime.config.webhook.url
+def _report(webhooks: Iterable[Webhook], url: str | None, notes: Notes, events: Queue, now: datetime) -> None:
+    texts = problems(webhooks, url)
+    seen = notes.get(kinds.WEBHOOK_NOTES, "webhook")
     times, broken = int(seen.get("times", 0)), bool(seen.get("broken"))
-    if not found:
+    if not texts:
         if broken:
-            _raise(runtime, times, mended=True)
-            log.info("the platform's webhook is whole again")
+            raise_event(events, _event(times, now, repaired=True))
+            log.info("webhook works again")
         if broken or not seen:
-            runtime.ledger.notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": False, "times": times})
+            notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": False, "times": times})
         return
-    if broken or not (seen or any(_is_own(one, url) for one in webhooks)):
-        return  # told already, or never made: `huntbridge webhook` and `check` say that
-    # The event first: a crash in between raises it again, which its id makes harmless.
-    _raise(runtime, times + 1, "\n".join(text[:1].upper() + text[1:] + "." for text in found))
-    runtime.ledger.notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": True, "times": times + 1})
-    log.error("the platform's webhook does not reach huntbridge: %s", "; ".join(found))
+    if broken or not (seen or any(_is_own(webhook, url) for webhook in webhooks)):
+        return  # reported already, or never made: `huntbridge webhook` and `check` report that
+    text = "\n".join(text[:1].upper() + text[1:] + "." for text in texts)
+    raise_event(events, _event(times + 1, now, text))
+    notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": True, "times": times + 1})
+    log.error("webhook does not reach huntbridge", extra={"reason": "; ".join(texts)})
 
 
-def _raise(runtime: Runtime, number: int, text: str = "", *, mended: bool = False) -> None:
-    event = Event(
-        id=f"{WEBHOOK_BROKEN}:{number}{':mended' if mended else ''}",
+def _event(number: int, now: datetime, text: str = "", *, repaired: bool = False) -> Event:
+    return Event(
+        id=f"{WEBHOOK_BROKEN}:{number}{':mended' if repaired else ''}",
         kind=WEBHOOK_BROKEN,
-        received_at=runtime.now(),
+        received_at=now,
         text=text,
-        mended=mended,
+        mended=repaired,
     )
-    runtime.events.put(items.own_event(dump(event)), id=event.id)

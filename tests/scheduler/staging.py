@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,13 +10,17 @@ from demo.platform.records import SimAlarm, SimInstance, SimVolume
 from demo.platform.simulation import Platform
 from scheduler.follow import follow
 from scheduler.handler import captures_handler, on_schedule
+from scheduler.recover import recover_lost_alarms
+from shared.failures import SomeFailed
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import load
 from shared.models.events import Event
 from shared.models.hunts import Hunt
+from shared.platform.errors import CadoError
 from shared.queues import items
 from shared.queues.worker import work
+from shared.secrets import SecretError
 
 SUNDAY = datetime(2026, 11, 29, 2, 0, tzinfo=UTC)
 KEY = "lead-analyst-key"
@@ -34,6 +39,12 @@ BROKEN = SimInstance(
     volumes=(SimVolume("vol-0000000c1"),),
     fails="Snapshot failed: the KMS key is disabled",
 )
+
+
+def recover(runtime: Runtime) -> None:
+    """One run of the timer's job, which logs these errors and goes on."""
+    with suppress(CadoError, SecretError, SomeFailed):
+        recover_lost_alarms(runtime)
 
 
 @dataclass

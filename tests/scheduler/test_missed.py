@@ -8,7 +8,7 @@ import pytest
 
 from receiver.messages.compose import compose
 from scheduler.handler import on_schedule
-from scheduler.missed import look_for_missed
+from scheduler.missed import check_schedules
 from shared.failures import SomeFailed
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import HUNT_MISSED
@@ -29,7 +29,7 @@ def make(make_stage):
 
 
 def look(stage):
-    look_for_missed(stage.runtime, lambda name, due: on_schedule(stage.runtime, name, due))
+    check_schedules(stage.runtime, lambda name, due: on_schedule(stage.runtime, name, due))
 
 
 def told(stage):
@@ -178,7 +178,7 @@ def test_one_hunt_that_cannot_be_looked_at_costs_no_other(make):
 
     stage.forward(12 * 3600)
     with pytest.raises(SomeFailed, match="hunt broken: the database is locked"):
-        look_for_missed(stage.runtime, start)
+        check_schedules(stage.runtime, start)
     assert len(stage.runtime.ledger.hunts.of_name("weekly")) == 1
     look(stage)
     assert len(stage.runtime.ledger.hunts.of_name("broken")) == 1

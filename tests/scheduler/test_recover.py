@@ -8,11 +8,10 @@ from datetime import timedelta
 import pytest
 
 from demo.platform.records import Evidence, SimAlarm, SimInstance, SimVolume
-from scheduler.recover import recover
 from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
 from shared.models.severity import Severity
-from tests.scheduler.staging import ALARM, BAD, QUIET, Stage
+from tests.scheduler.staging import ALARM, BAD, QUIET, Stage, recover
 
 MINUTE = 60
 ODD = SimInstance(

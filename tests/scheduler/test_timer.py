@@ -80,7 +80,9 @@ def test_with_a_clock_that_has_lost_the_time_nothing_is_done(stage, done, caplog
     stage.moment = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     jobs.run_all()
     assert (names, stage.runtime.ledger.notes.about("job")) == ([], {})
-    assert "the job follow failed: this machine's clock says 1970-01-01, and must be set" in caplog.text
+    assert (
+        "job failed job=follow reason=\"this machine's clock says 1970-01-01, and must be set" in caplog.text
+    )
     stage.moment = right
     jobs.run_all()
     assert names == NAMES
@@ -208,7 +210,7 @@ def test_each_look_goes_on_where_the_last_one_ran_out_of_time(stage):
     for _ in range(4):
         now[0] = 0
         with pytest.raises(DeadlineExceeded):
-            round_robin(stage.runtime.ledger, "test", list("abcdefg"), act, str)
+            round_robin(stage.runtime.ledger.notes, "test", list("abcdefg"), act, str)
     assert "".join(looked) == "abcdefgabcde"
 
 
@@ -220,7 +222,7 @@ def test_one_that_hangs_for_good_is_not_looked_at_first_again(stage):
     looked: list[str] = []
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            round_robin(stage.runtime.ledger, "test", list("abc"), crash, str)
+            round_robin(stage.runtime.ledger.notes, "test", list("abc"), crash, str)
     assert looked == ["a", "b", "c"]
 
 
@@ -243,5 +245,5 @@ def test_a_hunt_on_which_the_platform_hangs_does_not_starve_the_others(make_stag
     monkeypatch.setattr(following, "follow_hunt", look)
     for _ in range(2):
         with pytest.raises(DeadlineExceeded), within(0.25):
-            following.look_at_hunts(stage.runtime)
+            following.follow_hunts(stage.runtime)
     assert seen == ["a", "b", "c", "d", "a"]

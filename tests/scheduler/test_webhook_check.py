@@ -7,7 +7,7 @@ import pytest
 from demo.platform.records import User
 from receiver.events.enrich import Enricher
 from receiver.messages.compose import compose
-from scheduler.webhook_check import watch
+from scheduler.webhook_check import check_webhook
 from shared.models.event_kinds import WEBHOOK_BROKEN
 from shared.secrets import Secrets
 from tests.scheduler.staging import KEY, QUIET
@@ -32,7 +32,7 @@ def add(stage, event="processing_with_alarms", url=URL, name="huntbridge"):
 
 
 def look(stage):
-    watch(stage.runtime)
+    check_webhook(stage.runtime)
     stage.forward(60)
     return [(event.kind, event.text) for event in stage.events()]
 
@@ -69,7 +69,7 @@ def test_that_it_is_mended_is_told_once(stage):
     add(stage).enabled = False
     look(stage)
     stage.platform.webhooks.by_id[1].enabled = True
-    watch(stage.runtime)
+    check_webhook(stage.runtime)
     (event,) = stage.events()
     assert (event.kind, event.mended) == (WEBHOOK_BROKEN, True)
     message = compose(Enricher(stage.runtime.ledger, None, None, stage.runtime.config).enrich(event))
@@ -127,7 +127,7 @@ def test_without_an_administrators_key_nothing_is_said(make_stage, settings):
 
 def test_what_a_person_reads(stage):
     stage.runtime.ledger.notes.save("watch", "webhook", {"broken": False, "times": 0})
-    watch(stage.runtime)
+    check_webhook(stage.runtime)
     (event,) = stage.events()
     message = compose(Enricher(stage.runtime.ledger, None, None, stage.runtime.config).enrich(event))
     assert (message.title, message.quote, message.gaps) == (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 
-from scheduler.reminders import remind
+from scheduler.reminders import send_reminders
 from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
 from tests.receiver.world import World, buttons, header
 
 
 def reminded(world: World) -> None:
-    remind(world.stage.runtime)
+    send_reminders(world.stage.runtime)
     world.stage.run_all()
 
 
@@ -53,7 +53,7 @@ def test_who_takes_the_case_ends_the_reminders_even_one_that_is_on_its_way(make_
     world.alarm()
     world.stage.forward(1_800)
     world.slack.fail(503, times=3, on="POST /api/")
-    remind(world.stage.runtime)
+    send_reminders(world.stage.runtime)
     world.stage.run()
     world.click(run=False)
     world.stage.run_all()
@@ -68,7 +68,7 @@ def test_eight_timers_at_once_tell_each_step_once(make_world):
     world = make_world(["siem"], reminders={"after": 60, "to": "siem", "times": 3})
     world.alarm()
     for _ in range(4):
-        threads = [threading.Thread(target=remind, args=(world.stage.runtime,)) for _ in range(8)]
+        threads = [threading.Thread(target=send_reminders, args=(world.stage.runtime,)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

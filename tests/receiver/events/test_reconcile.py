@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from receiver.events.enrich import Enricher
-from scheduler.recover import recover
 from shared.hosting.runtime import Runtime
 from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
 from shared.platform.errors import NotFound, Unavailable
+from tests.scheduler.staging import recover
 
 OWN, OTHER = "i-0123456789abcdef0", "i-0fedcba9876543210"
 PROCESSED = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
