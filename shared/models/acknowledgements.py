@@ -8,21 +8,21 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """Who has taken a case, and when. The first one has it."""
+    """Who acknowledged a case, and when. The first acknowledgement of a case counts."""
 
-    id: str  # of the click or the command: one that comes again is the same
+    id: str  # of the click or the command, so that a repeat is recognised
     at: datetime
-    by: str  # a name, as it was given: hostile text
-    slack: str = ""  # the user's id, where Slack gave it
-    origin: str = ""  # from where: Slack, or who asked on which machine
+    by: str  # a name, which may be hostile text
+    slack: str = ""  # the user's id in Slack, if the click was made there
+    origin: str = ""  # Slack, or the user and machine of the command
 
 
 @dataclass(frozen=True)
 class Unacknowledged:
-    """A malicious case that nobody has taken."""
+    """A malicious case that nobody has acknowledged, and its reminders."""
 
     case_key: str
     since: datetime
-    due: datetime  # when it is told again
-    reminded: int  # how often it was
-    version: int  # of its record
+    due: datetime  # when the next reminder is sent
+    reminded: int  # how many reminders were sent
+    version: int  # of the stored document

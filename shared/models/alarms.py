@@ -21,7 +21,7 @@ from shared.models.systems import Instance, System
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that could not be found out, and why: the analyst is told both."""
+    """Something that could not be found out, and the reason. The message names both."""
 
     what: str
     why: str
@@ -29,7 +29,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What had been told of the same evidence and processing run before; 0 where no number was known."""
+    """What an earlier message told of the same evidence and processing run. An unknown number is 0."""
 
     event_id: str
     severity: Severity
@@ -40,15 +40,15 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Change:
-    """How an alarm differs from those before it on the same system."""
+    """How an alarm differs from the earlier alarms on the same system."""
 
-    first_at: datetime | None  # when its first alarm came; None: this is the first
-    last_at: datetime | None  # when the one before this came
-    new: int = 0  # how many kinds of alarm it has that none before it had
-    new_kinds: tuple[str, ...] = ()  # the descriptions of some of those, worst first
-    kinds: int = 0  # how many kinds this one has, new or not; 0 where they are not known
-    hunts: int = 0  # how many of the last three hunts that captured it, before this one, are known
-    with_alarms: int = 0  # in how many of them it had alarms
+    first_at: datetime | None  # when the system had its first alarm; None: this is the first
+    last_at: datetime | None  # when the system had its previous alarm
+    new: int = 0  # how many of its kinds of alarm no earlier alarm had
+    new_kinds: tuple[str, ...] = ()  # descriptions of some of these, worst first
+    kinds: int = 0  # how many kinds of alarm it has, new or not; 0 where they are not known
+    hunts: int = 0  # of the last three hunts that captured the system, how many are known
+    with_alarms: int = 0  # in how many of these hunts it had alarms
 
 
 @dataclass(frozen=True)
@@ -66,27 +66,28 @@ class Alarm:
     instance: Instance | None = None
     system: System | None = None
     findings: tuple[Finding, ...] = ()
-    findings_total: int = 0  # how many there are, where an item has no room for all of them
+    findings_total: int = 0  # how many there are, where a queue item has no room for all
     gaps: tuple[Gap, ...] = ()
-    link: str = ""  # into the platform; always its own origin
-    earlier: Earlier | None = None  # this alarm adds to it, and is told as an update
+    link: str = ""  # to the platform; always of the platform's own origin
+    earlier: Earlier | None = None  # this alarm adds to it and is sent as an update
     owner: Owner | None = None
-    acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None  # only of acknowledged
-    case: str = ""  # the key of the case that it is about, where it is no alarm of its own
+    # Only for an event of kind acknowledged.
+    acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None
+    case: str = ""  # the key of its case, where it is only about an existing case
     change: Change | None = None
-    disagreements: tuple[str, ...] = ()  # where the webhook says something else than the platform, in words
-    may_repeat: bool = False  # what it says may have been told before
+    disagreements: tuple[str, ...] = ()  # sentences on where the webhook contradicts the platform
+    may_repeat: bool = False  # an earlier message may have told the same
 
     @property
     def confirmed(self) -> bool:
-        """Whether the platform itself says which evidence this is about, and what was found in it. What a
-        text alone says decides neither that an alarm is a repeat nor that an evidence was told of."""
+        """Whether the platform itself names the evidence and what was found in it. A text alone never decides
+        that an alarm is a repeat or that people know of an evidence."""
         known = self.evidence is not None and not self.event.ambiguous
         return known or self.event.kind == RECOVERED
 
     @property
     def case_key(self) -> str:
-        """All alarms about one system in one project are one case."""
+        """The key of the alarm's case: all alarms about one system in one project are one case."""
         if self.case:
             return self.case
         project = self.project.id if self.project else self.event.project_id
@@ -99,11 +100,11 @@ class Alarm:
 
 @dataclass(frozen=True)
 class AlarmRun:
-    """One processing run that found something in one evidence, and whether anybody was told of it."""
+    """One processing run that found something in one evidence, and whether a message told of it."""
 
     project_id: int
     evidence_id: int
-    run: str  # when it was processed, as the platform says it
-    seen_at: datetime  # by the clock of huntbridge
+    run: str  # when the evidence was processed, as the platform says it
+    seen_at: datetime  # by huntbridge's clock
     told: bool = False
-    events: tuple[str, ...] = ()  # about this evidence, and told of this run or of an earlier one
+    events: tuple[str, ...] = ()  # those about this evidence that were told of this run or an earlier one

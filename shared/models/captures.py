@@ -15,18 +15,19 @@ class CaptureState(StrEnum):
     RUNNING = "running"
     PROCESSED = "processed"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # the platform's answer was ambiguous; settled by looking at its pipelines
+    UNKNOWN = "unknown"  # whether the platform accepted it is unclear; its list of pipelines will tell
 
 
 @dataclass(frozen=True)
 class Preserved:
-    """One disk or collection that the platform keeps, as it described it when the capture had ended."""
+    """One disk image or collection that the platform keeps, as the platform described it when the capture
+    ended."""
 
     evidence_id: int
     resource: str = ""  # such as vol-080c44054f2073a7f
     size_mb: int | None = None
     disk_hash: str = ""
-    path: str = ""  # where the raw image is, such as s3://…
+    path: str = ""  # of the raw image, such as s3://…
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Capture:
     reason: str = ""  # why it failed, or why it is unknown
     requested_at: datetime | None = None
     ended_at: datetime | None = None
-    released_at: datetime | None = None  # when it was its turn to be asked for; None: not yet
-    attempt: int = 1  # one more each time that it is asked for again after the platform failed it
-    earlier_pipeline_ids: tuple[int, ...] = ()  # of the attempts before
-    processing_ids: tuple[int, ...] = ()  # the pipelines that its own ones started
-    progress: str = ""  # how far its pipelines were when they were last seen to move
-    progress_at: datetime | None = None
-    stalled: bool = False  # and that was told
-    preserved: tuple[Preserved, ...] = ()  # what the platform keeps of it
+    released_at: datetime | None = None  # when it was queued for its request; None: not yet
+    attempt: int = 1  # one more for each new request after the platform failed it
+    earlier_pipeline_ids: tuple[int, ...] = ()  # those of earlier attempts
+    processing_ids: tuple[int, ...] = ()  # the pipelines that its own pipelines started
+    progress: str = ""  # how far its pipelines had come when that last changed
+    progress_at: datetime | None = None  # when that was
+    stalled: bool = False  # an event about its lack of progress was raised
+    preserved: tuple[Preserved, ...] = ()  # what the platform keeps of the system

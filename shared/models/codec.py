@@ -20,13 +20,14 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def dump(thing: object) -> dict[str, Any]:
-    """Any of the above as what JSON can hold."""
-    found: dict[str, Any] = _adapter(type(thing)).dump_python(thing, mode="json", by_alias=True)
-    return found
+    """A model as what JSON can hold."""
+    dumped: dict[str, Any] = _adapter(type(thing)).dump_python(thing, mode="json", by_alias=True)
+    return dumped
 
 
 def load(kind: type[T], data: Mapping[str, Any] | str | bytes) -> T:
-    """The reverse of `dump`. Raises pydantic.ValidationError where the data is of another shape."""
+    """A model from what `dump` returned, or from its JSON text. Raises pydantic.ValidationError for data of
+    another shape."""
     if isinstance(data, str | bytes):
         data = json.loads(data)
     loaded: T = _adapter(kind).validate_python(data)

@@ -18,7 +18,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message to one destination, and what became of it."""
+    """One message to one destination, and its result so far."""
 
     event_id: str
     destination: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# The enum `event_type` of its webhooks, OpenAPI 2.324.0.
+# The enum `event_type` of the platform's webhooks, OpenAPI 2.324.0.
 _AUDITED = (
     "create",
     "update",
@@ -36,18 +36,18 @@ KINDS = (
 HUNT_FINISHED = "hunt_finished"
 CAPTURE_FAILED = "capture_failed"
 CAPTURE_STALLED = "capture_stalled"
-HUNT_MISSED = "hunt_missed"  # a hunt that should have started and did not
-RECOVERED = "recovered"  # alarms for which no webhook came
+HUNT_MISSED = "hunt_missed"  # a hunt did not start when it was due
+RECOVERED = "recovered"  # alarms whose webhook did not arrive
 WEBHOOK_BROKEN = "webhook_broken"
 WEBHOOKS_REFUSED = "webhooks_refused"  # by huntbridge's own web application
 JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works again
 TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
-UNDELIVERED = "undelivered"  # messages that ended as dead
-ACKNOWLEDGED = "acknowledged"  # somebody has taken a case
-UNACKNOWLEDGED = "unacknowledged"  # nobody has taken it: a reminder
-HEARTBEAT = "heartbeat"  # sent to a channel that got nothing else for a long time
+UNDELIVERED = "undelivered"  # messages that became dead items
+ACKNOWLEDGED = "acknowledged"  # somebody acknowledged a case
+UNACKNOWLEDGED = "unacknowledged"  # a reminder that nobody did
+HEARTBEAT = "heartbeat"  # sent to a channel that received nothing else for a long time
 UNKNOWN_EVENT = "unknown"
-# Those of them that are no finding of the platform.
+# The kinds of these that are not about a finding of the platform.
 OWN_KINDS = frozenset(
     {
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
@@ -56,10 +56,10 @@ OWN_KINDS = frozenset(
     }
 )
 
-# The kinds that report alarms of an evidence.
+# The kinds that report alarms in an evidence.
 ALARM_KINDS = ("high_severity_alarm", "suspicious_severity_event", "processing_with_alarms", RECOVERED)
 
 
 def is_audit(kind: str) -> bool:
-    """Whether it only says what a user did on the platform."""
+    """Whether the event only says what a user did on the platform."""
     return kind == "admin_login" or kind.startswith("audit_event_")

@@ -1,4 +1,4 @@
-"""An event: one thing that happened, as the webhook or huntbridge itself reports it."""
+"""An event: one thing that happened, reported by a webhook or by huntbridge itself."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from shared.models.systems import System
 
 @dataclass(frozen=True)
 class Detection:
-    """What a security product found, as the webhook names it."""
+    """What a security product found, as the webhook describes it."""
 
     name: str = ""  # such as Backdoor:EC2/C&CActivity.B!DNS
-    severity: Severity | None = None  # None: the webhook names none that is known here
-    said: str = ""  # the severity as it was written: high, 8.0
+    severity: Severity | None = None  # None: the webhook names none, or an unknown one
+    said: str = ""  # the severity as the webhook writes it, such as high or 8.0
     resource: str = ""
     id: str = ""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. Every text in it may have been written by an attacker."""
+    """One thing that happened. An attacker may have written any text in it."""
 
     id: str
     kind: str
@@ -34,19 +34,19 @@ class Event:
     evidence_id: int | None = None
     malicious: int | None = None
     suspicious: int | None = None
-    alarms: int | None = None  # a count whose class the text did not name
+    alarms: int | None = None  # a number of alarms whose severity the text does not say
     system: System | None = None
     hunt_id: str | None = None
-    report: HuntReport | None = None  # only of hunt_finished
-    note: str = ""  # what was wrong with the body, when something was
-    instance: str = ""  # an EC2 instance id that the text names
-    mended: bool = False  # what was told by an event of the same kind is over
+    report: HuntReport | None = None  # only for hunt_finished
+    note: str = ""  # what is wrong with the webhook's body, if anything
+    instance: str = ""  # the id of an EC2 instance that the text names
+    mended: bool = False  # the problem that an earlier event of this kind reported is solved
     detection: Detection | None = None
-    # Which project or evidence it is about is not sure: the body names several, or the platform another one.
+    # Its project or evidence is uncertain: the body names several, or the platform names another one.
     ambiguous: bool = False
 
     @property
     def named_malicious(self) -> bool:
-        """Whether its kind or the detection that it names says so, whatever was counted."""
+        """Whether its kind or its detection is malicious, whatever the counts are."""
         detected = self.detection is not None and self.detection.severity is Severity.MALICIOUS
         return detected or self.kind == "high_severity_alarm"

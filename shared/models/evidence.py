@@ -10,6 +10,8 @@ from shared.models.severity import Severity
 
 @dataclass(frozen=True)
 class Project:
+    """The platform's container for the evidence of one hunt."""
+
     id: int
     name: str
     malicious: int | None = None
@@ -19,7 +21,8 @@ class Project:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the platform made of a capture: one per volume. `instance` is the EC2 instance behind it."""
+    """What the platform made of a capture: one for each volume of the system. `instance` is the id of its EC2
+    instance."""
 
     id: int
     project_id: int | None
@@ -35,7 +38,7 @@ class Evidence:
     suspicious: int | None = None
     processed_at: datetime | None = None
     disk_hash: str = ""
-    preserved: str = ""  # where the raw image is kept
+    preserved: str = ""  # path of the raw image
 
 
 @dataclass(frozen=True)

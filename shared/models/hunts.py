@@ -14,15 +14,15 @@ class HuntState(StrEnum):
     PLANNED = "planned"  # recorded; the platform has no project for it yet
     RUNNING = "running"
     FINISHED = "finished"
-    FAILED = "failed"  # nothing could be asked: the key was refused, the platform stayed down
-    SKIPPED = "skipped"  # not started, since the hunt before it was still under way
-    EMPTY = "nothing captured"  # every capture was asked for, or failed before, and none succeeded
+    FAILED = "failed"  # no capture could be requested: the key was refused, or the platform stayed down
+    SKIPPED = "skipped"  # not started, since the previous hunt of its name was still running
+    EMPTY = "nothing captured"  # all captures have ended, and none succeeded
     STOPPED = "stopped"  # a person stopped it
 
 
 @dataclass(frozen=True)
 class Hunt:
-    """One run of a hunt definition. Its identity is its name and the scheduled time."""
+    """One run of a hunt definition. Its id is made of its name and its scheduled time."""
 
     name: str
     scheduled_at: datetime
@@ -30,16 +30,16 @@ class Hunt:
     mode: str = "full"  # full | triage | scan
     project_id: int | None = None
     systems: int = 0
-    attempt: int = 1  # one more each time that it is started again after it failed as a whole
-    problems: tuple[str, ...] = ()  # parts of the definition that could not be used, in words
-    left_out: tuple[str, ...] = ()  # what its targets name or find and it does not take: counted, in words
+    attempt: int = 1  # one more for each new start after it failed as a whole
+    problems: tuple[str, ...] = ()  # sentences about parts of the definition that could not be used
+    left_out: tuple[str, ...] = ()  # sentences with the numbers of systems that it leaves out, and why
     reason: str = ""  # why it failed
-    trigger: str = ""  # who asked for it: the schedule, a person at the command line, a finding
-    config_hash: str = ""  # SHA-256 of the definition that it was planned by
-    began_at: datetime | None = None  # when it had its turn among the hunts of its name
+    trigger: str = ""  # what started it: the schedule, a person at the command line, a finding
+    config_hash: str = ""  # SHA-256 of the definition that it was planned from
+    began_at: datetime | None = None  # when it got its turn among the hunts of its name
     created_at: datetime | None = None
     finished_at: datetime | None = None
-    stopped_by: str = ""  # who wants no more of it; it is over when what goes on has ended
+    stopped_by: str = ""  # who stopped it; it is over when its running captures have ended
 
     def stopped(self, by: str) -> Hunt:
         return replace(self, stopped_by=self.stopped_by or by or "somebody")
@@ -67,9 +67,9 @@ def hunt_time(hunt_id: str) -> str:
     return hunt_id.rpartition("@")[2]
 
 
-# So that the report of ten thousand systems still fits into one queue item.
+# With this many lines, the report of 10,000 systems fits into one queue item.
 MAX_REPORT_LINES = 200
-COVERAGE_DAYS = 30
+COVERAGE_DAYS = 30  # see `HuntReport.covered`
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class CaptureResult:
     malicious: int = 0
     suspicious: int = 0
     reason: str = ""
-    name: str = ""  # the instance's Name, where an earlier alarm found it out
-    new: int = 0  # alarms more than in the last hunt of this name, where the system was in it
+    name: str = ""  # the instance's Name tag, where an earlier alarm has looked it up
+    new: int = 0  # how many more alarms than in the previous hunt of this name
 
 
 @dataclass(frozen=True)
 class HuntReport:
-    """What one hunt came to. The totals are of all systems; the lines are the worst of them."""
+    """The result of one hunt. The totals count all systems; `captures` holds only the worst."""
 
     hunt: str
     scheduled_at: datetime
@@ -99,11 +99,11 @@ class HuntReport:
     captures: tuple[CaptureResult, ...] = ()  # worst first, at most MAX_REPORT_LINES
     problems: tuple[str, ...] = ()
     reason: str = ""  # why the hunt as a whole failed
-    left_out: tuple[str, ...] = ()  # systems that its targets found and that were not captured, and why
+    left_out: tuple[str, ...] = ()  # sentences, as in `Hunt`
     since: datetime | None = None  # when the last finished hunt of this name was scheduled
-    new_alarms: int = 0  # more than then, of all systems
-    new_with: int = 0  # how many systems have them
+    new_alarms: int = 0  # how many more alarms than then, in all systems
+    new_with: int = 0  # how many systems have new alarms
     slowest: CaptureResult | None = None
-    slowest_seconds: float = 0.0  # from the request to its end
+    slowest_seconds: float = 0.0  # from its request to its end
     stopped: bool = False  # a person stopped it
-    covered: int | None = None  # of its systems, how many were captured in the last COVERAGE_DAYS days
+    covered: int | None = None  # how many of its systems were captured in the last COVERAGE_DAYS days

@@ -1,4 +1,4 @@
-"""Where facts about systems come from, as the rooms see it: EC2 on AWS, a stub in a test."""
+"""The ports for facts about systems, which EC2 fills on AWS and stubs fill in tests."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from shared.models.systems import Instance
 
 
 class InstanceError(Exception):
-    """Something could not be looked up; the text is one plain sentence for a person."""
+    """A fact could not be looked up. The text is one plain sentence for a person."""
 
 
 class InstanceFacts(Protocol):
     def describe(self, instance: str, region: str, account: str = "") -> Instance:
-        """`account` is an alias from the config; empty is this machine's own. Raises InstanceError."""
+        """`account` is an alias from the configuration; empty means the account of this machine. Raises
+        InstanceError."""
         ...
 
 
 class Fleet(Protocol):
-    """What there is. `account` as above. Each question raises InstanceError; several may be asked at once."""
+    """What AWS accounts hold. `account` is as above. Every method raises InstanceError and may be called by
+    several threads at once."""
 
     def members(self, unit: str, account: str = "") -> list[str]:
-        """The ids of the active accounts in and below a unit of AWS Organizations, which `account` asks."""
+        """The ids of the active accounts in and below a unit of AWS Organizations. `account` is the one that
+        asks Organizations."""
         ...
 
     def regions(self, account: str) -> list[str]:
@@ -37,15 +40,15 @@ class Fleet(Protocol):
         only: Collection[str] = (),
         tags: Mapping[str, Collection[str]] = {},
     ) -> list[Instance]:
-        """All of one region of one account, terminated ones too. Of `only`, those that are there; with
-        `tags`, those that have each of these keys with one of its values, in which * and ? stand for any
-        text."""
+        """The instances of one region of one account, also terminated ones. `only` limits them to these ids.
+        `tags` limits them to instances that have each of these keys with one of its values, in which * and ?
+        match any text."""
         ...
 
     def groups(self, account: str, region: str) -> Mapping[str, str]:
-        """By instance, its Auto Scaling group."""
+        """The Auto Scaling group of each instance that is in one, by instance id."""
         ...
 
     def volumes(self, account: str, region: str, only: Collection[str]) -> Mapping[str, list[int]]:
-        """By instance, the sizes of its volumes in GiB."""
+        """The sizes of the volumes of each instance, in GiB, by instance id."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TeamsUser:
-    """A user in Microsoft Teams: the id says who is called, the name what stands in the message."""
+    """A user in Microsoft Teams. The id decides who is notified; the name is what the message shows."""
 
     id: str  # Entra object id, or user principal name
     name: str
@@ -15,7 +15,8 @@ class TeamsUser:
 
 @dataclass(frozen=True)
 class Owner:
-    """Whom a destination may call about a system: who the configuration says, and never who a text says."""
+    """Whom a destination may mention about a system. Only the configuration decides this, never a text of the
+    platform."""
 
     slack: str = ""  # id of a user (U…, W…) or of a user group (S…)
     teams: TeamsUser | None = None

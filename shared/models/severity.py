@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad it is. The platform counts `malicious` (1) and `suspicious` (3); `info` is neither."""
+    """The platform counts `malicious` (1) and `suspicious` (3) alarms; `info` is neither."""
 
     MALICIOUS = "malicious"
     SUSPICIOUS = "suspicious"
@@ -15,5 +15,5 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Higher is worse. What is not known may be bad."""
+        """Higher is worse. `unknown` is above `info`, since it may be bad."""
         return (Severity.INFO, Severity.UNKNOWN, Severity.SUSPICIOUS, Severity.MALICIOUS).index(self)

@@ -9,7 +9,8 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class System:
-    """One EC2 instance to capture. `account` is the alias from the config; empty is the platform's own."""
+    """One EC2 instance to capture. `account` is an alias from the configuration; empty means the account of
+    the platform."""
 
     instance: str
     region: str
@@ -22,7 +23,7 @@ class System:
 
 @dataclass(frozen=True)
 class Instance:
-    """What EC2 says about one instance. An empty value was not set there."""
+    """What EC2 says about one instance. A value is empty where EC2 has none."""
 
     id: str
     region: str
