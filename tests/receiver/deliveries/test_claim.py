@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from receiver.deliveries.claim import wait_for_other_worker
 from receiver.deliveries.digest_store import Digests
 from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Retry
 from receiver.messages.digest import DigestEntry
+from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.severity import Severity
 from shared.queues import leases
 from shared.queues.ports import Again, Done
@@ -119,3 +122,20 @@ def test_who_opens_a_case_anew_and_dies_leaves_it_in_doubt(stage):
     )
     references.release("c", "tickets", "four", ref="SEC-2")
     assert references.acquire("c", "tickets", "five", 60) == CaseAccess(ref="SEC-2")
+
+
+@pytest.mark.parametrize(
+    ("state", "ago", "wait"),
+    [
+        (DeliveryState.SENDING, 1, leases.SENDING - 1),
+        (DeliveryState.SENDING, leases.SENDING, None),
+        (DeliveryState.SENDING, -1, None),  # the clock was set back
+        (DeliveryState.UNSURE, 1, None),
+        (DeliveryState.DELIVERED, 1, None),
+    ],
+)
+def test_only_a_worker_whose_lease_has_not_run_out_is_waited_for(state, ago, wait):
+    now = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+    delivery = Delivery("e", "soc", state, last_at=now - timedelta(seconds=ago))
+    verdict = wait_for_other_worker(delivery, now)
+    assert verdict == (wait and Again(wait, "another worker sends it to soc", expected=True))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from receiver.destinations.contract import Rejected, Retry
+import pytest
+
+from receiver.deliveries.record import best_effort
+from receiver.destinations.contract import Delivered, Rejected, Retry
 from shared.queues import items
+from shared.queues.ports import Again, Done, Item
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -60,3 +64,18 @@ def test_a_destination_that_stays_down_is_tried_with_growing_pauses_and_then_giv
     delivery = stage.runtime.ledger.deliveries.get(id, "soc")
     assert delivery.state == "dead"
     assert delivery.reason == f"given up after {len(stage.soc.sent)} attempts: 503"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "minutes", "verdict"),
+    [
+        (Delivered(), 0, Done()),
+        (Rejected("no"), 0, Done()),
+        (Retry("429", after=30), 15, Again(30, "429", expected=True)),
+        (Retry("429", after=30), 16, Done()),
+    ],
+)
+def test_a_message_that_nobody_misses_is_tried_for_a_quarter_of_an_hour(outcome, minutes, verdict, caplog):
+    item = Item("id", b"", 1, START, "receipt")
+    assert best_effort(item, outcome, "an edit", START + timedelta(minutes=minutes)) == verdict
+    assert ("not tried again" in caplog.text) == (verdict == Done() and outcome != Delivered())
