@@ -13,9 +13,9 @@ from flask import Flask, Response
 
 from demo.page import KINDS, PAGES
 from demo.serving import serving
-from tests.receiver.destinations import rendering
+from tests.receiver.destinations.teams import rendering
 
-GOLDEN = Path(__file__).parent / "receiver/destinations/golden"
+DESTINATIONS = Path(__file__).parent / "receiver/destinations"
 PICTURES = Path(__file__).resolve().parents[1] / "docs/pictures"
 WIDTH, SCALE = 700, 1.25
 AT = "2026-11-22T12:00:04"
@@ -33,13 +33,13 @@ SLACK = """<!doctype html>
 """
 
 
-def golden(name: str) -> Any:
-    return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+def golden(type: str, name: str) -> Any:
+    return json.loads((DESTINATIONS / type / "golden" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def slack(name: str, picture: Path, folder: Path) -> None:
     app = Flask(__name__, static_folder=None)
-    given = json.dumps({"at": AT, "body": golden(name)}).replace("<", "\\u003c")
+    given = json.dumps({"at": AT, "body": golden("slack", name)}).replace("<", "\\u003c")
 
     @app.get("/")
     def page() -> str:
@@ -55,7 +55,7 @@ def slack(name: str, picture: Path, folder: Path) -> None:
 
 
 def teams(name: str, theme: str, picture: Path, folder: Path) -> None:
-    cards = {name: golden(name)["attachments"][0]["content"]}
+    cards = {name: golden("teams", name)["attachments"][0]["content"]}
     height = rendering.drawn(cards, theme, folder)["height"]
     _shoot(rendering.page(cards, theme, folder), height, picture, folder)
 
@@ -71,10 +71,10 @@ def main() -> None:
         sys.exit(f"no pictures: {missing}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        slack("rich.slack-bot", PICTURES / "slack-alarm.png", folder)
-        slack("hunt_finished.slack", PICTURES / "slack-hunt.png", folder)
-        teams("rich.teams", "light", PICTURES / "teams-alarm.png", folder)
-        teams("hunt_finished.teams", "dark", PICTURES / "teams-hunt.png", folder)
+        slack("rich.bot", PICTURES / "slack-alarm.png", folder)
+        slack("hunt_finished.webhook", PICTURES / "slack-hunt.png", folder)
+        teams("rich", "light", PICTURES / "teams-alarm.png", folder)
+        teams("hunt_finished", "dark", PICTURES / "teams-hunt.png", folder)
 
 
 if __name__ == "__main__":

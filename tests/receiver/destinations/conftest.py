@@ -41,7 +41,7 @@ from shared.models.hunts import CaptureResult, Hunt, HuntReport
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 
-GOLDEN = Path(__file__).parent / "golden"
+HERE = Path(__file__).parent
 PLATFORM = "https://cado.example"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -343,14 +343,15 @@ def alarms() -> dict[str, Alarm]:
 
 
 @pytest.fixture
-def golden() -> Callable[[str, str], None]:
-    """Compares with the golden file of that name; `UPDATE_GOLDEN=1` writes it instead."""
+def golden() -> Callable[[str, Any], None]:
+    """Compares a text or a JSON value with its golden file; `UPDATE_GOLDEN=1` writes it instead."""
 
-    def compare(name: str, found: str) -> None:
-        path = GOLDEN / name
+    def compare(name: str, body: Any) -> None:
+        text = body if isinstance(body, str) else json.dumps(body, indent=1, ensure_ascii=False)
+        path = HERE / name
         if os.environ.get("UPDATE_GOLDEN") == "1":
-            path.write_text(found, encoding="utf-8")
-        assert found == path.read_text(encoding="utf-8")
+            path.write_text(text + "\n", encoding="utf-8")
+        assert text + "\n" == path.read_text(encoding="utf-8")
 
     return compare
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 THEMES = ("light", "dark")
-PACKAGES = Path(__file__).resolve().parents[3] / ".cache" / "render" / "node_modules"
+PACKAGES = Path(__file__).resolve().parents[4] / ".cache" / "render" / "node_modules"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 WITHIN = 60  # seconds
 

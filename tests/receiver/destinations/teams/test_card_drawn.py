@@ -16,12 +16,12 @@ from receiver.destinations.teams import card as teams
 from receiver.messages.compose import compose
 from shared.models.alarms import Alarm
 from shared.models.owners import Owner, TeamsUser
-from tests.receiver.destinations import rendering
+from tests.receiver.destinations.teams import rendering
 
 GOLDEN = Path(__file__).parent / "golden"
 CARDS = {
-    path.name.partition(".")[0]: json.loads(path.read_text(encoding="utf-8"))["attachments"][0]["content"]
-    for path in sorted(GOLDEN.glob("*.teams.json"))
+    path.stem: json.loads(path.read_text(encoding="utf-8"))["attachments"][0]["content"]
+    for path in sorted(GOLDEN.glob("*.json"))
 }
 pytestmark = pytest.mark.skipif(bool(rendering.missing()), reason=rendering.missing())
 
