@@ -1,4 +1,4 @@
-"""From a runtime to the receiver's work. Nothing is asked of anybody yet, and no secret is read."""
+"""Puts the receiver together from a runtime. Nothing is called yet, and no secret is read."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def case_destinations(configured: Mapping[str, DestinationConfig]) -> CaseDestin
 
 def enricher(runtime: Runtime) -> Enricher:
     config = runtime.config
-    # An alarm does not wait while a question is asked again: what is missing is named in its message.
+    # One try only, because the alarm waits meanwhile. Its message names what could not be had.
     platform = _Platform(lambda: runtime.make_cado(tries=1))
     return Enricher(runtime.ledger, platform, Ec2(config.account, runtime.secrets), config)
 
@@ -138,8 +138,8 @@ def destination(runtime: Runtime, name: str) -> ReloadingDestination:
 
 
 class _Platform:
-    """The platform, from the first question on. Without its key no alarm is held back: what it would have
-    answered is missing for that reason."""
+    """The platform, made when it is first asked. An API key that cannot be read is an error of the platform
+    here, so that alarms are delivered without the platform's facts."""
 
     def __init__(self, make: Callable[[], Cado]) -> None:
         self._make = make

@@ -1,7 +1,7 @@
-"""What template.yaml tells its functions in their environment, and everybody in its outputs: names in, the
-queues out.
+"""Finds the table and the queues of a deployed stack: by the environment variables that template.yaml sets
+for its functions, or by the stack's outputs.
 
-Light on purpose: the web room starts with it.
+This module imports little, because the web function starts with it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ SLACK_SIGNING_SECRETS = "HUNTBRIDGE_SLACK_SIGNING_SECRETS"
 
 
 def queue_variables(queue: str) -> tuple[str, str]:
-    """The variables with the URLs of a queue and of the one for its dead items."""
+    """The names of the variables with the URLs of a queue and of its dead letter queue."""
     return f"HUNTBRIDGE_{queue.upper()}", f"HUNTBRIDGE_{queue.upper()}_DLQ"
 
 
 def missing(environ: Mapping[str, str], *more: str) -> str:
-    """What is not set, in one sentence; empty where nothing is missing."""
+    """A sentence that names the variables that are not set; empty if all are set."""
     return _missing(environ, *more, *(name for queue in QUEUES for name in queue_variables(queue)))
 
 
@@ -37,22 +37,22 @@ def _missing(environ: Mapping[str, str], *needed: str) -> str:
 
 
 def queues(clients: Clients, environ: Mapping[str, str]) -> dict[str, SqsQueue]:
-    """Every queue by its name. Raises QueueError where a variable is missing."""
-    if said := missing(environ):
-        raise QueueError(said)
+    """Every queue by its name. Raises QueueError if a variable is missing."""
+    if problem := missing(environ):
+        raise QueueError(problem)
     return {name: queue(clients, name, environ) for name in QUEUES}
 
 
 def queue(clients: Clients, name: str, environ: Mapping[str, str]) -> SqsQueue:
-    """Raises QueueError where a variable is missing."""
+    """Raises QueueError if a variable is missing."""
     variables = queue_variables(name)
-    if said := _missing(environ, *variables):
-        raise QueueError(said)
+    if problem := _missing(environ, *variables):
+        raise QueueError(problem)
     return SqsQueue(clients, name, *(environ[variable] for variable in variables))
 
 
 def refs(environ: Mapping[str, str], variable: str) -> list[SecretRef]:
-    """The references of secrets that a variable holds, with commas between them."""
+    """The references to secrets in a variable, where commas separate them."""
     texts = environ.get(variable, "").split(",")
     return [SecretRef.parse(text.strip()) for text in texts if text.strip()]
 
@@ -66,20 +66,22 @@ def outputs(clients: Clients, stack: str) -> dict[str, str]:
             raise AwsError(f"there is no stack {stack} in {clients.region}") from error
         raise
     with understood("CloudFormation"):
-        return {one["OutputKey"]: one["OutputValue"] for one in answer["Stacks"][0].get("Outputs", ())}
+        listed = answer["Stacks"][0].get("Outputs", ())
+        return {output["OutputKey"]: output["OutputValue"] for output in listed}
 
 
 def variables(outputs: Mapping[str, str]) -> dict[str, str]:
-    """What the functions of a stack are told of its table and queues, by its outputs. Raises KeyError."""
-    found = {TABLE: outputs["LedgerTable"]}
+    """The variables that the functions of a stack have for its table and queues, made from its outputs.
+    Raises KeyError if an output is missing."""
+    values = {TABLE: outputs["LedgerTable"]}
     for name in QUEUES:
         living, dead = queue_variables(name)
-        found |= {living: outputs[f"{name.title()}Queue"], dead: outputs[f"{name.title()}DeadQueue"]}
-    return found
+        values |= {living: outputs[f"{name.title()}Queue"], dead: outputs[f"{name.title()}DeadQueue"]}
+    return values
 
 
 def identity(clients: Clients) -> str:
-    """The ARN of the IAM identity that calls are made as, or in words why it is not known."""
+    """The ARN of the IAM identity that makes the calls, or a text that says why it is unknown."""
     try:
         return str(clients.call("sts", "get_caller_identity")["Arn"])
     except AwsError as error:
@@ -87,6 +89,6 @@ def identity(clients: Clients) -> str:
 
 
 def is_from(arn: str, queue: str, environ: Mapping[str, str]) -> bool:
-    """Whether the ARN of an event source is that of this queue."""
+    """Whether this ARN of an event source belongs to this queue."""
     url = environ.get(queue_variables(queue)[0], "")
     return bool(url) and arn.rpartition(":")[2] == url.rpartition("/")[2]

@@ -1,6 +1,6 @@
-"""One invocation by SQS: its records in, each worked by itself, and out the ids of those that come again.
+"""Works the records of one invocation by SQS, each by itself, and tells SQS which of them to deliver again.
 
-Light on purpose: the web room starts with it. What a record's work needs is the handler's business.
+This module imports little, because the web function starts with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Context(Protocol):
-    """What Lambda tells a function about its invocation, as far as it is used."""
+    """The part of an invocation's context that is used."""
 
     function_name: str
 
@@ -32,11 +32,14 @@ class Context(Protocol):
 def work_records(
     queue: SqsQueue, handler: Handler, records: Sequence[Mapping[str, Any]], context: Context, *, needs: float
 ) -> dict[str, Any]:
-    """The answer that SQS wants with ReportBatchItemFailures. `needs` (seconds): an item gets no more time
-    than that, and is not begun with less. The first one always is: the next invocation would have no more.
+    """The answer that SQS wants with ReportBatchItemFailures.
 
-    The age of the oldest item that was due and is not finished becomes a metric. SQS has such a figure too,
-    but leaves out what was received three times, and each attempt is a receive."""
+    `needs`: the seconds that an item gets at most, and without which it is not begun. The first item is
+    always begun, because the next invocation would have no more time for it.
+
+    The age of the oldest item that was due and is not finished becomes a metric. SQS's own metric leaves out
+    messages that were received three times, and each attempt is a receive.
+    """
     failed, ages, now = [], [], datetime.now(UTC)
     for number, record in enumerate(records):
         item = item_of(record)
@@ -52,20 +55,20 @@ def work_records(
 
 
 def _finished(queue: SqsQueue, handler: Handler, item: SqsItem, seconds: float | None) -> bool:
-    """False where SQS must keep the message. `seconds`: the time for the item; None where it is too short."""
+    """False if SQS must keep the message. `seconds`: the time for the item; None if there is not enough."""
     try:
         if queue.hand_back_early(item):
             return False
         if queue.renew(item):
             return True
         if seconds is None:
-            settle(queue, item, Again(0, "no time is left for it"))
+            settle(queue, item, Again(0, "the invocation has no time left for it"))
             return False
         with within(seconds):
             verdict = attempt(handler, item)
-        if not isinstance(verdict, Done):  # SQS takes away itself what is not reported
+        if not isinstance(verdict, Done):  # SQS itself deletes a message that is not reported
             settle(queue, item, verdict)
         return not isinstance(verdict, Again)
     except QueueError as error:
-        log.error("%s: what became of it cannot be told to SQS, so it comes again: %s", item.id, error)
+        log.error("item not settled in SQS, so it comes again", extra={"item": item.id, "reason": error})
         return False

@@ -1,8 +1,7 @@
-"""The runtime of a Lambda function, made with its first event and kept while the environment lives.
+"""The runtime of a Lambda function, made at the first event and kept as long as the process lives.
 
-The configuration is read again every five minutes. A new one counts from then on; the clients of AWS and the
-secrets that were read outlive it. A configuration that has become unusable does not take the place of one
-that works.
+The configuration is read again every five minutes. A changed configuration is used from then on, with the
+same AWS clients and secrets. If the new configuration cannot be used, the old one stays in use.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-# What the code below would else import in the first invocation: `files` where the configuration is read,
-# `templates` where it has any.
+# These would else be imported in the first invocation: `files` when the configuration is read, `templates` if
+# the configuration has templates.
 import shared.aws.dynamodb
 import shared.aws.files
 import shared.config.templates  # noqa: F401
@@ -33,14 +32,15 @@ KEEP = 300.0  # seconds
 
 
 def prepare(clients: Clients, environ: Mapping[str, str]) -> None:
-    """Make the clients that the first invocation needs. Raises AwsError."""
+    """Make the AWS clients that the first invocation needs. Raises AwsError."""
     config = "ssm" if environ.get("HUNTBRIDGE_CONFIG", "").startswith("ssm:") else "s3"
     clients.prepare("sqs", "dynamodb", config, "secretsmanager", "ec2")
     known_regions()
 
 
 class Kept(Generic[T]):
-    """What a room makes of a runtime. One thread at a time, as in Lambda."""
+    """What `assemble` makes of the runtime, made again when the configuration has changed. For one thread at
+    a time, as in Lambda."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Kept(Generic[T]):
         self._until = float("-inf")
 
     def get(self) -> T:
-        """Raises ConfigError while there has never been a configuration that can be used."""
+        """Raises ConfigError if no usable configuration was ever read."""
         if self._made is None or self._now() >= self._until:
             self._made = self._look()
             self._until = self._now() + KEEP
@@ -72,7 +72,7 @@ class Kept(Generic[T]):
         except ConfigError as error:
             if self._made is None:
                 raise
-            log.error("the configuration cannot be used; the one before stays in use: %s", error)
+            log.error("configuration not usable; the one before stays in use", extra={"reason": error})
             return self._made
         self._config = config
         return self._assemble(made)

@@ -1,6 +1,6 @@
-"""What a Lambda function does before its first invocation, so that the first event need not wait for it.
+"""Prepares a Lambda function before its first invocation, so that the first event need not wait.
 
-Light on purpose: the web room starts with it.
+This module imports little, because the web function starts with it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ log = logging.getLogger(__name__)
 
 
 def prepare(prepare: Callable[[], None]) -> None:
-    """Calls `prepare`, but only in a process that Lambda started. Where it fails, the first invocation does
-    the same work again and fails with the reason."""
+    """Call `prepare` if Lambda started this process. If it fails, the first invocation does the same work
+    again and fails with the reason."""
     if not os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
         return
     try:
         prepare()
-    except Exception:  # a function that cannot start tells nobody why
-        log.exception("the function could not be prepared")
+    except Exception:  # a function that does not start could not report the reason
+        log.exception("function not prepared")

@@ -47,9 +47,9 @@ _TALKATIVE = (
     "waitress",
     "werkzeug",
 )
-_SHORTEST = 6  # a shorter secret, such as the token "t" of a trial, would make every log unreadable
+_SHORTEST = 6  # characters; to replace a shorter secret, such as "t", would make every log unreadable
 _HIDDEN = "<secret>"
-# (what stays)(what goes), without a line end: the rest of a log stays readable whatever an attacker writes.
+# The group stays and the rest is hidden. No pattern crosses a line end, so that an attacker cannot hide more.
 _LOOKS_SECRET = re.compile(
     r"(hooks\.slack(?:-gov)?\.com/)[^\s\"'<>]+"
     r"|(/(?:services|workflows|triggers)/)[A-Z0-9]{6,}/[^\s\"'<>]+"
@@ -86,8 +86,8 @@ _registry = _Registry()  # one per process, as logging itself is
 
 
 def redact(secret: Secret) -> None:
-    """From now on nothing that is logged holds the secret. One of fewer than 6 characters cannot be told
-    from ordinary text, and is left."""
+    """Remove this secret from everything that is logged from now on. A secret of fewer than 6 characters is
+    not removed, because it cannot be told from ordinary text."""
     _registry.add(secret.reveal())
 
 
@@ -96,12 +96,13 @@ def scrub(text: str) -> str:
     return _LOOKS_SECRET.sub(_hide, _registry.scrub(text))
 
 
-def _hide(found: re.Match[str]) -> str:
-    return next((kept for kept in found.groups() if kept is not None), "") + _HIDDEN
+def _hide(match: re.Match[str]) -> str:
+    return next((kept for kept in match.groups() if kept is not None), "") + _HIDDEN
 
 
 def _forms(value: str) -> set[str]:
-    """How a secret may be written: as it is, escaped, and of a URL what a library logs without the host."""
+    """The ways in which a secret may be written: as it is, escaped, and for a URL also without the host, as
+    libraries log it."""
     plain = {value, value.strip(), *(line.strip() for line in value.splitlines())}
     for text in list(plain):
         with suppress(ValueError):
@@ -122,9 +123,9 @@ def _escaped(text: str) -> Iterator[str]:
 
 
 def setup(level: str | int, *, json: bool, stream: TextIO | None = None) -> None:
-    """Send every log record of this process to stderr (or `stream`), from `level` up.
+    """Write the log records of this process from `level` up to stderr, or to `stream`.
 
-    Takes the place of any set-up that there was, that of Lambda's runtime included.
+    This replaces every earlier set-up, also the one of Lambda's runtime.
     """
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_Json() if json else _Text())
@@ -135,7 +136,7 @@ def setup(level: str | int, *, json: bool, stream: TextIO | None = None) -> None
 
 
 class OnceAMinute(logging.Filter):
-    """For a logger whose warnings anybody may cause: the same one is written at most once a minute."""
+    """For a logger whose warnings anybody may cause: writes the same warning at most once a minute."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,7 +156,7 @@ class OnceAMinute(logging.Filter):
 
 @contextmanager
 def once_a_minute(*names: str) -> Iterator[None]:
-    """Write each warning of these loggers at most once a minute, as long as the block lasts."""
+    """Write each warning of these loggers at most once a minute while the block runs."""
     filters = [(logging.getLogger(name), OnceAMinute()) for name in names]
     for logger, once in filters:
         logger.addFilter(once)
@@ -168,8 +169,8 @@ def once_a_minute(*names: str) -> Iterator[None]:
 
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say that a record was lost. The original would print its arguments, secrets and all. On a full disk
-        that cannot be said either, and the work goes on without its log."""
+        """Report that a record was lost. The method of the base class would print the record's arguments with
+        their secrets. If the disk is full, the report is lost as well."""
         kind = type(sys.exc_info()[1]).__name__
         with suppress(OSError):
             self.stream.write(f"a log record of {record.name}, line {record.lineno}, is lost: {kind}\n")
@@ -217,8 +218,8 @@ class _Text(logging.Formatter):
 
 
 def _visible(text: str) -> str:
-    """Control characters written out: a log is read in a terminal."""
-    return re.sub("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]", lambda one: repr(one[0])[1:-1], text)
+    """Control characters are escaped, because logs are read in terminals."""
+    return re.sub("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]", lambda match: repr(match[0])[1:-1], text)
 
 
 class _Json(logging.Formatter):

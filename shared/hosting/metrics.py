@@ -1,4 +1,4 @@
-"""Metrics without a call: numbers in, one line on stdout out, which CloudWatch reads from the log.
+"""Emits metrics without a call: CloudWatch reads them from a line on stdout.
 
 The line is in the embedded metric format (docs.aws.amazon.com/AmazonCloudWatch, "Embedded metric format").
 """
@@ -13,7 +13,8 @@ NAMESPACE = "huntbridge"
 
 
 def emit(function: str, at: datetime, **values: float) -> None:
-    """Each value as a metric of its name, with the dimension Function, as template.yaml's alarms want it."""
+    """Emit each value as a metric of its name, with the dimension Function that template.yaml's alarms
+    use."""
     line = {
         "_aws": {
             "Timestamp": int(at.timestamp() * 1000),

@@ -1,7 +1,7 @@
-"""Puts one side together: the configuration, the ledger, the queues, the clock and the peers.
+"""Puts together what a process needs: configuration, ledger, queues, clock, secrets and the platform.
 
-The rooms get a `Runtime` and never ask which side they are on. Peers are made when they are first used,
-so that a command pays only for what it touches.
+Only this module knows whether the process runs on AWS or on one machine. The platform and other peers are
+made when they are first used, so that a command needs only what it uses.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from shared.aws.clients import Clients
     from shared.local.database import Database
 
-# The platform answers a capture request after it looked at the instance. No figure is public: give it time.
+# Seconds. The platform answers a capture request only after it looked at the instance; no figure is public.
 PLATFORM_READ_TIMEOUT = 30.0
 DATABASE = "huntbridge.db"  # in the data directory
 
@@ -55,7 +55,7 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     proxies: Mapping[str, str] = field(default_factory=dict)
-    identity: Callable[[], str] = str  # who this process is to AWS, or why that is not known; empty elsewhere
+    identity: Callable[[], str] = str  # the IAM identity, or why it is unknown; empty on one machine
     _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @cached_property
@@ -75,42 +75,44 @@ class Runtime:
         return Heartbeats(self.store, self.events, self.deliveries, periods, self.now)
 
     def secret(self, ref: SecretRef) -> Secret:
-        """Raises SecretError. What was read here is kept out of every log from then on."""
+        """Raises SecretError. The secret is removed from all log lines from now on."""
         secret = self.secrets.get(ref)
         log.redact(secret)
         return secret
 
-    def http(self, **manners: object) -> Http:
-        """Raises ValueError where a bundle of CAs cannot be used."""
-        return Http(proxies=self.proxies, **manners)  # type: ignore[arg-type]
+    def http(self, **options: object) -> Http:
+        """Raises ValueError if the CA bundle cannot be used."""
+        return Http(proxies=self.proxies, **options)  # type: ignore[arg-type]
 
     @property
     def cado(self) -> Cado:
-        """The platform, for work that can wait. Raises SecretError where the API key cannot be read."""
+        """The platform, for work that can wait: calls are repeated. Raises SecretError if the API key cannot
+        be read."""
         with self._making:
-            patient = self._patient
+            platform = self._retrying_platform
         self.secret(self.config.platform.api_key)
-        return patient
+        return platform
 
     @cached_property
-    def _patient(self) -> Cado:
+    def _retrying_platform(self) -> Cado:
         return self.make_cado(tries=TRIES)
 
     @cached_property
     def admin_cado(self) -> Cado | None:
-        """The platform by the key for webhooks; None where the configuration has no such key. Raises
+        """The platform with the key that may change webhooks; None if none is configured. Raises
         SecretError."""
         key = self.config.platform.admin_key
         return self._cado(key, tries=TRIES, admin=True) if key else None
 
-    def make_fleet(self, **manners: Any) -> Fleet:
-        """What there is in AWS. Nothing is asked yet, and what is found is not kept."""
+    def make_fleet(self, **options: Any) -> Fleet:
+        """The instances in AWS. Nothing is called yet, and answers are not kept."""
         from shared.aws.fleet import AwsFleet
 
-        return AwsFleet(self.config.account, self.secrets, **manners)
+        return AwsFleet(self.config.account, self.secrets, **options)
 
     def make_cado(self, *, tries: int) -> Cado:
-        """Raises SecretError where the API key cannot be read."""
+        """The platform, with so many tries for each call. Raises SecretError if the API key cannot be
+        read."""
         return self._cado(self.config.platform.api_key, tries=tries)
 
     def _cado(self, key: SecretRef, *, tries: int, admin: bool = False) -> Cado:
@@ -139,11 +141,11 @@ class Runtime:
 
 
 def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:
-    """One machine: everything is in `data`/huntbridge.db. Raises StoreError."""
+    """A process on one machine. Everything is stored in `data`/huntbridge.db. Raises StoreError."""
     from shared.local.database import Database
 
     try:
-        # The queues hold what webhooks said about breached machines: nobody else's to read.
+        # The queues hold what webhooks said about breached machines, which others must not read.
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"the data directory {data} cannot be made: {error.strerror}") from error
@@ -151,8 +153,8 @@ def local(config: Config, data: Path, environ: Mapping[str, str]) -> Runtime:
 
 
 def reading(config: Config, data: Path | None, environ: Mapping[str, str]) -> Runtime:
-    """The same for what only reads: nothing is made and nothing written there. Without `data`, nothing is
-    known. Raises StoreError."""
+    """A process on one machine that only reads: it creates and writes nothing. Without `data` the store is
+    empty. Raises StoreError."""
     from shared.local.database import Database
 
     database = Database(data / DATABASE, read_only=True) if data else Database(None)
@@ -193,16 +195,15 @@ def aws(
     clients: Clients | None = None,
     secrets: SecretsInAws | None = None,
 ) -> Runtime:
-    """AWS: the table and the queues that `environ` names. No client is made before it is used, and then one
-    for all three queues. `secrets` may hold what was read before. Raises ConfigError where a variable is
-    missing."""
+    """A process on AWS, with the table and the queues that `environ` names. No client is made before it is
+    used. `secrets` may hold secrets that were read before. Raises ConfigError if a variable is missing."""
     from shared.aws import stack
     from shared.aws.clients import Clients
     from shared.aws.dynamodb import DynamoStore
     from shared.aws.secrets import AwsSecrets
 
-    if said := stack.missing(environ, stack.TABLE):
-        raise ConfigError([said])
+    if problem := stack.missing(environ, stack.TABLE):
+        raise ConfigError([problem])
     clients = clients or Clients(environ)
     queues = stack.queues(clients, environ)
     return Runtime(

@@ -1,7 +1,7 @@
-"""The durable queues, as everything else sees them: SQS on AWS, a SQLite table on one machine.
+"""The interface of the three durable queues: SQS on AWS, a SQLite table on one machine.
 
-An item that was claimed and neither finished nor handed back comes again when its lease has run out:
-a worker may die at any moment and nothing is lost. Order is not promised.
+A claimed item that is neither finished nor handed back can be claimed again when its lease has run out, so
+nothing is lost when a worker dies. The order of items is not guaranteed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from shared.storage.ports import NotNow
 
 CAPTURES, EVENTS, DELIVERIES = "captures", "events", "deliveries"
 QUEUES = (CAPTURES, EVENTS, DELIVERIES)
-ABANDONED = "claimed again and again and never finished"  # why an item is dead that its side put aside
+# The reason of items that a queue itself put among the dead.
+ABANDONED = "claimed again and again and never finished"
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class DeadItem:
 
 @dataclass(frozen=True)
 class Depth:
-    """How full a queue is. `ready` can be claimed now; `oldest` is when the oldest living item came in,
-    None where there is none or the side cannot tell. A side may count an item that was retried as leased."""
+    """How many items a queue has. `ready` items can be claimed now. `oldest`: when the oldest living item
+    came in; None if there is none or the queue cannot tell. SQS counts a retried item as leased."""
 
     ready: int
     delayed: int
@@ -71,48 +72,48 @@ class Queue(Protocol):
     def put(
         self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False, durable: bool = True
     ) -> str:
-        """Add an item and return its id, when it is durable and not before. An `urgent` one is handed out
-        ahead of the others where the side can. Not `durable`: as in `Store.put`.
+        """Add an item, and return its id once the item is durable. `durable`: as in `Store.put`.
 
-        With an `id`, a side that can tell makes this a no-op while an item of that id lives; handlers are
-        idempotent by id anyhow. `delay` is in seconds. Raises QueueError where the item could not be put, and
-        TooLarge where it never can be.
+        `delay`: seconds until the item can be claimed. An `urgent` item is handed out ahead of others, if the
+        queue can do that. A second item with the `id` of a living one is ignored if the queue can tell;
+        handlers are idempotent by id in any case. Raises QueueError if the item could not be added, and
+        TooLarge if it never can be.
         """
         ...
 
     def claim(self, limit: int = 1, *, lease: float) -> list[Item]:
-        """Up to `limit` items that are due, invisible to everyone else for `lease` seconds."""
+        """Up to `limit` items that are due. Nobody else can claim them for `lease` seconds."""
         ...
 
     def done(self, item: Item) -> bool:
-        """Forget a claimed item. False where the lease had run out and another may hold it now."""
+        """Forget a claimed item. False if the lease had run out, so that another worker may hold the item."""
         ...
 
     def retry(self, item: Item, *, delay: float, surprise: bool = False) -> bool:
-        """Hand a claimed item back; it is due again after `delay` seconds. `surprise` adds one to its
-        `surprises`."""
+        """Hand a claimed item back, to be claimed again after `delay` seconds. `surprise` adds one to its
+        `surprises`. False as for `done`."""
         ...
 
     def dead(self, item: Item, *, reason: str) -> bool:
-        """Keep a claimed item whole, out of the way, with the reason."""
+        """Put a claimed item among the dead items, where it is kept with the reason. False as for `done`."""
         ...
 
     def adopt(self, tell: Callable[[Item], None]) -> None:
-        """Keep as `dead` does what the side has put aside itself since nobody ever finished it, and call
-        `tell` for each before that."""
+        """Find the items that the queue itself put among the dead, because no worker ever finished them. Call
+        `tell` for each of them, and then keep it as `dead` does."""
         ...
 
     def dead_items(self, limit: int = 100) -> list[DeadItem]: ...
 
     def revive(self, ids: Collection[str]) -> list[str]:
-        """Put dead items back as new; the ids of those that were there."""
+        """Put dead items back as new items. Returns the ids that were there."""
         ...
 
     def depth(self) -> Depth: ...
 
 
 class QueueError(NotNow):
-    """The queue cannot be written or read; the text says why and is safe to show."""
+    """The queue cannot be read or written. The text says why and contains no secret."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ class Done:
 class Again:
     delay: float  # seconds
     reason: str
-    expected: bool = False  # it only waits for its turn: no news for the log
-    surprise: bool = False  # nobody foresaw this failure
+    expected: bool = False  # the item only waits for its turn, so there is no warning in the log
+    surprise: bool = False  # the failure was not foreseen
 
 
 @dataclass(frozen=True)

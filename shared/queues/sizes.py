@@ -1,7 +1,8 @@
-"""How large an item may be: SQS takes 1 MiB, and an alarm of a badly infected machine has thousands of kinds.
+"""Cuts events and alarms to the size that a queue item may have.
 
-What does not fit is left out of the item, the least bad first, and counted. This works on what `dump` made,
-since the web room loads it as well.
+SQS accepts 1 MiB, and the alarm of a badly infected machine has thousands of findings. The least bad findings
+are left out first, and are counted. The functions work on what `dump` made, and import little, because the
+web function loads this module.
 """
 
 from __future__ import annotations
@@ -11,22 +12,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MAX_ITEM = 256 * 1024  # bytes of an event or an alarm as JSON
-# What is kept where it does not fit, of which a message shows less still: characters of the event's text, of
-# any other and of one in a list; entries of a list; bytes of a list of texts.
+# What is kept of an event or alarm that does not fit: characters of the event's text, of any other text, and
+# of a text in a list; entries of a list; bytes of a list of texts. Messages show less than that.
 MAX_TEXT, MAX_STRING, MAX_ENTRY, MAX_ENTRIES, MAX_LIST = 16_000, 1_000, 200, 50, 32 * 1024
 _WORST_FIRST = ("malicious", "suspicious", "unknown", "info")
 
 
 def fitted_event(event: dict[str, Any]) -> dict[str, Any]:
-    """The event itself where it fits."""
+    """The event itself if it fits, else a shorter one."""
     return event if _size(event) <= MAX_ITEM else _cut_event(event)
 
 
 def fitted_alarm(alarm: dict[str, Any]) -> dict[str, Any]:
-    """The alarm itself where it fits. Else `findings_total` says how many kinds there were."""
+    """The alarm itself if it fits, else one with fewer findings; `findings_total` says how many there
+    were."""
     if _size(alarm) <= MAX_ITEM:
         return alarm
-    findings = sorted(alarm.get("findings", ()), key=_badness)
+    findings = sorted(alarm.get("findings", ()), key=_worst_first)
     rest = {name: value for name, value in alarm.items() if name not in ("event", "findings")}
     cut = {**_cut(rest), "event": _cut_event(alarm["event"])}
     cut["findings_total"] = max(alarm.get("findings_total", 0), len(findings))
@@ -41,7 +43,7 @@ def _cut_event(event: dict[str, Any]) -> dict[str, Any]:
         cut["report"] = _cut({**report, "captures": []})
         for name in ("problems", "left_out"):
             cut["report"][name] = _first(report.get(name, ()))
-        # The report counts all systems, so a line that is missing here is counted there.
+        # The report has counts of all systems, which include those whose lines are left out here.
         lines = (_cut(line, MAX_ENTRY) for line in report.get("captures", ()))
         cut["report"]["captures"] = _fill(lines, MAX_ITEM * 3 // 4 - _size(cut))
     return cut
@@ -54,7 +56,7 @@ def _first(texts: Sequence[str]) -> list[str]:
 
 
 def _fill(entries: Iterable[Any], room: int) -> list[Any]:
-    """As many of the first ones as there is room for."""
+    """The first entries, as many as there is room for (in bytes)."""
     kept = []
     for entry in entries:
         room -= _size(entry) + 1
@@ -68,9 +70,9 @@ def _cut(value: Any, longest: int = MAX_STRING) -> Any:
     if isinstance(value, str):
         return _shorter(value, longest)
     if isinstance(value, Mapping):
-        return {name: _cut(one, longest) for name, one in value.items()}
+        return {name: _cut(item, longest) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_cut(one, MAX_ENTRY) for one in value[:MAX_ENTRIES]]
+        return [_cut(item, MAX_ENTRY) for item in value[:MAX_ENTRIES]]
     return value
 
 
@@ -78,7 +80,7 @@ def _shorter(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _badness(finding: Mapping[str, Any]) -> tuple[int, int]:
+def _worst_first(finding: Mapping[str, Any]) -> tuple[int, int]:
     severity = finding["severity"]
     rank = _WORST_FIRST.index(severity) if severity in _WORST_FIRST else len(_WORST_FIRST)
     return rank, -finding["count"]

@@ -201,7 +201,7 @@ def test_a_hunt_that_failed_before_it_asked_for_anything_can_be_started_again(ma
     stage.start()
     stage.work()
     stage.runtime.secrets._environ = {"KEY": KEY}
-    stage.runtime.__dict__.pop("_patient")  # the next process reads the key anew
+    stage.runtime.__dict__.pop("_retrying_platform")  # the next process reads the key anew
     stage.start()
     stage.work()
     stage.run_platform()

@@ -255,7 +255,7 @@ def test_a_hunt_that_failed_does_not_stand_in_the_way(make_stage):
     stage.start()
     stage.work()
     stage.runtime.secrets._environ = {"KEY": KEY}
-    stage.runtime.__dict__.pop("_patient")
+    stage.runtime.__dict__.pop("_retrying_platform")
     assert stage.start(LATER).state is HuntState.PLANNED
 
 

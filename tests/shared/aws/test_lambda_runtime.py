@@ -86,7 +86,7 @@ def test_a_configuration_that_became_unusable_leaves_the_one_before_in_use(stack
     first = room.kept.get()
     configure(stack, "no url")
     assert room.later() is first
-    assert "the configuration cannot be used; the one before stays in use" in caplog.text
+    assert "configuration not usable; the one before stays in use" in caplog.text
     configure(stack, "https://two.example")
     assert room.later() is not first
 
