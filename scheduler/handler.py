@@ -99,7 +99,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
             started = _start(runtime, event)
         except NotNow as error:
             # Lambda tries again for minutes alone; the queue does until the store can be had.
-            runtime.captures.put(items.start(dict(event)))
+            runtime.captures.put(items.encode(items.StartHunt(dict(event))))
             _log.warning("a hunt cannot be started now, and is tried again: %s", error)
             return {"state": "waits", "reason": str(error)}
         Jobs(runtime).run(MISSED)

@@ -47,7 +47,7 @@ def start_or_report_missed(runtime: Runtime) -> None:
 
     def start(name: str, due: datetime) -> None:
         event = {"hunt": name, "scheduled_at": due.isoformat()}
-        runtime.captures.put(items.start(event), id=f"start:{Hunt(name, due).id}")
+        runtime.captures.put(items.encode(items.StartHunt(event)), id=f"start:{Hunt(name, due).id}")
 
     check_schedules(runtime, start)
 

@@ -13,4 +13,4 @@ from shared.queues.ports import Queue
 
 
 def raise_event(events: Queue, event: Event) -> None:
-    events.put(items.own_event(dump(event)), id=event.id)
+    events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)

@@ -157,7 +157,7 @@ def take_turn(runtime: Runtime, hunt: Hunt) -> Hunt | None:
 
 def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
     until = runtime.now().timestamp() + retry_for
-    runtime.captures.put(items.open_hunt(hunt.id, until), id=f"open:{hunt.id}")
+    runtime.captures.put(items.encode(items.OpenProject(hunt.id, until)), id=f"open:{hunt.id}")
 
 
 def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int) -> Verdict:

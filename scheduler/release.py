@@ -83,7 +83,7 @@ def enqueue(runtime: Runtime, capture: Capture) -> None:
     until = runtime.now().timestamp() + delay + runtime.config.platform.retry_for
     again = f"#{capture.attempt}" if capture.attempt > 1 else ""
     runtime.captures.put(
-        items.capture(capture.hunt_id, dump(capture.system), until),
+        items.encode(items.RequestCapture(capture.hunt_id, dump(capture.system), until)),
         id=f"capture:{capture.hunt_id}:{capture.system.key}{again}",
         delay=delay,
     )

@@ -30,7 +30,7 @@ def send_reminders(runtime: Runtime) -> None:
         number = waiting.reminded + 1
         # Enqueue before recording: a duplicate is ignored by its id, a missing item would be lost.
         id = f"{UNACKNOWLEDGED}:{waiting.case_key}:{number}"
-        runtime.events.put(items.reminder(waiting.case_key, number, waiting.since.isoformat()), id=id)
+        runtime.events.put(items.encode(items.Reminder(waiting.case_key, number, waiting.since)), id=id)
         cases.record_reminder(waiting, now + after if number < reminders.times else None)
 
     attempt_each(cases.unacknowledged(), remind, lambda waiting: f"case {waiting.case_key}")

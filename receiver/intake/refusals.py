@@ -99,7 +99,7 @@ class Refusals:
             alarms=sum(senders.total() for senders in counts.values()),
         )
         try:
-            self._events.put(items.own_event(dump(event)), id=event.id)
+            self._events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
         except NotNow:
             self._restore(counts, first_at)
             raise

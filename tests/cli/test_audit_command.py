@@ -60,7 +60,7 @@ def test_an_empty_log_is_said_to_be_empty(run):
 
 
 def test_who_took_a_case_and_what_was_put_back(run, made):
-    made.deliveries.put(items.delivery("slack", dump(ALARM)), id="e1:slack")
+    made.deliveries.put(items.encode(items.DeliverAlarm("slack", dump(ALARM))), id="e1:slack")
     for item in made.deliveries.claim(1, lease=60):
         made.deliveries.dead(item, reason="gone")
     run("ack", "e1", "--by", "Ada")

@@ -57,11 +57,28 @@ def kill(queue, body, id, reason):
 
 @pytest.fixture
 def corpses(side):
-    kill(side.deliveries, items.delivery("soc", dump(ALARM)), "e1:soc", "the webhook is gone (no_service)")
-    kill(side.deliveries, items.delivery("office", dump(ALARM)), "e1:office", "given up after 300 attempts")
-    webhook = items.webhook(b'{"token": "<token>", "message": "7 alarms in project id 9"}', NOON.isoformat())
+    kill(
+        side.deliveries,
+        items.encode(items.DeliverAlarm("soc", dump(ALARM))),
+        "e1:soc",
+        "the webhook is gone (no_service)",
+    )
+    kill(
+        side.deliveries,
+        items.encode(items.DeliverAlarm("office", dump(ALARM))),
+        "e1:office",
+        "given up after 300 attempts",
+    )
+    webhook = items.encode(
+        items.Webhook(b'{"token": "<token>", "message": "7 alarms in project id 9"}', NOON)
+    )
     kill(side.events, webhook, "e2", "unexpected KeyError")
-    kill(side.captures, items.capture("weekly@x", dump(System("i-1", "us-east-1")), 0), "c1", "gone")
+    kill(
+        side.captures,
+        items.encode(items.RequestCapture("weekly@x", dump(System("i-1", "us-east-1")), 0)),
+        "c1",
+        "gone",
+    )
     kill(side.events, b"\xff\x00", "odd", "unexpected ValueError")
 
 
@@ -147,7 +164,7 @@ def test_what_is_about_a_case_is_told_in_words(side, dead):
     kill(side.events, clicked, "click", "no destination has it")
     kill(
         side.events,
-        items.reminder("project/3/evidence/4", 1, NOON.isoformat()),
+        items.encode(items.Reminder("project/3/evidence/4", 1, NOON)),
         "reminder",
         "unexpected KeyError",
     )

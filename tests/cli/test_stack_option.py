@@ -120,7 +120,7 @@ def test_a_hunt_is_planned_here_and_its_captures_are_the_functions_work(laptop, 
 
 def test_what_is_dead_on_the_stack_is_shown_and_put_back(laptop):
     event = Event("event-1", CAPTURE_FAILED, NOW, system=System("i-0aaaaaaaaaaaaaaa1", "us-east-1"))
-    laptop.runtime.events.put(items.own_event(dump(event)), id=event.id)
+    laptop.runtime.events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
     (item,) = laptop.runtime.events.claim(lease=30)
     laptop.runtime.events.dead(item, reason="no destination is configured")
 

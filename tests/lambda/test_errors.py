@@ -75,7 +75,7 @@ def test_a_poison_message_ends_among_the_dead_and_the_others_are_delivered(moto,
         for number in range(3):
             event = Event(f"event-{number}", HUNT_FINISHED, NOW, title=f"event-{number}")
             if number != 1:
-                queue.put(items.own_event(dump(event)), id=event.id)
+                queue.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
                 continue
             known = {"id": event.id, "surprises": str(MAX_SURPRISES - 1)}
             sqs.send_message(
@@ -111,7 +111,7 @@ def test_a_destination_that_does_not_answer_in_time_costs_the_function_nothing_a
         configured(resources, url, slack, teams)
         slack.hang(60, after=True)  # Slack has taken the message, and its answer does not come
         event = Event("event-1", HUNT_FINISHED, NOW)
-        events(resources).put(items.own_event(dump(event)), id=event.id)
+        events(resources).put(items.encode(items.OwnEvent(dump(event))), id=event.id)
         with Stack(resources, tmp_path, timeout=30, captures=0) as stack:
             wait(lambda: len(slack.messages) == 2, 60)
             wait(lambda: not resources.depth("deliveries"))

@@ -147,10 +147,10 @@ class Stage:
         self.moment += timedelta(seconds=seconds)
 
     def receive(self, body: bytes = BODY) -> str:
-        return self.runtime.events.put(items.webhook(body, self.moment.isoformat()))
+        return self.runtime.events.put(items.encode(items.Webhook(body, self.moment)))
 
     def raise_event(self, event: Event) -> None:
-        self.runtime.events.put(items.own_event(dump(event)), id=event.id)
+        self.runtime.events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
 
     def run(self) -> None:
         """Do what is due, in both queues."""

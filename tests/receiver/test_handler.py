@@ -103,7 +103,7 @@ def stage(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 
 
 def finished(id: str = "event-0") -> bytes:
-    return items.own_event(dump(Event(id, HUNT_FINISHED, NOW)))
+    return items.encode(items.OwnEvent(dump(Event(id, HUNT_FINISHED, NOW))))
 
 
 # The web room
@@ -391,7 +391,7 @@ def test_a_role_that_cannot_be_assumed_is_named_in_the_message(stage):
     event = Event("event-0", CAPTURE_FAILED, NOW, text="no snapshot", system=system, hunt_id="a")
     with serving(denied) as url:
         stage.restart(AWS_ENDPOINT_URL_STS=url)
-        stage.put(items.own_event(dump(event)))
+        stage.put(items.encode(items.OwnEvent(dump(event))))
         assert stage.function.work("events") == []
     assert stage.function.work("deliveries") == []
     (message,) = stage.slack.messages

@@ -229,7 +229,7 @@ def test_a_start_that_the_store_refuses_waits_in_the_queue(stage, monkeypatch):
 )
 def test_a_start_that_comes_too_late_or_is_of_no_hunt_starts_nothing(stage, monkeypatch, event, dead):
     monkeypatch.setattr(handler._kept().get(), "now", lambda: datetime(2026, 11, 22, 2, 1, tzinfo=UTC))
-    stage.runtime.captures.put(items.start(event))
+    stage.runtime.captures.put(items.encode(items.StartHunt(event)))
     assert stage.function.work("captures") == []
     assert stage.runtime.ledger.hunts.of_name("weekly") == []
     assert stage.runtime.captures.depth().dead == dead

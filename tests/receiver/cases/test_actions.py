@@ -213,7 +213,7 @@ def test_an_operator_at_the_command_line_is_not_bound_by_the_list(make_world):
     world = make_world(["ir"], listed=["U0BBBBBBBB"])
     world.alarm()
     taken = Acknowledgement("ack:1", world.stage.moment, "carol", origin="cli")
-    world.stage.runtime.events.put(items.acknowledgement(CASE, dump(taken)), id="ack:1")
+    world.stage.runtime.events.put(items.encode(items.AcknowledgeCase(CASE, dump(taken))), id="ack:1")
     world.stage.run_all()
     assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement.by == "carol"
 

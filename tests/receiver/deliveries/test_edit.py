@@ -13,7 +13,7 @@ def test_an_edit_waits_until_slack_has_no_alarm_to_take_and_not_for_ever(make_wo
     assert buttons(world.parent)[-1] == "Open SEC-1 in Jira"
 
     refreshed = [post.edits for post in world.slack.posts]
-    world.stage.runtime.deliveries.put(items.refresh("ir", CASE), id="refresh")
+    world.stage.runtime.deliveries.put(items.encode(items.RefreshCase("ir", CASE)), id="refresh")
     limiter = RateLimiter(world.stage.runtime.store, world.seconds)
     for _ in range(100):
         limiter.turn(Lane("ir", ((1, 10.0),)), urgent=True, waited=False)

@@ -20,7 +20,7 @@ def test_a_word_for_one_person_that_comes_twice_is_said_once(stage):
 
     stage.soc.send_ephemeral = send_ephemeral
     second = stage.worker()
-    id = stage.runtime.deliveries.put(items.whisper("soc", {"channel": "C", "user": "U"}, "taken already"))
+    id = stage.runtime.deliveries.put(items.encode(items.Ephemeral("soc", "C", "U", "taken already")))
     (item,) = stage.runtime.deliveries.claim(lease=60)
     assert item.id == id
     assert stage.work.delivery(item) == Done()

@@ -59,7 +59,7 @@ def test_a_destination_that_raises_is_a_bug_that_loses_nothing(stage, caplog):
 
 def test_an_alarm_for_a_destination_that_is_no_longer_configured_is_kept(stage):
     stage.runtime.deliveries.put(
-        items.delivery("gone", dump(Alarm(Event("e", "unknown", START), Severity.UNKNOWN)))
+        items.encode(items.DeliverAlarm("gone", dump(Alarm(Event("e", "unknown", START), Severity.UNKNOWN))))
     )
     stage.run()
     (dead,) = stage.runtime.deliveries.dead_items()

@@ -36,7 +36,7 @@ def test_a_webhook_becomes_one_message_per_destination(stage):
 
 def test_an_own_event_is_routed(stage):
     event = Event("hunt_finished:weekly", HUNT_FINISHED, START, hunt_id="weekly")
-    stage.runtime.events.put(items.own_event(dump(event)), id=event.id)
+    stage.runtime.events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
     stage.run()
     assert (len(stage.soc.sent), len(stage.office.sent)) == (0, 1)
 
@@ -44,7 +44,7 @@ def test_an_own_event_is_routed(stage):
 def test_an_event_that_comes_again_under_its_id_is_not_routed_again(stage):
     event = Event("hunt_finished:weekly", HUNT_FINISHED, START, hunt_id="weekly")
     for _ in range(2):
-        stage.runtime.events.put(items.own_event(dump(event)), id=event.id)
+        stage.runtime.events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
         stage.run()
     assert len(stage.office.sent) == 1
 

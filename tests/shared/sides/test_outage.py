@@ -72,7 +72,7 @@ class World:
         """Whether the webhook was taken; else it is answered with 503, and its alarm is found by looking."""
         body = b'{"message": "%d malicious in project id 3, evidence id %d"}' % (number, number)
         try:
-            self.runtime.events.put(items.webhook(body, self.runtime.now().isoformat()))
+            self.runtime.events.put(items.encode(items.Webhook(body, self.runtime.now())))
         except QueueError:
             return False
         return True

@@ -61,7 +61,7 @@ def told(side, alarm: Alarm, event: Event | None = None) -> Tool:
     tool = Tool()
     room = handlers(runtime, Enricher(alarm), {"soc": tool})
     event = event or alarm.event
-    runtime.events.put(items.own_event(dump(event)), id=event.id)
+    runtime.events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
     for _ in range(20):
         if not (work(side.queue, room.event, lease=60) + work(side.other_queue, room.delivery, lease=60)):
             if not (side.queue.depth().living + side.other_queue.depth().living):
@@ -128,8 +128,8 @@ def test_an_alarm_that_is_too_large_for_any_store_is_told_with_what_travelled(si
 
 
 def test_an_alarm_of_which_the_whole_is_gone_is_told_with_what_travelled(side):
-    body = json.loads(items.delivery("soc", dump(worst_alarm())))
-    assert len(items.delivery("soc", body["alarm"])) <= MAX_ITEM + 1_000
+    body = json.loads(items.encode(items.DeliverAlarm("soc", dump(worst_alarm()))))
+    assert len(items.encode(items.DeliverAlarm("soc", body["alarm"]))) <= MAX_ITEM + 1_000
     travelled = load(Alarm, body["alarm"])
     assert travelled.findings_total == KINDS > len(travelled.findings) > 10
     assert all(finding.severity is Severity.MALICIOUS for finding in travelled.findings)
@@ -169,7 +169,7 @@ def test_the_report_of_ten_thousand_systems_with_long_texts(side):
     )  # the reason has no other characters
     assert message.lines_total == 10_000
     assert len(message.lines) > 20
-    carried = json.loads(items.own_event(dump(event)))["event"]["report"]
+    carried = json.loads(items.encode(items.OwnEvent(dump(event))))["event"]["report"]
     assert carried["problems"][-1] == f"and {10_000 - len(carried['problems']) + 1:,} more of these"
     more = len(carried["problems"]) + len(carried["left_out"]) - 19
     assert message.gaps[-1] == f"and {more:,} more of these"
