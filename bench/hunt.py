@@ -1,9 +1,9 @@
-"""How fast a hunt asks for its systems, beside the loop that it replaces: `python -m bench.hunt`.
+"""How fast a hunt requests its captures, compared with the loop that it replaces: `python -m bench.hunt`.
 
-The simulated platform answers in 200 ms, as a real one about does, and works on any number at once. Each size
-is one `huntbridge hunt run` in a process of its own, on an empty data directory; its memory is read from the
-kernel each time that another thousand systems were asked for. The loop is the original Lambda's: one request
-after another, on 100 systems, in the same run and against the same platform.
+The simulated platform answers in 200 ms, about as a real one does, and runs any number of captures at once.
+For each size one `huntbridge hunt run` runs in a process of its own with an empty data directory. Its memory
+is read from the kernel after every thousand requests. The loop is that of the original Lambda: one request
+after another, for 100 systems, against the same platform.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ def platform(systems: list[SimInstance]) -> Iterator[tuple[Platform, str]]:
 
 
 def original_loop(systems: list[SimInstance]) -> float:
-    """Seconds a system, one after another."""
+    """Seconds per system if they are requested one after another."""
     headers = {"Authorization": f"Bearer {KEY}"}
     with platform(systems) as (_, url):
-        made = requests.post(
+        project = requests.post(
             f"{url}/api/v2/projects", json={"caseName": "loop"}, headers=headers, timeout=30
         ).json()
         began = time.monotonic()
         for system in systems:
             body = {"instance_id": system.instance_id, "region": REGION, "bucket": ""}
             requests.post(
-                f"{url}/api/v2/projects/{made['id']}/imports/ec2", json=body, headers=headers, timeout=30
+                f"{url}/api/v2/projects/{project['id']}/imports/ec2", json=body, headers=headers, timeout=30
             ).raise_for_status()
         return (time.monotonic() - began) / len(systems)
 
 
 def hunt(size: int) -> tuple[float, list[tuple[int, int]]]:
-    """Seconds from the start of the process to the last request, and kilobytes of memory at each thousand."""
+    """Seconds from the process's start to the last request, and kilobytes of memory by requests."""
     systems = fleet(size)
     with platform(systems) as (simulated, url), tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "huntbridge.yaml"
@@ -76,7 +76,7 @@ def hunt(size: int) -> tuple[float, list[tuple[int, int]]]:
         environ = {**os.environ, "API_KEY": KEY, "HUNTBRIDGE_DATA": str(Path(folder) / "data")}
         began = time.time()
         process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        memory = _watch(process, simulated, size)
+        memory = _memory_by_requests(process, simulated, size)
         output, errors = process.communicate()
         asked = simulated.asked
         if process.returncode or len(asked) != size or set(asked.values()) != {1}:
@@ -85,7 +85,9 @@ def hunt(size: int) -> tuple[float, list[tuple[int, int]]]:
         return last + LATENCY - began, memory
 
 
-def _watch(process: subprocess.Popen[bytes], simulated: Platform, size: int) -> list[tuple[int, int]]:
+def _memory_by_requests(
+    process: subprocess.Popen[bytes], simulated: Platform, size: int
+) -> list[tuple[int, int]]:
     memory: list[tuple[int, int]] = []
     step = 1_000 if size > 1_000 else max(1, size // 4)
     wanted = 1
@@ -99,7 +101,7 @@ def _watch(process: subprocess.Popen[bytes], simulated: Platform, size: int) -> 
 
 
 def _resident(pid: int) -> int:
-    """In kilobytes; 0 where the process has ended."""
+    """The process's memory in kilobytes; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -1,9 +1,9 @@
-"""How long the function that takes webhooks needs to start in a fresh Lambda environment, against the least
-that it could be: importing Flask and making one SQS client.
+"""How long the function that receives webhooks takes to start in a fresh Lambda environment.
 
-Both run in turn, in processes of their own, with the packages of `make build ARCH=x86_64` and the Python that
-the functions run on. Prints the fastest of each, since all that a busy machine does is slow one down, and
-their ratio; ends with 1 where it is above the limit.
+It is compared with the least that is possible: importing Flask and creating one SQS client. Both run in turn,
+in processes of their own, with the packages of `make build ARCH=x86_64` and the functions' version of Python.
+Prints the fastest time of each, since a busy machine only slows a run down, and their ratio. Exit code 1 if
+the ratio is above the limit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> int:
         sys.exit("the functions run on Python 3.13, and there is none here")
     if not BUILT.is_dir():
         sys.exit("nothing was built: make build ARCH=x86_64")
-    # In turn, so that both see the same machine. The first of each reads the disk, and is the slowest.
+    # In turn, so that both run on an equally busy machine. The first runs read the disk and are slowest.
     pairs = [(seconds(python, LEAST), seconds(python, OURS)) for _ in range(PAIRS)]
     least, ours = (min(times) * 1000 for times in zip(*pairs, strict=True))
     ratio = ours / least

@@ -22,8 +22,8 @@ def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--stack",
         metavar="NAME",
-        help="Work on this stack on AWS, in the region of AWS_REGION: with its ledger and queues, and with its "
-        "configuration unless --config is given.",
+        help="Work on this stack on AWS, in the region of AWS_REGION: with its ledger and queues, and with "
+        "its configuration unless --config is given.",
     )
     @functools.wraps(command)
     def with_stack(*args: Any, stack: str | None, config_path: str | None, **kwargs: Any) -> Any:

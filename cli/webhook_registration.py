@@ -71,8 +71,8 @@ def _left(event: str, other: Webhook, wanted: Mapping[str, Any]) -> Result:
     if differences:
         reasons, name = ", ".join(_in_words(other, differences)), quoted(NAME_PREFIX + event)
         detail += (
-            f". It would not do ({reasons}): name it {name} on the platform, or delete it there, and register "
-            "again"
+            f". It would not do ({reasons}): name it {name} on the platform, or delete it there, and "
+            "register again"
         )
     return Result(event, "left", other.id, detail, ok=not differences)
 

@@ -1,6 +1,6 @@
-"""Twelve made-up instances in two regions, the same to the simulated platform and to moto's EC2.
+"""Twelve made-up instances in two regions, for the simulated platform and for moto's EC2.
 
-Five of them have alarms, one of those on two volumes, and the capture of another one fails.
+Five have alarms; one of these has them on two volumes. The capture of another instance fails.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SUDO = SimAlarm("User accessing sudo", 3, 5, ("T1548.003",), "/var/log/auth.log
 _RDP = SimAlarm("Remote Desktop logon from a public address", 3, 3, ("T1021.001",), "C:\\Windows\\System32")
 
 
-_IMAGES = {"Linux": "ami-bb9a6bc2", "Windows": "ami-b7e93bce"}  # among those that moto knows
+_IMAGES = {"Linux": "ami-bb9a6bc2", "Windows": "ami-b7e93bce"}  # images that moto knows
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Machine:
     owner: str
     environment: str = "prod"
     os: str = "Linux"
-    volumes: tuple[tuple[SimAlarm, ...], ...] = ((),)  # what is found on each volume
+    volumes: tuple[tuple[SimAlarm, ...], ...] = ((),)  # the alarms of each volume
     fails: str = ""
 
 
@@ -71,7 +71,7 @@ MACHINES = (
 
 
 def launch(ec2_url: str) -> list[SimInstance]:
-    """Start the machines in moto's EC2 and return them as the platform sees them, ids included."""
+    """Start the machines in moto's EC2, and return them with their ids as the platform sees them."""
     return [_launch(ec2_url, machine) for machine in MACHINES]
 
 
@@ -89,7 +89,7 @@ def _launch(ec2_url: str, machine: Machine) -> SimInstance:
     for number, (key, value) in enumerate(tags.items(), 1):
         form[f"TagSpecification.1.Tag.{number}.Key"] = key
         form[f"TagSpecification.1.Tag.{number}.Value"] = value
-    # moto reads nothing of the signature but the region.
+    # moto reads only the region from the signature.
     scope = f"Credential=demo/20260101/{machine.region}/ec2/aws4_request"
     answer = requests.post(
         ec2_url,

@@ -1,7 +1,6 @@
-"""The demo's one page: the hunt, and the messages as people would see them in Slack, Teams and Jira.
+"""The demo's page: the hunt, and its messages as people see them in Slack, Teams and Jira.
 
-A function that tells the present state comes in, a Flask app goes out. The state holds hostile text, so the
-page may load nothing but its own files, and its scripts put text into the page as text only.
+The state holds hostile text. So the page may load only its own files, and its scripts insert text as text.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ HEADERS = {
 
 
 def create_app(state: Callable[[], dict[str, Any]], click: Callable[[str, str], None] | None = None) -> Flask:
-    """`GET /` is the page, `GET /state` what `state` tells, as JSON, and `POST /click` calls `click` with the
-    `ts` of a message in Slack and the `action` of its button: LookupError becomes 404. Only the page itself
-    may click: JSON from another site is refused by the browser before it is sent.
+    """`GET /` is the page, `GET /state` the result of `state` as JSON. `POST /click` calls `click` with the
+    `ts` of a message in Slack and the `action` of its button; LookupError becomes 404. Only the page itself
+    can click, since a browser refuses to send JSON from another site.
 
     `state` is called once for each `GET /state`, from any thread, and returns
     `{"hunt": {"name", "project_id", "scheduled_at", "state"}, "captures": [{"instance", "name", "region",
     "state", "malicious", "suspicious", "reason"}], "slack": [{"at", "body"}], "teams": [{"at", "body"}],
-    "jira": [{"at", "key", "fields", "comments"}], "summary": {…} or None}`, the messages oldest first.
-    `hunt` may be None where none has begun. A message in Slack may have "replies", those of its thread, and
-    one of those may be a "broadcast".
+    "jira": [{"at", "key", "fields", "comments"}], "summary": {…} or None}`, with the oldest message first.
+    `hunt` is None before the hunt begins. A message in Slack may have "replies", and a reply may be a
+    "broadcast".
     """
     app = Flask(__name__, static_folder=None)
     files = {path.name: path for path in PAGES.iterdir() if path.suffix in KINDS}
@@ -53,11 +52,11 @@ def create_app(state: Callable[[], dict[str, Any]], click: Callable[[str, str], 
 
     @app.post("/click")
     def clicked() -> tuple[str, int]:
-        found = request.get_json(silent=True)  # None for any other Content-Type
-        if not isinstance(found, dict) or click is None:
+        body = request.get_json(silent=True)  # None for any other Content-Type
+        if not isinstance(body, dict) or click is None:
             abort(400)
         try:
-            click(str(found.get("ts")), str(found.get("action")))
+            click(str(body.get("ts")), str(body.get("action")))
         except LookupError:
             abort(404)
         return "", 204

@@ -1,8 +1,8 @@
-"""The demo: a real huntbridge in a simulated world.
+"""The demo: the real huntbridge in a simulated world.
 
-The platform, Slack, Teams and Jira are simulations in this process, EC2 is moto's server. huntbridge itself
-is started as anybody would start it, `huntbridge serve` and `huntbridge hunt run`, with a configuration file
-and secrets in the environment; what it did is read from its ledger and from what the simulations received.
+The platform, Slack, Teams and Jira are simulations in this process; EC2 is moto's server. huntbridge runs in
+processes of its own, `huntbridge serve` and `huntbridge hunt run`, with a configuration file and with secrets
+in the environment. The results are read from its ledger and from the simulations.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from shared.models.hunts import Hunt
 HUNT = "weekly-crown-jewels"
 ACCOUNT_ID = "123456789012"  # moto's own
 TOOLS = {"soc": "slack", "office": "teams", "tickets": "jira"}
-# The demo's own secrets: they guard nothing but the simulations.
+# The demo's own secrets. They protect only the simulations.
 RUN_KEY, ADMIN_KEY, TOKEN = "demo-lead-analyst-key", "demo-platform-admin-key", "demo-webhook-token"
-# Which of the platform's events huntbridge is told: the alarms, and processing that failed.
+# The events for which webhooks are registered.
 WEBHOOKS = ("processing_with_alarms", "processing_failed")
 
 
@@ -66,8 +66,11 @@ class World:
     ec2_url: str
 
     def received(self) -> dict[str, list[str]]:
-        """What each tool was told, as text: every message as it was first posted. The first alarm of a case
-        stands in Slack twice, as the case's message and as the first reply below it, and counts once."""
+        """The messages that each tool received, as JSON text in the form in which they were first posted.
+
+        Slack has the first alarm of a case twice, as the message of the case and as its first reply. It
+        counts once.
+        """
         posts = list(self.slack.posts)
         first = {post.ts: (post.edits or [post.body])[0] for post in posts}
         return {
@@ -105,7 +108,7 @@ def world(pace: float) -> Iterator[World]:
 
 
 def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
-    """The configuration file and the environment that a huntbridge in this world is started with."""
+    """Write the configuration for a huntbridge in this world. Returns its path and the environment."""
     path = folder / "huntbridge.yaml"
     path.write_text(
         yaml.safe_dump(
@@ -122,7 +125,7 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
                         "schedule": "cron(0 2 ? * SUN *)",
                         "timezone": "Etc/UTC",
                         "capture": "full",
-                        "max_in_flight": len(world.fleet),  # all at once, so that it is soon over
+                        "max_in_flight": len(world.fleet),  # all at once, so that the hunt ends soon
                         "targets": [
                             {"instance": machine.instance_id, "region": machine.region, "account": "prod"}
                             for machine in world.fleet
@@ -152,7 +155,7 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
                     {"match": {"severity": ["malicious", "suspicious"]}, "to": ["soc", "office", "tickets"]},
                 ],
                 "default": ["soc"],
-                # A machine that is busy may be late with a webhook, which is then not lost.
+                # On a busy machine a webhook may be late. It must not be taken for lost.
                 "follow": {"interval": 0.5, "recover_after": 20.0},
             },
             sort_keys=False,
@@ -177,7 +180,7 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
 
 @contextmanager
 def served(environ: Mapping[str, str]) -> Iterator[str]:
-    """A `huntbridge serve` of its own process; yields the URL of its webhook."""
+    """Run `huntbridge serve` while the block lasts; yields the URL of its webhook."""
     log = Path(environ["HUNTBRIDGE_DATA"]).parent / "serve.log"
     with log.open("w") as log_file, _huntbridge(environ, "serve", "--port", "0", stderr=log_file) as process:
         assert process.stdout is not None
@@ -201,7 +204,7 @@ def _huntbridge(environ: Mapping[str, str], *args: str, stderr: IO[str]) -> subp
 
 
 def register_webhooks(world: World, webhook_url: str) -> None:
-    """As an administrator would on the platform: one webhook per kind of event, with the token in it."""
+    """Register a webhook with the token for each kind of event, as an administrator of the platform does."""
     for event in WEBHOOKS:
         answer = requests.post(
             f"{world.platform_url}/api/v3/webhooks",
@@ -219,7 +222,7 @@ def register_webhooks(world: World, webhook_url: str) -> None:
 
 
 class Demo:
-    """One hunt in one world, and what is known about it at any moment."""
+    """One hunt in one world, and its present state."""
 
     def __init__(self, world: World, config_path: Path, environ: Mapping[str, str], webhook_url: str) -> None:
         self.world = world
@@ -232,11 +235,11 @@ class Demo:
         self._names = {machine.instance_id: machine.name for machine in world.fleet}
 
     def run(self, going_on: Callable[[], bool], tell: Callable[[str], None]) -> dict[str, Any]:
-        """Run the hunt and wait until everything has come to rest, or until it is not to go on."""
+        """Run the hunt, wait until everything is delivered or `going_on` is false, and return the summary."""
         log = Path(self._environ["HUNTBRIDGE_DATA"]).parent / "hunt.log"
         with log.open("w") as log_file:
             process = _huntbridge(self._environ, "hunt", "run", HUNT, "--json", stderr=log_file)
-            # The one capture that the platform lets fail does so later, so all were asked for.
+            # The capture that fails on the platform does so later, so the command succeeds.
             if process.wait(timeout=60) != 0:
                 raise DemoError(f"huntbridge hunt run failed:\n{log.read_text()}")
         told = ""
@@ -253,8 +256,10 @@ class Demo:
         return hunts[0] if hunts else None
 
     def _settled(self) -> bool:
-        """Whether everything that the hunt caused has been delivered. A webhook that was lost on its way is
-        found a while later, so everything that the platform sent must have come as an event."""
+        """Whether everything that the hunt caused is delivered.
+
+        A lost webhook is recovered some time later, so there must be an event for each sent webhook.
+        """
         hunt = self._hunt()
         if hunt is None or not hunt.over or self.world.platform.busy:
             return False
@@ -268,9 +273,9 @@ class Demo:
         )
 
     def click(self, ts: str, action: str) -> None:
-        """Somebody clicks a button of a message in the simulated Slack, and Slack tells huntbridge.
+        """Click a button of a message in the simulated Slack, which sends the click to huntbridge.
 
-        Raises LookupError where there is no such message or button, DemoError where huntbridge refuses.
+        Raises LookupError if there is no such message or button, DemoError if huntbridge refuses the click.
         """
         slack = self.world.slack
         post = next((post for post in slack.posts if post.ts == ts), None)
@@ -293,8 +298,11 @@ class Demo:
         return f"captures: {captures}; messages: {received}"
 
     def summary(self) -> dict[str, Any]:
-        """What went in, what came out. `lost`: a webhook, or an event that a tool on its route did not get;
-        `repeated`: a message that a tool got more than once."""
+        """The counts of captures, events and deliveries.
+
+        `lost`: webhooks without an event, and events that a tool of their route did not receive. `repeated`:
+        messages that a tool received more than once.
+        """
         hunt = self._hunt()
         assert hunt is not None
         ledger = self._runtime.ledger
@@ -321,7 +329,7 @@ class Demo:
         }
 
     def state(self) -> dict[str, Any]:
-        """For the page."""
+        """The present state for the page; see page.create_app."""
         hunt = self._hunt()
         captures = self._runtime.ledger.captures.of_hunt(hunt.id) if hunt else []
         order = {machine.instance_id: number for number, machine in enumerate(self.world.fleet)}
@@ -354,13 +362,13 @@ class Demo:
 
 
 def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> dict[str, Any]:
-    """One hunt of twelve systems, from the request to the last message. Raises DemoError."""
+    """Run one hunt of twelve systems, and return its summary. Raises DemoError."""
     with stage(folder, pace=0.5) as demo:
         return demo.run(_for_seconds(within), tell)
 
 
 def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threading.Event) -> None:
-    """The same at a pace that the eye can follow, on a page, until `stopped`. Raises DemoError, OSError."""
+    """Run one hunt slowly and show it on a page until `stopped` is set. Raises DemoError, OSError."""
     with stage(folder, pace=2.0) as demo, serving(page.create_app(demo.state, demo.click), port) as url:
         tell(f"The demo is at {url} — Ctrl-C ends it")
         summary = demo.run(lambda: not stopped.is_set(), lambda _: None)

@@ -1,6 +1,6 @@
-"""Runs a Flask app on a loopback port for as long as a `with` block lasts.
+"""Serves a Flask app on a loopback port while a `with` block lasts.
 
-An app comes in, its base URL goes out. It never listens anywhere but on 127.0.0.1 and logs nothing.
+It listens only on 127.0.0.1 and logs nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:
-        """Nothing: a demo's terminal and a test's output are no place for an access log."""
+        """Write no access log."""
 
 
 def _read_first(app: WSGIApplication) -> WSGIApplication:
-    """A socket closed with a body unread is reset, and the client may then never see a 401 or a 429."""
+    """Read the whole body first. A socket that is closed with an unread body is reset, and the client may
+    then not see a 401 or a 429."""
 
     def whole(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ["wsgi.input"] = io.BytesIO(get_input_stream(environ).read())
@@ -39,10 +40,10 @@ def _read_first(app: WSGIApplication) -> WSGIApplication:
 def serving(app: Flask, port: int = 0) -> Iterator[str]:
     """Serve `app` in threads, one for each request; yields `http://127.0.0.1:<port>`.
 
-    Port 0 is any free one. Raises OSError where the port is taken. The port closes with the block,
-    and a request that is still being answered is left to end by itself.
+    Port 0 means any free port. Raises OSError if the port is taken. The port closes at the end of the block.
+    Requests in progress are not waited for.
     """
-    # Bound here, and not by werkzeug, which ends the whole process when a port is taken.
+    # werkzeug would end the whole process if the port is taken, so the socket is bound here.
     with socket.create_server(("127.0.0.1", port), backlog=512) as listener:
         server = make_server(
             "127.0.0.1",

@@ -1,7 +1,6 @@
 """The pages behind the links of the demo's messages: the platform's projects and Jira's issues, read-only.
 
-A simulation comes in, a Flask blueprint with plain HTML pages goes out. The pages show hostile text, so Jinja
-escapes it and the policy allows no script at all.
+The pages show hostile text. Jinja escapes it, and the content security policy allows no script.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ _SEVERITIES = {MALICIOUS: "malicious", SUSPICIOUS: "suspicious"}
 
 @dataclass(frozen=True)
 class _Table:
-    """`links`: the path before the first cell of each row, where that cell is a link."""
+    """`links`: the path before the first cell of each row, if that cell is a link."""
 
     name: str
     head: tuple[str, ...]
@@ -82,10 +81,9 @@ def platform_pages(platform: Platform) -> Blueprint:
     @pages.get("/projects/<int:id>")
     def project(id: int) -> Response:
         with world.lock:
-            found = world.projects.get(id) or abort(404)
+            shown = world.projects.get(id) or abort(404)
             evidence = [
-                (one.id, one.instance.name, one.name, one.malicious, one.suspicious)
-                for one in world.evidence_of(id)
+                (e.id, e.instance.name, e.name, e.malicious, e.suspicious) for e in world.evidence_of(id)
             ]
             kinds = Counter((alarm.evidence_id, alarm.kind) for alarm in world.alarms_of(id))
         alarms = [
@@ -94,8 +92,8 @@ def platform_pages(platform: Platform) -> Blueprint:
         ]
         return _page(
             "platform",
-            found.name,
-            [f"Project {id}. {found.description}"],
+            shown.name,
+            [f"Project {id}. {shown.description}"],
             [
                 _Table("Evidence", ("Evidence", "Machine", "Volume", "Malicious", "Suspicious"), [*evidence]),
                 _Table("Alarms", ("Evidence", "Severity", "Count", "Alarm", "Path"), [*alarms]),
@@ -111,7 +109,7 @@ def jira_pages(jira: Jira) -> Blueprint:
 
     @pages.get("/browse/<key>")
     def issue(key: str) -> Response:
-        shown = next((one for one in jira.shown() if one["key"] == key), None) or abort(404)
+        shown = next((issue for issue in jira.shown() if issue["key"] == key), None) or abort(404)
         fields = shown["fields"]
         comments = ["".join(_texts(comment.get("body"))) for comment in shown["comments"]]
         return _page(

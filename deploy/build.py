@@ -1,7 +1,8 @@
-"""Lays out one Lambda function: its rooms, the packages that it needs, and bytecode for its Python.
+"""Builds the folder that one Lambda function is deployed from.
 
-The name of a room and an empty folder come in, what Lambda unpacks goes out. Nothing but the room, `shared`
-and the locked packages gets in. Needs pip and no Docker; it is run by `sam build` through the Makefile.
+It copies the function's room (`scheduler` or `receiver`) and `shared`, installs the locked packages, and
+compiles bytecode for the function's Python. It needs pip and no Docker. `sam build` runs it through the
+Makefile.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("scheduler", "receiver")
 PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
 PYTHON = "3.13"
-UNPACKED = "/var/task"  # where Lambda puts it
+UNPACKED = "/var/task"  # where Lambda unpacks the function
 LIMIT = 45 * 1024 * 1024  # bytes, unpacked
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Lay out one Lambda function.")
+    parser = argparse.ArgumentParser(description="Build the folder of one Lambda function.")
     parser.add_argument("room", choices=ROOMS)
-    parser.add_argument("target", type=Path, help="an empty folder, or one that is not there yet")
+    parser.add_argument("target", type=Path, help="an empty or new folder")
     parser.add_argument("--arch", choices=PLATFORMS, default="arm64")
     given = parser.parse_args()
     target: Path = given.target.resolve()
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
-        sys.exit(f"{target} is not empty: what lies there would be shipped")
+        sys.exit(f"{target} is not empty: its files would be deployed too")
     install(given.room, target, PLATFORMS[given.arch])
     copy_rooms(given.room, target)
     trim_botocore(target / "botocore" / "data")
@@ -54,19 +55,19 @@ def copy_rooms(room: str, target: Path) -> None:
 
 
 def install(room: str, target: Path, platform: str) -> None:
-    """Wheels for the target, whatever this machine is; exactly those of the lock file."""
+    """Install the wheels of the lock file for the target's platform, not for this machine's."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--no-compile", "--require-hashes", "--no-deps", "--only-binary=:all:"]
     command += ["--implementation=cp", f"--python-version={PYTHON}", f"--platform={platform}"]
     command += [f"--target={target}", f"--requirement={ROOT / 'requirements' / room}.txt"]
-    subprocess.run(command, check=True)  # noqa: S603  every word of it stands here
-    needless = (target / "bin", *target.glob("*/tests"))  # commands, and what packages test themselves with
+    subprocess.run(command, check=True)  # noqa: S603  every argument is set above
+    needless = (target / "bin", *target.glob("*/tests"))  # commands, and the packages' own tests
     for folder in needless:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def trim_botocore(data: Path) -> None:
-    """Keeps the models of the services that the code names, and the files that belong to no service."""
+    """Delete the models of the services that the code does not use."""
     kept = named_services(data)
     for entry in data.iterdir():
         if entry.is_dir() and entry.name not in kept:
@@ -74,7 +75,7 @@ def trim_botocore(data: Path) -> None:
 
 
 def named_services(data: Path) -> set[str]:
-    """Only `shared/aws` may use boto3, and it names each service by a text of its own, such as "sqs"."""
+    """The services that the code uses. Only `shared/aws` uses boto3; it names a service such as "sqs"."""
     sources = (ROOT / "shared/aws").rglob("*.py")
     nodes = (node for source in sources for node in ast.walk(ast.parse(source.read_text())))
     texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
@@ -82,8 +83,8 @@ def named_services(data: Path) -> set[str]:
 
 
 def compile_all(target: Path) -> None:
-    """Lambda cannot write bytecode and unpacks with times of its own, so it is made here and not checked
-    against the source's time (PEP 552)."""
+    """Compile the bytecode, which Lambda cannot write. It is not checked against the time of the source
+    (PEP 552), since Lambda sets other times when it unpacks."""
     python = target_python()
     if python is None:
         say(f"warning: no Python {PYTHON} here, so no bytecode: cold starts take about twice as long")
@@ -95,28 +96,28 @@ def compile_all(target: Path) -> None:
 
 
 def target_python() -> tuple[str, dict[str, str]] | None:
-    """A Python whose bytecode the target reads: this one, one on the PATH, or one that pyenv keeps."""
+    """Command and environment of a Python of the target's version: this one, from the PATH, or from pyenv."""
     version = tuple(map(int, PYTHON.split(".")))
-    is_it = f"import sys; sys.exit(sys.version_info[:2] != {version})"
+    check = f"import sys; sys.exit(sys.version_info[:2] != {version})"
     named = f"python{PYTHON}"
     for name, extra in ((sys.executable, {}), (named, {}), (named, {"PYENV_VERSION": PYTHON})):
-        found, environment = shutil.which(name), {**os.environ, **extra}
-        if found is None:
+        command, environment = shutil.which(name), {**os.environ, **extra}
+        if command is None:
             continue
-        asked = subprocess.run([found, "-I", "-c", is_it], env=environment, capture_output=True)  # noqa: S603
-        if asked.returncode == 0:
-            return found, environment
+        result = subprocess.run([command, "-I", "-c", check], env=environment, capture_output=True)  # noqa: S603
+        if result.returncode == 0:
+            return command, environment
     return None
 
 
 def target_executable() -> str | None:
-    """That Python itself, where a version manager stands before it."""
+    """The path of that Python, not of a version manager's wrapper for it."""
     python = target_python()
     if python is None:
         return None
     command = [python[0], "-I", "-c", "import sys; print(sys.executable)"]
-    asked = subprocess.run(command, env=python[1], capture_output=True, text=True, check=True)  # noqa: S603
-    return asked.stdout.strip()
+    result = subprocess.run(command, env=python[1], capture_output=True, text=True, check=True)  # noqa: S603
+    return result.stdout.strip()
 
 
 def say(text: str) -> None:
