@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from receiver.messages.message import Message
 from shared.http.answers import Answer
+from shared.phrases import counted
 from shared.text import shorten
 
 T = TypeVar("T")
@@ -94,9 +95,7 @@ def _left_out(message: Message, kept: Message) -> str:
         (len(message.gaps) - len(kept.gaps), "more gap", ""),
         (len(message.links) - len(kept.links), "more link", ""),
     )
-    parts = [
-        f"{count:,} {noun}{'' if count == 1 else 's'}{rest}" for count, noun, rest in missing if count > 0
-    ]
+    parts = [counted(count, noun) + rest for count, noun, rest in missing if count > 0]
     if kept.quote != message.quote:
         parts.append("the rest of the quoted text" if kept.quote else "the quoted text")
     if not parts:

@@ -84,21 +84,19 @@ class ReportPart:
     scheduled_at: Annotated[datetime, doc("the scheduled time, UTC")]
     project_id: _Id
     systems: Annotated[int, doc("how many systems")]
-    captured: Annotated[int, doc("how many were captured and processed")]
-    failed: Annotated[int, doc("how many were not")]
-    with_alarms: Annotated[int, doc("how many have alarms")]
+    captured: Annotated[int, doc("how many of them were captured and processed")]
+    failed: Annotated[int, doc("how many of them were not")]
+    with_alarms: Annotated[int, doc("how many of them have alarms")]
     captures: Annotated[tuple[CaptureLine, ...], doc("worst first, at most 200")]
     problems: Annotated[tuple[str, ...], doc("parts of the hunt's definition that could not be used")]
     reason: Annotated[str, doc("why the hunt as a whole failed; empty where it did not")]
-    left_out: Annotated[
-        tuple[str, ...], doc("which of the systems that were found were not captured, counted, and why")
-    ]
+    left_out: Annotated[tuple[str, ...], doc("systems that were found and not captured: how many, and why")]
     since: Annotated[
         datetime | None,
         doc("scheduled time of the last finished hunt of this name, UTC; null before there is one"),
     ]
     new_alarms: Annotated[int, doc("how many alarms more than in that hunt, of all systems")]
-    new_with: Annotated[int, doc("how many systems have them")]
+    new_with: Annotated[int, doc("how many systems have new alarms")]
     slowest: Annotated[
         CaptureLine | None, doc("the capture that took longest; null where none was processed")
     ]
@@ -107,7 +105,7 @@ class ReportPart:
         int | None,
         doc(f"how many of the systems were captured in the last {COVERAGE_DAYS} days; null: not known"),
     ]
-    stopped: Annotated[bool, doc("somebody stopped the hunt before its end")]
+    stopped: Annotated[bool, doc("whether somebody stopped the hunt before its end")]
 
 
 @dataclass(frozen=True)
@@ -125,8 +123,8 @@ class DetectionPart:
 class EventPart:
     """What happened, as it was told: by the platform's webhook, or by huntbridge itself."""
 
-    id: Annotated[str, doc("the same as the envelope's id")]
-    kind: Annotated[str, doc("the platform's own name for it, or one of huntbridge's")]
+    id: Annotated[str, doc("the same as the id of the CloudEvents event")]
+    kind: Annotated[str, doc("the platform's name for the kind of event, or huntbridge's own")]
     received_at: Annotated[datetime, doc("UTC, by the clock of huntbridge")]
     title: _Text
     text: _Text
@@ -135,12 +133,15 @@ class EventPart:
     malicious: _Count
     suspicious: _Count
     alarms: Annotated[
-        int | None, doc("a count of alarms whose class was not named; null where there is none")
+        int | None,
+        doc("how many alarms, where the webhook does not name their class; null where it has no such count"),
     ]
     system: Annotated[SystemPart | None, doc("the system that it names")]
-    hunt_id: Annotated[str | None, doc("the hunt that raised it: name@scheduled time")]
+    hunt_id: Annotated[
+        str | None, doc("the hunt that raised it, as name@scheduled time; null where no hunt did")
+    ]
     report: Annotated[ReportPart | None, doc("only of hunt_finished")]
-    note: Annotated[str, doc("what was wrong with the webhook's body, where something was")]
+    note: Annotated[str, doc("what was wrong with the webhook's body; empty where nothing was")]
     instance: Annotated[str, doc("the EC2 instance id that the text names")]
     detection: Annotated[DetectionPart | None, doc("what a security product found; null where none did")]
 
@@ -210,7 +211,9 @@ class FindingPart:
     severity: Annotated[Severity, doc("how bad it is")]
     attack: Annotated[tuple[str, ...], doc("ids of MITRE ATT&CK: techniques T1059.001, tactics TA0004")]
     attack_names: Annotated[tuple[str, ...], doc("their names, in the same order; empty where not known")]
-    path: Annotated[str, doc("a file that it was raised for; written by whoever wrote the disk")]
+    path: Annotated[
+        str, doc("a file that it was raised for; the name comes from the captured disk and may be hostile")
+    ]
 
 
 @dataclass(frozen=True)
@@ -234,11 +237,11 @@ class EarlierPart:
 
 @dataclass(frozen=True)
 class TakenPart:
-    """Who has taken the case."""
+    """Who acknowledged the case."""
 
     by: Annotated[str, doc("a name, as Slack or the command line gave it")]
     at: Annotated[datetime, doc("UTC")]
-    slack: Annotated[str, doc("the user's id in Slack; empty where it was not taken there")]
+    slack: Annotated[str, doc("the user's id in Slack; empty where it was not acknowledged there")]
 
 
 @dataclass(frozen=True)
@@ -246,12 +249,12 @@ class ChangePart:
     """How the alarm differs from those before it on the same system."""
 
     first_at: Annotated[datetime | None, doc("when its first alarm came, UTC; null: this is the first")]
-    last_at: Annotated[datetime | None, doc("when the one before this came, UTC")]
-    new: Annotated[int, doc("how many kinds of alarm it has that none before it had")]
-    new_kinds: Annotated[tuple[str, ...], doc("the descriptions of those, worst first, at most 20")]
+    last_at: Annotated[datetime | None, doc("when the alarm before this came, UTC")]
+    new: Annotated[int, doc("how many kinds of alarm are new: no earlier alarm had them")]
+    new_kinds: Annotated[tuple[str, ...], doc("the descriptions of the new kinds, worst first, at most 20")]
     kinds: Annotated[int, doc("how many kinds this alarm has, new or not; 0 where they are not known")]
     hunts: Annotated[int, doc("how many hunts captured it before this one; at most the last three count")]
-    with_alarms: Annotated[int, doc("in how many of those it had alarms")]
+    with_alarms: Annotated[int, doc("in how many of these hunts it had alarms")]
 
 
 @dataclass(frozen=True)
@@ -290,7 +293,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class AlarmData:
-    """The `data` of the envelope."""
+    """The `data` of the CloudEvents event."""
 
     severity: Annotated[Severity, doc("how bad it is")]
     kind: Annotated[str, doc("kind of event, such as processing_with_alarms")]

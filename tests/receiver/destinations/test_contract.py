@@ -25,7 +25,7 @@ from receiver.destinations.contract import (
     Retry,
 )
 from receiver.destinations.jira.destination import JiraDestination
-from receiver.destinations.registry import build, traits_of
+from receiver.destinations.registry import PACKAGES, build, traits_of
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.destinations.teams.destination import TeamsDestination
@@ -129,6 +129,12 @@ KINDS = {
     ),
     "webhook": Kind(webhook, 202, "", Delivered(), (SIGNING, WEBHOOK_PATH, "7h3-w4y-1n")),
 }
+
+
+def test_every_registered_type_is_tested_here() -> None:
+    modules = [type(kind.make("http://127.0.0.1:9")).__module__ for kind in KINDS.values()]
+    for name, package in PACKAGES.items():
+        assert any(module.startswith(f"{package}.") for module in modules), name
 
 
 @pytest.fixture(params=KINDS)
