@@ -15,8 +15,9 @@ import requests
 
 from demo import run
 from demo.slack.records import DEMO_SIGNING_SECRET, DEMO_TOKEN
+from demo.world import ADMIN_KEY, RUN_KEY, TOKEN
 
-SECRETS = (run.RUN_KEY, run.ADMIN_KEY, run.TOKEN, DEMO_TOKEN, DEMO_SIGNING_SECRET, "demo-token")
+SECRETS = (ADMIN_KEY, RUN_KEY, TOKEN, DEMO_TOKEN, DEMO_SIGNING_SECRET, "demo-token")
 
 
 @pytest.mark.timeout(120)

@@ -13,6 +13,8 @@ import yaml
 
 from demo import run
 from demo.serving import serving
+from demo.world import HUNT, TOKEN, register_webhooks, write_config
+from demo.world import world as simulated_world
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from tests.emulated import Resources, Stack, Watch, allowed, scheduled
@@ -40,15 +42,15 @@ def in_secrets_manager(config: dict, resources: Resources, values: dict[str, str
 
 @pytest.mark.timeout(240)
 def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
-    with run.world(pace=0.3) as world, ExitStack() as open_:
-        path, environ = run.write_config(world, tmp_path)
+    with simulated_world(pace=0.3) as world, ExitStack() as open_:
+        path, environ = write_config(world, tmp_path)
         resources = Resources(world.ec2_url)
         secret = {
             name: environ[name] for name in environ if name.endswith(("_KEY", "_TOKEN", "_URL", "_SECRET"))
         }
         secret = {name: value for name, value in secret.items() if not name.startswith("AWS_")}
         resources.configure(in_secrets_manager(yaml.safe_load(path.read_text()), resources, secret))
-        tokens = resources.secret("webhook", current=run.TOKEN)
+        tokens = resources.secret("webhook", current=TOKEN)
         resources.environ["HUNTBRIDGE_WEBHOOK_TOKENS"] = f"{tokens}#current,{tokens}#previous"
         for name, value in resources.environ.items():
             monkeypatch.setenv(name, value)
@@ -58,9 +60,9 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
         watched = open_.enter_context(serving(watch.app))
         resources.environ["AWS_ENDPOINT_URL"] = watched
         with Stack(resources, tmp_path) as stack:
-            run.register_webhooks(world, f"{stack.url}/webhooks/cado")
+            register_webhooks(world, f"{stack.url}/webhooks/cado")
             started = [
-                stack.scheduler.invoke(scheduled("HuntSchedules", run.HUNT, AT))
+                stack.scheduler.invoke(scheduled("HuntSchedules", HUNT, AT))
                 for _ in range(2)  # EventBridge Scheduler delivers at least once
             ]
             stop = threading.Event()
@@ -77,7 +79,7 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
             health = requests.get(f"{stack.url}/health", timeout=30).json()
         log = stack.log()
 
-    assert [answer["hunt"] for answer in started] == [f"{run.HUNT}@{AT}"] * 2
+    assert [answer["hunt"] for answer in started] == [f"{HUNT}@{AT}"] * 2
     summary.pop("seconds")
     assert summary == SUMMARY
     # Once each, though the schedule came twice and SQS knows nothing of ids.
@@ -94,7 +96,7 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
         assert asked - allowed(room) == set(), room
         assert len(asked) > (5 if room != "edge" else 1)
     assert "DaysSinceHuntFinished" in log
-    assert [value for value in (*secret.values(), run.TOKEN) if value in log] == []
+    assert [value for value in (*secret.values(), TOKEN) if value in log] == []
 
 
 def follow(stack: Stack, stop: threading.Event) -> None:

@@ -1,0 +1,176 @@
+"""The simulated world of the demo: the platform, Slack, Teams, Jira and EC2, and huntbridge's configuration.
+
+The platform and the tools are simulations in this process; EC2 is moto's server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+import yaml
+from moto.server import ThreadedMotoServer
+
+from demo.base import app_of
+from demo.fleet import launch
+from demo.jira.simulation import Jira
+from demo.platform.records import SimInstance
+from demo.platform.simulation import Platform
+from demo.serving import serving
+from demo.sites import jira_pages, platform_pages
+from demo.slack.simulation import Slack
+from demo.teams.simulation import Teams
+
+HUNT = "weekly-crown-jewels"
+ACCOUNT_ID = "123456789012"  # moto's own
+# The demo's own secrets. They protect only the simulations.
+RUN_KEY, ADMIN_KEY, TOKEN = "demo-lead-analyst-key", "demo-platform-admin-key", "demo-webhook-token"
+# The events for which webhooks are registered.
+WEBHOOKS = ("processing_with_alarms", "processing_failed")
+
+
+@dataclass(frozen=True)
+class World:
+    fleet: list[SimInstance]
+    platform: Platform
+    platform_url: str
+    slack: Slack
+    teams: Teams
+    jira: Jira
+    chat_url: str
+    ec2_url: str
+
+    def received(self) -> dict[str, list[str]]:
+        """The messages that each tool received, as JSON text in the form in which they were first posted.
+
+        Slack has the first alarm of a case twice, as the message of the case and as its first reply. It
+        counts once.
+        """
+        posts = list(self.slack.posts)
+        first = {post.ts: (post.edits or [post.body])[0] for post in posts}
+        return {
+            "slack": [
+                json.dumps(first[post.ts])
+                for post in posts
+                if not post.thread_ts or post.body["text"] != first[post.thread_ts]["text"]
+            ],
+            "teams": [json.dumps(message.body) for message in self.teams.messages],
+            "jira": [json.dumps(message.body) for message in self.jira.messages],
+        }
+
+
+@contextmanager
+def world(pace: float) -> Iterator[World]:
+    slack, teams, jira = Slack(rate=2, burst=4), Teams(), Jira()
+    with ExitStack() as stack:
+        ec2 = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        ec2.start()
+        stack.callback(ec2.stop)
+        host, port = ec2.get_host_and_port()
+        ec2_url = f"http://{host}:{port}"
+        fleet = launch(ec2_url)
+        platform = Platform(
+            fleet, {RUN_KEY: "Lead Analyst", ADMIN_KEY: "Platform Administrator"}, pace=pace, latency=0.02
+        )
+        platform.app.register_blueprint(platform_pages(platform))
+        platform_url = stack.enter_context(serving(platform.app))
+        tools = app_of(slack, teams, jira)
+        tools.register_blueprint(jira_pages(jira))
+        chat_url = stack.enter_context(serving(tools))
+        platform.start()
+        stack.callback(platform.stop)
+        yield World(fleet, platform, platform_url, slack, teams, jira, chat_url, ec2_url)
+
+
+def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
+    """Write the configuration for a huntbridge in this world. Returns its path and the environment."""
+    path = folder / "huntbridge.yaml"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "platform": {
+                    "url": world.platform_url,
+                    "api_key": "env:CADO_API_KEY",
+                    "link": "{url}/projects/{project_id}",
+                },
+                "webhook": {"tokens": ["env:WEBHOOK_TOKEN"]},
+                "accounts": {"prod": {"id": ACCOUNT_ID}},
+                "hunts": {
+                    HUNT: {
+                        "schedule": "cron(0 2 ? * SUN *)",
+                        "timezone": "Etc/UTC",
+                        "capture": "full",
+                        "max_in_flight": len(world.fleet),  # all at once, so that the hunt ends soon
+                        "targets": [
+                            {"instance": machine.instance_id, "region": machine.region, "account": "prod"}
+                            for machine in world.fleet
+                        ],
+                    }
+                },
+                "destinations": {
+                    "soc": {
+                        "type": "slack",
+                        "token": "env:SLACK_BOT_TOKEN",
+                        "channel": world.slack.channels[0].id,
+                        "host": urlsplit(world.chat_url).netloc,
+                        "signing_secret": "env:SLACK_SIGNING_SECRET",
+                    },
+                    "office": {"type": "teams", "webhook_url": "env:TEAMS_WEBHOOK_URL"},
+                    "tickets": {
+                        "type": "jira",
+                        "url": world.chat_url,
+                        "email": "hunt@acme.example",
+                        "api_token": "env:JIRA_API_TOKEN",
+                        "project": "SEC",
+                        "issue_type": "Incident",
+                    },
+                },
+                "routes": [
+                    {"match": {"event": ["hunt_finished", "capture_failed"]}, "to": ["soc", "office"]},
+                    {"match": {"severity": ["malicious", "suspicious"]}, "to": ["soc", "office", "tickets"]},
+                ],
+                "default": ["soc"],
+                # On a busy machine a webhook may be late. It must not be taken for lost.
+                "follow": {"interval": 0.5, "recover_after": 20.0},
+            },
+            sort_keys=False,
+        ),
+        encoding="utf-8",
+    )
+    environ = {
+        "CADO_API_KEY": RUN_KEY,
+        "WEBHOOK_TOKEN": TOKEN,
+        "SLACK_BOT_TOKEN": world.slack.token,
+        "SLACK_SIGNING_SECRET": world.slack.signing_secret,
+        "TEAMS_WEBHOOK_URL": world.chat_url + world.teams.path,
+        "JIRA_API_TOKEN": "demo-token",
+        "AWS_ENDPOINT_URL": world.ec2_url,
+        "AWS_ACCESS_KEY_ID": "demo",
+        "AWS_SECRET_ACCESS_KEY": "demo",
+        "HUNTBRIDGE_CONFIG": str(path),
+        "HUNTBRIDGE_DATA": str(folder / "data"),
+    }
+    return path, environ
+
+
+def register_webhooks(world: World, webhook_url: str) -> None:
+    """Register a webhook with the token for each kind of event, as an administrator of the platform does."""
+    for event in WEBHOOKS:
+        answer = requests.post(
+            f"{world.platform_url}/api/v3/webhooks",
+            json={
+                "name": f"huntbridge {event}",
+                "event_type": event,
+                "payload_type": "custom",
+                "url": webhook_url,
+                "payload": {"token": TOKEN, "event": event, "title": "$Title", "message": "$Event"},
+            },
+            headers={"Authorization": f"Bearer {ADMIN_KEY}"},
+            timeout=10,
+        )
+        answer.raise_for_status()
