@@ -1,7 +1,8 @@
-"""Clients for the accounts of the configuration: by this machine's own credentials, or by an account's role.
+"""AWS clients for the accounts of the configuration: with this machine's own credentials or an account's
+role.
 
-A role is assumed for an hour and kept. The one call made here is sts:AssumeRole; every failure is an
-`InstanceError` that a person can act on.
+A role is assumed for an hour and kept. The only call made here is sts:AssumeRole. Every failure is an
+`InstanceError` with a text that a person can act on.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _RENEW_BEFORE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class _Assumed:
-    """A client with the credentials of a role, and when they end."""
+    """A client with the credentials of a role, and the time at which they end."""
 
     client: Any
     until: datetime
@@ -45,8 +46,8 @@ class InAccounts:
         retries: int = 1,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`account_of` knows the accounts by name. Timeouts in seconds, of each attempt; `retries` is how
-        often a call is repeated after its first."""
+        """`account_of` returns the account of a name. The timeouts are seconds for each attempt. `retries` is
+        how often a failed call is repeated."""
         self._account_of, self._secrets, self._now = account_of, secrets, now
         self._clients = Clients(
             {},
@@ -60,7 +61,7 @@ class InAccounts:
         self._assumed: dict[tuple[str, str, str], _Assumed] = {}
 
     def _client(self, account: str, region: str, service: str = "ec2") -> Any:
-        """The client of a service; an empty account is this machine's own. Raises InstanceError."""
+        """The client of a service. An empty account is this machine's own. Raises InstanceError."""
         config = self._account_of(account)
         if account and config is None:
             raise InstanceError(f"the account {account} is not in the configuration")
@@ -91,8 +92,8 @@ class InAccounts:
 
     def _assume(self, account: str, config: AccountConfig, region: str) -> Mapping[str, Any]:
         request = {"RoleArn": config.role, "RoleSessionName": "huntbridge"}
-        # STS is asked in the system's own region: that is right in every partition, and its tokens are good
-        # in opt-in regions, which those of the global endpoint are not.
+        # STS is asked in the system's own region. This is right in every partition, and unlike the tokens of
+        # the global endpoint, its tokens are valid in opt-in regions.
         sts = self._clients.get("sts", region)
         try:
             if config.external_id is not None:
@@ -102,9 +103,9 @@ class InAccounts:
             raise InstanceError(f"the external id of the account {account}: {error}") from error
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            why = "its trust policy or the external id does not fit" if code in DENIED else code
+            reason = "its trust policy or the external id does not fit" if code in DENIED else code
             raise InstanceError(
-                f"AWS does not let this machine assume the role {config.role}: {why}"
+                f"AWS does not let this machine assume the role {config.role}: {reason}"
             ) from error
         except BotoCoreError as error:
             raise self._clients.failure(error, f"STS in {region}", "sts:AssumeRole") from error

@@ -1,7 +1,7 @@
-"""What EC2 says about one instance, asked in the instance's own region and account.
+"""The facts of one instance from EC2, asked in the instance's own region and account.
 
-Nothing is ever changed in AWS: the calls are sts:AssumeRole and ec2:DescribeInstances. Every failure is an
-`InstanceError` that a person can act on.
+The only calls are sts:AssumeRole and ec2:DescribeInstances, so nothing is changed in AWS. Every failure is an
+`InstanceError` with a text that a person can act on.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ class Ec2(InAccounts):
     """Safe to use from several threads. Clients are made when they are first needed."""
 
     def describe(self, instance: str, region: str, account: str = "") -> Instance:
-        """`account` is an alias from the config; empty is this machine's own. Raises InstanceError."""
+        """`account` is a name from the configuration; empty is this machine's own. Raises InstanceError."""
         client = self._client(account, region)
         try:
             answer = client.describe_instances(InstanceIds=[instance])
         except (BotoCoreError, ClientError) as error:
-            raise InstanceError(self._said(error, instance, region)) from error
+            raise InstanceError(self._reason(error, instance, region)) from error
         with understood(f"EC2 in {region}", InstanceError):
             for reservation in answer.get("Reservations", ()):
                 for facts in reservation.get("Instances", ()):
                     return instance_of(facts, region, str(reservation.get("OwnerId", "")))
-        raise InstanceError(_not_there(instance, region))
+        raise InstanceError(_not_found(instance, region))
 
-    def _said(self, error: BotoCoreError | ClientError, instance: str, region: str) -> str:
+    def _reason(self, error: BotoCoreError | ClientError, instance: str, region: str) -> str:
         failure = self._clients.failure(error, f"EC2 in {region}", "ec2:DescribeInstances")
         if failure.code == "InvalidInstanceID.NotFound":
-            return _not_there(instance, region)
+            return _not_found(instance, region)
         if failure.code == "InvalidInstanceID.Malformed":
             return f"{instance} is not an instance id"
         return str(failure)
 
 
-def _not_there(instance: str, region: str) -> str:
+def _not_found(instance: str, region: str) -> str:
     return f"EC2 in {region} says that {instance} does not exist (terminated long ago, or in another account)"
 
 
@@ -68,7 +68,7 @@ def instance_of(facts: Mapping[str, Any], region: str, owner: str) -> Instance:
         security_groups=groups,
         iam_profile=facts.get("IamInstanceProfile", {}).get("Arn", "").rpartition("/")[2],
         image=facts.get("ImageId", ""),
-        # `Platform` is only set on Windows; `PlatformDetails` is the billing name, such as Linux/UNIX.
+        # `PlatformDetails` is the billing name, such as Linux/UNIX. `Platform` is only set on Windows.
         platform=facts.get("PlatformDetails", "") or facts.get("Platform", "").capitalize(),
         launched_at=launched.astimezone(UTC) if launched else None,
         tags=tags,

@@ -1,7 +1,6 @@
-"""What there is in AWS: the accounts of a unit, the regions of an account, the instances of a region.
+"""Lists what there is in AWS: the accounts of a unit, the regions of an account, the instances of a region.
 
-Names of units, accounts and regions go in; whole lists come out, page after page. Nothing is ever changed
-in AWS, and nothing is judged here: which of them are hunted is decided elsewhere.
+All pages of a list are read. Nothing is changed in AWS. `scheduler/` decides which instances are hunted.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from shared.models.inventory import InstanceError
 from shared.models.systems import Instance
 from shared.secrets import Secrets
 
-# The largest pages of DescribeInstances and DescribeVolumes, and of DescribeAutoScalingGroups, by their API
-# references.
+# The largest page sizes of DescribeInstances and DescribeVolumes, and of DescribeAutoScalingGroups, by their
+# API references.
 _PAGE, _GROUPS_PAGE = 1_000, 100
 # Values in one filter (EC2 API reference, "Filter").
 _FILTER_VALUES = 200
-# Where a question is asked that belongs to no region, by the partition of the account.
+# The region in which calls that belong to no region are made, by the partition of the account.
 _FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 
 
@@ -35,13 +34,13 @@ P = ParamSpec("P")
 V = TypeVar("V")
 
 
-def _understood(who: str) -> Callable[[Callable[P, V]], Callable[P, V]]:
-    """An answer of another shape than the one that is documented becomes an InstanceError."""
+def _understood(service: str) -> Callable[[Callable[P, V]], Callable[P, V]]:
+    """Turns an answer of an undocumented shape into an InstanceError."""
 
     def guard(ask: Callable[P, V]) -> Callable[P, V]:
         @functools.wraps(ask)
         def asking(*args: P.args, **kwargs: P.kwargs) -> V:
-            with understood(who, InstanceError):
+            with understood(service, InstanceError):
                 return ask(*args, **kwargs)
 
         return asking
@@ -66,18 +65,18 @@ class AwsFleet(InAccounts):
     @_understood("Organizations")
     def members(self, unit: str, account: str = "") -> list[str]:
         where = (account, self._first_region(account), "organizations")
-        found, units = [], [unit]
+        members, units = [], [unit]
         for parent in units:
             for page in self._pages(*where, "list_accounts_for_parent", ParentId=parent):
-                found += [str(one["Id"]) for one in page["Accounts"] if _is_active(one)]
+                members += [str(member["Id"]) for member in page["Accounts"] if _is_active(member)]
             for page in self._pages(*where, "list_organizational_units_for_parent", ParentId=parent):
-                units += [str(one["Id"]) for one in page["OrganizationalUnits"]]
-        return found
+                units += [str(child["Id"]) for child in page["OrganizationalUnits"]]
+        return members
 
     @_understood("EC2")
     def regions(self, account: str) -> list[str]:
         pages = self._pages(account, self._first_region(account), "ec2", "describe_regions")
-        return sorted(str(one["RegionName"]) for page in pages for one in page["Regions"])
+        return sorted(str(region["RegionName"]) for page in pages for region in page["Regions"])
 
     @_understood("EC2")
     def instances(
@@ -108,13 +107,13 @@ class AwsFleet(InAccounts):
 
     @_understood("EC2")
     def volumes(self, account: str, region: str, only: Collection[str]) -> Mapping[str, list[int]]:
-        found: dict[str, list[int]] = defaultdict(list)
+        sizes: dict[str, list[int]] = defaultdict(list)
         for request in _requests("attachment.instance-id", only):
             for page in self._pages(account, region, "ec2", "describe_volumes", **request):
                 for volume in page["Volumes"]:
                     for attachment in volume["Attachments"]:
-                        found[attachment["InstanceId"]].append(int(volume["Size"]))
-        return found
+                        sizes[attachment["InstanceId"]].append(int(volume["Size"]))
+        return sizes
 
     def _pages(
         self, account: str, region: str, service: str, operation: str, **request: Any
@@ -122,7 +121,7 @@ class AwsFleet(InAccounts):
         client = self._client(account, region, service)
         following: dict[str, str] = {}
         try:
-            # Not botocore's paginators: to make the first one reads its folder of all services.
+            # botocore's paginators are not used: the first one reads the folder of all services.
             while True:
                 page = getattr(client, operation)(**request, **following)
                 yield page
@@ -131,7 +130,7 @@ class AwsFleet(InAccounts):
                 following = {"NextToken": page["NextToken"]}
         except (BotoCoreError, ClientError) as error:
             action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-            # Without the region: what is the same in many can then be told once.
+            # The text does not name the region, so the same failure in many regions is told once.
             raise InstanceError(str(self._clients.failure(error, NAMES[service], action))) from error
 
     def _first_region(self, account: str) -> str:
@@ -144,7 +143,7 @@ class AwsFleet(InAccounts):
 
 
 def _is_active(account: Mapping[str, Any]) -> bool:
-    """AWS Organizations says it in `State`; before 2026-09-09 it did in `Status`."""
+    """AWS Organizations tells this in `State`; before 2026-09-09 it did so in `Status`."""
     state = account["Status"] if "State" not in account and "Status" in account else account["State"]
     return bool(state == "ACTIVE")
 
@@ -152,11 +151,11 @@ def _is_active(account: Mapping[str, Any]) -> bool:
 def _requests(
     filter_by: str, values: Collection[str], tags: Mapping[str, Collection[str]] = {}
 ) -> Iterator[dict[str, Any]]:
-    """What a question says, in as many parts as it takes; without values it is about everything."""
+    """The parameters of as many requests as the values need. Without values, one request for everything."""
     listed, size = list(values), {"MaxResults": _PAGE}
     filters = [{"Name": f"tag:{key}", "Values": list(globs)} for key, globs in tags.items()]
     if not listed:
         yield size | ({"Filters": filters} if filters else {})
     for first in range(0, len(listed), _FILTER_VALUES):
-        some = listed[first : first + _FILTER_VALUES]
-        yield size | {"Filters": [{"Name": filter_by, "Values": some}, *filters]}
+        part = listed[first : first + _FILTER_VALUES]
+        yield size | {"Filters": [{"Name": filter_by, "Values": part}, *filters]}

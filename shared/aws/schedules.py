@@ -1,7 +1,8 @@
-"""The hunts' schedules in EventBridge Scheduler: hunts and what is there come in, steps from the one to the
-other go out, and each step is carried out by itself.
+"""Keeps the schedules in EventBridge Scheduler in step with the hunts of the configuration.
 
-A schedule is huntbridge's where its name and its description say so; no other is ever changed or removed.
+`find` reads the schedules, `plan` compares them with the wanted ones and returns steps, and `carry_out` does
+one step. A schedule belongs to huntbridge if its name and its description say so. No other schedule is
+changed or removed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from shared.aws.errors import AwsError, understood
 from shared.aws.stack import outputs
 from shared.text import one_line
 
-_NAME = "hunt-"  # docs/deploy-aws.md; those that template.yaml makes begin with stack-
+_NAME = "hunt-"  # see docs/deploy-aws.md; the schedules of template.yaml begin with stack-
 _MARK = "huntbridge: the hunt "
-# As of the schedule in template.yaml: a hunt that starts late is better than none, up to the next morning.
+# The same as in template.yaml: a hunt that starts late is better than none, up to the next morning.
 _RETRIES = {"MaximumRetryAttempts": 30, "MaximumEventAgeInSeconds": 21_600}
 _OUTPUTS = {
     "group": "ScheduleGroup",
@@ -27,12 +28,12 @@ _OUTPUTS = {
     "dlq_arn": "MissedQueueArn",
 }
 
-Found = Mapping[str, Any]  # a schedule, as GetSchedule tells it
+Existing = Mapping[str, Any]  # a schedule in AWS, as GetSchedule returns it
 
 
 @dataclass(frozen=True)
 class Home:
-    """The group that the schedules are in, what they start, as which role, and where what failed is kept."""
+    """The group of the schedules, the function that they start, their role, and their dead letter queue."""
 
     group: str
     function_arn: str
@@ -42,15 +43,17 @@ class Home:
 
 @dataclass(frozen=True)
 class Wanted:
+    """The schedule of a hunt in the configuration."""
+
     hunt: str
     expression: str
     timezone: str
-    over: str = ""  # why it would never start, such as "has passed"
+    over: str = ""  # why it would never start the hunt, such as "has passed"
 
 
 @dataclass(frozen=True)
 class Step:
-    """`ok` is False where a hunt would go without its schedule."""
+    """`ok` is False if the hunt has no schedule after this step."""
 
     do: Literal["create", "change", "remove", "keep", "leave"]
     schedule: str
@@ -60,64 +63,67 @@ class Step:
 
 
 def stack_outputs(clients: Clients, stack: str) -> dict[str, str]:
-    """What the outputs of a stack of template.yaml say of a `Home`, by its fields. Raises AwsError."""
-    found = outputs(clients, stack)
-    return {name: found[key] for name, key in _OUTPUTS.items() if key in found}
+    """The fields of a `Home` that the outputs of a stack of template.yaml tell. Raises AwsError."""
+    told = outputs(clients, stack)
+    return {name: told[key] for name, key in _OUTPUTS.items() if key in told}
 
 
-def find(clients: Clients, home: Home) -> list[Found]:
-    """Every schedule of the group that has a name of huntbridge's or starts its function. Raises AwsError."""
+def find(clients: Clients, home: Home) -> list[Existing]:
+    """Every schedule of the group that has one of our names or starts our function. Raises AwsError."""
     try:
         clients.call("scheduler", "get_schedule_group", Name=home.group)
     except AwsError as error:
         if error.code == "ResourceNotFoundException":
             raise AwsError(f"there is no schedule group {home.group} in {clients.region}") from error
         raise
-    found, page = [], {"GroupName": home.group}
+    schedules: list[Existing] = []
+    page = {"GroupName": home.group}
     while True:
         answer = clients.call("scheduler", "list_schedules", **page)
         with understood("EventBridge Scheduler"):
             names = [
-                one["Name"]
-                for one in answer["Schedules"]
-                if one["Name"].startswith(_NAME) or one["Target"]["Arn"] == home.function_arn
+                summary["Name"]
+                for summary in answer["Schedules"]
+                if summary["Name"].startswith(_NAME) or summary["Target"]["Arn"] == home.function_arn
             ]
         for name in names:
-            one = clients.call("scheduler", "get_schedule", GroupName=home.group, Name=name)
+            schedule = clients.call("scheduler", "get_schedule", GroupName=home.group, Name=name)
             with understood("EventBridge Scheduler"):
-                found.append(_as_read(one))
+                schedules.append(_complete(schedule))
         if not answer.get("NextToken"):
-            return found
+            return schedules
         page["NextToken"] = answer["NextToken"]
 
 
-def plan(wanted: Sequence[Wanted], found: Sequence[Found], home: Home, window: int) -> list[Step]:
-    """`window` is the flexible time window in minutes, 0 for none. Removals come last."""
-    named = {one["Name"]: one for one in found}
-    others = {hunt: one for one in found if not _is_own(one) and (hunt := _hunt_of(one))}
+def plan(wanted: Sequence[Wanted], existing: Sequence[Existing], home: Home, window: int) -> list[Step]:
+    """The steps, removals last. `window` is the flexible time window in minutes, 0 for none."""
+    by_name = {schedule["Name"]: schedule for schedule in existing}
+    others = {
+        hunt: schedule for schedule in existing if not _is_own(schedule) and (hunt := _hunt_of(schedule))
+    }
     steps, kept = [], set()
-    for one in wanted:
-        name = _NAME + one.hunt
-        there = named.get(name)
-        if other := others.get(one.hunt):
-            steps.append(_left_to(other, one))
+    for schedule in wanted:
+        name = _NAME + schedule.hunt
+        there = by_name.get(name)
+        if other := others.get(schedule.hunt):
+            steps.append(_left_to(other, schedule))
             continue
         kept.add(name)
         if there and not _is_own(there):
-            told = (
+            detail = (
                 "there is a schedule of this name that huntbridge did not make: delete it, or rename the hunt"
             )
-            steps.append(Step("leave", name, told, ok=False))
-        elif one.over:
-            steps.append(Step("leave", name, f"{one.expression} {one.timezone} {one.over}"))
+            steps.append(Step("leave", name, detail, ok=False))
+        elif schedule.over:
+            steps.append(Step("leave", name, f"{schedule.expression} {schedule.timezone} {schedule.over}"))
         else:
-            steps.append(_step(name, there, _request(name, one, home, window)))
-    gone = sorted(name for name, one in named.items() if _is_own(one) and name not in kept)
+            steps.append(_step(name, there, _request(name, schedule, home, window)))
+    gone = sorted(name for name, there in by_name.items() if _is_own(there) and name not in kept)
     return steps + [Step("remove", name, request=_which(home, name)) for name in gone]
 
 
 def carry_out(clients: Clients, step: Step) -> None:
-    """Raises AwsError."""
+    """Do one step. Raises AwsError."""
     operation = {"create": "create_schedule", "change": "update_schedule", "remove": "delete_schedule"}
     if step.do not in operation:
         return
@@ -126,41 +132,44 @@ def carry_out(clients: Clients, step: Step) -> None:
     except AwsError as error:
         if step.do == "remove" and error.code == "ResourceNotFoundException":
             return
-        if error.code == "ValidationException":  # such as a role that the scheduler cannot take
-            said = one_line(str(error.answer["Error"].get("Message", "")), 300)
-            raise AwsError(f"{error}: {said}", answer=error.answer) from error
+        if error.code == "ValidationException":  # such as a role that the scheduler cannot assume
+            reason = one_line(str(error.answer["Error"].get("Message", "")), 300)
+            raise AwsError(f"{error}: {reason}", answer=error.answer) from error
         raise
 
 
-def _as_read(found: Found) -> Found:
-    """A schedule with every field that is looked at later. Raises KeyError where one is missing."""
+def _complete(schedule: Existing) -> Existing:
+    """The schedule with the defaults of fields that it lacks. Raises KeyError if a required field is
+    missing."""
     for key in ("Name", "ScheduleExpression"):
-        found[key]
-    found["Target"]["Arn"]
+        schedule[key]
+    schedule["Target"]["Arn"]
     defaults = {"ScheduleExpressionTimezone": "UTC", "FlexibleTimeWindow": {"Mode": "OFF"}, "Description": ""}
-    return {**defaults, **found}
+    return {**defaults, **schedule}
 
 
-def _is_own(found: Found) -> bool:
-    return str(found["Name"]).startswith(_NAME) and str(found.get("Description") or "").startswith(_MARK)
+def _is_own(schedule: Existing) -> bool:
+    return str(schedule["Name"]).startswith(_NAME) and str(schedule.get("Description") or "").startswith(
+        _MARK
+    )
 
 
-def _hunt_of(found: Found) -> str:
-    """The hunt that a schedule starts; empty where it starts something else."""
+def _hunt_of(schedule: Existing) -> str:
+    """The hunt that a schedule starts; empty if it starts something else."""
     try:
-        given = json.loads(found["Target"].get("Input") or "")
+        given = json.loads(schedule["Target"].get("Input") or "")
     except ValueError:
         return ""
     return str(given.get("hunt", "")) if isinstance(given, dict) else ""
 
 
-def _left_to(other: Found, wanted: Wanted) -> Step:
+def _left_to(other: Existing, wanted: Wanted) -> Step:
     detail = f"{other['Name']} schedules the hunt {wanted.hunt}"
     if other.get("State") == "DISABLED":
         detail += ", and is disabled"
-    its = f"{other['ScheduleExpression']} {other['ScheduleExpressionTimezone']}"
-    if its != (configured := f"{wanted.expression} {wanted.timezone}"):
-        detail += f", at {its}; the configuration's {configured} counts for nothing"
+    actual = f"{other['ScheduleExpression']} {other['ScheduleExpressionTimezone']}"
+    if actual != (configured := f"{wanted.expression} {wanted.timezone}"):
+        detail += f", at {actual}; the configuration's {configured} counts for nothing"
     return Step("leave", _NAME + wanted.hunt, detail)
 
 
@@ -189,7 +198,7 @@ def _request(name: str, wanted: Wanted, home: Home, window: int) -> dict[str, An
     }
 
 
-def _step(name: str, there: Found | None, request: dict[str, Any]) -> Step:
+def _step(name: str, there: Existing | None, request: dict[str, Any]) -> Step:
     when = f"{request['ScheduleExpression']} {request['ScheduleExpressionTimezone']}"
     if there is None:
         return Step("create", name, when, request=request)
@@ -197,13 +206,13 @@ def _step(name: str, there: Found | None, request: dict[str, Any]) -> Step:
     changes = list(_changes(there, request))
     if not changes:
         return Step("keep", name, ", ".join([when, *disabled]))
-    # What an update does not name goes back to its default.
+    # An update sets fields that it does not name to their defaults.
     stays = {key: there[key] for key in ("State", "KmsKeyArn") if there.get(key)}
     return Step("change", name, ", ".join([when, *changes, *disabled]), request={**request, **stays})
 
 
-def _changes(there: Found, request: Mapping[str, Any]) -> Iterator[str]:
-    """What would change, in words."""
+def _changes(there: Existing, request: Mapping[str, Any]) -> Iterator[str]:
+    """The changes, in words."""
     for key, word in (("ScheduleExpression", "schedule"), ("ScheduleExpressionTimezone", "time zone")):
         if there[key] != request[key]:
             yield f"its {word} was {there[key]}"

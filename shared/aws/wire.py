@@ -1,8 +1,8 @@
-"""Deadlines for everything that botocore calls: AWS, and where it reads credentials (the metadata service of
-an instance or a container, STS).
+"""Deadlines for all calls of botocore: to AWS, and to the sources of credentials (the metadata service of an
+instance or a container, STS).
 
-botocore's timeouts count from byte to byte, and its retries and pauses come on top. Importing this module
-gives every connection of botocore bounded sockets; `bound` gives every call of a session a time in all.
+botocore's timeouts start again with each byte, and its retries and pauses are not counted. Importing this
+module gives every connection of botocore bounded sockets. `bound` limits the whole time of each call.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class NotUnderstood(BotoCoreError):  # type: ignore[misc]
     """The answer is not from AWS, or has a form that this version does not know."""
 
 
-# The exceptions that an answer of an undocumented shape causes while it is read.
+# The exceptions that reading an answer of an undocumented shape raises.
 ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
@@ -47,20 +47,20 @@ class _Plain(BoundedConnection, AWSHTTPConnection): ...  # type: ignore[misc]
 
 class _Tls(BoundedConnection, AWSHTTPSConnection):  # type: ignore[misc]
     def connect(self) -> None:
-        """With the authorities that every other peer is verified by, unless AWS_CA_BUNDLE names others."""
+        """Verify by the same authorities as every other peer, unless AWS_CA_BUNDLE names others."""
         if self.ca_certs in (certifi.where(), os.environ.get("REQUESTS_CA_BUNDLE")):
             self.ssl_context, self.ca_certs = trust.authorities(), None
         super().connect()
 
 
-# botocore makes sessions of its own for credentials, which no option reaches: so it is set on the pools.
+# botocore makes sessions of its own for credentials. No option reaches these, so the pools are changed.
 AWSHTTPConnectionPool.ConnectionCls = _Plain
 AWSHTTPSConnectionPool.ConnectionCls = _Tls
 
 
 def bound(session: Session, seconds: float) -> None:
-    """Give each call of the session's clients `seconds` in all, with its retries and their pauses. A budget
-    that ends earlier counts."""
+    """Limit each call of the session's clients to `seconds` in all, with its retries and their pauses. A
+    budget that ends earlier counts."""
 
     class Bounded:
         def _make_api_call(self, operation_name: str, api_params: Any) -> Any:
@@ -73,12 +73,12 @@ def bound(session: Session, seconds: float) -> None:
                 raise
             except (ResponseParserError, *ODD) as error:
                 raise NotUnderstood from error
-            except HTTPError as error:  # where S3 says in a stream what it refuses, botocore lets this pass
+            except HTTPError as error:  # botocore lets this pass if S3 sends a refusal as a stream
                 raise ResponseStreamingError(error=error) from error
             except RuntimeError as error:
                 if "credentials" not in str(error):
                     raise
-                # botocore raises this where renewed credentials have expired as well.
+                # botocore raises this if the renewed credentials have expired too.
                 raise CredentialRetrievalError(provider="this machine", error_msg=str(error)) from error
 
     def extend(base_classes: list[type], **_: Any) -> None:
@@ -91,12 +91,12 @@ def bound(session: Session, seconds: float) -> None:
 
 
 def _before_send(**_: Any) -> None:
-    """Send nothing where no time is left: botocore does not repeat what fails so."""
+    """Send nothing if no time is left. botocore does not repeat a call that fails in this way."""
     remaining(1)
 
 
 def _before_retry(caught_exception: Exception | None = None, **_: Any) -> None:
-    """Where no time is left, end without the pause before the next attempt."""
+    """If no time is left, fail without the pause before the next attempt."""
     try:
         remaining(1)
     except DeadlineExceeded:
@@ -105,7 +105,7 @@ def _before_retry(caught_exception: Exception | None = None, **_: Any) -> None:
 
 
 def _before_parse(response_dict: dict[str, Any], **_: Any) -> None:
-    """botocore takes a proxy's page with 200 for an answer without content."""
-    body = response_dict["body"]  # of an object in S3 it is a stream, and may be a page
+    """Refuse a proxy's page. botocore takes a page with status 200 for an answer without content."""
+    body = response_dict["body"]  # an object of S3 is a stream, and may be a page
     if response_dict["status_code"] < 300 and isinstance(body, bytes) and _PAGE.match(body):
         raise NotUnderstood

@@ -1,7 +1,7 @@
 """Wall-clock budgets: how long a piece of work may take in all, however many calls it makes.
 
-A worker or a timer job opens a budget with `within`; every outgoing call asks `remaining` how much of it is
-left and takes no longer. A thread that a piece of work starts gets the budget only if it is started with
+A worker or a timer job opens a budget with `within`. Every outgoing call asks `remaining` how much time is
+left, and takes no longer. A thread inherits the budget only if it is started with
 `contextvars.copy_context().run`.
 """
 
@@ -16,12 +16,12 @@ _ends_at: ContextVar[float | None] = ContextVar("deadline", default=None)  # by 
 
 
 class DeadlineExceeded(Exception):
-    """The budget of this piece of work is used up. Nothing was sent after that."""
+    """The budget of this piece of work is used up. Nothing is sent any more."""
 
 
 @contextmanager
 def within(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
-    """Give the code inside `seconds` in all. An outer budget that ends earlier still counts."""
+    """Limit the code inside to `seconds` in all. An outer budget that ends earlier still counts."""
     ends_at = clock() + seconds
     outer = _ends_at.get()
     token = _ends_at.set(ends_at if outer is None else min(outer, ends_at))
@@ -33,8 +33,8 @@ def within(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> It
 
 @contextmanager
 def afresh(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
-    """Give the code inside `seconds`, whatever is left of an outer budget, to write down that it is used
-    up."""
+    """Give the code inside `seconds`, even if an outer budget is used up. It is for writing down that the
+    budget is used up."""
     token = _ends_at.set(clock() + seconds)
     try:
         yield
@@ -43,9 +43,9 @@ def afresh(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> It
 
 
 def remaining(at_most: float, *, clock: Callable[[], float] = time.monotonic) -> float:
-    """Seconds that a call may take: `at_most`, or what is left of the budget if that is less.
+    """Seconds that a call may take: `at_most`, or the rest of the budget if that is less.
 
-    Raises DeadlineExceeded where nothing is left, before the call sends anything.
+    Raises DeadlineExceeded if no time is left, before the call sends anything.
     """
     ends_at = _ends_at.get()
     if ends_at is None:
@@ -57,6 +57,6 @@ def remaining(at_most: float, *, clock: Callable[[], float] = time.monotonic) ->
 
 
 def lasts(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> bool:
-    """Whether the budget lasts for longer than a pause of this length."""
+    """Whether the budget lasts longer than a pause of this length."""
     ends_at = _ends_at.get()
     return ends_at is None or clock() + seconds < ends_at

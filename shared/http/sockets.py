@@ -1,9 +1,8 @@
-"""Sockets whose blocking calls end with the wall-clock budget of the work that they are done for.
+"""Sockets whose blocking calls end in time, and whose answers have a limited length.
 
-The timeout of an ordinary socket begins anew with each byte that arrives, so a peer that sends byte by byte
-holds a call for days. Here every connect, handshake, send and read may take only what is left: of the
-socket's timeout, of the time that the whole answer has, and of the budget in
-`shared.http.deadlines`. Nor may an answer be of any length.
+The timeout of an ordinary socket starts again with each byte that arrives, so a peer that sends byte by byte
+can hold a call for days. Here each connect, handshake, send and read ends at the earliest of three limits:
+the socket's timeout, the time for the whole answer, and the budget in `shared.http.deadlines`.
 `BoundedConnection` gives these sockets to urllib3, and so to requests and to botocore.
 """
 
@@ -31,12 +30,12 @@ from urllib3.util.connection import allowed_gai_family
 
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 
-# Seconds that an open connection may wait for its next request. Common servers close theirs after 5 s, and a
-# process that was frozen meanwhile, as on Lambda, does not see it: its next request would go nowhere.
+# Seconds that an open connection may wait for its next request. Common servers close idle connections after
+# 5 s. A process that was frozen meanwhile, as on Lambda, does not notice, and its next request would be lost.
 MAX_IDLE = 4.0
-_SHORTEST_TRY = 1.0  # seconds that one of several addresses has at least
-# Bytes of one answer as it comes over the wire: far more than any that is read whole. Nothing else limits the
-# line that says how long a chunk is.
+_SHORTEST_TRY = 1.0  # seconds for one of several addresses, at least
+# Bytes of one answer on the wire, far more than any answer that is read whole. Without it, the line with the
+# length of a chunk has no limit.
 MAX_ANSWER = 64 * 1024 * 1024
 
 if TYPE_CHECKING:
@@ -51,11 +50,11 @@ else:
 
 
 class _Bounded(_Timed):
-    """The common part of the two kinds of socket below."""
+    """What the two kinds of socket below have in common."""
 
     _limit: float | None = None
-    ends_at = inf  # by `time.monotonic`: when the answer that is being read must be complete
-    received = 0  # bytes of that answer
+    ends_at = inf  # by `time.monotonic`: when the current answer must be complete
+    received = 0  # bytes of the current answer
     _used = (0.0, 0.0)
 
     def settimeout(self, value: float | None) -> None:
@@ -63,13 +62,13 @@ class _Bounded(_Timed):
         super().settimeout(value)
 
     def idle_for(self) -> float:
-        """Seconds since the last use, by the clock that says more: one of the two may stand still while the
+        """Seconds since the last use: the larger value of two clocks. The steady clock may stop while the
         process is frozen, and the wall clock may be set back."""
         wall, steady = self._used
         return max(abs(time.time() - wall), time.monotonic() - steady)
 
     def _grant(self) -> None:
-        """Give the next call what is left. Raises TimeoutError where nothing is."""
+        """Set the timeout of the next call to the time that is left. Raises TimeoutError if none is."""
         steady = time.monotonic()
         super().settimeout(time_left(self._limit, self.ends_at - steady))
         self._used = (time.time(), steady)
@@ -107,7 +106,8 @@ class Socket(_Bounded, socket.socket):
 
 
 class TlsSocket(_Bounded, ssl.SSLSocket):
-    """Give it to a context as its `sslsocket_class`. Its `recv`, `recv_into` and `sendall` come to these."""
+    """To be set as the `sslsocket_class` of a context. `recv`, `recv_into` and `sendall` call these
+    methods."""
 
     def do_handshake(self, block: bool = False) -> None:
         limit = self._limit
@@ -129,8 +129,8 @@ class TlsSocket(_Bounded, ssl.SSLSocket):
 
 
 def time_left(*limits: float | None) -> float | None:
-    """The least of the limits and of what is left of the budget; None where there is neither. Raises
-    TimeoutError where nothing is left."""
+    """The smallest of the limits and the rest of the budget; None if there is neither. Raises TimeoutError if
+    no time is left."""
     try:
         left = remaining(min((limit for limit in limits if limit is not None), default=inf))
     except DeadlineExceeded:
@@ -148,8 +148,8 @@ def connect(
     source_address: tuple[str, int] | None = None,
     options: Iterable[tuple[Any, ...]] = (),
 ) -> Socket:
-    """A connection to the first address of the host that takes one. `limit` is for each address; within a
-    budget the addresses share what is left of it. Raises OSError."""
+    """A connection to the first address of the host that accepts one. `limit` seconds is for each address;
+    the addresses share the rest of a budget. Raises OSError."""
     addresses = _addresses(host, port, limit)
     failure = OSError("the name has no address")
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -173,7 +173,7 @@ def connect(
 
 
 def _addresses(host: str, port: int, limit: float | None) -> list[Any]:
-    """Resolves the name in a thread of its own, since the resolver takes no timeout."""
+    """Resolve the name in a thread of its own, since the resolver has no timeout."""
     family = allowed_gai_family()
     try:
         ipaddress.ip_address(host.partition("%")[0])
@@ -181,28 +181,28 @@ def _addresses(host: str, port: int, limit: float | None) -> list[Any]:
         pass
     else:
         return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-    said: SimpleQueue[list[Any] | OSError | UnicodeError] = SimpleQueue()
+    results: SimpleQueue[list[Any] | OSError | UnicodeError] = SimpleQueue()
 
     def ask() -> None:
         try:
-            said.put(list(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)))
+            results.put(list(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)))
         except (OSError, UnicodeError) as error:
-            said.put(error)
+            results.put(error)
 
     left = time_left(limit)
     threading.Thread(target=ask, name="resolver", daemon=True).start()
     try:
-        found = said.get(timeout=left)
+        result = results.get(timeout=left)
     except Empty:
         raise TimeoutError("the name was not resolved in time") from None
-    if isinstance(found, Exception):
-        raise found
-    return found
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 class BoundedConnection(_UrllibConnection):
-    """Before one of urllib3's connections as a base class: connecting, with the name's resolution, a proxy's
-    answer and the TLS handshake, takes its timeout in all; so does an answer, to its last byte."""
+    """A base class to put before one of urllib3's connections. The timeout then limits the whole connecting
+    (with name resolution, a proxy's answer and the TLS handshake), and the whole answer to its last byte."""
 
     def connect(self) -> None:
         context = getattr(self, "ssl_context", None)
@@ -255,12 +255,12 @@ class BoundedConnection(_UrllibConnection):
 
     @property
     def is_connected(self) -> bool:
-        """urllib3 asks this before it uses a connection again, and opens a new one where it is False."""
+        """urllib3 reads this before it uses a connection again. If False, it opens a new one."""
         bounded = _bounded(self.sock)
         return super().is_connected and (bounded is None or bounded.idle_for() <= MAX_IDLE)
 
 
 def _bounded(sock: Any) -> _Bounded | None:
-    """The socket itself, or the one below TLS within TLS."""
+    """The socket itself, or the socket below it if TLS runs within TLS."""
     inner = getattr(sock, "socket", sock)
     return inner if isinstance(inner, _Bounded) else None

@@ -1,4 +1,4 @@
-"""Whose certificates are trusted: the authorities of this machine, those of one file, or one certificate."""
+"""Which certificates are trusted: the authorities of this machine, the authorities of a file, or one pin."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from shared.http.sockets import TlsSocket
 
 log = logging.getLogger(__name__)
 
-# Where OpenSSL, requests and curl look for authorities; behind a proxy that inspects TLS, its own is there.
+# Where OpenSSL, requests and curl look for authorities. A proxy that inspects TLS has its authority there.
 _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def authorities() -> ssl.SSLContext:
-    """The public authorities, this machine's, and those that the environment names."""
+    """The public authorities, the authorities of this machine, and the ones that the environment names."""
     return _authorities(tuple((name, os.environ.get(name, "")) for name in _VARIABLES))
 
 
@@ -36,16 +36,16 @@ def _authorities(named: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
     context.load_default_certs()
     for name, path in named:
         try:
-            if path and name != "SSL_CERT_DIR":  # which may be several folders; OpenSSL has read it above
+            if path and name != "SSL_CERT_DIR":  # may be several folders; OpenSSL has read them above
                 is_folder = Path(path).is_dir()
                 context.load_verify_locations(**{"capath" if is_folder else "cafile": path})
         except OSError as error:
-            log.warning("%s=%s: there are no certificates that can be read (%s)", name, path, error)
+            log.warning("certificates cannot be read", extra={"variable": name, "path": path, "error": error})
     return _as_on_every_python(context)
 
 
 def bundle(path: str, key: str = "ca_bundle") -> ssl.SSLContext:
-    """The authorities of one file alone. Raises ValueError, which names the key of the configuration."""
+    """Only the authorities of one file. Raises ValueError; its text names the key of the configuration."""
     try:
         context = ssl.create_default_context(cafile=path)
     except ssl.SSLError:
@@ -56,16 +56,16 @@ def bundle(path: str, key: str = "ca_bundle") -> ssl.SSLContext:
 
 
 def _as_on_every_python(context: ssl.SSLContext) -> ssl.SSLContext:
-    """From 3.13 on one certificate of a chain is enough, and a private authority is refused for an extension
-    that it lacks."""
+    """Make every Python verify alike. From 3.13 on, one trusted certificate of a chain is enough by default,
+    and a private authority is refused if it lacks an extension."""
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     return context
 
 
 class Pin:
-    """One certificate, known by its SHA-256, as the only one that is trusted. Raises ValueError where the
-    fingerprint is none."""
+    """Trusts one certificate, which is known by its SHA-256, and no other. Raises ValueError for a malformed
+    fingerprint."""
 
     def __init__(self, fingerprint: str) -> None:
         self.fingerprint = re.sub(r"[\s:]", "", fingerprint).lower()
@@ -76,18 +76,19 @@ class Pin:
     _context: ssl.SSLContext | None
 
     def context(self, host: str, port: int, timeout: float) -> ssl.SSLContext:
-        """Raises NoConnection."""
+        """The context that trusts the certificate. Raises NoConnection."""
         with self._lock:
             if self._context is None:
                 self._context = self._anchor(host, port, timeout)
             return self._context
 
     def forget(self) -> None:
+        """Ask the peer for its certificate again at the next connection."""
         with self._lock:
             self._context = None
 
     def _anchor(self, host: str, port: int, timeout: float) -> ssl.SSLContext:
-        """Ask the peer for its certificate, nothing else, and trust it only if it is the pinned one."""
+        """Ask the peer for its certificate and nothing else. It is trusted only if it is the pinned one."""
         try:
             with within(timeout):
                 shown = _certificate_of(host, port, timeout)
@@ -107,7 +108,7 @@ class Pin:
 
 
 def _certificate_of(host: str, port: int, timeout: float) -> bytes:
-    """The certificate that the peer shows, in DER and not verified. Raises OSError."""
+    """The certificate that the peer presents, in DER and not verified. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = TlsSocket
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
