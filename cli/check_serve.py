@@ -9,7 +9,7 @@ from typing import Any
 from cli.findings import Finding, failed, passed, warned
 from shared.hosting.runtime import Runtime
 from shared.http.errors import NetworkError
-from shared.local.serving import address, is_served
+from shared.local.data_directory import address, is_served
 from shared.text import one_line
 
 _TIMEOUT = 5.0  # seconds

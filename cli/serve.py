@@ -28,9 +28,9 @@ from shared.config.warnings import warnings
 from shared.hosting import log as logs
 from shared.hosting.runtime import Runtime
 from shared.local.clock import Clock
+from shared.local.data_directory import AlreadyServed, announce, sole_server
 from shared.local.listen import Listener
-from shared.local.server import AlreadyServed, Server, Timer, Workers, sole_server
-from shared.local.serving import announce
+from shared.local.server import Server, Timer, Workers
 from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef
 from shared.storage.audit import configuration_loaded
@@ -127,7 +127,7 @@ def assemble(runtime: Runtime) -> Server:
         runtime.store,
         runtime.now,
         catch_up=[name for name, hunt in runtime.config.hunts.items() if hunt.catch_up],
-        forms={name: hunt.schedule_form for name, hunt in runtime.config.hunts.items()},
+        texts={name: hunt.schedule_form for name, hunt in runtime.config.hunts.items()},
     )
     jobs = Jobs(runtime)
     return Server(

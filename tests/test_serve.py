@@ -25,7 +25,7 @@ from demo.slack.records import DEMO_TOKEN, signed
 from demo.slack.simulation import Slack
 from shared.hosting import runtime
 from shared.hosting.configuration import load
-from shared.local.serving import address
+from shared.local.data_directory import address
 from shared.storage import audit
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"

@@ -1,4 +1,4 @@
-"""Files that only their owner may read, whatever the directory allows."""
+"""Makes files that only their owner can read, whatever the permissions of their directory are."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ log = logging.getLogger(__name__)
 
 
 def make_private(path: Path) -> None:
-    """Make the file where there is none, and close it to other users. Raises OSError.
+    """Create the file if it does not exist, and remove the permissions of other users. Raises OSError.
 
-    A file that is there is not opened: to close it again would drop the locks that SQLite has on it.
+    An existing file is not opened, since closing it would drop the locks that SQLite holds on it.
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -21,11 +21,13 @@ def make_private(path: Path) -> None:
 
 
 def close_to_others(path: Path) -> None:
-    """Take the rights of other users away, where there is such a file and it is ours."""
+    """Remove the permissions of other users, if the file exists. Logs a warning for another user's file."""
     try:
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
     except FileNotFoundError:
         return
     except PermissionError:
-        log.warning("%s can be read by other users and belongs to another one: chmod 600 it", path)
+        log.warning(
+            "a file of another user can be read by others: chmod it to 600", extra={"path": str(path)}
+        )

@@ -1,35 +1,31 @@
-"""One process on one machine: the web app, worker threads for the queues, and timers.
+"""The server of one machine: one process with the web application, worker threads for the queues, and timers.
 
-It knows nothing of what the workers do: it gets handlers, and it stops them in order.
+It gets handlers and knows nothing of what they do. When it stops, it stops them in order.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from shared.local.listen import Listener
-from shared.local.private import make_private
 from shared.local.queue import SqliteQueue
 from shared.queues.ports import Handler, Item, Queue, QueueError, Verdict
 from shared.queues.worker import work
-from shared.storage.ports import StoreError
 
 log = logging.getLogger(__name__)
 
-# An idle worker wakes when this process adds an item, and this often (seconds) for those of others.
+# Seconds. An idle worker wakes when this process adds an item, and this often for items of other processes.
 IDLE_WAIT = 0.25
 AFTER_A_FAILURE = 1.0  # seconds that a worker waits when its queue cannot be used
-# Seconds that work in hand is given to finish; what has not by then is handed back, for the next start.
+# Seconds that running work has to finish at a stop. Items that are not done by then are handed back.
 STOP_WITHIN = 8.0
-# Seconds by which a sign of life may be late before it is missed: a busy machine, a database that is locked.
+# Seconds by which a sign of life may be late, since the machine may be busy or the database locked.
 GRACE = 60.0
 
 
@@ -49,41 +45,13 @@ class Timer:
     within: float = 600.0  # seconds that a call may take
 
 
-class AlreadyServed(Exception):
-    """Another process serves this data directory."""
-
-
-@contextmanager
-def sole_server(data: Path) -> Iterator[None]:
-    """Hold the data directory against a second `serve`. Raises AlreadyServed or StoreError."""
-    path = data / "serve.lock"
-    try:
-        make_private(path)
-        lock = path.open("r+")
-    except OSError as error:
-        raise StoreError(f"the data directory {data} cannot be written: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyServed(
-                f"another huntbridge serves {data.resolve()}; stop it, or give this one its own --data"
-            ) from None
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be locked ({error.strerror}), so a second serve could not be kept away; "
-                "put the data directory on a local disk"
-            ) from error
-        yield
-
-
 class Pulse:
-    """A thread's signs of life: with each it says how long it may take until the next."""
+    """The signs of life of one thread. With each, it says within how many seconds the next one comes."""
 
     def __init__(self) -> None:
         self.thread: threading.Thread | None = None
         self.seen, self._within = time.monotonic(), GRACE
-        self._failing: tuple[float, str] | None = None  # since when, and the last failure
+        self._failing: tuple[float, str] | None = None  # since when, and the type of the last error
 
     def beat(self, within: float) -> None:
         self.seen, self._within = time.monotonic(), within + GRACE
@@ -95,7 +63,7 @@ class Pulse:
         self._failing = None
 
     def problem(self) -> str:
-        """Empty where all is well."""
+        """What is wrong with the thread, for a person; empty where it is well."""
         if self.thread and self.thread.ident and not self.thread.is_alive():
             return "has ended"
         if (failing := self._failing) and time.monotonic() - failing[0] > self._within:
@@ -105,11 +73,11 @@ class Pulse:
 
 
 class Server:
-    """`start` returns when requests are answered; `stop` when everything has come to rest."""
+    """Runs the threads from `start` to `stop`."""
 
     def __init__(self, workers: list[Workers], timers: list[Timer]) -> None:
         self._stop = threading.Event()
-        self._in_hand: dict[tuple[str, str], tuple[Queue, Item]] = {}
+        self._running: dict[tuple[str, str], tuple[Queue, Item]] = {}
         self._pulses: dict[str, Pulse] = {}
         self._threads = [
             self._thread(f"{group.queue.name}-{number}", self._work, group)
@@ -131,27 +99,29 @@ class Server:
         return {name: round(now - pulse.seen, 1) for name, pulse in self._pulses.items()}
 
     def problems(self) -> list[str]:
-        """The threads that have ended, or that take longer than they may."""
+        """Sentences about threads that have ended, keep failing, or take longer than they may."""
         return [
-            f"the thread {name} {found}" for name, one in self._pulses.items() if (found := one.problem())
+            f"the thread {name} {problem}"
+            for name, pulse in self._pulses.items()
+            if (problem := pulse.problem())
         ]
 
     def add(self, timer: Timer) -> None:
-        """Before `start`."""
-        self._threads.append(self._thread(timer.name, self._ring, timer))
+        """Add a timer. Call this before `start`."""
+        self._threads.append(self._thread(timer.name, self._run_timer, timer))
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
     def listen(self, web: Listener) -> None:
-        """Answer requests from now on."""
+        """Answer web requests from now on, in a thread of their own."""
         self._web = web
         self._thread("web", self._serve, web).start()
 
     def stop(self, at_once: Callable[[], bool] = lambda: False) -> bool:
-        """No new requests, no new items; False where some work was still in hand after STOP_WITHIN, or when
-        `at_once` said not to wait for it."""
+        """Accept no new requests, claim no new items, and wait for the running work. Returns False where some
+        work was still running after STOP_WITHIN seconds, or when `at_once` ended the wait."""
         self._stop.set()
         deadline = time.monotonic() + STOP_WITHIN
 
@@ -161,7 +131,7 @@ class Server:
 
         if self._web is not None:
             self._web.close()
-            # Requests that are in are answered: what they brought may be durable already.
+            # Answer the requests that have come in, since their webhooks may be durable already.
             wait(self._web.rest, deadline - STOP_WITHIN / 2)
         wait(self._at_rest, deadline)
         self._hand_back()
@@ -171,43 +141,43 @@ class Server:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _hand_back(self) -> None:
-        """Whoever starts next need not wait for the leases of work that hangs."""
-        for queue, item in list(self._in_hand.values()):
-            with suppress(QueueError):  # then its lease runs out
+        """Hand back the items of work that hangs, so that the next start need not wait for their leases."""
+        for queue, item in list(self._running.values()):
+            with suppress(QueueError):  # then the item comes back when its lease ends
                 queue.retry(item, delay=0)
 
     def _serve(self, web: Listener, pulse: Pulse) -> None:
         web.run(lambda: pulse.beat(0))
 
-    def _hold(self, group: Workers, pulse: Pulse, item: Item) -> Verdict:
+    def _handle(self, group: Workers, pulse: Pulse, item: Item) -> Verdict:
         pulse.beat(group.lease)
         key = group.queue.name, item.id
-        self._in_hand[key] = group.queue, item
+        self._running[key] = group.queue, item
         try:
             return group.handler(item)
         finally:
-            self._in_hand.pop(key, None)
+            self._running.pop(key, None)
 
     def _work(self, group: Workers, pulse: Pulse) -> None:
         wait = group.queue.wait if isinstance(group.queue, SqliteQueue) else self._stop.wait
         while not self._stop.is_set():
             pulse.beat(0)
             try:
-                found = work(group.queue, lambda item: self._hold(group, pulse, item), lease=group.lease)
+                worked = work(group.queue, lambda item: self._handle(group, pulse, item), lease=group.lease)
             except QueueError as error:
-                log.error("%s", error)
+                log.error("the queue cannot be used", extra={"queue": group.queue.name, "error": str(error)})
                 self._stop.wait(AFTER_A_FAILURE)
                 continue
-            except BaseException as error:  # SystemExit as well, which would end this thread alone
-                log.exception("a worker of %s failed; it goes on", group.queue.name)
+            except BaseException as error:  # also SystemExit, which would end only this thread
+                log.exception("a worker failed and continues", extra={"queue": group.queue.name})
                 pulse.failed(error)
                 self._stop.wait(AFTER_A_FAILURE)
                 continue
             pulse.succeeded()
-            if not found:
+            if not worked:
                 wait(IDLE_WAIT)
 
-    def _ring(self, timer: Timer, pulse: Pulse) -> None:
+    def _run_timer(self, timer: Timer, pulse: Pulse) -> None:
         while not self._stop.is_set():
             pulse.beat(timer.within)
             try:
@@ -215,6 +185,6 @@ class Server:
                 pulse.succeeded()
             except BaseException as error:
                 pulse.failed(error)
-                log.exception("the timer %s failed; it rings again in %.0f s", timer.name, timer.interval)
+                log.exception("a timer failed", extra={"timer": timer.name, "next_in": timer.interval})
             pulse.beat(timer.interval)
             self._stop.wait(timer.interval)

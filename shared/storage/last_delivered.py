@@ -1,4 +1,4 @@
-"""When something was last delivered to each destination."""
+"""When a message was last delivered to each destination."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.storage.ports import Store, StoreError
 
 log = logging.getLogger(__name__)
 
-_APART = timedelta(minutes=1)  # between two records: nobody asks more exactly
+_INTERVAL = timedelta(minutes=1)  # at most one write in this time: a minute is exact enough
 _PLACE = (kinds.NOTE, kinds.LAST_DELIVERED_NOTES)
 
 
@@ -21,17 +21,18 @@ class LastDelivered:
         self._recorded: dict[str, datetime] = {}
 
     def record(self, destination: str) -> None:
-        """Something was delivered just now."""
+        """Record that a message was delivered just now."""
         now, last = self._now(), self._recorded.get(destination)
-        if last and timedelta() <= now - last < _APART:
+        if last and timedelta() <= now - last < _INTERVAL:
             return
         try:
             self._store.put(*_PLACE, destination, {"at": now.isoformat()}, durable=False)
             self._recorded[destination] = now
-        except StoreError as error:  # the message is delivered all the same
-            log.warning("when something was last delivered to %s is not recorded: %s", destination, error)
+        except StoreError as error:  # the message was delivered all the same
+            keys = {"destination": destination, "error": str(error)}
+            log.warning("the time of the last delivery cannot be stored", extra=keys)
 
     def of(self, destinations: Iterable[str]) -> dict[str, str | None]:
-        """For each the time, to the minute; None where nothing was ever delivered. Raises StoreError."""
-        found = {name: self._store.get(*_PLACE, name) for name in destinations}
-        return {name: record.body["at"] if record else None for name, record in found.items()}
+        """The time for each destination, to the minute; None where there was no delivery. Raises StoreError."""
+        records = {name: self._store.get(*_PLACE, name) for name in destinations}
+        return {name: record.body["at"] if record else None for name, record in records.items()}

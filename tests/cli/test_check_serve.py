@@ -11,8 +11,7 @@ from flask import Flask
 from cli import check_serve
 from demo.serving import serving
 from shared.http.client import Http
-from shared.local.server import AlreadyServed, sole_server
-from shared.local.serving import address, announce, is_served
+from shared.local.data_directory import AlreadyServed, address, announce, is_served, sole_server
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Machine:
             self.store,
             lambda: self.moment,
             catch_up=[name for name, one in self.definitions.items() if one.catch_up],
-            forms={name: one.schedule_form for name, one in self.definitions.items()},
+            texts={name: one.schedule_form for name, one in self.definitions.items()},
         )
 
     def run(self, hours: float) -> list[str]:

@@ -11,8 +11,7 @@ import pytest
 
 from shared.hosting import runtime
 from shared.hosting.configuration import load
-from shared.local.server import sole_server
-from shared.local.serving import address, announce
+from shared.local.data_directory import address, announce, sole_server
 from shared.storage.ports import StoreError
 
 ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k"}
@@ -82,4 +81,5 @@ def test_where_serve_answers_is_written_down_as_it_is_asked_from_here(data, url,
 def test_an_address_that_cannot_be_written_stops_no_serve(data, caplog):
     (data / "serve.url").mkdir()
     announce(data, "http://127.0.0.1:8080")
-    assert "serve.url cannot be written: Is a directory" in caplog.text
+    assert "the file with the server's address cannot be written" in caplog.text
+    assert '/serve.url error="Is a directory"' in caplog.text

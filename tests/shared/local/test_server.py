@@ -62,7 +62,7 @@ def test_a_worker_survives_whatever_is_raised(queue, monkeypatch, caplog):
     serving.start()
     assert done.wait(10)
     assert serving.stop() is True
-    assert caplog.text.count("a worker of events failed; it goes on") == 3
+    assert caplog.text.count("a worker failed and continues queue=events") == 3
 
 
 def test_work_that_ends_in_time_is_done(queue):

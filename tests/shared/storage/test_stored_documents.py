@@ -138,7 +138,7 @@ def test_the_clock_starts_nothing_that_it_has_started(store):
         lambda name, at: started.append((name, at)),
         store,
         lambda: moment[0],
-        forms={"weekly": "rate(7 days) Etc/UTC"},
+        texts={"weekly": "rate(7 days) Etc/UTC"},
     )
     clock.tick()
     assert started == []
