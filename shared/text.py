@@ -111,9 +111,9 @@ def _inert_scheme(match: re.Match[str]) -> str:
     return match[0] if scheme in ("hxxp", "hxxps") else f"{match[1]}[:]//"
 
 
-# The place where a formula begins: at the start of the line, or after a character that separates cells in some
-# locale or import dialog, if one of = + - @ or a form of these on East Asian keyboards follows. Quotation marks
-# and white space in between are skipped.
+# A spreadsheet takes for a formula what begins with one of = + - @ or with a form of these on East Asian
+# keyboards, after quotation marks and white space. A cell begins at the start of the line, and after each
+# character that separates cells in some locale or import dialog.
 _FORMULA = re.compile(r"(^|[,;|\t])(?=[\s\"]*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20])")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from shared.config.accounts import AccountConfig, OrganizationConfig
 from shared.config.delivery import DeliveryConfig, RemindersConfig
@@ -92,3 +93,23 @@ class Config(Section):
         """The key of the account with these twelve digits, or the digits if no account has them as its id."""
         names = (name for name, account in self.accounts.items() if account.id == account_id)
         return next(names, account_id)
+
+
+def _secret_keys(section: type[BaseModel]) -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        for part in _parts(field.annotation):
+            if part is SecretRef:
+                yield name
+            elif issubclass(part, BaseModel):
+                yield from _secret_keys(part)
+
+
+def _parts(annotation: Any) -> Iterator[type]:
+    """The classes that an annotation such as `tuple[SecretRef, ...] | None` is made of."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _parts(argument)
+
+
+SECRET_KEYS = frozenset(_secret_keys(Config))  # the keys whose values are references to secrets

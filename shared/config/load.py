@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.config.accounts import AccountConfig
-from shared.config.config import Config
+from shared.config.config import SECRET_KEYS, Config
 from shared.config.environment import HUNT, SYSTEM_FORM, in_quotation_marks, read_environment, read_systems
 from shared.config.errors import ConfigError, explain
 from shared.config.rules import unrouted_alarms
@@ -67,7 +67,7 @@ class Loader:
 
     def _load_file(self, name: str) -> Loaded:
         try:
-            document = read_yaml(self._read(name), name)
+            document = read_yaml(self._read(name), name, SECRET_KEYS)
         except NotYaml as error:
             raise ConfigError([f"{name}:{error.line}: {error.text}"]) from None
         if not isinstance(document.data, dict):

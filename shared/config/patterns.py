@@ -1,4 +1,4 @@
-"""Patterns of names, tags and events. Only `*` (any text) and `?` (one character) are special."""
+"""Patterns for names, tags and events, in which `*` stands for any text and `?` for one character."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def fits(text: str, patterns: Iterable[str]) -> bool:
 
 
 def covers(wide: str, narrow: str) -> bool:
-    """Whether every text that fits `narrow` also fits `wide`. False where this cannot be told."""
-    # A run of wildcards means the same in any order: put its `*` last.
+    """Whether every text that fits `narrow` also fits `wide`. Also False if that cannot be decided."""
+    # Wildcards next to each other mean the same in any order: put `*` last.
     narrow = re.sub(r"[*?]+", lambda run: "?" * run[0].count("?") + "*" * ("*" in run[0]), narrow)
     return bool(_compiled(wide, one="[^*]").fullmatch(narrow))
 
@@ -25,5 +25,5 @@ def _compiled(pattern: str, *, one: str = ".") -> re.Pattern[str]:
     if not rest:
         return re.compile(first, re.DOTALL)
     *middle, last = rest
-    # Atomic groups: each part is taken where it comes first, so many `*` cost no backtracking.
+    # Atomic groups match each part at its first place only, so that many `*` cause no backtracking.
     return re.compile(first + "".join(f"(?>.*?{part})" for part in middle) + ".*" + last, re.DOTALL)

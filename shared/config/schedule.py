@@ -1,8 +1,8 @@
-"""EventBridge Scheduler's expressions, for the clock of one machine: cron(…), rate(…), at(…).
+"""Evaluates the expressions of EventBridge Scheduler on one machine: cron(…), rate(…), at(…).
 
-The same text means the same moments here and on AWS. Across daylight saving as AWS documents it: a local
-time that does not exist is skipped, one that happens twice runs once, the first time. A `rate` counts from
-1970-01-01T00:00Z here, since there is no moment at which the schedule was made.
+An expression means the same moments here and on AWS, also when clocks change: a local time that does not
+exist is skipped, and a local time that happens twice counts only the first time. Only a `rate` differs: it
+counts from 1970-01-01T00:00Z, because here a schedule has no moment of creation.
 Source: docs.aws.amazon.com, EventBridge Scheduler user guide, "Schedule types".
 """
 
@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-# 29 February on a given weekday comes every 28 years, or 40 across a year like 2100.
+# 29 February falls on a given weekday every 28 years, and every 40 years across a year like 2100.
 _YEARS_AHEAD = 41
 _MONTHS = {
     "JAN": 1, "FEB": 2, "MAR": 3, "APR": 4, "MAY": 5, "JUN": 6,
@@ -24,34 +24,35 @@ _MONTHS = {
 }  # fmt: skip
 _WEEKDAYS = {"SUN": 1, "MON": 2, "TUE": 3, "WED": 4, "THU": 5, "FRI": 6, "SAT": 7}
 _UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
-_AN_EXAMPLE = "such as cron(0 2 ? * SUN *), rate(7 days) or at(2027-01-31T02:00:00)"
+_EXAMPLES = "such as cron(0 2 ? * SUN *), rate(7 days) or at(2027-01-31T02:00:00)"
 
 
 class Schedule(Protocol):
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first time due after `moment`, in UTC; None where there is none any more."""
+        """The first run after `moment`, in UTC; None if there is none."""
         ...
 
 
 def parse_schedule(text: str, timezone: str = "Etc/UTC") -> Schedule:
-    """Raises ValueError with one plain sentence that says what to write instead."""
+    """Raises ValueError with a sentence that says what to write instead."""
     try:
         zone = ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):  # not found, not a name at all, a folder of the tz database
         raise ValueError(
             f"{timezone!r} is not a time zone; write one such as Europe/Berlin or Etc/UTC"
         ) from None
-    found = re.fullmatch(r"(cron|rate|at)\((.*)\)", text.strip())
-    if not found:
-        raise ValueError(f"{text!r} is not a schedule; write one {_AN_EXAMPLE}")
-    form, inner = found[1], found[2].strip()
+    match = re.fullmatch(r"(cron|rate|at)\((.*)\)", text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is not a schedule; write one {_EXAMPLES}")
+    form, inner = match[1], match[2].strip()
     if form == "rate":
         return _rate(inner)
     return _at(inner, zone) if form == "at" else _cron(inner, zone)
 
 
 def why_never(text: str, timezone: str, after: datetime) -> str:
-    """In words, why a schedule has no run after this moment; where it has one, its dates are skipped."""
+    """Why a hunt with this schedule has no run after this moment. If the schedule itself has runs, the hunt's
+    `skip_dates` leave all of them out."""
     schedule = parse_schedule(text, timezone)
     if schedule.next_after(after) is not None:
         return "starts nothing any more: skip_dates leaves out every run that is to come"
@@ -64,7 +65,7 @@ def why_never(text: str, timezone: str, after: datetime) -> str:
 
 @dataclass(frozen=True)
 class Skipping:
-    """A schedule without the runs that would begin on one of these dates, by the calendar of its zone."""
+    """A schedule without the runs that begin on one of these dates, in the given time zone."""
 
     schedule: Schedule
     dates: frozenset[date]
@@ -86,14 +87,14 @@ class _Rate:
 
 
 def _rate(inner: str) -> _Rate:
-    found = re.fullmatch(r"([0-9]{1,5}) (minute|hour|day)(s?)", inner)
-    if not found or int(found[1]) == 0:
+    match = re.fullmatch(r"([0-9]{1,5}) (minute|hour|day)(s?)", inner)
+    if not match or int(match[1]) == 0:
         raise ValueError(
             f"rate({inner}) is not a rate; write a whole number and a unit, such as rate(7 days)"
         )
-    if (found[1] == "1") == bool(found[3]):
-        raise ValueError(f"rate({inner}): AWS wants 1 {found[2]}, but 2 {found[2]}s")
-    return _Rate(int(found[1]) * _UNITS[found[2]])
+    if (match[1] == "1") == bool(match[3]):
+        raise ValueError(f"rate({inner}): AWS wants 1 {match[2]}, but 2 {match[2]}s")
+    return _Rate(int(match[1]) * _UNITS[match[2]])
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _at(inner: str, zone: ZoneInfo) -> _At:
         naive = datetime.strptime(inner, "%Y-%m-%dT%H:%M:%S")
     except ValueError:
         raise ValueError(f"at({inner}) is not a time; write it as at(2027-01-31T02:00:00)") from None
-    moment = _exists(naive, zone)
+    moment = _moment_of(naive, zone)
     if moment is None:
         raise ValueError(f"at({inner}): the clocks of {zone.key} skip that time")
     return _At(moment)
@@ -126,19 +127,19 @@ class _Cron:
 
     def next_after(self, moment: datetime) -> datetime | None:
         local = moment.astimezone(self.zone)
-        today, over = local.date(), self._over(local)
+        today, earliest = local.date(), self._earliest_time(local)
         for day in self._days_from(today):
             for hour in self.hours:
                 for minute in self.minutes:
-                    if day == today and (hour, minute) < over:
+                    if day == today and (hour, minute) < earliest:
                         continue
-                    due = _exists(datetime(day.year, day.month, day.day, hour, minute), self.zone)
+                    due = _moment_of(datetime(day.year, day.month, day.day, hour, minute), self.zone)
                     if due is not None and due > moment:
                         return due
         return None
 
     def has_days(self) -> bool:
-        """Whether any day of any of its years fits: 31 February is none."""
+        """Whether any day in any of the years fits. 31 February never does."""
         return any(self.days.of(year, month) for year in self.years for month in self.months)
 
     def has_days_after(self, moment: datetime) -> bool:
@@ -146,11 +147,11 @@ class _Cron:
         return next(self._days_from(tomorrow), None) is not None
 
     @staticmethod
-    def _over(local: datetime) -> tuple[int, int]:
-        """The hour and minute before which nothing is due any more on the day of `local`. On a day on which
-        the clocks may change, every time is looked at."""
-        near = (local + timedelta(days=n) for n in (-1, 1))
-        if any(other.utcoffset() != local.utcoffset() for other in near):
+    def _earliest_time(local: datetime) -> tuple[int, int]:
+        """The hour and minute from which runs on the day of `local` can be due. If the clocks may change on
+        that day, all its runs can."""
+        neighbours = (local + timedelta(days=n) for n in (-1, 1))
+        if any(neighbour.utcoffset() != local.utcoffset() for neighbour in neighbours):
             return 0, 0
         return local.hour, local.minute
 
@@ -167,7 +168,9 @@ class _Cron:
 
 
 class _Days(Protocol):
-    def of(self, year: int, month: int) -> set[int]: ...
+    def of(self, year: int, month: int) -> set[int]:
+        """The days of this month on which runs are due."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -178,16 +181,16 @@ class _DaysOfMonth:
 
     def of(self, year: int, month: int) -> set[int]:
         length = calendar.monthrange(year, month)[1]
-        found = {day for day in self.plain if day <= length}
+        days = {day for day in self.plain if day <= length}
         if self.last:
-            found.add(length)
+            days.add(length)
         if self.near is not None and self.near <= length:
-            found.add(_nearest_weekday(year, month, self.near or length, length))
-        return found
+            days.add(_nearest_weekday(year, month, self.near or length, length))
+        return days
 
 
 def _nearest_weekday(year: int, month: int, day: int, length: int) -> int:
-    """The nearest Monday to Friday in the same month."""
+    """The day from Monday to Friday in the same month that is nearest to `day`."""
     weekday = date(year, month, day).weekday()
     if weekday == 5:
         return day - 1 if day > 1 else day + 2
@@ -199,19 +202,19 @@ def _nearest_weekday(year: int, month: int, day: int, length: int) -> int:
 @dataclass(frozen=True)
 class _DaysOfWeek:
     plain: frozenset[int]  # 1 is Sunday
-    nth: tuple[tuple[int, int], ...] = ()  # (weekday, which one in the month; 0 is the last)
+    nth: tuple[tuple[int, int], ...] = ()  # (weekday, its number in the month; 0 is the last)
 
     def of(self, year: int, month: int) -> set[int]:
         length = calendar.monthrange(year, month)[1]
         first = (date(year, month, 1).weekday() + 1) % 7 + 1
-        found = {day for day in range(1, length + 1) if (first + day - 2) % 7 + 1 in self.plain}
+        days = {day for day in range(1, length + 1) if (first + day - 2) % 7 + 1 in self.plain}
         for weekday, n in self.nth:
-            days = list(range((weekday - first) % 7 + 1, length + 1, 7))
+            candidates = list(range((weekday - first) % 7 + 1, length + 1, 7))
             if n == 0:
-                found.add(days[-1])
-            elif n <= len(days):
-                found.add(days[n - 1])
-        return found
+                days.add(candidates[-1])
+            elif n <= len(candidates):
+                days.add(candidates[n - 1])
+        return days
 
 
 def _cron(inner: str, zone: ZoneInfo) -> _Cron:
@@ -242,8 +245,8 @@ def _month_days(field: str) -> _Days:
         return _DaysOfMonth(frozenset(), last=True)
     if field == "LW":
         return _DaysOfMonth(frozenset(), near=0)
-    if found := re.fullmatch(r"([0-9]{1,2})W", field):
-        (day,) = _numbers("day-of-month", found[1], 1, 31)
+    if match := re.fullmatch(r"([0-9]{1,2})W", field):
+        (day,) = _numbers("day-of-month", match[1], 1, 31)
         return _DaysOfMonth(frozenset(), near=day)
     return _DaysOfMonth(_numbers("day-of-month", field, 1, 31))
 
@@ -251,16 +254,16 @@ def _month_days(field: str) -> _Days:
 def _weekdays(field: str) -> _Days:
     if field == "L":
         return _DaysOfWeek(frozenset({7}))
-    if found := re.fullmatch(r"([A-Z]{3}|[1-7])(?:L|#([1-5]))", field):
-        (weekday,) = _numbers("day-of-week", found[1], 1, 7, _WEEKDAYS)
-        return _DaysOfWeek(frozenset(), nth=((weekday, int(found[2] or 0)),))
+    if match := re.fullmatch(r"([A-Z]{3}|[1-7])(?:L|#([1-5]))", field):
+        (weekday,) = _numbers("day-of-week", match[1], 1, 7, _WEEKDAYS)
+        return _DaysOfWeek(frozenset(), nth=((weekday, int(match[2] or 0)),))
     return _DaysOfWeek(_numbers("day-of-week", field, 1, 7, _WEEKDAYS))
 
 
 def _numbers(
     what: str, field: str, low: int, high: int, names: dict[str, int] | None = None
 ) -> frozenset[int]:
-    """One field without its special letters: lists of numbers, names, ranges and steps."""
+    """The numbers that a field of a cron expression allows: lists of numbers, names, ranges and steps."""
 
     def number(text: str) -> int:
         value = (names or {}).get(text, -1) if not text.isdecimal() else int(text)
@@ -269,7 +272,7 @@ def _numbers(
             raise ValueError(f"{what} {text!r} is not {low}–{high}{also}")
         return value
 
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in field.split(","):
         span, slash, step = part.partition("/")
         if slash and (not step.isdecimal() or int(step) == 0):
@@ -280,14 +283,14 @@ def _numbers(
         else:
             begin = number(first)
             end = number(last) if dash else (high if slash else begin)
-        # AWS lets a range wrap around, FRI-MON for example.
-        run = range(begin, end + 1) if begin <= end else [*range(begin, high + 1), *range(low, end + 1)]
-        found.update(list(run)[:: int(step) if slash else 1])
-    return frozenset(found)
+        # AWS allows a range that wraps around, such as FRI-MON.
+        values = range(begin, end + 1) if begin <= end else [*range(begin, high + 1), *range(low, end + 1)]
+        numbers.update(list(values)[:: int(step) if slash else 1])
+    return frozenset(numbers)
 
 
-def _exists(naive: datetime, zone: ZoneInfo) -> datetime | None:
-    """The moment of a local time: the first where there are two, None where the clocks skip it."""
+def _moment_of(naive: datetime, zone: ZoneInfo) -> datetime | None:
+    """The moment of a local time: the first one if there are two, None if the clocks skip it."""
     moment = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) != naive:
         return None
@@ -295,7 +298,7 @@ def _exists(naive: datetime, zone: ZoneInfo) -> datetime | None:
 
 
 def runs_between(schedule: Schedule, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Every time due in (after, until]."""
+    """Every run after `after`, up to and including `until`."""
     due = schedule.next_after(after)
     while due is not None and due <= until:
         yield due

@@ -1,8 +1,8 @@
-"""Templates that the configuration holds: Jinja with nothing in it that could take long, reach out or go on.
+"""The templates of a configuration: a small, safe part of Jinja.
 
-A template fills in named values, changes them with a few filters and chooses with `if`. There are no loops,
-calls or assignments, and no attributes but the keys of `tags`; so its time and memory are bounded by its own
-length. What comes out is plain text: whoever shows it escapes it like any other text from outside.
+A template fills in named values, changes them with a few filters and chooses with `if`. It has no loops,
+calls or assignments, and no attributes except the keys of `tags`, so its length bounds its time and memory.
+The result is plain text, which must be escaped like any other text from outside.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from shared.text import clean, shorten
 
 MAX_TEMPLATE = 2_000  # characters
 MAX_OUTPUT = 4_000  # characters
-_MAX_DEPTH = 40  # an expression within an expression
-_LISTED = "docs/configuration.md lists them under Wording"
+_MAX_DEPTH = 40  # of expressions within expressions
+_LIST = "docs/configuration.md lists them under Wording"
 
-# What a template may name, each with an example. A name whose value is not known is empty.
+# The names that a template may use, each with an example. A name whose value is not known is empty.
 NAMES: Mapping[str, object] = {
     "title": "7 malicious, 8 suspicious on web-01 (prod, i-0123456789abcdef0)",
     "summary": "Worst: Malicious File Detected: xmrig (3 times).",
@@ -69,15 +69,15 @@ NAMES: Mapping[str, object] = {
 
 
 class Template:
-    """One template, checked.
+    """A template that was checked.
 
     >>> Template("{{ host | upper }}{% if tags.Env %} ({{ tags.Env }}){% endif %}").render({"host": "web-01"})
     'WEB-01'
     """
 
     def __init__(self, text: str) -> None:
-        """Raises ValueError with one plain sentence where it cannot be used, or could fail: it is filled in
-        with the examples of NAMES, and with nothing."""
+        """Raises ValueError with a sentence for the user if the template is not allowed, or if it fails with
+        the examples of NAMES or without any values."""
         self.text = text
         self._compiled = _compiled(text)
         for values in (_EXAMPLES, {}):
@@ -87,8 +87,9 @@ class Template:
                 raise ValueError(f"this template does not work: {error}") from None
 
     def render(self, values: Mapping[str, object]) -> str:
-        """Plain text of at most MAX_OUTPUT characters, without white space at its ends. A value that is not
-        there or None is empty. Raises ValueError where two values cannot be put together so."""
+        """Fills in the values. Returns plain text of at most MAX_OUTPUT characters, without white space at
+        its ends. A missing value and None are empty. Raises ValueError if a text and a number are
+        combined."""
         known = {name: value for name, value in values.items() if value is not None}
         if isinstance(tags := known.get("tags"), Mapping):
             known["tags"] = tags if isinstance(tags, _Tags) else _Tags(tags)
@@ -107,14 +108,14 @@ class Template:
 
 
 class _Tags(dict[str, str]):
-    """Where all of them are named at once, they are shown as one text."""
+    """The tags of a system. A template that names `tags` itself shows all of them."""
 
     def __str__(self) -> str:
         return ", ".join(f"{key}={value}" for key, value in sorted(self.items()))
 
 
 class _AnyTag(_Tags):
-    """Has every tag, so that what is done to one is tried."""
+    """Example tags with a value for every key, so that the check runs whatever a template does with one."""
 
     def get(self, key: str, default: Any = None) -> str:
         return "prod"
@@ -124,31 +125,32 @@ _EXAMPLES: Mapping[str, object] = {**NAMES, "tags": _AnyTag({"Env": "prod"})}
 
 
 class _Missing(ChainableUndefined):
-    """A value that is not known: empty, neither more nor less than any other, and nothing beside a number."""
+    """A value that is not known. It is shown as nothing, every comparison with it is false, and adding it
+    changes nothing."""
 
-    def _never(self, other: object) -> bool:
+    def _compare(self, other: object) -> bool:
         return False
 
-    def _other(self, other: object) -> object:
+    def _add(self, other: object) -> object:
         return other
 
-    __lt__ = __le__ = __gt__ = __ge__ = _never  # type: ignore[assignment]  # the base raises
-    __add__ = __radd__ = _other  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = _compare  # type: ignore[assignment]  # the base class raises
+    __add__ = __radd__ = _add  # type: ignore[assignment]
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """No attribute of any object can be read: `tags.Env` is a key, and so is nothing else."""
+    """Reads no attribute of any object. `tags.Env` reads a key of a mapping."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        found = obj.get(argument) if isinstance(obj, Mapping) else None
-        return self.undefined(name=str(argument)) if found is None else found
+        value = obj.get(argument) if isinstance(obj, Mapping) else None
+        return self.undefined(name=str(argument)) if value is None else value
 
 
-# Filters: a value comes in before the arguments. Each gives at most MAX_OUTPUT characters, however often they
-# are chained.
+# Filters get the value first and then their arguments. Each returns at most MAX_OUTPUT characters, so that a
+# chain of filters is bounded too.
 
 
 def _default(value: object, instead: object) -> object:
@@ -166,7 +168,7 @@ def _truncate(value: object, length: object) -> str:
     return shorten(str(value), min(length, MAX_OUTPUT))
 
 
-_FILTERS: Mapping[str, tuple[Callable[..., object], int]] = {  # with how many arguments
+_FILTERS: Mapping[str, tuple[Callable[..., object], int]] = {  # and the number of arguments
     "capitalize": (lambda value: str(value).capitalize()[:MAX_OUTPUT], 0),
     "default": (_default, 1),
     "length": (lambda value: len(str(value)), 0),
@@ -185,7 +187,7 @@ _ALLOWED = (
 
 @lru_cache(maxsize=100)
 def template(text: str) -> Template:
-    """The same, made once for each text."""
+    """The template of this text, from a cache."""
     return Template(text)
 
 
@@ -208,13 +210,13 @@ def _compiled(text: str) -> Compiled:
 
 
 def _check(node: nodes.Node, depth: int) -> None:
-    """Raises ValueError at the first thing that a template may not hold."""
+    """Raises ValueError for the first part of a template that is not allowed."""
     if depth > _MAX_DEPTH:
         raise ValueError("this template is nested too deep")
     match node:
         case nodes.Name(name=name) if name not in NAMES:
             raise ValueError(
-                f"{quoted(name)} is not a name for a template{advice(name, NAMES) or f'; {_LISTED}'}"
+                f"{quoted(name)} is not a name for a template{advice(name, NAMES) or f'; {_LIST}'}"
             )
         case nodes.Filter(name=name) if name not in _FILTERS:
             raise ValueError(f"there is no filter {quoted(str(name))}{advice(str(name), _FILTERS)}")
@@ -239,5 +241,5 @@ def _check(node: nodes.Node, depth: int) -> None:
 
 
 def _plain(error: Exception) -> str:
-    """In one line, without a full stop."""
+    """The error's message in one line, without a full stop at its end."""
     return shorten(" ".join(str(error).split()).rstrip("."), 200)

@@ -1,8 +1,12 @@
-"""Whether a webhook token can be used, and whether it is any good. No text here repeats the token."""
+"""Judges webhook tokens and other secrets: whether a token is refused, and whether a secret looks wrong.
+
+No sentence repeats the secret.
+"""
 
 from __future__ import annotations
 
-SHORTEST, SHORT = 8, 16  # characters: fewer than the first are refused, fewer than the second warned of
+SHORTEST = 8  # characters: a shorter token is refused
+SHORT = 16  # characters: a shorter token causes a warning
 _QUOTES = "\"'"
 IN_QUOTES = (
     "is in quotation marks, which belong to the value here: "
@@ -12,21 +16,21 @@ _MAKE_ONE = "make one with `openssl rand -hex 32`"
 
 
 def refusal(token: str) -> str | None:
-    """Why no webhook may be let in by this token; None where nothing speaks against it."""
+    """Why this token is refused for every webhook; None if it is accepted."""
     if len(token) < SHORTEST:
         return f"has fewer than {SHORTEST} characters, so it can be guessed: {_MAKE_ONE}"
     return None
 
 
 def warning(token: str) -> str | None:
-    """A warning about a token that can be used; None if there is none."""
+    """A warning about a token that is accepted; None if there is none."""
     if len(token) < SHORT:
         return f"has fewer than {SHORT} characters: {_MAKE_ONE}"
     return odd(token)
 
 
 def odd(secret: str) -> str | None:
-    """Why a secret is probably not the intended one; None if there is no sign of it."""
+    """A sign that a secret is not the intended one; None if there is none."""
     if in_quotes(secret):
         return IN_QUOTES
     if any(character.isspace() for character in secret):

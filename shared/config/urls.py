@@ -1,6 +1,9 @@
-"""Which URLs the configuration may hold: https, or http on this machine, and for a webhook only the vendor's
-own hosts, or for any receiver's none that hands out credentials. A text in comes back normalised or as
-what is wrong with it; no URL is ever repeated."""
+"""Checks the URLs of a configuration.
+
+A URL must be https; http is accepted only for this machine. The webhook URL of a vendor must have a host of
+that vendor. Any other webhook URL must not lead to a service that hands out credentials. No error message
+repeats a URL.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ from urllib.parse import SplitResult, urlsplit
 from shared.config.tokens import IN_QUOTES, in_quotes
 
 SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
-# The public cloud, then the US government's. A tenant is a name in front of one of these.
+# Of the public cloud and of the US government's. The host of a tenant ends with one of these.
 TEAMS_SUFFIXES = (
     ".environment.api.powerplatform.com",
     ".logic.azure.com",
     ".logic.azure.us",
     ".api.gov.powerplatform.microsoft.us",
 )
-# What a cloud answers its machines with, credentials among it. Names and addresses: the instance metadata of
-# AWS, Google Cloud, Azure (its wire server too) and Alibaba Cloud, as their documentation gives them.
+# The names and addresses of instance metadata services, which hand out credentials: those of AWS, Google
+# Cloud, Azure (with its wire server) and Alibaba Cloud. Source: their documentation.
 _METADATA = frozenset(
     {
         *("metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"),
@@ -35,8 +38,10 @@ _NEW_TEAMS_WEBHOOK = (
 
 
 def https_url(text: str, *, path: Literal["none", "api", "any"] = "none") -> str:
-    """The URL without trailing slashes, its host in lower case; the path `/api/v2` or `/api/v3` is taken off
-    where `path` is "api". Raises ValueError with one plain sentence."""
+    """The URL with its host in lower case and without trailing slashes.
+
+    `path` says which path the URL may have: none, any, or the path of the platform's API (`/api/v2` or
+    `/api/v3`), which is removed. Raises ValueError with a sentence for the user."""
     parts = _split(text)
     if parts.scheme == "http" and not _is_loopback(parts):
         raise ValueError("must be https; http is for this machine alone (127.0.0.1, ::1, localhost)")
@@ -51,7 +56,7 @@ def https_url(text: str, *, path: Literal["none", "api", "any"] = "none") -> str
 
 
 def check_webhook_url(type: Literal["slack", "teams", "webhook"], url: str) -> str | None:
-    """What is wrong with the webhook URL of a destination and what to do instead; None where nothing is."""
+    """What is wrong with the webhook URL of a destination and what to do instead; None if it is right."""
     try:
         parts = _split(url)
         if _is_loopback(parts):
@@ -76,7 +81,8 @@ def check_webhook_url(type: Literal["slack", "teams", "webhook"], url: str) -> s
 
 
 def _check_receiver(scheme: str, host: str) -> str | None:
-    """Any host but those that nobody means: no URL that was slipped in may lead to a cloud's credentials."""
+    """Accepts any host except special ones. An attacker who can set the URL must not reach cloud
+    credentials."""
     if scheme != "https":
         return "the webhook URL must be https; http is for this machine alone (127.0.0.1, ::1, localhost)"
     if host in SLACK_HOSTS:
@@ -86,7 +92,7 @@ def _check_receiver(scheme: str, host: str) -> str | None:
     try:
         address = ip_address(host)
     except ValueError:
-        # What the system's own functions take for an address all the same: 0x7f.1, 2852039166, 0251.0.0.1.
+        # The system's own functions also read these as addresses: 0x7f.1, 2852039166, 0251.0.0.1.
         if re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", host):
             return "the webhook URL has an address in an odd form: write it as four decimal numbers"
         return None
@@ -97,7 +103,7 @@ def _check_receiver(scheme: str, host: str) -> str | None:
 
 
 def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that one of IPv6 stands for, where it does."""
+    """The IPv4 address inside an IPv6 address, if there is one; otherwise the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -134,14 +140,15 @@ def _check_teams(host: str, query: str) -> str | None:
 
 
 def _split(text: str) -> SplitResult:
-    """The parts of an http or https URL with a sound host and port and no credentials, or ValueError."""
+    """The parts of an http or https URL. Raises ValueError unless it has a valid host and port and no
+    credentials."""
     if in_quotes(text):
         raise ValueError(IN_QUOTES)
     if not text.isascii() or any(c <= " " or c in '\\"<>`\x7f' for c in text):
         raise ValueError("holds a space or another character that no URL has")
     try:
         parts = urlsplit(text)
-        _ = parts.port  # read for its check: it raises where it is not a number up to 65535
+        _ = parts.port  # raises ValueError unless it is a number up to 65535
     except ValueError:
         raise ValueError("is not a URL") from None
     if parts.scheme not in ("http", "https"):

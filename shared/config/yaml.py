@@ -1,33 +1,27 @@
-"""What a configuration is written in, as plain data that knows where each part was written.
+"""Reads YAML into plain data and remembers the line of each value, for error messages.
 
-A YAML file or the environment goes in; a `Document` comes out, and later turns a path and a sentence into a
-line for a person. It never repeats a value, which may be a secret, and of the keys it knows only which hold
-secrets.
+A `Document` turns the path of a value and a sentence about it into a line for a person. It never repeats a
+value, which may be a secret.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import yaml
 
 Path = tuple[str | int, ...]
-Problem = tuple[Path, str]  # where it is, and what is wrong and what to do, in words
+Problem = tuple[Path, str]  # the path of a value, and what is wrong with it and what to do instead
 
-_MAX_NODES = 500_000  # aliases of aliases can make a small file enormous
-_KIND = "tag:yaml.org,2002:"
-_AS_TEXT = {_KIND + kind for kind in ("str", "timestamp", "value")}
-# What stands below these may be a secret where its reference belongs.
-SECRET_KEYS = {
-    *("api_key", "admin_key", "tokens", "external_id", "webhook_url", "api_token", "token", "secrets"),
-    "signing_secret",
-}
-_NAMED_SECTIONS = {"accounts", "hunts", "destinations"}  # the key below these is a name, whatever it says
+_MAX_NODES = 500_000  # a small file with aliases of aliases can have billions
+_TAG = "tag:yaml.org,2002:"
+_AS_TEXT = {_TAG + tag for tag in ("str", "timestamp", "value")}
+_NAMED_SECTIONS = {"accounts", "hunts", "destinations"}  # their keys are names, even if one is `token`
 _SHOWN_KEY = re.compile(r"[A-Za-z0-9_. -]{1,40}")
-# What PyYAML calls it, and what a person calls it. Its own texts quote the file.
+# PyYAML's messages, which quote the file, and ours.
 _SYNTAX = (
     (r"undefined alias", "an alias that nothing defines; a value that begins with * is written in quotes"),
     (r"character '\\t'", "a tab; YAML is indented with spaces"),
@@ -46,7 +40,7 @@ _SYNTAX = (
 
 
 class NotYaml(Exception):
-    """The text cannot be read at all."""
+    """The text cannot be read as YAML."""
 
     def __init__(self, line: int, text: str) -> None:
         super().__init__(text)
@@ -56,33 +50,38 @@ class NotYaml(Exception):
 class Document(Protocol):
     @property
     def data(self) -> Any:
-        """Plain data: dict, list, str, int, float, bool, None."""
+        """The content as dict, list, str, int, float, bool and None."""
 
-    missing: str  # the words for what is not there
+    missing: str  # how an error message calls a missing value
 
     def key(self, path: Path) -> str:
-        """What a person writes to set this, without what is around it."""
+        """The key or the name of the variable by which a person sets this value, for error messages."""
 
     def report(self, problems: list[Problem]) -> list[str]:
-        """One line for each, after or among what was wrong before anyone asked what the keys mean."""
+        """One line for each of these problems and of the document's own."""
 
 
 @dataclass
 class YamlDocument:
     name: str
+    # Keys whose values should be references to secrets. Somebody may have written a secret itself there, so
+    # no key below one of these is shown.
+    secret_keys: Collection[str] = ()
     data: Any = None
     lines: dict[Path, int] = field(default_factory=lambda: {(): 1})
     problems: list[tuple[int, Path, str]] = field(default_factory=list)
-    broken: set[Path] = field(default_factory=set)  # has no value: not to be judged again
+    broken: set[Path] = field(
+        default_factory=set
+    )  # unreadable values: other problems of them are not reported
     missing: str = "missing"
 
     def key(self, path: Path) -> str:
         return str(path[-1])
 
     def report(self, problems: list[Problem]) -> list[str]:
-        judged = [(self._line(path), path, text) for path, text in problems if not self._is_broken(path)]
+        others = [(self._line(path), path, text) for path, text in problems if not self._is_broken(path)]
         lines = []
-        for line, path, text in sorted(self.problems + judged, key=lambda found: found[0]):
+        for line, path, text in sorted(self.problems + others, key=lambda problem: problem[0]):
             where = self._label(path)
             lines.append(f"{self.name}:{line}: {where}: {text}" if where else f"{self.name}:{line}: {text}")
         return list(dict.fromkeys(lines))
@@ -97,7 +96,7 @@ class YamlDocument:
 
     def _label(self, path: Path) -> str:
         if path and isinstance(path[-1], int) and path not in self.lines:
-            path = path[:-1]  # one value written where a list may be
+            path = path[:-1]  # one value is written for a list of one
         label, below_secret = "", False
         for depth, step in enumerate(path):
             if isinstance(step, int):
@@ -105,7 +104,7 @@ class YamlDocument:
                 continue
             shown = _SHOWN_KEY.fullmatch(step) and not below_secret
             label += ("." if label else "") + (step if shown else "…")
-            below_secret |= step in SECRET_KEYS and not (depth == 1 and path[0] in _NAMED_SECTIONS)
+            below_secret |= step in self.secret_keys and not (depth == 1 and path[0] in _NAMED_SECTIONS)
         return label
 
 
@@ -124,9 +123,9 @@ class EnvironmentDocument:
         return [f"{self.key(path)}: {text}" for path, text in problems]
 
 
-def read_yaml(text: str, name: str) -> YamlDocument:
-    """Raises NotYaml. An empty text is an empty mapping."""
-    document = YamlDocument(name)
+def read_yaml(text: str, name: str, secret_keys: Collection[str] = ()) -> YamlDocument:
+    """Reads one YAML document. An empty text is an empty mapping. Raises NotYaml."""
+    document = YamlDocument(name, secret_keys)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document.data = {} if node is None else _Reader(document).value(node, ())
@@ -137,7 +136,7 @@ def read_yaml(text: str, name: str) -> YamlDocument:
         raise _syntax(error) from None
     except RecursionError:
         raise NotYaml(1, "nested too deeply") from None
-    except (ValueError, OverflowError):  # an escape such as "\UFFFFFFFF", which PyYAML does not check
+    except (ValueError, OverflowError):  # PyYAML does not check escapes such as "\UFFFFFFFF"
         raise NotYaml(1, "an escape (\\x, \\u, \\U) in double quotes that is no character") from None
     if document.data is None:
         document.data = {}
@@ -145,21 +144,24 @@ def read_yaml(text: str, name: str) -> YamlDocument:
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> NotYaml:
-    said = f"{error.context} {error.problem}"
-    text = next((ours for theirs, ours in _SYNTAX if re.search(theirs, said)), "this is not YAML")
-    begun = error.context_mark if " here and " in text else None
-    mark = begun or error.problem_mark or error.context_mark
+    message = f"{error.context} {error.problem}"
+    text = next((ours for theirs, ours in _SYNTAX if re.search(theirs, message)), "this is not YAML")
+    begin = error.context_mark if " here and " in text else None
+    mark = begin or error.problem_mark or error.context_mark
     return NotYaml(mark.line + 1 if mark else 1, text)
 
 
 class _Reader:
-    """From PyYAML's nodes to plain data, with the line of every path."""
+    """Turns PyYAML's nodes into plain data and notes the line of every path.
+
+    Unlike PyYAML's loader it also reports duplicate keys, and goes on after a mistake.
+    """
 
     def __init__(self, document: YamlDocument) -> None:
         self._document = document
-        self._open: set[int] = set()
+        self._open: set[int] = set()  # the nodes around the current one, to find an alias of one of them
         self._nodes = 0
-        self._plain = yaml.constructor.SafeConstructor()
+        self._constructor = yaml.constructor.SafeConstructor()
 
     def value(self, node: yaml.Node, path: Path) -> Any:
         self._nodes += 1
@@ -171,40 +173,40 @@ class _Reader:
             return self._problem(path, "an alias of what it stands in")
         self._open.add(id(node))
         try:
-            if node.tag == _KIND + "map":
+            if node.tag == _TAG + "map":
                 return self._mapping(node, path)
-            if node.tag == _KIND + "seq":
+            if node.tag == _TAG + "seq":
                 return self._sequence(node, path)
             return self._problem(path, "YAML tags (!…) are not used here")
         finally:
             self._open.discard(id(node))
 
     def _mapping(self, node: Any, path: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
-            # The text as it is written: a hunt may be named `on` or `2024`.
+            # A key is always text: a hunt may be named `on` or `2024`.
             here = (*path, key.value if isinstance(key, yaml.ScalarNode) else "…")
-            if here[-1] in found:
+            if here[-1] in mapping:
                 text = f"written twice, first on line {self._document.lines[here]}"
                 self._document.problems.append((line, here, text))
                 continue
             self._document.lines[here] = line
             if not isinstance(key, yaml.ScalarNode):
                 self._problem(here, "a key must be plain text")
-            elif key.tag == _KIND + "merge":
+            elif key.tag == _TAG + "merge":
                 self._problem(here, "merge keys (<<) are not used here; write the keys out")
             else:
-                found[key.value] = self.value(value, here)
-        return found
+                mapping[key.value] = self.value(value, here)
+        return mapping
 
     def _sequence(self, node: Any, path: Path) -> list[Any]:
-        found = []
+        items = []
         for index, item in enumerate(node.value):
             here = (*path, index)
             self._document.lines[here] = item.start_mark.line + 1
-            found.append(self.value(item, here))
-        return found
+            items.append(self.value(item, here))
+        return items
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         text: str = node.value
@@ -212,16 +214,16 @@ class _Reader:
             return self._problem(path, "half a character (an unpaired surrogate)")
         if node.tag in _AS_TEXT:
             return text
-        make: Mapping[str, Callable[[yaml.ScalarNode], Any]] = {
-            _KIND + "null": lambda _: None,
-            _KIND + "bool": self._plain.construct_yaml_bool,
-            _KIND + "int": self._plain.construct_yaml_int,
-            _KIND + "float": self._plain.construct_yaml_float,
+        constructors: Mapping[str, Callable[[yaml.ScalarNode], Any]] = {
+            _TAG + "null": lambda _: None,
+            _TAG + "bool": self._constructor.construct_yaml_bool,
+            _TAG + "int": self._constructor.construct_yaml_int,
+            _TAG + "float": self._constructor.construct_yaml_float,
         }
-        if node.tag not in make:
+        if node.tag not in constructors:
             return self._problem(path, "YAML tags (!…) are not used here")
         try:
-            return make[node.tag](node)
+            return constructors[node.tag](node)
         except (ValueError, KeyError, IndexError):
             return self._problem(path, "not a value of the kind that its YAML tag or form says")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.aws.regions import known_regions
 from shared.config.accounts import AccountConfig
-from shared.config.config import Config
+from shared.config.config import SECRET_KEYS, Config
 from shared.config.destinations.jira import JiraConfig
 from shared.config.destinations.slack import SlackConfig
 from shared.config.destinations.teams import TeamsConfig
@@ -20,7 +20,6 @@ from shared.config.platform_section import PlatformConfig, WebhookConfig
 from shared.config.routes import MatchConfig, RouteConfig
 from shared.config.schema import schema
 from shared.config.targets import TargetConfig
-from shared.config.yaml import SECRET_KEYS
 from shared.hosting.configuration import load
 from shared.secrets import SecretRef
 
