@@ -20,8 +20,9 @@ from receiver.intake.refusals import Refusals
 from receiver.intake.tokens import accepted, readable
 from receiver.intake.webhook_request import MAX_BODY
 from receiver.web import WEBHOOK, create_app, single_slashes
-from scheduler.handler import captures_handler, on_schedule
 from scheduler.timer import JOBS, Job, Jobs
+from scheduler.triggers import on_schedule
+from scheduler.worker import captures_handler
 from shared.aws.regions import known_regions
 from shared.config.tokens import refusal, warning
 from shared.config.warnings import warnings

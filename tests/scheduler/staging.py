@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from demo.platform.records import SimAlarm, SimInstance, SimVolume
 from demo.platform.simulation import Platform
 from scheduler.follow import follow
-from scheduler.handler import captures_handler, on_schedule
 from scheduler.recover import recover_lost_alarms
+from scheduler.triggers import on_schedule
+from scheduler.worker import captures_handler
 from shared.failures import SomeFailed
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState

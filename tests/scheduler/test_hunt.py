@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.handler import captures_handler
 from scheduler.plan import project_name
+from scheduler.worker import captures_handler
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED
 from shared.models.hunts import Hunt, HuntState

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from demo.platform.records import SimInstance, SimVolume
-from scheduler.handler import captures_handler, on_schedule
+from scheduler.triggers import on_schedule
+from scheduler.worker import captures_handler
 from shared.local.database import Database
 from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.messages.compose import compose
-from scheduler.handler import on_schedule
 from scheduler.missed import check_schedules
+from scheduler.triggers import on_schedule
 from shared.failures import SomeFailed
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import HUNT_MISSED

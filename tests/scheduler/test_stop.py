@@ -6,9 +6,9 @@ import pytest
 
 from demo.platform.records import SimInstance, SimVolume
 from receiver.messages.compose import compose
-from scheduler.handler import captures_handler
 from scheduler.retry import retry_failed
 from scheduler.stop import NotPossible, stop_hunt
+from scheduler.worker import captures_handler
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.handler import on_schedule
 from scheduler.parallel import ParallelCalls
 from scheduler.plan import prepare
 from scheduler.targets import choose
+from scheduler.triggers import on_schedule
 from shared.http.deadlines import remaining, within
 from shared.models.captures import CaptureState
 from shared.models.hunts import HuntState

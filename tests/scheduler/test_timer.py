@@ -230,7 +230,7 @@ def test_a_hunt_on_which_the_platform_hangs_does_not_starve_the_others(make_stag
     stage = make_stage((QUIET,), hunt={"overlap": "queue"})
     for name in "abcd":
         stage.runtime.config.hunts[name] = stage.runtime.config.hunts["weekly"]
-        from scheduler.handler import on_schedule
+        from scheduler.triggers import on_schedule
 
         on_schedule(stage.runtime, name, SUNDAY)
     seen: list[str] = []

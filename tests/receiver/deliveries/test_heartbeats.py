@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from receiver.destinations.contract import Rejected, Retry
-from scheduler.handler import on_timer
+from scheduler.timer import Jobs
 
 DAY = 86_400
 GONE = Rejected("the workflow is deleted, switched off or its URL changed")
@@ -59,7 +59,7 @@ def test_once_in_each_quiet_time(quiet):
 
 def test_the_timer_looks(quiet):
     quiet.forward(30 * DAY)
-    on_timer(quiet.runtime)
+    Jobs(quiet.runtime).run_all()
     quiet.run()
     assert len(beats(quiet.office)) == 1
 

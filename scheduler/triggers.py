@@ -1,0 +1,63 @@
+"""Starts a hunt for what triggers it: a schedule, a request, or a finding of GuardDuty.
+
+The same trigger may come twice; then the hunt is started once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from scheduler.guardduty import SOURCE, on_finding
+from scheduler.plan import prepare, start
+from shared.hosting.runtime import Runtime
+from shared.models.hunts import Hunt
+
+log = logging.getLogger(__name__)
+
+# EventBridge Scheduler replaces this by the time ("Adding context attributes" in its user guide).
+_PLACEHOLDER = "<aws.scheduler.scheduled-time>"
+
+
+def is_trigger(event: Mapping[str, Any]) -> bool:
+    return "hunt" in event or event.get("source") == SOURCE
+
+
+def on_event(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Start the hunt that an event asks for: `{"hunt": name, "scheduled_at": time}`, or a finding of
+    GuardDuty.
+
+    The answer is for the log of the function. Raises KeyError if the configuration has no such hunt, and
+    ValueError if the time is not one.
+    """
+    if event.get("source") == SOURCE:
+        return on_finding(runtime, event)
+    name, at = event["hunt"], scheduled_at(event)
+    if runtime.config.hunts[name].skips(at):
+        log.info("hunt not started: skip_dates has this date", extra={"hunt": name})
+        return {"hunt": name, "state": "skipped"}
+    hunt = on_schedule(runtime, name, at)
+    return {"hunt": hunt.id, "state": hunt.state}
+
+
+def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
+    """Start a hunt at its time. Raises KeyError if the configuration has no such hunt."""
+    planned = prepare(runtime, name, scheduled_at)
+    schedule = runtime.config.hunts[name].schedule
+    trigger = f"schedule {schedule}" if schedule else "a request to the scheduler"
+    return start(runtime, planned, retry_for=runtime.config.platform.retry_for, trigger=trigger)
+
+
+def scheduled_at(event: Mapping[str, Any]) -> datetime:
+    """The time of the schedule, which is part of the hunt's id: an event that comes again has the same time.
+    Raises ValueError."""
+    text = event.get("scheduled_at")
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise ValueError(
+            f"scheduled_at {text!r} is not a time; in a schedule write {_PLACEHOLDER}, else 2027-01-31T02:00Z"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
