@@ -100,7 +100,7 @@ def _note(group: str, owner: str, *, name: str) -> str:
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
 DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
 HEALTH_NOTES = _note("health", "cli.health", name="write")
-JOB_NOTES = _note("job", "scheduler.timer", name="job")
+JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
 PROJECT_NOTES = _note("project on", "scheduler.recover", name="project id")  # followed by the platform's hash
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")

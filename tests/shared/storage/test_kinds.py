@@ -33,7 +33,7 @@ def calls_of_stores(room: str) -> Iterator[tuple[str, str]]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                 called = ast.unparse(node.func.value)
                 to_store = called.endswith("store") and node.func.attr in STORE_CALLS
-                if to_store or called.endswith("ledger.notes"):
+                if to_store or called.endswith(("ledger.notes", "self._notes")):
                     yield path.relative_to(ROOT).as_posix(), ast.unparse(node.args[0])
 
 
