@@ -27,8 +27,9 @@ from cli.settings import settings
 from cli.stack import on_stack
 from scheduler import retry, stop
 from scheduler.follow import follow
-from scheduler.plan import BY_HAND, prepare, start
+from scheduler.plan import prepare
 from scheduler.report import report
+from scheduler.start import BY_HAND, start
 from scheduler.worker import captures_handler
 from shared.hosting.runtime import Runtime
 from shared.local.server import Server, Timer, Workers

@@ -17,9 +17,10 @@ from functools import cached_property
 
 from scheduler.clock_errors import corrected_captures, corrected_hunt
 from scheduler.ending import end_hunt, end_stopped, fail_capture, outcome, stall_capture
-from scheduler.plan import queue_opening, take_turn
+from scheduler.opening import queue_opening
 from scheduler.release import ENDED, plan_again, release, waits
 from scheduler.round_robin import round_robin
+from scheduler.start import take_turn
 from shared.failures import SomeFailed
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState, Preserved

@@ -18,7 +18,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scheduler.own_events import raise_event
-from scheduler.plan import Plan, start
+from scheduler.plan import Plan
+from scheduler.start import start
 from shared.config.hunts import GuardDutyConfig
 from shared.config.patterns import fits
 from shared.hosting.runtime import Runtime

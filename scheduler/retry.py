@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scheduler.plan import queue_opening, take_turn
+from scheduler.opening import queue_opening
 from scheduler.release import plan_again, release
+from scheduler.start import take_turn
 from scheduler.stop import NotPossible
 from shared.hosting.runtime import Runtime
 from shared.models.captures import CaptureState

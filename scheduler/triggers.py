@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.guardduty import SOURCE, on_finding
-from scheduler.plan import prepare, start
+from scheduler.plan import prepare
+from scheduler.start import start
 from shared.hosting.runtime import Runtime
 from shared.models.hunts import Hunt
 

@@ -6,7 +6,7 @@ import logging
 
 from scheduler.capture import capture
 from scheduler.missed import MADE_UP_FOR
-from scheduler.plan import open_project
+from scheduler.opening import open_project
 from scheduler.triggers import on_event, scheduled_at
 from shared.hosting.runtime import Runtime
 from shared.models.codec import load

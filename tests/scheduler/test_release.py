@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from demo.platform.records import SimInstance, SimVolume
-from scheduler.plan import prepare, start
+from scheduler.plan import prepare
+from scheduler.start import start
 from shared.config.hunts import parse_window
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import HUNT_FINISHED, HUNT_MISSED

@@ -1,0 +1,81 @@
+"""Opens the project of a hunt on the platform: the first item of [captures] of each hunt.
+
+It may be repeated at any moment: the project has the name of the hunt, so a repetition finds the project.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from scheduler.ending import end_hunt
+from scheduler.plan import project_name
+from scheduler.release import enqueue, release, waits
+from shared.config.hunts import ProjectConfig
+from shared.hosting.runtime import Runtime
+from shared.models.captures import CaptureState
+from shared.models.hunts import Hunt, HuntState
+from shared.platform.errors import CadoError, Unavailable
+from shared.queues import items
+from shared.queues.ports import Again, Dead, Done, Verdict
+from shared.queues.worker import backoff
+from shared.secrets import SecretError
+
+log = logging.getLogger(__name__)
+
+
+def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
+    until = runtime.now().timestamp() + retry_for
+    runtime.captures.put(items.encode(items.OpenProject(hunt.id, until)), id=f"open:{hunt.id}")
+
+
+def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int) -> Verdict:
+    """Work on the first item of a hunt: open its project, then release the captures that may start now."""
+    ledger = runtime.ledger
+    hunt = ledger.hunts.get(hunt_id)
+    if hunt is None:
+        return Dead(f"hunt {hunt_id} is not in the ledger")
+    if hunt.over:
+        return Done()
+    if hunt.stopped_by and hunt.project_id is None:
+        end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
+        return Done()
+    captures = ledger.captures.of_hunt(hunt_id)
+    if hunt.project_id is None:
+        if not captures:
+            end_hunt(runtime, hunt, HuntState.FAILED, "the hunt names no system that could be used")
+            return Done()
+        try:
+            definition = runtime.config.hunts.get(hunt.name)
+            project = definition.project if definition else ProjectConfig()
+            project_id = runtime.cado.open_project(
+                project_name(hunt), f"huntbridge hunt {hunt.id}", users=project.users, groups=project.groups
+            )
+        except (Unavailable, SecretError) as error:
+            if runtime.now().timestamp() < until and (again := _worth_waiting(error, attempts)):
+                return again
+            absent = "" if isinstance(error, SecretError) else "the platform was not available: "
+            end_hunt(runtime, hunt, HuntState.FAILED, f"{absent}{error}")
+            return Done()
+        except CadoError as error:
+            end_hunt(runtime, hunt, HuntState.FAILED, str(error))
+            return Done()
+        hunt = ledger.hunts.start(hunt_id, project_id)
+        log.info("project opened", extra={"hunt": hunt.id, "project": project_id})
+    for capture in captures:
+        if capture.state in (CaptureState.PLANNED, CaptureState.UNKNOWN) and not waits(capture):
+            enqueue(runtime, capture)  # released before; its item may be lost
+    try:
+        more = release(runtime, hunt, captures)
+    except (Unavailable, SecretError) as error:
+        if runtime.now().timestamp() >= until:
+            return Done()  # `follow` releases the rest
+        return _worth_waiting(error, attempts) or Done()
+    return Again(0, "there are more systems") if more else Done()
+
+
+def _worth_waiting(error: Unavailable | SecretError, attempts: int) -> Again | None:
+    """When to try again; None if waiting does not help, such as for a certificate that does not verify: the
+    hunt then fails at once. A secret that cannot be read counts as an outage."""
+    if isinstance(error, SecretError):
+        return Again(backoff(attempts), str(error))
+    return Again(error.after or backoff(attempts), str(error)) if error.retryable else None
