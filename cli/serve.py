@@ -187,7 +187,7 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web) ->
 
     try:
         listener = Listener(
-            app, web.host, web.port, max_body=MAX_BODY, proxy=web.proxy, turned_away=refused_early
+            app, web.host, web.port, max_body=MAX_BODY, proxy=web.proxy, on_refusal=refused_early
         )
     except OSError as error:
         raise Misused(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from None

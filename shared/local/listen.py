@@ -1,9 +1,9 @@
-"""Answers HTTP requests by waitress, within bounds that hold whoever connects.
+"""Answers HTTP requests with waitress, within limits for every client.
 
-A request has a deadline for its headers and body together. A body is refused by its declared length before it
-is read, and is never written to disk. Where all connections are taken, the oldest incomplete request of the
-peer with the most connections is given up for the new one: neither many slow connections nor many from one
-peer keep a webhook out.
+A request has one deadline for its headers and its body together. A body that is declared too large is refused
+before it is read, and no body is written to disk. When all connections are in use, a new one replaces the
+oldest incomplete request of the client with the most connections. So neither many slow connections nor many
+connections of one client keep a webhook out.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from waitress.utilities import Error
 log = logging.getLogger(__name__)
 
 WEB_THREADS = 8
-# Seconds from the connection, or from the first byte of a further request, until the request is complete.
+# Seconds until a request must be complete, from the connection or from the first byte of a later request.
 REQUEST_WITHIN = 20.0
-# Seconds that a connection may wait for a further request: longer than proxies keep theirs (nginx: 60 s).
+# Seconds that a connection may wait for a later request: longer than proxies keep theirs (nginx: 60 s).
 KEPT_ALIVE = 75.0
-# Seconds and bytes that are still read, and thrown away, after a request was refused: a connection that is
-# closed with data unread resets, and its peer may never see the answer.
+# Seconds and bytes that are read and discarded after a refusal. Closing a connection with unread data resets
+# it, and its client may never see the answer.
 DRAIN_WITHIN, DRAIN_MOST = 2.0, 16 * 1024 * 1024
 CONNECTIONS = 1_000
 MAX_HEADERS = 32 * 1024
 MAX_HELD = 64 * 1024 * 1024  # bytes of all incomplete bodies together
-_AT_ONCE = 64  # connections accepted in one turn of the loop
+_ACCEPTED_AT_ONCE = 64  # connections, in one turn of the loop
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
-# path, status, reason, address of the peer
-TurnedAway = Callable[[str, int, str, str], None]
+# Called with path, status, reason and the client's address.
+OnRefusal = Callable[[str, int, str, str], None]
 
 
 class RequestTimeout(Error):  # type: ignore[misc]
     code, reason = 408, "Request Timeout"
 
 
-_WORDS = {
+_REASONS = {
     400: "The request is malformed.",
     408: f"The request was not complete within {REQUEST_WITHIN:.0f} seconds.",
     431: f"The headers are larger than {MAX_HEADERS // 1024} KiB.",
@@ -61,12 +61,13 @@ _WORDS = {
 
 
 class Listener:
-    """Listens from the start on; answers once `run` was called, in a thread of its own."""
+    """Accepts connections from the start, and answers once a thread has called `run`."""
 
     def __init__(
-        self, app: Any, host: str, port: int, *, max_body: int, proxy: str | None, turned_away: TurnedAway
+        self, app: Any, host: str, port: int, *, max_body: int, proxy: str | None, on_refusal: OnRefusal
     ) -> None:
-        """Port 0 takes a free one. Of `proxy`, an address, X-Forwarded-For is believed. Raises OSError."""
+        """Port 0 means any free port. `max_body` is in bytes. `proxy` is the address whose X-Forwarded-For
+        header is trusted. Raises OSError."""
         sockets = list(_bound(host, port))
         adjustments = Adjustments(
             sockets=sockets,
@@ -75,20 +76,22 @@ class Listener:
             recv_bytes=64 * 1024,
             max_request_header_size=MAX_HEADERS,
             max_request_body_size=max_body + 1,
-            inbuf_overflow=2 * max_body,  # waitress writes a larger body to disk; none is larger
+            inbuf_overflow=2 * max_body,  # waitress writes larger bodies to disk, and there are none
             log_socket_errors=False,
             asyncore_use_poll=True,
             **({"trusted_proxy": proxy, "trusted_proxy_headers": {"x-forwarded-for"}} if proxy else {}),
         )
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it writes a line for each request
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it logs a line for each queued request
         self.port = int(sockets[0].getsockname()[1])
-        self.turned_away, self.max_body = turned_away, max_body
-        self.connections = _room()
+        self.on_refusal, self.max_body = on_refusal, max_body
+        self.connections = _connection_limit()
         self._map: dict[int, Any] = {}
         self._tasks = ThreadedTaskDispatcher()
         self._tasks.set_thread_count(WEB_THREADS)
-        self._doors = [_Door(app, self, self._map, self._tasks, adjustments, bound) for bound in sockets]
-        self._next_look = 0.0
+        self._servers = [
+            _SocketServer(app, self, self._map, self._tasks, adjustments, bound) for bound in sockets
+        ]
+        self._next_check = 0.0
         self._beat: Callable[[], None] = lambda: None
 
     def run(self, beat: Callable[[], None] = lambda: None) -> None:
@@ -98,26 +101,26 @@ class Listener:
             try:
                 wasyncore.loop(timeout=1.0, use_poll=True, map=self._map)
             except Exception:
-                log.exception("the loop that answers requests failed; it goes on")
+                log.exception("the loop that answers requests failed and continues")
                 time.sleep(0.1)
 
     def close(self) -> None:
-        """Take no new connection; what is in is answered."""
-        for door in self._doors:
-            door.trigger.pull_trigger(partial(wasyncore.dispatcher.close, door))
+        """Accept no new connections. Requests that have come in are still answered."""
+        for server in self._servers:
+            server.trigger.pull_trigger(partial(wasyncore.dispatcher.close, server))
 
     def rest(self) -> bool:
-        """After `close`: whether everything that came in is answered."""
+        """After `close`: whether all requests that came in are answered."""
         if not self._tasks.queue:
             self._tasks.set_thread_count(0)
         return not self._tasks.threads
 
-    def look(self) -> None:
-        """Once a second, in the loop: give up what is overdue, and what holds too much memory."""
+    def check(self) -> None:
+        """Once a second, in the loop: close connections that are overdue or hold too much memory."""
         now = time.monotonic()
-        if now < self._next_look:
+        if now < self._next_check:
             return
-        self._next_look = now + 1.0
+        self._next_check = now + 1.0
         self._beat()
         for channel in self._channels():
             if channel.overdue(now):
@@ -133,16 +136,17 @@ class Listener:
 
     def _channels(self) -> list[_Channel]:
         """The connections that are not about to be closed."""
-        return [one for one in self._map.values() if isinstance(one, _Channel) and not one.will_close]
+        channels = (entry for entry in self._map.values() if isinstance(entry, _Channel))
+        return [channel for channel in channels if not channel.will_close]
 
     def _victim(self, fits: Callable[[_Channel], object] = lambda _: True) -> _Channel | None:
-        """The oldest incomplete request of the peer that has the most of them."""
+        """The connection to close: the oldest incomplete request of the client that has the most of them."""
         waiting = [channel for channel in self._channels() if not channel.requests and fits(channel)]
         peers = Counter(channel.peer for channel in waiting)
-        return min(waiting, key=lambda one: (-peers[one.peer], one.since), default=None)
+        return min(waiting, key=lambda channel: (-peers[channel.peer], channel.since), default=None)
 
 
-class _Door(TcpWSGIServer):  # type: ignore[misc]
+class _SocketServer(TcpWSGIServer):  # type: ignore[misc]
     """One listening socket."""
 
     def __init__(
@@ -167,11 +171,11 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]
         )
 
     def readable(self) -> bool:
-        self.listener.look()
+        self.listener.check()
         return bool(self.accepting)
 
     def handle_accept(self) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(_ACCEPTED_AT_ONCE):
             before = len(self.active_channels)
             super().handle_accept()
             if len(self.active_channels) == before:
@@ -180,20 +184,20 @@ class _Door(TcpWSGIServer):  # type: ignore[misc]
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    command = path = ""  # where the first line cannot be read
+    command = path = ""  # for a first line that cannot be parsed
 
     def received(self, data: bytes) -> int:
         consumed = super().received(data)
-        if self.completed:  # there is nothing to continue with: the request is whole, or refused
+        if self.completed:  # the request is complete or refused, so the client has nothing to continue with
             self.expect_continue = False
         return int(consumed)
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
             super().parse_header(header_plus)
-        except ValueError as error:  # of a URL that is none, such as http://[/
+        except ValueError as error:  # an invalid URL, such as http://[/
             raise ParsingError("Bad URI") from error
-        # A proxy in front may have gone by the other one of the two: what follows may be another's request.
+        # A proxy in front may have used the other header of the two, and then the rest is another request.
         if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
             raise ParsingError("Transfer-Encoding with Content-Length, or not in HTTP/1.1")
 
@@ -218,27 +222,29 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     request: _Parser | None
     close_when_flushed: bool
 
-    def __init__(self, server: _Door, sock: socket.socket, addr: Any, adj: Adjustments, map: Any) -> None:
-        self.since = time.monotonic()  # when it began to wait for what it waits for
-        self._idle = False  # it waits for a further request, of which nothing has come
+    def __init__(
+        self, server: _SocketServer, sock: socket.socket, addr: Any, adj: Adjustments, map: Any
+    ) -> None:
+        self.since = time.monotonic()  # when the current wait began
+        self._idle = False  # it waits for the first byte of a later request
         self._refused = False
         self._drained: int | None = None  # bytes read since the refusal was sent
         self.peer = str(addr[0])
         super().__init__(server, sock, addr, adj, map=map)
 
     def overdue(self, now: float) -> bool:
-        if self.requests:  # it waits for our answer
+        if self.requests:  # the client waits for our answer
             return False
         within = DRAIN_WITHIN if self._drained is not None else KEPT_ALIVE if self._idle else REQUEST_WITHIN
         return now - self.since > within
 
     def held(self) -> int:
-        """Bytes of a body that is not complete."""
+        """The bytes of an incomplete body."""
         body = self.request.body_rcv if self.request else None
         return len(body) if body is not None else 0
 
     def give_up(self, status: int) -> None:
-        """Close; with an answer, where the request's deadline has passed and its headers are here."""
+        """Close the connection. An overdue request whose headers are complete gets an answer first."""
         request = self.request
         if request is None or not request.headers_finished or self.close_when_flushed:
             self.will_close = True
@@ -253,13 +259,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.will_close = True
 
     def refuse(self, request: _Parser, status: int) -> str:
-        """Report a request that never reaches the application, and say why."""
+        """Report a request that never reaches the application. Returns the reason for the client."""
         self._refused = True
         listener = self.server.listener
-        words = _WORDS | {413: f"The body is larger than {listener.max_body // 1024} KiB."}
-        reason = words.get(status, "Something went wrong here; see the log.")
+        reasons = _REASONS | {413: f"The body is larger than {listener.max_body // 1024} KiB."}
+        reason = reasons.get(status, "Something went wrong here; see the log.")
         if request.command == "POST":
-            listener.turned_away(request.path, status, reason, self.peer)
+            listener.on_refusal(request.path, status, reason, self.peer)
         return reason
 
     def received(self, data: bytes) -> bool:
@@ -276,13 +282,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             super().service()
         except Exception:
             log.exception("a request could not be answered")
-            self.cancel()  # else it would wait for its answer, and be kept, for ever
+            self.cancel()  # else the connection would wait for an answer for ever
         self._idle, self.since = self.request is None, time.monotonic()
 
     def handle_write(self) -> None:
         if self._refused and self.close_when_flushed and not self.will_close:
             self._flush_exception(self._flush_some)
-            if not self.connected:  # the peer has gone
+            if not self.connected:  # the client has closed it
                 return
             if not self.total_outbufs_len and not self.will_close:
                 self._hang_up()
@@ -290,7 +296,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         super().handle_write()
 
     def _hang_up(self) -> None:
-        """Close our half after a refusal, and read what the peer is still sending."""
+        """Close our half of the connection after a refusal, and read what the client still sends."""
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -300,48 +306,48 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
 
 def _bound(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket for each address of the host. An address that this machine does not have, as `::1` where IPv6
-    is switched off, is left out while another is there. Raises OSError."""
+    """A bound socket for each address of the host. Leaves out addresses that this machine does not have,
+    such as `::1` without IPv6, if another one is left. Raises OSError."""
     name = None if host == "*" else host.removeprefix("[").removesuffix("]")
     try:
-        found = socket.getaddrinfo(
+        addresses = socket.getaddrinfo(
             name, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
         )
     except UnicodeError:
-        raise OSError(errno.EINVAL, "this is no name of a host") from None
+        raise OSError(errno.EINVAL, "this is not a host name") from None
     bound: list[socket.socket] = []
     missing: OSError | None = None
     try:
-        for family, address in dict.fromkeys((one[0], one[4]) for one in found):
+        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in addresses):
             try:
-                made = socket.socket(family, socket.SOCK_STREAM)
+                new = socket.socket(family, socket.SOCK_STREAM)
             except OSError as error:
                 missing = error
                 continue
-            bound.append(made)
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.append(new)
+            new.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                new.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
-                made.bind((address[0], port, *address[2:]))
+                new.bind((address[0], port, *address[2:]))
             except OSError as error:
                 if error.errno not in _NO_SUCH_ADDRESS:
                     raise
                 missing = error
                 bound.pop().close()
             else:
-                port = port or made.getsockname()[1]  # the same for each address
+                port = port or new.getsockname()[1]  # the same for each address
         if not bound:
             raise missing or OSError(errno.EADDRNOTAVAIL, "the host has no address")
     except OSError:
-        for made in bound:
-            made.close()
+        for new in bound:
+            new.close()
         raise
     yield from bound
 
 
-def _room() -> int:
-    """How many connections the process may hold, half of its files being for other things."""
+def _connection_limit() -> int:
+    """How many connections the process may hold. Half of its file descriptors are for other things."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * CONNECTIONS
     if soft < wanted:

@@ -33,7 +33,7 @@ class Listening:
         self.turned_away: list[tuple[Any, ...]] = []
         given = {"max_body": MAX_BODY, "proxy": None, **more}
         self.listener = Listener(
-            echo, "127.0.0.1", 0, turned_away=lambda *what: self.turned_away.append(what), **given
+            echo, "127.0.0.1", 0, on_refusal=lambda *what: self.turned_away.append(what), **given
         )
         self.beats: list[float] = []
         threading.Thread(
@@ -309,7 +309,7 @@ def test_a_fault_of_ours_in_the_loop_ends_no_listening(listening, monkeypatch, c
         patched.setattr(listening.listener, "_beat", fail)
         assert failed.wait(5)
     assert listening.post().startswith(b"HTTP/1.1 200 ")
-    assert "it goes on" in caplog.text
+    assert "failed and continues" in caplog.text
 
 
 # Addresses
@@ -332,7 +332,7 @@ def addresses(monkeypatch: pytest.MonkeyPatch, *found: str) -> None:
 
 
 def listener(host: str, port: int = 0) -> Listener:
-    return Listener(echo, host, port, max_body=MAX_BODY, proxy=None, turned_away=lambda *_: None)
+    return Listener(echo, host, port, max_body=MAX_BODY, proxy=None, on_refusal=lambda *_: None)
 
 
 def test_a_host_with_several_addresses_is_listened_on_at_each_and_one_port(monkeypatch):

@@ -17,6 +17,7 @@ OLD_NEWS = ("alarm-run", "alarm", "note", "project", "checked-project", "open-hu
 
 
 STORE_CALLS = ("get", "put", "delete", "scan", "groups", "update")
+NOTE_CALLS = ("get", "about", "save", "delete")
 CONSTANTS = {
     name: value
     for name, value in vars(kinds).items()
@@ -33,7 +34,8 @@ def calls_of_stores(room: str) -> Iterator[tuple[str, str]]:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                 called = ast.unparse(node.func.value)
                 to_store = called.endswith("store") and node.func.attr in STORE_CALLS
-                if to_store or called.endswith(("ledger.notes", "self._notes")):
+                to_notes = called.endswith(("ledger.notes", "self._notes")) and node.func.attr in NOTE_CALLS
+                if to_store or to_notes:
                     yield path.relative_to(ROOT).as_posix(), ast.unparse(node.args[0])
 
 
