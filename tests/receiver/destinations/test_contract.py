@@ -195,7 +195,7 @@ def test_every_status(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any])
             assert "<b>" not in outcome.reason
 
 
-def test_what_is_refused_for_its_size_is_sent_once_more_and_shorter(
+def test_a_message_that_is_refused_for_its_size_is_sent_again_shorter(
     kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     """A proxy in between may take less than the peer itself."""
@@ -217,7 +217,7 @@ HUGE = [
 ]
 
 
-def test_what_a_peer_answers_does_not_decide_how_much_is_kept(
+def test_the_kept_part_of_an_answer_is_bounded(
     kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     for body in HUGE:
@@ -243,10 +243,8 @@ ENDLESS = {
 WORDS = ("", "channel_not_found", "is_inactive", "message_not_found", "invalid_blocks", "cant_update_message")
 
 
-def test_what_a_peer_answers_does_not_decide_how_many_requests_are_made(
-    kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]
-) -> None:
-    """Also where the same answer is given to everything, and always asks for one more step."""
+def test_the_number_of_requests_is_bounded(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+    """Also where every answer is the same, and asks for another step."""
     thread = json.loads(KINDS["bot"].delivered.ref) | {"to": "#soc"}
     words = WORDS if kind in (KINDS["slack"], KINDS["bot"]) else WORDS[:1]  # they are Slack's own
     for status in (200, 201, 204, 400, 403, 404, 409, 413):
@@ -306,7 +304,7 @@ def test_no_answer(kind: Kind, peer: Any, alarms: dict[str, Any], no_answers: tu
         assert len(peer.requests) == 1  # not posted again behind our back
 
 
-def test_refused(kind: Kind, dead_port: int, alarms: dict[str, Any]) -> None:
+def test_a_refused_connection(kind: Kind, dead_port: int, alarms: dict[str, Any]) -> None:
     outcome = deliver(kind.make(f"http://127.0.0.1:{dead_port}"), alarms)
     assert isinstance(outcome, Retry)
     assert not outcome.ambiguous
@@ -383,12 +381,12 @@ def test_an_error_inside_a_success(
 def test_check_of_a_webhook_asks_only_for_the_root(peer: Any, reply: Any, dead_port: int) -> None:
     for make in (slack, teams, webhook):
         peer.answers(reply(404))
-        found = make(peer.origin).check()
-        assert found.ok
+        check = make(peer.origin).check()
+        assert check.ok
         assert [(request.method, request.path) for request in peer.requests] == [("GET", "/")]
-        found = make(f"http://127.0.0.1:{dead_port}").check()
-        assert isinstance(found, Check)
-        assert not found.ok
+        check = make(f"http://127.0.0.1:{dead_port}").check()
+        assert isinstance(check, Check)
+        assert not check.ok
 
 
 def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:

@@ -84,9 +84,7 @@ def test_golden(
         golden(name, body)
 
 
-def test_golden_in_the_words_of_a_configuration(
-    alarms: dict[str, Alarm], golden: Callable[[str, Any], None]
-) -> None:
+def test_golden_with_configured_wording(alarms: dict[str, Alarm], golden: Callable[[str, Any], None]) -> None:
     for name, body in shown("worded", alarms["rich"], alarms["rich"], SHOP).items():
         golden(name, body)
 
@@ -96,14 +94,14 @@ def test_valid_and_harmless(kind: str, named_alarm: tuple[str, Alarm]) -> None:
     CHECKS[kind](named_alarm[1])
 
 
-def test_cards_are_valid_by_microsofts_own_file(alarms: dict[str, Alarm]) -> None:
+def test_cards_are_valid_by_microsofts_schema(alarms: dict[str, Alarm]) -> None:
     validator = teams_checks.adaptive_card(contract("teams/adaptive-card-1.4.0.json"))
     for alarm in alarms.values():
         card = json.loads(teams.payload(compose(alarm)))["attachments"][0]["content"]
         assert list(validator.iter_errors(card)) == []
 
 
-def test_issues_are_valid_by_jiras_own_description(alarms: dict[str, Alarm]) -> None:
+def test_issues_are_valid_by_jiras_api_description(alarms: dict[str, Alarm]) -> None:
     components = contract("jira-cloud-v3.json")["components"]
     validator = Draft202012Validator(
         {"$ref": "#/components/schemas/IssueUpdateDetails", "components": components}
@@ -112,7 +110,7 @@ def test_issues_are_valid_by_jiras_own_description(alarms: dict[str, Alarm]) -> 
         assert list(validator.iter_errors(jira_checks.jira_issue(compose(alarm), cloud=True))) == []
 
 
-def test_the_largest_message_still_says_where_it_was_cut(alarms: dict[str, Alarm]) -> None:
+def test_the_largest_message_says_what_was_left_out(alarms: dict[str, Alarm]) -> None:
     heavy = "&" * 5_000
     finding = Finding(heavy, 1, Severity.MALICIOUS, ("T1496",) * 9, heavy)
     lines = tuple(
@@ -156,7 +154,7 @@ def own_links(length: int) -> Config:
     )
 
 
-def test_a_link_of_the_configuration_is_shown_up_to_what_a_destination_takes(
+def test_a_configured_link_is_shown_up_to_the_longest_that_a_destination_takes(
     alarms: dict[str, Alarm],
 ) -> None:
     longest, long = (compose(alarms["minimal"], own_links(length)) for length in (3_000, 2_000))
@@ -172,7 +170,7 @@ def test_a_link_of_the_configuration_is_shown_up_to_what_a_destination_takes(
         assert text.count("https://wiki.acme.example/runbooks?q=") == 3, name
 
 
-def test_a_link_that_is_too_long_for_every_destination_is_named_in_the_message(
+def test_a_configured_link_that_is_too_long_is_named_in_the_message(
     alarms: dict[str, Alarm],
 ) -> None:
     message = compose(alarms["minimal"], own_links(3_001))
@@ -184,7 +182,7 @@ def test_a_link_that_is_too_long_for_every_destination_is_named_in_the_message(
     assert "wiki.acme.example" not in json.dumps(slack.payload(message))
 
 
-def test_a_link_that_is_not_a_web_address_is_left_out(alarms: dict[str, Alarm]) -> None:
+def test_a_link_that_is_no_safe_url_is_left_out(alarms: dict[str, Alarm]) -> None:
     for link in (
         "javascript:alert(1)",
         "http://evil.example/",

@@ -203,7 +203,7 @@ def test_advice_about_a_certificate_names_keys_that_exist(caller: Caller, proxy:
     assert ("fingerprint" in outcome.reason) is (caller.name == "platform")
 
 
-def test_a_variable_that_leads_nowhere_costs_no_other_authority(
+def test_a_variable_with_a_missing_file_removes_no_other_authority(
     caller: Caller,
     trusting: CorporateProxy,
     monkeypatch: pytest.MonkeyPatch,
@@ -279,7 +279,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_of_the_proxy_is_no_delivery(caller: Caller, trusting: CorporateProxy, page: str) -> None:
+def test_a_page_of_the_proxy_is_not_a_delivery(caller: Caller, trusting: CorporateProxy, page: str) -> None:
     trusting.reply = PAGES[page]
     outcome = caller.call()
     assert isinstance(outcome, Retry)
@@ -290,7 +290,7 @@ def test_a_page_of_the_proxy_is_no_delivery(caller: Caller, trusting: CorporateP
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_no_delivery_and_no_credential_follows_it(
+def test_a_redirect_is_not_a_delivery_and_gets_no_credential(
     caller: Caller, trusting: CorporateProxy, status: int
 ) -> None:
     trusting.reply = Reply(status, "", {"Location": "https://elsewhere.example/"})
@@ -299,7 +299,7 @@ def test_a_redirect_is_no_delivery_and_no_credential_follows_it(
     assert [request.host for request in trusting.requests] == [caller.kind.host]
 
 
-def test_an_answer_that_drips_ends_with_the_budget(caller: Caller, trusting: CorporateProxy) -> None:
+def test_an_answer_that_drips_ends_with_its_time(caller: Caller, trusting: CorporateProxy) -> None:
     trusting.reply = Reply(200, drips=True)
     with within(1.0):
         outcome = caller.call()
@@ -311,7 +311,7 @@ def test_an_answer_that_drips_ends_with_the_budget(caller: Caller, trusting: Cor
 # --- connections
 
 
-def test_a_connection_is_used_again_while_it_is_fresh(
+def test_a_fresh_connection_is_used_again(
     caller: Caller, trusting: CorporateProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(2):

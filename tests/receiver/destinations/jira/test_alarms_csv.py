@@ -45,12 +45,13 @@ def rows(content: bytes) -> list[list[str]]:
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(findings, max_size=4))
-def test_every_file_is_read_back_and_nothing_in_it_runs(found: list[Finding]) -> None:
-    content = alarms_csv.content(found)
+def test_every_file_is_read_back_and_nothing_in_it_runs(findings: list[Finding]) -> None:
+    content = alarms_csv.content(findings)
     header, *read = rows(content)
     assert header == ["severity", "count", "alarm", "ATT&CK", "path"]
-    assert [(row[0], row[1]) for row in read] == [(one.severity.value, str(one.count)) for one in found]
-    assert content.count(b"\n") == content.count(b"\r\n") == 1 + len(found)  # one line for each
+    expected = [(finding.severity.value, str(finding.count)) for finding in findings]
+    assert [(row[0], row[1]) for row in read] == expected
+    assert content.count(b"\n") == content.count(b"\r\n") == 1 + len(findings)  # a line for each
     for cell in (cell for row in read for cell in row):
         assert not re.match(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]", cell)
         assert "://" not in cell or "hxxp" in cell
@@ -63,8 +64,8 @@ FORMULA = re.compile(r"\s*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(findings, max_size=4))
-def test_no_cell_is_a_formula_whatever_separates_the_cells(found: list[Finding]) -> None:
-    text = alarms_csv.content(found).decode("utf-8-sig")
+def test_no_cell_is_a_formula_whatever_separates_the_cells(findings: list[Finding]) -> None:
+    text = alarms_csv.content(findings).decode("utf-8-sig")
     for delimiter in DELIMITERS:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             assert not [cell for cell in row if FORMULA.match(cell)], delimiter
@@ -86,8 +87,8 @@ def test_a_path_with_a_separator_is_kept_and_made_text(text: str) -> None:
 
 
 def test_a_fleet_of_alarms_is_bounded() -> None:
-    one = Finding("x" * 600, 1, Severity.INFO, (), "y" * 600)
-    content = alarms_csv.content(one for _ in range(alarms_csv.MAX_ROWS + 1))
+    finding = Finding("x" * 600, 1, Severity.INFO, (), "y" * 600)
+    content = alarms_csv.content(finding for _ in range(alarms_csv.MAX_ROWS + 1))
     assert len(rows(content)) == alarms_csv.MAX_ROWS + 1
     assert {len(row[2]) for row in rows(content)[1:]} == {500}
 

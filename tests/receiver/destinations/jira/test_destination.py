@@ -115,7 +115,7 @@ def test_another_alarm_of_the_case_is_an_internal_comment(
 GONE = "SEC-3 is gone, or hidden from this account"
 
 
-def test_an_issue_that_is_gone_is_made_anew_by_who_has_the_case_alone(
+def test_an_issue_that_is_gone_is_replaced_by_the_delivery_that_holds_the_case(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     gone = reply(404, collection("Issue does not exist"))
@@ -126,8 +126,8 @@ def test_an_issue_that_is_gone_is_made_anew_by_who_has_the_case_alone(
     )
     assert asked(peer) == [("GET", LOOK)]
     peer.answers(gone, reply(200, json.dumps({"issues": []})), reply(201, CREATED))
-    found = jira.deliver(message, CaseRef("SEC-3", exclusive=True))
-    assert found == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
+    outcome = jira.deliver(message, CaseRef("SEC-3", exclusive=True))
+    assert outcome == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
     assert asked(peer)[:3] == [
         ("GET", LOOK),
         ("POST", "/rest/api/3/search/jql"),
@@ -135,17 +135,17 @@ def test_an_issue_that_is_gone_is_made_anew_by_who_has_the_case_alone(
     ]
 
 
-def test_an_issue_that_shows_itself_and_takes_no_comment_gets_a_successor(
+def test_a_visible_issue_that_takes_no_comment_is_replaced(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
-    """And not one more attempt for ever."""
+    """And is not asked again for ever."""
     nobody = reply(200, json.dumps({"issues": []}))
     peer.answers(reply(200, OPEN), reply(404), nobody, reply(201, CREATED))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3", exclusive=True))
-    assert found == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3", exclusive=True))
+    assert outcome == Delivered(ref="SEC-7", note=f"{GONE}, so a new issue was made")
 
 
-def test_an_acknowledgement_makes_no_issue_and_reopens_none(
+def test_an_acknowledgement_creates_and_reopens_no_issue(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     done = OPEN.replace("new", "done")
@@ -155,11 +155,11 @@ def test_an_acknowledgement_makes_no_issue_and_reopens_none(
         assert cloud(peer.origin).deliver(message, CaseRef("SEC-3")) == Delivered(ref="SEC-3")
     peer.answers(reply(404))
     message = replace(message, kind=ACKNOWLEDGED)
-    found = cloud(peer.origin).deliver(message, CaseRef("SEC-3"))
-    assert found == Delivered(note=f"{GONE}: there is nothing to comment on")
+    outcome = cloud(peer.origin).deliver(message, CaseRef("SEC-3"))
+    assert outcome == Delivered(note=f"{GONE}: there is nothing to comment on")
 
 
-def test_a_ref_that_is_no_key_is_never_put_into_a_url(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
+def test_a_ref_that_is_no_key_is_not_put_into_a_url(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(201, CREATED))
     cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("../../admin-1"))
     assert asked(peer)[0] == ("POST", "/rest/api/3/issue")
@@ -168,28 +168,27 @@ def test_a_ref_that_is_no_key_is_never_put_into_a_url(peer: Any, reply: Any, ala
 def test_a_note_holds_no_secret(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     echo = f"no such user: hunt@acme.example:t0ken (Basic {b64encode(b'hunt@acme.example:t0ken').decode()})"
     peer.answers(reply(201, CREATED), reply(403, echo))
-    found = cloud(peer.origin).deliver(compose(alarms["many_findings"]), NEW_CASE)
-    assert isinstance(found, Delivered)
-    assert "the platform is not linked: answered 403: “no such user: <secret> (Basic <secret>)”" in found.note
-    assert "csv is not attached: answered 403: “no such user: <secret>" in found.note
+    outcome = cloud(peer.origin).deliver(compose(alarms["many_findings"]), NEW_CASE)
+    assert isinstance(outcome, Delivered)
+    refusal = "answered 403: “no such user: <secret> (Basic <secret>)”"
+    assert f"the platform is not linked: {refusal}" in outcome.note
+    assert "csv is not attached: answered 403: “no such user: <secret>" in outcome.note
 
 
 SCREEN = "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown."
 
 
-def test_a_field_that_the_screen_refuses_is_left_out_once_and_named(
-    peer: Any, reply: Any, alarms: dict[str, Any]
-) -> None:
+def test_a_refused_field_is_left_out_and_named(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(400, collection(priority=SCREEN, labels="not here")), reply(201, CREATED))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
-    assert found == Delivered(
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
+    assert outcome == Delivered(
         ref="SEC-7", note=f"left out, as Jira refused it: priority: {SCREEN}; labels: not here"
     )
     first, second, _ = (request.json for request in peer.requests)
     assert set(first["fields"]) - set(second["fields"]) == {"priority", "labels"}
 
 
-def test_fields_that_are_refused_one_after_another_are_all_left_out(
+def test_several_refused_fields_are_left_out_one_after_another(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     peer.answers(
@@ -198,28 +197,28 @@ def test_fields_that_are_refused_one_after_another_are_all_left_out(
         reply(400, collection("The properties cannot be set.")),
         reply(201, CREATED),
     )
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
     left_out = "; ".join(
         f"left out, as Jira refused it: {words}"
         for words in ("priority: no", "It is closed.; labels: not here", "The properties cannot be set.")
     )
-    assert found == Delivered(ref="SEC-7", note=left_out)
+    assert outcome == Delivered(ref="SEC-7", note=left_out)
     assert set(peer.requests[3].json) == {"fields"}
     assert set(peer.requests[3].json["fields"]) == {"project", "issuetype", "summary", "description"}
 
 
-def test_a_refusal_that_names_no_field_costs_the_optional_ones_at_most(
+def test_a_refusal_without_a_field_leaves_out_only_optional_fields(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     peer.answers(reply(400, collection("Something is wrong here.")), reply(201, CREATED))
-    found = cloud(peer.origin, security="SOC only").deliver(compose(alarms["rich"]), NEW_CASE)
-    assert isinstance(found, Delivered)
+    outcome = cloud(peer.origin, security="SOC only").deliver(compose(alarms["rich"]), NEW_CASE)
+    assert isinstance(outcome, Delivered)
     assert set(peer.requests[1].json["fields"]) == {
         *("project", "issuetype", "summary", "description", "security"),
     }
 
 
-def test_a_refusal_that_says_nothing_costs_the_optional_ones_at_most(
+def test_a_refusal_without_a_text_leaves_out_only_optional_fields(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     silent = reply(400, json.dumps({"errorMessages": [], "errors": {}}))
@@ -228,18 +227,18 @@ def test_a_refusal_that_says_nothing_costs_the_optional_ones_at_most(
     assert set(peer.requests[2].json["fields"]) == {"project", "issuetype", "summary", "description"}
 
 
-def test_a_database_that_refuses_a_character_in_its_own_words_gets_the_issue_without_it(
+def test_a_character_that_the_database_refuses_is_replaced(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     refusal = reply(400, collection(summary=r"Incorrect string value: '\xF0\x9F\x92\xA9'"))
     nowhere = reply(200, json.dumps({"issues": []}))
     peer.answers(refusal, nowhere, reply(201, CREATED))
-    found = datacenter(peer.origin).deliver(emoji(alarms), NEW_CASE)
-    assert isinstance(found, Delivered)
-    assert "without characters beyond U+FFFF" in found.note
+    outcome = datacenter(peer.origin).deliver(emoji(alarms), NEW_CASE)
+    assert isinstance(outcome, Delivered)
+    assert "without characters beyond U+FFFF" in outcome.note
 
 
-def test_what_jira_refuses_never_decides_how_many_requests_an_issue_takes(
+def test_the_number_of_requests_for_an_issue_is_bounded(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     fields = {f"customfield_{n}": "x" for n in range(40)}
@@ -261,9 +260,9 @@ def test_a_description_that_is_refused_becomes_short_and_plain(
     """An administrator may set a limit far below Jira's own."""
     refusal = collection(description="The entered text is too long.") if status == 400 else "too large"
     peer.answers(reply(status, refusal), reply(201, CREATED))
-    found = make(peer.origin).deliver(compose(alarms["many_findings"]), NEW_CASE)
-    assert isinstance(found, Delivered)
-    assert "as plain text" in found.note
+    outcome = make(peer.origin).deliver(compose(alarms["many_findings"]), NEW_CASE)
+    assert isinstance(outcome, Delivered)
+    assert "as plain text" in outcome.note
     text = peer.requests[1].json["fields"]["description"]
     assert len(json.dumps(text)) < 8_000
     assert "Jira refused the form or the size of the whole message" in json.dumps(text)
@@ -275,21 +274,17 @@ def test_a_description_that_is_refused_becomes_short_and_plain(
 @pytest.mark.parametrize(
     "key", ["A" * 3_000_000 + "-1", "SEC-" + "1" * 30, "sec-1", "SEC-1/../x", "SEC", "", "SEC-1\n", "-1"]
 )
-def test_a_key_of_another_form_than_jiras_is_not_kept(
-    key: str, peer: Any, reply: Any, alarms: dict[str, Any]
-) -> None:
+def test_a_key_in_a_wrong_form_is_not_kept(key: str, peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(201, json.dumps({"id": "1", "key": key})))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
-    assert found == Delivered(note="Jira made an issue and did not say which")
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
+    assert outcome == Delivered(note="Jira made an issue and did not say which")
     assert len(peer.requests) == 1
     moved = json.dumps({"key": key, "fields": {"status": {"statusCategory": {"key": "new"}}}})
     peer.answers(reply(200, moved), reply(201, json.dumps({"id": "1"})))
     assert cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3")) == Delivered(ref="SEC-3")
 
 
-def test_jira_never_decides_how_many_transitions_are_tried(
-    peer: Any, reply: Any, alarms: dict[str, Any]
-) -> None:
+def test_the_number_of_tried_transitions_is_bounded(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     def way(n: int, name: str, category: str) -> dict[str, Any]:
         return {"id": str(n), "name": name, "to": {"statusCategory": {"key": category}}}
 
@@ -306,8 +301,8 @@ def test_jira_never_decides_how_many_transitions_are_tried(
         reply(201, json.dumps({"id": "1"})),
     )
     refs = CaseRef("SEC-3", exclusive=True)
-    found = cloud(peer.origin, reopen_within=10**9).deliver(compose(alarms["rich"]), refs)
-    assert isinstance(found, Delivered)
+    outcome = cloud(peer.origin, reopen_within=10**9).deliver(compose(alarms["rich"]), refs)
+    assert isinstance(outcome, Delivered)
     tried = [
         request.json["transition"]["id"]
         for request in peer.requests
@@ -318,9 +313,7 @@ def test_jira_never_decides_how_many_transitions_are_tried(
     assert len(peer.requests) == 9
 
 
-def test_a_transition_that_jira_fails_at_is_no_reason_to_keep_the_alarm(
-    peer: Any, reply: Any, alarms: dict[str, Any]
-) -> None:
+def test_an_alarm_is_told_although_a_transition_fails(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     """A step of the workflow is broken and answers 500 for ever."""
     done = OPEN.replace("new", "done")
     ways = {"transitions": [{"id": "1", "name": "Reopen", "to": {"statusCategory": {"key": "new"}}}]}
@@ -329,12 +322,12 @@ def test_a_transition_that_jira_fails_at_is_no_reason_to_keep_the_alarm(
         reply(201, json.dumps({"id": "1"})),
     )
     refs = CaseRef("SEC-3", exclusive=True)
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), refs)
-    assert found == Delivered(ref="SEC-3", note="SEC-3 stays closed: answered 500")
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), refs)
+    assert outcome == Delivered(ref="SEC-3", note="SEC-3 stays closed: answered 500")
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 410, 413, 422])
-def test_an_issue_that_takes_no_comment_gets_a_successor_that_is_linked_to_it(
+def test_an_issue_that_takes_no_comment_is_replaced_by_a_linked_issue(
     status: int, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     """It is closed by a workflow, restricted or archived: every later alarm of the case is told."""
@@ -345,51 +338,49 @@ def test_an_issue_that_takes_no_comment_gets_a_successor_that_is_linked_to_it(
     jira, message = cloud(peer.origin), compose(alarms["rich"])
     assert isinstance(jira.deliver(message, CaseRef("SEC-3")), Retry)  # until it has the case alone
     peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
-    found = jira.deliver(message, CaseRef("SEC-3", exclusive=True))
-    assert isinstance(found, Delivered)
-    assert found.ref == "SEC-7"
-    assert "so a new issue was made" in found.note
+    outcome = jira.deliver(message, CaseRef("SEC-3", exclusive=True))
+    assert isinstance(outcome, Delivered)
+    assert outcome.ref == "SEC-7"
+    assert "so a new issue was made" in outcome.note
     (made,) = [request.json for request in peer.requests if request.path.endswith("/issue")]
     assert "SEC-3" in json.dumps(made["fields"]["description"])
     (link,) = [request.json for request in peer.requests if request.path.endswith("/issueLink")]
     assert (link["inwardIssue"], link["outwardIssue"]) == ({"key": "SEC-7"}, {"key": "SEC-3"})
 
 
-def test_a_text_that_is_refused_without_a_name_is_tried_in_plain_text(
+def test_a_text_that_is_refused_without_its_field_is_sent_as_plain_text(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     """As Jira Cloud refuses a document whose form it does not like."""
     for words, attempts in (("INVALID_INPUT", 2), ("Something is wrong.", 3)):
         refused = [reply(400, collection(words))] * (attempts - 1)
         peer.answers(*refused, reply(201, CREATED))
-        found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
-        assert isinstance(found, Delivered)
-        assert "as plain text" in found.note
+        outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
+        assert isinstance(outcome, Delivered)
+        assert "as plain text" in outcome.note
         made = peer.requests[attempts - 1].json["fields"]
         assert adf.tells_of(made["description"], "7f3c9a52")
         assert ("labels" in made) is (words == "INVALID_INPUT")
 
 
 @pytest.mark.parametrize("refusal", [collection(comment="INVALID_INPUT"), collection("INVALID_INPUT")])
-def test_a_comment_whose_text_is_refused_is_made_in_plain_text(
+def test_a_comment_whose_text_is_refused_is_sent_as_plain_text(
     refusal: str, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     refused = reply(400, refusal)
     peer.answers(reply(200, OPEN), refused, reply(201, json.dumps({"id": "1"})))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3"))
-    assert isinstance(found, Delivered)
-    assert (found.ref, "as plain text" in found.note) == ("SEC-3", True)
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3"))
+    assert isinstance(outcome, Delivered)
+    assert (outcome.ref, "as plain text" in outcome.note) == ("SEC-3", True)
     assert peer.requests[2].json["properties"] == peer.requests[1].json["properties"]  # still internal
     assert adf.tells_of(peer.requests[2].json["body"], "7f3c9a52")
 
 
-def test_an_expired_token_makes_no_new_issue_in_the_place_of_the_old_one(
-    peer: Any, reply: Any, alarms: dict[str, Any]
-) -> None:
+def test_an_expired_token_does_not_replace_the_issue(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(200, OPEN), reply(401, "no"))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3", exclusive=True))
-    assert isinstance(found, Rejected)
-    assert found.unauthorized
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3", exclusive=True))
+    assert isinstance(outcome, Rejected)
+    assert outcome.unauthorized
     assert len(peer.requests) == 2
 
 
@@ -404,15 +395,15 @@ def emoji(alarms: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("make", [cloud, datacenter])
-def test_the_second_attempt_goes_without_what_the_database_cannot_store(
+def test_the_second_attempt_leaves_out_characters_that_the_database_cannot_store(
     make: Any, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     nobody = reply(200, json.dumps({"issues": []}))
     peer.answers(reply(500, collection("internal")), nobody, reply(201, CREATED))
-    found = make(peer.origin).deliver(emoji(alarms), NEW_CASE)
-    assert isinstance(found, Delivered)
-    assert found.ref == "SEC-7"
-    assert "without characters beyond U+FFFF" in found.note
+    outcome = make(peer.origin).deliver(emoji(alarms), NEW_CASE)
+    assert isinstance(outcome, Delivered)
+    assert outcome.ref == "SEC-7"
+    assert "without characters beyond U+FFFF" in outcome.note
     first, _, second, *_ = (request.json for request in peer.requests)
     assert EMOJI in json.dumps(first, ensure_ascii=False)
     assert EMOJI not in json.dumps(second, ensure_ascii=False)
@@ -424,23 +415,23 @@ def test_the_second_attempt_goes_without_what_the_database_cannot_store(
         *(reply(200, OPEN), reply(500), reply(404), reply(404)),
         reply(201, json.dumps({"id": "1"})),
     )
-    found = make(peer.origin).deliver(emoji(alarms), CaseRef("SEC-3"))
-    assert isinstance(found, Delivered)
+    outcome = make(peer.origin).deliver(emoji(alarms), CaseRef("SEC-3"))
+    assert isinstance(outcome, Delivered)
     assert EMOJI not in json.dumps(peer.requests[4].json, ensure_ascii=False)
 
 
-def test_an_issue_that_was_made_in_spite_of_a_500_is_not_made_again(
+def test_an_issue_that_was_created_despite_a_500_is_not_created_again(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     there = reply(200, json.dumps({"issues": [{"key": "SEC-7"}]}))
     peer.answers(reply(500), there, reply(200, json.dumps({"value": {"id": "7f3c9a52"}})), reply(201, "{}"))
-    found = datacenter(peer.origin).deliver(emoji(alarms), NEW_CASE)
-    assert isinstance(found, Delivered)
-    assert (found.ref, found.note) == ("SEC-7", "an earlier attempt had arrived")
+    outcome = datacenter(peer.origin).deliver(emoji(alarms), NEW_CASE)
+    assert isinstance(outcome, Delivered)
+    assert (outcome.ref, outcome.note) == ("SEC-7", "an earlier attempt had arrived")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_only_a_500_to_such_characters_is_followed_by_an_attempt_without_them(
+def test_other_failures_are_not_followed_by_an_attempt_without_such_characters(
     status: int, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     peer.answers(reply(status))
@@ -464,24 +455,24 @@ def test_only_a_500_to_such_characters_is_followed_by_an_attempt_without_them(
         ("<html><h1>Bad</h1></html>", "Bad"),
     ],
 )
-def test_anything_else_is_refused_in_jiras_words(
+def test_another_refusal_is_rejected_with_jiras_words(
     peer: Any, reply: Any, alarms: dict[str, Any], body: str, words: str
 ) -> None:
     peer.answers(reply(400, body))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
-    assert found == Rejected(f"Jira refuses the issue (answered 400 Bad Request: “{words}”)")
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
+    assert outcome == Rejected(f"Jira refuses the issue (answered 400 Bad Request: “{words}”)")
     assert len(peer.requests) == 1
 
 
 def test_an_expired_token_is_named(peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     peer.answers(reply(401, "Client must be authenticated"))
-    found = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
-    assert isinstance(found, Rejected)
-    assert "has it expired?" in found.reason
+    outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), NEW_CASE)
+    assert isinstance(outcome, Rejected)
+    assert "has it expired?" in outcome.reason
 
 
 @pytest.mark.parametrize(("kind", "version"), [("Cloud", 3), ("Server", 2)])
-def test_which_jira_it_is_is_asked_once(
+def test_jira_is_asked_once_whether_it_is_cloud(
     peer: Any, reply: Any, alarms: dict[str, Any], kind: str, version: int
 ) -> None:
     info = reply(200, json.dumps({"deploymentType": kind, "version": "9.12.2"}))
@@ -496,7 +487,9 @@ def test_which_jira_it_is_is_asked_once(
     assert asked(peer) == [server_info, server_info, issue, link, issue, link]
 
 
-def test_what_is_not_jira_is_told(peer: Any, reply: Any, alarms: dict[str, Any], no_answers: Any) -> None:
+def test_a_server_that_is_not_jira_is_recognised(
+    peer: Any, reply: Any, alarms: dict[str, Any], no_answers: Any
+) -> None:
     peer.answers(reply(200, '{"hello": 1}'))
     jira = cloud(peer.origin, api="auto")
     assert jira.deliver(compose(alarms["rich"]), NEW_CASE) == Rejected(
@@ -527,7 +520,7 @@ def test_an_atlassian_host_is_cloud_without_asking(url: str) -> None:
         ),
     ],
 )
-def test_where_a_person_opens_an_issue(settings: dict[str, str], page: str) -> None:
+def test_the_url_of_an_issue(settings: dict[str, str], page: str) -> None:
     assert issue_url(JiraConfig(type="jira", project="SEC", **settings), "SEC-1") == page
 
 
@@ -595,22 +588,22 @@ def test_check(peer: Any, reply: Any, answers: tuple[str, ...], expected: Check)
     )
 
 
-def test_check_of_a_token_that_is_refused_or_of_nobody(peer: Any, reply: Any, dead_port: int) -> None:
+def test_check_of_a_refused_token_and_of_an_unreachable_jira(peer: Any, reply: Any, dead_port: int) -> None:
     peer.answers(reply(200, INFO), reply(401, "no"))
-    found = cloud(peer.origin, api="auto").check()
-    assert (found.ok, "has it expired?" in found.detail) == (False, True)
-    found = cloud(f"http://127.0.0.1:{dead_port}", api="auto").check()
-    assert not found.ok
-    assert "no connection" in found.detail
+    check = cloud(peer.origin, api="auto").check()
+    assert (check.ok, "has it expired?" in check.detail) == (False, True)
+    check = cloud(f"http://127.0.0.1:{dead_port}", api="auto").check()
+    assert not check.ok
+    assert "no connection" in check.detail
 
 
 @pytest.mark.parametrize("content", [5, "x", {"a": 1}, [1], [[]], [None], ["x"]])
-def test_a_comment_of_another_form_than_a_document_is_somebody_elses(
+def test_a_comment_that_is_no_document_was_written_by_somebody_else(
     content: Any, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
     comment = {"body": {"type": "doc", "content": [{"type": "paragraph", "content": content}]}}
     comments = reply(200, json.dumps({"comments": [comment, {"body": {"content": content}}]}))
     peer.answers(reply(404), comments, reply(200, OPEN), reply(201, json.dumps({"id": "1"})))
     message = compose(alarms["rich"], maybe_repeat=True)
-    found = cloud(peer.origin).deliver(message, CaseRef("SEC-7"))
-    assert isinstance(found, Delivered)
+    outcome = cloud(peer.origin).deliver(message, CaseRef("SEC-7"))
+    assert isinstance(outcome, Delivered)

@@ -39,12 +39,12 @@ KINDS = (
 )
 def test_what_is_sent_is_what_jira_takes(cloud: bool, field: Field, value: Any) -> None:
     try:
-        found = shaped(value, field.meta(), cloud=cloud)
+        sent = shaped(value, field.meta(), cloud=cloud)
     except ValueError:
         return  # said and left out
-    json.dumps(found, allow_nan=False)
-    if found not in ("", [], None):
-        assert field.error(found, datacenter=not cloud, users=USERS) == ""
+    json.dumps(sent, allow_nan=False)
+    if sent not in ("", [], None):
+        assert field.error(sent, datacenter=not cloud, users=USERS) == ""
 
 
 OPTIONS = Field("customfield_7", "Options", "array", "option", "multiselect", allowed=("Prod", "Test"))
@@ -65,7 +65,7 @@ def test_what_does_not_fit_is_said(field: Field, value: Any, words: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"),
     [
         ("prod,  TEST", [{"value": "Prod"}, {"value": "Test"}]),
         (["prod", {"id": "10001"}], [{"value": "Prod"}, {"id": "10001"}]),
@@ -73,21 +73,21 @@ def test_what_does_not_fit_is_said(field: Field, value: Any, words: str) -> None
         ("new", [{"value": "new"}]),  # Jira may have it since it was asked
     ],
 )
-def test_options_are_written_as_jira_writes_them(value: Any, found: Any) -> None:
-    assert shaped(value, OPTIONS.meta(), cloud=True) == found
+def test_options_are_written_as_jira_writes_them(value: Any, expected: Any) -> None:
+    assert shaped(value, OPTIONS.meta(), cloud=True) == expected
 
 
 @pytest.mark.parametrize(
-    ("custom", "cloud", "found"),
+    ("custom", "cloud", "expected"),
     [
         ("textfield", True, "hxxps://evil[.]example/ [x|hxxp://evil[.]example]"),
         ("url", True, "https://evil.example/ [x|http://evil.example]"),
         ("textarea", False, "hxxps://evil\\[.\\]example/ \\[x\\|hxxp://evil\\[.\\]example\\]"),
     ],
 )
-def test_no_text_becomes_a_link_but_in_a_field_of_links(custom: str, cloud: bool, found: str) -> None:
+def test_no_text_becomes_a_link_but_in_a_field_of_links(custom: str, cloud: bool, expected: str) -> None:
     field = Field("customfield_1", "Text", custom=custom)
-    assert shaped("https://evil.example/ [x|http://evil.example]", field.meta(), cloud=cloud) == found
+    assert shaped("https://evil.example/ [x|http://evil.example]", field.meta(), cloud=cloud) == expected
 
 
 def test_a_field_that_is_not_known_is_sent_as_it_is_written() -> None:

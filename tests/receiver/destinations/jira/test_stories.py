@@ -99,9 +99,9 @@ def story(make_stage) -> Any:
 
     yield make
     if SPECIFICATION.exists():
-        for one in made:
-            if not one.jira.datacenter:
-                assert list(violations(one.wire.requests)) == []
+        for story in made:
+            if not story.jira.datacenter:
+                assert list(violations(story.wire.requests)) == []
 
 
 BOTH = pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_case_is_an_issue_with_a_link_into_the_platform(story: Callable[..., S
 
 
 @BOTH
-def test_an_issue_closed_lately_is_opened_again_and_told(story: Callable[..., Story], where: Any) -> None:
+def test_an_issue_that_was_closed_lately_is_reopened(story: Callable[..., Story], where: Any) -> None:
     told = story(**where, statuses=GERMAN, transitions=WAYS)
     told.told()
     told.jira.close("SEC-1", "Erledigt")
@@ -136,14 +136,14 @@ def test_an_issue_closed_lately_is_opened_again_and_told(story: Callable[..., St
     delivery = told.told(6)
     assert (delivery.ref, delivery.note) == ("SEC-1", "SEC-1 was closed and is open again")
     issue = told.jira.issues["SEC-1"]
-    # To a new one, although the way to one in progress comes first; and no field was touched.
+    # To a new status, although the transition to a status in progress comes first. No field was changed.
     assert (issue.status, issue.transitions, len(issue.comments)) == ("Zu erledigen", ["7"], 1)
     assert told.told(7).note == ""
     assert (issue.transitions, len(issue.comments), len(told.jira.issues)) == (["7"], 2, 1)
 
 
 @BOTH
-def test_an_issue_closed_long_ago_gets_a_successor_that_names_it(
+def test_an_issue_that_was_closed_long_ago_is_replaced_by_one_that_names_it(
     story: Callable[..., Story], where: Any
 ) -> None:
     told = story(**where)
@@ -165,7 +165,9 @@ def test_an_issue_closed_long_ago_gets_a_successor_that_names_it(
 
 @pytest.mark.parametrize("resolution", ["Won't Do", "won\u2019t do", "Duplicate"])
 @pytest.mark.parametrize("days", [1, 100])
-def test_what_was_decided_stands(story: Callable[..., Story], resolution: str, days: int) -> None:
+def test_an_issue_with_a_respected_resolution_stays_closed(
+    story: Callable[..., Story], resolution: str, days: int
+) -> None:
     told = story()
     told.told()
     told.jira.close("SEC-1", resolution)
@@ -177,7 +179,7 @@ def test_what_was_decided_stands(story: Callable[..., Story], resolution: str, d
     assert len(told.jira.issues) == 1
 
 
-def test_which_resolutions_stand_and_for_how_long_an_issue_is_reopened_is_configured(
+def test_respected_resolutions_and_the_time_to_reopen_are_configurable(
     story: Callable[..., Story],
 ) -> None:
     told = story(settings={"respect_resolutions": ["Erledigt"], "reopen_within": 60})
@@ -193,7 +195,7 @@ def test_which_resolutions_stand_and_for_how_long_an_issue_is_reopened_is_config
 
 
 @BOTH
-def test_what_is_no_alarm_reopens_nothing(story: Callable[..., Story], where: Any) -> None:
+def test_an_event_that_is_no_alarm_reopens_nothing(story: Callable[..., Story], where: Any) -> None:
     told = story(**where)
     told.told()
     told.jira.close("SEC-1")
@@ -224,7 +226,7 @@ def test_what_is_no_alarm_reopens_nothing(story: Callable[..., Story], where: An
         ),
     ],
 )
-def test_an_issue_that_cannot_be_opened_again_is_told_all_the_same(
+def test_an_issue_that_cannot_be_reopened_still_gets_the_comment(
     story: Callable[..., Story], ways: Any, permissions: Any, why: str
 ) -> None:
     told = story(statuses=GERMAN, transitions=ways, **({"permissions": permissions} if permissions else {}))
@@ -239,7 +241,7 @@ def test_an_issue_that_cannot_be_opened_again_is_told_all_the_same(
     assert len(told.jira.issues["SEC-1"].comments) == 1
 
 
-def test_where_the_first_way_back_is_refused_the_next_is_taken(story: Callable[..., Story]) -> None:
+def test_a_refused_transition_is_followed_by_the_next(story: Callable[..., Story]) -> None:
     told = story(
         statuses=GERMAN, transitions=(*WAYS[:2], replace(WAYS[2], needs=("customfield_7",), hidden=True))
     )
@@ -250,16 +252,16 @@ def test_where_the_first_way_back_is_refused_the_next_is_taken(story: Callable[.
 
 
 def together(told: Story, count: int) -> None:
-    """So many workers, each with one delivery of the case in hand, until all is done."""
+    """Workers that each work a delivery of the case, until all is done."""
     while work(told.stage.runtime.events, told.stage.work.event, lease=60):
         pass
     workers = [told.stage.worker() for _ in range(count)]
     while told.stage.living():
         threads = [
             threading.Thread(
-                target=work, args=(told.stage.runtime.deliveries, one.delivery), kwargs={"lease": 60}
+                target=work, args=(told.stage.runtime.deliveries, worker.delivery), kwargs={"lease": 60}
             )
-            for one in workers
+            for worker in workers
         ]
         for thread in threads:
             thread.start()
@@ -270,7 +272,7 @@ def together(told: Story, count: int) -> None:
 
 @pytest.mark.parametrize("anywhere", [False, True], ids=["from done alone", "from anywhere"])
 @BOTH
-def test_of_eight_alarms_at_once_one_opens_a_closed_issue_again(
+def test_of_eight_alarms_at_once_only_one_reopens_the_issue(
     story: Callable[..., Story], where: Any, anywhere: bool
 ) -> None:
     """Also where the workflow would let the transition be done twice."""
@@ -287,7 +289,7 @@ def test_of_eight_alarms_at_once_one_opens_a_closed_issue_again(
 
 @pytest.mark.parametrize("fate", ["deleted", "closed long ago"])
 @BOTH
-def test_of_eight_alarms_at_once_one_makes_a_successor(
+def test_of_eight_alarms_at_once_only_one_replaces_the_issue(
     story: Callable[..., Story], where: Any, fate: str
 ) -> None:
     told = story(**where)
@@ -307,7 +309,7 @@ def test_of_eight_alarms_at_once_one_makes_a_successor(
 
 
 @pytest.mark.parametrize("index_delay", [0, 45])
-def test_a_successor_whose_answer_was_lost_is_found_again(
+def test_a_new_issue_whose_answer_was_lost_is_found_again(
     story: Callable[..., Story], index_delay: float
 ) -> None:
     told = story(index_delay=index_delay)
@@ -320,7 +322,9 @@ def test_a_successor_whose_answer_was_lost_is_found_again(
     assert [told.delivery(id).ref for id in ids] == ["SEC-2"] * 3
 
 
-def test_an_issue_opened_again_whose_answer_was_lost_is_told_once(story: Callable[..., Story]) -> None:
+def test_a_comment_whose_answer_was_lost_is_not_repeated_on_a_reopened_issue(
+    story: Callable[..., Story],
+) -> None:
     told = story(statuses=GERMAN, transitions=WAYS)
     told.told()
     told.jira.close("SEC-1")
@@ -331,7 +335,7 @@ def test_an_issue_opened_again_whose_answer_was_lost_is_told_once(story: Callabl
     assert (issue.transitions, len(issue.comments)) == (["7"], 1)
 
 
-def test_a_transition_without_an_answer_leaves_no_doubt_about_the_message(
+def test_a_transition_without_an_answer_does_not_make_the_delivery_ambiguous(
     story: Callable[..., Story],
 ) -> None:
     told = story(statuses=GERMAN, transitions=WAYS)
@@ -343,10 +347,10 @@ def test_a_transition_without_an_answer_leaves_no_doubt_about_the_message(
     assert (delivery.state, delivery.attempts, "may be a repeat" in comment) == ("delivered", 2, False)
 
 
-def test_an_issue_that_takes_no_more_comments_gets_a_successor(story: Callable[..., Story]) -> None:
+def test_an_issue_that_takes_no_more_comments_is_replaced(story: Callable[..., Story]) -> None:
     told = story(max_comments=1)
     deliveries = [told.told(number) for number in (5, 6, 7, 8)]
-    assert [one.ref for one in deliveries] == ["SEC-1", "SEC-1", "SEC-2", "SEC-2"]
+    assert [delivery.ref for delivery in deliveries] == ["SEC-1", "SEC-1", "SEC-2", "SEC-2"]
     assert deliveries[2].note == "SEC-1 takes no more comments, so a new issue was made"
     assert told.jira.issues["SEC-2"].links == {("Relates", "SEC-1")}
 
@@ -354,7 +358,7 @@ def test_an_issue_that_takes_no_more_comments_gets_a_successor(story: Callable[.
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
 @pytest.mark.parametrize("closed", [False, True])
 @BOTH
-def test_an_issue_that_is_closed_to_comments_gets_a_successor_for_every_later_alarm(
+def test_the_replacement_of_an_issue_gets_every_later_alarm(
     story: Callable[..., Story], where: Any, closed: bool, status: int
 ) -> None:
     told = story(**where, transitions=(Transition("21", "Close", "*", "Done"),))
@@ -363,7 +367,7 @@ def test_an_issue_that_is_closed_to_comments_gets_a_successor_for_every_later_al
         told.jira.close("SEC-1", "Won't Do")
     told.jira.issues["SEC-1"].closed_to_comments = status
     deliveries = [told.told(number) for number in (6, 7, 8)]
-    assert [(one.state, one.ref) for one in deliveries] == [("delivered", "SEC-2")] * 3
+    assert [(delivery.state, delivery.ref) for delivery in deliveries] == [("delivered", "SEC-2")] * 3
     assert "so a new issue was made" in deliveries[0].note
     successor = told.jira.issues["SEC-2"]
     assert (len(told.jira.issues), len(successor.comments)) == (2, 2)
@@ -371,14 +375,14 @@ def test_an_issue_that_is_closed_to_comments_gets_a_successor_for_every_later_al
 
 
 @BOTH
-def test_a_jira_that_stores_three_bytes_a_character_gets_every_alarm(
+def test_a_jira_with_three_bytes_a_character_gets_every_alarm(
     story: Callable[..., Story], where: Any
 ) -> None:
     told = story(**where, three_bytes=True)
     told.enriched.more = {"findings": (replace(FINDINGS[0], description="Flag \U0001f3f4 of a ship"),)}
     deliveries = [told.told(number) for number in (5, 6)]
-    assert [(one.state, one.ref) for one in deliveries] == [("delivered", "SEC-1")] * 2
-    assert all("without characters beyond U+FFFF" in one.note for one in deliveries)
+    assert [(delivery.state, delivery.ref) for delivery in deliveries] == [("delivered", "SEC-1")] * 2
+    assert all("without characters beyond U+FFFF" in delivery.note for delivery in deliveries)
     issue = told.jira.issues["SEC-1"]
     for text in (issue.fields["description"], issue.comments[0]["body"]):
         assert "Flag \ufffd of a ship" in json.dumps(text, ensure_ascii=False)
@@ -387,7 +391,9 @@ def test_a_jira_that_stores_three_bytes_a_character_gets_every_alarm(
 
 
 @BOTH
-def test_a_jira_that_stores_four_bytes_gets_what_was_found(story: Callable[..., Story], where: Any) -> None:
+def test_a_jira_with_four_bytes_a_character_gets_the_text_unchanged(
+    story: Callable[..., Story], where: Any
+) -> None:
     told = story(**where)
     told.enriched.more = {"findings": (replace(FINDINGS[0], description="Flag \U0001f3f4 of a ship"),)}
     assert told.told().note == ""
@@ -404,7 +410,7 @@ def test_an_issue_that_was_moved_is_followed_to_its_new_key(story: Callable[...,
     assert [path for _, path in told.wire.asked if path.endswith("comment")] == ["issue/OPS-4/comment"] * 2
 
 
-def test_a_token_that_has_expired_is_said_and_the_alarm_is_kept(story: Callable[..., Story]) -> None:
+def test_an_expired_token_is_named_and_the_alarm_is_kept(story: Callable[..., Story]) -> None:
     told = story()
     told.jira.expires = told.stage.moment.timestamp()
     delivery = told.told()
@@ -460,7 +466,7 @@ OPTIONAL = {"components": ("IR", "SOC"), "security_levels": ("SOC only",), "user
 
 
 @BOTH
-def test_every_kind_of_field_is_filled_as_its_type_wants_it(story: Callable[..., Story], where: Any) -> None:
+def test_every_type_of_field_is_filled_in_its_own_form(story: Callable[..., Story], where: Any) -> None:
     told = story(
         **where,
         **OPTIONAL,
@@ -495,9 +501,7 @@ def test_every_kind_of_field_is_filled_as_its_type_wants_it(story: Callable[...,
 
 
 @BOTH
-def test_what_jira_refuses_and_an_issue_can_do_without_is_left_out_and_named(
-    story: Callable[..., Story], where: Any
-) -> None:
+def test_a_refused_optional_field_is_left_out_and_named(story: Callable[..., Story], where: Any) -> None:
     told = story(
         **where,
         custom=(TEAM, EVERY[1]),
@@ -521,7 +525,7 @@ def test_what_jira_refuses_and_an_issue_can_do_without_is_left_out_and_named(
     assert not told.jira.issues["SEC-1"].fields.keys() & left_out
 
 
-def test_no_issue_is_made_without_the_security_level_that_it_should_have(story: Callable[..., Story]) -> None:
+def test_no_issue_is_created_without_its_configured_security_level(story: Callable[..., Story]) -> None:
     told = story(settings={"security": "Nobody", "components": ["Nowhere"]})
     delivery = told.told()
     assert delivery.state == "dead"
@@ -530,7 +534,7 @@ def test_no_issue_is_made_without_the_security_level_that_it_should_have(story: 
     assert told.stage.runtime.deliveries.depth().dead == 1
 
 
-def test_a_required_field_that_is_missing_is_said_and_the_alarm_is_kept(story: Callable[..., Story]) -> None:
+def test_a_missing_required_field_is_named_and_the_alarm_is_kept(story: Callable[..., Story]) -> None:
     told = story(custom=(replace(TEAM, required=True),))
     delivery = told.told()
     assert (delivery.state, delivery.reason) == (
@@ -540,7 +544,7 @@ def test_a_required_field_that_is_missing_is_said_and_the_alarm_is_kept(story: C
     assert told.stage.runtime.deliveries.depth().dead == 1
 
 
-def test_where_the_fields_cannot_be_asked_now_nothing_is_sent(story: Callable[..., Story]) -> None:
+def test_nothing_is_sent_while_jira_cannot_be_asked_for_the_fields(story: Callable[..., Story]) -> None:
     told = story(custom=EVERY, users=("lead",), settings={"fields": {"customfield_10010": "red"}})
     told.jira.fail(503, on="GET /rest/api/3/issue/createmeta")
     told.jira.fail(403, on="GET /rest/api/3/issue/createmeta")
@@ -554,7 +558,7 @@ def test_where_the_fields_cannot_be_asked_now_nothing_is_sent(story: Callable[..
 
 
 @BOTH
-def test_a_check_of_what_fits(story: Callable[..., Story], where: Any) -> None:
+def test_a_check_of_a_fitting_configuration(story: Callable[..., Story], where: Any) -> None:
     told = story(
         **where,
         **OPTIONAL,
@@ -562,8 +566,8 @@ def test_a_check_of_what_fits(story: Callable[..., Story], where: Any) -> None:
         settings={"fields": VALUES | {"customfield_404": "x"}, "components": ["SOC"], "security": "SOC only"},
     )
     kind = "Jira Data Center" if told.jira.datacenter else "Jira Cloud"
-    found = told.check()
-    assert found == Check(
+    check = told.check()
+    assert check == Check(
         False,
         f"{kind}: Incident in project SEC: fields: customfield_404 is not on its screen, or does not exist: "
         "it would be left out",
@@ -571,9 +575,7 @@ def test_a_check_of_what_fits(story: Callable[..., Story], where: Any) -> None:
 
 
 @BOTH
-def test_a_check_names_what_is_missing_before_the_first_alarm_needs_it(
-    story: Callable[..., Story], where: Any
-) -> None:
+def test_a_check_names_every_mistake(story: Callable[..., Story], where: Any) -> None:
     many = tuple(Field(f"customfield_{n}", f"Field {n}") for n in range(20_000, 20_230))  # two pages
     told = story(
         **where,
@@ -593,9 +595,9 @@ def test_a_check_names_what_is_missing_before_the_first_alarm_needs_it(
             "priorities": {"malicious": "P1", "suspicious": "P3"},
         },
     )
-    found = told.check()
+    check = told.check()
     kind = "Jira Data Center" if told.jira.datacenter else "Jira Cloud"
-    assert (found.ok, found.detail.removeprefix(f"{kind}: Incident in project SEC: ").split("; ")) == (
+    assert (check.ok, check.detail.removeprefix(f"{kind}: Incident in project SEC: ").split("; ")) == (
         False,
         [
             "it must have Components: set components",
@@ -613,7 +615,7 @@ def test_a_check_names_what_is_missing_before_the_first_alarm_needs_it(
 
 
 @BOTH
-def test_a_check_names_resolutions_that_there_are_not(story: Callable[..., Story], where: Any) -> None:
+def test_a_check_names_unknown_resolutions(story: Callable[..., Story], where: Any) -> None:
     german = {"resolutions": ("Fertig", "Wird nicht erledigt")}
     fits = "huntbridge may create Incident in project SEC"
     told = story(**where, **german)
@@ -621,8 +623,8 @@ def test_a_check_names_resolutions_that_there_are_not(story: Callable[..., Story
     standing = (
         "no resolution stands: name those in respect_resolutions that do, of Fertig, Wird nicht erledigt"
     )
-    found = told.check()
-    assert (found.ok, found.detail.startswith(f"{kind}: {fits}; {standing}")) == (True, True)
+    check = told.check()
+    assert (check.ok, check.detail.startswith(f"{kind}: {fits}; {standing}")) == (True, True)
     told = story(**where, **german, settings={"respect_resolutions": ["wird nicht erledigt", "Won't Do"]})
     assert told.check() == Check(
         False,
@@ -633,7 +635,7 @@ def test_a_check_names_resolutions_that_there_are_not(story: Callable[..., Story
     assert "resolution" not in told.check().detail
 
 
-def test_a_check_says_what_the_account_may_not_do(story: Callable[..., Story]) -> None:
+def test_a_check_names_missing_permissions(story: Callable[..., Story]) -> None:
     told = story(permissions=("BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS"), cloud_id=CLOUD_ID)
     assert told.check() == Check(
         True,
@@ -660,7 +662,7 @@ def read(content: bytes) -> list[list[str]]:
 
 
 @BOTH
-def test_the_alarms_that_a_message_has_no_room_for_are_attached(
+def test_alarms_are_attached_when_the_message_has_no_room_for_them(
     story: Callable[..., Story], where: Any
 ) -> None:
     told = story(**where)
@@ -686,7 +688,7 @@ def test_the_alarms_that_a_message_has_no_room_for_are_attached(
     assert len(issue.attachments) == 2  # all of them are shown
 
 
-def test_a_file_is_attached_once_however_often_the_message_is_tried(story: Callable[..., Story]) -> None:
+def test_a_file_is_attached_once_although_the_message_is_repeated(story: Callable[..., Story]) -> None:
     told = story(lose=once(("POST", "issue")))
     told.enriched.more = {"findings": FINDINGS}
 
@@ -712,7 +714,7 @@ def test_a_file_is_attached_once_however_often_the_message_is_tried(story: Calla
         ("attachments", "is not attached: answered 500: “it is late”"),
     ],
 )
-def test_what_an_issue_has_beside_its_text_never_fails_a_delivery(
+def test_a_failing_link_or_attachment_does_not_fail_the_delivery(
     story: Callable[..., Story], on: str, words: str
 ) -> None:
     told = story()
@@ -724,7 +726,9 @@ def test_what_an_issue_has_beside_its_text_never_fails_a_delivery(
 
 
 @pytest.mark.parametrize("what", ["remotelink", "attachments"])
-def test_nor_does_silence(story: Callable[..., Story], what: str) -> None:
+def test_a_link_or_attachment_without_an_answer_does_not_fail_the_delivery(
+    story: Callable[..., Story], what: str
+) -> None:
     told = story(lose=once(("POST", f"issue/SEC-1/{what}")))
     told.enriched.more = {"findings": FINDINGS}
     delivery = told.told()
@@ -732,12 +736,12 @@ def test_nor_does_silence(story: Callable[..., Story], what: str) -> None:
     assert "acme.atlassian.net: timeout" in delivery.note
 
 
-def test_jiras_description_refuses_what_it_does_not_name(story: Callable[..., Story]) -> None:
+def test_jiras_api_description_refuses_unknown_keys(story: Callable[..., Story]) -> None:
     if not SPECIFICATION.exists():
         pytest.skip(f"{SPECIFICATION.name} does not lie beside the project in shared/contracts")
     told = story()
     told.told()
-    created = next(one for one in told.wire.requests if one.what == ("POST", "issue"))
+    created = next(request for request in told.wire.requests if request.what == ("POST", "issue"))
     for wrong in (
         replace(created, data=json.dumps({"fields": {}, "feilds": {}}).encode()),
         replace(created, query=(("nothing", "1"),)),
@@ -753,7 +757,7 @@ def test_jiras_description_refuses_what_it_does_not_name(story: Callable[..., St
         assert list(violations([wrong])) != []
 
 
-def test_everything_that_jira_is_ever_asked_is_described_by_it(story: Callable[..., Story]) -> None:
+def test_every_request_is_valid_by_jiras_api_description(story: Callable[..., Story]) -> None:
     """One case from its first alarm to its successor; what is not allowed fails every story."""
     told = story(
         cloud_id=CLOUD_ID,

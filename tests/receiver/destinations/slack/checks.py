@@ -131,7 +131,7 @@ def check_slack(alarm: Alarm) -> None:
 
 
 def check_slack_bot(alarm: Alarm) -> None:
-    """The message of a case that was as bad before, and of one that was worse, with all its buttons."""
+    """The parent of a case that was less severe before, and of one that was more severe, with all buttons."""
     message = compose(
         alarm, case=CaseStatus(acknowledgement=alarm.acknowledgement, issue=ISSUE, offers=OFFERS)
     )

@@ -105,7 +105,7 @@ def alarm(alarms: dict[str, Alarm]) -> Callable[..., Message]:
     return make
 
 
-def test_a_case_is_one_message_that_is_edited_and_a_thread_of_what_happened(
+def test_a_case_is_a_parent_that_is_edited_and_a_thread(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     first = alarm()
@@ -147,7 +147,7 @@ def test_a_case_is_one_message_that_is_edited_and_a_thread_of_what_happened(
     assert workspace.slack.mentions == []
 
 
-def test_an_update_is_told_as_the_state_in_the_message_and_as_an_update_in_the_thread(
+def test_an_update_says_so_in_the_thread_and_not_in_the_parent(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())
@@ -162,7 +162,7 @@ def test_an_update_is_told_as_the_state_in_the_message_and_as_an_update_in_the_t
     ]
 
 
-def test_an_owner_is_called_once_and_again_when_it_gets_worse(
+def test_the_owner_is_mentioned_once_and_again_when_the_case_gets_worse(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     owner = Owner(slack="U0123456789")
@@ -174,7 +174,9 @@ def test_an_owner_is_called_once_and_again_when_it_gets_worse(
     assert workspace.slack.refused == []
 
 
-def test_what_nothing_can_be_added_to_has_no_thread(workspace: Workspace, alarms: dict[str, Alarm]) -> None:
+def test_a_message_that_no_alarm_can_follow_has_no_thread(
+    workspace: Workspace, alarms: dict[str, Alarm]
+) -> None:
     workspace.tell(compose(alarms["hunt_finished"]))
     assert [len(thread) for thread in workspace.threads()] == [1]
 
@@ -203,7 +205,7 @@ def move(workspace: Workspace) -> None:
         (move, "the channel has changed, so a new message was posted"),
     ],
 )
-def test_a_message_that_cannot_be_followed_is_followed_by_a_new_one(
+def test_a_parent_that_is_gone_or_locked_is_replaced(
     happen: Callable[[Workspace], None], note: str, workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())
@@ -221,7 +223,7 @@ def test_a_message_that_cannot_be_followed_is_followed_by_a_new_one(
     assert workspace.threads()[-1][-1] == "▲ 3 malicious, 8 suspicious"
 
 
-def test_a_workspace_that_forbids_edits_still_has_its_thread(
+def test_the_thread_goes_on_where_edits_are_forbidden(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())
@@ -234,7 +236,7 @@ def test_a_workspace_that_forbids_edits_still_has_its_thread(
     ]
 
 
-def test_a_limit_between_the_edit_and_the_reply_repeats_only_the_edit(
+def test_a_rate_limit_after_the_edit_repeats_only_the_edit(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())
@@ -251,7 +253,7 @@ def test_a_limit_between_the_edit_and_the_reply_repeats_only_the_edit(
 
 @pytest.mark.parametrize("lost", ["hang up", "internal_error"])
 @pytest.mark.parametrize("call", ["chat.update", "chat.postMessage"])
-def test_an_edit_without_an_answer_leaves_nothing_open_and_a_reply_does(
+def test_a_reply_without_an_answer_is_ambiguous_and_an_edit_is_not(
     lost: str, call: str, workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())
@@ -264,7 +266,7 @@ def test_an_edit_without_an_answer_leaves_nothing_open_and_a_reply_does(
     assert outcome.ambiguous is (call == "chat.postMessage")
 
 
-def test_an_alarm_whose_copy_is_missing_in_the_thread_was_told_all_the_same(
+def test_an_alarm_is_delivered_although_its_copy_in_the_thread_fails(
     peer: Any, reply: Any, alarm: Callable[..., Message]
 ) -> None:
     posted = json.dumps({"ok": True, "channel": SOC, "ts": "1763812800.000100"})
@@ -276,7 +278,7 @@ def test_an_alarm_whose_copy_is_missing_in_the_thread_was_told_all_the_same(
     assert CaseThread.parse(outcome.ref)
 
 
-def test_a_token_that_was_revoked_and_a_channel_that_is_archived(
+def test_a_revoked_token_and_an_archived_channel_are_rejected(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())
@@ -298,7 +300,7 @@ def test_a_missing_scope_is_named(workspace: Workspace, alarm: Callable[..., Mes
     assert workspace.tell(alarm()) == Rejected(f"{API_REFUSALS['missing_scope']} (missing_scope: chat:write)")
 
 
-def test_slacks_words_are_told_with_what_to_do(peer: Any, reply: Any, alarm: Any) -> None:
+def test_every_error_code_has_its_outcome(peer: Any, reply: Any, alarm: Any) -> None:
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
     for word in (*API_REFUSALS, *API_RETRIES):
         peer.answers(reply(200, json.dumps({"ok": False, "error": word})))
@@ -309,7 +311,7 @@ def test_slacks_words_are_told_with_what_to_do(peer: Any, reply: Any, alarm: Any
             assert outcome == Retry(f"answered 200 {word}", ambiguous=word in API_UNDECIDED)
 
 
-def test_every_error_of_the_contracts_is_told_apart(peer: Any, reply: Any, alarm: Any) -> None:
+def test_every_error_code_of_the_published_api_is_handled(peer: Any, reply: Any, alarm: Any) -> None:
     """The words that huntbridge cannot meet, since it sends no files, drafts, metadata and no other user's
     name, are refused as they come."""
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
@@ -325,7 +327,7 @@ def test_every_error_of_the_contracts_is_told_apart(peer: Any, reply: Any, alarm
             assert word in outcome.reason
 
 
-def test_only_arguments_that_the_methods_have_are_sent(
+def test_only_arguments_of_the_published_api_are_sent(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     for message in (alarm(), alarm(8)):
@@ -340,13 +342,13 @@ def test_only_arguments_that_the_methods_have_are_sent(
             pytest.skip(f"{path.name} does not lie beside the project in shared/contracts/slack")
         arguments = json.loads(path.read_text(encoding="utf-8"))["args"]
         assert sent <= arguments.keys()
-        assert {name for name, one in arguments.items() if one["required"]} <= sent
+        assert {name for name, argument in arguments.items() if argument["required"]} <= sent
 
 
 # The channel by its name
 
 
-def test_a_channel_is_found_by_its_name_once(workspace: Workspace, alarm: Callable[..., Message]) -> None:
+def test_a_channel_is_looked_up_by_its_name_once(workspace: Workspace, alarm: Callable[..., Message]) -> None:
     workspace.slack.channels = [Channel(f"C00000001{n:02}", f"team-{n}") for n in range(30)]
     workspace.slack.channels[25:25] = [Channel(SOC, "soc")]
     workspace.slack.page = 10
@@ -365,7 +367,7 @@ def test_a_channel_is_found_by_its_name_once(workspace: Workspace, alarm: Callab
     assert {post.channel for post in workspace.slack.posts} == {SOC}
 
 
-def test_a_case_stays_in_its_channel_when_the_name_is_written_as_its_id(
+def test_a_case_stays_in_its_channel_when_the_id_replaces_the_name(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.destination = workspace.at("#soc")
@@ -390,7 +392,7 @@ def test_a_case_stays_in_its_channel_when_the_name_is_written_as_its_id(
         ({"chat:write"}, f"{API_REFUSALS['missing_scope']} (missing_scope: channels:read)"),
     ],
 )
-def test_a_name_that_no_channel_has(
+def test_an_unknown_channel_name_is_rejected(
     scopes: set[str], reason: str, workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.slack.scopes = scopes
@@ -400,7 +402,7 @@ def test_a_name_that_no_channel_has(
     assert workspace.destination.check() == Check(False, reason)
 
 
-def test_a_workspace_with_too_many_channels_wants_the_id(
+def test_a_workspace_with_too_many_channels_needs_the_id(
     peer: Any, reply: Any, alarm: Callable[..., Message]
 ) -> None:
     peer.answers(
@@ -434,7 +436,7 @@ def archived_and_renamed(slack: Slack) -> None:
 
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("happen", [deleted, archived, archived_and_renamed])
-def test_a_channel_that_was_made_anew_gets_open_cases_and_new_ones(
+def test_a_recreated_channel_gets_open_and_new_cases(
     happen: Callable[[Slack], None], restart: bool, workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.destination = workspace.at("#soc")
@@ -456,7 +458,7 @@ def test_a_channel_that_was_made_anew_gets_open_cases_and_new_ones(
 
 
 @pytest.mark.parametrize("happen", [deleted, archived])
-def test_a_new_case_finds_the_new_channel_without_a_restart(
+def test_a_new_case_finds_a_recreated_channel_without_a_restart(
     happen: Callable[[Slack], None], workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.destination = workspace.at("#soc")
@@ -467,7 +469,7 @@ def test_a_new_case_finds_the_new_channel_without_a_restart(
     assert workspace.parents[-1].channel == NEW
 
 
-def test_the_edit_of_an_open_case_begins_anew_in_the_new_channel(
+def test_the_edit_of_an_open_case_posts_a_parent_in_a_recreated_channel(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.destination = workspace.at("#soc")
@@ -481,7 +483,7 @@ def test_the_edit_of_an_open_case_begins_anew_in_the_new_channel(
     assert (case.channel, case.alarms) == (NEW, 1)
 
 
-def test_a_channel_that_is_archived_and_has_no_successor_is_told_with_what_to_do(
+def test_an_archived_channel_without_a_replacement_is_rejected(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.destination = workspace.at("#soc")
@@ -493,7 +495,7 @@ def test_a_channel_that_is_archived_and_has_no_successor_is_told_with_what_to_do
     assert workspace.destination.check() == Check(False, f"#soc ({SOC}): {API_REFUSALS['is_archived']}")
 
 
-def test_while_slack_cannot_be_asked_for_the_new_channel_the_alarm_waits(
+def test_an_alarm_waits_while_slack_cannot_be_asked_for_the_channel(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.destination = workspace.at("#soc")
@@ -506,7 +508,7 @@ def test_while_slack_cannot_be_asked_for_the_new_channel_the_alarm_waits(
     assert isinstance(workspace.tell(alarm()), Delivered)
 
 
-def test_a_channel_that_is_always_gone_is_looked_up_a_bounded_number_of_times(
+def test_the_number_of_channel_lookups_is_bounded(
     peer: Any, reply: Any, alarm: Callable[..., Message]
 ) -> None:
     """Each look-up names another channel, and none of them takes a message."""
@@ -516,13 +518,13 @@ def test_a_channel_that_is_always_gone_is_looked_up_a_bounded_number_of_times(
         reply(200, json.dumps({"ok": True, "channels": [{"id": f"C00000000{n}0", "name": "soc"}]}))
         for n in range(9)
     ]
-    peer.answers(*(one for listed in lists for one in (gone, listed)))
+    peer.answers(*(answer for listed in lists for answer in (gone, listed)))
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
     assert isinstance(destination.deliver(alarm(), CaseRef(ref)), Rejected)
     assert len(peer.requests) <= 6
 
 
-def test_a_message_of_the_app_before_it_was_installed_anew_is_followed_by_a_new_one(
+def test_a_parent_of_an_earlier_installation_of_the_app_is_replaced(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())
@@ -533,7 +535,7 @@ def test_a_message_of_the_app_before_it_was_installed_anew_is_followed_by_a_new_
     assert len(workspace.parents) == 2
 
 
-def test_an_endless_cursor_is_not_repeated(peer: Any, reply: Any, alarm: Callable[..., Message]) -> None:
+def test_an_endless_cursor_is_not_followed(peer: Any, reply: Any, alarm: Callable[..., Message]) -> None:
     page = {"ok": True, "channels": [], "response_metadata": {"next_cursor": "x" * 5_000}}
     peer.answers(reply(200, json.dumps(page)))
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
@@ -541,7 +543,7 @@ def test_an_endless_cursor_is_not_repeated(peer: Any, reply: Any, alarm: Callabl
     assert len(peer.requests) == 1
 
 
-def test_a_channel_that_takes_no_broadcast_has_the_reply_in_the_thread(
+def test_a_refused_broadcast_becomes_a_reply_in_the_thread(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())
@@ -553,10 +555,10 @@ def test_a_channel_that_takes_no_broadcast_has_the_reply_in_the_thread(
     assert workspace.threads()[0][-1] == "▲ 9 malicious, 8 suspicious"
 
 
-# What one person alone is told
+# Ephemeral messages
 
 
-def test_what_is_whispered_is_no_markup(workspace: Workspace) -> None:
+def test_an_ephemeral_text_forms_no_markup(workspace: Workspace) -> None:
     text = "Jane has taken “7 malicious on *web* _x_ ~y~ `z` :rotating_light: <!channel> <@U012AB3CD>”"
     to = Recipient(SOC, "U0123456789")
     assert workspace.destination.send_ephemeral(to, text) == Delivered()
@@ -569,7 +571,7 @@ def test_what_is_whispered_is_no_markup(workspace: Workspace) -> None:
     assert workspace.slack.mentions == []
 
 
-def test_a_whisper_whose_layout_is_refused_is_plain_text(workspace: Workspace) -> None:
+def test_an_ephemeral_text_whose_layout_is_refused_is_sent_as_plain_text(workspace: Workspace) -> None:
     refused = '{"ok":false,"error":"invalid_blocks"}'
     workspace.slack.fail(200, {}, refused, on="POST /api/chat.postEphemeral")
     assert workspace.destination.send_ephemeral(Recipient(SOC, "U0123456789"), "taken") == Delivered()
@@ -580,17 +582,17 @@ def test_a_whisper_whose_layout_is_refused_is_plain_text(workspace: Workspace) -
 
 
 @pytest.mark.parametrize(
-    ("change", "found"),
+    ("change", "expected"),
     [
         ({}, Check(True, "Slack: huntbridge in Acme may post in C0123456789")),
         ({"is_archived": True}, Check(False, f"C0123456789: {API_REFUSALS['is_archived']}")),
         ({"is_member": False}, Check(False, f"C0123456789: {API_REFUSALS['not_in_channel']}")),
     ],
 )
-def test_check_asks_for_the_channel(change: dict[str, bool], found: Check, workspace: Workspace) -> None:
+def test_check_looks_at_the_channel(change: dict[str, bool], expected: Check, workspace: Workspace) -> None:
     for name, value in change.items():
         setattr(workspace.slack.channels[0], name, value)
-    assert workspace.destination.check() == found
+    assert workspace.destination.check() == expected
     assert workspace.slack.posts == []
 
 
@@ -629,7 +631,7 @@ def test_check_by_name_without_scopes_and_without_an_answer(workspace: Workspace
     "ref",
     ["SEC-1", "{}", "[" * 5_000, "null", '{"to":1}', '{"ts":"../x"}', '{"severity":["malicious"]}', "\ud800"],
 )
-def test_a_reference_of_another_destination_begins_a_new_case(
+def test_a_ref_in_another_form_begins_a_new_case(
     ref: str, workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.ref = ref
@@ -674,7 +676,7 @@ def test_an_open_case_stays_in_a_channel_that_was_renamed(
     assert {post.channel for post in workspace.slack.posts} == {SOC}
 
 
-def test_an_edit_that_is_refused_for_an_unknown_reason_loses_no_alarm(
+def test_an_alarm_is_told_although_an_edit_is_refused_for_an_unknown_reason(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
     workspace.tell(alarm())

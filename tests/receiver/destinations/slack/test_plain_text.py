@@ -108,7 +108,7 @@ def test_a_message_that_is_too_large_for_a_proxy_is_sent_once_more(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_answer_that_only_begins_like_such_a_word_is_no_refusal_of_the_layout(
+def test_an_answer_that_only_begins_with_such_a_code_is_no_refusal_of_the_layout(
     kind: str, workspace: Workspace, alarms: dict[str, Alarm]
 ) -> None:
     workspace.refuse(kind, f"invalid_blocks {workspace.slack.path} " + "x" * 5_000)
@@ -152,7 +152,7 @@ def test_an_edit_whose_layout_is_refused_is_plain_text_and_the_thread_goes_on(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_plain_text_forms_no_mention_and_calls_the_owner_alone(
+def test_plain_text_mentions_only_the_owner(
     kind: str, workspace: Workspace, alarms: dict[str, Alarm]
 ) -> None:
     workspace.refuse(kind, "invalid_blocks")
@@ -162,7 +162,7 @@ def test_plain_text_forms_no_mention_and_calls_the_owner_alone(
     assert set(workspace.slack.mentions) == {"<@U0123456789>"}
 
 
-def test_plain_text_that_grows_when_it_is_escaped_can_still_be_edited(alarms: dict[str, Alarm]) -> None:
+def test_plain_text_stays_short_enough_for_an_edit_after_escaping(alarms: dict[str, Alarm]) -> None:
     """chat.update takes 4,000 characters, and each & becomes five of them."""
     rich = alarms["rich"]
     many = "&" * 2_000
@@ -170,7 +170,7 @@ def test_plain_text_that_grows_when_it_is_escaped_can_still_be_edited(alarms: di
         rich,
         event=replace(rich.event, id=many),
         instance=replace(rich.instance, name=many, tags={many: many}),
-        findings=tuple(replace(one, description=many, path=f"/{many}") for one in rich.findings),
+        findings=tuple(replace(finding, description=many, path=f"/{many}") for finding in rich.findings),
         project=replace(rich.project, name=many),
         evidence=replace(rich.evidence, name=many, hostname=many),
     )

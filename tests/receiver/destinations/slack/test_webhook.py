@@ -47,14 +47,14 @@ def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: 
     ]
 
 
-def test_the_sdk_does_not_retry_and_does_not_speak() -> None:
+def test_the_sdk_does_not_retry_and_does_not_log() -> None:
     client = SdkWebhookClient("https://hooks.slack.com/services/T/B/X", Http(), 1)
     assert client.retry_handlers == []
     assert not any(client.logger.isEnabledFor(level) for level in (10, 20, 30, 40, 50))
     assert client.logger.parent is None
 
 
-def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
+def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
     peer: Any, reply: Any, alarms: dict[str, Any], monkeypatch: pytest.MonkeyPatch, dead_port: int
 ) -> None:
     message = compose(alarms["minimal"])
@@ -66,10 +66,10 @@ def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
 
     http = Http(proxies=getproxies())
     peer.answers(reply(403))
-    found = SlackDestination("soc", Secret("https://hooks.slack.com/services/T/B/X"), http).deliver(
+    outcome = SlackDestination("soc", Secret("https://hooks.slack.com/services/T/B/X"), http).deliver(
         message, {}
     )
-    assert found == Retry("hooks.slack.com: the proxy refused to connect us")
+    assert outcome == Retry("hooks.slack.com: the proxy refused to connect us")
     assert [(request.method, request.path) for request in peer.requests] == [
         ("CONNECT", "hooks.slack.com:443")
     ]
@@ -91,7 +91,7 @@ def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(
     ],
 )
 @pytest.mark.parametrize("name", ["rich", "hostile", "hunt_finished", "capture_failed"])
-def test_only_an_owner_of_the_configuration_is_called_and_only_about_an_alarm(
+def test_only_a_configured_owner_is_mentioned_and_only_about_an_alarm(
     name: str, id: str, called: list[str], alarms: dict[str, Alarm]
 ) -> None:
     message = compose(replace(alarms[name], owner=Owner(slack=id)))
@@ -104,12 +104,12 @@ def test_only_an_owner_of_the_configuration_is_called_and_only_about_an_alarm(
     assert pings(body) == [text.partition(" ")[2] for text in called if alarmed]
 
 
-@pytest.mark.parametrize("word", WEBHOOK_REFUSALS)
-def test_slacks_error_words_are_told_with_what_to_do(
-    word: str, peer: Any, reply: Any, alarms: dict[str, Any]
+@pytest.mark.parametrize("code", WEBHOOK_REFUSALS)
+def test_every_error_code_is_rejected_with_what_to_do(
+    code: str, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
-    peer.answers(reply(403, word))
-    found = SlackDestination("soc", Secret(f"{peer.origin}/services/T/B/X"), Http()).deliver(
+    peer.answers(reply(403, code))
+    outcome = SlackDestination("soc", Secret(f"{peer.origin}/services/T/B/X"), Http()).deliver(
         compose(alarms["minimal"]), {}
     )
-    assert found == Rejected(f"{WEBHOOK_REFUSALS[word]} ({word})")
+    assert outcome == Rejected(f"{WEBHOOK_REFUSALS[code]} ({code})")

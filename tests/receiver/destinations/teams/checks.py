@@ -49,7 +49,7 @@ def check_teams(alarm: Alarm, *, by_schema: bool = True) -> None:
     entity = {"type": "mention", "text": CALL, "mentioned": {"id": JANE.id, "name": JANE.name}}
     called = card.pop("msteams").pop("entities", [])
     assert called == [entity][: len(called)]
-    # Elements of 1.2, and one that reads Markdown only for who is called.
+    # Elements of 1.2; a TextBlock, which reads Markdown, only for the mention of the owner.
     markdown = [node for node in walk(card) if node.get("type") == "TextBlock"]
     assert markdown == [{"type": "TextBlock", "text": f"Owner: {CALL}", "wrap": True}][: len(called)]
     assert {node["type"] for node in walk(card) if "type" in node} <= {

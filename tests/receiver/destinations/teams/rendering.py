@@ -105,9 +105,9 @@ def missing() -> str:
 def drawn(cards: Mapping[str, Any], theme: str, folder: Path) -> dict[str, Any]:
     """What the page says of itself: `errors`, `height` in pixels, and `drawn`, by the name of each card."""
     text = chromium(page(cards, theme, folder), "--window-size=700,900", "--dump-dom", folder=folder)
-    found = re.search(r'<script type="application/json" id="told">(.*?)</script>', text, re.DOTALL)
-    assert found, text[-2_000:]
-    told: dict[str, Any] = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="told">(.*?)</script>', text, re.DOTALL)
+    assert match, text[-2_000:]
+    told: dict[str, Any] = json.loads(match[1])
     return told
 
 

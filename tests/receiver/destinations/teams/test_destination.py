@@ -49,7 +49,7 @@ def card(alarm: Alarm) -> Any:
 
 @pytest.mark.parametrize("id", [JANE.id, OBJECT_ID, "jane_acme.example#EXT#@corp.onmicrosoft.com"])
 @pytest.mark.parametrize("name", ["rich", "hostile", "hunt_finished", "many_findings"])
-def test_the_owner_is_called(name: str, id: str, channel: Channel, alarms: dict[str, Alarm]) -> None:
+def test_the_owner_is_mentioned(name: str, id: str, channel: Channel, alarms: dict[str, Alarm]) -> None:
     alarm = replace(alarms[name], owner=Owner(teams=replace(JANE, id=id)))
     assert channel.tell(alarm) == Delivered()
     assert (channel.teams.failed_runs, channel.teams.mentions) == ([], [id])
@@ -71,7 +71,7 @@ def test_the_owner_is_called(name: str, id: str, channel: Channel, alarms: dict[
         Owner(teams=replace(JANE, name="")),
     ],
 )
-def test_nobody_else_is_called(owner: Owner | None, channel: Channel, alarms: dict[str, Alarm]) -> None:
+def test_nobody_else_is_mentioned(owner: Owner | None, channel: Channel, alarms: dict[str, Alarm]) -> None:
     alarm = replace(alarms["hostile"], owner=owner)
     assert channel.tell(alarm) == Delivered()
     assert (channel.teams.failed_runs, channel.teams.mentions) == ([], [])
@@ -80,7 +80,7 @@ def test_nobody_else_is_called(owner: Owner | None, channel: Channel, alarms: di
 
 
 @pytest.mark.parametrize("mark", ["\\", '"', '\\"'])
-def test_a_card_full_of_marks_that_count_twice_is_posted(
+def test_a_card_full_of_quotation_marks_is_posted(
     mark: str, channel: Channel, alarms: dict[str, Alarm]
 ) -> None:
     """Whoever writes to a captured disk chooses the names of files. A card that is too long by Teams' own
@@ -103,7 +103,7 @@ def test_a_card_full_of_marks_that_count_twice_is_posted(
 
 
 @pytest.mark.parametrize("name", ["capture_failed", "unknown", "test"])
-def test_nobody_is_called_where_there_is_no_alarm(name: str, alarms: dict[str, Alarm]) -> None:
+def test_nobody_is_mentioned_without_an_alarm(name: str, alarms: dict[str, Alarm]) -> None:
     assert "entities" not in card(replace(alarms[name], owner=Owner(teams=JANE)))["msteams"]
 
 
@@ -132,7 +132,7 @@ AUTH = "the workflow's trigger does not take this URL"
         ("sig=demo", "sig=other", AUTH),  # 401
     ],
 )
-def test_a_flow_that_is_off_is_told_with_what_to_do(
+def test_a_workflow_that_is_switched_off_is_rejected_with_what_to_do(
     old: str, new: str, said: str, channel: Channel, alarms: dict[str, Alarm]
 ) -> None:
     outcome = channel.tell(alarms["rich"], channel.teams.path.replace(old, new, 1))

@@ -55,7 +55,7 @@ def test_a_receiver_gets_one_signed_event(peer: Any, alarms: dict[str, Alarm]) -
     assert request.headers["Huntbridge-Signature"] == f"t={AT},v1={mac(NEW, request.body)}"
 
 
-def test_a_rotation_signs_with_both(peer: Any, alarms: dict[str, Alarm]) -> None:
+def test_a_rotation_signs_with_both_secrets(peer: Any, alarms: dict[str, Alarm]) -> None:
     request = sent(peer, alarms["minimal"], NEW, OLD)
     signatures = f"v1={mac(NEW, request.body)},v1={mac(OLD, request.body)}"
     assert request.headers["Huntbridge-Signature"] == f"t={AT},{signatures}"
@@ -67,9 +67,9 @@ def verify() -> Callable[..., bool]:
     page = (DOCS / "webhook-destination.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
-    found: dict[str, Any] = {}
-    exec(example, found)
-    return found["verify"]
+    names: dict[str, Any] = {}
+    exec(example, names)
+    return names["verify"]
 
 
 def test_the_published_example_verifies(peer: Any, alarms: dict[str, Alarm], verify: Any) -> None:
@@ -85,7 +85,7 @@ def test_the_published_example_verifies(peer: Any, alarms: dict[str, Alarm], ver
         assert not verify(forged, body, NEW, now=AT)
 
 
-def test_what_is_sent_again_has_the_same_identity(alarms: dict[str, Alarm]) -> None:
+def test_a_repeated_message_has_the_same_id_and_source(alarms: dict[str, Alarm]) -> None:
     first, second = (
         json.loads(document.payload(compose(alarms["rich"], maybe_repeat=again))) for again in (False, True)
     )
@@ -105,18 +105,18 @@ def test_every_key_of_the_schema_is_described() -> None:
             assert value["description"], key
 
 
-def test_a_report_says_all_that_people_are_told(alarms: dict[str, Alarm]) -> None:
+def test_every_field_of_a_report_is_published(alarms: dict[str, Alarm]) -> None:
     report = alarms["hunt_finished"].event.report
     assert report is not None
     published = json.loads(document.payload(compose(alarms["hunt_finished"])))["data"]["alarm"]["event"][
         "report"
     ]
-    assert published == dump(report)  # field by field: a new one is published too
+    assert published == dump(report)  # every field of the model is published
     assert (published["since"], published["covered"]) == ("2026-11-15T02:00:00Z", 12)
     assert published["slowest"]["name"] == "web-06"
 
 
-def test_too_much_is_dropped_whole_and_counted(alarms: dict[str, Alarm]) -> None:
+def test_a_long_document_is_shortened_and_says_so(alarms: dict[str, Alarm]) -> None:
     finding = Finding("𝔪" * 500, 1, Severity.SUSPICIOUS, path="/" + "𝔭" * 900)
     worst = replace(finding, severity=Severity.MALICIOUS, description="the worst")
     alarm = replace(alarms["rich"], findings=(finding,) * 400 + (worst,))
@@ -130,7 +130,7 @@ def test_too_much_is_dropped_whole_and_counted(alarms: dict[str, Alarm]) -> None
     assert data["alarm"]["instance"]["tags"] == alarms["rich"].instance.tags
 
 
-def test_of_the_heaviest_alarm_the_first_facts_are_left(alarms: dict[str, Alarm]) -> None:
+def test_the_first_facts_of_the_heaviest_alarm_stay(alarms: dict[str, Alarm]) -> None:
     heavy = "𝔥\\" * 3_000
     rich = alarms["rich"]
     words = dict.fromkeys(("name", "type", "state", "zone", "vpc", "subnet", "image", "platform"), heavy)
@@ -167,7 +167,7 @@ def test_of_the_heaviest_alarm_the_first_facts_are_left(alarms: dict[str, Alarm]
         ("https://hooks.slack.com/services/T/B/X", "type: slack"),
     ],
 )
-def test_where_it_never_sends(url: str, said: str) -> None:
+def test_forbidden_urls(url: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         WebhookDestination("siem", Secret(url), [Secret(NEW)], Http())
 
@@ -175,7 +175,7 @@ def test_where_it_never_sends(url: str, said: str) -> None:
 @pytest.mark.parametrize(
     "host", ["siem.example:8088", "10.0.0.7", "[fd12:3456::7]", "127.0.0.1:1", "1.2.example"]
 )
-def test_where_it_may_send(host: str) -> None:
+def test_permitted_urls(host: str) -> None:
     WebhookDestination("siem", Secret(f"https://{host}/in?key=1"), [Secret(NEW)], Http())
 
 

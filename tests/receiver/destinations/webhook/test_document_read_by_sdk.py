@@ -35,7 +35,9 @@ def test_the_sdk_reads_every_event(peer: Any, named_alarm: tuple[str, Alarm]) ->
 
 
 @pytest.mark.parametrize("key", ["source", "type"])
-def test_the_sdk_would_refuse_one_that_is_none(key: str, peer: Any, alarms: dict[str, Alarm]) -> None:
+def test_the_sdk_refuses_an_event_without_a_required_key(
+    key: str, peer: Any, alarms: dict[str, Alarm]
+) -> None:
     siem = WebhookDestination("siem", Secret(f"{peer.origin}/in"), [Secret("a-secret-of-the-siem")], Http())
     siem.deliver(compose(alarms["rich"]), NEW_CASE)
     body = json.loads(peer.requests[-1].body)
