@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 
@@ -17,6 +17,18 @@ def covers(wide: str, narrow: str) -> bool:
     # Wildcards next to each other mean the same in any order: put `*` last.
     narrow = re.sub(r"[*?]+", lambda run: "?" * run[0].count("?") + "*" * ("*" in run[0]), narrow)
     return bool(_compiled(wide, one="[^*]").fullmatch(narrow))
+
+
+def values_within(narrow: Collection[str], wide: Collection[str]) -> bool:
+    """Whether a list of values allows only what another one allows. An empty list allows every value."""
+    return not wide or (bool(narrow) and set(narrow) <= set(wide))
+
+
+def patterns_within(narrow: Collection[str], wide: Collection[str]) -> bool:
+    """Like `values_within`, for lists of patterns. Also False if that cannot be decided."""
+    if not wide:
+        return True
+    return bool(narrow) and all(any(covers(w, n) for w in wide) for n in narrow)
 
 
 @lru_cache(maxsize=1024)

@@ -64,7 +64,8 @@ def test_the_example_of_the_design(folder: Path):
 platform: {url: https://cado.internal.example, api_key: env:CADO, ca_bundle: cado-ca.pem}
 webhook:  {tokens: [env:CURRENT, file:/run/secrets/previous]}
 accounts:
-  prod: {id: "111122223333", role: arn:aws:iam::111122223333:role/huntbridge-read, external_id: env:EXTERNAL_ID, cado_account: Default}
+  prod: {id: "111122223333", role: arn:aws:iam::111122223333:role/huntbridge-read,
+         external_id: env:EXTERNAL_ID, cado_account: Default}
 hunts:
   weekly-crown-jewels:
     schedule: cron(0 2 ? * SUN *)        # EventBridge's form
@@ -76,7 +77,8 @@ hunts:
 destinations:
   soc:     {type: slack, webhook_url: env:SLACK}
   office:  {type: teams, webhook_url: env:TEAMS_WEBHOOK_URL}
-  tickets: {type: jira, url: https://acme.atlassian.net, email: hunt@acme.example, api_token: env:JIRA_API_TOKEN, project: SEC, issue_type: Incident}
+  tickets: {type: jira, url: https://acme.atlassian.net, email: hunt@acme.example,
+            api_token: env:JIRA_API_TOKEN, project: SEC, issue_type: Incident}
 routes:                                  # first match wins; `continue: true` goes on
   - {match: {severity: malicious, tags: {Env: prod}}, to: [tickets, soc], continue: true}
   - {match: {event: [processing_with_alarms, high_severity_alarm]}, to: [soc]}

@@ -1,0 +1,124 @@
+"""Warnings about routes: conditions that no alarm meets, and routes that no alarm reaches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from shared.config.config import Config
+from shared.config.errors import advice, quoted
+from shared.config.patterns import fits, patterns_within, values_within
+from shared.config.routes import MatchConfig
+from shared.models.event_kinds import (
+    ACKNOWLEDGED,
+    HEARTBEAT,
+    KINDS,
+    OWN_KINDS,
+    RECOVERED,
+    TEST,
+    UNACKNOWLEDGED,
+    UNDELIVERED,
+    UNKNOWN_EVENT,
+)
+from shared.models.severity import Severity
+
+# Messages about these go where the alarms went, or where a key of their own says.
+_NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT)
+_ROUTED = sorted({*KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
+_GUARDDUTY_HUNT = "guardduty-i-0123456789abcdef0"  # an example of the name of a hunt that a finding started
+_LONGEST_TAG_KEY = 128  # characters
+
+
+def route_warnings(config: Config, known_regions: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yields the place in the configuration and the warning."""
+    regions = {*known_regions, *config.extra_regions}
+    for number, route in enumerate(config.routes):
+        yield from _unknown_names(config, route.match, f"routes[{number}].match", regions)
+        yield from _empty_values(route.match, f"routes[{number}].match")
+    for number, above in unreachable_routes(config).items():
+        yield (
+            f"routes[{number}]",
+            f"no alarm comes here: routes[{above}] above takes all that this one matches; "
+            "put this one above it, or write continue: true there",
+        )
+
+
+def unreachable_routes(config: Config) -> dict[int, int]:
+    """The number of each route that no alarm reaches, and of a route above it that takes all its alarms."""
+    unreachable: dict[int, int] = {}
+    for number, route in enumerate(config.routes):
+        for above, other in enumerate(config.routes[:number]):
+            if not other.go_on and _takes_all_of(other.match, route.match):
+                unreachable[number] = above
+                break
+    return unreachable
+
+
+def _unknown_names(
+    config: Config, match: MatchConfig, where: str, regions: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    for pattern in match.event:
+        yield from ((f"{where}.event", text) for text in _event(pattern))
+    for pattern in match.hunt:
+        is_guardduty = config.guardduty is not None and fits(_GUARDDUTY_HUNT, [pattern])
+        if not _fits_any(config.hunts, pattern) and not is_guardduty:
+            yield f"{where}.hunt", f"there is no hunt {quoted(pattern)}{advice(pattern, config.hunts)}"
+    ids = [account.id for account in config.accounts.values() if account.id]
+    for pattern in match.account:
+        # An alarm may be about any account. Of one that is not configured only the id is known.
+        if not _fits_any([*config.accounts, *ids], pattern) and not _fits_an_account_id(pattern):
+            hint = advice(pattern, [*config.accounts, *ids])
+            yield f"{where}.account", f"there is no account {quoted(pattern)}{hint}"
+    for pattern in match.region:
+        if not _fits_any(regions, pattern):
+            yield f"{where}.region", f"{quoted(pattern)} is not a region{advice(pattern, regions)}"
+
+
+def _event(pattern: str) -> Iterator[str]:
+    lower = pattern.lower()
+    if _fits_any(_ROUTED, lower):
+        return
+    if _fits_any(_NOT_ROUTED, lower):
+        yield f"{quoted(pattern)} is never routed: it goes where the alarms went, or where its own key says"
+    else:
+        yield f"there is no event {quoted(pattern)}{advice(lower, _ROUTED)}"
+
+
+def _fits_any(texts: Iterable[str], pattern: str) -> bool:
+    return any(fits(text, [pattern]) for text in texts)
+
+
+def _fits_an_account_id(pattern: str) -> bool:
+    """Whether a text of twelve digits can fit."""
+    length = len(pattern.replace("*", ""))
+    return bool(re.fullmatch(r"[0-9*?]+", pattern)) and (length == 12 or (length < 12 and "*" in pattern))
+
+
+def _empty_values(match: MatchConfig, where: str) -> Iterator[tuple[str, str]]:
+    """Values that are no condition, and conditions that nothing meets."""
+    for key in ("event", "severity", "hunt", "project", "account", "region", "instance"):
+        if key in match.model_fields_set and not getattr(match, key):
+            yield f"{where}.{key}", "is empty, so it asks for nothing: take it out, or write what must match"
+    for key in ("project", "instance"):
+        if "" in getattr(match, key):
+            yield f"{where}.{key}", "'' matches nothing; write '*' for any"
+    for name, values in match.tags.items():
+        if not 1 <= len(name) <= _LONGEST_TAG_KEY:
+            text = f"no tag has the key {quoted(name)}: EC2 takes 1 to {_LONGEST_TAG_KEY} characters"
+            yield f"{where}.tags", text
+        elif not values:
+            yield f"{where}.tags.{name}", "is empty, so nothing matches; write '*' for any value"
+
+
+def _takes_all_of(wide: MatchConfig, narrow: MatchConfig) -> bool:
+    """Whether every alarm that matches `narrow` also matches `wide`."""
+    # Every alarm has an event and a severity, so a list of all their values is no condition.
+    events = () if "*" in wide.event else tuple(map(str.lower, wide.event))
+    severities = () if set(wide.severity) == set(Severity) else wide.severity
+    keys = ("hunt", "project", "account", "region", "instance")
+    return (
+        patterns_within(tuple(map(str.lower, narrow.event)), events)
+        and values_within(narrow.severity, severities)
+        and all(patterns_within(getattr(narrow, key), getattr(wide, key)) for key in keys)
+        and all(patterns_within(narrow.tags.get(key, ()), values) for key, values in wide.tags.items())
+    )
