@@ -77,6 +77,14 @@ class Stage:
         """Let every pipeline on the platform come to its end."""
         self.platform.settle()
 
+    def run_to_end(self) -> None:
+        """Work, follow and let the platform go on until nothing changes."""
+        for _ in range(4):
+            self.work()
+            self.run_platform()
+            self.follow()
+            self.forward(60)
+
     def hunt(self) -> Hunt:
         (hunt,) = self.runtime.ledger.hunts.of_name("weekly")
         return hunt

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from demo.platform.records import SimInstance, SimVolume
 from receiver.messages.compose import compose
-from scheduler.retry import retry_failed
 from scheduler.stop import NotPossible, stop_hunt
 from scheduler.worker import captures_handler
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
-from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED
+from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.hunts import HuntState
 from shared.models.severity import Severity
 from shared.queues.worker import settle
-from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY
+from tests.scheduler.staging import BAD, BROKEN, QUIET, SUNDAY
 
 PLANNED, REQUESTED, RUNNING = CaptureState.PLANNED, CaptureState.REQUESTED, CaptureState.RUNNING
 PROCESSED, FAILED, UNKNOWN = CaptureState.PROCESSED, CaptureState.FAILED, CaptureState.UNKNOWN
@@ -25,19 +23,6 @@ WHY = "the hunt was stopped by Jane"
 
 def stop(stage, **how):
     return stop_hunt(stage.runtime, ID, by="Jane", **how)
-
-
-def retry(stage):
-    return retry_failed(stage.runtime, ID, by="Jane", retry_for=600)
-
-
-def end(stage):
-    """Work, follow and let the platform go on until nothing changes."""
-    for _ in range(4):
-        stage.work()
-        stage.run_platform()
-        stage.follow()
-        stage.forward(60)
 
 
 def patched(stage):
@@ -58,7 +43,7 @@ def test_nothing_new_is_asked_for_and_what_runs_goes_on(make_stage):
     stopped = stop(stage)
     assert (stopped.not_asked, stopped.going_on, stopped.cancelled, stopped.problems) == (1, 1, 0, ())
     assert stage.hunt().state is HuntState.RUNNING
-    end(stage)
+    stage.run_to_end()
     assert (stage.hunt().state, stage.hunt().reason) == (HuntState.STOPPED, WHY)
     assert {c.state: c.reason for c in stage.captures().values()} == {PROCESSED: "", FAILED: WHY}
     assert sum(stage.platform.asked.values()) == 1
@@ -76,7 +61,7 @@ def test_what_runs_on_the_platform_is_cancelled(make_stage):
     assert (stopped.not_asked, stopped.going_on, stopped.cancelled, stopped.problems) == (1, 0, 1, ())
     assert len(patched(stage)) == 1
     assert [p.state for p in stage.platform.world.pipelines.values()] == ["cancelled"]
-    end(stage)
+    stage.run_to_end()
     assert stage.hunt().state is HuntState.STOPPED
     assert [c.reason for c in stage.captures().values()] == [WHY, WHY]
     assert [event.kind for event in stage.events()] == [HUNT_FINISHED]
@@ -102,7 +87,7 @@ def test_a_capture_that_the_platform_has_not_answered_is_found_by_its_name(make_
     stopped = stop(stage, cancel=True)
     assert stopped.cancelled + stopped.going_on == 1
     stage.forward(3600)
-    end(stage)
+    stage.run_to_end()
     assert stage.hunt().state is HuntState.STOPPED
     assert stage.platform.asked.get(QUIET.instance_id, 0) <= 1  # not asked for again
 
@@ -143,7 +128,7 @@ def test_an_item_that_is_on_its_way_asks_for_nothing(make_stage):
     settle(stage.runtime.captures, opening, captures_handler(stage.runtime)(opening))
     stage.runtime.ledger.hunts.change(ID, lambda hunt: hunt.stopped("Jane"))  # and a crash before the rest
     stage.work()
-    end(stage)
+    stage.run_to_end()
     assert stage.platform.asked == {}
     assert stage.hunt().state is HuntState.STOPPED
 
@@ -162,114 +147,10 @@ def test_a_failed_capture_of_a_stopped_hunt_is_not_repeated(make_stage):
     stage.start()
     stage.work()
     stop(stage)
-    end(stage)
+    stage.run_to_end()
     assert stage.platform.asked == {BROKEN.instance_id: 1}
 
 
 def test_there_is_no_such_hunt(stage):
-    for change in (stop, retry):
-        with pytest.raises(KeyError):
-            change(stage)
-
-
-# Once more
-
-
-def test_what_failed_is_asked_for_again_in_the_same_project(stage):
-    stage.start()
-    end(stage)
-    assert stage.hunt().state is HuntState.FINISHED
-    assert stage.states().count(FAILED) == 1
-    stage.platform.world.fleet["Default", BROKEN.region, BROKEN.instance_id] = SimInstance(
-        BROKEN.instance_id, "mended", "us-east-1", volumes=(SimVolume("vol-0000000c1"),)
-    )
-    first = stage.events()
-    retried = retry(stage)
-    assert (retried.again, retried.same_project, retried.hunt.state) == (1, True, HuntState.RUNNING)
-    end(stage)
-    assert stage.platform.asked == {QUIET.instance_id: 1, BAD.instance_id: 1, BROKEN.instance_id: 2}
-    assert len(stage.platform.world.projects) == 1
-    assert (stage.hunt().state, stage.states()) == (HuntState.FINISHED, [PROCESSED] * 3)
-    assert stage.hunt().trigger.endswith("; again by Jane")
-    (event,) = stage.events()
-    assert event.id not in {one.id for one in first}
-    assert (event.report.captured, event.report.failed) == (3, 0)
-    assert retry(stage).again == 0
-
-
-def test_the_second_failure_is_told_as_well(make_stage):
-    stage = make_stage((BROKEN,))
-    stage.start()
-    end(stage)
-    retry(stage)
-    end(stage)
-    failed = [event.id for event in stage.events() if event.kind == CAPTURE_FAILED]
-    assert len(set(failed)) == 2
-
-
-def test_a_project_that_is_gone_is_opened_anew(make_stage):
-    stage = make_stage((BROKEN,))
-    stage.start()
-    end(stage)
-    stage.platform.world.projects.clear()
-    retried = retry(stage)
-    assert (retried.again, retried.same_project) == (1, False)
-    end(stage)
-    assert len(stage.platform.world.projects) == 1
-    assert stage.platform.asked == {BROKEN.instance_id: 2}
-
-
-def test_while_another_hunt_of_its_name_is_under_way_it_waits(make_stage):
-    stage = make_stage((BROKEN,))
-    stage.start()
-    end(stage)
-    stage.start(SUNDAY.replace(hour=5))
-    with pytest.raises(NotPossible, match="weekly@2026-11-29T05:00:00Z is under way"):
-        retry(stage)
-
-
-# What a hunt came to
-
-
-def test_one_wrong_key_is_one_sentence(make_stage):
-    machines = tuple(SimInstance(f"i-0aaaaaaaaaaaaa{n:03}", f"m{n}", "us-east-1") for n in range(12))
-    stage = make_stage(machines)
-    stage.start()
-    (opening,) = stage.runtime.captures.claim(lease=60)
-    settle(stage.runtime.captures, opening, captures_handler(stage.runtime)(opening))
-    stage.platform.fault("*", ".*", 401, times=None)
-    for _ in range(3):  # not all of them are asked for at once
-        stage.work()
-        stage.follow()
-    assert stage.hunt().state is HuntState.EMPTY
-    events = stage.events()
-    assert len({event.id for event in events}) == 2  # one failed capture stands for all of them
-    message = compose(Alarm(events[-1], Severity.UNKNOWN))
-    assert message.title.startswith(
-        "Hunt weekly failed: nothing was captured: The platform refused the API key"
-    )
-    (line,) = message.lines
-    assert line.startswith("12 systems failed: The platform refused the API key")
-    assert machines[0].instance_id in line
-    assert "and 2 more" in line
-    assert message.lines_total == 1
-
-
-def test_systems_with_alarms_keep_their_lines(stage):
-    stage.start()
-    end(stage)
-    message = compose(Alarm(stage.events()[-1], Severity.MALICIOUS))
-    assert message.title == "Hunt weekly finished: 2 captured, 1 failed, 1 with alarms"
-    assert len(message.lines) == 3
-    assert stage.runtime.ledger.hunts.last_finished(()) == stage.hunt().finished_at
-
-
-def test_a_hunt_that_captured_nothing_is_no_finished_one(make_stage):
-    stage = make_stage((BROKEN,))
-    before = stage.runtime.ledger.hunts.last_finished(())
-    stage.start()
-    end(stage)
-    assert stage.hunt().state is HuntState.EMPTY
-    assert "Snapshot failed" in stage.hunt().reason
-    assert stage.runtime.ledger.hunts.last_finished(()) == before
-    assert KEY not in stage.hunt().reason
+    with pytest.raises(KeyError):
+        stop(stage)
