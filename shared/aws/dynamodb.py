@@ -1,7 +1,8 @@
-"""The ledger's store on AWS: one DynamoDB table, on demand.
+"""The store on AWS: one DynamoDB table, billed on demand.
 
-A document is an item under `kind#group` and its name, its body as JSON text, packed where it is long. Reads
-are consistent. Documents that nobody needs any more go by themselves, by DynamoDB's time to live.
+A document is one item. Its partition key is `kind#group` and its sort key the name. Its body is JSON text,
+which is compressed if it is long. Reads are strongly consistent. DynamoDB's time to live deletes documents
+whose kind is not kept for ever.
 """
 
 from __future__ import annotations
@@ -23,16 +24,17 @@ log = logging.getLogger(__name__)
 
 # DynamoDB's limit of an item, names and values together ("Quotas in Amazon DynamoDB": 400 KB).
 _MAX_ITEM = 400 * 1024
-_ROOM_FOR_THE_REST = 256  # bytes of the names of the attributes, and of the values beside key and body
-_PACK_ABOVE = 4 * 1024  # bytes; a write costs by the KB, a read by 4 KB
-_LONGEST_SEARCH = 60.0  # seconds
-# A larger document is split: its parts are items of their own, and the document says how many there are.
+_ROOM_FOR_THE_REST = 256  # bytes, for the names of the attributes and for all values but key and body
+_PACK_ABOVE = 4 * 1024  # bytes; DynamoDB charges a write for each KB, a read for each 4 KB
+_SEARCH_TIME = 60.0  # seconds
+# A document that is too large for one item is split into parts. Each part is an item, and the document has
+# their number.
 _PART, _PART_SIZE, _MAX_PARTS = "part", 350 * 1024, 100
-_LOOKS = 3  # at a document whose parts are gone, since it was replaced meanwhile
+_READS = 3  # of a document whose parts are gone, since another write replaced it in between
 
 
 def table_definition() -> dict[str, Any]:
-    """What the table must be, in the words of AWS::DynamoDB::Table."""
+    """The properties of the table, as CloudFormation's AWS::DynamoDB::Table names them."""
     return {
         "AttributeDefinitions": [
             {"AttributeName": "pk", "AttributeType": "S"},
@@ -52,17 +54,17 @@ class DynamoStore(Store):
         self._clients, self._table, self._now = clients, table, now
 
     def get(self, kind: str, group: str, name: str) -> Record | None:
-        for _ in range(_LOOKS):
+        for _ in range(_READS):
             answer = self._call("get_item", Key=_key(kind, group, name), ConsistentRead=True)
             item = answer.get("Item")
             if item is None:
                 return None
             if record := self._record(group, item):
                 return record
-        raise StoreError(f"the {kind} {name} is replaced again and again while it is read")
+        raise StoreError(f"the {kind} {name} changes each time that it is read")
 
     def scan(self, kind: str, group: str) -> Iterator[Record]:
-        """A page is asked for when the one before it is used up; StoreError may come with any of them."""
+        """Reads page by page, so StoreError may be raised while iterating."""
         request: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": {"S": f"{kind}#{group}"}},
@@ -79,20 +81,20 @@ class DynamoStore(Store):
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def groups(self, kind: str, prefix: str, limit: int) -> list[str]:
-        """Reads the whole table, page by page, for at most a minute."""
-        found: set[str] = set()
+        """Reads the whole table, for at most a minute. Raises StoreError after that."""
+        groups: set[str] = set()
         request: dict[str, Any] = {
             "FilterExpression": "begins_with(pk, :pk)",
             "ExpressionAttributeValues": {":pk": {"S": f"{kind}#{prefix}"}},
             "ProjectionExpression": "pk",
         }
-        until = time.monotonic() + _LONGEST_SEARCH
+        until = time.monotonic() + _SEARCH_TIME
         while True:
             answer = self._call("scan", **request)
             with understood("DynamoDB", StoreError):
-                found |= {item["pk"]["S"].partition("#")[2] for item in answer["Items"]}
-            if len(found) >= limit or "LastEvaluatedKey" not in answer:
-                return sorted(found)[:limit]
+                groups |= {item["pk"]["S"].partition("#")[2] for item in answer["Items"]}
+            if len(groups) >= limit or "LastEvaluatedKey" not in answer:
+                return sorted(groups)[:limit]
             if time.monotonic() > until:
                 raise StoreError(f"the table {self._table} is too large to be searched: write the whole id")
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -105,7 +107,7 @@ class DynamoStore(Store):
         body: dict[str, Any],
         *,
         expect: int | None = None,
-        durable: bool = True,  # here everything is
+        durable: bool = True,  # every write to DynamoDB is durable
     ) -> bool:
         write = secrets.token_hex(8)
         packed = _packed(body)
@@ -124,15 +126,15 @@ class DynamoStore(Store):
         if parts:
             values["parts"] = {"N": str(len(parts))}
         try:
-            for number, part in enumerate(parts):  # before what leads to them
+            for number, part in enumerate(parts):  # before the document that names them
                 self._update(_part_key(write, number), {"body": {"B": part}}, expires)
             before = self._update(_key(kind, group, name), values, expires, expect, **request)
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
                 raise self._failure(error) from error
-            # botocore repeats a call whose answer was lost, and then finds what it wrote itself.
-            found: dict[str, Any] = error.answer.get("Item", {})
-            mine: bool = found.get("write") == {"S": write}
+            # botocore repeats a call whose answer was lost, and then the document is what it wrote itself.
+            stored: dict[str, Any] = error.answer.get("Item", {})
+            mine: bool = stored.get("write") == {"S": write}
             if not mine:
                 self._drop_parts(values)
             return mine
@@ -147,7 +149,7 @@ class DynamoStore(Store):
         expect: int | None = None,
         **request: Any,
     ) -> dict[str, Any]:
-        """Write an item, one version more, and return what these values were before. Raises AwsError."""
+        """Write an item, add one to its version, and return the previous values. Raises AwsError."""
         if expires is not None:
             values = {**values, "expires": {"N": str(expires)}}
         given = {f":{name}": value for name, value in values.items()} | {":one": {"N": "1"}}
@@ -174,24 +176,25 @@ class DynamoStore(Store):
         self._drop_parts(answer.get("Attributes", {}))
 
     def _drop_parts(self, item: dict[str, Any]) -> None:
-        """Delete the parts of a document that is gone. A part that cannot be deleted expires by itself."""
+        """Delete the parts of a document that was replaced or deleted. A part that cannot be deleted expires
+        later."""
         for number in range(_parts(item)):
             try:
                 self._call("delete_item", Key=_part_key(item["write"]["S"], number))
             except StoreError as error:
-                log.warning("parts of a replaced document stay in the table: %s", error)
+                log.warning("parts of a replaced document stay in the table", extra={"error": str(error)})
                 return
 
     def _record(self, group: str, item: dict[str, Any]) -> Record | None:
-        """None where its parts are gone: it was replaced meanwhile."""
+        """None where its parts are gone, since another write replaced the document in between."""
         with understood("DynamoDB", StoreError):
             body, parts = item["body"], _parts(item)
             packed = body["B"] if "B" in body else body["S"].encode()
             if parts:
-                found = [self._part(item["write"]["S"], number) for number in range(parts)]
-                if None in found:
+                contents = [self._part(item["write"]["S"], number) for number in range(parts)]
+                if None in contents:
                     return None
-                packed = b"".join(part for part in found if part is not None)
+                packed = b"".join(content for content in contents if content is not None)
             text = gzip.decompress(packed) if packed.startswith(_GZIP) else packed
             return Record(group, item["sk"]["S"], int(item["version"]["N"]), json.loads(text))
 
@@ -215,7 +218,7 @@ def _key(kind: str, group: str, name: str) -> dict[str, Any]:
     return {"pk": {"S": f"{kind}#{group}"}, "sk": {"S": name}}
 
 
-_GZIP = b"\x1f\x8b"  # what gzip begins with, and no JSON text
+_GZIP = b"\x1f\x8b"  # the first bytes of gzip, with which no JSON text begins
 
 
 def _packed(body: dict[str, Any]) -> bytes:

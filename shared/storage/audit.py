@@ -1,7 +1,7 @@
 """The audit log: who did what, when and from where. Entries are added, and never changed or deleted.
 
-Each entry is a document of the store, on both sides, and a line of the log. Entries of one month share a
-group, so that the newest are found without reading all.
+Each entry is a document of the store and a line of the log. The entries of one month share a group, so that
+the newest are found without reading all.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ log = logging.getLogger(__name__)
 
 ACK, DEAD_RETRY, HUNT_RUN, HUNT_STOP = "ack", "dead retry", "hunt run", "hunt stop"
 CONFIGURATION = "configuration"
-# Characters of one text, and how many entries of a list or of `before` and `after` are kept.
-_LONGEST, _MOST = 300, 100
+_MAX_TEXT = 300  # characters that are kept of a text
+_MAX_ENTRIES = 100  # that are kept of a list, and of `before` and `after`
 _MONTHS = 24  # that `newest` looks back
 
 
 @dataclass(frozen=True)
 class Entry:
     at: datetime
-    action: str  # one of those above
+    action: str  # one of the texts above
     by: str  # a user of the operating system or of Slack, or an IAM identity
     origin: str  # from where, such as the command line on a host
     about: str  # what it was done to: a case, a dead item, a hunt, the configuration
@@ -54,37 +54,46 @@ def record(store: Store, entry: Entry, id: str) -> None:
     )
     name = f"{entry.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}-{_digest(id)}"
     if store.put(kinds.AUDIT, _month(entry.at), name, dump(entry), expect=0):
-        log.info(
-            "audit: %s of %s by %s from %s, before %s, after %s",
-            *(entry.action, entry.about, entry.by, entry.origin),
-            *(json.dumps(_present(values), ensure_ascii=False) for values in (entry.before, entry.after)),
+        before, after = (
+            json.dumps(_without_nulls(values), ensure_ascii=False) for values in (entry.before, entry.after)
         )
+        keys = {"action": entry.action, "about": entry.about, "by": entry.by, "origin": entry.origin}
+        log.info("audit entry", extra=keys | {"before": before, "after": after})
 
 
 def newest(store: Store, now: datetime) -> Iterator[Entry]:
     """The entries of the last two years, newest first."""
     month = now.astimezone(UTC).replace(day=1)
     for _ in range(_MONTHS):
-        found = sorted(store.scan(kinds.AUDIT, _month(month)), key=lambda one: one.name, reverse=True)
-        yield from (load(Entry, one.body) for one in found)
+        records = sorted(store.scan(kinds.AUDIT, _month(month)), key=lambda record: record.name, reverse=True)
+        yield from (load(Entry, record.body) for record in records)
         month = (month - timedelta(days=1)).replace(day=1)
 
 
-def acknowledged(store: Store, case_key: str, taken: Acknowledgement) -> None:
-    """A case was taken, by a click in Slack or on the command line."""
-    who = f"{taken.by} (Slack user {taken.slack})" if taken.slack else taken.by
-    after = {"taken_by": taken.by}
-    record(store, Entry(taken.at, ACK, who, taken.origin, case_key, {"taken_by": None}, after), taken.id)
+def acknowledged(store: Store, case_key: str, acknowledgement: Acknowledgement) -> None:
+    """Record that a case was acknowledged."""
+    before, after = {"taken_by": None}, {"taken_by": acknowledgement.by}
+    _record_acknowledgement(store, case_key, acknowledgement, before, after)
 
 
 def refused(store: Store, case_key: str, asked: Acknowledgement, why: str) -> None:
-    """Somebody asked to take a case who may not."""
-    who = f"{asked.by} (Slack user {asked.slack})" if asked.slack else asked.by
-    record(store, Entry(asked.at, ACK, who, asked.origin, case_key, {}, {"refused": why}), asked.id)
+    """Record that somebody tried to acknowledge a case without being allowed to."""
+    _record_acknowledgement(store, case_key, asked, {}, {"refused": why})
+
+
+def _record_acknowledgement(
+    store: Store,
+    case_key: str,
+    asked: Acknowledgement,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> None:
+    by = f"{asked.by} (Slack user {asked.slack})" if asked.slack else asked.by
+    record(store, Entry(asked.at, ACK, by, asked.origin, case_key, before, after), asked.id)
 
 
 def configuration_loaded(store: Store, config: Config, by: str, origin: str, now: datetime) -> None:
-    """Add an entry where the configuration differs from the one that was loaded before."""
+    """Add an entry if the configuration differs from the one that was loaded before."""
     after = _settings(config)
 
     def replace(body: Body | None) -> tuple[Body, Body | None]:
@@ -101,9 +110,12 @@ def configuration_loaded(store: Store, config: Config, by: str, origin: str, now
 
 
 def _settings(config: Config) -> dict[str, str]:
-    """Every setting that is not the default, by its place, such as `hunts.weekly.targets`. The configuration
-    holds references to secrets and no secrets; the one URL that may be secret is kept as a digest."""
-    found: dict[str, str] = {}
+    """Every setting that is not the default, by its place, such as `hunts.weekly.targets`.
+
+    The configuration holds references to secrets, not the secrets. Only a destination's URL may be secret, so
+    it is kept as a digest.
+    """
+    settings: dict[str, str] = {}
 
     def add(place: tuple[str, ...], value: Any) -> None:
         if isinstance(value, dict) and value and len(place) < 3:
@@ -112,34 +124,34 @@ def _settings(config: Config) -> dict[str, str]:
             return
         text = json.dumps(value, ensure_ascii=False, sort_keys=True)
         secret = place[:1] == ("destinations",) and place[2:] == ("url",)
-        if secret or len(text) > _LONGEST:
-            text = f"{'' if secret else text[: _LONGEST - 20]}…{_digest(text)}"
-        found[".".join(place)] = text
+        if secret or len(text) > _MAX_TEXT:
+            text = f"{'' if secret else text[: _MAX_TEXT - 20]}…{_digest(text)}"
+        settings[".".join(place)] = text
 
     add((), config.model_dump(mode="json", by_alias=True, exclude_defaults=True))
-    return found
+    return settings
 
 
 def _bounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """With short texts, and no more of them than a document holds."""
-    kept = {_short(key): _value(values[key]) for key in list(values)[:_MOST]}
-    return kept | ({"…": f"{len(values) - _MOST} more"} if len(values) > _MOST else {})
+    """The values with short texts, and no more than _MAX_ENTRIES of them."""
+    kept = {_short(key): _value(values[key]) for key in list(values)[:_MAX_ENTRIES]}
+    return kept | ({"…": f"{len(values) - _MAX_ENTRIES} more"} if len(values) > _MAX_ENTRIES else {})
 
 
-def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what was not there: of the first configuration that would be every key."""
+def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    """For the first configuration, every key of `before` is null."""
     return {key: value for key, value in values.items() if value is not None}
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        more = [f"… {len(value) - _MOST} more"] if len(value) > _MOST else []
-        return [*(_value(one) for one in value[:_MOST]), *more]
+        more = [f"… {len(value) - _MAX_ENTRIES} more"] if len(value) > _MAX_ENTRIES else []
+        return [*(_value(item) for item in value[:_MAX_ENTRIES]), *more]
     return value if value is None or isinstance(value, bool | int | float) else _short(str(value))
 
 
 def _short(text: str) -> str:
-    return one_line(text, _LONGEST)
+    return one_line(text, _MAX_TEXT)
 
 
 def _digest(text: str) -> str:

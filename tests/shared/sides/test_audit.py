@@ -1,4 +1,4 @@
-"""The audit log holds who did what, on every side, and nothing takes an entry back."""
+"""The audit log keeps who did what, on every side. Entries are never changed or deleted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.config.config import Config
+from shared.hosting.log import sentence
 from shared.models.acknowledgements import Acknowledgement
 from shared.storage import audit
 from shared.storage.audit import Entry
@@ -36,48 +37,48 @@ def configuration(**settings):
 def test_entries_are_read_newest_first_over_the_months(side):
     for days in (0, 40, 1):
         audit.record(side.store, entry(NOON - timedelta(days=days)), "one")
-    found = list(audit.newest(side.store, NOON))
-    assert [one.at for one in found] == [NOON - timedelta(days=days) for days in (0, 1, 40)]
-    assert found[0] == entry()
+    entries = list(audit.newest(side.store, NOON))
+    assert [entry.at for entry in entries] == [NOON - timedelta(days=days) for days in (0, 1, 40)]
+    assert entries[0] == entry()
 
 
 def test_a_repeat_adds_nothing_and_changes_nothing(side):
     audit.record(side.store, entry(), "one")
     audit.record(side.store, entry(by="mallory"), "one")
     audit.record(side.store, entry(by="bob"), "two")
-    assert sorted(one.by for one in audit.newest(side.store, NOON)) == ["ada", "bob"]
+    assert sorted(added.by for added in audit.newest(side.store, NOON)) == ["ada", "bob"]
 
 
 def test_each_entry_is_a_line_of_the_log(side, caplog):
     caplog.set_level(logging.INFO)
     audit.record(side.store, entry(before={"dead": ["e1:soc"]}), "one")
     audit.record(side.store, entry(), "one")
-    (line,) = [one.getMessage() for one in caplog.records if one.name == "shared.storage.audit"]
+    (line,) = [sentence(record) for record in caplog.records if record.name == "shared.storage.audit"]
     assert line == (
-        "audit: dead retry of 2 of deliveries by ada from the command line on soc-1, "
-        'before {"dead": ["e1:soc"]}, after {}'
+        'audit entry action="dead retry" about="2 of deliveries" by=ada origin="the command line on soc-1" '
+        r'before="{\"dead\": [\"e1:soc\"]}" after={}'
     )
 
 
 def test_hostile_and_endless_texts_are_kept_short(side):
     ids = [f"e{number}" * 1_000 for number in range(10_000)]
     audit.record(side.store, entry(by="a\u202e\nb" * 1_000, before={"dead": ids}), "one")
-    (found,) = audit.newest(side.store, NOON)
-    assert len(found.by) <= 300
-    assert "\u202e" not in found.by
-    assert len(found.before["dead"]) == 101
-    assert found.before["dead"][-1] == "… 9900 more"
+    (added,) = audit.newest(side.store, NOON)
+    assert len(added.by) <= 300
+    assert "\u202e" not in added.by
+    assert len(added.before["dead"]) == 101
+    assert added.before["dead"][-1] == "… 9900 more"
 
 
 @pytest.mark.parametrize(
     ("slack", "by"), [("U012AB3CD", "Ada (Slack user U012AB3CD)"), ("", "Ada")], ids=["slack", "command"]
 )
-def test_who_took_a_case_is_written_down_once(side, slack, by):
-    taken = Acknowledgement("click-1", NOON, "Ada", slack, "Slack")
+def test_an_acknowledgement_is_recorded_once(side, slack, by):
+    acknowledgement = Acknowledgement("click-1", NOON, "Ada", slack, "Slack")
     for _ in range(2):
-        audit.acknowledged(side.store, "project/3", taken)
-    (found,) = audit.newest(side.store, NOON)
-    assert (found.action, found.about, found.by, found.origin) == ("ack", "project/3", by, "Slack")
+        audit.acknowledged(side.store, "project/3", acknowledgement)
+    (added,) = audit.newest(side.store, NOON)
+    assert (added.action, added.about, added.by, added.origin) == ("ack", "project/3", by, "Slack")
 
 
 def test_what_changed_in_the_configuration_is_named(side):
