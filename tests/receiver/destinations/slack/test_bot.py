@@ -3,106 +3,30 @@ edited, a thread with what happened, and what becomes of both when people or adm
 
 from __future__ import annotations
 
-import inspect
-import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-from urllib.request import Request
 
 import pytest
-from slack_sdk.web import WebClient
 
-from demo.serving import serving
-from demo.slack.records import DEMO_TOKEN, Channel, Post
-from demo.slack.simulation import Slack
+from demo.slack.records import DEMO_TOKEN, Channel
 from receiver.destinations.contract import (
     NEW_CASE,
-    CaseRef,
-    Check,
     Delivered,
-    Outcome,
     Recipient,
-    Rejected,
     Retry,
 )
 from receiver.destinations.slack.blocks import payload
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.case_thread import CaseThread
-from receiver.destinations.slack.client import SdkWebClient
-from receiver.destinations.slack.errors import API_REFUSALS, API_RETRIES, API_UNDECIDED
 from receiver.messages.compose import compose
 from receiver.messages.message import Message
-from shared.http.client import Http
 from shared.models.alarms import Alarm
 from shared.models.owners import Owner
 from shared.models.severity import Severity
 from shared.secrets import Secret
-
-CONTRACTS = Path(__file__).resolve().parents[5] / "shared" / "contracts" / "slack"
-SOC = "C0123456789"
-
-
-class Workspace:
-    """A simulated Slack, and a destination in it."""
-
-    def __init__(self, slack: Slack, origin: str) -> None:
-        self.slack, self.origin = slack, origin
-        self.destination = self.at(SOC)
-        self.ref = ""
-
-    def at(self, channel: str) -> SlackBotDestination:
-        return SlackBotDestination("ir", Secret(DEMO_TOKEN), channel, base_url=f"{self.origin}/api/")
-
-    def tell(self, message: Message) -> Outcome:
-        """Delivers as the queue does: with the reference that the last delivery gave."""
-        outcome = self.destination.deliver(message, CaseRef(self.ref))
-        if isinstance(outcome, Delivered):
-            self.ref = outcome.ref
-        return outcome
-
-    @property
-    def parents(self) -> list[Post]:
-        return [post for post in self.slack.posts if not post.thread_ts]
-
-    def threads(self) -> list[list[str]]:
-        """The headers of each parent and of its replies; a reply that was broadcast with a mark."""
-        return [
-            [
-                header(parent),
-                *(header(reply) + " !" * reply.broadcast for reply in self.slack.replies(parent)),
-            ]
-            for parent in self.parents
-        ]
-
-
-def header(post: Post) -> str:
-    text: str = post.body["blocks"][0]["text"]["text"]
-    return text.partition(" on ")[0]
-
-
-@pytest.fixture
-def workspace() -> Iterator[Workspace]:
-    slack = Slack(rate=None)
-    with serving(slack.app) as origin:
-        yield Workspace(slack, origin)
-
-
-@pytest.fixture
-def alarm(alarms: dict[str, Alarm]) -> Callable[..., Message]:
-    """Alarms on one system, one event after the other."""
-    events = itertools.count(1)
-
-    def make(malicious: int = 7, severity: Severity = Severity.MALICIOUS, **more: Any) -> Message:
-        rich = alarms["rich"]
-        event = replace(rich.event, id=f"event-{next(events)}")
-        return compose(
-            replace(rich, event=event, malicious=malicious, severity=severity, findings=()), **more
-        )
-
-    return make
+from tests.receiver.destinations.slack.workspace import SOC, Workspace, gone
 
 
 def test_a_case_is_a_parent_that_is_edited_and_a_thread(
@@ -179,10 +103,6 @@ def test_a_message_that_no_alarm_can_follow_has_no_thread(
 ) -> None:
     workspace.tell(compose(alarms["hunt_finished"]))
     assert [len(thread) for thread in workspace.threads()] == [1]
-
-
-def gone(workspace: Workspace) -> None:
-    workspace.slack.posts.remove(workspace.parents[1])
 
 
 def lock(workspace: Workspace) -> None:
@@ -278,252 +198,6 @@ def test_an_alarm_is_delivered_although_its_copy_in_the_thread_fails(
     assert CaseThread.parse(outcome.ref)
 
 
-def test_a_revoked_token_and_an_archived_channel_are_rejected(
-    workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.tell(alarm())
-    for ref in (workspace.ref, ""):
-        workspace.ref, workspace.slack.revoked = ref, "token_revoked"
-        told = workspace.tell(alarm())
-        assert told == Rejected(f"{API_REFUSALS['token_revoked']} (token_revoked)")
-        assert isinstance(told, Rejected)
-        assert told.unauthorized
-        workspace.slack.revoked = ""
-        workspace.slack.channels[0].is_archived = True
-        word = "is_inactive" if ref else "is_archived"
-        assert workspace.tell(alarm()) == Rejected(f"{API_REFUSALS[word]} ({word})")
-        workspace.slack.channels[0].is_archived = False
-
-
-def test_a_missing_scope_is_named(workspace: Workspace, alarm: Callable[..., Message]) -> None:
-    workspace.slack.scopes = set()
-    assert workspace.tell(alarm()) == Rejected(f"{API_REFUSALS['missing_scope']} (missing_scope: chat:write)")
-
-
-def test_every_error_code_has_its_outcome(peer: Any, reply: Any, alarm: Any) -> None:
-    destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
-    for word in (*API_REFUSALS, *API_RETRIES):
-        peer.answers(reply(200, json.dumps({"ok": False, "error": word})))
-        outcome = destination.deliver(alarm(), NEW_CASE)
-        if word in API_REFUSALS:
-            assert outcome == Rejected(f"{API_REFUSALS[word]} ({word})")
-        else:
-            assert outcome == Retry(f"answered 200 {word}", ambiguous=word in API_UNDECIDED)
-
-
-def test_every_error_code_of_the_published_api_is_handled(peer: Any, reply: Any, alarm: Any) -> None:
-    """The words that huntbridge cannot meet, since it sends no files, drafts, metadata and no other user's
-    name, are refused as they come."""
-    destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
-    ref = CaseThread(SOC, SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").format()
-    for method in ("chat.postMessage", "chat.update"):
-        path = CONTRACTS / f"{method}.json"
-        if not path.exists():
-            pytest.skip(f"{path.name} does not lie beside the project in shared/contracts/slack")
-        for word in json.loads(path.read_text(encoding="utf-8"))["errors"]:
-            peer.answers(reply(200, json.dumps({"ok": False, "error": word})))
-            outcome = destination.deliver(alarm(), NEW_CASE if method == "chat.postMessage" else CaseRef(ref))
-            assert isinstance(outcome, Retry if word in API_RETRIES else Rejected)
-            assert word in outcome.reason
-
-
-def test_only_arguments_of_the_published_api_are_sent(
-    workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    for message in (alarm(), alarm(8)):
-        workspace.tell(message)
-    calls: dict[str, set[str]] = {"chat.postMessage": set(), "chat.update": set()}
-    for accepted in workspace.slack.messages:
-        calls["chat.update" if "ts" in accepted.body else "chat.postMessage"] |= accepted.body.keys()
-    assert calls["chat.update"] == {"channel", "ts", "text", "blocks"}
-    for method, sent in calls.items():
-        path = CONTRACTS / f"{method}.json"
-        if not path.exists():
-            pytest.skip(f"{path.name} does not lie beside the project in shared/contracts/slack")
-        arguments = json.loads(path.read_text(encoding="utf-8"))["args"]
-        assert sent <= arguments.keys()
-        assert {name for name, argument in arguments.items() if argument["required"]} <= sent
-
-
-# The channel by its name
-
-
-def test_a_channel_is_looked_up_by_its_name_once(workspace: Workspace, alarm: Callable[..., Message]) -> None:
-    workspace.slack.channels = [Channel(f"C00000001{n:02}", f"team-{n}") for n in range(30)]
-    workspace.slack.channels[25:25] = [Channel(SOC, "soc")]
-    workspace.slack.page = 10
-    asked: list[str] = []
-    workspace.destination = workspace.at("#soc")
-    list_ = workspace.destination._client.conversations_list
-    workspace.destination._client.conversations_list = lambda **more: (  # type: ignore[method-assign]
-        asked.append(more.get("cursor", "")),
-        list_(**more),
-    )[1]
-    for _ in range(2):
-        assert isinstance(workspace.tell(alarm()), Delivered)
-    workspace.ref = ""
-    workspace.tell(alarm())
-    assert asked == ["", "10", "20"]
-    assert {post.channel for post in workspace.slack.posts} == {SOC}
-
-
-def test_a_case_stays_in_its_channel_when_the_id_replaces_the_name(
-    workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.destination = workspace.at("#soc")
-    workspace.tell(alarm())
-    workspace.destination = workspace.at(SOC)
-    workspace.tell(alarm())
-    assert len(workspace.parents) == 1
-
-
-@pytest.mark.parametrize(
-    ("scopes", "reason"),
-    [
-        (
-            {"chat:write", "channels:read", "groups:read"},
-            "there is no channel #ir that the app can see: invite the app, or write the channel's id",
-        ),
-        (
-            {"chat:write", "channels:read"},
-            "there is no channel #ir that the app can see among the public ones, and private ones are not "
-            "listed: invite the app, or write the channel's id",
-        ),
-        ({"chat:write"}, f"{API_REFUSALS['missing_scope']} (missing_scope: channels:read)"),
-    ],
-)
-def test_an_unknown_channel_name_is_rejected(
-    scopes: set[str], reason: str, workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.slack.scopes = scopes
-    workspace.slack.channels.append(Channel("C0000000002", "ir", is_member=False, is_private=True))
-    workspace.destination = workspace.at("#ir")
-    assert workspace.tell(alarm()) == Rejected(reason)
-    assert workspace.destination.check() == Check(False, reason)
-
-
-def test_a_workspace_with_too_many_channels_needs_the_id(
-    peer: Any, reply: Any, alarm: Callable[..., Message]
-) -> None:
-    peer.answers(
-        reply(200, json.dumps({"ok": True, "channels": [], "response_metadata": {"next_cursor": "x"}}))
-    )
-    destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
-    assert destination.deliver(alarm(), NEW_CASE) == Rejected(
-        "channel #soc is not among the first 19,980: write its id as channel"
-    )
-    assert len(peer.requests) == 20
-
-
-# A channel that was deleted or archived, and made anew under its name
-
-NEW = "C0000000009"
-
-
-def deleted(slack: Slack) -> None:
-    slack.channels = [Channel(NEW, "soc")]
-
-
-def archived(slack: Slack) -> None:
-    slack.channels[0].is_archived = True
-    slack.channels.append(Channel(NEW, "soc"))
-
-
-def archived_and_renamed(slack: Slack) -> None:
-    archived(slack)
-    slack.channels[0].name = "soc-2025"
-
-
-@pytest.mark.parametrize("restart", [False, True])
-@pytest.mark.parametrize("happen", [deleted, archived, archived_and_renamed])
-def test_a_recreated_channel_gets_open_and_new_cases(
-    happen: Callable[[Slack], None], restart: bool, workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.destination = workspace.at("#soc")
-    workspace.tell(alarm())
-    happen(workspace.slack)
-    if restart:
-        workspace.destination = workspace.at("#soc")
-    told = workspace.tell(alarm(9))
-    assert isinstance(told, Delivered)
-    assert told.note == "the channel was made anew, so a new message was posted"
-    parent = workspace.parents[-1]
-    assert parent.channel == NEW
-    assert "2 alarms so far" in json.dumps(parent.body)
-    workspace.tell(alarm(3))
-    assert [len(thread) for thread in workspace.threads()] == [2, 3]
-    workspace.ref = ""  # another case
-    assert isinstance(workspace.tell(alarm()), Delivered)
-    assert [post.channel for post in workspace.parents] == [SOC, NEW, NEW]
-
-
-@pytest.mark.parametrize("happen", [deleted, archived])
-def test_a_new_case_finds_a_recreated_channel_without_a_restart(
-    happen: Callable[[Slack], None], workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.destination = workspace.at("#soc")
-    workspace.tell(alarm())
-    happen(workspace.slack)
-    workspace.ref = ""
-    assert isinstance(workspace.tell(alarm()), Delivered)
-    assert workspace.parents[-1].channel == NEW
-
-
-def test_the_edit_of_an_open_case_posts_a_parent_in_a_recreated_channel(
-    workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.destination = workspace.at("#soc")
-    workspace.tell(alarm())
-    deleted(workspace.slack)
-    state = replace(alarm(), silent=True)
-    assert isinstance(workspace.tell(state), Delivered)
-    assert [post.channel for post in workspace.slack.posts[2:]] == [NEW]
-    case = CaseThread.parse(workspace.ref)
-    assert case is not None
-    assert (case.channel, case.alarms) == (NEW, 1)
-
-
-def test_an_archived_channel_without_a_replacement_is_rejected(
-    workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.destination = workspace.at("#soc")
-    workspace.tell(alarm())
-    workspace.slack.channels[0].is_archived = True
-    for ref, word in ((workspace.ref, "is_inactive"), ("", "is_archived")):
-        workspace.ref = ref
-        assert workspace.tell(alarm()) == Rejected(f"{API_REFUSALS[word]} ({word})")
-    assert workspace.destination.check() == Check(False, f"#soc ({SOC}): {API_REFUSALS['is_archived']}")
-
-
-def test_an_alarm_waits_while_slack_cannot_be_asked_for_the_channel(
-    workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.destination = workspace.at("#soc")
-    workspace.tell(alarm())
-    deleted(workspace.slack)
-    workspace.slack.fail(503, on="POST /api/conversations.list")
-    told = workspace.tell(alarm())
-    assert isinstance(told, Retry)
-    assert not told.ambiguous
-    assert isinstance(workspace.tell(alarm()), Delivered)
-
-
-def test_the_number_of_channel_lookups_is_bounded(
-    peer: Any, reply: Any, alarm: Callable[..., Message]
-) -> None:
-    """Each look-up names another channel, and none of them takes a message."""
-    ref = CaseThread("#soc", SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").format()
-    gone = reply(200, json.dumps({"ok": False, "error": "channel_not_found"}))
-    lists = [
-        reply(200, json.dumps({"ok": True, "channels": [{"id": f"C00000000{n}0", "name": "soc"}]}))
-        for n in range(9)
-    ]
-    peer.answers(*(answer for listed in lists for answer in (gone, listed)))
-    destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
-    assert isinstance(destination.deliver(alarm(), CaseRef(ref)), Rejected)
-    assert len(peer.requests) <= 6
-
-
 def test_a_parent_of_an_earlier_installation_of_the_app_is_replaced(
     workspace: Workspace, alarm: Callable[..., Message]
 ) -> None:
@@ -533,14 +207,6 @@ def test_a_parent_of_an_earlier_installation_of_the_app_is_replaced(
     assert len(workspace.parents) == 2
     workspace.tell(alarm(3))
     assert len(workspace.parents) == 2
-
-
-def test_an_endless_cursor_is_not_followed(peer: Any, reply: Any, alarm: Callable[..., Message]) -> None:
-    page = {"ok": True, "channels": [], "response_metadata": {"next_cursor": "x" * 5_000}}
-    peer.answers(reply(200, json.dumps(page)))
-    destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), "#soc", base_url=f"{peer.origin}/api/")
-    assert isinstance(destination.deliver(alarm(), NEW_CASE), Rejected)
-    assert len(peer.requests) == 1
 
 
 def test_a_refused_broadcast_becomes_a_reply_in_the_thread(
@@ -578,52 +244,6 @@ def test_an_ephemeral_text_whose_layout_is_refused_is_sent_as_plain_text(workspa
     assert [whisper.body for whisper in workspace.slack.ephemerals] == [{"text": "taken"}]
 
 
-# What is asked without sending
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({}, Check(True, "Slack: huntbridge in Acme may post in C0123456789")),
-        ({"is_archived": True}, Check(False, f"C0123456789: {API_REFUSALS['is_archived']}")),
-        ({"is_member": False}, Check(False, f"C0123456789: {API_REFUSALS['not_in_channel']}")),
-    ],
-)
-def test_check_looks_at_the_channel(change: dict[str, bool], expected: Check, workspace: Workspace) -> None:
-    for name, value in change.items():
-        setattr(workspace.slack.channels[0], name, value)
-    assert workspace.destination.check() == expected
-    assert workspace.slack.posts == []
-
-
-def test_check_by_name_without_scopes_and_without_an_answer(workspace: Workspace, dead_port: int) -> None:
-    slack = workspace.slack
-    assert workspace.at("#soc").check().detail == "Slack: huntbridge in Acme may post in #soc (C0123456789)"
-    slack.channels[0].is_member = False
-    slack.scopes |= {"chat:write.public"}
-    assert workspace.destination.check().ok
-    slack.scopes = {"chat:write"}
-    assert workspace.destination.check() == Check(
-        True,
-        "Slack knows huntbridge in Acme; without the scope channels:read only a message can tell whether it "
-        "may post in C0123456789",
-    )
-    slack.scopes = {"channels:read"}
-    assert workspace.destination.check() == Check(
-        False, "Slack knows huntbridge in Acme, and the app lacks the scope chat:write"
-    )
-    slack.revoked = "account_inactive"
-    assert workspace.destination.check() == Check(
-        False, f"{API_REFUSALS['account_inactive']} (account_inactive)"
-    )
-    workspace.origin = f"http://127.0.0.1:{dead_port}"
-    assert workspace.at(SOC).check() == Check(
-        False,
-        "Slack cannot be reached: "
-        f"127.0.0.1:{dead_port}: no connection: nobody answers there, or the network keeps us out",
-    )
-
-
 # The reference
 
 
@@ -637,43 +257,6 @@ def test_a_ref_in_another_form_begins_a_new_case(
     workspace.ref = ref
     assert isinstance(workspace.tell(alarm()), Delivered)
     assert len(workspace.parents) == 1
-
-
-# The seam to slack-sdk: an upgrade that changes what is overridden must fail here, not in the field.
-
-
-def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "_perform_urllib_http_request_internal"
-    ours, theirs = inspect.signature(getattr(SdkWebClient, name)), inspect.signature(getattr(WebClient, name))
-    assert list(ours.parameters) == list(theirs.parameters)
-    sent: list[tuple[str, str, Any]] = []
-
-    def keep(self: object, url: str, req: Request) -> dict[str, Any]:
-        sent.append((url, req.get_header("Authorization", ""), json.loads(req.data)))  # type: ignore[arg-type]
-        return {"status": 200, "headers": {"answer": "kept"}, "body": b"-"}
-
-    monkeypatch.setattr(SdkWebClient, name, keep)
-    client = SdkWebClient(DEMO_TOKEN, "https://slack-gov.com/api/", Http(), 1)
-    assert client.chat_postMessage(channel=SOC, text="x").headers["answer"] == "kept"
-    assert sent == [
-        ("https://slack-gov.com/api/chat.postMessage", f"Bearer {DEMO_TOKEN}", {"channel": SOC, "text": "x"})
-    ]
-    assert client.retry_handlers == []
-    assert not any(client.logger.isEnabledFor(level) for level in (10, 20, 30, 40, 50))
-    assert client.logger.parent is None
-
-
-def test_an_open_case_stays_in_a_channel_that_was_renamed(
-    workspace: Workspace, alarm: Callable[..., Message]
-) -> None:
-    workspace.destination = workspace.at("#soc")
-    workspace.tell(alarm())
-    workspace.slack.channels[0].name = "soc-eu"
-    workspace.destination = workspace.at("#soc")  # after a restart
-    assert isinstance(workspace.tell(alarm(6)), Delivered)
-    gone(workspace)
-    assert isinstance(workspace.tell(alarm(7)), Delivered)
-    assert {post.channel for post in workspace.slack.posts} == {SOC}
 
 
 def test_an_alarm_is_told_although_an_edit_is_refused_for_an_unknown_reason(

@@ -2,56 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from typing import Any
-from urllib.request import Request, getproxies
+from urllib.request import getproxies
 
 import pytest
-from slack_sdk.webhook import WebhookClient
 
 from demo.slack.mentions import pings
-from receiver.destinations.contract import NEW_CASE, Rejected, Retry
+from receiver.destinations.contract import NEW_CASE, Retry
 from receiver.destinations.slack.blocks import payload
-from receiver.destinations.slack.client import SdkWebhookClient
-from receiver.destinations.slack.errors import WEBHOOK_REFUSALS
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.messages.compose import compose
 from shared.http.client import Http
 from shared.models.alarms import Alarm
 from shared.models.owners import Owner
 from shared.secrets import Secret
-
-
-def test_the_sdk_still_sends_through_the_method_that_is_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "_perform_http_request_internal"
-    ours, theirs = (
-        inspect.signature(getattr(SdkWebhookClient, name)),
-        inspect.signature(getattr(WebhookClient, name)),
-    )
-    assert list(ours.parameters) == list(theirs.parameters)
-
-    sent: list[tuple[str, Request]] = []
-
-    class Stop(Exception): ...
-
-    def stop(self: object, url: str, req: Request) -> None:
-        sent.append((url, req))
-        raise Stop
-
-    monkeypatch.setattr(SdkWebhookClient, name, stop)
-    with pytest.raises(Stop):
-        SdkWebhookClient("https://hooks.slack.com/services/T/B/X", Http(), 1).send_dict({"text": "x"})
-    assert [(url, req.get_method(), req.data) for url, req in sent] == [
-        ("https://hooks.slack.com/services/T/B/X", "POST", b'{"text": "x"}')
-    ]
-
-
-def test_the_sdk_does_not_retry_and_does_not_log() -> None:
-    client = SdkWebhookClient("https://hooks.slack.com/services/T/B/X", Http(), 1)
-    assert client.retry_handlers == []
-    assert not any(client.logger.isEnabledFor(level) for level in (10, 20, 30, 40, 50))
-    assert client.logger.parent is None
 
 
 def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
@@ -102,14 +67,3 @@ def test_only_a_configured_owner_is_mentioned_and_only_about_an_alarm(
     alarmed = name != "capture_failed"
     assert [text for text in texts if "*Owner*" in text] == (called if alarmed else [])
     assert pings(body) == [text.partition(" ")[2] for text in called if alarmed]
-
-
-@pytest.mark.parametrize("code", WEBHOOK_REFUSALS)
-def test_every_error_code_is_rejected_with_what_to_do(
-    code: str, peer: Any, reply: Any, alarms: dict[str, Any]
-) -> None:
-    peer.answers(reply(403, code))
-    outcome = SlackDestination("soc", Secret(f"{peer.origin}/services/T/B/X"), Http()).deliver(
-        compose(alarms["minimal"]), {}
-    )
-    assert outcome == Rejected(f"{WEBHOOK_REFUSALS[code]} ({code})")
