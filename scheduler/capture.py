@@ -8,6 +8,7 @@ before it is requested again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import hunt_name
 from shared.models.systems import System
+from shared.platform.answers import Pipeline
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, Unauthorized, Unavailable
 from shared.queues.ports import Again, Dead, Done, Verdict
@@ -124,14 +126,7 @@ def _options(runtime: Runtime, capture: Capture) -> dict[str, Any]:
 def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Capture | Again:
     """Find out whether an unknown capture was started. It is, if the platform has pipelines for it. If there
     are still none when `settle_after` is over, the capture is planned again."""
-    instance = unknown.system.instance
-    pipelines = tuple(
-        pipeline.id
-        for pipeline in cado.pipelines(project_id)
-        if pipeline.triggered_by is None
-        and instance in pipeline.name
-        and pipeline.id not in unknown.earlier_pipeline_ids
-    )
+    pipelines = acquisitions(unknown, cado.pipelines(project_id))
     if pipelines:
         log.info("capture was started after all", extra=_keys(unknown) | {"pipelines": pipelines})
         return runtime.ledger.captures.update(
@@ -143,6 +138,18 @@ def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Ca
         return Again(min(LOOK_EVERY, wait.total_seconds()), "looking whether the capture was started")
     log.info("capture was not started and is requested again", extra=_keys(unknown))
     return runtime.ledger.captures.update(unknown, state=CaptureState.PLANNED, reason="")
+
+
+def acquisitions(capture: Capture, pipelines: Iterable[Pipeline]) -> tuple[int, ...]:
+    """The ids of the pipelines that acquire the capture's system. They are known by their names, which hold
+    the instance id. Pipelines of earlier attempts do not count."""
+    return tuple(
+        pipeline.id
+        for pipeline in pipelines
+        if pipeline.triggered_by is None
+        and capture.system.instance in pipeline.name
+        and pipeline.id not in capture.earlier_pipeline_ids
+    )
 
 
 def _keys(capture: Capture) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from scheduler.capture import acquisitions
 from scheduler.ending import end_hunt
 from scheduler.release import ENDED
 from shared.hosting.runtime import Runtime
@@ -78,13 +79,7 @@ def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) 
 def _running(capture: Capture, pipelines: Collection[Pipeline]) -> list[Pipeline]:
     """The pipelines of one capture that have not ended: the acquisition, and the processing that it started.
     If the platform has not yet answered which acquisition it is, the acquisition is known by its name."""
-    own = capture.pipeline_ids or [
-        pipeline.id
-        for pipeline in pipelines
-        if pipeline.triggered_by is None
-        and capture.system.instance in pipeline.name
-        and pipeline.id not in capture.earlier_pipeline_ids
-    ]
+    own = capture.pipeline_ids or acquisitions(capture, pipelines)
     return [
         pipeline
         for pipeline in pipelines

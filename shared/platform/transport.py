@@ -91,7 +91,7 @@ class Transport:
         return content
 
     def read(self, path: str, params: Mapping[str, Any] | None = None, *, what: str = "") -> Any:
-        """As `call`, for a GET, and repeated where that may help."""
+        """As `call`, for a GET, which is repeated if that may help."""
         for pause in self.attempts():
             try:
                 return self.call("GET", path, params=params, what=what)
