@@ -1,0 +1,30 @@
+"""Stories against a simulated Jira."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.receiver.destinations.jira.stories import Enriched, Story
+from tests.receiver.jira_site import SPECIFICATION, staged, violations
+
+
+@pytest.fixture
+def story(make_stage) -> Any:
+    """Makes a story; the keywords are those of `staged` and of the simulated Jira."""
+    made: list[Story] = []
+
+    def make(**settings: Any) -> Story:
+        stage, jira, wire = staged(make_stage, **settings)
+        stage.enricher_before = stage.enricher
+        enriched = stage.enricher = Enriched(stage)
+        stage.work = stage.worker()
+        made.append(Story(stage, jira, wire, enriched))
+        return made[-1]
+
+    yield make
+    if SPECIFICATION.exists():
+        for story in made:
+            if not story.jira.datacenter:
+                assert list(violations(story.wire.requests)) == []
