@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from botocore.httpsession import URLLib3Session
 from moto.server import ThreadedMotoServer
 
 from shared.aws.clients import Clients
+from shared.aws.sqs import SqsQueue
 
 ENVIRON = {"AWS_REGION": "eu-west-1"}
 
@@ -89,3 +91,59 @@ def asked(clients, monkeypatch) -> list[tuple[str, dict]]:
 
     monkeypatch.setattr(clients, "call", noting)
     return calls
+
+
+# Queues in SQS
+
+RECORD = {
+    "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+    "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+    "body": '{"event": "naïve"}',
+    "attributes": {
+        "ApproximateReceiveCount": "3",
+        "SentTimestamp": "1545082649183",
+        "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+        "ApproximateFirstReceiveTimestamp": "1545082649185",
+    },
+    "messageAttributes": {
+        "id": {
+            "stringValue": "event:slack",
+            "stringListValues": [],
+            "binaryListValues": [],
+            "dataType": "String",
+        }
+    },
+    "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+    "eventSource": "aws:sqs",
+    "eventSourceARN": "arn:aws:sqs:us-east-2:123456789012:events",
+    "awsRegion": "us-east-2",
+}
+
+
+def made(clients: Clients, name: str, **attributes: str) -> str:
+    """The URL of a new queue."""
+    answer = clients.call("sqs", "create_queue", QueueName=f"{name}-{uuid.uuid4()}", Attributes=attributes)
+    return answer["QueueUrl"]
+
+
+@pytest.fixture
+def urls(clients) -> tuple[str, str]:
+    return made(clients, "events"), made(clients, "events-dlq")
+
+
+@pytest.fixture
+def queue(clients, urls) -> SqsQueue:
+    return SqsQueue(clients, "events", *urls)
+
+
+def foreign(clients: Clients, url: str, body: str, **attributes: str) -> None:
+    """Put a message there as somebody else may."""
+    clients.call(
+        "sqs",
+        "send_message",
+        QueueUrl=url,
+        MessageBody=body,
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        },
+    )
