@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from scheduler.wording import alternatives
 from shared.config.patterns import fits
-from shared.config.targets import ExcludeConfig, SelectorConfig, WhichConfig
+from shared.config.targets import ExcludeConfig, SelectorConfig, SystemConditions
 from shared.models.systems import Instance, System
 
 _FILTER_VALUES = 200  # values in one filter (EC2 API reference, "Filter")
@@ -24,7 +24,7 @@ def selects(selector: SelectorConfig, instance: Instance, group: str) -> bool:
 def excludes(rule: ExcludeConfig, system: System, instance: Instance | None) -> bool:
     """Whether the rule leaves the system out. Without facts from EC2, a rule about facts does not."""
     if instance is None:
-        if any(getattr(rule, name) for name in WhichConfig.model_fields if name != "instance_regex"):
+        if any(getattr(rule, name) for name in SystemConditions.model_fields if name != "instance_regex"):
             return False
         instance = Instance(system.instance, system.region)
     return (
@@ -36,7 +36,7 @@ def excludes(rule: ExcludeConfig, system: System, instance: Instance | None) -> 
     )
 
 
-def _fits(which: WhichConfig, instance: Instance) -> bool:
+def _fits(which: SystemConditions, instance: Instance) -> bool:
     windows = "windows" in instance.platform.lower()
     return (
         (not which.names or fits(instance.name, which.names))
@@ -59,7 +59,7 @@ def common_tags(selectors: Collection[SelectorConfig]) -> dict[str, set[str]]:
     }
 
 
-def described(which: WhichConfig) -> str:
+def described(which: SystemConditions) -> str:
     """The selector or rule in words."""
     parts = [f"tag {key} is {' or '.join(values)}" for key, values in which.tags.items()]
     for name, text in (

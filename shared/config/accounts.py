@@ -41,7 +41,7 @@ class AccountConfig(Section):
 
 
 class OrganizationConfig(Section):
-    """AWS Organizations: how the accounts of a unit are read that are not in accounts."""
+    """AWS Organizations: how to read the accounts of a unit that are not in accounts."""
 
     role: _MemberRole = Field(
         description="ARN of the role to read EC2 with in each account; {account_id} is filled in"
@@ -54,5 +54,6 @@ class OrganizationConfig(Section):
     )
     account: Annotated[str, AfterValidator(check_account)] = Field(
         "",
-        description="a key of accounts, by whose role Organizations is asked; empty for this machine's own",
+        description="a key of accounts whose role may ask Organizations; empty for this machine's own "
+        "credentials",
     )

@@ -39,7 +39,7 @@ class Config(Section):
     webhook: WebhookConfig = Field(WebhookConfig(), description="what the platform's webhook must carry")
     accounts: dict[str, AccountConfig] = Field({}, description="AWS accounts by a name of your choice")
     organization: OrganizationConfig | None = Field(
-        None, description="AWS Organizations: how the accounts of a unit are read that are not in accounts"
+        None, description="AWS Organizations: how to read the accounts of a unit that are not in accounts"
     )
     hunts: dict[Name, HuntConfig] = Field(
         {}, description="hunt definitions by name", json_schema_extra=NAMES_ONLY
@@ -54,18 +54,19 @@ class Config(Section):
     )
     routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
     default: Annotated[tuple[DestinationName, ...], OneOrMany()] = Field(
-        (), description="destinations of an alarm that no route takes"
+        (), description="destinations of alarms that no route matches"
     )
-    owner_tag: Text = Field("Owner", description="EC2 tag that says whose a system is")
+    owner_tag: Text = Field("Owner", description="EC2 tag that names the owner of a system")
     owners: dict[str, OwnerConfig] = Field(
-        {}, description="whom a message calls about a system, by the whole value of its owner_tag"
+        {}, description="whom a message mentions, by the whole value of the system's owner_tag"
     )
     message: MessageConfig = Field(
         MessageConfig(), description="what messages say, and which facts they show"
     )
     delivery: DeliveryConfig = Field(DeliveryConfig(), description="how messages are sent")
     reminders: RemindersConfig | None = Field(
-        None, description="malicious cases that nobody has taken are told again; by default they are not"
+        None,
+        description="reminders of malicious cases that nobody has acknowledged; by default there are none",
     )
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
     extra_regions: Annotated[tuple[_ExtraRegion, ...], OneOrMany()] = Field(

@@ -19,28 +19,31 @@ class DeliveryConfig(Section):
     """How messages are sent."""
 
     retry_for: int = Field(
-        86_400, gt=0, strict=True, description="seconds that a destination that is down is tried"
+        86_400,
+        gt=0,
+        strict=True,
+        description="how long a message is retried while its destination is down, in seconds",
     )
     fallback: DestinationName | None = Field(
         None,
-        description="destination that is told what could not be delivered to another one; "
-        "by default the first other one",
+        description="destination that reports what could not be delivered to another one; "
+        "by default the first other destination",
     )
 
 
 class RemindersConfig(Section):
-    """Malicious cases that nobody has taken are told again."""
+    """Reminders of malicious cases that nobody has acknowledged."""
 
     after: int = Field(
         1_800,
         ge=60,
         strict=True,
-        description="seconds until a case is told again, and from one time to the next",
+        description="seconds until the first reminder of a case, and between its reminders",
     )
     to: Annotated[
         tuple[DestinationName, ...],
         AfterValidator(_check_not_empty),
         Field(json_schema_extra={"minItems": 1}),
         OneOrMany(),
-    ] = Field(description="names of the destinations that are told")
-    times: int = Field(1, ge=1, le=100, strict=True, description="how often, at most")
+    ] = Field(description="names of the destinations that get the reminders")
+    times: int = Field(1, ge=1, le=100, strict=True, description="how many reminders a case gets at most")

@@ -101,9 +101,9 @@ class HostOptionsConfig(Section):
         default=False, strict=True, description="do not search for more files by their signatures"
     )
     additional_files_only: bool = Field(
-        default=False, strict=True, description="of custom: collect additional_files and nothing else"
+        default=False, strict=True, description="only for custom: collect additional_files and nothing else"
     )
-    groups: Texts = Field((), description="of custom: groups of files, by the platform's names")
+    groups: Texts = Field((), description="only for custom: groups of files, by the platform's names")
     additional_files: Texts = Field((), description="paths of files to collect as well")
 
 
@@ -121,31 +121,31 @@ class HuntConfig(Section):
         "Etc/UTC", description="time zone of the schedule, such as Europe/Berlin"
     )
     schedule: Annotated[str, AfterValidator(_check_schedule)] | None = Field(
-        None, description="cron(…), rate(…) or at(…) as in EventBridge Scheduler; without it, on demand alone"
+        None, description="cron(…), rate(…) or at(…) as in EventBridge Scheduler; without it, only on demand"
     )
     catch_up: bool = Field(
         default=False,
         strict=True,
-        description="start the last run that was missed however late it is; by default within an hour alone",
+        description="start the last missed run however late it is; by default only within an hour",
     )
     skip_dates: Annotated[tuple[_Date, ...], OneOrMany()] = Field(
-        (), description="dates in the hunt's time zone on which its schedule starts nothing"
+        (), description="dates in the hunt's time zone on which its schedule starts no run"
     )
     overlap: Literal["skip", "queue"] = Field(
-        "skip", description="what becomes of a run that is due while the hunt's last one is still under way"
+        "skip", description="what happens to a run that is due while the previous one is not finished"
     )
     max_in_flight: int | None = Field(
         None,
         gt=0,
         strict=True,
-        description="captures under way at once; by default as many as the platform says it works on at once",
+        description="how many captures run at once; by default as many as the platform says it can",
     )
     window: Annotated[str, AfterValidator(_check_window)] | None = Field(
         None,
-        description="such as 22:00-06:00, in the hunt's time zone: outside it no capture starts",
+        description="such as 22:00-06:00, in the hunt's time zone; captures start only inside it",
     )
     jitter: int = Field(
-        0, ge=0, le=900, strict=True, description="seconds over which captures that may start are spread"
+        0, ge=0, le=900, strict=True, description="seconds over which the start of captures is spread"
     )
     retries: int = Field(
         0, ge=0, le=10, strict=True, description="how often a capture that failed on the platform is repeated"
@@ -164,16 +164,16 @@ class HuntConfig(Section):
         description="the systems; at least one", json_schema_extra={"minItems": 1}
     )
     exclude: tuple[ExcludeConfig, ...] = Field(
-        (), description="what is left out of them; each takes away the systems that fit"
+        (), description="which systems are left out; each entry leaves out those that match it"
     )
     max_systems: int | None = Field(
         None,
         gt=0,
         strict=True,
-        description="at most so many systems in one hunt; the rest has its turn later",
+        description="how many systems one hunt captures at most; later hunts capture the others",
     )
     order: Literal["least_recently_hunted", "random", "oldest"] = Field(
-        "least_recently_hunted", description="which of more than max_systems are taken first"
+        "least_recently_hunted", description="which systems come first if there are more than max_systems"
     )
     problems: SkipJsonSchema[Annotated[tuple[str, ...], AfterValidator(_check_not_in_document)]] = Field(
         default=(), exclude=True
@@ -240,15 +240,18 @@ def _system(target: TargetConfig) -> System:
 
 
 class GuardDutyConfig(Section):
-    """Findings of GuardDuty that start a hunt of the instance that they are about."""
+    """Which findings of GuardDuty start a hunt of their instance."""
 
     capture: CaptureMode = Field("full", description="how much of the instance is captured")
     min_severity: float = Field(
-        7, ge=0, le=10, allow_inf_nan=False, description="severity of a finding from which it is hunted"
+        7, ge=0, le=10, allow_inf_nan=False, description="lowest severity of a finding that starts a hunt"
     )
     types: Texts = Field(("*",), description="types of findings, with * and ?")
     quiet_period: int = Field(
-        86_400, ge=0, strict=True, description="seconds in which one instance is hunted once"
+        86_400,
+        ge=0,
+        strict=True,
+        description="seconds in which findings about one instance start only one hunt",
     )
 
 
@@ -256,21 +259,21 @@ class FollowConfig(Section):
     """How open hunts are followed."""
 
     interval: float = Field(
-        60, gt=0, strict=True, allow_inf_nan=False, description="seconds between two looks at the open hunts"
+        60, gt=0, strict=True, allow_inf_nan=False, description="seconds between two checks of the open hunts"
     )
     recover_after: float | None = Field(
         None,
         ge=0,
         strict=True,
         allow_inf_nan=False,
-        description="seconds that a webhook may be late before its alarm is taken for lost; "
-        "by default until the next look",
+        description="seconds that a webhook may be late before its alarm counts as lost; "
+        "by default until the next check",
     )
     recover_for: int = Field(
         604_800,
         ge=0,
         strict=True,
-        description="seconds after a hunt's end in which its project is looked at for lost alarms",
+        description="seconds after a hunt's end in which its project is searched for lost alarms",
     )
     all_projects: bool = Field(
         default=False,
@@ -281,11 +284,11 @@ class FollowConfig(Section):
         14_400,
         gt=0,
         strict=True,
-        description="seconds without any progress after which a capture is told of as stalled",
+        description="seconds without progress after which a capture is reported as stalled",
     )
     give_up_after: int = Field(
         172_800,
         gt=0,
         strict=True,
-        description="seconds after which a capture that never ended counts as failed",
+        description="seconds after which an unfinished capture counts as failed",
     )

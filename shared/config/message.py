@@ -99,9 +99,9 @@ class FactConfig(Section):
 
     show: Annotated[str, AfterValidator(_check_fact)] | None = Field(None, description="name of a fact")
     tag: Text | None = Field(None, description="name of an EC2 tag")
-    value: TemplateText | None = Field(None, description="a template; left out where it comes out empty")
+    value: TemplateText | None = Field(None, description="a template; left out if the result is empty")
     label: Annotated[str, AfterValidator(_check_label)] | None = Field(
-        None, description="what it is called; needed for a template, and a tag goes by its name without it"
+        None, description="its label; required for a template, and by default the name of the tag"
     )
 
     @model_validator(mode="after")
@@ -126,7 +126,7 @@ _Facts = Annotated[tuple[Annotated[FactConfig, _OrName()], ...], AfterValidator(
 
 
 class MessageConfig(Section):
-    """What a message says, where it is not to be what huntbridge would say."""
+    """What messages say instead of huntbridge's own wording."""
 
     title: TemplateText | None = Field(
         None, description="a template for the title of an alarm; other messages keep their own"

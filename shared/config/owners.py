@@ -1,4 +1,4 @@
-"""The section `owners`: the people whom a message calls about a system."""
+"""The section `owners`: the people whom a message mentions about a system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.config.types import Section, Text
 
 
 class OwnerConfig(Section):
-    """Who is called about systems of one owner; at least one of them."""
+    """Whom messages about the systems of one owner mention; at least one entry."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 

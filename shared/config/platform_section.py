@@ -42,15 +42,18 @@ class PlatformConfig(Section):
     api_key: SecretRef = Field(description="the API key, as a secret reference")
     admin_key: SecretRef | None = Field(
         None,
-        description="a Platform Administrator's API key, for `huntbridge webhook` and to watch the webhook",
+        description="a Platform Administrator's API key, for `huntbridge webhook` and to check the webhook",
     )
     api_version: Literal["v3", "v2"] = Field("v3", description="v2 for old platforms that have no v3")
     ca_bundle: FilePath | None = Field(
-        None, description="PEM file of the CA that signed the platform's certificate; from this file's folder"
+        None,
+        description="PEM file of the CA that signed the platform's certificate; relative to this file's "
+        "folder",
     )
     fingerprint: _Fingerprint | None = Field(
         None,
-        description="SHA-256 of the platform's certificate, hex, colons allowed; that one alone is trusted",
+        description="SHA-256 of the platform's certificate, hex, colons allowed; no other certificate "
+        "is trusted",
     )
     bucket: str = Field("", description="S3 bucket that a v2 platform copies disks through")
     link: Annotated[str, AfterValidator(_check_link)] = Field(
@@ -58,14 +61,17 @@ class PlatformConfig(Section):
         description="where a message's button leads; {url}, {project_id} and {evidence_id} are filled in",
     )
     retry_for: int = Field(
-        3_600, gt=0, strict=True, description="seconds that a platform that is down is tried by a hunt"
+        3_600,
+        gt=0,
+        strict=True,
+        description="how long a hunt keeps trying a platform that is down, in seconds",
     )
     settle_after: float = Field(
         90,
         gt=0,
         strict=True,
         allow_inf_nan=False,
-        description="seconds after which a capture request without an answer and a trace is repeated",
+        description="seconds after which a capture request is repeated that got no answer and left no trace",
     )
 
 
@@ -77,17 +83,20 @@ class WebhookConfig(Section):
         description="the tokens that are accepted, current and previous; with none every webhook is refused",
     )
     url: AnyUrl | None = Field(
-        None, description="where the platform's webhook must lead; with platform.admin_key this is watched"
+        None,
+        description="URL that the platform's webhook must have; checked regularly if platform.admin_key "
+        "is set",
     )
     max_waiting: int = Field(
         100_000,
         gt=0,
         strict=True,
-        description="of serve: items that may wait in [events] and [deliveries]; more webhooks are refused",
+        description="only for serve: how many items may wait in [events] and [deliveries]; further "
+        "webhooks are refused",
     )
     keep_free_mb: int = Field(
         64,
         ge=0,
         strict=True,
-        description="of serve: MiB of the disk that webhooks leave free for huntbridge's own records",
+        description="only for serve: MiB of disk space that webhooks leave free for huntbridge's own records",
     )

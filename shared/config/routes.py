@@ -16,7 +16,7 @@ def _check_not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class MatchConfig(Section):
-    """All that are given must match; a list matches when one of it does. Text takes globs (`*`, `?`)."""
+    """All conditions must match; a list matches if one of its values does; `*` and `?` are wildcards."""
 
     event: Texts = Field((), description="kind of event, such as processing_with_alarms")
     severity: Annotated[tuple[SeverityName, ...], OneOrMany()] = Field(
@@ -31,7 +31,7 @@ class MatchConfig(Section):
 
 
 class RouteConfig(Section):
-    """Where alarms go that match."""
+    """Where matching alarms go."""
 
     match: MatchConfig = Field(MatchConfig(), description="what must match; empty takes every alarm")
     to: Annotated[
@@ -40,6 +40,4 @@ class RouteConfig(Section):
         Field(json_schema_extra={"minItems": 1}),
         OneOrMany(),
     ] = Field(description="names of destinations")
-    go_on: bool = Field(
-        default=False, alias="continue", strict=True, description="look at the routes below as well"
-    )
+    go_on: bool = Field(default=False, alias="continue", strict=True, description="also try the routes below")

@@ -65,7 +65,7 @@ _Platforms = Annotated[tuple[Literal["windows", "linux"], ...], OneOrMany()]
 CaptureMode = Literal["full", "triage", "scan"]
 _OwnMode = Annotated[
     CaptureMode | None,
-    Field(description="how much of these systems is captured; by default what the hunt says"),
+    Field(description="how much of these systems is captured; by default as the hunt's own capture says"),
 ]
 
 
@@ -87,8 +87,8 @@ class AutoScalingConfig(Section):
     )
 
 
-class WhichConfig(Section):
-    """What must be true of a system. All that are given must fit; a list fits when one of it does."""
+class SystemConditions(Section):
+    """Conditions for a system. All given conditions must be met; a list is met if one of its values is."""
 
     tags: dict[str, Texts] = Field({}, description="EC2 tags: key and values, with * and ?")
     names: Texts = Field((), description="the tag Name, with * and ?")
@@ -96,12 +96,12 @@ class WhichConfig(Section):
     platforms: _Platforms = Field((), description="windows, linux")
     states: Annotated[tuple[_State, ...], OneOrMany()] = Field((), description="states of EC2")
     instance_regex: Annotated[str, AfterValidator(_check_regex)] | None = Field(
-        None, description="regular expression that the whole instance id fits"
+        None, description="regular expression that must match the whole instance id"
     )
 
 
-class SelectorConfig(WhichConfig):
-    """All systems of some accounts and regions that fit, looked up anew for each hunt."""
+class SelectorConfig(SystemConditions):
+    """All matching systems of some accounts and regions, looked up for each hunt."""
 
     states: Annotated[tuple[_State, ...], OneOrMany()] = Field(
         ("running", "stopped"), description="states of EC2"
@@ -119,8 +119,8 @@ class SelectorConfig(WhichConfig):
     capture: _OwnMode = None
 
 
-class ExcludeConfig(WhichConfig):
-    """Systems that are left out although a target takes them."""
+class ExcludeConfig(SystemConditions):
+    """Systems that are left out although a target includes them."""
 
     instance: Annotated[tuple[_InstanceId, ...], OneOrMany()] = Field((), description="EC2 instance ids")
     regions: Annotated[tuple[_Region, ...], OneOrMany()] = Field((), description="AWS regions")

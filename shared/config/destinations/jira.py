@@ -82,7 +82,7 @@ class JiraConfig(DestinationSection):
     """A Jira project. The login is email with api_token (Cloud), or token (Data Center)."""
 
     type: Literal["jira"]
-    url: _JiraUrl = Field(description="https://host of Jira, with its context path where it has one")
+    url: _JiraUrl = Field(description="https://host of Jira, with its context path if it has one")
     project: Text = Field(description="key of the project, such as SEC")
     issue_type: Text = Field("Task", description="name of the issue type")
     email: Text | None = Field(None, description="Cloud: the account that the API token belongs to")
@@ -110,18 +110,18 @@ class JiraConfig(DestinationSection):
         ge=0,
         strict=True,
         description="seconds since an issue was closed in which a new alarm of its case reopens it; "
-        "after them it gets a new issue",
+        "a later alarm gets a new issue",
     )
     respect_resolutions: Texts = Field(
         ("Won't Do", "Won't Fix", "Duplicate"),
-        description="names of resolutions that stand: a new alarm is a comment and reopens nothing",
+        description="names of final resolutions: a new alarm becomes a comment and does not reopen the issue",
     )
     priorities: dict[SeverityName, str] = Field(
         {"malicious": "Highest", "suspicious": "High", "unknown": "High", "info": "Low"},
         description="name of the Jira priority for each severity",
     )
     ca_bundle: FilePath | None = Field(
-        None, description="PEM file of the CA that signed Jira's certificate; from this file's folder"
+        None, description="PEM file of the CA that signed Jira's certificate; relative to this file's folder"
     )
     pace: Pace = None
 

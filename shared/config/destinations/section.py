@@ -18,7 +18,7 @@ Pace = Annotated[
         le=10_000,
         strict=True,
         allow_inf_nan=False,
-        description="messages a second that it takes; by default what the vendor says",
+        description="messages a second at most; by default the vendor's limit",
     ),
 ]
 LONGEST_LINK = 2_000  # characters of a link's URL: three such links stay far below the size limit of Teams

@@ -64,7 +64,7 @@ SlackOwner = Annotated[
 
 
 class SlackConfig(DestinationSection):
-    """A Slack channel, through an incoming webhook, or by a bot token and with one thread for each case."""
+    """A Slack channel, through an incoming webhook, or with a bot token and one thread for each case."""
 
     longest_link: ClassVar[int] = LONGEST_SLACK_LINK
 
@@ -108,7 +108,8 @@ class SlackConfig(DestinationSection):
     )
     ca_bundle: FilePath | None = Field(
         None,
-        description="PEM file of the CA, such as a proxy's, that alone is trusted; from this file's folder",
+        description="PEM file of the only CA that is trusted, such as a proxy's; relative to this "
+        "file's folder",
     )
     pace: Pace = None
 

@@ -47,12 +47,13 @@ class TeamsConfig(DestinationSection):
         ge=1,
         le=80,
         strict=True,
-        description="days without a message after which one says that huntbridge is alive: Microsoft "
-        "switches a workflow off that was not used for 90; by default none does",
+        description="days without a message after which a heartbeat is sent, since Microsoft switches off a "
+        "workflow that was not used for 90 days; by default none is sent",
     )
     ca_bundle: FilePath | None = Field(
         None,
-        description="PEM file of the CA, such as a proxy's, that alone is trusted; from this file's folder",
+        description="PEM file of the only CA that is trusted, such as a proxy's; relative to this "
+        "file's folder",
     )
     pace: Pace = None
 
@@ -66,7 +67,7 @@ class TeamsConfig(DestinationSection):
 
 
 class TeamsUserConfig(Section):
-    """A user in Microsoft Teams. Groups, channels and tags cannot be called by a workflow."""
+    """A user in Microsoft Teams. A workflow cannot mention groups, channels or tags."""
 
     id: _UserId = Field(description="the user's object id in Entra, or the user principal name")
-    name: _UserName = Field(description="what stands in the message, such as Jane Doe")
+    name: _UserName = Field(description="the name that the message shows, such as Jane Doe")

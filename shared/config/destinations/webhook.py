@@ -39,7 +39,8 @@ class WebhookDestinationConfig(DestinationSection):
 
     type: Literal["webhook"]
     url: _UrlOrReference = Field(
-        description="where alarms are posted to; as a secret reference where whoever knows the URL may post"
+        description="where alarms are posted to; as a secret reference if everybody who knows the URL "
+        "may post"
     )
     secrets: Annotated[
         tuple[SecretRef, ...],
@@ -48,7 +49,9 @@ class WebhookDestinationConfig(DestinationSection):
         OneOrMany(),
     ] = Field(description="what the messages are signed with, as secret references; two during a rotation")
     ca_bundle: FilePath | None = Field(
-        None, description="PEM file of the CA that signed the receiver's certificate; from this file's folder"
+        None,
+        description="PEM file of the CA that signed the receiver's certificate; relative to this file's "
+        "folder",
     )
     pace: Pace = None
 
