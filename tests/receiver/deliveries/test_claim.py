@@ -16,7 +16,6 @@ from shared.models.severity import Severity
 from shared.queues import leases
 from shared.queues.ports import Again, Done
 from shared.queues.worker import work
-from shared.storage.ledger.case_references import CaseAccess
 
 
 class Twice:
@@ -101,27 +100,6 @@ def test_a_case_that_must_be_opened_anew_is_so_by_one_at_a_time(stage):
     ]
     deliveries = [stage.runtime.ledger.deliveries.get(id, "office") for id in ids]
     assert [(delivery.state, delivery.attempts) for delivery in deliveries] == [("delivered", 1)] * 3
-
-
-def test_who_opens_a_case_anew_and_dies_leaves_it_in_doubt(stage):
-    references = stage.runtime.ledger.case_references
-    references.release("c", "tickets", "one", ref="SEC-1")
-    references.close("c", "tickets", "SEC-9")  # another one than it has
-    assert references.acquire("c", "tickets", "two", 60) == CaseAccess(ref="SEC-1")
-    references.close("c", "tickets", "SEC-1")
-    assert references.acquire("c", "tickets", "two", 60) == CaseAccess(ref="SEC-1", exclusive=True)
-    references.close("c", "tickets", "SEC-1")  # noticed by another one meanwhile
-    assert references.acquire("c", "tickets", "three", 60).wait == 60
-    stage.forward(61)
-    assert references.acquire("c", "tickets", "three", 60) == CaseAccess(
-        ref="SEC-1", exclusive=True, unsure=True
-    )
-    references.release("c", "tickets", "three")  # it did not come to it
-    assert references.acquire("c", "tickets", "four", 60) == CaseAccess(
-        ref="SEC-1", exclusive=True, unsure=True
-    )
-    references.release("c", "tickets", "four", ref="SEC-2")
-    assert references.acquire("c", "tickets", "five", 60) == CaseAccess(ref="SEC-2")
 
 
 @pytest.mark.parametrize(

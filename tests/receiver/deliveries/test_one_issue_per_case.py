@@ -157,15 +157,6 @@ def test_who_fails_to_open_a_case_lets_the_next_one_try_at_once(make):
     assert (len(jira.issues), len(jira.issues["SEC-1"].comments)) == (1, 1)
 
 
-def test_a_clock_that_was_set_back_does_not_hold_a_case(stage):
-    ledger = stage.runtime.ledger
-    assert ledger.case_references.acquire("c", "tickets", "one", 60).exclusive
-    assert ledger.case_references.acquire("c", "tickets", "two", 60).wait == 60
-    stage.forward(-86_400)
-    case = ledger.case_references.acquire("c", "tickets", "two", 60)
-    assert (case.exclusive, case.unsure) == (True, True)
-
-
 def test_an_own_event_opens_an_issue_of_its_own(make):
     stage, jira, _ = make()
     stage.raise_event(Event("one", "unknown", stage.moment))
