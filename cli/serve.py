@@ -158,7 +158,7 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web) ->
     def tokens() -> list[Secret]:
         return accepted(config.webhook.tokens, runtime.secret)
 
-    refusals = Refusals(runtime.events, runtime.ledger, runtime.now)
+    refusals = Refusals(runtime.events, runtime.ledger.notes, runtime.now)
     full = Quota(
         (runtime.events, runtime.deliveries),
         data,
@@ -191,7 +191,7 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web) ->
         )
     except OSError as error:
         raise Misused(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from None
-    server.add(Timer("refusals", refusals.tell, 10.0))
+    server.add(Timer("refusals", refusals.report, 10.0))
     with stop_signals() as signals:
         server.listen(listener)
         server.start()

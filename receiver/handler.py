@@ -19,7 +19,7 @@ from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
 from shared.hosting import lambda_runtime, lambda_start, log
 from shared.hosting.lambda_records import Context, work_records
-from shared.hosting.lambda_runtime import Kept
+from shared.hosting.lambda_runtime import Reloading
 from shared.hosting.runtime import Runtime
 from shared.queues import leases
 from shared.queues.ports import DELIVERIES, EVENTS
@@ -42,7 +42,7 @@ def handler(event: Event, context: Context) -> dict[str, Any]:
 def _work(records: Sequence[Event], context: Context) -> dict[str, Any]:
     """All records of one invocation come from one queue. Raises LookupError for a queue of another
     function."""
-    handlers, arn = _kept().get(), records[0]["eventSourceARN"]
+    handlers, arn = _reloading().get(), records[0]["eventSourceARN"]
     queues = ((EVENTS, handlers.event, leases.EVENT), (DELIVERIES, handlers.delivery, leases.DELIVERY))
     for name, handle, lease in queues:
         if stack.is_from(arn, name, os.environ):
@@ -67,7 +67,7 @@ def _queues() -> Mapping[str, SqsQueue]:
 
 
 @cache
-def _kept() -> Kept[Handlers]:
+def _reloading() -> Reloading[Handlers]:
     def assemble(runtime: Runtime) -> Handlers:
         known = stack.refs(os.environ, stack.SLACK_SIGNING_SECRETS)
         for ref in runtime.config.slack_signing_secrets:
@@ -78,7 +78,7 @@ def _kept() -> Kept[Handlers]:
                 )
         return work(runtime)
 
-    return Kept(assemble, os.environ, _clients())
+    return Reloading(assemble, os.environ, _clients())
 
 
 def _prepare() -> None:

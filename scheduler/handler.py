@@ -21,7 +21,7 @@ from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
 from shared.hosting import lambda_runtime, lambda_start, log
 from shared.hosting.lambda_records import Context, work_records
-from shared.hosting.lambda_runtime import Kept
+from shared.hosting.lambda_runtime import Reloading
 from shared.hosting.metrics import emit
 from shared.hosting.runtime import Runtime
 from shared.queues import items, leases
@@ -40,7 +40,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """
     if event.get("follow") is True:
         return _follow(context)
-    runtime = _kept().get()
+    runtime = _reloading().get()
     if "Records" in event:
         arn = event["Records"][0]["eventSourceARN"]
         if not stack.is_from(arn, CAPTURES, os.environ):
@@ -66,7 +66,7 @@ def _follow(context: Context) -> dict[str, Any]:
     """Run the jobs of the follow timer. A failure is reported by a metric. If it were raised, Lambda would
     keep the event for somebody to look at, though the next run of the timer does the same work."""
     try:
-        runtime = _kept().get()
+        runtime = _reloading().get()
         Jobs(runtime).run_all(lambda: context.get_remaining_time_in_millis() / 1000)
         quiet_days = _quiet_days(runtime)
         open_hunts = len(runtime.ledger.hunts.unfinished())
@@ -96,9 +96,9 @@ def _captures() -> SqsQueue:
 
 
 @cache
-def _kept() -> Kept[Runtime]:
+def _reloading() -> Reloading[Runtime]:
     log.setup("INFO", json=True)
-    return Kept(lambda runtime: runtime, os.environ, _clients())
+    return Reloading(lambda runtime: runtime, os.environ, _clients())
 
 
 def _prepare() -> None:

@@ -20,10 +20,11 @@ from receiver.intake.refusal_log import log_refused
 from shared.models.codec import dump
 from shared.models.event_kinds import WEBHOOKS_REFUSED
 from shared.models.events import Event
+from shared.phrases import counted
 from shared.queues import items
 from shared.queues.ports import Queue
 from shared.storage import kinds
-from shared.storage.ledger.ledger import Ledger
+from shared.storage.ledger.notes import Notes
 from shared.storage.ports import NotNow
 from shared.storage.stored_times import within_last
 
@@ -41,8 +42,8 @@ _Counts = dict[tuple[int, str], Counter[str]]  # status and reason: how often fr
 
 
 class Refusals:
-    def __init__(self, events: Queue, ledger: Ledger, now: Callable[[], datetime]) -> None:
-        self._events, self._ledger, self._now = events, ledger, now
+    def __init__(self, events: Queue, notes: Notes, now: Callable[[], datetime]) -> None:
+        self._events, self._notes, self._now = events, notes, now
         self._lock = threading.Lock()
         self._unreported: _Counts = {}
         self._first_at: datetime | None = None  # when the first of those was refused
@@ -53,7 +54,7 @@ class Refusals:
         self._logged: dict[tuple[int, str], tuple[float, int]] = {}
 
     def __call__(self, status: int, reason: str, sender: str) -> None:
-        """Count one more refused webhook."""
+        """Count and log one more refused webhook."""
         with self._lock:
             self._last_at = self._now()
             self._first_at = self._first_at or self._last_at
@@ -72,14 +73,14 @@ class Refusals:
             counts = {str(status): count for status, count in sorted(self._since_start.items())}
             return {**counts, "last": self._last_at.isoformat() if self._last_at else None}
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Put an event into [events] if one is due. May be called at any time."""
         now = self._now()
         with self._lock:
             if self._first_at is None or within_last(COLLECT_FOR, self._first_at, now):
                 return
         try:
-            self._last_event = self._last_event or self._ledger.notes.get(*_NOTE)
+            self._last_event = self._last_event or self._notes.get(*_NOTE)
             at = self._last_event.get("at")
             if at and within_last(EVENT_INTERVAL, datetime.fromisoformat(at), now):
                 return
@@ -104,7 +105,7 @@ class Refusals:
             self._restore(counts, first_at)
             raise
         self._last_event = {"at": now.isoformat(), "times": number}
-        self._ledger.notes.save(*_NOTE, self._last_event)
+        self._notes.save(*_NOTE, self._last_event)
 
     def _restore(self, counts: _Counts, first_at: datetime | None) -> None:
         with self._lock:
@@ -126,7 +127,7 @@ def _line(status: int, reason: str, senders: Counter[str]) -> str:
     named = [f"{sender} ({count:,})" for sender, count in shown]
     if rest := total - sum(count for _, count in shown):
         named.append(f"others ({rest:,})")
-    return f"{status}, {total:,} time{'' if total == 1 else 's'}, from {', '.join(named)}: {reason}"
+    return f"{status}, {counted(total, 'time')}, from {', '.join(named)}: {reason}"
 
 
 def _address(sender: str) -> str:

@@ -28,7 +28,7 @@ from shared.hosting.runtime import Runtime
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-KEEP = 300.0  # seconds
+RELOAD_AFTER = 300.0  # seconds
 
 
 def prepare(clients: Clients, environ: Mapping[str, str]) -> None:
@@ -38,7 +38,7 @@ def prepare(clients: Clients, environ: Mapping[str, str]) -> None:
     known_regions()
 
 
-class Kept(Generic[T]):
+class Reloading(Generic[T]):
     """What `assemble` makes of the runtime, made again when the configuration has changed. For one thread at
     a time, as in Lambda."""
 
@@ -60,7 +60,7 @@ class Kept(Generic[T]):
         """Raises ConfigError if no usable configuration was ever read."""
         if self._made is None or self._now() >= self._until:
             self._made = self._look()
-            self._until = self._now() + KEEP
+            self._until = self._now() + RELOAD_AFTER
         return self._made
 
     def _look(self) -> T:

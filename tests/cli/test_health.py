@@ -34,7 +34,7 @@ def bridge(tmp_path):
 
 @pytest.fixture
 def health(bridge):
-    return Health(bridge, Server([], []), Refusals(bridge.events, bridge.ledger, bridge.now))
+    return Health(bridge, Server([], []), Refusals(bridge.events, bridge.ledger.notes, bridge.now))
 
 
 def test_it_names_the_oldest_item_and_the_last_delivery(bridge, health):
@@ -71,7 +71,7 @@ def test_a_store_that_cannot_be_used_is_a_problem_and_the_rest_is_told_all_the_s
 def test_what_keeps_every_webhook_out_is_a_problem(bridge, tmp_path):
     bridge.events.put(b"{}")
     full = quota(bridge, tmp_path, most=1)
-    health = Health(bridge, Server([], []), Refusals(bridge.events, bridge.ledger, bridge.now), full)
+    health = Health(bridge, Server([], []), Refusals(bridge.events, bridge.ledger.notes, bridge.now), full)
     assert health()["problems"] == ["The queue is full (webhook.max_waiting is 1); send it again later."]
 
 

@@ -124,7 +124,7 @@ def test_the_follow_timer_ends_a_hunt_and_counts_the_days(stage, capsys, monkeyp
     assert first == {"Function": "huntbridge-function", "DaysSinceHuntFinished": pytest.approx(0, abs=0.01)}
 
     # Nine days without a hunt: counted from when somebody first looked.
-    kept = handler._kept().get()
+    kept = handler._reloading().get()
     monkeypatch.setattr(kept, "now", lambda: now + timedelta(days=9))
     stage.function(follow)
     (later,) = metrics(capsys)
@@ -168,7 +168,7 @@ def test_without_the_platforms_key_the_hunt_fails_with_the_reason(stage, monkeyp
     )
     stage.function(DUE)
     late = datetime.now(UTC) + timedelta(hours=2)  # until then it is taken for an outage
-    monkeypatch.setattr(handler._kept().get(), "now", lambda: late)
+    monkeypatch.setattr(handler._reloading().get(), "now", lambda: late)
     assert stage.function.work("captures") == []
     (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
     assert (hunt.state, hunt.reason) == (
@@ -202,7 +202,7 @@ def test_a_time_in_another_zone_is_the_same_hunt(stage):
 
 
 def test_a_start_that_the_store_refuses_waits_in_the_queue(stage, monkeypatch):
-    kept = handler._kept().get()
+    kept = handler._reloading().get()
     real, away = kept.store.put, [True]
 
     def put(*args, **more):
@@ -228,7 +228,7 @@ def test_a_start_that_the_store_refuses_waits_in_the_queue(stage, monkeypatch):
     ],
 )
 def test_a_start_that_comes_too_late_or_is_of_no_hunt_starts_nothing(stage, monkeypatch, event, dead):
-    monkeypatch.setattr(handler._kept().get(), "now", lambda: datetime(2026, 11, 22, 2, 1, tzinfo=UTC))
+    monkeypatch.setattr(handler._reloading().get(), "now", lambda: datetime(2026, 11, 22, 2, 1, tzinfo=UTC))
     stage.runtime.captures.put(items.encode(items.StartHunt(event)))
     assert stage.function.work("captures") == []
     assert stage.runtime.ledger.hunts.of_name("weekly") == []

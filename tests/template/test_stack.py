@@ -488,7 +488,7 @@ def test_refused_webhooks_are_counted_where_they_are_answered(deployed: DEPLOYED
     told = {plain(one["MetricName"]) for one in of_type(template, "AWS::CloudWatch::Alarm").values()}
 
     assert {name: one[:2] for name, one in found.items()} == {
-        # The words of receiver/web.py, log_refused.
+        # The words of receiver/intake/refusal_log.py.
         "RefusedFilter": (
             "EdgeLogs",
             '{ $.message = "webhook refused" && ($.status = 401 || $.status = 413 || $.status = 415) }',

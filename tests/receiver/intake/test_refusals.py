@@ -31,11 +31,11 @@ class Bridge:
         self.start()
 
     def start(self) -> None:
-        self.refusals = Refusals(self.events, self._ledger, lambda: self.at)
+        self.refusals = Refusals(self.events, self._ledger.notes, lambda: self.at)
 
     def tell(self, **later: float) -> list[Event]:
         self.at += timedelta(**later)
-        self.refusals.tell()
+        self.refusals.report()
         return [load(Event, items.decode(item.body).event) for item in self._claim()]
 
     def _claim(self):

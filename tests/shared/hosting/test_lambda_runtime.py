@@ -7,7 +7,7 @@ import pytest
 from shared.aws.clients import Clients
 from shared.aws.errors import AwsError
 from shared.config.errors import ConfigError
-from shared.hosting.lambda_runtime import KEEP, Kept
+from shared.hosting.lambda_runtime import RELOAD_AFTER, Reloading
 from tests.emulated import Resources
 
 
@@ -26,7 +26,7 @@ class Room:
     def __init__(self, resources: Resources) -> None:
         self.seconds, self.made = 0.0, []
         clients = Clients(resources.environ)
-        self.kept = Kept(self._make, resources.environ, clients, now=lambda: self.seconds)
+        self.reloading = Reloading(self._make, resources.environ, clients, now=lambda: self.seconds)
 
     def _make(self, runtime):
         self.made.append(
@@ -35,8 +35,8 @@ class Room:
         return runtime
 
     def later(self):
-        self.seconds += KEEP
-        return self.kept.get()
+        self.seconds += RELOAD_AFTER
+        return self.reloading.get()
 
 
 def configure(stack, url: str) -> None:
