@@ -107,8 +107,8 @@ class Demo:
         events = self._runtime.ledger.events.of_project(hunt.project_id)
         sent = sum(sent.event_type in WEBHOOKS for sent in self.world.platform.sent)
         return (
-            sum(event["kind"] in (*WEBHOOKS, RECOVERED) for event in events) >= sent
-            and any(event["kind"] == HUNT_FINISHED for event in events)
+            sum(event.kind in (*WEBHOOKS, RECOVERED) for event in events) >= sent
+            and any(event.kind == HUNT_FINISHED for event in events)
             and not self._runtime.events.depth().living
             and not self._runtime.deliveries.depth().living
         )
@@ -151,18 +151,18 @@ class Demo:
         received = self.world.received()
         lost = repeated = 0
         for event in events:
-            for destination in event["to"]:
-                seen = sum(event["id"] in text for text in received[TOOLS[destination]])
+            for destination in event.to:
+                seen = sum(event.id in text for text in received[TOOLS[destination]])
                 lost += seen == 0
                 repeated += max(0, seen - 1)
         webhooks = sum(sent.event_type in WEBHOOKS for sent in self.world.platform.sent)
-        lost += max(0, webhooks - sum(event["kind"] in WEBHOOKS for event in events))
-        lost += not any(event["kind"] == HUNT_FINISHED for event in events)
+        lost += max(0, webhooks - sum(event.kind in WEBHOOKS for event in events))
+        lost += not any(event.kind == HUNT_FINISHED for event in events)
         captures = Counter(capture.state.value for capture in ledger.captures.of_hunt(hunt.id))
         return {
             "captures": dict(captures),
             "events": len(events),
-            "alarms": sum(event["kind"] == "processing_with_alarms" for event in events),
+            "alarms": sum(event.kind == "processing_with_alarms" for event in events),
             "deliveries": {tool: len(texts) for tool, texts in received.items()},
             "lost": lost,
             "repeated": repeated,

@@ -21,7 +21,7 @@ from scheduler.round_robin import round_robin
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import AlarmRun
 from shared.models.event_kinds import RECOVERED, UNKNOWN_EVENT
-from shared.models.events import Event
+from shared.models.events import Event, RoutedEvent
 from shared.models.evidence import Evidence, Project
 from shared.models.severity import Severity
 from shared.storage import kinds
@@ -142,16 +142,16 @@ class _Check:
             self._ledger.notes.save(about, "all", {"since": self._now.isoformat()})
 
 
-def _by_evidence(events: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    by_evidence: dict[int, list[dict[str, Any]]] = defaultdict(list)
+def _by_evidence(events: Iterable[RoutedEvent]) -> dict[int, list[RoutedEvent]]:
+    by_evidence: dict[int, list[RoutedEvent]] = defaultdict(list)
     for event in events:
-        if event["evidence_id"] is not None:
-            by_evidence[event["evidence_id"]].append(event)
+        if event.evidence_id is not None:
+            by_evidence[event.evidence_id].append(event)
     return by_evidence
 
 
 def _now_known(
-    before: AlarmRun | None, evidence: Evidence, events: list[dict[str, Any]], project_id: int, now: datetime
+    before: AlarmRun | None, evidence: Evidence, events: list[RoutedEvent], project_id: int, now: datetime
 ) -> AlarmRun:
     """The evidence's last processing run, and whether an event covers it. Each event covers one run. Which
     events covered earlier runs is stored, since the platform's clock and this machine's cannot be compared.
@@ -159,7 +159,7 @@ def _now_known(
     name = f"{evidence.processed_at.timestamp():.0f}" if evidence.processed_at else "-"
     same = before if before and before.run == name else None
     earlier = before.events if before else ()
-    covering = [event["merged_into"] or event["id"] for event in events if _covers(event, evidence)]
+    covering = [event.merged_into or event.id for event in events if _covers(event, evidence)]
     told = bool(same and same.told) or any(id not in earlier for id in covering)
     return AlarmRun(
         project_id=project_id,
@@ -171,14 +171,14 @@ def _now_known(
     )
 
 
-def _covers(event: dict[str, Any], evidence: Evidence) -> bool:
+def _covers(event: RoutedEvent, evidence: Evidence) -> bool:
     """Whether an event covers the alarms of an evidence. An event about suspicious alarms does not cover
     malicious ones. An event whose evidence was only named in a text covers nothing."""
-    if not event.get("confirmed", True):  # events of earlier versions have no such key and count as confirmed
+    if not event.confirmed:
         return False
-    if event["kind"] in _COVER_ALL or event["severity"] == Severity.MALICIOUS:
+    if event.kind in _COVER_ALL or event.severity == Severity.MALICIOUS:
         return True
-    suspicious = event["severity"] == Severity.SUSPICIOUS or event["kind"] == "suspicious_severity_event"
+    suspicious = event.severity == Severity.SUSPICIOUS or event.kind == "suspicious_severity_event"
     return suspicious and not evidence.malicious
 
 

@@ -50,3 +50,19 @@ class Event:
         """Whether its kind or its detection is malicious, whatever the counts are."""
         detected = self.detection is not None and self.detection.severity is Severity.MALICIOUS
         return detected or self.kind == "high_severity_alarm"
+
+
+@dataclass(frozen=True)
+class RoutedEvent:
+    """What is stored of an event after its alarm was put into the queues of its destinations."""
+
+    id: str
+    kind: str
+    severity: Severity
+    evidence_id: int | None
+    to: tuple[str, ...]  # destinations
+    at: datetime
+    merged_into: str = ""  # the event whose message covers this one
+    run: str = ""  # the processing run, as the platform says it
+    case: str = ""  # the key of its case
+    confirmed: bool = True  # see `Alarm.confirmed`; earlier versions did not store it

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from shared.models.alarms import Alarm, AlarmRun
 from shared.models.codec import dump
-from shared.models.events import Event
+from shared.models.events import Event, RoutedEvent
 from shared.models.severity import Severity
 from shared.storage import kinds
 from shared.storage.ledger import documents
@@ -57,9 +56,9 @@ class Events:
         record = self._store.get(kinds.EVENT, event_id, "routed")
         return str(record.body.get("case", "")) if record else ""
 
-    def of_project(self, project_id: int | None) -> list[dict[str, Any]]:
-        """What `record_routed` wrote for one project. None: for events that name no project."""
-        return [record.body for record in self._store.scan(kinds.PROJECT_EVENT, str(project_id or "-"))]
+    def of_project(self, project_id: int | None) -> list[RoutedEvent]:
+        """The routed events of one project. None: those that name no project."""
+        return documents.read_all(self._store, RoutedEvent, kinds.PROJECT_EVENT, str(project_id or "-"))
 
     def save_whole_alarm(self, alarm: Alarm) -> None:
         """Keep an alarm that is too large for a queue item, which then holds only a part of it."""

@@ -143,7 +143,7 @@ def test_an_acknowledgement_and_a_reminder_tell_recovery_of_nothing(make_world):
     world.stage.forward(60)
     reminded(world)
     records = world.stage.runtime.ledger.events.of_project(3)
-    assert {record["kind"]: record["evidence_id"] for record in records} == {
+    assert {record.kind: record.evidence_id for record in records} == {
         "high_severity_alarm": 4,
         UNACKNOWLEDGED: None,
     }

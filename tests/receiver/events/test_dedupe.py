@@ -37,7 +37,7 @@ def test_the_same_body_within_a_quarter_of_an_hour_is_one_message(stage):
         stage.run()
         stage.forward(5 * 60)
     assert [message.id for message in stage.soc.sent] == ids[:1]
-    merged = {r["id"]: r["merged_into"] for r in stage.runtime.ledger.events.of_project(3)}
+    merged = {r.id: r.merged_into for r in stage.runtime.ledger.events.of_project(3)}
     assert merged == {ids[0]: "", ids[1]: ids[0], ids[2]: ids[0]}
     stage.forward(60)  # 16 minutes after the first
     last = stage.receive(body())
@@ -59,9 +59,9 @@ def test_without_the_platform_nothing_is_merged_and_possible_repeats_say_so(stag
     }
     assert len(stage.soc.sent) == 3
     assert len(stage.office.sent) == 3
-    records = {r["id"]: r for r in stage.runtime.ledger.events.of_project(3)}
-    assert [records[id]["merged_into"] for id in (first, second, third)] == ["", "", ""]
-    assert {r["confirmed"] for r in records.values()} == {False}
+    records = {r.id: r for r in stage.runtime.ledger.events.of_project(3)}
+    assert [records[id].merged_into for id in (first, second, third)] == ["", "", ""]
+    assert {r.confirmed for r in records.values()} == {False}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_the_document_of_an_evidence_stays_small(stage):
         stage.receive(body(number=number))
         stage.forward(1)
     stage.run()
-    assert len([r for r in stage.runtime.ledger.events.of_project(3) if r["to"]]) == 200
+    assert len([r for r in stage.runtime.ledger.events.of_project(3) if r.to]) == 200
     record = stage.runtime.store.get("alarm", "cado.example/3", "4/alarms")
     assert len(json.dumps(record.body)) < 20_000
 
@@ -183,10 +183,10 @@ def test_two_kinds_about_one_evidence_and_run_are_one_message(stage):
     first, second, again = stage.receive(SUMMED_UP), stage.receive(body()), stage.receive(SUMMED_UP)
     stage.run()
     assert [message.id for message in stage.soc.sent] == [first]
-    merged = {r["id"]: r["merged_into"] for r in stage.runtime.ledger.events.of_project(3)}
+    merged = {r.id: r.merged_into for r in stage.runtime.ledger.events.of_project(3)}
     assert merged == {first: "", second: first, again: first}
     assert stage.runtime.ledger.events.routed_to(second) == []
-    assert {r["run"] for r in stage.runtime.ledger.events.of_project(3)} == {MONDAY.isoformat()}
+    assert {r.run for r in stage.runtime.ledger.events.of_project(3)} == {MONDAY.isoformat()}
 
 
 def test_the_same_run_is_one_alarm_however_late_the_second_webhook_comes(stage):
@@ -290,7 +290,7 @@ def test_of_many_workers_only_one_tells(stage):
         worker.join()
     stage.run()
     assert len(stage.soc.sent) == len(stage.office.sent) == 1
-    assert len([r for r in stage.runtime.ledger.events.of_project(3) if r["merged_into"]]) == 7
+    assert len([r for r in stage.runtime.ledger.events.of_project(3) if r.merged_into]) == 7
 
 
 def test_documents_of_the_version_before_still_count(stage):
@@ -301,7 +301,7 @@ def test_documents_of_the_version_before_still_count(stage):
     id = stage.receive(SUMMED_UP)
     stage.run()
     assert stage.soc.sent == []
-    assert {r["id"]: r["merged_into"] for r in stage.runtime.ledger.events.of_project(3)} == {id: "old"}
+    assert {r.id: r.merged_into for r in stage.runtime.ledger.events.of_project(3)} == {id: "old"}
 
 
 def test_an_update_that_the_version_before_decided_is_told_as_decided(stage):

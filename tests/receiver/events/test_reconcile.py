@@ -132,7 +132,7 @@ def test_an_unconfirmed_alarm_is_told_and_does_not_prevent_its_recovery(stage, p
     )
     assert first.title == "6 alarms in project 3, evidence 4"
     assert second.title == "Update: 5 high severity alarms in project 3, evidence 4"
-    assert not any(one["confirmed"] for one in stage.runtime.ledger.events.of_project(3))
+    assert not any(routed.confirmed for routed in stage.runtime.ledger.events.of_project(3))
     platform.down = False
     stage.forward(3 * 3600)
     stage.raise_event(

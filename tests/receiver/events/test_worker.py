@@ -31,7 +31,7 @@ def test_a_webhook_becomes_one_message_per_destination(stage):
     assert [d.state for d in stage.runtime.ledger.deliveries.of_event(id)] == ["delivered", "delivered"]
     assert stage.runtime.ledger.instance_names.get(WEB_01) == "web-01"  # for the hunt's report
     (record,) = stage.runtime.ledger.events.of_project(3)
-    assert (record["id"], record["kind"], record["to"]) == (id, "processing_with_alarms", ["soc", "office"])
+    assert (record.id, record.kind, record.to) == (id, "processing_with_alarms", ("soc", "office"))
 
 
 def test_an_own_event_is_routed(stage):

@@ -151,7 +151,7 @@ def test_events(ledger):
     assert ledger.events.routed_to("event-1") == ["soc", "tickets"]
     assert ledger.events.case_of("event-1") == CASE
     (record,) = ledger.events.of_project(3)
-    assert (record["id"], record["run"], record["confirmed"]) == ("event-1", NOW.isoformat(), True)
+    assert (record.id, record.run, record.confirmed) == ("event-1", NOW.isoformat(), True)
     run = AlarmRun(3, 31, NOW.isoformat(), NOW, told=True, events=("event-1",))
     assert ledger.events.alarm_runs(3) == {31: run}
     alarm = ledger.events.whole_alarm("event-1")
