@@ -15,7 +15,7 @@ from shared.config.errors import ConfigError
 from shared.config.message import FACTS
 from shared.config.schema import schema
 from shared.config.templates import NAMES
-from shared.hosting.configuration import load
+from tests.shared.config.loading import load
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()

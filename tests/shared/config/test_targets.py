@@ -9,7 +9,7 @@ import pytest
 from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.config.targets import ExcludeConfig, SelectorConfig, TargetConfig
-from shared.hosting.configuration import load
+from tests.shared.config.loading import load
 
 HEAD = """\
 platform: {url: https://cado.example, api_key: env:API_KEY}

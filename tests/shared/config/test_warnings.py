@@ -6,7 +6,7 @@ import pytest
 
 from shared.aws.regions import known_regions
 from shared.config.warnings import file_warnings, warnings
-from shared.hosting.configuration import load
+from tests.shared.config.loading import load
 
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"
 TWO = """\

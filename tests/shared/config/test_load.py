@@ -8,7 +8,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.aws.regions import known_regions
 from shared.config.accounts import AccountConfig
 from shared.config.config import SECRET_KEYS, Config
 from shared.config.destinations.jira import JiraConfig
@@ -20,8 +19,8 @@ from shared.config.platform_section import PlatformConfig, WebhookConfig
 from shared.config.routes import MatchConfig, RouteConfig
 from shared.config.schema import schema
 from shared.config.targets import TargetConfig
-from shared.hosting.configuration import load
 from shared.secrets import SecretRef
+from tests.shared.config.loading import load
 
 PLATFORM = "platform: {url: https://cado.example, api_key: env:API_KEY}\n"
 REFERENCE = (
@@ -203,14 +202,13 @@ def test_what_is_wrong_with_the_yaml(text, expected):
 
 
 MISTAKES = [
-    case.split("----\n")
-    for case in Path(__file__).with_name("test_config_mistakes.txt").read_text().split("====\n")
+    case.split("----\n") for case in Path(__file__).with_name("mistakes.txt").read_text().split("====\n")
 ]
 
 
 @pytest.mark.parametrize(("text", "expected"), MISTAKES)
 def test_every_mistake_is_named(text, expected):
-    """The cases are in test_config_mistakes.txt: a file, and below ---- all that is said about it."""
+    """The cases are in mistakes.txt: a file, and below ---- all that is said about it."""
     with pytest.raises(ConfigError) as caught:
         read(text)
     assert str(caught.value) + "\n" == expected
@@ -238,25 +236,6 @@ def test_a_schedule_that_is_wrong_is_said_in_the_words_of_the_calendar():
     hunt = "{schedule: rate(7 fortnights), targets: [{instance: i-01234567, region: us-east-1}]}"
     (problem,) = mistakes(PLATFORM + f"hunts: {{a: {hunt}}}")
     assert problem.startswith("2: hunts.a.schedule: rate(7 fortnights)")
-
-
-def test_webhook_urls_are_looked_at_where_they_can_be_had(folder: Path):
-    (folder / "teams").write_text("https://acme.webhook.office.com/webhookb2/s3cr3t")
-    found = mistakes(
-        f"{PLATFORM}destinations:\n"
-        "  a: {type: slack, webhook_url: env:A}\n"
-        f"  b: {{type: teams, webhook_url: file:{folder}/teams}}\n"
-        "  c: {type: slack, webhook_url: env:NOT_THERE}\n"
-        "default: a",
-        A="https://hooks.slack.example/services/s3cr3t",
-    )
-    assert found == [
-        "3: destinations.a.webhook_url: the host is not Slack's; an incoming webhook begins with "
-        "https://hooks.slack.com/services/ (api.slack.com/apps, your app, Incoming Webhooks)",
-        "4: destinations.b.webhook_url: this is the URL of an Office 365 connector, and Microsoft switched "
-        "connectors off in May 2026; in Teams open the channel's menu, Workflows, 'Send webhook alerts to a "
-        "channel', and put the URL that it shows at the end where the secret is kept",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -402,15 +381,6 @@ def test_a_file_that_is_too_large():
     assert mistakes("#" * (4 * 1024 * 1024 + 1)) == [" the file is larger than 4 MiB"]
     layers = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
     assert mistakes("a0: &a0 x\n" + layers) == ["1: more than 500,000 values"]
-
-
-def test_the_regions_are_those_of_ec2():
-    from botocore.session import Session
-
-    session = Session()
-    of_ec2 = {r for p in session.get_available_partitions() for r in session.get_available_regions("ec2", p)}
-    assert of_ec2 <= known_regions()
-    assert not any(word in region for region in known_regions() for word in ("global", "fips"))
 
 
 @pytest.mark.parametrize(("there", "meant"), [("a.yml", "a.yaml"), ("a.yaml", "a.yml")])
