@@ -171,13 +171,18 @@ def test_keys_follow_the_sentence() -> None:
 
 
 def keys_of_log_lines() -> Iterator[tuple[str, str]]:
+    """The keys in `extra=…`, and in dictionaries whose name begins with `keys`."""
     for room in ("shared", "receiver", "scheduler", "cli", "demo"):
         for path in sorted((ROOT / room).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.keyword) and node.arg == "extra" and isinstance(node.value, ast.Dict):
-                    for key in node.value.keys:
-                        if isinstance(key, ast.Constant):
-                            yield f"{path.relative_to(ROOT)}:{key.lineno}", str(key.value)
+                extra = isinstance(node, ast.keyword) and node.arg == "extra"
+                keys = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("keys")
+                if extra or keys:
+                    for key in ast.walk(node.value):
+                        if isinstance(key, ast.Dict):
+                            for name in key.keys:
+                                if isinstance(name, ast.Constant):
+                                    yield f"{path.relative_to(ROOT)}:{name.lineno}", str(name.value)
 
 
 def test_no_key_of_a_log_line_is_reserved() -> None:
