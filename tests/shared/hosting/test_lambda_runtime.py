@@ -46,9 +46,9 @@ def configure(stack, url: str) -> None:
 def test_it_is_made_once_and_again_when_the_configuration_has_changed(stack):
     configure(stack, "https://one.example")
     room = Room(stack)
-    first = room.kept.get()
+    first = room.reloading.get()
     configure(stack, "https://two.example")
-    assert room.kept.get() is first  # five minutes have not gone by
+    assert room.reloading.get() is first  # five minutes have not gone by
     second = room.later()
     assert room.later() is second
     assert room.made == [("https://one.example", "first"), ("https://two.example", "first")]
@@ -57,7 +57,7 @@ def test_it_is_made_once_and_again_when_the_configuration_has_changed(stack):
 def test_a_new_key_of_the_platform_is_in_use_after_five_minutes(stack):
     configure(stack, "https://one.example")
     room = Room(stack)
-    runtime = room.kept.get()
+    runtime = room.reloading.get()
     stack.client("secretsmanager").put_secret_value(
         SecretId=f"{stack.name}/cado", SecretString='{"key": "second"}'
     )
@@ -69,7 +69,7 @@ def test_what_was_read_of_the_secrets_outlives_a_new_configuration(stack, monkey
     """The secret store does not answer just when the configuration has changed."""
     configure(stack, "https://one.example")
     room = Room(stack)
-    room.kept.get()
+    room.reloading.get()
     configure(stack, "https://two.example")
 
     def silent(*_: object) -> None:
@@ -83,7 +83,7 @@ def test_what_was_read_of_the_secrets_outlives_a_new_configuration(stack, monkey
 def test_a_configuration_that_became_unusable_leaves_the_one_before_in_use(stack, caplog):
     configure(stack, "https://one.example")
     room = Room(stack)
-    first = room.kept.get()
+    first = room.reloading.get()
     configure(stack, "no url")
     assert room.later() is first
     assert "configuration not usable; the one before stays in use" in caplog.text
@@ -96,5 +96,5 @@ def test_without_a_configuration_nothing_begins(stack):
     room = Room(stack)
     for _ in range(2):
         with pytest.raises(ConfigError, match="there is no such bucket"):
-            room.kept.get()
+            room.reloading.get()
     assert room.made == []

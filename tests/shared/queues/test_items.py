@@ -79,7 +79,11 @@ def test_the_models_in_items_without_a_kind():
     assert (read["capture"].hunt_id, read["capture"].until) == (HUNT, 1764000000.5)
     assert load(System, read["capture"].system) == System("i-0aaaaaaaaaaaaaaa1", "us-east-1", "production")
     alarm = load(Alarm, read["alarm"].alarm)
-    assert (read["alarm"].destination, alarm.case_key, alarm.malicious) == ("soc", CASE, 5)
+    assert (read["alarm"].destination, alarm.case_key, alarm.malicious) == (
+        "soc",
+        "project/3/production/us-east-1/i-0aaaaaaaaaaaaaaa1",
+        5,
+    )
     assert alarm.findings[0].path == "/tmp/x"
 
 
@@ -108,7 +112,7 @@ def test_an_unknown_kind_is_of_a_newer_version(body):
 
 
 def test_a_newer_version_of_a_known_kind_is_refused():
-    with pytest.raises(items.NewerItem, match="kind 'digest', version 2 is not known here"):
+    with pytest.raises(items.NewerItem, match="kind 'digest', version 2, is not known here"):
         items.decode(b'{"kind":"digest","v":2,"destination":"soc","digest":"d"}')
 
 
