@@ -67,8 +67,8 @@ def test_a_record_of_lambda_in_base64_and_before_its_time(clients, urls, queue):
     }
     item = item_of(record)
     assert (item.id, item.body) == (RECORD["messageId"], b"\xff")
-    assert queue.early(item)
-    assert not queue.early(item_of({**record, "messageAttributes": {}}))
+    assert queue.hand_back_early(item)
+    assert not queue.hand_back_early(item_of({**record, "messageAttributes": {}}))
 
 
 @pytest.mark.parametrize(
