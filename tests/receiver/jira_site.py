@@ -85,10 +85,10 @@ def staged(make_stage, lose=lambda method, path: False, settings=None, **of_jira
     """A stage, its Jira, and what was asked of it. `settings`: of the destination."""
     jira = Jira(now=lambda: stage.moment.timestamp(), **of_jira)
     url = {"url": f"https://jira.corp.example{jira.root}"}
-    if jira.site:
+    if jira.public_url:
         url = {"url": f"https://api.atlassian.com{jira.root}"}
     config = (DATA_CENTER | url if jira.datacenter else CLOUD | url) | (settings or {})
-    if not jira.datacenter and not jira.site:
+    if not jira.datacenter and not jira.public_url:
         config["url"] = "https://acme.atlassian.net"
     stage = make_stage(destinations={"tickets": config}, default=["tickets"])
     wire = Wire(jira, lose)

@@ -66,7 +66,7 @@ class World:
             default=default,
             **settings,
         )
-        self.slack._now = self.jira._now = self.seconds
+        self.slack.now = self.jira.now = self.seconds
         self.siem = Tool("siem")
         self.stage.tools |= {
             "ir": self.bot("ir", SOC),
