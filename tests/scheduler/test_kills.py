@@ -76,8 +76,8 @@ def process(stage: Stage, path: Any, fuse: Fuse) -> None:
         captures=Watched(SqliteQueue(database, "captures", seconds), fuse),  # type: ignore[arg-type]
         events=Watched(SqliteQueue(database, "events", seconds), fuse),  # type: ignore[arg-type]
     )
-    wire = stage.runtime.cado._wire
-    wire.call = fuse.wrap(wire.call)  # type: ignore[method-assign]
+    transport = stage.runtime.cado._transport
+    transport.call = fuse.wrap(transport.call)  # type: ignore[method-assign]
 
 
 def live(stage: Stage) -> bool:
@@ -126,7 +126,7 @@ def seeded(seed: int, steps: int) -> int:
     return random.Random(seed).randrange(seed * steps // KILLS, (seed + 1) * steps // KILLS) + 1
 
 
-STEPS = 380  # at least so many has the whole story
+STEPS = 350  # at least so many has the whole story
 
 
 def test_the_whole_story_without_a_kill(make):

@@ -19,15 +19,15 @@ def asked(make_stage):
         stage = make_stage(
             (QUIET,), settings.pop("settings", None), hunt={**hunt, "targets": targets}, **settings
         )
-        bodies, wire = [], stage.runtime.cado._wire
-        real = wire.call
+        bodies, transport = [], stage.runtime.cado._transport
+        real = transport.call
 
         def call(method, path, **rest):
             if method == "POST":
                 bodies.append(rest["body"])
             return real(method, path, **rest)
 
-        wire.call = call
+        transport.call = call
         stage.start()
         stage.work()
         stage.run_platform()
