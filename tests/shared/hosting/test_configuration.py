@@ -39,8 +39,9 @@ def test_webhook_urls_are_looked_at_where_they_can_be_had(folder: Path):
         "huntbridge.yaml:3: destinations.a.webhook_url: the host is not Slack's; an incoming webhook begins "
         "with https://hooks.slack.com/services/ (api.slack.com/apps, your app, Incoming Webhooks)",
         "huntbridge.yaml:4: destinations.b.webhook_url: this is the URL of an Office 365 connector, and "
-        "Microsoft switched connectors off in May 2026; in Teams open the channel's menu, Workflows, 'Send webhook "
-        "alerts to a channel', and put the URL that it shows at the end where the secret is kept",
+        "Microsoft switched connectors off in May 2026; in Teams open the channel's menu, Workflows, "
+        "'Send webhook alerts to a channel', and put the URL that it shows at the end where the secret is "
+        "kept",
     ]
 
 
