@@ -228,10 +228,10 @@ def test_a_case_whose_message_was_deleted_in_slack_is_told_in_a_new_one(
     more(6)
     parents = [post for post in world.slack.posts if not post.thread_ts]
     assert len(parents) == 1
-    assert "2 alarms so far" in json.dumps(parents[1].body)
+    assert "2 alarms so far" in json.dumps(parents[0].body)
     more(7)
     assert [post for post in world.slack.posts if not post.thread_ts] == parents
-    assert "3 alarms so far" in json.dumps(parents[1].body)
+    assert "3 alarms so far" in json.dumps(parents[0].body)
     assert stage.soc.sent == []
 
 

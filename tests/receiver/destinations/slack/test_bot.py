@@ -106,7 +106,7 @@ def test_a_message_that_no_alarm_can_follow_has_no_thread(
 
 
 def lock(workspace: Workspace) -> None:
-    workspace.parents[1].locked = True
+    workspace.parents[0].locked = True
 
 
 def move(workspace: Workspace) -> None:
@@ -168,7 +168,7 @@ def test_a_rate_limit_after_the_edit_repeats_only_the_edit(
     assert workspace.ref == before
     assert isinstance(workspace.tell(second), Delivered)
     assert len(workspace.threads()[0]) == 3
-    assert "2 alarms so far" in json.dumps(workspace.parents[1].body)
+    assert "2 alarms so far" in json.dumps(workspace.parents[0].body)
 
 
 @pytest.mark.parametrize("lost", ["hang up", "internal_error"])

@@ -34,8 +34,8 @@ def test_a_channel_is_looked_up_by_its_name_once(workspace: Workspace, alarm: Ca
     workspace.slack.page = 10
     asked: list[str] = []
     workspace.destination = workspace.at("#soc")
-    list_ = workspace.destination._client.conversations_list
-    workspace.destination._client.conversations_list = lambda **more: (  # type: ignore[method-assign]
+    list_ = workspace.destination._api.channels
+    workspace.destination._api.channels = lambda **more: (  # type: ignore[method-assign]
         asked.append(more.get("cursor", "")),
         list_(**more),
     )[1]

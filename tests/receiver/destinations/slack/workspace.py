@@ -58,4 +58,4 @@ def header(post: Post) -> str:
 
 
 def gone(workspace: Workspace) -> None:
-    workspace.slack.posts.remove(workspace.parents[1])
+    workspace.slack.posts.remove(workspace.parents[0])
