@@ -21,7 +21,7 @@ from demo.platform.v3 import routes as v3
 from demo.serving import serving
 
 NOW = 1_783_296_012.0
-SPEC = Path(__file__).resolve().parents[3] / "shared" / "contracts" / "cado-api-2.324.0.json"
+SPEC = Path(__file__).resolve().parents[4] / "shared" / "contracts" / "cado-api-2.324.0.json"
 needs_spec = pytest.mark.skipif(
     not SPEC.exists(), reason="the platform's OpenAPI file is not beside the project"
 )
