@@ -77,7 +77,7 @@ class Wire:
         asked = Asked(method, parts.path, query, dict(headers or {}), data, *answered)
         self.requests.append(asked)
         if self._lose(*asked.what):
-            raise TimedOut(parts.netloc, sent=True)
+            raise TimedOut(parts.netloc, sent=True, detail="timeout")
         return Answer(response.status_code, dict(response.headers), response.data)
 
 
