@@ -91,7 +91,7 @@ def test_deliveries_are_recorded_at_most_once_a_minute_and_a_broken_store_stops_
         assert last.of(["slack"]) == {"slack": recorded.isoformat()}
     last = LastDelivered(SimpleNamespace(put=_broken), bridge.now)
     last.record("slack")
-    assert "is not recorded: the disk is full" in caplog.text
+    assert 'cannot be stored destination=slack error="the disk is full"' in caplog.text
 
 
 def _broken(*_, **__):

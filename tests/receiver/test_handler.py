@@ -635,7 +635,7 @@ def test_an_edge_that_is_started_holds_no_secret_and_has_asked_nobody(stage):
     script = (
         "from receiver import edge\n"
         "assert edge._web.cache_info().currsize == 1\n"
-        "from shared import log\n"
+        "from shared.hosting import log\n"
         "print(sorted(log._registry._forms))"
     )
     found = subprocess.run(
