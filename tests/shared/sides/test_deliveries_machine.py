@@ -30,10 +30,9 @@ from shared.aws.sqs import SqsQueue
 from shared.local.database import Database
 from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore
-from shared.models.deliveries import Delivery
+from shared.models.deliveries import Delivery, DeliveryState
 from shared.queues.ports import Item
 from shared.storage.ledger.ledger import Ledger
-from shared.storage.ports import Store
 
 LEASE = 60
 # What a tool may do with a message: take it and say so; take it and say nothing; not take it, for now or for
@@ -101,9 +100,9 @@ class Deliveries(RuleBasedStateMachine):
             return
         hold.sending = self.ledger.deliveries.start(
             before,
-            state="sending",
+            state=DeliveryState.SENDING,
             attempts=before.attempts + 1,
-            in_doubt=before.in_doubt or before.state == "sending",
+            in_doubt=before.in_doubt or before.state is DeliveryState.SENDING,
         )
         hold.step = "sending"
         if hold.sending is None:
@@ -130,13 +129,15 @@ class Deliveries(RuleBasedStateMachine):
         doubt = hold.sending.in_doubt
         match hold.end:
             case "delivered":
-                self.ledger.deliveries.end(hold.sending, state="delivered", in_doubt=False)
+                self.ledger.deliveries.end(hold.sending, state=DeliveryState.DELIVERED, in_doubt=False)
             case "503":
-                self.ledger.deliveries.end(hold.sending, state="unsure" if doubt else "pending")
+                self.ledger.deliveries.end(
+                    hold.sending, state=DeliveryState.UNSURE if doubt else DeliveryState.PENDING
+                )
             case "rejected":
-                self.ledger.deliveries.end(hold.sending, state="dead")
+                self.ledger.deliveries.end(hold.sending, state=DeliveryState.DEAD)
             case _:
-                self.ledger.deliveries.end(hold.sending, state="unsure", in_doubt=True)
+                self.ledger.deliveries.end(hold.sending, state=DeliveryState.UNSURE, in_doubt=True)
 
     @precondition(lambda self: self.has("recorded"))
     @rule(data=st.data(), delay=st.sampled_from([0, 5, 300]))
@@ -249,7 +250,7 @@ def test_on_aws(moto_clients, monkeypatch):
                 for name in ("deliveries", "deliveries-dlq")
             ]
             queue = SqsQueue(moto_clients, "deliveries", *urls, look_wait=0, now=lambda: self.now)
-            return queue, _Own(DynamoStore(moto_clients, table), self.examples)
+            return queue, _Own(moto_clients, table, self.examples)
 
     run_state_machine_as_test(
         OnAws,
@@ -259,14 +260,15 @@ def test_on_aws(moto_clients, monkeypatch):
     )
 
 
-class _Own(Store):
+class _Own(DynamoStore):
     """A part of a table for each example: to make a table takes longer than to use it."""
 
-    def __init__(self, store: DynamoStore, name: str) -> None:
-        self._store, self._name = store, name
+    def __init__(self, clients, table: str, name: str) -> None:
+        super().__init__(clients, table)
+        self._name = name
 
     def get(self, kind, group, name):
-        return self._store.get(kind, f"{self._name}/{group}", name)
+        return super().get(kind, f"{self._name}/{group}", name)
 
     def put(self, kind, group, name, body, *, expect=None, durable=True):
-        return self._store.put(kind, f"{self._name}/{group}", name, body, expect=expect)
+        return super().put(kind, f"{self._name}/{group}", name, body, expect=expect)

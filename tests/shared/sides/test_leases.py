@@ -56,10 +56,10 @@ def test_a_function_gives_no_more_time_than_it_has(seconds, given):
         return Done()
 
     class Queue:
-        def early(self, item):
+        def hand_back_early(self, item):
             return False
 
-        renew = early
+        renew = hand_back_early
 
     record = {
         "messageId": "m",
