@@ -62,7 +62,7 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
     runs = tuple(next_runs(config.hunts[name], now))
     first = next((run.at.astimezone(UTC) for run in runs if run.runs), now)
     shown = draft(runtime, name, moment(at) if at else first, look=True)
-    load = estimate(runtime, name, shown.selection)
+    load = estimate(runtime.make_fleet(), runtime.ledger, runtime.now, name, shown.selection)
     never = config.hunts[name].never_runs(now)
     show(Shown(shown.plan, shown.selection, load, runs, never), as_json)
     if shown.plan.hunt.problems or load.problems or never:
@@ -73,7 +73,7 @@ def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False) -> S
     """The plan of one run. With `look` systems that are named in the configuration are looked up too."""
     definition = runtime.config.hunts[name]
     hunt = plan(name, definition, at).hunt
-    if planned := recorded(runtime, hunt):
+    if planned := recorded(runtime.ledger, hunt):
         why = "recorded when this hunt was started first"
         choices = (Choice(capture.system, why, mode=capture.mode) for capture in planned.captures)
         return Shown(planned, Selection(tuple(choices)))

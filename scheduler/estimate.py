@@ -6,13 +6,15 @@ AWS is asked for the sizes of the volumes. Nothing is recorded.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from scheduler.parallel import ParallelCalls
 from scheduler.selection import Place, Selection
-from shared.hosting.runtime import Runtime
 from shared.models.hunts import HuntState
+from shared.models.inventory import Fleet
 from shared.storage.ledger.ledger import Ledger
 
 # Seconds for all questions about volumes.
@@ -27,20 +29,22 @@ class Estimate:
     volumes: int | None = None  # None: not known
     gib: int | None = None
     hours: float | None = None  # None: this hunt never finished before
-    after_hunts: int = 0  # so many say it
+    after_hunts: int = 0  # the number of hunts that `hours` is derived from
     problems: tuple[str, ...] = ()
 
 
-def estimate(runtime: Runtime, name: str, selection: Selection) -> Estimate:
+def estimate(
+    fleet: Fleet, ledger: Ledger, now: Callable[[], datetime], name: str, selection: Selection
+) -> Estimate:
+    """`name` is the hunt's. A volume whose size cannot be read is a problem in words."""
     instances: dict[Place, list[str]] = defaultdict(list)
     for choice in selection.choices:
         if choice.instance and not choice.out:
             instances[choice.place].append(choice.system.instance)
-    fleet = runtime.make_fleet()
-    with ParallelCalls(runtime.now, BUDGET) as calls:
+    with ParallelCalls(now, BUDGET) as calls:
         answers, failures = calls.each(lambda place: fleet.volumes(*place, instances[place]), instances)
     sizes = [size for volumes in answers.values() for attached in volumes.values() for size in attached]
-    hours, after = _hours(runtime.ledger, name, len(selection.systems))
+    hours, after = _hours(ledger, name, len(selection.systems))
     return Estimate(
         systems=len(selection.systems),
         volumes=len(sizes) if answers else None,

@@ -161,7 +161,7 @@ def _again_or_failed(runtime: Runtime, hunt: Hunt, capture: Capture, broken: lis
         "capture failed and is requested again",
         extra={"hunt": hunt.id, "system": capture.system.key, "reason": _why(broken)},
     )
-    return plan_again(runtime, capture, f"attempt {capture.attempt} failed: {_why(broken)}")
+    return plan_again(runtime.ledger, capture, f"attempt {capture.attempt} failed: {_why(broken)}")
 
 
 def _waits_for_processing(runtime: Runtime, capture: Capture, own: list[Pipeline]) -> bool:

@@ -12,6 +12,7 @@ from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture
 from shared.models.hunts import Hunt
+from shared.storage.ledger.ledger import Ledger
 
 # The platform takes names of 1 to 80 characters (OpenAPI 2.324.0); a hunt's own name has at most 40.
 PROJECT_NAME_LIMIT = 80
@@ -62,14 +63,14 @@ def prepare(runtime: Runtime, name: str, scheduled_at: datetime) -> Plan:
     plan has the recorded systems. Raises KeyError if the configuration has no such hunt."""
     definition = runtime.config.hunts[name]
     hunt = plan(name, definition, scheduled_at).hunt
-    return recorded(runtime, hunt) or plan(
+    return recorded(runtime.ledger, hunt) or plan(
         name, definition, scheduled_at, choose(runtime, definition, identity=hunt.id)
     )
 
 
-def recorded(runtime: Runtime, hunt: Hunt) -> Plan | None:
+def recorded(ledger: Ledger, hunt: Hunt) -> Plan | None:
     """The plan that the ledger has of this hunt; None if the hunt is not recorded or has no systems."""
-    stored = runtime.ledger.hunts.get(hunt.id)
+    stored = ledger.hunts.get(hunt.id)
     if stored is None or not stored.systems:
         return None
-    return Plan(stored, tuple(runtime.ledger.captures.of_hunt(hunt.id)))
+    return Plan(stored, tuple(ledger.captures.of_hunt(hunt.id)))

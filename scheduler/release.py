@@ -19,6 +19,7 @@ from shared.models.codec import dump
 from shared.models.hunts import Hunt, hunt_name
 from shared.platform.errors import CadoError, Unavailable
 from shared.queues import items
+from shared.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,9 @@ def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
     return False
 
 
-def plan_again(runtime: Runtime, capture: Capture, reason: str) -> Capture:
+def plan_again(ledger: Ledger, capture: Capture, reason: str) -> Capture:
     """Plan a failed capture again."""
-    return runtime.ledger.captures.update(
+    return ledger.captures.update(
         capture,
         state=CaptureState.PLANNED,
         reason=reason,

@@ -46,7 +46,7 @@ def retry_failed(runtime: Runtime, hunt_id: str, *, by: str, retry_for: float) -
     same = hunt.project_id is not None and _is_there(runtime, hunt.project_id)
     for capture in failed:
         if capture.state is CaptureState.FAILED:
-            plan_again(runtime, capture, f"attempt {capture.attempt} failed: {capture.reason}")
+            plan_again(ledger, capture, f"attempt {capture.attempt} failed: {capture.reason}")
     hunt = ledger.hunts.retry(hunt, by=by, same_project=same)
     hunt = take_turn(runtime, hunt) or hunt  # None if another hunt was faster; `follow` goes on then
     if same:
