@@ -1,8 +1,8 @@
-"""MITRE ATT&CK: the name of a technique or tactic by its id, and where MITRE explains it.
+"""The names of MITRE ATT&CK techniques and tactics by their ids, and their pages at MITRE.
 
-The names lie in attack.json, with the version that they are of: from MITRE's STIX bundle the external id and
-the name of each tactic and technique, revoked ones included, since an older platform may still say them.
-ATT&CK is a trademark of The MITRE Corporation, whose notice stands there.
+attack.json has the id and name of each tactic and technique from MITRE's STIX bundle, and the version of
+ATT&CK. Revoked techniques are included, since an older platform may still use them. ATT&CK is a trademark of
+The MITRE Corporation; its notice is in attack.json.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ def is_id(text: str) -> bool:
 
 
 def name(id: str) -> str:
-    """Such as "Resource Hijacking"; empty where the id is not known."""
+    """Such as "Resource Hijacking"; empty if the id is not known."""
     return _names().get(id, "")
 
 
 def titled(id: str) -> str:
-    """Such as "T1496 Resource Hijacking"; the id alone where its name is not known."""
+    """Such as "T1496 Resource Hijacking"; only the id if its name is not known."""
     return f"{id} {name(id)}".rstrip()
 
 
 def url(id: str) -> str:
-    """Empty where `id` is none."""
+    """MITRE's page about the technique or tactic; empty if `id` is not an ATT&CK id."""
     if not is_id(id):
         return ""
     folder = "tactics" if id.startswith("TA") else "techniques"
@@ -39,7 +39,7 @@ def url(id: str) -> str:
 
 @cache
 def _names() -> dict[str, str]:
-    """Read when the first id is shown: the web room starts without it."""
+    """Read when the first id is shown, so that the web room starts without it."""
     path = Path(__file__).with_name("attack.json")
     names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["names"]
     return names

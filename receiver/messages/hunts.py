@@ -15,8 +15,8 @@ from shared.models.captures import CaptureState
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
 from shared.phrases import counted, utc_minute
 
-MAX_SAME = 10  # systems that are named in one line, since they failed for one reason
-MAX_LEFT_OUT = 600  # a reason and the systems that it left out
+MAX_SAME = 10  # systems named in the line of those that failed for the same reason
+MAX_LEFT_OUT = 600  # characters of a reason and the systems that it left out
 
 
 def hunt_finished(alarm: Alarm) -> Content:
@@ -152,7 +152,7 @@ def _system_line(capture: CaptureResult) -> str:
     if not counts and capture.state is CaptureState.PROCESSED:
         counts = "no alarms"
     place = commas(copyable(system.account, 40), copyable(system.region, 30))
-    told = commas(capture.state.value, counts)
+    result = commas(capture.state.value, counts)
     reason = harmless_line(capture.reason, 150)
     name, instance = copyable(capture.name, 60), copyable(system.instance, 40)
-    return f"{name} {instance} ({place}): {told}".lstrip() + (f". {reason}" if reason else "")
+    return f"{name} {instance} ({place}): {result}".lstrip() + (f". {reason}" if reason else "")

@@ -15,5 +15,5 @@ def test_an_entry_of_the_environment_that_cannot_be_read_is_told(tmp_path, caplo
         "SYSTEM1": '{"region": "us-east-1"}',
     }
     assemble(runtime.local(load(None, environ), tmp_path / "data", environ))
-    (told,) = [line for line in caplog.messages if "SYSTEM1" in line]
-    assert told.startswith("hunt default: ")
+    (record,) = [record for record in caplog.records if "SYSTEM1" in vars(record).get("reason", "")]
+    assert vars(record)["hunt"] == "default"

@@ -106,7 +106,7 @@ def test_a_hunt_is_planned_here_and_its_captures_are_the_functions_work(laptop, 
         asked.update(hunt=hunt.id, captures=[one.system.instance for one in captures])
         return True
 
-    monkeypatch.setattr("cli.hunt_run._is_there", until_there)
+    monkeypatch.setattr("cli.hunt_run._is_done", until_there)
     code, output = laptop.run("hunt", "run", "weekly", "--at", "2027-01-31T02:00Z")
     assert (code, asked["captures"]) == (0, ["i-0aaaaaaaaaaaaaaa1"]), output
     (start,) = laptop.queued("captures")
