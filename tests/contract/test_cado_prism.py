@@ -137,8 +137,8 @@ def test_importable(cado: Cado) -> None:
 
 def test_webhooks(cado: Cado) -> None:
     url = "hunt.example"  # the spec says format: hostname; the platform's own pages take a whole URL
-    (found,) = cado.webhooks.list()
-    assert (found.id, found.name, found.url) == (0, "string", "example.com")
+    (webhook,) = cado.webhooks.list()
+    assert (webhook.id, webhook.name, webhook.url) == (0, "string", "example.com")
     made = cado.webhooks.create(
         "huntbridge processing_with_alarms",
         "processing_with_alarms",

@@ -139,9 +139,9 @@ def test_the_digest_says_what_is_new_since_the_last_hunt(make_stage):
     world.fleet[key] = replace(BAD, volumes=(replace(BAD.volumes[0], alarms=(worse,)), BAD.volumes[1]))
     run(stage, SUNDAY + timedelta(days=7))
     (event,) = stage.events()
-    found = event.report
-    assert (found.since, found.new_alarms, found.new_with) == (SUNDAY, 2, 1)
-    assert found.slowest_seconds == 7200
+    report = event.report
+    assert (report.since, report.new_alarms, report.new_with) == (SUNDAY, 2, 1)
+    assert report.slowest_seconds == 7200
     facts = {fact.label: fact.value for fact in compose(Alarm(event, Severity.MALICIOUS)).facts}
     assert facts["New"] == "2 alarms on 1 system since the hunt of 2026-11-29 02:00 UTC"
     assert facts["Coverage"] == "2 of 2 systems (100 %) captured in the last 30 days"

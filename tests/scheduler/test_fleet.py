@@ -107,7 +107,7 @@ def ec2(account: str, region: str) -> Any:
 @pytest.fixture(scope="module")
 def raw(aws: None) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """The fleet, as EC2 describes it."""
-    found = {}
+    instances_of = {}
     for account in (OWN, PROD, TEST):
         for region in REGIONS:
             api = ec2(account, region)
@@ -120,27 +120,30 @@ def raw(aws: None) -> dict[tuple[str, str], list[dict[str, Any]]]:
                          "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
                     ] if tags else [],
                 )  # fmt: skip
-                ids = [one["InstanceId"] for one in made["Instances"]]
+                ids = [instance["InstanceId"] for instance in made["Instances"]]
                 if state == "stopped":
                     api.stop_instances(InstanceIds=ids)
                 elif state == "terminated":
                     api.terminate_instances(InstanceIds=ids)
             pages = api.get_paginator("describe_instances").paginate()
-            found[account, region] = [
-                one for page in pages for group in page["Reservations"] for one in group["Instances"]
+            instances_of[account, region] = [
+                instance
+                for page in pages
+                for group in page["Reservations"]
+                for instance in group["Instances"]
             ]
-    return found
+    return instances_of
 
 
-def wanted(account: str, region: str, one: dict[str, Any]) -> bool:
+def wanted(account: str, region: str, instance: dict[str, Any]) -> bool:
     """The targets again, by hand and one instance after another."""
-    tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
-    state, name = one["State"]["Name"], tags.get("Name", "")
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
+    state, name = instance["State"]["Name"], tags.get("Name", "")
     if state not in ("running", "stopped") or name == "CadoResponse" or tags.get("Hunt") == "skip":
         return False
     if account in (OWN, PROD):
         return fnmatchcase(tags.get("Criticality", ""), "high*")
-    windows = one.get("Platform") == "windows" and state == "running"
+    windows = instance.get("Platform") == "windows" and state == "running"
     named = region in ("eu-west-1", "us-east-1") and (name.startswith("web-") or fnmatchcase(name, "db-?"))
     return windows or named
 
@@ -157,10 +160,10 @@ def test_the_plan_is_right_to_the_last_instance(make_stage: Any, raw: Any) -> No
 
     alias = {OWN: "", PROD: "prod", TEST: "test"}
     expected = {
-        (alias[account], region, one["InstanceId"])
+        (alias[account], region, instance["InstanceId"])
         for (account, region), instances in raw.items()
-        for one in instances
-        if wanted(account, region, one)
+        for instance in instances
+        if wanted(account, region, instance)
     }
     systems = [capture.system for capture in planned.captures]
     assert {(s.account, s.region, s.instance) for s in systems} == expected
@@ -176,5 +179,7 @@ def test_the_plan_is_right_to_the_last_instance(make_stage: Any, raw: Any) -> No
 
 
 def test_all_of_it_without_a_filter(aws: None, raw: Any) -> None:
-    found = AwsFleet(lambda _: None, Secrets({})).instances("", "us-east-1")
-    assert sorted(one.id for one in found) == sorted(one["InstanceId"] for one in raw[OWN, "us-east-1"])
+    instances = AwsFleet(lambda _: None, Secrets({})).instances("", "us-east-1")
+    assert sorted(instance.id for instance in instances) == sorted(
+        instance["InstanceId"] for instance in raw[OWN, "us-east-1"]
+    )

@@ -97,14 +97,14 @@ def test_two_workers_with_the_same_capture_ask_for_it_once(stage, monkeypatch):
     read, both_have_read = stage.runtime.ledger.captures.get, threading.Barrier(2)
 
     def read_together(*args: Any) -> Any:
-        found = read(*args)
+        body = read(*args)
         both_have_read.wait(10)
-        return found
+        return body
 
     monkeypatch.setattr(stage.runtime.ledger.captures, "get", read_together)
     with ThreadPoolExecutor(2) as two:
         asked = [two.submit(capture, stage.runtime, hunt.id, system, until=until, attempts=1) for _ in "ab"]
-        verdicts = {type(one.result(30)) for one in asked}
+        verdicts = {type(future.result(30)) for future in asked}
     assert verdicts == {Done, Again}
     assert stage.platform.asked[QUIET.instance_id] == 1
 

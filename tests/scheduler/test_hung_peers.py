@@ -60,8 +60,8 @@ def test_what_needs_none_of_them_is_done(stage, monkeypatch):
         Jobs(stage.runtime).run_all()
         stage.forward(3_600)
     done = [items.decode(item.body) for item in stage.runtime.events.claim(10, lease=60)]
-    assert [one.event["kind"] for one in done if isinstance(one, items.OwnEvent)] == [HUNT_MISSED]
-    assert any(isinstance(one, items.Reminder) and one.case_key == "a case" for one in done)
+    assert [content.event["kind"] for content in done if isinstance(content, items.OwnEvent)] == [HUNT_MISSED]
+    assert any(isinstance(content, items.Reminder) and content.case_key == "a case" for content in done)
     failing = stage.runtime.ledger.notes.about("job")
     assert set(failing) == {"follow", "recover"}
     for body in failing.values():

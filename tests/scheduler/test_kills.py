@@ -59,8 +59,8 @@ class Watched:
         self._real, self._fuse = real, fuse
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._real, name)
-        return self._fuse.wrap(found) if callable(found) else found
+        attribute = getattr(self._real, name)
+        return self._fuse.wrap(attribute) if callable(attribute) else attribute
 
 
 def process(stage: Stage, path: Any, fuse: Fuse) -> None:

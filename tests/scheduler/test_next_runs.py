@@ -10,8 +10,8 @@ from shared.config.hunts import HuntConfig
 
 def runs(schedule: str, after: str, zone: str = "Europe/Berlin") -> list[str]:
     definition = HuntConfig.model_validate({"schedule": schedule, "timezone": zone, "targets": []})
-    found = next_runs(definition, datetime.fromisoformat(after))
-    return [f"{run.at:%m-%d %H:%M %Z}{'' if run.runs else ' -'} {run.note}".strip() for run in found]
+    upcoming = next_runs(definition, datetime.fromisoformat(after))
+    return [f"{run.at:%m-%d %H:%M %Z}{'' if run.runs else ' -'} {run.note}".strip() for run in upcoming]
 
 
 def test_the_next_runs_tell_where_the_clocks_change():

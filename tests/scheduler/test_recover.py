@@ -153,13 +153,13 @@ def test_suspicious_events_that_nobody_told_of_are_raised(make_stage):
 def test_a_later_processing_run_is_news_whether_the_first_was_told_or_not(hunted):
     first, second = evidences(hunted)
     received(hunted, first)
-    one = look(hunted, 3)
+    first_events = look(hunted, 3)
     for evidence in (first, second):
         evidence.processed += 3600
     two = look(hunted, 3)
-    assert [event.evidence_id for event in one] == [second.id]
+    assert [event.evidence_id for event in first_events] == [second.id]
     assert [event.evidence_id for event in two] == [first.id, second.id]
-    assert not {event.id for event in one} & {event.id for event in two}
+    assert not {event.id for event in first_events} & {event.id for event in two}
     for evidence in (first, second):
         evidence.processed += 3600
     look(hunted)
@@ -230,9 +230,9 @@ def test_a_crash_between_the_event_and_the_ledger_raises_it_under_the_same_id(hu
     monkeypatch.setattr(hunted.runtime.ledger.events, "save_alarm_run", crash)
     with pytest.raises(KeyboardInterrupt):
         recover(hunted.runtime)
-    (one,) = hunted.events()
+    (recovered,) = hunted.events()
     monkeypatch.undo()
-    assert one.id in [event.id for event in look(hunted, 2)]
+    assert recovered.id in [event.id for event in look(hunted, 2)]
 
 
 @pytest.mark.parametrize("action", [500, 403, "reset"])

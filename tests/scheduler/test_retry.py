@@ -37,7 +37,7 @@ def test_what_failed_is_asked_for_again_in_the_same_project(stage):
     assert (stage.hunt().state, stage.states()) == (HuntState.FINISHED, [PROCESSED] * 3)
     assert stage.hunt().trigger.endswith("; again by Jane")
     (event,) = stage.events()
-    assert event.id not in {one.id for one in first}
+    assert event.id not in {earlier.id for earlier in first}
     assert (event.report.captured, event.report.failed) == (3, 0)
     assert retry(stage).again == 0
 

@@ -30,8 +30,8 @@ MEMBER = "444455556666"
 
 def machine(number: int, region: str = "us-east-1", **facts: Any) -> Instance:
     plain = {"state": "running", "platform": "Linux/UNIX", "launched_at": LAUNCHED + timedelta(days=number)}
-    found = Instance(f"i-{number:017x}", region, **plain | facts)
-    return replace(found, tags=dict(found.tags) | ({"Name": found.name} if found.name else {}))
+    instance = Instance(f"i-{number:017x}", region, **plain | facts)
+    return replace(instance, tags=dict(instance.tags) | ({"Name": instance.name} if instance.name else {}))
 
 
 class Fleet:
@@ -61,12 +61,13 @@ class Fleet:
     def instances(self, account: str, region: str, *, only: Any = (), tags: Any = None) -> list[Instance]:
         self._ask("instances", account, region)
         return [
-            one
-            for one in self.machines.get(account, ())
-            if one.region == region
-            and (not only or one.id in only)
+            instance
+            for instance in self.machines.get(account, ())
+            if instance.region == region
+            and (not only or instance.id in only)
             and all(
-                any(fnmatchcase(one.tags.get(k, ""), g) for g in globs) for k, globs in (tags or {}).items()
+                any(fnmatchcase(instance.tags.get(k, ""), g) for g in globs)
+                for k, globs in (tags or {}).items()
             )
         ]
 
@@ -75,7 +76,7 @@ class Fleet:
         return self.grouped
 
     def volumes(self, account: str, region: str, only: Any) -> dict[str, list[int]]:
-        return {one: [8] for one in only}
+        return {instance: [8] for instance in only}
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ class Platform:
         self.clouds.append(cloud_id)
         if self.unfit is None:
             raise NotFound("The platform does not know that.")
-        return [(one, one not in self.unfit) for one in instances]
+        return [(instance, instance not in self.unfit) for instance in instances]
 
 
 def chosen(selection: Any) -> list[int]:
@@ -156,11 +157,11 @@ def test_brackets_in_a_name_are_letters(select):
 
 def test_a_named_system_that_does_not_exist_is_said_and_still_asked_for(select):
     gone = {"instance": machine(7).id, "region": "us-east-1"}
-    found = select(Fleet(machine(1)), gone, EVERYWHERE)
-    assert 7 in chosen(found)  # the platform may find it in another account
-    (note,) = found.notes
+    selection = select(Fleet(machine(1)), gone, EVERYWHERE)
+    assert 7 in chosen(selection)  # the platform may find it in another account
+    (note,) = selection.notes
     assert note == f"{machine(7).id} is named and does not exist in us-east-1 of this machine's own account"
-    assert not found.problems
+    assert not selection.problems
 
 
 def test_why_something_is_in_and_why_something_is_out(select):
@@ -173,24 +174,24 @@ def test_why_something_is_in_and_why_something_is_out(select):
         machine(6, tags={"Tier": "gold"}),
         machine(7, tags={"Tier": "lead"}),
     )
-    found = select(
+    selection = select(
         fleet,
         {"tags": {"Tier": "gold"}, "states": "running", **EVERYWHERE},
         unfit=[machine(5).id, machine(6).id],
         exclude=[{"tags": {"Hunt": "skip"}}],
     )
-    assert [(c.system.instance, c.why) for c in found.choices if not c.out] == [
+    assert [(c.system.instance, c.why) for c in selection.choices if not c.out] == [
         (machine(1).id, "targets[0]: tag Tier is gold")
     ]
-    assert left_out(found) == {
+    assert left_out(selection) == {
         2: "exclude[0]: tag Hunt is skip",
         3: "it is terminated",
         4: "it is stopped, and the target wants running",
         5: "the platform says that it cannot capture it: it is its own or a worker",
         6: "the platform says that it cannot capture it: it is its own or a worker",
     }
-    assert (found.problems, found.notes) == ((), ())
-    assert f"1 left out: it is terminated: {machine(3).id}" in found.left_out
+    assert (selection.problems, selection.notes) == ((), ())
+    assert f"1 left out: it is terminated: {machine(3).id}" in selection.left_out
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -204,10 +205,10 @@ def test_a_tag_that_anybody_may_write_hides_no_machine(select, named):
 def test_the_tag_counts_where_the_platform_does_not_answer_and_the_machine_is_named(select, named):
     hidden = machine(1, name="CadoResponse")
     targets = [{"instance": hidden.id, "region": "us-east-1"}] if named else []
-    found = select(Fleet(hidden), *targets, EVERYWHERE, unfit=None)
-    assert chosen(found) == []
-    assert any(hidden.id in note and "CadoResponse" in note for note in found.notes)
-    assert any(hidden.id in reason for reason in found.left_out)
+    selection = select(Fleet(hidden), *targets, EVERYWHERE, unfit=None)
+    assert chosen(selection) == []
+    assert any(hidden.id in note and "CadoResponse" in note for note in selection.notes)
+    assert any(hidden.id in reason for reason in selection.left_out)
 
 
 def test_what_is_left_out_is_named_and_a_long_list_says_how_many_more(select):
@@ -241,8 +242,8 @@ def test_exclusions(select, rule, expected):
 
 def test_what_is_named_is_taken_at_its_word_and_nobody_is_asked(select):
     fleet = Fleet()
-    found = select(fleet, {"instance": machine(9).id, "region": "us-east-1"})
-    assert (chosen(found), fleet.asked, found.choices[0].why) == ([9], [], "named")
+    selection = select(fleet, {"instance": machine(9).id, "region": "us-east-1"})
+    assert (chosen(selection), fleet.asked, selection.choices[0].why) == ([9], [], "named")
 
 
 def test_what_is_named_among_selectors(select):
@@ -250,20 +251,20 @@ def test_what_is_named_among_selectors(select):
     fleet = Fleet(
         machine(1, tags={"Hunt": "skip"}), machine(2, state="terminated"), machine(3), machine(4, "eu-west-1")
     )
-    found = select(fleet, *named, EVERYWHERE, exclude=[{"tags": {"Hunt": "skip"}}])
-    assert chosen(found) == [3, 9, 4]  # 9 is not there: the platform will say so
-    assert left_out(found) == {1: "exclude[0]: tag Hunt is skip", 2: "it is terminated"}
-    assert found.problems == (f"{machine(2).id} is named and left out: it is terminated",)
+    selection = select(fleet, *named, EVERYWHERE, exclude=[{"tags": {"Hunt": "skip"}}])
+    assert chosen(selection) == [3, 9, 4]  # 9 is not there: the platform will say so
+    assert left_out(selection) == {1: "exclude[0]: tag Hunt is skip", 2: "it is terminated"}
+    assert selection.problems == (f"{machine(2).id} is named and left out: it is terminated",)
 
 
 def test_a_system_that_two_targets_find_is_hunted_once(select):
     fleet = Fleet(machine(1, tags={"A": "a", "B": "b"}, state="stopped"))
-    found = select(
+    selection = select(
         fleet,
         {"tags": {"A": "a"}, "states": "running", **EVERYWHERE},
         {"tags": {"B": "b"}, "regions": "us-east-1"},
     )
-    assert [(c.why, c.out) for c in found.choices] == [("targets[1]: tag B is b", "")]
+    assert [(c.why, c.out) for c in selection.choices] == [("targets[1]: tag B is b", "")]
 
 
 def test_of_each_group_the_longest_running(select):
@@ -271,13 +272,13 @@ def test_of_each_group_the_longest_running(select):
     fleet.grouped = {machine(n).id: group for n, group in enumerate("wwwddx", 2)} | {machine(8).id: "w"}
     target = {"regions": ["us-east-1", "us-east-1"], "auto_scaling_groups": {"names": ["w", "d"]}}
     assert chosen(select(fleet, target, exclude=[{"instance": machine(2).id}])) == [3, 5]
-    found = select(fleet, {**target, "auto_scaling_groups": {"names": "w", "sample": 2}})
-    assert chosen(found) == [2, 3]
-    assert left_out(found) == {
+    selection = select(fleet, {**target, "auto_scaling_groups": {"names": "w", "sample": 2}})
+    assert chosen(selection) == [2, 3]
+    assert left_out(selection) == {
         4: "2 of its Auto Scaling group that ran longer stands for it",
         8: "it is terminated",
     }
-    assert found.choices[0].why == "targets[0]: every system, group w"
+    assert selection.choices[0].why == "targets[0]: every system, group w"
     assert chosen(select(fleet, {**target, "auto_scaling_groups": {"names": "*", "sample": None}})) == [
         *range(2, 8)
     ]
@@ -297,8 +298,8 @@ def test_units_of_the_organization(select):
     fleet = Fleet(machine(1), prod=(machine(2),), own=(machine(3),), **{MEMBER: (machine(4, "eu-west-1"),)})
     fleet.units = {"ou-ab12-34cd56ef": ["111122223333", MEMBER]}
     target = {"organizational_units": "ou-ab12-34cd56ef", "accounts": "own", **EVERYWHERE}
-    found = select(fleet, target, settings=ACCOUNTS)
-    assert found.systems == (
+    selection = select(fleet, target, settings=ACCOUNTS)
+    assert selection.systems == (
         System(machine(4).id, "eu-west-1", MEMBER),
         System(machine(3).id, "us-east-1", "own"),
         System(machine(2).id, "us-east-1", "prod"),
@@ -320,15 +321,15 @@ def test_what_cannot_be_asked_is_told_once_and_stops_nothing(select):
         ("regions", "own"): "no",
         ("members", "ou-ab12-34cd56ef", "prod"): "the role needs organizations:ListAccountsForParent",
     }
-    found = select(
+    selection = select(
         fleet,
         {"accounts": ["prod", "own"], **EVERYWHERE},
         {"regions": "us-east-1"},
         {"organizational_units": "ou-ab12-34cd56ef", **EVERYWHERE},
         settings=ACCOUNTS,
     )
-    assert chosen(found) == [1]
-    assert found.problems == (
+    assert chosen(selection) == [1]
+    assert selection.problems == (
         "the accounts of ou-ab12-34cd56ef are not known: the role needs organizations:ListAccountsForParent",
         "account own: the enabled regions are not known: no",
         "account prod, eu-west-1 or us-east-1: access denied by EC2; no system there is hunted",
@@ -336,9 +337,9 @@ def test_what_cannot_be_asked_is_told_once_and_stops_nothing(select):
 
 
 def test_a_platform_that_does_not_say_what_it_can_capture_costs_a_note(select):
-    found = select(Fleet(machine(1)), EVERYWHERE, unfit=None)
-    assert (chosen(found), found.problems) == ([1], ())
-    assert found.notes == (
+    selection = select(Fleet(machine(1)), EVERYWHERE, unfit=None)
+    assert (chosen(selection), selection.problems) == ([1], ())
+    assert selection.notes == (
         "the platform does not say what it can capture in 1 of 1 places: The platform does not know that.",
     )
 
@@ -449,8 +450,8 @@ def test_what_takes_too_long_is_a_problem(make_stage):
     stage = make_stage(hunt={"targets": [EVERYWHERE]})
     stuck = SimpleNamespace(regions=lambda _: Event().wait(0.2))
     stage.runtime.make_fleet = lambda: stuck
-    found = choose(stage.runtime, stage.runtime.config.hunts["weekly"], identity="x", budget=0.01)
-    assert found.problems == (
+    selection = choose(stage.runtime, stage.runtime.config.hunts["weekly"], identity="x", budget=0.01)
+    assert selection.problems == (
         "this machine's own account: the enabled regions are not known: there was no answer in time",
     )
 

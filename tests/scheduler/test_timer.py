@@ -28,7 +28,7 @@ def done(monkeypatch):
 
         return Job(name, run, budget)
 
-    monkeypatch.setattr(timer, "JOBS", tuple(job(one.name, 1.0) for one in JOBS))
+    monkeypatch.setattr(timer, "JOBS", tuple(job(real.name, 1.0) for real in JOBS))
     monkeypatch.setattr(timer, "_GRACE", 0.05)
     return names_and_fails
 

@@ -249,15 +249,16 @@ def test_a_machine_without_credentials_does_not_look_for_them_with_every_alarm(m
 
 
 def test_many_threads_share_one_client(endpoint, machines):
-    here, source, found = machines["here"], facts(endpoint), []
+    here, source, described = machines["here"], facts(endpoint), []
     threads = [
-        threading.Thread(target=lambda: found.append(source.describe(here.id, "us-east-1"))) for _ in range(8)
+        threading.Thread(target=lambda: described.append(source.describe(here.id, "us-east-1")))
+        for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [here] * 8
+    assert described == [here] * 8
 
 
 def test_a_windows_instance_without_anything_set():

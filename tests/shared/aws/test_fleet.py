@@ -32,7 +32,7 @@ def client(endpoint: str, service: str, region: str = REGION) -> Any:
 def machines(endpoint: str) -> list[str]:
     api = client(endpoint, "ec2")
     made = api.run_instances(ImageId="ami-12c6146b", MinCount=12, MaxCount=12, InstanceType="t3.micro")
-    ids = [one["InstanceId"] for one in made["Instances"]]
+    ids = [instance["InstanceId"] for instance in made["Instances"]]
     api.create_tags(Resources=ids[:3], Tags=[{"Key": "Tier", "Value": "gold"}, {"Key": "Env", "Value": "a"}])
     api.create_tags(Resources=ids[3:5], Tags=[{"Key": "Tier", "Value": "silver"}])
     api.stop_instances(InstanceIds=ids[:1])
@@ -43,13 +43,13 @@ def machines(endpoint: str) -> list[str]:
 def test_instances_page_after_page(fleet, machines, monkeypatch):
     monkeypatch.setattr(module, "_PAGE", 5)
     monkeypatch.setattr(module, "_FILTER_VALUES", 2)
-    found = {one.id: one for one in fleet.instances("", REGION)}
-    assert sorted(found) == sorted(machines)
-    assert [found[machines[n]].state for n in (0, 1, 11)] == ["stopped", "running", "terminated"]
-    assert found[machines[0]].tags == {"Tier": "gold", "Env": "a"}
+    instances = {instance.id: instance for instance in fleet.instances("", REGION)}
+    assert sorted(instances) == sorted(machines)
+    assert [instances[machines[n]].state for n in (0, 1, 11)] == ["stopped", "running", "terminated"]
+    assert instances[machines[0]].tags == {"Tier": "gold", "Env": "a"}
 
     def ids(**question: Any) -> list[str]:
-        return sorted(one.id for one in fleet.instances("", REGION, **question))
+        return sorted(instance.id for instance in fleet.instances("", REGION, **question))
 
     assert ids(only=[*machines[:5], "i-0123456789abcdef0"]) == sorted(machines[:5])
     assert ids(tags={"Tier": ["gold"]}) == sorted(machines[:3])
@@ -59,7 +59,7 @@ def test_instances_page_after_page(fleet, machines, monkeypatch):
 
 
 def test_volumes(fleet, machines):
-    assert fleet.volumes("", REGION, machines[:2]) == {one: [8] for one in machines[:2]}
+    assert fleet.volumes("", REGION, machines[:2]) == {instance: [8] for instance in machines[:2]}
 
 
 def test_regions(fleet):
@@ -90,9 +90,9 @@ def test_auto_scaling_groups(endpoint, fleet, machines):
             AutoScalingGroupName=name, LaunchConfigurationName="lc", MinSize=size, MaxSize=size,
             VPCZoneIdentifier=subnet,
         )  # fmt: skip
-    found = fleet.groups("", REGION)
-    assert list(found.values()) == ["web", "web"]
-    assert not set(found) & set(machines)
+    group_of = fleet.groups("", REGION)
+    assert list(group_of.values()) == ["web", "web"]
+    assert not set(group_of) & set(machines)
 
 
 def test_the_accounts_in_and_below_a_unit(endpoint, fleet):

@@ -41,8 +41,8 @@ def sync(clients, home):
 @pytest.fixture
 def there(clients, home):
     def get(name: str) -> dict:
-        found = clients.call("scheduler", "get_schedule", GroupName=home.group, Name=name)
-        return {key: value for key, value in found.items() if value is not None}
+        schedule = clients.call("scheduler", "get_schedule", GroupName=home.group, Name=name)
+        return {key: value for key, value in schedule.items() if value is not None}
 
     return get
 
@@ -131,7 +131,7 @@ def test_a_schedule_that_somebody_disabled_stays_disabled(sync, there, clients):
 def test_what_is_gone_from_the_configuration_is_removed(sync, clients, home):
     sync(WEEKLY, DAILY)
     assert sync(DAILY)[-1] == ("remove", "hunt-weekly", "")
-    assert [one["Name"] for one in find(clients, home)] == ["hunt-daily"]
+    assert [schedule["Name"] for schedule in find(clients, home)] == ["hunt-daily"]
 
 
 def test_what_others_made_is_never_touched(sync, add, there):
@@ -142,8 +142,8 @@ def test_what_others_made_is_never_touched(sync, add, there):
     assert sync(DAILY) == [("create", "hunt-daily", "rate(1 day) Etc/UTC")]
     assert sync() == [("remove", "hunt-daily", "")]
     after = [there(name) for name in ("stack-follow", "stack-hunt", "hunt-party")]
-    for one in before + after:
-        one.pop("ResponseMetadata")
+    for schedule in before + after:
+        schedule.pop("ResponseMetadata")
     assert after == before
 
 

@@ -155,9 +155,9 @@ def test_a_slow_answer_ends_with_the_deadline(call: str, kind: str, drip: Opens)
 
 @pytest.mark.parametrize("name", DESTINATIONS)
 def test_a_slow_answer_to_a_check_ends_with_the_deadline(name: str, drip: Opens) -> None:
-    found = DESTINATIONS[name](f"http://127.0.0.1:{drip(*DRIPS['header']).port}").check()
-    assert not found.ok
-    assert "did not answer within the time" in found.detail
+    check = DESTINATIONS[name](f"http://127.0.0.1:{drip(*DRIPS['header']).port}").check()
+    assert not check.ok
+    assert "did not answer within the time" in check.detail
 
 
 @pytest.mark.parametrize("kind", DRIPS)
@@ -238,8 +238,8 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
 ) -> None:
     port = drip(b"", b"").port
     silent, good = ("192.0.2.1", 9), ("127.0.0.1", port)
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in (silent, good)]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in (silent, good)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
     monkeypatch.setattr(sockets, "_SHORTEST_TRY", 0.05)
     given: list[float | None] = []
     plain = socket.socket.connect

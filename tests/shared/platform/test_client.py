@@ -241,7 +241,7 @@ def test_the_instance_behind_an_evidence(rest: dict[str, Any], instance: str) ->
 def test_all_evidence_of_a_project() -> None:
     pages = [ok([evidence(), evidence(id=None)], pages=2), ok([evidence(), evidence(id=32)], pages=2)]
     cado, platform, _ = client({"GET /api/v3/evidences": pages})
-    assert [one.id for one in cado.evidences(12)] == [31, 32]
+    assert [evidence.id for evidence in cado.evidences(12)] == [31, 32]
     assert platform.calls[0][2] == {"project_id": 12, "per_page": 100, "page": 1}
 
 
@@ -280,7 +280,7 @@ def test_findings_of_one_evidence_have_paths() -> None:
     cado, platform, _ = client(
         {"GET /api/v3/alarms/summary": ok({"breakdown": ROWS[2:]}), "GET /api/v3/alarms": ok(alarms, pages=9)}
     )
-    assert [(one.description, one.path) for one in cado.findings(12, 31)] == [
+    assert [(finding.description, finding.path) for finding in cado.findings(12, 31)] == [
         ("Miner", "/tmp/a"),
         ("Backdoor", ""),
     ]
@@ -393,12 +393,12 @@ def test_samples_of_v3() -> None:
     assert cado.open_project("another", "why") == 12
     assert cado.project(12).malicious == 7
     assert cado.capture_ec2(12, "i-05938bed528eb12b9", "us-east-1") == (301,)
-    assert [(one.id, one.state, one.triggered_by) for one in cado.pipelines(12)] == [
+    assert [(listed.id, listed.state, listed.triggered_by) for listed in cado.pipelines(12)] == [
         (302, "complete", 301),
         (301, "complete", None),
     ]
     assert cado.pipeline(301).reason.startswith("Error: Unrecoverable error")
-    assert [one.instance for one in cado.evidences(12)] == ["i-05938bed528eb12b9"]
+    assert [evidence.instance for evidence in cado.evidences(12)] == ["i-05938bed528eb12b9"]
     assert cado.evidence(31).hostname == "ip-172-31-78-104"
     first, second = cado.findings(12, 31)
     assert (first.severity, first.attack, first.path) == (

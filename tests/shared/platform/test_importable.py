@@ -33,9 +33,9 @@ def cado(platform: Platform, kind: type[Cado] = Cado) -> Cado:
 
 
 def test_all_pages_of_one_region(platform):
-    found = dict(cado(platform).importable("Default", "eu-west-1"))
-    assert found == {one.instance_id: one.importable for one in FLEET}
-    assert [id for id, importable in found.items() if not importable] == [FLEET[60].instance_id]
+    importable_of = dict(cado(platform).importable("Default", "eu-west-1"))
+    assert importable_of == {machine.instance_id: machine.importable for machine in FLEET}
+    assert [id for id, importable in importable_of.items() if not importable] == [FLEET[60].instance_id]
 
 
 def test_a_few_by_their_ids(platform):

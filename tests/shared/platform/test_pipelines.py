@@ -32,7 +32,7 @@ def test_the_pipelines_of_a_project() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "state"),
+    ("fields", "state"),
     [
         ({"status": "queued"}, "queued"),
         ({"status": "complete"}, "complete"),
@@ -54,10 +54,10 @@ def test_the_pipelines_of_a_project() -> None:
         ({"status": 7, "summary": "none"}, "queued"),
     ],
 )
-def test_the_state_of_a_pipeline(found: dict[str, Any], state: str) -> None:
-    cado, _, _ = client({"GET /api/v3/pipelines/5": ok(pipeline(5, **found))})
-    one = cado.pipeline(5)
-    assert (one.state, one.ended) == (state, state in ("complete", "failed", "cancelled"))
+def test_the_state_of_a_pipeline(fields: dict[str, Any], state: str) -> None:
+    cado, _, _ = client({"GET /api/v3/pipelines/5": ok(pipeline(5, **fields))})
+    told = cado.pipeline(5)
+    assert (told.state, told.ended) == (state, state in ("complete", "failed", "cancelled"))
 
 
 def test_why_a_pipeline_failed_is_looked_up_once() -> None:
@@ -72,8 +72,8 @@ def test_why_a_pipeline_failed_is_looked_up_once() -> None:
             "GET /api/v3/pipelines/5": ok(pipeline(5, status="failed", subtasks=said)),
         }
     )
-    assert [one.reason for one in cado.pipelines(12)] == ["Error: no space"]
-    assert [one.reason for one in cado.pipelines(12)] == ["Error: no space"]
+    assert [listed.reason for listed in cado.pipelines(12)] == ["Error: no space"]
+    assert [listed.reason for listed in cado.pipelines(12)] == ["Error: no space"]
     assert [path for _, path, _, _ in platform.calls].count("/api/v3/pipelines/5") == 1
 
 
@@ -82,7 +82,7 @@ def test_why_a_pipeline_failed_where_it_cannot_be_looked_up() -> None:
     cado, _, _ = client(
         {"GET /api/v3/pipelines": ok([pipeline(5, status="failed", subtasks=steps)], pages=1)}
     )
-    assert [one.reason for one in cado.pipelines(12)] == ["Mount the disk failed"]
+    assert [listed.reason for listed in cado.pipelines(12)] == ["Mount the disk failed"]
 
 
 def test_many_failed_pipelines_do_not_mean_as_many_requests() -> None:
@@ -90,5 +90,5 @@ def test_many_failed_pipelines_do_not_mean_as_many_requests() -> None:
         pipeline(n, status="failed", subtasks=[{"name": "Copy", "state": "FAILURE"}]) for n in range(90)
     ]
     cado, platform, _ = client({"GET /api/v3/pipelines": ok(failed, pages=1)})
-    assert {one.reason for one in cado.pipelines(12)} == {"Copy failed"}
+    assert {listed.reason for listed in cado.pipelines(12)} == {"Copy failed"}
     assert len(platform.calls) == 21

@@ -123,7 +123,7 @@ def test_a_read_that_cannot_get_better_is_not_repeated(answer: Any) -> None:
 def test_pages_of_the_default_size_where_a_large_one_is_refused() -> None:
     pages = [(400, {"message": "per_page"}), ok([pipeline(1)], pages=2), ok([pipeline(2)], pages=2)]
     cado, platform, _ = client({"GET /api/v3/pipelines": pages})
-    assert [one.id for one in cado.pipelines(12)] == [1, 2]
+    assert [listed.id for listed in cado.pipelines(12)] == [1, 2]
     assert [params for _, _, params, _ in platform.calls] == [
         {"project_id": 12, "per_page": 100, "page": 1},
         {"project_id": 12, "page": 1},

@@ -90,7 +90,7 @@ def test_v2_pipelines(wrapped: Any) -> None:
         Pipeline(9, "processing", "", "failed", 2, 10, None, 1_634_735_061_198, "Error: no space", 2),
         Pipeline(8, "acquisition", "Acquiring i-0593beef", "queued", None, None, None, None, ""),
     ]
-    assert [one.instance for one in cado.evidences(2)] == ["i-0593beef"]
+    assert [evidence.instance for evidence in cado.evidences(2)] == ["i-0593beef"]
     assert platform.calls[0][2] == {"project_id": 2}
 
 
@@ -124,5 +124,7 @@ def test_samples_of_v2() -> None:
     assert cado.find_project("Project Name_XSOAR") == 2
     assert cado.open_project("another", "why") == 1
     assert cado.capture_ec2(1, "i-00000000000", "us-east-1") == (1,)
-    assert [(one.id, one.state, one.evidence_id) for one in cado.pipelines(1)] == [(9, "complete", 10)]
+    assert [(listed.id, listed.state, listed.evidence_id) for listed in cado.pipelines(1)] == [
+        (9, "complete", 10)
+    ]
     assert cado.pipeline(1).state == "failed"

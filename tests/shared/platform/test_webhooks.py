@@ -46,8 +46,8 @@ def test_made_changed_and_deleted(cado, platform):
     sent = {"token": TOKEN, "title": "$Title", "message": "$Event"}
     assert made == Webhook(1, "one", EVENT, URL, sent, "custom", enabled=True)
     cado.webhooks.update(made.id, enabled=False, payload={**PAYLOAD, "token": Secret("another")})
-    (found,) = cado.webhooks.list()
-    assert (found.enabled, found.payload, found.times_sent) == (False, {**sent, "token": "another"}, 0)
+    (webhook,) = cado.webhooks.list()
+    assert (webhook.enabled, webhook.payload, webhook.times_sent) == (False, {**sent, "token": "another"}, 0)
     for _ in range(2):
         cado.webhooks.delete(made.id)
     assert cado.webhooks.list() == ()
@@ -60,7 +60,7 @@ def test_made_changed_and_deleted(cado, platform):
 def test_all_pages_are_read(cado, platform):
     for number in range(1, 124):
         platform.webhooks.add(f"w{number}", EVENT, {"text": "$Title $Event"}, "custom", URL)
-    assert [one.id for one in cado.webhooks.list()] == list(range(1, 124))
+    assert [webhook.id for webhook in cado.webhooks.list()] == list(range(1, 124))
 
 
 @pytest.mark.parametrize("action", ["reset", "after:500", "after:502"])

@@ -79,8 +79,8 @@ def test_an_absurd_number_is_not_known(number: str) -> None:
     assert (project.id, project.malicious) == (3, None)
     if number != "0.5":  # of a time, a fraction is none too odd
         assert (evidence.processed_at, project.updated_at) == (None, None)
-    found = {(one.description, one.count, one.severity) for one in cado.findings(3, 4)}
-    assert found == {("Miner", 0, Severity.MALICIOUS), ("", 1, Severity.INFO)}
+    findings = {(finding.description, finding.count, finding.severity) for finding in cado.findings(3, 4)}
+    assert findings == {("Miner", 0, Severity.MALICIOUS), ("", 1, Severity.INFO)}
     (pipeline,) = cado.pipelines(3)
     told = (pipeline.triggered_by, pipeline.project_id, pipeline.evidence_id, pipeline.created_ms)
     assert (pipeline.id, pipeline.steps_ended, told) == (7, 0, (None,) * 4)
