@@ -1,6 +1,6 @@
 """The questions about an alarm: which source is asked for what, and which events need no answer.
 
-Each method returns a question that is under way. It returns None if there is nothing to ask, or nobody.
+Each method returns a question that is under way. It returns None if there is nothing to ask, or no source.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The platform gives its webhooks no id, sends webhooks of two kinds for one finding, and may send one twice.
 An event is told (messages are sent) or merged into an earlier event (none are sent).
 
-Two events about the alarms of one evidence and one processing run:
+Two events about one evidence and one processing run, both about its alarms or both about its end:
 1. The platform confirms the later event, and its message would tell no more than the platform had confirmed
    before: merged.
 2. The later event has the same body, within 15 minutes, and nothing is counted that was not before: merged.
@@ -47,7 +47,7 @@ SAME_RUN = timedelta(minutes=15)
 RUNS_KEPT = 20  # of one evidence
 DECISIONS_KEPT = 50  # of one run
 
-# Kinds of one story are merged with each other.
+# An event can only be merged into an event of the same story: about the alarms, or about the end.
 _STORIES = {**dict.fromkeys(ALARM_KINDS, "alarms"), "processing_finished": "finished"}
 
 

@@ -29,7 +29,7 @@ TEXT_KEYS = (
 
 @dataclass(frozen=True)
 class Reading:
-    """A body as it was read. The token is in none of this but `prose`, and in `tokens`."""
+    """A body as it was read. Only `tokens` and `prose` contain the webhook's token, and neither is shown."""
 
     fields: tuple[Field, ...]
     prose: Prose  # all texts, to look for numbers in them
