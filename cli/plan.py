@@ -124,8 +124,8 @@ def _parts(shown: Shown) -> Iterator[str | _Table]:
     """The texts and tables of the plan, from top to bottom."""
     hunt, selection, load = shown.plan.hunt, shown.selection, shown.load
     yield f"Hunt {hunt.id} would open the project “{shown.plan.project_name}”"
-    chosen = [choice for choice in selection.choices if not choice.out]
-    left_out = [choice for choice in selection.choices if choice.out]
+    chosen = [choice for choice in selection.choices if not choice.why_not]
+    left_out = [choice for choice in selection.choices if choice.why_not]
     if chosen:
         yield f"and ask for {counted(len(chosen), 'capture')}:"
         yield _table(
@@ -135,7 +135,7 @@ def _parts(shown: Shown) -> Iterator[str | _Table]:
         yield "and there is no system to capture."
     if left_out:
         yield "Left out:"
-        yield _table(("Why not",), [(choice, (choice.out,)) for choice in left_out[:_MOST_LEFT_OUT]])
+        yield _table(("Why not",), [(choice, (choice.why_not,)) for choice in left_out[:_MOST_LEFT_OUT]])
         if len(left_out) > _MOST_LEFT_OUT:
             yield f"and {len(left_out) - _MOST_LEFT_OUT:,} more (all of them with --json):"
             yield from (f"  {line}" for line in selection.left_out)
@@ -195,10 +195,10 @@ def _as_json(shown: Shown) -> dict[str, Any]:
         "systems": [
             _row(choice) | {"capture": choice.mode or hunt.mode}
             for choice in shown.selection.choices
-            if not choice.out
+            if not choice.why_not
         ],
         "left_out": [
-            _row(choice) | {"why_not": choice.out} for choice in shown.selection.choices if choice.out
+            _row(choice) | {"why_not": choice.why_not} for choice in shown.selection.choices if choice.why_not
         ],
         "problems": _problems(shown),
         "notes": list(shown.selection.notes),

@@ -61,10 +61,10 @@ class Discovery:
         for choice in (*(self._judge_named(c, reasons) for c in named), *reasons.judge(candidates)):
             # Two names of an account may lead to the same instance. The first target that takes it counts.
             key = (choice.system.region, choice.system.instance)
-            if key not in chosen or (chosen[key].out and not choice.out):
+            if key not in chosen or (chosen[key].why_not and not choice.why_not):
                 chosen[key] = choice
         choices = sorted(chosen.values(), key=_list_order)
-        if hidden := [choice.system.instance for choice in choices if choice.out == NAMED_LIKE_PLATFORM]:
+        if hidden := [choice.system.instance for choice in choices if choice.why_not == NAMED_LIKE_PLATFORM]:
             self._notes.append(f"left out is {some_of(hidden)}: {NAMED_LIKE_PLATFORM}")
         return Selection(tuple(choices), tuple(self._problems), tuple(self._notes))
 
@@ -198,10 +198,10 @@ class Discovery:
     def _judge_named(self, choice: Choice, reasons: LeftOut) -> Choice:
         instance, system = choice.instance, choice.system
         if instance is None:
-            return replace(choice, out=reasons.excluded(system, None))
+            return replace(choice, why_not=reasons.excluded(system, None))
         if never := reasons.never(system, instance):
             self._problems.append(f"{system.instance} is named and left out: {never}")
-        return replace(choice, out=never or reasons.excluded(system, instance))
+        return replace(choice, why_not=never or reasons.excluded(system, instance))
 
 
 def _list_order(choice: Choice) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def estimate(
     """`name` is the hunt's. A volume whose size cannot be read is a problem in words."""
     instances: dict[Place, list[str]] = defaultdict(list)
     for choice in selection.choices:
-        if choice.instance and not choice.out:
+        if choice.instance and not choice.why_not:
             instances[choice.place].append(choice.system.instance)
     with ParallelCalls(now, BUDGET) as calls:
         answers, failures = calls.each(lambda place: fleet.volumes(*place, instances[place]), instances)

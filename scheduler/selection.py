@@ -18,7 +18,7 @@ class Choice:
 
     system: System
     why: str  # the target that chooses it
-    out: str = ""  # why it is left out all the same
+    why_not: str = ""  # why it is left out all the same
     instance: Instance | None = None  # None if EC2 was not asked, did not answer, or does not have it
     mode: str = ""  # how its target wants it captured; empty if the target does not say
 
@@ -37,7 +37,7 @@ class Selection:
 
     @property
     def systems(self) -> tuple[System, ...]:
-        return tuple(choice.system for choice in self.choices if not choice.out)
+        return tuple(choice.system for choice in self.choices if not choice.why_not)
 
     @property
     def modes(self) -> dict[System, str]:
@@ -48,7 +48,7 @@ class Selection:
         """The reasons, each with the systems that it left out, the most frequent reason first."""
         by_reason: dict[str, list[str]] = defaultdict(list)
         for choice in self.choices:
-            if choice.out:
-                by_reason[choice.out].append(choice.system.instance)
+            if choice.why_not:
+                by_reason[choice.why_not].append(choice.system.instance)
         most_first = sorted(by_reason.items(), key=lambda item: -len(item[1]))
         return tuple(f"{len(ids):,} left out: {reason}: {some_of(ids)}" for reason, ids in most_first)

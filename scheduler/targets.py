@@ -36,14 +36,14 @@ def choose(
             selection = Discovery(
                 runtime.config, definition, runtime.make_fleet(), lambda: runtime.make_cado(tries=1), calls
             ).select(named)
-    chosen = [choice for choice in selection.choices if not choice.out]
-    left_out = [choice for choice in selection.choices if choice.out]
+    chosen = [choice for choice in selection.choices if not choice.why_not]
+    left_out = [choice for choice in selection.choices if choice.why_not]
     most = definition.max_systems
     if most is not None and len(chosen) > most:
         ordered = _in_order(runtime.ledger, definition, identity, chosen)
         reason = f"max_systems is {most}: in the order {definition.order} others come first"
         chosen = ordered[:most]
-        left_out = [*(replace(choice, out=reason) for choice in ordered[most:]), *left_out]
+        left_out = [*(replace(choice, why_not=reason) for choice in ordered[most:]), *left_out]
     return replace(selection, choices=(*chosen, *left_out))
 
 

@@ -118,7 +118,7 @@ def chosen(selection: Any) -> list[int]:
 
 
 def left_out(selection: Any) -> dict[int, str]:
-    return {int(c.system.instance[2:], 16): c.out for c in selection.choices if c.out}
+    return {int(c.system.instance[2:], 16): c.why_not for c in selection.choices if c.why_not}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_why_something_is_in_and_why_something_is_out(select):
         unfit=[machine(5).id, machine(6).id],
         exclude=[{"tags": {"Hunt": "skip"}}],
     )
-    assert [(c.system.instance, c.why) for c in selection.choices if not c.out] == [
+    assert [(c.system.instance, c.why) for c in selection.choices if not c.why_not] == [
         (machine(1).id, "targets[0]: tag Tier is gold")
     ]
     assert left_out(selection) == {
@@ -264,7 +264,7 @@ def test_a_system_that_two_targets_find_is_hunted_once(select):
         {"tags": {"A": "a"}, "states": "running", **EVERYWHERE},
         {"tags": {"B": "b"}, "regions": "us-east-1"},
     )
-    assert [(c.why, c.out) for c in selection.choices] == [("targets[1]: tag B is b", "")]
+    assert [(c.why, c.why_not) for c in selection.choices] == [("targets[1]: tag B is b", "")]
 
 
 def test_of_each_group_the_longest_running(select):

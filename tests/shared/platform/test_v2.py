@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from shared.models.evidence import Project
 from shared.platform.answers import Identity, Pipeline
 from shared.platform.client import Cado
 from shared.platform.errors import NotFound, Refused
+from shared.platform.v2 import CadoV2
 from tests.shared.platform.replies import Platform, client, sample
 
 
@@ -21,6 +23,18 @@ def v2(answers: Mapping[str, Any], **settings: Any) -> tuple[Cado, Platform]:
         **settings,
     )
     return cado, platform
+
+
+def test_every_call_of_v3_is_replaced() -> None:
+    """A call that is not would be sent to a platform that has no v3."""
+    of_v3 = {
+        name
+        for name, member in vars(Cado).items()
+        if inspect.isfunction(member) and "/api/v3" in inspect.getsource(member)
+    }
+    only_called_by_others = {"_counted", "_paths"}  # by `findings`, which is replaced
+    assert of_v3 - only_called_by_others <= set(vars(CadoV2))
+    assert "webhooks" in vars(CadoV2)
 
 
 def test_v2_projects() -> None:
