@@ -1,11 +1,12 @@
 """The items of the three queues, and the one codec that writes and reads them.
 
 An item is a JSON object with `kind` (which of the classes below it is), `v` (the version of its format) and
-the item's own keys. Versions without `kind` told the kinds apart by the keys alone. They are still read here,
-and they can read what is written here, because each kind keeps its keys.
+the item's own keys. Before there was a `kind`, the kinds were told apart by their keys. Such items are still
+read here. Workers of that time can read what is written here, because each kind keeps its keys.
 
-To add a field: give it a default, and leave `v` as it is. Raise VERSION only where an older worker would do
-wrong with the item: older workers refuse it, and it waits in its queue for a newer one.
+To add a field, give it a default and leave VERSION as it is. Raise VERSION only if an older worker would do
+something wrong with the item. Older workers then refuse it: it is tried again for some minutes, by which time
+a deployment has replaced them, and then it is dead.
 
 This module imports only dataclasses and json, because the web function loads it. So events, alarms and
 systems are here as `shared.models.codec.dump` made them.
@@ -25,27 +26,27 @@ VERSION = 1
 
 
 class NotAnItem(ValueError):
-    """No version of huntbridge wrote this."""
+    """huntbridge did not write this item."""
 
 
 class NewerItem(ValueError):
-    """A newer version of huntbridge wrote this, and this version cannot work on it."""
+    """A newer version of huntbridge wrote this item, and this version cannot handle it."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What an item holds. `kind` is its tag. `key` tells its kind where it has no tag."""
+    """The content of an item. `kind` is its tag. An item without a tag is of the kind whose `key` it has."""
 
     kind: ClassVar[str]
     key: ClassVar[str]
 
     def keys(self) -> dict[str, Any]:
-        """The item's own keys, as JSON can hold them."""
+        """The item's own keys and their values, as JSON can hold them."""
         raise NotImplementedError
 
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
-        """Raises KeyError, TypeError or ValueError where the keys are not this item's."""
+        """The reverse of `keys`. Raises KeyError, TypeError or ValueError if the item is not complete."""
         raise NotImplementedError
 
 
@@ -335,8 +336,9 @@ def decode(body: bytes) -> Content:
         kinds = [content for content in KINDS if content.key in keys]
     else:
         kinds = [content for content in KINDS if content.kind == keys["kind"]]
-        if not kinds or keys.get("v", VERSION) > VERSION:
-            raise NewerItem(f"an item of kind {keys['kind']!r}, version {keys.get('v')}, is not known here")
+        version = keys.get("v")
+        if not kinds or not isinstance(version, int) or version > VERSION:
+            raise NewerItem(f"an item of kind {keys['kind']!r}, version {version}, is not known here")
     if not kinds:
         raise NotAnItem("not an item of huntbridge")
     try:

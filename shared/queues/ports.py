@@ -42,6 +42,8 @@ class Item:
 
 @dataclass(frozen=True)
 class DeadItem:
+    """An item that is not tried any more, until somebody revives it."""
+
     id: str
     body: bytes
     claims: int
@@ -103,13 +105,17 @@ class Queue(Protocol):
         `tell` for each of them, and then keep it as `dead` does."""
         ...
 
-    def dead_items(self, limit: int = 100) -> list[DeadItem]: ...
+    def dead_items(self, limit: int = 100) -> list[DeadItem]:
+        """At most `limit` dead items, the newest first."""
+        ...
 
     def revive(self, ids: Collection[str]) -> list[str]:
         """Put dead items back as new items. Returns the ids that were there."""
         ...
 
-    def depth(self) -> Depth: ...
+    def depth(self) -> Depth:
+        """How many items there are. Raises QueueError."""
+        ...
 
 
 class QueueError(NotNow):
@@ -123,6 +129,8 @@ class Done:
 
 @dataclass(frozen=True)
 class Again:
+    """The item is tried again later."""
+
     delay: float  # seconds
     reason: str
     expected: bool = False  # the item only waits for its turn, so there is no warning in the log
@@ -131,6 +139,8 @@ class Again:
 
 @dataclass(frozen=True)
 class Dead:
+    """The item cannot be handled. It is kept among the dead items."""
+
     reason: str
 
 

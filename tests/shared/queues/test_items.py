@@ -105,7 +105,15 @@ def test_what_is_no_item_is_refused(body):
         items.decode(body)
 
 
-@pytest.mark.parametrize("body", [b'{"kind":"evidence","v":1}', b'{"kind":"notice","v":1,"notice":"soc"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"kind":"evidence","v":1}',
+        b'{"kind":"notice","v":1,"notice":"soc"}',
+        b'{"kind":"digest","v":"1","destination":"soc","digest":"d"}',
+        b'{"kind":["digest"]}',
+    ],
+)
 def test_an_unknown_kind_is_of_a_newer_version(body):
     with pytest.raises(items.NewerItem, match="is not known here"):
         items.decode(body)
