@@ -113,7 +113,7 @@ def as_markdown(
         "",
         "| evidence | system | resource | size | disk hash, as the platform gave it | where it is kept |",
         "|---|---|---|---|---|---|",
-        *(_kept_line(capture, kept) for capture in captures for kept in capture.preserved),
+        *(_kept_line(capture, item) for capture in captures for item in capture.preserved),
         "",
     ]
     failed = [capture for capture in captures if capture.state is CaptureState.FAILED]

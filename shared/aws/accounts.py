@@ -32,7 +32,7 @@ class _Assumed:
     until: datetime
 
 
-class InAccounts:
+class AccountClients:
     """Safe to use from several threads. Clients are made when they are first needed."""
 
     def __init__(

@@ -18,7 +18,7 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
-from shared.aws import errors, wire
+from shared.aws import errors
 from shared.aws.errors import NO_CREDENTIALS, AwsError
 from shared.http import trust
 from shared.http.deadlines import within
@@ -120,7 +120,7 @@ class Clients:
             raise AwsError(NO_CREDENTIALS)
         if self._session is None:
             core = botocore.session.get_session()
-            wire.bound(core, self._call_timeout)
+            deadlines.bound(core, self._call_timeout)
             core.set_config_variable("metadata_service_timeout", _METADATA_TIMEOUT)
             core.set_config_variable("metadata_service_num_attempts", 1)
             session = boto3.Session(botocore_session=core)

@@ -12,13 +12,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.aws.accounts import InAccounts
+from shared.aws.accounts import AccountClients
 from shared.aws.errors import understood
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance
 
 
-class Ec2(InAccounts):
+class Ec2(AccountClients):
     """Safe to use from several threads. Clients are made when they are first needed."""
 
     def describe(self, instance: str, region: str, account: str = "") -> Instance:

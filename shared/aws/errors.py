@@ -23,7 +23,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from shared.aws import wire
+from shared.aws import deadlines
 from shared.text import one_line
 
 NO_CREDENTIALS = "no AWS credentials on this machine"
@@ -86,7 +86,7 @@ def understood(service: str, kind: Callable[[str], Exception] = AwsError) -> Ite
     `kind`. Its message names at most the key that is missing."""
     try:
         yield
-    except wire.ODD as error:
+    except deadlines.ODD as error:
         is_missing_key = isinstance(error, KeyError) and isinstance(error.args[0], str)
         why = f"{one_line(error.args[0], 60)} is missing" if is_missing_key else type(error).__name__
         raise kind(
@@ -111,9 +111,9 @@ def failure(error: BotoCoreError | ClientError, service: str, action: str, *, ti
         return AwsError("no AWS region is set (AWS_REGION)")
     if isinstance(error, ParamValidationError):
         return AwsError(f"{service} does not allow such a name")
-    if isinstance(error, wire.NotUnderstood):
+    if isinstance(error, deadlines.NotUnderstood):
         return AwsError(f"what answered for {service} is not AWS as huntbridge knows it", passing=True)
-    if isinstance(error, wire.NoTimeLeft):
+    if isinstance(error, deadlines.NoTimeLeft):
         return AwsError(f"no time was left to ask {service}", passing=True)
     if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
         return AwsError(f"{service} did not answer within {timeout:g} s", passing=True)

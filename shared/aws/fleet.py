@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.aws.accounts import InAccounts
+from shared.aws.accounts import AccountClients
 from shared.aws.clients import NAMES
 from shared.aws.ec2 import instance_of
 from shared.aws.errors import AwsError, understood
@@ -48,7 +48,7 @@ def _understood(service: str) -> Callable[[Callable[P, V]], Callable[P, V]]:
     return guard
 
 
-class AwsFleet(InAccounts):
+class AwsFleet(AccountClients):
     """Safe to use from several threads."""
 
     def __init__(
