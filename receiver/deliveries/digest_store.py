@@ -72,13 +72,15 @@ class Digests:
 
     def seal(self, destination: str, id: str) -> list[DigestEntry]:
         """Close a digest for good. Returns what it holds: the same each time."""
-
         while True:
             self._close(destination, id)
             entries = self._entries(destination, id)
-            told = self._seal(destination, id, list(entries))
-            if told is not None and entries.keys() >= set(told):
-                return [entries[event_id] for event_id in told]
+            sealed = self._seal(destination, id, list(entries))
+            if sealed is None:
+                continue
+            if not entries.keys() >= set(sealed):  # another worker sealed it, and read a later entry
+                entries = self._entries(destination, id)
+            return [entries[event_id] for event_id in sealed]
 
     def _close(self, destination: str, id: str) -> None:
         def close(body: Body | None) -> tuple[Body | None, None]:
@@ -87,8 +89,8 @@ class Digests:
         self._store.update(kinds.DIGEST, destination, id, close)
 
     def _seal(self, destination: str, id: str, event_ids: list[str]) -> list[str] | None:
-        """Store what a closed digest holds. Returns what is stored: another worker may have sealed it with
-        entries that came later. None if the digest was opened only after it was looked at."""
+        """Store the list of a closed digest. Returns the list that counts, which another worker may have
+        stored before. None if the digest is open: it was opened after `_close` looked at it."""
 
         def seal(body: Body | None) -> tuple[Body | None, list[str] | None]:
             if body and body["state"] == _OPEN:
