@@ -18,7 +18,7 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
-from shared.aws import errors
+from shared.aws import deadlines, errors
 from shared.aws.errors import NO_CREDENTIALS, AwsError
 from shared.http import trust
 from shared.http.deadlines import within
