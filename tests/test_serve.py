@@ -109,7 +109,7 @@ def test_a_click_in_slack_is_answered_where_it_was_signed(environ, tmp_path):
         assert sent == [200, 401, 401]
         assert requests.post(actions, data=body, timeout=10).status_code == 401
     log = (tmp_path / "serve.log").read_text()
-    assert "it was signed with no signing_secret that is known here" in log
+    assert "it was signed with no signing_secret that is configured here" in log
     assert "the-new-one" not in log
 
 
@@ -230,7 +230,7 @@ def test_a_second_signal_ends_the_wait_for_what_is_in_hand(environ, tmp_path, sl
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
         assert time.monotonic() - began < 5  # and not the eight seconds that it is given otherwise
-    assert "was handed back" in (tmp_path / "serve.log").read_text()
+    assert "some work did not end in time" in (tmp_path / "serve.log").read_text()
     slack.release()
 
 
