@@ -79,7 +79,7 @@ def ack(side: tuple[Runtime, dict[str, str]]) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize("case", ["e1", CASE])
-def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(side, ack, case):
+def test_a_case_is_acknowledged_by_its_key_or_by_one_of_its_events(side, ack, case):
     made, _ = side
     assert ack(case, "--by", "Ada \u202eLovelace") == f"Ada Lovelace has taken {CASE}: {TITLE}\n"
     assert made.ledger.cases.get(CASE).acknowledgement.by == "Ada Lovelace"
@@ -96,7 +96,7 @@ def test_a_case_is_taken_by_its_key_or_by_an_event_of_it_and_that_is_told_once(s
     assert made.ledger.events.case_of(f"{ACKNOWLEDGED}:{CASE}") == CASE
 
 
-def test_who_comes_second_is_told_who_has_it(side, ack):
+def test_a_second_acknowledgement_fails_and_names_the_first(side, ack):
     made, _ = side
     ack("e1", "--by", "Ada")
     said = ack("e1", "--by", "Bob", code=1)
@@ -105,18 +105,18 @@ def test_who_comes_second_is_told_who_has_it(side, ack):
     assert made.events.depth().living == 1
 
 
-def test_a_case_that_is_not_known_is_told_to_be_so(side, ack):
+def test_an_unknown_case_is_an_error(side, ack):
     said = ack("e2", "--by", "Ada", code=1)
     assert said.startswith("Error: there is no case 'e2', and no event of that id whose case could be taken")
     assert side[0].events.depth().living == 0
 
 
-def test_somebody_must_have_it(ack):
+def test_a_name_is_required(ack):
     assert "Missing option '--by'" in ack("e1", code=2)
     assert "--by is empty" in ack("e1", "--by", " \u200b", code=1)
 
 
-def test_the_item_that_the_command_leaves_is_worked_by_whoever_serves(side, ack):
+def test_a_worker_handles_the_item_of_the_command(side, ack):
     made, _ = side
     ack("e1", "--by", "Ada")
     handled = []
@@ -154,7 +154,7 @@ def more(side):
         ("project/3/", CASE),
     ],
 )
-def test_as_much_as_is_unique_is_enough(side, ack, more, given, key):
+def test_a_unique_beginning_is_enough(side, ack, more, given, key):
     assert f"has taken {key}:" in ack(given, "--by", "Ada")
 
 
@@ -162,7 +162,7 @@ def test_as_much_as_is_unique_is_enough(side, ack, more, given, key):
     ("given", "candidates"),
     [("g", ["g3", "g4"]), ("project/3", [CASE, "project/31/evidence/5"])],
 )
-def test_what_is_not_unique_is_told_with_the_candidates(side, ack, more, given, candidates):
+def test_an_ambiguous_beginning_is_an_error_that_lists_the_candidates(side, ack, more, given, candidates):
     said = ack(given, "--by", "Ada", code=2)
     assert f"'{given}' is the beginning of several events and cases" in said
     assert said.splitlines()[-len(candidates) :] == [f"  {candidate}" for candidate in candidates]

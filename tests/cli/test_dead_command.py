@@ -109,7 +109,7 @@ def test_the_list_names_all_three_queues(dead, corpses):
     }
 
 
-def test_show_tells_what_would_have_been_sent(dead, corpses):
+def test_show_prints_the_message_that_would_have_been_sent(dead, corpses):
     shown = dead("show", "e1:soc").splitlines()
     assert shown[:4] == [
         "id           e1:soc",
@@ -127,7 +127,7 @@ def test_show_tells_what_would_have_been_sent(dead, corpses):
     assert json.loads(dead("show", "e2", "--json"))["item"]["webhook"].startswith('{"token": "<token>"')
 
 
-def test_an_id_that_is_not_there(dead, corpses):
+def test_an_unknown_id_is_an_error(dead, corpses):
     assert "there is no dead item 'nope'; `huntbridge dead list`" in dead("show", "nope", code=1)
     assert "there is no dead item 'nope'" in dead("retry", "e1:soc", "nope", code=1)
     assert len(json.loads(dead("list", "--json"))) == 5  # all or nothing
@@ -142,7 +142,7 @@ def test_an_id_that_is_not_there(dead, corpses):
         (["--all"], {"e1:soc", "e1:office", "e2", "c1", "odd"}),
     ],
 )
-def test_retry_puts_back_what_was_asked_for(dead, corpses, side, arguments, revived):
+def test_retry_puts_the_chosen_items_back(dead, corpses, side, arguments, revived):
     assert dead("retry", *arguments) == f"{len(revived)} put back, to be tried again\n"
     living = {
         item.id
@@ -154,11 +154,11 @@ def test_retry_puts_back_what_was_asked_for(dead, corpses, side, arguments, revi
 
 
 @pytest.mark.parametrize("arguments", [[], ["--all", "x"], ["--all", "--destination", "soc"]])
-def test_retry_wants_to_know_what(dead, arguments):
+def test_retry_needs_ids_or_an_option(dead, arguments):
     assert "say what to try again: an ID, --all, or --destination NAME" in dead("retry", *arguments, code=2)
 
 
-def test_what_is_about_a_case_is_told_in_words(side, dead):
+def test_items_about_cases_are_described_in_words(side, dead):
     click = items.Click("acknowledge", "project/3/evidence/4", "U1", "ada", "C1", "1764000000.000001")
     clicked = items.encode(items.SlackClick(click, "env:GONE", NOON))
     kill(side.events, clicked, "click", "no destination has it")
@@ -174,13 +174,13 @@ def test_what_is_about_a_case_is_told_in_words(side, dead):
     }
 
 
-def test_as_much_of_an_id_as_is_unique_is_enough(dead, corpses):
+def test_a_unique_beginning_of_an_id_is_enough(dead, corpses):
     assert "id           e1:soc\n" in dead("show", "e1:s")
     assert dead("retry", "e1:o", "c") == "2 put back, to be tried again\n"
     assert {row["id"] for row in json.loads(dead("list", "--json"))} == {"e1:soc", "e2", "odd"}
 
 
-def test_an_id_that_is_not_unique_is_told_with_the_candidates(dead, corpses):
+def test_an_ambiguous_id_is_an_error_that_lists_the_candidates(dead, corpses):
     for arguments in (("show", "e1"), ("retry", "e2", "e1:")):
         said = dead(*arguments, code=2)
         assert "is the beginning of several dead items; write more of it:\n  e1:office\n  e1:soc\n" in said

@@ -19,7 +19,7 @@ from shared.storage import audit
 from tests.receiver.world import CASE, HIDDEN, SIGNING, SOC, TITLE, buttons, facts, header
 
 
-def test_a_click_takes_the_case_and_all_who_were_told_of_it_hear_of_it_once(make_world):
+def test_a_click_acknowledges_the_case_and_every_destination_that_was_told_is_told_once(make_world):
     world = make_world(["ir", "tickets", "office", "siem"])
     world.alarm()
     assert buttons(world.parent) == ["Acknowledge", "Open in the EC2 console", "Open SEC-1 in Jira"]
@@ -42,7 +42,7 @@ def test_a_click_takes_the_case_and_all_who_were_told_of_it_hear_of_it_once(make
     assert world.slack.refused == []
 
 
-def test_who_comes_second_is_told_who_has_it_and_nobody_else_hears_of_that(make_world):
+def test_a_second_user_is_told_alone_who_has_the_case(make_world):
     world = make_world()
     world.alarm()
     stale = world.slack.click(world.parent, "acknowledge", user="U0BOB00001", name="bob")
@@ -60,7 +60,7 @@ def test_who_comes_second_is_told_who_has_it_and_nobody_else_hears_of_that(make_
     assert [post.body for post in world.slack.posts] == before
 
 
-def test_of_eight_who_click_at_once_one_has_the_case(make_world):
+def test_if_eight_users_click_at_once_one_of_them_has_the_case(make_world):
     world = make_world()
     world.alarm()
     for number in range(8):
@@ -88,7 +88,7 @@ def test_of_eight_who_click_at_once_one_has_the_case(make_world):
     }
 
 
-def test_a_request_that_is_replayed_within_its_five_minutes_does_nothing_more(make_world):
+def test_a_request_that_is_replayed_within_five_minutes_changes_nothing(make_world):
     world = make_world()
     world.alarm()
     request = world.slack.click(world.parent, "acknowledge")
@@ -107,7 +107,9 @@ def test_a_request_that_is_replayed_within_its_five_minutes_does_nothing_more(ma
     assert world.send(request) == 401
 
 
-def test_a_worker_that_dies_after_it_has_taken_the_case_leaves_the_rest_to_the_next(make_world, monkeypatch):
+def test_if_a_worker_dies_after_the_acknowledgement_the_next_worker_sends_the_messages(
+    make_world, monkeypatch
+):
     world = make_world(["ir", "siem"])
     world.alarm()
     world.click(run=False)
@@ -129,7 +131,7 @@ def test_a_worker_that_dies_after_it_has_taken_the_case_leaves_the_rest_to_the_n
     assert world.ephemerals() == []
 
 
-def test_while_slack_is_down_the_case_is_taken_all_the_same_and_told_when_it_is_back(make_world):
+def test_if_slack_is_down_the_case_is_acknowledged_and_slack_is_told_later(make_world):
     world = make_world(["ir", "siem"])
     world.alarm()
     world.slack.fail(503, times=6, on="POST /api/")
@@ -143,7 +145,7 @@ def test_while_slack_is_down_the_case_is_taken_all_the_same_and_told_when_it_is_
     assert len(world.thread()) == 2
 
 
-def test_the_button_of_a_case_that_is_gone_does_nothing_and_says_so(make_world):
+def test_a_button_of_a_deleted_case_answers_that_nothing_was_done(make_world):
     world = make_world()
     world.alarm()
     world.stage.runtime.store.delete("case-file", CASE, "-")
@@ -156,7 +158,7 @@ def test_the_button_of_a_case_that_is_gone_does_nothing_and_says_so(make_world):
     assert world.jira.issues == {}
 
 
-def test_who_can_sign_for_one_app_has_no_say_in_the_cases_of_another(make_world):
+def test_an_app_may_only_act_on_cases_posted_through_it(make_world):
     world = make_world(["siem"])
     world.alarm()
     world.slack.posts.append(
@@ -188,7 +190,7 @@ def test_who_can_sign_for_one_app_has_no_say_in_the_cases_of_another(make_world)
     ]
 
 
-def test_where_the_configuration_names_who_may_acknowledge_nobody_else_can(make_world):
+def test_only_users_in_may_acknowledge_can_acknowledge(make_world):
     world = make_world(["ir"], listed=["U012AB3CD", "U0BBBBBBBB"])
     world.alarm()
     before = dict(world.parent.body)
@@ -209,7 +211,7 @@ def test_where_the_configuration_names_who_may_acknowledge_nobody_else_can(make_
     assert len(world.ephemerals()) == 1
 
 
-def test_an_operator_at_the_command_line_is_not_bound_by_the_list(make_world):
+def test_may_acknowledge_does_not_apply_to_the_command_line(make_world):
     world = make_world(["ir"], listed=["U0BBBBBBBB"])
     world.alarm()
     taken = Acknowledgement("ack:1", world.stage.moment, "carol", origin="cli")
@@ -218,7 +220,7 @@ def test_an_operator_at_the_command_line_is_not_bound_by_the_list(make_world):
     assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement.by == "carol"
 
 
-def test_a_list_of_one_channel_does_not_bind_another(make_world):
+def test_may_acknowledge_applies_to_one_destination_only(make_world):
     """One app posts to two channels, and only one of these destinations has a list."""
     world = make_world(["ir", "second"], listed=["U0BBBBBBBB"])
     world.alarm()
@@ -232,7 +234,7 @@ def test_a_list_of_one_channel_does_not_bind_another(make_world):
     assert world.stage.runtime.ledger.cases.get(CASE).acknowledgement.by == "ann"
 
 
-def test_a_click_whose_secret_no_destination_has_any_more_is_kept_and_told(make_world):
+def test_a_click_with_a_removed_signing_secret_becomes_a_dead_item(make_world):
     world = make_world(["ir", "siem"])
     world.alarm()
     gone = SecretRef.parse("env:GONE")
@@ -280,7 +282,7 @@ def test_a_hostile_name_is_shown_as_text_and_mentions_nobody(make_world, name):
     assert world.jira.refused == []
 
 
-def test_an_id_that_is_none_of_slacks_is_never_mentioned(make_world):
+def test_an_invalid_user_id_is_never_mentioned(make_world):
     world = make_world()
     world.alarm()
     request = world.slack.click(world.parent, "acknowledge", user="S0123456789")
@@ -288,7 +290,7 @@ def test_an_id_that_is_none_of_slacks_is_never_mentioned(make_world):
     assert world.slack.mentions == []
 
 
-def test_the_button_makes_one_issue_however_often_it_is_clicked_and_becomes_a_link(make_world):
+def test_many_clicks_create_one_issue_and_the_button_becomes_a_link(make_world):
     world = make_world()
     world.alarm()
     assert buttons(world.parent) == ["Acknowledge", "Create Jira issue", "Open in the EC2 console"]
@@ -311,7 +313,7 @@ def test_the_button_makes_one_issue_however_often_it_is_clicked_and_becomes_a_li
     assert "Taken by ada" in json.dumps(world.jira.issues["SEC-1"].comments)
 
 
-def test_an_issue_that_is_there_is_named_to_who_clicks_late(make_world):
+def test_a_late_click_is_answered_with_the_existing_issue(make_world):
     world = make_world()
     world.alarm()
     late = world.slack.click(world.parent, "create-issue", user="U0BOB00001", name="bob")
@@ -324,7 +326,7 @@ def test_an_issue_that_is_there_is_named_to_who_clicks_late(make_world):
     assert list(world.jira.issues) == ["SEC-1"]
 
 
-def test_while_jira_is_down_the_button_is_gone_and_the_issue_is_made_when_it_is_back(make_world):
+def test_if_jira_is_down_the_button_disappears_and_the_issue_is_created_later(make_world):
     world = make_world()
     world.alarm()
     world.jira.fail(503, times=4)

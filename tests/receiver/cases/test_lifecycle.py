@@ -13,7 +13,7 @@ from shared.secrets import Secret
 from tests.receiver.world import SOC, buttons, facts, header
 
 
-def test_where_the_message_was_deleted_a_new_one_says_who_has_the_case(make_world):
+def test_after_a_deletion_the_new_message_says_who_acknowledged_the_case(make_world):
     world = make_world()
     world.alarm()
     request = world.slack.click(world.parent, "acknowledge")
@@ -27,7 +27,7 @@ def test_where_the_message_was_deleted_a_new_one_says_who_has_the_case(make_worl
     assert world.thread() == ["▲ Taken by ada: 5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"]
 
 
-def test_a_case_that_has_been_taken_stays_so_when_it_gets_worse(make_world):
+def test_an_acknowledged_case_stays_acknowledged_when_it_gets_worse(make_world):
     world = make_world()
     world.alarm()
     world.click()
@@ -49,7 +49,7 @@ def test_only_a_destination_with_a_signing_secret_has_buttons(make_world):
     assert buttons(world.parent) == ["Open in the EC2 console"]
 
 
-def test_what_is_no_finding_has_no_button(make_world):
+def test_only_findings_have_buttons(make_world):
     world = make_world()
     system = System("i-0aaaaaaaaaaaaaaa1", "us-east-1")
     world.stage.raise_event(
@@ -61,7 +61,7 @@ def test_what_is_no_finding_has_no_button(make_world):
     assert {name for parent in world.parents for name in buttons(parent)} == {"Open in the EC2 console"}
 
 
-def test_where_jira_is_on_the_route_the_link_appears_when_the_issue_is_there(make_world):
+def test_the_link_to_the_issue_appears_once_the_issue_exists(make_world):
     world = make_world(["ir", "tickets"])
     world.jira.fail(503, times=3)
     world.stage.receive(b'{"event": "high_severity_alarm", "message": "5 in project id 3 evidence id 4"}')
@@ -72,7 +72,7 @@ def test_where_jira_is_on_the_route_the_link_appears_when_the_issue_is_there(mak
     assert len(world.thread()) == 1
 
 
-def test_an_issue_that_could_not_be_made_before_the_case_was_taken_begins_with_the_alarm(make_world):
+def test_an_issue_created_after_the_acknowledgement_describes_the_alarm(make_world):
     world = make_world(["ir", "tickets"])
     world.jira.fail(503, times=1)
     world.stage.receive(b'{"event": "high_severity_alarm", "message": "5 in project id 3 evidence id 4"}')
@@ -87,7 +87,7 @@ def test_an_issue_that_could_not_be_made_before_the_case_was_taken_begins_with_t
     assert len(issue.comments) == 1
 
 
-def test_what_comes_after_an_issue_was_asked_for_is_a_comment_on_it(make_world):
+def test_alarms_after_a_requested_issue_become_comments_on_it(make_world):
     world = make_world()
     world.alarm()
     world.click("create-issue")

@@ -17,7 +17,7 @@ def reminded(world: World) -> None:
 REMINDERS = {"after": 1_800, "to": ["ir", "office"], "times": 2}
 
 
-def test_a_malicious_case_that_nobody_takes_is_told_again_and_so_many_times_at_most(make_world):
+def test_reminders_of_a_malicious_case_end_after_the_configured_number(make_world):
     world = make_world(reminders=REMINDERS)
     world.alarm()
     title = "Nobody has taken this yet: 5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
@@ -48,7 +48,7 @@ def test_a_malicious_case_that_nobody_takes_is_told_again_and_so_many_times_at_m
     assert world.stage.office.sent[-1].title.startswith("Taken by ada")  # who was reminded hears of it too
 
 
-def test_who_takes_the_case_ends_the_reminders_even_one_that_is_on_its_way(make_world):
+def test_an_acknowledgement_ends_the_reminders_even_one_in_the_queue(make_world):
     world = make_world(reminders=REMINDERS)
     world.alarm()
     world.stage.forward(1_800)
@@ -64,7 +64,7 @@ def test_who_takes_the_case_ends_the_reminders_even_one_that_is_on_its_way(make_
     assert [message.kind for message in world.stage.office.sent] == [UNACKNOWLEDGED, ACKNOWLEDGED]
 
 
-def test_eight_timers_at_once_tell_each_step_once(make_world):
+def test_eight_timers_at_once_send_each_reminder_once(make_world):
     world = make_world(["siem"], reminders={"after": 60, "to": "siem", "times": 3})
     world.alarm()
     for _ in range(4):
@@ -82,7 +82,7 @@ def test_eight_timers_at_once_tell_each_step_once(make_world):
     ]
 
 
-def test_a_later_alarm_of_the_case_does_not_begin_its_reminders_anew(make_world):
+def test_a_later_alarm_of_the_case_does_not_restart_the_reminders(make_world):
     world = make_world(["siem"], reminders={"after": 60, "to": "siem", "times": 2})
     world.alarm()
     for _ in range(4):
@@ -100,7 +100,7 @@ def test_a_later_alarm_of_the_case_does_not_begin_its_reminders_anew(make_world)
     ]
 
 
-def test_after_a_long_stop_one_reminder_makes_up_for_all_that_were_due(make_world):
+def test_after_a_long_outage_one_reminder_replaces_all_that_were_due(make_world):
     world = make_world(["siem"], reminders={"after": 60, "to": "siem", "times": 5})
     world.alarm()
     world.stage.forward(3_600)
@@ -109,7 +109,7 @@ def test_after_a_long_stop_one_reminder_makes_up_for_all_that_were_due(make_worl
     assert [message.kind for message in world.siem.sent[1:]] == [UNACKNOWLEDGED]
 
 
-def test_only_malicious_cases_are_told_again_and_only_where_it_is_configured(make_world):
+def test_only_malicious_cases_get_reminders_at_the_configured_destinations(make_world):
     world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
     world.stage.receive(
         b'{"event": "suspicious_severity_event", "message": "3 events in project id 3 evidence id 4"}'
@@ -120,7 +120,7 @@ def test_only_malicious_cases_are_told_again_and_only_where_it_is_configured(mak
     assert len(world.siem.sent) == 1
 
 
-def test_without_the_section_nobody_is_reminded(make_world):
+def test_without_the_section_no_reminders_are_sent(make_world):
     world = make_world(["siem"])
     world.alarm()
     world.stage.forward(36_000)
@@ -128,7 +128,7 @@ def test_without_the_section_nobody_is_reminded(make_world):
     assert len(world.siem.sent) == 1
 
 
-def test_a_clock_that_was_set_back_delays_a_reminder_by_no_more_than_its_time(make_world):
+def test_a_clock_that_was_set_back_delays_a_reminder_by_one_period_at_most(make_world):
     world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
     world.alarm()
     world.stage.forward(-86_400)
@@ -136,7 +136,7 @@ def test_a_clock_that_was_set_back_delays_a_reminder_by_no_more_than_its_time(ma
     assert [message.kind for message in world.siem.sent[1:]] == [UNACKNOWLEDGED]
 
 
-def test_an_acknowledgement_and_a_reminder_tell_recovery_of_nothing(make_world):
+def test_recovery_does_not_count_acknowledgements_and_reminders_as_alarms(make_world):
     """Otherwise an alarm of a later processing run, whose webhook was lost, would count as told."""
     world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
     world.alarm()

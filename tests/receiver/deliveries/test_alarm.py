@@ -40,5 +40,5 @@ def test_an_alarm_that_was_delivered_is_not_sent_again(stage):
         (ALARM, replace(DELIVERY, state=DeliveryState.SENDING), False),
     ],
 )
-def test_an_alarm_that_must_be_marked_or_seen_at_once_goes_into_no_digest(alarm, delivery, expected):
+def test_urgent_own_and_doubtful_alarms_go_into_no_digest(alarm, delivery, expected):
     assert _may_share(alarm, delivery) is expected

@@ -32,7 +32,7 @@ class Twice:
         return self.deliver(message, case)
 
 
-def test_of_two_workers_with_the_same_item_the_second_waits(stage):
+def test_the_second_of_two_workers_with_the_same_item_waits(stage):
     stage.receive()
     work(stage.runtime.events, stage.work.event, lease=60)
     (item, _) = stage.runtime.deliveries.claim(2, lease=60)
@@ -48,7 +48,7 @@ def test_of_two_workers_with_the_same_item_the_second_waits(stage):
     assert [message.maybe_repeat for message in tool.sent] == [False]
 
 
-def test_a_digest_that_another_worker_sends_is_waited_for(stage, monkeypatch):
+def test_a_worker_waits_for_the_worker_that_sends_the_digest(stage, monkeypatch):
     digests = Digests(stage.runtime.store, stage.runtime.deliveries)
     digest = digests.open("soc")
     digests.add("soc", digest, DigestEntry("e", "case", "5 alarms", Severity.SUSPICIOUS))
@@ -60,7 +60,7 @@ def test_a_digest_that_another_worker_sends_is_waited_for(stage, monkeypatch):
     assert len(stage.soc.sent) == 1
 
 
-def test_a_worker_that_died_while_it_sent_is_waited_for_only_as_long_as_it_could_have_sent(stage):
+def test_after_a_worker_died_while_sending_the_next_worker_waits_for_the_end_of_the_lease(stage):
     stage.soc.outcomes = [KeyboardInterrupt()]
     stage.receive()
     work(stage.runtime.events, stage.work.event, lease=60)
@@ -74,7 +74,7 @@ def test_a_worker_that_died_while_it_sent_is_waited_for_only_as_long_as_it_could
     assert [message.maybe_repeat for message in stage.soc.sent] == [False, True]
 
 
-def test_the_next_alarm_of_a_case_is_given_what_the_first_one_left(stage):
+def test_the_next_alarm_of_a_case_gets_the_reference_of_the_first(stage):
     stage.office.thread = True
     stage.office.outcomes = [Delivered(ref="SEC-1"), Delivered(ref="SEC-1")]
     for count in (5, 6):
@@ -84,7 +84,7 @@ def test_the_next_alarm_of_a_case_is_given_what_the_first_one_left(stage):
     assert stage.soc.cases == [NEW_CASE, NEW_CASE]
 
 
-def test_a_case_that_must_be_opened_anew_is_so_by_one_at_a_time(stage):
+def test_one_delivery_at_a_time_opens_a_case_anew(stage):
     stage.office.thread = True
     must = Retry("SEC-1 is gone", needs_exclusive=True)
     stage.office.outcomes = [Delivered(ref="SEC-1"), must, Delivered(ref="SEC-2"), Delivered(ref="SEC-2")]
@@ -112,7 +112,7 @@ def test_a_case_that_must_be_opened_anew_is_so_by_one_at_a_time(stage):
         (DeliveryState.DELIVERED, 1, None),
     ],
 )
-def test_only_a_worker_whose_lease_has_not_run_out_is_waited_for(state, ago, wait):
+def test_a_worker_waits_only_for_a_lease_that_has_not_run_out(state, ago, wait):
     now = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
     delivery = Delivery("e", "soc", state, last_at=now - timedelta(seconds=ago))
     verdict = wait_for_other_worker(delivery, now)

@@ -51,7 +51,7 @@ def settled(stage, ids):
     return told
 
 
-def test_what_a_person_reads(slow):
+def test_the_text_of_a_digest(slow):
     slow.enricher.instance = None
     ids = [suspicious(slow, evidence=1 + number % 12, count=1 + number) for number in range(48)]
     slow.run()
@@ -77,7 +77,7 @@ def test_malicious_alarms_keep_their_own_message_ahead_of_the_rest(slow):
     settled(slow, ids + urgent)
 
 
-def test_what_huntbridge_says_itself_is_not_collapsed(slow):
+def test_huntbridges_own_events_are_not_put_into_a_digest(slow):
     ids = [suspicious(slow, evidence) for evidence in range(1, 31)]
     slow.run()
     slow.raise_event(Event("hunt_finished:weekly", HUNT_FINISHED, slow.moment, hunt_id="weekly"))
@@ -86,7 +86,7 @@ def test_what_huntbridge_says_itself_is_not_collapsed(slow):
     settled(slow, ids)
 
 
-def test_a_storm_that_goes_on_is_told_in_one_digest_after_the_other(slow):
+def test_a_long_storm_is_told_in_several_digests(slow):
     ids = []
     for minute in range(60):
         ids += [suspicious(slow, evidence=10 * minute + number) for number in range(1, 5)]
@@ -140,7 +140,7 @@ def test_a_digest_without_an_answer_says_that_it_may_be_a_repeat(slow):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_crashes_while_collapsing_lose_nothing(slow, monkeypatch, seed):
+def test_crashes_while_digests_are_filled_lose_nothing(slow, monkeypatch, seed):
     """A worker dies at every 25th write, again and again, until all is done."""
     ids = [suspicious(slow, evidence) for evidence in range(1, 21)]
     while work(slow.runtime.events, slow.work.event, lease=60):
@@ -173,7 +173,7 @@ def test_crashes_while_collapsing_lose_nothing(slow, monkeypatch, seed):
     assert sum(int(m.title.split()[0]) for m in digests(slow) if not m.maybe_repeat) == len(told)
 
 
-def test_workers_that_collapse_at_once_lose_nothing(slow):
+def test_many_workers_that_fill_digests_at_once_lose_nothing(slow):
     ids = [suspicious(slow, evidence) for evidence in range(1, 101)]
     while work(slow.runtime.events, slow.work.event, lease=60):
         pass

@@ -7,7 +7,7 @@ from shared.queues import items
 from tests.receiver.world import CASE, buttons
 
 
-def test_an_edit_waits_until_slack_has_no_alarm_to_take_and_not_for_ever(make_world):
+def test_an_edit_waits_for_all_alarms_and_is_given_up_after_a_while(make_world):
     world = make_world(["ir", "tickets"], pace=0.1)  # one message in ten seconds
     world.alarm()
     assert buttons(world.parent)[-1] == "Open SEC-1 in Jira"

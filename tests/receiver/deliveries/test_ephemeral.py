@@ -9,7 +9,7 @@ from shared.queues import items
 from shared.queues.ports import Again, Done
 
 
-def test_a_word_for_one_person_that_comes_twice_is_said_once(stage):
+def test_an_ephemeral_answer_that_is_handled_twice_is_shown_once(stage):
     said = []
 
     def send_ephemeral(to, text):

@@ -27,7 +27,7 @@ def alarm(stage, number: int, project: int = 3) -> str:
 
 
 @pytest.mark.timeout(60)
-def test_of_eight_workers_on_one_case_one_opens_the_issue_a_hundred_times(make):
+def test_eight_workers_open_one_issue_for_each_of_a_hundred_cases(make):
     stage, jira, _ = make()
     workers = [stage.worker() for _ in range(8)]
     for project in range(1, 101):
@@ -74,7 +74,7 @@ def test_an_issue_whose_answer_was_lost_is_found_again(make, datacenter, index_d
     assert (len(jira.issues), len(jira.issues["SEC-1"].comments)) == (1, 1)
 
 
-def test_nobody_opens_the_case_again_while_the_first_attempt_cannot_be_found(make):
+def test_a_case_is_not_opened_again_before_a_search_can_find_the_first_attempt(make):
     stage, jira, _ = make(once(("POST", "issue")), index_delay=45)
     ids = [alarm(stage, number) for number in (5, 6, 7)]
     stage.run_all()
@@ -110,7 +110,7 @@ def test_a_comment_that_only_mentions_an_event_does_not_count_as_its_own(make):
     ] * 2
 
 
-def test_a_worker_that_died_after_it_opened_the_case_is_followed_by_one_that_looks(make):
+def test_after_a_worker_died_the_next_worker_searches_for_its_issue(make):
     def die(method, path):
         if (method, path) == ("POST", "issue") and len(jira.issues) == 1:
             raise KeyboardInterrupt
@@ -145,7 +145,7 @@ def test_an_account_that_may_not_search_sends_a_marked_repeat(make):
     assert "This may be a repeat" in json.dumps(jira.issues["SEC-2"].fields["description"])
 
 
-def test_who_fails_to_open_a_case_lets_the_next_one_try_at_once(make):
+def test_after_a_failed_attempt_to_open_a_case_the_next_delivery_tries_at_once(make):
     stage, jira, wire = make()
     jira.fail(503)
     alarm(stage, 5)

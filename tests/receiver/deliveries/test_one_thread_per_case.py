@@ -46,7 +46,7 @@ def alarm(stage, number: int, project: int = 3) -> str:
 
 
 @pytest.mark.timeout(60)
-def test_of_eight_workers_and_a_hundred_cases_each_has_one_message_that_counts_all_its_alarms(make):
+def test_eight_workers_post_one_message_for_each_of_a_hundred_cases(make):
     stage, slack = make()
     workers = [stage.worker() for _ in range(8)]
     for project in range(1, 101):
@@ -73,7 +73,7 @@ def test_of_eight_workers_and_a_hundred_cases_each_has_one_message_that_counts_a
     assert slack.refused == []
 
 
-def test_who_is_refused_lets_the_next_one_follow_up(make):
+def test_after_a_refused_follow_up_the_next_delivery_follows_up(make):
     stage, slack = make()
     alarm(stage, 5)
     stage.run_all()
@@ -86,7 +86,7 @@ def test_who_is_refused_lets_the_next_one_follow_up(make):
     assert sorted(CaseThread.parse(ref).alarms for ref in refs) == [2, 3]
 
 
-def test_a_worker_that_died_over_an_edit_keeps_the_message_of_the_case(make):
+def test_after_a_worker_died_while_editing_the_case_keeps_its_message(make):
     stage, slack = make()
     alarm(stage, 5)
     stage.run_all()

@@ -66,7 +66,7 @@ def most(sent, seconds):
 
 
 @pytest.mark.parametrize(("limits", "number"), [(SLACK, 200), (TEAMS, 80), (((1, 1.0),), 50)])
-def test_no_faster_than_the_rules_and_claimed_twice_at_most(line, limits, number):
+def test_messages_keep_to_the_limits_and_are_claimed_twice_at_most(line, limits, number):
     line = line(limits)
     for n in range(number):
         line.come(str(n))
@@ -79,7 +79,7 @@ def test_no_faster_than_the_rules_and_claimed_twice_at_most(line, limits, number
     assert line.sent[-1][0] <= number * slowest + 1
 
 
-def test_urgent_ones_go_ahead_of_those_that_wait(line):
+def test_urgent_messages_go_ahead_of_waiting_messages(line):
     line = line(((1, 1.0),))
     for n in range(20):
         line.come(f"rest {n}")
@@ -93,7 +93,7 @@ def test_urgent_ones_go_ahead_of_those_that_wait(line):
     assert most(line.sent, 1.0) == 1
 
 
-def test_what_asks_to_be_left_alone_is_left_alone_by_all(line):
+def test_a_destination_that_asked_for_a_pause_gets_no_message_meanwhile(line):
     line = line(SLACK)
     line.limiter.hold(Lane("soc", SLACK), 40)
     for n in range(3):
@@ -156,7 +156,7 @@ def test_a_storm_to_slack_is_sent_at_its_pace_and_each_item_is_claimed_twice_at_
     assert len(claims) <= 2 * 130
 
 
-def test_a_destination_without_limits_is_only_left_alone_when_it_asks(line):
+def test_a_destination_without_limits_only_gets_the_pauses_that_it_asks_for(line):
     line = line(())
     for n in range(100):
         line.come(str(n))

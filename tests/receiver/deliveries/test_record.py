@@ -14,7 +14,7 @@ from shared.queues.ports import Again, Done, Item
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
-def test_a_destination_that_asks_to_wait_is_left_alone_that_long(stage):
+def test_a_destination_that_asks_for_a_pause_gets_it(stage):
     stage.soc.outcomes = [Retry("Slack says rate_limited", after=40)]
     stage.receive()
     stage.run()
@@ -28,7 +28,7 @@ def test_a_destination_that_asks_to_wait_is_left_alone_that_long(stage):
     assert stage.living() == 0
 
 
-def test_an_answer_that_leaves_it_open_makes_the_next_message_a_possible_repeat(stage):
+def test_after_an_ambiguous_answer_the_next_message_is_marked_as_a_possible_repeat(stage):
     stage.soc.outcomes = [Retry("no answer within 20 s", ambiguous=True), Retry("503")]
     stage.receive()
     for _ in range(3):
@@ -37,7 +37,7 @@ def test_an_answer_that_leaves_it_open_makes_the_next_message_a_possible_repeat(
     assert [message.maybe_repeat for message in stage.soc.sent] == [False, True, True]
 
 
-def test_what_a_destination_refuses_is_kept_whole_with_the_reason(stage):
+def test_a_refused_message_becomes_a_dead_item_with_the_reason(stage):
     stage.soc.outcomes = [Rejected("Slack says no_service: the webhook is gone")]
     id = stage.receive()
     stage.run()
@@ -52,7 +52,7 @@ def test_what_a_destination_refuses_is_kept_whole_with_the_reason(stage):
     assert stage.runtime.ledger.deliveries.get(id, "soc").state == "delivered"
 
 
-def test_a_destination_that_stays_down_is_tried_with_growing_pauses_and_then_given_up(make_stage):
+def test_a_message_to_a_dead_destination_is_tried_with_growing_pauses_and_given_up(make_stage):
     stage = make_stage(delivery={"retry_for": 3_600})
     stage.soc.outcomes = [Retry("503")] * 2_000
     id = stage.receive()
@@ -75,7 +75,7 @@ def test_a_destination_that_stays_down_is_tried_with_growing_pauses_and_then_giv
         (Retry("429", after=30), 16, Done()),
     ],
 )
-def test_a_message_that_nobody_misses_is_tried_for_a_quarter_of_an_hour(outcome, minutes, verdict, caplog):
+def test_a_best_effort_message_is_tried_for_a_quarter_of_an_hour(outcome, minutes, verdict, caplog):
     item = Item("id", b"", 1, START, "receipt")
     assert best_effort(item, outcome, "an edit", START + timedelta(minutes=minutes)) == verdict
     assert ("not tried again" in caplog.text) == (verdict == Done() and outcome != Delivered())

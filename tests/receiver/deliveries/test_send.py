@@ -10,7 +10,7 @@ from shared.queues.ports import Again, Done
 from shared.queues.worker import work
 
 
-def test_a_crash_between_sending_and_recording_repeats_the_message_and_says_so(stage):
+def test_after_a_crash_between_sending_and_recording_the_repeat_is_marked(stage):
     stage.soc.outcomes = [KeyboardInterrupt()]  # the process died after the bytes had left
     stage.receive()
     work(stage.runtime.events, stage.work.event, lease=60)
@@ -25,7 +25,7 @@ def test_a_crash_between_sending_and_recording_repeats_the_message_and_says_so(s
     assert stage.living() == 0
 
 
-def test_a_destination_gets_no_more_time_than_its_lease_has_and_the_ledger_the_rest(stage):
+def test_a_send_leaves_the_ledger_time_to_record_the_outcome(stage):
     left = []
 
     def slow(message, case):
@@ -42,7 +42,7 @@ def test_a_destination_gets_no_more_time_than_its_lease_has_and_the_ledger_the_r
     assert stage.runtime.deliveries.depth().dead == 0
 
 
-def test_a_delivery_with_too_little_time_left_is_not_begun_and_so_not_in_doubt(stage):
+def test_with_too_little_time_left_nothing_is_sent_and_nothing_is_in_doubt(stage):
     stage.soc.thread = True
     id = stage.receive()
     work(stage.runtime.events, stage.work.event, lease=60)

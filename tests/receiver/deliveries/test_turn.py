@@ -59,7 +59,7 @@ def test_a_turn_comes_with_the_case_and_a_place(door):
     assert not door.places["soc"].acquire("another")
 
 
-def test_a_case_that_another_delivery_opens_is_waited_for(door):
+def test_a_delivery_waits_while_another_delivery_opens_the_case(door):
     assert isinstance(door.ask(), Turn)
     verdict = door.ask(receipt="another")
     assert isinstance(verdict, Again)
@@ -89,14 +89,14 @@ def test_an_alarm_that_would_wait_too_long_goes_into_a_digest_if_it_may(door):
     assert isinstance(door.ask("another", may_share=False), Again)
 
 
-def test_where_the_vendor_counts_by_case_a_busy_case_holds_up_no_other(door):
+def test_a_rate_limit_by_case_does_not_hold_up_other_cases(door):
     door.limiter.hold(Lane("tickets busy", ()), 3_600)
     verdict = door.ask("busy", "tickets", may_share=True)
     assert isinstance(verdict, Again)  # and no digest: that is sent by the rate of the destination
     assert isinstance(door.ask("quiet", "tickets"), Turn)
 
 
-def test_an_edit_goes_behind_the_alarms_that_wait(door):
+def test_an_edit_goes_behind_waiting_alarms(door):
     assert isinstance(door.turns.of_edit(door.item(), "soc"), Lane)
     assert door.turns.of_edit(door.item(), "soc") == 10.0
     door.stage.forward(60)

@@ -46,7 +46,7 @@ def test_after_a_power_cut_nothing_is_lost_and_a_repeat_says_so(stage, monkeypat
     assert stage.living() == 0
 
 
-def test_a_destination_that_raises_is_a_bug_that_loses_nothing(stage, caplog):
+def test_an_exception_in_a_destination_loses_nothing(stage, caplog):
     stage.soc.outcomes = [ZeroDivisionError()]
     stage.receive()
     stage.run()
@@ -57,7 +57,7 @@ def test_a_destination_that_raises_is_a_bug_that_loses_nothing(stage, caplog):
     assert stage.living() == 0
 
 
-def test_an_alarm_for_a_destination_that_is_no_longer_configured_is_kept(stage):
+def test_an_alarm_for_a_removed_destination_becomes_a_dead_item(stage):
     stage.runtime.deliveries.put(
         items.encode(items.DeliverAlarm("gone", dump(Alarm(Event("e", "unknown", START), Severity.UNKNOWN))))
     )
