@@ -1,4 +1,4 @@
-"""What is particular to the ledger in DynamoDB: what is kept how long, sizes, pages, and what goes wrong."""
+"""What only the store in DynamoDB does: retention, large documents, pages, and its failures."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def item(clients: Clients, table: str, kind: str, group: str, name: str) -> dict
 
 def test_a_document_is_one_item(clients, table, store):
     store.put("hunt", "weekly", "weekly@2026-11-22", {"state": "running"})
-    found = item(clients, table, "hunt", "weekly", "weekly@2026-11-22")
-    assert len(found.pop("write")["S"]) == 16
-    assert found == {
+    stored = item(clients, table, "hunt", "weekly", "weekly@2026-11-22")
+    assert len(stored.pop("write")["S"]) == 16
+    assert stored == {
         "pk": {"S": "hunt#weekly"},
         "sk": {"S": "weekly@2026-11-22"},
         "version": {"N": "1"},
@@ -72,7 +72,7 @@ def test_a_document_is_one_item(clients, table, store):
         ("a kind that is not listed", None),
     ],
 )
-def test_how_long_it_is_kept(clients, table, store, kind, days):
+def test_how_long_a_kind_is_kept(clients, table, store, kind, days):
     store.put(kind, "", "a", {})
     kept = item(clients, table, kind, "", "a").get("expires")
     assert kept == (None if days is None else {"N": str(int(NOW) + days * DAY)})
@@ -94,10 +94,10 @@ def test_a_document_that_is_larger_than_an_item_may_be_is_split(clients, table, 
     long, longer = {"text": noise(1_500_000)}, {"text": noise(2_200_000)}
     assert store.put("event", "e", "a", long)
     assert store.get("event", "e", "a") == Record("e", "a", 1, long)
-    parts = [one for one in all_items(clients, table) if one["pk"]["S"].startswith("part#")]
+    parts = [part for part in all_items(clients, table) if part["pk"]["S"].startswith("part#")]
     assert len(parts) > 1
-    assert {one["expires"]["N"] for one in parts} == {str(int(NOW) + 180 * DAY)}  # with the document
-    # Each version has parts of its own, and those of the one before are taken away.
+    assert {part["expires"]["N"] for part in parts} == {str(int(NOW) + 180 * DAY)}  # with the document
+    # Each version has its own parts, and the parts of the previous version are deleted.
     assert store.put("event", "e", "a", longer, expect=1)
     assert store.get("event", "e", "a") == Record("e", "a", 2, longer)
     assert not store.put("event", "e", "a", long, expect=1)
@@ -126,7 +126,7 @@ def test_a_document_that_is_replaced_while_it_is_read_is_read_again(store, monke
     assert store.get("event", "e", "a").body == newer
 
 
-def test_a_document_that_is_larger_than_anything_is_refused_for_good(store):
+def test_a_document_that_is_too_large_is_refused(store):
     with pytest.raises(TooLarge) as caught:
         store.put("event", "e", "a", {"text": noise(80_000_000)})
     assert re.fullmatch(r"the event a takes 4\d,\d+ KB, and at most 35,000 KB are kept", str(caught.value))
@@ -137,10 +137,10 @@ def test_a_scan_asks_for_the_next_page_when_it_gets_there(store, asked):
     for number in range(6):
         store.put("capture", "h", f"{number}", {"n": number, "text": noise(500_000)})
     asked.clear()
-    found = store.scan("capture", "h")
-    assert next(found).body["n"] == 0
+    records = store.scan("capture", "h")
+    assert next(records).body["n"] == 0
     assert len(asked) == 1
-    assert [record.body["n"] for record in found] == [1, 2, 3, 4, 5]
+    assert [record.body["n"] for record in records] == [1, 2, 3, 4, 5]
     assert len(asked) > 1
 
 

@@ -1,4 +1,4 @@
-"""The clock of one machine: what it starts, makes up for, and leaves out."""
+"""The clock of one machine: which runs it starts, starts late, and leaves out."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class Machine:
         self.clock().tick()
 
     def edit(self, **hunts) -> None:
-        """The configuration from the next start on."""
+        """Set the configuration for the next start."""
         self.definitions = {
             name: HuntConfig.model_validate({"targets": TARGETS, **hunt}) for name, hunt in hunts.items()
         }
 
     def clock(self) -> Clock:
         return Clock(
-            {name: one.calendar for name, one in self.definitions.items() if one.calendar},
+            {name: hunt.calendar for name, hunt in self.definitions.items() if hunt.calendar},
             lambda name, due: self.started.append(f"{name} {due:%d %H:%M}"),
             self.store,
             lambda: self.moment,
-            catch_up=[name for name, one in self.definitions.items() if one.catch_up],
-            texts={name: one.schedule_form for name, one in self.definitions.items()},
+            catch_up=[name for name, hunt in self.definitions.items() if hunt.catch_up],
+            texts={name: hunt.schedule_form for name, hunt in self.definitions.items()},
         )
 
     def run(self, hours: float) -> list[str]:
@@ -50,14 +50,14 @@ class Machine:
         return self.take()
 
     def off(self, hours: float) -> list[str]:
-        """Away for a while, then one tick."""
+        """Be switched off for a while, then tick once."""
         self.moment += timedelta(hours=hours)
         self.clock().tick()
         return self.take()
 
     def take(self) -> list[str]:
-        found, self.started = self.started, []
-        return found
+        started, self.started = self.started, []
+        return started
 
 
 NIGHTLY = {"schedule": "cron(0 2 * * ? *)"}
@@ -83,20 +83,20 @@ def test_a_hunt_that_is_new_starts_nothing_that_was_due_before(tmp_path):
         ("23:00", True, ["nightly 24 02:00"]),
     ],
 )
-def test_a_missed_run_is_made_up_for(tmp_path, off_until, catch_up, started):
+def test_a_missed_run_starts_late(tmp_path, off_until, catch_up, started):
     machine = Machine(tmp_path, "2026-11-24T00:00Z", nightly={**NIGHTLY, "catch_up": catch_up})
     hour, minute = map(int, off_until.split(":"))
     assert machine.off(hour + minute / 60) == started
     assert machine.run(1) == []
 
 
-def test_of_many_missed_runs_the_last_one_is_made_up_for_alone(tmp_path):
+def test_of_many_missed_runs_only_the_last_starts_late(tmp_path):
     machine = Machine(tmp_path, "2026-11-24T00:00Z", nightly={**NIGHTLY, "catch_up": True})
     assert machine.off(24 * 5 + 12) == ["nightly 29 02:00"]
     assert machine.run(20) == ["nightly 30 02:00"]
 
 
-def test_a_skipped_date_is_one_of_the_hunts_own_time_zone(tmp_path):
+def test_a_skipped_date_is_in_the_time_zone_of_the_hunt(tmp_path):
     machine = Machine(
         tmp_path,
         "2026-12-23T00:00Z",
@@ -109,7 +109,7 @@ def test_a_skipped_date_is_one_of_the_hunts_own_time_zone(tmp_path):
     assert machine.run(5 * 24) == ["night 24 23:30", "night 26 23:30", "night 27 23:30"]
 
 
-def test_a_skipped_run_is_not_made_up_for(tmp_path):
+def test_a_skipped_run_does_not_start_late(tmp_path):
     machine = Machine(
         tmp_path, "2026-12-24T00:00Z", nightly={**NIGHTLY, "skip_dates": "2026-12-24", "catch_up": True}
     )
@@ -143,7 +143,7 @@ def test_a_hunt_that_is_put_back_counts_from_then(tmp_path):
     assert machine.run(24) == ["h 25 02:00", "other 25 02:00"]
 
 
-def test_what_the_version_before_wrote_is_the_same_schedule(tmp_path):
+def test_a_schedule_stored_without_its_text_is_unchanged(tmp_path):
     machine = Machine(tmp_path, "2026-11-24T00:00Z", h=NIGHTLY)
     machine.store.put("clock", "", "h", {"at": "2026-11-24T01:00:00+00:00"})
     assert machine.off(2.5) == ["h 24 02:00"]
@@ -158,7 +158,7 @@ def test_a_clock_that_was_wrong_for_a_moment_stops_no_hunt(tmp_path):
     assert machine.run(48) == ["h 24 02:00", "h 25 02:00"]
 
 
-def test_a_hunt_that_cannot_be_started_holds_up_no_other_and_is_tried_again(tmp_path, monkeypatch):
+def test_a_hunt_that_cannot_start_does_not_delay_others_and_is_tried_again(tmp_path, monkeypatch):
     machine = Machine(tmp_path, "2026-11-24T00:00Z", a=NIGHTLY, b=NIGHTLY)
     clock, begin, broken = machine.clock(), Clock._begin, ["a"]
 

@@ -27,16 +27,16 @@ from shared.storage.ports import StoreError
 
 @contextmanager
 def traced(database, word: str):
-    """The statements with this word that are run meanwhile."""
-    found: list[str] = []
-    database._writer.set_trace_callback(lambda sql: found.append(sql) if word in sql else None)
-    yield found
+    """The executed statements that contain this word."""
+    statements: list[str] = []
+    database._writer.set_trace_callback(lambda sql: statements.append(sql) if word in sql else None)
+    yield statements
     database._writer.set_trace_callback(None)
 
 
 @contextmanager
 def held(database, writers: int):
-    """No commit begins until so many wait for one."""
+    """No commit begins until this many writes wait for it."""
     database._committing = True
     yield
     while len(database._pending) < writers:
@@ -46,7 +46,7 @@ def held(database, writers: int):
         database._committed.notify_all()
 
 
-def test_what_may_be_followed_by_something_outside_is_on_the_disk_when_it_returns(database):
+def test_a_durable_write_is_synced_and_another_is_not(database):
     store, queue = SqliteStore(database), SqliteQueue(database, "events")
     assert database._writer.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     items = []
@@ -65,7 +65,7 @@ def test_what_may_be_followed_by_something_outside_is_on_the_disk_when_it_return
     assert levels == [full, full, normal, normal, normal, full]
 
 
-def test_of_writes_that_share_a_transaction_one_that_must_be_on_the_disk_is_enough(database):
+def test_one_durable_write_makes_its_whole_transaction_durable(database):
     store = SqliteStore(database)
     threads = [
         threading.Thread(target=store.put, args=("note", "", name, {}), kwargs={"durable": name == "a"})
@@ -80,7 +80,7 @@ def test_of_writes_that_share_a_transaction_one_that_must_be_on_the_disk_is_enou
     assert levels == ["PRAGMA synchronous=FULL"]
 
 
-def test_what_a_killed_process_put_is_there_for_the_next(tmp_path):
+def test_the_item_of_a_killed_process_is_there_for_the_next(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; from shared.local.queue import *;"
         "SqliteQueue(Database(Path(sys.argv[1])), 'events').put(b'kept'); os._exit(9)"
@@ -109,7 +109,7 @@ def broken(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO no_such_table VALUES (1)")
 
 
-def test_a_write_that_fails_is_an_error_and_nothing_of_it_is_kept(database):
+def test_a_failed_write_is_an_error_and_leaves_nothing(database):
     def half(db: sqlite3.Connection) -> None:
         db.execute("INSERT INTO documents VALUES ('note', '', 'half', 1, '{}')")
         broken(db)
@@ -123,14 +123,14 @@ def test_a_write_that_fails_is_an_error_and_nothing_of_it_is_kept(database):
 
 
 def at_once(database, *changes) -> list:
-    """Write them all in one batch; what each returned, or the error that its writer got."""
-    found: list = [None] * len(changes)
+    """Write all changes in one batch. Returns the result of each, or the error that its thread got."""
+    results: list = [None] * len(changes)
 
     def write(number: int) -> None:
         try:
-            found[number] = database.write(changes[number])
+            results[number] = database.write(changes[number])
         except BaseException as error:
-            found[number] = error
+            results[number] = error
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(len(changes))]
     with held(database, writers=len(changes)):
@@ -138,7 +138,7 @@ def at_once(database, *changes) -> list:
             thread.start()
     for thread in threads:
         thread.join(30)
-    return found
+    return results
 
 
 def adds(name: str, text: str = ""):
@@ -157,10 +157,10 @@ def test_a_write_that_fails_fails_alone(database):
     def raises(db: sqlite3.Connection) -> None:
         raise Unforeseen
 
-    found = at_once(database, adds("a"), broken, adds("b"), raises, adds("c"))
-    assert [found[number] for number in (0, 2, 4)] == ["a", "b", "c"]
-    assert isinstance(found[1], sqlite3.OperationalError)
-    assert isinstance(found[3], Unforeseen)
+    results = at_once(database, adds("a"), broken, adds("b"), raises, adds("c"))
+    assert [results[number] for number in (0, 2, 4)] == ["a", "b", "c"]
+    assert isinstance(results[1], sqlite3.OperationalError)
+    assert isinstance(results[3], Unforeseen)
     assert [record.name for record in SqliteStore(database).scan("note", "")] == ["a", "b", "c"]
 
 
@@ -169,21 +169,21 @@ def test_a_full_disk_fails_only_what_does_not_fit(database):
     ((pages,),) = database._writer.execute("PRAGMA page_count").fetchall()
     database._writer.execute(f"PRAGMA max_page_count={pages}")
     large = "x" * 100_000
-    found = at_once(database, adds("large", large), adds("small"), adds("larger", large))
-    assert found[1] == "small"
-    assert [str(found[number]) for number in (0, 2)] == ["database or disk is full"] * 2
-    assert found[0] is not found[2]  # each writer has an error of its own
+    results = at_once(database, adds("large", large), adds("small"), adds("larger", large))
+    assert results[1] == "small"
+    assert [str(results[number]) for number in (0, 2)] == ["database or disk is full"] * 2
+    assert results[0] is not results[2]  # each writer has an error of its own
 
 
 def test_a_file_that_another_process_holds_fails_a_batch_after_one_timeout(database, tmp_path):
     other = sqlite3.connect(tmp_path / "huntbridge.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with traced(database, "BEGIN") as begun:
-        found = at_once(database, adds("a"), adds("b"), adds("c"))
+        results = at_once(database, adds("a"), adds("b"), adds("c"))
     other.execute("COMMIT")
     other.close()
-    assert [str(error) for error in found] == ["database is locked"] * 3
-    assert len({id(error) for error in found}) == 3
+    assert [str(error) for error in results] == ["database is locked"] * 3
+    assert len({id(error) for error in results}) == 3
     assert len(begun) == 1
 
 
@@ -242,7 +242,7 @@ def test_there_is_a_file_of_every_format():
     assert sorted(path.stem for path in FORMATS.glob("*.db")) == [f"{n}" for n in range(1, FORMAT + 1)]
 
 
-def test_a_file_of_every_version_is_taken_over_whole(earlier, wall):
+def test_a_file_of_every_earlier_format_is_read(earlier, wall):
     wall.seconds += 61
     for _ in range(2):  # also when it is opened again
         database = Database(earlier)
@@ -257,7 +257,7 @@ def test_a_file_of_every_version_is_taken_over_whole(earlier, wall):
         assert ledger.deliveries.get("event-1", "soc").state == "delivered"
         events, deliveries = (SqliteQueue(database, name, wall) for name in ("events", "deliveries"))
         assert (events.depth().ready, events.depth().delayed) == (1, 1)
-        assert [(one.id, one.reason) for one in deliveries.dead_items()] == [("dead", "no_service")]
+        assert [(dead.id, dead.reason) for dead in deliveries.dead_items()] == [("dead", "no_service")]
         assert deliveries.depth().ready == 1
         database.close()
     database = Database(earlier)
@@ -269,7 +269,7 @@ def test_a_file_of_every_version_is_taken_over_whole(earlier, wall):
     database.close()
 
 
-def test_to_read_only_makes_no_file_and_changes_none(tmp_path):
+def test_a_read_only_database_creates_and_changes_no_file(tmp_path):
     with pytest.raises(StoreError, match="cannot be opened"):
         Database(tmp_path / "huntbridge.db", read_only=True)
     assert not list(tmp_path.iterdir())
@@ -283,23 +283,23 @@ def test_to_read_only_makes_no_file_and_changes_none(tmp_path):
 
 def test_a_database_in_memory_is_empty_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    one, other = (SqliteStore(Database(None)) for _ in range(2))
-    one.put("a", "g", "n", {"x": 1})
-    assert one.get("a", "g", "n").body == {"x": 1}
+    first, other = (SqliteStore(Database(None)) for _ in range(2))
+    first.put("a", "g", "n", {"x": 1})
+    assert first.get("a", "g", "n").body == {"x": 1}
     assert other.get("a", "g", "n") is None
     assert not list(tmp_path.iterdir())
 
 
-def test_an_update_of_the_file_that_fails_changes_nothing(tmp_path):
+def test_a_failed_update_of_the_format_changes_nothing(tmp_path):
     """The last step fails here, since its column is there already; the step before it had worked."""
     path = Path(shutil.copy(FORMATS / "1.db", tmp_path / "huntbridge.db"))
 
     def look() -> tuple:
         other = sqlite3.connect(path)
         tables = other.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
-        found = tables, other.execute("PRAGMA user_version").fetchone()
+        schema = tables, other.execute("PRAGMA user_version").fetchone()
         other.close()
-        return found
+        return schema
 
     other = sqlite3.connect(path)
     other.execute("ALTER TABLE items ADD COLUMN surprises")

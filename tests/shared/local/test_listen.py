@@ -48,7 +48,7 @@ class Listening:
     def settle(self, half: int) -> None:
         """Wait until so many half requests have come in."""
         deadline = time.monotonic() + 5
-        while sum(bool(one.held()) for one in self.listener._channels()) < half:
+        while sum(bool(channel.held()) for channel in self.listener._channels()) < half:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -71,12 +71,12 @@ def answer(peer: socket.socket) -> bytes:
 
 
 def one_answer(peer: socket.socket) -> bytes:
-    found = b""
-    while b"]" not in found:
+    received = b""
+    while b"]" not in received:
         part = peer.recv(65_536)
-        assert part, found
-        found += part
-    return found
+        assert part, received
+        received += part
+    return received
 
 
 @pytest.fixture
@@ -315,17 +315,17 @@ def test_a_fault_of_ours_in_the_loop_ends_no_listening(listening, monkeypatch, c
 # Addresses
 
 
-def addresses(monkeypatch: pytest.MonkeyPatch, *found: str) -> None:
+def addresses(monkeypatch: pytest.MonkeyPatch, *hosts: str) -> None:
     real = socket.getaddrinfo
 
     def getaddrinfo(host: Any, port: int, *more: Any, **named: Any) -> list[Any]:
         if host != "localhost":
             return real(host, port, *more, **named)
         return [
-            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (one, port, 0, 0))
-            if ":" in one
-            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port))
-            for one in found
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (host, port, 0, 0))
+            if ":" in host
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))
+            for host in hosts
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)

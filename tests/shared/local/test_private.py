@@ -1,4 +1,4 @@
-"""Files in the data directory are their owner's alone, whatever the directory and the umask allow."""
+"""Only the owner can read the files in the data directory, whatever the umask is."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def served(data):
 
 
 def test_files_in_an_open_directory_are_closed_to_others(data):
-    found = served(data)
+    modes_of_files = served(data)
     database = {"huntbridge.db", "huntbridge.db-wal", "huntbridge.db-shm"}
-    assert set(found) == database | {"serve.lock", "serve.url"}
-    assert set(found.values()) == {0o600}
+    assert set(modes_of_files) == database | {"serve.lock", "serve.url"}
+    assert set(modes_of_files.values()) == {0o600}
 
 
 def test_files_that_were_open_to_others_are_closed(data):

@@ -1,4 +1,4 @@
-"""Stopping: what is in hand is finished, or handed back."""
+"""The server: how it stops, how its workers survive errors, and how it notices threads that hang."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_work_that_hangs_is_handed_back_and_can_be_claimed_at_once(queue, monkey
     assert hanging.stop() is False
     (item,) = queue.claim(lease=60)
     go_on.set()
-    hanging.stop()  # the worker that hung has come to its end, and it was too late
+    hanging.stop()  # the worker that hung has ended too late
     assert (item.id, item.claims, queue.done(item)) == ("one", 2, True)
 
 
 def test_a_worker_survives_whatever_is_raised(queue, monkeypatch, caplog):
-    """Also what neither the handler nor the queue should raise."""
+    """Even if neither the handler nor the queue should raise it."""
     monkeypatch.setattr(server, "AFTER_A_FAILURE", 0.01)
     faults = [RuntimeError("broken"), MemoryError(), SystemExit(1)]
     done, claim = threading.Event(), queue.claim
@@ -87,7 +87,7 @@ def test_work_that_ends_in_time_is_done(queue):
 
 @pytest.fixture
 def serving(queue):
-    """Starts servers, and ends their work."""
+    """Starts servers, and stops them after the test."""
     go_on, servers = threading.Event(), []
 
     def start(handler, timers=(), lease=60.0):
@@ -110,7 +110,7 @@ def eventually(condition):
         time.sleep(0.01)
 
 
-def test_while_all_goes_on_there_is_no_problem_and_each_thread_has_its_sign(serving):
+def test_threads_that_work_are_no_problem_and_give_signs_of_life(serving):
     rung = threading.Event()
     server = serving(lambda item: Done(), [Timer("clock", rung.set, 0.01)])
     rung.wait()

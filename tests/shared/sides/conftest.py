@@ -1,4 +1,4 @@
-"""Every side of the ports, so that one suite can hold all of them to the same contract."""
+"""The sides: SQLite, and DynamoDB with SQS. The tests here run against each, so both keep one contract."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass
 class Clock:
-    """Epoch seconds that only a test moves."""
+    """A clock in epoch seconds that only a test moves."""
 
     seconds: float = 1_790_000_000.0
 
@@ -47,28 +47,28 @@ class Clock:
 
 @dataclass
 class Side:
-    """A side, and where it may differ from the others."""
+    """One side, and in what it may differ from the others."""
 
     store: Store
     queue: Queue
     other_queue: Queue
     clock: Callable[[], float]
-    forward: Callable[[float], None]  # a test's way through time
-    unit: float  # seconds; what a test's leases and delays are made of
-    tolerance: float = 0.0  # seconds that its times may be off
+    forward: Callable[[float], None]  # lets time pass
+    unit: float  # seconds; leases and delays of tests are multiples of it
+    tolerance: float = 0.0  # seconds by which its times may differ
     in_order: bool = True  # the oldest item is claimed first
-    deduplicates: bool = True  # an id that lives is not put again
-    beyond_ffff: bool = True  # a queue takes characters beyond U+FFFF, as SQS does and fauxqs does not
+    deduplicates: bool = True  # an item whose id is in the queue is not put again
+    beyond_ffff: bool = True  # queues accept characters beyond U+FFFF; fauxqs does not
     tells_oldest: bool = True  # `depth` knows when the oldest item came in
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    def same(self, one: datetime, other: datetime) -> bool:
-        return abs((one - other).total_seconds()) <= self.tolerance
+    def same(self, first: datetime, second: datetime) -> bool:
+        return abs((first - second).total_seconds()) <= self.tolerance
 
 
-# `make test-emulators` holds two emulators to the same contracts that moto is not a part of.
+# `make test-emulators` runs the tests against two emulators that are independent of moto.
 SIDES = ["emulators"] if os.environ.get("HUNTBRIDGE_EMULATORS") else ["sqlite", "aws"]
 
 
@@ -108,8 +108,8 @@ def moto() -> Iterator[str]:
 
 
 def one_at_a_time(call: Callable, lock: threading.Lock) -> Callable:
-    """DynamoDB looks at a condition and writes in one step; moto does so in several, between which another of
-    its threads may write, and read what is half written."""
+    """DynamoDB checks a condition and writes in one step. moto does so in several steps, and in between
+    another thread may write, or read what is half written."""
 
     @functools.wraps(call)
     def locked(*args, **kwargs):
@@ -120,9 +120,8 @@ def one_at_a_time(call: Callable, lock: threading.Lock) -> Callable:
 
 
 def received_once(receive: Callable) -> Callable:
-    """SQS hides a message as it hands it out; moto looks first and hides it then, and between the two another
-    of its threads may take it as well. What waits for messages is let through, since it would hold up the
-    others."""
+    """SQS hides a message in the step that returns it. moto hides it in a second step, and another thread may
+    receive it in between. Calls that wait for messages are not locked, since they would delay the others."""
     lock = threading.Lock()
 
     @functools.wraps(receive)

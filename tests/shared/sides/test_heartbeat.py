@@ -1,4 +1,4 @@
-"""Any number of timers ask for one heartbeat, on every side."""
+"""Any number of timers enqueue one heartbeat, on every side."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def heartbeats(side, days) -> Heartbeats:
 
 
 def taken(queue) -> list:
-    """What is in a queue, and out of it."""
-    found = []
+    """The items of a queue, which is empty afterwards."""
+    items = []
     while claimed := queue.claim(10, lease=60):
         for item in claimed:
             queue.done(item)
-        found += claimed
-    return found
+        items += claimed
+    return items
 
 
-def test_many_looks_at_once_ask_for_one(side, heartbeats, days):
+def test_many_timers_at_once_enqueue_one(side, heartbeats, days):
     def look_often() -> list:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: heartbeats.enqueue_due(), range(8)))
@@ -74,7 +74,7 @@ def test_many_looks_at_once_ask_for_one(side, heartbeats, days):
         assert look_often() == []
 
 
-def test_a_delivery_in_between_makes_it_needless(side, heartbeats, days):
+def test_a_heartbeat_is_not_sent_after_a_delivery(side, heartbeats, days):
     heartbeats.enqueue_due()
     days.forward(30)
     heartbeats.enqueue_due()

@@ -28,21 +28,21 @@ def test_kinds_and_hunts(side) -> None:
             ledger.captures.plan(Capture(hunt.id, SYSTEM)), state=CaptureState.PROCESSED, suspicious=alarms
         )
     finding = Finding("xmrig", 1, Severity.MALICIOUS)
-    one = Alarm(
-        Event("one", "recovered", SUNDAY),
+    first = Alarm(
+        Event("first", "recovered", SUNDAY),
         Severity.MALICIOUS,
         hunt=HUNTS[-1],
         system=SYSTEM,
         findings=(finding,),
     )
-    other = replace(
-        one,
-        event=Event("other", "recovered", SUNDAY),
+    second = replace(
+        first,
+        event=Event("second", "recovered", SUNDAY),
         findings=(finding, replace(finding, description="shell")),
     )
     for _ in range(2):
-        assert history.compare(one) == Change(None, None, 1, ("xmrig",), 1, 2, 1)
-        assert history.compare(other) == Change(SUNDAY, SUNDAY, 1, ("shell",), 2, 2, 1)
+        assert history.compare(first) == Change(None, None, 1, ("xmrig",), 1, 2, 1)
+        assert history.compare(second) == Change(SUNDAY, SUNDAY, 1, ("shell",), 2, 2, 1)
     assert ledger.captures.past_hunts(SYSTEM.instance) == [
         (HUNTS[0].id, 2),
         (HUNTS[1].id, 0),

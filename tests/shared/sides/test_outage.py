@@ -1,5 +1,7 @@
-"""The store or the queues are down for 90 minutes: nothing is dead, nothing is lost, and afterwards all of it
-is told once. The time is simulated, on both sides; on AWS with the limits of template.yaml."""
+"""The store or the queues fail for 90 minutes: no item dies, none is lost, and afterwards each is told once.
+
+The time is simulated on both sides. On AWS the limits are those of template.yaml.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,7 @@ class World:
         self.room = handlers(self.runtime, Enricher(), {"soc": self.chat})
 
     def receive(self, number: int) -> bool:
-        """Whether the webhook was taken; else it is answered with 503, and its alarm is found by looking."""
+        """Whether the webhook was accepted. Otherwise the answer is 503, and its alarm is recovered later."""
         body = b'{"message": "%d malicious in project id 3, evidence id %d"}' % (number, number)
         try:
             self.runtime.events.put(items.encode(items.Webhook(body, self.runtime.now())))
@@ -106,8 +108,8 @@ class OneMachine(World):
             (self.runtime.deliveries, self.room.delivery, leases.DELIVERY),
         ):
             try:
-                while found := work(queue, handler, lease=lease):
-                    done += found
+                while worked := work(queue, handler, lease=lease):
+                    done += worked
             except QueueError:  # as a worker of the server does
                 continue
         return done
@@ -150,7 +152,7 @@ class Aws(World):
         return called
 
     def turn(self) -> int:
-        """What SQS does: it also invokes the function while the function itself cannot use SQS."""
+        """Do what SQS does: it invokes the function even while the function cannot use SQS."""
         done = 0
         for name, handler, lease in (
             (EVENTS, self.room.event, leases.EVENT),
@@ -216,15 +218,15 @@ def survives(world: World, fault: Callable[..., None]) -> None:
     for number in range(1, BEFORE // 2 + 1):
         assert world.receive(number)
     world.turn()  # these are on their way already
-    taken = BEFORE // 2
+    accepted = BEFORE // 2
     for number in range(BEFORE // 2 + 1, BEFORE + 1):
-        taken += world.receive(number)
+        accepted += world.receive(number)
     world.fault = fault
     for number in range(OUTAGE // STEP):
         world.turn()
         world.now += STEP
         if number < DURING:
-            taken += world.receive(BEFORE + 1 + number)
+            accepted += world.receive(BEFORE + 1 + number)
     world.fault = None
     for _ in range(60):
         world.turn()
@@ -234,5 +236,5 @@ def survives(world: World, fault: Callable[..., None]) -> None:
         depth = queue.depth()
         assert (depth.living, depth.dead) == (0, 0)
     told = [message.title.split()[0] for message in world.chat.sent]
-    assert len(told) == taken >= BEFORE
-    assert len(set(told)) == taken
+    assert len(told) == accepted >= BEFORE
+    assert len(set(told)) == accepted

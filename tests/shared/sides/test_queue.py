@@ -1,4 +1,4 @@
-"""What every queue promises."""
+"""The contract of `shared.queues.ports.Queue`, which every queue passes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_an_item_whose_worker_died_comes_again_when_its_lease_has_run_out(side):
     side.forward(side.unit)
     (second,) = side.queue.claim(lease=60)
     assert (second.id, second.body, second.claims) == (first.id, b"a", 2)
-    # The first worker was not dead but slow: its word no longer counts.
+    # The first worker had not crashed but was slow: its result no longer counts.
     assert not side.queue.retry(first, delay=0)
     assert not side.queue.dead(first, reason="late")
     assert not side.queue.done(first)
@@ -75,7 +75,7 @@ def test_an_item_that_is_retried_without_a_delay_is_due_at_once(side):
 
 
 def test_surprises_are_counted_and_claims_are_not(side):
-    """The item stays the same otherwise, however the side keeps the count."""
+    """Otherwise the item stays the same, however the side stores the count."""
     id = side.queue.put(b"a", id="a")
     for _ in range(3):
         (item,) = side.queue.claim(lease=60)
@@ -105,7 +105,7 @@ def test_an_item_that_waited_long_does_not_die_of_its_first_surprise(side, monke
 
     while verdicts and side.queue.depth().living:
         assert work(side.queue, handler, lease=60) == 1
-    assert verdicts == [Again(0, "again")]  # the last of the surprises was the end of it
+    assert verdicts == [Again(0, "again")]  # the last surprise made it a dead item
     (dead,) = side.queue.dead_items()
     assert dead.reason == "unexpected ZeroDivisionError"
 
@@ -196,15 +196,15 @@ def test_a_dead_item_is_kept_whole_with_its_reason_and_can_be_revived(side):
     assert side.queue.dead(items["q"], reason="")
     assert side.queue.claim(10, lease=60) == []
     assert side.queue.depth() == Depth(0, 0, 0, 2, None)
-    for _ in range(2):  # to look at them changes nothing
-        found = {item.id: item for item in side.queue.dead_items()}
-        assert sorted(found) == ["p", "q"]
+    for _ in range(2):  # listing them changes nothing
+        dead = {item.id: item for item in side.queue.dead_items()}
+        assert sorted(dead) == ["p", "q"]
     assert len(side.queue.dead_items(1)) == 1
-    poison = found["p"]
+    poison = dead["p"]
     assert (poison.body, poison.claims, poison.reason) == (b"poison p\0", 1, "Slack says no_service")
     assert side.same(poison.added_at, added)
     assert side.same(poison.died_at, died)
-    assert found["q"].reason == ""
+    assert dead["q"].reason == ""
     assert side.queue.revive(["p", "never there"]) == ["p"]
     assert side.queue.revive(["p"]) == []
     (item,) = side.queue.claim(10, lease=60)

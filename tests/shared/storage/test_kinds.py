@@ -1,9 +1,10 @@
-"""Every kind of document is kept for longer than what it prevents could still come."""
+"""One table names every kind of document, and keeps each for longer than what it prevents can happen."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from shared.storage import kinds
@@ -27,10 +28,15 @@ CONSTANTS = {
 ELSEWHERE = ("*_NOTE", "about")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def calls_of_stores(room: str) -> Iterator[tuple[str, str]]:
     """The file and the kind of each call of a store, and the file and the group of each call about notes."""
     for path in sorted((ROOT / room).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                 called = ast.unparse(node.func.value)
                 to_store = called.endswith("store") and node.func.attr in STORE_CALLS
@@ -43,7 +49,7 @@ def constants_in(path: Path) -> set[str]:
     """The kinds that a module names."""
     return {
         CONSTANTS[node.attr]
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "kinds" and node.attr in CONSTANTS
     }
 
@@ -73,8 +79,10 @@ def test_what_prevents_old_alarms_from_being_news_is_never_taken_away():
 
 def test_what_prevents_a_repeat_outlives_every_item():
     """An item waits in its queue, then among the dead, is tried again and dies once more."""
-    queues = [one for one in template()["Resources"].values() if one["Type"] == "AWS::SQS::Queue"]
-    longest = max(one["Properties"]["MessageRetentionPeriod"] for one in queues)
+    queues = [
+        resource for resource in template()["Resources"].values() if resource["Type"] == "AWS::SQS::Queue"
+    ]
+    longest = max(queue["Properties"]["MessageRetentionPeriod"] for queue in queues)
     for kind in ("event", "delivery", "digest", "digest-entry", "digest-now", "case", "case-file", "body"):
         assert seconds_kept(kind) > 4 * longest
 
