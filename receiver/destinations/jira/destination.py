@@ -168,12 +168,14 @@ class JiraDestination:
             # A service project shows a comment to the customer unless the comment says that it is internal.
             "properties": [{"key": "sd.public.comment", "value": {"internal": True}}],
         }
-        answer, sent, note = comment(self._api, issue.key, body, message)
-        if may_refuse_beyond_bmp(answer, sent) and (told := self._has_told(message, issue.key)) is not None:
+        sent = comment(self._api, issue.key, body, message)
+        notes = sent.notes
+        if may_refuse_beyond_bmp(sent) and (told := self._has_told(message, issue.key)) is not None:
             if told:
                 return self._arrived(message, issue.key)
-            answer, _, note = comment(self._api, issue.key, within_bmp(sent), message)
-            note = "; ".join(filter(None, (note, WITHIN_BMP)))
+            sent = comment(self._api, issue.key, within_bmp(sent.body), message)
+            notes = (*sent.notes, WITHIN_BMP)
+        answer = sent.answer
         if why := self._api.comment_refusal(answer):
             return _NoComment(why)
         outcome = self._api.classify(answer)
@@ -181,23 +183,25 @@ class JiraDestination:
             return outcome
         if answer.status == 201 or json_object(answer).get("id"):
             unattached = self._attach(message, issue.key, titled=True, attached=issue.attachments)
-            return _noted(Delivered(ref=issue.key), note, unattached)
+            return _noted(Delivered(ref=issue.key), *notes, unattached)
         return Rejected(f"answered {answer.status}, but made no comment{self._api.quoted(answer)}")
 
     # A new issue
 
     def _open(self, message: Message) -> Outcome:
         body, unfit = issue_body(message, self._config, cloud=self._api.cloud(), known=self._fields())
-        answer, body, left_out = create(self._api, body, message)
-        if may_refuse_beyond_bmp(answer, body) and (key := self._created_for(message)) is not None:
+        sent = create(self._api, body, message)
+        notes = [*unfit, *sent.notes]
+        if may_refuse_beyond_bmp(sent) and (key := self._created_for(message)) is not None:
             if key:
                 return self._arrived(message, key)
+            body = within_bmp(sent.body)
             if self._api.cloud():  # its search may not see yet what was just created
                 again = replace(message, maybe_repeat=True)
-                body["fields"]["description"] = adf.document(again)
-            answer, body, more = create(self._api, within_bmp(body), message)
-            left_out += [*more, WITHIN_BMP]
-        created, notes = self._created(answer), [*unfit, *left_out]
+                body["fields"]["description"] = within_bmp(adf.document(again))
+            sent = create(self._api, body, message)
+            notes += [*sent.notes, WITHIN_BMP]
+        created = self._created(sent.answer)
         if not isinstance(created, Delivered):
             return created
         return self._finished(message, _noted(created, *notes)) if created.ref else _noted(created, *notes)

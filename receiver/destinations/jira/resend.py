@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -35,13 +36,20 @@ PLAIN = "as plain text, since Jira refused the form or the size of the whole tex
 WITHIN_BMP = "without characters beyond U+FFFF, which this Jira does not store"
 
 
-def create(
-    api: JiraApi, body: Mapping[str, Any], message: Message
-) -> tuple[Answer, dict[str, Any], list[str]]:
-    """Create the issue. Returns the last answer, the body that it answers, and in words what was left out.
+@dataclass(frozen=True)
+class Sent:
+    """The last attempt."""
+
+    answer: Answer
+    body: dict[str, Any]
+    notes: tuple[str, ...] = ()  # what was left out or replaced, in words
+
+
+def create(api: JiraApi, body: Mapping[str, Any], message: Message) -> Sent:
+    """Create the issue. Raises NetworkError.
 
     Only a refusal is followed by another attempt, because nothing was created then. The last attempt has the
-    fields that an issue must have and no other. Raises NetworkError.
+    fields that an issue must have and no other.
     """
     body, notes, plain = {**body, "fields": dict(body["fields"])}, list[str](), False
     for left in reversed(range(MAX_ATTEMPTS)):
@@ -61,29 +69,28 @@ def create(
         notes.append(f"left out, as Jira refused it: {one_line(in_words(answer).text, 300)}")
     if plain and answer.status < 300:
         _report(message)
-    return answer, body, notes
+    return Sent(answer, body, tuple(notes))
 
 
-def comment(
-    api: JiraApi, key: str, body: Mapping[str, Any], message: Message
-) -> tuple[Answer, dict[str, Any], str]:
-    """Add the comment. Returns the last answer, the body that it answers, and a note. Raises NetworkError."""
+def comment(api: JiraApi, key: str, body: Mapping[str, Any], message: Message) -> Sent:
+    """Add the comment. Raises NetworkError."""
     answer = api.send("POST", f"issue/{key}/comment", body)
     if not _text_refused(answer, "comment", "body") and not _is_vague(answer):
-        return answer, dict(body), ""
+        return Sent(answer, dict(body))
     body = {**body, "body": plain_text(message, cloud=api.cloud())}
     answer = api.send("POST", f"issue/{key}/comment", body)
     if answer.status < 300:
         _report(message)
-    return answer, body, PLAIN
+    return Sent(answer, body, (PLAIN,))
 
 
-def may_refuse_beyond_bmp(answer: Answer, body: Mapping[str, Any]) -> bool:
+def may_refuse_beyond_bmp(sent: Sent) -> bool:
     """Whether the database of this Jira may store only three bytes for a character (MySQL's utf8mb3). Such a
     Jira answers 500 to any character beyond U+FFFF, or refuses it with the database's own message."""
-    beyond = _BEYOND_BMP.search(json.dumps(body, ensure_ascii=False))
-    refused = answer.status == HTTPStatus.BAD_REQUEST and _MYSQL in answer.text
-    return (answer.status == HTTPStatus.INTERNAL_SERVER_ERROR or refused) and beyond is not None
+    status = sent.answer.status
+    beyond = _BEYOND_BMP.search(json.dumps(sent.body, ensure_ascii=False))
+    refused = status == HTTPStatus.BAD_REQUEST and _MYSQL in sent.answer.text
+    return (status == HTTPStatus.INTERNAL_SERVER_ERROR or refused) and beyond is not None
 
 
 def within_bmp(body: Mapping[str, Any]) -> dict[str, Any]:
