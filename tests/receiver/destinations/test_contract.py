@@ -6,10 +6,9 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,85 +16,32 @@ import pytest
 from receiver.destinations.contract import (
     NEW_CASE,
     CaseRef,
-    Check,
     Delivered,
     Destination,
     Outcome,
     Rejected,
     Retry,
 )
-from receiver.destinations.jira.destination import JiraDestination
-from receiver.destinations.registry import PACKAGES, build, traits_of
-from receiver.destinations.slack.bot import SlackBotDestination
-from receiver.destinations.slack.webhook import SlackDestination
-from receiver.destinations.teams.destination import TeamsDestination
-from receiver.destinations.webhook.destination import WebhookDestination
+from receiver.destinations.registry import PACKAGES
 from receiver.messages.compose import compose
-from shared.config.destinations.jira import JiraConfig
-from shared.config.destinations.slack import SlackConfig
-from shared.config.destinations.teams import TeamsConfig
-from shared.config.destinations.webhook import WebhookDestinationConfig
-from shared.http.client import Http
-from shared.secrets import Secret
-
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-BOT, CHANNEL, TS = "xoxb-0123-4567-b0tS3cr3tb0tS3cr3t", "C0123456789", "1763812800.000100"
-TOKEN = "ATATT3xFfGF0SecretTokenOfJira"
-SIGNING = "SigningSecretOfTheSiem0123456789"
-SECRETS = (
-    "B0SECRETB02/s3cr3tS3cr3tS3cr3tS3cr",
-    "s3cr3tS3cr3tS3cr3tS3cr",
-    "T0SECRET01",
-    "sig=",
-    "SigSecretSigSecretSigSecretSigSecretSigSecr",
-    "0123456789abcdef0123456789abcdef",
-    TOKEN,
+from tests.receiver.destinations.at_peer import (
     BOT,
-    "b0tS3cr3tb0tS3cr3t",
+    CHANNEL,
+    NOW,
+    SECRETS,
     SIGNING,
-    "7h3-w4y-1n",  # of the receiver's URL
-    "aHVudEBhY21lLmV4YW1wbGU6QVRBVFQ",  # the beginning of the Basic header
+    SLACK_PATH,
+    TEAMS_PATH,
+    TOKEN,
+    TS,
+    WEBHOOK_PATH,
+    bot,
+    cloud,
+    datacenter,
+    slack,
+    teams,
+    webhook,
 )
-SLACK_PATH = "/services/T0SECRET01/B0SECRETB02/s3cr3tS3cr3tS3cr3tS3cr"
-TEAMS_PATH = (
-    "/powerautomate/automations/direct/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke"
-    "?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=SigSecretSigSecretSigSecretSigSecretSigSecr"
-)
-
-WEBHOOK_PATH = "/in/7h3-w4y-1n?v=1"
-
-
-def slack(origin: str, timeout: float = 5) -> Destination:
-    url = Secret(origin + SLACK_PATH)
-    return SlackDestination("soc", url, Http(), timeout=timeout, clock=NOW.timestamp)
-
-
-def teams(origin: str, timeout: float = 5) -> Destination:
-    url = Secret(origin + TEAMS_PATH)
-    return TeamsDestination("office", url, Http(read_timeout=timeout), clock=NOW.timestamp)
-
-
-def cloud(origin: str, timeout: float = 5) -> Destination:
-    config = JiraConfig(
-        type="jira", url=origin, project="SEC", email="hunt@acme.example", api_token="env:T", api="cloud"
-    )
-    return JiraDestination("tickets", config, Http(read_timeout=timeout), Secret(TOKEN), clock=NOW.timestamp)
-
-
-def datacenter(origin: str, timeout: float = 5) -> Destination:
-    config = JiraConfig(type="jira", url=f"{origin}/jira", project="SEC", token="env:T", api="datacenter")
-    return JiraDestination("tickets", config, Http(read_timeout=timeout), Secret(TOKEN), clock=NOW.timestamp)
-
-
-def webhook(origin: str, timeout: float = 5) -> Destination:
-    url, http = Secret(origin + WEBHOOK_PATH), Http(read_timeout=timeout)
-    return WebhookDestination("siem", url, [Secret(SIGNING)], http, clock=NOW.timestamp)
-
-
-def bot(origin: str, timeout: float = 5) -> Destination:
-    return SlackBotDestination(
-        "ir", Secret(BOT), CHANNEL, base_url=f"{origin}/api/", timeout=timeout, clock=NOW.timestamp
-    )
 
 
 @dataclass
@@ -376,70 +322,3 @@ def test_an_error_inside_a_success(
 ) -> None:
     peer.answers(reply(status, body))
     assert isinstance(deliver(KINDS[name].make(peer.origin), alarms), expected)
-
-
-def test_check_of_a_webhook_asks_only_for_the_root(peer: Any, reply: Any, dead_port: int) -> None:
-    for make in (slack, teams, webhook):
-        peer.answers(reply(404))
-        check = make(peer.origin).check()
-        assert check.ok
-        assert [(request.method, request.path) for request in peer.requests] == [("GET", "/")]
-        check = make(f"http://127.0.0.1:{dead_port}").check()
-        assert isinstance(check, Check)
-        assert not check.ok
-
-
-def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
-    values = {
-        "env:S": f"https://hooks.slack.com{SLACK_PATH}",
-        "env:M": f"https://default01.02.environment.api.powerplatform.com:443{TEAMS_PATH}",
-        "env:J": TOKEN,
-        "env:B": BOT,
-        "env:W": f"https://siem.corp.example{WEBHOOK_PATH}",
-        "env:K": SIGNING,
-    }
-
-    def secret(ref: str) -> Secret:
-        return Secret(values[ref])
-
-    for config, made in (
-        (SlackConfig(type="slack", webhook_url="env:S"), SlackDestination),
-        (SlackConfig(type="slack", token="env:B", channel="#soc"), SlackBotDestination),
-        (TeamsConfig(type="teams", webhook_url="env:M"), TeamsDestination),
-        (WebhookDestinationConfig(type="webhook", url="env:W", secrets=["env:K"]), WebhookDestination),
-        (
-            WebhookDestinationConfig(type="webhook", url="https://siem.example/", secrets=["env:K", "env:J"]),
-            WebhookDestination,
-        ),
-        (
-            JiraConfig(
-                type="jira",
-                url="https://a.atlassian.net",
-                project="S",
-                email="a@b.example",
-                api_token="env:J",
-            ),
-            JiraDestination,
-        ),
-        (
-            JiraConfig(type="jira", url="https://jira.corp.example", project="S", token="env:J"),
-            JiraDestination,
-        ),
-    ):
-        destination = build("x", config, secret, Http)
-        assert traits_of(config) == destination.traits
-        assert type(destination) is made
-        assert (destination.name, destination.traits.edit) == ("x", made is SlackBotDestination)
-
-
-def test_a_webhook_of_another_tool_is_refused() -> None:
-    office = Secret("https://acme.webhook.office.com/webhookb2/1@2/IncomingWebhook/3/4")
-    with pytest.raises(ValueError, match="switched connectors off"):
-        TeamsDestination("x", office, Http())
-    with pytest.raises(ValueError, match="bot token"):
-        SlackBotDestination("x", Secret(f"https://hooks.slack.com{SLACK_PATH}"), CHANNEL)
-    with pytest.raises(ValueError, match="Slack"):
-        SlackDestination("x", Secret("https://evil.example/services/T/B/X"), Http())
-    with pytest.raises(ValueError, match="token"):
-        config = JiraConfig(type="jira", url="https://j.example", project="S", token="env:J")
-        JiraDestination("x", config, Http(), Secret("two\nlines"))
