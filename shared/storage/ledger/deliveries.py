@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.models.codec import dump, load
-from shared.models.deliveries import Delivery
+from shared.models.deliveries import Delivery, DeliveryState
 from shared.storage import kinds
 from shared.storage.ledger import documents
 from shared.storage.ports import Body, Store
@@ -54,7 +54,7 @@ class Deliveries:
         ended = replace(started, **fields, last_at=self._now())
         # This need not be durable: if a power cut undoes it, the delivery is in doubt again, as if the worker
         # had crashed before this write.
-        if ended.state == "delivered":
+        if ended.state is DeliveryState.DELIVERED:
             self._store.put(*place, dump(ended), durable=False)
             return
 
