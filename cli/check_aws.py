@@ -134,7 +134,7 @@ class _Failures:
             yield warned(
                 "AWS",
                 f"{NO_CREDENTIALS}: no message says what EC2 knows of a system (its name, tags and owner), "
-                "and no route by tags takes anything",
+                "and no route by tags matches",
             )
         for (account, why, needed), regions in self._regions.items():
             what = f"AWS, account {account}" if account else "AWS, this machine's own account"

@@ -19,26 +19,26 @@ _MAX_PROBLEMS = 20
 def findings(runtime: Runtime, data: Path) -> Iterator[Finding]:
     what = "serve"
     if not is_served(data):
-        yield passed(what, f"none runs on {data.absolute()}")
+        yield passed(what, f"not running on {data.absolute()}")
         return
     url = address(data)
     if url is None:
-        yield warned(what, "one runs, and where it answers is not known")
+        yield warned(what, "running, but its address is not known")
         return
     try:
         answer = runtime.http().request("GET", f"{url}/health", read_timeout=_TIMEOUT)
         health = answer.json()
     except NetworkError as error:
-        yield failed(what, f"one runs and does not answer at {url}: {error}")
+        yield failed(what, f"running, but it does not answer at {url}: {error}")
         return
     except ValueError:
         yield failed(what, f"what answers at {url} is not huntbridge (status {answer.status})")
         return
     problems = _problems(health) or ([] if answer.status == 200 else [f"it answers with {answer.status}"])
     for problem in problems[:_MAX_PROBLEMS]:
-        yield failed(what, f"the one at {url}: {problem}")
+        yield failed(what, f"running at {url}: {problem}")
     if not problems:
-        yield passed(what, f"the one at {url} is well")
+        yield passed(what, f"running at {url} and healthy")
 
 
 def _problems(health: Any) -> list[str]:

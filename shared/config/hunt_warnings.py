@@ -35,7 +35,7 @@ def _targets(where: str, hunt: HuntConfig) -> Iterator[tuple[str, str]]:
             yield from _selector(here, target)
         for rule_number, rule in enumerate(hunt.exclude):
             if _leaves_out_all(rule, target):
-                yield here, f"takes no system: exclude[{rule_number}] leaves out all of it"
+                yield here, f"matches no system: exclude[{rule_number}] leaves out all of its systems"
 
 
 def _selector(where: str, selector: SelectorConfig) -> Iterator[tuple[str, str]]:
@@ -56,7 +56,7 @@ def _host_options(where: str, hunt: HuntConfig) -> Iterator[tuple[str, str]]:
     if options is None:
         return
     if "triage" not in {hunt.capture, *(target.capture for target in hunt.targets)}:
-        yield where, "has no effect: only a triage collects by it, and nothing is captured as triage"
+        yield where, "has no effect: it applies only to captures of mode triage, and there are none"
     elif options.collection_type == "balanced" and (
         options.groups or options.additional_files or options.additional_files_only
     ):

@@ -69,7 +69,7 @@ def _check_label(text: str) -> str:
 def _check_no_fact_twice(facts: tuple[FactConfig, ...]) -> tuple[FactConfig, ...]:
     names = [fact.show for fact in facts if fact.show]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise ValueError(f"{twice[0]} stands there twice")
+        raise ValueError(f"{twice[0]} is listed twice")
     return facts
 
 

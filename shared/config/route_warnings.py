@@ -38,8 +38,8 @@ def route_warnings(config: Config, known_regions: Collection[str]) -> Iterator[t
     for number, above in unreachable_routes(config).items():
         yield (
             f"routes[{number}]",
-            f"no alarm comes here: routes[{above}] above takes all that this one matches; "
-            "put this one above it, or write continue: true there",
+            f"no alarm reaches this route: routes[{above}] above it takes all alarms that it matches; "
+            "move it above that one, or write continue: true there",
         )
 
 
@@ -98,7 +98,7 @@ def _empty_values(match: MatchConfig, where: str) -> Iterator[tuple[str, str]]:
     """Values that are no condition, and conditions that nothing meets."""
     for key in ("event", "severity", "hunt", "project", "account", "region", "instance"):
         if key in match.model_fields_set and not getattr(match, key):
-            yield f"{where}.{key}", "is empty, so it asks for nothing: take it out, or write what must match"
+            yield f"{where}.{key}", "is empty, so it is no condition: remove it, or write what must match"
     for key in ("project", "instance"):
         if "" in getattr(match, key):
             yield f"{where}.{key}", "'' matches nothing; write '*' for any"

@@ -230,7 +230,7 @@ def _check(node: nodes.Node, depth: int) -> None:
         case nodes.Getattr() | nodes.Getitem():
             raise ValueError('only tags has parts: write tags.Env, or tags["Cost Center"]')
         case nodes.Filter():
-            raise ValueError('what a filter takes is written as in {{ host | replace("-", " ") }}')
+            raise ValueError('write the arguments of a filter as in {{ host | replace("-", " ") }}')
         case _ if not isinstance(node, _ALLOWED):
             raise ValueError(
                 f"a template may not hold {quoted(type(node).__name__.lower())}: it fills in names, "

@@ -9,8 +9,8 @@ SHORTEST = 8  # characters: a shorter token is refused
 SHORT = 16  # characters: a shorter token causes a warning
 _QUOTES = "\"'"
 IN_QUOTES = (
-    "is in quotation marks, which belong to the value here: "
-    "take them away (env files of Docker and systemd keep them)"
+    "is in quotation marks, which are part of the value here: "
+    "remove them (env files of Docker and systemd keep them)"
 )
 _MAKE_ONE = "make one with `openssl rand -hex 32`"
 

@@ -110,7 +110,7 @@ def check_region(text: str, info: ValidationInfo) -> str:
         return text
     meant = advice(text, context.regions()) or ";"
     raise ValueError(
-        f"{quoted(text)} is not a region{meant} a newer one is admitted by extra_regions (or EXTRA_REGIONS)"
+        f"{quoted(text)} is not a region{meant} add a newer region to extra_regions (or EXTRA_REGIONS)"
     )
 
 
@@ -134,9 +134,7 @@ def _absolute_file(text: str, info: ValidationInfo) -> str:
         return text
     path = (context.folder / text).absolute()
     if not path.is_file():
-        raise ValueError(
-            f"there is no file {quoted(text)}; a path counts from the folder of the configuration"
-        )
+        raise ValueError(f"there is no file {quoted(text)}; paths are relative to the configuration's folder")
     return str(path)
 
 

@@ -44,14 +44,14 @@ def https_url(text: str, *, path: Literal["none", "api", "any"] = "none") -> str
     `/api/v3`), which is removed. Raises ValueError with a sentence for the user."""
     parts = _split(text)
     if parts.scheme == "http" and not _is_loopback(parts):
-        raise ValueError("must be https; http is for this machine alone (127.0.0.1, ::1, localhost)")
+        raise ValueError("must be https; http is only for this machine (127.0.0.1, ::1, localhost)")
     if parts.query or parts.fragment or "?" in text or "#" in text:
-        raise ValueError("must end with the host or path: take away what begins with ? or #")
+        raise ValueError("must end with the host or path: remove what begins with ? or #")
     rest = parts.path.rstrip("/")
     if path == "api" and rest in ("/api/v2", "/api/v3"):
         rest = ""
     if rest and path != "any":
-        raise ValueError("must end with the host: take away the path")
+        raise ValueError("must end with the host: remove the path")
     return f"{parts.scheme}://{parts.netloc.lower()}{rest}"
 
 
@@ -84,7 +84,7 @@ def _check_receiver(scheme: str, host: str) -> str | None:
     """Accepts any host except special ones. An attacker who can set the URL must not reach cloud
     credentials."""
     if scheme != "https":
-        return "the webhook URL must be https; http is for this machine alone (127.0.0.1, ::1, localhost)"
+        return "the webhook URL must be https; http is only for this machine (127.0.0.1, ::1, localhost)"
     if host in SLACK_HOSTS:
         return "this is the URL of a Slack webhook; write type: slack"
     if host in _METADATA:

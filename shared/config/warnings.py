@@ -67,7 +67,7 @@ def _platform(config: Config) -> Iterator[tuple[str, str]]:
         yield "platform.bucket", "is not set, and a v2 platform copies disks through a bucket"
     for ref, times in Counter(config.webhook.tokens).items():
         if times > 1:
-            yield "webhook.tokens", f"{ref} stands there twice"
+            yield "webhook.tokens", f"{ref} is listed twice"
 
 
 def _accounts(config: Config) -> Iterator[tuple[str, str]]:
@@ -107,7 +107,7 @@ def _owners(config: Config) -> Iterator[tuple[str, str]]:
     for name, owner in config.owners.items():
         for key in OwnerConfig.model_fields:
             if getattr(owner, key) is not None and key not in types:
-                yield f"owners.{name}.{key}", f"calls nobody: there is no destination of type {key}"
+                yield f"owners.{name}.{key}", f"mentions nobody: there is no destination of type {key}"
 
 
 def _links(config: Config) -> Iterator[tuple[str, str]]:

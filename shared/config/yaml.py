@@ -170,7 +170,7 @@ class _Reader:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if id(node) in self._open:
-            return self._problem(path, "an alias of what it stands in")
+            return self._problem(path, "an alias of a value that contains it")
         self._open.add(id(node))
         try:
             if node.tag == _TAG + "map":

@@ -83,7 +83,7 @@ def test_a_set_up_that_works(world):
         *("AWS", "serve"),
     ]
     assert [what for what, finding in found.items() if finding["warning"]] == ["AWS"]  # without credentials
-    assert "none runs on" in found["serve"]["detail"]
+    assert "not running on" in found["serve"]["detail"]
     assert "Lead Analyst" in found["platform"]["detail"]
     assert all(sim.messages == [] for sim in world.sims)  # nothing was sent
 

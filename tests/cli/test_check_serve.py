@@ -30,24 +30,24 @@ def health(status, body):
 
 
 def test_where_none_runs(told, tmp_path):
-    assert told() == [("ok", f"none runs on {tmp_path}")]
+    assert told() == [("ok", f"not running on {tmp_path}")]
     announce(tmp_path, "http://127.0.0.1:1")  # one was killed
     (tmp_path / "serve.lock").touch()
-    assert told() == [("ok", f"none runs on {tmp_path}")]
+    assert told() == [("ok", f"not running on {tmp_path}")]
     assert not is_served(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (200, '{"status": "ok"}', [("ok", "is well")]),
+        (200, '{"status": "ok"}', [("ok", "and healthy")]),
         (503, '{"status": "failing", "problems": ["follow is late", "a\\u202eb"]}',
          [("FAIL", "follow is late"), ("FAIL", "ab")]),
         (503, '{"status": "error", "message": "x"}', [("FAIL", "it answers with 503")]),
         (200, '{"status": "failing", "problems": ["the clock stands still"]}',
          [("FAIL", "the clock stands still")]),
         (200, "<html>", [("FAIL", "is not huntbridge (status 200)")]),
-        (200, "[1]", [("ok", "is well")]),
+        (200, "[1]", [("ok", "and healthy")]),
     ],
 )  # fmt: skip
 def test_what_it_says_of_itself(told, tmp_path, status, body, expected):
@@ -72,7 +72,7 @@ def test_one_that_does_not_answer(told, tmp_path):
 
 def test_one_of_an_earlier_version(told, tmp_path):
     with sole_server(tmp_path):
-        assert told() == [("warn", "one runs, and where it answers is not known")]
+        assert told() == [("warn", "running, but its address is not known")]
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_what_fails_is_told_and_the_rest_is_done(webhook, platform):
         (["--url", "http://hunt.example/webhooks/cado"], "must be https"),
         (["--url", "https://hunt.example"], "must be the whole address"),
         (["--url", "https://user:word@hunt.example/webhooks/cado"], "must not hold a user name"),
-        (["--url", "https://hunt.example/webhooks/cado?token=t"], "take away what begins with ?"),
+        (["--url", "https://hunt.example/webhooks/cado?token=t"], "remove what begins with ?"),
         (["--url", URL, "--event", "processing_with_alarm"], "did you mean processing_with_alarms?"),
         (["--url", URL, "--token-ref", "the-token"], "a secret is written as a reference"),
         (["--url", URL, "--token-ref", "env:NOT_SET"], "NOT_SET is not set"),

@@ -32,7 +32,7 @@ _RESERVED_FIELDS = {
     "priority": "has a key of its own: priorities",
     "components": "has a key of its own: components",
     "security": "has a key of its own: security",
-    "assignee": "is said by owners",
+    "assignee": "is set by owners",
     "summary": "is the title of the message",
     "description": "is the message",
 }
@@ -44,9 +44,9 @@ def _check_jira_url(text: str) -> str:
     url = https_url(text, path="any")
     parts = urlsplit(url)
     if (parts.hostname or "").endswith(".atlassian.net") and parts.path:
-        raise ValueError("must end with the host: take away the path")
+        raise ValueError("must end with the host: remove the path")
     if page := re.search(r"/(browse|secure|projects|issues|plugins|rest)(/|$)", parts.path):
-        raise ValueError(f"must end with the host or Jira's own path: take away what begins with {page[0]}")
+        raise ValueError(f"must end with the host or Jira's own path: remove what begins with {page[0]}")
     return url
 
 

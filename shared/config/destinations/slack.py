@@ -22,7 +22,7 @@ _USER_OR_GROUP = r"^[UWS][A-Z0-9]{8,20}$"
 LONGEST_SLACK_LINK = 3_000
 _WAYS = "write {webhook_url}, or {token} and {channel}"
 _ONLY_WITH_TOKEN = ("channel", "host", "may_acknowledge", "signing_secret")
-_WEBHOOK_HAS_ITS_CHANNEL = "a webhook's URL says itself where it leads"
+_WEBHOOK_HAS_ITS_CHANNEL = "a webhook URL already belongs to one channel"
 _BUTTONS = ("may_acknowledge", "signing_secret")
 
 
@@ -139,10 +139,10 @@ class SlackConfig(DestinationSection):
         elif "token" in given and "channel" not in given:
             yield "channel", '{missing}: write the channel\'s id, or its name in quotes, "#soc"'
         elif "may_acknowledge" in given and not given & {"signing_secret", "webhook_url"}:
-            text = "goes with {signing_secret} alone: without it nobody can click Acknowledge"
+            text = "only works with {signing_secret}: without it nobody can click Acknowledge"
             yield "may_acknowledge", text
         elif "webhook_url" in given:
             for key in _ONLY_WITH_TOKEN:
                 if key in given:
                     why = "buttons need an app" if key in _BUTTONS else _WEBHOOK_HAS_ITS_CHANNEL
-                    yield key, f"goes with {{token}} alone: {why}"
+                    yield key, f"only works with {{token}}: {why}"

@@ -161,7 +161,7 @@ def test_a_system_that_is_malformed_stops_no_other():
         f"SYSTEM4: instanceid is missing; {FORM}",
         f"SYSTEM5: unknown key 'instance_id' (did you mean instanceid?); unknown key 'x'; {FORM}",
         f"SYSTEM6: instanceid must be an instance id: i- and 8 or 17 hex digits in lower case; {FORM}",
-        "SYSTEM7: region 'us-east1' is not a region; did you mean us-east-1? a newer one is admitted by "
+        "SYSTEM7: region 'us-east1' is not a region; did you mean us-east-1? add a newer region to "
         f"extra_regions (or EXTRA_REGIONS); {FORM}",
         "SYSTEM8 names the same system as SYSTEM1: it is captured once",
         f"SYSTEM9: region must be text; {FORM}",
@@ -213,11 +213,11 @@ def test_no_configuration_at_all(environ):
     [
         ({"API_KEY": ""}, ["API_KEY: not set"]),
         ({"PLATFORM_IP": "http://10.0.0.1"}, [
-            "PLATFORM_IP: must be https; http is for this machine alone (127.0.0.1, ::1, localhost)"]),
+            "PLATFORM_IP: must be https; http is only for this machine (127.0.0.1, ::1, localhost)"]),
         ({"PLATFORM_IP": "u:s3cr3t@10.0.0.1"}, ["PLATFORM_IP: must not hold a user name or password"]),
         ({"API_VERSION": "v1", "CA_BUNDLE": "no.pem", "FINGERPRINT": "x", "EXTRA_REGIONS": "a b"}, [
             "API_VERSION: 'v1' is not known; write one of v3, v2",
-            "CA_BUNDLE: there is no file 'no.pem'; a path counts from the folder of the configuration",
+            "CA_BUNDLE: there is no file 'no.pem'; paths are relative to the configuration's folder",
             "FINGERPRINT: must be the certificate's SHA-256: 64 hex digits, colons allowed",
             "EXTRA_REGIONS: must be a region such as eu-west-9"]),
         ({"SYSTEM1": system(), "TIMEZONE": "Europe/Berln", "CAPTURE": "ful"}, [
@@ -272,7 +272,7 @@ def test_values_that_kept_their_quotation_marks_are_named(mark):
     with pytest.raises(ConfigError) as caught:
         load(None, {"API_KEY": "k", "JIRA_TOKEN": "t", "SYSTEM1": system(), **given})
     assert sorted(line.split(":")[0] for line in caught.value.problems) == sorted(quoted)
-    assert all("is in quotation marks" in line and "take them away" in line for line in caught.value.problems)
+    assert all("is in quotation marks" in line and "remove them" in line for line in caught.value.problems)
 
 
 def test_a_system_that_kept_its_quotation_marks_is_named():

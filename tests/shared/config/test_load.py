@@ -192,7 +192,7 @@ def test_a_system_that_is_written_twice_is_captured_once():
         (PLATFORM + "hunts: !s3cr3t {}", ["2: hunts: YAML tags (!…) are not used here"]),
         (PLATFORM + "follow: {interval: !!int x}", [
             "2: follow.interval: not a value of the kind that its YAML tag or form says"]),
-        (PLATFORM + "hunts: &a {b: *a}", ["2: hunts.b: an alias of what it stands in"]),
+        (PLATFORM + "hunts: &a {b: *a}", ["2: hunts.b: an alias of a value that contains it"]),
         (PLATFORM + "hunts:\n  <<: {}", [
             "3: hunts.…: merge keys (<<) are not used here; write the keys out"]),
     ],

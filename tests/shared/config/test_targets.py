@@ -78,7 +78,7 @@ def test_an_account_of_the_organization_is_known_by_its_digits():
         (
             "[{regions: us-esat-1, names: x}]",
             "targets[0].regions: 'us-esat-1' is not a region; did you mean us-east-1 or us-west-1? "
-            "a newer one is admitted by extra_regions (or EXTRA_REGIONS)",
+            "add a newer region to extra_regions (or EXTRA_REGIONS)",
         ),
         (
             "[{regions: all, accounts: [pord]}]",

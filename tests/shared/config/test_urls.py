@@ -8,9 +8,9 @@ TEAMS = (
     "https://default0123456789abcdef0123456789abcd.ef.environment.api.powerplatform.com:443/powerautomate/"
     "automations/direct/workflows/0123/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers&sig=SECRET"
 )
-NOT_HTTPS = "must be https; http is for this machine alone (127.0.0.1, ::1, localhost)"
+NOT_HTTPS = "must be https; http is only for this machine (127.0.0.1, ::1, localhost)"
 NO_CHARACTER = "holds a space or another character that no URL has"
-NO_QUERY = "must end with the host or path: take away what begins with ? or #"
+NO_QUERY = "must end with the host or path: remove what begins with ? or #"
 NOT_TEAMS = "the host is not that of a Workflows webhook; in Teams open"
 CONNECTOR = "this is the URL of an Office 365 connector, and Microsoft switched connectors off in May 2026; "
 SLACK = "https://hooks.slack.com/services/T0/B0/SECRET"
@@ -60,7 +60,7 @@ def test_what_a_url_becomes(text, path, normal):
         ("https://cädo.example", NO_CHARACTER),
         ("https://cado.example/?a=SECRET", NO_QUERY),
         ("https://cado.example/#", NO_QUERY),
-        ("https://cado.example/api/v3/x", "must end with the host: take away the path"),
+        ("https://cado.example/api/v3/x", "must end with the host: remove the path"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_url(text, wrong):

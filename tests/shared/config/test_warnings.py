@@ -45,8 +45,8 @@ def hunt(text):
         ("region: us-east1", "region: 'us-east1' is not a region; did you mean us-east-1?"),
         ("account: '12345'", "account: there is no account '12345'"),
         ("account: '1234567890123*'", "account: there is no account '1234567890123*'"),
-        ("event: []", "event: is empty, so it asks for nothing"),
-        ("severity: []", "severity: is empty, so it asks for nothing"),
+        ("event: []", "event: is empty, so it is no condition"),
+        ("severity: []", "severity: is empty, so it is no condition"),
         ("instance: ''", "instance: '' matches nothing"),
         ("project: [hunts, '']", "project: '' matches nothing"),
         ("tags: {Env: []}", "tags.Env: is empty, so nothing matches"),
@@ -97,7 +97,7 @@ def test_hunts_of_guardduty_exist_where_it_is_configured(tmp_path):
 def test_a_route_below_one_that_takes_all_of_its_alarms(tmp_path, above, below):
     (warning,) = told(tmp_path, routes(above, below))
     assert warning.startswith(
-        "routes[1]: no alarm comes here: routes[0] above takes all that this one matches"
+        "routes[1]: no alarm reaches this route: routes[0] above it takes all alarms that it matches"
     )
     assert told(tmp_path, routes(above.replace("to: soc", "to: soc, continue: true"), below)) == []
 
@@ -140,7 +140,7 @@ SELECT = "targets: [{names: [web-1, 'web-2*'], regions: [us-east-1, eu-west-1], 
 )
 def test_an_exclusion_of_all_that_a_target_takes(tmp_path, rule):
     (warning,) = told(tmp_path, hunt(f"{SELECT}, exclude: [{{{rule}}}]"))
-    assert warning == "hunts.weekly.targets[0]: takes no system: exclude[0] leaves out all of it"
+    assert warning == "hunts.weekly.targets[0]: matches no system: exclude[0] leaves out all of its systems"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_exclusion_of_a_part(tmp_path, rule):
 def test_a_named_system_that_is_left_out_or_named_twice(tmp_path):
     one = "{instance: i-0123456789abcdef0, region: us-east-1}"
     assert told(tmp_path, hunt(f"targets: [{one}], exclude: [{{instance: i-0123456789abcdef0}}]")) == [
-        "hunts.weekly.targets[0]: takes no system: exclude[0] leaves out all of it"
+        "hunts.weekly.targets[0]: matches no system: exclude[0] leaves out all of its systems"
     ]
     assert told(tmp_path, hunt(f"targets: [{one}], exclude: [{{instance: i-0123456789abcdef1}}]")) == []
     assert told(tmp_path, hunt(f"targets: [{one}, {one}]")) == [
@@ -173,7 +173,7 @@ def test_a_named_system_that_is_left_out_or_named_twice(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("capture: full, host_options: {light_mode: true}", "host_options: has no effect: only a triage"),
+        ("capture: full, host_options: {light_mode: true}", "host_options: has no effect: it applies only"),
         ("capture: triage, host_options: {groups: [a]}", "host_options: its groups and files have no effect"),
     ],
 )
@@ -228,11 +228,11 @@ owners: {shop: {slack: U0123456789, jira: shop}}
 follow: {stall_after: 100, give_up_after: 100, recover_after: 600000, recover_for: 600}
 """
     assert told(tmp_path, text) == [
-        "webhook.tokens: env:T stands there twice",
+        "webhook.tokens: env:T is listed twice",
         "accounts.b.id: is that of accounts.a as well",
         "accounts.b.role: belongs to the account 444455556666, and id says 111122223333",
         "destinations.jira.project: 'Security Operations' does not look like a key, such as SEC",
-        "owners.shop.slack: calls nobody: there is no destination of type slack",
+        "owners.shop.slack: mentions nobody: there is no destination of type slack",
         "follow.stall_after: is never reached: give_up_after comes first",
         "follow.recover_after: is never reached: recover_for ends first",
     ]
