@@ -33,7 +33,7 @@ LOOK_EVERY = 10.0
 _KEY = "the key"  # a cause of failure that all captures of a hunt share
 
 
-def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, attempts: int) -> Verdict:
+def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, claims: int) -> Verdict:
     """Work on one item. After `until` (epoch seconds) the capture fails if the platform is not available or
     its key cannot be read; before that, it is tried again."""
     hunt = runtime.ledger.hunts.get(hunt_id)
@@ -62,7 +62,7 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, att
     except (Unavailable, SecretError) as error:
         if runtime.now().timestamp() < until:
             after = error.after if isinstance(error, Unavailable) else None
-            return Again(after or backoff(attempts), str(error))
+            return Again(after or backoff(claims), str(error))
         if isinstance(error, SecretError):
             fail_capture(runtime, current, str(error), same=_KEY)
         else:

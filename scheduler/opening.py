@@ -28,7 +28,7 @@ def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
     runtime.captures.put(items.encode(items.OpenProject(hunt.id, until)), id=f"open:{hunt.id}")
 
 
-def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int) -> Verdict:
+def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -> Verdict:
     """Work on the first item of a hunt: open its project, then release the captures that may start now."""
     ledger = runtime.ledger
     hunt = ledger.hunts.get(hunt_id)
@@ -51,7 +51,7 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
                 project_name(hunt), f"huntbridge hunt {hunt.id}", users=project.users, groups=project.groups
             )
         except (Unavailable, SecretError) as error:
-            if runtime.now().timestamp() < until and (again := _worth_waiting(error, attempts)):
+            if runtime.now().timestamp() < until and (again := _worth_waiting(error, claims)):
                 return again
             absent = "" if isinstance(error, SecretError) else "the platform was not available: "
             end_hunt(runtime, hunt, HuntState.FAILED, f"{absent}{error}")
@@ -69,13 +69,13 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, attempts: int)
     except (Unavailable, SecretError) as error:
         if runtime.now().timestamp() >= until:
             return Done()  # `follow` releases the rest
-        return _worth_waiting(error, attempts) or Done()
+        return _worth_waiting(error, claims) or Done()
     return Again(0, "there are more systems") if more else Done()
 
 
-def _worth_waiting(error: Unavailable | SecretError, attempts: int) -> Again | None:
+def _worth_waiting(error: Unavailable | SecretError, claims: int) -> Again | None:
     """When to try again; None if waiting does not help, such as for a certificate that does not verify: the
     hunt then fails at once. A secret that cannot be read counts as an outage."""
     if isinstance(error, SecretError):
-        return Again(backoff(attempts), str(error))
-    return Again(error.after or backoff(attempts), str(error)) if error.retryable else None
+        return Again(backoff(claims), str(error))
+    return Again(error.after or backoff(claims), str(error)) if error.retryable else None

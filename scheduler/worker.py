@@ -34,9 +34,9 @@ def captures_handler(runtime: Runtime) -> Handler:
             case items.StartHunt():
                 return _start(runtime, content)
             case items.OpenProject(hunt_id, until):
-                return open_project(runtime, hunt_id, until=until, attempts=item.claims)
+                return open_project(runtime, hunt_id, until=until, claims=item.claims)
             case items.RequestCapture(hunt_id, system, until):
-                return capture(runtime, hunt_id, load(System, system), until=until, attempts=item.claims)
+                return capture(runtime, hunt_id, load(System, system), until=until, claims=item.claims)
         return Dead("not an item of [captures]")
 
     return handle

@@ -103,7 +103,7 @@ def test_two_workers_with_the_same_capture_ask_for_it_once(stage, monkeypatch):
 
     monkeypatch.setattr(stage.runtime.ledger.captures, "get", read_together)
     with ThreadPoolExecutor(2) as two:
-        asked = [two.submit(capture, stage.runtime, hunt.id, system, until=until, attempts=1) for _ in "ab"]
+        asked = [two.submit(capture, stage.runtime, hunt.id, system, until=until, claims=1) for _ in "ab"]
         verdicts = {type(future.result(30)) for future in asked}
     assert verdicts == {Done, Again}
     assert stage.platform.asked[QUIET.instance_id] == 1
