@@ -14,7 +14,7 @@ import click
 from cli.exit_codes import Misused
 from shared.aws.regions import known_regions
 from shared.config.config import Config
-from shared.config.errors import advice, quoted
+from shared.config.suggestions import advice, quoted
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import KINDS, OWN_KINDS, RECOVERED, UNKNOWN_EVENT
 from shared.models.events import Event

@@ -24,7 +24,7 @@ from cli.webhook_registration import (
     shown_url,
     wanted_webhook,
 )
-from shared.config.errors import advice, quoted
+from shared.config.suggestions import advice, quoted
 from shared.config.tokens import refusal
 from shared.config.urls import https_url
 from shared.hosting.runtime import Runtime

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shared.config.errors import closest, quoted
+from shared.config.suggestions import closest, quoted
 from shared.config.tokens import IN_QUOTES, in_quotes
 from shared.config.yaml import EnvironmentDocument, Path
 

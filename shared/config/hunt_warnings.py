@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from shared.config.config import Config
-from shared.config.errors import quoted
 from shared.config.hunts import HuntConfig
 from shared.config.patterns import patterns_within, values_within
+from shared.config.suggestions import quoted
 from shared.config.targets import ALL_REGIONS, ExcludeConfig, SelectorConfig, TargetConfig
 
 

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticKnownError
 
-from shared.config.errors import advice, quoted
 from shared.config.schedule import Schedule, Skipping, parse_schedule, why_never
+from shared.config.suggestions import advice, quoted
 from shared.config.targets import CaptureMode, ExcludeConfig, SelectorConfig, Target, TargetConfig
 from shared.config.types import Context, OneOrMany, Section, Texts
 from shared.models.systems import System
@@ -180,7 +180,7 @@ class HuntConfig(Section):
     )  # what is wrong with the variables SYSTEM1…n
 
     def skips(self, moment: datetime) -> bool:
-        """Whether the schedule starts nothing on the day of `moment`."""
+        """Whether the schedule starts no run on the day of `moment`."""
         return moment.astimezone(ZoneInfo(self.timezone)).date().isoformat() in self.skip_dates
 
     @property

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from shared.config.accounts import AccountConfig
 from shared.config.config import SECRET_KEYS, Config
 from shared.config.environment import HUNT, SYSTEM_FORM, in_quotation_marks, read_environment, read_systems
-from shared.config.errors import ConfigError, explain
+from shared.config.errors import ConfigError
+from shared.config.explain import explain
 from shared.config.rules import unrouted_alarms
 from shared.config.targets import TargetConfig
 from shared.config.tokens import IN_QUOTES, in_quotes

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from shared.config.errors import advice, quoted
+from shared.config.suggestions import advice, quoted
 from shared.config.types import Section, TemplateText, Text, UrlForm
 from shared.config.urls import https_url
 

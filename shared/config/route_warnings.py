@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from shared.config.config import Config
-from shared.config.errors import advice, quoted
 from shared.config.patterns import fits, patterns_within, values_within
 from shared.config.routes import MatchConfig
+from shared.config.suggestions import advice, quoted
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     HEARTBEAT,

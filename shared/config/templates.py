@@ -15,7 +15,7 @@ from jinja2 import ChainableUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2 import Template as Compiled
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from shared.config.errors import advice, quoted
+from shared.config.suggestions import advice, quoted
 from shared.text import clean, shorten
 
 MAX_TEMPLATE = 2_000  # characters

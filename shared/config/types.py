@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from shared.config.errors import advice, quoted
+from shared.config.suggestions import advice, quoted
 from shared.config.urls import https_url
 from shared.models.severity import Severity
 from shared.secrets import SecretRef

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from shared.config.config import Config
 from shared.config.destinations.jira import JiraConfig
-from shared.config.errors import quoted
 from shared.config.hunt_warnings import hunt_warnings
 from shared.config.load import DEFAULT_FILE, OTHER_FILE
 from shared.config.owners import OwnerConfig
 from shared.config.route_warnings import route_warnings, unreachable_routes
+from shared.config.suggestions import quoted
 
 _PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 

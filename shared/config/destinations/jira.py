@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, JsonValue
 
 from shared.config.destinations.section import DestinationSection, Pace
-from shared.config.errors import KeyProblem, quoted
+from shared.config.errors import KeyProblem
+from shared.config.suggestions import quoted
 from shared.config.types import (
     NAMES_ONLY,
     AnyUrl,
