@@ -21,11 +21,13 @@ _OF_CAPTURES = ("requested_at", "released_at", "ended_at", "progress_at")
 
 
 def corrected_hunt(ledger: Ledger, hunt: Hunt, now: datetime) -> Hunt:
+    """The hunt with its times corrected. The correction is stored."""
     times = _corrections(hunt, _OF_HUNTS, now)
     return ledger.hunts.change(hunt.id, lambda stored: replace(stored, **times)) if times else hunt
 
 
 def corrected_captures(ledger: Ledger, captures: Iterable[Capture], now: datetime) -> list[Capture]:
+    """The captures with their times corrected. The corrections are stored."""
     return [
         ledger.captures.update(capture, **times)
         if (times := _corrections(capture, _OF_CAPTURES, now))

@@ -62,6 +62,8 @@ class Failing:
 
 
 class JobFailures:
+    """The stored failures of all jobs. Safe to use from several threads."""
+
     def __init__(self, notes: Notes, events: Queue, now: Callable[[], datetime]) -> None:
         self._notes, self._events, self._now = notes, events, now
 

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 
 def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
+    """Queue the first item of a hunt. For `retry_for` seconds a platform that is not available is tried
+    again."""
     until = runtime.now().timestamp() + retry_for
     runtime.captures.put(items.encode(items.OpenProject(hunt.id, until)), id=f"open:{hunt.id}")
 

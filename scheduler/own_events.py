@@ -13,4 +13,5 @@ from shared.queues.ports import Queue
 
 
 def raise_event(events: Queue, event: Event) -> None:
+    """Queue an event. Raises QueueError."""
     events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)

@@ -80,6 +80,7 @@ def plan_again(ledger: Ledger, capture: Capture, reason: str) -> Capture:
 
 
 def enqueue(runtime: Runtime, capture: Capture) -> None:
+    """Queue the request of one capture, delayed by its share of the hunt's jitter."""
     delay = _delay(runtime, capture)
     until = runtime.now().timestamp() + delay + runtime.config.platform.retry_for
     again = f"#{capture.attempt}" if capture.attempt > 1 else ""

@@ -23,4 +23,5 @@ def some_of(ids: Collection[str]) -> str:
 
 
 def account_in_words(account: str) -> str:
+    """The account by its name in the configuration; the empty name is this machine's own account."""
     return f"account {account}" if account else "this machine's own account"

@@ -21,6 +21,8 @@ _LONGEST_WAIT = 86_400.0  # seconds; some senders write the largest integer as R
 
 @dataclass(frozen=True)
 class Answer:
+    """The answer of a peer, whatever its status."""
+
     status: int
     headers: Mapping[str, str]  # names in any case
     body: bytes

@@ -16,6 +16,7 @@ def host_of(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -37,6 +38,7 @@ def checked(url: str) -> SplitResult:
 
 
 def with_params(url: str, params: Mapping[str, Any] | None) -> str:
+    """The URL with the parameters appended and without its fragment. What is in the URL stays as it is."""
     url = url.partition("#")[0]
     query = {name: _param(value) for name, value in (params or {}).items() if value is not None}
     if not query:

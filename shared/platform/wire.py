@@ -28,6 +28,7 @@ from shared.text import one_line
 
 
 def or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """The value, or None if it has another type than its field."""
     try:
         return handler(value)
     except ValidationError:
