@@ -16,14 +16,14 @@ from shared.aws.regions import known_regions
 from shared.config.config import Config
 from shared.config.suggestions import advice, quoted
 from shared.models.alarms import Alarm
-from shared.models.event_kinds import KINDS, OWN_KINDS, RECOVERED, UNKNOWN_EVENT
+from shared.models.event_kinds import OWN_KINDS, PLATFORM_KINDS, RECOVERED, UNKNOWN_EVENT
 from shared.models.events import Event
 from shared.models.evidence import Project
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 
-_EVENTS = (*KINDS, *sorted(OWN_KINDS), RECOVERED, UNKNOWN_EVENT)
+_EVENTS = (*PLATFORM_KINDS, *sorted(OWN_KINDS), RECOVERED, UNKNOWN_EVENT)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from shared.config.suggestions import advice, quoted
 from shared.config.tokens import refusal
 from shared.config.urls import https_url
 from shared.hosting.runtime import Runtime
-from shared.models.event_kinds import KINDS
+from shared.models.event_kinds import PLATFORM_KINDS
 from shared.platform.answers import Webhook
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
@@ -49,8 +49,10 @@ def webhook() -> None:
 
 def _kinds(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     for kind in given:
-        if kind not in KINDS:
-            raise click.BadParameter(f"the platform has no event {quoted(kind)}{advice(kind, KINDS)}")
+        if kind not in PLATFORM_KINDS:
+            raise click.BadParameter(
+                f"the platform has no event {quoted(kind)}{advice(kind, PLATFORM_KINDS)}"
+            )
     return tuple(dict.fromkeys(given))
 
 

@@ -12,8 +12,8 @@ from shared.config.suggestions import advice, quoted
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     HEARTBEAT,
-    KINDS,
     OWN_KINDS,
+    PLATFORM_KINDS,
     RECOVERED,
     TEST,
     UNACKNOWLEDGED,
@@ -24,7 +24,7 @@ from shared.models.severity import Severity
 
 # Messages about these go where the alarms went, or where a key of their own says.
 _NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT)
-_ROUTED = sorted({*KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
+_ROUTED = sorted({*PLATFORM_KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
 _GUARDDUTY_HUNT = "guardduty-i-0123456789abcdef0"  # an example of the name of a hunt that a finding started
 _LONGEST_TAG_KEY = 128  # characters
 

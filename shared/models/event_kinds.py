@@ -18,7 +18,7 @@ _AUDITED = (
     "cancel",
     "rerun",
 )
-KINDS = (
+PLATFORM_KINDS = (
     "high_severity_alarm",
     "suspicious_severity_event",
     "processing_with_alarms",

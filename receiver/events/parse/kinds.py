@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from receiver.events.parse.fields import Field
-from shared.models.event_kinds import KINDS, UNKNOWN_EVENT
+from shared.models.event_kinds import PLATFORM_KINDS, UNKNOWN_EVENT
 
 _KIND_KEYS = ("event", "eventtype")
-_PHRASES = sorted(((kind.replace("_", " "), kind) for kind in KINDS), key=lambda pair: -len(pair[0]))
+_PHRASES = sorted(((kind.replace("_", " "), kind) for kind in PLATFORM_KINDS), key=lambda pair: -len(pair[0]))
 _FINISHED_WITH_ALARMS = re.compile(
     r"\bprocessing (?:(?:is|was|has) )?(?:finished|completed?) with (?!no\b|0 )(?:\w+ ){0,5}alarms?\b"
 )
@@ -38,7 +38,7 @@ def _kind_by_key(fields: Sequence[Field], *, nested: bool) -> str | None:
     for key in _KIND_KEYS:
         for field in fields:
             value = str(field.value).strip().lower()
-            if field.nested == nested and field.key == key and value in KINDS:
+            if field.nested == nested and field.key == key and value in PLATFORM_KINDS:
                 return value
     return None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from receiver.events.parse.fields import Field
 from receiver.events.parse.kinds import kind_in, plain
 from receiver.events.parse.reading import TEXT_KEYS, TITLE_KEYS, Reading
-from shared.models.event_kinds import KINDS
+from shared.models.event_kinds import PLATFORM_KINDS
 
 MAX_TITLE = 300  # characters
 _PLACEHOLDER = re.compile(r"\$(?:title|event|detection_id|event_type|group_id)\b", re.IGNORECASE)
@@ -25,7 +25,9 @@ class Texts:
 def texts_of(reading: Reading) -> Texts:
     fields = [field for field in reading.fields if isinstance(field.value, str) and not field.nested]
     titles = [_value(field) for key in TITLE_KEYS for field in fields if field.key == key]
-    texts = [_value(field) for field in fields if field.key in TEXT_KEYS and field.value not in KINDS]
+    texts = [
+        _value(field) for field in fields if field.key in TEXT_KEYS and field.value not in PLATFORM_KINDS
+    ]
     if not texts:
         known = set(titles)
         texts = [text for text in map(_value, fields) if " " in text and text not in known]

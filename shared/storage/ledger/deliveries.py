@@ -26,11 +26,11 @@ class Deliveries:
     def of_event(self, event_id: str) -> list[Delivery]:
         return documents.read_all(self._store, Delivery, kinds.DELIVERY, event_id)
 
-    def save(self, delivery: Delivery) -> Delivery:
+    def save(self, delivery: Delivery) -> None:
+        """Record a delivery, whatever is recorded of it so far."""
         now = self._now()
         delivery = replace(delivery, first_at=delivery.first_at or now, last_at=now)
         self._store.put(kinds.DELIVERY, delivery.event_id, delivery.destination, dump(delivery))
-        return delivery
 
     def start(self, before: Delivery, **fields: Any) -> Delivery | None:
         """Record that a delivery is being sent. Returns None where it is no longer the same as `before`."""

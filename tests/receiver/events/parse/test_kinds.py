@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from shared.models.event_kinds import KINDS
+from shared.models.event_kinds import PLATFORM_KINDS
 from tests.receiver.events.parse.parsing import parsed
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLATFORM_KINDS)
 def test_every_kind_is_known_by_its_key_and_by_its_words(kind):
     assert parsed({"event": kind, "title": "t"}).kind == kind
     assert parsed({"event_type": kind, "title": "t"}).kind == kind

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from receiver.events.parse.numbers import MAX_NUMBER
 from receiver.events.parse.webhook import MAX_TEXT
 from shared.models.codec import dump
-from shared.models.event_kinds import KINDS
+from shared.models.event_kinds import PLATFORM_KINDS
 from shared.models.event_notes import (
     NO_EVENT_NOTE,
     NOT_JSON_NOTE,
@@ -355,7 +355,7 @@ TREES = st.recursive(
 
 def holds(event: Event) -> None:
     assert TOKEN not in json.dumps(dump(event))
-    assert event.kind in (*KINDS, "unknown", "test")
+    assert event.kind in (*PLATFORM_KINDS, "unknown", "test")
     assert len(event.text) <= MAX_TEXT
     for number in (event.project_id, event.evidence_id):
         assert number is None or 0 < number <= MAX_NUMBER
