@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.config.patterns import covers, fits
+from shared.config.patterns import covers, fits, patterns_within, values_within
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,13 @@ def test_a_narrower_pattern_does_not_cover(wide, narrow):
 def test_what_is_covered_fits_both(wide, narrow, text):
     if covers(wide, narrow) and fits(text, [narrow]):
         assert fits(text, [wide])
+
+
+def test_an_empty_list_allows_everything():
+    for within in (values_within, patterns_within):
+        assert within(["a"], [])
+        assert within([], [])
+        assert not within([], ["a"])
+        assert within(["a"], ["a", "b"])
+        assert not within(["a", "c"], ["a", "b"])
+    assert patterns_within(["web-1", "web-2*"], ["db-*", "web-*"])
