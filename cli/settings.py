@@ -31,7 +31,7 @@ def settings(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Path(readable=False, path_type=Path),
         help="Where the ledger and the queues are [default: .huntbridge beside the configuration].",
     )
-    @click.option("-v", "--verbose", is_flag=True, help="Tell more on stderr.")
+    @click.option("-v", "--verbose", is_flag=True, help="Log more on stderr.")
     @functools.wraps(command)
     def with_settings(*args: Any, verbose: bool, data: Path | None, **kwargs: Any) -> Any:
         log.setup("INFO" if verbose else "WARNING", json=False)

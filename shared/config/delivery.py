@@ -1,4 +1,4 @@
-"""The sections `delivery` and `reminders`: how long a message is retried, and when a case is told again."""
+"""The sections `delivery` and `reminders`: how long messages are retried, and reminders of open cases."""
 
 from __future__ import annotations
 

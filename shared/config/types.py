@@ -1,8 +1,8 @@
 """Types of single values that several sections of the configuration share, each with its check.
 
 A check raises ValueError with a sentence for the person who wrote the value. Some checks need to know more
-than the value: the loader passes a `Context` to pydantic for them. Without one, as where code makes a section
-itself, these checks accept everything.
+than the value: the loader passes a `Context` to pydantic for them. Without a context, as when code itself
+makes a section, these checks accept everything.
 """
 
 from __future__ import annotations

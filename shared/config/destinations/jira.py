@@ -128,7 +128,7 @@ class JiraConfig(DestinationSection):
 
     @property
     def gateway(self) -> bool:
-        """Whether Jira is reached through Atlassian's gateway, which shows no page to a person."""
+        """Whether Jira is reached through Atlassian's gateway, which has no pages for people."""
         return urlsplit(self.url).hostname == "api.atlassian.com"
 
     @classmethod
