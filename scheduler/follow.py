@@ -54,8 +54,8 @@ def follow_hunts(runtime: Runtime) -> None:
 
 
 def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
-    """Look at one hunt once. Returns it as it is then. Raises CadoError and SecretError if the platform cannot
-    be asked."""
+    """Look at one hunt once. Returns it as it is then. Raises CadoError and SecretError if the platform
+    cannot be asked."""
     if hunt.over:
         return runtime.ledger.hunts.end(hunt.id, hunt.state, hunt.reason)  # a crash left it open
     hunt = corrected_hunt(runtime.ledger, hunt, runtime.now())
