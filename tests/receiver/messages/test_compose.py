@@ -1,36 +1,21 @@
-"""What a message says: the title answers what, where and how bad, and nothing hostile survives."""
+"""What a message says: the title answers what, where and how severe, and nothing hostile survives."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from receiver.messages.compose import MAX_GAPS, compose
 from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, Fact, Link, Message
-from receiver.messages.safe_text import MAX_QUOTE
 from shared.models.alarms import Alarm, Gap
-from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED, UNKNOWN_EVENT
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
-from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
-
-NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
-WEB = System("i-0123456789abcdef0", "us-east-1", "prod")
-WEB_INSTANCE = Instance(WEB.instance, WEB.region, name="web-01", account_id="111122223333")
-
-
-EVENT = ("title", "text", "project_id", "evidence_id", "alarms", "report", "note")
-
-
-def alarm(kind: str, severity: Severity = Severity.MALICIOUS, **more: object) -> Alarm:
-    told = {name: more.pop(name) for name in EVENT if name in more}
-    return Alarm(Event("e1", kind, NOON, **told), severity, **more)  # type: ignore[arg-type]
+from tests.receiver.messages.examples import NIGHT, NOON, WEB, WEB_INSTANCE, alarm
 
 
 def test_a_rich_alarm_whole() -> None:
@@ -146,100 +131,6 @@ def test_titles(given: Alarm, title: str) -> None:
     assert compose(given).title == title
 
 
-def test_capture_failed_quotes_the_reason() -> None:
-    reason = "KMS key is disabled.\nSee the console."
-    capture = Capture("weekly", WEB, CaptureState.FAILED, reason=reason)
-    found = compose(alarm(CAPTURE_FAILED, system=WEB, capture=capture))
-    assert (found.quote, found.summary) == (
-        reason,
-        "This system was not captured, so this hunt says nothing about it.",
-    )
-
-
-def test_an_unknown_event_shows_its_text_and_what_was_wrong() -> None:
-    found = compose(
-        alarm(
-            UNKNOWN_EVENT,
-            Severity.UNKNOWN,
-            title="TEST",
-            text="see https://evil.example/ \u202e" + "x" * 5_000,
-            note="the body is not JSON",
-        )
-    )
-    assert found.summary == "The body is not JSON. The text is shown as it came."
-    assert found.quote.startswith("TEST\nsee hxxps://evil[.]example/ xxx")
-    assert len(found.quote) == MAX_QUOTE
-
-
-def test_what_was_wrong_with_a_known_event_is_a_note() -> None:
-    note = "the body names more than one project: 3 was taken, not 4"
-    assert compose(alarm("admin_login", note=note)).gaps == (f"The webhook: {note}",)
-
-
-def hunt_report(**more: object) -> Alarm:
-    report = HuntReport("weekly-crown-jewels", NIGHT, 12, **more)  # type: ignore[arg-type]
-    return alarm(HUNT_FINISHED, report=report, project_id=12)
-
-
-def test_hunt_finished_lists_systems_and_problems() -> None:
-    captures = (
-        CaptureResult(WEB, CaptureState.PROCESSED, 7, 8),
-        CaptureResult(replace(WEB, account=""), CaptureState.FAILED, reason="It was terminated."),
-        CaptureResult(WEB, CaptureState.PROCESSED),
-    )
-    found = compose(
-        hunt_report(
-            systems=13,
-            captured=12,
-            failed=1,
-            with_alarms=5,
-            captures=captures,
-            problems=("SYSTEM7 is not JSON",),
-        )
-    )
-    assert found == Message(
-        id="e1",
-        kind=HUNT_FINISHED,
-        severity=Severity.MALICIOUS,
-        title="Hunt weekly-crown-jewels finished: 12 captured, 1 failed, 5 with alarms",
-        summary="13 systems, scheduled for 2026-11-22 02:00 UTC.",
-        facts=(
-            Fact("Hunt", "weekly-crown-jewels"),
-            Fact("Scheduled", "2026-11-22 02:00 UTC"),
-            Fact("Project", "id 12"),
-            Fact("Received", "2026-11-22 12:00 UTC"),
-        ),
-        lines=(
-            "i-0123456789abcdef0 (prod, us-east-1): processed, 7 malicious, 8 suspicious",
-            "i-0123456789abcdef0 (us-east-1): failed. It was terminated.",
-            "i-0123456789abcdef0 (prod, us-east-1): processed, no alarms",
-        ),
-        lines_total=13,
-        gaps=("Hunt definition: SYSTEM7 is not JSON",),
-        labels=("huntbridge", "malicious", "hunt_finished", "weekly-crown-jewels"),
-        case_key="project/12/evidence/e1",
-    )
-
-
-@pytest.mark.parametrize(
-    ("numbers", "title"),
-    [
-        ({"systems": 2, "captured": 2}, "Hunt weekly-crown-jewels finished: 2 captured, no alarms"),
-        (
-            {"systems": 3, "captured": 1, "failed": 1},
-            "Hunt weekly-crown-jewels finished: 1 captured, 1 failed, 1 unsettled, no alarms",
-        ),
-        (
-            {"systems": 2, "reason": "The key was refused."},
-            "Hunt weekly-crown-jewels failed: nothing was captured: The key was refused",
-        ),
-    ],
-)
-def test_hunt_finished_counts(numbers: dict[str, object], title: str) -> None:
-    found = compose(hunt_report(**numbers))
-    assert (found.title, found.quote) == (title, numbers.get("reason", ""))
-
-
 def test_findings_are_worst_first_and_ten() -> None:
     findings = tuple(
         Finding(f"kind {n}", n, Severity.MALICIOUS if n % 2 else Severity.SUSPICIOUS) for n in range(1, 31)
@@ -247,14 +138,6 @@ def test_findings_are_worst_first_and_ten() -> None:
     found = compose(alarm("processing_with_alarms", findings=findings))
     assert [finding.count for finding in found.findings] == [29, 27, 25, 23, 21, 19, 17, 15, 13, 11]
     assert found.findings_total == 30
-
-
-def test_the_events_own_words_only_where_they_are_a_sentence() -> None:
-    sentence, structure = "Login of admin@acme.example from 10.0.0.1", "{'id': 41, 'name': 'x'}"
-    said = compose(alarm("admin_login", text=sentence))
-    shown = compose(alarm("detection_created", text=structure))
-    assert (said.summary, said.quote) == (f"The platform says: “{sentence.replace('.', '[.]')}”", "")
-    assert (shown.summary, shown.quote) == ("", structure)
 
 
 def test_hostile_text_is_bounded_and_inert_everywhere() -> None:
@@ -288,29 +171,6 @@ def test_hostile_text_is_bounded_and_inert_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "instance", "host"),
-    [
-        ("eu-west-1", "i-0123456789abcdef0", "eu-west-1.console.aws.amazon.com"),
-        ("eu-west-1", "i-01234567", "eu-west-1.console.aws.amazon.com"),
-        ("us-gov-west-1", "i-01234567", "us-gov-west-1.console.amazonaws-us-gov.com"),
-        ("cn-north-1", "i-01234567", "cn-north-1.console.amazonaws.cn"),
-        ("eusc-de-east-1", "i-01234567", "eusc-de-east-1.console.amazonaws-eusc.eu"),
-        ("us-iso-east-1", "i-01234567", ""),
-        ("", "i-01234567", ""),
-        ("evil.example/?-1", "i-01234567", ""),
-        ("eu-west-1\n", "i-01234567", ""),
-        ("eu-west-1", "i-0123456", ""),
-        ("eu-west-1", "i-01234567|https://evil.example", ""),
-    ],
-)
-def test_the_console_is_that_of_the_regions_partition(region: str, instance: str, host: str) -> None:
-    event = Event("e", "capture_failed", NOON, system=System(instance, region))
-    links = compose(Alarm(event, Severity.UNKNOWN)).links
-    path = f"/ec2/home?region={region}#InstanceDetails:instanceId={instance}"
-    assert [link.url for link in links] == ([f"https://{host}{path}"] if host else [])
-
-
-@pytest.mark.parametrize(
     ("path", "said"),
     [
         ("/etc/passwd", "/etc/passwd"),
@@ -324,9 +184,3 @@ def test_a_long_path_keeps_the_name_of_the_file(path: str, said: str) -> None:
     findings = (Finding("x", 1, Severity.MALICIOUS, path=path),)
     (finding,) = compose(replace(alarm("processing_finished"), findings=findings)).findings
     assert (finding.path, len(finding.path) <= 200) == (said, True)
-
-
-def test_an_absurd_size_that_an_older_version_put_into_a_queue_is_left_out() -> None:
-    evidence = Evidence(31, 12, "vol-1", size_mb=10**400)
-    shown = {fact.label: fact.value for fact in compose(alarm("processing_failed", evidence=evidence)).facts}
-    assert shown["Evidence"] == "vol-1 (id 31)"
