@@ -382,7 +382,7 @@ class Request:
 
 
 class Peer:
-    """Gives `replies` in order, the last of them again and again, and keeps what it was asked."""
+    """Answers with `replies` in order, repeats the last of them, and keeps the requests."""
 
     def __init__(self) -> None:
         self.replies: list[Reply] = [Reply(200)]

@@ -32,7 +32,7 @@ JANE = TeamsUser("jane@acme.example", "Jane Doe")
 CALL = "<at>Jane Doe</at>"
 
 
-# Puts texts side by side in every way that a configuration can.
+# A configuration whose templates put several texts side by side.
 WORDED = Config.model_validate(
     {
         "platform": {"url": "https://cado.example", "api_key": "env:KEY"},
@@ -76,7 +76,7 @@ SHOP = Config.model_validate(
 
 
 def told(alarm: Alarm) -> Message:
-    """Every other alarm is worded by the configuration."""
+    """The message of an alarm; every other alarm uses the configured wording."""
     return compose(alarm, WORDED if len(alarm.event.id) % 2 else None)
 
 

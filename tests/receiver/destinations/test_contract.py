@@ -1,4 +1,4 @@
-"""Every destination, over real sockets, through everything that a peer can answer, and through no answer."""
+"""Runs every destination over real sockets through every kind of answer, and through no answer."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ KINDS = {
             '"title":"7 malicious, 8 suspicious on web-01 (prod, i-0123456789abcdef0)"}'
         ),
         (BOT,),
-        calls=2,  # the case's message, and what happened in its thread
+        calls=2,  # the parent and its first reply
     ),
     "webhook": Kind(webhook, 202, "", Delivered(), (SIGNING, WEBHOOK_PATH, "7h3-w4y-1n")),
 }
@@ -91,8 +91,8 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 @pytest.fixture(autouse=True)
 def _nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.DEBUG)
-    # What the sender's libraries would say if somebody turned them up; urllib3 logs paths then, by design of
-    # its own, and the product's logging keeps it at WARNING.
+    # The libraries log at their lowest level. urllib3 would then log paths, so the product's logging keeps it at
+    # WARNING, and so does this test.
     logging.getLogger("urllib3").setLevel(logging.WARNING)
     yield
     assert_no_secret(caplog.text)
@@ -126,7 +126,7 @@ def test_every_status(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any])
         bodiless = status in (204, 205, 304)
         peer.answers(reply(status, "" if bodiless else kind.body if status < 300 else "<b>it is late</b>"))
         outcome = deliver(destination, alarms)
-        refused = 2 if status == 413 else 1  # what is too large is sent once more, and shorter
+        refused = 2 if status == 413 else 1  # a message that is too large is sent again, shorter
         assert len(peer.requests) == (kind.calls if isinstance(outcome, Delivered) else refused), status
         if status < 300:
             expected: type = Rejected if bodiless and kind.body else Delivered
@@ -144,7 +144,7 @@ def test_every_status(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any])
 def test_a_message_that_is_refused_for_its_size_is_sent_again_shorter(
     kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
-    """A proxy in between may take less than the peer itself."""
+    """A proxy in between may accept less than the destination."""
     peer.answers(reply(413, "too large"), reply(kind.status, kind.body))
     outcome = kind.make(peer.origin).deliver(compose(alarms["many_findings"]), NEW_CASE)
     assert isinstance(outcome, Delivered)
@@ -192,7 +192,7 @@ WORDS = ("", "channel_not_found", "is_inactive", "message_not_found", "invalid_b
 def test_the_number_of_requests_is_bounded(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     """Also where every answer is the same, and asks for another step."""
     thread = json.loads(KINDS["bot"].delivered.ref) | {"to": "#soc"}
-    words = WORDS if kind in (KINDS["slack"], KINDS["bot"]) else WORDS[:1]  # they are Slack's own
+    words = WORDS if kind in (KINDS["slack"], KINDS["bot"]) else WORDS[:1]  # Slack's error codes
     for status in (200, 201, 204, 400, 403, 404, 409, 413):
         for word in words:
             body = json.dumps(ENDLESS | {"ok": not word, "error": word or None, "ts": TS, "channel": CHANNEL})
@@ -247,7 +247,7 @@ def test_no_answer(kind: Kind, peer: Any, alarms: dict[str, Any], no_answers: tu
         assert isinstance(outcome, Retry)
         assert outcome.ambiguous
         assert words in outcome.reason
-        assert len(peer.requests) == 1  # not posted again behind our back
+        assert len(peer.requests) == 1  # no library repeats the request
 
 
 def test_a_refused_connection(kind: Kind, dead_port: int, alarms: dict[str, Any]) -> None:

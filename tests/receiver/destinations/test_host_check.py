@@ -1,4 +1,4 @@
-"""What a check of a webhook asks."""
+"""The check of a webhook requests only the root of its host."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ CHECKS = {
 
 
 def in_its_case(alarm: Alarm, worst: Alarm) -> Message:
-    """With what a destination that edits is told of the case."""
+    """The message with what is known of its case, for a destination that edits."""
     kind = alarm.event.kind
     if kind in (ACKNOWLEDGED, UNACKNOWLEDGED):
         offers = OFFERS if alarm.acknowledgement is None else OFFERS[1:]
@@ -62,7 +62,7 @@ def in_its_case(alarm: Alarm, worst: Alarm) -> Message:
 
 
 def shown(name: str, alarm: Alarm, worst: Alarm, config: Config | None = None) -> dict[str, Any]:
-    """What each destination shows of the alarm, by the name of the golden file."""
+    """What each destination would send for the alarm, by the path of the golden file."""
     message = compose(alarm, config)
     folders = {
         "slack": slack_checks.golden(message, in_its_case(alarm, worst)),
@@ -141,7 +141,7 @@ EXAMPLES = int(os.environ.get("HUNTBRIDGE_FUZZ", "150"))
 def test_fuzzed(kind: str, seed: int, texts: list[str]) -> None:
     alarm = Fuzz(seed, texts).alarm()
     if kind == "teams":
-        teams_checks.check_teams(alarm, by_schema=seed % 8 == 0)  # a tenth of a second each
+        teams_checks.check_teams(alarm, by_schema=seed % 8 == 0)  # the schema takes a tenth of a second
     else:
         CHECKS[kind](alarm)
 

@@ -1,6 +1,5 @@
-"""A secret has expired, a workflow is off, a hook is gone: the alarm is kept, an analyst reads elsewhere what
-to do, and once it is done the alarm arrives, once. With the real destinations, as the configuration builds
-them, and simulated tools that refuse what the real ones do."""
+"""An alarm whose destination refuses the secret is kept, is reported to another destination, and arrives once
+after the secret is mended. The destinations are real; the simulated services refuse what the real ones do."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ SIGNING = "a-secret-of-the-siem"
 
 
 class Siem:
-    """A receiver that knows one key, which stands in its URL."""
+    """A receiver that accepts one key, which is part of its URL."""
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
@@ -64,7 +63,7 @@ def world() -> Iterator[World]:
 class Kind:
     config: dict[str, Any]
     good: Callable[[World], str]  # the secret that is right
-    stale: Callable[[World], str]  # the one that was right before
+    stale: Callable[[World], str]  # the secret that was right before
     said: str  # what an analyst reads
     told: Callable[[World], list[Any]]  # what arrived
 
@@ -133,7 +132,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture
 def make(make_stage: Callable[..., Any], world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """A stage that sends to the real `it`, and tells `soc` what `it` did not take; and its environment."""
+    """Makes a stage that sends to the real `it` and reports refused alarms to `soc`; and its environment."""
 
     def bot(*given: Any, **more: Any) -> SlackBotDestination:
         return SlackBotDestination(*given, **{**more, "base_url": f"{world.origin}/api/"})
@@ -185,7 +184,7 @@ def test_what_is_refused_is_kept_and_told_elsewhere_and_arrives_when_it_is_mende
 def test_a_secret_that_was_renewed_in_time_costs_nobody_anything(
     kind: Kind, make: Callable[..., Any], world: World
 ) -> None:
-    """huntbridge has the old one in hand; where it was found, there is a new one."""
+    """huntbridge uses the old secret while the secret store has a new one."""
     stage, environ = make(kind.config, kind.stale(world))
     stage.tools["it"].prepare()
     environ["IT"] = kind.good(world)
@@ -224,7 +223,7 @@ def test_a_case_whose_message_was_deleted_in_slack_is_told_in_a_new_one(
         stage.run_all()
 
     more(5)
-    world.slack.posts.clear()  # the channel's retention, or a hand
+    world.slack.posts.clear()  # by the retention of the channel, or by a person
     more(6)
     parents = [post for post in world.slack.posts if not post.thread_ts]
     assert len(parents) == 1
@@ -240,7 +239,7 @@ def test_a_case_whose_message_was_deleted_in_slack_is_told_in_a_new_one(
 def test_a_secret_that_cannot_be_read_for_a_moment_opens_no_case_twice(
     type: str, reads: int, make: Callable[..., Any], world: World
 ) -> None:
-    """A new process has read no secret yet. What a destination can do, it knows from the configuration."""
+    """A new process has read no secret yet. It knows from the configuration what a destination can do."""
     kind = next(kind for kind in KINDS.values() if kind.config.get("token" if type == "slack" else "email"))
     stage, _ = make(kind.config, kind.good(world))
     stage.receive(b'{"message": "5 alarms in project id 3 evidence id 4"}')

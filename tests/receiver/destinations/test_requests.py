@@ -1,7 +1,6 @@
-"""The manners that every destination and the platform's client share, each as the configuration makes it:
-whose certificates count, which proxy is asked, and what in the place of an answer is no delivery.
+"""Certificates, proxies and pages of proxies, for every destination and for the platform's client.
 
-All of them are called at their real addresses, through a company's proxy that inspects TLS.
+Each is made from a configuration and called at its real address, through a company's proxy that inspects TLS.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ KINDS = {
 
 
 class Caller:
-    """One peer, as the configuration makes it."""
+    """A destination, or the client of the platform, as the configuration makes it."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.kind, self._folder = name, KINDS[name], folder
@@ -98,7 +97,7 @@ class Caller:
         self._destinations = destinations(self._runtime)
 
     def call(self) -> Outcome:
-        """What became of it; the platform's errors as the outcomes that its callers make of them."""
+        """The outcome of a call. An error of the platform's client becomes the outcome that callers use."""
         if self._runtime is None:
             self.configure()
         assert self._runtime is not None
@@ -126,7 +125,7 @@ def caller(request: pytest.FixtureRequest, tmp_path: Path) -> Caller:
 
 @pytest.fixture(autouse=True)
 def proxy(caller: Caller, company: CorporateProxy, monkeypatch: pytest.MonkeyPatch) -> CorporateProxy:
-    """The only way out, and no authority but the public ones."""
+    """The proxy is the only way out, and only public authorities are trusted."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -153,7 +152,7 @@ def trusting(proxy: CorporateProxy, monkeypatch: pytest.MonkeyPatch) -> Corporat
     return proxy
 
 
-# --- whose certificates count
+# --- trusted authorities
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
@@ -215,7 +214,7 @@ def test_a_variable_with_a_missing_file_removes_no_other_authority(
     assert (warning.variable, warning.path) == ("CURL_CA_BUNDLE", f"/nowhere/{caller.name}.pem")
 
 
-# --- which proxy is asked
+# --- the proxy
 
 
 def test_the_variable_in_lower_case_counts_first(
@@ -259,7 +258,7 @@ def test_a_host_that_no_proxy_does_not_name_is_called_through_the_proxy(
     assert isinstance(caller.call(), Delivered)
 
 
-# --- what is no delivery
+# --- answers that are no delivery
 
 PAGES = {
     "a page": Reply(

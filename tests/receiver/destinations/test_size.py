@@ -29,7 +29,7 @@ def size(rendered: list[str]) -> int:
 
 
 def kept(limit: int) -> tuple[int, int, int, int, int, str]:
-    """What is left: findings, lines, characters of quote, facts, gaps, and what is said of the rest."""
+    """How many findings, lines, characters of quote, facts and gaps are kept, and the text about the rest."""
     message = fit(MESSAGE, lambda message: message, lambda message: size(render(message)), limit)
     counts = (len(message.findings), len(message.lines), len(message.quote), len(message.facts))
     return (*counts, len(message.gaps), message.left_out)

@@ -1,4 +1,4 @@
-"""Destinations in a Jira of the test, and answers of Jira."""
+"""Destinations for a simulated Jira, and some of its answers."""
 
 from __future__ import annotations
 

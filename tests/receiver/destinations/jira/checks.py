@@ -46,7 +46,7 @@ def check_cloud(alarm: Alarm) -> None:
         assert {urlsplit(link)[:2] for link in links} <= {("https", host) for host in LINK_HOSTS}
 
 
-# None that calls anybody, shows an image, or runs a macro.
+# No node mentions anybody, shows an image, or runs a macro.
 ADF_TYPES = {
     *("doc", "panel", "heading", "paragraph", "text", "hardBreak", "codeBlock", "bulletList", "listItem"),
     *("table", "tableRow", "tableHeader", "tableCell", "strong", "em", "code", "link", "textColor"),
@@ -63,7 +63,7 @@ def jira_issue(message: Message, *, cloud: bool) -> dict[str, Any]:
 
 
 def check_issue(alarm: Alarm, *, cloud: bool) -> None:
-    """What stands beside the description."""
+    """The fields beside the description."""
     fields = jira_issue(told(alarm), cloud=cloud)["fields"]
     assert 0 < len(fields["summary"]) <= 255
     assert "\n" not in fields["summary"]
@@ -94,7 +94,7 @@ def check_datacenter(alarm: Alarm) -> None:
 
 
 def golden(message: Message) -> dict[str, Any]:
-    """By the ending of the golden file."""
+    """The bodies, by the ending of their golden file."""
     fields = jira_issue(message, cloud=False)["fields"]
     description = fields.pop("description")
     beside = json.dumps(fields, indent=1, ensure_ascii=False)

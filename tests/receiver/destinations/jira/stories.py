@@ -19,7 +19,7 @@ from tests.receiver.jira_site import CLOUD_ID
 DAY = 86_400
 GERMAN = (
     Status("Zu erledigen", "new"),
-    Status("Done", "indeterminate"),  # a name that says something else than its category
+    Status("Done", "indeterminate"),  # its name contradicts its category
     Status("Erledigt", "done"),
 )
 WAYS = (
@@ -36,7 +36,7 @@ INFO = b'{"event": "processing_finished", "message": "No alarms in project id 3 
 
 @dataclass
 class Enriched:
-    """What an enricher finds out beside what the stage's own does."""
+    """The stage's enricher, with more facts."""
 
     stage: Any
     more: dict[str, Any] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Story:
         )
 
     def told(self, number: int = 5) -> Any:
-        """An alarm comes, and everything is done. How its delivery ended."""
+        """Receive an alarm and work everything. Returns its delivery."""
         id = self.alarm(number)
         self.stage.run_all()
         return self.delivery(id)

@@ -1,4 +1,4 @@
-"""The file of the alarms: read back as it was meant, and no cell that a spreadsheet would run."""
+"""The file of the alarms can be read back, and no spreadsheet runs one of its cells."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_file_is_read_back_and_nothing_in_it_runs(findings: list[Finding])
         assert "://" not in cell or "hxxp" in cell
 
 
-# What a program of some locale separates cells at, and what it takes for a formula.
+# Characters that separate cells in some locale, and those that begin a formula.
 DELIMITERS = (",", ";", "\t", "|")
 FORMULA = re.compile(r"\s*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]")
 

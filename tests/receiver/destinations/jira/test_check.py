@@ -1,4 +1,4 @@
-"""What a check of Jira finds out, without an issue."""
+"""A check of Jira finds mistakes without creating an issue."""
 
 from __future__ import annotations
 

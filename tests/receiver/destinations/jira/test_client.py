@@ -44,7 +44,7 @@ def test_jira_is_asked_once_whether_it_is_cloud(
     info = reply(200, json.dumps({"deploymentType": kind, "version": "9.12.2"}))
     peer.answers(reply(503), info, reply(201, CREATED))
     jira = cloud(peer.origin, api="auto")
-    # The question failed and nothing was posted: not ambiguous, and not remembered.
+    # The question failed, so nothing was posted: the outcome is not ambiguous, and nothing is remembered.
     assert jira.deliver(compose(alarms["rich"]), NEW_CASE) == Retry("answered 503 Service Unavailable")
     for _ in range(2):
         assert jira.deliver(compose(alarms["rich"]), NEW_CASE) == Delivered(ref="SEC-7")

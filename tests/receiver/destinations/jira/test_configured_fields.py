@@ -74,7 +74,7 @@ def test_every_type_of_field_is_filled_in_its_own_form(story: Callable[..., Stor
     asked = [path for _, path in told.wire.asked if "createmeta" in path]
     told.jira.delete("SEC-1")
     told.told(6)
-    assert [path for _, path in told.wire.asked if "createmeta" in path] == asked  # once, and kept
+    assert [path for _, path in told.wire.asked if "createmeta" in path] == asked  # asked once
 
 
 @BOTH
@@ -126,7 +126,7 @@ def test_nothing_is_sent_while_jira_cannot_be_asked_for_the_fields(story: Callab
     told.jira.fail(503, on="GET /rest/api/3/issue/createmeta")
     told.jira.fail(403, on="GET /rest/api/3/issue/createmeta")
     delivery = told.told()
-    # Refused, it is sent as it is written, which this Jira does not take.
+    # The question is refused, so the value is sent as it is written, and this Jira refuses it.
     assert (delivery.state, delivery.attempts) == ("delivered", 2)
     assert "customfield_10010: Specify a valid 'id' or 'name' for Team" in delivery.note
 

@@ -1,4 +1,4 @@
-"""Jira as stories: what was asked, what came back, what became of it."""
+"""Which requests a delivery sends for which answers of Jira, and its outcome."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_an_issue_that_is_gone_is_replaced_by_the_delivery_that_holds_the_case(
 def test_a_visible_issue_that_takes_no_comment_is_replaced(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
-    """And is not asked again for ever."""
+    """Jira is not asked again and again."""
     nobody = reply(200, json.dumps({"issues": []}))
     peer.answers(reply(200, OPEN), reply(404), nobody, reply(201, CREATED))
     outcome = cloud(peer.origin).deliver(compose(alarms["rich"]), CaseRef("SEC-3", exclusive=True))
@@ -155,13 +155,13 @@ def test_a_key_in_a_wrong_form_is_not_kept(key: str, peer: Any, reply: Any, alar
 def test_an_issue_that_takes_no_comment_is_replaced_by_a_linked_issue(
     status: int, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
-    """It is closed by a workflow, restricted or archived: every later alarm of the case is told."""
+    """A workflow closed the issue, or it is restricted or archived. Later alarms are still told."""
     nobody, done = reply(200, json.dumps({"issues": []})), reply(201, "")
     refused = reply(status, collection("The issue is archived."))
-    tries = [refused, refused] if status == 400 else [refused]  # whether its form is at fault, is tried out
+    tries = [refused, refused] if status == 400 else [refused]  # a 400 may be about the form of the text
     peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
     jira, message = cloud(peer.origin), compose(alarms["rich"])
-    assert isinstance(jira.deliver(message, CaseRef("SEC-3")), Retry)  # until it has the case alone
+    assert isinstance(jira.deliver(message, CaseRef("SEC-3")), Retry)  # until it holds the case exclusively
     peer.answers(reply(200, OPEN), *tries, nobody, reply(201, CREATED), done)
     outcome = jira.deliver(message, CaseRef("SEC-3", exclusive=True))
     assert isinstance(outcome, Delivered)

@@ -49,7 +49,7 @@ def test_alarms_are_attached_when_the_message_has_no_room_for_them(
     assert len(issue.attachments) == 2
     told.enriched.more = {"findings": FINDINGS[:10]}
     told.told(7)
-    assert len(issue.attachments) == 2  # all of them are shown
+    assert len(issue.attachments) == 2  # the text shows all alarms
 
 
 def test_a_file_is_attached_once_although_the_message_is_repeated(story: Callable[..., Story]) -> None:

@@ -1,4 +1,4 @@
-"""A value as its field wants it, whatever the value is."""
+"""Every configured value takes the form of its field, or is left out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_is_sent_is_what_jira_takes(cloud: bool, field: Field, value: Any) 
     try:
         sent = shaped(value, field.meta(), cloud=cloud)
     except ValueError:
-        return  # said and left out
+        return  # left out, with a reason
     json.dumps(sent, allow_nan=False)
     if sent not in ("", [], None):
         assert field.error(sent, datacenter=not cloud, users=USERS) == ""
@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_said(field: Field, value: Any, words: str) -> None
         ("prod,  TEST", [{"value": "Prod"}, {"value": "Test"}]),
         (["prod", {"id": "10001"}], [{"value": "Prod"}, {"id": "10001"}]),
         ({"id": "10001"}, {"id": "10001"}),
-        ("new", [{"value": "new"}]),  # Jira may have it since it was asked
+        ("new", [{"value": "new"}]),  # may have been added since Jira was asked
     ],
 )
 def test_options_are_written_as_jira_writes_them(value: Any, expected: Any) -> None:

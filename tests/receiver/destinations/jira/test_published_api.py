@@ -35,7 +35,7 @@ def test_jiras_api_description_refuses_unknown_keys(story: Callable[..., Story])
 
 
 def test_every_request_is_valid_by_jiras_api_description(story: Callable[..., Story]) -> None:
-    """One case from its first alarm to its successor; what is not allowed fails every story."""
+    """A case from its first alarm to its replacement. The fixture checks the requests of every story."""
     told = story(
         cloud_id=CLOUD_ID,
         custom=(TEAM,),

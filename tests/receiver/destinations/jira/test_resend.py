@@ -84,7 +84,7 @@ def test_the_number_of_requests_for_an_issue_is_bounded(
     jira = cloud(peer.origin, fields=fields)
     peer.answers(reply(403), *refusals)
     assert isinstance(jira.deliver(compose(alarms["rich"]), NEW_CASE), Rejected)
-    assert len(peer.requests) == 7  # the question for the fields, and six attempts
+    assert len(peer.requests) == 7  # one question and six attempts
     assert set(peer.requests[-1].json["fields"]) == {"project", "issuetype", "summary", "description"}
     peer.answers(*refusals[:5], reply(201, CREATED))
     assert isinstance(jira.deliver(compose(alarms["rich"]), NEW_CASE), Delivered)
@@ -112,7 +112,7 @@ def test_a_description_that_is_refused_becomes_short_and_plain(
 def test_a_text_that_is_refused_without_its_field_is_sent_as_plain_text(
     peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
-    """As Jira Cloud refuses a document whose form it does not like."""
+    """Jira Cloud refuses the form of a document in this way."""
     for words, attempts in (("INVALID_INPUT", 2), ("Something is wrong.", 3)):
         refused = [reply(400, collection(words))] * (attempts - 1)
         peer.answers(*refused, reply(201, CREATED))
@@ -161,7 +161,7 @@ def test_the_second_attempt_leaves_out_characters_that_the_database_cannot_store
     assert EMOJI in json.dumps(first, ensure_ascii=False)
     assert EMOJI not in json.dumps(second, ensure_ascii=False)
     assert "web \ufffd" in second["fields"]["summary"]
-    # Of Jira Cloud the search may not see yet what was made.
+    # The search of Jira Cloud may not see the issue yet.
     assert ("may be a repeat" in json.dumps(second)) is (make is cloud)
 
     peer.answers(
@@ -192,8 +192,6 @@ def test_other_failures_are_not_followed_by_an_attempt_without_such_characters(
     assert isinstance(datacenter(peer.origin).deliver(message, NEW_CASE), Retry)
     assert len(peer.requests) == 1
     peer.answers(reply(500), reply(503))
-    outcome = datacenter(peer.origin).deliver(
-        emoji(alarms), NEW_CASE
-    )  # and nobody can say whether it arrived
+    outcome = datacenter(peer.origin).deliver(emoji(alarms), NEW_CASE)  # it is not known whether it arrived
     assert isinstance(outcome, Retry)
     assert outcome.ambiguous

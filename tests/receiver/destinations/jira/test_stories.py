@@ -1,4 +1,4 @@
-"""Jira as stories: what people did with an issue, which alarm came then, and how both stand afterwards.
+"""Stories with Jira: people change an issue, an alarm comes, and both are looked at.
 
 Each story is played against the simulated Cloud and the simulated Data Center; every request that goes to the
 Cloud is one that Jira's own description allows.
@@ -184,7 +184,7 @@ def together(told: Story, count: int) -> None:
 def test_of_eight_alarms_at_once_only_one_reopens_the_issue(
     story: Callable[..., Story], where: Any, anywhere: bool
 ) -> None:
-    """Also where the workflow would let the transition be done twice."""
+    """Also where the workflow allows the transition twice."""
     ways = (WAYS[0], replace(WAYS[2], source="*" if anywhere else "Erledigt"))
     told = story(**where, statuses=GERMAN, transitions=ways)
     told.told()

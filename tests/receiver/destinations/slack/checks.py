@@ -25,7 +25,7 @@ from tests.receiver.destinations.message_checks import (
     told,
 )
 
-# What Slack wants: docs.slack.dev/reference/block-kit, counted after escaping
+# Slack's limits: docs.slack.dev/reference/block-kit, counted after escaping
 
 
 def slack_problems(body: dict[str, Any]) -> Iterator[str]:
@@ -119,7 +119,7 @@ OWN_MARKUP = re.compile(
     r"^\*[A-Z][A-Za-z /,\u02cd\u2217-]*\*$"  # a label, a heading
     r"|\*[0-9,]+ ×\*"  # how often
     r"|<https://attack\.mitre\.org/(?:techniques|tactics)/[TA0-9/]+\|[TA0-9.]+[A-Za-z0-9 .()/&;-]*>"
-    r"|^\*(?:Owner|Taken by)\* <@U0123456789>$"  # who is called, as `Fuzz` has it
+    r"|^\*(?:Owner|Taken by)\* <@U0123456789>$"  # the mention in the alarms of `Fuzz`
     r"|^_[0-9a-z ,]+: open in the platform_$",
     re.MULTILINE | re.ASCII,
 )
@@ -147,7 +147,7 @@ def check_slack_bot(alarm: Alarm) -> None:
 def check_blocks(body: dict[str, Any]) -> None:
     assert list(slack_problems(body)) == []
     for block in Block.parse_all(body["blocks"]):
-        block.to_dict()  # raises where the SDK's own models find a limit broken
+        block.to_dict()  # the SDK's models raise for a broken limit
     texts = [*slack_texts(body), (body["text"], "mrkdwn")]
     for text, kind in texts:
         if kind == "mrkdwn":
@@ -183,7 +183,7 @@ WORSE = CaseThread(
 
 
 def golden(message: Message, case: Message) -> dict[str, Any]:
-    """By the ending of the golden file. `case`: the message with what Slack is told of its case."""
+    """The bodies, by the ending of their golden file. `case`: the message with what is known of its case."""
     return {
         "webhook.json": slack.payload(message),
         "bot.json": slack.payload(parent(case, WORSE.after(case)), buttons=True),

@@ -1,5 +1,5 @@
-"""A case in Slack, told as stories against a simulated workspace over real sockets: one message that is
-edited, a thread with what happened, and what becomes of both when people or administrators get in between."""
+"""A case in a simulated workspace, over real sockets: the parent is edited, alarms are replies in its thread,
+and both survive what people and administrators do."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_owner_is_mentioned_once_and_again_when_the_case_gets_worse(
     owner = Owner(slack="U0123456789")
     for malicious, calls in ((7, 1), (7, 1), (9, 2), (2, 2)):
         workspace.tell(replace(alarm(malicious), owner=owner))
-        # An edit calls nobody: Slack notifies of what is posted.
+        # Slack notifies nobody of an edit, only of a post.
         called = [post for post in workspace.slack.posts if "<@U" in json.dumps([*post.edits, post.body][0])]
         assert len(called) == calls
     assert workspace.slack.refused == []

@@ -191,7 +191,7 @@ def test_an_alarm_waits_while_slack_cannot_be_asked_for_the_channel(
 def test_the_number_of_channel_lookups_is_bounded(
     peer: Any, reply: Any, alarm: Callable[..., Message]
 ) -> None:
-    """Each look-up names another channel, and none of them takes a message."""
+    """Each lookup finds another channel, and no channel takes a message."""
     ref = CaseThread("#soc", SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").format()
     gone = reply(200, json.dumps({"ok": False, "error": "channel_not_found"}))
     lists = [

@@ -1,4 +1,4 @@
-"""What a check of a bot token finds out, without a post."""
+"""The check of a bot token finds mistakes without a post."""
 
 from __future__ import annotations
 

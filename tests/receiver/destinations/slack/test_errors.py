@@ -61,8 +61,8 @@ def test_every_error_code_has_its_outcome(peer: Any, reply: Any, alarm: Any) -> 
 
 
 def test_every_error_code_of_the_published_api_is_handled(peer: Any, reply: Any, alarm: Any) -> None:
-    """The words that huntbridge cannot meet, since it sends no files, drafts, metadata and no other user's
-    name, are refused as they come."""
+    """Codes about files, drafts, metadata and other users' names cannot occur, since huntbridge sends none of
+    these. They are rejected like unknown codes."""
     destination = SlackBotDestination("ir", Secret(DEMO_TOKEN), SOC, base_url=f"{peer.origin}/api/")
     ref = CaseThread(SOC, SOC, "1763812800.000100", Severity.MALICIOUS, 7, 8, 1, "7 malicious").format()
     for method in ("chat.postMessage", "chat.update"):

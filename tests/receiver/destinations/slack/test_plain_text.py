@@ -1,4 +1,4 @@
-"""Slack refuses the layout of a message: the alarm arrives as plain text all the same, and says so."""
+"""An alarm whose layout Slack refuses arrives as plain text and says so."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_plain_text_mentions_only_the_owner(
 
 
 def test_plain_text_stays_short_enough_for_an_edit_after_escaping(alarms: dict[str, Alarm]) -> None:
-    """chat.update takes 4,000 characters, and each & becomes five of them."""
+    """chat.update accepts 4,000 characters, and each & is escaped as five."""
     rich = alarms["rich"]
     many = "&" * 2_000
     alarm = replace(
@@ -185,7 +185,7 @@ def test_plain_text_is_bounded_and_inert_for_every_alarm(named_alarm: tuple[str,
     for why in ("invalid_blocks", "<!channel>"):
         body = plain_payload(compose(named_alarm[1]), why)
         assert 0 < len(body["text"]) <= MAX_LENGTH
-        assert set(pings(body)) <= {"<@U0123456789>"}  # who has taken the case
+        assert set(pings(body)) <= {"<@U0123456789>"}  # the user who acknowledged the case
         for word in ("*bold*", "_it_", ":skull:"):
             outside = "".join(body["text"].split("`")[::2])
             assert word not in outside

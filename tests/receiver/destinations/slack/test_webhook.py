@@ -1,4 +1,4 @@
-"""The seam to slack-sdk: an upgrade that changes what we override must fail here, not in the field."""
+"""The destination of an incoming webhook: proxies and mentions."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Workspace:
         return SlackBotDestination("ir", Secret(DEMO_TOKEN), channel, base_url=f"{self.origin}/api/")
 
     def tell(self, message: Message) -> Outcome:
-        """Delivers as the queue does: with the reference that the last delivery gave."""
+        """Deliver with the ref of the last delivery, as the queue does."""
         outcome = self.destination.deliver(message, CaseRef(self.ref))
         if isinstance(outcome, Delivered):
             self.ref = outcome.ref
@@ -42,7 +42,7 @@ class Workspace:
         return [post for post in self.slack.posts if not post.thread_ts]
 
     def threads(self) -> list[list[str]]:
-        """The headers of each parent and of its replies; a reply that was broadcast with a mark."""
+        """The headers of each parent and of its replies. A mark shows that a reply was broadcast."""
         return [
             [
                 header(parent),

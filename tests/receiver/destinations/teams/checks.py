@@ -68,5 +68,5 @@ def check_teams(alarm: Alarm, *, by_schema: bool = True) -> None:
 
 
 def golden(message: Message) -> dict[str, Any]:
-    """By the ending of the golden file."""
+    """The body, by the ending of its golden file."""
     return {"json": json.loads(teams.payload(message))}

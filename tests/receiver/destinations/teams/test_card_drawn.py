@@ -1,5 +1,4 @@
-"""Every golden card, and some that are worse, drawn by Microsoft's own renderer: nothing is dropped, and what
-is text stays text."""
+"""Microsoft's renderer draws every golden card and some hostile ones completely, and text stays text."""
 
 from __future__ import annotations
 
@@ -51,7 +50,7 @@ def test_the_page_itself_is_sound(told: Any) -> None:
 def test_a_golden_card_is_drawn_as_it_is_written(name: str, told: Any) -> None:
     card, drawn = CARDS[name], told["drawn"][name]
     assert drawn["events"] == []
-    assert drawn["runs"] == texts(card, "TextRun")  # none dropped, none read as Markdown or as a template
+    assert drawn["runs"] == texts(card, "TextRun")  # no run is dropped, or read as Markdown or a template
     assert drawn["texts"] == texts(card, "TextBlock")
     assert (drawn["hidden"], drawn["wider"]) == (0, False)
     assert drawn["buttons"] == [action["title"] for action in card.get("actions", [])]

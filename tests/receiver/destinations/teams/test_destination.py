@@ -1,4 +1,4 @@
-"""The Teams destination: whom a card calls, where it is posted to, what is read when it fails."""
+"""The Teams destination: mentions in a card, the URL of the post, and failures of the workflow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OBJECT_ID = "00000000-1111-2222-3333-444444444444"
 
 
 class Channel:
-    """A destination and the workflow that it leads to."""
+    """A destination and its workflow."""
 
     def __init__(self, teams: Teams, url: str) -> None:
         self.teams, self.origin = teams, url
@@ -55,7 +55,7 @@ def test_the_owner_is_mentioned(name: str, id: str, channel: Channel, alarms: di
     assert (channel.teams.failed_runs, channel.teams.mentions) == ([], [id])
     body = card(alarm)["body"]
     call = "Owner: <at>Jane O’Doe, SOC (nights)</at>"
-    assert body[1] == {"type": "TextBlock", "text": call, "wrap": True}  # nothing else may stand in it
+    assert body[1] == {"type": "TextBlock", "text": call, "wrap": True}  # with nothing else in it
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_nobody_else_is_mentioned(owner: Owner | None, channel: Channel, alarms:
 def test_a_card_full_of_quotation_marks_is_posted(
     mark: str, channel: Channel, alarms: dict[str, Alarm]
 ) -> None:
-    """Whoever writes to a captured disk chooses the names of files. A card that is too long by Teams' own
-    measure is refused after the 202, where nobody hears of it."""
+    """An attacker may choose the names of files on a captured disk. Teams refuses a card that is too long
+    only after the 202, and reports that to nobody."""
     rich = alarms["rich"]
     assert rich.instance
     alarm = replace(
@@ -108,7 +108,7 @@ def test_nobody_is_mentioned_without_an_alarm(name: str, alarms: dict[str, Alarm
 
 
 def test_the_url_is_used_byte_for_byte(peer: Any, reply: Any, alarms: dict[str, Alarm]) -> None:
-    """Its signature is over the query as it stands there: `%2F` must not become `/`, nor the other way."""
+    """The signature covers the query as written: `%2F` must not become `/`, nor `/` become `%2F`."""
     path = (
         "/powerautomate/automations/direct/workflows/0123456789abcdef/triggers/manual/paths/invoke"
         "?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=aB-_%2B~.*(x)%3D"

@@ -20,7 +20,7 @@ from tests.receiver.destinations.message_checks import (
 
 DATE_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+$"
-# The CloudEvents specification 1.0.2 and its JSON format, in this test's own words.
+# The CloudEvents specification 1.0.2 and its JSON format, as a JSON Schema.
 CLOUD_EVENT = Draft202012Validator(
     {
         "type": "object",
@@ -42,7 +42,7 @@ CLOUD_EVENT = Draft202012Validator(
 
 
 def closed(schema: Any) -> Any:
-    """The schema with no key allowed that it does not name: what is sent must be what is published."""
+    """The schema without additional keys: every key that is sent must be published."""
     for node in walk(schema):
         if "properties" in node:
             node["additionalProperties"] = False
@@ -72,5 +72,5 @@ def check_webhook(alarm: Alarm) -> None:
 
 
 def golden(message: Message) -> dict[str, Any]:
-    """By the ending of the golden file."""
+    """The body, by the ending of its golden file."""
     return {"json": json.loads(document.payload(message))}

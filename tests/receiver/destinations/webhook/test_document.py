@@ -1,4 +1,4 @@
-"""The webhook destination: what a receiver gets, how it knows who sent it, and what is published about it."""
+"""The document that a receiver gets, its signature, and the published schema."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_rotation_signs_with_both_secrets(peer: Any, alarms: dict[str, Alarm])
 
 @pytest.fixture(scope="module")
 def verify() -> Callable[..., bool]:
-    """The example of the page, as it stands there."""
+    """The published example."""
     page = (DOCS / "webhook-destination.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len([line for line in example.splitlines() if line.strip()]) <= 10

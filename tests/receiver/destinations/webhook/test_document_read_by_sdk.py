@@ -1,5 +1,4 @@
-"""What a receiver with the CloudEvents project's own SDK makes of the request that a webhook destination
-sends."""
+"""The CloudEvents project's SDK reads the request of a webhook destination."""
 
 from __future__ import annotations
 
