@@ -1,4 +1,4 @@
-// Makes elements whose text is always text: strings become text nodes, never markup.
+// Creates elements. Strings always become text nodes, never markup.
 
 export function el(tag, name, ...children) {
   const node = document.createElement(tag);
@@ -16,8 +16,8 @@ export function safeUrl(url) {
   }
 }
 
-// A link, where the address is one of the demo's own servers; else only its text. Links to the outside, such as
-// the EC2 console, would show nothing there: the demo's machines are made up.
+// A link if the address is on one of the demo's own servers; otherwise only its text. A link to the EC2 console,
+// for example, would lead to nothing, since the demo's machines are made up.
 export function link(url, name, ...children) {
   const href = safeUrl(url);
   if (!href) return el("span", name, ...children);

@@ -1,4 +1,4 @@
-// An issue as Jira shows it: its fields, and its Atlassian Document as elements.
+// Draws an issue as Jira shows it: its fields and its Atlassian Document.
 
 import { clock, el, lines, link, list } from "./dom.js";
 
@@ -29,7 +29,7 @@ function drawComments(comments) {
       drawDocument(comment.body))));
 }
 
-// Data Center has wiki text, which is shown as it was written.
+// Data Center has wiki text, which is shown unchanged.
 function drawDocument(body) {
   return typeof body === "string" ? el("pre", "wiki", body) : el("div", "adf", children(body));
 }
@@ -39,7 +39,7 @@ const children = (node) => list(node.content).map(drawNode);
 const NODES = {
   paragraph: (node) => el("p", "", children(node)),
   heading: (node) => {
-    // Under the issue's own headings, which end at h4.
+    // Headings of the document are below the issue's own headings, which end at h4.
     const level = Math.min(Math.max(Number(node.attrs?.level) || 1, 1), 6);
     return el(level > 1 ? "h6" : "h5", `level-${level}`, children(node));
   },

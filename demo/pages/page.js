@@ -1,5 +1,5 @@
-// Asks for the state once a second and draws what has changed in it, and only that: nothing that is being read
-// moves or loses its focus.
+// Requests the state once a second and redraws only what has changed, so that nothing moves or loses its focus
+// while somebody reads it.
 
 import { el } from "./dom.js";
 import { drawJira } from "./jira.js";
@@ -99,7 +99,7 @@ function drawOutcome(summary) {
   put(at("outcome"), ...told);
 }
 
-// Rows and messages: drawn again only where their own data changed.
+// Rows and messages are redrawn only if their own data changed.
 
 function keep(add, drawn, entries, draw) {
   for (const [key, value] of entries) {
@@ -130,7 +130,7 @@ function column(id, draw, keyOf) {
   };
 }
 
-// A message that cannot be drawn is shown as it came: one bad message must not hide the others.
+// A message that cannot be drawn is shown as JSON, so that it does not hide the others.
 function drawOne(draw, message) {
   try {
     return draw(message);

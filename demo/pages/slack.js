@@ -1,4 +1,4 @@
-// A message as Slack shows it: Block Kit, attachments and the marks of mrkdwn, and a parent with its thread.
+// Draws a message as Slack shows it: Block Kit, attachments, mrkdwn, and a parent with its thread.
 
 import { clock, el, lines, link, list } from "./dom.js";
 
@@ -48,7 +48,7 @@ function drawBlock(block, ts) {
   return BLOCKS[block.type]?.(block, ts) ?? el("p", "unknown", `Unknown block: ${block.type}`);
 }
 
-// `ts` is that of the message, by which Slack knows which one was clicked.
+// `ts` is the id by which Slack knows the clicked message.
 function drawButton(button, ts) {
   const style = ["primary", "danger"].includes(button.style) ? button.style : "";
   if (!button.url && button.action_id && ts) return drawClick(button, ts, style);
@@ -65,7 +65,7 @@ function drawClick(button, ts, style) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ ts, action: button.action_id }),
     }).catch(() => null);
-    // What comes of it is drawn with the message. Where nothing came, it can be clicked again.
+    // The result is drawn with the message. If there is none, the button can be clicked again.
     setTimeout(() => { node.disabled = false; }, 3000);
   });
   return node;
@@ -96,7 +96,7 @@ function quotes(text, verbatim) {
   return nodes;
 }
 
-// Code, what stands in angle brackets, bold, italic, struck, and a bare address.
+// Code, text in angle brackets, bold, italic, strike, and a bare URL.
 const MARKS = new RegExp([
   "`(?<code>[^`]+)`",
   "<(?<token>[^<>]+)>",

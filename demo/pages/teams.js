@@ -1,8 +1,8 @@
-// A workflow's message as Teams shows it: one Adaptive Card, with the look of Teams' own host.
+// Draws a workflow's message as Teams shows it: one Adaptive Card in the look of Teams.
 
 import { clock, el, link, list } from "./dom.js";
 
-const MAX_ACTIONS = 6; // the rest is not shown by Teams
+const MAX_ACTIONS = 6; // Teams does not show more
 
 export function drawTeams({ at, body }) {
   return el("article", "teams-message",
@@ -93,7 +93,7 @@ function toggle(action, card) {
   }
 }
 
-// The subset that is live in TextBlock and FactSet: bold, italic, links, lists and escapes.
+// The Markdown that TextBlock and FactSet support: bold, italic, links, lists and escapes.
 function markdown(text) {
   const nodes = [];
   for (const line of String(text).split(/\n+/)) {
