@@ -12,7 +12,7 @@ import pytest
 from demo.jira.fields import Field
 from demo.jira.records import Status, Transition
 from demo.jira.simulation import Jira
-from tests.receiver.jira_site import CLOUD_ID, SPECIFICATION, Asked, violations
+from tests.receiver.destinations.jira.site import CLOUD_ID, SPECIFICATION, Asked, violations
 
 BASIC = {"Authorization": f"Basic {b64encode(b'hunt@acme.example:demo-token').decode()}"}
 BEARER = {"Authorization": "Bearer demo-token"}

@@ -13,7 +13,7 @@ from shared.http.answers import Answer
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues.worker import work
-from tests.receiver.jira_site import once, staged
+from tests.receiver.destinations.jira.site import once, staged
 
 
 @pytest.fixture

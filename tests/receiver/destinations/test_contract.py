@@ -91,8 +91,8 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 @pytest.fixture(autouse=True)
 def _nothing_leaks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.DEBUG)
-    # The libraries log at their lowest level. urllib3 would then log paths, so the product's logging keeps it at
-    # WARNING, and so does this test.
+    # The libraries log at their lowest level. urllib3 would then log paths, so the product's logging keeps it
+    # at WARNING, and so does this test.
     logging.getLogger("urllib3").setLevel(logging.WARNING)
     yield
     assert_no_secret(caplog.text)

@@ -1,13 +1,14 @@
-"""The registry makes the destination of each configured type."""
+"""The registry makes the destination of each configured type, and destinations do not know each other."""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from receiver.destinations.jira.destination import JiraDestination
-from receiver.destinations.registry import build, traits_of
+from receiver.destinations.registry import PACKAGES, build, traits_of
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.destinations.teams.destination import TeamsDestination
@@ -27,6 +28,8 @@ from tests.receiver.destinations.at_peer import (
     TOKEN,
     WEBHOOK_PATH,
 )
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
@@ -83,3 +86,11 @@ def test_a_webhook_of_another_tool_is_refused() -> None:
     with pytest.raises(ValueError, match="token"):
         config = JiraConfig(type="jira", url="https://j.example", project="S", token="env:J")
         JiraDestination("x", config, Http(), Secret("two\nlines"))
+
+
+def test_no_destination_imports_another() -> None:
+    for package in PACKAGES.values():
+        others = tuple(f"{other}." for other in PACKAGES.values() if other != package)
+        for path in (ROOT / package.replace(".", "/")).glob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                assert not (isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(others)), path

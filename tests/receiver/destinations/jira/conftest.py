@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.receiver.destinations.jira.site import SPECIFICATION, staged, violations
 from tests.receiver.destinations.jira.stories import Enriched, Story
-from tests.receiver.jira_site import SPECIFICATION, staged, violations
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from receiver.destinations.contract import Check
 from shared.models.alarms import Alarm
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
-from tests.receiver.jira_site import CLOUD_ID
+from tests.receiver.destinations.jira.site import CLOUD_ID
 
 DAY = 86_400
 GERMAN = (

@@ -9,8 +9,8 @@ from typing import Any
 from demo.jira.fields import Field
 from receiver.destinations.contract import Check
 from shared.models.owners import Owner
+from tests.receiver.destinations.jira.site import CLOUD_ID
 from tests.receiver.destinations.jira.stories import BOTH, TEAM, Story
-from tests.receiver.jira_site import CLOUD_ID
 
 EVERY = (
     TEAM,

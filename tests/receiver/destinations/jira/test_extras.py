@@ -11,8 +11,8 @@ import pytest
 
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
+from tests.receiver.destinations.jira.site import once
 from tests.receiver.destinations.jira.stories import BOTH, FINDINGS, Story
-from tests.receiver.jira_site import once
 
 HOSTILE = (
     Finding('=HYPERLINK("https://evil.example")', 3, Severity.MALICIOUS, ("T1496", "=1"), "@SUM(A1)"),

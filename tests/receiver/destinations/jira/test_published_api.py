@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.receiver.destinations.jira.site import CLOUD_ID, SPECIFICATION, once, violations
 from tests.receiver.destinations.jira.stories import DAY, FINDINGS, TEAM, Story
-from tests.receiver.jira_site import CLOUD_ID, SPECIFICATION, once, violations
 
 
 def test_jiras_api_description_refuses_unknown_keys(story: Callable[..., Story]) -> None:

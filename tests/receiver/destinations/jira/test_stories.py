@@ -16,8 +16,8 @@ import pytest
 
 from demo.jira.records import Transition
 from shared.queues.worker import work
+from tests.receiver.destinations.jira.site import CLOUD_ID, once
 from tests.receiver.destinations.jira.stories import BOTH, DAY, FINDINGS, GERMAN, INFO, WAYS, Story
-from tests.receiver.jira_site import CLOUD_ID, once
 
 
 @BOTH

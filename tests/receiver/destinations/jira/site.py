@@ -20,7 +20,7 @@ from shared.http.answers import Answer
 from shared.http.errors import TimedOut
 from shared.secrets import Secret
 
-SPECIFICATION = Path(__file__).resolve().parents[3] / "shared" / "contracts" / "jira-cloud-v3.json"
+SPECIFICATION = Path(__file__).resolve().parents[5] / "shared" / "contracts" / "jira-cloud-v3.json"
 CLOUD_ID = "11223344-a1b2-3b33-c444-def123456789"
 CLOUD = {
     "type": "jira",
