@@ -286,7 +286,7 @@ def test_each_refused_webhook_is_reported_with_its_reason_and_sender(client, eve
 def test_by_default_a_refused_webhook_is_one_line_of_the_log_that_a_metric_filter_can_count(events, caplog):
     client = create_app(events, lambda: [Secret("current")], lambda: NOW, dict).test_client()
     client.post("/webhooks/cado", data=b"{}")
-    (line,) = [one for one in caplog.records if one.message == "webhook refused"]
+    (line,) = [record for record in caplog.records if record.message == "webhook refused"]
     assert (line.status, line.reason, line.sender) == (401, UNAUTHORIZED["message"], "127.0.0.1")
 
 

@@ -22,7 +22,7 @@ def written(token: str) -> dict[str, bytes]:
         "JSON, not ASCII": json.dumps(token, ensure_ascii=False)[1:-1],
         "JSON in JSON": json.dumps(in_json)[1:-1],
         "JSON in JSON in JSON": json.dumps(json.dumps(in_json)[1:-1])[1:-1],
-        "JSON, every character": "".join(f"\\u{ord(one):04X}" for one in "abc-DEF_123"),
+        "JSON, every character": "".join(f"\\u{ord(character):04X}" for character in "abc-DEF_123"),
         "JSON, slashes escaped": in_json.replace("/", "\\/"),
         "a URL": quote(token, safe=""),
         "a path of a URL": quote(token),

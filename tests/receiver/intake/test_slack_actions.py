@@ -73,8 +73,8 @@ def payload(**changes) -> dict:
     }
 
 
-def form(found: object) -> bytes:
-    return urlencode({"payload": json.dumps(found)}).encode()
+def form(interaction: object) -> bytes:
+    return urlencode({"payload": json.dumps(interaction)}).encode()
 
 
 def click(body: bytes | None = None, secret: str = SECRET, at: float = NOW) -> Request:
@@ -204,7 +204,7 @@ def test_what_is_signed_and_no_click_is_told_to_be_malformed(client, events, bod
 
 
 @pytest.mark.parametrize(
-    "found",
+    "interaction",
     [
         payload(actions=[{"action_id": "open", "type": "button"}]),
         payload(actions=[]),
@@ -212,8 +212,8 @@ def test_what_is_signed_and_no_click_is_told_to_be_malformed(client, events, bod
         {"type": "shortcut"},
     ],
 )
-def test_what_needs_no_work_is_answered_and_not_kept(client, events, found):
-    assert post(client, click(form(found))) == (200, {})
+def test_what_needs_no_work_is_answered_and_not_kept(client, events, interaction):
+    assert post(client, click(form(interaction))) == (200, {})
     assert events.bodies == {}
 
 
@@ -290,9 +290,11 @@ anything = st.recursive(
 
 
 @settings(max_examples=500, deadline=None, derandomize=True)
-@given(found=anything, raw=st.binary(max_size=60), changed=st.sampled_from(list(payload())), value=anything)
-def test_any_payload_is_a_click_or_nothing_or_malformed(found, raw, changed, value):
-    for body in (form(found), raw, b"payload=" + raw, form(payload(**{changed: value}))):
+@given(
+    interaction=anything, raw=st.binary(max_size=60), changed=st.sampled_from(list(payload())), value=anything
+)
+def test_any_payload_is_a_click_or_nothing_or_malformed(interaction, raw, changed, value):
+    for body in (form(interaction), raw, b"payload=" + raw, form(payload(**{changed: value}))):
         try:
             clicked = read_click(body)
         except Malformed:

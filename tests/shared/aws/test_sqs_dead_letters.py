@@ -71,8 +71,8 @@ def moved_back(clients, urls) -> None:
     answer = clients.call("sqs", "receive_message", QueueUrl=urls[1], MessageAttributeNames=["All"])
     for message in answer["Messages"]:
         attributes = {
-            name: {key: one[key] for key in ("DataType", "StringValue")}
-            for name, one in message["MessageAttributes"].items()
+            name: {key: attribute[key] for key in ("DataType", "StringValue")}
+            for name, attribute in message["MessageAttributes"].items()
         }
         clients.call(
             "sqs",
@@ -96,7 +96,7 @@ def test_what_was_moved_back_by_hand_begins_anew(clients, urls, queue, caplog):
     queue.retry(item, delay=0)
     (item,) = queue.claim(lease=60)
     assert queue.dead(item, reason="no_service again")
-    assert [(one.id, one.reason) for one in queue.dead_items()] == [("a", "no_service again")]
+    assert [(dead.id, dead.reason) for dead in queue.dead_items()] == [("a", "no_service again")]
 
 
 class Answers:

@@ -89,6 +89,6 @@ def test_a_message_that_huntbridge_did_not_put_there_harms_no_other(clients, url
     for url in urls:
         foreign(clients, url, "é not base64", **attributes)
         foreign(clients, url, "good", id="good")
-    found = {item.id: item.body for item in queue.claim(10, lease=60)}
-    assert sorted(found.values()) == [b"good", "é not base64".encode()]
+    bodies = {item.id: item.body for item in queue.claim(10, lease=60)}
+    assert sorted(bodies.values()) == [b"good", "é not base64".encode()]
     assert sorted(item.body for item in queue.dead_items()) == [b"good", "é not base64".encode()]

@@ -29,9 +29,9 @@ class Platform(Http):
 
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
-    one = Platform()
-    monkeypatch.setattr(Runtime, "http", lambda *_, **__: one)
-    return one
+    platform = Platform()
+    monkeypatch.setattr(Runtime, "http", lambda *_, **__: platform)
+    return platform
 
 
 def runtime(folder: Path) -> Runtime:

@@ -137,9 +137,9 @@ def test_malicious_alarms_that_die_in_numbers_are_counted_from_some_point_on(sta
     for_a_minute(stage)
     stage.forward(3_700)
     for_a_minute(stage)
-    found = titles(stage.office)
-    assert sum("could not be told to soc" in title for title in found) == OWN_NOTICES
-    counted = [title for title in found if "could not be told" not in title]
+    shown = titles(stage.office)
+    assert sum("could not be told to soc" in title for title in shown) == OWN_NOTICES
+    counted = [title for title in shown if "could not be told" not in title]
     assert sum(int(title.split()[0]) for title in counted) == 6
     assert counted[-1].endswith(" of them malicious")
     malicious(stage, 99)  # an hour later there is room again
