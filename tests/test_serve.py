@@ -135,7 +135,7 @@ def test_of_every_body_slack_is_told_and_once_where_it_names_an_evidence_with_th
             ids
         )
         text = [json.dumps(message.body) for message in slack.messages]
-        once = all(sum(f"Event `{id}`" in one for one in text) == 1 for id in told_by)
+        once = all(sum(f"Event `{id}`" in line for line in text) == 1 for id in told_by)
         named = any(routed(id).get("evidence_id") for id in ids)
         settled = all(routed(id)["to"] or routed(id)["merged_into"] for id in ids)
         return once and settled and (len(told_by) == 1 or not named)

@@ -43,10 +43,10 @@ def test_it_names_the_oldest_item_and_the_last_delivery(bridge, health):
     bridge.now = lambda: at
     assert health()["delivered"] == {"slack": None}
     LastDelivered(bridge.store, bridge.now).record("slack")
-    found = health()
-    assert found["problems"] == []
-    assert (found["events"]["waiting"], found["events"]["oldest_seconds"] >= 89) == (1, True)
-    assert found["delivered"] == {"slack": at.isoformat()}
+    report = health()
+    assert report["problems"] == []
+    assert (report["events"]["waiting"], report["events"]["oldest_seconds"] >= 89) == (1, True)
+    assert report["delivered"] == {"slack": at.isoformat()}
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_store_that_cannot_be_used_is_a_problem_and_the_rest_is_told_all_the_s
         raise error
 
     monkeypatch.setattr(getattr(bridge, part), method, broken)
-    found = health()
-    assert found["problems"] == [str(error)]
-    assert found["refused"] == {"last": None}
+    report = health()
+    assert report["problems"] == [str(error)]
+    assert report["refused"] == {"last": None}
 
 
 def test_what_keeps_every_webhook_out_is_a_problem(bridge, tmp_path):

@@ -190,7 +190,9 @@ def _no_capture_ends(platform):
 
 
 def _weekly(tmp_path, platform, *machines):
-    targets = ", ".join(f"{{instance: {one.instance_id}, region: {one.region}}}" for one in machines)
+    targets = ", ".join(
+        f"{{instance: {machine.instance_id}, region: {machine.region}}}" for machine in machines
+    )
     (tmp_path / "huntbridge.yaml").write_text(f"""
 platform: {{url: "{platform.url}", api_key: env:API_KEY}}
 follow: {{interval: 0.1}}
@@ -311,8 +313,8 @@ def test_a_run_is_stopped_and_what_the_platform_began_goes_on_or_is_cancelled(hu
     assert "0 were cancelled, and 2 go on at the platform" in stopped.stdout
     cancelled = huntbridge("hunt", "stop", "weekly@2026-11-15", "--cancel", "--json")
     assert cancelled.exit_code == 0, cancelled.output
-    found = json.loads(cancelled.stdout)
-    assert (found["id"], found["cancelled"], found["going_on"]) == ("weekly@2026-11-15T02:00:00Z", 2, 0)
+    stopped = json.loads(cancelled.stdout)
+    assert (stopped["id"], stopped["cancelled"], stopped["going_on"]) == ("weekly@2026-11-15T02:00:00Z", 2, 0)
     entries = json.loads(huntbridge("audit", "--json").stdout)
     assert sorted(entry["action"] for entry in entries) == ["hunt run", "hunt stop", "hunt stop"]
     assert [entry["after"].get("state") for entry in entries] == ["stopped", "stopped", "planned"]

@@ -123,7 +123,7 @@ def test_the_plan_for_a_script(huntbridge, ec2, tmp_path):
         "notes": [],
         "load": {"systems": 1, "volumes": 1, "gib": 8, "hours": 1.5, "after_hunts": 1},
     }  # fmt: skip
-    assert not [one for one in huntbridge.platform.requests if one.method != "GET"]
+    assert not [request for request in huntbridge.platform.requests if request.method != "GET"]
 
 
 def test_the_plan_for_a_person(huntbridge, ec2):
@@ -162,10 +162,10 @@ def test_a_dry_run_shows_the_same_systems_and_a_hunt_asks_for_them(huntbridge, e
     # The simulated platform has no such instance, and says so; that is how far a hunt gets here.
     report = json.loads(result.stdout)
     assert (
-        [one["system"]["instance"] for one in report["captures"]]
-        == [one["instance"] for one in dry["systems"]]
+        [entry["system"]["instance"] for entry in report["captures"]]
+        == [entry["instance"] for entry in dry["systems"]]
         == [ec2["web[red]"]]
     )
     assert "1 left out: it is terminated: i-" in result.stderr
     again = json.loads(huntbridge(WEEKLY, "plan", "--json", *at).stdout)
-    assert [one["why"] for one in again["systems"]] == ["recorded when this hunt was started first"]
+    assert [system["why"] for system in again["systems"]] == ["recorded when this hunt was started first"]

@@ -83,7 +83,7 @@ def sync(tmp_path, monkeypatch, environ, group):
 
 @pytest.fixture
 def there(scheduler, group):
-    return lambda: {one["Name"] for one in scheduler.list_schedules(GroupName=group)["Schedules"]}
+    return lambda: {schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]}
 
 
 def test_from_nothing_to_changes_to_nothing(sync, group, there):

@@ -78,19 +78,19 @@ class Laptop:
         )
 
     def run(self, *args: str, stack: str = "") -> tuple[int, str]:
-        found = CliRunner().invoke(main, [*args, "--stack", stack or self.stack])
+        result = CliRunner().invoke(main, [*args, "--stack", stack or self.stack])
         assert not [name for name in os.environ if name.startswith("HUNTBRIDGE_")]
         assert list(self.folder.iterdir()) == []  # no data directory
-        return found.exit_code, found.output
+        return result.exit_code, result.output
 
     def queued(self, name: str) -> list[items.Content]:
-        found = self.resources.client("sqs").receive_message(
+        received = self.resources.client("sqs").receive_message(
             QueueUrl=self.resources.url(name),
             MaxNumberOfMessages=10,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        bodies = [record_of(one, "")["body"] for one in found.get("Messages", [])]
+        bodies = [record_of(message, "")["body"] for message in received.get("Messages", [])]
         return [items.decode(body.encode()) for body in bodies]
 
 
@@ -103,7 +103,7 @@ def test_a_hunt_is_planned_here_and_its_captures_are_the_functions_work(laptop, 
     asked = {}
 
     def until_there(runtime, hunt, captures, wait):
-        asked.update(hunt=hunt.id, captures=[one.system.instance for one in captures])
+        asked.update(hunt=hunt.id, captures=[capture.system.instance for capture in captures])
         return True
 
     monkeypatch.setattr("cli.hunt_run._is_done", until_there)
@@ -151,7 +151,7 @@ def test_a_stack_that_is_none_of_ours_is_refused_with_a_sentence(laptop, command
 
 def test_every_command_about_what_a_stack_knows_takes_one():
     groups = [main.commands[name] for name in ("ack", "audit", "dead", "hunt", "schedules")]
-    commands = [one for group in groups for one in getattr(group, "commands", {"": group}).values()]
+    commands = [command for group in groups for command in getattr(group, "commands", {"": group}).values()]
     assert len(commands) >= 10
     for command in commands:
         assert "--stack" in {name for option in command.params for name in option.opts}, command.name

@@ -214,8 +214,8 @@ def test_jira_of_the_data_center_speaks_version_2() -> None:
     document = {"fields": issue_fields(description=adf_document())}
     error = {"errorMessages": [], "errors": {"description": "Operation value must be a string"}}
     assert ask(jira, "POST", f"{api}/issue", document, BEARER) == (400, error)
-    found = ask(jira, "POST", f"{api}/search", {"jql": "labels = a", "fields": ["labels"]}, BEARER)[1]
-    assert (found["total"], found["issues"][0]["fields"]) == (1, {"labels": ["a"]})
+    page = ask(jira, "POST", f"{api}/search", {"jql": "labels = a", "fields": ["labels"]}, BEARER)[1]
+    assert (page["total"], page["issues"][0]["fields"]) == (1, {"labels": ["a"]})
     for path in ("/rest/api/2/search/jql", "/rest/api/3/issue"):
         assert ask(jira, "POST", path, {}, BEARER)[0] in (404, 405)
     types = ask(jira, "GET", f"{api}/issue/createmeta/SEC/issuetypes", headers=BEARER)[1]

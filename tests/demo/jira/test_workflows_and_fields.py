@@ -182,7 +182,7 @@ def test_issues_are_linked_by_a_type_that_there_is() -> None:
     ends = {"inwardIssue": {"key": "SEC-2"}, "outwardIssue": {"key": "SEC-1"}}
     for _ in range(2):
         assert ask(jira, "POST", f"{API}/issueLink", ends | {"type": {"name": "Relates"}}) == (201, None)
-    assert [one.links for one in jira.issues.values()] == [{("Relates", "SEC-2")}, {("Relates", "SEC-1")}]
+    assert [issue.links for issue in jira.issues.values()] == [{("Relates", "SEC-2")}, {("Relates", "SEC-1")}]
     wrong = ask(jira, "POST", f"{API}/issueLink", ends | {"type": {"name": "Is like"}})
     assert wrong == said("No issue link type with name 'Is like' found.", 404)
     body = {"type": {"name": "Relates"}, "inwardIssue": {"key": "SEC-2"}, "outwardIssue": {"key": "SEC-9"}}
@@ -237,12 +237,12 @@ def test_a_project_wants_what_it_says_that_it_wants(datacenter: bool) -> None:
     api = "/rest/api/2" if datacenter else API
     path = f"{api}/issue/createmeta/SEC/issuetypes/10001"
     page = ask(jira, "GET", f"{path}?startAt=0&maxResults=200")[1]
-    fields = {one["fieldId"]: one for one in page["values" if datacenter else "fields"]}
-    assert {id for id, one in fields.items() if one["required"]} == {
+    fields = {field["fieldId"]: field for field in page["values" if datacenter else "fields"]}
+    assert {id for id, field in fields.items() if field["required"]} == {
         *("project", "issuetype", "summary", "components", "customfield_1")
     }
-    assert [one["value"] for one in fields["customfield_1"]["allowedValues"]] == ["Red", "Blue"]
-    assert [one["name"] for one in fields["security"]["allowedValues"]] == ["SOC"]
+    assert [option["value"] for option in fields["customfield_1"]["allowedValues"]] == ["Red", "Blue"]
+    assert [option["name"] for option in fields["security"]["allowedValues"]] == ["SOC"]
     assert create(jira) == refused(components="Components is required.", customfield_1="Team is required.")
     right = {"components": [{"name": "IR"}], "customfield_1": {"value": "Red"}, "security": {"name": "SOC"}}
     user = {"assignee": {"name": "jdoe"} if datacenter else {"accountId": "jdoe"}}

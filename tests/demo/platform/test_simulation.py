@@ -446,10 +446,10 @@ def test_nothing_is_found_before_its_processing_has_ended():
     capture(platform, new_project(platform), WEB)
     seen = []
     while platform.tick():
-        found = data(platform, "GET", "/alarms/summary?investigation_id=11")["total"]
+        total = data(platform, "GET", "/alarms/summary?investigation_id=11")["total"]
         done = [p for p in data(platform, "GET", "/pipelines?type=processing") if p["status"] == "complete"]
-        assert bool(found) == bool(done)
-        seen.append(found)
+        assert bool(total) == bool(done)
+        seen.append(total)
     assert seen[0] == 0
     assert data(platform, "GET", "/alarms/summary?investigation_id=11")["total"] == 15
 
@@ -537,8 +537,8 @@ def test_a_pipeline_can_be_aborted_and_frees_its_worker():
             "pipeline_id": pipeline
         }
     platform.settle()
-    found = {p["pipeline"]["id"]: p["status"] for p in data(platform, "GET", "/pipelines")}
-    assert found == {first: "cancelled", second: "complete", third: "cancelled", 304: "complete"}
+    states = {p["pipeline"]["id"]: p["status"] for p in data(platform, "GET", "/pipelines")}
+    assert states == {first: "cancelled", second: "complete", third: "cancelled", 304: "complete"}
 
 
 def test_asking_twice_captures_twice():

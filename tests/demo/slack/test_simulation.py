@@ -134,8 +134,8 @@ def _call(slack: Slack, method: str, token: str = DEMO_TOKEN, **arguments: Any) 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = slack.app.test_client().post(f"/api/{method}", json=arguments, headers=headers)
     assert answer.status_code == 200
-    found: dict[str, Any] = answer.json
-    return found
+    result: dict[str, Any] = answer.json
+    return result
 
 
 def test_slack_edits_a_message_and_keeps_a_thread() -> None:
@@ -183,8 +183,8 @@ def test_slack_says_what_is_wrong_inside_a_200(method: str, arguments: dict[str,
         Channel("C0000000002", "elsewhere", is_member=False),
         Channel("G0000000003", "private", is_private=True),
     ]
-    found = _call(slack, method, **arguments)
-    assert (found["ok"], found["error"]) == (False, error)
+    answer = _call(slack, method, **arguments)
+    assert (answer["ok"], answer["error"]) == (False, error)
     assert slack.posts == []
 
 

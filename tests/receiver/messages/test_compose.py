@@ -19,7 +19,7 @@ from tests.receiver.messages.examples import NIGHT, NOON, WEB, WEB_INSTANCE, ala
 
 
 def test_a_rich_alarm_whole() -> None:
-    found = compose(
+    message = compose(
         Alarm(
             Event("e1", "processing_with_alarms", NOON, project_id=12, evidence_id=31),
             Severity.MALICIOUS,
@@ -41,7 +41,7 @@ def test_a_rich_alarm_whole() -> None:
         ),
         maybe_repeat=True,
     )
-    assert found == Message(
+    assert message == Message(
         id="e1",
         kind="processing_with_alarms",
         severity=Severity.MALICIOUS,
@@ -135,14 +135,14 @@ def test_findings_are_worst_first_and_ten() -> None:
     findings = tuple(
         Finding(f"kind {n}", n, Severity.MALICIOUS if n % 2 else Severity.SUSPICIOUS) for n in range(1, 31)
     )
-    found = compose(alarm("processing_with_alarms", findings=findings))
-    assert [finding.count for finding in found.findings] == [29, 27, 25, 23, 21, 19, 17, 15, 13, 11]
-    assert found.findings_total == 30
+    message = compose(alarm("processing_with_alarms", findings=findings))
+    assert [finding.count for finding in message.findings] == [29, 27, 25, 23, 21, 19, 17, 15, 13, 11]
+    assert message.findings_total == 30
 
 
 def test_hostile_text_is_bounded_and_inert_everywhere() -> None:
     nasty = "\u202e\x00<!channel>\n\n[x](https://evil.example/) " * 200
-    found = compose(
+    message = compose(
         Alarm(
             Event(nasty, nasty, NOON, nasty, nasty, project_id=1, note=nasty),
             Severity.MALICIOUS,
@@ -157,17 +157,20 @@ def test_hostile_text_is_bounded_and_inert_everywhere() -> None:
             gaps=(Gap(nasty, nasty),) * 100,
         )
     )
-    texts = [found.id, found.kind, found.title, found.summary, *found.gaps, *found.labels]
-    texts += [fact.value for fact in found.facts] + [found.findings[0].description, found.findings[0].path]
+    texts = [message.id, message.kind, message.title, message.summary, *message.gaps, *message.labels]
+    texts += [fact.value for fact in message.facts] + [
+        message.findings[0].description,
+        message.findings[0].path,
+    ]
     for text in texts:
         assert len(text) <= 1_100
         assert not {"\u202e", "\x00", "\n"} & set(text)
         assert "https://evil.example" not in text
-    assert len(found.title) <= MAX_TITLE
-    assert len(found.summary) <= MAX_SUMMARY
-    assert len(found.gaps) == MAX_GAPS
-    assert all(label == label.lower() and " " not in label and len(label) <= 255 for label in found.labels)
-    assert found.findings[0].attack == ()
+    assert len(message.title) <= MAX_TITLE
+    assert len(message.summary) <= MAX_SUMMARY
+    assert len(message.gaps) == MAX_GAPS
+    assert all(label == label.lower() and " " not in label and len(label) <= 255 for label in message.labels)
+    assert message.findings[0].attack == ()
 
 
 @pytest.mark.parametrize(

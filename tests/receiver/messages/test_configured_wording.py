@@ -110,7 +110,7 @@ def test_others_are_all_that_the_list_does_not_name() -> None:
     usual = facts(ALARM, config())
     host = ("Host", "web-01 (WEB)")
     assert host in usual
-    assert facts(ALARM, config(facts=["others", "host"])) == [one for one in usual if one != host] + [host]
+    assert facts(ALARM, config(facts=["others", "host"])) == [name for name in usual if name != host] + [host]
 
 
 def test_what_is_no_fact_of_the_system_is_always_shown() -> None:

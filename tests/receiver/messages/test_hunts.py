@@ -19,8 +19,8 @@ from tests.receiver.messages.examples import NIGHT, WEB, alarm
 def test_capture_failed_quotes_the_reason() -> None:
     reason = "KMS key is disabled.\nSee the console."
     capture = Capture("weekly", WEB, CaptureState.FAILED, reason=reason)
-    found = compose(alarm(CAPTURE_FAILED, system=WEB, capture=capture))
-    assert (found.quote, found.summary) == (
+    message = compose(alarm(CAPTURE_FAILED, system=WEB, capture=capture))
+    assert (message.quote, message.summary) == (
         reason,
         "This system was not captured, so this hunt says nothing about it.",
     )
@@ -37,7 +37,7 @@ def test_hunt_finished_lists_systems_and_problems() -> None:
         CaptureResult(replace(WEB, account=""), CaptureState.FAILED, reason="It was terminated."),
         CaptureResult(WEB, CaptureState.PROCESSED),
     )
-    found = compose(
+    message = compose(
         hunt_report(
             systems=13,
             captured=12,
@@ -47,7 +47,7 @@ def test_hunt_finished_lists_systems_and_problems() -> None:
             problems=("SYSTEM7 is not JSON",),
         )
     )
-    assert found == Message(
+    assert message == Message(
         id="e1",
         kind=HUNT_FINISHED,
         severity=Severity.MALICIOUS,
@@ -86,5 +86,5 @@ def test_hunt_finished_lists_systems_and_problems() -> None:
     ],
 )
 def test_hunt_finished_counts(numbers: dict[str, object], title: str) -> None:
-    found = compose(hunt_report(**numbers))
-    assert (found.title, found.quote) == (title, numbers.get("reason", ""))
+    message = compose(hunt_report(**numbers))
+    assert (message.title, message.quote) == (title, numbers.get("reason", ""))

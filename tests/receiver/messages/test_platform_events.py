@@ -10,7 +10,7 @@ from tests.receiver.messages.examples import alarm
 
 
 def test_an_unknown_event_shows_its_text_and_what_was_wrong() -> None:
-    found = compose(
+    message = compose(
         alarm(
             UNKNOWN_EVENT,
             Severity.UNKNOWN,
@@ -19,9 +19,9 @@ def test_an_unknown_event_shows_its_text_and_what_was_wrong() -> None:
             note="the body is not JSON",
         )
     )
-    assert found.summary == "The body is not JSON. The text is shown as it came."
-    assert found.quote.startswith("TEST\nsee hxxps://evil[.]example/ xxx")
-    assert len(found.quote) == MAX_QUOTE
+    assert message.summary == "The body is not JSON. The text is shown as it came."
+    assert message.quote.startswith("TEST\nsee hxxps://evil[.]example/ xxx")
+    assert len(message.quote) == MAX_QUOTE
 
 
 def test_what_was_wrong_with_a_known_event_is_a_note() -> None:
