@@ -104,7 +104,10 @@ class CaseReferences:
     def close(self, case_key: str, destination: str, ref: str) -> None:
         """Record that what `ref` names accepts no more messages as it is, such as a closed issue. The next
         delivery then gets exclusive access. Does nothing where another delivery has noticed that before."""
-        record = self._store.get(kinds.CASE, case_key, destination)
-        if record and record.body.get("ref") == ref and not record.body.get("opener"):
-            body = {"ref": ref, "shut": True}
-            self._store.put(kinds.CASE, case_key, destination, body, expect=record.version)
+
+        def close(body: Body | None) -> tuple[Body | None, None]:
+            held = body or {}
+            is_free = held.get("ref") == ref and not held.get("opener")
+            return ({"ref": ref, "shut": True} if is_free else None), None
+
+        self._store.update(kinds.CASE, case_key, destination, close)

@@ -34,15 +34,14 @@ class Deliveries:
 
     def start(self, before: Delivery, **fields: Any) -> Delivery | None:
         """Record that a delivery is being sent. Returns None where it is no longer the same as `before`."""
-        place = (kinds.DELIVERY, before.event_id, before.destination)
-        record = self._store.get(*place)
-        current = load(Delivery, record.body) if record else Delivery(before.event_id, before.destination)
-        if before != current:
-            return None
         now = self._now()
         started = replace(before, **fields, first_at=before.first_at or now, last_at=now)
-        written = self._store.put(*place, dump(started), expect=record.version if record else 0)
-        return started if written else None
+
+        def start(body: Body | None) -> tuple[Body | None, Delivery | None]:
+            current = load(Delivery, body) if body else Delivery(before.event_id, before.destination)
+            return (dump(started), started) if current == before else (None, None)
+
+        return self._store.update(kinds.DELIVERY, before.event_id, before.destination, start)
 
     def end(self, started: Delivery, **fields: Any) -> None:
         """Record how a delivery ended that `start` began.
