@@ -36,6 +36,7 @@ from shared.local.server import Server, Timer, Workers
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
 from shared.models.hunts import Hunt, HuntState
+from shared.phrases import counted
 from shared.queues import leases
 from shared.secrets import SecretError
 from shared.storage import audit
@@ -130,7 +131,7 @@ def _retry(runtime: Runtime, given: str, retry_for: float) -> Hunt:
         after={"state": retried.hunt.state, "asked_again": retried.again},
     )
     where = "" if retried.same_project else "; its project is gone from the platform, and a new one is opened"
-    captures = "1 failed capture" if retried.again == 1 else f"{retried.again} failed captures"
+    captures = counted(retried.again, "failed capture")
     click.echo(f"hunt {hunt.id}: asking again for {captures}{where}", err=True)
     return retried.hunt
 
