@@ -16,7 +16,7 @@ from receiver.destinations.slack.errors import classify_webhook, webhook_refused
 from receiver.destinations.slack.plain_text import plain_payload, plain_text_note, report_refused_layout
 from receiver.destinations.slack.traits import WEBHOOK
 from receiver.messages.message import Message
-from shared.config.urls import check_webhook_url
+from shared.config.webhook_urls import check_webhook_url
 from shared.http.answers import Answer
 from shared.http.client import Http
 from shared.http.errors import NetworkError

@@ -20,7 +20,7 @@ from receiver.destinations.teams.errors import classify_workflow
 from receiver.destinations.teams.traits import TEAMS
 from receiver.messages.message import Message
 from shared.config.destinations.teams import TeamsConfig
-from shared.config.urls import check_webhook_url
+from shared.config.webhook_urls import check_webhook_url
 from shared.http.answers import Answer
 from shared.http.client import Http
 from shared.http.errors import NetworkError

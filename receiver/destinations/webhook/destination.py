@@ -22,7 +22,7 @@ from receiver.destinations.webhook.signature import SHORTEST_SECRET, SIGNATURE, 
 from receiver.destinations.webhook.traits import WEBHOOK
 from receiver.messages.message import Message
 from shared.config.destinations.webhook import WebhookDestinationConfig
-from shared.config.urls import check_webhook_url
+from shared.config.webhook_urls import check_webhook_url
 from shared.http.answers import Answer
 from shared.http.client import Http
 from shared.http.errors import NetworkError

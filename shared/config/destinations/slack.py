@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from shared.config.destinations.section import DestinationSection, Pace
 from shared.config.errors import KeyProblem
 from shared.config.types import FilePath, OneOrMany, at_most_two, matching
-from shared.config.urls import check_webhook_url
+from shared.config.webhook_urls import check_webhook_url
 from shared.secrets import SecretRef
 
 SLACK_CHANNEL_ID = r"^[CGD][A-Z0-9]{8,20}$"

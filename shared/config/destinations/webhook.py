@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from shared.config.destinations.section import DestinationSection, Pace
 from shared.config.types import FilePath, OneOrMany, one_or_two
-from shared.config.urls import check_webhook_url
+from shared.config.webhook_urls import check_webhook_url
 from shared.secrets import SecretRef
 
 
