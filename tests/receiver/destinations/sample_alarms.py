@@ -1,0 +1,314 @@
+"""Alarms of every kind, from a minimal one to a hostile one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from shared.models.acknowledgements import Acknowledgement
+from shared.models.alarms import Alarm, Change, Earlier, Gap
+from shared.models.captures import Capture, CaptureState
+from shared.models.event_kinds import (
+    ACKNOWLEDGED,
+    CAPTURE_FAILED,
+    HUNT_FINISHED,
+    JOB_FAILING,
+    RECOVERED,
+    TEST,
+    UNACKNOWLEDGED,
+    UNKNOWN_EVENT,
+)
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding, Project
+from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.severity import Severity
+from shared.models.systems import Instance, System
+
+PLATFORM = "https://cado.example"
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+WEB = System("i-0123456789abcdef0", "us-east-1", "prod")
+BIDI = "\u202e\u2066"
+HOSTILE = (
+    "<!channel> <@U024BE7LH> <https://evil.example|Cado> *bold* _it_ `code` ```block``` &lt;!here&gt; "
+    ":skull: [open](https://evil.example/?x=1) <at>Everyone</at> {{DATE(2026-01-01T00:00:00Z)}} "
+    "javascript:alert(1) @everyone {noformat} {panel} "
+    "[x|http://evil.example] h1. !img.png! C:\\x\\_y ||a|| ${jndi:ldap://x} <script>"
+)
+
+
+def _alarms() -> dict[str, Alarm]:
+    rich = Alarm(
+        event=Event(
+            "7f3c9a52",
+            "processing_with_alarms",
+            NOON,
+            "PROCESSING WITH ALARMS",
+            "Processing finished with 15 alarms in project id 12 evidence id 31.",
+            project_id=12,
+            evidence_id=31,
+        ),
+        severity=Severity.MALICIOUS,
+        malicious=7,
+        suspicious=8,
+        hunt=Hunt("weekly-crown-jewels", NIGHT, project_id=12),
+        capture=Capture("weekly", WEB, CaptureState.RUNNING, requested_at=NIGHT + timedelta(minutes=4)),
+        project=Project(12, "weekly-crown-jewels 2026-11-22 02:00"),
+        evidence=Evidence(
+            31,
+            12,
+            "vol-080c44054f2073a7f",
+            hostname="EC2AMAZ-CPI3V8C",
+            os="Windows Server 2022",
+            size_mb=30 * 1024,
+            resource="vol-080c44054f2073a7f",
+            resource_type="EBS",
+            instance=WEB.instance,
+            processed_at=NOON - timedelta(minutes=2),
+        ),
+        instance=Instance(
+            WEB.instance,
+            WEB.region,
+            name="web-01",
+            type="m5.large",
+            state="running",
+            zone="us-east-1a",
+            account_id="111122223333",
+            private_ip="10.0.1.5",
+            public_ip="203.0.113.7",
+            vpc="vpc-0a1b2c3d",
+            subnet="subnet-4e5f6a7b",
+            security_groups=("web (sg-0123abcd)", "ssh-office (sg-89ef4567)"),
+            iam_profile="arn:aws:iam::111122223333:instance-profile/web_server",
+            image="ami-0abcdef1234567890",
+            platform="Windows",
+            launched_at=datetime(2026, 3, 1, 8, 15, tzinfo=UTC),
+            tags={"Name": "web-01", "Owner": "shop-team@acme.example", "Env": "prod", "Cost_Center": "42"},
+        ),
+        system=WEB,
+        findings=(
+            Finding("Possible WebShell Command", 4, Severity.SUSPICIOUS, ("T1505.003",)),
+            Finding(
+                "Malicious File Detected: cryptomining_malware_wannamine",
+                3,
+                Severity.MALICIOUS,
+                ("T1496", "TA0040"),
+                "C:\\Windows\\Temp\\wm_01.exe",
+            ),
+            Finding("User accessing sudo", 1, Severity.INFO, ("TA0004",), "/var/log/auth.log"),
+        ),
+        gaps=(Gap("Alarm overview", "the platform did not answer within 4 s"),),
+        link=f"{PLATFORM}/projects/12?evidence=31",
+        change=Change(
+            NIGHT - timedelta(days=35),
+            NIGHT - timedelta(days=7),
+            1,
+            ("Malicious File Detected: cryptomining_malware_wannamine",),
+            3,
+            3,
+            2,
+        ),
+    )
+    minimal = Alarm(
+        event=Event(
+            "a1",
+            "high_severity_alarm",
+            NOON,
+            "HIGH SEVERITY ALARM DETECTED",
+            "5 high severity alarms detected in project id 3 evidence id 4.",
+            project_id=3,
+            evidence_id=4,
+            malicious=5,
+        ),
+        severity=Severity.MALICIOUS,
+        link=PLATFORM,
+    )
+    many = replace(
+        rich,
+        malicious=4_120,
+        findings=tuple(
+            Finding(
+                f"Malicious File Detected: family_{n}",
+                500 - n,
+                Severity.MALICIOUS,
+                ("T1059.001", "T1496"),
+                f"/srv/www/uploads/{n}/payload_{n}.php",
+            )
+            for n in range(60)
+        ),
+        gaps=tuple(Gap(f"Source {n}", "access denied by the platform (403)") for n in range(6)),
+    )
+    hostile = replace(
+        rich,
+        event=replace(rich.event, kind="detection_created", id=HOSTILE[:60], text=HOSTILE + "\n" + HOSTILE),
+        project=Project(12, HOSTILE),
+        evidence=replace(rich.evidence, name=HOSTILE, hostname=HOSTILE, os=HOSTILE),
+        instance=replace(rich.instance, name=HOSTILE, tags={HOSTILE: HOSTILE}, security_groups=(HOSTILE,)),
+        findings=(Finding(HOSTILE, 1, Severity.MALICIOUS, ("T1496", "javascript:alert(1)"), HOSTILE),),
+        gaps=(Gap(HOSTILE, HOSTILE),),
+        hunt=Hunt(HOSTILE[:60], NIGHT),
+        change=Change(NIGHT, NIGHT, 1, (HOSTILE,), 1),
+    )
+    unicode = replace(
+        rich,
+        instance=replace(
+            rich.instance, name=f"{BIDI}سرور-۱ 🏴‍☠️", tags={"Owner": "Zoë 李雷", "名": "値" * 30}
+        ),
+        findings=(
+            Finding(
+                f"ملف خبيث {BIDI}exe.txt 👩‍👩‍👧‍👦",
+                2,
+                Severity.MALICIOUS,
+                ("T1496",),
+                "/データ/e\u0301\x00.sh",
+            ),
+        ),
+    )
+    unknown = Alarm(
+        event=Event(
+            "u1",
+            UNKNOWN_EVENT,
+            NOON,
+            text='{"title": "TEST", "message": "He said "hi" <!here>"\nhttps://evil.example/ `x`}',
+            note="the body is not JSON that can be read; it was read as text",
+        ),
+        severity=Severity.UNKNOWN,
+        link=PLATFORM,
+    )
+    reason = (
+        "Snapshot snap-0aa of vol-1 failed: KMS key arn:aws:kms:us-east-1:111122223333:key/1 is disabled."
+    )
+    capture_failed = Alarm(
+        event=Event("capture_failed:weekly", CAPTURE_FAILED, NOON, text=reason, project_id=12, system=WEB),
+        severity=Severity.UNKNOWN,
+        hunt=Hunt("weekly-crown-jewels", NIGHT, project_id=12),
+        capture=Capture("weekly", WEB, CaptureState.FAILED, reason=reason),
+        system=WEB,
+        gaps=(Gap("Instance details", "access denied by EC2 (UnauthorizedOperation)"),),
+        link=f"{PLATFORM}/projects/12",
+    )
+    systems = [System(f"i-{n:017x}", "eu-west-1", "prod") for n in range(13)]
+    report = HuntReport(
+        "weekly-crown-jewels",
+        NIGHT,
+        12,
+        systems=13,
+        captured=12,
+        failed=1,
+        with_alarms=5,
+        captures=(
+            CaptureResult(systems[0], CaptureState.PROCESSED, 7, 8, new=3),
+            *(CaptureResult(s, CaptureState.PROCESSED, 6 - n, 8) for n, s in enumerate(systems[1:5])),
+            CaptureResult(systems[5], CaptureState.FAILED, reason="The instance was terminated."),
+            *(CaptureResult(s, CaptureState.PROCESSED) for s in systems[6:]),
+        ),
+        problems=("SYSTEM7 is not JSON: it was left out",),
+        left_out=("2 left out: it is terminated",),
+        since=NIGHT - timedelta(days=7),
+        new_alarms=3,
+        new_with=1,
+        slowest=CaptureResult(systems[6], CaptureState.PROCESSED, name="web-06"),
+        slowest_seconds=11_520,
+        covered=12,
+    )
+    finished = Alarm(
+        event=Event("hunt_finished:weekly", HUNT_FINISHED, NOON, project_id=12, report=report),
+        severity=Severity.MALICIOUS,
+        link=f"{PLATFORM}/projects/12",
+    )
+    recovered = replace(
+        rich,
+        event=Event(
+            "recovered:12:31:1", RECOVERED, NOON, project_id=12, evidence_id=31, hunt_id=rich.hunt.id
+        ),
+        gaps=(),
+    )
+    update = replace(
+        rich,
+        event=replace(rich.event, id="9d10be44"),
+        earlier=Earlier("7f3c9a52", Severity.SUSPICIOUS, malicious=0, suspicious=8),
+        gaps=(),
+    )
+    acknowledged = replace(
+        rich,
+        event=Event(f"acknowledged:{rich.case_key}", ACKNOWLEDGED, NOON, project_id=12, evidence_id=31),
+        findings=(),
+        gaps=(),
+        acknowledgement=Acknowledgement("click:1", NOON, "Jane Doe", "U0123456789"),
+        change=None,
+    )
+    path = "/srv/www/uploads/" + "deeply/" * 40
+    huge = replace(
+        rich,
+        event=replace(
+            rich.event,
+            kind="detection_created",
+            id="huge-1",
+            text='{"detections": [' + '"&<x>", ' * 500 + "]}",
+        ),
+        malicious=1_234_567,
+        suspicious=89_012,
+        instance=replace(
+            rich.instance,
+            name="a-very-long-name-of-a-host-" * 9,
+            security_groups=tuple(f"a-security-group-with-a-long-name-{n} (sg-{n:017x})" for n in range(40)),
+            tags={f"Tag{n:02}": "A value & another one of some length, " * 6 for n in range(50)},
+        ),
+        findings=tuple(
+            Finding(
+                f"Malicious File Detected: a family whose name is of some length {n:03} " + "and so on " * 20,
+                1_000_000 - n,
+                Severity.MALICIOUS if n < 150 else Severity.SUSPICIOUS,
+                ("T1059.001", "T1496", "TA0004", "T1505.003"),
+                f"{path}{n}.php",
+            )
+            for n in range(300)
+        ),
+        gaps=tuple(
+            Gap(f"Source {n}", "the platform did not answer in time, and so on " * 8) for n in range(40)
+        ),
+    )
+    unacknowledged = replace(
+        rich,
+        event=replace(
+            rich.event,
+            id=f"{UNACKNOWLEDGED}:{rich.case_key}:1",
+            kind=UNACKNOWLEDGED,
+            received_at=NOON + timedelta(minutes=30),
+            title="",
+            text="First told at 2026-11-22 12:00 UTC. Reminder 1 of 2.",
+        ),
+    )
+    job_failing = Alarm(
+        Event(
+            f"{JOB_FAILING}:follow+recover:2026-11-22T10:55:00+00:00",
+            JOB_FAILING,
+            NOON,
+            title="follow, recover",
+            text="follow, since 2026-11-22 10:55 UTC: hunt weekly@2026-11-22T02:00:00Z: The platform did not "
+            "answer: timed out.\nrecover, since 2026-11-22 10:55 UTC: it was not done within 60 s",
+        ),
+        Severity.UNKNOWN,
+        link=PLATFORM,
+    )
+    test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
+    return {
+        "rich": rich,
+        "minimal": minimal,
+        "many_findings": many,
+        "hostile": hostile,
+        "unicode": unicode,
+        "unknown": unknown,
+        "capture_failed": capture_failed,
+        "hunt_finished": finished,
+        "recovered": recovered,
+        "update": update,
+        "huge": huge,
+        "acknowledged": acknowledged,
+        "unacknowledged": unacknowledged,
+        "job_failing": job_failing,
+        "test": test,
+    }
+
+
+ALARMS = _alarms()
