@@ -3,16 +3,18 @@ destinations and a platform that answer as the test says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from receiver.assemble import Handlers, handlers
-from receiver.destinations.contract import CaseRef, Check, Delivered, Traits
+from receiver.destinations.contract import CaseRef, Check, Delivered, Destination, Outcome, Traits
+from receiver.events import enrich
 from receiver.events.severity import severity_of
 from receiver.messages.message import Message
 from shared.config.config import Config
@@ -42,16 +44,16 @@ class Tool:
     """A destination that gives the outcomes that the test set, and remembers what it was sent."""
 
     name: str
-    outcomes: list = field(default_factory=list)
+    outcomes: list[Outcome | BaseException] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
     cases: list[CaseRef] = field(default_factory=list)
     thread: bool = False
 
     @property
-    def traits(self):
+    def traits(self) -> Traits:
         return Traits(thread=self.thread)
 
-    def deliver(self, message, case):
+    def deliver(self, message: Message, case: CaseRef) -> Outcome:
         self.sent.append(message)
         self.cases.append(case)
         outcome = self.outcomes.pop(0) if self.outcomes else Delivered()
@@ -59,12 +61,12 @@ class Tool:
             raise outcome
         return outcome
 
-    def check(self):
+    def check(self) -> Check:
         return Check(True, "")
 
 
 @dataclass
-class Enricher:
+class Enricher(enrich.Enricher):
     """`runs`: when an evidence was processed; without it the platform cannot be asked. `counts`: what it
     counts; without it, what the webhook says."""
 
@@ -98,13 +100,13 @@ class Enricher:
 class Stage:
     def __init__(
         self,
-        folder,
-        delivery=None,
-        destinations=None,
-        default=("soc", "office"),
-        tools=None,
-        reminders=None,
-    ):
+        folder: Path,
+        delivery: dict[str, Any] | None = None,
+        destinations: dict[str, Any] | None = None,
+        default: Iterable[str] = ("soc", "office"),
+        tools: dict[str, Destination] | None = None,
+        reminders: dict[str, Any] | None = None,
+    ) -> None:
         self.moment = START
         self.database = Database(folder / "huntbridge.db")
         self.database._levels = dict.fromkeys((True, False), "OFF")  # a test need not survive a power cut
@@ -135,8 +137,8 @@ class Stage:
             now=lambda: self.moment,
         )
         self.soc, self.office = Tool("soc"), Tool("office")
-        self.tools = {"soc": self.soc, "office": self.office} | (tools or {})
-        self.enricher = Enricher()
+        self.tools: dict[str, Destination] = {"soc": self.soc, "office": self.office, **(tools or {})}
+        self.enricher: enrich.Enricher = Enricher()
         self.work = self.worker()
 
     def worker(self) -> Handlers:
@@ -170,10 +172,10 @@ class Stage:
 
 
 @pytest.fixture
-def make_stage(tmp_path) -> Iterator[Callable[..., Stage]]:
+def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     made: list[Stage] = []
 
-    def make(**settings) -> Stage:
+    def make(**settings: Any) -> Stage:
         made.append(Stage(tmp_path, **settings))
         return made[-1]
 
@@ -183,7 +185,7 @@ def make_stage(tmp_path) -> Iterator[Callable[..., Stage]]:
 
 
 @pytest.fixture
-def stage(make_stage) -> Stage:
+def stage(make_stage: Callable[..., Stage]) -> Stage:
     return make_stage()
 
 

@@ -40,6 +40,7 @@ from shared.queues.ports import ABANDONED
 from shared.storage.ledger.ledger import Ledger
 from tests.aws_function import Context, Invoked, moto_server
 from tests.emulated import Resources, api_event, clean, scheduled
+from tests.queue_items import decoded
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -125,7 +126,7 @@ def test_a_webhook_from_api_gateway_is_answered_when_it_is_in_the_queue(stage, v
         **({"cookies": []} if version == "2.0" else {}),
         **(single if version == "2.0" else many),
     }
-    webhook = items.decode(record["body"].encode())
+    webhook = decoded(items.Webhook, record["body"].encode())
     assert webhook.body == WEBHOOK.replace(b'"token": "a-good-token"', b'"token":"<token>"')
 
 
@@ -152,7 +153,7 @@ def test_a_click_from_api_gateway_is_verified_by_the_bytes_that_slack_signed(sta
     answer = stage.edge(event)
     assert (answer["statusCode"], answer["body"]) == (200, "{}\n")
     (record,) = stage.function.receive("events")
-    content = items.decode(record["body"].encode())
+    content = decoded(items.SlackClick, record["body"].encode())
     assert (content.click.name, content.signed_by) == (name, f"{secret}#signing")
 
     forged = signed(body + b"+", "a-signing-secret", time.time())
@@ -294,7 +295,7 @@ def test_what_would_not_fit_into_the_time_that_remains_is_handed_back_and_comes_
     assert stage.function.work("events") == []
     assert stage.function.work("deliveries") == []
     assert stage.counts() == (3, 3)
-    assert items.decode(body.encode()).event["kind"] == HUNT_FINISHED
+    assert decoded(items.OwnEvent, body.encode()).event["kind"] == HUNT_FINISHED
 
 
 def test_an_item_that_comes_too_early_is_hidden_until_it_is_due(stage):

@@ -5,7 +5,9 @@ Slack and Jira are simulated over sockets; the queues and the ledger are real.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 from demo.base import app_of
 from demo.jira.simulation import Jira
@@ -18,7 +20,7 @@ from receiver.web import create_app
 from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Http
 from shared.secrets import Secret, SecretRef
-from tests.receiver.conftest import Tool
+from tests.receiver.conftest import Stage, Tool
 
 SOC, SECOND = "C0123456789", "C0000000002"
 
@@ -42,11 +44,19 @@ class World:
     """A stage with a Slack app that has buttons in two channels (`ir`, `second`), a Jira (`tickets`), a Teams
     channel and a webhook. `listed`: the users who may acknowledge at `ir`."""
 
-    def __init__(self, make_stage, stack: ExitStack, default, pace=1_000, listed=None, **settings) -> None:
+    def __init__(
+        self,
+        make_stage: Callable[..., Stage],
+        stack: ExitStack,
+        default: list[str],
+        pace: int = 1_000,
+        listed: list[str] | None = None,
+        **settings: Any,
+    ) -> None:
         self.slack, self.jira = Slack(rate=None), Jira()
         self.slack.channels.append(Channel(SECOND, "second"))
         self.origin = stack.enter_context(serving(app_of(self.slack, self.jira)))
-        jira = {
+        jira: dict[str, Any] = {
             "type": "jira",
             "url": self.origin,
             "email": "hunt@acme.example",
@@ -105,7 +115,7 @@ class World:
             "/slack/actions", data=request.body, headers=dict(request.headers)
         ).status_code
 
-    def click(self, action: str = "acknowledge", *, run: bool = True, **who) -> None:
+    def click(self, action: str = "acknowledge", *, run: bool = True, **who: str) -> None:
         assert self.send(self.slack.click(self.parent, action, **who)) == 200
         if run:
             self.stage.run_all()

@@ -113,7 +113,8 @@ def test_if_a_worker_dies_after_the_acknowledgement_the_next_worker_sends_the_me
     world = make_world(["ir", "siem"])
     world.alarm()
     world.click(run=False)
-    put, died = world.stage.runtime.deliveries.put, []
+    put = world.stage.runtime.deliveries.put
+    died: list[int] = []
 
     def dies(body, **more):
         if not died:

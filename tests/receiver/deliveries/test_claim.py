@@ -9,26 +9,29 @@ import pytest
 
 from receiver.deliveries.claim import wait_for_other_worker
 from receiver.deliveries.digest_store import Digests
-from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Retry
+from receiver.destinations.contract import NEW_CASE, CaseRef, Delivered, Outcome, Retry
 from receiver.messages.digest import DigestEntry
+from receiver.messages.message import Message
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.severity import Severity
 from shared.queues import leases
-from shared.queues.ports import Again, Done
+from shared.queues.ports import Again, Done, Item, Verdict
 from shared.queues.worker import work
+from tests.receiver.conftest import Stage, Tool
 
 
 class Twice:
     """A destination that, while it is called, hands the same item to a second worker too, as SQS may."""
 
-    def __init__(self, stage, tool):
-        self.stage, self.tool, self.verdicts = stage, tool, []
+    def __init__(self, stage: Stage, tool: Tool, item: Item) -> None:
+        self.again: Item | None = replace(item, receipt="of the second", claims=2)
+        self.verdicts: list[Verdict] = []
         self.second, self.deliver = stage.worker(), tool.deliver
 
-    def __call__(self, message, case):
-        self.tool.deliver = self.deliver
-        again = replace(self.item, receipt="of the second", claims=2)
-        self.verdicts.append(self.second.delivery(again))
+    def __call__(self, message: Message, case: CaseRef) -> Outcome:
+        again, self.again = self.again, None
+        if again:
+            self.verdicts.append(self.second.delivery(again))
         return self.deliver(message, case)
 
 
@@ -37,8 +40,7 @@ def test_the_second_of_two_workers_with_the_same_item_waits(stage):
     work(stage.runtime.events, stage.work.event, lease=60)
     (item, _) = stage.runtime.deliveries.claim(2, lease=60)
     tool = stage.tools[item.id.rpartition(":")[2]]
-    tool.deliver = twice = Twice(stage, tool)
-    twice.item = item
+    tool.deliver = twice = Twice(stage, tool, item)
     assert stage.work.delivery(item) == Done()
     (verdict,) = twice.verdicts
     assert isinstance(verdict, Again)
@@ -53,8 +55,7 @@ def test_a_worker_waits_for_the_worker_that_sends_the_digest(stage, monkeypatch)
     digest = digests.open("soc")
     digests.add("soc", digest, DigestEntry("e", "case", "5 alarms", Severity.SUSPICIOUS))
     (item,) = stage.runtime.deliveries.claim(lease=60)
-    stage.soc.deliver = twice = Twice(stage, stage.soc)
-    twice.item = item
+    stage.soc.deliver = twice = Twice(stage, stage.soc, item)
     assert stage.work.delivery(item) == Done()
     assert isinstance(twice.verdicts[0], Again)
     assert len(stage.soc.sent) == 1

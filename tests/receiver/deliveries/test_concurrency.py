@@ -10,9 +10,11 @@ import pytest
 
 from receiver.assemble import handlers
 from receiver.deliveries.concurrency import ConcurrencyLimit
-from receiver.destinations.contract import Delivered, Retry, Traits
+from receiver.destinations.contract import CaseRef, Delivered, Outcome, Retry
+from receiver.messages.message import Message
 from shared.local.queue import SqliteQueue
 from shared.local.server import Server, Workers
+from tests.receiver.conftest import Tool
 
 
 def test_a_busy_destination_is_asked_again_less_often_the_longer_it_is_busy():
@@ -47,28 +49,20 @@ def test_a_worker_waits_for_a_place_that_is_about_to_be_free():
 @pytest.mark.timeout(30)
 def test_a_hung_destination_and_a_limited_one_do_not_slow_the_third(make_stage):
     released = threading.Event()
+    took: list[float] = []
 
-    class Hung:
-        name, traits = "hung", Traits()
-
-        def deliver(self, message, case):
+    class Hung(Tool):
+        def deliver(self, message: Message, case: CaseRef) -> Outcome:
             released.wait(20)
             return Retry("no answer", ambiguous=True)
 
-    class Limited:
-        name, traits = "limited", Traits()
-
-        def deliver(self, message, case):
+    class Limited(Tool):
+        def deliver(self, message: Message, case: CaseRef) -> Outcome:
             return Retry("429", after=30)
 
-    class Quick:
-        name, traits = "quick", Traits()
-
-        def __init__(self):
-            self.took = []
-
-        def deliver(self, message, case):
-            self.took.append(time.monotonic() - began)
+    class Quick(Tool):
+        def deliver(self, message: Message, case: CaseRef) -> Outcome:
+            took.append(time.monotonic() - began)
             return Delivered()
 
     slack = {"type": "slack", "webhook_url": "env:A", "pace": 1_000}
@@ -78,8 +72,8 @@ def test_a_hung_destination_and_a_limited_one_do_not_slow_the_third(make_stage):
     runtime.now = lambda: datetime.now(UTC)
     runtime.deliveries = SqliteQueue(stage.database, "deliveries")
     runtime.events = SqliteQueue(stage.database, "events")
-    quick = Quick()
-    work = handlers(runtime, stage.enricher, {"hung": Hung(), "limited": Limited(), "quick": quick})
+    tools = {"hung": Hung("hung"), "limited": Limited("limited"), "quick": Quick("quick")}
+    work = handlers(runtime, stage.enricher, tools)
     server = Server(
         [
             Workers(runtime.events, work.event, 60, threads=2),
@@ -91,9 +85,9 @@ def test_a_hung_destination_and_a_limited_one_do_not_slow_the_third(make_stage):
         stage.receive(b'{"message": "%d alarms in project id 3"}' % number)
     began = time.monotonic()
     server.start()
-    while len(quick.took) < 100 and time.monotonic() < began + 20:
+    while len(took) < 100 and time.monotonic() < began + 20:
         time.sleep(0.05)
     released.set()
     server.stop()
-    assert len(quick.took) == 100
-    assert quick.took[-1] < 10
+    assert len(took) == 100
+    assert took[-1] < 10

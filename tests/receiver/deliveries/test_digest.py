@@ -8,11 +8,13 @@ import threading
 import pytest
 
 from receiver.destinations.contract import Rejected, Retry
+from receiver.messages.message import Message
 from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.worker import work
+from tests.queue_items import decoded
 
 SLOW = {"type": "slack", "webhook_url": "env:A", "pace": 1 / 60}  # ten in ten minutes
 
@@ -109,7 +111,7 @@ def test_a_digest_that_is_refused_is_kept_and_can_be_sent_again(slow):
     )
     slow.run_all(step=30)
     (dead,) = slow.runtime.deliveries.dead_items()
-    assert items.decode(dead.body).digest_id == dead.id.removesuffix(":soc")
+    assert decoded(items.DeliverDigest, dead.body).digest_id == dead.id.removesuffix(":soc")
     assert slow.office.sent[-1].title == "1 message could not be delivered to soc"
     slow.soc.deliver = real
     slow.runtime.deliveries.revive([dead.id])
@@ -121,7 +123,8 @@ def test_a_digest_that_is_refused_is_kept_and_can_be_sent_again(slow):
 def test_a_digest_without_an_answer_says_that_it_may_be_a_repeat(slow):
     ids = [suspicious(slow, evidence) for evidence in range(1, 31)]
     slow.run()
-    real, lost = slow.soc.deliver, []
+    real = slow.soc.deliver
+    lost: list[Message] = []
 
     def deliver(message, case):
         outcome = real(message, case)

@@ -39,7 +39,8 @@ def test_an_alarm_that_comes_while_its_digest_is_closed_goes_into_the_next(diges
 def test_a_digest_that_is_opened_while_it_is_sealed_keeps_its_alarms(digests, stage, monkeypatch):
     """A digest is queued before it is opened, so another worker may seal it at that moment."""
     other = Digests(stage.runtime.store, stage.runtime.deliveries)
-    entries, opened = other._entries, []
+    entries = other._entries
+    opened: list[str] = []
 
     def open_meanwhile(destination, id):
         read = entries(destination, id)

@@ -13,6 +13,7 @@ from shared.http.answers import Answer
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues.worker import work
+from tests.receiver.conftest import Stage
 from tests.receiver.destinations.jira.site import once, staged
 
 
@@ -22,7 +23,7 @@ def make(make_stage):
     return partial(staged, make_stage)
 
 
-def alarm(stage, number: int, project: int = 3) -> str:
+def alarm(stage: Stage, number: int, project: int = 3) -> str:
     return stage.receive(b'{"message": "%d alarms in project id %d evidence id 4"}' % (number, project))
 
 

@@ -15,13 +15,14 @@ from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.case_thread import CaseThread
 from shared.queues.worker import work
 from shared.secrets import Secret
+from tests.receiver.conftest import Stage
 
 SOC = "C0123456789"
 IR = {"type": "slack", "token": "env:T", "channel": SOC, "pace": 1_000}
 
 
 @pytest.fixture
-def make(make_stage) -> Iterator[Callable]:
+def make(make_stage) -> Iterator[Callable[[], tuple[Stage, Slack]]]:
     """Returns a stage that delivers to Slack only, and the simulated Slack."""
     slack = Slack(rate=None)
     with serving(slack.app) as origin:
@@ -41,7 +42,7 @@ def make(make_stage) -> Iterator[Callable]:
         yield make
 
 
-def alarm(stage, number: int, project: int = 3) -> str:
+def alarm(stage: Stage, number: int, project: int = 3) -> str:
     return stage.receive(b'{"message": "%d alarms in project id %d evidence id 4"}' % (number, project))
 
 
@@ -83,7 +84,8 @@ def test_after_a_refused_follow_up_the_next_delivery_follows_up(make):
     (parent,) = (post for post in slack.posts if not post.thread_ts)
     assert len(slack.replies(parent)) == 3
     refs = [stage.runtime.ledger.deliveries.get(id, "ir").ref for id in (first, second)]
-    assert sorted(CaseThread.parse(ref).alarms for ref in refs) == [2, 3]
+    threads = [thread for ref in refs if (thread := CaseThread.parse(ref))]
+    assert sorted(thread.alarms for thread in threads) == [2, 3]
 
 
 def test_after_a_worker_died_while_editing_the_case_keeps_its_message(make):

@@ -33,6 +33,7 @@ class Line:
     def come(self, name, urgent=False, waited=False):
         self.asked += 1
         wait = self.limiter.turn(Lane("soc", self.limits), urgent=urgent, waited=waited)
+        assert wait is not None
         if wait == 0:
             self.sent.append((self.now - NOW, name))
         else:
@@ -142,7 +143,12 @@ def test_a_storm_to_slack_is_sent_at_its_pace_and_each_item_is_claimed_twice_at_
         stage.receive(b'{"message": "%d alarms in project id 3"}' % number)
     claims = []
     real = stage.work.delivery
-    stage.work = replace(stage.work, delivery=lambda item: claims.append(item.id) or real(item))
+
+    def counted(item):
+        claims.append(item.id)
+        return real(item)
+
+    stage.work = replace(stage.work, delivery=counted)
     stage.run()
     assert len(stage.soc.sent) == 60
     stage.forward(59)

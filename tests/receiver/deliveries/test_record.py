@@ -10,6 +10,7 @@ from receiver.deliveries.record import best_effort
 from receiver.destinations.contract import Delivered, Rejected, Retry
 from shared.queues import items
 from shared.queues.ports import Again, Done, Item
+from tests.queue_items import decoded
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -44,7 +45,7 @@ def test_a_refused_message_becomes_a_dead_item_with_the_reason(stage):
     assert [message.kind for message in stage.office.sent] == ["processing_with_alarms", "undelivered"]
     (dead,) = stage.runtime.deliveries.dead_items()
     assert (dead.id, dead.reason) == (f"{id}:soc", "Slack says no_service: the webhook is gone")
-    assert items.decode(dead.body).alarm["event"]["id"] == id
+    assert decoded(items.DeliverAlarm, dead.body).alarm["event"]["id"] == id
     assert stage.runtime.ledger.deliveries.get(id, "soc").state == "dead"
     stage.runtime.deliveries.revive([dead.id])
     stage.run()

@@ -104,7 +104,7 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tls(self_signed: Path) -> Callable[[Peer], None]:
+def tls(self_signed: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Peer], None]:
     """Makes a peer speak TLS with that certificate."""
 
     def wrap(peer: Peer) -> None:
@@ -117,6 +117,6 @@ def tls(self_signed: Path) -> Callable[[Peer], None]:
             connection, address = accept()
             return context.wrap_socket(connection, server_side=True), address
 
-        server.get_request = get_request  # type: ignore[method-assign]
+        monkeypatch.setattr(server, "get_request", get_request)
 
     return wrap

@@ -177,15 +177,41 @@ class Fuzz:
         )
 
     def instance(self) -> Instance:
-        words = [self.text() for _ in range(14)]
-        words[0], words[1] = self.random.choice(("i-0123456789abcdef0", words[0])), self.region()
         tags = {self.text(): self.text() for _ in range(self.random.randint(0, 12))}
         tags |= {name: self.text() for name in self.some(lambda: self.random.choice(("A", "B", "B_*")), 3)}
-        return Instance(*words[:11], self.some(self.text, 9), *words[11:], self.maybe(NOON), tags)
+        return Instance(
+            id=self.random.choice(("i-0123456789abcdef0", self.text())),
+            region=self.region(),
+            name=self.text(),
+            type=self.text(),
+            state=self.text(),
+            zone=self.text(),
+            account_id=self.text(),
+            private_ip=self.text(),
+            public_ip=self.text(),
+            vpc=self.text(),
+            subnet=self.text(),
+            security_groups=self.some(self.text, 9),
+            iam_profile=self.text(),
+            image=self.text(),
+            platform=self.text(),
+            launched_at=self.maybe(NOON),
+            tags=tags,
+        )
 
     def evidence(self) -> Evidence:
-        words = [self.text() for _ in range(7)]
-        return Evidence(31, 12, *words[:3], self.number(), *words[3:])
+        return Evidence(
+            id=31,
+            project_id=12,
+            name=self.text(),
+            hostname=self.text(),
+            os=self.text(),
+            size_mb=self.number(),
+            resource=self.text(),
+            resource_type=self.text(),
+            instance=self.text(),
+            account_id=self.text(),
+        )
 
     def earlier(self) -> Earlier:
         severity = self.random.choice(list(Severity))

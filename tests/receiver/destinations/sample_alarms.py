@@ -138,6 +138,9 @@ def _alarms() -> dict[str, Alarm]:
         ),
         gaps=tuple(Gap(f"Source {n}", "access denied by the platform (403)") for n in range(6)),
     )
+    assert rich.hunt
+    assert rich.evidence
+    assert rich.instance
     hostile = replace(
         rich,
         event=replace(rich.event, kind="detection_created", id=HOSTILE[:60], text=HOSTILE + "\n" + HOSTILE),

@@ -22,8 +22,10 @@ from receiver.destinations.reloading import ReloadingDestination
 from receiver.destinations.slack import destination as slack_destination
 from receiver.destinations.slack.bot import SlackBotDestination
 from shared.secrets import Secret, SecretError, SecretRef, Secrets
+from tests.receiver.conftest import Stage
 
 SIGNING = "a-secret-of-the-siem"
+Make = Callable[[dict[str, Any], str], tuple[Stage, dict[str, str]]]
 
 
 class Siem:
@@ -131,7 +133,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def make(make_stage: Callable[..., Any], world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def make(make_stage: Callable[..., Stage], world: World, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Makes a stage that sends to the real `it` and reports refused alarms to `soc`; and its environment."""
 
     def bot(*given: Any, **more: Any) -> SlackBotDestination:
@@ -139,7 +141,7 @@ def make(make_stage: Callable[..., Any], world: World, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(slack_destination, "SlackBotDestination", bot)
 
-    def make(config: dict[str, Any], secret: str) -> tuple[Any, dict[str, str]]:
+    def make(config: dict[str, Any], secret: str) -> tuple[Stage, dict[str, str]]:
         if config["type"] == "jira":
             config = {**config, "url": world.origin, "api": "cloud"}
         stage = make_stage(
@@ -162,7 +164,7 @@ def alarm(stage: Any, number: int) -> None:
 
 
 def test_what_is_refused_is_kept_and_told_elsewhere_and_arrives_when_it_is_mended(
-    kind: Kind, make: Callable[..., Any], world: World
+    kind: Kind, make: Make, world: World
 ) -> None:
     stage, environ = make(kind.config, kind.stale(world))
     alarm(stage, 5)
@@ -182,18 +184,20 @@ def test_what_is_refused_is_kept_and_told_elsewhere_and_arrives_when_it_is_mende
 
 
 def test_a_secret_that_was_renewed_in_time_costs_nobody_anything(
-    kind: Kind, make: Callable[..., Any], world: World
+    kind: Kind, make: Make, world: World
 ) -> None:
     """huntbridge uses the old secret while the secret store has a new one."""
     stage, environ = make(kind.config, kind.stale(world))
-    stage.tools["it"].prepare()
+    destination = stage.tools["it"]
+    assert isinstance(destination, ReloadingDestination)
+    destination.prepare()
     environ["IT"] = kind.good(world)
     alarm(stage, 5)
     assert len(kind.told(world)) == 1
     assert stage.soc.sent == []
 
 
-def test_a_workflow_that_is_off_and_is_switched_on_again(make: Callable[..., Any], world: World) -> None:
+def test_a_workflow_that_is_off_and_is_switched_on_again(make: Make, world: World) -> None:
     config = {"type": "teams", "webhook_url": "env:IT"}
     stage, _ = make(config, world.origin + world.teams.path)
     alarm(stage, 5)
@@ -212,9 +216,7 @@ def test_a_workflow_that_is_off_and_is_switched_on_again(make: Callable[..., Any
     assert world.teams.failed_runs == []
 
 
-def test_a_case_whose_message_was_deleted_in_slack_is_told_in_a_new_one(
-    make: Callable[..., Any], world: World
-) -> None:
+def test_a_case_whose_message_was_deleted_in_slack_is_told_in_a_new_one(make: Make, world: World) -> None:
     config = {"type": "slack", "token": "env:IT", "channel": "C0123456789", "pace": 1_000}
     stage, _ = make(config, DEMO_TOKEN)
 
@@ -237,7 +239,7 @@ def test_a_case_whose_message_was_deleted_in_slack_is_told_in_a_new_one(
 @pytest.mark.parametrize("reads", [1, 2, 3])
 @pytest.mark.parametrize("type", ["jira", "slack"])
 def test_a_secret_that_cannot_be_read_for_a_moment_opens_no_case_twice(
-    type: str, reads: int, make: Callable[..., Any], world: World
+    type: str, reads: int, make: Make, world: World
 ) -> None:
     """A new process has read no secret yet. It knows from the configuration what a destination can do."""
     kind = next(kind for kind in KINDS.values() if kind.config.get("token" if type == "slack" else "email"))

@@ -211,7 +211,8 @@ def test_a_variable_with_a_missing_file_removes_no_other_authority(
     monkeypatch.setenv("CURL_CA_BUNDLE", f"/nowhere/{caller.name}.pem")
     assert isinstance(caller.call(), Delivered)
     (warning,) = [record for record in caplog.records if record.name == "shared.http.trust"]
-    assert (warning.variable, warning.path) == ("CURL_CA_BUNDLE", f"/nowhere/{caller.name}.pem")
+    assert vars(warning)["variable"] == "CURL_CA_BUNDLE"
+    assert vars(warning)["path"] == f"/nowhere/{caller.name}.pem"
 
 
 # --- the proxy

@@ -50,9 +50,12 @@ class Platform:
 
 @dataclass
 class Ec2:
-    describe: Callable[[str, str, str], Instance] = lambda *asked: {(INSTANCE, "us-east-1", "prod"): FACTS}[
+    answer: Callable[[str, str, str], Instance] = lambda *asked: {(INSTANCE, "us-east-1", "prod"): FACTS}[
         asked
     ]
+
+    def describe(self, instance: str, region: str, account: str = "") -> Instance:
+        return self.answer(instance, region, account)
 
 
 def config(link: str = "{url}", targets: tuple[System, ...] = ()) -> Config:
@@ -71,8 +74,8 @@ def config(link: str = "{url}", targets: tuple[System, ...] = ()) -> Config:
 def enriched(
     event: Event,
     ledger: Ledger | None = None,
-    cado: Any = None,
-    ec2: Any = None,
+    cado: Platform | None = None,
+    ec2: Ec2 | None = None,
     settings: Config | None = None,
     budget: float = 10.0,
 ) -> Alarm:

@@ -91,16 +91,10 @@ def test_the_platform_is_down_and_the_ledger_knows_the_evidence(ledger):
     )
 
 
-def test_the_ledger_is_down_and_the_config_names_the_instance(ledger):
+def test_the_ledger_is_down_and_the_config_names_the_instance(ledger, monkeypatch):
     expected = replace(whole(ledger), hunt=None, capture=None, gaps=(Gap("Hunt", "the disk is full"),))
-
-    class Hunts:
-        of_project = staticmethod(raising(StoreError("the disk is full")))
-
-    class Broken:
-        hunts = Hunts()
-
-    assert enriched(EVENT, Broken(), Platform(), Ec2(), config(targets=(SYSTEM,))) == expected  # type: ignore[arg-type]
+    monkeypatch.setattr(ledger.hunts, "of_project", raising(StoreError("the disk is full")))
+    assert enriched(EVENT, ledger, Platform(), Ec2(), config(targets=(SYSTEM,))) == expected
 
 
 def test_an_event_that_names_no_evidence():

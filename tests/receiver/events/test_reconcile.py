@@ -50,7 +50,7 @@ class Platform:
     def projects(self) -> list[Project]:
         self._answer()
         evidences = list(self.evidences.values())
-        return [Project(3, "weekly", sum(evidence.malicious for evidence in evidences), len(evidences))]
+        return [Project(3, "weekly", sum(evidence.malicious or 0 for evidence in evidences), len(evidences))]
 
     def evidences_of(self, project: int) -> list[Evidence]:
         self._answer()

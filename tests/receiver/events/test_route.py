@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,7 @@ FULL = Alarm(
     ),
     system=System(INSTANCE, "us-east-1", "prod"),
 )
+assert FULL.instance
 BRACKETS = replace(FULL, instance=replace(FULL.instance, tags={"Env": "SRE [EU]"}))
 BARE = Alarm(event=Event("e2", "unknown", AT), severity=Severity.UNKNOWN)
 DIGEST = Alarm(
@@ -37,7 +39,7 @@ DIGEST = Alarm(
 )
 
 
-def config(*routes: dict, default: tuple[str, ...] = ("soc",)) -> Config:
+def config(*routes: dict[str, Any], default: tuple[str, ...] = ("soc",)) -> Config:
     return Config.model_validate(
         {
             "platform": {"url": "https://cado.example", "api_key": "env:API_KEY"},
@@ -50,7 +52,7 @@ def config(*routes: dict, default: tuple[str, ...] = ("soc",)) -> Config:
     ).model_copy(update={"routes": tuple(RouteConfig.model_validate(rule) for rule in routes)})
 
 
-def rule(*to: str, go_on: bool = False, **match: object) -> dict:
+def rule(*to: str, go_on: bool = False, **match: object) -> dict[str, Any]:
     lists = {key: value if isinstance(value, list | dict) else [value] for key, value in match.items()}
     return {"match": lists, "to": to or ("ir",), "continue": go_on}
 

@@ -59,15 +59,10 @@ def test_ec2_that_hangs(ledger, stuck):
     assert gap.why.startswith("EC2 in us-east-1 did not answer within 0.")
 
 
-def test_everything_hangs_and_the_budget_holds(stuck):
-    class Part:
-        get = of_project = of_hunt = stuck
-
-    class Hung:
-        hunts = captures = Part()
-
+def test_everything_hangs_and_the_budget_holds(ledger, stuck, monkeypatch):
+    monkeypatch.setattr(ledger.hunts, "of_project", stuck)
     started = time.monotonic()
-    alarm = enriched(EVENT, Hung(), Platform(stuck, stuck, stuck), Ec2(stuck), budget=0.2)  # type: ignore[arg-type]
+    alarm = enriched(EVENT, ledger, Platform(stuck, stuck, stuck), Ec2(stuck), budget=0.2)
     assert time.monotonic() - started < 2
     assert [gap.what for gap in alarm.gaps] == ["Evidence, project, top alarms", "Hunt", "Instance details"]
 

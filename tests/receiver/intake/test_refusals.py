@@ -19,6 +19,7 @@ from shared.queues import items
 from shared.queues.ports import QueueError
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import StoreError
+from tests.queue_items import decoded
 
 WRONG, LARGE = "The token is missing or wrong.", "The body is larger than 256 KiB."
 
@@ -36,7 +37,7 @@ class Bridge:
     def tell(self, **later: float) -> list[Event]:
         self.at += timedelta(**later)
         self.refusals.report()
-        return [load(Event, items.decode(item.body).event) for item in self._claim()]
+        return [load(Event, decoded(items.OwnEvent, item.body).event) for item in self._claim()]
 
     def _claim(self):
         claimed = self.events.claim(10, lease=60)

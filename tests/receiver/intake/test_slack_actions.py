@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +44,7 @@ class Events:
     name = "events"
 
     def __init__(self) -> None:
-        self.bodies: dict[str, dict] = {}
+        self.bodies: dict[str, dict[str, Any]] = {}
         self.broken = False
 
     def put(self, body: bytes, *, id: str = "", delay: float = 0) -> str:
@@ -62,7 +64,7 @@ def client(events):
     return create_app(events, list, lambda: START, dict, lambda: SECRETS).test_client()
 
 
-def payload(**changes) -> dict:
+def payload(**changes: object) -> dict[str, Any]:
     return {
         "type": "block_actions",
         "user": {"id": "U012AB3CD", "username": "ada", "name": "ada"},
@@ -81,7 +83,7 @@ def click(body: bytes | None = None, secret: str = SECRET, at: float = NOW) -> R
     return signed(form(payload()) if body is None else body, secret, at)
 
 
-def post(client, request: Request, **headers) -> tuple[int, dict]:
+def post(client: FlaskClient, request: Request, **headers: str | None) -> tuple[int, Any]:
     sent = {name: value for name, value in {**request.headers, **headers}.items() if value is not None}
     answer = client.post("/slack/actions", data=request.body, headers=sent)
     return answer.status_code, answer.get_json()

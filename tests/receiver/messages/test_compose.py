@@ -84,7 +84,7 @@ def test_a_rich_alarm_whole() -> None:
     )
 
 
-IDS = {"project_id": 3, "evidence_id": 4}
+IDS: dict[str, Any] = {"project_id": 3, "evidence_id": 4}
 
 
 @pytest.mark.parametrize(

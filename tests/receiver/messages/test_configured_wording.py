@@ -23,6 +23,25 @@ from shared.models.systems import Instance, System
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WEB = System("i-0123456789abcdef0", "us-east-1", "prod")
+INSTANCE = Instance(
+    WEB.instance,
+    WEB.region,
+    "web-01",
+    "m5.large",
+    "running",
+    "us-east-1a",
+    "111122223333",
+    "10.0.1.5",
+    "203.0.113.7",
+    "vpc-1",
+    "subnet-1",
+    ("web (sg-1)",),
+    "arn:aws:iam::111122223333:instance-profile/web",
+    "ami-1",
+    "Linux/UNIX",
+    NOON,
+    {"Env": "prod", "Team": "shop", "Evil": "https://evil.example <!here>"},
+)
 ALARM = Alarm(
     Event("e1", "processing_with_alarms", NOON, project_id=12, evidence_id=31),
     Severity.MALICIOUS,
@@ -32,25 +51,7 @@ ALARM = Alarm(
     capture=Capture("weekly", WEB, CaptureState.RUNNING, requested_at=NOON),
     project=Project(12, "weekly 2026"),
     evidence=Evidence(31, 12, "vol-1", hostname="WEB", processed_at=NOON),
-    instance=Instance(
-        WEB.instance,
-        WEB.region,
-        "web-01",
-        "m5.large",
-        "running",
-        "us-east-1a",
-        "111122223333",
-        "10.0.1.5",
-        "203.0.113.7",
-        "vpc-1",
-        "subnet-1",
-        ("web (sg-1)",),
-        "arn:aws:iam::111122223333:instance-profile/web",
-        "ami-1",
-        "Linux/UNIX",
-        NOON,
-        {"Env": "prod", "Team": "shop", "Evil": "https://evil.example <!here>"},
-    ),
+    instance=INSTANCE,
     system=WEB,
     findings=(Finding("xmrig", 3, Severity.MALICIOUS, ("T1496",)),),
     link="https://cado.example/projects/12",
@@ -122,13 +123,13 @@ def test_what_is_no_fact_of_the_system_is_always_shown() -> None:
 
 
 def test_every_fact_can_be_chosen_by_its_name() -> None:
-    alarm = replace(ALARM, instance=replace(ALARM.instance, tags={"Owner": "Zoë", "Env": "prod"}))
+    alarm = replace(ALARM, instance=replace(INSTANCE, tags={"Owner": "Zoë", "Env": "prod"}))
     shown = {fact.name: fact.label for fact in compose(alarm).facts}
     assert shown == FACTS
 
 
 def test_every_name_of_a_template_has_a_value_of_the_kind_that_it_was_tried_with() -> None:
-    alarm = replace(ALARM, instance=replace(ALARM.instance, tags={"Owner": "Zoë"}))
+    alarm = replace(ALARM, instance=replace(INSTANCE, tags={"Owner": "Zoë"}))
     values = compose(alarm).values
     assert values.keys() == NAMES.keys()
     assert {name: type(value) for name, value in values.items()} == {
@@ -140,7 +141,7 @@ def test_every_name_of_a_template_has_a_value_of_the_kind_that_it_was_tried_with
 def test_a_template_that_fails_is_named_and_the_usual_wording_is_sent() -> None:
     fails = "{% if host == 'db-01' %}{{ malicious + host }}{% endif %}"
     given = config(title=fails, footer=fails, facts=[{"label": "X", "value": fails}, "host"])
-    alarm = replace(ALARM, instance=replace(ALARM.instance, name="db-01"))
+    alarm = replace(ALARM, instance=replace(INSTANCE, name="db-01"))
     message = compose(alarm, given)
     why = "cannot be filled in: it compares a text with a number, or adds one to the other"
     assert message.title == compose(alarm).title
@@ -153,7 +154,7 @@ def test_a_template_that_fails_is_named_and_the_usual_wording_is_sent() -> None:
 
 def test_what_two_harmless_values_form_together_is_made_harmless_again() -> None:
     tags = {"A": "htt", "B": "ps:", "C": "//evil.example", "D": "{{ host }}"}
-    alarm = replace(ALARM, instance=replace(ALARM.instance, tags=tags))
+    alarm = replace(ALARM, instance=replace(INSTANCE, tags=tags))
     text = "{{ tags.A }}{{ tags.B }}{{ tags.C }} {{ tags.D }}\n\u202e{{ tags.A ~ tags.B ~ tags.C }}"
     message = compose(alarm, config(title=text, footer=text, facts=[{"label": "X", "value": text}]))
     harmless = "hxxps://evil[.]example {{ host }} hxxps://evil[.]example"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import responses
@@ -96,20 +97,20 @@ def serving(talk: Talk | bytes, context: ssl.SSLContext | None = None) -> Iterat
 
 
 @contextmanager
-def http(**settings: object) -> Iterator[Http]:
-    client = Http(**{"connect_timeout": 2, "read_timeout": 2, **settings})  # type: ignore[arg-type]
+def http(**settings: Any) -> Iterator[Http]:
+    client = Http(**{"connect_timeout": 2, "read_timeout": 2, **settings})
     try:
         yield client
     finally:
         client.close()
 
 
-def ask(server: Server, scheme: str = "http", **settings: object) -> Answer:
+def ask(server: Server, scheme: str = "http", **settings: Any) -> Answer:
     with http(**settings) as client:
         return client.request("GET", f"{scheme}://127.0.0.1:{server.port}/hook?{SECRET}")
 
 
-def failure(server: Server, scheme: str = "http", **settings: object) -> NetworkError:
+def failure(server: Server, scheme: str = "http", **settings: Any) -> NetworkError:
     with pytest.raises(NetworkError) as caught:
         ask(server, scheme, **settings)
     return caught.value
@@ -442,7 +443,11 @@ def test_a_port_that_does_not_speak_tls(pin: str | None) -> None:
 
 
 def test_a_tls_handshake_that_hangs_was_not_sent() -> None:
-    with serving(lambda peer: peer.recv(1) and peer.recv(10_000) and peer.recv(1) and None) as server:
+    def hang(peer: socket.socket) -> None:
+        while peer.recv(10_000):
+            pass
+
+    with serving(hang) as server:
         error = failure(server, "https", connect_timeout=0.3)
     assert (type(error), error.sent) == (TimedOut, False)
 
@@ -461,9 +466,9 @@ def test_a_reset_in_the_handshake_was_not_sent() -> None:
         ({"fingerprint": "abc"}, "64 hex digits"),
     ],
 )
-def test_settings_that_cannot_be_used(settings: dict[str, str], says: str) -> None:
+def test_settings_that_cannot_be_used(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        Http(**settings)  # type: ignore[arg-type]
+        Http(**settings)
 
 
 # --- proxies

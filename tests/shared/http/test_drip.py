@@ -62,8 +62,13 @@ def http() -> Http:
 
 
 def clients(origin: str) -> Clients:
-    limits = {"connect_timeout": CONNECT, "read_timeout": SECONDS, "retries": 0}
-    return Clients({"AWS_REGION": "eu-west-1"}, endpoint_url=origin, **limits)  # type: ignore[arg-type]
+    return Clients(
+        {"AWS_REGION": "eu-west-1"},
+        endpoint_url=origin,
+        connect_timeout=CONNECT,
+        read_timeout=SECONDS,
+        retries=0,
+    )
 
 
 def ask_plain(origin: str) -> None:

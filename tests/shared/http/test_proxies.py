@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed lacks it
 
 import pytest
 

@@ -17,8 +17,7 @@ def story(make_stage) -> Any:
 
     def make(**settings: Any) -> Story:
         stage, jira, wire = staged(make_stage, **settings)
-        stage.enricher_before = stage.enricher
-        enriched = stage.enricher = Enriched(stage)
+        enriched = stage.enricher = Enriched(stage.enricher)
         stage.work = stage.worker()
         made.append(Story(stage, jira, wire, enriched))
         return made[-1]

@@ -17,8 +17,10 @@ from demo.jira.simulation import Jira
 from receiver.destinations.jira.destination import JiraDestination
 from shared.config.destinations.jira import JiraConfig
 from shared.http.answers import Answer
+from shared.http.client import Http
 from shared.http.errors import TimedOut
 from shared.secrets import Secret
+from tests.receiver.conftest import Stage
 
 SPECIFICATION = Path(__file__).resolve().parents[5] / "shared" / "contracts" / "jira-cloud-v3.json"
 CLOUD_ID = "11223344-a1b2-3b33-c444-def123456789"
@@ -55,7 +57,7 @@ class Asked:
         return self.method, re.sub(r"^.*/rest/api/[23]/", "", self.path)
 
 
-class Wire:
+class Wire(Http):
     """Http without a socket. `lose`: for each request, whether its answer is lost on the way back."""
 
     def __init__(self, jira: Jira, lose: Callable[[str, str], bool] = lambda method, path: False) -> None:
@@ -66,7 +68,18 @@ class Wire:
     def asked(self) -> list[tuple[str, str]]:
         return [request.what for request in self.requests]
 
-    def request(self, method, url, *, headers=None, params=None, data=None, read_timeout=None) -> Answer:
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: bytes | None = None,
+        read_timeout: float | None = None,
+    ) -> Answer:
+        assert json is None
         parts = urlsplit(url)
         given = [(name, str(value)) for name, value in (params or {}).items()]
         query = (*parse_qsl(parts.query), *given)
@@ -81,13 +94,18 @@ class Wire:
         return Answer(response.status_code, dict(response.headers), response.data)
 
 
-def staged(make_stage, lose=lambda method, path: False, settings=None, **of_jira):
+def staged(
+    make_stage: Callable[..., Stage],
+    lose: Callable[[str, str], bool] = lambda method, path: False,
+    settings: dict[str, Any] | None = None,
+    **of_jira: Any,
+) -> tuple[Stage, Jira, Wire]:
     """A stage, its Jira, and what was asked of it. `settings`: of the destination."""
     jira = Jira(now=lambda: stage.moment.timestamp(), **of_jira)
     url = {"url": f"https://jira.corp.example{jira.root}"}
     if jira.public_url:
         url = {"url": f"https://api.atlassian.com{jira.root}"}
-    config = (DATA_CENTER | url if jira.datacenter else CLOUD | url) | (settings or {})
+    config: dict[str, Any] = (DATA_CENTER | url if jira.datacenter else CLOUD | url) | (settings or {})
     if not jira.datacenter and not jira.public_url:
         config["url"] = "https://acme.atlassian.net"
     stage = make_stage(destinations={"tickets": config}, default=["tickets"])

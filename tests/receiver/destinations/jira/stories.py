@@ -11,10 +11,14 @@ from demo.jira.fields import Field
 from demo.jira.records import Status, Transition
 from demo.jira.simulation import Jira
 from receiver.destinations.contract import Check
+from receiver.events.enrich import Enricher
 from shared.models.alarms import Alarm
+from shared.models.deliveries import Delivery
+from shared.models.events import Event
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
-from tests.receiver.destinations.jira.site import CLOUD_ID
+from tests.receiver.conftest import Stage
+from tests.receiver.destinations.jira.site import CLOUD_ID, Wire
 
 DAY = 86_400
 GERMAN = (
@@ -35,22 +39,22 @@ INFO = b'{"event": "processing_finished", "message": "No alarms in project id 3 
 
 
 @dataclass
-class Enriched:
+class Enriched(Enricher):
     """The stage's enricher, with more facts."""
 
-    stage: Any
+    before: Enricher
     more: dict[str, Any] = field(default_factory=dict)
 
-    def enrich(self, event: Any) -> Alarm:
+    def enrich(self, event: Event) -> Alarm:
         link = f"https://cado.example/projects/3?evidence={event.evidence_id}"
-        return replace(self.stage.enricher_before.enrich(event), link=link, **self.more)
+        return replace(self.before.enrich(event), link=link, **self.more)
 
 
 @dataclass
 class Story:
-    stage: Any
+    stage: Stage
     jira: Jira
-    wire: Any
+    wire: Wire
     enriched: Enriched
 
     def alarm(self, number: int = 5) -> str:
@@ -59,13 +63,13 @@ class Story:
             b'evidence id 4"}' % number
         )
 
-    def told(self, number: int = 5) -> Any:
+    def told(self, number: int = 5) -> Delivery:
         """Receive an alarm and work everything. Returns its delivery."""
         id = self.alarm(number)
         self.stage.run_all()
         return self.delivery(id)
 
-    def delivery(self, id: str) -> Any:
+    def delivery(self, id: str) -> Delivery:
         return self.stage.runtime.ledger.deliveries.get(id, "tickets")
 
     def check(self) -> Check:

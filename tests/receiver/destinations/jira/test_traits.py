@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from receiver.destinations.jira.traits import issue_url
@@ -20,5 +22,5 @@ from shared.config.destinations.jira import JiraConfig
         ),
     ],
 )
-def test_the_url_of_an_issue(settings: dict[str, str], page: str) -> None:
+def test_the_url_of_an_issue(settings: dict[str, Any], page: str) -> None:
     assert issue_url(JiraConfig(type="jira", project="SEC", **settings), "SEC-1") == page

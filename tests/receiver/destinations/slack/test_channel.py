@@ -28,17 +28,21 @@ from shared.secrets import Secret
 from tests.receiver.destinations.slack.workspace import SOC, Workspace, gone
 
 
-def test_a_channel_is_looked_up_by_its_name_once(workspace: Workspace, alarm: Callable[..., Message]) -> None:
+def test_a_channel_is_looked_up_by_its_name_once(
+    workspace: Workspace, alarm: Callable[..., Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace.slack.channels = [Channel(f"C00000001{n:02}", f"team-{n}") for n in range(30)]
     workspace.slack.channels[25:25] = [Channel(SOC, "soc")]
     workspace.slack.page = 10
     asked: list[str] = []
     workspace.destination = workspace.at("#soc")
     list_ = workspace.destination._api.channels
-    workspace.destination._api.channels = lambda **more: (  # type: ignore[method-assign]
-        asked.append(more.get("cursor", "")),
-        list_(**more),
-    )[1]
+
+    def channels(**more: Any) -> Any:
+        asked.append(more.get("cursor", ""))
+        return list_(**more)
+
+    monkeypatch.setattr(workspace.destination._api, "channels", channels)
     for _ in range(2):
         assert isinstance(workspace.tell(alarm()), Delivered)
     workspace.ref = ""

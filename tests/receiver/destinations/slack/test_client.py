@@ -44,7 +44,8 @@ def test_the_web_api_client_sends_through_the_overridden_method(monkeypatch: pyt
     sent: list[tuple[str, str, Any]] = []
 
     def keep(self: object, url: str, req: Request) -> dict[str, Any]:
-        sent.append((url, req.get_header("Authorization", ""), json.loads(req.data)))  # type: ignore[arg-type]
+        assert isinstance(req.data, bytes)
+        sent.append((url, req.get_header("Authorization", ""), json.loads(req.data)))
         return {"status": 200, "headers": {"answer": "kept"}, "body": b"-"}
 
     monkeypatch.setattr(SdkWebClient, name, keep)

@@ -82,6 +82,6 @@ def test_every_error_code_of_a_webhook_is_rejected_with_what_to_do(
 ) -> None:
     peer.answers(reply(403, code))
     outcome = SlackDestination("soc", Secret(f"{peer.origin}/services/T/B/X"), Http()).deliver(
-        compose(alarms["minimal"]), {}
+        compose(alarms["minimal"]), NEW_CASE
     )
     assert outcome == Rejected(f"{WEBHOOK_REFUSALS[code]} ({code})")

@@ -90,7 +90,7 @@ def test_the_alarm_arrives_as_plain_text_and_says_so(
     assert any(line.startswith("<https://cado.example/") for line in lines)
     assert lines[-1] == "Event 7f3c9a52"
     (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert (error.reason, error.event) == (word, "7f3c9a52")
+    assert (vars(error)["reason"], vars(error)["event"]) == (word, "7f3c9a52")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -164,6 +164,9 @@ def test_plain_text_mentions_only_the_owner(
 def test_plain_text_stays_short_enough_for_an_edit_after_escaping(alarms: dict[str, Alarm]) -> None:
     """chat.update accepts 4,000 characters, and each & is escaped as five."""
     rich = alarms["rich"]
+    assert rich.instance
+    assert rich.project
+    assert rich.evidence
     many = "&" * 2_000
     alarm = replace(
         rich,

@@ -32,7 +32,7 @@ def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
     http = Http(proxies=getproxies())
     peer.answers(reply(403))
     outcome = SlackDestination("soc", Secret("https://hooks.slack.com/services/T/B/X"), http).deliver(
-        message, {}
+        message, NEW_CASE
     )
     assert outcome == Retry("hooks.slack.com: the proxy refused to connect us")
     assert [(request.method, request.path) for request in peer.requests] == [

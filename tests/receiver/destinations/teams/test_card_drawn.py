@@ -64,6 +64,7 @@ MACROS = "{{DATE(2026-01-01T00:00:00Z)}} {{TIME(2026-01-01T00:00:00Z)}} {{DATE(2
 
 def test_the_renderers_macros_stay_text(alarms: dict[str, Alarm], tmp_path: Path) -> None:
     hostile = alarms["hostile"]
+    assert hostile.instance
     instance = replace(hostile.instance, name=MACROS, tags={MACROS: MACROS})
     jane = TeamsUser("jane@acme.example", "Jane O’Doe, SOC (nights)")
     message = compose(replace(hostile, instance=instance, owner=Owner(teams=jane)))

@@ -69,7 +69,8 @@ def verify() -> Callable[..., bool]:
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
     names: dict[str, Any] = {}
     exec(example, names)
-    return names["verify"]
+    function: Callable[..., bool] = names["verify"]
+    return function
 
 
 def test_the_published_example_verifies(peer: Any, alarms: dict[str, Alarm], verify: Any) -> None:
@@ -127,13 +128,19 @@ def test_a_long_document_is_shortened_and_says_so(alarms: dict[str, Alarm]) -> N
     assert data["left_out"] == [{"what": "alarm.findings", "kept": len(kept), "of": 401}]
     assert kept[0]["description"] == "the worst"
     assert kept[1]["path"] == finding.path
-    assert data["alarm"]["instance"]["tags"] == alarms["rich"].instance.tags
+    instance = alarms["rich"].instance
+    assert instance
+    assert data["alarm"]["instance"]["tags"] == instance.tags
 
 
 def test_the_first_facts_of_the_heaviest_alarm_stay(alarms: dict[str, Alarm]) -> None:
     heavy = "𝔥\\" * 3_000
     rich = alarms["rich"]
-    words = dict.fromkeys(("name", "type", "state", "zone", "vpc", "subnet", "image", "platform"), heavy)
+    assert rich.instance
+    assert rich.evidence
+    words: dict[str, Any] = dict.fromkeys(
+        ("name", "type", "state", "zone", "vpc", "subnet", "image", "platform"), heavy
+    )
     alarm = replace(
         rich,
         event=replace(rich.event, text=heavy, title=heavy, note=heavy),

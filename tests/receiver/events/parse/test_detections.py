@@ -14,6 +14,7 @@ from receiver.events.route import route
 from receiver.messages.compose import compose
 from shared.config.config import Config
 from shared.models.alarms import Alarm
+from shared.models.events import Detection
 from shared.models.severity import Severity
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -63,10 +64,18 @@ SECURITY_HUB = {
 }
 
 
+ODD_SEVERITIES: tuple[Any, ...] = ("unheard of", "", None, True, -1, 101, "9" * 5_000, [], {})
+
+
 def told(message: Any, **more: Any) -> Alarm:
     body = {"event": "detection_created", "title": "DETECTION CREATED", "message": message} | more
     event = parse(json.dumps(body).encode(), id="e1", received_at=AT)
     return Enricher(None, None, None, CONFIG).enrich(event)
+
+
+def detection_of(alarm: Alarm) -> Detection:
+    assert alarm.event.detection
+    return alarm.event.detection
 
 
 @pytest.mark.parametrize("form", [json.dumps, repr, lambda tree: tree], ids=["JSON", "Python", "as it is"])
@@ -125,7 +134,7 @@ def test_a_finding_is_told_with_its_name_its_severity_and_its_resource(form, fin
         *((number, "malicious", "bad") for number in (7, 8.5, "9.0", 10, 70, 100)),
         *((number, "suspicious", "odd") for number in (4, "6.9", 5.0, 40, 69)),
         *((number, "info", "rest") for number in (1, "3.9", 0, 11, 39)),
-        *((odd, "unknown", "rest") for odd in ("unheard of", "", None, True, -1, 101, "9" * 5_000, [], {})),
+        *((word, "unknown", "rest") for word in ODD_SEVERITIES),
     ],
 )
 def test_severities(severity, expected, to):
@@ -168,7 +177,7 @@ def test_a_finding_in_lines_of_text(text):
 def test_a_name_or_a_severity_of_something_else_is_not_the_findings():
     body = {"resource": {"name": "web-1", "tags": {"severity": "low"}}, "user": {"name": "x"}, "id": 3}
     alarm = told(json.dumps(body | {"name": "Miner", "severity": "high"}))
-    assert (alarm.event.detection.name, alarm.severity) == ("Miner", Severity.MALICIOUS)
+    assert (detection_of(alarm).name, alarm.severity) == ("Miner", Severity.MALICIOUS)
 
 
 def test_a_finding_that_no_key_calls_a_detection_is_one():
@@ -238,8 +247,8 @@ def test_labels_and_values_of_a_card():
 def test_the_name_of_a_detection_of_defender_and_of_crowdstrike():
     defender = {"properties": {"alertDisplayName": "Web shell", "severity": "High"}}
     falcon = {"detection": {"display_name": "Malware", "severity_name": "High", "device": {"name": "web"}}}
-    assert told(defender).event.detection.name == "Web shell"
-    assert told(falcon).event.detection.name == "Malware"
+    assert detection_of(told(defender)).name == "Web shell"
+    assert detection_of(told(falcon)).name == "Malware"
 
 
 @pytest.mark.parametrize("text", ["It is of low severity.", "Severity: low"])
