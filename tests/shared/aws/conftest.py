@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
@@ -66,7 +67,8 @@ def lossy(endpoint) -> Callable[[str, str], Clients]:
     """Clients that repeat a call once, and never see the first answer to this operation."""
 
     def make(service: str, operation: str) -> Clients:
-        clients, lost = Clients(ENVIRON, endpoint_url=endpoint, retries=1), []
+        clients = Clients(ENVIRON, endpoint_url=endpoint, retries=1)
+        lost: list[object] = []
 
         def lose(request, **_):
             if not lost:
@@ -80,9 +82,9 @@ def lossy(endpoint) -> Callable[[str, str], Clients]:
 
 
 @pytest.fixture
-def asked(clients, monkeypatch) -> list[tuple[str, dict]]:
+def asked(clients, monkeypatch) -> list[tuple[str, dict[str, Any]]]:
     """The calls of `clients`, as they are made."""
-    calls: list[tuple[str, dict]] = []
+    calls: list[tuple[str, dict[str, Any]]] = []
     call = clients.call
 
     def noting(service, operation, **request):
@@ -123,7 +125,8 @@ RECORD = {
 def made(clients: Clients, name: str, **attributes: str) -> str:
     """The URL of a new queue."""
     answer = clients.call("sqs", "create_queue", QueueName=f"{name}-{uuid.uuid4()}", Attributes=attributes)
-    return answer["QueueUrl"]
+    url: str = answer["QueueUrl"]
+    return url
 
 
 @pytest.fixture

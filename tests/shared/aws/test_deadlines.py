@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nConten
 )
 
 
-def asks(endpoint: str, **settings: float) -> Clients:
+def asks(endpoint: str, **settings: Any) -> Clients:
     return Clients({"AWS_REGION": "eu-west-1"}, endpoint_url=endpoint, retries=0, **settings)
 
 

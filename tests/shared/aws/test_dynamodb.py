@@ -6,6 +6,7 @@ import json
 import random
 import re
 import uuid
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
@@ -37,9 +38,10 @@ def noise(size: int) -> str:
     return random.Random(size).randbytes(size // 2).hex()
 
 
-def item(clients: Clients, table: str, kind: str, group: str, name: str) -> dict:
+def item(clients: Clients, table: str, kind: str, group: str, name: str) -> dict[str, Any]:
     key = {"pk": {"S": f"{kind}#{group}"}, "sk": {"S": name}}
-    return clients.call("dynamodb", "get_item", TableName=table, Key=key)["Item"]
+    stored: dict[str, Any] = clients.call("dynamodb", "get_item", TableName=table, Key=key)["Item"]
+    return stored
 
 
 def test_a_document_is_one_item(clients, table, store):
@@ -86,8 +88,9 @@ def test_a_long_document_is_packed(clients, table, store):
     assert store.get("event", "e", "a") == Record("e", "a", 1, body)
 
 
-def all_items(clients: Clients, table: str) -> list[dict]:
-    return clients.call("dynamodb", "scan", TableName=table)["Items"]
+def all_items(clients: Clients, table: str) -> list[dict[str, Any]]:
+    stored: list[dict[str, Any]] = clients.call("dynamodb", "scan", TableName=table)["Items"]
+    return stored
 
 
 def test_a_document_that_is_larger_than_an_item_may_be_is_split(clients, table, store):
@@ -111,7 +114,8 @@ def test_a_document_that_is_larger_than_an_item_may_be_is_split(clients, table, 
 
 def test_a_document_that_is_replaced_while_it_is_read_is_read_again(store, monkeypatch):
     store.put("event", "e", "a", {"text": noise(1_500_000)})
-    newer, call, replaced = {"text": noise(2_200_000)}, store._clients.call, []
+    newer, call = {"text": noise(2_200_000)}, store._clients.call
+    replaced: list[bool] = []
 
     def replacing(service, operation, **request):
         if request.get("Key", {}).get("pk", {}).get("S", "").startswith("part#") and not replaced:

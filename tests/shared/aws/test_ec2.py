@@ -239,7 +239,12 @@ def test_a_machine_without_credentials_does_not_look_for_them_with_every_alarm(m
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     looked, clock = [], [datetime.now(UTC)]
     get = boto3.Session.get_credentials
-    monkeypatch.setattr(boto3.Session, "get_credentials", lambda self: looked.append(1) or get(self))
+
+    def look(session):
+        looked.append(1)
+        return get(session)
+
+    monkeypatch.setattr(boto3.Session, "get_credentials", look)
     source = facts(None, now=lambda: clock[0])
     for later, looks in ((0, 1), (30, 1), (31, 2)):
         clock[0] += timedelta(seconds=later)

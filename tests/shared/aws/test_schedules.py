@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
@@ -40,7 +42,7 @@ def sync(clients, home):
 
 @pytest.fixture
 def there(clients, home):
-    def get(name: str) -> dict:
+    def get(name: str) -> dict[str, Any]:
         schedule = clients.call("scheduler", "get_schedule", GroupName=home.group, Name=name)
         return {key: value for key, value in schedule.items() if value is not None}
 
@@ -239,4 +241,5 @@ def test_the_template_has_these_outputs_and_leaves_these_names(template_text):
 
 @pytest.fixture
 def template_text(request) -> str:
-    return (request.config.rootpath / "template.yaml").read_text()
+    root: Path = request.config.rootpath
+    return (root / "template.yaml").read_text()

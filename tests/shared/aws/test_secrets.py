@@ -36,7 +36,8 @@ class Vault:
         made = self.clients.call(
             "secretsmanager", "create_secret", region=region, Name=self.name, SecretString=text
         )
-        return made["ARN"]
+        arn: str = made["ARN"]
+        return arn
 
     def rotate(self, **secret: object) -> None:
         self.clients.call(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
-from shared.queues.ports import ABANDONED, DeadItem, QueueError
+from shared.queues.ports import ABANDONED, DeadItem, Item, QueueError
 from tests.shared.aws.conftest import made
 
 
@@ -51,7 +54,7 @@ def test_what_sqs_puts_aside_itself_is_told_before_it_is_kept_and_once(abandoned
 
     with pytest.raises(KeyboardInterrupt):
         abandoned.adopt(crash)
-    told = []
+    told: list[Item] = []
     for _ in range(3):
         abandoned.adopt(told.append)
     assert [(item.id, item.body) for item in told] == [("p", b"poison\0")]
@@ -99,13 +102,16 @@ def test_what_was_moved_back_by_hand_begins_anew(clients, urls, queue, caplog):
     assert [(dead.id, dead.reason) for dead in queue.dead_items()] == [("a", "no_service again")]
 
 
-class Answers:
+class Answers(Clients):
     """SQS as it would answer, for what moto does not do."""
 
-    def __init__(self, *dead: dict) -> None:
-        self.dead, self.sent, self.deleted, self.polls = list(dead), [], [], []
+    def __init__(self, *dead: dict[str, Any]) -> None:
+        self.dead = list(dead)
+        self.sent: list[dict[str, Any]] = []
+        self.deleted: list[str] = []
+        self.polls: list[dict[str, Any]] = []
 
-    def call(self, service, operation, **request):
+    def call(self, service: str, operation: str, *, region: str | None = None, **request: Any) -> Any:
         if operation == "receive_message":
             self.polls.append(request)
             hidden, self.dead = self.dead[:10], self.dead[10:]
@@ -118,7 +124,7 @@ class Answers:
         return {}
 
 
-def dead_message(id: str, *, moved: bool, **attributes: str) -> dict:
+def dead_message(id: str, *, moved: bool, **attributes: str) -> dict[str, Any]:
     system = {"ApproximateReceiveCount": "1001", "SentTimestamp": "1790000000000"}
     return {
         "MessageId": f"message-{id}",
@@ -135,7 +141,7 @@ def test_what_died_here_was_moved_back_and_is_put_aside_by_sqs_is_told():
     """It still carries the reason of its first death: SQS may put it aside before anybody has claimed it."""
     kept = {"attempts": "3", "added": "1790000000", "reason": "no_service"}
     sqs = Answers(dead_message("again", moved=True, **kept), dead_message("known", moved=False, **kept))
-    told = []
+    told: list[Item] = []
     SqsQueue(sqs, "events", "live", "dead").adopt(told.append)
     assert [item.id for item in told] == ["again"]
     assert [sent["MessageAttributes"]["reason"]["StringValue"] for sent in sqs.sent] == [ABANDONED]

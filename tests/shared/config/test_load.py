@@ -150,8 +150,9 @@ def test_what_is_normalised():
     assert found.platform.fingerprint == "ab" * 32
     assert found.webhook.tokens == ("env:TOKEN",)
     assert found.default == ("2024",)  # the only destination
-    assert found.destinations["2024"].url == "https://jira.example/jira"  # type: ignore[union-attr]
-    assert found.destinations["2024"].labels == ("one",)  # type: ignore[union-attr]
+    jira = found.destinations["2024"]
+    assert isinstance(jira, JiraConfig)
+    assert (jira.url, jira.labels) == ("https://jira.example/jira", ("one",))
     assert found.extra_regions == ("eu-west-9",)
 
 

@@ -80,9 +80,11 @@ def test_every_quarter_of_an_hour_the_clocks_change_only_what_they_must():
     schedule = parse_schedule("cron(0/15 * * * ? *)", "America/New_York")
     moment, runs = datetime(2026, 10, 31, tzinfo=UTC), []
     while moment < datetime(2026, 11, 2, tzinfo=UTC):
-        moment = schedule.next_after(moment)
+        later = schedule.next_after(moment)
+        assert later is not None
+        moment = later
         runs.append(moment)
-    gaps = [(later - earlier).total_seconds() / 60 for earlier, later in pairwise(runs)]
+    gaps = [(second - first).total_seconds() / 60 for first, second in pairwise(runs)]
     assert sorted(set(gaps)) == [15, 75]  # the hour that comes twice runs once
     assert gaps.count(75) == 1
 

@@ -11,20 +11,28 @@ from shared.hosting.lambda_runtime import RELOAD_AFTER, Reloading
 from tests.emulated import Resources
 
 
+class Stack(Resources):
+    """A stack with the platform's key in a secret."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint)
+        self.ref = self.secret("cado", key="first")
+
+
 @pytest.fixture
 def stack(endpoint, monkeypatch):
-    resources = Resources(endpoint)
-    for name, value in resources.environ.items():
+    stack = Stack(endpoint)
+    for name, value in stack.environ.items():
         monkeypatch.setenv(name, value)
-    resources.ref = resources.secret("cado", key="first")
-    return resources
+    return stack
 
 
 class Room:
     """Counts how often it is made, and of what."""
 
     def __init__(self, resources: Resources) -> None:
-        self.seconds, self.made = 0.0, []
+        self.seconds = 0.0
+        self.made: list[tuple[str, str]] = []
         clients = Clients(resources.environ)
         self.reloading = Reloading(self._make, resources.environ, clients, now=lambda: self.seconds)
 
@@ -39,7 +47,7 @@ class Room:
         return self.reloading.get()
 
 
-def configure(stack, url: str) -> None:
+def configure(stack: Stack, url: str) -> None:
     stack.configure({"platform": {"url": url, "api_key": f"{stack.ref}#key"}})
 
 

@@ -175,9 +175,9 @@ def keys_of_log_lines() -> Iterator[tuple[str, str]]:
     for room in ("shared", "receiver", "scheduler", "cli", "demo"):
         for path in sorted((ROOT / room).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                extra = isinstance(node, ast.keyword) and node.arg == "extra"
-                keys = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("keys")
-                if extra or keys:
+                if (isinstance(node, ast.keyword) and node.arg == "extra") or (
+                    isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("keys")
+                ):
                     for key in ast.walk(node.value):
                         if isinstance(key, ast.Dict):
                             for name in key.keys:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,7 +12,7 @@ from shared.local import server
 from shared.local.database import Database
 from shared.local.queue import SqliteQueue
 from shared.local.server import Server, Timer, Workers
-from shared.queues.ports import Done, Item
+from shared.queues.ports import Done, Handler, Item, Queue
 
 
 @pytest.fixture
@@ -85,22 +86,27 @@ def test_work_that_ends_in_time_is_done(queue):
 # Signs of life
 
 
+class Serving:
+    """Starts servers. Their handlers may wait for `go_on`."""
+
+    def __init__(self, queue: Queue) -> None:
+        self.queue, self.go_on = queue, threading.Event()
+        self.servers: list[Server] = []
+
+    def __call__(self, handler: Handler, timers: Sequence[Timer] = (), lease: float = 60.0) -> Server:
+        server = Server([Workers(self.queue, handler, lease=lease, threads=1)], list(timers))
+        self.servers.append(server)
+        server.start()
+        return server
+
+
 @pytest.fixture
 def serving(queue):
-    """Starts servers, and stops them after the test."""
-    go_on, servers = threading.Event(), []
-
-    def start(handler, timers=(), lease=60.0):
-        made = Server([Workers(queue, handler, lease=lease, threads=1)], list(timers))
-        servers.append(made)
-        made.start()
-        return made
-
-    start.go_on = go_on
-    yield start
-    go_on.set()
-    for made in servers:
-        made.stop()
+    serving = Serving(queue)
+    yield serving
+    serving.go_on.set()
+    for started in serving.servers:
+        started.stop()
 
 
 def eventually(condition):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from demo.platform.records import SimInstance
-from demo.platform.simulation import Platform
-from demo.serving import serving
 from shared.http.client import Http
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, NotFound
 from shared.platform.transport import Transport
 from shared.platform.v2 import CadoV2
 from shared.secrets import Secret
+from tests.served import ServedPlatform, served_platform
 
 FLEET = tuple(
     SimInstance(f"i-{number:017x}", f"m{number}", "eu-west-1", importable=number != 60)
@@ -22,13 +21,12 @@ FLEET = tuple(
 
 @pytest.fixture
 def platform():
-    platform = Platform((*FLEET, SimInstance("i-0fedcba9876543210", "far", "us-east-1")), {"key": "Analyst"})
-    with serving(platform.app) as url:
-        platform.url = url
+    fleet = (*FLEET, SimInstance("i-0fedcba9876543210", "far", "us-east-1"))
+    with served_platform(fleet, {"key": "Analyst"}) as platform:
         yield platform
 
 
-def cado(platform: Platform, kind: type[Cado] = Cado) -> Cado:
+def cado(platform: ServedPlatform, kind: type[Cado] = Cado) -> Cado:
     return kind(Transport(platform.url, Secret("key"), Http(), sleep=lambda _: None))
 
 

@@ -73,7 +73,7 @@ def test_v2_capture() -> None:
 
 
 @pytest.mark.parametrize("asked", [{"mode": "triage"}, {"mode": "scan"}, {"cloud_id": "prod"}])
-def test_v2_refuses_what_it_cannot_do_before_it_asks(asked: dict[str, str]) -> None:
+def test_v2_refuses_what_it_cannot_do_before_it_asks(asked: dict[str, Any]) -> None:
     cado, platform = v2({})
     with pytest.raises(Refused, match="API v2"):
         cado.capture_ec2(2, "i-0abc", "us-east-1", **asked)

@@ -6,8 +6,6 @@ from json import dumps
 
 import pytest
 
-from demo.platform.simulation import Platform
-from demo.serving import serving
 from shared.http.answers import Answer
 from shared.http.client import Http
 from shared.platform.answers import Webhook
@@ -16,6 +14,7 @@ from shared.platform.errors import CadoError, NotFound, Refused, Unavailable
 from shared.platform.transport import Transport
 from shared.platform.v2 import CadoV2
 from shared.secrets import Secret
+from tests.served import ServedPlatform, served_platform
 
 URL = "https://hunt.example/webhooks/cado"
 EVENT, TOKEN = "processing_with_alarms", "the-token-of-the-webhook"
@@ -24,9 +23,7 @@ PAYLOAD = {"token": Secret(TOKEN), "title": "$Title", "message": "$Event"}
 
 @pytest.fixture
 def platform():
-    platform = Platform((), {"key": "Platform Administrator"})
-    with serving(platform.app) as url:
-        platform.url = url
+    with served_platform((), {"key": "Platform Administrator"}) as platform:
         yield platform
 
 
@@ -37,7 +34,7 @@ def cado(platform):
     http.close()
 
 
-def posts(platform: Platform) -> int:
+def posts(platform: ServedPlatform) -> int:
     return sum(request.method == "POST" for request in platform.requests)
 
 

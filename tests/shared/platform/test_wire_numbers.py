@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.http.answers import Answer
+from shared.http.client import Http
 from shared.models.codec import dump
 from shared.models.severity import Severity
 from shared.platform.client import Cado
@@ -33,8 +34,9 @@ ABSURD = {
 }
 
 
-class Platform:
+class Platform(Http):
     def __init__(self, number: str) -> None:
+        super().__init__()
         self.number = number
 
     def request(self, method: str, url: str, **_: Any) -> Answer:
@@ -72,7 +74,7 @@ class Platform:
 
 @pytest.mark.parametrize("number", ABSURD.values(), ids=ABSURD)
 def test_an_absurd_number_is_not_known(number: str) -> None:
-    cado = Cado(Transport("https://cado.example", Secret("k"), Platform(number), tries=1))  # type: ignore[arg-type]
+    cado = Cado(Transport("https://cado.example", Secret("k"), Platform(number), tries=1))
     evidence, project = cado.evidence(4), cado.project(3)
     assert (evidence.project_id, evidence.malicious, evidence.suspicious, evidence.size_mb) == (None,) * 4
     assert (evidence.id, evidence.hostname) == (4, "web")
@@ -103,5 +105,5 @@ def test_an_absurd_number_is_not_known(number: str) -> None:
     ],
 )
 def test_a_time_is_between_1970_and_2200(seconds: str, moment: datetime | None) -> None:
-    cado = Cado(Transport("https://cado.example", Secret("k"), Platform(seconds), tries=1))  # type: ignore[arg-type]
+    cado = Cado(Transport("https://cado.example", Secret("k"), Platform(seconds), tries=1))
     assert cado.evidence(4).processed_at == moment

@@ -16,6 +16,7 @@ from shared.models.events import Event
 from shared.models.systems import System
 from shared.queues import items
 from shared.queues.sizes import MAX_ITEM
+from tests.queue_items import C, decoded
 
 # One item of each kind as bytes, written by the code of commit 10dda5c. Named by today's kinds.
 WITHOUT_KIND = Path(__file__).parent / "items_without_kind"
@@ -27,6 +28,10 @@ KINDS = [content.kind for content in items.KINDS]
 
 def without_kind(kind: str) -> bytes:
     return (WITHOUT_KIND / f"{kind}.json").read_bytes()
+
+
+def read(kind: type[C]) -> C:
+    return decoded(kind, without_kind(kind.kind))
 
 
 def test_there_is_an_item_of_each_kind():
@@ -72,14 +77,16 @@ def test_the_fields_of_items_without_a_kind():
 
 
 def test_the_models_in_items_without_a_kind():
-    read = {kind: items.decode(without_kind(kind)) for kind in KINDS}
-    assert load(Event, read["event"].event).hunt_id == "weekly"
-    assert read["acknowledgement"].case_key == CASE
-    assert load(Acknowledgement, read["acknowledgement"].acknowledgement).by == "Ada Lovelace"
-    assert (read["capture"].hunt_id, read["capture"].until) == (HUNT, 1764000000.5)
-    assert load(System, read["capture"].system) == System("i-0aaaaaaaaaaaaaaa1", "us-east-1", "production")
-    alarm = load(Alarm, read["alarm"].alarm)
-    assert (read["alarm"].destination, alarm.case_key, alarm.malicious) == (
+    assert load(Event, read(items.OwnEvent).event).hunt_id == "weekly"
+    acknowledge = read(items.AcknowledgeCase)
+    assert acknowledge.case_key == CASE
+    assert load(Acknowledgement, acknowledge.acknowledgement).by == "Ada Lovelace"
+    capture = read(items.RequestCapture)
+    assert (capture.hunt_id, capture.until) == (HUNT, 1764000000.5)
+    assert load(System, capture.system) == System("i-0aaaaaaaaaaaaaaa1", "us-east-1", "production")
+    deliver = read(items.DeliverAlarm)
+    alarm = load(Alarm, deliver.alarm)
+    assert (deliver.destination, alarm.case_key, alarm.malicious) == (
         "soc",
         "project/3/production/us-east-1/i-0aaaaaaaaaaaaaaa1",
         5,

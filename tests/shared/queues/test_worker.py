@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.http.deadlines import DeadlineExceeded
+from shared.local.queue import SqliteQueue
 from shared.queues.ports import Again, Dead, Done, Item
 from shared.queues.worker import MAX_SURPRISES, attempt, backoff, settle
 from shared.storage.ports import StoreError, TooLarge
@@ -16,11 +17,12 @@ from shared.storage.ports import StoreError, TooLarge
 ITEM = Item("item-1", b"{}", 1, datetime(2026, 11, 24, 3, 0, tzinfo=UTC), "receipt")
 
 
-class Queue:
-    name = "events"
+class Queue(SqliteQueue):
+    """Remembers what it is told. `held`: whether it holds the lease of the item."""
 
     def __init__(self, *, held: bool = True) -> None:
-        self.held, self.told = held, []
+        self.name, self.held = "events", held
+        self.told: list[object] = []
 
     def done(self, item):
         self.told.append("done")

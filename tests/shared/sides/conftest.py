@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.dynamodb.models import DynamoDBBackend
@@ -107,19 +108,19 @@ def moto() -> Iterator[str]:
     server.stop()
 
 
-def one_at_a_time(call: Callable, lock: threading.Lock) -> Callable:
+def one_at_a_time(call: Callable[..., Any], lock: threading.Lock) -> Callable[..., Any]:
     """DynamoDB checks a condition and writes in one step. moto does so in several steps, and in between
     another thread may write, or read what is half written."""
 
     @functools.wraps(call)
-    def locked(*args, **kwargs):
+    def locked(*args: Any, **kwargs: Any) -> Any:
         with lock:
             return call(*args, **kwargs)
 
     return locked
 
 
-def received_once(receive: Callable) -> Callable:
+def received_once(receive: Callable[..., Any]) -> Callable[..., Any]:
     """SQS hides a message in the step that returns it. moto hides it in a second step, and another thread may
     receive it in between. Calls that wait for messages are not locked, since they would delay the others."""
     lock = threading.Lock()

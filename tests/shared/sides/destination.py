@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from receiver.destinations.contract import Check, Delivered, Traits
+from receiver.destinations.contract import CaseRef, Check, Delivered, Traits
+from receiver.messages.message import Message
 
 
 class Tool:
-    traits = Traits()
+    name, traits = "soc", Traits()
 
     def __init__(self) -> None:
-        self.sent = []
+        self.sent: list[Message] = []
 
-    def deliver(self, message, case):
+    def deliver(self, message: Message, case: CaseRef) -> Delivered:
         self.sent.append(message)
         return Delivered()
 
-    def check(self):
+    def check(self) -> Check:
         return Check(True, "")

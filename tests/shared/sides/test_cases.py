@@ -14,6 +14,7 @@ from shared.models.cases import Case
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.storage.ledger.ledger import Ledger
+from tests.shared.sides.conftest import Side
 from tests.shared.sides.together import at_once
 
 CASE = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaaa1"
@@ -25,7 +26,7 @@ def ledger(side) -> Ledger:
 
 
 @pytest.fixture
-def opened(ledger, side) -> Ledger:
+def opened(ledger: Ledger, side: Side) -> Ledger:
     """A ledger with a case that nobody has acknowledged."""
     alarm = Alarm(Event("e1", "processing_with_alarms", side.now()), Severity.MALICIOUS)
     assert ledger.cases.change(CASE, lambda case: case or Case(alarm, ("soc",))) is not None
@@ -50,7 +51,9 @@ def test_an_acknowledgement_may_be_repeated(opened, side):
     assert opened.cases.acknowledge(CASE, mine) == mine
     assert opened.cases.acknowledge(CASE, mine) == mine
     assert opened.cases.acknowledge(CASE, replace(mine, id="click-2")) == mine
-    assert Ledger(side.store, side.now).cases.get(CASE).acknowledgement == mine
+    case = Ledger(side.store, side.now).cases.get(CASE)
+    assert case
+    assert case.acknowledgement == mine
 
 
 def test_an_unknown_case_cannot_be_acknowledged(ledger, side):

@@ -68,7 +68,8 @@ class Deliveries(RuleBasedStateMachine):
         return self.ledger.deliveries.get(hold.item.id, "soc")
 
     def pick(self, data, *steps: str) -> Hold:
-        return data.draw(st.sampled_from([hold for hold in self.holds if hold.step in steps]))
+        hold: Hold = data.draw(st.sampled_from([hold for hold in self.holds if hold.step in steps]))
+        return hold
 
     def has(self, *steps: str) -> bool:
         return any(hold.step in steps for hold in self.holds)

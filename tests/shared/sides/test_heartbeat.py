@@ -12,7 +12,9 @@ from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.queues import items
 from shared.queues.heartbeats import Heartbeats
+from shared.queues.ports import Item, Queue
 from shared.secrets import Secrets
+from tests.queue_items import decoded
 
 CONFIG = {
     "platform": {"url": "https://cado.example", "api_key": "env:KEY"},
@@ -44,9 +46,9 @@ def heartbeats(side, days) -> Heartbeats:
     return runtime.heartbeats
 
 
-def taken(queue) -> list:
+def taken(queue: Queue) -> list[Item]:
     """The items of a queue, which is empty afterwards."""
-    items = []
+    items: list[Item] = []
     while claimed := queue.claim(10, lease=60):
         for item in claimed:
             queue.done(item)
@@ -55,7 +57,7 @@ def taken(queue) -> list:
 
 
 def test_many_timers_at_once_enqueue_one(side, heartbeats, days):
-    def look_often() -> list:
+    def look_often() -> list[Item]:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: heartbeats.enqueue_due(), range(8)))
         return taken(side.queue)
@@ -69,7 +71,7 @@ def test_many_timers_at_once_enqueue_one(side, heartbeats, days):
         for item in asked:
             heartbeats.send(items.decode(item.body))
         told = taken(side.other_queue)
-        assert len({items.decode(item.body).alarm["event"]["id"] for item in told}) == 1
+        assert len({decoded(items.DeliverAlarm, item.body).alarm["event"]["id"] for item in told}) == 1
         heartbeats.delivered("office")
         assert look_often() == []
 

@@ -11,11 +11,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from moto.sqs import models as moto_sqs
 
 from receiver.assemble import handlers
+from receiver.events import enrich
 from shared.aws.dynamodb import DynamoStore, table_definition
 from shared.aws.errors import AwsError
 from shared.aws.sqs import SqsQueue
@@ -26,6 +28,7 @@ from shared.local.database import Database
 from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm
+from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.models.systems import Instance
 from shared.queues import items, leases
@@ -40,8 +43,11 @@ OUTAGE, STEP = 90 * 60, 60
 BEFORE, DURING = 6, 3  # webhooks
 
 
-class Enricher:
-    def enrich(self, event):
+class Enricher(enrich.Enricher):
+    def __init__(self) -> None:
+        pass
+
+    def enrich(self, event: Event) -> Alarm:
         return Alarm(event, Severity.MALICIOUS, event.malicious, 0, instance=Instance("i-0a", "us-east-1"))
 
 
@@ -121,7 +127,8 @@ class Aws(World):
         monkeypatch.setattr(moto_sqs, "unix_time", lambda *_: self.now)
         monkeypatch.setattr(moto_sqs, "unix_time_millis", lambda *_: self.now * 1_000)
         monkeypatch.setattr(clients, "call", self._failing(clients.call))
-        self.clients, table, self.urls = clients, f"table-{uuid.uuid4()}", {}
+        self.clients, table = clients, f"table-{uuid.uuid4()}"
+        self.urls: dict[str, str] = {}
         definition = table_definition()
         del definition["TimeToLiveSpecification"]
         clients.call("dynamodb", "create_table", TableName=table, **definition)
@@ -180,21 +187,21 @@ def full(name: str) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
 
-def no_table(service: str, operation: str, request: dict) -> None:
+def no_table(service: str, operation: str, request: dict[str, Any]) -> None:
     if service == "dynamodb":
         raise AwsError("DynamoDB has a fault of its own (InternalServerError)")
 
 
-def no_queues(service: str, operation: str, request: dict) -> None:
+def no_queues(service: str, operation: str, request: dict[str, Any]) -> None:
     if service == "sqs":
         raise AwsError("SQS is throttling requests")
 
 
-def no_key(service: str, operation: str, request: dict) -> None:
+def no_key(service: str, operation: str, request: dict[str, Any]) -> None:
     raise AwsError("access denied: the role needs the use of its KMS key")
 
 
-def no_deliveries(service: str, operation: str, request: dict) -> None:
+def no_deliveries(service: str, operation: str, request: dict[str, Any]) -> None:
     if operation == "send_message" and DELIVERIES in request["QueueUrl"]:
         raise AwsError("SQS is throttling requests")
 

@@ -94,7 +94,7 @@ def test_surprises_are_counted_and_claims_are_not(side):
 def test_an_item_that_waited_long_does_not_die_of_its_first_surprise(side, monkeypatch):
     monkeypatch.setattr(worker, "backoff", lambda attempts: 0)
     side.queue.put(b"a")
-    verdicts = [Again(0, "its turn", expected=True)] * (2 * MAX_SURPRISES)
+    verdicts: list[Again | Exception] = [Again(0, "its turn", expected=True)] * (2 * MAX_SURPRISES)
     verdicts += [ZeroDivisionError(), Again(0, "again")] * MAX_SURPRISES
 
     def handler(item):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from receiver.assemble import handlers
+from receiver.events import enrich
 from scheduler.report import report
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
@@ -25,6 +26,7 @@ from shared.queues import items
 from shared.queues.sizes import MAX_ITEM
 from shared.queues.worker import work
 from shared.secrets import Secrets
+from shared.storage.ledger.instance_names import InstanceNames
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import TooLarge
 from tests.shared.sides.destination import Tool
@@ -34,11 +36,11 @@ CONTROL = "\x01"  # six bytes in JSON
 KINDS = 5_000
 
 
-class Enricher:
+class Enricher(enrich.Enricher):
     def __init__(self, alarm: Alarm) -> None:
         self.alarm = alarm
 
-    def enrich(self, event):
+    def enrich(self, event: Event) -> Alarm:
         return replace(self.alarm, event=event)
 
 
@@ -108,6 +110,7 @@ def test_an_alarm_of_thousands_of_kinds_is_told_and_says_how_many_there_are(side
     assert message.title == "5,000 malicious on web-02 (i-0aaaaaaaaaaaaaaa1)"
     assert message.findings_total == KINDS
     assert [finding.count for finding in message.findings] == list(range(KINDS - 1, KINDS - 21, -2))
+    assert message.alarm
     assert len(message.alarm.findings) == KINDS  # the whole, for what is attached to an issue
     file = side.store.get("case-file", message.case_key, "-")
     assert load(Alarm, file.body["alarm"]).findings_total == KINDS
@@ -123,6 +126,7 @@ def test_an_alarm_that_is_too_large_for_any_store_is_told_with_what_travelled(si
 
     monkeypatch.setattr(side.store, "put", refusing)
     (message,) = told(side, worst_alarm()).sent
+    assert message.alarm
     assert message.findings_total == KINDS > len(message.alarm.findings)
     assert "only a part of the event is kept event=event-1" in caplog.text
 
@@ -155,12 +159,12 @@ def test_the_report_of_ten_thousand_systems_with_long_texts(side):
         for number in range(10_000)
     ]
 
-    class Names:
+    class Names(InstanceNames):
         def get(self, instance):
             return "n" * 2_000
 
     ledger = Ledger(side.store, side.now)
-    ledger.instance_names = Names()
+    ledger.instance_names = Names(side.store)
     whole = report(ledger, hunt, captures, CONTROL * 100_000, AT)
     event = Event("hunt_finished:1", HUNT_FINISHED, AT, project_id=3, hunt_id=hunt.id, report=whole)
     (message,) = told(side, Alarm(event, Severity.INFO, hunt=hunt)).sent

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
 from shared.storage.ports import Record, Store
+from tests.shared.sides.conftest import Side
 from tests.shared.sides.together import at_once
 
 
 @pytest.fixture
-def store(side) -> Store:
+def store(side: Side) -> Store:
     return side.store
 
 
@@ -144,7 +146,7 @@ def test_an_update_that_changes_nothing_writes_nothing(store, change):
 
 
 def test_an_update_starts_again_where_another_write_came_between(store):
-    seen = []
+    seen: list[Any] = []
 
     def change(body):
         if not seen:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def ledger(store) -> Ledger:
     return Ledger(store, lambda: NOW)
 
 
-def stored(kind: str) -> list[dict]:
+def stored(kind: str) -> list[dict[str, Any]]:
     with sqlite3.connect(f"file:{STORED}?mode=ro&immutable=1", uri=True) as db:
         rows = db.execute("SELECT body FROM documents WHERE kind=?", (kind,)).fetchall()
     return [json.loads(body) for (body,) in rows]
@@ -170,6 +171,7 @@ def test_the_same_event_again_changes_nothing_on_its_system(store, ledger):
     assert History(store, ledger).compare(alarm) == alarm.change
     later = replace(alarm, event=replace(alarm.event, id="event-2", received_at=NOW + timedelta(days=1)))
     change = History(store, ledger).compare(later)
+    assert change
     assert (change.first_at, change.new, change.kinds) == (NOW, 0, 2)
 
 
