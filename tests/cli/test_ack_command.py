@@ -25,6 +25,7 @@ from shared.queues import items
 from shared.queues.worker import work
 from tests.aws_function import moto_server
 from tests.emulated import Resources
+from tests.queue_items import decoded
 
 ENVIRON = {
     "PLATFORM_IP": "https://cado.example",
@@ -86,7 +87,7 @@ def test_a_case_is_acknowledged_by_its_key_or_by_one_of_its_events(side, ack, ca
 
     actions = case_actions(made, case_lifecycle(made))
     (item,) = made.events.claim(10, lease=60)
-    content = items.decode(item.body)
+    content = decoded(items.AcknowledgeCase, item.body)
     actions.acknowledge(content)
     actions.acknowledge(content)
     told = {delivery.id: json.loads(delivery.body) for delivery in made.deliveries.claim(10, lease=60)}
@@ -122,8 +123,9 @@ def test_a_worker_handles_the_item_of_the_command(side, ack):
     handled = []
 
     def handle(item):
-        handled.append(items.decode(item.body).case_key)
-        return case_actions(made, case_lifecycle(made)).acknowledge(items.decode(item.body))
+        content = decoded(items.AcknowledgeCase, item.body)
+        handled.append(content.case_key)
+        return case_actions(made, case_lifecycle(made)).acknowledge(content)
 
     work(made.events, handle, lease=60)
     assert handled == [CASE]

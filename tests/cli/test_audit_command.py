@@ -21,6 +21,7 @@ from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.storage import audit
+from tests.queue_items import decoded
 
 ENVIRON = {
     "PLATFORM_IP": "https://cado.example",
@@ -82,7 +83,7 @@ def test_who_took_a_case_and_what_was_put_back(run, made):
 def test_the_worker_that_tells_of_a_taken_case_adds_no_second_entry(run, made):
     run("ack", "e1", "--by", "Ada")
     for item in made.events.claim(10, lease=60):
-        case_actions(made, case_lifecycle(made)).acknowledge(items.decode(item.body))
+        case_actions(made, case_lifecycle(made)).acknowledge(decoded(items.AcknowledgeCase, item.body))
     assert len(json.loads(run("audit", "--json"))) == 1
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import pytest
 
 from cli import check_aws
+from shared.hosting import runtime
 from shared.hosting.configuration import load
-from shared.hosting.runtime import utc_now
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance
 
@@ -60,12 +59,13 @@ class Fleet:
 
 
 @pytest.fixture
-def told(tmp_path):
+def told(tmp_path, monkeypatch):
     def told(fleet, *targets, text=CONFIG):
         path = tmp_path / "huntbridge.yaml"
         path.write_text(text.format(targets=", ".join(targets)))
-        runtime = SimpleNamespace(config=load(str(path), {}), now=utc_now, make_fleet=lambda **_: fleet)
-        return [(one.mark.strip(), one.what, one.detail) for one in check_aws.findings(runtime)]
+        made = runtime.reading(load(str(path), {}), None, {})
+        monkeypatch.setattr(made, "make_fleet", lambda **_: fleet)
+        return [(one.mark.strip(), one.what, one.detail) for one in check_aws.findings(made)]
 
     return told
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from demo.base import app_of
+from demo.base import Simulation, app_of
 from demo.jira.simulation import Jira
 from demo.platform.simulation import Platform
 from demo.serving import serving
@@ -19,9 +21,26 @@ from demo.teams.simulation import Teams
 KEYS = {"lead": "Lead Analyst", "reader": "Read Only Analyst"}
 
 
+@dataclass
+class World:
+    """The simulated tools, and the command in an environment in which all is well."""
+
+    tools: tuple[Simulation, ...]
+    environ: dict[str, str]
+    secrets: tuple[str, ...]
+
+    def __call__(self, **environ: str) -> tuple[int, dict[str, Any]]:
+        """The exit code, and the findings by what they are about."""
+        settings = self.environ | environ
+        result = CliRunner().invoke(main, ["check", "--json"], env=settings, catch_exceptions=False)
+        for secret in self.secrets:
+            assert secret not in result.output
+        return result.exit_code, {finding["what"]: finding for finding in json.loads(result.stdout)}
+
+
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    """A platform, a chat and a ticket system that work, and a function that runs the command in between."""
+    """A platform, a chat and a ticket system that work."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -40,23 +59,14 @@ destinations:
 default: [soc, office, tickets]
 """)
 
-        def check(**environ: str):
-            settings = {
-                "CADO_API_KEY": "lead",
-                "WEBHOOK_TOKEN": "webhook-token-1234567890",
-                "SLACK_WEBHOOK_URL": chat_url + slack.path,
-                "TEAMS_WEBHOOK_URL": chat_url + teams.path,
-                "JIRA_API_TOKEN": "demo-token",
-                **environ,
-            }
-            result = CliRunner().invoke(main, ["check", "--json"], env=settings, catch_exceptions=False)
-            for secret in ("demo-token", "webhook-token", slack.path, teams.path[-20:]):
-                assert secret not in result.output
-            found = {finding["what"]: finding for finding in json.loads(result.stdout)}
-            return result.exit_code, found
-
-        check.sims = (slack, teams, jira)
-        yield check
+        good = {
+            "CADO_API_KEY": "lead",
+            "WEBHOOK_TOKEN": "webhook-token-1234567890",
+            "SLACK_WEBHOOK_URL": chat_url + slack.path,
+            "TEAMS_WEBHOOK_URL": chat_url + teams.path,
+            "JIRA_API_TOKEN": "demo-token",
+        }
+        yield World((slack, teams, jira), good, ("demo-token", "webhook-token", slack.path, teams.path[-20:]))
 
 
 def test_a_signing_secret_that_cannot_be_had(world, tmp_path):
@@ -85,7 +95,7 @@ def test_a_set_up_that_works(world):
     assert [what for what, finding in found.items() if finding["warning"]] == ["AWS"]  # without credentials
     assert "not running on" in found["serve"]["detail"]
     assert "Lead Analyst" in found["platform"]["detail"]
-    assert all(sim.messages == [] for sim in world.sims)  # nothing was sent
+    assert all(tool.messages == [] for tool in world.tools)  # nothing was sent
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import socket
-from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 
 from cli import check_serve
 from demo.serving import serving
-from shared.http.client import Http
+from shared.config.config import Config
+from shared.hosting import runtime
 from shared.local.data_directory import AlreadyServed, address, announce, is_served, sole_server
+
+CONFIG = {"platform": {"url": "https://cado.example", "api_key": "env:KEY"}}
 
 
 @pytest.fixture
 def told(tmp_path):
     def told():
-        runtime = SimpleNamespace(http=Http)
-        return [(one.mark.strip(), one.detail) for one in check_serve.findings(runtime, tmp_path)]
+        made = runtime.reading(Config.model_validate(CONFIG), None, {})
+        return [(one.mark.strip(), one.detail) for one in check_serve.findings(made, tmp_path)]
 
     return told
 

@@ -17,12 +17,11 @@ from werkzeug.serving import make_server
 from cli.hunt_run import in_words
 from cli.main import main
 from demo.platform.records import SimInstance, SimVolume
-from demo.platform.simulation import Platform
-from demo.serving import serving
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System
 from tests.certificates import Certificate
+from tests.served import served_platform
 
 KEY = "lead-analyst-key"
 ONE = SimInstance("i-0aaaaaaaaaaaaaaa1", "one", "us-east-1", volumes=(SimVolume("vol-0000000a1"),))
@@ -36,9 +35,7 @@ BROKEN = SimInstance(
 
 @pytest.fixture
 def platform():
-    platform = Platform((ONE, TWO, BROKEN), {KEY: "Lead Analyst"}, pace=0.02)
-    with serving(platform.app) as url:
-        platform.url = url
+    with served_platform((ONE, TWO, BROKEN), {KEY: "Lead Analyst"}, pace=0.02) as platform:
         platform.start()
         yield platform
         platform.stop()
@@ -276,6 +273,7 @@ def test_an_interrupted_run_says_what_was_asked_for_and_how_it_goes_on(platform,
         # A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    assert process.stderr
     line = ""
     while not {"1 requested", "1 running"} & set(line.strip().split(": ")[-1].split(", ")):
         line = process.stderr.readline()

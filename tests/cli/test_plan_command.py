@@ -13,14 +13,13 @@ from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
 from cli.main import main
-from demo.platform.simulation import Platform
-from demo.serving import serving
 from shared.local.database import Database
 from shared.local.store import SqliteStore
 from shared.models.captures import Capture
 from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System
 from shared.storage.ledger.ledger import Ledger
+from tests.served import served_platform
 
 KEY, REGION = "lead-analyst-key", "eu-west-1"
 WEEKLY = f"""\
@@ -66,21 +65,24 @@ def ec2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def huntbridge(tmp_path, monkeypatch, ec2):
+def platform():
+    with served_platform((), {KEY: "Lead Analyst"}) as platform:
+        yield platform
+
+
+@pytest.fixture
+def huntbridge(tmp_path, monkeypatch, ec2, platform):
     monkeypatch.chdir(tmp_path)
     for name in ("HUNTBRIDGE_CONFIG", "HUNTBRIDGE_DATA"):
         monkeypatch.delenv(name, raising=False)
-    platform = Platform((), {KEY: "Lead Analyst"})
-    with serving(platform.app) as url:
 
-        def run(config: str, *args: str) -> Any:
-            (tmp_path / "huntbridge.yaml").write_text(
-                f'platform: {{url: "{url}", api_key: env:API_KEY}}\n{config}'
-            )
-            return CliRunner().invoke(main, ["hunt", *args], env={"API_KEY": KEY}, catch_exceptions=False)
+    def run(config: str, *args: str) -> Any:
+        (tmp_path / "huntbridge.yaml").write_text(
+            f'platform: {{url: "{platform.url}", api_key: env:API_KEY}}\n{config}'
+        )
+        return CliRunner().invoke(main, ["hunt", *args], env={"API_KEY": KEY}, catch_exceptions=False)
 
-        run.platform = platform
-        yield run
+    return run
 
 
 def finished(folder: Any, hours: float) -> None:
@@ -96,7 +98,7 @@ def finished(folder: Any, hours: float) -> None:
     database.close()
 
 
-def test_the_plan_for_a_script(huntbridge, ec2, tmp_path):
+def test_the_plan_for_a_script(huntbridge, platform, ec2, tmp_path):
     finished(tmp_path, hours=3)
     result = huntbridge(WEEKLY, "plan", "weekly", "--json", "--at", "2027-01-31T02:00Z")
     assert result.exit_code == 0, result.output
@@ -123,7 +125,7 @@ def test_the_plan_for_a_script(huntbridge, ec2, tmp_path):
         "notes": [],
         "load": {"systems": 1, "volumes": 1, "gib": 8, "hours": 1.5, "after_hunts": 1},
     }  # fmt: skip
-    assert not [request for request in huntbridge.platform.requests if request.method != "GET"]
+    assert not [request for request in platform.requests if request.method != "GET"]
 
 
 def test_the_plan_for_a_person(huntbridge, ec2):

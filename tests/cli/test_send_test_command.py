@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from cli.main import main
 from demo.base import app_of
@@ -13,6 +14,23 @@ from demo.jira.simulation import Jira
 from demo.serving import serving
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
+
+
+@dataclass
+class World:
+    """Three tools, and the command in an environment in which it reaches them."""
+
+    slack: Slack
+    teams: Teams
+    jira: Jira
+    environ: dict[str, str]
+
+    def __call__(self, name: str, **environ: str) -> Result:
+        settings = self.environ | environ
+        result = CliRunner().invoke(main, ["send-test", name], env=settings, catch_exceptions=False)
+        for secret in self.environ.values():
+            assert secret not in result.output
+        return result
 
 
 @pytest.fixture
@@ -36,14 +54,7 @@ default: [soc]
             "SIEM": "0123456789abcdef0123",
         }
 
-        def send_test(name, **environ):
-            result = CliRunner().invoke(main, ["send-test", name], env=good | environ, catch_exceptions=False)
-            for secret in good.values():
-                assert secret not in result.output
-            return result
-
-        send_test.slack, send_test.teams, send_test.jira = slack, teams, jira
-        yield send_test
+        yield World(slack, teams, jira, good)
 
 
 def test_each_destination_shows_that_it_is_a_test(world, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -100,7 +101,7 @@ def laptop(moto, tmp_path, monkeypatch):
 
 
 def test_a_hunt_is_planned_here_and_its_captures_are_the_functions_work(laptop, monkeypatch):
-    asked = {}
+    asked: dict[str, Any] = {}
 
     def until_there(runtime, hunt, captures, wait):
         asked.update(hunt=hunt.id, captures=[capture.system.instance for capture in captures])

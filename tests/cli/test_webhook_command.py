@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from shared.local.database import Database
 from shared.local.queue import SqliteQueue
 from shared.queues.ports import EVENTS
 from shared.secrets import Secret
+from tests.served import ServedPlatform, served_platform
 
 ADMIN, LEAD, TOKEN = "platform-administrators-key", "lead-analysts-key", "webhook-token-1"
 URL = "https://hunt.example/webhooks/cado"
@@ -29,9 +31,7 @@ def payload(event: str, token: str = TOKEN) -> dict[str, str]:
 
 @pytest.fixture
 def platform():
-    platform = Platform((), {ADMIN: "Platform Administrator", LEAD: "Lead Analyst"})
-    with serving(platform.app) as url:
-        platform.url = url
+    with served_platform((), {ADMIN: "Platform Administrator", LEAD: "Lead Analyst"}) as platform:
         yield platform
 
 
@@ -60,18 +60,18 @@ def webhook(tmp_path, monkeypatch, platform):
     return run
 
 
-def hooks(platform: Platform) -> list[tuple]:
+def hooks(platform: ServedPlatform) -> list[tuple[str, str, str, Any, str, bool]]:
     return [
         (hook.name, hook.event_type, hook.url, hook.payload, hook.payload_type, hook.enabled)
         for hook in platform.webhooks.by_id.values()
     ]
 
 
-def changes(platform: Platform) -> list[str]:
+def changes(platform: ServedPlatform) -> list[str]:
     return [request.method for request in platform.requests if request.method != "GET"]
 
 
-def registered(event: str, url: str = URL, token: str = TOKEN) -> tuple:
+def registered(event: str, url: str = URL, token: str = TOKEN) -> tuple[str, str, str, Any, str, bool]:
     return (f"huntbridge {event}", event, url, payload(event, token), "custom", True)
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tests.scheduler.staging import BAD, BROKEN, KEY, QUIET, SUNDAY, Stage
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[Any]:
+def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     with ExitStack() as stack:
 
         def make(
@@ -53,7 +53,7 @@ def make_stage(tmp_path: Path) -> Iterator[Any]:
             stack.callback(database.close)
 
             def seconds() -> float:
-                return stage.moment.timestamp()
+                return made.moment.timestamp()
 
             runtime = Runtime(
                 config=config,
@@ -62,16 +62,15 @@ def make_stage(tmp_path: Path) -> Iterator[Any]:
                 events=SqliteQueue(database, "events", seconds),
                 deliveries=SqliteQueue(database, "deliveries", seconds),
                 secrets=Secrets({"KEY": KEY}),
-                now=lambda: stage.moment,
+                now=lambda: made.moment,
                 sleep=lambda _: None,
             )
-            stage = Stage(runtime, platform, SUNDAY)
-            return stage
+            made = Stage(runtime, platform, SUNDAY)
+            return made
 
         yield make
 
 
 @pytest.fixture
-def stage(make_stage: Any) -> Stage:
-    made: Stage = make_stage()
-    return made
+def stage(make_stage: Callable[..., Stage]) -> Stage:
+    return make_stage()

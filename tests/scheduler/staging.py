@@ -22,6 +22,7 @@ from shared.platform.errors import CadoError
 from shared.queues import items
 from shared.queues.worker import work
 from shared.secrets import SecretError
+from tests.queue_items import decoded
 
 SUNDAY = datetime(2026, 11, 29, 2, 0, tzinfo=UTC)
 KEY = "lead-analyst-key"
@@ -101,4 +102,4 @@ class Stage:
         claimed = self.runtime.events.claim(100, lease=60)
         for item in claimed:
             self.runtime.events.done(item)
-        return [load(Event, items.decode(item.body).event) for item in claimed]
+        return [load(Event, decoded(items.OwnEvent, item.body).event) for item in claimed]

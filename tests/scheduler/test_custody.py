@@ -38,7 +38,7 @@ def run(stage, at=SUNDAY):
     return stage.runtime.ledger.hunts.of_name("weekly")[0]
 
 
-def parts(stage):
+def parts(stage) -> tuple[Hunt, HuntReport, list[Capture]]:
     hunt = stage.runtime.ledger.hunts.of_name("weekly")[0]
     captures = stage.runtime.ledger.captures.of_hunt(hunt.id)
     return hunt, report(stage.runtime.ledger, hunt, captures, "", stage.now()), captures

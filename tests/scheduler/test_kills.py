@@ -63,7 +63,7 @@ class Watched:
         return self._fuse.wrap(attribute) if callable(attribute) else attribute
 
 
-def process(stage: Stage, path: Any, fuse: Fuse) -> None:
+def process(stage: Stage, path: Any, fuse: Fuse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the stage on a process that has just been started."""
     database = Database(path)
 
@@ -72,12 +72,12 @@ def process(stage: Stage, path: Any, fuse: Fuse) -> None:
 
     stage.runtime = replace(
         stage.runtime,
-        store=Watched(SqliteStore(database), fuse),  # type: ignore[arg-type]
-        captures=Watched(SqliteQueue(database, "captures", seconds), fuse),  # type: ignore[arg-type]
-        events=Watched(SqliteQueue(database, "events", seconds), fuse),  # type: ignore[arg-type]
+        store=Watched(SqliteStore(database), fuse),
+        captures=Watched(SqliteQueue(database, "captures", seconds), fuse),
+        events=Watched(SqliteQueue(database, "events", seconds), fuse),
     )
     transport = stage.runtime.cado._transport
-    transport.call = fuse.wrap(transport.call)  # type: ignore[method-assign]
+    monkeypatch.setattr(transport, "call", fuse.wrap(transport.call))
 
 
 def live(stage: Stage) -> bool:
@@ -88,13 +88,13 @@ def live(stage: Stage) -> bool:
     return all(hunt.over for hunt in stage.runtime.ledger.hunts.of_name("weekly"))
 
 
-def story(stage: Stage, path: Any, fuse: Fuse) -> int:
+def story(stage: Stage, path: Any, fuse: Fuse, monkeypatch: pytest.MonkeyPatch) -> int:
     """A hunt to its end; how many processes it took."""
     processes, started, over = 0, False, False
     while not over:
         processes += 1
         assert processes < 5
-        process(stage, path, fuse)
+        process(stage, path, fuse, monkeypatch)
         try:
             if not started:
                 on_schedule(stage.runtime, "weekly", SUNDAY)
@@ -112,11 +112,11 @@ def story(stage: Stage, path: Any, fuse: Fuse) -> int:
 
 
 @pytest.fixture
-def make(make_stage, tmp_path):
+def make(make_stage, tmp_path, monkeypatch):
     def run(at: int = 0) -> tuple[Stage, Fuse, int]:
         stage, fuse = make_stage(FLEET, hunt={"max_in_flight": 2}), Fuse()
         fuse.at = at
-        return stage, fuse, story(stage, tmp_path / "huntbridge.db", fuse)
+        return stage, fuse, story(stage, tmp_path / "huntbridge.db", fuse, monkeypatch)
 
     return run
 

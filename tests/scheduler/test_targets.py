@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from threading import Event
@@ -13,10 +14,12 @@ import pytest
 
 from scheduler.parallel import ParallelCalls
 from scheduler.plan import prepare
+from scheduler.selection import Selection
 from scheduler.targets import choose
 from scheduler.triggers import on_schedule
+from shared.hosting.runtime import Runtime
 from shared.http.deadlines import remaining, within
-from shared.models.captures import CaptureState
+from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import HuntState
 from shared.models.inventory import InstanceError
 from shared.models.systems import Instance, System
@@ -29,8 +32,9 @@ MEMBER = "444455556666"
 
 
 def machine(number: int, region: str = "us-east-1", **facts: Any) -> Instance:
-    plain = {"state": "running", "platform": "Linux/UNIX", "launched_at": LAUNCHED + timedelta(days=number)}
-    instance = Instance(f"i-{number:017x}", region, **plain | facts)
+    launched = LAUNCHED + timedelta(days=number)
+    plain: dict[str, Any] = {"state": "running", "platform": "Linux/UNIX", "launched_at": launched}
+    instance = Instance(f"i-{number:017x}", region, **(plain | facts))
     return replace(instance, tags=dict(instance.tags) | ({"Name": instance.name} if instance.name else {}))
 
 
@@ -39,7 +43,7 @@ class Fleet:
 
     def __init__(self, *machines: Instance, account: str = "", **others: tuple[Instance, ...]) -> None:
         self.machines = {account: machines, **others}
-        self.units: dict[str, Any] = {}
+        self.units: dict[str, list[str]] = {}
         self.grouped: dict[str, str] = {}
         self.errors: dict[Any, str] = {}
         self.asked: list[tuple[str, ...]] = []
@@ -79,26 +83,32 @@ class Fleet:
         return {instance: [8] for instance in only}
 
 
-@pytest.fixture
-def select(make_stage: Any) -> Any:
+@dataclass
+class Select:
     """Runs `choose` over a fleet, with a platform that can capture everything unless `unfit`."""
 
-    def run(
-        fleet: Fleet, *targets: dict[str, Any], unfit: Any = (), settings: Any = None, **hunt: Any
-    ) -> Any:
-        stage = make_stage(hunt={"targets": targets, **hunt})
-        runtime = stage.runtime
+    make_stage: Callable[..., Stage]
+    patch: pytest.MonkeyPatch
+    runtime: Runtime | None = None  # of the last run
+
+    def __call__(
+        self, fleet: Fleet, *targets: dict[str, Any], unfit: Any = (), settings: Any = None, **hunt: Any
+    ) -> Selection:
+        runtime = self.make_stage(hunt={"targets": targets, **hunt}).runtime
         if settings:
             runtime.config = type(runtime.config).model_validate(
                 {**runtime.config.model_dump(exclude={"hunts": {"weekly": {"problems"}}}), **settings}
             )
-        runtime.make_fleet = lambda: fleet
         platform = Platform(unfit)
-        runtime.make_cado = lambda tries: platform
-        run.runtime = runtime
+        self.patch.setattr(runtime, "make_fleet", lambda: fleet)
+        self.patch.setattr(runtime, "make_cado", lambda tries: platform)
+        self.runtime = runtime
         return choose(runtime, runtime.config.hunts["weekly"], identity="weekly@then")
 
-    return run
+
+@pytest.fixture
+def select(make_stage: Any, monkeypatch: pytest.MonkeyPatch) -> Select:
+    return Select(make_stage, monkeypatch)
 
 
 class Platform:
@@ -295,7 +305,8 @@ ACCOUNTS = {
 
 
 def test_units_of_the_organization(select):
-    fleet = Fleet(machine(1), prod=(machine(2),), own=(machine(3),), **{MEMBER: (machine(4, "eu-west-1"),)})
+    fleet = Fleet(machine(1), prod=(machine(2),), own=(machine(3),))
+    fleet.machines[MEMBER] = (machine(4, "eu-west-1"),)
     fleet.units = {"ou-ab12-34cd56ef": ["111122223333", MEMBER]}
     target = {"organizational_units": "ou-ab12-34cd56ef", "accounts": "own", **EVERYWHERE}
     selection = select(fleet, target, settings=ACCOUNTS)
@@ -354,10 +365,10 @@ def test_no_more_than_max_systems_in_the_order_that_is_wanted(select):
 
 
 @pytest.fixture
-def rotation(make_stage: Any) -> Stage:
+def rotation(make_stage: Any, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage: Stage = make_stage(hunt={"targets": [EVERYWHERE], "max_systems": 2, "overlap": "queue"})
-    stage.runtime.make_fleet = lambda: Fleet(*map(machine, range(1, 6)))  # type: ignore[method-assign]
-    stage.runtime.make_cado = lambda *, tries: Platform(())  # type: ignore[method-assign,assignment,return-value]
+    monkeypatch.setattr(stage.runtime, "make_fleet", lambda: Fleet(*map(machine, range(1, 6))))
+    monkeypatch.setattr(stage.runtime, "make_cado", lambda *, tries: Platform(()))
     return stage
 
 
@@ -400,7 +411,8 @@ def test_the_same_time_again_is_about_the_systems_that_were_recorded(rotation):
 
 def test_a_crash_while_the_systems_are_recorded_loses_nothing(rotation, monkeypatch):
     runtime = rotation.runtime
-    plan_capture, written = runtime.ledger.captures.plan, []
+    plan_capture = runtime.ledger.captures.plan
+    written: list[Capture] = []
 
     def dying(capture):
         if written:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -19,18 +20,18 @@ from shared.storage.ports import StoreError
 def done(monkeypatch):
     """The jobs that were done, instead of real ones; `fails` says of some what they do."""
     names: list[str] = []
-    names_and_fails = (names, {})
+    fails: dict[str, Callable[[], object]] = {}
 
     def job(name, budget):
         def run(_):
-            names_and_fails[1].get(name, lambda: None)()
+            fails.get(name, lambda: None)()
             names.append(name)
 
         return Job(name, run, budget)
 
     monkeypatch.setattr(timer, "JOBS", tuple(job(real.name, 1.0) for real in JOBS))
     monkeypatch.setattr(timer, "_GRACE", 0.05)
-    return names_and_fails
+    return names, fails
 
 
 def fails(error):
@@ -90,7 +91,7 @@ def test_a_call_inside_a_job_takes_no_longer_than_the_budget(stage):
 
 
 def test_what_lambda_leaves_is_all_there_is(stage, monkeypatch):
-    budgets = {}
+    budgets: dict[str, float] = {}
     monkeypatch.setattr(Jobs, "run", lambda self, job, seconds: budgets.setdefault(job.name, seconds))
     Jobs(stage.runtime).run_all(lambda: 60)
     assert budgets["follow"] == 60 - timer._KEPT_BACK
