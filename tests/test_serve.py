@@ -34,9 +34,13 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 pytestmark = pytest.mark.timeout(120)
 
 
+class ServedSlack(Slack):
+    url = ""
+
+
 @pytest.fixture
 def slack():
-    slack = Slack(path="T/B/X", rate=None)
+    slack = ServedSlack(path="T/B/X", rate=None)
     with serving(slack.app) as url:
         slack.url = url + slack.path
         yield slack
@@ -62,7 +66,7 @@ def environ(tmp_path, slack):
 
 
 @contextmanager
-def serve(environ, tmp_path, *more: str) -> Iterator[tuple[str, subprocess.Popen]]:
+def serve(environ, tmp_path, *more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     with (tmp_path / "serve.log").open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "serve", "--port", "0", *more],
@@ -71,6 +75,7 @@ def serve(environ, tmp_path, *more: str) -> Iterator[tuple[str, subprocess.Popen
             stderr=log,
             text=True,
         )
+    assert process.stdout
     try:
         line = process.stdout.readline()
         assert "webhooks go to " in line, (tmp_path / "serve.log").read_text()
@@ -325,7 +330,7 @@ def test_a_proxy_that_is_no_address_is_refused(environ):
     assert (ended.returncode, "write an IP address" in ended.stderr) == (2, True)
 
 
-def run_serve(environ, *more: str) -> subprocess.CompletedProcess:
+def run_serve(environ, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "cli.main", "serve", "--port", "0", *more],
         env=environ,

@@ -57,7 +57,8 @@ class Faulty:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         fault = self._next(self._tool_of(environ.get("PATH_INFO", "")))
         if fault is None:
-            return self._app(environ, start_response)
+            answer: Iterable[bytes] = self._app(environ, start_response)
+            return answer
         return _ACTIONS[fault.kind](self, fault, environ)(environ, start_response)
 
     def _next(self, tool: str) -> Fault | None:

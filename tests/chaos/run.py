@@ -65,12 +65,13 @@ class World:
     def __init__(self, stack: ExitStack, rng: random.Random, fail_share: float) -> None:
         self.platform = Platform([], {RUN_KEY: "Lead Analyst"})
         self.at_platform = Faulty(self.platform.app.wsgi_app, lambda _: "platform", rng)
-        self.platform.app.wsgi_app = self.at_platform
+        # Flask's documented way to put middleware in front, which its annotations do not know.
+        self.platform.app.wsgi_app = self.at_platform  # type: ignore[method-assign]
         slack, teams, jira = Slack(rate=None), Teams(rate=None), Jira()
         self.tools: dict[str, Simulation] = {"slack": slack, "teams": teams, "jira": jira}
         app = app_of(*self.tools.values())
         self.at_tools = Faulty(app.wsgi_app, _tool_of, rng)
-        app.wsgi_app = self.at_tools
+        app.wsgi_app = self.at_tools  # type: ignore[method-assign]
         self.platform_url = stack.enter_context(serving(self.platform.app))
         self.tools_url = stack.enter_context(serving(app))
         self.addresses = {
@@ -81,15 +82,15 @@ class World:
         each = fail_share / len(kinds)
         # Each kind is only asked for where those before it did not happen.
         self._always = tuple(Fault(kind, each / (1 - n * each)) for n, kind in enumerate(kinds) if each)
-        self._limits = {"slack": (1, 1.0), "teams": (4, 1.0)}
+        self._limits: tuple[tuple[Slack | Teams, int], ...] = ((slack, 1), (teams, 4))  # messages a second
 
     def enter(self, phase: Phase) -> None:
         for tool in TOOLS:
             faults = tuple(fault for name, fault in phase.faults if name == tool)
             self.at_tools.set(tool, *faults, *self._always)
         self.at_platform.set("platform", *phase.platform)
-        for tool, (count, seconds) in self._limits.items():
-            self.tools[tool]._rate = Rate(count, seconds, time.time) if phase.limited else None
+        for limited, count in self._limits:
+            limited._rate = Rate(count, 1.0, time.time) if phase.limited else None
 
     def heal(self) -> None:
         self._always = ()

@@ -158,7 +158,7 @@ def _states(config: Config, folder: Path, environ: dict[str, str], accepted: lis
     begun = [delivery.state for delivery in deliveries if delivery.first_at]
     waiting = made.deliveries.depth().living + made.events.depth().living
     absent = len(deliveries) - len(begun)
-    states = Counter(begun)
+    states: Counter[str] = Counter(begun)
     states["pending"] += min(absent, waiting)
     return states
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,8 @@ class Recorder(Http):
         super().__init__(read_timeout=10)
         self.answers: list[tuple[str, Answer]] = []
 
-    def request(self, method: str, url: str, **rest: object) -> Answer:  # type: ignore[override]
-        answer = super().request(method, url, **rest)  # type: ignore[arg-type]
+    def request(self, method: str, url: str, **rest: Any) -> Answer:
+        answer = super().request(method, url, **rest)
         self.answers.append((f"{method} {url}", answer))
         return answer
 

@@ -130,7 +130,7 @@ def test_webhooks_of_both_kinds_of_api_are_accepted_refused_and_never_lost(moto,
         configured(resources, url, slack, teams)
         with Stack(resources, tmp_path, captures=0) as stack:
 
-            def post(body: dict, path: str = "/webhooks/cado") -> tuple[int, str]:
+            def post(body: dict[str, str], path: str = "/webhooks/cado") -> tuple[int, str]:
                 answer = requests.post(stack.url + path, json=body, timeout=60)
                 return answer.status_code, answer.json()["status"]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import requests
@@ -30,14 +31,17 @@ SUMMARY = {
 }
 
 
-def in_secrets_manager(config: dict, resources: Resources, values: dict[str, str]) -> dict:
+def in_secrets_manager(
+    config: dict[str, Any], resources: Resources, values: dict[str, str]
+) -> dict[str, Any]:
     """The demo's configuration with its secrets where a function finds them."""
     ref = resources.secret("demo", **values)
     del config["follow"]  # how often the timer rings is the stack's
     text = yaml.safe_dump(config)
     for name in values:
         text = text.replace(f"env:{name}", f"{ref}#{name}")
-    return yaml.safe_load(text)
+    changed: dict[str, Any] = yaml.safe_load(text)
+    return changed
 
 
 @pytest.mark.timeout(240)

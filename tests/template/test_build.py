@@ -34,7 +34,7 @@ def room(function: str) -> str:
 
 @pytest.fixture(params=BUILDS)
 def built(request: pytest.FixtureRequest, function: str, room: str) -> Path:
-    folder = ROOT / request.param / f"{function}Function"
+    folder: Path = ROOT / request.param / f"{function}Function"
     if not folder.is_dir():
         arch = "" if request.param == BUILDS[0] else " ARCH=x86_64"
         pytest.skip(f"nothing was built there: make build{arch}")

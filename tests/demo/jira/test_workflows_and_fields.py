@@ -34,7 +34,8 @@ def ask(jira: Jira, method: str, path: str, body: Any = None, **more: Any) -> tu
     answer = jira.app.test_client().open(path, method=method, json=body, headers=headers, **more)
     if SPECIFICATION.exists() and not jira.datacenter and answer.status_code < 300 and not more:
         route, _, query = path.partition("?")
-        pairs = tuple(tuple(part.split("=", 1)) for part in query.split("&") if part)
+        parts = [part.partition("=") for part in query.split("&") if part]
+        pairs = tuple((name, value) for name, _, value in parts)
         data = None if body is None else json.dumps(body).encode()
         kind = {} if body is None else {"Content-Type": "application/json"}
         asked = Asked(method, route, pairs, kind, data, answer.status_code, answer.data)
@@ -198,7 +199,7 @@ def test_a_file_is_taken_with_the_header_that_says_that_it_is_not_forged() -> No
     jira = Jira()
     create(jira)
     assert upload(jira)[0] == 403
-    token = {"X-Atlassian-Token": "no-check"}
+    token: dict[str, Any] = {"X-Atlassian-Token": "no-check"}
     assert upload(jira, **token)[1] == [{"id": "10000", "filename": "a.csv", "size": 1}]
     assert upload(jira, "upload", **token) == said("No file was uploaded.")
     assert upload(jira, content=b"x" * (10 * 1024 * 1024 + 1), **token)[0] == 413

@@ -7,12 +7,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from flask import Flask, request
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from demo.platform.records import SimAlarm, SimInstance, SimVolume
@@ -132,7 +133,7 @@ def errors_of(spec, method, rule, status, answer):
     else:
         where = f"#/paths/{rule.replace('/', '~1')}/{method.lower()}/responses/{key}"
     pointer = f"urn:spec{where}/content/application~1json/schema"
-    registry = Registry().with_resource("urn:spec", Resource(spec, DRAFT202012))
+    registry = Registry().with_resource("urn:spec", DRAFT202012.create_resource(spec))
     validator = Draft202012Validator({"$ref": pointer}, registry=registry)
     return [error.message for error in validator.iter_errors(answer)]
 
@@ -232,7 +233,8 @@ def test_a_broken_answer_fails_the_contract(spec):
     wrong["data"][0]["pipeline"]["id"] = "301"
     extra["data"][0]["invented"] = 1
     unknown["data"][0]["status"] = "done"
-    for broken in (without, wrong, extra, unknown, {"data": []}):
+    answers: list[Any] = [without, wrong, extra, unknown, {"data": []}]
+    for broken in answers:
         assert errors_of(spec, *check, broken) != []
 
 
@@ -252,7 +254,7 @@ HOOK = {
     "url": "http://127.0.0.1:1/",
     "event_type": "processing_failed",
 }
-REFUSED = [
+REFUSED: list[tuple[str | None, str, str, Any, int, str]] = [
     # who, method, path, body, status, a part of the message
     (None, "GET", "/projects", None, 401, "token"),
     ("wrong", "GET", "/projects", None, 401, "token"),

@@ -134,7 +134,7 @@ def _call(slack: Slack, method: str, token: str = DEMO_TOKEN, **arguments: Any) 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = slack.app.test_client().post(f"/api/{method}", json=arguments, headers=headers)
     assert answer.status_code == 200
-    result: dict[str, Any] = answer.json
+    result: dict[str, Any] = answer.get_json()
     return result
 
 
@@ -201,7 +201,7 @@ def test_slack_takes_4000_characters_in_an_edit_and_one_message_a_second_in_a_ch
         json={"channel": "#soc", "text": "t"},
         headers={"Authorization": f"Bearer {DEMO_TOKEN}"},
     )
-    assert (answer.status_code, answer.json["error"], answer.headers["Retry-After"]) == (
+    assert (answer.status_code, answer.get_json()["error"], answer.headers["Retry-After"]) == (
         429,
         "ratelimited",
         "1",
