@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from shared.models.alarms import Alarm
 from shared.models.events import Event
@@ -16,7 +17,7 @@ WEB_INSTANCE = Instance(WEB.instance, WEB.region, name="web-01", account_id="111
 EVENT_FIELDS = ("title", "text", "project_id", "evidence_id", "alarms", "report", "note")
 
 
-def alarm(kind: str, severity: Severity = Severity.MALICIOUS, **more: object) -> Alarm:
+def alarm(kind: str, severity: Severity = Severity.MALICIOUS, **more: Any) -> Alarm:
     """An alarm of this kind; fields of the event and of the alarm by their names."""
     event = {name: more.pop(name) for name in EVENT_FIELDS if name in more}
-    return Alarm(Event("e1", kind, NOON, **event), severity, **more)  # type: ignore[arg-type]
+    return Alarm(Event("e1", kind, NOON, **event), severity, **more)
