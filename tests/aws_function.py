@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.emulated import REGION, Resources, clean, record_of
 
@@ -26,17 +23,6 @@ class Context:
     def get_remaining_time_in_millis(self) -> int:
         left, self._left = self._left, self._left - self._per_look
         return int(left * 1000)
-
-
-@contextmanager
-def moto_server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
 
 
 class Invoked:
@@ -94,4 +80,4 @@ class Invoked:
 
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
-__all__ = ["REGION", "Context", "Invoked", "moto_server"]
+__all__ = ["REGION", "Context", "Invoked"]

@@ -23,8 +23,8 @@ from shared.models.severity import Severity
 from shared.models.systems import Instance
 from shared.queues import items
 from shared.queues.worker import work
-from tests.aws_function import moto_server
 from tests.emulated import Resources
+from tests.moto_server import moto_server
 from tests.queue_items import decoded
 
 ENVIRON = {

@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner
-from moto.server import ThreadedMotoServer
 
 from cli.main import main
 from shared.local.database import Database
@@ -19,6 +18,7 @@ from shared.models.captures import Capture
 from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System
 from shared.storage.ledger.ledger import Ledger
+from tests.moto_server import moto_server
 from tests.served import served_platform
 
 KEY, REGION = "lead-analyst-key", "eu-west-1"
@@ -36,15 +36,12 @@ hunts:
 @pytest.fixture(scope="module")
 def ec2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The instances by their names, one of them with text that would be markup."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
     none = str(tmp_path_factory.mktemp("aws") / "none")
-    with pytest.MonkeyPatch.context() as environ:
+    with moto_server() as url, pytest.MonkeyPatch.context() as environ:
         for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
             environ.delenv(name, raising=False)
         for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": url, "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_CONFIG_FILE": none,
         }.items():  # fmt: skip
@@ -61,7 +58,6 @@ def ec2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
             )["Instances"][0]["InstanceId"]  # fmt: skip
         api.terminate_instances(InstanceIds=[made["old"]])
         yield made
-    server.stop()
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import uuid
 import boto3
 import pytest
 from click.testing import CliRunner
-from moto.server import ThreadedMotoServer
 
 from cli.main import main
 from shared.aws.clients import Clients
 from shared.aws.errors import AwsError
+from tests.moto_server import moto_server
 
 REGION = "eu-west-1"
 FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:huntbridge-scheduler"
@@ -25,11 +25,8 @@ ON_DEMAND = "on-demand: {targets: &systems [{instance: i-0123456789abcdef0, regi
 
 @pytest.fixture(scope="module")
 def endpoint():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from shared.models.events import Event
 from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import QUEUES
-from tests.aws_function import moto_server
 from tests.emulated import Resources, clean, record_of
+from tests.moto_server import moto_server
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.emulated import CREDENTIALS, clean, missing
+from tests.moto_server import moto_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,11 +34,8 @@ def credentials() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture

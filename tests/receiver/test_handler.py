@@ -38,8 +38,9 @@ from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import ABANDONED
 from shared.storage.ledger.ledger import Ledger
-from tests.aws_function import Context, Invoked, moto_server
+from tests.aws_function import Context, Invoked
 from tests.emulated import Resources, api_event, clean, scheduled
+from tests.moto_server import moto_server
 from tests.queue_items import decoded
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,8 +25,9 @@ from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import Again, Done
 from shared.storage.ports import StoreError
-from tests.aws_function import Invoked, moto_server
+from tests.aws_function import Invoked
 from tests.emulated import Resources, scheduled
+from tests.moto_server import moto_server
 from tests.scheduler.staging import BAD, KEY, QUIET
 
 AT = "2026-11-22T02:00:00Z"

@@ -10,21 +10,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
-from moto.server import ThreadedMotoServer
 
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
+from tests.moto_server import moto_server
 
 ENVIRON = {"AWS_REGION": "eu-west-1"}
 
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from moto.dynamodb.models import DynamoDBBackend
-from moto.server import ThreadedMotoServer
-from moto.sqs.models import SQSBackend
 
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore, table_definition
@@ -29,6 +22,7 @@ from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore
 from shared.queues.ports import Queue
 from shared.storage.ports import Store
+from tests.moto_server import moto_server
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -96,41 +90,8 @@ def sqlite(tmp_path) -> Iterator[Side]:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        lock = threading.Lock()
-        for name in ("get_item", "query", "update_item"):
-            patch.setattr(DynamoDBBackend, name, one_at_a_time(getattr(DynamoDBBackend, name), lock))
-        patch.setattr(SQSBackend, "receive_message", received_once(SQSBackend.receive_message))
-        yield f"http://{host}:{port}"
-    server.stop()
-
-
-def one_at_a_time(call: Callable[..., Any], lock: threading.Lock) -> Callable[..., Any]:
-    """DynamoDB checks a condition and writes in one step. moto does so in several steps, and in between
-    another thread may write, or read what is half written."""
-
-    @functools.wraps(call)
-    def locked(*args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return call(*args, **kwargs)
-
-    return locked
-
-
-def received_once(receive: Callable[..., Any]) -> Callable[..., Any]:
-    """SQS hides a message in the step that returns it. moto hides it in a second step, and another thread may
-    receive it in between. Calls that wait for messages are not locked, since they would delay the others."""
-    lock = threading.Lock()
-
-    @functools.wraps(receive)
-    def received(self, queue_name, count, wait_seconds_timeout, *args, **kwargs):
-        with nullcontext() if wait_seconds_timeout else lock:
-            return receive(self, queue_name, count, wait_seconds_timeout, *args, **kwargs)
-
-    return received
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
