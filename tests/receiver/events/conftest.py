@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from shared.local.database import Database
@@ -13,7 +16,7 @@ from tests.receiver.events.stubs import AT, HUNT, OTHER, SYSTEM
 
 
 @pytest.fixture
-def ledger(tmp_path):
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
     database = Database(tmp_path / "ledger.db")
     ledger = Ledger(SqliteStore(database), lambda: AT)
     ledger.hunts.open(HUNT)

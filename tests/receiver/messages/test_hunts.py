@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,8 @@ def test_capture_failed_quotes_the_reason() -> None:
     )
 
 
-def hunt_report(**more: object) -> Alarm:
-    report = HuntReport("weekly-crown-jewels", NIGHT, 12, **more)  # type: ignore[arg-type]
+def hunt_report(**more: Any) -> Alarm:
+    report = HuntReport("weekly-crown-jewels", NIGHT, 12, **more)
     return alarm(HUNT_FINISHED, report=report, project_id=12)
 
 

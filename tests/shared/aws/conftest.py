@@ -25,7 +25,7 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def credentials(tmp_path_factory) -> Iterator[None]:
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Whatever this machine has, the tests have these."""
     none = str(tmp_path_factory.getbasetemp() / "none")
     with pytest.MonkeyPatch.context() as environ:
@@ -40,7 +40,7 @@ def credentials(tmp_path_factory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def clients(endpoint, credentials) -> Clients:
+def clients(endpoint: str, credentials: None) -> Clients:
     return Clients(ENVIRON, endpoint_url=endpoint, retries=0)
 
 
@@ -60,14 +60,14 @@ def silent() -> Iterator[str]:
 
 
 @pytest.fixture
-def lossy(endpoint) -> Callable[[str, str], Clients]:
+def lossy(endpoint: str) -> Callable[[str, str], Clients]:
     """Clients that repeat a call once, and never see the first answer to this operation."""
 
     def make(service: str, operation: str) -> Clients:
         clients = Clients(ENVIRON, endpoint_url=endpoint, retries=1)
         lost: list[object] = []
 
-        def lose(request, **_):
+        def lose(request: Any, **_: Any) -> None:
             if not lost:
                 lost.append(URLLib3Session().send(request))
                 raise ConnectionClosedError(endpoint_url=endpoint)
@@ -79,12 +79,12 @@ def lossy(endpoint) -> Callable[[str, str], Clients]:
 
 
 @pytest.fixture
-def asked(clients, monkeypatch) -> list[tuple[str, dict[str, Any]]]:
+def asked(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """The calls of `clients`, as they are made."""
     calls: list[tuple[str, dict[str, Any]]] = []
     call = clients.call
 
-    def noting(service, operation, **request):
+    def noting(service: str, operation: str, **request: Any) -> Any:
         calls.append((operation, request))
         return call(service, operation, **request)
 
@@ -127,12 +127,12 @@ def made(clients: Clients, name: str, **attributes: str) -> str:
 
 
 @pytest.fixture
-def urls(clients) -> tuple[str, str]:
+def urls(clients: Clients) -> tuple[str, str]:
     return made(clients, "events"), made(clients, "events-dlq")
 
 
 @pytest.fixture
-def queue(clients, urls) -> SqsQueue:
+def queue(clients: Clients, urls: tuple[str, str]) -> SqsQueue:
     return SqsQueue(clients, "events", *urls)
 
 

@@ -68,13 +68,13 @@ SIDES = ["emulators"] if os.environ.get("HUNTBRIDGE_EMULATORS") else ["sqlite", 
 
 
 @pytest.fixture(params=SIDES)
-def side(request) -> Side:
+def side(request: pytest.FixtureRequest) -> Side:
     side: Side = request.getfixturevalue(request.param)
     return side
 
 
 @pytest.fixture
-def sqlite(tmp_path) -> Iterator[Side]:
+def sqlite(tmp_path: Path) -> Iterator[Side]:
     clock = Clock()
     database = Database(tmp_path / "huntbridge.db")
     yield Side(
@@ -95,7 +95,7 @@ def moto() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def moto_clients(moto) -> Clients:
+def moto_clients(moto: str) -> Clients:
     return clients_of(moto, "dynamodb", "sqs")
 
 
@@ -129,12 +129,12 @@ def emulated() -> Iterator[tuple[Clients, Clients]]:
 
 
 @pytest.fixture
-def aws(moto_clients) -> Side:
+def aws(moto_clients: Clients) -> Side:
     return aws_side(moto_clients, moto_clients)
 
 
 @pytest.fixture
-def emulators(emulated) -> Side:
+def emulators(emulated: tuple[Clients, Clients]) -> Side:
     return replace(aws_side(*emulated), beyond_ffff=False)
 
 

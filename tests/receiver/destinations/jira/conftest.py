@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.receiver.conftest import Stage
 from tests.receiver.destinations.jira.site import SPECIFICATION, staged, violations
 from tests.receiver.destinations.jira.stories import Enriched, Story
 
 
 @pytest.fixture
-def story(make_stage) -> Any:
+def story(make_stage: Callable[..., Stage]) -> Iterator[Callable[..., Story]]:
     """Makes a story; the keywords are those of `staged` and of the simulated Jira."""
     made: list[Story] = []
 
