@@ -17,7 +17,7 @@ from cli.operator import here, operator
 from cli.settings import settings
 from cli.signals import stop_signals
 from receiver.intake.refusals import Refusals
-from receiver.intake.tokens import accepted, readable
+from receiver.intake.sender_secrets import accepted, readable
 from receiver.intake.webhook_request import MAX_BODY
 from receiver.web import WEBHOOK, create_app, single_slashes
 from scheduler.timer import JOBS, Job, Jobs
@@ -89,7 +89,9 @@ def serve(
     runtime = local_runtime(load_config(config_path), data)
     try:
         with (
-            logs.once_a_minute("receiver.web", "receiver.intake.refusal_log", "receiver.intake.tokens"),
+            logs.once_a_minute(
+                "receiver.web", "receiver.intake.refusal_log", "receiver.intake.sender_secrets"
+            ),
             sole_server(data),
         ):
             server = assemble(runtime)

@@ -14,7 +14,7 @@ from typing import Any
 
 from apig_wsgi import make_lambda_handler
 
-from receiver.intake.tokens import accepted, readable
+from receiver.intake.sender_secrets import accepted, readable
 from receiver.web import create_app
 from shared.aws import stack
 from shared.aws.clients import Clients

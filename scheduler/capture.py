@@ -14,7 +14,7 @@ from typing import Any
 
 from scheduler.clock_errors import corrected_captures
 from scheduler.ending import end_stopped, fail_capture
-from scheduler.release import may_start
+from scheduler.release_captures import may_start
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import hunt_name

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from scheduler.left_out import NAMED_LIKE_PLATFORM, Candidate, Importable, LeftOut
-from scheduler.parallel import ParallelCalls
+from scheduler.parallel_calls import ParallelCalls
 from scheduler.selection import NAMED, Choice, Place, Selection
 from scheduler.selectors import common_tags, selects
 from scheduler.wording import account_in_words, alternatives, some_of

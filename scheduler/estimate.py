@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from scheduler.parallel import ParallelCalls
+from scheduler.parallel_calls import ParallelCalls
 from scheduler.selection import Place, Selection
 from shared.models.hunts import HuntState
 from shared.models.inventory import Fleet

@@ -18,7 +18,7 @@ from functools import cached_property
 from scheduler.clock_errors import corrected_captures, corrected_hunt
 from scheduler.ending import end_hunt, end_stopped, fail_capture, outcome, stall_capture
 from scheduler.opening import queue_opening
-from scheduler.release import ENDED, plan_again, release, waits
+from scheduler.release_captures import ENDED, plan_again, release, waits
 from scheduler.round_robin import round_robin
 from scheduler.start import take_turn
 from shared.failures import SomeFailed

@@ -9,7 +9,7 @@ import logging
 
 from scheduler.ending import end_hunt
 from scheduler.plan import project_name
-from scheduler.release import enqueue, release, waits
+from scheduler.release_captures import enqueue, release, waits
 from shared.config.hunts import ProjectConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import CaptureState

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scheduler.opening import queue_opening
-from scheduler.release import plan_again, release
+from scheduler.release_captures import plan_again, release
 from scheduler.start import take_turn
 from scheduler.stop import NotPossible
 from shared.hosting.runtime import Runtime

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scheduler.capture import acquisitions
 from scheduler.ending import end_hunt
-from scheduler.release import ENDED
+from scheduler.release_captures import ENDED
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt, HuntState

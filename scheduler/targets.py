@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from scheduler.discovery import Discovery
-from scheduler.parallel import ParallelCalls
+from scheduler.parallel_calls import ParallelCalls
 from scheduler.selection import NAMED, Choice, Selection
 from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime

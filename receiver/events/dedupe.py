@@ -34,7 +34,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
-from receiver.events.reconcile import platform_counts
+from receiver.events.platform_over_webhook import platform_counts
 from shared.models.alarms import Alarm, Earlier
 from shared.models.codec import dump, load
 from shared.models.event_kinds import ALARM_KINDS

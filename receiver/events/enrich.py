@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from receiver.events.ask import Platform, Questions
-from receiver.events.reconcile import reconcile_counts, reconcile_event
+from receiver.events.platform_over_webhook import reconcile_counts, reconcile_event
 from receiver.events.severity import severity_of
 from receiver.events.sources import Inquiry
 from receiver.events.systems import Systems

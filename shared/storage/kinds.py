@@ -102,7 +102,9 @@ DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", 
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
-PROJECT_NOTES = _note("project on", "scheduler.recover", name="project id")  # followed by the platform's hash
+PROJECT_NOTES = _note(
+    "project on", "scheduler.lost_alarms", name="project id"
+)  # followed by the platform's hash
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
 TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")

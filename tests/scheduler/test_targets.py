@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.parallel import ParallelCalls
+from scheduler.parallel_calls import ParallelCalls
 from scheduler.plan import prepare
 from scheduler.selection import Selection
 from scheduler.targets import choose

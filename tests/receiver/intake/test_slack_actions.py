@@ -234,7 +234,7 @@ def test_without_a_signing_secret_there_is_nothing_here_and_the_log_says_what_to
 
 
 def test_a_signing_secret_that_cannot_be_had_refuses_every_click(events, caplog):
-    from receiver.intake.tokens import readable
+    from receiver.intake.sender_secrets import readable
 
     def gone(ref: SecretRef) -> Secret:
         raise SecretError(f"{ref}: the environment variable is not set")
