@@ -1,5 +1,6 @@
 """Puts alarms into the digest of their destination, and delivers the digest.
 
+turn.py decides that an alarm would wait for too long for a message of its own; alarm.py sends it here then.
 digest_store.py stores the digest itself. The record of an alarm's delivery names the digest before the alarm
 is written into it. So if a worker dies in between, the next worker puts the alarm into the same digest.
 """
