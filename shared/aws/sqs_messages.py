@@ -17,7 +17,8 @@ from shared.storage.ports import TooLarge
 # Vendor number: "Amazon SQS message quotas". A message has at most 1 MiB with its attributes, which take at
 # most 4 KiB here.
 _MAX_BODY = 1024 * 1024 - 4 * 1024
-_NOT_ALLOWED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What SQS refuses in a text. Python compiles the reverse, the list of what SQS accepts, ten times as slowly.
+_NOT_ALLOWED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # A message has this system attribute if SQS itself moved it to the dead letter queue.
 MOVED_FROM = "DeadLetterQueueSourceArn"
 _MAX_EPOCH = 1e11  # seconds: a larger number is no date

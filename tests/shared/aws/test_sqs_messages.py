@@ -92,3 +92,13 @@ def test_a_message_that_huntbridge_did_not_put_there_harms_no_other(clients, url
     bodies = {item.id: item.body for item in queue.claim(10, lease=60)}
     assert sorted(bodies.values()) == [b"good", "é not base64".encode()]
     assert sorted(item.body for item in queue.dead_items()) == [b"good", "é not base64".encode()]
+
+
+def test_only_characters_that_sqs_accepts_are_sent_as_text(queue, asked):
+    accepted = "\t\n\r \x7f\x85\ud7ff\ue000\ufffd\U00010000\U0010ffff"
+    for character in (*accepted, *"\0\x08\x0b\x0c\x0e\x1f\ufffe\uffff"):
+        queue.put(character.encode(), id="1")
+    sent_as_text = [
+        request["MessageBody"] for _, request in asked if "encoding" not in request["MessageAttributes"]
+    ]
+    assert sent_as_text == list(accepted)
