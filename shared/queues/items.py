@@ -18,11 +18,12 @@ import base64
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from shared.queues.sizes import fitted_alarm, fitted_event
 
 VERSION = 1
+T = TypeVar("T")
 
 
 class NotAnItem(ValueError):
@@ -33,7 +34,13 @@ class NewerItem(ValueError):
     """A newer version of huntbridge wrote this item, and this version cannot handle it."""
 
 
-@dataclass(frozen=True)
+@dataclass_transform(frozen_default=True)
+def _content(kind: type[T]) -> type[T]:
+    """A dataclass that is frozen for mypy alone. The web function makes all of these classes at each of its
+    cold starts, and to make a frozen one takes three times as long."""
+    return dataclass(kind)
+
+
 class Content:
     """The content of an item. `kind` is its tag. An item without a tag is of the kind whose `key` it has."""
 
@@ -53,7 +60,7 @@ class Content:
 # [events]
 
 
-@dataclass(frozen=True)
+@_content
 class Webhook(Content):
     """An accepted webhook. Only the token was removed from its body; nothing else was looked at."""
 
@@ -72,7 +79,7 @@ class Webhook(Content):
         return cls(base64.b64decode(keys["webhook"]), datetime.fromisoformat(keys["received_at"]))
 
 
-@dataclass(frozen=True)
+@_content
 class OwnEvent(Content):
     """An event that huntbridge raises itself. It is cut to what an item may hold when it is written."""
 
@@ -99,7 +106,7 @@ class Click:
     ts: str  # of the message
 
 
-@dataclass(frozen=True)
+@_content
 class SlackClick(Content):
     """Somebody clicked in Slack. `signed_by` refers to the app's signing secret."""
 
@@ -117,7 +124,7 @@ class SlackClick(Content):
         return cls(click, keys["signed_by"], datetime.fromisoformat(keys["at"]))
 
 
-@dataclass(frozen=True)
+@_content
 class AcknowledgeCase(Content):
     """Somebody acknowledges a case at the command line."""
 
@@ -133,7 +140,7 @@ class AcknowledgeCase(Content):
         return cls(keys["acknowledge"], keys["taken"])
 
 
-@dataclass(frozen=True)
+@_content
 class Reminder(Content):
     """Tell again of a case that nobody has acknowledged since then, for the `number`th time."""
 
@@ -150,7 +157,7 @@ class Reminder(Content):
         return cls(keys["remind"], keys["number"], datetime.fromisoformat(keys["since"]))
 
 
-@dataclass(frozen=True)
+@_content
 class Heartbeat(Content):
     """Tell a destination that huntbridge is alive. Nothing was sent to it since then."""
 
@@ -166,7 +173,7 @@ class Heartbeat(Content):
         return cls(keys["heartbeat"], datetime.fromisoformat(keys["since"]))
 
 
-@dataclass(frozen=True)
+@_content
 class DeadLetterNotice(Content):
     """Tell how many items are dead for a destination or in a queue."""
 
@@ -184,7 +191,7 @@ class DeadLetterNotice(Content):
 # [captures]
 
 
-@dataclass(frozen=True)
+@_content
 class StartHunt(Content):
     """Start a hunt. `event` is what asked the scheduler for it: a schedule or a finding of GuardDuty."""
 
@@ -199,7 +206,7 @@ class StartHunt(Content):
         return cls(keys["start"])
 
 
-@dataclass(frozen=True)
+@_content
 class OpenProject(Content):
     """Open the hunt's project. `until` (epoch seconds): how long it is worth trying."""
 
@@ -215,7 +222,7 @@ class OpenProject(Content):
         return cls(keys["open"], keys["until"])
 
 
-@dataclass(frozen=True)
+@_content
 class RequestCapture(Content):
     """Ask the platform for one capture. `until` (epoch seconds): how long it is worth trying."""
 
@@ -235,14 +242,14 @@ class RequestCapture(Content):
 # [deliveries]
 
 
-@dataclass(frozen=True)
+@_content
 class ForDestination(Content):
     """An item of [deliveries]: work for one destination."""
 
     destination: str
 
 
-@dataclass(frozen=True)
+@_content
 class DeliverAlarm(ForDestination):
     """Deliver one alarm. It is cut to what an item may hold when it is written."""
 
@@ -257,7 +264,7 @@ class DeliverAlarm(ForDestination):
         return cls(keys["destination"], keys["alarm"])
 
 
-@dataclass(frozen=True)
+@_content
 class DeliverDigest(ForDestination):
     """Deliver in one message what was gathered in a digest."""
 
@@ -272,7 +279,7 @@ class DeliverDigest(ForDestination):
         return cls(keys["destination"], keys["digest"])
 
 
-@dataclass(frozen=True)
+@_content
 class RefreshCase(ForDestination):
     """Edit the case's message, so that it shows how the case stands now."""
 
@@ -287,7 +294,7 @@ class RefreshCase(ForDestination):
         return cls(keys["destination"], keys["refresh"])
 
 
-@dataclass(frozen=True)
+@_content
 class Ephemeral(ForDestination):
     """Show a text to one person in one channel, at once or never."""
 
