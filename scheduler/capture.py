@@ -1,8 +1,8 @@
-"""One item of [captures]: request one capture from the platform, and store its pipelines.
+"""Handles one item of [captures]: requests one capture from the platform, and stores its pipelines.
 
-The request is not idempotent. So the capture is stored as `unknown` before the request is sent. A capture
-that is found `unknown`, after a crash or an ambiguous answer, is looked for among the project's pipelines
-before it is requested again.
+The request is not idempotent. So the capture is stored as `unknown` before the request is sent. If a capture
+is still `unknown` after a crash or an ambiguous answer, huntbridge looks for it among the project's pipelines
+before it requests the capture again.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from shared.secrets import SecretError
 
 log = logging.getLogger(__name__)
 
-# Seconds between two looks at the project while it is not known whether a capture was started.
+# Seconds between two checks of the project while it is not known whether a capture was started.
 LOOK_EVERY = 10.0
 _KEY = "the key"  # a cause of failure that all captures of a hunt share
 
 
 def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, claims: int) -> Verdict:
-    """Work on one item. After `until` (epoch seconds) the capture fails if the platform is not available or
-    its key cannot be read; before that, it is tried again."""
+    """Work on one item. If the platform is not available or its key cannot be read, the capture is tried
+    again until `until` (epoch seconds), and fails after that."""
     hunt = runtime.ledger.hunts.get(hunt_id)
     stored = runtime.ledger.captures.get(hunt_id, system)
     if hunt is None or hunt.project_id is None or stored is None:
@@ -44,7 +44,7 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, cla
     if current.state not in (CaptureState.PLANNED, CaptureState.UNKNOWN):
         return Done()
     try:
-        cado = runtime.cado  # reads the key, before the ledger says that the platform was asked
+        cado = runtime.cado  # reads the key first: the ledger must not yet say that a request was sent
         if current.state is CaptureState.UNKNOWN:
             looked = _look(runtime, cado, current, hunt.project_id)
             if isinstance(looked, Again):
@@ -77,7 +77,7 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, cla
 
 
 def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> bool:
-    """Request the capture. False if another worker has claimed it; then nothing was sent."""
+    """Request the capture. False if another worker has claimed the capture; then this call sent nothing."""
     system = planned.system
     account = runtime.config.account(system.account)
     options = _options(runtime, planned)
@@ -100,7 +100,7 @@ def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> boo
             **options,
         )
     except Unavailable as error:
-        if not error.ambiguous:  # certainly not carried out, so it may be requested again
+        if not error.ambiguous:  # the request was certainly not carried out, so it may be repeated
             runtime.ledger.captures.update(planned, state=CaptureState.PLANNED, reason=str(error))
         raise
     runtime.ledger.captures.update(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
@@ -124,8 +124,8 @@ def _options(runtime: Runtime, capture: Capture) -> dict[str, Any]:
 
 
 def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Capture | Again:
-    """Find out whether an unknown capture was started. It is, if the platform has pipelines for it. If there
-    are still none when `settle_after` is over, the capture is planned again."""
+    """Find out whether an unknown capture was started: then the platform has pipelines for it. If there are
+    still none when `settle_after` is over, the capture is planned again."""
     pipelines = acquisitions(unknown, cado.pipelines(project_id))
     if pipelines:
         log.info("capture was started after all", extra=_keys(unknown) | {"pipelines": pipelines})
@@ -141,8 +141,8 @@ def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Ca
 
 
 def acquisitions(capture: Capture, pipelines: Iterable[Pipeline]) -> tuple[int, ...]:
-    """The ids of the pipelines that acquire the capture's system. They are known by their names, which hold
-    the instance id. Pipelines of earlier attempts do not count."""
+    """The ids of the pipelines that acquire the capture's system. Their names contain the instance id.
+    Pipelines of earlier attempts do not count."""
     return tuple(
         pipeline.id
         for pipeline in pipelines

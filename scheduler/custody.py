@@ -1,7 +1,7 @@
 """The chain of custody of one hunt, from the ledger: as a page for an auditor, as CSV, or as JSON.
 
-Every fact in it was recorded when it happened; the platform is not asked. Texts of the platform and of tags
-are escaped: none of them can form a table cell, a link or a formula.
+Every fact was recorded when it happened; the platform is not asked. Texts from the platform and from tags are
+escaped, so that they cannot form a table cell, a link or a formula.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def as_json(hunt: Hunt, report: HuntReport, captures: Iterable[Capture]) -> str:
 
 
 def as_csv(hunt: Hunt, captures: Iterable[Capture], names: dict[str, str]) -> str:
-    """One line for each disk or collection that is kept, and one line for a capture that has none."""
+    """One line for each disk or collection that is kept, and one line for each capture of which none is
+    kept."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS)
     writer.writeheader()
@@ -191,7 +192,8 @@ def _text(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """The text as one line of code. Backticks and bars are replaced: they would end the code or the cell."""
+    """The text as one line of code. Backticks and bars are replaced, since they would end the code or the
+    cell."""
     line = one_line(text, 2_000).replace("`", "'").replace("|", "¦")
     return f"`{line}`" if line else ""
 

@@ -1,7 +1,7 @@
-"""Asks AWS which instances a hunt's targets find, and the platform which of them it can capture.
+"""Asks AWS which instances match a hunt's targets, and the platform which of them it can capture.
 
-All accounts and regions are asked at once. A question without an answer becomes a problem of the hunt, in
-words, and stops nothing else.
+All accounts and regions are queried at the same time. A query without an answer becomes a sentence in the
+hunt's problems, and does not stop the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from shared.platform.client import Cado
 from shared.secrets import SecretError
 
 PLATFORM_BUDGET = 20.0  # seconds for all questions to the platform
-# Up to so many instances are asked about by their ids, which stand in the URL.
+# At most this many instances are queried by their ids, since the ids are part of the URL. For more instances
+# the platform is asked about all of the region.
 _BY_ID = 20
 
 
@@ -110,7 +111,7 @@ class Discovery:
         return accounts
 
     def _look_up(self, named: list[Choice]) -> list[Choice]:
-        """The named systems with what EC2 tells about them."""
+        """The named systems, each with its instance as EC2 describes it."""
         ids: dict[Place, list[str]] = defaultdict(list)
         for choice in named:
             ids[choice.place].append(choice.system.instance)
@@ -126,7 +127,7 @@ class Discovery:
                 self._problems.append(
                     f"{account_in_words(account)}, {region}: {some_of(missing)} is named and does not exist"
                 )
-            elif missing:  # the platform may look for it in another account than this machine's own
+            elif missing:  # only a note: the platform may search in another account
                 self._notes.append(
                     f"{some_of(missing)} is named and does not exist in {region} of "
                     f"{account_in_words(account)}"
@@ -156,7 +157,7 @@ class Discovery:
                         yield Candidate(number, selector, place[0], instance, group)
 
     def _add_problems(self, failures: Mapping[Place, str], therefore: str) -> None:
-        """Add one problem for each account and reason, however many regions it is about."""
+        """Add one problem for each account and reason, which names all regions with that reason."""
         regions_of: dict[tuple[str, str], list[str]] = defaultdict(list)
         for (account, region), why in failures.items():
             regions_of[account, why.replace(f" in {region}", "")].append(region)
@@ -166,8 +167,8 @@ class Discovery:
             )
 
     def _importable(self, systems: Iterable[System]) -> Importable:
-        """What the platform says about these systems. Nothing if no selector chose them, by API v2, and where
-        the platform does not answer."""
+        """For each of these systems, whether the platform can capture it. Empty if the hunt has no selector,
+        with API v2, and if the platform's key cannot be read. Places without an answer are missing."""
         ids: dict[Place, set[str]] = defaultdict(set)
         for system in systems:
             ids[system.account, system.region].add(system.instance)
@@ -205,7 +206,8 @@ class Discovery:
 
 
 def _list_order(choice: Choice) -> tuple[str, ...]:
-    """Named systems first, as they are written. The others by their place and name."""
+    """Named systems come first, in the order of the configuration. The others are sorted by place and
+    name."""
     if choice.why == NAMED:
         return ("",)
     system, name = choice.system, choice.instance.name if choice.instance else ""

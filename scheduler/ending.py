@@ -1,4 +1,5 @@
-"""How captures and hunts end: the event first, then the ledger (see `scheduler/own_events.py`)."""
+"""Ends captures and hunts: raises the event first, then changes the ledger (see
+`scheduler/own_events.py`)."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ log = logging.getLogger(__name__)
 
 
 def fail_capture(runtime: Runtime, capture: Capture, reason: str, *, same: str = "") -> Capture:
-    """End a capture as failed, with an event. `same` names a cause that several captures of the hunt share;
-    then one event is raised for all of them."""
+    """End a capture as failed, with an event. `same` names a cause that several captures of the hunt share:
+    one event is then raised for all of them."""
     hunt = runtime.ledger.hunts.get(capture.hunt_id)
     again = f"#{capture.attempt}" if capture.attempt > 1 else ""
     event = Event(
@@ -41,8 +42,7 @@ def fail_capture(runtime: Runtime, capture: Capture, reason: str, *, same: str =
 
 
 def end_stopped(runtime: Runtime, hunt: Hunt, capture: Capture) -> Capture:
-    """End a capture as failed because its hunt was stopped. The hunt's report tells it, so no event is
-    raised."""
+    """End a capture as failed because its hunt was stopped. The hunt's report says so; no event is raised."""
     return _failed(runtime, capture, hunt.why_stopped)
 
 
@@ -57,7 +57,8 @@ def outcome(hunt: Hunt, captures: Sequence[Capture]) -> tuple[HuntState, str]:
 
 
 def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Capture:
-    """Raise an event, once, that the capture has made no progress since then. The capture goes on."""
+    """Raise one event, which says that the capture has made no progress since `since`. The capture goes
+    on."""
     hunt = runtime.ledger.hunts.get(capture.hunt_id)
     event = Event(
         id=f"{CAPTURE_STALLED}:{capture.hunt_id}:{capture.system.key}:{since:%Y%m%dT%H%M%SZ}",
@@ -77,7 +78,7 @@ def stall_capture(runtime: Runtime, capture: Capture, since: datetime) -> Captur
 
 
 def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str, *, tell: bool = True) -> Hunt:
-    """End a hunt as not started. `tell`: raise an event about it."""
+    """End a hunt as not started. `tell`: raise an event `hunt_missed`."""
     event = Event(
         id=f"{HUNT_MISSED}:{hunt.id}",
         kind=HUNT_MISSED,
@@ -93,8 +94,7 @@ def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str, *, tell: bool = True) -
 
 def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -> Hunt:
     """End a hunt and raise its report as an event. A hunt fails as a whole only before any capture was
-    requested. Its captures then fail with it, without events of their own, since the report tells the
-    reason."""
+    requested. Then its captures fail too, without events of their own, since the report has the reason."""
     captures = runtime.ledger.captures.of_hunt(hunt.id)
     if state is HuntState.FAILED:
         captures = [_failed(runtime, capture, reason) for capture in captures]

@@ -1,4 +1,4 @@
-"""Estimates a hunt: how much there is to copy, and how long that took before.
+"""Estimates a hunt: how much data there is to copy, and how long it will take by the last hunts of its name.
 
 AWS is asked for the sizes of the volumes. Nothing is recorded.
 """
@@ -17,9 +17,9 @@ from shared.models.hunts import HuntState
 from shared.models.inventory import Fleet
 from shared.storage.ledger.ledger import Ledger
 
-# Seconds for all questions about volumes.
+# Seconds for all queries about volumes.
 BUDGET = 60.0
-# The estimated time is the median of so many finished hunts.
+# The estimated time is derived from at most this many finished hunts.
 _HUNTS_BACK = 5
 
 
@@ -36,7 +36,7 @@ class Estimate:
 def estimate(
     fleet: Fleet, ledger: Ledger, now: Callable[[], datetime], name: str, selection: Selection
 ) -> Estimate:
-    """`name` is the hunt's. A volume whose size cannot be read is a problem in words."""
+    """`name` is the name of the hunt. If the volumes of a place cannot be read, `problems` says so."""
     instances: dict[Place, list[str]] = defaultdict(list)
     for choice in selection.choices:
         if choice.instance and not choice.why_not:
@@ -61,8 +61,8 @@ def estimate(
 
 
 def _hours(ledger: Ledger, name: str, systems: int) -> tuple[float | None, int]:
-    """The hours by the median time for one system in the last hunts of this name, and the number of these
-    hunts."""
+    """The estimated hours, and the number of hunts that they are derived from: the median time for one system
+    in the last hunts of this name, times the number of systems."""
     finished = [hunt for hunt in ledger.hunts.of_name(name) if hunt.state is HuntState.FINISHED]
     seconds_each = [
         (hunt.finished_at - (hunt.began_at or hunt.created_at)).total_seconds() / hunt.systems

@@ -1,8 +1,8 @@
-"""Follows every open hunt to its end: the states of the platform's pipelines become the states of captures.
+"""Follows every open hunt to its end: derives the states of captures from the platform's pipelines.
 
 An acquisition starts one processing pipeline per volume. A capture is processed when all of these have ended,
-and the hunt is finished when all its captures have ended. A capture that has ended makes room for the next
-one. Safe to run at any time and more than once.
+and the hunt is finished when all its captures have ended. When a capture has ended, the next one may start.
+Safe to run at any time and more than once.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ GRACE = timedelta(seconds=30)
 
 
 def follow(runtime: Runtime) -> None:
-    """Look at every open hunt once. A hunt that cannot be followed now is logged, and tried again next
+    """Follow every open hunt by one step. If that fails for a hunt, it is logged, and tried again next
     time."""
     with suppress(SomeFailed):
         follow_hunts(runtime)
 
 
 def follow_hunts(runtime: Runtime) -> None:
-    """As `follow`. Raises SomeFailed after the other hunts, and DeadlineExceeded."""
+    """As `follow`, but raises SomeFailed, after the other hunts, and DeadlineExceeded."""
     round_robin(
         runtime.ledger.notes,
         "follow",
@@ -54,10 +54,12 @@ def follow_hunts(runtime: Runtime) -> None:
 
 
 def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
-    """Look at one hunt once. Returns it as it is then. Raises CadoError and SecretError if the platform
-    cannot be asked."""
+    """Follow one hunt by one step. Returns the hunt with its new state. Raises CadoError and SecretError if
+    the platform cannot be asked."""
     if hunt.over:
-        return runtime.ledger.hunts.end(hunt.id, hunt.state, hunt.reason)  # a crash left it open
+        return runtime.ledger.hunts.end(
+            hunt.id, hunt.state, hunt.reason
+        )  # a crash left it in the list of open hunts
     hunt = corrected_hunt(runtime.ledger, hunt, runtime.now())
     if hunt.project_id is None:
         return _opening(runtime, hunt)
@@ -84,11 +86,11 @@ def _is_under_way(capture: Capture) -> bool:
 
 def _opening(runtime: Runtime, hunt: Hunt) -> Hunt:
     """Follow a hunt that has no project yet."""
-    if hunt.stopped_by:  # a crash left it without its end
+    if hunt.stopped_by:  # after a crash: it was stopped, and not ended
         return end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
     turn = take_turn(runtime, hunt)
     if turn is None:
-        return hunt  # another hunt of its name is under way
+        return hunt  # another hunt with the same name is under way
     since = turn.began_at or hunt.created_at or hunt.scheduled_at
     retry_for = runtime.config.platform.retry_for
     if _is_late(runtime, since):
@@ -106,7 +108,7 @@ def _is_late(runtime: Runtime, since: datetime) -> bool:
 @dataclass
 class _Project:
     """The pipelines of one project: by id, and by the acquisition that triggered them. The project's evidence
-    is read once, when the first capture has ended."""
+    is read when it is first needed, and only once."""
 
     by_id: Mapping[int, Pipeline]
     children: Mapping[int, list[Pipeline]]

@@ -1,8 +1,8 @@
 """Starts a hunt of one system for a finding of GuardDuty, in the finding's own account and region.
 
-EventBridge sends the finding. The hunt is recorded and worked on as every other hunt. GuardDuty repeats a
-finding while it lasts, so one instance is hunted once in `quiet_period`. Sample findings are never hunted.
-All fields of a finding are validated before they are used.
+EventBridge sends the finding. The hunt is handled like every other hunt. GuardDuty repeats a finding while it
+lasts, so one instance is hunted at most once in `quiet_period`. Sample findings are never hunted. All fields
+of a finding are validated before they are used.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class _Finding(_Part):
 
 
 def on_finding(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, str]:
-    """Start a hunt, or return why there is none. Raises ValueError if the event is not a finding of
-    GuardDuty."""
+    """Start a hunt, or return the reason why none is started. Raises ValueError if the event is not a finding
+    of GuardDuty."""
     try:
         finding = _Finding.model_validate(event)
     except ValidationError as error:
@@ -105,7 +105,7 @@ def on_finding(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, str]:
         raise_event(
             runtime.events,
             Event(
-                id=f"{HUNT_MISSED}:{hunt.name}",  # once, however often the finding is sent
+                id=f"{HUNT_MISSED}:{hunt.name}",  # so one event, however often the finding is sent
                 kind=HUNT_MISSED,
                 received_at=runtime.now(),
                 text=f"{hunt.trigger}, about {detail.instance}: {why}.",
@@ -124,7 +124,7 @@ def on_finding(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _unwanted(config: GuardDutyConfig, detail: _Detail) -> str:
-    """Why the finding is not hunted; empty if it is."""
+    """Why the finding starts no hunt; empty if it starts one."""
     if detail.sample:
         return "it is a sample"
     if not detail.instance:

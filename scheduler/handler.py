@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import shared.aws.fleet  # noqa: F401  else the first hunt that selects its systems would wait for it
+import shared.aws.fleet  # noqa: F401  otherwise the first hunt with a selector waits for this import
 from scheduler.timer import MISSED, Jobs
 from scheduler.triggers import is_trigger, on_event
 from scheduler.worker import captures_handler
@@ -36,7 +36,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     records of [captures].
 
     Raises ValueError for any other event, KeyError if there is no such hunt, and ConfigError; Lambda then
-    keeps the event with the error. A failure of the follow timer is not raised.
+    puts the event into the queue `missed`, with the error. A failure of the follow timer is not raised.
     """
     if event.get("follow") is True:
         return _follow(context)
@@ -51,7 +51,7 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         try:
             started = on_event(runtime, event)
         except NotNow as error:
-            # Lambda would try again for some minutes only; the queue does so until the store can be used.
+            # Lambda would only retry for some minutes. The queue retries until the store can be used.
             runtime.captures.put(items.encode(items.StartHunt(dict(event))))
             _log.warning("hunt not started yet; it is tried again", extra={"reason": error})
             return {"state": "waits", "reason": str(error)}
@@ -63,8 +63,8 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _follow(context: Context) -> dict[str, Any]:
-    """Run the jobs of the follow timer. A failure is reported by a metric. If it were raised, Lambda would
-    keep the event for somebody to look at, though the next run of the timer does the same work."""
+    """Run the jobs of the follow timer. A failure is reported by a metric. It is not raised: Lambda would
+    keep the event for a person, although the next run of the timer does the same work."""
     try:
         runtime = _reloading().get()
         Jobs(runtime).run_all(lambda: context.get_remaining_time_in_millis() / 1000)
@@ -79,7 +79,8 @@ def _follow(context: Context) -> dict[str, Any]:
 
 
 def _quiet_days(runtime: Runtime) -> float:
-    """Days since a hunt finished; if none ever did, days since this was first asked."""
+    """Days since a hunt last finished. If none has finished yet, days since the first call of this
+    function."""
     now = runtime.now()
     finished = runtime.ledger.hunts.last_finished(runtime.config.hunts)
     return max(0.0, (now - finished).total_seconds()) / 86_400

@@ -1,4 +1,4 @@
-"""Which jobs of the timer fail, since when and why, and the event `job_failing` about them.
+"""Stores which jobs of the timer fail, since when and why, and raises the event `job_failing`.
 
 A job that has failed for an hour is reported once, and once more when it works again.
 """
@@ -22,14 +22,14 @@ from shared.storage.stored_times import is_future
 log = logging.getLogger(__name__)
 
 REPORTED_AFTER = timedelta(hours=1)
-# A job that has failed for half of that time is reported together with it: a platform that does not answer
-# makes several jobs fail.
+# An event about one job also reports the jobs that have failed for at least this long, because a platform
+# that does not answer makes several jobs fail.
 _REPORTED_ALONG = REPORTED_AFTER / 2
 
 
 @dataclass(frozen=True)
 class Failing:
-    """A job that fails, or failed until a moment ago."""
+    """A job that fails, or that has recovered and whose recovery is not reported yet."""
 
     since: datetime
     times: int = 0
@@ -38,7 +38,7 @@ class Failing:
     recovered_at: datetime | None = None
 
     def since_by(self, now: datetime) -> datetime:
-        """A time in the future was written by a wrong clock, and counts as now."""
+        """`since`, or `now` if `since` is in the future: a wrong clock wrote it."""
         return now if is_future(self.since, now) else self.since
 
     @classmethod
@@ -68,7 +68,7 @@ class JobFailures:
         self._notes, self._events, self._now = notes, events, now
 
     def record(self, job: str, reason: str) -> None:
-        """Write down how a job ended. An empty `reason` means that it succeeded."""
+        """Store how a run of a job ended. An empty `reason` means that it succeeded."""
         now, body = self._now(), self._notes.get(kinds.JOB_NOTES, job)
         before = Failing.load(body) if body else None
         if reason:

@@ -1,4 +1,4 @@
-"""Why a system that a target names or finds is left out of a hunt all the same."""
+"""Decides which systems are left out of a hunt although a target names or finds them, and why."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Candidate:
-    """An instance that a selector fits, before anything is left out."""
+    """An instance that matches a selector, before anything is left out."""
 
     number: int  # of the target in the definition
     selector: SelectorConfig
@@ -42,14 +42,14 @@ class Candidate:
 
 
 class LeftOut:
-    """The reasons of one hunt definition."""
+    """Decides for one hunt definition."""
 
     def __init__(self, definition: HuntConfig, importable: Importable) -> None:
         self._definition, self._importable = definition, importable
 
     def judge(self, candidates: Iterable[Candidate]) -> Iterator[Choice]:
-        """Each candidate as a choice. Of an Auto Scaling group with `sample`, the instances that have run
-        longest are taken."""
+        """Each candidate as a choice. If a selector has a `sample`, the longest running instances of each
+        Auto Scaling group are taken."""
         taken: Counter[tuple[int, str, str, str]] = Counter()
         by_age = sorted(candidates, key=lambda each: (each.number, each.instance.launched_at or _NEVER))
         for candidate in by_age:
@@ -74,8 +74,8 @@ class LeftOut:
         is_importable = self._importable.get((system.region, system.instance))
         if is_importable is False:
             return "the platform says that it cannot capture it: it is its own or a worker"
-        # Everybody who may tag a machine can write this tag. So it only counts if the platform was asked
-        # which machines are its own, and did not answer.
+        # Everybody who may tag a machine can set this tag. So it only counts if the platform reports nothing
+        # about the instance.
         if is_importable is None and self._definition.selects and instance.name == _PLATFORM:
             return NAMED_LIKE_PLATFORM
         return ""

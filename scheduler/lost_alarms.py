@@ -1,7 +1,7 @@
-"""Recovers alarms whose webhook never came: compares the platform's evidence with the received events.
+"""Recovers alarms whose webhook never arrived: compares the platform's evidence with the received events.
 
-The platform calls a webhook once, and does not repeat a call that failed. For every processing run that found
-alarms and that no received event covers, an event of kind `recovered` is raised. The platform is only read.
+The platform calls a webhook once, and does not repeat a call that failed. If a processing run found alarms
+and no received event covers it, an event of kind `recovered` is raised. Nothing is changed on the platform.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from shared.storage import kinds
 
 log = logging.getLogger(__name__)
 
-# Kinds of events that cover all alarms of an evidence, whatever severity they name.
+# Kinds of events that cover all alarms of an evidence, whatever severity the event names.
 _COVER_ALL = ("processing_with_alarms", "high_severity_alarm", RECOVERED, UNKNOWN_EVENT)
-# By default an alarm counts as lost at the first check after the check that first saw it. The timer may ring
-# early, so this share of its interval is enough.
+# By default an alarm counts as lost at the check after the one that first saw it. The timer may fire early,
+# so an alarm only needs to be older than this share of the interval.
 _NEXT_CHECK = 0.75
 
 
 def recover_lost_alarms(runtime: Runtime) -> None:
-    """Check every watched project once. Safe to run at any time and more than once. Raises SomeFailed after
-    the other projects, SecretError, and DeadlineExceeded."""
+    """Check every watched project once. Safe to run at any time and more than once. Raises SecretError and
+    DeadlineExceeded, and SomeFailed after the other projects were checked."""
     if runtime.config.platform.api_version == "v2":
-        return  # v2 tells no alarms of an evidence
+        return  # v2 does not list the alarms of an evidence
     check = _Check(runtime)
     checks: dict[str, Callable[[], object]] = {
         f"project {project_id:>12}": partial(check.project, project_id)
@@ -57,12 +57,13 @@ class _Check:
         self._hunted: set[int] = set()
         follow = runtime.config.follow
         grace = follow.interval * _NEXT_CHECK if follow.recover_after is None else follow.recover_after
-        # Received webhooks may still wait in the queue. Everything older than the oldest of these is known.
+        # Every webhook that arrived before the oldest waiting one has been handled. So only alarms that were
+        # first seen before that time can be called lost.
         oldest = runtime.events.depth().oldest
         self._overdue = min(self._now, oldest or self._now) - timedelta(seconds=grace)
 
     def hunted_projects(self) -> Iterator[int]:
-        """The projects that huntbridge opened, until some time after the end of their hunts."""
+        """The projects that huntbridge opened, each until `recover_for` after the end of its hunt."""
         keep = timedelta(seconds=self._runtime.config.follow.recover_for)
         for project_id, stored in self._ledger.hunts.checked_projects().items():
             hunt = corrected_hunt(self._ledger, stored, self._now)
@@ -73,8 +74,8 @@ class _Check:
                 yield project_id
 
     def project(self, project_id: int, *, all_told: bool = False) -> bool:
-        """Check one project. False if it has alarms for which a webhook may still come. `all_told`: the
-        alarms that are there now are not news."""
+        """Check one project. False if it has alarms for which a webhook may still arrive. `all_told`: record
+        the present alarms as told, and raise nothing."""
         runs = self._ledger.events.alarm_runs(project_id)
         events = _by_evidence(self._ledger.events.of_project(project_id))
         lost = []
@@ -96,8 +97,8 @@ class _Check:
         return not waiting
 
     def _raise_ended(self, project_id: int, lost: list[tuple[AlarmRun, Evidence]]) -> None:
-        """Raise the alarms whose processing has ended. Alarms show while processing goes on, and the webhook
-        comes at its end."""
+        """Raise the alarms whose processing has ended. The platform shows alarms during the processing, and
+        sends the webhook at its end."""
         pipelines = self._runtime.cado.pipelines(project_id)
         busy = {pipeline.evidence_id for pipeline in pipelines if not pipeline.ended}
         for run, evidence in lost:
@@ -124,12 +125,11 @@ class _Check:
 
     @property
     def _platform(self) -> str:
-        """A short name of the platform. Another platform counts its ids from the beginning again."""
+        """A short name of the platform. Two platforms may use the same ids."""
         return hashlib.sha256(self._runtime.config.platform.url.encode()).hexdigest()[:8]
 
     def other_projects(self) -> None:
-        """Check every other project that has changed. Alarms that were there at the first check are not
-        news."""
+        """Check every other project that has changed. Alarms that exist at the first check are not raised."""
         about = f"{kinds.PROJECT_NOTES} {self._platform}"
         began = self._ledger.notes.get(about, "all")
         for project in self._runtime.cado.projects():
@@ -153,9 +153,9 @@ def _by_evidence(events: Iterable[RoutedEvent]) -> dict[int, list[RoutedEvent]]:
 def _now_known(
     before: AlarmRun | None, evidence: Evidence, events: list[RoutedEvent], project_id: int, now: datetime
 ) -> AlarmRun:
-    """The evidence's last processing run, and whether an event covers it. Each event covers one run. Which
-    events covered earlier runs is stored, since the platform's clock and this machine's cannot be compared.
-    An event that was merged into another one was not told itself, and counts as the other one."""
+    """The evidence's last processing run, and whether an event covers it. Each event covers one run. The
+    events that covered earlier runs are stored, since the platform's clock and this machine's cannot be
+    compared. A merged event counts as the event that it was merged into."""
     name = f"{evidence.processed_at.timestamp():.0f}" if evidence.processed_at else "-"
     same = before if before and before.run == name else None
     earlier = before.events if before else ()
@@ -165,7 +165,7 @@ def _now_known(
         project_id=project_id,
         evidence_id=evidence.id,
         run=name,
-        seen_at=min(same.seen_at, now) if same else now,  # a clock that stepped back must not delay it
+        seen_at=min(same.seen_at, now) if same else now,  # in case the clock was set back
         told=told,
         events=tuple(sorted({*earlier, *covering})) if told else earlier,
     )
@@ -173,7 +173,7 @@ def _now_known(
 
 def _covers(event: RoutedEvent, evidence: Evidence) -> bool:
     """Whether an event covers the alarms of an evidence. An event about suspicious alarms does not cover
-    malicious ones. An event whose evidence was only named in a text covers nothing."""
+    malicious ones. An event that the platform did not confirm covers nothing."""
     if not event.confirmed:
         return False
     if event.kind in _COVER_ALL or event.severity == Severity.MALICIOUS:
@@ -187,6 +187,6 @@ def _may_have_alarms(project: Project) -> bool:
 
 
 def _state(project: Project) -> dict[str, Any]:
-    """The facts of a project that change when something in it changes."""
+    """Values that change when something in the project changes."""
     updated = project.updated_at.isoformat() if project.updated_at else None
     return {"malicious": project.malicious, "suspicious": project.suspicious, "updated_at": updated}

@@ -1,9 +1,9 @@
-"""Hunts that should have started and did not: started now if the hunt says `catch_up`, else an event
-`hunt_missed`.
+"""Finds hunts that should have started and did not. Starts such a hunt now if it has `catch_up`; otherwise
+raises an event `hunt_missed`.
 
-Every part of huntbridge that runs checks this, because the part that starts hunts may be broken: the machine
-was off, the schedule on AWS was deleted, the function failed. Runs that were due before a schedule was first
-seen do not count. If several runs of one hunt were missed, the last one is reported, with their number.
+The check does not depend on what starts the hunts: the machine may have been off, the schedule on AWS may
+have been deleted, the function may have failed. Runs that were due before a schedule was first seen do not
+count. If several runs of one hunt were missed, the last one is started or reported.
 """
 
 from __future__ import annotations
@@ -30,20 +30,23 @@ from shared.storage.stored_times import is_future
 
 log = logging.getLogger(__name__)
 
-# A run that is overdue for longer is started only if its hunt says `catch_up`.
+# A run that is overdue for longer than this is started only if its hunt has `catch_up`.
 MADE_UP_FOR = timedelta(hours=1)
-# Until then a run may still start: the local clock makes up for an hour, and AWS tries again as well.
+# A run that is late by less than this may still start: the local clock starts runs that are up to an hour
+# late, and AWS retries too.
 _LATE = MADE_UP_FOR + timedelta(minutes=5)
-# How far the check goes back after the clock was set back.
+# How far back the check looks after the clock was wrong.
 _LOOK_BACK = timedelta(days=7)
-# The newest runs of one check. A hunt that runs every minute may have been away for a month.
+# The most runs that one check looks at, the newest ones. A hunt that runs every minute may miss a month of
+# runs.
 _MOST = 1_000
 
 Start = Callable[[str, datetime], object]  # the hunt's name, and when it was due
 
 
 def start_or_report_missed(runtime: Runtime) -> None:
-    """The job of the timer. Starting a hunt may take minutes, so the start becomes an item of [captures]."""
+    """The timer's job. Starting a hunt may take minutes, so this puts the start into [captures] as an
+    item."""
 
     def start(name: str, due: datetime) -> None:
         event = {"hunt": name, "scheduled_at": due.isoformat()}
@@ -53,12 +56,12 @@ def start_or_report_missed(runtime: Runtime) -> None:
 
 
 def check_schedules(runtime: Runtime, start: Start) -> None:
-    """Check every schedule once. `start` is called for a missed hunt that says `catch_up`. Raises SomeFailed
+    """Check every schedule once. `start` is called for a missed hunt that has `catch_up`. Raises SomeFailed
     after the other schedules were checked."""
     hunts = {name: definition for name, definition in runtime.config.hunts.items() if definition.schedule}
     notes = runtime.ledger.notes
     for name in notes.about(kinds.SCHEDULE_NOTES):
-        if name not in hunts:  # if the schedule comes back, it counts from then
+        if name not in hunts:  # if the schedule is added again, it counts as new
             notes.delete(kinds.SCHEDULE_NOTES, name)
     check = _Check(runtime.ledger, runtime.events, runtime.now(), start)
     attempt_each(hunts.items(), lambda hunt: check.schedule(*hunt), lambda hunt: f"hunt {hunt[0]}")
@@ -74,7 +77,7 @@ class _Check:
     def schedule(self, name: str, definition: HuntConfig) -> None:
         notes, form = self.ledger.notes, definition.schedule_form
         seen = notes.get(kinds.SCHEDULE_NOTES, name)
-        # Earlier versions wrote the form without the dates that are skipped.
+        # Earlier versions stored the schedule without the dates in `skip_dates`.
         if seen.get("schedule") not in (form, f"{definition.schedule} {definition.timezone}"):
             moment = self.now.isoformat()
             notes.save(kinds.SCHEDULE_NOTES, name, {"schedule": form, "first": moment, "looked": moment})
@@ -82,8 +85,8 @@ class _Check:
         first, looked = (datetime.fromisoformat(seen[key]) for key in ("first", "looked"))
         first, until = min(first, self.now), self.now - _LATE
         if is_future(looked, self.now):
-            # The clock was wrong, and nobody knows since when. Looking back is harmless: the ledger knows the
-            # runs that started, and an event that was raised before is ignored by its id.
+            # The clock was wrong, and it is not known since when. To check the same days again is harmless:
+            # the ledger has the runs that started, and a repeated event is ignored by its id.
             looked = max(first, self.now - _LOOK_BACK)
         calendar = definition.calendar
         if calendar is None:
@@ -104,8 +107,8 @@ class _Check:
             return []
         if not (definition.schedule or "").startswith("rate("):
             return [moment for moment in due if self.ledger.hunts.get(Hunt(name, moment).id) is None]
-        # On AWS a rate counts from the moment at which the schedule was made. So one run in each period
-        # counts.
+        # On AWS a rate counts from the moment at which the schedule was created, which is not known here. So
+        # any run within the period is enough.
         calendar = definition.calendar
         following = calendar.next_after(due[-1]) if calendar else None
         period = following - due[-1] if following else timedelta(0)

@@ -1,4 +1,4 @@
-"""The next times at which a hunt starts, and what daylight saving does to them."""
+"""Computes the next times at which a hunt starts, and how daylight saving changes them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from shared.config.schedule import parse_schedule, runs_between
 
 @dataclass(frozen=True)
 class Run:
-    """A time of the schedule, in its own time zone."""
+    """One time of the schedule, in the hunt's time zone."""
 
     at: datetime
-    runs: bool = True  # False where the clocks skip it
+    runs: bool = True  # False if the clocks skip this time
     note: str = ""  # the effect of daylight saving, in words
 
 
@@ -41,7 +41,7 @@ def _skipped(definition: HuntConfig, before: datetime, until: datetime) -> Itera
     text = (definition.schedule or "").strip()
     if not text.startswith("cron"):
         return
-    # The times as a clock on the wall would show them, whatever the zone makes of each.
+    # Local times, including those that do not exist in the time zone.
     walls = runs_between(parse_schedule(text), _wall(before), _wall(until))
     for wall in walls:
         at = wall.replace(tzinfo=until.tzinfo)

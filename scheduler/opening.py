@@ -1,6 +1,6 @@
 """Opens the project of a hunt on the platform: the first item of [captures] of each hunt.
 
-It may be repeated at any moment: the project has the name of the hunt, so a repetition finds the project.
+Safe to repeat at any time: the project's name is derived from the hunt, so a repetition finds the project.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 
 def queue_opening(runtime: Runtime, hunt: Hunt, *, retry_for: float) -> None:
-    """Queue the first item of a hunt. For `retry_for` seconds a platform that is not available is tried
-    again."""
+    """Queue the first item of a hunt. While the platform is not available, the item is retried for
+    `retry_for` seconds."""
     until = runtime.now().timestamp() + retry_for
     runtime.captures.put(items.encode(items.OpenProject(hunt.id, until)), id=f"open:{hunt.id}")
 
@@ -65,7 +65,7 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -
         log.info("project opened", extra={"hunt": hunt.id, "project": project_id})
     for capture in captures:
         if capture.state in (CaptureState.PLANNED, CaptureState.UNKNOWN) and not waits(capture):
-            enqueue(runtime, capture)  # released before; its item may be lost
+            enqueue(runtime, capture)  # released earlier, but a crash may have lost its item
     try:
         more = release(runtime, hunt, captures)
     except (Unavailable, SecretError) as error:
@@ -76,8 +76,8 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -
 
 
 def _worth_waiting(error: Unavailable | SecretError, claims: int) -> Again | None:
-    """When to try again; None if waiting does not help, such as for a certificate that does not verify: the
-    hunt then fails at once. A secret that cannot be read counts as an outage."""
+    """When to try again. None if waiting does not help, for example if a certificate cannot be verified. A
+    secret that cannot be read counts as an outage."""
     if isinstance(error, SecretError):
         return Again(backoff(claims), str(error))
     return Again(error.after or backoff(claims), str(error)) if error.retryable else None

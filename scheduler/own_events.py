@@ -1,7 +1,7 @@
-"""Events that the scheduler raises itself: a hunt has finished, a capture has failed, a webhook is broken, ….
+"""Raises the scheduler's own events: a hunt has finished, a capture has failed, a webhook is broken, ….
 
-Where an event goes with a change of the ledger, raise the event first. A crash in between then raises it
-again, and its id makes the repetition harmless. The other order could lose the event.
+If an event belongs to a change of the ledger, raise the event first. After a crash between the two, the event
+is raised again, and its id makes the repetition harmless. The other order could lose the event.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Many calls at once, with one limit of time for all of them."""
+"""Makes many calls at the same time, with one time limit for all of them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _AT_ONCE = 16
 
 
 class ParallelCalls:
-    """Use it as a context manager: at its end, calls that have not begun are dropped, and nobody waits for
-    the others."""
+    """A context manager. At its end, calls that have not begun are cancelled. It does not wait for calls that
+    are still running."""
 
     def __init__(self, now: Callable[[], datetime], budget: float) -> None:
-        """`budget` is in seconds; a budget of the calling work that ends earlier counts."""
+        """`budget`: seconds. If the caller's own deadline is earlier, that deadline applies."""
         self._now, self._until = now, now() + timedelta(seconds=deadlines.remaining(budget))
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="parallel")
 
@@ -41,13 +41,13 @@ class ParallelCalls:
         self, ask: Callable[[K], V], keys: Iterable[K], *, within: float | None = None
     ) -> tuple[dict[K, V], dict[K, str]]:
         """Call `ask` with each key. Returns the answers, and for each key without an answer the reason.
-        `within` seconds is a shorter limit for these calls."""
+        `within`: a shorter limit for these calls, in seconds."""
         until = self._until
         if within is not None:
             until = min(until, self._now() + timedelta(seconds=within))
 
         def ask_in_time(key: K) -> V:
-            # The call itself ends soon after nobody waits for its answer any more.
+            # One second after the limit the call ends too, so that its thread does not hang.
             with deadlines.within((until - self._now()).total_seconds() + 1):
                 return ask(key)
 
@@ -63,7 +63,7 @@ class ParallelCalls:
                 failures[key] = str(error)
             except DeadlineExceeded:
                 failures[key] = "there was no time left to ask"
-            except Exception as error:  # an answer of an unknown shape must not cost the whole plan
+            except Exception as error:  # one malformed answer must not make the whole plan fail
                 log.exception("question failed unexpectedly", extra={"about": key})
                 failures[key] = f"unexpected {type(error).__name__}"
         return answers, failures

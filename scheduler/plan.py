@@ -1,4 +1,4 @@
-"""The plan of a hunt: its id, its systems and the name of its project. Nothing is recorded or requested."""
+"""Makes the plan of a hunt: its id, its systems and the name of its project. Records and requests nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.models.captures import Capture
 from shared.models.hunts import Hunt
 from shared.storage.ledger.ledger import Ledger
 
-# The platform takes names of 1 to 80 characters (OpenAPI 2.324.0); a hunt's own name has at most 40.
+# The platform accepts names of 1 to 80 characters (OpenAPI 2.324.0). The name of a hunt has at most 40.
 PROJECT_NAME_LIMIT = 80
 
 
@@ -42,7 +42,7 @@ def project_name(hunt: Hunt) -> str:
 def plan(
     name: str, definition: HuntConfig, scheduled_at: datetime, selection: Selection | None = None
 ) -> Plan:
-    """Without a selection, the hunt has the systems that the definition names."""
+    """The plan of a hunt. Without `selection` it has the systems that the definition names."""
     systems = definition.systems if selection is None else selection.systems
     hunt = Hunt(
         name,
@@ -69,7 +69,7 @@ def prepare(runtime: Runtime, name: str, scheduled_at: datetime) -> Plan:
 
 
 def recorded(ledger: Ledger, hunt: Hunt) -> Plan | None:
-    """The plan that the ledger has of this hunt; None if the hunt is not recorded or has no systems."""
+    """The plan of this hunt as it is recorded. None if the hunt is not recorded or has no systems."""
     stored = ledger.hunts.get(hunt.id)
     if stored is None or not stored.systems:
         return None

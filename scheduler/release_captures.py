@@ -24,7 +24,8 @@ from shared.storage.ledger.ledger import Ledger
 log = logging.getLogger(__name__)
 
 ENDED = (CaptureState.PROCESSED, CaptureState.FAILED)
-# One call stops after this time, so that ten thousand items do not outlast a Lambda or a lease.
+# One call of `release` stops after this time. Otherwise ten thousand items could take longer than a Lambda
+# invocation or a lease.
 _AT_MOST = timedelta(seconds=50)
 
 
@@ -40,8 +41,9 @@ def may_start(runtime: Runtime, hunt: Hunt) -> bool:
 
 
 def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
-    """Queue as many captures as may start now, in the order in which they are planned. `captures` are all
-    captures of the hunt. True if time ran out before the last one. Raises Unavailable, SecretError."""
+    """Queue as many captures as may start now, in the order in which they are planned. `captures`: all
+    captures of the hunt. Returns True if time ran out before all were queued. Raises Unavailable,
+    SecretError."""
     waiting = [capture for capture in captures if waits(capture)]
     if not waiting or not may_start(runtime, hunt):
         return False
@@ -53,8 +55,8 @@ def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
     for capture in waiting:
         if runtime.now() - began > _AT_MOST:
             return True
-        # Enqueue before recording: a duplicate is harmless by its id and by the claim, a missing item would
-        # be lost.
+        # Enqueue before recording. After a crash in between, the item is queued twice, which its id and the
+        # claim make harmless. The other order could lose the capture.
         enqueue(runtime, capture)
         runtime.ledger.captures.update(capture, released_at=runtime.now())
     if waiting:
@@ -106,8 +108,7 @@ def _limit(runtime: Runtime, definition: HuntConfig | None) -> int | None:
 
 
 def _delay(runtime: Runtime, capture: Capture) -> float:
-    """The capture's share of the hunt's jitter, in seconds. Always the same, so that a repeated call changes
-    nothing."""
+    """The capture's share of the hunt's jitter, in seconds. It is always the same for one capture."""
     definition = runtime.config.hunts.get(hunt_name(capture.hunt_id))
     if definition is None or not definition.jitter:
         return 0.0

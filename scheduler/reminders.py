@@ -1,6 +1,6 @@
-"""Reminders about malicious cases that nobody has acknowledged.
+"""Queues reminders about malicious cases that nobody has acknowledged.
 
-The receiver composes the message. It sends none if somebody has acknowledged the case in the meantime.
+The receiver composes and sends the message, unless somebody has acknowledged the case in the meantime.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from shared.queues import items
 
 
 def send_reminders(runtime: Runtime) -> None:
-    """Queue a reminder for each case whose time has come. Several timers may do this at once. Raises
-    SomeFailed after the other cases."""
+    """Queue a reminder for each case that is due. Several timers may do this at once. Raises SomeFailed after
+    the other cases were handled."""
     reminders = runtime.config.reminders
     if reminders is None:
         return
@@ -24,11 +24,12 @@ def send_reminders(runtime: Runtime) -> None:
 
     def remind(waiting: Unacknowledged) -> None:
         left = waiting.due - now
-        # A time further ahead was written by a wrong clock, and is not waited for.
+        # If the time is further ahead than `after`, a wrong clock wrote it, and the reminder is sent now.
         if timedelta() < left <= after:
             return
         number = waiting.reminded + 1
-        # Enqueue before recording: a duplicate is ignored by its id, a missing item would be lost.
+        # Enqueue before recording. After a crash in between, the id makes a second item harmless. The other
+        # order could lose the reminder.
         id = f"{UNACKNOWLEDGED}:{waiting.case_key}:{number}"
         runtime.events.put(items.encode(items.Reminder(waiting.case_key, number, waiting.since)), id=id)
         cases.record_reminder(waiting, now + after if number < reminders.times else None)

@@ -1,4 +1,4 @@
-"""The report of a hunt: its result, compared with the last hunt of its name that finished."""
+"""Makes the report of a hunt: its result, compared with the last finished hunt of its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.storage.ledger.ledger import Ledger
 
 
 def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now: datetime) -> HuntReport:
-    """`captures` are all captures of the hunt; `reason` says why a hunt failed."""
+    """`captures`: all captures of the hunt. `reason`: why the hunt failed, if it did."""
     before = ledger.hunts.finished_before(hunt)
     known = {c.system.key: _alarms(c) for c in ledger.captures.of_hunt(before.id)} if before else {}
     new = {c.system.key: max(0, _alarms(c) - known.get(c.system.key, _alarms(c))) for c in captures}

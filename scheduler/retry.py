@@ -1,6 +1,6 @@
 """Requests the failed captures of a hunt again, and no others.
 
-This only changes the ledger and the queue. So it may be called beside a `serve` or the functions on AWS.
+This only changes the ledger and the queue. So it may run while `serve` or the functions on AWS run.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Retried:
 
 
 def retry_failed(runtime: Runtime, hunt_id: str, *, by: str, retry_for: float) -> Retried:
-    """Plan the failed captures of this hunt again, in its project if that still exists. `by` says in words
-    who asks for it. For `retry_for` seconds a platform that is not available is tried again.
+    """Plan the failed captures of this hunt again, in its project if that still exists. `by` names who asks
+    for it. While the platform is not available, opening a new project is retried for `retry_for` seconds.
 
     Raises KeyError if there is no such hunt, NotPossible if another hunt of its name is under way, CadoError
     and SecretError if the platform cannot be asked for the project.
@@ -34,7 +34,8 @@ def retry_failed(runtime: Runtime, hunt_id: str, *, by: str, retry_for: float) -
     ledger, hunt = runtime.ledger, runtime.ledger.hunts.get(hunt_id)
     if hunt is None:
         raise KeyError(hunt_id)
-    # If the hunt is over, a crash in this function left its planned captures.
+    # If a hunt that is over has planned captures, an earlier call of this function crashed after planning
+    # them.
     wanted = [CaptureState.FAILED, *([CaptureState.PLANNED] if hunt.over else [])]
     failed = [capture for capture in ledger.captures.of_hunt(hunt.id) if capture.state in wanted]
     if not failed:
@@ -48,7 +49,7 @@ def retry_failed(runtime: Runtime, hunt_id: str, *, by: str, retry_for: float) -
         if capture.state is CaptureState.FAILED:
             plan_again(ledger, capture, f"attempt {capture.attempt} failed: {capture.reason}")
     hunt = ledger.hunts.retry(hunt, by=by, same_project=same)
-    hunt = take_turn(runtime, hunt) or hunt  # None if another hunt was faster; `follow` goes on then
+    hunt = take_turn(runtime, hunt) or hunt  # if another hunt was faster, `follow` continues later
     if same:
         release(runtime, hunt, ledger.captures.of_hunt(hunt.id))
     else:

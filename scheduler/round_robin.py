@@ -1,6 +1,7 @@
-"""Long work on many things in a short time: each run begins where the one before ran out of time.
+"""Works through a list that may be too long for one run.
 
-So neither a thing that hangs nor the number of things before it keeps the later ones waiting for ever.
+Each run starts after the entry at which the last run ran out of time. So every entry gets its turn, even if
+one hangs.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from shared.storage import kinds
 from shared.storage.ledger.notes import Notes
 
 T = TypeVar("T")
-# Seconds for writing down where a run stopped.
+# Seconds for storing where a run stopped.
 _NOTE_BUDGET = 2.0
 
 
 def round_robin(
     notes: Notes, work: str, things: Collection[T], act: Callable[[T], object], name: Callable[[T], str]
 ) -> None:
-    """As `attempt_each`, in the order of the names. `work` names the stored place at which a run stopped."""
+    """As `attempt_each`, in the order of the names. `work`: the name of the note that stores where the last
+    run stopped."""
     if len(things) < 2:
         attempt_each(things, act, name)
         return
@@ -32,7 +34,8 @@ def round_robin(
     def begin(thing: T) -> None:
         nonlocal current
         if not current:
-            # Written before the first thing, because a thing that hangs for good never returns.
+            # Stored before the first entry is worked on: if this entry hangs for ever, the next run starts
+            # after it.
             notes.save(kinds.TURN_NOTES, work, {"after": name(thing)})
         current = name(thing)
         act(thing)

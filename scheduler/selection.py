@@ -1,4 +1,4 @@
-"""The systems that the targets of a hunt choose, each with the reason why it is in or left out."""
+"""The systems that the targets of a hunt choose, each with the reason why it is chosen or left out."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Choice:
 
     system: System
     why: str  # the target that chooses it
-    why_not: str = ""  # why it is left out all the same
-    instance: Instance | None = None  # None if EC2 was not asked, did not answer, or does not have it
-    mode: str = ""  # how its target wants it captured; empty if the target does not say
+    why_not: str = ""  # why it is left out; empty if it is not
+    instance: Instance | None = None  # None if EC2 was not asked, gave no answer, or has no such instance
+    mode: str = ""  # the target's `capture`; empty if the target has none
 
     @property
     def place(self) -> Place:
@@ -29,11 +29,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Selection:
-    """The choices in the order in which they are asked for. What is left out comes at the end."""
+    """The choices in the order in which they are captured. Systems that are left out come last."""
 
     choices: tuple[Choice, ...]
     problems: tuple[str, ...] = ()  # why systems may be missing
-    notes: tuple[str, ...] = ()  # why there may be systems too many
+    notes: tuple[str, ...] = ()  # why there may be too many systems
 
     @property
     def systems(self) -> tuple[System, ...]:

@@ -1,4 +1,5 @@
-"""Which instances the selector of a target or an `exclude` rule fits, and both in words."""
+"""Matches instances against the selectors of targets and against `exclude` rules, and describes both in
+words."""
 
 from __future__ import annotations
 
@@ -14,15 +15,16 @@ _FILTER_VALUES = 200  # values in one filter (EC2 API reference, "Filter")
 
 
 def selects(selector: SelectorConfig, instance: Instance, group: str) -> bool:
-    """Whether the selector fits, apart from the states: an unwanted state is a reason for leaving out.
-    `group` is the instance's Auto Scaling group."""
+    """Whether the instance matches the selector. States are not compared here: an instance in an unwanted
+    state is listed as left out. `group` is the instance's Auto Scaling group."""
     groups = selector.auto_scaling_groups
     in_group = groups is None or (bool(group) and fits(group, groups.names))
     return in_group and _fits(selector, instance)
 
 
 def excludes(rule: ExcludeConfig, system: System, instance: Instance | None) -> bool:
-    """Whether the rule leaves the system out. Without facts from EC2, a rule about facts does not."""
+    """Whether the rule leaves the system out. If `instance` is None, a rule that needs facts from EC2 does
+    not match."""
     if instance is None:
         if any(getattr(rule, name) for name in SystemConditions.model_fields if name != "instance_regex"):
             return False
@@ -48,8 +50,9 @@ def _fits(which: SystemConditions, instance: Instance) -> bool:
 
 
 def common_tags(selectors: Collection[SelectorConfig]) -> dict[str, set[str]]:
-    """The tags that EC2 may filter by, because every selector asks for them. Patterns that EC2 would read in
-    another way, and more patterns than one filter takes, are left out; then we filter."""
+    """The tags that EC2 can filter by: those that every selector asks for. A tag is left out if EC2 would
+    read one of its patterns differently, or if it has more patterns than one filter accepts. huntbridge
+    itself checks every tag afterwards."""
     keys = set.intersection(*(set(selector.tags) for selector in selectors))
     tags = {key: {glob for selector in selectors for glob in selector.tags[key]} for key in keys}
     return {

@@ -1,6 +1,6 @@
 """Starts a hunt: records it with its captures, and queues the opening of its project.
 
-Each step may be repeated at any moment. A second trigger of the same hunt finds the record of the first one.
+Safe to repeat at any time: a second trigger of the same hunt finds the record of the first one.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from shared.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
-# The first words of the trigger of a hunt that somebody started at the command line.
+# If somebody starts a hunt at the command line, its `trigger` begins with these words.
 BY_HAND = "hunt run by "
 
 
 def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "") -> Hunt:
-    """Record the hunt and queue the opening of its project. For `retry_for` seconds a platform that is not
-    available is tried again. `trigger` says in words who started the hunt.
+    """Record the hunt and queue the opening of its project. While the platform is not available, that is
+    retried for `retry_for` seconds. `trigger` says in words who started the hunt.
 
-    Returns the hunt as recorded. A hunt that was started before goes on where it stopped, and a hunt that
-    failed before any capture was requested starts again. While another hunt of its name is under way, the
-    hunt is skipped or waits, as its definition says. `follow` opens a hunt that waits.
+    Returns the hunt as recorded. A hunt that was started before continues where it stopped. A hunt that
+    failed or was skipped before its project was opened starts again. While another hunt of its name is under
+    way, the hunt is skipped or waits, depending on its `overlap`. `follow` later opens a hunt that waits.
     """
     ledger = runtime.ledger
     if trigger:
@@ -56,15 +56,15 @@ def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "
 
 
 def _is_repeat(hunt: Hunt, before: Hunt | None) -> bool:
-    """Whether a skipped start needs no event: it is for the same minute as the hunt that is under way, or
-    somebody gave it at the command line and reads the refusal there."""
+    """Whether a skipped start needs no event. That is so if it is for the same minute as the hunt that is
+    under way, or if somebody started it at the command line, which shows the refusal."""
     same_minute = before is not None and f"{before.scheduled_at:%F %R}" == f"{hunt.scheduled_at:%F %R}"
     return same_minute or hunt.trigger.startswith(BY_HAND)
 
 
 def _record(ledger: Ledger, planned: Plan) -> Hunt:
     """Record the captures first and then the hunt. So a recorded hunt has all its captures, even after a
-    crash. Captures that a crash left of another plan are dropped, since the fleet may have changed."""
+    crash. If a crash left captures of an earlier plan, those that are not in this plan are dropped."""
     stored = ledger.hunts.get(planned.hunt.id)
     if stored is None or not stored.systems:
         keep = {capture.system.key for capture in planned.captures}
@@ -80,5 +80,5 @@ def _record(ledger: Ledger, planned: Plan) -> Hunt:
 
 
 def take_turn(runtime: Runtime, hunt: Hunt) -> Hunt | None:
-    """The hunt, if it may begin; None while another hunt of its name is under way."""
+    """Let the hunt begin if it may. None while another hunt of its name is under way."""
     return runtime.ledger.hunts.take_turn(hunt) if hunt.name in runtime.config.hunts else hunt

@@ -1,6 +1,6 @@
 """Stops a hunt. This only changes the ledger, and with `cancel` also the running pipelines on the platform.
 
-So it may be called beside a `serve` or the functions on AWS: their workers see the change in the ledger.
+So it may run while `serve` or the functions on AWS run: their workers read the change from the ledger.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 
 class NotPossible(Exception):
-    """The state of the hunt does not allow this. The text is one sentence for a person."""
+    """The state of the hunt does not allow the operation. The text is one sentence for people."""
 
 
 @dataclass(frozen=True)
 class Stopped:
-    hunt: Hunt  # as it is now: over, or about to end
+    hunt: Hunt  # its new state: over, or about to end
     not_asked: int = 0  # captures that will not be requested
     going_on: int = 0  # captures that go on running on the platform
     cancelled: int = 0  # captures whose pipelines were all cancelled
@@ -35,7 +35,7 @@ class Stopped:
 
 
 def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) -> Stopped:
-    """Request no more captures of this hunt. `by` says in words who stops it. `cancel`: cancel its running
+    """Request no more captures of this hunt. `by` names who stops it. `cancel`: also cancel its running
     pipelines on the platform. The hunt ends when its last running capture has ended. Safe to repeat.
 
     Raises KeyError if there is no such hunt, NotPossible if it is over, and SecretError (with `cancel`)
@@ -47,7 +47,7 @@ def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) 
     if hunt.over:
         raise NotPossible(f"hunt {hunt.id} is over: {hunt.state.value}")
     cado = runtime.cado if cancel and hunt.project_id is not None else None
-    # First of all: workers look at this before they request a capture.
+    # This comes first, because workers check it before they request a capture.
     hunt = ledger.hunts.change(hunt.id, lambda stored: stored.stopped(by))
     not_asked = sum(
         ledger.captures.claim(
@@ -78,7 +78,7 @@ def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) 
 
 def _running(capture: Capture, pipelines: Collection[Pipeline]) -> list[Pipeline]:
     """The pipelines of one capture that have not ended: the acquisition, and the processing that it started.
-    If the platform has not yet answered which acquisition it is, the acquisition is known by its name."""
+    While the ids of the acquisition are not stored yet, it is recognised by its name."""
     own = capture.pipeline_ids or acquisitions(capture, pipelines)
     return [
         pipeline

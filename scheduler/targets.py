@@ -1,6 +1,6 @@
-"""Which systems a hunt captures: the ones that its definition names, and the ones that its selectors find.
+"""Chooses the systems of a hunt: those that its definition names, and those that its selectors find.
 
-`scheduler/discovery.py` asks AWS and the platform. `max_systems` and the order are applied here. Nothing is
+`scheduler/discovery.py` asks AWS and the platform. This module applies `max_systems` and `order`. Nothing is
 recorded.
 """
 
@@ -17,7 +17,7 @@ from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime
 from shared.storage.ledger.ledger import Ledger
 
-# Seconds for all questions to AWS and the platform. On AWS the whole start of a hunt has 300.
+# Seconds for all queries to AWS and the platform. On AWS the whole start of a hunt has 300.
 BUDGET = 180.0
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -25,9 +25,9 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def choose(
     runtime: Runtime, definition: HuntConfig, *, identity: str, look: bool = False, budget: float = BUDGET
 ) -> Selection:
-    """The systems of a hunt as they are now. If a definition only names systems, they are returned and nobody
-    is asked, unless `look` is set. `identity` is the hunt's id: it makes a random order the same each time.
-    `budget` is in seconds."""
+    """The systems of a hunt as they are now. If the definition only names systems, AWS and the platform are
+    not asked, unless `look` is set. `identity`: the hunt's id, so that `random` gives one hunt the same order
+    each time. `budget`: seconds."""
     modes = definition.modes
     named = [Choice(system, NAMED, mode=modes.get(system, "")) for system in definition.systems]
     selection = Selection(tuple(named))

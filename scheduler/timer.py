@@ -1,7 +1,7 @@
-"""The timer's jobs. Each job has a budget of time of its own, and its failure does not touch the others.
+"""Runs the timer's jobs. Each job has its own time budget. If a job fails, the others still run.
 
-A job that hangs in spite of its budget is left behind, and the next job runs. On AWS one invocation runs all
-of them in this order; on one machine each job has a timer of its own.
+If a job hangs in spite of its budget, its thread is abandoned and the next job runs. On AWS one invocation
+runs all jobs in this order; on one machine each job has its own timer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _report_failures(runtime: Runtime) -> None:
 
 
 # Jobs that need only the store and the queues come first; jobs that ask the platform come last. The sum of
-# the budgets, each with its grace, leaves something of the 300 s that the function has on AWS.
+# the budgets, each with its grace, is less than the 300 s that the function has on AWS.
 MISSED = Job("missed", start_or_report_missed, 15)
 JOBS = (
     MISSED,
@@ -50,30 +50,30 @@ JOBS = (
     Job("recover", recover_lost_alarms, 60),
 )
 
-# Seconds that a job may run on after its budget, to end by itself.
+# After its budget a job has this many seconds to end by itself.
 _GRACE = 3.0
-# Seconds for writing down how a job ended.
+# Seconds for storing how a job ended.
 _NOTE_BUDGET = 5.0
-# Seconds of a Lambda invocation that are kept for the work after the jobs.
+# Seconds of a Lambda invocation that are reserved for the work after the jobs.
 _KEPT_BACK = 15.0
 
 
 class Jobs:
-    """Runs jobs and remembers how they ended. Safe to use from several threads."""
+    """Runs jobs and stores how they ended. Safe to use from several threads."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._hanging: dict[str, threading.Thread] = {}
-        self._succeeded: set[str] = set()  # jobs whose last run succeeded and about which nothing is stored
+        self._succeeded: set[str] = set()  # jobs whose last run succeeded and was recorded as such
 
     def run_all(self, left: Callable[[], float] = lambda: float("inf")) -> None:
-        """`left` tells how many seconds are left for all jobs together."""
+        """Run every job. `left` returns how many seconds are left for all of them together."""
         for job in JOBS:
             self.run(job, min(job.budget, left() - _KEPT_BACK))
 
     def run(self, job: Job, budget: float | None = None) -> None:
-        """Raises nothing: a failure is logged and written down. While the clock is not set, no job runs: the
-        times that it writes down would later count as now."""
+        """Run one job. Raises nothing; a failure is logged and stored. While the clock is not set, no job
+        runs, since the times that it would store are wrong."""
         if why := why_unset(self._runtime.now()):
             _log_failure(job, why)
             return
@@ -85,7 +85,7 @@ class Jobs:
         try:
             with within(_NOTE_BUDGET):
                 _failures(self._runtime).record(job.name, failure)
-        except Exception as error:  # noqa: BLE001 - the store may be what is broken
+        except Exception as error:  # noqa: BLE001 - the store itself may be unavailable
             log.warning("result of a job not stored", extra={"job": job.name, "reason": describe(error)})
         else:
             (self._succeeded.discard if failure else self._succeeded.add)(job.name)
@@ -95,7 +95,7 @@ class Jobs:
         if seconds < 1:
             return "no time was left for it"
         if (before := self._hanging.get(job.name)) and before.is_alive():
-            return "the look before still hangs"
+            return "the previous run of this job still hangs"
         failures: list[str] = []
         thread = threading.Thread(
             target=self._work, args=(job, seconds, failures), name=f"job-{job.name}", daemon=True

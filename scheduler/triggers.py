@@ -1,6 +1,6 @@
-"""Starts a hunt for what triggers it: a schedule, a request, or a finding of GuardDuty.
+"""Starts a hunt for a trigger: a schedule, a request, or a finding of GuardDuty.
 
-The same trigger may come twice; then the hunt is started once.
+If the same trigger arrives twice, the hunt is started once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shared.models.hunts import Hunt
 
 log = logging.getLogger(__name__)
 
-# EventBridge Scheduler replaces this by the time ("Adding context attributes" in its user guide).
+# EventBridge Scheduler replaces this with the scheduled time ("Adding context attributes" in its user guide).
 _PLACEHOLDER = "<aws.scheduler.scheduled-time>"
 
 
@@ -30,8 +30,8 @@ def on_event(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, Any]:
     """Start the hunt that an event asks for: `{"hunt": name, "scheduled_at": time}`, or a finding of
     GuardDuty.
 
-    The answer is for the log of the function. Raises KeyError if the configuration has no such hunt, and
-    ValueError if the time is not one.
+    The result is only logged by the function. Raises KeyError if the configuration has no such hunt, and
+    ValueError if `scheduled_at` is not a time.
     """
     if event.get("source") == SOURCE:
         return on_finding(runtime, event)
@@ -52,8 +52,8 @@ def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
 
 
 def scheduled_at(event: Mapping[str, Any]) -> datetime:
-    """The time of the schedule, which is part of the hunt's id: an event that comes again has the same time.
-    Raises ValueError."""
+    """The scheduled time, which is part of the hunt's id. A repeated event has the same time. Raises
+    ValueError."""
     text = event.get("scheduled_at")
     try:
         moment = datetime.fromisoformat(str(text))

@@ -1,7 +1,7 @@
-"""The webhook check: do the platform's webhooks still reach huntbridge? If not, an event `webhook_broken`.
+"""Checks whether the platform's webhooks still lead to huntbridge. If not, raises an event `webhook_broken`.
 
-The event is raised once, and once more when the webhooks are repaired. A webhook that was never made is not
-broken. Nothing is changed on the platform, and without an administrator's key nothing is asked.
+The event is raised once, and once more when the webhooks are repaired. A webhook that was never registered is
+not broken. Nothing is changed on the platform. Without an administrator's key there is no check.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ALARM_EVENTS = ("processing_with_alarms", "high_severity_alarm", "suspicious_sev
 
 
 def check_webhook(runtime: Runtime) -> None:
-    """Check once. A platform that does not answer is not a broken webhook."""
+    """Check once. If the platform does not answer, nothing is reported."""
     try:
         admin = runtime.admin_cado
     except SecretError as error:
@@ -46,9 +46,9 @@ def check_webhook(runtime: Runtime) -> None:
 
 
 def problems(webhooks: Iterable[Webhook], url: str | None) -> list[str]:
-    """What keeps alarms from arriving at `url`, in words. None: it is not known where they should arrive.
+    """What prevents alarms from arriving at `url`, in words. `url` is None if the right URL is not known.
 
-    huntbridge's own webhooks are the ones that are named after it and the ones that lead to `url`.
+    huntbridge's own webhooks are those that are named after it and those that lead to `url`.
     """
     own = [webhook for webhook in webhooks if _is_own(webhook, url)]
     texts = [text for webhook in own if (text := _problem(webhook, url))]
@@ -102,7 +102,7 @@ def _report(webhooks: Iterable[Webhook], url: str | None, notes: Notes, events: 
             notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": False, "times": times})
         return
     if broken or not (seen or any(_is_own(webhook, url) for webhook in webhooks)):
-        return  # reported already, or never made: `huntbridge webhook` and `check` report that
+        return  # reported already, or never registered, which `huntbridge webhook` and `check` report
     text = "\n".join(text[:1].upper() + text[1:] + "." for text in texts)
     raise_event(events, _event(times + 1, now, text))
     notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": True, "times": times + 1})

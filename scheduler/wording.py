@@ -1,4 +1,4 @@
-"""Lists of ids, regions and accounts in words, for reasons and problems that people read."""
+"""Puts lists of ids, regions and accounts into words, for reasons and problems that people read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ _IDS_SHOWN = 20
 
 
 def alternatives(values: Collection[str]) -> str:
-    """`a, b or c`; of more than four values the first four and the number of the others."""
+    """Such as `a, b or c`. If there are more than four values, the first four and the number of the
+    others."""
     shown = list(values)
     if len(shown) > _SHOWN:
         return f"{', '.join(shown[:_SHOWN])} and {len(shown) - _SHOWN} more"

@@ -43,8 +43,8 @@ def captures_handler(runtime: Runtime) -> Handler:
 
 
 def _start(runtime: Runtime, item: items.StartHunt) -> Verdict:
-    """Start a hunt that could not be started at its time. A run that is later than its hunt allows is not
-    started; the timer's check for missed hunts reports it."""
+    """Start a hunt that could not be started at its time. If it is over an hour late and has no `catch_up`,
+    it is not started; the timer's check for missed hunts reports it."""
     name = str(item.event.get("hunt", ""))
     try:
         definition = runtime.config.hunts.get(name)

@@ -64,7 +64,9 @@ def test_one_that_hangs_in_spite_of_its_budget_costs_no_other(stage, done, monke
     began = time.monotonic()
     jobs.run_all()  # the hung one is not begun again beside itself
     assert time.monotonic() - began < 1
-    assert stage.runtime.ledger.notes.get("job", "watch")["reason"] == "the look before still hangs"
+    assert (
+        stage.runtime.ledger.notes.get("job", "watch")["reason"] == "the previous run of this job still hangs"
+    )
     free.set()
 
 
