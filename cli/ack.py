@@ -56,7 +56,7 @@ def _acknowledge(runtime: Runtime, case_or_event: str, by: str) -> str:
     origin = f"{here()}, {operator(runtime)}"
     asked = Acknowledgement(f"ack-{secrets.token_hex(8)}", runtime.now(), by, origin=origin)
     if case.acknowledgement is None:
-        # Queue the item first, so that the others are told even if this command is killed.
+        # Queue the item first, so that the others are notified even if this command is killed.
         runtime.events.put(items.encode(items.AcknowledgeCase(case_key, dump(asked))), id=asked.id)
     holder = cases.acknowledge(case_key, asked)
     assert holder is not None

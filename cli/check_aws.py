@@ -119,8 +119,8 @@ class _Failures:
         self._no_credentials = False
 
     def add(self, refused: Mapping[Place, str], *, needed: bool) -> None:
-        """`needed`: a hunt cannot find its systems without the call. Otherwise only messages and plans say
-        less."""
+        """`needed`: a hunt cannot find its systems without the call. If False, only messages and plans lack
+        facts."""
         for (account, region), why in refused.items():
             if why.startswith(NO_CREDENTIALS):
                 self._no_credentials = True

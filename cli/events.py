@@ -94,7 +94,7 @@ def _from_file(file: BinaryIO, config: Config, data: Path, *, enrich: bool) -> A
     event = content.event if isinstance(content, Alarm) else content
     if enrich:
         return assemble.enricher(reading_runtime(config, data)).enrich(event)
-    # A fact that nobody asked for is not missing, so the message names no gaps.
+    # Nothing was looked up, so missing facts are not gaps.
     return replace(Enricher(None, None, None, config).enrich(event), gaps=())
 
 

@@ -72,10 +72,10 @@ class Quota:
         try:
             waiting = sum(queue.depth().living for queue in self._queues)
             free = shutil.disk_usage(self._data).free
-        except (QueueError, OSError):  # storing the webhook fails too, and its sender is told so
+        except (QueueError, OSError):  # storing the webhook fails too, and its sender gets an error
             return ""
         if waiting >= self._most:
-            # No number of waiting items here: refusals are counted by their text.
+            # Do not put the number of waiting items into this sentence: refusals are counted per sentence.
             return f"The queue is full (webhook.max_waiting is {self._most:,}); send it again later."
         if free < self._keep_free:
             return "The disk is almost full (webhook.keep_free_mb); send it again later."

@@ -110,7 +110,8 @@ def serve(
 def assemble(runtime: Runtime) -> Server:
     """The server with its workers and timers.
 
-    Raises SecretError if the secret of a destination cannot be read, so that it does not fail with an alarm.
+    Raises SecretError if the secret of a destination cannot be read, so that the error shows at the start and
+    not at the first alarm.
     """
     work = receiver(runtime)
     for doubt in warnings(runtime.config, known_regions()):

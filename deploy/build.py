@@ -1,6 +1,6 @@
 """Builds the folder that one Lambda function is deployed from.
 
-It copies the function's room (`scheduler` or `receiver`) and `shared`, installs the locked packages, and
+It copies the function's package (`scheduler` or `receiver`) and `shared`, installs the locked packages, and
 compiles bytecode for the function's Python. It needs pip and no Docker. `sam build` runs it through the
 Makefile.
 """
@@ -111,7 +111,7 @@ def target_python() -> tuple[str, dict[str, str]] | None:
 
 
 def target_executable() -> str | None:
-    """The path of that Python, not of a version manager's wrapper for it."""
+    """The path of the Python of the target's version itself, not of a version manager's wrapper for it."""
     python = target_python()
     if python is None:
         return None

@@ -26,8 +26,8 @@ from shared.http.deadlines import within
 # Seconds. Three attempts of at most 8 s and the pauses between them end before API Gateway gives up (29 s).
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 3.0, 5.0, 2
 
-# On a machine without credentials, every search for some asks the instance metadata service, which may hang.
-# So after a search without success there is no other one for this long (seconds).
+# On a machine without credentials, each search for credentials asks the instance metadata service, which may
+# hang. So after a failed search there is no new one for this long (seconds).
 _NO_CREDENTIALS_FOR = 60.0
 _METADATA_TIMEOUT = 1  # seconds for each of at most two requests
 _CREDENTIALS_TIMEOUT = 10.0  # seconds for the first search for credentials

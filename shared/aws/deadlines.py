@@ -59,8 +59,8 @@ AWSHTTPSConnectionPool.ConnectionCls = _Tls
 
 
 def bound(session: Session, seconds: float) -> None:
-    """Limit each call of the session's clients to `seconds` in all, with its retries and their pauses. A
-    budget that ends earlier counts."""
+    """Limit each call of the session's clients to `seconds` in all, with its retries and their pauses. An
+    outer budget that ends earlier still counts."""
 
     class Bounded:
         def _make_api_call(self, operation_name: str, api_params: Any) -> Any:

@@ -27,10 +27,10 @@ _MAX_ITEM = 400 * 1024
 _ROOM_FOR_THE_REST = 256  # bytes, for the names of the attributes and for all values but key and body
 _PACK_ABOVE = 4 * 1024  # bytes; DynamoDB charges a write for each KB, a read for each 4 KB
 _SEARCH_TIME = 60.0  # seconds
-# A document that is too large for one item is split into parts. Each part is an item, and the document has
-# their number.
+# A document that is too large for one item is split into parts. Each part is an item, and the document's own
+# item says how many there are.
 _PART, _PART_SIZE, _MAX_PARTS = "part", 350 * 1024, 100
-_READS = 3  # of a document whose parts are gone, since another write replaced it in between
+_READS = 3  # tries to read a document that other writes keep replacing before its parts are read
 
 
 def table_definition() -> dict[str, Any]:
@@ -132,7 +132,7 @@ class DynamoStore(Store):
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
                 raise self._failure(error) from error
-            # botocore repeats a call whose answer was lost, and then the document is what it wrote itself.
+            # botocore repeats a call whose answer was lost. If so, the stored document is this very write.
             stored: dict[str, Any] = error.answer.get("Item", {})
             mine: bool = stored.get("write") == {"S": write}
             if not mine:
@@ -186,7 +186,7 @@ class DynamoStore(Store):
                 return
 
     def _record(self, group: str, item: dict[str, Any]) -> Record | None:
-        """None where its parts are gone, since another write replaced the document in between."""
+        """None if its parts are gone, because another write has replaced the document meanwhile."""
         with understood("DynamoDB", StoreError):
             body, parts = item["body"], _parts(item)
             packed = body["B"] if "B" in body else body["S"].encode()

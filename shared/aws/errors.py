@@ -65,7 +65,7 @@ class AwsError(Exception):
     """A call to AWS failed. The message says why and is safe to show."""
 
     def __init__(self, text: str, *, passing: bool = False, answer: Mapping[str, Any] | None = None) -> None:
-        """`passing`: the same call may well work later. `answer` is what AWS answered, if it did."""
+        """`passing`: the same call may well work later. `answer`: AWS's answer, if there was one."""
         super().__init__(text)
         self.passing, self.answer = passing, answer or {}
 
@@ -76,14 +76,14 @@ class AwsError(Exception):
 
     @property
     def refused(self) -> bool:
-        """Whether AWS refused the call itself: not its credentials, and not only for now."""
+        """Whether AWS refused this call. False if it refused only the credentials, or only for now."""
         return bool(self.answer) and not self.passing and self.code not in _BAD_CREDENTIALS
 
 
 @contextmanager
 def understood(service: str, kind: Callable[[str], Exception] = AwsError) -> Iterator[None]:
-    """For code that reads an answer: an error that an undocumented form of the answer causes is raised as
-    `kind`. Its message names at most the key that is missing."""
+    """A context for code that reads an answer. If the answer has an undocumented form, this raises `kind`. The
+    message names at most the missing key."""
     try:
         yield
     except deadlines.ODD as error:

@@ -24,8 +24,8 @@ _REASONS = {
 
 
 def read_config(path: str, clients: Clients, *, limit: int) -> bytes:
-    """The content of `s3://bucket/key` or `ssm:/name`. Of an object it returns at most `limit` bytes and one
-    more, by which the caller sees that the object is too large. Raises FileError."""
+    """The content of `s3://bucket/key` or `ssm:/name`. Of an object it returns at most `limit` + 1 bytes:
+    more than `limit` means that the object is too large. Raises FileError."""
     try:
         if path.startswith("s3://"):
             return _read_object(path.removeprefix("s3://"), clients, limit)

@@ -130,7 +130,7 @@ class AwsFleet(AccountClients):
                 following = {"NextToken": page["NextToken"]}
         except (BotoCoreError, ClientError) as error:
             action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-            # The text does not name the region, so the same failure in many regions is told once.
+            # The text does not name the region, so the same failure in many regions is reported once.
             raise InstanceError(str(self._clients.failure(error, NAMES[service], action))) from error
 
     def _first_region(self, account: str) -> str:
@@ -143,7 +143,7 @@ class AwsFleet(AccountClients):
 
 
 def _is_active(account: Mapping[str, Any]) -> bool:
-    """AWS Organizations tells this in `State`; before 2026-09-09 it did so in `Status`."""
+    """AWS Organizations has this in the field `State`; before 2026-09-09 it was `Status`."""
     state = account["Status"] if "State" not in account and "Status" in account else account["State"]
     return bool(state == "ACTIVE")
 

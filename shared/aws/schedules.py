@@ -19,7 +19,7 @@ from shared.text import one_line
 
 _NAME = "hunt-"  # see docs/deploy-aws.md; the schedules of template.yaml begin with stack-
 _MARK = "huntbridge: the hunt "
-# The same as in template.yaml: a hunt that starts late is better than none, up to the next morning.
+# The same as in template.yaml. A hunt that starts late, up to the next morning, is better than none.
 _RETRIES = {"MaximumRetryAttempts": 30, "MaximumEventAgeInSeconds": 21_600}
 _OUTPUTS = {
     "group": "ScheduleGroup",
@@ -63,7 +63,7 @@ class Step:
 
 
 def stack_outputs(clients: Clients, stack: str) -> dict[str, str]:
-    """The fields of a `Home` that the outputs of a stack of template.yaml tell. Raises AwsError."""
+    """The fields of a `Home`, from the outputs of a stack of template.yaml. Raises AwsError."""
     told = outputs(clients, stack)
     return {name: told[key] for name, key in _OUTPUTS.items() if key in told}
 

@@ -1,6 +1,6 @@
 """Reads secrets from Secrets Manager and from Parameter Store.
 
-A secret is cached for five minutes, so AWS is not asked with every message and a rotated secret is noticed
+A secret is cached for five minutes, so AWS is not asked for every message and a rotated secret is noticed
 soon. No error holds the value of a secret, and neither does an exception that is attached to an error.
 """
 
@@ -17,8 +17,8 @@ from shared.secrets import Secret, SecretError, SecretRef
 
 KEEP = 300.0  # seconds
 # While AWS does not answer, or does not accept this machine's credentials, a cached secret is used for this
-# long after it was read (seconds): a webhook that is refused is probably never sent again. It is not used any
-# more once AWS answers that the secret is gone or may not be read.
+# long after it was read (seconds), since a refused webhook is probably never sent again. Once AWS answers
+# that the secret is gone or may not be read, the cached one is not used any more.
 _KEEP_IN_OUTAGE = 3_600.0
 _RETRY_AFTER = 30.0  # seconds
 

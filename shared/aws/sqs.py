@@ -1,7 +1,8 @@
 """The queues on AWS: each is a standard SQS queue with a dead letter queue beside it.
 
 A lease is SQS's visibility timeout. SQS may hand the same item out twice and ignores item ids, so items are
-handled idempotently by their ids. An item is deleted from one queue only after it is stored in the other.
+handled idempotently by their ids. An item that moves between the two is deleted from one only after it is
+stored in the other.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from shared.queues.ports import DeadItem, Depth, Item
 log = logging.getLogger(__name__)
 
 _MAX_DELAY = 900  # seconds; vendor number: "Amazon SQS message quotas"
-# Seconds. A message is hidden for at most 12 hours after it was received (ChangeMessageVisibility). Before an
-# item is handed back, a Lambda function may have run for 15 minutes of them.
+# Seconds. A message is hidden for at most 12 hours after it was received (ChangeMessageVisibility). A Lambda
+# function may use 15 minutes of that time before it hands the item back.
 _MAX_HIDDEN = 43_200 - 900
 
 
@@ -52,7 +53,8 @@ class SqsQueue:
         urgent: bool = False,  # SQS cannot hand out an item ahead of others
         durable: bool = True,  # everything in SQS is durable
     ) -> str:
-        # Made here and not by SQS: if botocore repeats a call whose answer was lost, both items have one id.
+        # The id is made here and not by SQS, so that both items have the same one if botocore repeats a call
+        # whose answer was lost.
         id = id or secrets.token_hex(8)
         self._put(body, {"id": id}, delay)
         return id
@@ -74,8 +76,8 @@ class SqsQueue:
         return sorted(due, key=lambda item: item.added_at)
 
     def hand_back_early(self, item: SqsItem) -> bool:
-        """Hand an item back that is not due yet; False where it is due. SQS delivers an item too early whose
-        delay is longer than 15 minutes."""
+        """Hand back an item that is not due yet; False if it is due. SQS delays an item by at most 15
+        minutes, so an item with a longer delay arrives too early."""
         delay = item.due - self._now()
         if delay <= 0:
             return False
@@ -83,8 +85,8 @@ class SqsQueue:
         return True
 
     def renew(self, item: SqsItem) -> bool:
-        """Replace an item that somebody moved back from the dead letter queue by hand; False where nobody
-        did. The new message has no trace of the item's death, and SQS counts its receives from 0."""
+        """Replace an item that somebody moved back from the dead letter queue by hand; False if it was not
+        moved. The new message has no trace of the item's death, and SQS counts its receives from 0."""
         if not item.moved_back:
             return False
         log.warning("item moved back by hand", extra={"item": item.id, "queue": self.name})
@@ -93,12 +95,12 @@ class SqsQueue:
         return True
 
     def done(self, item: Item) -> bool:
-        # Also when the lease has run out: the work is done, and another worker need not do it again.
+        # Delete it even if the lease has run out: the work is done, and another worker need not do it again.
         return self._calls.delete(item.receipt) and self._holds(item)
 
     def retry(self, item: Item, *, delay: float, surprise: bool = False) -> bool:
-        """SQS hides an item for at most 11 hours and 45 minutes here, so it comes too early after a longer
-        delay. A message cannot be changed, so a new message replaces it to count a surprise."""
+        """An item is hidden for at most 11 hours and 45 minutes, so with a longer delay it comes back too
+        early. A message cannot be changed, so a surprise is counted in a new message that replaces it."""
         if not self._holds(item):
             return False
         delay = max(delay, 0)

@@ -46,11 +46,11 @@ class SqsCalls:
         return messages
 
     def delete(self, receipt: str) -> bool:
-        """False where the receipt is no longer good."""
+        """False if the receipt is no longer good."""
         return self._settle("delete_message", ReceiptHandle=receipt)
 
     def hide(self, receipt: str, seconds: float) -> bool:
-        """False where the receipt is no longer good."""
+        """False if the receipt is no longer good."""
         return self._settle(
             "change_message_visibility", ReceiptHandle=receipt, VisibilityTimeout=math.ceil(seconds)
         )

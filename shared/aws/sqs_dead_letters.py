@@ -1,7 +1,8 @@
 """The dead letter queue beside each queue in SQS: it keeps dead items with the reason until they are revived.
 
 Messages arrive in two ways. huntbridge puts an item here with the reason when its handler gives up. SQS moves
-a message here that was received `maxReceiveCount` times; such a message is adopted later.
+a message here after it was received `maxReceiveCount` times. `adopt` later stores such a message again with a
+reason.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class SqsDeadLetters:
         self._calls.send(item.body, attributes)
 
     def adopt(self, tell: Callable[[Item], None]) -> None:
-        """Keep what SQS moved here, and call `tell` for each item before. A crash may repeat both for an
-        item, which is harmless because of the item's id."""
+        """For each item that SQS moved here: call `tell`, then keep the item with a reason. A crash may
+        repeat both for an item, which is harmless because of the item's id."""
         with closing(self._look()) as messages:
             for message in messages:
                 if not is_kept(message):
@@ -73,8 +74,7 @@ class SqsDeadLetters:
         return sum(self._calls.counts())
 
     def _look(self) -> Generator[dict[str, Any], None, None]:
-        """Each message once. When the caller has seen enough, all messages become visible for the next
-        look."""
+        """Yields each message once. At the end, all messages become visible again for the next look."""
         receipts: dict[str, str] = {}
         stale = 0  # in a long look, messages appear again because they are hidden no longer
         try:

@@ -27,7 +27,7 @@ _MAX_EPOCH = 1e11  # seconds: a larger number is no date
 @dataclass(frozen=True)
 class SqsItem(Item):
     due: float = 0.0  # epoch seconds; the item must not be worked before
-    leased_until: float = math.inf  # epoch seconds; then another worker may hold the item
+    leased_until: float = math.inf  # epoch seconds; after this, another worker may hold the item
     moved_back: bool = False  # somebody moved it back from the dead letter queue by hand
 
 
@@ -77,8 +77,8 @@ def dead_item_of_message(message: Mapping[str, Any]) -> DeadItem:
 
 
 def is_kept(message: Mapping[str, Any]) -> bool:
-    """Whether huntbridge put a message into the dead letter queue, and not SQS. A message that huntbridge put
-    there, that was moved back by hand and then moved by SQS has the attributes of both."""
+    """Whether huntbridge, and not SQS, put a message into the dead letter queue. A message has the attributes
+    of both if huntbridge put it there, a person moved it back, and SQS moved it again."""
     return "attempts" in _attributes(message) and MOVED_FROM not in message["Attributes"]
 
 
@@ -123,7 +123,7 @@ def _moment(seconds: str) -> datetime | None:
 
 
 def _text(body: bytes) -> str | None:
-    """The body as text; None where SQS would not accept that text."""
+    """The body as text; None if SQS would not accept that text."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -141,7 +141,8 @@ def _body(text: str, attributes: Mapping[str, str]) -> bytes:
 
 
 def _number(text: str) -> float:
-    """0 where the text is no number: a message of somebody else must not stop the others."""
+    """0 if the text is not a number, so that a message that huntbridge did not write does not stop the
+    others."""
     try:
         number = float(text)
     except ValueError:

@@ -36,7 +36,7 @@ def explain(error: ValidationError, root: type[BaseModel], document: Document) -
     """Every error that pydantic found in the document's data when it validated them as `root`."""
     items = error.errors(include_url=False, include_input=False)
     problems: list[Problem] = []
-    misspelt: set[Path] = set()  # the keys that were probably meant: not reported as missing too
+    misspelt: set[Path] = set()  # the keys that were probably meant; they are not reported as missing too
     for item in items:
         if item["type"] == "extra_forbidden":
             path, key = _path(item["loc"]), str(item["loc"][-1])
@@ -112,7 +112,7 @@ def _path(loc: tuple[int | str, ...]) -> Path:
 def _value(data: Any, path: Path) -> Any:
     for step in path:
         if isinstance(data, str):
-            break  # the path goes into a list for which one value is written
+            break  # the document has a single value where the path expects a list
         try:
             data = data[step]
         except (KeyError, IndexError, TypeError):
@@ -151,7 +151,7 @@ def _sections_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _is_marked(section: type[BaseModel], mark: int | str) -> bool:
-    """Whether `mark` is pydantic's mark for this one of several sections: its type, or else its name."""
+    """Whether `mark` is how pydantic's `loc` names this section: by its type, or else by its name."""
     return mark == (_type_of(section) or section.__name__)
 
 

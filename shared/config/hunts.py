@@ -199,7 +199,8 @@ class HuntConfig(Section):
         return f"{self.schedule} {self.timezone}{without}"
 
     def never_runs(self, after: datetime) -> str:
-        """The schedule and why it starts no run any more. Empty if it does, or if there is no schedule."""
+        """The schedule and why it starts no run any more. Empty if it still starts runs, or if there is no
+        schedule."""
         why = self.why_never_runs(after)
         return why and f"{self.schedule} {why}"
 

@@ -1,7 +1,8 @@
 """Loads the configuration from a file, from AWS, or from the environment alone.
 
 The whole document is read and checked, and every mistake is reported with its line and what to write instead.
-The loader reads no secret and does not call AWS: its caller passes in what that takes.
+The loader reads no secret and does not call AWS itself: its caller passes in `read_in_aws`, and `regions`,
+which knows the names of the regions.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Loader:
     """Finds, reads and checks the configuration."""
 
     environ: Mapping[str, str]
-    # Reads s3://bucket/key or ssm:/name. Returns at most `limit` bytes and one more, by which the loader sees
-    # that the file is too large. Raises ConfigError.
+    # Reads s3://bucket/key or ssm:/name. Returns at most `limit` + 1 bytes: more than `limit` means that the
+    # file is too large. Raises ConfigError.
     read_in_aws: Callable[[str, int], bytes]
     regions: Callable[[], Collection[str]]  # the names of all AWS regions
 
@@ -118,7 +119,7 @@ class Loader:
             name: hunt.model_copy(update={"targets": tuple(targets), "problems": tuple(unusable)})
             for name, hunt in config.hunts.items()
         }
-        # No variable defines an account: a system names it as the platform does.
+        # No variable defines an account, so a system names its account as the platform does.
         accounts = {
             target.account: AccountConfig(cado_account=target.account) for target in targets if target.account
         }

@@ -80,7 +80,7 @@ def _check_at_most_three(links: tuple[LinkConfig, ...]) -> tuple[LinkConfig, ...
 
 
 class _OrName:
-    """Marks a fact for which its name alone may be written."""
+    """Accepts `host` as short for `{show: host}`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def as_fact(value: Any) -> Any:

@@ -14,7 +14,7 @@ def fits(text: str, patterns: Iterable[str]) -> bool:
 
 def covers(wide: str, narrow: str) -> bool:
     """Whether every text that fits `narrow` also fits `wide`. Also False if that cannot be decided."""
-    # Wildcards next to each other mean the same in any order: put `*` last.
+    # Wildcards next to each other mean the same in any order, so `*` is put last.
     narrow = re.sub(r"[*?]+", lambda run: "?" * run[0].count("?") + "*" * ("*" in run[0]), narrow)
     return bool(_compiled(wide, one="[^*]").fullmatch(narrow))
 

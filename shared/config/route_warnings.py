@@ -22,7 +22,7 @@ from shared.models.event_kinds import (
 )
 from shared.models.severity import Severity
 
-# Messages about these go where the alarms went, or where a key of their own says.
+# No route applies to these events. Their messages go where the alarms went, or where a key of their own says.
 _NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT)
 _ROUTED = sorted({*PLATFORM_KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
 _GUARDDUTY_HUNT = "guardduty-i-0123456789abcdef0"  # an example of the name of a hunt that a finding started
@@ -65,7 +65,7 @@ def _unknown_names(
             yield f"{where}.hunt", f"there is no hunt {quoted(pattern)}{advice(pattern, config.hunts)}"
     ids = [account.id for account in config.accounts.values() if account.id]
     for pattern in match.account:
-        # An alarm may be about any account. Of one that is not configured only the id is known.
+        # An alarm may be about any account. If the account is not configured, only its id is known.
         if not _fits_any([*config.accounts, *ids], pattern) and not _fits_an_account_id(pattern):
             hint = advice(pattern, [*config.accounts, *ids])
             yield f"{where}.account", f"there is no account {quoted(pattern)}{hint}"

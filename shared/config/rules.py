@@ -1,4 +1,4 @@
-"""Rules about several sections at once. Rules about one section stand in that section's module."""
+"""Rules about several sections at once. Rules about one section are in that section's module."""
 
 from __future__ import annotations
 

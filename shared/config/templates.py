@@ -115,7 +115,8 @@ class _Tags(dict[str, str]):
 
 
 class _AnyTag(_Tags):
-    """Example tags with a value for every key, so that the check runs whatever a template does with one."""
+    """Example tags with a value for every key, so that the check runs everything that a template does with a
+    tag."""
 
     def get(self, key: str, default: Any = None) -> str:
         return "prod"

@@ -55,7 +55,7 @@ class Context:
 
 
 class OneOrMany:
-    """Marks a list for which one value may be written instead of a list of one."""
+    """Accepts a single value where a list is expected."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(as_list, handler(source))

@@ -58,7 +58,7 @@ class Document(Protocol):
         """The key or the name of the variable by which a person sets this value, for error messages."""
 
     def report(self, problems: list[Problem]) -> list[str]:
-        """One line for each of these problems and of the document's own."""
+        """One line for each of these problems, and for each problem of the document itself."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ class YamlDocument:
 
     def _label(self, path: Path) -> str:
         if path and isinstance(path[-1], int) and path not in self.lines:
-            path = path[:-1]  # one value is written for a list of one
+            path = path[:-1]  # the document has a single value where the path expects a list
         label, below_secret = "", False
         for depth, step in enumerate(path):
             if isinstance(step, int):

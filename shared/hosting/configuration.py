@@ -1,4 +1,5 @@
-"""Loads the configuration with what that takes of AWS and of this machine's secrets."""
+"""Loads the configuration. Passes in what the loader needs: files kept in AWS, the names of the regions, and
+this machine's secrets."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from shared.secrets import Secrets
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> Config:
-    """Loads the configuration as `Loader.load` does. Also raises ConfigError for a webhook URL that can be
-    read on this machine and cannot work."""
+    """Loads the configuration as `Loader.load` does. Also raises ConfigError if a webhook URL cannot work. A
+    URL that is kept in AWS or cannot be read is not checked here."""
 
     def read_in_aws(name: str, limit: int) -> bytes:
         # Imported here: with a configuration in a local file, the AWS libraries need not be loaded.

@@ -34,7 +34,7 @@ def work_records(
 ) -> dict[str, Any]:
     """The answer that SQS wants with ReportBatchItemFailures.
 
-    `needs`: the seconds that an item gets at most, and without which it is not begun. The first item is
+    `needs`: seconds. An item gets at most this long, and is not begun if less time is left. The first item is
     always begun, because the next invocation would have no more time for it.
 
     The age of the oldest item that was due and is not finished becomes a metric. SQS's own metric leaves out

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-# These would else be imported in the first invocation: `files` when the configuration is read, `templates` if
-# the configuration has templates.
+# Imported here so that the first invocation need not: it uses `files` to read the configuration, and
+# `templates` if the configuration has templates.
 import shared.aws.dynamodb
 import shared.aws.files
 import shared.config.templates  # noqa: F401

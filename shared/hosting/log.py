@@ -49,7 +49,8 @@ _TALKATIVE = (
 )
 _SHORTEST = 6  # characters; to replace a shorter secret, such as "t", would make every log unreadable
 _HIDDEN = "<secret>"
-# The group stays and the rest is hidden. No pattern crosses a line end, so that an attacker cannot hide more.
+# In a match, the text of the regex group is kept and the rest becomes `<secret>`. No pattern crosses a line
+# end, so that an attacker cannot hide more.
 _LOOKS_SECRET = re.compile(
     r"(hooks\.slack(?:-gov)?\.com/)[^\s\"'<>]+"
     r"|(/(?:services|workflows|triggers)/)[A-Z0-9]{6,}/[^\s\"'<>]+"
@@ -87,7 +88,7 @@ _registry = _Registry()  # one per process, as logging itself is
 
 def redact(secret: Secret) -> None:
     """Remove this secret from everything that is logged from now on. A secret of fewer than 6 characters is
-    not removed, because it cannot be told from ordinary text."""
+    not removed, because it cannot be distinguished from ordinary text."""
     _registry.add(secret.reveal())
 
 
@@ -115,7 +116,7 @@ def _forms(value: str) -> set[str]:
 
 
 def _escaped(text: str) -> Iterator[str]:
-    for safe in ("/", ""):  # in a URL
+    for safe in ("/", ""):  # percent-encoded as in a URL, with `/` kept and with `/` encoded
         yield quote(text, safe, errors="surrogatepass")
     yield quote_plus(text, errors="surrogatepass")
     yield from (jsonlib.dumps(text)[1:-1], jsonlib.dumps(text, ensure_ascii=False)[1:-1])
@@ -125,7 +126,7 @@ def _escaped(text: str) -> Iterator[str]:
 def setup(level: str | int, *, json: bool, stream: TextIO | None = None) -> None:
     """Write the log records of this process from `level` up to stderr, or to `stream`.
 
-    This replaces every earlier set-up, also the one of Lambda's runtime.
+    This replaces every earlier set-up, including that of Lambda's runtime.
     """
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_Json() if json else _Text())

@@ -111,7 +111,7 @@ class Runtime:
         return AwsFleet(self.config.account, self.secrets, **options)
 
     def make_cado(self, *, tries: int) -> Cado:
-        """The platform, with so many tries for each call. Raises SecretError if the API key cannot be
+        """The platform. Each call is tried at most `tries` times. Raises SecretError if the API key cannot be
         read."""
         return self._cado(self.config.platform.api_key, tries=tries)
 

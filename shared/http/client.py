@@ -44,14 +44,14 @@ class Http:
         section: str = "",
         pinnable: bool = False,
     ) -> None:
-        """`fingerprint`: the SHA-256 of the peer's certificate, in hex. Only this certificate is trusted
-        then, whatever name it has. `ca_bundle`: a PEM file; only its authorities are trusted then. Timeouts
-        are in seconds: `connect_timeout` for the connection with TLS handshake and way through a proxy,
-        `read_timeout` for the whole answer. A budget (`shared.http.deadlines`) makes both shorter.
-        `proxies`: the result of `urllib.request.getproxies_environment`, which maps a scheme to a URL and
-        `no` to the exceptions; a loopback host and a pinned peer are reached without a proxy. `section`: the
-        section of the configuration that has the key `ca_bundle`, and `fingerprint` if the peer is
-        `pinnable`. Errors advise these keys.
+        """`fingerprint`: the SHA-256 of the peer's certificate, in hex. With it, only this certificate is
+        trusted, whatever name it has. `ca_bundle`: a PEM file. With it, only its authorities are trusted.
+        Timeouts are in seconds: `connect_timeout` for connecting, including the proxy and the TLS handshake,
+        `read_timeout` for the whole answer. A budget (`shared.http.deadlines`) makes both shorter. `proxies`:
+        the result of `urllib.request.getproxies_environment`, which maps a scheme to a URL and `no` to the
+        exceptions; a loopback host and a pinned peer are reached without a proxy. `section`: the section of
+        the configuration that has the key `ca_bundle`, and `fingerprint` if the peer is `pinnable`. Errors
+        advise these keys.
 
         Raises ValueError if the bundle cannot be read or the fingerprint is malformed.
         """

@@ -33,8 +33,8 @@ def within(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> It
 
 @contextmanager
 def afresh(seconds: float, *, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
-    """Give the code inside `seconds`, even if an outer budget is used up. It is for writing down that the
-    budget is used up."""
+    """Give the code inside `seconds`, even if an outer budget is used up. For recording that the budget is
+    used up."""
     token = _ends_at.set(clock() + seconds)
     try:
         yield

@@ -12,7 +12,7 @@ _ENTRY = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>[0-
 
 def excepted(host: str, port: int, exceptions: str) -> bool:
     """Whether `exceptions`, a list with commas, names the host. An entry is `*`, a host, a domain with or
-    without a leading dot, or a network. A host or a domain may have a port, and then counts for this port."""
+    without a leading dot, or a network. A host or a domain with a port counts only for this port."""
     host = host.lower().rstrip(".")
     return any(_names(entry.strip(), host, port) for entry in exceptions.lower().split(","))
 

@@ -18,8 +18,9 @@ from shared.storage.ports import Store
 
 log = logging.getLogger(__name__)
 
-# A run that was missed by up to this long, as in a restart or an update, starts late. An older run is only
-# reported, since a hunt on Monday morning may be worse than a missing one, unless it is to `catch_up`.
+# A run that was missed by up to this long, such as in a restart or an update, starts late. An older run is
+# only reported, since a hunt on Monday morning may be worse than a missing one. Hunts in `catch_up` start all
+# the same.
 GRACE = timedelta(hours=1)
 
 
@@ -42,7 +43,7 @@ class Clock:
         self._cleaned_up = False  # whether hunts that left the configuration were deleted here
 
     def tick(self) -> None:
-        """Start the hunts that became due since the last tick of any process. Raises SomeFailed where some
+        """Start the hunts that became due since the last tick of any process. Raises SomeFailed if some
         hunts could not be checked or started; the next tick tries these again."""
         if not self._cleaned_up:
             self._delete_others()
@@ -70,7 +71,7 @@ class Clock:
             self._store.put(kinds.CLOCK, "", name, after)
 
     def _delete_others(self) -> None:
-        """Delete hunts that left the configuration: a hunt that comes back counts from then on."""
+        """Forget hunts that left the configuration, so that a hunt that comes back counts from its return."""
         for record in list(self._store.scan(kinds.CLOCK, "")):
             if record.name not in self._schedules and not record.name.startswith("@"):
                 self._store.delete(kinds.CLOCK, "", record.name)

@@ -72,7 +72,7 @@ def announce(data: Path, url: str) -> None:
 
 
 def address(data: Path) -> str | None:
-    """Where the `serve` on this data directory answers, as a URL for this machine; None where that is not
+    """Where the `serve` on this data directory answers, as a URL for this machine; None if that is not
     known."""
     with suppress(OSError, UnicodeDecodeError):
         url = (data / _ADDRESS).read_text(encoding="utf-8").strip()

@@ -58,7 +58,7 @@ class Database:
     disk."""
 
     def __init__(self, path: Path | None, *, busy_timeout: float = 30, read_only: bool = False) -> None:
-        """Open the file, or make it. Raises StoreError where that is not possible.
+        """Open the file, or make it. Raises StoreError if that is not possible.
 
         Without `path`, the database is empty and in memory. With `read_only`, no file is made and nothing is
         changed, except that a file of an older format is updated. `busy_timeout` is how many seconds a write
@@ -129,7 +129,8 @@ class Database:
                 self._committed.wait()
             with self._reader_lock:
                 self._reader.close()
-            # Last: the last connection that closes merges the log into the database, and a reader may not.
+            # The writer closes last: the last connection merges the log into the database, which a reader may
+            # not.
             self._writer.close()
 
     def read(self, query: str, values: tuple[Any, ...]) -> list[Row]:

@@ -76,7 +76,7 @@ class Listener:
             recv_bytes=64 * 1024,
             max_request_header_size=MAX_HEADERS,
             max_request_body_size=max_body + 1,
-            inbuf_overflow=2 * max_body,  # waitress writes larger bodies to disk, and there are none
+            inbuf_overflow=2 * max_body,  # waitress writes larger bodies to disk; none gets that large
             log_socket_errors=False,
             asyncore_use_poll=True,
             **({"trusted_proxy": proxy, "trusted_proxy_headers": {"x-forwarded-for"}} if proxy else {}),
@@ -197,7 +197,8 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
             super().parse_header(header_plus)
         except ValueError as error:  # an invalid URL, such as http://[/
             raise ParsingError("Bad URI") from error
-        # A proxy in front may have used the other header of the two, and then the rest is another request.
+        # A proxy in front may go by the other of the two headers, and see the end of the request elsewhere
+        # (request smuggling).
         if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
             raise ParsingError("Transfer-Encoding with Content-Length, or not in HTTP/1.1")
 

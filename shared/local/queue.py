@@ -19,7 +19,7 @@ T = TypeVar("T")
 _DUE = "SELECT 1 FROM items WHERE queue=? AND urgent IN (0, 1) AND due<=? LIMIT 1"
 # The latest time that the queue has seen, which shows whether the clock was set back since.
 _LATEST = "SELECT body FROM documents WHERE kind=? AND \"group\"='' AND name=?"
-# Seconds. Clocks are corrected by less than this all the time, and then no item needs to move.
+# Seconds. Clocks are often corrected by less than this, and no item needs to move for that.
 _CORRECTION = 5.0
 
 
@@ -163,7 +163,7 @@ class SqliteQueue:
     def _tick(self, db: sqlite3.Connection) -> float:
         """The current time. It is read within every transaction that writes a due time.
 
-        Where the clock was set back since the last call, all items move back with it, so that none waits
+        If the clock was set back since the last call, all due times move back with it, so that no item waits
         longer than it should and no lease ends early. The time when an item was added moves only if it would
         be in the future: items that were added before the clock was wrong do not become older.
         """

@@ -63,7 +63,7 @@ class Pulse:
         self._failing = None
 
     def problem(self) -> str:
-        """What is wrong with the thread, for a person; empty where it is well."""
+        """What is wrong with the thread, for a person; empty if it is well."""
         if self.thread and self.thread.ident and not self.thread.is_alive():
             return "has ended"
         if (failing := self._failing) and time.monotonic() - failing[0] > self._within:
@@ -120,7 +120,7 @@ class Server:
         self._thread("web", self._serve, web).start()
 
     def stop(self, at_once: Callable[[], bool] = lambda: False) -> bool:
-        """Accept no new requests, claim no new items, and wait for the running work. Returns False where some
+        """Accept no new requests, claim no new items, and wait for the running work. Returns False if some
         work was still running after STOP_WITHIN seconds, or when `at_once` ended the wait."""
         self._stop.set()
         deadline = time.monotonic() + STOP_WITHIN

@@ -1,4 +1,4 @@
-"""Who acknowledged a case, and which cases still wait for that."""
+"""Who acknowledged a case, and which cases still wait for an acknowledgement."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier message told of the same evidence and processing run. An unknown number is 0."""
+    """What an earlier message said about the same evidence and processing run. An unknown number is 0."""
 
     event_id: str
     severity: Severity
@@ -46,7 +46,7 @@ class Change:
     last_at: datetime | None  # when the system had its previous alarm
     new: int = 0  # how many of its kinds of alarm no earlier alarm had
     new_kinds: tuple[str, ...] = ()  # descriptions of some of these, worst first
-    kinds: int = 0  # how many kinds of alarm it has, new or not; 0 where they are not known
+    kinds: int = 0  # how many kinds of alarm it has, new or not; 0 if they are not known
     hunts: int = 0  # of the last three hunts that captured the system, how many are known
     with_alarms: int = 0  # in how many of these hunts it had alarms
 
@@ -66,17 +66,17 @@ class Alarm:
     instance: Instance | None = None
     system: System | None = None
     findings: tuple[Finding, ...] = ()
-    findings_total: int = 0  # how many there are, where a queue item has no room for all
+    findings_total: int = 0  # how many there are, if a queue item has no room for all
     gaps: tuple[Gap, ...] = ()
     link: str = ""  # to the platform; always of the platform's own origin
     earlier: Earlier | None = None  # this alarm adds to it and is sent as an update
     owner: Owner | None = None
     # Only for an event of kind acknowledged.
     acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None
-    case: str = ""  # the key of its case, where it is only about an existing case
+    case: str = ""  # the key of its case, if it is only about an existing case
     change: Change | None = None
     disagreements: tuple[str, ...] = ()  # sentences on where the webhook contradicts the platform
-    may_repeat: bool = False  # an earlier message may have told the same
+    may_repeat: bool = False  # an earlier message may have said the same
 
     @property
     def confirmed(self) -> bool:
@@ -100,7 +100,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class AlarmRun:
-    """One processing run that found something in one evidence, and whether a message told of it."""
+    """One processing run that found something in one evidence, and whether a message reported it."""
 
     project_id: int
     evidence_id: int

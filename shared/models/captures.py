@@ -15,7 +15,7 @@ class CaptureState(StrEnum):
     RUNNING = "running"
     PROCESSED = "processed"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # whether the platform accepted it is unclear; its list of pipelines will tell
+    UNKNOWN = "unknown"  # whether the platform accepted it is unclear; its list of pipelines will show it
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Capture:
     attempt: int = 1  # one more for each new request after the platform failed it
     earlier_pipeline_ids: tuple[int, ...] = ()  # those of earlier attempts
     processing_ids: tuple[int, ...] = ()  # the pipelines that its own pipelines started
-    progress: str = ""  # how far its pipelines had come when that last changed
-    progress_at: datetime | None = None  # when that was
+    progress: str = ""  # how far its pipelines have come
+    progress_at: datetime | None = None  # when `progress` last changed
     stalled: bool = False  # an event about its lack of progress was raised
     preserved: tuple[Preserved, ...] = ()  # what the platform keeps of the system

@@ -19,4 +19,4 @@ class Case:
     told: tuple[str, ...] = ()  # the destinations that its messages went to
     acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None
     issue_in: str = ""  # the Jira destination in which somebody asked for an issue
-    issue_asked: str = ""  # id of the click that did
+    issue_asked: str = ""  # id of the click that asked for it

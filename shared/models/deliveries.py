@@ -11,7 +11,7 @@ class DeliveryState(StrEnum):
     PENDING = "pending"  # not sent yet, or to be sent again
     SENDING = "sending"  # a worker sends it, or died while it did
     UNSURE = "unsure"  # to be sent again, though an attempt may have arrived
-    IN_DIGEST = "in digest"  # it is told in the digest that `ref` names
+    IN_DIGEST = "in digest"  # it is part of the digest that `ref` names
     DELIVERED = "delivered"
     DEAD = "dead"
 
@@ -27,6 +27,6 @@ class Delivery:
     ref: str = ""  # a Jira key, for example
     reason: str = ""
     note: str = ""  # delivered, but not as composed: a field that Jira refused, for example
-    in_doubt: bool = False  # an attempt may have arrived, and none since is known to have
+    in_doubt: bool = False  # an attempt may have arrived, and no later one is known to have arrived
     first_at: datetime | None = None
     last_at: datetime | None = None

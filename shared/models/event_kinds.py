@@ -44,10 +44,10 @@ JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works 
 TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
 UNDELIVERED = "undelivered"  # messages that became dead items
 ACKNOWLEDGED = "acknowledged"  # somebody acknowledged a case
-UNACKNOWLEDGED = "unacknowledged"  # a reminder that nobody did
+UNACKNOWLEDGED = "unacknowledged"  # a reminder that nobody has acknowledged a case
 HEARTBEAT = "heartbeat"  # sent to a channel that received nothing else for a long time
 UNKNOWN_EVENT = "unknown"
-# The kinds of these that are not about a finding of the platform.
+# Of these, the kinds that are not about a finding of the platform.
 OWN_KINDS = frozenset(
     {
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),

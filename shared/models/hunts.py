@@ -81,7 +81,7 @@ class CaptureResult:
     malicious: int = 0
     suspicious: int = 0
     reason: str = ""
-    name: str = ""  # the instance's Name tag, where an earlier alarm has looked it up
+    name: str = ""  # the instance's Name tag, if an earlier alarm has looked it up
     new: int = 0  # how many more alarms than in the previous hunt of this name
 
 
@@ -101,9 +101,9 @@ class HuntReport:
     reason: str = ""  # why the hunt as a whole failed
     left_out: tuple[str, ...] = ()  # sentences, as in `Hunt`
     since: datetime | None = None  # when the last finished hunt of this name was scheduled
-    new_alarms: int = 0  # how many more alarms than then, in all systems
+    new_alarms: int = 0  # how many more alarms than in that hunt, in all systems
     new_with: int = 0  # how many systems have new alarms
     slowest: CaptureResult | None = None
-    slowest_seconds: float = 0.0  # from its request to its end
+    slowest_seconds: float = 0.0  # of `slowest`, from its request to its end
     stopped: bool = False  # a person stopped it
     covered: int | None = None  # how many of its systems were captured in the last COVERAGE_DAYS days

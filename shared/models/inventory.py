@@ -20,12 +20,12 @@ class InstanceFacts(Protocol):
 
 
 class Fleet(Protocol):
-    """What AWS accounts hold. `account` is as above. Every method raises InstanceError and may be called by
-    several threads at once."""
+    """What AWS accounts hold. `account`: as for `InstanceFacts.describe`. Every method raises InstanceError
+    and may be called by several threads at once."""
 
     def members(self, unit: str, account: str = "") -> list[str]:
-        """The ids of the active accounts in and below a unit of AWS Organizations. `account` is the one that
-        asks Organizations."""
+        """The ids of the active accounts in and below a unit of AWS Organizations. Organizations is asked
+        with the credentials of `account`."""
         ...
 
     def regions(self, account: str) -> list[str]:

@@ -23,7 +23,7 @@ class System:
 
 @dataclass(frozen=True)
 class Instance:
-    """What EC2 says about one instance. A value is empty where EC2 has none."""
+    """What EC2 says about one instance. A value is empty if EC2 has none."""
 
     id: str
     region: str

@@ -14,7 +14,7 @@ class Identity:
 
     role: str
     permissions: frozenset[str]  # the permissions that are granted
-    told: bool = True  # False for v2, which tells neither the role nor the permissions
+    told: bool = True  # False for v2, which returns neither the role nor the permissions
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PipelinesStatus:
 
     queued: int
     in_progress: int
-    limit: int | None  # how many pipelines run at once; since 2.272, and not told by every platform
+    limit: int | None  # how many pipelines run at once; since 2.272, and not from every platform
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Webhook:
     name: str
     event_type: str
     url: str = field(repr=False)  # may be another product's webhook: then the URL is a secret
-    payload: Mapping[str, Any] | None = field(repr=False)  # holds the token; None if it is not told
+    # Holds the token. None if the platform does not show it.
+    payload: Mapping[str, Any] | None = field(repr=False)
     payload_type: str
     enabled: bool
     times_sent: int | None = None  # since 2.304

@@ -77,7 +77,7 @@ class Cado:
         return Identity(user.rbac_role or "", granted)
 
     def version(self) -> str:
-        """Such as 2.324.0; empty if the platform does not tell it, or not to the role of this key."""
+        """Such as 2.324.0; empty if the platform does not show it, or not to the role of this key."""
         if self._version is None:
             self._version = self._ask_version()
         return self._version
@@ -184,7 +184,8 @@ class Cado:
             yield pipeline
 
     def pipeline(self, pipeline_id: int) -> Pipeline:
-        """One pipeline. Of a failed one this tells what its steps said; a list may only name them."""
+        """One pipeline. If it failed, `reason` is what its failed steps said; in a list it may be only their
+        names."""
         what = f"pipeline {pipeline_id}"
         answer = self._transport.read(f"/api/v3/pipelines/{pipeline_id}", what=what)
         pipeline = pipeline_from(parse(PipelineJson, unwrap(answer)))
@@ -218,7 +219,7 @@ class Cado:
         return evidence_from(parse(EvidenceJson, unwrap(answer)), evidence_id)
 
     def evidences(self, project_id: int) -> Iterator[Evidence]:
-        """All evidence of a project. v2 tells only the ids and names that its pipelines have."""
+        """All evidence of a project. v2 has only the ids and names that its pipelines name."""
         seen = set()
         for item in self._transport.pages("/api/v3/evidences", {"project_id": project_id}):
             evidence = parse(EvidenceJson, item)

@@ -1,4 +1,4 @@
-"""The errors of the platform's client, one class for each kind of failure that a caller tells apart.
+"""The errors of the platform's client, one class for each kind of failure that callers distinguish.
 
 Only `Unavailable` may go away by itself; its fields say whether and when a call may be repeated.
 """

@@ -1,4 +1,4 @@
-"""The JSON of a pipeline, by v3 and by v2, and the state that it tells."""
+"""The JSON of a pipeline, by v3 and by v2, and the state that it describes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ _STATES = {
 
 
 def _state(pipeline: PipelineJson) -> str:
-    """The platform tells the state since 2.269. For older platforms, and for the state "pending", the state
+    """The platform returns the state since 2.269. For older platforms, and for the state "pending", the state
     is derived from the counts of its steps."""
     steps = pipeline.summary
     if state := _STATES.get((pipeline.status or "").lower()):

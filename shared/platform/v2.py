@@ -38,7 +38,7 @@ class CadoV2(Cado):
         )
 
     def whoami(self) -> Identity:
-        """v2 does not tell who asks. Any answer but a refusal says that the key is good."""
+        """v2 does not say whose key it is. Any answer but a refusal means that the key is valid."""
         self._transport.read("/api/v2/projects")
         return Identity("not told by API v2", frozenset(), told=False)
 

@@ -1,7 +1,7 @@
-"""Tells people about dead items: an event of kind `undelivered` goes to a destination that still works.
+"""Notifies people of dead items: sends an event of kind `undelivered` to a destination that still works.
 
 Each malicious alarm that died has a notice of its own at once, up to OWN_NOTICES in an hour for one
-destination. All other dead items are counted, and one notice an hour tells how many there are. The dead items
+destination. All other dead items are counted, and one notice an hour says how many there are. The dead items
 themselves are kept by their queues.
 """
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 INTERVAL = timedelta(hours=1)  # between two notices about the same destination
 OWN_NOTICES = 10  # malicious alarms that have a notice of their own within that time
 _MAX_REASON = 1_000  # characters
-QUEUE = "the queue "  # what a notice is about, where it is about a queue and not about a destination
+QUEUE = "the queue "  # `about` begins with this if a notice is about a queue, not a destination
 
 
 def fallbacks(config: Config) -> tuple[str, ...]:
@@ -68,12 +68,13 @@ class DeadLetterNotices:
         if not dead or (dead == last_look.get("dead") and _time_until(last_look["again"], now)):
             return
         queue.adopt(partial(self.count, queue.name, reason=ABANDONED))
-        # The same number of dead items later may be other items, so it is looked at again then.
+        # The number may stay the same while the items differ, so the queue is looked at again after INTERVAL.
         again = (now + INTERVAL).isoformat()
         self._notes.save(kinds.DEAD_ITEM_NOTES, queue.name, {"dead": dead, "again": again})
 
     def count(self, queue: str, item: Item, reason: str, alarm: Alarm | None = None) -> None:
-        """Count one more dead item of this queue. `alarm` is its subject, where the item does not hold it."""
+        """Count one more dead item of this queue. `alarm` is its subject if the item itself does not hold
+        it."""
         about, reason = _about(queue, item), reason[:_MAX_REASON]
         if not about:
             return
@@ -83,12 +84,13 @@ class DeadLetterNotices:
             self._count(about, reason, malicious)
 
     def _send_own_notice(self, about: str, item: Item, alarm: Alarm, reason: str) -> bool:
-        """False where the alarm must be counted with the others: this hour had enough notices of their own,
-        or no destination is left for them."""
+        """Returns False if the alarm must be counted with the others, because OWN_NOTICES were sent within
+        the hour or no destination is left."""
         destination, now = self.fallback(about), self._now()
         if destination is None or self._tally(about).own_notices(now) >= OWN_NOTICES:
             return False
-        # Named by when the item came in, so that there is a new notice if the item is tried again and dies.
+        # The id holds the time when the item came in. So an item that is put back and dies again has a new
+        # notice.
         id = f"{UNDELIVERED}:{about}:{alarm.event.id}:{item.added_at.timestamp():.3f}"
         event = replace(
             alarm.event,
@@ -110,7 +112,7 @@ class DeadLetterNotices:
     def _count(self, about: str, reason: str, malicious: bool) -> None:
         now = self._now()
         tally = self._update(about, lambda tally: tally.with_dead_item(reason, malicious))
-        if not _time_until(tally.due, now):  # else a notice is on its way and will tell of this item too
+        if not _time_until(tally.due, now):  # otherwise the notice on its way will count this item too
             self._enqueue(about, tally.dead, now, _time_until(tally.next, now) or timedelta())
 
     def _enqueue(self, about: str, dead: int, now: datetime, delay: timedelta) -> None:
@@ -119,7 +121,7 @@ class DeadLetterNotices:
         notice = items.encode(items.DeadLetterNotice(about))
         self._events.put(notice, id=f"notice:{about}:{dead}", delay=delay.total_seconds())
         due = (now + delay + INTERVAL).isoformat()
-        # The notice may have been sent meanwhile: then none is on its way.
+        # If another worker has already sent this notice, do not record that one is on its way.
         self._update(about, lambda tally: tally if tally.told >= dead else replace(tally, due=due))
 
     def send(self, about: str) -> Verdict:
@@ -156,7 +158,7 @@ class DeadLetterNotices:
         log.warning("dead-letter notice queued", extra={**keys, "destination": destination})
 
     def fallback(self, about: str) -> str | None:
-        """The destination for notices about `about`; None where there is no other one."""
+        """The destination for notices about `about`; None if no other destination is left."""
         return next((name for name in self._fallbacks if name != about), None)
 
     def _tally(self, about: str) -> _Tally:
@@ -176,13 +178,13 @@ class _Tally:
     """What is stored about the dead items of one destination or queue. Times are in ISO 8601."""
 
     dead: int = 0  # items that were counted
-    told: int = 0  # how many of those a notice told of
-    malicious: int = 0  # malicious alarms among those that no notice told of
+    told: int = 0  # how many of these were in a notice
+    malicious: int = 0  # malicious alarms among those that were in no notice yet
     reason: str = ""  # why the last one died
-    next: str | None = None  # until then no further notice is sent
-    due: str | None = None  # until then a notice is on its way; then it is taken for lost
+    next: str | None = None  # no further notice is sent before this time
+    due: str | None = None  # a notice is on its way; if it was not sent by this time, it counts as lost
     alone: int = 0  # malicious alarms that had a notice of their own
-    alone_until: str | None = None  # when that count begins anew
+    alone_until: str | None = None  # when `alone` begins again at 0
 
     @classmethod
     def of(cls, body: Body | None) -> Self:
@@ -202,14 +204,15 @@ class _Tally:
         return replace(self, dead=self.dead + 1, reason=reason, malicious=self.malicious + malicious)
 
     def after_notice(self, sent: Self, now: datetime) -> Self:
-        """`sent`: what the notice told."""
+        """`sent`: the tally that the notice reported."""
         next = (now + INTERVAL).isoformat()
         return replace(self, told=sent.dead, malicious=self.malicious - sent.malicious, next=next, due=None)
 
 
 def _about(queue: str, item: Item) -> str:
     """What a dead item is counted for: its destination if it is a delivery, else its queue. Empty for a
-    notice: two destinations that are both gone would tell each other of dead notices for ever."""
+    notice. Otherwise two destinations that are both gone would cause notices about each other's notices for
+    ever."""
     if queue != DELIVERIES:
         return f"{QUEUE}{queue}"
     match _content(item):
@@ -241,13 +244,13 @@ def _content(item: Item) -> items.Content | None:
 
 
 def alarm_of_event(event: Event) -> Alarm:
-    """The alarm as far as the event alone tells it."""
+    """The alarm with only what the event itself says."""
     malicious = event.malicious or event.named_malicious
     return Alarm(event, Severity.MALICIOUS if malicious else Severity.UNKNOWN)
 
 
 def _time_until(moment: str | None, now: datetime) -> timedelta | None:
-    """The time until a moment; None where the moment is past. Also None where it is further ahead than any
-    moment that is stored here: then the clock was set back."""
+    """The time until a moment. None if the moment is past, or more than 2 × INTERVAL ahead. Nothing here is
+    stored that far ahead, so the clock was set back."""
     left = datetime.fromisoformat(moment) - now if moment else timedelta()
     return left if timedelta() < left <= 2 * INTERVAL else None

@@ -1,8 +1,9 @@
-"""Tells a destination that huntbridge is alive, where nothing was sent to it for a configured number of days.
+"""Sends a sign of life to each destination that was sent nothing for a configured number of days.
 
-Microsoft switches a Teams workflow off that nobody used for 90 days, and the next alarm would be lost. The
-timer looks for quiet destinations and puts an item into [events] for each. Its handler queues a message of
-kind `heartbeat`. The message's id names the time since when the destination is quiet, so it is sent once.
+Microsoft switches off a Teams workflow that nobody has used for 90 days, and the next alarm would be lost.
+The timer looks for quiet destinations and puts an item into [events] for each. Its handler queues a message
+of kind `heartbeat`. The message's id contains the time since which the destination is quiet, so it is sent
+once.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Heartbeats:
                 self._store.put(kinds.HEARTBEAT, "", name, {"since": now.isoformat()}, expect=0)
                 continue
             since = record.body["since"]
-            # A time in the future was written by a wrong clock. Then a heartbeat too many does no harm.
+            # A time in the future was written by a wrong clock. One heartbeat too many does no harm.
             if within_last(period, datetime.fromisoformat(since), now):
                 continue
             # Enqueue before recording: a duplicate is ignored, a missing heartbeat would be lost.

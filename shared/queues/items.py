@@ -1,12 +1,12 @@
 """The items of the three queues, and the one codec that writes and reads them.
 
 An item is a JSON object with `kind` (which of the classes below it is), `v` (the version of its format) and
-the item's own keys. Before there was a `kind`, the kinds were told apart by their keys. Such items are still
-read here. Workers of that time can read what is written here, because each kind keeps its keys.
+the item's own keys. Earlier versions wrote no `kind` and distinguished the kinds by their keys. Their items
+are still read here. They can also read what is written here, because each kind keeps its keys.
 
 To add a field, give it a default and leave VERSION as it is. Raise VERSION only if an older worker would do
-something wrong with the item. Older workers then refuse it: it is tried again for some minutes, by which time
-a deployment has replaced them, and then it is dead.
+something wrong with the item. Older workers then refuse the item. It is tried again for some minutes, in
+which a deployment replaces these workers. After that it is dead.
 
 This module imports only dataclasses and json, because the web function loads it. So events, alarms and
 systems are here as `shared.models.codec.dump` made them.
@@ -142,7 +142,7 @@ class AcknowledgeCase(Content):
 
 @_content
 class Reminder(Content):
-    """Tell again of a case that nobody has acknowledged since then, for the `number`th time."""
+    """Remind people of a case that nobody has acknowledged since `since`. This is its reminder `number`."""
 
     kind, key = "reminder", "remind"
     case_key: str
@@ -159,7 +159,7 @@ class Reminder(Content):
 
 @_content
 class Heartbeat(Content):
-    """Tell a destination that huntbridge is alive. Nothing was sent to it since then."""
+    """Tell a destination that huntbridge is alive. Nothing was sent to it since `since`."""
 
     kind, key = "heartbeat", "heartbeat"
     destination: str
@@ -175,7 +175,7 @@ class Heartbeat(Content):
 
 @_content
 class DeadLetterNotice(Content):
-    """Tell how many items are dead for a destination or in a queue."""
+    """Report how many items are dead for a destination or in a queue."""
 
     kind, key = "dead_letter_notice", "notice"
     about: str

@@ -18,8 +18,8 @@ RECORDING = 5.0
 SHORTEST_SEND = 10.0
 # Seconds of a Lambda function's time that are reserved for telling SQS how the work ended.
 SETTLING = 5.0
-# Seconds for which a delivery holds its message, and the case that it opens. After them its worker is taken
-# for dead.
+# Seconds for which a delivery holds its message, and the case that it opens. After that, its worker counts as
+# dead.
 SENDING = CASE = DELIVERY
 
 

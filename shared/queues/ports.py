@@ -21,7 +21,7 @@ ABANDONED = "claimed again and again and never finished"
 
 @dataclass(frozen=True)
 class Item:
-    """An item that one worker holds until its lease runs out. `receipt` is good for as long.
+    """An item that one worker holds until its lease runs out. `receipt` is valid until then.
 
     How often the item was claimed says nothing about how often the work failed: a claim may end because the
     item waits for its turn. Unforeseen failures are counted apart.

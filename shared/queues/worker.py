@@ -1,7 +1,8 @@
 """Works a queue: claims items, hands each to its handler, and settles the item by the handler's verdict.
 
-A handler that raises does not stop the worker. Outages and used-up time are tried again; an unforeseen error
-is logged with its traceback and tried again a limited number of times.
+A handler that raises does not stop the worker. After an outage, or if its time is used up, an item is tried
+again. An unforeseen error is logged with its traceback, and the item is tried again a limited number of
+times.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Every kind of document: what its group and name are, which module writes it, and how long it is kept.
 
 A document is found by (kind, group, name), and is kept for a number of days after its last write. A document
-that prevents something (a second message, a second hunt) is kept for longer than what it prevents could still
-happen: an item may wait in a queue for 14 days, die, and wait as long among the dead items, more than once.
-A document that prevents old alarms from being told as new is kept for ever, since the platform keeps their
-evidence as long as it likes. DynamoDB deletes documents that are past their time; SQLite keeps all.
+that prevents something, such as a second message or hunt, is kept for longer than that could still happen. An
+item may wait in a queue for 14 days, die, and wait as long among the dead items, more than once. A document
+that prevents old alarms from being reported as new is kept for ever, since the platform keeps their evidence
+as long as it likes. DynamoDB deletes documents that are past their time; SQLite keeps all.
 
 The texts of the kinds are stored, so they never change.
 """
@@ -20,8 +20,8 @@ _HALF_YEAR = 180  # longer than any item lives
 
 @dataclass(frozen=True)
 class Kind:
-    group: str  # what the group is; empty: all documents are in one group, whose name is empty
-    name: str  # what the name is; "-": each group has one document, whose name is "-"
+    group: str  # what identifies a group, such as "hunt name"; "" if the kind has a single group (named "")
+    name: str  # what identifies a document in its group; "-" if each group has one document (named "-")
     owner: str  # the module that writes it
     days: int | None  # days that it is kept after its last write; None: for ever
 
@@ -50,13 +50,14 @@ PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
 CLOCK = _kind("clock", "shared.local.clock", _EVER, name="hunt name")
 
-# Alarms: what was received and told, so that it is not told as new.
+# Alarms: what was received and reported, so that it is not reported again as new.
 _EVENTS, _DEDUPE = "shared.storage.ledger.events", "receiver.events.dedupe"
 EVENT = _kind("event", _EVENTS, _HALF_YEAR, group="event id", name="routed")
 PROJECT_EVENT = _kind("project-event", _EVENTS, _YEAR, group="project id, or -", name="event id")
 WHOLE_ALARM = _kind("whole-alarm", _EVENTS, _HALF_YEAR, group="event id")
 ALARM_RUN = _kind("alarm-run", _EVENTS, _EVER, group="project id", name="evidence id")
-# The same body again within 15 minutes is a repeat: kept for as long as both may wait in the queue.
+# Recognises repeats (same body within 15 minutes). Both webhooks may wait in the queue for weeks before they
+# are compared, so it is kept for 60 days.
 BODY = _kind("body", _DEDUPE, 60, group="SHA-256 of platform and body")
 ALARM = _kind("alarm", _DEDUPE, _EVER, group="platform/project id", name="evidence id/story")
 SYSTEM_ALARMS = _kind("system-alarms", "receiver.events.history", _YEAR, group="instance id")
@@ -77,7 +78,8 @@ DIGEST_ENTRY = _kind("digest-entry", _DIGEST, _HALF_YEAR, group="destination/dig
 DIGEST_NOW = _kind("digest-now", _DIGEST, _HALF_YEAR, name="destination")
 # No rate limit looks back two days.
 PACE = _kind("pace", "receiver.deliveries.rate_limit", 2, name="what the limit applies to")
-# The number in it names the next notice.
+# The document holds the count of dead items, which is part of the next notice's id. If it expired, ids would
+# repeat.
 NOTICE = _kind("notice", "shared.queues.dead_letter_notices", _EVER, name="destination, or queue")
 HEARTBEAT = _kind("heartbeat", "shared.queues.heartbeats", _EVER, name="destination")
 
@@ -102,9 +104,8 @@ DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", 
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
-PROJECT_NOTES = _note(
-    "project on", "scheduler.lost_alarms", name="project id"
-)  # followed by the platform's hash
+# The hash of the platform follows the text of this group.
+PROJECT_NOTES = _note("project on", "scheduler.lost_alarms", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
 TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")

@@ -33,6 +33,6 @@ class LastDelivered:
             log.warning("the time of the last delivery cannot be stored", extra=keys)
 
     def of(self, destinations: Iterable[str]) -> dict[str, str | None]:
-        """The time for each destination, to the minute; None where there was none. Raises StoreError."""
+        """The time for each destination, to the minute; None if there was none. Raises StoreError."""
         records = {name: self._store.get(*_PLACE, name) for name in destinations}
         return {name: record.body["at"] if record else None for name, record in records.items()}

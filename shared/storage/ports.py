@@ -26,11 +26,11 @@ class Record:
 
 
 class Store(Protocol):
-    """Documents by (kind, group, name). Every method raises StoreError where the database does not answer."""
+    """Documents by (kind, group, name). Every method raises StoreError if the database does not answer."""
 
     @abstractmethod
     def get(self, kind: str, group: str, name: str) -> Record | None:
-        """The document as the last write left it; None where there is no such document."""
+        """The document as the last write left it; None if there is no such document."""
         ...
 
     @abstractmethod
@@ -44,19 +44,20 @@ class Store(Protocol):
         expect: int | None = None,
         durable: bool = True,
     ) -> bool:
-        """Write a document. Returns False, and writes nothing, where its version is not the expected one.
+        """Write a document. Returns False, and writes nothing, if its version is not the expected one.
 
         `expect` is the version that the document must have: 0 means that it must not exist, None writes
         whatever the version is. A `durable` write survives a power cut once this method has returned. Any
         other write survives a crash of the process, but a power cut may undo it together with all later
-        writes. That is enough for a document that is made again from a queue item, which then is undone as
-        well. The next durable write makes the earlier writes durable too.
+        writes. That is enough for a document that is made from a queue item: the item is removed later, so
+        its removal is undone as well, and the document is made again. The next durable write makes the
+        earlier writes durable too.
         """
         ...
 
     @abstractmethod
     def delete(self, kind: str, group: str, name: str) -> None:
-        """Delete a document. Does nothing where there is none."""
+        """Delete a document. Does nothing if there is none."""
         ...
 
     @abstractmethod
@@ -81,9 +82,9 @@ class Store(Protocol):
         *,
         durable: bool = True,
     ) -> T:
-        """Read a document, change it and write it back; start again where another writer was faster.
+        """Read a document, change it and write it back; start again if another writer was faster.
 
-        `change` gets the body, or None where there is no document. It returns the new body, or None to write
+        `change` gets the body, or None if there is no document. It returns the new body, or None to write
         nothing, and the result, which `update` returns. It may be called several times, so it must have no
         other effects: it queues nothing, sends nothing, and does not modify the body that it gets.
         """

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 # The clocks of two machines may differ by this much without being wrong.
 SKEW = timedelta(minutes=5)
-# A clock that shows an earlier time than this was never set: this version is newer.
+# A clock that shows an earlier time than this was never set, since this version is newer.
 _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def why_unset(now: datetime) -> str:
-    """A sentence for a person where the clock cannot be right; else empty."""
+    """A sentence for a person if the clock cannot be right; else empty."""
     return f"this machine's clock says {now:%Y-%m-%d}, and must be set" if now < _EARLIEST else ""
 
 
@@ -25,5 +25,5 @@ def is_future(moment: datetime, now: datetime) -> bool:
 
 
 def within_last(period: timedelta, moment: datetime, now: datetime) -> bool:
-    """Whether `moment` is in the last `period`. A time of the future is not."""
+    """Whether `moment` is in the last `period`. A time in the future is not."""
     return not is_future(moment, now) and now - moment < period

@@ -29,7 +29,7 @@ class Captures:
         return documents.read_all(self._store, Capture, kinds.CAPTURE, hunt_id)
 
     def plan(self, capture: Capture) -> Capture:
-        """Record a planned capture. Returns the recorded capture where this system already has one in this
+        """Record a planned capture. Returns the recorded capture if this system already has one in this
         hunt."""
         if self._store.put(kinds.CAPTURE, capture.hunt_id, capture.system.key, dump(capture), expect=0):
             return capture
@@ -42,7 +42,7 @@ class Captures:
         self._store.delete(kinds.CAPTURE, capture.hunt_id, capture.system.key)
 
     def claim(self, capture: Capture, **fields: Any) -> bool:
-        """Change these fields if the capture still has the state that was read. Returns False where another
+        """Change these fields if the capture still has the state that was read. Returns False if another
         worker changed the state first."""
 
         def claim(body: Body | None) -> tuple[Body | None, bool]:
@@ -64,7 +64,7 @@ class Captures:
             lambda current: replace(current, **fields),
         )
         if updated.requested_at and fields.get("state") in (CaptureState.REQUESTED, CaptureState.FAILED):
-            # Failed captures count too, or a system that always fails would stay at the head of the line.
+            # Failed captures count too. Otherwise a system that always fails would stay first in line.
             self._store.put(kinds.HUNTED, "", capture.system.key, {"at": updated.requested_at.isoformat()})
         if fields.get("state") is CaptureState.PROCESSED:
             self._store.put(kinds.CAPTURED, "", capture.system.key, {"at": self._now().isoformat()})
@@ -87,7 +87,7 @@ class Captures:
         return [(str(hunt_id), int(alarms)) for hunt_id, alarms in record.body["hunts"]] if record else []
 
     def captured_since(self, moment: datetime) -> set[str]:
-        """The `System.key` of every system that any hunt has captured since then."""
+        """The `System.key` of every system that any hunt has captured since `moment`."""
         return {key for key, at in self._times(kinds.CAPTURED).items() if at >= moment}
 
     def last_requested(self) -> dict[str, datetime]:
@@ -95,7 +95,8 @@ class Captures:
         return self._times(kinds.HUNTED)
 
     def _times(self, kind: str) -> dict[str, datetime]:
-        """Without times of the future: a system with such a time would wait behind all others until then."""
+        """Leaves out times in the future. A system with such a time would wait behind all others until that
+        time."""
         now = self._now()
         times = {r.name: datetime.fromisoformat(r.body["at"]) for r in self._store.scan(kind, "")}
         return {key: at for key, at in times.items() if not is_future(at, now)}

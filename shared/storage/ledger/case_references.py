@@ -21,7 +21,7 @@ class CaseAccess:
 
     ref: str = ""  # what the destination gave for an earlier message of the case; empty: nothing yet
     exclusive: bool = False  # no other delivery may use the case until this one releases it
-    unsure: bool = False  # an earlier delivery tried to open it, and it is not known whether it did
+    unsure: bool = False  # an earlier delivery tried to open it, and it is not known whether it succeeded
     wait: float = 0.0  # seconds until the delivery that has the case must be done; 0: go on
 
 
@@ -30,7 +30,7 @@ class CaseReferences:
         self._store, self._now = store, now
 
     def get(self, case_key: str, destination: str) -> str:
-        """What the destination gave for the case, such as a Jira key; empty where it gave nothing."""
+        """What the destination gave for the case, such as a Jira key; empty if it gave nothing."""
         record = self._store.get(kinds.CASE, case_key, destination)
         return str(record.body.get("ref") or "") if record else ""
 
@@ -53,7 +53,7 @@ class CaseReferences:
                 return None, CaseAccess(ref=ref)
             until, now = held.get("until"), self._now()
             left = (datetime.fromisoformat(until) - now).total_seconds() if until else 0.0
-            if 0 < left <= seconds:  # more than `seconds` are left only where the clock was set back
+            if 0 < left <= seconds:  # more than `seconds` are left only if the clock was set back
                 return None, CaseAccess(wait=left)
             unsure = (closed or not ref) and bool(held.get("unsure") or held.get("opener"))
             after = {
@@ -77,9 +77,11 @@ class CaseReferences:
         unsure: bool = False,
         hold: float = 0.0,
     ) -> None:
-        """End what `acquire` began: with the reference for later messages, or so that the next may try.
+        """Give up the exclusive access. With `ref`, later messages use that reference. Without it, an earlier
+        reference stays; if there is none, the next delivery may open the case.
 
-        `unsure`: the case may have been opened all the same, and nobody can find out for `hold` seconds.
+        `unsure`: the case may have been opened all the same. Nobody can find out for `hold` seconds, so other
+        deliveries wait that long.
         """
 
         def release(body: Body | None) -> tuple[Body | None, None]:
@@ -102,8 +104,9 @@ class CaseReferences:
         self._store.update(kinds.CASE, case_key, destination, release, durable=False)
 
     def close(self, case_key: str, destination: str, ref: str) -> None:
-        """Record that what `ref` names accepts no more messages as it is, such as a closed issue. The next
-        delivery then gets exclusive access. Does nothing where another delivery has noticed that before."""
+        """Record that the thing that `ref` names, such as a closed issue, accepts no more messages as it is.
+        The next delivery then gets exclusive access. Does nothing if the case has another reference by now,
+        or a delivery has exclusive access."""
 
         def close(body: Body | None) -> tuple[Body | None, None]:
             held = body or {}

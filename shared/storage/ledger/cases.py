@@ -1,4 +1,4 @@
-"""The record of cases: what is known of each one, who acknowledged it, and which wait for that."""
+"""The record of cases: what is known of each, who acknowledged it, and which are not acknowledged yet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Cases:
         *,
         durable: bool = True,
     ) -> Case | None:
-        """The case after `change`, which may be called several times. None where there is no such case."""
+        """The case after `change`, which may be called several times. None if there is no such case."""
 
         def changed(body: Body | None) -> tuple[Body | None, Case | None]:
             before = load(Case, body) if body else None
@@ -41,7 +41,7 @@ class Cases:
         return self._store.update(kinds.CASE_FILE, case_key, "-", changed, durable=durable)
 
     def acknowledge(self, case_key: str, asked: Acknowledgement) -> Acknowledgement | None:
-        """Acknowledge a case. Returns the acknowledgement that counts, which is the first; None where there
+        """Acknowledge a case. Returns the acknowledgement that counts, which is the first; None if there
         is no such case."""
         case = self.change(
             case_key,
@@ -67,8 +67,8 @@ class Cases:
             yield Unacknowledged(record.name, since, due, body["reminded"], record.version)
 
     def record_reminder(self, waiting: Unacknowledged, due: datetime | None) -> None:
-        """Count a reminder that was sent. `due` is the time of the next one; None where there is none. Does
-        nothing where another worker has counted it."""
+        """Count a reminder that was sent. `due` is the time of the next one; None if there is none. Does
+        nothing if another worker has counted it."""
         if due is None:
             self._store.delete(kinds.UNACKNOWLEDGED, "", waiting.case_key)
             return

@@ -19,7 +19,7 @@ class Deliveries:
         self._store, self._now = store, now
 
     def get(self, event_id: str, destination: str) -> Delivery:
-        """The recorded delivery, or a pending one where none is recorded."""
+        """The recorded delivery, or a pending one if none is recorded."""
         recorded = documents.read(self._store, Delivery, kinds.DELIVERY, event_id, destination)
         return recorded or Delivery(event_id, destination)
 
@@ -33,7 +33,8 @@ class Deliveries:
         self._store.put(kinds.DELIVERY, delivery.event_id, delivery.destination, dump(delivery))
 
     def start(self, before: Delivery, **fields: Any) -> Delivery | None:
-        """Record that a delivery is being sent. Returns None where it is no longer the same as `before`."""
+        """Record that a delivery is being sent. Returns None if the recorded delivery is no longer the same
+        as `before`."""
         now = self._now()
         started = replace(before, **fields, first_at=before.first_at or now, last_at=now)
 
@@ -44,7 +45,7 @@ class Deliveries:
         return self._store.update(kinds.DELIVERY, before.event_id, before.destination, start)
 
     def end(self, started: Delivery, **fields: Any) -> None:
-        """Record how a delivery ended that `start` began.
+        """Record how the attempt that `start` began has ended.
 
         Where a later attempt has begun since, only a successful end is recorded: the later attempt began in
         doubt and records its own end.

@@ -21,7 +21,7 @@ def read_all(store: Store, model: type[T], kind: str, group: str) -> list[T]:
 
 
 def change(store: Store, model: type[T], kind: str, group: str, name: str, change: Callable[[T], T]) -> T:
-    """The model after `change`, which may be called several times. Raises KeyError where there is none."""
+    """The model after `change`, which may be called several times. Raises KeyError if there is none."""
 
     def changed(body: Body | None) -> tuple[Body, T]:
         if body is None:

@@ -1,4 +1,4 @@
-"""The record of events: where each one was sent, and which processing runs were told of."""
+"""The record of events: where each one was sent, and which processing runs were reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Events:
         self._store, self._now = store, now
 
     def routed_to(self, event_id: str) -> list[str] | None:
-        """The destinations that an event was sent to; None where it was not routed yet."""
+        """The destinations that an event was sent to; None if it was not routed yet."""
         record = self._store.get(kinds.EVENT, event_id, "routed")
         return list(record.body["to"]) if record else None
 
@@ -35,7 +35,7 @@ class Events:
         confirmed: bool = True,
     ) -> None:
         """`merged_into` is the event whose message already covers this event; `run` is the processing run,
-        where it is known. `confirmed`: the platform itself names the evidence that the event is about."""
+        if it is known. `confirmed`: the platform itself names the evidence that the event is about."""
         body = {
             "id": event.id,
             "kind": event.kind,
@@ -57,7 +57,7 @@ class Events:
         return str(record.body.get("case", "")) if record else ""
 
     def of_project(self, project_id: int | None) -> list[RoutedEvent]:
-        """The routed events of one project. None: those that name no project."""
+        """The routed events of one project. With None, the events that name no project."""
         return documents.read_all(self._store, RoutedEvent, kinds.PROJECT_EVENT, str(project_id or "-"))
 
     def save_whole_alarm(self, alarm: Alarm) -> None:

@@ -53,7 +53,7 @@ class Hunts:
     # The life of one hunt
 
     def open(self, hunt: Hunt) -> Hunt:
-        """Record a hunt. Returns the recorded hunt where there already is one with this id."""
+        """Record a hunt. Returns the recorded hunt if there already is one with this id."""
         hunt = replace(hunt, created_at=self._now())
         if self._store.put(kinds.HUNT, hunt.name, hunt.id, dump(hunt), expect=0):
             self._mark_open(hunt)
@@ -66,7 +66,7 @@ class Hunts:
         return recorded
 
     def reopen(self, hunt: Hunt) -> Hunt:
-        """Start a hunt again that failed before any capture was requested."""
+        """Restart a hunt that failed before any capture was requested."""
         # Change the hunt last: after a crash before that, it is still failed and can be started again.
         for capture in self._captures.of_hunt(hunt.id):
             self._captures.update(
@@ -86,7 +86,7 @@ class Hunts:
         )
 
     def retry(self, hunt: Hunt, *, by: str, same_project: bool) -> Hunt:
-        """Set a hunt under way again, for captures that were planned once more."""
+        """Continue a hunt, since some of its captures were planned again."""
         self._mark_open(hunt)
         if same_project:
             self._store.put(kinds.CHECKED_PROJECT, "", str(hunt.project_id), {"hunt_id": hunt.id})
@@ -137,7 +137,7 @@ class Hunts:
 
     def take_turn(self, hunt: Hunt) -> Hunt | None:
         """Give the hunt the turn of its name. One hunt of a name has the turn at a time, until it is over.
-        Returns None where another hunt has it."""
+        Returns None if another hunt has it."""
 
         def take(body: Body | None) -> tuple[Body | None, bool]:
             holder = body["hunt_id"] if body else ""
@@ -154,13 +154,13 @@ class Hunts:
         return self.change(hunt.id, lambda current: replace(current, began_at=current.began_at or now))
 
     def last_turn(self, name: str) -> str:
-        """The id of the hunt of this name that had the last turn; empty where none had it."""
+        """The id of the hunt of this name that had the last turn; empty if none had it."""
         record = self._store.get(kinds.TURN, "", name)
         return str(record.body["hunt_id"]) if record else ""
 
     def begin_quiet_period(self, about: str, name: str, hunt_id: str, period: float) -> str:
         """Let this hunt begin, and no other hunt about the same thing for `period` seconds. Returns an empty
-        text where it may begin, else the id of the hunt whose period has not passed yet."""
+        text if it may begin, else the id of the hunt whose period has not passed yet."""
 
         def begin(body: Body | None) -> tuple[Body | None, str]:
             now = self._now()
@@ -173,7 +173,7 @@ class Hunts:
         return self._store.update(kinds.QUIET, about, name, begin)
 
     def last_finished(self, known: Collection[str]) -> datetime:
-        """When a hunt last finished; the time of the first call where none ever did.
+        """When a hunt last finished; the time of the first call if none ever did.
 
         `known` are the names of hunts whose runs are searched once, since earlier versions did not record
         this time.

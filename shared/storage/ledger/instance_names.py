@@ -11,7 +11,7 @@ class InstanceNames:
         self._store = store
 
     def get(self, instance: str) -> str:
-        """The name by instance id; empty where it is not known."""
+        """The name by instance id; empty if it is not known."""
         record = self._store.get(kinds.NAME, "", instance)
         return str(record.body["name"]) if record else ""
 

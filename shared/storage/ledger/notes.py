@@ -13,7 +13,7 @@ class Notes:
         self._store = store
 
     def get(self, about: str, name: str) -> dict[str, Any]:
-        """Empty where there is no such note."""
+        """Empty if there is no such note."""
         record = self._store.get(kinds.NOTE, about, name)
         return dict(record.body) if record else {}
 
