@@ -82,8 +82,8 @@ class AwsError(Exception):
 
 @contextmanager
 def understood(service: str, kind: Callable[[str], Exception] = AwsError) -> Iterator[None]:
-    """A context for code that reads an answer. If the answer has an undocumented form, this raises `kind`. The
-    message names at most the missing key."""
+    """A context for code that reads an answer. If the answer has an undocumented form, this raises `kind`.
+    The message names at most the missing key."""
     try:
         yield
     except deadlines.ODD as error:
