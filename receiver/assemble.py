@@ -123,7 +123,7 @@ def case_destinations(configured: Mapping[str, DestinationConfig]) -> CaseDestin
 
 def enricher(runtime: Runtime) -> Enricher:
     config = runtime.config
-    # One try only, because the alarm waits meanwhile. Its message names what could not be had.
+    # Only one try, because the alarm waits for the answer. Its message names the facts that are missing.
     platform = _Platform(lambda: runtime.make_cado(tries=1))
     return Enricher(runtime.ledger, platform, Ec2(config.account, runtime.secrets), config)
 
@@ -138,8 +138,8 @@ def destination(runtime: Runtime, name: str) -> ReloadingDestination:
 
 
 class _Platform:
-    """The platform, made when it is first asked. An API key that cannot be read is an error of the platform
-    here, so that alarms are delivered without the platform's facts."""
+    """The platform client, made at its first use. Here an unreadable API key counts as an error of the
+    platform here, so that alarms are delivered without the platform's facts."""
 
     def __init__(self, make: Callable[[], Cado]) -> None:
         self._make = make

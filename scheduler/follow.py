@@ -57,9 +57,8 @@ def follow_hunt(runtime: Runtime, hunt: Hunt) -> Hunt:
     """Follow one hunt by one step. Returns the hunt with its new state. Raises CadoError and SecretError if
     the platform cannot be asked."""
     if hunt.over:
-        return runtime.ledger.hunts.end(
-            hunt.id, hunt.state, hunt.reason
-        )  # a crash left it in the list of open hunts
+        # A crash left it in the list of open hunts.
+        return runtime.ledger.hunts.end(hunt.id, hunt.state, hunt.reason)
     hunt = corrected_hunt(runtime.ledger, hunt, runtime.now())
     if hunt.project_id is None:
         return _opening(runtime, hunt)

@@ -48,7 +48,7 @@ class CaseActions:
     def click(self, id: str, item: items.SlackClick) -> Verdict:
         """Handle a click in Slack. `id` is the same whenever Slack repeats the click."""
         if self._ledger.notes.get(kinds.CLICK_NOTES, id):
-            return Done()  # a replayed request, or an item that came twice
+            return Done()  # a replayed request, or a repeated item
         click, secret = item.click, item.signed_by
         posted_by_app = [
             name
@@ -85,7 +85,7 @@ class CaseActions:
         for name in names:
             config = self._config.destinations[name]
             ref = self._ledger.case_references.get(case_key, name)
-            # The configuration may name the channel; then only the reference has its id.
+            # If the configuration has the name of the channel, its id is only in the reference.
             if channel in (getattr(config, "channel", ""), self._destinations.channel_of(ref)):
                 return name
         return names[0]
@@ -108,7 +108,7 @@ class CaseActions:
         )
 
     def _acknowledge(self, case_key: str, asked: Acknowledgement) -> str:
-        """The answer to the person who asked; empty if the messages about the case say it already."""
+        """The answer to the person who asked; empty if the messages about the case already say the same."""
         holder = self._ledger.cases.acknowledge(case_key, asked)
         if holder is None:
             return _UNKNOWN_CASE

@@ -1,8 +1,8 @@
 """What is known about a case, independent of any one destination.
 
-A case begins with its first alarm. Its record holds the worst alarm, the destinations that were told, and who
-has acknowledged it. `CaseLifecycle` keeps this record and says what a message shows of it. What people do
-with a case is in actions.py; reminders are in reminders.py.
+A case begins with its first alarm. Its record holds the worst alarm, the destinations that its alarms were
+sent to, and who has acknowledged it. `CaseLifecycle` keeps this record, and chooses what a message shows of
+it. actions.py handles what people do with a case; reminders.py sends reminders.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from shared.storage.ledger.ledger import Ledger
 class CaseDestinations:
     """What this package has to know about the configured destinations."""
 
-    trackers: Sequence[str] = ()  # those that open an issue for a case, in the order of the configuration
-    editable: Collection[str] = ()  # those that can edit the message of a case
-    # The URL of an issue: from the tracker's name and the reference that it gave back. Empty without one.
+    trackers: Sequence[str] = ()  # destinations that open issues, in the order of the configuration
+    editable: Collection[str] = ()  # destinations that can edit the message of a case
+    # The URL of an issue, from the tracker's name and the reference of the delivery. Empty if it has no page.
     issue_url: Callable[[str, str], str] = lambda tracker, ref: ""
-    # The id of the chat's channel that holds the case, from the reference that the chat gave back.
+    # The id of the channel that the case was posted in, from the reference of the delivery.
     channel_of: Callable[[str], str] = lambda ref: ""
 
 
@@ -47,8 +47,8 @@ class CaseLifecycle:
         self._config, self._destinations = config, destinations
 
     def add(self, alarm: Alarm, names: list[str]) -> list[str]:
-        """Add an alarm to its case. Returns the destinations to tell: `names`, and the tracker in which
-        somebody asked for an issue."""
+        """Add an alarm to its case. Returns the destinations that get the alarm: `names`, and the tracker in
+        which somebody asked for an issue."""
         if not _can_be_acknowledged(alarm):
             return names
 
@@ -71,7 +71,7 @@ class CaseLifecycle:
         """The message about an alarm for one destination. `opens`: the destination keeps a thread or an issue
         for each case, and has none for this case yet."""
         status = self.status(alarm, destination)
-        if alarm.findings_total > len(alarm.findings):  # the queue item had no room for all of them
+        if alarm.findings_total > len(alarm.findings):  # the queue item had no room for all findings
             whole = self._ledger.events.whole_alarm(alarm.event.id) or alarm
             alarm = replace(whole, earlier=alarm.earlier)
         message = compose(alarm, self._config, maybe_repeat=maybe_repeat, case=status)
@@ -81,8 +81,8 @@ class CaseLifecycle:
         return message
 
     def current_message(self, case_key: str, destination: str) -> Message | None:
-        """The message about the case as it is now, to replace the one at the destination. None if there is no
-        such case."""
+        """The message about the present state of the case, which replaces the message at the destination.
+        None if there is no such case."""
         case = self._ledger.cases.get(case_key)
         if case is None:
             return None
@@ -120,8 +120,8 @@ class CaseLifecycle:
         return compose(case.alarm, self._config).title if case else case_key
 
     def refresh(self, case_key: str, why: str) -> None:
-        """Have the case's messages edited at the destinations that can do so. `why` is part of the ids of the
-        items, so a second call for the same reason adds nothing."""
+        """Queue an edit of the case's message at each destination that can edit messages. `why` is part of
+        the items' ids, so a second call for the same reason adds nothing."""
         case = self._ledger.cases.get(case_key)
         for name in case.told if case else ():
             if name in self._destinations.editable:
@@ -129,30 +129,32 @@ class CaseLifecycle:
                 self._deliveries.put(items.encode(item), id=f"refresh:{case_key}:{why}:{name}")
 
     def announce(self, alarm: Alarm, names: Iterable[str]) -> None:
-        """Send an event of huntbridge's own about a case to these destinations, and record it. A second call
-        with the same event sends nothing more, because the items have the same ids."""
+        """Send one of huntbridge's own events about a case to these destinations, and record it. A second
+        call with the same event sends nothing, because the items have the same ids."""
         configured = [name for name in names if name in self._config.destinations]
         for name in configured:
             item = items.DeliverAlarm(name, dump(alarm))
             self._deliveries.put(items.encode(item), id=f"{alarm.event.id}:{name}")
-        event = replace(alarm.event, evidence_id=None)  # it says nothing new about the evidence
+        event = replace(alarm.event, evidence_id=None)  # the event reports no alarms of the evidence
         self._ledger.events.record_routed(event, alarm.severity, configured, case=alarm.case_key)
 
 
 def opening(alarm: Alarm, told: Iterable[str], trackers: Sequence[str]) -> CaseStatus:
-    """What a message shows of a case that begins with this alarm. `told`: the destinations of the alarm."""
+    """What a message shows of a case that begins with this alarm. `told`: the destinations that get the
+    alarm."""
     if not _can_be_acknowledged(alarm):
         return CaseStatus()
     return CaseStatus(offers=_offers(Case(alarm, tuple(told)), trackers))
 
 
 def event_about(alarm: Alarm, kind: str, about: str, at: datetime) -> Event:
-    """An event of huntbridge's own that belongs to the same case as `alarm`. `about` makes its id unique."""
+    """One of huntbridge's own events, which belongs to the same case as `alarm`. `about` makes its id
+    unique."""
     return replace(alarm.event, id=f"{kind}:{about}", kind=kind, received_at=at, title="", text="", note="")
 
 
 def union(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """All names once, in the order in which they come first."""
+    """Each name once, in the order of their first occurrence."""
     return tuple(dict.fromkeys((*names, *more)))
 
 

@@ -1,4 +1,4 @@
-"""Reminders of malicious cases that nobody has acknowledged.
+"""Sends reminders of malicious cases that nobody has acknowledged.
 
 The scheduler's timer puts an item into [events] for each reminder that is due; the handler here sends it.
 """
@@ -40,7 +40,7 @@ class CaseReminders:
             return Done()
         event = event_about(case.alarm, UNACKNOWLEDGED, f"{case_key}:{number}", self._now())
         if self._ledger.events.routed_to(event.id) is not None:
-            return Done()  # sent by another timer, or before a later alarm made the case wait once more
+            return Done()  # already sent, or a later alarm restarted the wait
         since = f"{item.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         text = f"First told at {since}. Reminder {number} of {config.times}."
         self._ledger.cases.change(

@@ -61,12 +61,12 @@ class AlarmDelivery:
                 return self.sender.send(item, delivery, turn, compose)
 
     def _is_superfluous(self, alarm: Alarm) -> bool:
-        """Whether this is a reminder of a case that somebody has acknowledged meanwhile."""
+        """Whether this is a reminder of a case that somebody has acknowledged since."""
         return alarm.event.kind == UNACKNOWLEDGED and self.cases.is_acknowledged(alarm.case_key)
 
 
 def _may_share(alarm: Alarm, delivery: Delivery) -> bool:
-    """Whether an alarm may go into a digest. Malicious alarms and huntbridge's own events keep messages of
-    their own. So does a possible repeat, because its message must say so."""
+    """Whether an alarm may go into a digest. Malicious alarms and huntbridge's own events get their own
+    messages. So does a possible repeat, because its message must say so."""
     keeps_its_own = alarm.severity is Severity.MALICIOUS or alarm.event.kind in OWN_KINDS
     return not (keeps_its_own or delivery.in_doubt or delivery.state is DeliveryState.SENDING)

@@ -1,7 +1,7 @@
-"""Who may send: one worker for each delivery, and one delivery at a time if it opens or edits a case.
+"""Decides who may send: one worker for each delivery, and one delivery at a time if it opens or edits a case.
 
-Both claims are records in the ledger with a lease. If a lease runs out, its worker counts as dead. The next
-worker then has to assume that the message may have arrived.
+Both claims are records in the ledger with a lease. If a lease runs out, its worker counts as dead. Then the
+next worker must assume that the message may have arrived.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SEARCHABLE_AFTER = 60.0
 
 
 def wait_for_other_worker(delivery: Delivery, now: datetime) -> Again | None:
-    """The verdict while another worker may be sending the message; None once nobody is.
+    """The verdict while another worker may be sending the message; None if no worker is.
 
     A worker that died leaves the state SENDING. Its message is sent again only when its lease has run out.
     """
     if delivery.state is not DeliveryState.SENDING or delivery.last_at is None:
         return None
     left = leases.SENDING - (now - delivery.last_at).total_seconds()
-    if not 0 < left <= leases.SENDING:  # more than the whole lease is left: the clock was set back
+    if not 0 < left <= leases.SENDING:  # if more than a whole lease is left, the clock was set back
         return None
     return Again(left, f"another worker sends it to {delivery.destination}", expected=True)
 
@@ -84,7 +84,7 @@ class CaseClaim:
 
     @property
     def ref(self) -> CaseRef:
-        """What the destination is told about the case."""
+        """What the destination gets to know about the case."""
         exclusive = bool(self.access.ref and self.access.exclusive)
         return CaseRef(self.access.ref, exclusive=exclusive, unsure=self.access.unsure)
 
@@ -94,7 +94,7 @@ class CaseClaim:
         return self.traits.thread and not self.access.ref
 
     def release(self, outcome: Outcome | None = None) -> None:
-        """Give the case back after `outcome`; None: nothing was sent."""
+        """Release the case after `outcome`, which is None if nothing was sent."""
         if not self.traits.thread:
             return
         ref = outcome.ref if isinstance(outcome, Delivered) else ""
@@ -111,5 +111,5 @@ class CaseClaim:
             self.cases.refresh(self.case_key, ref)  # other messages of the case link to the issue
 
     def require_exclusive(self) -> None:
-        """From now on let one delivery at a time have the case, because the case has to be opened anew."""
+        """From now on only one delivery at a time may have the case, because the case must be opened anew."""
         self.references.close(self.case_key, self.destination, self.access.ref)

@@ -1,6 +1,6 @@
 """Limits how many workers of this process are busy with one destination.
 
-A destination that does not answer then leaves workers for the others.
+So a destination that hangs cannot occupy all workers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 10.0  # seconds
-# Seconds that a worker waits for a place. A destination that has been busy for longer may stay so for long.
+# Seconds that a worker waits for a place. If a destination has been busy for longer, it may stay busy.
 _MOMENT = 0.25
 
 
@@ -26,8 +26,8 @@ class ConcurrencyLimit:
     def acquire(self, holder: str) -> bool:
         """Whether `holder` has a place, from now on or already.
 
-        If all places are taken, but only since a moment ago, one worker waits here for the next free place:
-        to put an item back and claim it again costs more than a message.
+        If all places are taken, but only for a moment so far, one worker waits here for the next free place.
+        To put an item back and claim it again would cost more than to send a message.
         """
         with self._freed:
             if holder in self._since:
@@ -42,13 +42,13 @@ class ConcurrencyLimit:
             return True
 
     def release(self, holder: str) -> None:
-        """Give the place back. Does nothing if `holder` has none."""
+        """Free the place. Does nothing if `holder` has none."""
         with self._freed:
             self._since.pop(holder, None)
             self._freed.notify()
 
     def retry_after(self) -> float:
-        """Seconds after which to try again. It grows with the time for which no place was given back."""
+        """Seconds after which to try again. They grow with the time for which no place became free."""
         with self._freed:
             return min(max(self._busy_for(), _SHORTEST_WAIT), _LONGEST_WAIT)
 

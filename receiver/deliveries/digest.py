@@ -1,8 +1,8 @@
 """Puts alarms into the digest of their destination, and delivers the digest.
 
-turn.py decides that an alarm would wait for too long for a message of its own; alarm.py sends it here then.
-digest_store.py stores the digest itself. The record of an alarm's delivery names the digest before the alarm
-is written into it. So if a worker dies in between, the next worker puts the alarm into the same digest.
+If turn.py finds that an alarm would wait too long for its own message, alarm.py hands the alarm to this
+module. digest_store.py stores the digest itself. The record of an alarm's delivery names the digest before
+the alarm is written into the digest. So if a worker dies in between, the next worker uses the same digest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.models.deliveries import Delivery, DeliveryState
 from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.ledger.deliveries import Deliveries
 
-_RECORDED_AT_ONCE = 500  # alarms of a digest that one attempt records: as many as its lease has time for
+_RECORDED_AT_ONCE = 500  # the most alarms that one attempt records, so that it ends within its lease
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Stores digests: the alarms for a destination that is sent more than it accepts, told in one message.
+"""Stores digests. A digest is one message about many alarms, for a destination that gets more than it
+accepts.
 
-An alarm is written into the open digest of its destination. When its turn has come, the digest is closed and
-then sealed: the list of its alarms is stored and never changes again. Only the alarms in that list are told
-in the digest. An alarm that comes too late goes into the next digest. So a crash at any point neither loses
-an alarm nor tells it twice.
+An alarm is written into the open digest of its destination. When the digest's turn has come, it is closed and
+then sealed: the list of its alarms is stored and never changes again. The message contains only the alarms in
+this list. An alarm that comes too late goes into the next digest. So a crash at any point neither loses an
+alarm nor puts it into two digests.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _OPEN, _CLOSED, _SEALED = "open", "closed", "sealed"
 class Digests:
     def __init__(self, store: Store, deliveries: Queue) -> None:
         self._store, self._deliveries = store, deliveries
-        self._lock = threading.Lock()  # or all workers of this process would open a digest at once
+        self._lock = threading.Lock()  # otherwise all workers here would open digests at once
 
     def open(self, destination: str) -> str:
         """The id of the destination's open digest. A new digest is put into the queue before anything is
@@ -38,9 +39,9 @@ class Digests:
                 item = items.DeliverDigest(destination, id)
                 self._deliveries.put(items.encode(item), id=f"{id}:{destination}")
                 if not self._store.put(kinds.DIGEST, destination, id, {"state": _OPEN}, expect=0):
-                    continue  # another worker handled its item before it was open
+                    continue  # another worker handled the item before the digest was stored as open
                 opened = self._use(destination, id)
-                if opened != id:  # another worker opened one at the same time: this one stays empty
+                if opened != id:  # another worker opened a digest at the same time, so this one stays empty
                     empty = {"state": _SEALED, "events": []}
                     self._store.put(kinds.DIGEST, destination, id, empty, expect=1)
                 return opened
@@ -62,7 +63,7 @@ class Digests:
         record = self._store.get(kinds.DIGEST, destination, id)
         body = record.body if record else {"state": _SEALED, "events": []}
         if body["state"] == _OPEN:
-            return True  # it will be closed after this write, and its entries are read after that
+            return True  # the digest was still open after the write, so whoever closes it will read the entry
         return entry.event_id in body["events"] if body["state"] == _SEALED else None
 
     def is_empty(self, destination: str, id: str) -> bool:
@@ -71,14 +72,14 @@ class Digests:
         return bool(record and record.body["state"] == _SEALED and not record.body["events"])
 
     def seal(self, destination: str, id: str) -> list[DigestEntry]:
-        """Close a digest for good. Returns what it holds: the same each time."""
+        """Close a digest for good. Returns its alarms, which are the same at each call."""
         while True:
             self._close(destination, id)
             entries = self._entries(destination, id)
             sealed = self._seal(destination, id, list(entries))
             if sealed is None:
                 continue
-            if not entries.keys() >= set(sealed):  # another worker sealed it, and read a later entry
+            if not entries.keys() >= set(sealed):  # another worker sealed it and had read more entries
                 entries = self._entries(destination, id)
             return [entries[event_id] for event_id in sealed]
 
@@ -89,8 +90,8 @@ class Digests:
         self._store.update(kinds.DIGEST, destination, id, close)
 
     def _seal(self, destination: str, id: str, event_ids: list[str]) -> list[str] | None:
-        """Store the list of a closed digest. Returns the list that counts, which another worker may have
-        stored before. None if the digest is open: it was opened after `_close` looked at it."""
+        """Store the list of a closed digest. Returns the valid list, which another worker may have stored
+        earlier. None if the digest is open, since it was opened after `_close` read it."""
 
         def seal(body: Body | None) -> tuple[Body | None, list[str] | None]:
             if body and body["state"] == _OPEN:

@@ -1,6 +1,7 @@
 """Edits the message about a case when somebody acknowledged the case or its issue was created.
 
-All alarms go first. An edit that is given up loses nothing: the next alarm of the case makes it too.
+All alarms go first. If an edit is given up, nothing is lost, because the next alarm of the case edits the
+message too.
 """
 
 from __future__ import annotations

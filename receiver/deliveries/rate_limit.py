@@ -1,9 +1,9 @@
-"""How fast each destination may be written to.
+"""Limits the rate of messages to each destination.
 
 A delivery asks for its turn and gets the number of seconds to wait. The store holds what was sent and which
-turns were handed out, so that all workers together keep to one rate. No worker sleeps here: a delivery whose
-turn has not come goes back into the queue until then. So it is claimed twice, and not once a second. Urgent
-deliveries go ahead of those that are waiting already.
+turns were given, so that all workers together keep to one rate. No worker sleeps here: a delivery whose turn
+has not come goes back into the queue until then. So a waiting delivery is claimed only twice: to be given its
+turn, and when the turn has come. Urgent deliveries go ahead of those that are already waiting.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from shared.config.destinations.registry import DestinationConfig
 from shared.storage import kinds
 from shared.storage.ports import Body, Store
 
-# A turn is still the same turn when the delivery comes this many seconds early or late: queues are not exact.
+# A delivery may use its turn although it comes this many seconds early or late, because queues are not exact.
 _EARLY, _LATE = 0.05, 2.0
 # Seconds by which the clocks of two workers may differ. A state that is further in the future was written
 # before the clock was set back, and is ignored.
 _CLOCK_SKEW = 5.0
-# Seconds after which an unused turn is dropped: its delivery is over, or comes later and asks again.
+# Seconds after which an unused turn is dropped. Its delivery has ended, or will ask for a new turn.
 _UNUSED = 60.0
 _LARGEST_BURST = 50
 
 
 def limits_of(config: DestinationConfig) -> RateLimit:
-    """The configured rate limit, else the vendor's."""
+    """The configured rate limit; without one, the vendor's."""
     if config.pace is None:
         return traits_of(config).rate_limit
     if config.pace <= 1:
@@ -41,7 +41,7 @@ def limits_of(config: DestinationConfig) -> RateLimit:
 
 @dataclass(frozen=True)
 class Lane:
-    """What a rate limit counts: the messages to a destination, or those about one case of it."""
+    """What a rate limit counts: the messages to a destination, or those to a destination about one case."""
 
     key: str
     limits: RateLimit
@@ -49,8 +49,8 @@ class Lane:
 
 
 def lane_of(destination: str, config: DestinationConfig, case_key: str = "") -> Lane:
-    """The lane of a message about a case, or without `case_key` the destination's own."""
-    # A configured rate limit is one for the whole destination.
+    """The lane of a message about a case; without `case_key`, the lane of the destination."""
+    # A configured rate limit applies to the whole destination.
     if case_key and config.pace is None and traits_of(config).rate_limit_by_case:
         return Lane(f"{destination} {case_key}", limits_of(config), by_case=True)
     return Lane(destination, limits_of(config))
@@ -63,7 +63,7 @@ class _State:
     sent: tuple[float, ...] = ()
     urgent: tuple[float, ...] = ()  # turns of urgent deliveries that are not used yet, in order
     rest: tuple[float, ...] = ()  # turns of the other deliveries
-    until: float = 0.0  # the destination asked for no messages before this time
+    until: float = 0.0  # the destination asked to get no messages before this time
 
 
 class RateLimiter:
@@ -72,11 +72,11 @@ class RateLimiter:
     def __init__(self, store: Store, now: Callable[[], float]) -> None:
         """`now` gives epoch seconds."""
         self._store, self._now = store, now
-        self._lock = threading.Lock()  # threads of one process would only make each other's writes fail
+        self._lock = threading.Lock()  # otherwise threads would make each other's writes fail
 
     def turn(self, lane: Lane, *, urgent: bool, waited: bool, longest: float | None = None) -> float | None:
-        """Seconds until a delivery may be sent. 0 means now, and then it counts as sent. None means that its
-        turn would be more than `longest` seconds away; no turn is kept for it.
+        """Seconds until a delivery may be sent. 0 means now, and the delivery then counts as sent. None means
+        that its turn would be more than `longest` seconds away; then it is given no turn.
 
         `waited`: the delivery has been given a turn before.
         """
@@ -87,7 +87,7 @@ class RateLimiter:
         return self._update(lane, take)
 
     def hold(self, lane: Lane, seconds: float) -> None:
-        """The destination asked for no messages for `seconds`."""
+        """Send nothing for `seconds`, because the destination asked for that."""
 
         def hold(state: _State, now: float) -> tuple[_State, None]:
             return replace(state, until=max(state.until, now + seconds)), None
@@ -121,7 +121,7 @@ def _take_turn(
         return (_without_used_turn(state, urgent=urgent, now=now) if waited else state), 0.0
     if waited and due <= now + _LATE:
         return state, due - now
-    if waited and not urgent:  # urgent deliveries came in between: this one goes to the end of the line
+    if waited and not urgent:  # urgent deliveries took its turn, so it goes to the end of the line
         due = _next_free(behind_all, limits, now, state.until)
     if longest is not None and due > max(now, state.until) + longest:
         return state, None
@@ -131,7 +131,7 @@ def _take_turn(
 
 
 def _next_free(times: list[float], limits: RateLimit, now: float, until: float) -> float:
-    """When the next message may be sent after those at `times`, which are in order."""
+    """When the next message may be sent after the messages at `times`, which are in order."""
     due = max(now, until)
     for count, seconds in limits:
         if len(times) >= count:

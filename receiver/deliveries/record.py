@@ -20,8 +20,8 @@ from shared.storage.ledger.deliveries import Deliveries
 
 log = logging.getLogger(__name__)
 
-# How long huntbridge tries to send a message that nobody misses: an answer to one person, or an edit that the
-# next alarm makes as well.
+# How long huntbridge tries to send a dispensable message: an answer to one person, or an edit that the next
+# alarm makes as well.
 _WORTH_TRYING = timedelta(minutes=15)
 
 
@@ -59,7 +59,7 @@ class Recorder:
         retry_for: float,
         now: Callable[[], datetime],
     ) -> None:
-        """`retry_for`: seconds from when an item was added until its message is given up."""
+        """`retry_for`: seconds after which a message is given up, counted from when its item was added."""
         self._deliveries, self._limiter, self._now = deliveries, limiter, now
         self._heartbeats, self._last_delivered = heartbeats, last_delivered
         self._retry_for = timedelta(seconds=retry_for)
@@ -90,7 +90,8 @@ class Recorder:
         return Done()
 
     def _again_exclusively(self, attempt: Attempt, outcome: Retry) -> Verdict:
-        """The case must be opened anew. Nothing was sent, so this does not count as an attempt."""
+        """Retry with the case claimed exclusively, because the case must be opened anew. Nothing was sent, so
+        this does not count as an attempt."""
         attempt.turn.claim.require_exclusive()
         in_doubt = attempt.sending.in_doubt
         self._deliveries.end(
@@ -123,8 +124,8 @@ class Recorder:
 
 
 def best_effort(item: Item, outcome: Outcome, what: str, now: datetime) -> Verdict:
-    """The verdict on a message that nobody misses: it is tried for a while, and a failure is only logged.
-    `what` names the message in the log."""
+    """The verdict on a dispensable message: it is retried for a while, and a failure is only logged. `what`
+    names the message in the log."""
     if isinstance(outcome, Retry) and now - item.added_at <= _WORTH_TRYING:
         delay = backoff(item.claims) if outcome.after is None else outcome.after
         return Again(delay, outcome.reason, expected=True)

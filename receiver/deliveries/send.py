@@ -1,7 +1,7 @@
 """Sends one message, in this order: mark the delivery as SENDING → send → release the case → record.
 
-No crash loses a message in this order. A crash after the mark leaves the delivery in doubt, and the message
-of the next attempt says that it may be a repeat.
+In this order no crash loses a message. After a crash between the mark and the record it is not known whether
+the message arrived, so the message of the next attempt says that it may be a repeat.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Sender:
         if not _enough_time():
             claim.release()
             return Again(1.0, f"too little time was left to send it to {name}")
-        # The state is SENDING if a worker died. The doubt remains until the message is delivered.
+        # The state is SENDING if a worker died. The message then counts as a possible repeat until it is
+        # delivered.
         in_doubt = delivery.in_doubt or delivery.state is DeliveryState.SENDING
         message = compose(in_doubt)
         sending = self._deliveries.start(
@@ -61,7 +62,7 @@ def in_time(send: Callable[[], Outcome]) -> Outcome:
     try:
         with within(left - leases.RECORDING):
             return send()
-    except DeadlineExceeded:  # a destination makes several requests: an earlier one may have arrived
+    except DeadlineExceeded:  # of several requests, an earlier one may have arrived
         return Retry("it took longer than a delivery may", ambiguous=True)
 
 

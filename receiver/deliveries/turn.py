@@ -1,6 +1,7 @@
-"""Decides whether it is a delivery's turn: it needs its case, the rate limit, and a place at the destination.
+"""Decides whether a delivery may be sent now.
 
-Nothing is sent here, and no message is composed before the turn has come.
+It needs its case, a turn by the rate limit, and a place at the destination. Nothing is sent here, and no
+message is composed before the turn has come.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ class Turns:
     def of_alarm(
         self, item: Item, destination: str, case_key: str, *, urgent: bool, may_share: bool
     ) -> Turn | TooFarAway | Again:
-        """`may_share`: the alarm may go into a digest, and does so on TooFarAway. The case is given back
+        """`may_share`: the alarm may go into a digest, which happens on TooFarAway. The case is released
         unless the turn has come."""
         claim = self._claims.acquire(item, destination, case_key)
         if isinstance(claim, Occupied):
             delay = min(claim.wait, backoff(item.claims, base=0.5, cap=10.0))
             return Again(delay, f"another alarm of its case is on the way to {destination}", expected=True)
         lane = lane_of(destination, self._configured[destination], case_key)
-        # A digest counts for the whole destination, so it would not shorten the wait of a single case.
+        # A digest is for a whole destination, so it would not shorten the wait of a single case.
         longest = BACKLOG if may_share and not lane.by_case else None
         wait = self._limiter.turn(lane, urgent=urgent, waited=not item.first_claim, longest=longest)
         if wait == 0 and self._concurrency[destination].acquire(item.receipt):
@@ -66,7 +67,7 @@ class Turns:
         return busy(destination, self._concurrency[destination])
 
     def of_digest(self, item: Item, destination: str, case_key: str) -> Turn | Again:
-        """A digest waits like an alarm that is not urgent. It collects alarms meanwhile."""
+        """A digest waits like an alarm that is not urgent. While it waits, it collects alarms."""
         lane = lane_of(destination, self._configured[destination])
         wait = self._limiter.turn(lane, urgent=False, waited=not item.first_claim)
         if wait:
@@ -74,8 +75,8 @@ class Turns:
         return Turn(self._claims.unclaimed(item, destination, case_key), lane)
 
     def of_edit(self, item: Item, destination: str) -> Lane | float:
-        """The lane of an edit that may be sent now. While alarms wait for the destination: the seconds until
-        the edit should ask again."""
+        """The lane of an edit that may be sent now. While alarms are waiting for the destination, the seconds
+        after which the edit should ask again."""
         lane = lane_of(destination, self._configured[destination])
         wait = self._limiter.turn(lane, urgent=False, waited=not item.first_claim, longest=0.0)
         if wait is None:

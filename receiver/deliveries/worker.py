@@ -1,8 +1,8 @@
-"""Handles the items of [deliveries]: each becomes a message that was sent, or a reason why it was not.
+"""Handles the items of [deliveries]: sends a message for each, or stores the reason why it was not sent.
 
-This module takes a place at the item's destination and hands the item on by its kind: alarm.py delivers an
-alarm, digest.py a digest, edit.py edits the message about a case, ephemeral.py answers one person. Every step
-may be repeated: a message that was delivered is not sent again.
+This module takes a place at the item's destination and passes the item on by its kind: alarm.py delivers an
+alarm, digest.py delivers a digest, edit.py edits the message about a case, and ephemeral.py answers one
+person. An item may be handled twice: a message that was delivered is not sent again.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class DeliveryWorker:
         limit = self.concurrency.get(content.destination)
         if limit is None:
             return Dead(f"there is no destination {content.destination!r} any more")
-        # An alarm that is claimed for the first time often only gets its turn or goes into a digest. Such an
-        # alarm takes a place when its turn has come.
+        # At its first claim an alarm often only gets its turn or goes into a digest. So an alarm takes a
+        # place later, when its turn has come.
         takes_place_later = item.first_claim and isinstance(content, items.DeliverAlarm)
         if not takes_place_later and not limit.acquire(item.receipt):
             return busy(content.destination, limit)

@@ -1,8 +1,8 @@
 """Decides what an answer means: Delivered, Retry or Rejected, by status, headers, body or network error.
 
 Every destination uses this classifier. The `errors.py` of a destination adds the vendor's error codes, and
-looks at the body first where the body says more than the status. No reason holds a secret, even where the
-destination's answer repeats it.
+reads the body first if the body says more than the status. No reason contains a secret, even if the
+destination's answer contains it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from shared.http.errors import NetworkError, TlsFailed
 from shared.text import clean, one_line
 
 LONGEST_WAIT = 3_600.0  # seconds; Jira Data Center is known to ask a blocked account for 292 years
-MAX_QUOTED = 200  # characters of the destination's answer that a reason repeats
-# The URL of a webhook is its secret: the old URL may be gone after a rotation.
+MAX_QUOTED = 200  # characters of the destination's answer that a reason quotes
+# The URL of a webhook is its secret. After a rotation the old URL may no longer exist.
 _STALE_SECRET = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 )
@@ -28,10 +28,10 @@ _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus
 
 
 def classify(answer: Answer, *, now: float, mask: Mask, advice: Mapping[int, str]) -> Outcome:
-    """Decide by the status. `advice`: for a status, what a person should do. `now`: epoch seconds, for a
+    """Decide by the status. `advice`: what a person should do, by status. `now`: epoch seconds, to read a
     Retry-After that is a date.
 
-    After a 5xx other than 503 the message may have been accepted: a gateway may have lost the answer.
+    After a 5xx other than 503 the message may have been accepted, because a gateway may have lost the answer.
     """
     status = answer.status
     if 200 <= status < 300:
@@ -55,21 +55,22 @@ def classify(answer: Answer, *, now: float, mask: Mask, advice: Mapping[int, str
 
 
 def classify_network_error(error: NetworkError) -> Retry:
-    """A request that got no answer. A certificate that cannot be verified needs a person, but an alarm must
-    not be lost meanwhile: the delivery is tried again, and the reason says that it needs attention."""
+    """The outcome of a request without an answer. If a certificate cannot be verified, a person must act.
+    Until then the alarm must not be lost: the delivery is retried, and the reason says that it needs
+    attention."""
     advice = "; it is tried again, but this does not mend by itself" if isinstance(error, TlsFailed) else ""
     return Retry(f"{error}{advice}", ambiguous=error.sent)
 
 
 def requested_wait(answer: Answer, now: float) -> float | None:
-    """Seconds that the answer asks to wait, between 0 and LONGEST_WAIT; None where it asks for no readable
+    """Seconds that the answer asks to wait, between 0 and LONGEST_WAIT; None if it asks for no readable
     time."""
     wait = retry_after(answer.headers, now)
     return None if wait is None else min(max(wait, 0.0), LONGEST_WAIT)
 
 
 def quoted(answer: Answer, mask: Mask) -> str:
-    """`: “the text of the answer”`, without secrets and bounded; empty where the answer has no text."""
+    """`: “the text of the answer”`, without secrets and bounded; empty if the answer has no text."""
     text = clean(answer.text[:20_000], 20_000)
     words = one_line(mask(re.sub(r"<[^<>]*>", " ", text)), MAX_QUOTED)
     return f": “{words}”" if words else ""

@@ -1,7 +1,7 @@
-"""The contract that every destination keeps.
+"""The contract that every destination implements.
 
-A destination takes a composed message and answers what became of it. It raises no exception, and no secret
-stands in a reason, a log line or a repr.
+A destination takes a composed message and returns the outcome. It raises no exception, and no secret is in a
+reason, a log line or a repr.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any, Protocol, runtime_checkable
 
 from receiver.messages.message import Message
 
-RateLimit = tuple[tuple[int, float], ...]  # each pair: at most so many messages in any so many seconds
+RateLimit = tuple[tuple[int, float], ...]  # pairs (count, seconds): at most `count` messages in any `seconds`
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What a destination can do and bear, as its configuration says. Reading it takes no I/O, so it is known
-    while the destination's secret cannot be read and while the destination cannot be reached."""
+    """The abilities and limits of a destination, from its configuration. Reading them takes no I/O, so they
+    are known even if the destination's secret cannot be read or the destination cannot be reached."""
 
     thread: bool = False  # a later message of a case can follow an earlier one: a reply, a comment
     edit: bool = False  # the earlier message of a case can be edited
@@ -31,8 +31,8 @@ class Traits:
 class CaseRef:
     """What is known of a message's case at one destination."""
 
-    ref: str = ""  # `Delivered.ref` of an earlier message; empty where the case has none
-    exclusive: bool = False  # nobody else delivers to the case meanwhile
+    ref: str = ""  # `Delivered.ref` of an earlier message of the case; empty if there is none
+    exclusive: bool = False  # no other delivery has the case at the same time
     unsure: bool = False  # an earlier attempt may have opened the case, and its answer was lost
 
 
@@ -41,7 +41,7 @@ NEW_CASE = CaseRef()
 
 @dataclass(frozen=True)
 class Delivered:
-    ref: str = ""  # what a later message about the same case needs: a Jira key, for example
+    ref: str = ""  # what a later message about the same case needs, such as the key of a Jira issue
     note: str = ""  # how the delivery differs from the message: which field was left out, and why
 
 
@@ -49,15 +49,16 @@ class Delivered:
 class Retry:
     reason: str
     after: float | None = None  # seconds that the destination asked for; None leaves it to the backoff
-    ambiguous: bool = False  # it may have arrived all the same
-    # Nothing was sent: the case must be opened anew, which only a delivery with `CaseRef.exclusive` may do.
+    ambiguous: bool = False  # the message may have arrived
+    # Nothing was sent, since the case must be opened anew. Only a delivery with `CaseRef.exclusive` may do
+    # that.
     needs_exclusive: bool = False
 
 
 @dataclass(frozen=True)
 class Rejected:
     reason: str  # what is wrong and what to do about it
-    # The secret is refused, or what it leads to is gone: a newer secret may be accepted.
+    # The secret is refused, or its URL no longer exists. A newer secret may be accepted.
     unauthorized: bool = field(default=False, compare=False)
 
 
@@ -77,16 +78,16 @@ class Destination(Protocol):
 
     @property
     def traits(self) -> Traits:
-        """The same at all times."""
+        """What this destination can do. Never changes while the object lives."""
         ...
 
     def deliver(self, message: Message, case: CaseRef) -> Outcome:
-        """Send the message. A destination that can be searched looks for an earlier attempt before it repeats
-        one that is in doubt."""
+        """Send the message. If an earlier attempt may have arrived, a destination that can be searched
+        searches for it first."""
         ...
 
     def check(self) -> Check:
-        """Tell whether a delivery would work. Sends nothing that a person would see."""
+        """Check whether a delivery would work. Sends nothing that a person would see."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Checks whether the host of a webhook answers. A webhook cannot be asked more without posting to it."""
+"""Checks whether the host of a webhook answers. More cannot be checked without posting to the webhook."""
 
 from __future__ import annotations
 

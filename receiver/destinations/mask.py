@@ -30,6 +30,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield url.path + (f"?{url.query}" if url.query else "")
     yield url.query
     for part in (url.path.strip("/"), *url.path.split("/"), *(value for _, value in parse_qsl(url.query))):
-        # Plain words such as `workflows` or `invoke` are no secret, and a reason needs them.
+        # Plain words such as `workflows` or `invoke` are no secret, and people need them to understand a
+        # reason.
         if len(part) >= 8 and re.search(r"[^a-z]", part):
             yield part

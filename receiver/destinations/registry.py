@@ -2,8 +2,8 @@
 
 A package of a destination has two modules whose functions are called from here. `traits.traits(config)` says
 what the destination can do, without I/O; of a destination that tracks issues, `traits.issue_url(config, ref)`
-is the page of an issue. `destination.build(…)` makes the destination, and `destination.preview(message,
-config)` composes what a message would become, without a secret and without I/O.
+is the page of an issue. `destination.build(…)` makes the destination. `destination.preview(message, config)`
+shows how a message would look at the destination, without a secret and without I/O.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def traits_of(config: DestinationConfig) -> Traits:
 
 
 def issue_url(config: DestinationConfig, ref: str) -> str:
-    """The page of the issue that a delivery's ref names; empty where the destination has no such page."""
+    """The page of the issue that a delivery's ref names; empty if the destination has no such page."""
     if not traits_of(config).tracks_issues:
         return ""
     url: str = _module(config.type, "traits").issue_url(config, ref)
@@ -48,8 +48,8 @@ def build(
 ) -> Destination:
     """Make the configured destination. `http_for` takes what `Http` takes, and makes one.
 
-    Raises SecretError where a secret cannot be read, and ValueError with one plain sentence where the URL in
-    it cannot be right. The destination's code is imported now: slack-sdk alone takes 80 ms.
+    Raises SecretError if a secret cannot be read, and ValueError with one plain sentence if the URL in it
+    cannot be right. The destination's code is imported now: slack-sdk alone takes 80 ms.
     """
     http = http_for(ca_bundle=config.ca_bundle, section=f"destinations.{name}")
     made: Destination = _module(config.type, "destination").build(name, config, secret, http)
@@ -57,14 +57,14 @@ def build(
 
 
 def preview(type: str, message: Message, config: DestinationConfig | None) -> Preview:
-    """What the first message of a case would become. `config` is of this type; without one, the preview shows
-    what is usual."""
+    """How the first message of a case would look. `config`: a destination of this type; without it, the
+    preview uses the defaults."""
     made: Preview = _module(type, "destination").preview(message, config)
     return made
 
 
 def load_all() -> None:
-    """Import the code of every destination, for a process that should not do so at its first message."""
+    """Import the code of every destination, so that the process need not do that at its first message."""
     for type in PACKAGES:
         _module(type, "destination")
 

@@ -1,8 +1,8 @@
 """Reloads a destination whose secret was rotated.
 
-A destination is made with its first message. Where it refuses its secret, the secret is read again, and the
-destination is made anew if the secret has changed. A secret that cannot be read is a reason to try again
-later. No reason holds a secret.
+A destination is made at its first message. If it refuses its secret, the secret is read again, and the
+destination is made anew if the secret has changed. If a secret cannot be read, the message is retried later.
+No reason contains a secret.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ReloadingDestination:
         refresh: Callable[[SecretRef], None],
         http_for: Callable[..., Http],
     ) -> None:
-        """`secret` reads a secret. `refresh` forgets what was read, so that `secret` reads it anew."""
+        """`secret` reads a secret. `refresh` drops the cached values, so that `secret` reads them anew."""
         self.name = name
         self.traits = traits_of(config)
         self._config, self._secret, self._refresh, self._http_for = config, secret, refresh, http_for
@@ -59,7 +59,7 @@ class ReloadingDestination:
         self._made: _Made | None = None
 
     def prepare(self) -> None:
-        """Raises SecretError where a secret cannot be read, and ValueError where it cannot be right."""
+        """Raises SecretError if a secret cannot be read, and ValueError if it is malformed."""
         self._current()
 
     def deliver(self, message: Message, case: CaseRef) -> Outcome:

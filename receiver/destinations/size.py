@@ -1,6 +1,7 @@
 """Makes a message fit: drops whole parts in a fixed order, and says what was left out.
 
-What would be sent is measured, after escaping and serializing. It is never cut itself.
+The size is measured on the escaped, serialized message. Parts are dropped from the message before that; the
+serialized text is never cut.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ SHORTENED = 0.25  # of the usual size, for a message that was refused for its si
 
 
 def send_shorter_if_refused(send: Callable[[float], Answer]) -> tuple[Answer, str]:
-    """Send a message, and send a much shorter one where the answer is 413: a proxy in between may accept less
-    than the destination does. `send` takes the share of the usual size. Returns the last answer, and a note
-    where the message was shortened."""
+    """Send a message, and send a much shorter one if the answer is 413: a proxy in between may accept less
+    than the destination. `send` takes the share of the usual size. Returns the last answer, and a note if the
+    message was shortened."""
     answer = send(1.0)
     if answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return answer, ""
@@ -36,14 +37,14 @@ def send_shorter_if_refused(send: Callable[[float], Answer]) -> tuple[Answer, st
 
 
 def fit(message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float) -> T:
-    """The rendered message, with as much of it as keeps `size` of the result within `limit`."""
+    """The rendered message, shortened until `size` of the result is within `limit`."""
     return render(fitting(message, render, size, limit))
 
 
 def fitting(
     message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float
 ) -> Message:
-    """As much of the message as keeps `size` of the rendered message within `limit`.
+    """The message, shortened until `size` of the rendered message is within `limit`.
 
     Title, summary, the first three facts and the first link always stay: together they are far smaller than
     any limit here.
@@ -64,7 +65,8 @@ def fitting(
 
 
 def _longest(message: Message, field: str, least: int, fits: Callable[[Message], bool]) -> Message:
-    """Binary-search how many entries of `field` fit. `least` of them stay, even where these do not fit."""
+    """Binary-search how many entries of `field` fit. At least `least` of them stay, even if they do not
+    fit."""
     whole = getattr(message, field)
 
     def cut(length: int) -> Message:
@@ -87,7 +89,7 @@ def _cut(whole: Any, length: int) -> Any:
 
 
 def _left_out(message: Message, kept: Message) -> str:
-    """Such as "12 more facts and 30 more systems: open in the platform"; empty where nothing was left out."""
+    """Such as "12 more facts and 30 more systems: open in the platform"; empty if nothing was left out."""
     missing = (
         (max(message.findings_total, len(message.findings)) - len(kept.findings), "more kind", " of alarm"),
         (max(message.lines_total, len(message.lines)) - len(kept.lines), "more system", ""),

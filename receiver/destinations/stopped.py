@@ -6,7 +6,7 @@ from receiver.destinations.contract import Rejected, Retry
 
 
 class Stopped(Exception):
-    """Ends a delivery early, with its outcome. The destination catches it: it never crosses the contract."""
+    """Ends a delivery early, with its outcome. The destination catches it, so its callers never see it."""
 
     def __init__(self, outcome: Retry | Rejected) -> None:
         super().__init__(outcome.reason)
@@ -14,5 +14,5 @@ class Stopped(Exception):
 
     @property
     def refused(self) -> bool:
-        """Whether the destination said no. Otherwise it cannot be asked now."""
+        """True if the destination refused; False if it could not be reached or asks to wait."""
         return isinstance(self.outcome, Rejected)

@@ -15,7 +15,7 @@ from shared.models.severity import Severity
 
 @dataclass(frozen=True)
 class AlarmCounts:
-    """None where no number is known."""
+    """None if no number is known."""
 
     malicious: int | None
     suspicious: int | None

@@ -21,7 +21,7 @@ def instance_id_of(event: Event, evidence: Evidence | None) -> str:
 
 
 def why_no_system(event: Event, evidence: Evidence | None) -> str:
-    """The reason for people; empty where an event is about no system."""
+    """The reason for people; empty if an event is about no system."""
     if instance := instance_id_of(event, evidence):
         return f"the region of {instance} is not known: it is not in any hunt"
     if evidence:

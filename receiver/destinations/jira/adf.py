@@ -51,7 +51,7 @@ def tells_of(node: Any, event_id: str) -> bool:
 
 
 def _parts(node: Any) -> list[Node]:
-    """The nodes inside a node of Jira's document; empty where it does not have the form of one."""
+    """The nodes inside a node of Jira's document; empty if it does not have the form of one."""
     content = node.get("content") if isinstance(node, dict) else None
     return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 

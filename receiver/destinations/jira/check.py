@@ -25,7 +25,7 @@ _SHOWN = 160  # characters of a list in words
 
 
 def check_jira(api: JiraApi, config: JiraConfig) -> Check:
-    """Raises Stopped where Jira refuses a question or cannot be asked now."""
+    """Raises Stopped if Jira refuses a question or cannot be asked now."""
     kind = "Jira Cloud" if api.cloud() else "Jira Data Center"
     myself = api.ask("myself")
     who = one_line(str(myself.get("displayName") or myself.get("name") or "an account"), 60)
@@ -133,7 +133,7 @@ def _values(key: str, id: str, wanted: Iterable[str | None], known: Fields) -> I
 
 
 def _mistake(value: Any, field: Mapping[str, Any], cloud: bool) -> str:
-    """What is wrong with a configured value; empty where that depends on the alarm."""
+    """What is wrong with a configured value; empty if that depends on the alarm."""
     texts = [entry for entry in (value if isinstance(value, list) else [value]) if isinstance(entry, str)]
     if isinstance(value, dict) or any("{{" in text or "{%" in text for text in texts):
         return ""

@@ -65,7 +65,7 @@ class JiraApi:
         return self._cloud
 
     def server_info(self) -> dict[str, Any]:
-        """What Jira says of itself. Raises Stopped, also where something else than Jira answers."""
+        """What Jira says of itself. Raises Stopped, also if something else than Jira answers."""
         info = self._checked(self._question("GET", f"{self._base}/rest/api/2/serverInfo"))
         if "deploymentType" not in info and "version" not in info:
             raise Stopped(Rejected("what answers at this URL is not Jira: check the URL"))
@@ -77,14 +77,14 @@ class JiraApi:
         return self._http.request(method, self._url(path), headers=self._headers(), data=data)
 
     def ask(self, path: str, **params: Any) -> dict[str, Any]:
-        """The answer to a question. Raises Stopped where there is none, never with an ambiguous outcome: a
+        """The answer to a question. Raises Stopped if there is none, never with an ambiguous outcome: a
         question changes nothing."""
         return self._checked(self._question("GET", self._url(path), params=params))
 
     def look(
         self, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, Any] | None = None
     ) -> Answer:
-        """The answer to a question that Jira may refuse. Raises Stopped where Jira cannot be asked now."""
+        """The answer to a question that Jira may refuse. Raises Stopped if Jira cannot be asked now."""
         method = "GET" if body is None else "POST"
         return self._question(method, self._url(path), body, params=params)
 
@@ -102,11 +102,11 @@ class JiraApi:
                 return
 
     def try_post(self, failure: str, path: str, body: Mapping[str, Any]) -> str:
-        """An optional step of a delivery: empty where it worked, else `failure` with the reason."""
+        """An optional step of a delivery: empty if it worked, else `failure` with the reason."""
         return self._try_post(failure, path, json.dumps(body, ensure_ascii=False).encode(), {})
 
     def attach(self, key: str, name: str, content: bytes) -> str:
-        """Attach a CSV file to an issue: empty where it worked, else why not."""
+        """Attach a CSV file to an issue: empty if it worked, else why not."""
         data, kind = encode_multipart_formdata({"file": (name, content, "text/csv; charset=utf-8")})
         # Without this header Jira refuses the upload as a forged request.
         headers = {"Content-Type": kind, "X-Atlassian-Token": "no-check"}
@@ -116,11 +116,11 @@ class JiraApi:
         return self._errors.classify(answer, self._clock())
 
     def quoted(self, answer: Answer) -> str:
-        """`: “Jira's own text”`; empty where it has none."""
+        """`: “Jira's own text”`; empty if it has none."""
         return self._errors.quoted(answer)
 
     def comment_refusal(self, answer: Answer) -> str:
-        """Why the issue takes no comment; empty where the answer does not say that it takes none."""
+        """Why the issue takes no comment; empty if the answer does not say that it takes none."""
         return self._errors.comment_refusal(answer)
 
     def _try_post(self, failure: str, path: str, data: bytes, headers: Mapping[str, str]) -> str:
@@ -181,7 +181,7 @@ class JiraApi:
 
 
 def answer_of(answer: Answer) -> dict[str, Any]:
-    """The answer to a question; empty where Jira refused it."""
+    """The answer to a question; empty if Jira refused it."""
     return json_object(answer) if 200 <= answer.status < 300 else {}
 
 

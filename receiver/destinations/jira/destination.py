@@ -75,7 +75,7 @@ class JiraDestination:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Raises ValueError where the token cannot be one."""
+        """Raises ValueError if the token cannot be one."""
         self.name = name
         self._config, self._clock = config, clock
         self._api = JiraApi(config, http, secret, clock)
@@ -207,8 +207,7 @@ class JiraDestination:
         return self._finished(message, _noted(created, *notes)) if created.ref else _noted(created, *notes)
 
     def _created_for(self, message: Message) -> str | None:
-        """The issue that this message created; empty where there is none, None where Jira cannot be asked
-        now."""
+        """The issue that this message created; empty if there is none, None if Jira cannot be asked now."""
         try:
             key = self._issues.find(message.case_key) if message.case_key else ""
             return key if key and self._issues.tells(key, message.id) else ""
@@ -216,7 +215,7 @@ class JiraDestination:
             return None
 
     def _has_told(self, message: Message, key: str) -> bool | None:
-        """Whether the issue tells of this message; None where Jira cannot be asked now."""
+        """Whether the issue tells of this message; None if Jira cannot be asked now."""
         try:
             return self._issues.tells(key, message.id)
         except Stopped:
@@ -266,7 +265,7 @@ class JiraDestination:
 
 
 def build(name: str, config: JiraConfig, secret: Callable[[SecretRef], Secret], http: Http) -> Destination:
-    """Raises SecretError, and ValueError where the token cannot be right."""
+    """Raises SecretError, and ValueError if the token cannot be right."""
     ref = config.api_token or config.token
     if ref is None:
         raise ValueError("Jira needs email and api_token (Cloud), or token (Data Center)")

@@ -36,11 +36,11 @@ class JiraErrors:
         return classify(in_words(answer), now=now, mask=self._mask, advice=self._advice)
 
     def quoted(self, answer: Answer) -> str:
-        """`: “Jira's own text”`; empty where it has none."""
+        """`: “Jira's own text”`; empty if it has none."""
         return quoted(in_words(answer), self._mask)
 
     def comment_refusal(self, answer: Answer) -> str:
-        """Why the issue takes no comment; empty where the answer does not say that it takes none."""
+        """Why the issue takes no comment; empty if the answer does not say that it takes none."""
         if answer.status in _NO_COMMENT:
             return _NO_COMMENT[answer.status]
         if answer.status in _NO_COMMENT_IN_WORDS:

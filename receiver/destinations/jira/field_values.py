@@ -25,7 +25,7 @@ class _Unfit(ValueError):
 
 def shaped(value: Any, field: Mapping[str, Any] | None, *, cloud: bool) -> Any:
     """The value in the form that its field wants, as createmeta describes the field. A mapping is sent as it
-    is written, and so is a value of an unknown field. Raises ValueError where the value does not have that
+    is written, and so is a value of an unknown field. Raises ValueError if the value does not have that
     form."""
     schema = (field or {}).get("schema")
     if not isinstance(schema, Mapping) or isinstance(value, Mapping) or value in ("", []):
@@ -72,7 +72,7 @@ def _single(type: str, value: Any, schema: Mapping[str, Any], allowed: Iterable[
 
 
 def allowed_names(field: Mapping[str, Any]) -> list[str]:
-    """The values that a field allows, by the names that people see; empty where createmeta lists none."""
+    """The values that a field allows, by the names that people see; empty if createmeta lists none."""
     allowed = field.get("allowedValues")
     listed = (
         value.get("value") or value.get("name")

@@ -29,7 +29,7 @@ class Issue:
     key: str
     done: bool = False  # its status is in the category "done"
     resolution: str = ""  # by its name
-    closed_at: float | None = None  # epoch seconds; None where Jira does not say
+    closed_at: float | None = None  # epoch seconds; None if Jira does not say
     attachments: tuple[str, ...] = ()  # names of files
 
     def is_resolved_as(self, resolutions: Iterable[str]) -> bool:
@@ -43,7 +43,7 @@ class Issues:
         self._api, self._project = api, project
 
     def issue(self, key: str) -> Issue | None:
-        """None where the issue is gone, or hidden from this account."""
+        """None if the issue is gone, or hidden from this account."""
         answer = self._api.look(f"issue/{key}", params={"fields": _FIELDS})
         if answer.status == 404:
             return None
@@ -66,7 +66,7 @@ class Issues:
         )
 
     def find(self, case_key: str, *, other_than: str = "") -> str:
-        """The key of the newest issue of a case; empty where the search finds none, or Jira refuses it.
+        """The key of the newest issue of a case; empty if the search finds none, or Jira refuses it.
 
         Jira cannot search the properties of an issue, so it is found by its label. The search of Jira Cloud
         may not see a new issue for some time, and `reconcileIssues` needs the id of the issue. So a delivery

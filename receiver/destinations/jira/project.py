@@ -30,8 +30,8 @@ def fields(api: JiraApi, project: str, type_id: str) -> Fields:
 
 
 def configured_fields(api: JiraApi, config: JiraConfig) -> Fields:
-    """The fields of the configured type that the configuration sets; none where Jira refuses to tell this
-    account. Raises Stopped where Jira cannot be asked now."""
+    """The fields of the configured type that the configuration sets; none if Jira refuses to tell this
+    account. Raises Stopped if Jira cannot be asked now."""
     try:
         id = issue_types(api, config.project).get(config.issue_type, "")
         described = fields(api, config.project, id) if ID.fullmatch(id) else {}
@@ -50,8 +50,8 @@ def _kept(field: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def resolutions(api: JiraApi) -> list[str]:
-    """The names of all resolutions; none where Jira refuses to tell this account. Raises Stopped where Jira
-    cannot be asked now."""
+    """The names of all resolutions; none if Jira refuses to tell this account. Raises Stopped if Jira cannot
+    be asked now."""
     try:
         if api.cloud():
             return [str(resolution.get("name")) for resolution in api.pages("resolution/search", "values")]

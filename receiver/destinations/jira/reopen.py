@@ -28,15 +28,15 @@ _REOPENING = frozenset(
 @dataclass(frozen=True)
 class _Transition:
     id: str
-    missing: str  # what its screen asks for and huntbridge cannot give, in words; empty where it asks nothing
+    missing: str  # what its screen asks for and huntbridge cannot give, in words; empty if it asks nothing
     rank: tuple[bool, bool]  # the lowest is tried first
 
 
 def reopen(api: JiraApi, issues: Issues, key: str) -> str:
-    """Open the issue again: empty where it worked, else why not.
+    """Open the issue again: empty if it worked, else why not.
 
     The best of the offered transitions to a status that is not done are tried, whatever they are called.
-    Nothing but the status is changed. Raises Stopped where Jira cannot be asked now.
+    Nothing but the status is changed. Raises Stopped if Jira cannot be asked now.
     """
     answer = api.look(f"issue/{key}/transitions", params={"expand": "transitions.fields"})
     transitions = list(_transitions(answer_of(answer)))

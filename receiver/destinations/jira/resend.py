@@ -108,7 +108,7 @@ def _text_refused(answer: Answer, *names: str) -> bool:
 
 
 def _refused(answer: Answer, body: Mapping[str, Any]) -> set[str]:
-    """The refused parts that an issue need not have. Empty where another part is refused as well, or where
+    """The refused parts that an issue need not have. Empty if another part is refused as well, or where
     nothing new is refused."""
     errors, messages = problems_of(answer)
     optional = _optional(body)

@@ -56,7 +56,7 @@ class SlackBotDestination:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`channel`: an id such as C0123456789, or a name such as #soc. `interactive`: messages have buttons.
-        `timeout`: seconds for one call. Raises ValueError where the token cannot be one of Slack."""
+        `timeout`: seconds for one call. Raises ValueError if the token cannot be one of Slack."""
         if not _TOKEN.fullmatch(token.reveal()):
             raise ValueError(
                 "this is not a bot token of Slack, which begins with xoxb- (api.slack.com/apps, your app, "
@@ -169,7 +169,7 @@ class SlackBotDestination:
     # Single messages
 
     def _copy_into_thread(self, message: Message, thread: CaseThread) -> str:
-        """Why the copy is missing; empty where it was posted. The parent has told the alarm either way."""
+        """Why the copy is missing; empty if it was posted. The parent has told the alarm either way."""
         try:
             copy = without_mention(message)  # the parent has mentioned the owner
             outcome = self._post(thread.channel, copy, thread_ts=thread.ts).outcome

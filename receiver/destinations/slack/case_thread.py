@@ -31,7 +31,7 @@ class CaseThread:
 
     @classmethod
     def parse(cls, ref: str) -> CaseThread | None:
-        """None where `ref` was not written by `format`."""
+        """None if `ref` was not written by `format`."""
         try:
             fields = json.loads(ref)
             thread = cls(**{**fields, "severity": Severity(fields["severity"])})

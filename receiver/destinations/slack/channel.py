@@ -47,8 +47,8 @@ class Channel:
             return thread.channel
 
     def moved_from(self, channel: str) -> str:
-        """The id of another channel that has the configured name now; empty where there is none, or where the
-        channel is configured by its id. Raises Stopped where Slack cannot be asked now."""
+        """The id of another channel that has the configured name now; empty if there is none, or where the
+        channel is configured by its id. Raises Stopped if Slack cannot be asked now."""
         if is_channel_id(self.configured):
             return ""
         self._id = ""
@@ -102,7 +102,7 @@ def is_channel_id(text: str) -> bool:
 
 
 def _id_of(channel: Any, name: str) -> str:
-    """The id of a listed channel that has this name; empty where it has another."""
+    """The id of a listed channel that has this name; empty if it has another."""
     if not isinstance(channel, dict) or channel.get("name") != name:
         return ""
     id = channel.get("id")

@@ -12,7 +12,7 @@ from shared.text import one_line
 
 
 def check_bot(api: SlackApi, channel: Channel) -> Check:
-    """Raises NetworkError, and Stopped where Slack refuses a question."""
+    """Raises NetworkError, and Stopped if Slack refuses a question."""
     myself = api.myself()
     identity = myself.body_of_success
     who = f"{one_line(str(identity.get('user')), 60)} in {one_line(str(identity.get('team')), 60)}"
@@ -39,6 +39,6 @@ def check_bot(api: SlackApi, channel: Channel) -> Check:
 
 
 def _scopes(headers: Mapping[str, str]) -> frozenset[str]:
-    """What the token may do, which Slack says with each answer; empty where it does not."""
+    """What the token may do, which Slack says with each answer; empty if it does not."""
     header = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
     return frozenset(filter(None, (scope.strip() for scope in header.split(","))))

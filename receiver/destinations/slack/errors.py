@@ -180,7 +180,7 @@ class SlackAnswer:
     """What Slack answered to a call of its Web API."""
 
     outcome: Outcome
-    code: str  # Slack's error code; empty where there is none
+    code: str  # Slack's error code; empty if there is none
     body: Mapping[str, Any]
     headers: Mapping[str, str]
     refused_layout: str = ""  # what Slack said of the form or the size of the message, where it refused these
@@ -217,7 +217,7 @@ class SlackAnswer:
 
     @property
     def body_of_success(self) -> Mapping[str, Any]:
-        """For calls that change nothing: the body. Raises Stopped where the call failed."""
+        """For calls that change nothing: the body. Raises Stopped if the call failed."""
         if isinstance(self.outcome, Delivered):
             return self.body
         failed = self.outcome
@@ -267,7 +267,7 @@ def classify_webhook(answer: Answer, *, now: float, mask: Mask) -> Outcome:
 
 
 def webhook_refused_layout(answer: Answer) -> str:
-    """What Slack says of the form or the size of a message; empty where it accepts these."""
+    """What Slack says of the form or the size of a message; empty if it accepts these."""
     return _refused_layout(answer, _webhook_code(answer))
 
 

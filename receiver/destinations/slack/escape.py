@@ -39,7 +39,7 @@ def plain(text: str, limit: int) -> dict[str, Any]:
 
 
 def mention(owner: Owner) -> str:
-    """A mention of the owner; empty where the owner has no id of Slack. The configuration accepts no other id
+    """A mention of the owner; empty if the owner has no id of Slack. The configuration accepts no other id
     either; this is the last check before sending."""
     if not re.fullmatch(r"[UWS][A-Z0-9]{8,20}", owner.slack, re.ASCII):
         return ""

@@ -36,7 +36,7 @@ class TeamsDestination:
     def __init__(
         self, name: str, webhook_url: Secret, http: Http, *, clock: Callable[[], float] = time.time
     ) -> None:
-        """Raises ValueError where the URL cannot be a Workflows webhook, and says what to do."""
+        """Raises ValueError if the URL cannot be a Workflows webhook, and says what to do."""
         if problem := check_webhook_url("teams", webhook_url.reveal()):
             raise ValueError(problem)
         self.name = name
@@ -64,7 +64,7 @@ class TeamsDestination:
 
 
 def build(name: str, config: TeamsConfig, secret: Callable[[SecretRef], Secret], http: Http) -> Destination:
-    """Raises SecretError, and ValueError where the URL cannot be right."""
+    """Raises SecretError, and ValueError if the URL cannot be right."""
     return TeamsDestination(name, secret(config.webhook_url), http)
 
 

@@ -1,7 +1,7 @@
 """The schema of the document that a `webhook` destination sends: the `data` of a CloudEvents event.
 
 Other people's machines rely on this schema, so it is written down here and not derived from the models: keys
-may be added, and no key changes its meaning. Every key is always there, and null or empty where nothing is
+may be added, and no key changes its meaning. Every key is always there, and null or empty if nothing is
 known. docs/alarm.schema.json publishes it.
 """
 

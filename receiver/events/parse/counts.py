@@ -12,7 +12,7 @@ from receiver.events.parse.reading import Reading
 
 @dataclass(frozen=True)
 class Counts:
-    """None where the body names no such number."""
+    """None if the body names no such number."""
 
     malicious: int | None = None
     suspicious: int | None = None

@@ -18,7 +18,7 @@ _RESOURCES = frozenset(RESOURCE_KEYS)
 
 
 def instance_of(reading: Reading, resource: str) -> tuple[str, System | None]:
-    """The instance id, and the system if its region is known too. Empty and None where there is none.
+    """The instance id, and the system if its region is known too. Empty and None if there is none.
 
     The sources, in this order: `resource` (of a detection) and the values of keys that name a resource; the
     sentences; any other value that is the id of an instance and nothing else. Where one source names two
