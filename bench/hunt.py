@@ -2,8 +2,8 @@
 
 The simulated platform answers in 200 ms, about as a real one does, and runs any number of captures at once.
 For each size one `huntbridge hunt run` runs in a process of its own with an empty data directory. Its memory
-is read from the kernel after every thousand requests. The loop is that of the original Lambda: one request
-after another, for 100 systems, against the same platform.
+is read from the kernel after every thousand requests. The loop is the one of the original Lambda function:
+one request after another, for 100 systems, against the same platform.
 """
 
 from __future__ import annotations

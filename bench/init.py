@@ -1,9 +1,9 @@
 """How long the function that receives webhooks takes to start in a fresh Lambda environment.
 
-It is compared with the least that is possible: importing Flask and creating one SQS client. Both run in turn,
-in processes of their own, with the packages of `make build ARCH=x86_64` and the functions' version of Python.
-Prints the fastest time of each, since a busy machine only slows a run down, and their ratio. Exit code 1 if
-the ratio is above the limit.
+The lower bound, with which it is compared, is the time to import Flask and create one SQS client. Both run in
+turn, in processes of their own, with the packages of `make build ARCH=x86_64` and the functions' version of
+Python. Prints the fastest time of each, since a busy machine only slows a run down, and their ratio. Exit
+code 1 if the ratio is above the limit.
 """
 
 from __future__ import annotations

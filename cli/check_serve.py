@@ -1,4 +1,4 @@
-"""Checks the `serve` that runs on the data directory, if one does, by asking its /health."""
+"""If a `serve` runs on the data directory, checks it by asking its /health."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def dead() -> None:
 class _DeadEntry:
     queue: Queue
     item: DeadItem
-    content: items.Content | None  # None: a newer version wrote this item, or something else than huntbridge
+    content: items.Content | None  # None: the item was written by a newer version, or not by huntbridge
 
     @property
     def destination(self) -> str:
@@ -89,7 +89,7 @@ class _DeadEntry:
                 case items.Webhook(body, received_at):
                     parsed = parse(body, id=self.item.id, received_at=received_at)
                     return compose(Alarm(parsed, Severity.UNKNOWN))
-        except ValueError:  # another version wrote it: the item is shown as it is
+        except ValueError:  # another version wrote the item, so it is shown as it is
             return None
         return None
 

@@ -30,7 +30,7 @@ def show(titles: Sequence[str], rows: Iterable[Sequence[str]], *, whole: Collect
     console = Console(highlight=False)
     frame = 3 * len(titles) + 1
     if console.is_terminal:
-        # The terminal itself breaks a line that is too long, and it can still be copied in one piece.
+        # The terminal itself breaks a line that is too long, and the line can still be copied in one piece.
         narrow = sum(width if n in whole else min(width, _LEAST) for n, width in enumerate(widths))
         console.width = max(console.width, narrow + frame)
     else:

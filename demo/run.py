@@ -101,7 +101,7 @@ class Demo:
     def _settled(self) -> bool:
         """Whether everything that the hunt caused is delivered.
 
-        A lost webhook is recovered some time later, so there must be an event for each sent webhook.
+        huntbridge recovers a lost webhook some time later, so each sent webhook must have an event.
         """
         hunt = self._hunt()
         if hunt is None or not hunt.over or self.world.platform.busy:

@@ -128,7 +128,7 @@ class Secrets:
         return secret
 
     def refresh(self, ref: SecretRef) -> None:
-        """Makes the next `get` read the secret anew. For a secret that a peer refused."""
+        """Makes the next `get` read the secret again. To be called when a peer has refused the secret."""
         if ref.in_aws:
             self._in_aws(ref).refresh(ref)
 
@@ -154,5 +154,6 @@ def _read(ref: SecretRef, path: Path) -> Secret:
         reason = "it is not UTF-8 text"
     except ValueError:
         reason = "the path is not one"
-    # Raised outside of the `except` blocks: UnicodeDecodeError holds the file's bytes and would be attached.
+    # Raised outside of the `except` blocks, because UnicodeDecodeError holds the file's bytes and would be
+    # attached.
     raise SecretError(f"{ref}: the file cannot be read ({reason})")

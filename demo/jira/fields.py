@@ -15,7 +15,7 @@ from typing import Any
 from demo.jira.adf import adf_error
 
 MAX_SUMMARY = 255
-MAX_TEXT = 32_767  # characters; of a document the serialised form counts, which is the stricter reading
+MAX_TEXT = 32_767  # characters; a document is measured in its serialised form, which is the stricter reading
 MAX_LINE = 255  # characters of a custom field with one line
 MAX_LABEL = 255
 
@@ -191,7 +191,7 @@ def labels_error(labels: Any) -> str:
 
 
 def names(fields: Mapping[str, Any], name: str, known: Collection[str], by: str = "name") -> bool:
-    """Whether this field is an object with a `name` (or `key`, or `id`, see `by`) that Jira knows."""
+    """Whether this field is an object that Jira knows by its `name` (or by its `key` or `id`: see `by`)."""
     value = fields.get(name)
     return isinstance(value, dict) and isinstance(value.get(by), str) and value[by] in known
 

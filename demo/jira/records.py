@@ -16,8 +16,8 @@ class Status:
 
 @dataclass(frozen=True)
 class Transition:
-    """`needs`: the fields that must be set. `hidden`: createmeta does not name them, since a validator checks
-    them."""
+    """`needs`: the fields that must be set. `hidden`: a validator checks these fields, so createmeta does not
+    name them."""
 
     id: str
     name: str

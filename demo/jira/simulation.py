@@ -2,7 +2,7 @@
 
 `datacenter=False` is Jira Cloud (REST v3, Basic e-mail and token, Atlassian Documents). `datacenter=True` is
 Jira Data Center (REST v2, a personal access token, wiki text). A request without valid credentials is always
-refused, also where the real Jira admits anonymous callers.
+refused, even if the real Jira would admit anonymous callers.
 """
 
 from __future__ import annotations

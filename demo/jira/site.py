@@ -170,7 +170,7 @@ class Site(Simulation):
         return issue
 
     def view(self, issue: Issue, fields: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The issue in an answer; without fields only its id."""
+        """The issue in an answer; without `fields` only its id."""
         view: dict[str, Any] = {"id": str(issue.id)}
         if fields is not None:
             api = f"{self.root.lstrip('/')}/rest/api/{2 if self.datacenter else 3}".lstrip("/")

@@ -88,7 +88,7 @@ class Webhooks:
     ) -> None:
         self.by_id: dict[int, Webhook] = {}
         self.sent: list[Sent] = []
-        self.drop = 0.0  # the share that is lost on the way, which the platform does not notice
+        self.drop = 0.0  # the share of webhooks that are lost on the way, which the platform does not notice
         self._lock, self._now, self._rng = lock, now, rng
         self._ids = count(1)
 

@@ -151,7 +151,8 @@ def _is_active(account: Mapping[str, Any]) -> bool:
 def _requests(
     filter_by: str, values: Collection[str], tags: Mapping[str, Collection[str]] = {}
 ) -> Iterator[dict[str, Any]]:
-    """The parameters of as many requests as the values need. Without values, one request for everything."""
+    """The parameters of each request: as many requests as the values need, or without values a single request
+    for everything."""
     listed, size = list(values), {"MaxResults": _PAGE}
     filters = [{"Name": f"tag:{key}", "Values": list(globs)} for key, globs in tags.items()]
     if not listed:

@@ -108,7 +108,7 @@ def _value_of_key(ref: SecretRef, secret: Secret, key: str) -> Secret:
             wrong = f"the key {key} of the secret is not text"
         else:
             value = Secret(content[key].strip())
-    # Raised outside of the `except` block: a JSON error holds the secret and would be attached.
+    # Raised outside of the `except` block, because a JSON error holds the secret and would be attached.
     if value is None:
         raise SecretError(f"{ref}: {wrong}")
     return value

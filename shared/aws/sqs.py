@@ -126,8 +126,8 @@ class SqsQueue:
         return self._dead_letters.revive(ids, self._put_as_new)
 
     def depth(self) -> Depth:
-        """SQS's approximate figures. A retried item counts as leased until it is due. SQS does not say when
-        the oldest item came in."""
+        """The approximate figures of SQS. A retried item counts as leased until it is due. SQS does not say
+        when the oldest item came in."""
         visible, delayed, hidden = self._calls.counts()
         dead = self._dead_letters.count()
         return Depth(ready=visible, delayed=delayed, leased=hidden, dead=dead, oldest=None)

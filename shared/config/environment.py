@@ -1,6 +1,6 @@
 """Reads the configuration from environment variables, in the form that a configuration file has.
 
-The systems are read apart from the rest, because a malformed one must not stop the others.
+The systems are read apart from the rest, because a malformed system must not stop the others.
 """
 
 from __future__ import annotations

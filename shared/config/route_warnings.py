@@ -95,7 +95,7 @@ def _fits_an_account_id(pattern: str) -> bool:
 
 
 def _empty_values(match: MatchConfig, where: str) -> Iterator[tuple[str, str]]:
-    """Values that are no condition, and conditions that nothing meets."""
+    """Values that are not a condition, and conditions that no alarm meets."""
     for key in ("event", "severity", "hunt", "project", "account", "region", "instance"):
         if key in match.model_fields_set and not getattr(match, key):
             yield f"{where}.{key}", "is empty, so it is no condition: remove it, or write what must match"

@@ -150,7 +150,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return self.undefined(name=str(argument)) if value is None else value
 
 
-# Filters get the value first and then their arguments. Each returns at most MAX_OUTPUT characters, so that a
+# A filter gets the value first, then its arguments. Each returns at most MAX_OUTPUT characters, so that a
 # chain of filters is bounded too.
 
 

@@ -1,4 +1,4 @@
-"""Works the records of one invocation by SQS, each by itself, and tells SQS which of them to deliver again.
+"""Handles the records of one invocation by SQS one by one, and reports to SQS which to deliver again.
 
 This module imports little, because the web function starts with it.
 """

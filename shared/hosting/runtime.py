@@ -105,7 +105,7 @@ class Runtime:
         return self._cado(key, tries=TRIES, admin=True) if key else None
 
     def make_fleet(self, **options: Any) -> Fleet:
-        """The instances in AWS. Nothing is called yet, and answers are not kept."""
+        """The instances in AWS. Nothing is called yet, and answers are not cached."""
         from shared.aws.fleet import AwsFleet
 
         return AwsFleet(self.config.account, self.secrets, **options)

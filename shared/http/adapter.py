@@ -73,4 +73,5 @@ class Adapter(HTTPAdapter):
         return host, trusted
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing: requests would add the public authorities to a context that trusts one certificate."""
+        """Does nothing, because requests would add the public authorities to a context that trusts one
+        certificate."""

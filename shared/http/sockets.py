@@ -31,7 +31,7 @@ from urllib3.util.connection import allowed_gai_family
 from shared.http.deadlines import DeadlineExceeded, remaining, within
 
 # Seconds that an open connection may wait for its next request. Common servers close idle connections after
-# 5 s. A process that was frozen meanwhile, as on Lambda, does not notice, and its next request would be lost.
+# 5 s. A process that is frozen at that time, as on Lambda, does not notice. Its next request would be lost.
 MAX_IDLE = 4.0
 _SHORTEST_TRY = 1.0  # seconds for one of several addresses, at least
 # Bytes of one answer on the wire, far more than any answer that is read whole. Without it, the line with the

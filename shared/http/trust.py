@@ -88,7 +88,8 @@ class Pin:
             self._context = None
 
     def _anchor(self, host: str, port: int, timeout: float) -> ssl.SSLContext:
-        """Ask the peer for its certificate and nothing else. It is trusted only if it is the pinned one."""
+        """Ask the peer for its certificate and nothing else. The certificate is trusted only if it is the
+        pinned one."""
         try:
             with within(timeout):
                 shown = _certificate_of(host, port, timeout)

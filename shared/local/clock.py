@@ -1,8 +1,8 @@
 """The clock of one machine: it starts each hunt when its schedule is due.
 
 It stores how far it has come, with the text of the schedule. So a restart neither skips nor repeats a run,
-and a new or edited schedule starts nothing that was due earlier. Starting a hunt twice for one time would be
-harmless, since the time is part of the hunt's id.
+and a new or edited schedule starts nothing that was due earlier. Starting a hunt twice for the same time
+would be harmless, since the time is part of the hunt's id.
 """
 
 from __future__ import annotations

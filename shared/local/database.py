@@ -42,7 +42,8 @@ CREATE TABLE dead (
 );
 """
 
-# The statements that make the next format out of each earlier one. A new file gets the newest format at once.
+# For each earlier format, the statements that turn it into the next format. A new file gets the newest format
+# at once.
 _UPDATES = {
     1: """
 ALTER TABLE items ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;

@@ -283,7 +283,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             super().service()
         except Exception:
             log.exception("a request could not be answered")
-            self.cancel()  # else the connection would wait for an answer for ever
+            self.cancel()  # otherwise the connection would wait for an answer for ever
         self._idle, self.since = self.request is None, time.monotonic()
 
     def handle_write(self) -> None:

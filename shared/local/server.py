@@ -143,7 +143,7 @@ class Server:
     def _hand_back(self) -> None:
         """Hand back the items of work that hangs, so that the next start need not wait for their leases."""
         for queue, item in list(self._running.values()):
-            with suppress(QueueError):  # then the item comes back when its lease ends
+            with suppress(QueueError):  # on failure the item comes back when its lease ends
                 queue.retry(item, delay=0)
 
     def _serve(self, web: Listener, pulse: Pulse) -> None:

@@ -66,14 +66,14 @@ class Alarm:
     instance: Instance | None = None
     system: System | None = None
     findings: tuple[Finding, ...] = ()
-    findings_total: int = 0  # how many there are, if a queue item has no room for all
+    findings_total: int = 0  # how many findings there are, if a queue item has no room for all
     gaps: tuple[Gap, ...] = ()
     link: str = ""  # to the platform; always of the platform's own origin
     earlier: Earlier | None = None  # this alarm adds to it and is sent as an update
     owner: Owner | None = None
     # Only for an event of kind acknowledged.
     acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None
-    case: str = ""  # the key of its case, if it is only about an existing case
+    case: str = ""  # the key of its case, if the alarm is only about an existing case
     change: Change | None = None
     disagreements: tuple[str, ...] = ()  # sentences on where the webhook contradicts the platform
     may_repeat: bool = False  # an earlier message may have said the same
@@ -100,11 +100,11 @@ class Alarm:
 
 @dataclass(frozen=True)
 class AlarmRun:
-    """One processing run that found something in one evidence, and whether a message reported it."""
+    """One processing run that found something in one evidence, and whether an event covers it."""
 
     project_id: int
     evidence_id: int
     run: str  # when the evidence was processed, as the platform says it
     seen_at: datetime  # by huntbridge's clock
     told: bool = False
-    events: tuple[str, ...] = ()  # those about this evidence that were told of this run or an earlier one
+    events: tuple[str, ...] = ()  # that covered this run or an earlier run of this evidence

@@ -47,7 +47,7 @@ class Capture:
     requested_at: datetime | None = None
     ended_at: datetime | None = None
     released_at: datetime | None = None  # when it was queued for its request; None: not yet
-    attempt: int = 1  # one more for each new request after the platform failed it
+    attempt: int = 1  # one more for each new request after a failure
     earlier_pipeline_ids: tuple[int, ...] = ()  # those of earlier attempts
     processing_ids: tuple[int, ...] = ()  # the pipelines that its own pipelines started
     progress: str = ""  # how far its pipelines have come

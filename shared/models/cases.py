@@ -15,7 +15,7 @@ from shared.models.alarms import Alarm
 class Case:
     """What is known of a case. What each destination holds of it is in `storage.ledger.case_references`."""
 
-    alarm: Alarm  # the worst one; the newest of those that are equally bad
+    alarm: Alarm  # the worst alarm; of equally bad ones, the newest
     told: tuple[str, ...] = ()  # the destinations that its messages went to
     acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None
     issue_in: str = ""  # the Jira destination in which somebody asked for an issue

@@ -30,7 +30,7 @@ class Hunt:
     mode: str = "full"  # full | triage | scan
     project_id: int | None = None
     systems: int = 0
-    attempt: int = 1  # one more for each new start after it failed as a whole
+    attempt: int = 1  # one more for each restart after the hunt failed as a whole
     problems: tuple[str, ...] = ()  # sentences about parts of the definition that could not be used
     left_out: tuple[str, ...] = ()  # sentences with the numbers of systems that it leaves out, and why
     reason: str = ""  # why it failed

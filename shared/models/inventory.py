@@ -46,7 +46,7 @@ class Fleet(Protocol):
         ...
 
     def groups(self, account: str, region: str) -> Mapping[str, str]:
-        """The Auto Scaling group of each instance that is in one, by instance id."""
+        """The Auto Scaling group of each instance that is in a group, by instance id."""
         ...
 
     def volumes(self, account: str, region: str, only: Collection[str]) -> Mapping[str, list[int]]:

@@ -1,4 +1,4 @@
-"""The machines that hunts capture: how the configuration names one, and what EC2 says about it."""
+"""The machines that hunts capture: how the configuration names a machine, and what EC2 says about it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class System:
 
 @dataclass(frozen=True)
 class Instance:
-    """What EC2 says about one instance. A value is empty if EC2 has none."""
+    """What EC2 says about one instance. A value that EC2 does not have is empty."""
 
     id: str
     region: str

@@ -158,7 +158,7 @@ class Cado:
         """Ask for one capture and return the ids of its pipelines. Not idempotent, so it is sent once.
 
         `host_options`, in the platform's own words, only count for a triage. Raises Unavailable with
-        `ambiguous` if the capture may have been started all the same.
+        `ambiguous` if the capture may have been started nevertheless.
         """
         body = {"instance_id": instance, "region": region, "project_id": project_id, **_MODES[mode]}
         body |= {"cloud_id": cloud_id} if cloud_id else {}
@@ -208,7 +208,8 @@ class Cado:
                 pause(error)
 
     def pipelines_status(self) -> PipelinesStatus:
-        """How busy the platform is. Raises NotFound if it cannot tell (v2, and v3 before 2.269)."""
+        """How busy the platform is. Raises NotFound if the platform does not say (v2, and v3 before
+        2.269)."""
         status = parse(PipelinesStatusJson, unwrap(self._transport.read("/api/v3/pipelines/status")))
         return PipelinesStatus(status.queued or 0, status.in_progress or 0, status.limit or None)
 
@@ -283,8 +284,8 @@ class Cado:
         return made.id
 
     def _existing(self, name: str, error: Conflict | Refused) -> int:
-        """The project that has this name already, if the key's user can see it. Raises `error` if it is about
-        something else than the name."""
+        """The project that has this name already, if the key's user can see it. Raises `error` if the error
+        is not about the name."""
         if isinstance(error, Refused) and not _EXISTS.search(str(error)):
             raise error
         project_id = self.find_project(name)
@@ -302,14 +303,14 @@ class Cado:
             try:
                 reason = self.pipeline(pipeline.id).reason or pipeline.reason
             except CadoError:
-                return pipeline  # its reason is then the names of the failed steps
+                return pipeline  # then `reason` is only the names of the failed steps
             if len(self._reasons) > 1_000:
                 self._reasons.clear()
             self._reasons[pipeline.id] = reason
         return replace(pipeline, reason=reason)
 
     def _counted(self, project_id: int, evidence_id: int | None) -> Iterator[Finding]:
-        """The summary for platforms before 2.273, which have none: their alarms, counted here."""
+        """The summary for platforms before 2.273, which have no summary: their alarms are counted here."""
         params = {"project_id": project_id, "evidence_id": evidence_id}
         counted: dict[tuple[str, Severity], Finding] = {}
         for item in self._transport.pages("/api/v3/alarms", params, most=_MOST_ALARM_PAGES):

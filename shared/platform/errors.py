@@ -36,7 +36,7 @@ class Refused(CadoError):
 class Unavailable(CadoError):
     """No usable answer: a network error, a 5xx, a 429, or a body that is not from the platform's API.
 
-    `ambiguous`: the platform may have carried out the request all the same. `after`: seconds to wait, if the
+    `ambiguous`: the platform may have carried out the request nevertheless. `after`: seconds to wait, if the
     platform named them. `retryable`: whether repeating the call soon may help.
     """
 

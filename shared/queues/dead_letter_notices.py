@@ -1,4 +1,4 @@
-"""Notifies people of dead items: sends an event of kind `undelivered` to a destination that still works.
+"""Notifies people of dead items: sends an event of kind `undelivered` to another destination.
 
 Each malicious alarm that died has a notice of its own at once, up to OWN_NOTICES in an hour for one
 destination. All other dead items are counted, and one notice an hour says how many there are. The dead items
@@ -36,7 +36,7 @@ QUEUE = "the queue "  # `about` begins with this if a notice is about a queue, n
 
 
 def fallbacks(config: Config) -> tuple[str, ...]:
-    """The destinations that notices are sent to. The first one that works is used."""
+    """The destinations for notices, in order. A notice goes to the first one that it is not about."""
     names = (config.delivery.fallback, *config.default, *config.destinations)
     return tuple(name for name in names if name)
 
@@ -133,7 +133,7 @@ class DeadLetterNotices:
             return Again(wait.total_seconds(), "a notice was sent within the hour")
         self._send(about, tally)
         after = self._update(about, lambda current: current.after_notice(tally, now))
-        if after.dead > tally.dead:  # more items died meanwhile and relied on this notice
+        if after.dead > tally.dead:  # more items died in the meantime, and relied on this notice
             self._enqueue(about, after.dead, now, INTERVAL)
         return Done()
 

@@ -74,7 +74,7 @@ class Heartbeats:
         name, since = item.destination, item.since.isoformat()
         period, record = self._periods.get(name), self._store.get(kinds.HEARTBEAT, "", name)
         if not period or not record or since not in (record.body["since"], record.body.get("asked")):
-            return Done()  # something was delivered meanwhile, or heartbeats were switched off
+            return Done()  # something was delivered in the meantime, or heartbeats were switched off
         event = Event(
             id=f"{HEARTBEAT}:{name}:{since}",
             kind=HEARTBEAT,

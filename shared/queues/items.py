@@ -62,7 +62,7 @@ class Content:
 
 @_content
 class Webhook(Content):
-    """An accepted webhook. Only the token was removed from its body; nothing else was looked at."""
+    """An accepted webhook. Only the token was removed from its body; nothing was looked up."""
 
     kind, key = "webhook", "webhook"
     body: bytes
@@ -81,7 +81,7 @@ class Webhook(Content):
 
 @_content
 class OwnEvent(Content):
-    """An event that huntbridge raises itself. It is cut to what an item may hold when it is written."""
+    """An event that huntbridge raises itself. When it is written, it is cut to the size of an item."""
 
     kind, key = "event", "event"
     event: dict[str, Any]
@@ -208,7 +208,7 @@ class StartHunt(Content):
 
 @_content
 class OpenProject(Content):
-    """Open the hunt's project. `until` (epoch seconds): how long it is worth trying."""
+    """Open the hunt's project. `until`: epoch seconds until which it is worth trying."""
 
     kind, key = "open", "open"
     hunt_id: str
@@ -224,7 +224,7 @@ class OpenProject(Content):
 
 @_content
 class RequestCapture(Content):
-    """Ask the platform for one capture. `until` (epoch seconds): how long it is worth trying."""
+    """Ask the platform for one capture. `until`: epoch seconds until which it is worth trying."""
 
     kind, key = "capture", "capture"
     hunt_id: str
@@ -251,7 +251,7 @@ class ForDestination(Content):
 
 @_content
 class DeliverAlarm(ForDestination):
-    """Deliver one alarm. It is cut to what an item may hold when it is written."""
+    """Deliver one alarm. When it is written, it is cut to the size of an item."""
 
     kind, key = "alarm", "alarm"
     alarm: dict[str, Any]
@@ -266,7 +266,7 @@ class DeliverAlarm(ForDestination):
 
 @_content
 class DeliverDigest(ForDestination):
-    """Deliver in one message what was gathered in a digest."""
+    """Deliver the entries of a digest in one message."""
 
     kind, key = "digest", "digest"
     digest_id: str

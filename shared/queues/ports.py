@@ -55,7 +55,7 @@ class DeadItem:
 @dataclass(frozen=True)
 class Depth:
     """How many items a queue has. `ready` items can be claimed now. `oldest`: when the oldest living item
-    came in; None if there is none or the queue cannot tell. SQS counts a retried item as leased."""
+    came in; None if there is none or the queue does not know. SQS counts a retried item as leased."""
 
     ready: int
     delayed: int
@@ -77,7 +77,7 @@ class Queue(Protocol):
         """Add an item, and return its id once the item is durable. `durable`: as in `Store.put`.
 
         `delay`: seconds until the item can be claimed. An `urgent` item is handed out ahead of others, if the
-        queue can do that. A second item with the `id` of a living one is ignored if the queue can tell;
+        queue can do that. A second item with the `id` of a living item is ignored if the queue notices it;
         handlers are idempotent by id in any case. Raises QueueError if the item could not be added, and
         TooLarge if it never can be.
         """
@@ -102,7 +102,7 @@ class Queue(Protocol):
 
     def adopt(self, tell: Callable[[Item], None]) -> None:
         """Find the items that the queue itself put among the dead, because no worker ever finished them. Call
-        `tell` for each of them, and then keep it as `dead` does."""
+        `tell` for each such item, and then keep the item as `dead` does."""
         ...
 
     def dead_items(self, limit: int = 100) -> list[DeadItem]:

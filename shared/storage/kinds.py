@@ -88,7 +88,7 @@ AUDIT_CONFIGURATION = _kind("audit-configuration", "shared.storage.audit", _EVER
 # The latest time that a queue of SQLite has seen.
 QUEUE_CLOCK = _kind("queue-clock", "shared.local.queue", _EVER, name="queue")
 
-# Notes are kept for ever: some of them say which projects on the platform were looked at.
+# Notes are kept for ever: some of them say which of the platform's projects were looked at.
 NOTE = _kind("note", "shared.storage.ledger.notes", _EVER, group="one of the groups below", name="")
 
 NOTES: dict[str, Kind] = {}

@@ -11,7 +11,7 @@ from shared.storage.ports import Store, StoreError
 
 log = logging.getLogger(__name__)
 
-_INTERVAL = timedelta(minutes=1)  # at most one write in this time: a minute is exact enough
+_INTERVAL = timedelta(minutes=1)  # at most one write in this time, since a minute is exact enough
 _PLACE = (kinds.NOTE, kinds.LAST_DELIVERED_NOTES)
 
 
@@ -28,7 +28,7 @@ class LastDelivered:
         try:
             self._store.put(*_PLACE, destination, {"at": now.isoformat()}, durable=False)
             self._recorded[destination] = now
-        except StoreError as error:  # the message was delivered all the same
+        except StoreError as error:  # the message was delivered nevertheless
             keys = {"destination": destination, "error": str(error)}
             log.warning("the time of the last delivery cannot be stored", extra=keys)
 

@@ -1,7 +1,7 @@
 """The port that a database has to fill: small documents with versions.
 
-The ledger and everything else that is stored is written once on top of `Store`, so it behaves alike on SQLite
-and on DynamoDB.
+The ledger and everything else that is stored uses `Store` only, so it behaves alike on SQLite and on
+DynamoDB.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Checks stored times against the current time, since the clock may have been set back in between.
+"""Checks stored times against the current time, since the clock may have been set back after they were
+stored.
 
 A machine whose clock showed 2030 for a moment stored times of 2030. Such a time does not say when something
 happened, and nothing may wait until it has passed.

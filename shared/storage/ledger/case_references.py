@@ -80,7 +80,7 @@ class CaseReferences:
         """Give up the exclusive access. With `ref`, later messages use that reference. Without it, an earlier
         reference stays; if there is none, the next delivery may open the case.
 
-        `unsure`: the case may have been opened all the same. Nobody can find out for `hold` seconds, so other
+        `unsure`: the case may have been opened nevertheless. Nobody can find out for `hold` seconds, so other
         deliveries wait that long.
         """
 

@@ -41,8 +41,8 @@ class Cases:
         return self._store.update(kinds.CASE_FILE, case_key, "-", changed, durable=durable)
 
     def acknowledge(self, case_key: str, asked: Acknowledgement) -> Acknowledgement | None:
-        """Acknowledge a case. Returns the acknowledgement that counts, which is the first; None if there
-        is no such case."""
+        """Acknowledge a case. Returns the first acknowledgement, which counts; None if there is no such
+        case."""
         case = self.change(
             case_key,
             lambda case: replace(case, acknowledgement=case.acknowledgement or asked) if case else None,
@@ -54,7 +54,7 @@ class Cases:
     # Reminders
 
     def await_acknowledgement(self, case_key: str, after: float) -> None:
-        """Have a reminder sent in `after` seconds, unless the case waits for one already."""
+        """Have a reminder sent in `after` seconds, unless the case already waits for a reminder."""
         now = self._now()
         body = _waiting(now, now + timedelta(seconds=after), reminded=0)
         self._store.put(kinds.UNACKNOWLEDGED, "", case_key, body, expect=0)

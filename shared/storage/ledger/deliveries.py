@@ -47,8 +47,8 @@ class Deliveries:
     def end(self, started: Delivery, **fields: Any) -> None:
         """Record how the attempt that `start` began has ended.
 
-        Where a later attempt has begun since, only a successful end is recorded: the later attempt began in
-        doubt and records its own end.
+        If a later attempt has begun since, only a successful end is recorded, because the later attempt began
+        in doubt and records its own end.
         """
         place = (kinds.DELIVERY, started.event_id, started.destination)
         ended = replace(started, **fields, last_at=self._now())

@@ -159,8 +159,8 @@ class Hunts:
         return str(record.body["hunt_id"]) if record else ""
 
     def begin_quiet_period(self, about: str, name: str, hunt_id: str, period: float) -> str:
-        """Let this hunt begin, and no other hunt about the same thing for `period` seconds. Returns an empty
-        text if it may begin, else the id of the hunt whose period has not passed yet."""
+        """Allow this hunt to begin, and no other hunt about the same thing for `period` seconds. Returns an
+        empty text if it may begin, else the id of the hunt whose period has not passed yet."""
 
         def begin(body: Body | None) -> tuple[Body | None, str]:
             now = self._now()
@@ -181,7 +181,7 @@ class Hunts:
         record, now = self._store.get(*_LAST_FINISHED), self._now()
         if record:
             return datetime.fromisoformat(record.body["at"])
-        first = self._store.get(kinds.CLOCK, "", "@follow")  # an earlier version's first look at the hunts
+        first = self._store.get(kinds.CLOCK, "", "@follow")  # when an earlier version began to follow hunts
         ends = [
             hunt.finished_at
             for name in known
