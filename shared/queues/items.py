@@ -2,7 +2,7 @@
 
 An item is a JSON object with `kind` (which of the classes below it is), `v` (the version of its format) and
 the item's own keys. Earlier versions wrote no `kind` and distinguished the kinds by their keys. Their items
-are still read here. They can also read what is written here, because each kind keeps its keys.
+are still read here. Those versions can read what is written here, because each kind keeps its keys.
 
 To add a field, give it a default and leave VERSION as it is. Raise VERSION only if an older worker would do
 something wrong with the item. Older workers then refuse the item. It is tried again for some minutes, in
