@@ -25,24 +25,25 @@ _PANELS = {Severity.MALICIOUS: "error", Severity.SUSPICIOUS: "warning", Severity
 
 
 def document(message: Message, *, titled: bool = False) -> Node:
-    """The description of an issue. `titled`: a comment, which needs a title since it has no summary line."""
+    """The text of an issue's description, or of a comment if `titled`. Only a comment starts with the title;
+    an issue has it in its summary."""
     return _document(fitted(message, titled=titled), titled)
 
 
 def fitted(message: Message, *, titled: bool = False) -> Message:
-    """The part of the message that the document has room for."""
+    """The message, shortened until it fits into the document."""
     return fitting(message, lambda kept: _document(kept, titled), _length, MAX_LENGTH)
 
 
 def plain(text: str) -> Node:
-    """A document with the text as it is, and a paragraph for each of its lines."""
+    """A document with the unchanged text: one paragraph for each line."""
     lines = filter(None, (line.strip() for line in text.splitlines()))
     return {"type": "doc", "version": 1, "content": [_paragraph(_text(line, len(line))) for line in lines]}
 
 
 def tells_of(node: Any, event_id: str) -> bool:
-    """Whether Jira's document tells of this event: a paragraph of it is the event's line. Other mentions of
-    the event do not count."""
+    """Whether Jira's document is about this event: then one of its paragraphs is the event's line. Other
+    mentions of the event do not count."""
     return any(
         block.get("type") == "paragraph"
         and "".join(str(part.get("text", "")) for part in _parts(block)) == f"{_EVENT}{event_id}"
@@ -51,7 +52,7 @@ def tells_of(node: Any, event_id: str) -> bool:
 
 
 def _parts(node: Any) -> list[Node]:
-    """The nodes inside a node of Jira's document; empty if it does not have the form of one."""
+    """The nodes inside a node of Jira's document; empty if the node is malformed."""
     content = node.get("content") if isinstance(node, dict) else None
     return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 

@@ -16,7 +16,7 @@ _COLUMNS = ("severity", "count", "alarm", "ATT&CK", "path")
 
 
 def name_of(event_id: str) -> str:
-    """The name of an event's file, which is always the same."""
+    """The name of the file of an event. It is always the same for one event."""
     return f"alarms-{re.sub(r'[^A-Za-z0-9._-]+', '-', event_id)[:120]}.csv"
 
 

@@ -21,7 +21,7 @@ _USEFUL_PERMISSIONS = {
 }
 # Fields that huntbridge always sets, and the reporter, which Jira sets.
 _ALWAYS_SET = frozenset({"project", "issuetype", "summary", "description", "reporter"})
-_SHOWN = 160  # characters of a list in words
+_SHOWN = 160  # characters of a list in a sentence
 
 
 def check_jira(api: JiraApi, config: JiraConfig) -> Check:
@@ -69,7 +69,7 @@ def _has(held: Mapping[str, Any], name: str) -> bool:
 
 def unknown_resolutions(config: JiraConfig, names: list[str]) -> tuple[str, bool]:
     """A sentence about respect_resolutions, and whether the configuration is wrong. In a Jira of another
-    language all default resolutions may be unknown."""
+    language all default names of resolutions may be unknown."""
     absent = [
         name for name in config.respect_resolutions if not Issue("", resolution=name).is_resolved_as(names)
     ]
@@ -99,7 +99,7 @@ def problems(config: JiraConfig, known: Fields, *, cloud: bool) -> Iterator[str]
 
 
 def _required(config: JiraConfig, known: Fields) -> Iterator[str]:
-    """Fields that every issue must have, and that the configuration sets for no issue or not for all."""
+    """Fields that every issue must have, but that the configuration does not set for every issue."""
     has = _ALWAYS_SET | config.fields.keys() | {"labels"}
     has |= {name for name in ("components", "security") if getattr(config, name)}
     if config.priorities.keys() >= {"malicious", "suspicious", "info", "unknown"}:

@@ -28,8 +28,8 @@ from shared.http.client import Http
 from shared.http.errors import NetworkError
 from shared.secrets import Secret
 
-# Seconds for a question, and for an optional step. A delivery that opens a case must end within the 60
-# seconds for which it holds the case exclusively.
+# Seconds for a query, and for an optional step. A delivery that opens a case must end within 60 seconds,
+# while it has the case exclusively.
 QUESTION_TIMEOUT = 8.0
 EXTRA_TIMEOUT = 5.0
 _PAGE = 200  # the most that createmeta gives at once
@@ -43,7 +43,7 @@ class JiraApi:
         self, config: JiraConfig, http: Http, secret: Secret, clock: Callable[[], float] = time.time
     ) -> None:
         """`secret`: the API token (Cloud, with the config's email) or the personal access token. Raises
-        ValueError where it cannot be one."""
+        ValueError if it is malformed."""
         if not re.fullmatch(r"[\x21-\x7e]+", secret.reveal()):
             raise ValueError(
                 "the token of Jira holds a space or a character that no token has: copy it again"
@@ -55,36 +55,37 @@ class JiraApi:
             f"Basic {b64encode(basic.encode()).decode()}" if basic else f"Bearer {secret.reveal()}"
         )
         self._errors = JiraErrors(config, Mask(secret.reveal(), basic))
-        self._cloud = _cloud_by_name(config)  # None until Jira was asked
+        self._cloud = _cloud_by_name(config)  # None until Jira has answered
 
     def cloud(self) -> bool:
-        """Whether this is Jira Cloud: by the configuration or the host, else by asking. An answer is
-        remembered. Raises Stopped."""
+        """Whether this is Jira Cloud. The configuration or the host says so; otherwise Jira is asked once.
+        Raises Stopped."""
         if self._cloud is None:
             self._cloud = self.server_info().get("deploymentType") == "Cloud"
         return self._cloud
 
     def server_info(self) -> dict[str, Any]:
-        """What Jira says of itself. Raises Stopped, also if something else than Jira answers."""
+        """Jira's description of itself. Raises Stopped, also if the answer is not from a Jira."""
         info = self._checked(self._question("GET", f"{self._base}/rest/api/2/serverInfo"))
         if "deploymentType" not in info and "version" not in info:
             raise Stopped(Rejected("what answers at this URL is not Jira: check the URL"))
         return info
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Answer:
-        """A request that changes something. Raises NetworkError, after which Jira may have carried it out."""
+        """Send a request that changes something. If it raises NetworkError, Jira may have carried the request
+        out."""
         data = json.dumps(body, ensure_ascii=False).encode()
         return self._http.request(method, self._url(path), headers=self._headers(), data=data)
 
     def ask(self, path: str, **params: Any) -> dict[str, Any]:
-        """The answer to a question. Raises Stopped if there is none, never with an ambiguous outcome: a
-        question changes nothing."""
+        """The answer to a query. Raises Stopped if there is none. Its outcome is never ambiguous, since a
+        query changes nothing."""
         return self._checked(self._question("GET", self._url(path), params=params))
 
     def look(
         self, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, Any] | None = None
     ) -> Answer:
-        """The answer to a question that Jira may refuse. Raises Stopped if Jira cannot be asked now."""
+        """The answer to a query, which may be a refusal. Raises Stopped if Jira cannot be asked now."""
         method = "GET" if body is None else "POST"
         return self._question(method, self._url(path), body, params=params)
 
@@ -102,11 +103,12 @@ class JiraApi:
                 return
 
     def try_post(self, failure: str, path: str, body: Mapping[str, Any]) -> str:
-        """An optional step of a delivery: empty if it worked, else `failure` with the reason."""
+        """Do an optional step of a delivery. Returns an empty text if it worked, else `failure` with the
+        reason."""
         return self._try_post(failure, path, json.dumps(body, ensure_ascii=False).encode(), {})
 
     def attach(self, key: str, name: str, content: bytes) -> str:
-        """Attach a CSV file to an issue: empty if it worked, else why not."""
+        """Attach a CSV file to an issue. Returns an empty text if that worked, else why not."""
         data, kind = encode_multipart_formdata({"file": (name, content, "text/csv; charset=utf-8")})
         # Without this header Jira refuses the upload as a forged request.
         headers = {"Content-Type": kind, "X-Atlassian-Token": "no-check"}
@@ -181,7 +183,7 @@ class JiraApi:
 
 
 def answer_of(answer: Answer) -> dict[str, Any]:
-    """The answer to a question; empty if Jira refused it."""
+    """The answer to a query; empty if Jira refused the query."""
     return json_object(answer) if 200 <= answer.status < 300 else {}
 
 

@@ -1,10 +1,11 @@
 """Delivers to one Jira project: an issue for each case, and a comment for each later message of the case.
 
-A new alarm opens an issue again that was closed lately, and replaces one that was closed long ago. An issue
-that was closed as not to be done stays closed. An issue that takes no comment is replaced by a new one, which
-is linked to it. huntbridge changes the status and nothing else: people may have written the rest. What Jira
-refuses and an issue need not have is left out and named. Where an attempt got no answer, Jira is asked
-whether it was carried out before anything is posted again.
+If the case's issue was closed recently, a new alarm reopens it. If it was closed long ago, the alarm gets a
+new issue. If it was closed with a resolution in `respect_resolutions`, it stays closed. If an issue accepts
+no comment, a new issue replaces it and is linked to it. huntbridge changes only the status of an issue:
+people may have written the rest. If Jira refuses an optional part, huntbridge leaves that part out and says
+so in the delivery's note. If an attempt got no answer, huntbridge asks Jira whether it was carried out before
+it posts again.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ from shared.models.severity import Severity
 from shared.secrets import Secret, SecretRef
 from shared.text import one_line
 
-_QUIET = frozenset({ACKNOWLEDGED, UNACKNOWLEDGED})  # kinds that say nothing new of the system
-_KNOWN_FOR = 3_600.0  # seconds that the description of the project's fields is kept
+_QUIET = frozenset({ACKNOWLEDGED, UNACKNOWLEDGED})  # kinds of event that say nothing new about the system
+_KNOWN_FOR = 3_600.0  # seconds for which the description of the project's fields is cached
 _MAX_NOTE = 500
 _USUAL = {"type": "jira", "url": "https://jira.example", "project": "PROJECT", "email": "e@jira.example"}
 
@@ -75,7 +76,7 @@ class JiraDestination:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Raises ValueError if the token cannot be one."""
+        """Raises ValueError if the token is malformed."""
         self.name = name
         self._config, self._clock = config, clock
         self._api = JiraApi(config, http, secret, clock)
@@ -128,8 +129,8 @@ class JiraDestination:
     def _replace_issue(
         self, message: Message, key: str, why: str, exclusive: bool, *, link: bool = False
     ) -> Outcome:
-        """Create an issue that replaces `key`. A replacement that the ledger does not know of is used, where
-        there is one."""
+        """Create an issue that replaces `key`. If Jira already has a replacement that the ledger does not
+        know, use that."""
         if message.kind == ACKNOWLEDGED:
             return Delivered(note=f"{why}: there is nothing to comment on")
         if not exclusive:
@@ -196,7 +197,7 @@ class JiraDestination:
             if key:
                 return self._arrived(message, key)
             body = within_bmp(sent.body)
-            if self._api.cloud():  # its search may not see yet what was just created
+            if self._api.cloud():  # its search may not find yet what was just created
                 again = replace(message, maybe_repeat=True)
                 body["fields"]["description"] = within_bmp(adf.document(again))
             sent = create(self._api, body, message)
@@ -215,7 +216,7 @@ class JiraDestination:
             return None
 
     def _has_told(self, message: Message, key: str) -> bool | None:
-        """Whether the issue tells of this message; None if Jira cannot be asked now."""
+        """Whether the issue already contains this message; None if Jira cannot be asked now."""
         try:
             return self._issues.tells(key, message.id)
         except Stopped:
@@ -236,7 +237,7 @@ class JiraDestination:
         )
 
     def _fields(self) -> Fields:
-        """The project's description of the configured fields. It is kept for an hour."""
+        """The project's description of the configured fields. It is cached for an hour."""
         if not self._config.fields:
             return {}
         now = self._clock()
@@ -247,7 +248,7 @@ class JiraDestination:
     # Optional steps. None of them delays or loses a delivery.
 
     def _finished(self, message: Message, created: Delivered) -> Delivered:
-        """Complete an issue that this message created, or may have created."""
+        """Add the optional parts to an issue that this message created, or may have created."""
         notes = [link_platform(self._api, message, created.ref)]
         try:
             issue = self._issues.issue(created.ref) if message.maybe_repeat else None
@@ -265,7 +266,7 @@ class JiraDestination:
 
 
 def build(name: str, config: JiraConfig, secret: Callable[[SecretRef], Secret], http: Http) -> Destination:
-    """Raises SecretError, and ValueError if the token cannot be right."""
+    """Raises SecretError, and ValueError if the token is malformed."""
     ref = config.api_token or config.token
     if ref is None:
         raise ValueError("Jira needs email and api_token (Cloud), or token (Data Center)")

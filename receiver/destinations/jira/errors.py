@@ -1,4 +1,4 @@
-"""What an answer of Jira means, and the texts with which Jira refuses something."""
+"""Decides what an answer of Jira means, and recognises the texts with which Jira refuses something."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.http.answers import Answer
 GONE = "is gone, or hidden from this account"
 # Statuses with which Jira refuses a comment. Jira Cloud accepts some thousands of comments on one issue.
 _NO_COMMENT = {404: GONE, 410: GONE, 413: "takes no more comments"}
-# The same, where Jira's own text says why: the issue is restricted or archived, or a workflow forbids it.
+# The same, if Jira's own text says why: the issue is restricted or archived, or a workflow forbids comments.
 _NO_COMMENT_IN_WORDS = frozenset({400, 403, 405, 409, 422, 423})
 
 
@@ -49,7 +49,8 @@ class JiraErrors:
 
 
 def problems_of(answer: Answer) -> tuple[dict[str, str], list[str]]:
-    """What a 400 says of single fields, by field, and of the whole. Both are empty for any other answer."""
+    """What a 400 says about single fields, by field, and about the whole request. Both are empty for any
+    other answer."""
     if answer.status != 400:
         return {}, []
     body = json_object(answer)
@@ -61,7 +62,7 @@ def problems_of(answer: Answer) -> tuple[dict[str, str], list[str]]:
 
 
 def in_words(answer: Answer) -> Answer:
-    """The answer with Jira's own error texts as its body, where it has some."""
+    """The answer with Jira's own error texts as its body, if it has some."""
     body = json_object(answer)
     messages, errors = body.get("errorMessages"), body.get("errors")
     words = [str(text) for text in messages] if isinstance(messages, list) else []

@@ -1,7 +1,7 @@
-"""What an issue gets besides its text: links, and the alarms as a file. All of it is optional.
+"""Adds optional parts to an issue: links, and the alarms as a file.
 
-Each function returns an empty text where its step worked, and else why not. None raises: a failure here
-neither delays nor loses a delivery.
+Each function returns an empty text if its step worked, and otherwise why not. No function raises: a failure
+here neither delays nor loses a delivery.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def link_earlier_issue(api: JiraApi, key: str, earlier: str) -> str:
 def attach_alarms(
     api: JiraApi, message: Message, key: str, *, titled: bool = False, attached: tuple[str, ...] = ()
 ) -> str:
-    """Attach the alarms as a file, where the text has no room for all of them. `titled`: the text is a
-    comment. `attached`: names of the files that the issue has."""
+    """Attach the alarms as a file, if the text has no room for all of them. `titled`: the text is a comment.
+    `attached`: names of the files that the issue has."""
     findings, name = message.alarm.findings if message.alarm else (), alarms_csv.name_of(message.id)
     if not findings or name in attached:
         return ""

@@ -1,6 +1,6 @@
-"""Brings a configured value into the form that the type of its field wants.
+"""Converts a configured value to the form that the type of its field needs.
 
-createmeta, which Jira publishes for each project, describes the fields.
+The fields are described by createmeta, which Jira publishes for each project.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Fields = Mapping[str, Mapping[str, Any]]  # createmeta's description of each fie
 
 
 class _Unfit(ValueError):
-    """The value does not have the form that its field wants. The text says what is wrong."""
+    """The value does not fit its field. The text says what is wrong."""
 
 
 def shaped(value: Any, field: Mapping[str, Any] | None, *, cloud: bool) -> Any:
@@ -83,14 +83,14 @@ def allowed_names(field: Mapping[str, Any]) -> list[str]:
 
 
 def _as_allowed(text: str, allowed: Iterable[str]) -> str:
-    """The text as Jira writes it: a tag may say `prod` where the option is `Prod`."""
+    """The text as Jira writes it: a tag may be `prod` while the option is `Prod`."""
     return next((name for name in allowed if name.casefold() == text.casefold()), text)
 
 
 def _text(text: str, schema: Mapping[str, Any], cloud: bool) -> Any:
     kind = str(schema.get("custom", "")).rpartition(":")[2]
     if kind != "textarea" and schema.get("system") != "environment":
-        # Two harmless values side by side may form a URL, and Jira turns every URL into a link.
+        # Two harmless values next to each other may form a URL, and Jira turns every URL into a link.
         line = one_line(text, MAX_LINE)
         return one_line(defang(line), MAX_LINE) if "://" in line and kind != "url" else line
     text = clean(text, 4_000).strip()

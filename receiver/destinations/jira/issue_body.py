@@ -1,7 +1,7 @@
 """Composes a message as the request that creates an issue.
 
-A configured value that does not fit its field is left out and named. A field that the project does not
-describe is sent as it is written, and Jira decides.
+If a configured value does not fit its field, it is left out, and a sentence says so. If the project does not
+describe a field, its value is sent unchanged, and Jira accepts or refuses it.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ _FIELDS = "status,resolution,resolutiondate,statuscategorychangedate,attachment"
 
 @dataclass(frozen=True)
 class Issue:
-    """An issue as Jira knows it now. An issue that was moved has another key than it was asked by."""
+    """An issue as Jira has it now. If the issue was moved, its key differs from the one it was looked up
+    by."""
 
     key: str
     done: bool = False  # its status is in the category "done"
@@ -37,7 +38,7 @@ class Issue:
 
 
 class Issues:
-    """The issues of one project. Each method raises Stopped where Jira cannot be asked now."""
+    """The issues of one project. Each method raises Stopped if Jira cannot be asked now."""
 
     def __init__(self, api: JiraApi, project: str) -> None:
         self._api, self._project = api, project
@@ -68,8 +69,8 @@ class Issues:
     def find(self, case_key: str, *, other_than: str = "") -> str:
         """The key of the newest issue of a case; empty if the search finds none, or Jira refuses it.
 
-        Jira cannot search the properties of an issue, so it is found by its label. The search of Jira Cloud
-        may not see a new issue for some time, and `reconcileIssues` needs the id of the issue. So a delivery
+        Jira cannot search the properties of issues, so this searches for the label. For some time the search
+        of Jira Cloud may not find a new issue, and `reconcileIssues` needs the id of the issue. So a delivery
         waits before it is repeated.
         """
         jql = f'project = "{self._project}" AND labels = "{case_label(case_key)}" ORDER BY created DESC'
@@ -82,7 +83,7 @@ class Issues:
         )
 
     def tells(self, key: str, event_id: str) -> bool:
-        """Whether the issue or a comment on it already tells of this event."""
+        """Whether the issue or one of its comments is already about this event."""
         created_by = answer_of(self._api.look(f"issue/{key}/properties/{EVENT}")).get("value")
         if mapping(created_by).get("id") == event_id:
             return True
@@ -96,7 +97,7 @@ class Issues:
 
 
 def case_label(case_key: str) -> str:
-    """The label by which the issue of a case is found, where its key was lost."""
+    """The label by which the issue of a case is found if its key was lost."""
     return f"huntbridge-{hashlib.sha256(case_key.encode()).hexdigest()[:16]}"
 
 

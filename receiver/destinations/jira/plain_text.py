@@ -1,4 +1,4 @@
-"""Composes a message as a short plain text, where Jira refuses the form or the size of the full text."""
+"""Composes a message as a short plain text, for a Jira that refuses the form or the size of the full text."""
 
 from __future__ import annotations
 

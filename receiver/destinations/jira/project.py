@@ -1,4 +1,4 @@
-"""Asks Jira what a project takes: its types of issue, their fields, and the resolutions."""
+"""Asks Jira for the issue types of a project, their fields, and the resolutions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.destinations.jira.keys import ID
 from receiver.destinations.stopped import Stopped
 from shared.config.destinations.jira import JiraConfig
 
-MAX_ALLOWED = 1_000  # values of one field that are kept
+MAX_ALLOWED = 1_000  # the most allowed values that are kept for one field
 
 
 def issue_types(api: JiraApi, project: str) -> dict[str, str]:
@@ -30,8 +30,8 @@ def fields(api: JiraApi, project: str, type_id: str) -> Fields:
 
 
 def configured_fields(api: JiraApi, config: JiraConfig) -> Fields:
-    """The fields of the configured type that the configuration sets; none if Jira refuses to tell this
-    account. Raises Stopped if Jira cannot be asked now."""
+    """The fields of the configured type that the configuration sets; none if this account may not read them.
+    Raises Stopped if Jira cannot be asked now."""
     try:
         id = issue_types(api, config.project).get(config.issue_type, "")
         described = fields(api, config.project, id) if ID.fullmatch(id) else {}
@@ -50,12 +50,12 @@ def _kept(field: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def resolutions(api: JiraApi) -> list[str]:
-    """The names of all resolutions; none if Jira refuses to tell this account. Raises Stopped if Jira cannot
-    be asked now."""
+    """The names of all resolutions; none if this account may not read them. Raises Stopped if Jira cannot be
+    asked now."""
     try:
         if api.cloud():
             return [str(resolution.get("name")) for resolution in api.pages("resolution/search", "values")]
-        body = api.look("resolution").json()  # Data Center answers a list without pages
+        body = api.look("resolution").json()  # Data Center answers with a list, without pages
     except Stopped as stopped:
         if stopped.refused:
             return []

@@ -1,4 +1,4 @@
-"""Opens a closed issue again, by one of the transitions that its workflow offers to the account."""
+"""Reopens a closed issue, by one of the transitions that its workflow offers to the account."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ _REOPENING = frozenset(
 @dataclass(frozen=True)
 class _Transition:
     id: str
-    missing: str  # what its screen asks for and huntbridge cannot give, in words; empty if it asks nothing
+    # Why huntbridge cannot use this transition: the required fields of its screen, as a sentence; empty if it
+    # can.
+    missing: str
     rank: tuple[bool, bool]  # the lowest is tried first
 
 
 def reopen(api: JiraApi, issues: Issues, key: str) -> str:
-    """Open the issue again: empty if it worked, else why not.
+    """Reopen the issue. Returns an empty text if that worked, else why not.
 
-    The best of the offered transitions to a status that is not done are tried, whatever they are called.
-    Nothing but the status is changed. Raises Stopped if Jira cannot be asked now.
+    Tries the best of the offered transitions that lead to a status that is not done, whatever their names.
+    Changes nothing but the status. Raises Stopped if Jira cannot be asked now.
     """
     answer = api.look(f"issue/{key}/transitions", params={"expand": "transitions.fields"})
     transitions = list(_transitions(answer_of(answer)))
@@ -45,24 +47,26 @@ def reopen(api: JiraApi, issues: Issues, key: str) -> str:
         try:
             answer = api.send("POST", f"issue/{key}/transitions", {"transition": {"id": id}})
         except NetworkError as error:
-            # Jira may have carried it out. The message was not sent, and its next attempt looks again.
+            # Jira may have carried the transition out. The message was not sent; its next attempt checks the
+            # status.
             raise Stopped(replace(classify_network_error(error), ambiguous=False)) from None
         outcome = api.classify(answer)
         if isinstance(outcome, Delivered):
             return ""
-        # A broken workflow answers 500 for ever: the alarm is told without reopening.
+        # 500 is not retried, since a broken workflow always answers it. The comment is then added to the
+        # closed issue.
         if isinstance(outcome, Retry) and answer.status != 500:
             raise Stopped(replace(outcome, ambiguous=False))
         failures.append(f"answered {answer.status}{api.quoted(answer)}")
     issue = issues.issue(key)
     if issue is not None and not issue.done:
-        return ""  # somebody else has opened it meanwhile
+        return ""  # in the meantime somebody else has reopened it
     return "; ".join(dict.fromkeys(failures)) or "this account is offered no transition out of it"
 
 
 def _transitions(body: Mapping[str, Any]) -> list[_Transition]:
-    """The offered transitions to a status that is not done. Those to a new status come first, and of these
-    the ones whose name says that they reopen."""
+    """The offered transitions to a status that is not done. Transitions to the category `new` (to do) come
+    first, and in each category those whose name means "reopen"."""
     listed = body.get("transitions")
     transitions = []
     for transition in map(mapping, listed if isinstance(listed, list) else ()):

@@ -1,7 +1,7 @@
-"""Sends an issue or a comment, and sends it again without the part that Jira refuses.
+"""Sends an issue or a comment. If Jira refuses a part of it, sends it again without that part.
 
-Fields that an issue need not have are left out, one after another, until Jira refuses nothing new. A short
-plain text replaces a text whose form or size Jira refuses. The number of requests is bounded, whatever Jira
+Optional fields are left out, one after another, until Jira refuses nothing new. If Jira refuses the form or
+the size of the text, a short plain text replaces it. The number of requests is bounded, whatever Jira
 answers.
 """
 
@@ -26,7 +26,7 @@ from shared.text import one_line
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 6
-# `security` is needed: without its security level people could read an issue that is hidden from them.
+# `security` is never left out: otherwise people could read an issue that must be hidden from them.
 _NEEDED = frozenset({"project", "issuetype", "summary", "description", "security"})
 # Texts with which Jira Cloud refuses the form or the length of a document, without naming the field.
 _ABOUT_TEXT = re.compile("INVALID_INPUT|Atlassian Document|CONTENT_LIMIT_EXCEEDED|too long")
@@ -48,8 +48,8 @@ class Sent:
 def create(api: JiraApi, body: Mapping[str, Any], message: Message) -> Sent:
     """Create the issue. Raises NetworkError.
 
-    Only a refusal is followed by another attempt, because nothing was created then. The last attempt has the
-    fields that an issue must have and no other.
+    Only after a refusal is there another attempt, because then nothing was created. The last attempt has only
+    the required fields.
     """
     body, notes, plain = {**body, "fields": dict(body["fields"])}, list[str](), False
     for left in reversed(range(MAX_ATTEMPTS)):
@@ -85,8 +85,9 @@ def comment(api: JiraApi, key: str, body: Mapping[str, Any], message: Message) -
 
 
 def may_refuse_beyond_bmp(sent: Sent) -> bool:
-    """Whether the database of this Jira may store only three bytes for a character (MySQL's utf8mb3). Such a
-    Jira answers 500 to any character beyond U+FFFF, or refuses it with the database's own message."""
+    """Whether the answer may come from a Jira whose database stores at most three bytes per character
+    (MySQL's utf8mb3). Such a Jira answers 500 to any character beyond U+FFFF, or refuses it with the
+    database's message."""
     status = sent.answer.status
     beyond = _BEYOND_BMP.search(json.dumps(sent.body, ensure_ascii=False))
     refused = status == HTTPStatus.BAD_REQUEST and _MYSQL in sent.answer.text
@@ -102,14 +103,13 @@ def within_bmp(body: Mapping[str, Any]) -> dict[str, Any]:
 def _text_refused(answer: Answer, *names: str) -> bool:
     """Whether Jira refuses the form or the size of the text, which is in one of these fields."""
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return "description" in names  # for a comment, 413 means that the issue takes no more comments
+        return "description" in names  # for a comment, 413 means that the issue accepts no more comments
     errors, messages = problems_of(answer)
     return any(name in errors for name in names) or any(map(_ABOUT_TEXT.search, messages))
 
 
 def _refused(answer: Answer, body: Mapping[str, Any]) -> set[str]:
-    """The refused parts that an issue need not have. Empty if another part is refused as well, or where
-    nothing new is refused."""
+    """The refused optional parts. Empty if a required part is refused too, or if nothing new is refused."""
     errors, messages = problems_of(answer)
     optional = _optional(body)
     if errors.keys() - optional:

@@ -20,7 +20,7 @@ def traits(config: JiraConfig) -> Traits:
 
 
 def issue_url(config: JiraConfig, key: str) -> str:
-    """The page of an issue, for people. Empty if `key` is no key, or where `url` is Atlassian's gateway,
-    which has no pages, and `site` is not configured."""
+    """The page of an issue, for people. Empty if `key` is not a key. Also empty if `url` is Atlassian's
+    gateway, which has no pages, and `site` is not configured."""
     site = config.site or ("" if config.gateway else config.url)
     return f"{site.rstrip('/')}/browse/{key}" if site and KEY.fullmatch(key) else ""

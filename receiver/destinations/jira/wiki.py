@@ -1,6 +1,6 @@
 """Composes a message as wiki text, the rich text of Jira Data Center.
 
-A text from outside is escaped and on one line, or stands in a `{noformat}` block that it cannot end.
+A text from outside is escaped and on one line, or is inside a `{noformat}` block that it cannot end.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ _COLOURS = {Severity.MALICIOUS: "#FFEBE6", Severity.SUSPICIOUS: "#FFFAE6", Sever
 
 
 def text(message: Message, *, titled: bool = False) -> str:
-    """The description of an issue. `titled`: a comment, which needs a title since it has no summary line."""
+    """The text of an issue's description, or of a comment if `titled`. Only a comment starts with the title;
+    an issue has it in its summary."""
     return _text(fitted(message, titled=titled), titled)
 
 
 def fitted(message: Message, *, titled: bool = False) -> Message:
-    """The part of the message that the text has room for."""
+    """The message, shortened until it fits into the text."""
     return fitting(message, lambda kept: _text(kept, titled), len, MAX_LENGTH)
 
 
@@ -65,7 +66,7 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
 
 
 def tells_of(text: Any, event_id: str) -> bool:
-    """Whether Jira's text tells of this event: its last line is the event's line."""
+    """Whether Jira's text is about this event: then its last line is the event's line."""
     return isinstance(text, str) and text.rstrip().splitlines()[-1:] == [event_line(event_id)]
 
 
@@ -91,7 +92,8 @@ def _line(text: str, limit: int) -> str:
 
 
 def _copyable(text: str) -> str:
-    """A text whose dots are not escaped, so that it can be copied: the composed message holds no active link,
-    and Jira links nothing without `://`. Not for the start of a line, where `h1.` is markup."""
+    """A text whose dots are not escaped, so that people can copy it. That is safe: the composed message has
+    no active link, and Jira links nothing without `://`. Not for the start of a line, where `h1.` is
+    markup."""
     line = " ".join(shorten(text, 350).split())
     return _line(line, 350) if "://" in line else ".".join(map(escape_wiki, line.split(".")))

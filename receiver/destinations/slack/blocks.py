@@ -1,8 +1,8 @@
 """Composes a message as Slack's Block Kit.
 
-Everything stands in top-level blocks. Slack folds a coloured attachment behind "Show more", and the findings
-must be readable without a click. The mark in the header shows the severity. Every text from outside is
-escaped, and stands in a `plain_text` object or, where it holds a mark, in a code span, so that it forms no
+Everything is in top-level blocks. Slack folds a coloured attachment behind "Show more", but the findings must
+be readable without a click. The mark in the header shows the severity. Every text from outside is escaped and
+put into a `plain_text` object or, if it contains a formatting mark, into a code span. So it cannot form a
 mention, link or formatting.
 """
 
@@ -52,7 +52,7 @@ def _payload(message: Message) -> dict[str, Any]:
 
 
 def ephemeral_payload(text: str) -> dict[str, Any]:
-    """The body of a text that one user alone sees. Slack reads no markup in it."""
+    """The body of a text that only one user sees. Slack reads no markup in it."""
     section = {"type": "section", "text": plain_text(text, MAX_SECTION)}
     return {"text": flat(text, MAX_SECTION), "blocks": [section]}
 

@@ -1,11 +1,10 @@
 """Delivers to one Slack channel by a bot token: one parent message for each case, and replies in its thread.
 
-The parent is edited to how the case stands; the thread keeps what happened. The ref of a delivery (see
-case_thread.py) says where the parent is. The edit comes before the reply, because an edit can be repeated and
-a reply cannot. A new parent replaces one that is gone or takes no more replies. Where the channel is gone,
-its name is looked up again, and a channel that was made anew under the name gets a new parent. huntbridge
-never searches for an earlier post, because a token that may only write cannot read: a repeat says that it is
-one.
+The parent is edited to show the present state of the case; the thread has its history. The ref of a delivery
+(see case_thread.py) says where the parent is. The edit comes before the reply, because an edit can be
+repeated and a reply cannot. If the parent is gone or accepts no more replies, a new parent replaces it. If
+the channel is gone, its name is looked up again, and a new channel of that name gets a new parent. huntbridge
+never searches for an earlier post, since its token may not read. So a message that may be a repeat says so.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class SlackBotDestination:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`channel`: an id such as C0123456789, or a name such as #soc. `interactive`: messages have buttons.
-        `timeout`: seconds for one call. Raises ValueError if the token cannot be one of Slack."""
+        `timeout`: seconds for one call. Raises ValueError if the token is not a bot token of Slack."""
         if not _TOKEN.fullmatch(token.reveal()):
             raise ValueError(
                 "this is not a bot token of Slack, which begins with xoxb- (api.slack.com/apps, your app, "
@@ -83,7 +82,8 @@ class SlackBotDestination:
             return stopped.outcome
 
     def send_ephemeral(self, to: Recipient, text: str) -> Outcome:
-        """Shown in the channel: Slack shows a text in a thread only to people who have the thread open."""
+        """Shows the text in the channel. In a thread, Slack would show it only to people who have the thread
+        open."""
         body = ephemeral_payload(text)
         try:
             answer = self._api.post_ephemeral(to.channel, to.user, body)
@@ -105,7 +105,7 @@ class SlackBotDestination:
     # The three ways to deliver
 
     def _open(self, message: Message, earlier: CaseThread | None, note: str = "") -> Outcome:
-        """Post a new parent, and in its thread what this alarm said: the parent will be edited."""
+        """Post a new parent, and a copy of the message in its thread, because the parent will be edited."""
         thread = earlier.after(message) if earlier else None
         text = parent(message, thread) if thread else message
         channel = self._channel.for_parent(earlier)
@@ -155,8 +155,8 @@ class SlackBotDestination:
         return Delivered(thread.format(), _joined(note, replied.note))
 
     def _refresh(self, message: Message, thread: CaseThread | None) -> Outcome:
-        """Edit the parent and nothing else. Where it cannot be edited, the next alarm brings what is missing.
-        A channel that was made anew gets a new parent."""
+        """Edit the parent and nothing else. If it cannot be edited, the next alarm updates it. If the channel
+        was replaced by a new one of the same name, the case gets a new parent there."""
         if thread is None:
             return Rejected("the case has no message here that could be edited")
         edited = self._edit_parent(message, thread)
@@ -169,7 +169,8 @@ class SlackBotDestination:
     # Single messages
 
     def _copy_into_thread(self, message: Message, thread: CaseThread) -> str:
-        """Why the copy is missing; empty if it was posted. The parent has told the alarm either way."""
+        """Post the copy. Returns why it is missing; empty if it was posted. The parent shows the alarm either
+        way."""
         try:
             copy = without_mention(message)  # the parent has mentioned the owner
             outcome = self._post(thread.channel, copy, thread_ts=thread.ts).outcome
@@ -200,7 +201,7 @@ class SlackBotDestination:
     def _with_fallback(
         self, send: Callable[[Mapping[str, Any]], SlackAnswer], message: Message, *, buttons: bool
     ) -> SlackAnswer:
-        """Send the message; where Slack refuses its layout, send it once more as plain text."""
+        """Send the message. If Slack refuses its layout, send it once more as plain text."""
         answer = send(payload(message, buttons=buttons))
         refused = answer.refused_layout
         if not refused:

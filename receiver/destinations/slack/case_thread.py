@@ -1,4 +1,4 @@
-"""What is kept of a case in Slack between two alarms: where its thread is, and how bad it was at worst.
+"""Stores what a later alarm needs to know about a case in Slack: where its thread is, and its worst alarm.
 
 A CaseThread is stored as the ref of a delivery. `format` writes it and `parse` reads it.
 """
@@ -47,7 +47,8 @@ class CaseThread:
 
     @classmethod
     def begin(cls, to: str, message: Message) -> CaseThread:
-        """The thread that this message opens. Where it is comes with Slack's answer: see `at`."""
+        """The thread that this message opens. Its channel and `ts` are still empty; `at` fills them in from
+        Slack's answer."""
         title = without_update(message.case_overview.title)
         return cls(to, "", "", message.severity, message.malicious, message.suspicious, 1, title)
 
@@ -58,7 +59,7 @@ class CaseThread:
         return message.severity.rank > self.severity.rank or message.malicious > self.malicious
 
     def after(self, message: Message) -> CaseThread:
-        """The thread with one more alarm. The newer of two equally bad alarms gives the title."""
+        """The thread after one more alarm. Of two equally bad alarms, the title is that of the newer one."""
         if _is_no_alarm(message):
             return self
         thread = replace(self, alarms=self.alarms + 1)
@@ -87,7 +88,7 @@ def without_update(title: str) -> str:
 
 
 def _is_no_alarm(message: Message) -> bool:
-    """Whether the message tells of the case and not of an alarm."""
+    """Whether the message is about the case and not about an alarm."""
     return message.silent or message.kind in (ACKNOWLEDGED, UNACKNOWLEDGED)
 
 

@@ -28,7 +28,7 @@ class Channel:
         self._id = configured if is_channel_id(configured) else ""
 
     def id(self) -> str:
-        """The channel's id. It is remembered once found. Raises Stopped."""
+        """The channel's id, which is looked up once. Raises Stopped."""
         if not self._id:
             try:
                 self._id = self._look_up()
@@ -37,8 +37,8 @@ class Channel:
         return self._id
 
     def for_parent(self, thread: CaseThread | None) -> str:
-        """Where a new parent goes. A channel that was renamed is not found by its old name; an open case
-        stays in it. Raises Stopped."""
+        """The channel for a new parent. A renamed channel is not found by its old name, but its open cases
+        stay in it. Raises Stopped."""
         try:
             return self.id()
         except Stopped as stopped:
@@ -47,7 +47,7 @@ class Channel:
             return thread.channel
 
     def moved_from(self, channel: str) -> str:
-        """The id of another channel that has the configured name now; empty if there is none, or where the
+        """The id of another channel that has the configured name now; empty if there is none, or if the
         channel is configured by its id. Raises Stopped if Slack cannot be asked now."""
         if is_channel_id(self.configured):
             return ""
@@ -61,8 +61,8 @@ class Channel:
         return "" if current == channel else current
 
     def _look_up(self) -> str:
-        """The id of the channel of that name; an archived one only where there is no other. Private channels
-        are listed only for a token with the scope groups:read."""
+        """The id of the channel of that name. An archived channel is used only if there is no other. Private
+        channels are listed only for a token with the scope groups:read."""
         types, cursor, name = "public_channel,private_channel", "", self.configured.removeprefix("#")
         archived = ""
         for _ in range(MAX_PAGES):

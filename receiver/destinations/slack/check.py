@@ -39,6 +39,6 @@ def check_bot(api: SlackApi, channel: Channel) -> Check:
 
 
 def _scopes(headers: Mapping[str, str]) -> frozenset[str]:
-    """What the token may do, which Slack says with each answer; empty if it does not."""
+    """The scopes of the token. Slack sends them with each answer; empty if it did not."""
     header = next((value for name, value in headers.items() if name.lower() == "x-oauth-scopes"), "")
     return frozenset(filter(None, (scope.strip() for scope in header.split(","))))

@@ -1,7 +1,7 @@
 """Calls Slack: slack-sdk makes each request, and huntbridge's HTTP client sends it.
 
-Left to itself slack-sdk follows redirects, repeats requests, reads an answer of any length for any time, and
-logs the URL of a webhook, which is its secret.
+By itself slack-sdk follows redirects, repeats requests, reads answers without a limit of size or time, and
+logs the URL of a webhook, which is a secret.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TIMEOUT = 20.0  # seconds for the whole answer
 
 
 class SlackApi:
-    """Slack's Web API, by a bot token. Each call raises NetworkError where no answer came."""
+    """Slack's Web API, by a bot token. Each call raises NetworkError if there was no answer."""
 
     def __init__(
         self, token: str, base_url: str, http: Http, timeout: float, clock: Callable[[], float]
@@ -66,8 +66,8 @@ class SdkWebClient(WebClient):
         return "<slack-sdk client>"
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        """slack-sdk raises where it cannot decode an answer. So it gets a success that it does not look into,
-        with Slack's own answer beside it."""
+        """slack-sdk raises if it cannot decode an answer. So it gets a success without content, with Slack's
+        own answer beside it."""
         answer = _send(self._http, url, req, self._seconds)
         return {"status": 200, "headers": {"answer": answer}, "body": b"-"}
 
@@ -95,7 +95,7 @@ class SdkWebhookClient(WebhookClient):
 
 
 def _silent_logger() -> logging.Logger:
-    """A logger outside of logging's tree: no configuration makes it write."""
+    """A logger outside of the logger hierarchy, so that no configuration makes it write."""
     return logging.Logger("slack-sdk", level=logging.CRITICAL + 1)
 
 

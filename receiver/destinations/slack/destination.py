@@ -18,7 +18,7 @@ from shared.secrets import Secret, SecretRef
 
 
 def build(name: str, config: SlackConfig, secret: Callable[[SecretRef], Secret], http: Http) -> Destination:
-    """Raises SecretError, and ValueError if a secret cannot be right."""
+    """Raises SecretError, and ValueError if a secret is malformed."""
     if config.token and config.channel:
         return SlackBotDestination(
             name,

@@ -1,8 +1,8 @@
-"""What an answer of Slack means: each of Slack's error codes, mapped to what became of the message.
+"""Decides what an answer of Slack means: maps each of Slack's error codes to the outcome of the message.
 
-Slack answers an incoming webhook with one word as text, and a call of its Web API with JSON that says `ok` or
-an `error`, also inside a 200. So the code decides before the status. Where the code says nothing, the shared
-classifier decides by the status: a 429, for example, is tried again after its Retry-After.
+Slack answers an incoming webhook with one word of text. It answers a call of its Web API with JSON that says
+`ok` or `error`, even with status 200. So the code is used before the status. If the code is not known, the
+shared classifier decides by the status: a 429, for example, is retried after its Retry-After.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ API_REFUSALS = {
     "method_deprecated": _OLD,
     "unknown_method": _OLD,
 }
-# Slack says so of a channel that was deleted, and perhaps made anew under its name.
+# Codes that mean that the configured channel is gone. A new channel may exist under the same name.
 _CHANNEL_GONE = frozenset(
     {"channel_not_found", "is_archived", "is_inactive", "not_in_channel", "no_permission"}
 )
@@ -135,7 +135,7 @@ _NO_EDIT = frozenset(
         "no_dual_broadcast_content_update",
     }
 )
-# Slack may have carried the call out, in part or in whole.
+# After these codes Slack may have carried the call out, in part or in whole.
 API_UNDECIDED = frozenset({"internal_error", "fatal_error", "update_failed"})
 API_RETRIES = API_UNDECIDED | {
     "ratelimited",
@@ -183,7 +183,7 @@ class SlackAnswer:
     code: str  # Slack's error code; empty if there is none
     body: Mapping[str, Any]
     headers: Mapping[str, str]
-    refused_layout: str = ""  # what Slack said of the form or the size of the message, where it refused these
+    refused_layout: str = ""  # Slack's text about the form or size of the message, if refused
     note: str = ""  # how the delivery differs from the message
 
     @property
@@ -210,8 +210,8 @@ class SlackAnswer:
 
     @property
     def refuses_edit(self) -> bool:
-        """The message cannot be edited, or Slack refuses the edit with a code that is not known here. The
-        alarm is then told without the edit."""
+        """The message cannot be edited, or Slack refuses the edit with an unknown code. The alarm is then
+        sent without the edit."""
         unknown = self.code not in API_REFUSALS and isinstance(self.outcome, Rejected)
         return self.code in _NO_EDIT or bool(self.code and unknown)
 
@@ -267,7 +267,7 @@ def classify_webhook(answer: Answer, *, now: float, mask: Mask) -> Outcome:
 
 
 def webhook_refused_layout(answer: Answer) -> str:
-    """What Slack says of the form or the size of a message; empty if it accepts these."""
+    """What Slack says about the form or the size of a message; empty if it accepts both."""
     return _refused_layout(answer, _webhook_code(answer))
 
 

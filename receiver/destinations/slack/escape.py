@@ -1,8 +1,8 @@
 """Escapes hostile text for each place where Slack shows text, and forms the one mention that is allowed.
 
-Slack has no escape for its marks. In a `mrkdwn` object a word that holds a mark is put into a code span,
-where marks have no effect. A `plain_text` object is not parsed. In the top-level `text`, which nobody copies
-while there are blocks, look-alikes replace the marks.
+Slack has no escape for its formatting marks. In a `mrkdwn` object a word that contains a mark is put into a
+code span, where marks have no effect. A `plain_text` object is not parsed. In the top-level `text`
+look-alikes replace the marks; nobody copies from there while there are blocks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def safe(text: str, limit: int) -> str:
 
 
 def flat(text: str, limit: int = 800) -> str:
-    """For `mrkdwn` where a code span does not fit: look-alikes replace the marks."""
+    """For `mrkdwn` in which a code span is not possible: look-alikes replace the marks."""
     unmarked = _EMOJI.sub("\ua789", shorten(text, limit).translate(_FLAT))
     return escape_slack(unmarked)
 
@@ -39,8 +39,8 @@ def plain(text: str, limit: int) -> dict[str, Any]:
 
 
 def mention(owner: Owner) -> str:
-    """A mention of the owner; empty if the owner has no id of Slack. The configuration accepts no other id
-    either; this is the last check before sending."""
+    """A mention of the owner; empty if the owner has no valid Slack id. The configuration has checked the id
+    too; this is the last check before sending."""
     if not re.fullmatch(r"[UWS][A-Z0-9]{8,20}", owner.slack, re.ASCII):
         return ""
     return f"<!subteam^{owner.slack}>" if owner.slack.startswith("S") else f"<@{owner.slack}>"
@@ -55,8 +55,8 @@ def _coded(words: str) -> str:
 def escape_slack(text: str) -> str:
     """For a `mrkdwn` object or the top-level `text` of Slack: the text can form no mention and no link.
 
-    These three characters are all that Slack lets be escaped (docs.slack.dev, "Formatting message text").
-    For text with `*_~` or backticks use `slack_code` or a `plain_text` object.
+    Slack allows only these three characters to be escaped (docs.slack.dev, "Formatting message text"). For
+    text with `*_~` or backticks use `slack_code` or a `plain_text` object.
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

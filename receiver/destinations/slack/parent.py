@@ -11,7 +11,8 @@ from shared.text import one_line
 
 
 def parent(message: Message, thread: CaseThread) -> Message:
-    """The parent after this message: how bad the case was at worst, and all that the latest alarm knows."""
+    """The parent after this message. It shows how bad the case was at worst, and the facts of the latest
+    alarm."""
     overview = message.case_overview
     latest = without_update(overview.title)
     history = f"{thread.alarms:,} alarms so far, each in the thread." if thread.alarms > 1 else ""
@@ -27,10 +28,11 @@ def parent(message: Message, thread: CaseThread) -> Message:
 
 
 def without_mention(message: Message) -> Message:
-    """A reply does not mention the owner. An acknowledgement does: it names the user who acknowledged."""
+    """The message without the mention of the owner, for a reply. An acknowledgement keeps its mention, which
+    is of the user who acknowledged."""
     return message if message.kind == ACKNOWLEDGED else replace(message, owner=None)
 
 
 def stands_alone(message: Message) -> bool:
-    """Whether the case can have no other alarm. Its thread would only repeat the parent."""
+    """Whether the case can have no other alarm, so that its thread would only repeat the parent."""
     return not message.case_key or message.case_key.endswith(f"/{message.id}")

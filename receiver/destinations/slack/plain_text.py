@@ -1,7 +1,7 @@
-"""Composes a message as plain text, for the case that Slack refuses the layout of its blocks.
+"""Composes a message as plain text. It is used if Slack refuses the layout of the message's blocks.
 
-Such a refusal is a fault in huntbridge or a change at Slack. The alarm must still be told: it is sent once
-more without blocks, and says why.
+Such a refusal is a bug of huntbridge or a change at Slack. People must still get the alarm, so it is sent
+once more without blocks, and says why.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_LENGTH = 3_500  # characters, after escaping; chat.update takes 4,000
 
 
 def plain_payload(message: Message, refused: str) -> dict[str, Any]:
-    """The body of a post without blocks. `refused`: what Slack said of the layout."""
+    """The body of a post without blocks. `refused`: what Slack said about the layout."""
     lines = fit(message, lambda kept: list(_lines(kept, refused)), _length, MAX_LENGTH)
     while _length(lines) > MAX_LENGTH and len(lines) > 3:
         del lines[-2]  # the last line names the event; escaping may make a text five times as long
@@ -72,5 +72,6 @@ def _lines(message: Message, refused: str) -> Iterator[str]:
 
 
 def _line(text: str, limit: int) -> str:
-    """Slack turns every host name in a plain text into a link: here host names lose their dots."""
+    """A line in which no host name becomes a link: Slack links every host name in a plain text, so dots in
+    host names are replaced."""
     return safe(defang(text), limit)

@@ -6,7 +6,9 @@ from receiver.destinations.contract import Traits
 from shared.config.destinations.slack import SlackConfig
 
 # docs.slack.dev, rate limits: one message a second for each webhook, and short bursts of more.
-# Slack cannot be asked what it received: one message at a time, so that a crash leaves one in doubt.
+#
+# huntbridge cannot ask which messages arrived. Only one message is sent at a time, so a crash leaves at most
+# one in doubt.
 WEBHOOK = Traits(rate_limit=((60, 60.0),), concurrency=1)
 # docs.slack.dev, rate limits: one message a second in a channel, and an alarm that opens a case posts two.
 BOT = Traits(thread=True, edit=True, rate_limit=((30, 60.0),), concurrency=1)

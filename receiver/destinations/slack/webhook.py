@@ -38,7 +38,7 @@ class SlackDestination:
         timeout: float = TIMEOUT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`timeout`: seconds. Raises ValueError if the URL cannot be a Slack webhook."""
+        """`timeout`: seconds. Raises ValueError if the URL is not that of a Slack webhook."""
         if problem := check_webhook_url("slack", webhook_url.reveal()):
             raise ValueError(problem)
         self.name = name

@@ -1,8 +1,8 @@
 """Composes a message as an Adaptive Card for Teams.
 
-The card says version 1.4 and uses elements of 1.2, which phones know too. A text from outside stands only in
-a `TextRun`, where Teams reads no Markdown and no mention. The mention of the owner stands in a `TextBlock`,
-which holds nothing else.
+The card states version 1.4 and uses only elements of 1.2, which mobile apps support too. A text from outside
+is only used in a `TextRun`, where Teams reads no Markdown and no mention. The mention of the owner is in a
+`TextBlock` of its own.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from shared.text import shorten
 # Microsoft says "approximately 28 KB" for the whole request (learn.microsoft.com/connectors/teams); about
 # 21 KB was measured to pass. Bytes of UTF-8.
 MAX_BYTES = 20_000
-# The workflow puts the card into a JSON string after its 202: each quotation mark and each backslash counts
-# twice. It measured a card of 24,453 bytes as 28,897 and refused it; the limit is 28,672.
+# After its 202 the workflow puts the card into a JSON string, where each quotation mark and each backslash
+# counts twice. It measured a card of 24,453 bytes as 28,897 and refused it; the limit is 28,672.
 MAX_MEASURED = 26_000
 MAX_QUOTE_LINES = 30
 FIRST_FACTS = 10  # the rest comes after the findings
@@ -79,8 +79,8 @@ def _card(message: Message) -> dict[str, Any]:
 
 
 def _mentioned(message: Message) -> TeamsUser | None:
-    """The user whom the card mentions. The configuration accepts only a sound id and name; this is the last
-    check before sending."""
+    """The user whom the card mentions. The configuration has checked the id and the name too; this is the
+    last check before sending."""
     user = message.owner.teams if message.owner else None
     if not user or not re.fullmatch(TEAMS_USER, user.id, re.ASCII) or not re.fullmatch(TEAMS_NAME, user.name):
         return None
@@ -176,8 +176,8 @@ def _quote(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    """The text in lines, where it has a word that is wider than a card. Teams does not break a run within a
-    word, and cuts off what is wider than the card."""
+    """The text, broken into lines if it has a word that is wider than a card. Teams does not break a run
+    within a word, and cuts off what is wider than the card."""
     longest = max(map(len, text.split()), default=0)
     width = LINE_WIDTH if longest > LINE_WIDTH else max(1, len(text))
     for start in range(0, len(text), width):
@@ -200,7 +200,7 @@ def _run(text: str, limit: int = 250, **look: Any) -> dict[str, Any]:
 
 
 def _inert(text: str) -> str:
-    """A text from outside forms no `<at>` tag, which a mention needs, and no `{{DATE(…)}}` or `{{TIME(…)}}`,
-    which Microsoft's renderer replaces by a date, in a run too."""
+    """A text from outside that can form no `<at>` tag, which a mention needs, and no `{{DATE(…)}}` or
+    `{{TIME(…)}}`, which Microsoft's renderer replaces by a date, in a run too."""
     text = re.sub(r"<(?=\s*/?\s*at\b)", "\u2039", text, flags=re.IGNORECASE)
     return re.sub(r"\{(?=\{\s*(DATE|TIME)\b)", "\u2774", text, flags=re.IGNORECASE)

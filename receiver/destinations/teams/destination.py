@@ -1,6 +1,6 @@
 """Sends a message to one Teams channel by its Workflows webhook, as an Adaptive Card.
 
-A 202 means that the workflow accepted the card. Whether it was posted is reported to nobody.
+A 202 means that the workflow accepted the card. Nobody is told whether the card was posted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TeamsDestination:
     def __init__(
         self, name: str, webhook_url: Secret, http: Http, *, clock: Callable[[], float] = time.time
     ) -> None:
-        """Raises ValueError if the URL cannot be a Workflows webhook, and says what to do."""
+        """Raises ValueError, which says what to do, if the URL is not that of a Workflows webhook."""
         if problem := check_webhook_url("teams", webhook_url.reveal()):
             raise ValueError(problem)
         self.name = name
@@ -64,7 +64,7 @@ class TeamsDestination:
 
 
 def build(name: str, config: TeamsConfig, secret: Callable[[SecretRef], Secret], http: Http) -> Destination:
-    """Raises SecretError, and ValueError if the URL cannot be right."""
+    """Raises SecretError, and ValueError if the URL is malformed."""
     return TeamsDestination(name, secret(config.webhook_url), http)
 
 

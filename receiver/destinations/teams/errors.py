@@ -1,4 +1,4 @@
-"""What an answer of a Teams workflow means. The shared classifier decides what is not here, such as a 429."""
+"""Decides what an answer of a Teams workflow means. The shared classifier decides the rest, such as a 429."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ _ERROR_IN_SUCCESS = re.compile(r"HTTP error ([45]\d\d)\b")
 
 
 def classify_workflow(answer: Answer, *, now: float, mask: Mask) -> Outcome:
-    """`now`: epoch seconds. Gateways in front of Teams answer 200 with an error in the body: that is no
-    success."""
+    """`now`: epoch seconds. A gateway in front of Teams may answer 200 with an error in the body, which is
+    not a success."""
     outcome = classify(answer, now=now, mask=mask, advice=_ADVICE)
     if isinstance(outcome, Rejected) and answer.status == HTTPStatus.BAD_REQUEST:
-        # So does a workflow answer that is switched off: the secret may hold the URL of a new one by now.
+        # A workflow that is switched off answers 400 too. Its replacement has a new URL, so the secret is
+        # read again.
         return replace(outcome, unauthorized=True)
     if not isinstance(outcome, Delivered):
         return outcome

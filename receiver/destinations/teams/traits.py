@@ -6,7 +6,9 @@ from receiver.destinations.contract import Traits
 from shared.config.destinations.teams import TeamsConfig
 
 # learn.microsoft.com: four a second; the Flow bot posts about 25 in five minutes (users' reports).
-# Teams cannot be asked what it received: one message at a time, so that a crash leaves one in doubt.
+#
+# huntbridge cannot ask which messages arrived. Only one message is sent at a time, so a crash leaves at most
+# one in doubt.
 TEAMS = Traits(rate_limit=((4, 1.0), (25, 300.0)), concurrency=1)
 
 

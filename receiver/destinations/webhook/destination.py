@@ -46,7 +46,7 @@ class WebhookDestination:
     ) -> None:
         """`secrets`: one, or two during a rotation; each signs the document. `clock` gives epoch seconds.
 
-        Raises ValueError if the URL or a secret cannot be right, and says what to do.
+        Raises ValueError, which says what to do, if the URL or a secret is malformed.
         """
         if problem := check_webhook_url("webhook", url.reveal()):
             raise ValueError(problem)
@@ -81,7 +81,7 @@ class WebhookDestination:
 def build(
     name: str, config: WebhookDestinationConfig, secret: Callable[[SecretRef], Secret], http: Http
 ) -> Destination:
-    """Raises SecretError, and ValueError if the URL or a secret cannot be right."""
+    """Raises SecretError, and ValueError if the URL or a secret is malformed."""
     url = config.url_ref
     return WebhookDestination(
         name,

@@ -24,7 +24,7 @@ TYPE = "huntbridge.alarm"
 # The size of an event that every CloudEvents intermediary must forward: CloudEvents 1.0.2, "Size Limits".
 MAX_BYTES = 65_536
 
-# Characters, by key. Every other text of the alarm is a name.
+# The most characters of a text, by its key. Every other text of the alarm is a name.
 _MAX_NAME = 200
 _LIMITS = {
     "text": 4_000,
@@ -44,8 +44,8 @@ def payload(message: Message, limit: int = MAX_BYTES) -> bytes:
 
 
 def cloud_event(message: Message) -> dict[str, Any]:
-    """The whole message as a CloudEvents event, whatever its size. CloudEvents wants `id` and `source`
-    together to be unique, and a message that is sent again keeps both."""
+    """The whole message as a CloudEvents event, whatever its size. CloudEvents requires that `id` and
+    `source` together are unique. A message that is sent again keeps both."""
     links = {link.name: link.url for link in safe_links(message)}
     platform = links.get("platform")
     attributes = {

@@ -1,4 +1,5 @@
-"""What an answer of a receiver of signed webhooks means. It has no error codes: the status decides."""
+"""Decides what an answer of a receiver of signed webhooks means: by the status, since it has no error
+codes."""
 
 from __future__ import annotations
 

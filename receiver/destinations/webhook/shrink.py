@@ -39,7 +39,8 @@ def shrunk(event: dict[str, Any], limit: int) -> bytes:
 
 
 def _shorten(event: dict[str, Any], path: str, least: int, limit: int) -> None:
-    """Binary-search how many entries of `path` fit. `least` of them stay, even where these do not fit."""
+    """Binary-search how many entries of `path` fit. At least `least` of them stay, even if they do not
+    fit."""
     *steps, key = path.split(".")
     holder: Any = event["data"]
     for step in steps:

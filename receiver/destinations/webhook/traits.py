@@ -5,7 +5,7 @@ from __future__ import annotations
 from receiver.destinations.contract import Traits
 from shared.config.destinations.webhook import WebhookDestinationConfig
 
-# How much an unknown receiver accepts is documented nowhere: what it refuses with 429 is sent again.
+# The rate limit of an unknown receiver is not known. What it refuses with 429 is sent again.
 WEBHOOK = Traits(rate_limit=((20, 1.0),))
 
 
