@@ -1,7 +1,7 @@
 """The Lambda function that faces the internet: API Gateway calls it, and the web application answers.
 
-Everything that the first request needs is imported and made beforehand. None of that holds a secret, an open
-connection or a time, so a snapshot of it (SnapStart) can be used at any later time.
+Everything that the first request needs is imported and made beforehand. It contains no secret, open
+connection or time, so a snapshot of it (SnapStart) can be used at any later time.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _web() -> Callable[[Event, Context], dict[str, Any]]:
         return accepted(refs, secrets.get)
 
     def health() -> dict[str, Any]:
-        """Anybody may ask, so this calls no queue. The dashboard shows the queues."""
+        """Anybody may call this, so it reads no queue. The dashboard shows the queues."""
         return {"problems": [] if tokens() else ["no webhook token can be read"]}
 
     app = create_app(
@@ -80,7 +80,7 @@ def _at_root(event: Event) -> Event:
     key = "rawPath" if second else "path"
     path, stage = event[key], (event.get("requestContext") or {}).get("stage", "")
     route = event.get("routeKey", "").partition(" ")[2] if second else event.get("resource") or ""
-    if not route.startswith("/"):  # the route $default, or no route, does not contain the path
+    if not route.startswith("/"):  # the route $default, or a missing route, does not contain the path
         route = path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path
     return event | {key: _filled_in(route, event) or path}
 

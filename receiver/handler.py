@@ -86,5 +86,5 @@ def _prepare() -> None:
     lambda_runtime.prepare(_clients(), os.environ)
 
 
-registry.load_all()  # else the first message to each type of destination would wait for its imports
+registry.load_all()  # otherwise the first message to each type of destination waits for its imports
 lambda_start.prepare(_prepare)

@@ -27,7 +27,7 @@ from shared.secrets import Secret, SecretRef
 log = logging.getLogger(__name__)
 
 WEBHOOK = "/webhooks/cado"
-HEALTH_KEPT = 0.5  # seconds for which an answer of `health` is given again
+HEALTH_KEPT = 0.5  # seconds for which an answer of `health` is cached
 
 Refused = Callable[[int, str, str], None]  # status, reason, address of the sender
 
@@ -46,7 +46,7 @@ def create_app(
 
     `tokens` returns the webhook tokens, and `signing` the signing secrets of Slack apps. Both are called for
     each request, so that a rotation needs no restart. `signing` is None if no app has a signing secret: then
-    clicks are not found. `health` returns what /health shows, with `problems` where huntbridge cannot do its
+    clicks are not found. `health` returns what /health shows, with `problems` if huntbridge cannot do its
     work; it may raise QueueError. `refused` is called for each refused webhook. `full` returns why the queue
     accepts no webhooks at the moment, or an empty text.
     """

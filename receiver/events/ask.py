@@ -1,6 +1,6 @@
-"""The questions about an alarm: which source is asked for what, and which events need no answer.
+"""The queries about an alarm: which source is asked for what, and which events need no answer.
 
-Each method returns a question that is under way. It returns None if there is nothing to ask, or no source.
+Each method starts a query and returns it. It returns None if there is nothing to ask, or no source to ask.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from shared.models.inventory import InstanceFacts
 from shared.models.systems import Instance, System
 from shared.storage.ledger.ledger import Ledger
 
-# Seconds that each source is given. Evidence, capture and EC2 are asked one after the other.
+# Seconds for each source. The queries for evidence, capture and EC2 follow one another.
 _LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME = 2.0, 5.0, 4.0
 _NO_PLATFORM = "the platform is not set up"
 
 
 class Platform(Protocol):
-    """The part of the platform's API that is asked here."""
+    """The part of the platform's API that is used here."""
 
     def project(self, project_id: int) -> Project: ...
 
@@ -36,7 +36,7 @@ class Platform(Protocol):
 
 @dataclass(frozen=True)
 class AboutProject:
-    """The questions about a project."""
+    """The queries about a project."""
 
     hunt: Question[Hunt | None] | None
     project: Question[Project] | None
@@ -44,7 +44,7 @@ class AboutProject:
 
 
 class Questions:
-    """Safe to use from several threads. Keep one: it holds the threads that ask the sources."""
+    """Safe to use from several threads. Make only one: it holds the threads that ask the sources."""
 
     def __init__(
         self,

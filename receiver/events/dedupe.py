@@ -1,14 +1,15 @@
-"""Decides whether two webhooks are one alarm, so that people are told of it once.
+"""Decides whether two webhooks are one alarm, so that people get one message.
 
-The platform gives its webhooks no id, sends webhooks of two kinds for one finding, and may send one twice.
-An event is told (messages are sent) or merged into an earlier event (none are sent).
+The platform gives its webhooks no id, sends webhooks of two kinds for one finding, and may send one twice. An
+event is "told" if messages about it are sent. Otherwise it is merged into an earlier event, and no message is
+sent.
 
 Two events about one evidence and one processing run, both about its alarms or both about its end:
-1. The platform confirms the later event, and its message would tell no more than the platform had confirmed
-   before: merged.
-2. The later event has the same body, within 15 minutes, and nothing is counted that was not before: merged.
-3. Otherwise the later event is told, as an update. If it tells no more than was told before, its message says
-   that it may be a repeat.
+1. The platform confirms the later event, and the event adds nothing to what the platform confirmed before:
+   merged.
+2. The later event has the same body, within 15 minutes, and its counts are not larger: merged.
+3. Otherwise the later event is told, as an update. If it adds nothing to what was told before, its message
+   says that it may be a repeat.
 
 Two events of any other kind, or about no evidence, with the same body within 15 minutes:
 4. The body names an evidence or a detection: merged.
@@ -47,7 +48,7 @@ SAME_RUN = timedelta(minutes=15)
 RUNS_KEPT = 20  # of one evidence
 DECISIONS_KEPT = 50  # of one run
 
-# An event can only be merged into an event of the same story: about the alarms, or about the end.
+# An event can only be merged into an event on the same subject: the alarms, or the end of the run.
 _STORIES = {**dict.fromkeys(ALARM_KINDS, "alarms"), "processing_finished": "finished"}
 
 
@@ -55,9 +56,9 @@ _STORIES = {**dict.fromkeys(ALARM_KINDS, "alarms"), "processing_finished": "fini
 class Decision:
     """What to do with an event. Without any of these, it is told as a new alarm."""
 
-    merged_into: str = ""  # the id of the event that told the same
-    earlier: Earlier | None = None  # what was told before: this event is told as an update of it
-    may_repeat: bool = False  # it is told, and may say nothing new
+    merged_into: str = ""  # the id of the event that it is merged into
+    earlier: Earlier | None = None  # what was told before; this event is told as an update
+    may_repeat: bool = False  # its message says that it may be a repeat
 
 
 def run_of(alarm: Alarm) -> str:
@@ -68,7 +69,7 @@ def run_of(alarm: Alarm) -> str:
 
 class Dedupe:
     def __init__(self, store: Store, platform_url: str) -> None:
-        """`platform_url` tells the ids of one platform from those of another."""
+        """`platform_url` distinguishes the ids of one platform from those of another."""
         self._store, self._platform = store, urlsplit(platform_url).netloc
 
     def decide(self, alarm: Alarm, body: bytes | None) -> Decision:
@@ -83,8 +84,8 @@ class Dedupe:
         return Decision(may_repeat=bool(twin))
 
     def _event_with_same_body(self, alarm: Alarm, body: bytes) -> str:
-        """The id of the event that brought the same body before; empty if there is none. An event that the
-        platform did not confirm does not count for one that it confirms."""
+        """The id of the event that brought the same body before; empty if there is none. If the platform
+        confirms this event, an earlier event that it did not confirm does not count."""
         event, run = alarm.event, run_of(alarm)
         group = hashlib.sha256(self._platform.encode() + b"\0" + body).hexdigest()
         mine = {
@@ -119,7 +120,7 @@ class Dedupe:
             told, confirmed = (mine.told, mine.confirmed) if mine else (None, None)
             if confirmed_now and confirmed and not _adds(told_now, confirmed):
                 return None, Decision(merged_into=confirmed.event_id)
-            # The same body is told once more if the platform counts more by now.
+            # The same body is told again if the platform now counts more alarms.
             before = confirmed if confirmed_now else told
             if twin and before and not _adds(confirmed_now or told_now, before):
                 return None, Decision(merged_into=twin)
@@ -140,7 +141,7 @@ class Dedupe:
 
 @dataclass(frozen=True)
 class _Run:
-    """What was told of one processing run, as it is stored. Only what is looked at is decoded."""
+    """What was told about one processing run, as it is stored. Only the parts that are used are decoded."""
 
     raw: dict[str, Any]
 
@@ -178,8 +179,8 @@ class _Run:
 
     @property
     def confirmed(self) -> Earlier | None:
-        """What was told and confirmed by the platform. Earlier versions did not store it: there, what was
-        told of a known run counts as confirmed."""
+        """What was told and confirmed by the platform. Earlier versions did not store this. In their
+        documents, everything that was told about a known run counts as confirmed."""
         raw = self.raw.get("sure", self.raw["told"] if self.raw["run"] else None)
         return load(Earlier, raw) if raw else None
 
@@ -198,16 +199,17 @@ def _dumped(decision: Decision) -> dict[str, Any] | None:
 
 
 def _names_subject(event: Event) -> bool:
-    """Whether the same body is about the same thing: without any id, two machines may have the same text."""
+    """Whether two equal bodies are about the same thing. Without any id, two machines may cause the same
+    text."""
     return event.evidence_id is not None or bool(event.detection and event.detection.id)
 
 
 def _same_run(alarm: Alarm, runs: list[_Run]) -> _Run | None:
     """The stored run that the alarm is about; the newest, if there are several.
 
-    It is the run that has a decision for this event already; else the run that the platform names; else a run
-    close in time, if the platform does not name one of the two. An alarm that the platform confirms is also
-    about a run that was only told without confirmation, however long ago.
+    The first of these that exists: the run that already has a decision for this event; the run that the
+    platform names; a run close in time, if the platform does not name one of the two. An alarm that the
+    platform confirms also belongs to a run that was only told without confirmation, however long ago.
     """
     event, run = alarm.event, run_of(alarm)
 
@@ -226,7 +228,7 @@ def _same_run(alarm: Alarm, runs: list[_Run]) -> _Run | None:
 
 
 def _told(alarm: Alarm) -> Earlier:
-    """The numbers that the message tells, whether the platform confirms them or not."""
+    """The numbers in the message, whether the platform confirms them or not."""
     malicious, suspicious = alarm.malicious or 0, alarm.suspicious or 0
     total = malicious + suspicious
     if not (alarm.confirmed and total):
@@ -235,7 +237,7 @@ def _told(alarm: Alarm) -> Earlier:
 
 
 def _confirmed(alarm: Alarm) -> Earlier | None:
-    """The platform's numbers alone; None if it does not confirm the alarm."""
+    """Only the platform's numbers; None if it does not confirm the alarm."""
     if not alarm.confirmed:
         return None
     if alarm.evidence:
@@ -258,7 +260,8 @@ def _adds(now: Earlier, before: Earlier) -> bool:
 
 
 def _combined(now: Earlier, before: Earlier | None) -> Earlier:
-    """The larger numbers of both: a later webhook may know less, and takes nothing back."""
+    """The larger of both numbers, for each kind. A later webhook may know less, and that withdraws
+    nothing."""
     if before is None:
         return now
     return replace(

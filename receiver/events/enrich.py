@@ -1,8 +1,8 @@
 """Turns an Event into an Alarm: adds everything that can be found out within ten seconds.
 
 The ledger knows the hunt and the capture, the platform knows the project, the evidence and the findings, and
-EC2 knows the instance. Every source is optional. A source that fails or is too slow leaves a gap, which the
-message names; it never holds an alarm back.
+EC2 knows the instance. Every source is optional. If a source fails or is too slow, the message names the
+missing facts; the alarm is never held back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from shared.storage.ledger.ledger import Ledger
 
 
 class Enricher:
-    """Safe to use from several threads. Keep one: it holds the threads that ask the sources."""
+    """Safe to use from several threads. Make only one: it holds the threads that ask the sources."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Enricher:
     def enrich(self, event: Event) -> Alarm:
         """Never raises, and takes no longer than the budget.
 
-        Questions that do not depend on each other are asked at the same time.
+        Queries that do not depend on each other run at the same time.
         """
         inquiry, ask = Inquiry(self._now, self._budget), self._ask
         asked_evidence = ask.evidence(inquiry, event)
@@ -94,8 +94,8 @@ class Enricher:
         return Owner(slack=owner.slack or "", teams=teams, jira=owner.jira or "")
 
     def _link(self, event: Event) -> str:
-        """A link into the platform, by the configured template. If an id that the template needs is not
-        known, it is the platform's URL alone."""
+        """A link into the platform, by the configured template. If the template needs an id that is not
+        known, the link is the platform's URL."""
         url = self._config.platform.url
         link = self._config.platform.link.replace("{url}", url)
         for placeholder, id in (("{project_id}", event.project_id), ("{evidence_id}", event.evidence_id)):

@@ -1,8 +1,8 @@
 """Compares an alarm with the alarms before it on the same system, and says what is new.
 
 One document for each system stores which kinds of alarm the system has had, and which event brought each of
-them first. So the same event, handled again, gets the same answer. Of two events at the same time, each kind
-is new in only one.
+them first. So if an event is handled again, it gets the same answer. If two events bring the same new kind at
+the same moment, only one of them reports it as new.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shared.storage import kinds
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Body, Store
 
-# The limits of one document. They keep it far below what an item of DynamoDB holds.
+# The limits of one document. They keep it far below the limit of a DynamoDB item.
 MAX_KINDS = 2_000
 MAX_EVENTS = 20
 MAX_NAMED = 20  # kinds that a message may name as new
@@ -30,7 +30,7 @@ HUNTS = 3  # past hunts that an alarm is compared with
 @dataclass(frozen=True)
 class _Past:
     first_by: dict[str, str]  # by kind of alarm, the id of the event that brought it first
-    alarms_at: list[datetime]  # when the earlier alarms came, the oldest first
+    alarms_at: list[datetime]  # when the earlier alarms arrived, the oldest first
 
 
 class History:
@@ -84,8 +84,8 @@ class History:
 
 
 def _with(events: list[list[str]], event: list[str]) -> list[list[str]]:
-    """One event more. If there are too many, the second oldest goes: the oldest says since when there are
-    alarms."""
+    """The history with one more event. If there are too many, the second oldest is dropped; the oldest is
+    kept, since it shows when the alarms began."""
     return [*events, event] if len(events) < MAX_EVENTS else [events[0], *events[2:], event]
 
 

@@ -1,6 +1,7 @@
 """Compares what the webhook says with what the platform says.
 
-The platform's answer is taken, and the webhook's fills gaps. A sentence in the message names each difference.
+The platform's answer has priority, and the webhook only fills gaps. For each difference the message has a
+sentence.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def reconcile_event(event: Event, evidence: Evidence | None) -> tuple[Event, lis
 def reconcile_counts(
     event: Event, evidence: Evidence | None, project: Project | None, findings: tuple[Finding, ...]
 ) -> AlarmCounts:
-    """How many alarms there are: in the evidence if the event names one, else in the project. The webhook
-    of a project may count only a part of the project's alarms: then its number is taken."""
+    """How many alarms there are: in the evidence if the event names one, else in the project. A webhook about
+    a project may count only a part of the project's alarms. Then the webhook's number is used."""
     if event.kind in OWN_KINDS:
         captures = event.report.captures if event.report else ()
         if not captures:
@@ -75,7 +76,7 @@ def reconcile_counts(
 def _reconcile_count(
     said: int | None, number: int | None, about_evidence: bool, *, has_counted: bool
 ) -> int | None:
-    """`said` is the webhook's, `number` the platform's. As long as the platform has counted nothing, the
+    """`said` is the webhook's, `number` the platform's. While the platform has counted nothing yet, the
     webhook may know more."""
     if said is None or number is None:
         return said if number is None else number
@@ -87,7 +88,7 @@ def platform_counts(
     source: Evidence | Project | None, findings: tuple[Finding, ...]
 ) -> tuple[int | None, int | None]:
     """Malicious and suspicious alarms, by the platform's counts and by its list of alarms. It may have
-    answered for only one of these, so the larger number counts."""
+    answered only one of the two queries, so the larger number counts."""
     return (
         _larger(source.malicious if source else None, findings, Severity.MALICIOUS),
         _larger(source.suspicious if source else None, findings, Severity.SUSPICIOUS),

@@ -1,7 +1,7 @@
 """Decides which destinations an alarm is sent to, by the routes of the configuration.
 
-The first route that matches decides, unless it says `continue`. If no route matches, the default decides. A
-value that is not known about an alarm matches nothing, not even `*`. Every alarm is sent somewhere.
+The first route that matches decides, unless it has `continue`. If no route matches, the default decides. An
+unknown value of an alarm matches nothing, not even `*`. Every alarm is sent somewhere.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from shared.models.severity import Severity
 
 
 def severity_of(event: Event, malicious: int | None, suspicious: int | None) -> Severity:
-    """The worst of what the counts, the kind of event and the named detection say. So no source can make the
-    finding of another source look harmless."""
+    """The worst severity of these: by the counts, by the kind of event, and by the named detection. So no
+    source can make another source's finding look harmless."""
     detected = event.detection.severity if event.detection else None
     if malicious or event.named_malicious:
         return Severity.MALICIOUS

@@ -1,7 +1,7 @@
 """Asks a source in the background, with a time limit: the ledger, the platform or EC2.
 
-A question that fails or gets no answer in time becomes a gap with its reason. A source that hangs can neither
-hold up an alarm for longer than the limit nor gather threads without bound.
+If a query fails or gets no answer in time, the alarm has a gap with the reason. A source that hangs can
+neither delay an alarm for longer than the limit nor occupy more and more threads.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ from shared.storage.ports import StoreError
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-# Seconds that a call may go on after its limit. The alarm stops waiting first, and names the time as reason.
+# Seconds for which a call may go on after its limit. The alarm has stopped waiting before, and names the time
+# limit as the reason.
 _LEEWAY = 1.0
-# Questions to one source at a time. Without this limit, each alarm would leave threads at a hung source.
+# The most queries to one source at a time. Without this limit, each alarm would leave threads at a hung
+# source.
 _MAX_QUESTIONS = 32
-# After this many timeouts in a row, a source is not asked for so many seconds. In a storm of alarms each of
-# them would otherwise wait for its time limit.
+# After this many timeouts in a row, a source is not asked for this many seconds. Otherwise each alarm of a
+# storm would wait for its whole time limit.
 _SILENT_AFTER, _SILENT_FOR = 6, 15.0
 
 
 class Question(Generic[T]):
-    """One question to one source, and its answer once there is one."""
+    """One query to one source, and its answer as soon as there is one."""
 
     def __init__(
         self, fact: str, title: str, source: Source, call: Callable[[], T], until: float, allowed: float
     ) -> None:
-        """`fact` names what is asked for, and `title` the source that is asked, both for people."""
+        """`fact`: what is asked for. `title`: the source that is asked. People read both."""
         self.fact, self.title, self.source, self.call = fact, title, source, call
         self.until, self.allowed = until, allowed
         self.done = threading.Event()
@@ -49,7 +51,7 @@ class Question(Generic[T]):
                 self.value = self.call()
         except (CadoError, InstanceError, StoreError) as error:
             self.failure = str(error)
-        except Exception as error:  # a fault in the program: the alarm goes on without this answer
+        except Exception as error:  # a bug; the alarm goes on without this answer
             log.exception("asking failed unexpectedly", extra={"asked": self.fact, "source": self.title})
             self.failure = f"asking {self.title} failed unexpectedly ({type(error).__name__})"
         finally:
@@ -57,13 +59,13 @@ class Question(Generic[T]):
 
 
 class Source:
-    """The threads that ask one source. They are made when they are needed, and used again.
+    """The threads that ask one source. They are started when they are needed, and reused.
 
     They are daemon threads: unlike those of concurrent.futures, a hung one does not keep the process alive.
     """
 
     def __init__(self, name: str, title: str, allowed: float, limit: int = _MAX_QUESTIONS) -> None:
-        """`name` is for threads, `title` for people. A question is allowed to take `allowed` seconds."""
+        """`name`: for the threads' names. `title`: for people. `allowed`: seconds for one query."""
         self.title, self.allowed = title, allowed
         self._name, self._limit = name, limit
         self._questions: SimpleQueue[Question[Any]] = SimpleQueue()
@@ -72,7 +74,7 @@ class Source:
         self._timeouts, self._last_timeout = 0, 0.0
 
     def silent(self, now: float) -> bool:
-        """Whether the source has not answered lately, so that it is not worth asking."""
+        """Whether the source is not asked at the moment, because its last answers timed out."""
         return self._timeouts >= _SILENT_AFTER and now - self._last_timeout < _SILENT_FOR
 
     def answered(self) -> None:
@@ -82,7 +84,7 @@ class Source:
         self._timeouts, self._last_timeout = self._timeouts + 1, now
 
     def start(self, question: Question[Any]) -> bool:
-        """False if the source is still busy with earlier questions."""
+        """False if the source is still busy with earlier queries."""
         with self._lock:
             if self._busy >= self._limit:
                 return False
@@ -90,7 +92,7 @@ class Source:
             if self._busy > self._threads:
                 try:
                     threading.Thread(target=self._work, name=f"enrich-{self._name}", daemon=True).start()
-                except RuntimeError:  # the machine has no more threads to give
+                except RuntimeError:  # no more threads can be started
                     self._busy -= 1
                     return False
                 self._threads += 1
@@ -107,7 +109,7 @@ class Source:
 
 
 class Inquiry:
-    """All questions about one alarm: their common deadline, and the gaps they left."""
+    """All queries about one alarm: their common deadline, and the gaps that they left."""
 
     def __init__(self, now: Callable[[], float], budget: float) -> None:
         """`now` is a monotonic clock; `budget` is in seconds."""
@@ -115,7 +117,8 @@ class Inquiry:
         self._gaps: dict[str, str] = {}
 
     def ask(self, source: Source, fact: str, call: Callable[[], T], title: str = "") -> Question[T] | None:
-        """Start to ask. None, and a gap, if the source cannot be asked. `title` replaces the source's own."""
+        """Start a query. If the source cannot be asked, returns None and records a gap. `title` replaces the
+        source's title."""
         title = title or source.title
         start = self._now()
         allowed = min(source.allowed, self._end - start)
@@ -132,7 +135,8 @@ class Inquiry:
         return question
 
     def answer(self, question: Question[T] | None) -> T | None:
-        """Wait for the answer. None, and a gap, if there is none in time, or if the question failed."""
+        """Wait for the answer. If there is none in time, or if the query failed, returns None and records a
+        gap."""
         if question is None or question.fact in self._gaps:
             return None
         if not question.done.wait(max(0.0, question.until - self._now())):
@@ -151,7 +155,7 @@ class Inquiry:
         self._gaps.setdefault(fact, why)
 
     def gaps(self) -> tuple[Gap, ...]:
-        """One for each reason, so that a platform that is down is named once."""
+        """One gap for each reason, so that a platform that is down is named only once."""
         by_reason: dict[str, list[str]] = {}
         for fact, why in self._gaps.items():
             by_reason.setdefault(why, []).append(fact)

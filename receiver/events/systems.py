@@ -1,4 +1,4 @@
-"""Finds out which system an alarm is about, and its capture, from the ledger and the configuration."""
+"""Finds the system that an alarm is about, and its capture, in the ledger and the configuration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from shared.storage.ledger.ledger import Ledger
 
 
 def instance_id_of(event: Event, evidence: Evidence | None) -> str:
-    """The platform's answer goes before what the event names."""
+    """The platform's answer has priority over the event's text."""
     named = event.system.instance if event.system else event.instance
     return (evidence.instance if evidence else "") or named
 
 
 def why_no_system(event: Event, evidence: Evidence | None) -> str:
-    """The reason for people; empty if an event is about no system."""
+    """Why no system is known, for people; empty if the event is about no system."""
     if instance := instance_id_of(event, evidence):
         return f"the region of {instance} is not known: it is not in any hunt"
     if evidence:
@@ -42,11 +42,12 @@ class Systems:
         instance, evidence_id = instance_id_of(event, evidence), event.evidence_id
 
         def has_other_evidence(capture: Capture) -> bool:
-            """What the platform says of the evidence goes before what the ledger says."""
+            """The platform's data about the evidence has priority over the ledger's."""
             known = capture.evidence_ids
             return not (evidence and evidence.instance) and bool(known) and evidence_id not in (None, *known)
 
-        # Try the configured systems first, with one read each: to read all captures of a hunt is expensive.
+        # Try the configured systems first, with one read each, because reading all captures of a hunt is
+        # expensive.
         for system in self._configured(instance):
             if (capture := ledger.captures.get(hunt.id, system)) and not has_other_evidence(capture):
                 return capture
@@ -74,7 +75,7 @@ class Systems:
         return replace(event.system, account=account)
 
     def _configured(self, instance: str) -> list[System]:
-        """The targets of all hunts that are this instance, each once."""
+        """The targets of all hunts that name this instance, each once."""
         targets = (system for hunt in self._config.hunts.values() for system in hunt.systems)
         return list(dict.fromkeys(system for system in targets if system.instance == instance))
 

@@ -1,8 +1,10 @@
-"""Handles the items of [events]. Most are webhooks, and some are events that huntbridge raised itself. The
-rest are handed to the room that answers them: clicks in Slack, acknowledgements, reminders, notices.
+"""Handles the items of [events]. Most are webhooks, and some are events that huntbridge raised itself. Clicks
+in Slack, acknowledgements, reminders and notices are handed to their own handlers (receiver/cases,
+shared/queues).
 
 An event goes through these steps: parse → enrich → dedupe → history → route → enqueue → record. Each step
-gives the same result when it is repeated. So an item whose worker died is handled again from the start.
+gives the same result when it is repeated. So if a worker dies, the next one starts its item from the
+beginning.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ class EventWorker:
     def _handle_event(self, event: Event, webhook: bytes | None) -> Verdict:
         """`webhook` is the body that brought the event; None if huntbridge raised the event itself."""
         if self.ledger.events.routed_to(event.id) is not None:
-            return Done()  # an earlier attempt finished it
+            return Done()  # an earlier attempt finished the event
         alarm = self.enricher.enrich(event)
         self._save_name(alarm)
         decision = self.dedupe.decide(alarm, webhook)
@@ -92,7 +94,7 @@ class EventWorker:
         return self._send_to(destinations, alarm)
 
     def _save_name(self, alarm: Alarm) -> None:
-        """For the report of the hunt, which names the systems."""
+        """Store the name of the instance, for the report of the hunt."""
         if alarm.instance and alarm.instance.name:
             self.ledger.instance_names.save(alarm.instance.id, alarm.instance.name)
 
@@ -107,7 +109,8 @@ class EventWorker:
     def _send_to(self, destinations: list[str], alarm: Alarm) -> Verdict:
         alarm = self._fitted(alarm)
         destinations = self.cases.add(alarm, destinations)
-        # Enqueue before recording: a duplicate is ignored by its id, a missing delivery would be lost.
+        # Enqueue before recording. After a crash in between, the id makes a second item harmless. The other
+        # order could lose a delivery.
         self._enqueue(alarm, destinations)
         self._record(alarm, destinations)
         log.info(
@@ -122,7 +125,7 @@ class EventWorker:
         return Done()
 
     def _fitted(self, alarm: Alarm) -> Alarm:
-        """The alarm cut to the size of a queue item. The ledger keeps the whole alarm if it was cut."""
+        """The alarm, cut to the size of a queue item. If it is cut, the ledger keeps the whole alarm."""
         whole = dump(alarm)
         fitted = fitted_alarm(whole)
         if fitted is whole:
@@ -145,7 +148,7 @@ class EventWorker:
             )
 
     def _record(self, alarm: Alarm, destinations: list[str], *, merged_into: str = "") -> None:
-        """Write down that the event is finished here, and where its alarm went."""
+        """Record that the event is done, and the destinations of its alarm."""
         self.ledger.events.record_routed(
             alarm.event,
             alarm.severity,
@@ -168,7 +171,7 @@ def _event_of(item: Item, content: items.Content) -> tuple[Event, bytes | None]:
 
 
 def _alarm_of(item: Item) -> Alarm | None:
-    """What an item that could not be handled was about; None if the item cannot be read."""
+    """The alarm of an item that could not be handled; None if the item cannot be read."""
     try:
         event, _ = _event_of(item, items.decode(item.body))
     except ValueError:

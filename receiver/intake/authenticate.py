@@ -1,6 +1,7 @@
 """Authenticates the sender of a webhook: compares its token, and takes the token out of the body.
 
-A token is found in the bytes of the body, also where a broken template made the JSON invalid.
+The token is searched in the bytes of the body, so it is found even if a broken template made the JSON
+invalid.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ _REDACTED = b'"token":"<token>"'
 
 
 def authenticate(body: bytes, authorization: str, tokens: Collection[Secret]) -> bytes:
-    """The body without the token. Raises Unauthorized, after the same work for a wrong and a missing
-    token."""
+    """The body without the token. Raises Unauthorized. A wrong token and a missing one take the same work."""
     scheme, _, bearer = authorization.partition(" ")
     candidates = {_unescaped(text) for text in _candidates(body)}
     candidates.add(bearer.strip().encode() if scheme.lower() == "bearer" else b"")
@@ -42,7 +42,7 @@ def authenticate(body: bytes, authorization: str, tokens: Collection[Secret]) ->
 
 
 def _candidates(body: bytes) -> Iterator[bytes]:
-    """Everything that stands where a token may stand. The time for it grows only linearly with the body."""
+    """Every text at a place where a token may be. Takes time linear in the size of the body."""
     for _ in range(_LEVELS):
         yield from (match[1] for match in _TOKEN.finditer(body))
         if b"\\" not in body:

@@ -1,7 +1,7 @@
 """Removes the token from a webhook's body, wherever and in whatever notation it is written there.
 
-The token belongs into one key of the body. But a template may repeat it in a text, and the platform may quote
-it in a link or in JSON inside a string. None of these is stored or shown.
+The token belongs in one key of the body. But a template may repeat it in a text, and the platform may quote
+it in a link or in JSON inside a string. No copy is stored or shown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HIDDEN = "<token>"
 # Shorter tokens are only replaced as whole words, because they occur inside other words by chance.
 _ANYWHERE = 6
 _UTF = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-# A word begins where no letter or digit comes before, or where an escape ends.
+# A word begins after anything but a letter or digit, or after an escape.
 _WORD_BEGINS = rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[bfnrt]))"
 
 

@@ -33,12 +33,13 @@ log = logging.getLogger(__name__)
 EVENT_INTERVAL = timedelta(hours=1)  # between two events
 COLLECT_FOR = timedelta(minutes=1)  # before an event reports them
 LOG_INTERVAL = 60.0  # seconds between two log lines with the same status and reason
-# Anybody may send from many addresses. The counts stay right; only the number of addresses is limited.
+# Anybody may send from many addresses. The counts are complete; only the number of listed addresses is
+# limited.
 MAX_SENDERS, SHOWN_SENDERS = 100, 10
 _OTHERS = "others"
 _NOTE = (kinds.REFUSAL_NOTES, "webhooks")
 
-_Counts = dict[tuple[int, str], Counter[str]]  # status and reason: how often from which sender
+_Counts = dict[tuple[int, str], Counter[str]]  # by status and reason, the number of refusals of each sender
 
 
 class Refusals:
@@ -46,11 +47,11 @@ class Refusals:
         self._events, self._notes, self._now = events, notes, now
         self._lock = threading.Lock()
         self._unreported: _Counts = {}
-        self._first_at: datetime | None = None  # when the first of those was refused
+        self._first_at: datetime | None = None  # when the first of these was refused
         self._since_start: Counter[int] = Counter()
         self._last_at: datetime | None = None
-        self._last_event: dict[str, Any] = {}  # when it was put into the queue, and its number
-        # For each status and reason: when the last line was logged, and how many refusals came since.
+        self._last_event: dict[str, Any] = {}  # when the last event was queued, and its number
+        # By status and reason: when the last line was logged, and the number of refusals after it.
         self._logged: dict[tuple[int, str], tuple[float, int]] = {}
 
     def __call__(self, status: int, reason: str, sender: str) -> None:
@@ -131,7 +132,8 @@ def _line(status: int, reason: str, senders: Counter[str]) -> str:
 
 
 def _address(sender: str) -> str:
-    """Any other text is not repeated: a proxy may pass on whatever the sender wrote."""
+    """The sender's address. Text that is not an address is not repeated, since a proxy may forward
+    anything."""
     try:
         return str(ipaddress.ip_address(sender))
     except ValueError:

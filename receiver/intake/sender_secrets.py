@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 def readable(
     refs: Iterable[SecretRef], secret: Callable[[SecretRef], Secret], kind: str = "webhook token"
 ) -> dict[SecretRef, Secret]:
-    """Readable secrets only. Failures are logged only if no secret is readable, because during a rotation the
-    previous secret may be gone already. `kind` is for the log."""
+    """The secrets that can be read. Failures are only logged if none can be read, because during a rotation
+    the previous secret may already be gone. `kind` is for the log."""
     secrets, errors = {}, []
     for ref in refs:
         try:

@@ -1,7 +1,7 @@
 """Reads an interaction from Slack's request: checks the signature, then finds what was clicked.
 
 Slack signs the bytes of the body (docs.slack.dev, "Verifying requests from Slack"), so nothing is parsed
-before the signature is checked. This module imports little, because the web function starts with it.
+before the signature is checked. This module imports little, so that the web function starts fast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shared.secrets import Secret, SecretRef
 # The action ids of huntbridge's buttons. Slack also reports clicks on buttons that are only links.
 ACKNOWLEDGE, CREATE_ISSUE = "acknowledge", "create-issue"
 
-MAX_AGE = 300  # seconds that a signature is good for, as Slack recommends
+MAX_AGE = 300  # seconds for which a signature is valid, as Slack recommends
 MAX_NAME = 200  # characters of a user's name
 MAX_VALUE = 400  # characters of a case key: fits into a button's value and into a key of DynamoDB
 _SIGNATURE = re.compile(r"v0=([0-9a-f]{64})", re.ASCII)
@@ -31,7 +31,8 @@ _TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
 
 
 class NotAuthentic(Exception):
-    """Slack did not send this request, or did not send it now. The text says why and is safe to log."""
+    """The request is not signed by Slack, or its signature is too old or in the future. The text says why and
+    is safe to log."""
 
 
 class Malformed(ValueError):
@@ -48,7 +49,7 @@ def signed_by(
     if abs(now - int(timestamp)) > MAX_AGE:
         raise NotAuthentic(f"it was signed more than {MAX_AGE} s from now: a replay, or a wrong clock")
     signed = b"v0:" + timestamp.encode() + b":" + body
-    matches = [  # every secret is tried, so that the time reveals nothing
+    matches = [  # tries every secret, so that the time reveals nothing
         ref
         for ref, secret in secrets.items()
         if hmac.compare_digest(

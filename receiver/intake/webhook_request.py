@@ -1,4 +1,4 @@
-"""Reads a webhook from its request: uncompresses the body and has its sender authenticated.
+"""Reads a webhook from its request: uncompresses the body and authenticates the sender.
 
 The body is not parsed before its sender is known.
 """

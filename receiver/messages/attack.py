@@ -39,7 +39,7 @@ def url(id: str) -> str:
 
 @cache
 def _names() -> dict[str, str]:
-    """Read when the first id is shown, so that the web room starts without it."""
+    """Read when the first id is shown, so that the web function starts without reading the file."""
     path = Path(__file__).with_name("attack.json")
     names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["names"]
     return names

@@ -94,7 +94,7 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
 def compose(
     alarm: Alarm, config: Config | None = None, *, maybe_repeat: bool = False, case: CaseStatus | None = None
 ) -> Message:
-    """The message for an alarm, worded by `config.message` where it says something.
+    """The message for an alarm. `config.message` may replace its title, facts and footer.
 
     Every alarm becomes a message, however little is known about it. Never raises.
     """
@@ -180,6 +180,6 @@ def _labels(alarm: Alarm) -> tuple[str, ...]:
 
 
 def _note(alarm: Alarm) -> Iterator[str]:
-    """What was wrong with the webhook's body. For unknown events and tests the summary says it."""
+    """What was wrong with the webhook's body. For unknown events and tests the summary already says it."""
     if alarm.event.note and alarm.event.kind not in (UNKNOWN_EVENT, TEST):
         yield f"The webhook: {harmless_line(alarm.event.note, 250)}"

@@ -54,7 +54,8 @@ class ConfiguredWording:
         return str(tags.get(name, "")) if isinstance(tags, Mapping) else ""
 
     def _filled(self, key: str, text: str | None, limit: int) -> str:
-        """The rendered template, cleaned again: two harmless values side by side can form a link."""
+        """The rendered template, cleaned again, because two harmless values next to each other can form a
+        link."""
         if text is None:
             return ""
         from shared.config.templates import (

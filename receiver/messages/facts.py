@@ -1,7 +1,7 @@
-"""The facts of a message, most important first: to show another fact, add it here.
+"""The facts of a message, most important first. To show another fact, add it here.
 
-A fact that the configuration can choose has its name and label in shared/config/facts.py. Facts with an empty
-value are left out later.
+If the configuration can choose a fact, its name and label are in shared/config/message.py. Facts with an
+empty value are left out later.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ MAX_NEW_KINDS = 3
 def all_facts(
     alarm: Alarm, acknowledgement: Acknowledgement | None, of_this_kind: Iterable[Fact], owner_tag: str
 ) -> Iterator[Fact]:
-    """The facts in the order in which they are shown. `of_this_kind`: those of the alarm's kind of event."""
+    """The facts in the order in which they are shown. `of_this_kind`: the facts of the alarm's kind of
+    event."""
     yield from _acknowledged_by(acknowledgement)
     yield from _told_before(alarm.earlier)
     yield from _history(alarm.change)

@@ -25,7 +25,7 @@ UPDATE = "Update: "  # the title of an alarm that adds to an earlier message beg
 class Fact:
     label: str
     value: str
-    code: bool = False  # an identifier or a path, shown as code where the destination supports that
+    code: bool = False  # an identifier or a path, shown as code if the destination supports that
     # The configuration chooses facts by this name (`message.facts`). A fact without a name is always shown.
     name: str = field(default="", compare=False)
 
@@ -41,7 +41,7 @@ class Link:
 class Message:
     """One alarm, composed for people. The most important facts come first: the last are dropped first."""
 
-    id: str  # the event's id; people recognise a repeated message by it
+    id: str  # the event's id, by which people recognise a repeated message
     kind: str  # the event's kind
     severity: Severity
     title: str  # one line: what happened, where, and how severe it is

@@ -16,20 +16,22 @@ MAX_PATH, MAX_PATH_END = 200, 140  # of a long path, at most this much of its en
 def harmless_line(text: str, limit: int) -> str:
     """One line of text with inert links.
 
-    The text is cleaned before links are searched, since an invisible character inside `http` would hide one.
+    The text is cleaned before links are searched, since an invisible character inside `http` would hide a
+    link.
     """
     return one_line(defang(clean(text, limit)), limit)
 
 
 def copyable(text: str, limit: int) -> str:
-    """One line that people copy, such as a host name or an address. It keeps its dots; only a URL is made
+    """One line that people copy, such as a host name or an address. Its dots are kept; only URLs are made
     inert."""
     line = one_line(text, limit)
     return one_line(defang(line), limit) if "://" in line else line
 
 
 def shortened_path(text: str) -> str:
-    """The path, at most MAX_PATH characters long. The middle is left out, since the file's name says most."""
+    """The path, at most MAX_PATH characters long. The middle is left out, since the name of the file matters
+    most."""
     path = harmless_line(text, 2_000)
     end = re.search(r"[/\\].*", path[-MAX_PATH_END:])
     if len(path) <= MAX_PATH or end is None:

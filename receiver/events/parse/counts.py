@@ -16,7 +16,7 @@ class Counts:
 
     malicious: int | None = None
     suspicious: int | None = None
-    alarms: int | None = None  # of a severity that the body does not name
+    alarms: int | None = None  # alarms whose severity the body does not name
 
 
 def counts_of(reading: Reading) -> Counts:
@@ -28,7 +28,7 @@ def counts_of(reading: Reading) -> Counts:
 
 
 def _count(reading: Reading, keys: tuple[str, ...], patterns: tuple[re.Pattern[str], ...]) -> int | None:
-    """The largest number that has one of the keys; else the largest in a sentence. A smaller number may be
+    """The largest number with one of the keys; else the largest number in a sentence. A smaller number may be
     part of a name."""
     values = (whole_number(field.value) for key in keys for field in reading.fields if is_named(field, key))
     by_key = [number for number in values if number is not None and number <= MAX_NUMBER]
@@ -38,7 +38,7 @@ def _count(reading: Reading, keys: tuple[str, ...], patterns: tuple[re.Pattern[s
     return max((int(digits.replace(",", "")) for digits in in_text), default=None)
 
 
-# Not the number of an id, as in "evidence id 4 alarms".
+# Not the number of an id, such as in "evidence id 4 alarms".
 _DIGITS = r"(?<![\w.,#-])(?<!\bid\s)(?<!\bid:\s)([0-9]{1,3}(?:,[0-9]{3}){1,2}|[0-9]{1,9})"
 _COUNTED = (
     r"""(?:[\s_-]{1,2}(?:alarm|alert|event)s?)?(?:[\s_-]{1,2}count)?["'`*\\]{0,3}\s{0,3}[:=][\s"'`*\\]{0,6}"""

@@ -1,7 +1,7 @@
 """Finds what a security product detected: name, severity, resource and id.
 
 The platform passes on detections of GuardDuty, Security Hub, Defender, CrowdStrike, Wiz and others. Each
-writes them in its own way, as named values or as lines of text.
+product has its own form: named values or lines of text.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _NUMBER_KEYS = re.compile(
     r"severity(?:label|name|level|text|string|displayname|rating|class|value|score|original|product)?"
     r"|sev|criticality|risklevel"
 )
-# Only words count under these keys: a number there may count down from 1, or its scale is not known.
+# Under these keys only words count. A number there may have an unknown scale, or 1 may be the worst.
 _WORD_KEYS = re.compile(rf"{_NUMBER_KEYS.pattern}|severityid|priority|threatlevel|risk|riskrating")
 _PERCENT_KEYS = re.compile("severitynormalized")  # of Security Hub: 0 to 100
 _OCSF_KEYS = re.compile("severityid")  # schema.ocsf.io: low 2, medium 3, high 4, critical 5, fatal 6
-# The platform's own numbers of an alarm. Unlike those of security products, 1 is the worst.
+# The platform's own severity numbers. Unlike those of security products, 1 is the worst.
 _OF_PLATFORM = {1.0: Severity.MALICIOUS, 3.0: Severity.SUSPICIOUS}
 
-# Keys that hold a whole detection. A name elsewhere is that of a machine or a user.
+# Keys that hold a whole detection. Under other keys, a name is that of a machine or a user.
 _PARENTS = frozenset(
     {
         *("", "message", "text", "event", "details", "detail", "description", "body", "content", "msg"),
@@ -78,10 +78,10 @@ def detection_of(fields: Sequence[Field], kind: str, title: str, text: str) -> D
 def _severity(
     fields: Iterable[Field], texts: Iterable[str], of_platform: bool
 ) -> tuple[str, Severity | None]:
-    """The severity as it was written, and what it means.
+    """The severity as it was written, and as a Severity.
 
-    Fields are looked at first, then lines, then sentences; words before numbers. Of several in one source the
-    worst counts.
+    The search order is: fields, then lines, then sentences; words before numbers. If one of these has several
+    severities, the worst counts.
     """
     lines = list(_lines(texts, "severity"))
     sources: tuple[Iterable[tuple[str, Severity | None]], ...] = (

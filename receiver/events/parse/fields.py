@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-_MAX_KEY = 64  # characters; without this limit, one long key would be repeated in front of all its values
-# Keys whose values somebody else chose: a file on a captured disk, the name of a machine, a command line.
+_MAX_KEY = 64  # characters; otherwise a long key would be repeated in front of all its values
+# Keys whose values somebody else may have chosen: a file on a captured disk, a machine's name, a command
+# line.
 _UNTRUSTED_KEY = re.compile(
     r"(?:(?<!pro)files?|paths?|art[ei]facts?|folders?|director(?:y|ies)|(?<!severity)names?|hosts?|users?|commands?|"
     r"commandlines?|cmdlines?|cmd|arguments|argv|process|processes|executables?|images?|urls?|uris?|links?|"
@@ -20,18 +21,19 @@ _UNTRUSTED_KEY = re.compile(
 
 @dataclass(frozen=True)
 class Nested:
-    """A string that held JSON or the repr of a Python value: `$Event` of a detection, for example."""
+    """The value of a string that contained JSON or the repr of a Python value, such as `$Event` of a
+    detection."""
 
     tree: Any
 
 
 class Field(NamedTuple):
-    key: str  # letters and digits alone, lower case: "id"
+    key: str  # only letters and digits, in lower case: "id"
     path: str  # the key with its parent's key in front: "projectid"
     value: str | int | bool | None
-    nested: bool = False  # it stood in a string that held a structure, and so not in the template
+    nested: bool = False  # it was inside a string that held a structure, so not in the template itself
     untrusted: bool = False  # somebody else chose it: a name, a path, or a part of one
-    summary: bool = False  # it is a nested structure as text, whose values are fields of their own
+    summary: bool = False  # a nested structure as text; its values are also fields of their own
 
     @property
     def names(self) -> tuple[str, str]:
@@ -67,12 +69,13 @@ def _is_untrusted_label(name: str, value: Any) -> bool:
     return label and bool(_UNTRUSTED_KEY.search(key_name(value)))
 
 
-# Keys that a card or a block may have beside a label and its value.
+# Keys that a card or a block may have in addition to a label and its value.
 _OF_LABEL = frozenset({"title", "key", "label", "field", "value", "short", "type"})
 
 
 def _label_and_value(entries: list[tuple[str, Any]]) -> tuple[str, str] | None:
-    """The two texts of `{"title": "Severity", "value": "High"}`, which is one fact and no title."""
+    """The two texts of `{"title": "Severity", "value": "High"}`, which is a fact and not the title of an
+    event."""
     by_name = dict(entries)
     labels = [by_name[name] for name in ("title", "key", "label", "field") if name in by_name]
     if "value" not in by_name or len(labels) != 1 or not by_name.keys() <= _OF_LABEL:
@@ -89,7 +92,7 @@ def key_name(key: str) -> str:
 
 
 def lines(tree: Any) -> str:
-    """A structure as a person would write it: one `key: value` on each line."""
+    """A structure as text for people: one `key: value` on each line."""
     if not isinstance(tree, dict):
         return shown(tree)
     return "\n".join(f"{key}: {shown(value)}" for key, value in tree.items())

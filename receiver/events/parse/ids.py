@@ -20,7 +20,7 @@ class Ids:
 
     projects: list[int]
     evidences: list[int]
-    certain: bool = True  # False: an id may have been a part of a file's name
+    certain: bool = True  # False if an id may have been part of a file's name
 
     @property
     def project(self) -> int | None:
@@ -35,7 +35,7 @@ class Ids:
         return not self.certain or len(self.projects) > 1 or len(self.evidences) > 1
 
     def disagreements(self) -> Iterator[str]:
-        """A sentence for each of the two that the body names more than once."""
+        """A sentence for each kind of id of which the body names several."""
         for what, ids in (("project", self.projects), ("evidence", self.evidences)):
             if len(ids) > 1:
                 others = ", ".join(map(str, ids[1:4]))
@@ -45,8 +45,8 @@ class Ids:
 def ids_of(reading: Reading) -> Ids:
     """Values with a key come first, then ids in sentences.
 
-    Ids that follow a file's name, and may be a part of it, count only where there are no others, and where
-    they name exactly one project and one evidence.
+    Ids that follow a file's name may be a part of it. They count only if there are no other ids, and if they
+    name exactly one project and one evidence.
     """
     projects = _ids_by_key(reading, _PROJECT_KEYS) + _ids_in(reading.prose.own, _PROJECT)
     evidences = _ids_by_key(reading, _EVIDENCE_KEYS) + _ids_in(reading.prose.own, _EVIDENCE)

@@ -46,7 +46,7 @@ def _kind_by_key(fields: Sequence[Field], *, nested: bool) -> str | None:
 def kind_in(text: str) -> str | None:
     """The kind of event that the words of a title or a text describe."""
     words = plain(text)
-    if _FINISHED_WITH_ALARMS.search(words):  # these words hold the phrase of `processing_finished` as well
+    if _FINISHED_WITH_ALARMS.search(words):  # these words also contain the phrase of `processing_finished`
         return "processing_with_alarms"
     for phrase, kind in _PHRASES:
         if phrase in words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# The platform counts its ids up from 1. A number that does not fit a 32-bit integer is no id and no count.
+# The platform's ids start at 1. A number that does not fit a 32-bit integer is neither an id nor a count.
 MAX_NUMBER = 2**31 - 1
 
 

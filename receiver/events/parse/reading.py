@@ -32,7 +32,7 @@ class Reading:
     """A body as it was read. Only `tokens` and `prose` contain the webhook's token, and neither is shown."""
 
     fields: tuple[Field, ...]
-    prose: Prose  # all texts, to look for numbers in them
+    prose: Prose  # all texts, to be searched for numbers
     text: str  # the whole body, to be shown to people
     tokens: tuple[str, ...]
     note: str = ""
@@ -57,8 +57,8 @@ def _is_text(field: Field) -> bool:
     return own and not (field.untrusted or field.summary)
 
 
-# The keys that end a value in JSON which a quotation mark inside `$Event` broke. Other keys are taken for a
-# part of the value: it is more likely that `$Event` was JSON itself.
+# A quotation mark inside `$Event` may break the JSON around it. In broken JSON only these keys end a value.
+# Other keys count as part of the value, since `$Event` was probably JSON itself.
 _RAW_KEY = re.compile(
     r'"(title|subject|message|text|event|event_type|details|description|detection_id|group_id|token|bridge)"\s*:'
 )
@@ -75,7 +75,7 @@ def _read_text(text: str) -> Reading:
 
 
 def _raw_fields(text: str, broken: bool) -> tuple[Field, ...]:
-    """The values of broken JSON, as far as its keys can be found; else one field with the whole text."""
+    """The values of broken JSON, if its keys can be found; else one field with the whole text."""
     keys = list(_RAW_KEY.finditer(text)) if broken else []
     ends = [key.start() for key in keys[1:]] + [len(text)]
     return tuple(

@@ -10,7 +10,7 @@ from shared.text import shorten
 _HIDDEN = "<secret>"
 _TOKEN_KEY = re.compile(r"""token\\*["']\s*[:=]\s*(?P<quote>\\*["'])?|\btoken=""", re.IGNORECASE)
 _AFTER_TOKEN = re.compile(r"[,}\]&\s]")
-# A shorter token would match by chance. More tokens than these are an attack, and only cost time.
+# A shorter token would match by chance. More tokens than this are an attack that costs time.
 _SHORTEST_TOKEN, _MAX_TOKENS = 8, 10
 
 

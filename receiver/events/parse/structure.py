@@ -1,7 +1,7 @@
 """Decodes a body into dicts, lists and scalars: from JSON, from the repr of a Python value, or from a form.
 
 Strings in it that hold such a structure themselves, such as `$Event` of a detection, are decoded too. The
-values of `token` keys are taken out. All of it takes time linear in the size of the body.
+values of `token` keys are taken out. Decoding takes time linear in the size of the body.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from receiver.events.parse.fields import Nested, key_name
 
-_MAX_DEPTH = 32  # brackets within brackets; a deeper structure is read as text
+_MAX_DEPTH = 32  # levels of brackets; a deeper structure is read as text
 _MAX_NESTED = 3  # JSON in a string, in a string, in a string
 
 
@@ -83,7 +83,7 @@ def _load(text: str) -> Any:
 
 
 def _whole(digits: str) -> int | str:
-    """Long runs of digits stay text: to convert them takes time quadratic in their length."""
+    """Long runs of digits stay text, because converting them takes time quadratic in their length."""
     return int(digits) if len(digits) <= 19 else digits
 
 
@@ -110,7 +110,7 @@ def _too_deep(text: str) -> bool:
 
 
 def _python_to_json(text: str) -> str:
-    # Not ast.literal_eval: it warns about odd escapes, and it cannot be bounded in depth and memory.
+    # Not ast.literal_eval, which warns about odd escapes and has no limits of depth and memory.
     return _PIECE.sub(_piece_as_json, text)
 
 

@@ -47,7 +47,7 @@ def _value(field: Field) -> str:
 def _without_placeholders(text: str) -> tuple[str, bool]:
     """The text without the lines that are only a placeholder, and whether there were such lines.
 
-    A line that says more is kept as it is: a file on a captured disk may be called `$Event`.
+    A line with any other text is kept unchanged, because a file on a captured disk may be called `$Event`.
     """
     if not _PLACEHOLDER.search(text):
         return text, False

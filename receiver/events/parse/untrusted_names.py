@@ -1,8 +1,8 @@
 """Separates a sender's own words from names that somebody else chose: paths, file names, links, quoted text.
 
 A file on a captured disk may be called "/tmp/i-0fed… 0 malicious", and the platform's sentence repeats its
-name. So no number and no machine is read out of a name. Where an unquoted path ends cannot be known, since it
-may hold spaces: the rest of its line is kept apart. This takes time linear in the size of the text.
+name. So no number and no machine is read from a name. The end of an unquoted path cannot be known, since it
+may contain spaces, so the rest of its line is kept apart. This takes time linear in the size of the text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BLANK = "·"  # no letter, no digit and no space
 
 class Prose(NamedTuple):
     own: str  # what the sender itself says
-    doubtful: str  # what follows an unquoted path or file name, and may be a part of it
+    doubtful: str  # what follows an unquoted path or file name, and may be part of it
 
 
 def prose_of(texts: Iterator[str]) -> Prose:
@@ -31,7 +31,8 @@ def prose_of(texts: Iterator[str]) -> Prose:
     return Prose("\n".join(own), "\n".join(filter(None, doubtful)))
 
 
-# Nothing else ends a line here: a file's name may hold U+2028, a vertical tab or a carriage return.
+# Nothing else ends a line here, because a file's name may contain U+2028, a vertical tab or a carriage
+# return.
 _LINE_END = re.compile(r"\r?\n")
 _MARKUP = re.compile(r"</?[A-Za-z][A-Za-z0-9]{0,10}\s?/?>")
 _QUOTED = re.compile(
@@ -39,7 +40,7 @@ _QUOTED = re.compile(
     r"""|`[^`]*+`|“[^”“]*+”|‘[^’‘]*+’|«[^»«]*+»|»[^»«]*+«|‹[^›‹]*+›|›[^›‹]*+‹|„[^“”„]*+[“”]|‚[^‘’‚]*+[‘’]"""
     r"""|「[^」「]*+」|『[^』『]*+』|(?<=<code>)[^<]*+(?=</code>)"""
 )
-# Numbers and the names of keys are quoted as well, and nobody else chose these: "evidence_id": "4".
+# Numbers and keys may be quoted too, but nobody else chose them: "evidence_id": "4".
 _PLAIN = re.compile(r"\s*(?:[0-9]{1,10}|[A-Za-z]+(?:_[A-Za-z]+)*)\s*")
 
 
@@ -51,8 +52,8 @@ def _blank(quoted: re.Match[str]) -> str:
 
 
 def _unpaired_mark(line: str) -> re.Pattern[str] | None:
-    """A quotation mark without its partner in this line. Then a quoted name contains that mark, and where the
-    name ends cannot be known."""
+    """A quotation mark without its partner in this line. Then a quoted name contains that mark, and the end
+    of the name cannot be known."""
     rest = _QUOTED.sub("", line)
     apostrophes = _APOSTROPHE if any(quoted[0][0] == "'" for quoted in _QUOTED.finditer(line)) else None
     return next((mark for mark in (*_MARKS, apostrophes) if mark and mark.search(rest)), None)
@@ -71,7 +72,7 @@ _LABEL = re.compile(
 
 
 def _split(line: str, unpaired: re.Pattern[str] | None) -> tuple[str, str]:
-    """What stands before the first name in a line, and what stands after the last."""
+    """The text before the first name in a line, and the text after the last one."""
     label = _LABEL.search(line)
     begins = label.end() if label else len(line)
     if unpaired and (mark := unpaired.search(line)):

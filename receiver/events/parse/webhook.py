@@ -70,7 +70,7 @@ def parse(body: bytes, *, id: str, received_at: datetime) -> Event:
 
 
 def _with_name(title: str, detection: Detection | None) -> str:
-    """Adds the detection's name to a title such as "DETECTION CREATED", which names none."""
+    """Adds the detection's name to a title without one, such as "DETECTION CREATED"."""
     nameless = detection and detection.name and plain(title).startswith("detection ")
     return f"{title}: {detection.name}" if detection and nameless else title
 
