@@ -39,8 +39,10 @@ from shared.secrets import SecretError
 from shared.storage.last_delivered import LastDelivered
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Handlers:
+    """The handlers of the two queues."""
+
     event: Handler  # of the items of [events]
     delivery: Handler  # of the items of [deliveries]
 

@@ -25,6 +25,8 @@ _HUNTS_BACK = 5
 
 @dataclass(frozen=True)
 class Estimate:
+    """How much a hunt copies, and how long that took before."""
+
     systems: int
     volumes: int | None = None  # None: not known
     gib: int | None = None

@@ -69,6 +69,8 @@ def check_schedules(runtime: Runtime, start: Start) -> None:
 
 @dataclass(frozen=True)
 class _Check:
+    """Checks whether the starts of each schedule came."""
+
     ledger: Ledger
     events: Queue
     now: datetime

@@ -19,6 +19,8 @@ from shared.platform.errors import NotFound
 
 @dataclass(frozen=True)
 class Retried:
+    """What came of requesting failed captures again."""
+
     hunt: Hunt
     again: int  # captures that are requested again; 0 if none had failed
     same_project: bool = True  # False if the project is gone from the platform, and a new one is opened

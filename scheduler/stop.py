@@ -27,6 +27,8 @@ class NotPossible(Exception):
 
 @dataclass(frozen=True)
 class Stopped:
+    """What came of stopping a hunt."""
+
     hunt: Hunt  # its new state: over, or about to end
     not_asked: int = 0  # captures that will not be requested
     going_on: int = 0  # captures that go on running on the platform

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
+    """One job of the timer, with its budget in seconds."""
+
     name: str  # stored while the job fails, and shown to people
     run: Callable[[Runtime], object]
     budget: float  # seconds

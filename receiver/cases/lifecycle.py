@@ -27,7 +27,7 @@ from shared.queues.ports import Queue
 from shared.storage.ledger.ledger import Ledger
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class CaseDestinations:
     """What this package has to know about the configured destinations."""
 

@@ -24,8 +24,10 @@ from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.ledger.deliveries import Deliveries
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class AlarmDelivery:
+    """Delivers one alarm to one destination."""
+
     deliveries: Deliveries
     cases: CaseLifecycle
     turns: Turns

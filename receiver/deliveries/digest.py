@@ -27,7 +27,7 @@ from shared.storage.ledger.deliveries import Deliveries
 _RECORDED_AT_ONCE = 500  # the most alarms that one attempt records, so that it ends within its lease
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Collector:
     """Puts alarms into digests."""
 
@@ -59,7 +59,7 @@ class Collector:
         return Done() if is_in else None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class DigestDelivery:
     """Delivers a digest, and records that its alarms were delivered with it."""
 

@@ -23,8 +23,10 @@ from shared.storage.ledger.case_references import CaseReferences
 _LONGEST_WAIT = 10.0  # seconds until an edit asks again for a case that another delivery has
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class CaseEdits:
+    """Edits the message of a case to show the case's present state."""
+
     references: CaseReferences
     cases: CaseLifecycle
     destinations: Mapping[str, Destination]

@@ -16,8 +16,10 @@ from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.ledger.deliveries import Deliveries
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class EphemeralDelivery:
+    """Delivers an answer that only one person sees."""
+
     deliveries: Deliveries
     destinations: Mapping[str, Destination]
     now: Callable[[], datetime]

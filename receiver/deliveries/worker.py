@@ -24,8 +24,10 @@ from shared.queues.ports import DELIVERIES, Dead, Item, Verdict
 from shared.queues.worker import attempt
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class DeliveryWorker:
+    """Handles the items of [deliveries]."""
+
     concurrency: Mapping[str, ConcurrencyLimit]  # by destination
     alarms: AlarmDelivery
     digests: DigestDelivery

@@ -41,12 +41,16 @@ NEW_CASE = CaseRef()
 
 @dataclass(frozen=True)
 class Delivered:
+    """The destination accepted the message."""
+
     ref: str = ""  # what a later message about the same case needs, such as the key of a Jira issue
     note: str = ""  # how the delivery differs from the message: which field was left out, and why
 
 
 @dataclass(frozen=True)
 class Retry:
+    """The message was not accepted, or nobody knows; a later attempt may work."""
+
     reason: str
     after: float | None = None  # seconds that the destination asked for; None leaves it to the backoff
     ambiguous: bool = False  # the message may have arrived
@@ -57,6 +61,8 @@ class Retry:
 
 @dataclass(frozen=True)
 class Rejected:
+    """The destination will never accept the message."""
+
     reason: str  # what is wrong and what to do about it
     # The secret is refused, or its URL no longer exists. A newer secret may be accepted.
     unauthorized: bool = field(default=False, compare=False)

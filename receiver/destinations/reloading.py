@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Made:
+    """A destination, and the secrets that it was made with."""
+
     destination: Destination
     secrets: Mapping[SecretRef, Secret]
 

@@ -29,6 +29,8 @@ HUNTS = 3  # past hunts that an alarm is compared with
 
 @dataclass(frozen=True)
 class _Past:
+    """What earlier alarms of a system found."""
+
     first_by: dict[str, str]  # by kind of alarm, the id of the event that brought it first
     alarms_at: list[datetime]  # when the earlier alarms arrived, the oldest first
 

@@ -37,8 +37,10 @@ from shared.storage.ports import TooLarge
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class EventWorker:
+    """Handles the items of [events]."""
+
     config: Config
     ledger: Ledger
     deliveries: Queue

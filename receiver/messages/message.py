@@ -23,6 +23,8 @@ UPDATE = "Update: "  # the title of an alarm that adds to an earlier message beg
 
 @dataclass(frozen=True)
 class Fact:
+    """One labelled value, such as an address or an owner."""
+
     label: str
     value: str
     code: bool = False  # an identifier or a path, shown as code if the destination supports that
@@ -32,6 +34,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class Link:
+    """A link below the message."""
+
     name: str  # platform | console | issue, and own_1, own_2, … for the links of `message.links`
     text: str
     url: str

@@ -28,6 +28,8 @@ _NOT_FOUND = ("ResourceNotFoundException", "ParameterNotFound")
 
 @dataclass(frozen=True)
 class _Cached:
+    """A secret that was read, and when."""
+
     secret: Secret
     read_at: float
     use_until: float

@@ -26,6 +26,8 @@ _MAX_EPOCH = 1e11  # seconds: a larger number is no date
 
 @dataclass(frozen=True)
 class SqsItem(Item):
+    """An item of an SQS queue, with what only SQS knows about it."""
+
     due: float = 0.0  # epoch seconds; the item must not be worked before
     leased_until: float = math.inf  # epoch seconds; after this, another worker may hold the item
     moved_back: bool = False  # somebody moved it back from the dead letter queue by hand

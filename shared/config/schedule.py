@@ -80,6 +80,8 @@ class Skipping:
 
 @dataclass(frozen=True)
 class _Rate:
+    """rate(…): due again and again, at equal distances."""
+
     seconds: int
 
     def next_after(self, moment: datetime) -> datetime | None:
@@ -99,6 +101,8 @@ def _rate(inner: str) -> _Rate:
 
 @dataclass(frozen=True)
 class _At:
+    """at(…): due once."""
+
     when: datetime
 
     def next_after(self, moment: datetime) -> datetime | None:
@@ -118,6 +122,8 @@ def _at(inner: str, zone: ZoneInfo) -> _At:
 
 @dataclass(frozen=True)
 class _Cron:
+    """cron(…): due at the minutes that all of its fields allow."""
+
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
     days: _Days
@@ -175,6 +181,8 @@ class _Days(Protocol):
 
 @dataclass(frozen=True)
 class _DaysOfMonth:
+    """The field for the day of the month."""
+
     plain: frozenset[int]
     last: bool = False
     near: int | None = None  # the weekday nearest to this day; 0 is the last day of the month
@@ -201,6 +209,8 @@ def _nearest_weekday(year: int, month: int, day: int, length: int) -> int:
 
 @dataclass(frozen=True)
 class _DaysOfWeek:
+    """The field for the day of the week."""
+
     plain: frozenset[int]  # 1 is Sunday
     nth: tuple[tuple[int, int], ...] = ()  # (weekday, its number in the month; 0 is the last)
 

@@ -23,6 +23,8 @@ _PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 
 @dataclass(frozen=True)
 class ConfigWarning:
+    """A part of a valid configuration that will not have the effect that was meant."""
+
     where: str  # in the configuration, such as routes[2].match.event
     text: str
 

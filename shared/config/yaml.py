@@ -63,6 +63,8 @@ class Document(Protocol):
 
 @dataclass
 class YamlDocument:
+    """A parsed file that knows the line of each of its parts."""
+
     name: str
     # Keys whose values should be references to secrets. Somebody may have written a secret itself there, so
     # no key below one of these is shown.
@@ -110,6 +112,8 @@ class YamlDocument:
 
 @dataclass
 class EnvironmentDocument:
+    """A configuration from the environment that knows the variable of each of its parts."""
+
     data: Any
     variables: Mapping[Path, str]
     missing: str = "not set"

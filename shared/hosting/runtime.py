@@ -46,6 +46,8 @@ def utc_now() -> datetime:
 
 @dataclass
 class Runtime:
+    """One side, put together: the configuration, the store, the queues, the clock and the peers."""
+
     config: Config
     store: Store
     captures: Queue

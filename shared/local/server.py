@@ -31,6 +31,8 @@ GRACE = 60.0
 
 @dataclass(frozen=True)
 class Workers:
+    """The worker threads of one queue."""
+
     queue: Queue
     handler: Handler
     lease: float  # seconds; longer than the handler can take
@@ -39,6 +41,8 @@ class Workers:
 
 @dataclass(frozen=True)
 class Timer:
+    """Something that is done again and again."""
+
     name: str
     call: Callable[[], None]
     interval: float  # seconds

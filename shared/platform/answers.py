@@ -19,6 +19,8 @@ class Identity:
 
 @dataclass(frozen=True)
 class Pipeline:
+    """One piece of work on the platform: an acquisition, or the processing of an evidence."""
+
     id: int
     type: str  # acquisition | processing | scanning | …
     name: str  # "Acquiring i-…" for an acquisition
@@ -46,6 +48,8 @@ class PipelinesStatus:
 
 @dataclass(frozen=True)
 class Webhook:
+    """A webhook that is registered on the platform."""
+
     id: int
     name: str
     event_type: str

@@ -32,6 +32,8 @@ _MONTHS = 24  # that `newest` looks back
 
 @dataclass(frozen=True)
 class Entry:
+    """One line of the audit log."""
+
     at: datetime
     action: str  # one of the texts above
     by: str  # a user of the operating system or of Slack, or an IAM identity

@@ -20,6 +20,8 @@ _HALF_YEAR = 180  # longer than any item lives
 
 @dataclass(frozen=True)
 class Kind:
+    """A kind of document: its key, its owner, and how long it is kept."""
+
     group: str  # what identifies a group, such as "hunt name"; "" if the kind has a single group (named "")
     name: str  # what identifies a document in its group; "-" if each group has one document (named "-")
     owner: str  # the module that writes it

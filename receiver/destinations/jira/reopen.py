@@ -27,6 +27,8 @@ _REOPENING = frozenset(
 
 @dataclass(frozen=True)
 class _Transition:
+    """A step of the issue's workflow."""
+
     id: str
     # Why huntbridge cannot use this transition: the required fields of its screen, as a sentence; empty if it
     # can.

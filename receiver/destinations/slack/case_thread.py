@@ -20,6 +20,8 @@ _TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
 
 @dataclass(frozen=True)
 class CaseThread:
+    """Where a case stands in Slack."""
+
     to: str  # the channel, as the configuration named it
     channel: str  # the channel's id
     ts: str  # Slack's id of the thread's first message

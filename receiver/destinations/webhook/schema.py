@@ -32,7 +32,7 @@ _Count = Annotated[int | None, doc("null where it is not known, which is not 0")
 _Time = Annotated[datetime | None, doc("UTC; null where it is not known")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class FactPart:
     """One line about the machine or the hunt, as people are told it."""
 
@@ -40,7 +40,7 @@ class FactPart:
     value: Annotated[str, doc("such as shop-team@acme.example")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class MessagePart:
     """The alarm in words, as Slack, Teams and Jira show it. Links from outside are made inert."""
 
@@ -54,7 +54,7 @@ class MessagePart:
     labels: Annotated[tuple[str, ...], doc("lower case, without spaces: hunt, severity, kind, system")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class SystemPart:
     """One EC2 instance as huntbridge captures it."""
 
@@ -63,7 +63,7 @@ class SystemPart:
     account: Annotated[str, doc("the account's name in the configuration; empty for the platform's own")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class CaptureLine:
     """What became of one system in a hunt."""
 
@@ -76,7 +76,7 @@ class CaptureLine:
     new: Annotated[int, doc("how many alarms more than in the hunt before; 0 where that had no such system")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ReportPart:
     """What a hunt came to. The totals are of all systems."""
 
@@ -108,7 +108,7 @@ class ReportPart:
     stopped: Annotated[bool, doc("whether somebody stopped the hunt before its end")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class DetectionPart:
     """What a security product found, as the webhook names it."""
 
@@ -119,7 +119,7 @@ class DetectionPart:
     id: _Text
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class EventPart:
     """What happened, as it was told: by the platform's webhook, or by huntbridge itself."""
 
@@ -146,7 +146,7 @@ class EventPart:
     detection: Annotated[DetectionPart | None, doc("what a security product found; null where none did")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class HuntPart:
     """The hunt that captured the system."""
 
@@ -155,7 +155,7 @@ class HuntPart:
     mode: Annotated[str, doc("full, triage or scan")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ProjectPart:
     """The project on the platform."""
 
@@ -163,7 +163,7 @@ class ProjectPart:
     name: Annotated[str, doc("its name there")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class EvidencePart:
     """What the platform made of a capture: one for each volume."""
 
@@ -179,7 +179,7 @@ class EvidencePart:
     processed_at: _Time
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class InstancePart:
     """What EC2 says about the instance. An empty value is not set there."""
 
@@ -202,7 +202,7 @@ class InstancePart:
     tags: Annotated[Mapping[str, str], doc("all tags of the instance")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class FindingPart:
     """A kind of alarm, and how often it was raised."""
 
@@ -216,7 +216,7 @@ class FindingPart:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class GapPart:
     """Something that could not be found out."""
 
@@ -224,7 +224,7 @@ class GapPart:
     why: Annotated[str, doc("such as access denied by EC2")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class EarlierPart:
     """What had been told of the same evidence before; 0 where no number was known."""
 
@@ -235,7 +235,7 @@ class EarlierPart:
     total: Annotated[int, doc("number of alarms whose class was not named")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class TakenPart:
     """Who acknowledged the case."""
 
@@ -244,7 +244,7 @@ class TakenPart:
     slack: Annotated[str, doc("the user's id in Slack; empty where it was not acknowledged there")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ChangePart:
     """How the alarm differs from those before it on the same system."""
 
@@ -257,7 +257,7 @@ class ChangePart:
     with_alarms: Annotated[int, doc("in how many of these hunts it had alarms")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class AlarmPart:
     """The alarm as values. Texts are as they came, without characters that nobody can see; never markup."""
 
@@ -282,7 +282,7 @@ class AlarmPart:
     may_repeat: Annotated[bool, doc("the platform did not confirm that this is news")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class LeftOut:
     """What was dropped, so that the document is at most 64 KiB."""
 
@@ -291,7 +291,7 @@ class LeftOut:
     of: Annotated[int, doc("how many there were")]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class AlarmData:
     """The `data` of the CloudEvents event."""
 

@@ -17,6 +17,8 @@ _MARKUP = " \t\r\n*_#`~|-="
 
 @dataclass(frozen=True)
 class Texts:
+    """The title and the text of a webhook."""
+
     title: str
     text: str
     unfilled: bool  # a title or a text is a placeholder that the platform did not fill in
