@@ -1,4 +1,4 @@
-# Every target does the set-up that it needs; the environment lives in .venv.
+# Every target does the set-up that it needs. The Python environment is .venv.
 PYTHON ?= python3
 PORT ?= 8080
 VENV := .venv
@@ -13,7 +13,7 @@ run: $(VENV)/demo  ## the demo in the browser; ONCE=1 runs one hunt and prints i
 test: $(VENV)/dev .cache/prism/ready .cache/render/ready lint  ## lint, types and the fast tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-coverage: $(VENV)/dev .cache/prism/ready .cache/render/ready  ## which lines the fast tests reach, also in the processes that they start
+coverage: $(VENV)/dev .cache/prism/ready .cache/render/ready  ## the lines that the fast tests reach, including the processes that they start
 	$(BIN)/python -m pytest -n 4 --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html
 
 lint: $(VENV)/dev
@@ -21,16 +21,16 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# A stamp per set of packages: made again only when its lock file changes.
+# A stamp file for each set of packages: the set is installed again only when its lock file changes.
 $(VENV)/demo $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
-# npm tools of the tests, by the versions and checksums of their lock files and without install scripts: Prism serves
-# the platform's OpenAPI file, Microsoft's renderer draws cards with the themes of Teams. Where npm cannot install
-# one, its tests say so and skip, and the next run tries again.
+# The npm tools of the tests, installed by the versions and checksums in their lock files, without install scripts.
+# Prism serves the platform's OpenAPI file. Microsoft's renderer draws cards with the themes of Teams. If npm cannot
+# install a tool, its tests say so and skip, and the next run tries again.
 .cache/%/ready: tests/tools/%/package-lock.json
 	mkdir -p $(@D)
 	cp $(<D)/package.json $< $(@D)
@@ -54,12 +54,12 @@ lock:  ## resolve requirements/*.in again; needs uv on the PATH
 clean:
 	rm -rf $(VENV) $(AWS) $(CHECKOV) .aws-sam .huntbridge .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
 
-# What goes to AWS, in an environment of its own: its pins do not agree with those of dev.txt.
+# The tools for AWS have their own environment, because their pinned versions conflict with those in dev.txt.
 AWS := .venv-aws
 CHECKOV := .venv-checkov
 ARCH ?= arm64
 BUILD := .aws-sam/build$(if $(filter-out arm64,$(ARCH)),-$(ARCH))
-# `sam` finds no account here, and asks for none.
+# `sam` runs without an AWS account.
 OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
 
 FUNCTIONS := Scheduler Receiver Edge EdgeSnap
@@ -71,16 +71,16 @@ build: $(AWS)/ready samconfig.toml  ## the Lambda functions, without Docker; ARC
 	sed 's/^\( *- \)arm64$$/\1$(ARCH)/' $(BUILD)/template.yaml > $(BUILD)/for-$(ARCH).yaml
 	mv $(BUILD)/for-$(ARCH).yaml $(BUILD)/template.yaml
 
-# `sam deploy --guided` writes into this copy.
+# `sam deploy --guided` stores its answers in this copy.
 samconfig.toml:
 	cp samconfig.example.toml $@
 
-lint-template: $(AWS)/ready $(CHECKOV)/ready samconfig.toml  ## the template as written and as translated, and what was built
+lint-template: $(AWS)/ready $(CHECKOV)/ready samconfig.toml  ## the template as written and as SAM translates it, and the built functions
 	$(OFFLINE) $(AWS)/bin/sam validate --lint
 	$(AWS)/bin/cfn-lint deploy/member-account-role.yaml
 	CHECKOV=$(CHECKOV)/bin/checkov $(AWS)/bin/python -m pytest tests/template
 
-# What `sam build` calls for each function.
+# `sam build` calls these targets, one for each function.
 $(FUNCTIONS:%=build-%Function): build-%Function:
 	$(PYTHON) deploy/build.py $(if $(filter Scheduler,$*),scheduler,receiver) "$(ARTIFACTS_DIR)" --arch $(ARCH)
 
@@ -89,7 +89,7 @@ $(AWS)/ready $(CHECKOV)/ready: .venv-%/ready: requirements/%.txt
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	touch $@
 
-lock-aws:  ## the same as lock, for what goes to AWS and for what checks it
+lock-aws:  ## as `lock`, for the functions on AWS and the tools that check them
 	for set in aws checkov; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	    requirements/$$set.in -o requirements/$$set.txt; \
@@ -109,7 +109,7 @@ test-emulators: $(VENV)/dev .cache/emulators/ready  ## the contracts of store an
 
 .PHONY: chaos storm
 
-chaos: $(VENV)/dev  ## serve among kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" for the rest
+chaos: $(VENV)/dev  ## serve during kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" passes other options
 	$(BIN)/python -m tests.chaos.run $(if $(SHORT),--short) $(CHAOS)
 
 storm: $(VENV)/dev  ## 5,000 webhooks in a minute at the pace of a real channel
@@ -117,10 +117,10 @@ storm: $(VENV)/dev  ## 5,000 webhooks in a minute at the pace of a real channel
 
 .PHONY: test-lambda bench
 
-# Lambda's runtime client, for the Python that the functions run on and not for the one that is here.
+# Lambda's runtime client, for the Python version of the functions, which may differ from the local one.
 CLIENT := .cache/lambda-client
 
-test-lambda: $(AWS)/ready $(VENV)/dev $(CLIENT)/ready  ## what was built, in Lambda's runtime emulator, with AWS simulated
+test-lambda: $(AWS)/ready $(VENV)/dev $(CLIENT)/ready  ## the built functions in Lambda's runtime emulator, with AWS simulated
 	$(MAKE) build ARCH=x86_64
 	$(BIN)/python -m pytest --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/lambda
 

@@ -45,10 +45,10 @@ def create_app(
     """Make the application.
 
     `tokens` returns the webhook tokens, and `signing` the signing secrets of Slack apps. Both are called for
-    each request, so that a rotation needs no restart. `signing` is None if no app has a signing secret: then
-    clicks are not found. `health` returns what /health shows, with `problems` if huntbridge cannot do its
-    work; it may raise QueueError. `refused` is called for each refused webhook. `full` returns why the queue
-    accepts no webhooks at the moment, or an empty text.
+    each request, so that a rotation needs no restart. `signing` is None if no app has a signing secret; a
+    click is then answered with 404. `health` returns what /health shows, with `problems` if huntbridge cannot
+    do its work; it may raise QueueError. `refused` is called for each refused webhook. `full` returns why the
+    queue accepts no webhooks at the moment, or an empty text.
     """
     app = Flask("huntbridge", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
