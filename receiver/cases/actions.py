@@ -2,7 +2,7 @@
 
 The web function and `huntbridge ack` put an item into [events] for each action. The handlers here work on the
 items. If several people acknowledge a case, one conditional write in the ledger decides who is first. Each
-message about an action has an id of its own, so an action that is handled twice sends its messages once.
+message about an action has its own id, so an action that is handled twice sends its messages once.
 """
 
 from __future__ import annotations

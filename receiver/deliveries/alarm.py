@@ -1,7 +1,7 @@
 """Delivers one alarm to one destination: turn → claim → compose → send → record.
 
-turn.py waits for the turn and claims the alarm's case; send.py sends and record.py records the result. An
-alarm whose turn is too far away goes into a digest (digest.py).
+turn.py waits for the turn and claims the alarm's case; send.py sends and record.py records the result. If an
+alarm's turn is too far away, the alarm goes into a digest (digest.py).
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ Outcome = Delivered | Retry | Rejected
 
 @dataclass(frozen=True)
 class Check:
-    """Whether a destination would work, as far as can be told without sending."""
+    """Whether a destination would work, as far as that can be checked without sending."""
 
     ok: bool
     detail: str

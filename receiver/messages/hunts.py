@@ -97,7 +97,8 @@ def _tally(report: HuntReport) -> str:
 
 
 def _report_facts(report: HuntReport) -> Iterator[Fact]:
-    """New alarms since the last hunt, the slowest capture, and the share of systems captured lately."""
+    """New alarms since the last hunt, the slowest capture, and the share of systems captured in the last 30
+    days."""
     if report.since:
         new = f"{counted(report.new_alarms, 'alarm')} on {counted(report.new_with, 'system')}"
         since = f"since the hunt of {utc_minute(report.since)}"

@@ -1,7 +1,7 @@
 """Calls Jira's REST API.
 
 Jira Cloud speaks REST v3, also through Atlassian's gateway. Jira Data Center speaks v2, also below a context
-path. The client asks once which of the two it is. It knows nothing of messages and cases.
+path. The client asks once which of the two it is. It knows nothing about messages and cases.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from shared.secrets import Secret
 # while it has the case exclusively.
 QUESTION_TIMEOUT = 8.0
 EXTRA_TIMEOUT = 5.0
-_PAGE = 200  # the most that createmeta gives at once
+_PAGE = 200  # the most entries in one page of createmeta
 _MAX_PAGES = 10
 
 

@@ -1,4 +1,4 @@
-"""Looks up issues: the state of an issue, the issue of a case, and whether an issue tells of an event.
+"""Looks up issues: the state of an issue, the issue of a case, and whether an issue is about an event.
 
 Jira shows the name of a status in the user's language. huntbridge decides by the status category, which is
 never translated.

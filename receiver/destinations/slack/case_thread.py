@@ -20,7 +20,7 @@ _TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
 
 @dataclass(frozen=True)
 class CaseThread:
-    """Where a case stands in Slack."""
+    """The thread of a case in Slack, and the worst alarm of the case."""
 
     to: str  # the channel, as the configuration named it
     channel: str  # the channel's id

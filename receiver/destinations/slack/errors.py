@@ -117,7 +117,7 @@ API_REFUSALS = {
 _CHANNEL_GONE = frozenset(
     {"channel_not_found", "is_archived", "is_inactive", "not_in_channel", "no_permission"}
 )
-# cant_update_message: another app posted the message, such as huntbridge before it was installed anew.
+# cant_update_message: another app posted the message, such as an earlier installation of huntbridge.
 _PARENT_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
 _NO_REPLY = _PARENT_GONE | {
     "cannot_reply_to_message",

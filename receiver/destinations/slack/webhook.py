@@ -25,7 +25,8 @@ from shared.secrets import Secret
 
 
 class SlackDestination:
-    """One channel, by its incoming webhook. It can only append: Slack gives no reference back."""
+    """One channel, by its incoming webhook. It can only post new messages, since Slack returns no
+    reference."""
 
     traits = WEBHOOK
 

@@ -29,7 +29,7 @@ from shared.secrets import Secret, SecretRef
 
 
 class TeamsDestination:
-    """One channel, by its workflow. It can only append: a workflow gives no reference back."""
+    """One channel, by its workflow. It can only post new cards, since a workflow returns no reference."""
 
     traits = TEAMS
 

@@ -31,7 +31,7 @@ from shared.secrets import Secret, SecretRef
 
 
 class WebhookDestination:
-    """One receiver. It can only append."""
+    """One receiver. It gets a new document for each message; earlier ones are not changed."""
 
     traits = WEBHOOK
 

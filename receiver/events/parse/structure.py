@@ -126,7 +126,7 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def unescape(text: str) -> str:
-    """Replaces the escapes of JSON and Python by the characters that they stand for."""
+    """Replaces the escapes of JSON and Python with the characters that they stand for."""
 
     def character(escape: re.Match[str]) -> str:
         code = escape[1] or escape[2] or escape[3]
