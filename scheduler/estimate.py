@@ -25,7 +25,7 @@ _HUNTS_BACK = 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """How much a hunt copies, and how long that took before."""
+    """How much data a hunt will copy, and how long that will take by its earlier runs."""
 
     systems: int
     volumes: int | None = None  # None: not known

@@ -69,7 +69,7 @@ def check_schedules(runtime: Runtime, start: Start) -> None:
 
 @dataclass(frozen=True)
 class _Check:
-    """Checks whether the starts of each schedule came."""
+    """Checks whether the hunts of each schedule were started."""
 
     ledger: Ledger
     events: Queue

@@ -19,7 +19,7 @@ from shared.platform.errors import NotFound
 
 @dataclass(frozen=True)
 class Retried:
-    """What came of requesting failed captures again."""
+    """The result of `retry_failed`."""
 
     hunt: Hunt
     again: int  # captures that are requested again; 0 if none had failed

@@ -27,7 +27,7 @@ class NotPossible(Exception):
 
 @dataclass(frozen=True)
 class Stopped:
-    """What came of stopping a hunt."""
+    """The result of `stop_hunt`."""
 
     hunt: Hunt  # its new state: over, or about to end
     not_asked: int = 0  # captures that will not be requested

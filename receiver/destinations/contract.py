@@ -49,7 +49,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Retry:
-    """The message was not accepted, or nobody knows; a later attempt may work."""
+    """The message was not accepted, or that is not known. A later attempt may succeed."""
 
     reason: str
     after: float | None = None  # seconds that the destination asked for; None leaves it to the backoff
