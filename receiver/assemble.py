@@ -140,8 +140,8 @@ def destination(runtime: Runtime, name: str) -> ReloadingDestination:
 
 
 class _Platform:
-    """The platform client, made at its first use. Here an unreadable API key counts as an error of the
-    platform here, so that alarms are delivered without the platform's facts."""
+    """The platform client, made at its first use. An unreadable API key counts as an error of the platform,
+    so that alarms are delivered without the platform's facts."""
 
     def __init__(self, make: Callable[[], Cado]) -> None:
         self._make = make

@@ -1,4 +1,4 @@
-"""What people do with a case: they acknowledge it or ask for an issue, by a click in Slack or a command.
+"""Handles what people do with a case: they acknowledge it or ask for an issue, by a click or a command.
 
 The web function and `huntbridge ack` put an item into [events] for each action. The handlers here work on the
 items. If several people acknowledge a case, one conditional write in the ledger decides who is first. Each
@@ -81,7 +81,7 @@ class CaseActions:
         return Done()
 
     def _destination_of(self, channel: str, case_key: str, names: list[str]) -> str:
-        """Which of these destinations posts to this channel: one app may post to many channels."""
+        """The destination among these that posts to this channel. One app may post to many channels."""
         for name in names:
             config = self._config.destinations[name]
             ref = self._ledger.case_references.get(case_key, name)

@@ -1,4 +1,4 @@
-"""Composes one message about many alarms, for a destination that gets more than it accepts."""
+"""Composes one message about many alarms, for a destination that would otherwise get more than it accepts."""
 
 from __future__ import annotations
 

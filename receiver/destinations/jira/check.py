@@ -25,7 +25,7 @@ _SHOWN = 160  # characters of a list in a sentence
 
 
 def check_jira(api: JiraApi, config: JiraConfig) -> Check:
-    """Raises Stopped if Jira refuses a question or cannot be asked now."""
+    """Raises Stopped if Jira refuses a query or cannot be asked now."""
     kind = "Jira Cloud" if api.cloud() else "Jira Data Center"
     myself = api.ask("myself")
     who = one_line(str(myself.get("displayName") or myself.get("name") or "an account"), 60)

@@ -12,7 +12,7 @@ from shared.text import one_line
 
 
 def check_bot(api: SlackApi, channel: Channel) -> Check:
-    """Raises NetworkError, and Stopped if Slack refuses a question."""
+    """Raises NetworkError, and Stopped if Slack refuses a query."""
     myself = api.myself()
     identity = myself.body_of_success
     who = f"{one_line(str(identity.get('user')), 60)} in {one_line(str(identity.get('team')), 60)}"
