@@ -10,6 +10,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 run: $(VENV)/demo  ## the demo in the browser; ONCE=1 runs one hunt and prints its summary
 	$(BIN)/huntbridge demo $(if $(ONCE),--once --json,--port $(PORT))
 
+# Some tests start processes of their own: without bytecode each of them would compile everything again.
+test coverage: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/dev .cache/prism/ready .cache/render/ready lint  ## lint, types and the fast tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 

@@ -129,6 +129,7 @@ def test_the_largest_message_says_what_was_left_out(alarms: dict[str, Alarm]) ->
 EXAMPLES = int(os.environ.get("HUNTBRIDGE_FUZZ", "150"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CHECKS)
 @settings(
     max_examples=EXAMPLES,
