@@ -33,3 +33,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     plugin.caplog_handler.setFormatter(
         _WithKeys("%(levelname)-8s %(name)s:%(filename)s:%(lineno)d %(message)s")
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that mostly wait come first: at the end, one process would be left alone with them."""
+    items.sort(key=lambda item: item.path.name not in ("test_serve.py", "test_journey.py"))
