@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -33,20 +34,20 @@ hunts:
 """
 
 
-@pytest.fixture(scope="module")
-def ec2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The instances by their names, one of them with text that would be markup."""
-    none = str(tmp_path_factory.mktemp("aws") / "none")
-    with moto_server() as url, pytest.MonkeyPatch.context() as environ:
-        for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
-            environ.delenv(name, raising=False)
-        for name, value in {
-            "AWS_ENDPOINT_URL": url, "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_CONFIG_FILE": none,
-        }.items():  # fmt: skip
-            environ.setenv(name, value)
-        api = boto3.client("ec2", region_name=REGION)
+@pytest.fixture(scope="session")
+def simulated_ec2() -> Iterator[tuple[str, dict[str, str]]]:
+    """The URL, and the ids of the instances by their names, one of them with text that would be markup.
+
+    The instances are made once in a process: moto keeps them for all of its servers there.
+    """
+    with moto_server() as url:
+        api = boto3.client(
+            "ec2",
+            endpoint_url=url,
+            region_name=REGION,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
         made = {}
         for name, more in (("web[red]", {}), ("skipped", {"Hunt": "skip"}), ("old", {})):
             tags = {"Name": name, "Tier": "gold", **more}
@@ -57,7 +58,25 @@ def ec2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
                 ]}],
             )["Instances"][0]["InstanceId"]  # fmt: skip
         api.terminate_instances(InstanceIds=[made["old"]])
-        yield made
+        yield url, made
+
+
+@pytest.fixture
+def ec2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulated_ec2: tuple[str, dict[str, str]]
+) -> dict[str, str]:
+    """The ids of the instances by their names; AWS is the simulated one."""
+    url, made = simulated_ec2
+    none = str(tmp_path / "none")
+    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_ENDPOINT_URL": url, "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_CONFIG_FILE": none,
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return made
 
 
 @pytest.fixture
