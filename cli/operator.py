@@ -1,4 +1,4 @@
-"""Who runs a command, for the audit log."""
+"""Names the user who runs a command, for the audit log."""
 
 from __future__ import annotations
 

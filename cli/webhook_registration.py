@@ -24,7 +24,7 @@ _HIDDEN = "<hidden>"
 
 @dataclass(frozen=True)
 class Result:
-    """What was done about the webhook of one kind of event."""
+    """What a command did with the webhook for one kind of event."""
 
     event: str
     did: str  # created, updated, unchanged, failed, or left (another webhook does the same)

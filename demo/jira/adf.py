@@ -57,7 +57,7 @@ _CONTENT = _FILLED | {"doc", "tableRow"}
 
 
 def adf_error(document: Any) -> str:
-    """What is wrong with the document, and where; empty if nothing is wrong."""
+    """Validates the document. Returns its first mistake with the place, or an empty text if it is valid."""
     if not isinstance(document, dict) or document.get("type") != "doc" or document.get("version") != 1:
         return "the root is not a doc of version 1"
     if document.keys() - {"type", "version", "content"}:

@@ -157,7 +157,8 @@ def user_error(value: Any, *, datacenter: bool, users: Collection[str]) -> str:
 
 
 def text_error(text: Any, *, datacenter: bool) -> str:
-    """What is wrong with a description or a comment. Cloud requires a document, Data Center a string."""
+    """Validates a description or a comment. Returns the mistake, or an empty text. Cloud requires a document,
+    Data Center a string."""
     if datacenter:
         if not isinstance(text, str):
             return "Operation value must be a string"
