@@ -16,10 +16,10 @@ from cli.exit_codes import Misused
 from cli.identifiers import whole
 from cli.settings import settings
 from cli.stack import on_stack
+from scheduler.chosen_systems import Choice, Selection
 from scheduler.estimate import Estimate, estimate
 from scheduler.next_runs import Run, next_runs
 from scheduler.plan import Plan, plan, recorded
-from scheduler.selection import Choice, Selection
 from scheduler.targets import choose
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime

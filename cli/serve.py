@@ -12,7 +12,7 @@ import click
 
 from cli.assemble import CAPTURE_THREADS, load_config, local_runtime, receiver
 from cli.exit_codes import DataUnusable, Misused
-from cli.health import Health, Quota
+from cli.health import Health
 from cli.operator import here, operator
 from cli.settings import settings
 from cli.signals import stop_signals
@@ -28,10 +28,11 @@ from shared.config.tokens import refusal, warning
 from shared.config.warnings import warnings
 from shared.hosting import log as logs
 from shared.hosting.runtime import Runtime
-from shared.local.clock import Clock
 from shared.local.data_directory import AlreadyServed, announce, sole_server
 from shared.local.listen import Listener
 from shared.local.server import Server, Timer, Workers
+from shared.local.start_due_hunts import Clock
+from shared.local.webhook_quota import WebhookQuota
 from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef
 from shared.storage.audit import configuration_loaded
@@ -162,7 +163,7 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web) ->
         return accepted(config.webhook.tokens, runtime.secret)
 
     refusals = Refusals(runtime.events, runtime.ledger.notes, runtime.now)
-    full = Quota(
+    full = WebhookQuota(
         (runtime.events, runtime.deliveries),
         data,
         most=config.webhook.max_waiting,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from receiver.cases.actions import CaseActions
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle
-from receiver.cases.reminders import CaseReminders
+from receiver.cases.send_reminders import CaseReminders
 from receiver.deliveries.alarm import AlarmDelivery
 from receiver.deliveries.claim import CaseClaims
 from receiver.deliveries.concurrency import ConcurrencyLimit

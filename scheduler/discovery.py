@@ -10,10 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from scheduler.left_out import NAMED_LIKE_PLATFORM, Candidate, Importable, LeftOut
+from scheduler.chosen_systems import NAMED, Choice, Place, Selection
 from scheduler.parallel_calls import ParallelCalls
-from scheduler.selection import NAMED, Choice, Place, Selection
 from scheduler.selectors import common_tags, selects
+from scheduler.why_left_out import NAMED_LIKE_PLATFORM, Candidate, Importable, LeftOut
 from scheduler.wording import account_in_words, alternatives, some_of
 from shared.config.config import Config
 from shared.config.hunts import HuntConfig

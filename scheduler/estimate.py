@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
+from scheduler.chosen_systems import Place, Selection
 from scheduler.parallel_calls import ParallelCalls
-from scheduler.selection import Place, Selection
 from shared.models.hunts import HuntState
 from shared.models.inventory import Fleet
 from shared.storage.ledger.ledger import Ledger

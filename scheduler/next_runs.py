@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.config.hunts import HuntConfig
-from shared.config.schedule import parse_schedule, runs_between
+from shared.config.schedule_times import parse_schedule, runs_between
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from scheduler.selection import Selection
+from scheduler.chosen_systems import Selection
 from scheduler.targets import choose
 from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime

@@ -10,9 +10,9 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from scheduler.chosen_systems import NAMED, Choice, Selection
 from scheduler.discovery import Discovery
 from scheduler.parallel_calls import ParallelCalls
-from scheduler.selection import NAMED, Choice, Selection
 from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime
 from shared.storage.ledger.ledger import Ledger

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from scheduler.follow import follow_hunts
 from scheduler.job_failures import JobFailures
-from scheduler.lost_alarms import recover_lost_alarms
 from scheduler.missed import start_or_report_missed
+from scheduler.recover_lost_webhooks import recover_lost_alarms
 from scheduler.reminders import send_reminders
 from scheduler.webhook_check import check_webhook
 from shared.failures import describe

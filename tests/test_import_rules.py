@@ -237,7 +237,7 @@ def test_a_circle_is_found():
 def test_a_circle_of_rooms_is_found_where_no_modules_form_one():
     graph = {
         "receiver.events.worker": {"receiver.cases.lifecycle"},
-        "receiver.cases.reminders": {"receiver.events.route"},
+        "receiver.cases.send_reminders": {"receiver.events.route"},
     }
     assert circles(graph) == []
     assert circles(rooms_of(graph)) == [["receiver.cases", "receiver.events"]]

@@ -2,7 +2,7 @@
 
 A case begins with its first alarm. Its record holds the worst alarm, the destinations that its alarms were
 sent to, and who has acknowledged it. `CaseLifecycle` keeps this record, and chooses what a message shows of
-it. actions.py handles what people do with a case; reminders.py sends reminders.
+it. actions.py handles what people do with a case; send_reminders.py sends reminders.
 """
 
 from __future__ import annotations

@@ -12,13 +12,13 @@ from datetime import datetime
 
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.deliveries.claim import wait_for_other_worker
-from receiver.deliveries.digest import Collector
+from receiver.deliveries.digest import DIGEST_AFTER, Collector, may_go_into_digest
 from receiver.deliveries.send import Sender
 from receiver.deliveries.turn import TooFarAway, Turn, Turns
 from receiver.messages.message import Message
 from shared.models.alarms import Alarm
-from shared.models.deliveries import Delivery, DeliveryState
-from shared.models.event_kinds import OWN_KINDS, UNACKNOWLEDGED
+from shared.models.deliveries import DeliveryState
+from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.models.severity import Severity
 from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.ledger.deliveries import Deliveries
@@ -48,7 +48,7 @@ class AlarmDelivery:
             destination,
             alarm.case_key,
             urgent=alarm.severity is Severity.MALICIOUS,
-            may_share=_may_share(alarm, delivery),
+            longest_wait=DIGEST_AFTER if may_go_into_digest(alarm, delivery) else None,
         )
         match turn:
             case Again():
@@ -65,10 +65,3 @@ class AlarmDelivery:
     def _is_superfluous(self, alarm: Alarm) -> bool:
         """Whether this is a reminder of a case that somebody has acknowledged since."""
         return alarm.event.kind == UNACKNOWLEDGED and self.cases.is_acknowledged(alarm.case_key)
-
-
-def _may_share(alarm: Alarm, delivery: Delivery) -> bool:
-    """Whether an alarm may go into a digest. Malicious alarms and huntbridge's own events get their own
-    messages. So does a possible repeat, because its message must say so."""
-    keeps_its_own = alarm.severity is Severity.MALICIOUS or alarm.event.kind in OWN_KINDS
-    return not (keeps_its_own or delivery.in_doubt or delivery.state is DeliveryState.SENDING)

@@ -21,10 +21,20 @@ from receiver.messages.message import Message
 from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.deliveries import Delivery, DeliveryState
+from shared.models.event_kinds import OWN_KINDS
+from shared.models.severity import Severity
 from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.ledger.deliveries import Deliveries
 
+DIGEST_AFTER = 600.0  # seconds; an alarm that would wait longer for its own message goes into a digest
 _RECORDED_AT_ONCE = 500  # the most alarms that one attempt records, so that it ends within its lease
+
+
+def may_go_into_digest(alarm: Alarm, delivery: Delivery) -> bool:
+    """Whether an alarm may go into a digest. Malicious alarms and huntbridge's own events get their own
+    messages. So does a possible repeat, because its message must say so."""
+    keeps_its_own = alarm.severity is Severity.MALICIOUS or alarm.event.kind in OWN_KINDS
+    return not (keeps_its_own or delivery.in_doubt or delivery.state is DeliveryState.SENDING)
 
 
 @dataclass(eq=False, repr=False)

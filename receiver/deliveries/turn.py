@@ -16,7 +16,6 @@ from shared.config.destinations.registry import DestinationConfig
 from shared.queues.ports import Again, Item
 from shared.queues.worker import backoff
 
-BACKLOG = 600.0  # seconds; an alarm that would have to wait for longer goes into a digest
 _IDLE_CHECK = 10.0  # seconds until an edit asks again whether alarms are waiting
 
 
@@ -45,17 +44,17 @@ class Turns:
         self._concurrency, self._claims = concurrency, claims
 
     def of_alarm(
-        self, item: Item, destination: str, case_key: str, *, urgent: bool, may_share: bool
+        self, item: Item, destination: str, case_key: str, *, urgent: bool, longest_wait: float | None
     ) -> Turn | TooFarAway | Again:
-        """`may_share`: the alarm may go into a digest, which happens on TooFarAway. The case is released
-        unless the turn has come."""
+        """TooFarAway if the alarm would wait for more than `longest_wait` seconds; None allows any wait. The
+        case is released unless the turn has come."""
         claim = self._claims.acquire(item, destination, case_key)
         if isinstance(claim, Occupied):
             delay = min(claim.wait, backoff(item.claims, base=0.5, cap=10.0))
             return Again(delay, f"another alarm of its case is on the way to {destination}", expected=True)
         lane = lane_of(destination, self._configured[destination], case_key)
         # A digest is for a whole destination, so it would not shorten the wait of a single case.
-        longest = BACKLOG if may_share and not lane.by_case else None
+        longest = None if lane.by_case else longest_wait
         wait = self._limiter.turn(lane, urgent=urgent, waited=not item.first_claim, longest=longest)
         if wait == 0 and self._concurrency[destination].acquire(item.receipt):
             return Turn(claim, lane)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from receiver.cases.actions import CaseActions
 from receiver.cases.lifecycle import CaseLifecycle
-from receiver.cases.reminders import CaseReminders
+from receiver.cases.send_reminders import CaseReminders
 from receiver.events.dedupe import Dedupe, run_of
 from receiver.events.enrich import Enricher
 from receiver.events.history import History

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from receiver.messages import attack
+from receiver.messages.case_texts import acknowledged, unacknowledged
 from receiver.messages.configured_wording import ConfiguredWording
 from receiver.messages.content import Content
 from receiver.messages.counts import malicious_count, suspicious_count, worst_first
@@ -19,11 +20,9 @@ from receiver.messages.hunts import capture_failed, capture_stalled, hunt_finish
 from receiver.messages.links import configured_links, links_left_out, links_of
 from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, UPDATE, CaseStatus, Message
 from receiver.messages.own_events import (
-    acknowledged,
     connection_test,
     heartbeat,
     job_failing,
-    unacknowledged,
     undelivered,
     webhook_broken,
     webhooks_refused,

@@ -1,4 +1,4 @@
-"""What a message says about an event that huntbridge itself raises, other than those of hunts.
+"""What a message says about an event that huntbridge itself raises, other than those of hunts and cases.
 
 The comments say what the event's `title` and `text` hold, since each kind uses them in its own way.
 """
@@ -6,8 +6,7 @@ The comments say what the event's `title` and `text` hold, since each kind uses 
 from __future__ import annotations
 
 from receiver.messages.content import Content
-from receiver.messages.counts import counts_in_words, worst_finding
-from receiver.messages.facts import person_of
+from receiver.messages.counts import counts_in_words
 from receiver.messages.safe_text import copyable, harmless_line, quoted_text
 from receiver.messages.subject import where
 from receiver.messages.wording import capitalised, joined, sentences
@@ -78,21 +77,6 @@ def undelivered(alarm: Alarm) -> Content:
         summary="Nothing is lost: `huntbridge dead list` shows what is kept, and "
         f"`huntbridge dead retry {selection}` tries it again once the cause is gone.",
         quote=quoted_text(alarm.event.text),
-    )
-
-
-def acknowledged(alarm: Alarm) -> Content:
-    who = person_of(alarm.acknowledgement) if alarm.acknowledgement else "somebody"
-    about = joined(counts_in_words(alarm), where(alarm))
-    return Content(title=f"Taken by {who}: {about}" if about else f"Taken by {who}")
-
-
-def unacknowledged(alarm: Alarm) -> Content:
-    """The text says since when the case is open, and how often people were reminded."""
-    about = joined(counts_in_words(alarm) or "alarms", where(alarm))
-    return Content(
-        title=f"Nobody has taken this yet: {about}",
-        summary=sentences(harmless_line(alarm.event.text, 200), worst_finding(alarm.findings)),
     )
 
 

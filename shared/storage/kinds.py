@@ -50,7 +50,7 @@ HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="system key")
 CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="system key")
 PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
-CLOCK = _kind("clock", "shared.local.clock", _EVER, name="hunt name")
+CLOCK = _kind("clock", "shared.local.start_due_hunts", _EVER, name="hunt name")
 
 # Alarms: what was received and reported, so that it is not reported again as new.
 _EVENTS, _DEDUPE = "shared.storage.ledger.events", "receiver.events.dedupe"
@@ -107,7 +107,7 @@ HEALTH_NOTES = _note("health", "cli.health", name="write")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
 # The hash of the platform follows the text of this group.
-PROJECT_NOTES = _note("project on", "scheduler.lost_alarms", name="project id")
+PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
 TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")

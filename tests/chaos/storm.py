@@ -26,7 +26,7 @@ import yaml
 from demo.base import app_of
 from demo.serving import serving
 from demo.slack.simulation import Slack
-from receiver.deliveries.turn import BACKLOG
+from receiver.deliveries.digest import DIGEST_AFTER
 from shared.config.config import Config
 from shared.hosting import runtime
 from shared.hosting.configuration import load
@@ -75,7 +75,7 @@ def main() -> int:
         f"{MALICIOUS - told} malicious alarms wait behind the rest" if told < MALICIOUS else "",
         "alarms are lost" if states.total() != WEBHOOKS or states.keys() - _KEPT else "",
         "nothing was gathered for a digest"
-        if states[DeliveryState.IN_DIGEST] < WEBHOOKS - BACKLOG * PACE * 1.5
+        if states[DeliveryState.IN_DIGEST] < WEBHOOKS - DIGEST_AFTER * PACE * 1.5
         else "",
     ]
     print("\n".join(filter(None, wrong)))

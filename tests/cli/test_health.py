@@ -1,18 +1,18 @@
-"""What `/health` of `serve` says, and when the queue takes no webhook."""
+"""What `/health` of `serve` says."""
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from cli.health import Health, Quota
+from cli.health import Health
 from receiver.intake.refusals import Refusals
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.local.server import Server
+from shared.local.webhook_quota import WebhookQuota
 from shared.queues.ports import QueueError
 from shared.storage.last_delivered import LastDelivered
 from shared.storage.ports import StoreError
@@ -70,7 +70,7 @@ def test_a_store_that_cannot_be_used_is_a_problem_and_the_rest_is_told_all_the_s
 
 def test_what_keeps_every_webhook_out_is_a_problem(bridge, tmp_path):
     bridge.events.put(b"{}")
-    full = quota(bridge, tmp_path, most=1)
+    full = WebhookQuota([bridge.events, bridge.deliveries], tmp_path, most=1, keep_free=0)
     health = Health(bridge, Server([], []), Refusals(bridge.events, bridge.ledger.notes, bridge.now), full)
     assert health()["problems"] == ["The queue is full (webhook.max_waiting is 1); send it again later."]
 
@@ -96,31 +96,3 @@ def test_deliveries_are_recorded_at_most_once_a_minute_and_a_broken_store_stops_
 
 def _broken(*_, **__):
     raise StoreError("the disk is full")
-
-
-# The quota
-
-
-def quota(bridge, tmp_path, most=10, keep_free=0):
-    return Quota([bridge.events, bridge.deliveries], tmp_path, most, keep_free)
-
-
-def test_there_is_room_until_so_many_items_wait_in_both_queues(bridge, tmp_path):
-    for number in range(5):
-        bridge.events.put(b"{}", id=f"{number}")
-        bridge.deliveries.put(b"{}", id=f"{number}")
-    assert quota(bridge, tmp_path, most=11)() == ""
-    assert quota(bridge, tmp_path)() == (
-        "The queue is full (webhook.max_waiting is 10); send it again later."
-    )
-
-
-def test_a_part_of_the_disk_is_kept_free(bridge, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
-    assert quota(bridge, tmp_path, keep_free=1_000)() == ""
-    assert "The disk is almost full" in quota(bridge, tmp_path, keep_free=1_001)()
-
-
-def test_where_the_queue_cannot_be_read_the_webhook_is_left_to_the_write(bridge, tmp_path, monkeypatch):
-    monkeypatch.setattr(bridge.events, "depth", lambda: (_ for _ in ()).throw(QueueError("locked")))
-    assert quota(bridge, tmp_path, most=0)() == ""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from demo.platform.records import SimAlarm, SimInstance, SimVolume
 from demo.platform.simulation import Platform
 from scheduler.follow import follow
-from scheduler.lost_alarms import recover_lost_alarms
+from scheduler.recover_lost_webhooks import recover_lost_alarms
 from scheduler.triggers import on_schedule
 from scheduler.worker import captures_handler
 from shared.failures import SomeFailed

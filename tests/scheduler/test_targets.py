@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from scheduler.chosen_systems import Selection
 from scheduler.parallel_calls import ParallelCalls
 from scheduler.plan import prepare
-from scheduler.selection import Selection
 from scheduler.targets import choose
 from scheduler.triggers import on_schedule
 from shared.hosting.runtime import Runtime

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receiver.deliveries.alarm import _may_share
+from receiver.deliveries.digest import may_go_into_digest
 from shared.models.alarms import Alarm
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.event_kinds import ACKNOWLEDGED
@@ -41,4 +41,4 @@ def test_an_alarm_that_was_delivered_is_not_sent_again(stage):
     ],
 )
 def test_urgent_own_and_doubtful_alarms_go_into_no_digest(alarm, delivery, expected):
-    assert _may_share(alarm, delivery) is expected
+    assert may_go_into_digest(alarm, delivery) is expected

@@ -7,8 +7,9 @@ import pytest
 from receiver.assemble import case_lifecycle
 from receiver.deliveries.claim import CaseClaims
 from receiver.deliveries.concurrency import ConcurrencyLimit
+from receiver.deliveries.digest import DIGEST_AFTER
 from receiver.deliveries.rate_limit import Lane, RateLimiter
-from receiver.deliveries.turn import BACKLOG, TooFarAway, Turn, Turns
+from receiver.deliveries.turn import TooFarAway, Turn, Turns
 from shared.queues.ports import Again, Item
 
 SLOW = {"type": "slack", "webhook_url": "env:A", "pace": 1 / 60}
@@ -38,9 +39,18 @@ class Door:
     def item(self, claims=1, receipt="mine"):
         return Item("e:soc", b"", claims, self.stage.moment, receipt)
 
-    def ask(self, case_key="case", name="soc", *, claims=1, receipt="mine", urgent=False, may_share=True):
+    def ask(
+        self,
+        case_key="case",
+        name="soc",
+        *,
+        claims=1,
+        receipt="mine",
+        urgent=False,
+        longest_wait=DIGEST_AFTER,
+    ):
         item = self.item(claims, receipt)
-        return self.turns.of_alarm(item, name, case_key, urgent=urgent, may_share=may_share)
+        return self.turns.of_alarm(item, name, case_key, urgent=urgent, longest_wait=longest_wait)
 
     def case_is_free(self, case_key="case"):
         return self.references.acquire(case_key, "soc", "somebody else", 60).exclusive
@@ -82,16 +92,16 @@ def test_without_a_place_the_case_is_given_back(door):
 
 
 def test_an_alarm_that_would_wait_too_long_goes_into_a_digest_if_it_may(door):
-    for number in range(int(BACKLOG / 60) + 1):
+    for number in range(int(DIGEST_AFTER / 60) + 1):
         door.ask(f"case {number}")
     assert door.ask("one more") == TooFarAway()
     assert door.case_is_free("one more")
-    assert isinstance(door.ask("another", may_share=False), Again)
+    assert isinstance(door.ask("another", longest_wait=None), Again)
 
 
 def test_a_rate_limit_by_case_does_not_hold_up_other_cases(door):
     door.limiter.hold(Lane("tickets busy", ()), 3_600)
-    verdict = door.ask("busy", "tickets", may_share=True)
+    verdict = door.ask("busy", "tickets", longest_wait=DIGEST_AFTER)
     assert isinstance(verdict, Again)  # and no digest: that is sent by the rate of the destination
     assert isinstance(door.ask("quiet", "tickets"), Turn)
 

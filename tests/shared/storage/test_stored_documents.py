@@ -21,9 +21,9 @@ from receiver.deliveries.rate_limit import Lane, RateLimiter
 from receiver.events.dedupe import Decision, Dedupe
 from receiver.events.history import History
 from receiver.messages.digest import DigestEntry
-from shared.local.clock import Clock
 from shared.local.database import Database
 from shared.local.queue import SqliteQueue
+from shared.local.start_due_hunts import Clock
 from shared.local.store import SqliteStore
 from shared.models.acknowledgements import Acknowledgement, Unacknowledged
 from shared.models.alarms import Alarm, AlarmRun

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from scheduler.selection import Choice
+from scheduler.chosen_systems import Choice
 from scheduler.selectors import described, excludes
 from shared.config.hunts import HuntConfig
 from shared.config.targets import SelectorConfig
