@@ -25,7 +25,7 @@ began = time.perf_counter()
 {}
 print(time.perf_counter() - began)
 """
-LEAST = _TIMED.format("import flask, botocore.session\nbotocore.session.get_session().create_client('sqs')")
+LEAST = _TIMED.format("import flask, boto3\nboto3.client('sqs')")
 OURS = _TIMED.format("from receiver import edge\nedge._web()\nedge._clients().get('sqs')")
 
 

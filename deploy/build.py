@@ -75,7 +75,7 @@ def trim_botocore(data: Path) -> None:
 
 
 def named_services(data: Path) -> set[str]:
-    """The services that the code uses. Only `shared/aws` uses botocore; it names a service such as "sqs"."""
+    """The services that the code uses. Only `shared/aws` uses boto3; it names a service such as "sqs"."""
     sources = (ROOT / "shared/aws").rglob("*.py")
     nodes = (node for source in sources for node in ast.walk(ast.parse(source.read_text())))
     texts = {node.value for node in nodes if isinstance(node, ast.Constant)}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+import boto3
 import botocore.session
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
@@ -60,7 +61,7 @@ class Clients:
         pauses = 2.0**retries - 1  # botocore waits at most 1 s, then 2 s, 4 s …
         self._call_timeout = (retries + 1) * (connect_timeout + read_timeout) + pauses
         self._lock = threading.Lock()
-        self._session: botocore.session.Session | None = None
+        self._session: boto3.Session | None = None
         self._no_credentials_until = float("-inf")
         self._clients: dict[tuple[str, str | None], Any] = {}
 
@@ -81,7 +82,7 @@ class Clients:
     def home_region(self) -> str:
         """This machine's region, for a service that has none. Raises AwsError if there are no credentials."""
         with self._lock:
-            return self.region or self._own_session().get_config_variable("region") or "us-east-1"
+            return self.region or self._own_session().region_name or "us-east-1"
 
     def make(self, service: str, region: str, **credentials: str) -> Any:
         """A new client with other credentials. It is not kept. Raises AwsError."""
@@ -103,7 +104,7 @@ class Clients:
 
     def _make(self, service: str, region: str | None, credentials: Mapping[str, str]) -> Any:
         try:
-            return self._own_session().create_client(
+            return self._own_session().client(
                 service,
                 region_name=region,
                 endpoint_url=self._endpoint_url,
@@ -113,16 +114,17 @@ class Clients:
         except BotoCoreError as error:
             raise self.failure(error, f"{NAMES[service]} in {region}", "") from error
 
-    def _own_session(self) -> botocore.session.Session:
+    def _own_session(self) -> boto3.Session:
         """The session with this machine's own credentials. Raises AwsError if it has none."""
         if self._now() < self._no_credentials_until:
             raise AwsError(NO_CREDENTIALS)
         if self._session is None:
-            session = botocore.session.get_session()
-            deadlines.bound(session, self._call_timeout)
-            session.set_config_variable("metadata_service_timeout", _METADATA_TIMEOUT)
-            session.set_config_variable("metadata_service_num_attempts", 1)
-            session.register_component("data_loader", _loader())
+            core = botocore.session.get_session()
+            deadlines.bound(core, self._call_timeout)
+            core.set_config_variable("metadata_service_timeout", _METADATA_TIMEOUT)
+            core.set_config_variable("metadata_service_num_attempts", 1)
+            session = boto3.Session(botocore_session=core)
+            core.register_component("data_loader", _loader())  # boto3 adds to the loader of the session
             with within(_CREDENTIALS_TIMEOUT):
                 credentials = session.get_credentials()
             if credentials is None:

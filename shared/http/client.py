@@ -1,4 +1,4 @@
-"""HTTP for everything that huntbridge calls, except AWS: botocore makes those calls.
+"""HTTP for everything that huntbridge calls, except AWS: boto3 makes those calls.
 
 Each call has a wall-clock deadline, from its first byte to the last byte of the answer. It verifies TLS,
 follows no redirect, reads no credentials from `~/.netrc`, and reads at most `max_body` bytes of an answer. No

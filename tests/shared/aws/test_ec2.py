@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
-import botocore.session
 import pytest
 from botocore.stub import Stubber
 
@@ -239,13 +238,13 @@ def test_a_machine_without_credentials_does_not_look_for_them_with_every_alarm(m
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     looked, clock = [], [datetime.now(UTC)]
-    get = botocore.session.Session.get_credentials
+    get = boto3.Session.get_credentials
 
     def look(session):
         looked.append(1)
         return get(session)
 
-    monkeypatch.setattr(botocore.session.Session, "get_credentials", look)
+    monkeypatch.setattr(boto3.Session, "get_credentials", look)
     source = facts(None, now=lambda: clock[0])
     for later, looks in ((0, 1), (30, 1), (31, 2)):
         clock[0] += timedelta(seconds=later)
