@@ -14,6 +14,7 @@ from typing import Any
 
 from apig_wsgi import make_lambda_handler
 
+import shared.hosting.import_without_gc as import_without_gc
 from receiver.intake.sender_secrets import accepted, readable
 from receiver.web import create_app
 from shared.aws import stack
@@ -99,3 +100,4 @@ def _prepare() -> None:
 
 
 lambda_start.prepare(_prepare)
+import_without_gc.resume()

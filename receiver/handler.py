@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import shared.hosting.import_without_gc as import_without_gc
 from receiver.assemble import Handlers, work
 from receiver.destinations import registry
 from shared.aws import stack
@@ -88,3 +89,4 @@ def _prepare() -> None:
 
 registry.load_all()  # otherwise the first message to each type of destination waits for its imports
 lambda_start.prepare(_prepare)
+import_without_gc.resume()

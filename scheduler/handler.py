@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import shared.aws.fleet  # noqa: F401  otherwise the first hunt with a selector waits for this import
+import shared.hosting.import_without_gc as import_without_gc
 from scheduler.timer import MISSED, Jobs
 from scheduler.triggers import is_trigger, on_event
 from scheduler.worker import captures_handler
@@ -108,3 +109,4 @@ def _prepare() -> None:
 
 
 lambda_start.prepare(_prepare)
+import_without_gc.resume()
