@@ -29,9 +29,9 @@ from shared.config.warnings import warnings
 from shared.hosting import log as logs
 from shared.hosting.runtime import Runtime
 from shared.local.data_directory import AlreadyServed, announce, sole_server
+from shared.local.hunt_starter import Clock
 from shared.local.listen import Listener
 from shared.local.server import Server, Timer, Workers
-from shared.local.start_due_hunts import Clock
 from shared.local.webhook_quota import WebhookQuota
 from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scheduler.own_events import raise_event
+from shared.config.due_times import runs_between
 from shared.config.hunts import HuntConfig
-from shared.config.schedule_times import runs_between
 from shared.failures import attempt_each
 from shared.hosting.runtime import Runtime
 from shared.models.event_kinds import HUNT_MISSED

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from shared.config.due_times import parse_schedule, runs_between
 from shared.config.hunts import HuntConfig
-from shared.config.schedule_times import parse_schedule, runs_between
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from shared.config.tokens import refusal
-from shared.hosting.log import redact
+from shared.hosting.log_redaction import redact
 from shared.secrets import Secret, SecretError, SecretRef
 
 log = logging.getLogger(__name__)

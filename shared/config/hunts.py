@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticKnownError
 
-from shared.config.schedule_times import Schedule, Skipping, parse_schedule, why_never
+from shared.config.due_times import Schedule, Skipping, parse_schedule, why_never
 from shared.config.suggestions import advice, quoted
 from shared.config.targets import CaptureMode, ExcludeConfig, SelectorConfig, Target, TargetConfig
 from shared.config.types import Context, OneOrMany, Section, Texts

@@ -18,7 +18,7 @@ from urllib.request import getproxies
 
 from shared.config.config import Config
 from shared.config.errors import ConfigError
-from shared.hosting import log
+from shared.hosting.log_redaction import redact
 from shared.http.client import Http
 from shared.models.inventory import Fleet
 from shared.platform.client import Cado
@@ -79,7 +79,7 @@ class Runtime:
     def secret(self, ref: SecretRef) -> Secret:
         """Raises SecretError. The secret is removed from all log lines from now on."""
         secret = self.secrets.get(ref)
-        log.redact(secret)
+        redact(secret)
         return secret
 
     def http(self, **options: object) -> Http:

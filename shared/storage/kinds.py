@@ -50,7 +50,7 @@ HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="system key")
 CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="system key")
 PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
-CLOCK = _kind("clock", "shared.local.start_due_hunts", _EVER, name="hunt name")
+CLOCK = _kind("clock", "shared.local.hunt_starter", _EVER, name="hunt name")
 
 # Alarms: what was received and reported, so that it is not reported again as new.
 _EVENTS, _DEDUPE = "shared.storage.ledger.events", "receiver.events.dedupe"

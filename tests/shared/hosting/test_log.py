@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.hosting import log
+from shared.hosting import log, log_redaction
 from shared.secrets import Secret
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,7 +31,7 @@ Read = Callable[[], str]
 @pytest.fixture(autouse=True)
 def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Logging and the registry of secrets are the process's; other tests get them back as they were."""
-    monkeypatch.setattr(log, "_registry", log._Registry())
+    monkeypatch.setattr(log_redaction, "_registry", log_redaction._Registry())
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers = []
@@ -53,7 +53,7 @@ def read(request: pytest.FixtureRequest) -> Read:
 
 def hide(*values: str) -> None:
     for value in values:
-        log.redact(Secret(value))
+        log_redaction.redact(Secret(value))
 
 
 def fail(text: str) -> None:
@@ -242,15 +242,15 @@ def test_libraries_are_kept_quiet_and_a_second_set_up_takes_the_place_of_the_fir
 
 @given(st.text())
 def test_scrub_takes_anything_and_settles(text: str) -> None:
-    once = log.scrub(text)
-    assert log.scrub(once) == once
+    once = log_redaction.scrub(text)
+    assert log_redaction.scrub(once) == once
 
 
 @pytest.mark.parametrize(
     "text", ["sig=" * 50_000, "://" * 60_000, "bearer " * 30_000, "/services/AAAAAA" * 9_000]
 )
 def test_scrub_is_quick_on_long_text(text: str) -> None:
-    log.scrub(text)
+    log_redaction.scrub(text)
 
 
 def test_a_log_on_a_full_disk_stops_no_work():

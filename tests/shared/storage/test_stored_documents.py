@@ -22,8 +22,8 @@ from receiver.events.dedupe import Decision, Dedupe
 from receiver.events.history import History
 from receiver.messages.digest import DigestEntry
 from shared.local.database import Database
+from shared.local.hunt_starter import Clock
 from shared.local.queue import SqliteQueue
-from shared.local.start_due_hunts import Clock
 from shared.local.store import SqliteStore
 from shared.models.acknowledgements import Acknowledgement, Unacknowledged
 from shared.models.alarms import Alarm, AlarmRun

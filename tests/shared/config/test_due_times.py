@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from shared.config.schedule_times import parse_schedule
+from shared.config.due_times import parse_schedule
 
 
 def due(expression: str, after: str, count: int = 1, zone: str = "Etc/UTC") -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from shared.config.hunts import HuntConfig
 from shared.failures import SomeFailed
 from shared.local.database import Database
-from shared.local.start_due_hunts import Clock
+from shared.local.hunt_starter import Clock
 from shared.local.store import SqliteStore
 from shared.storage.ports import StoreError
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
-from shared.config.schedule_times import Schedule
+from shared.config.due_times import Schedule
 from shared.failures import attempt_each
 from shared.storage import kinds
 from shared.storage.ports import Store
