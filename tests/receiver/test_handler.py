@@ -637,8 +637,8 @@ def test_an_edge_that_is_started_holds_no_secret_and_has_asked_nobody(stage):
     script = (
         "from receiver import edge\n"
         "assert edge._web.cache_info().currsize == 1\n"
-        "from shared.hosting import log\n"
-        "print(sorted(log._registry._forms))"
+        "from shared.hosting import log_redaction\n"
+        "print(sorted(log_redaction._registry._forms))"
     )
     process = subprocess.run(
         [sys.executable, "-c", script],
