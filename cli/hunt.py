@@ -12,15 +12,13 @@ from cli import runs, tables
 from cli.assemble import load_config, reading_runtime, runtime_of
 from cli.exit_codes import Failed, Misused
 from cli.hunt_run import run_hunt
-from cli.operator import audited, operator_here
+from cli.operator import person_here
 from cli.plan import plan_hunt
 from cli.settings import settings
 from cli.stack import on_stack
-from scheduler import custody, stop
+from scheduler import by_hand, custody
 from scheduler.report import report
 from shared.config.config import Config
-from shared.models.hunts import HuntState
-from shared.storage import audit
 from shared.text import one_line
 
 
@@ -51,21 +49,14 @@ def stop_run(config_path: str | None, data: Path, name: str, cancel: bool, as_js
     runtime = runtime_of(load_config(config_path), data, write=True)
     hunt = runs.the_run(runtime, name, prefer_open=True)
     try:
-        stopped = stop.stop_hunt(runtime, hunt.id, by=operator_here(runtime), cancel=cancel)
-    except stop.NotPossible as error:
+        stopped = by_hand.stop(runtime, hunt, person_here(runtime), cancel=cancel)
+    except by_hand.NotPossible as error:
         raise Failed(str(error)) from None
     counts = {
         "not_asked": stopped.not_asked,
         "cancelled": stopped.cancelled,
         "going_on": stopped.going_on,
     }
-    audited(
-        runtime,
-        audit.HUNT_STOP,
-        hunt.id,
-        before={"state": hunt.state},
-        after={"state": HuntState.STOPPED, **counts},
-    )
     if as_json:
         tables.print_json(
             {"id": hunt.id, "state": stopped.hunt.state, **counts, "problems": list(stopped.problems)}

@@ -21,15 +21,14 @@ from cli.assemble import (
     runtime_of,
 )
 from cli.exit_codes import Failed, Misused, PlatformFailed
-from cli.operator import audited, operator_here
+from cli.operator import person_here
 from cli.plan import draft, moment, show, the_hunt
 from cli.settings import settings
 from cli.stack import on_stack
-from scheduler import retry, stop
+from scheduler import by_hand
 from scheduler.follow import follow
 from scheduler.plan import prepare
 from scheduler.report import report
-from scheduler.start import BY_HAND, start
 from scheduler.worker import captures_handler
 from shared.hosting.runtime import Runtime
 from shared.local.server import Server, Timer, Workers
@@ -39,7 +38,6 @@ from shared.models.hunts import Hunt, HuntState
 from shared.phrases import counted
 from shared.queues import leases
 from shared.secrets import SecretError
-from shared.storage import audit
 
 _ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
 INTERRUPTED = 130  # the exit code that shells use after Ctrl-C
@@ -108,9 +106,7 @@ def run_hunt(
         console.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
     for reason in planned.hunt.left_out:
         console.print(reason, markup=False, soft_wrap=True)
-    by = f"{BY_HAND}{operator_here(runtime)}"
-    started = start(runtime, planned, retry_for=retry_for, trigger=by)
-    audited(runtime, audit.HUNT_RUN, started.id, after={"state": started.state, "systems": started.systems})
+    started = by_hand.run(runtime, planned, person_here(runtime), retry_for=retry_for)
     _to_its_end(runtime, started, wait, console, as_json)
 
 
@@ -118,18 +114,9 @@ def _retry(runtime: Runtime, given: str, retry_for: float) -> Hunt:
     """Plan the failed captures of the run again, and return the run."""
     hunt = runs.the_run(runtime, given)
     try:
-        retried = retry.retry_failed(runtime, hunt.id, by=operator_here(runtime), retry_for=retry_for)
-    except stop.NotPossible as error:
+        retried = by_hand.retry(runtime, hunt, person_here(runtime), retry_for=retry_for)
+    except by_hand.NotPossible as error:
         raise Failed(str(error)) from None
-    if not retried.again:
-        raise Failed(f"nothing failed in hunt {hunt.id}; it is {hunt.state.value}")
-    audited(
-        runtime,
-        audit.HUNT_RUN,
-        hunt.id,
-        before={"state": hunt.state},
-        after={"state": retried.hunt.state, "asked_again": retried.again},
-    )
     where = "" if retried.same_project else "; its project is gone from the platform, and a new one is opened"
     captures = counted(retried.again, "failed capture")
     click.echo(f"hunt {hunt.id}: asking again for {captures}{where}", err=True)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from scheduler.by_hand import Person
 from shared.hosting.runtime import Runtime
 from shared.storage import audit
 
@@ -28,9 +29,9 @@ def here(what: str = "the command line") -> str:
     return f"{what} on {socket.gethostname()}"
 
 
-def operator_here(runtime: Runtime) -> str:
-    """The operator and the machine."""
-    return f"{operator(runtime)} at {here()}"
+def person_here(runtime: Runtime) -> Person:
+    """The operator, for what is done with hunts."""
+    return Person(operator(runtime), here())
 
 
 def audited(

@@ -56,9 +56,9 @@ def why_never(text: str, timezone: str, after: datetime) -> str:
     schedule = parse_schedule(text, timezone)
     if schedule.next_after(after) is not None:
         return "starts nothing any more: skip_dates leaves out every run that is to come"
-    if isinstance(schedule, _Cron) and not schedule.has_days():
+    if isinstance(schedule, Cron) and not schedule.has_days():
         return "never starts anything: there is no such day in any year"
-    if isinstance(schedule, _Cron) and schedule.has_days_after(after):
+    if isinstance(schedule, Cron) and schedule.has_days_after(after):
         return f"starts nothing any more: the clocks of {timezone} skip that time"
     return "has passed: it has no next run"
 
@@ -79,7 +79,7 @@ class Skipping:
 
 
 @dataclass(frozen=True)
-class _Rate:
+class Rate:
     """rate(…): due again and again, at equal distances."""
 
     seconds: int
@@ -88,7 +88,7 @@ class _Rate:
         return datetime.fromtimestamp((int(moment.timestamp()) // self.seconds + 1) * self.seconds, UTC)
 
 
-def _rate(inner: str) -> _Rate:
+def _rate(inner: str) -> Rate:
     match = re.fullmatch(r"([0-9]{1,5}) (minute|hour|day)(s?)", inner)
     if not match or int(match[1]) == 0:
         raise ValueError(
@@ -96,11 +96,11 @@ def _rate(inner: str) -> _Rate:
         )
     if (match[1] == "1") == bool(match[3]):
         raise ValueError(f"rate({inner}): AWS wants 1 {match[2]}, but 2 {match[2]}s")
-    return _Rate(int(match[1]) * _UNITS[match[2]])
+    return Rate(int(match[1]) * _UNITS[match[2]])
 
 
 @dataclass(frozen=True)
-class _At:
+class At:
     """at(…): due once."""
 
     when: datetime
@@ -109,7 +109,7 @@ class _At:
         return self.when if self.when > moment else None
 
 
-def _at(inner: str, zone: ZoneInfo) -> _At:
+def _at(inner: str, zone: ZoneInfo) -> At:
     try:
         naive = datetime.strptime(inner, "%Y-%m-%dT%H:%M:%S")
     except ValueError:
@@ -117,11 +117,11 @@ def _at(inner: str, zone: ZoneInfo) -> _At:
     moment = _moment_of(naive, zone)
     if moment is None:
         raise ValueError(f"at({inner}): the clocks of {zone.key} skip that time")
-    return _At(moment)
+    return At(moment)
 
 
 @dataclass(frozen=True)
-class _Cron:
+class Cron:
     """cron(…): due at the minutes that all of its fields allow."""
 
     minutes: tuple[int, ...]
@@ -180,7 +180,7 @@ class _Days(Protocol):
 
 
 @dataclass(frozen=True)
-class _DaysOfMonth:
+class DaysOfMonth:
     """The field for the day of the month."""
 
     plain: frozenset[int]
@@ -208,7 +208,7 @@ def _nearest_weekday(year: int, month: int, day: int, length: int) -> int:
 
 
 @dataclass(frozen=True)
-class _DaysOfWeek:
+class DaysOfWeek:
     """The field for the day of the week."""
 
     plain: frozenset[int]  # 1 is Sunday
@@ -227,7 +227,7 @@ class _DaysOfWeek:
         return days
 
 
-def _cron(inner: str, zone: ZoneInfo) -> _Cron:
+def _cron(inner: str, zone: ZoneInfo) -> Cron:
     fields = inner.split()
     if len(fields) != 6:
         raise ValueError(
@@ -240,7 +240,7 @@ def _cron(inner: str, zone: ZoneInfo) -> _Cron:
             f"cron({inner}): exactly one of day-of-month and day-of-week must be ?, "
             "such as cron(0 2 ? * SUN *) or cron(0 2 1 * ? *)"
         )
-    return _Cron(
+    return Cron(
         minutes=tuple(sorted(_numbers("minute", minute, 0, 59))),
         hours=tuple(sorted(_numbers("hour", hour, 0, 23))),
         days=_weekdays(weekday) if day == "?" else _month_days(day),
@@ -252,22 +252,22 @@ def _cron(inner: str, zone: ZoneInfo) -> _Cron:
 
 def _month_days(field: str) -> _Days:
     if field == "L":
-        return _DaysOfMonth(frozenset(), last=True)
+        return DaysOfMonth(frozenset(), last=True)
     if field == "LW":
-        return _DaysOfMonth(frozenset(), near=0)
+        return DaysOfMonth(frozenset(), near=0)
     if match := re.fullmatch(r"([0-9]{1,2})W", field):
         (day,) = _numbers("day-of-month", match[1], 1, 31)
-        return _DaysOfMonth(frozenset(), near=day)
-    return _DaysOfMonth(_numbers("day-of-month", field, 1, 31))
+        return DaysOfMonth(frozenset(), near=day)
+    return DaysOfMonth(_numbers("day-of-month", field, 1, 31))
 
 
 def _weekdays(field: str) -> _Days:
     if field == "L":
-        return _DaysOfWeek(frozenset({7}))
+        return DaysOfWeek(frozenset({7}))
     if match := re.fullmatch(r"([A-Z]{3}|[1-7])(?:L|#([1-5]))", field):
         (weekday,) = _numbers("day-of-week", match[1], 1, 7, _WEEKDAYS)
-        return _DaysOfWeek(frozenset(), nth=((weekday, int(match[2] or 0)),))
-    return _DaysOfWeek(_numbers("day-of-week", field, 1, 7, _WEEKDAYS))
+        return DaysOfWeek(frozenset(), nth=((weekday, int(match[2] or 0)),))
+    return DaysOfWeek(_numbers("day-of-week", field, 1, 7, _WEEKDAYS))
 
 
 def _numbers(

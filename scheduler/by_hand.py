@@ -1,0 +1,77 @@
+"""What a person does with hunts: run one now, stop a run, request again what failed. Each act is written to
+the audit log. The commands and the console use these functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scheduler import retry as retrying
+from scheduler import stop as stopping
+from scheduler.plan import Plan
+from scheduler.retry import Retried
+from scheduler.start import BY_HAND
+from scheduler.start import start as start_hunt
+from scheduler.stop import NotPossible, Stopped
+from shared.hosting.runtime import Runtime
+from shared.models.hunts import Hunt, HuntState
+from shared.storage import audit
+
+__all__ = ["NotPossible", "Person", "retry", "run", "stop"]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who acts, and from where, such as the command line on a host."""
+
+    name: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.origin}"
+
+
+def run(runtime: Runtime, planned: Plan, person: Person, *, retry_for: float) -> Hunt:
+    """Start a planned hunt. `retry_for` and the result are those of `scheduler.start`."""
+    started = start_hunt(runtime, planned, retry_for=retry_for, trigger=f"{BY_HAND}{person}")
+    after = {"state": started.state, "systems": started.systems}
+    _audited(runtime, audit.HUNT_RUN, started, person, {}, after)
+    return started
+
+
+def stop(runtime: Runtime, hunt: Hunt, person: Person, *, cancel: bool) -> Stopped:
+    """Request no more captures of the hunt. Raises what `scheduler.stop` raises."""
+    stopped = stopping.stop_hunt(runtime, hunt.id, by=str(person), cancel=cancel)
+    after = {
+        "state": HuntState.STOPPED,
+        "not_asked": stopped.not_asked,
+        "cancelled": stopped.cancelled,
+        "going_on": stopped.going_on,
+    }
+    _audited(runtime, audit.HUNT_STOP, hunt, person, {"state": hunt.state}, after)
+    return stopped
+
+
+def retry(runtime: Runtime, hunt: Hunt, person: Person, *, retry_for: float) -> Retried:
+    """Request the failed captures of the hunt again. Raises what `scheduler.retry` raises, and NotPossible if
+    nothing failed."""
+    retried = retrying.retry_failed(runtime, hunt.id, by=str(person), retry_for=retry_for)
+    if not retried.again:
+        raise NotPossible(f"nothing failed in hunt {hunt.id}; it is {hunt.state.value}")
+    after = {"state": retried.hunt.state, "asked_again": retried.again}
+    _audited(runtime, audit.HUNT_RUN, hunt, person, {"state": hunt.state}, after)
+    return retried
+
+
+def _audited(
+    runtime: Runtime,
+    action: str,
+    hunt: Hunt,
+    person: Person,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> None:
+    entry = audit.Entry(runtime.now(), action, person.name, person.origin, hunt.id, before, after)
+    audit.record(runtime.store, entry, f"{action} {hunt.id}")
