@@ -30,6 +30,7 @@ from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, Queue
 from shared.secrets import Secret, SecretRef, Secrets, SecretsInAws
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Store, StoreError
+from shared.storage.queries.queries import Queries
 
 if TYPE_CHECKING:
     from shared.aws.clients import Clients
@@ -63,6 +64,10 @@ class Runtime:
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.store, self.now)
+
+    @cached_property
+    def queries(self) -> Queries:
+        return Queries(self.store, self.now)
 
     @property
     def dead_letter_notices(self) -> DeadLetterNotices:

@@ -1,0 +1,32 @@
+"""The read model: what the console, the commands, the metrics and the digests show.
+
+A query reads a bounded number of documents, however many the store holds. A page of a list costs at most
+eight requests to DynamoDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from shared.storage.ports import Store
+from shared.storage.queries.captures import CaptureQueries
+from shared.storage.queries.cases import CaseQueries
+from shared.storage.queries.coverage import CoverageQueries
+from shared.storage.queries.deliveries import DeliveryQueries
+from shared.storage.queries.events import EventQueries
+from shared.storage.queries.hunts import HuntQueries
+from shared.storage.queries.trends import TrendQueries
+
+
+class Queries:
+    """All topics, on one store. Every method may raise StoreError, and BadToken if it takes a page."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self.cases = CaseQueries(store, now)
+        self.events = EventQueries(store, now)
+        self.deliveries = DeliveryQueries(store, now)
+        self.hunts = HuntQueries(store, now)
+        self.captures = CaptureQueries(store, now)
+        self.coverage = CoverageQueries(store, now)
+        self.trends = TrendQueries(store, now)
