@@ -14,7 +14,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import CAPTURE_FAILED, CAPTURE_STALLED, HUNT_FINISHED, HUNT_MISSED
 from shared.models.events import Event
-from shared.models.hunts import Hunt, HuntState
+from shared.models.hunts import Hunt, HuntState, HuntTotals
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -
         report=report(runtime.ledger, hunt, captures, reason, runtime.now()),
     )
     raise_event(runtime.events, event)
-    return runtime.ledger.hunts.end(hunt.id, state, reason)
+    return runtime.ledger.hunts.end(hunt.id, state, reason, HuntTotals.of(captures))
 
 
 def _failed(runtime: Runtime, capture: Capture, reason: str) -> Capture:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.models.captures import CaptureState
+from shared.models.captures import Capture, CaptureState
 from shared.models.systems import System
 
 
@@ -18,6 +19,27 @@ class HuntState(StrEnum):
     SKIPPED = "skipped"  # not started, since the previous hunt of its name was still running
     EMPTY = "nothing captured"  # all captures have ended, and none succeeded
     STOPPED = "stopped"  # a person stopped it
+
+
+@dataclass(frozen=True)
+class HuntTotals:
+    """The result of a hunt in numbers, as they were when it ended."""
+
+    captured: int = 0
+    failed: int = 0
+    with_alarms: int = 0  # systems that have malicious or suspicious alarms
+    malicious: int = 0
+    suspicious: int = 0
+
+    @classmethod
+    def of(cls, captures: Collection[Capture]) -> HuntTotals:
+        return cls(
+            captured=sum(capture.state is CaptureState.PROCESSED for capture in captures),
+            failed=sum(capture.state is CaptureState.FAILED for capture in captures),
+            with_alarms=sum(bool(capture.malicious or capture.suspicious) for capture in captures),
+            malicious=sum(capture.malicious for capture in captures),
+            suspicious=sum(capture.suspicious for capture in captures),
+        )
 
 
 @dataclass(frozen=True)
@@ -40,6 +62,7 @@ class Hunt:
     created_at: datetime | None = None
     finished_at: datetime | None = None
     stopped_by: str = ""  # who stopped it; it is over when its running captures have ended
+    totals: HuntTotals | None = None  # None while it is not over; earlier versions did not store them
 
     def stopped(self, by: str) -> Hunt:
         return replace(self, stopped_by=self.stopped_by or by or "somebody")

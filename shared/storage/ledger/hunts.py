@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.models.captures import CaptureState
 from shared.models.codec import dump
-from shared.models.hunts import Hunt, HuntState, hunt_name
+from shared.models.hunts import Hunt, HuntState, HuntTotals, hunt_name
 from shared.storage import kinds
 from shared.storage.ledger import documents
 from shared.storage.ledger.captures import Captures
@@ -80,6 +80,7 @@ class Hunts:
                 state=HuntState.PLANNED,
                 reason="",
                 finished_at=None,
+                totals=None,
                 began_at=None,
                 attempt=hunt.attempt + 1,
             ),
@@ -99,6 +100,7 @@ class Hunts:
                 reason="",
                 trigger=f"{current.trigger}; again by {by}" if current.trigger else by,
                 finished_at=None,
+                totals=None,
                 began_at=None if current.over else current.began_at,
                 stopped_by="",
                 attempt=current.attempt + 1 if current.over else current.attempt,
@@ -122,9 +124,12 @@ class Hunts:
             hunt_id, lambda hunt: replace(hunt, state=HuntState.RUNNING, project_id=project_id)
         )
 
-    def end(self, hunt_id: str, state: HuntState, reason: str = "") -> Hunt:
+    def end(self, hunt_id: str, state: HuntState, reason: str = "", totals: HuntTotals | None = None) -> Hunt:
         now = self._now()
-        hunt = self.change(hunt_id, lambda hunt: replace(hunt, state=state, reason=reason, finished_at=now))
+        hunt = self.change(
+            hunt_id,
+            lambda hunt: replace(hunt, state=state, reason=reason, finished_at=now, totals=totals),
+        )
         self._store.delete(kinds.OPEN_HUNT, "", hunt_id)
         if state is HuntState.FINISHED:
             self._store.put(*_LAST_FINISHED, {"at": now.isoformat()})

@@ -60,6 +60,8 @@ MODELS = {
     kinds.DIGEST_ENTRY: DigestEntry,
     kinds.AUDIT: audit.Entry,
 }
+# Kinds that did not exist when the file was made.
+NEWER: frozenset[str] = frozenset()
 
 
 @pytest.fixture
@@ -85,15 +87,25 @@ def stored(kind: str) -> list[dict[str, Any]]:
     return [json.loads(body) for (body,) in rows]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NEWER])
 def test_there_is_a_document_of_every_kind(kind):
     assert stored(kind)
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_model_is_written_as_it_was_read(kind):
+    """A field that was added since has its default, and is not compared."""
     for body in stored(kind):
-        assert dump(load(MODELS[kind], body)) == body
+        assert _like(body, dump(load(MODELS[kind], body))) == body
+
+
+def _like(stored: Any, written: Any) -> Any:
+    """What was written, without the keys that the stored document does not have."""
+    if isinstance(stored, dict) and isinstance(written, dict):
+        return {key: _like(stored.get(key), value) for key, value in written.items() if key in stored}
+    if isinstance(stored, list) and isinstance(written, list) and len(stored) == len(written):
+        return [_like(before, after) for before, after in zip(stored, written, strict=True)]
+    return written
 
 
 def test_hunts(ledger):
