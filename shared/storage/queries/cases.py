@@ -12,7 +12,7 @@ from shared.models.systems import System
 from shared.storage.audit import Entry
 from shared.storage.ports import Store
 from shared.storage.queries.deliveries import DeliveryRow
-from shared.storage.queries.events import EventRow
+from shared.storage.queries.event_rows import EventRow
 from shared.storage.queries.pages import Rows
 
 OPEN, ACKNOWLEDGED, CLOSED = "open", "acknowledged", "closed"

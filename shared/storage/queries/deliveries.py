@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.models.deliveries import DeliveryState
 from shared.storage.ports import Store
-from shared.storage.queries.events import EventRow
+from shared.storage.queries.event_rows import EventRow
 from shared.storage.queries.pages import Rows
 
 WAITING, DEAD, DELIVERED = "waiting", "dead", "delivered"
