@@ -8,13 +8,13 @@ from typing import BinaryIO
 import click
 
 from cli import tables
-from cli.alarm_options import AlarmOptions
-from cli.events import config_or_placeholder, from_file, read_alarm
+from cli.example_files import config_or_placeholder, from_file, read_alarm
 from cli.exit_codes import Misused
 from cli.settings import settings
 from receiver.cases.lifecycle import opening
 from receiver.destinations import registry
 from receiver.destinations.registry import traits_of
+from receiver.events.example import Description
 from receiver.events.route import route
 from receiver.messages.compose import compose
 from shared.aws.regions import known_regions
@@ -39,7 +39,7 @@ def render(
     data: Path,
     file: BinaryIO | None,
     enrich: bool,
-    options: AlarmOptions,
+    options: Description,
     to: str,
 ) -> None:
     """Print the JSON that EVENT.json would be sent as. Sends nothing, and needs no secret.

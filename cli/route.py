@@ -8,11 +8,11 @@ from typing import BinaryIO
 import click
 
 from cli import tables
-from cli.alarm_options import AlarmOptions
 from cli.assemble import load_config
-from cli.events import from_file, read_alarm
+from cli.example_files import from_file, read_alarm
 from cli.settings import settings
 from receiver.events import route as routes
+from receiver.events.example import Description
 from shared.models.codec import dump
 from shared.text import one_line
 
@@ -27,7 +27,7 @@ def route(
     data: Path,
     file: BinaryIO | None,
     enrich: bool,
-    options: AlarmOptions,
+    options: Description,
     explain: bool,
     as_json: bool,
 ) -> None:
