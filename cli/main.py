@@ -13,6 +13,7 @@ from cli.dead import dead
 from cli.demo import demo
 from cli.hunt import hunt
 from cli.render import render
+from cli.report import report
 from cli.route import route
 from cli.schedules import schedules
 from cli.send_test import send_test
@@ -36,7 +37,21 @@ def main() -> None:
     """
 
 
-for command in (serve, hunt, check, send_test, render, route, ack, dead, audit, webhook, schedules, demo):
+for command in (
+    serve,
+    hunt,
+    report,
+    check,
+    send_test,
+    render,
+    route,
+    ack,
+    dead,
+    audit,
+    webhook,
+    schedules,
+    demo,
+):
     main.add_command(command)
 
 
