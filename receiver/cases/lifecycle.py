@@ -14,10 +14,12 @@ from datetime import datetime
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from receiver.messages.compose import compose
 from receiver.messages.counts import malicious_count, suspicious_count
+from receiver.messages.event_facts import event_facts
 from receiver.messages.message import CaseStatus, Message
+from receiver.messages.subject import system_of
 from shared.config.config import Config
 from shared.models.alarms import Alarm
-from shared.models.cases import Case
+from shared.models.cases import MAX_NEWEST_ALARMS, Case
 from shared.models.codec import dump
 from shared.models.event_kinds import ACKNOWLEDGED, OWN_KINDS, TEST, UNACKNOWLEDGED
 from shared.models.events import Event
@@ -55,8 +57,13 @@ class CaseLifecycle:
         def change(case: Case | None) -> Case:
             case = case or Case(alarm)
             worst = alarm if _badness(alarm) >= _badness(case.alarm) else case.alarm
+            worst = replace(worst, earlier=None, may_repeat=False)
             return replace(
-                case, alarm=replace(worst, earlier=None, may_repeat=False), told=union(case.told, names)
+                _counted(case, alarm.event),
+                alarm=worst,
+                told=union(case.told, names),
+                title=compose(worst, self._config).title,
+                system=system_of(worst) or case.system,
             )
 
         case = self._ledger.cases.change(alarm.case_key, change, durable=False)
@@ -136,7 +143,13 @@ class CaseLifecycle:
             item = items.DeliverAlarm(name, dump(alarm))
             self._deliveries.put(items.encode(item), id=f"{alarm.event.id}:{name}")
         event = replace(alarm.event, evidence_id=None)  # the event reports no alarms of the evidence
-        self._ledger.events.record_routed(event, alarm.severity, configured, case=alarm.case_key)
+        self._ledger.events.record_routed(
+            event,
+            alarm.severity,
+            configured,
+            case=alarm.case_key,
+            facts=event_facts(alarm, self._config),
+        )
 
 
 def opening(alarm: Alarm, told: Iterable[str], trackers: Sequence[str]) -> CaseStatus:
@@ -170,6 +183,22 @@ def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
 
 def _can_be_acknowledged(alarm: Alarm) -> bool:
     return alarm.severity is not Severity.INFO and alarm.event.kind not in OWN_KINDS | {TEST}
+
+
+def _counted(case: Case, event: Event) -> Case:
+    """The case with one more alarm, unless the event was counted before."""
+    if event.id in case.newest_alarms:
+        return case
+    is_first = case.alarm.event.id == event.id
+    before = case.alarms or (0 if is_first else 1)  # earlier versions did not count
+    first = case.opened_at or case.alarm.event.received_at
+    return replace(
+        case,
+        opened_at=min(first, event.received_at),
+        last_at=max(case.last_at or first, event.received_at),
+        alarms=before + 1,
+        newest_alarms=(*case.newest_alarms, event.id)[-MAX_NEWEST_ALARMS:],
+    )
 
 
 def _badness(alarm: Alarm) -> tuple[int, int, int]:

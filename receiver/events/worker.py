@@ -20,6 +20,7 @@ from receiver.events.enrich import Enricher
 from receiver.events.history import History
 from receiver.events.parse.webhook import parse
 from receiver.events.route import route
+from receiver.messages.event_facts import event_facts
 from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
@@ -109,11 +110,11 @@ class EventWorker:
         return Done()
 
     def _send_to(self, destinations: list[str], alarm: Alarm) -> Verdict:
-        alarm = self._fitted(alarm)
-        destinations = self.cases.add(alarm, destinations)
+        fitted = self._fitted(alarm)
+        destinations = self.cases.add(fitted, destinations)
         # Enqueue before recording. After a crash in between, the id makes a second item harmless. The other
         # order could lose a delivery.
-        self._enqueue(alarm, destinations)
+        self._enqueue(fitted, destinations)
         self._record(alarm, destinations)
         log.info(
             "event routed",
@@ -159,6 +160,7 @@ class EventWorker:
             merged_into=merged_into,
             run=run_of(alarm),
             confirmed=alarm.confirmed,
+            facts=event_facts(alarm, self.config),
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.models.hunts import HuntReport
@@ -53,6 +54,20 @@ class Event:
 
 
 @dataclass(frozen=True)
+class EventFacts:
+    """What a list shows of an event. Earlier versions did not store it."""
+
+    title: str = ""  # of its message
+    system: str = ""  # `System.key`; empty if the event is about no system
+    name: str = ""  # the instance's name
+    hunt_id: str = ""
+    project_id: int | None = None
+    malicious: int = 0
+    suspicious: int = 0
+    techniques: Mapping[str, int] = field(default_factory=dict)  # alarms by MITRE ATT&CK id
+
+
+@dataclass(frozen=True)
 class RoutedEvent:
     """What is stored of an event after its alarm was put into the queues of its destinations."""
 
@@ -66,3 +81,5 @@ class RoutedEvent:
     run: str = ""  # the processing run, as the platform says it
     case: str = ""  # the key of its case
     confirmed: bool = True  # see `Alarm.confirmed`; earlier versions did not store it
+    # Only in the document of the event itself, not in the one of its project.
+    facts: EventFacts = EventFacts()

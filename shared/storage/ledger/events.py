@@ -7,11 +7,11 @@ from datetime import datetime
 
 from shared.models.alarms import Alarm, AlarmRun
 from shared.models.codec import dump
-from shared.models.events import Event, RoutedEvent
+from shared.models.events import Event, EventFacts, RoutedEvent
 from shared.models.severity import Severity
 from shared.storage import kinds
 from shared.storage.ledger import documents
-from shared.storage.ports import Store
+from shared.storage.ports import Body, Store
 
 
 class Events:
@@ -33,9 +33,14 @@ class Events:
         merged_into: str = "",
         run: str = "",
         confirmed: bool = True,
+        facts: EventFacts | None = None,
     ) -> None:
         """`merged_into` is the event whose message already covers this event; `run` is the processing run,
-        if it is known. `confirmed`: the platform itself names the evidence that the event is about."""
+        if it is known. `confirmed`: the platform itself names the evidence that the event is about. `facts`
+        are what lists show of it.
+
+        An event keeps the time at which it was first recorded, so that a list has it at one place only.
+        """
         body = {
             "id": event.id,
             "kind": event.kind,
@@ -49,7 +54,10 @@ class Events:
             "confirmed": confirmed,
         }
         self._store.put(kinds.PROJECT_EVENT, str(event.project_id or "-"), event.id, body, durable=False)
-        self._store.put(kinds.EVENT, event.id, "routed", body, durable=False)
+        whole = body | {"facts": dump(facts or EventFacts())}
+        place = (kinds.EVENT, event.id, "routed")
+        if not self._store.put(*place, whole, expect=0, durable=False):
+            self._store.update(*place, lambda old: (_at_first(old, whole), None), durable=False)
 
     def case_of(self, event_id: str) -> str:
         """The key of the case that an event belongs to; empty for an unknown event."""
@@ -74,3 +82,7 @@ class Events:
 
     def save_alarm_run(self, run: AlarmRun) -> None:
         self._store.put(kinds.ALARM_RUN, str(run.project_id), str(run.evidence_id), dump(run), durable=False)
+
+
+def _at_first(old: Body | None, new: Body) -> Body:
+    return new | {"at": old["at"]} if old else new
