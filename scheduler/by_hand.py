@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from scheduler import retry as retrying
@@ -17,9 +18,10 @@ from scheduler.start import start as start_hunt
 from scheduler.stop import NotPossible, Stopped
 from shared.hosting.runtime import Runtime
 from shared.models.hunts import Hunt, HuntState
+from shared.queues import items
 from shared.storage import audit
 
-__all__ = ["NotPossible", "Person", "retry", "run", "stop"]
+__all__ = ["NotPossible", "Person", "ask_for_run", "retry", "run", "stop"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,24 @@ def run(runtime: Runtime, planned: Plan, person: Person, *, retry_for: float) ->
     after = {"state": started.state, "systems": started.systems}
     _audited(runtime, audit.HUNT_RUN, started, person, {}, after)
     return started
+
+
+def ask_for_run(runtime: Runtime, name: str, at: datetime, person: Person) -> Hunt:
+    """Ask the scheduler to start the hunt `name`, and do not wait for it: looking up the systems of a hunt may
+    take minutes. The same `at` again asks for the same run. Returns the run as it will be.
+
+    Raises KeyError if the configuration has no such hunt, and NotPossible if the hunt would be skipped since
+    another run of it is under way.
+    """
+    definition = runtime.config.hunts[name]
+    hunt = Hunt(name, at.replace(microsecond=0), mode=definition.capture)
+    other = runtime.ledger.hunts.get(runtime.ledger.hunts.last_turn(name))
+    if definition.overlap == "skip" and other and not other.over and other.id != hunt.id:
+        raise NotPossible(f"{other.id} is under way; stop it, or wait until it has ended")
+    event = {"hunt": name, "scheduled_at": hunt.scheduled_at.isoformat(), "by": str(person)}
+    runtime.captures.put(items.encode(items.StartHunt(event)), id=f"start:{hunt.id}")
+    _audited(runtime, audit.HUNT_RUN, hunt, person, {}, {"state": "asked for"})
+    return hunt
 
 
 def stop(runtime: Runtime, hunt: Hunt, person: Person, *, cancel: bool) -> Stopped:

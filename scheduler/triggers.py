@@ -12,7 +12,7 @@ from typing import Any
 
 from scheduler.guardduty import SOURCE, on_finding
 from scheduler.plan import prepare
-from scheduler.start import start
+from scheduler.start import BY_HAND, start
 from shared.hosting.runtime import Runtime
 from shared.models.hunts import Hunt
 
@@ -28,26 +28,29 @@ def is_trigger(event: Mapping[str, Any]) -> bool:
 
 def on_event(runtime: Runtime, event: Mapping[str, Any]) -> dict[str, Any]:
     """Start the hunt that an event asks for: `{"hunt": name, "scheduled_at": time}`, or a finding of
-    GuardDuty.
+    GuardDuty. An event with `by` comes from the person of that name, for whom `skip_dates` do not count.
 
     The result is only logged by the function. Raises KeyError if the configuration has no such hunt, and
     ValueError if `scheduled_at` is not a time.
     """
     if event.get("source") == SOURCE:
         return on_finding(runtime, event)
-    name, at = event["hunt"], scheduled_at(event)
-    if runtime.config.hunts[name].skips(at):
+    name, at, by = event["hunt"], scheduled_at(event), str(event.get("by") or "")
+    if not by and runtime.config.hunts[name].skips(at):
         log.info("hunt not started: skip_dates has this date", extra={"hunt": name})
         return {"hunt": name, "state": "skipped"}
-    hunt = on_schedule(runtime, name, at)
+    hunt = on_schedule(runtime, name, at, by=by)
     return {"hunt": hunt.id, "state": hunt.state}
 
 
-def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime) -> Hunt:
-    """Start a hunt at its time. Raises KeyError if the configuration has no such hunt."""
+def on_schedule(runtime: Runtime, name: str, scheduled_at: datetime, *, by: str = "") -> Hunt:
+    """Start a hunt at its time, or now for the person `by`. Raises KeyError if the configuration has no such
+    hunt."""
     planned = prepare(runtime, name, scheduled_at)
     schedule = runtime.config.hunts[name].schedule
     trigger = f"schedule {schedule}" if schedule else "a request to the scheduler"
+    if by:
+        trigger = f"{BY_HAND}{by}"
     return start(runtime, planned, retry_for=runtime.config.platform.retry_for, trigger=trigger)
 
 
