@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Servi
 from receiver.intake.refusal_log import log_refused
 from receiver.intake.slack_request import Malformed, NotAuthentic, read_click, request_id, signed_by
 from receiver.intake.webhook_request import MAX_BODY, read_webhook
+from shared.metrics.definitions import ACCEPTED, NO_TOKEN, NOT_STORED, QUEUE_FULL, WEBHOOKS, refusal_of
 from shared.queues import items
 from shared.queues.ports import Queue, QueueError
 from shared.secrets import Secret, SecretRef
@@ -30,6 +31,14 @@ WEBHOOK = "/webhooks/cado"
 HEALTH_KEPT = 0.5  # seconds for which an answer of `health` is cached
 
 Refused = Callable[[int, str, str], None]  # status, reason, address of the sender
+
+
+class Unavailable(ServiceUnavailable):
+    """A 503. `outcome` is its value in the metric WEBHOOKS, since its status does not say why."""
+
+    def __init__(self, outcome: str, description: str) -> None:
+        super().__init__(description)
+        self.outcome = outcome
 
 
 def create_app(
@@ -60,14 +69,15 @@ def create_app(
         valid = tokens()
         if not valid:
             log.error("webhook refused: no token is configured (webhook.tokens, or WEBHOOK_TOKEN)")
-            raise ServiceUnavailable("No webhook token is configured here; see the log.")
+            raise Unavailable(NO_TOKEN, "No webhook token is configured here; see the log.")
         encoding, authorization = (
             request.headers.get(name, "") for name in ("Content-Encoding", "Authorization")
         )
         body = read_webhook(request.get_data(), encoding, authorization, valid)
         if reason := full():
-            raise ServiceUnavailable(reason)
+            raise Unavailable(QUEUE_FULL, reason)
         id = put(items.Webhook(body, now()))
+        WEBHOOKS.add(outcome=ACCEPTED)
         log.info("webhook accepted", extra={"event": id, "bytes": len(body)})
         return {"status": "accepted", "id": id}, 202
 
@@ -101,7 +111,7 @@ def create_app(
             return events.put(items.encode(content), id=id)
         except QueueError as error:
             log.error("item not stored", extra={"kind": content.kind, "reason": error})
-            raise ServiceUnavailable("The event could not be stored; send it again later.") from None
+            raise Unavailable(NOT_STORED, "The event could not be stored; send it again later.") from None
 
     kept: tuple[float, dict[str, Any]] | None = None
 
@@ -118,6 +128,7 @@ def create_app(
         status = error.code or 500
         message = _MESSAGES.get(status) or error.description or ""
         if request.path == WEBHOOK and request.method == "POST":
+            WEBHOOKS.add(outcome=error.outcome if isinstance(error, Unavailable) else refusal_of(status))
             refused(status, message, request.remote_addr or "unknown")
         response = Response(json.dumps(_error(message)), status=status, mimetype="application/json")
         if isinstance(error, Unauthorized):

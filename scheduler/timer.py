@@ -20,6 +20,7 @@ from scheduler.webhook_check import check_webhook
 from shared.failures import describe
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, within
+from shared.metrics.definitions import JOB_FAILURES, JOB_LAST_RUN, JOB_LAST_SUCCESS
 from shared.storage.stored_times import why_unset
 
 log = logging.getLogger(__name__)
@@ -78,8 +79,10 @@ class Jobs:
         runs, since the times that it would store are wrong."""
         if why := why_unset(self._runtime.now()):
             _log_failure(job, why)
+            JOB_FAILURES.add(timer_job=job.name)
             return
         failure = self._run(job, job.budget if budget is None else budget)
+        self._measure(job, failure)
         if failure:
             _log_failure(job, failure)
         elif job.name in self._succeeded:
@@ -91,6 +94,14 @@ class Jobs:
             log.warning("result of a job not stored", extra={"job": job.name, "reason": describe(error)})
         else:
             (self._succeeded.discard if failure else self._succeeded.add)(job.name)
+
+    def _measure(self, job: Job, failure: str) -> None:
+        now = self._runtime.now().timestamp()
+        JOB_LAST_RUN.set(now, timer_job=job.name)
+        if failure:
+            JOB_FAILURES.add(timer_job=job.name)
+        else:
+            JOB_LAST_SUCCESS.set(now, timer_job=job.name)
 
     def _run(self, job: Job, seconds: float) -> str:
         """Why the job failed, in words; empty if it succeeded."""

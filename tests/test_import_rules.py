@@ -24,7 +24,7 @@ MAY_IMPORT = {
 LAYERS = {
     "shared": (
         {"text", "phrases", "models"},
-        {"secrets", "http"},
+        {"metrics", "secrets", "http"},
         {"config"},
         {"platform"},
         {"storage"},
@@ -49,6 +49,7 @@ ONLY_IN = {
     "flask": ("receiver/web.py", "demo/"),
     "jinja2": ("shared/config/templates.py",),
     "moto": ("demo/",),
+    "prometheus_client": ("shared/local/prometheus.py",),
     "requests": ("shared/http/", "demo/", "bench/"),
     "rich": ("cli/",),
     "slack_sdk": ("receiver/destinations/slack/",),

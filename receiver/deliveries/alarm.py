@@ -60,7 +60,7 @@ class AlarmDelivery:
                 def compose(in_doubt: bool) -> Message:
                     return self.cases.message(alarm, destination, maybe_repeat=in_doubt, opens=claim.opens)
 
-                return self.sender.send(item, delivery, turn, compose)
+                return self.sender.send(item, delivery, turn, compose, alarm.event.received_at)
 
     def _is_superfluous(self, alarm: Alarm) -> bool:
         """Whether this is a reminder of a case that somebody has acknowledged since."""

@@ -11,6 +11,15 @@ from receiver.deliveries.claim import SEARCHABLE_AFTER
 from receiver.deliveries.rate_limit import RateLimiter
 from receiver.deliveries.turn import Turn
 from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
+from shared.metrics.definitions import (
+    DELIVERED,
+    DELIVERY_ATTEMPTS,
+    DELIVERY_RETRIES,
+    EVENT_TO_MESSAGE,
+    GIVEN_UP,
+    REJECTED,
+    RETRIED,
+)
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.queues.heartbeats import Heartbeats
 from shared.queues.ports import Again, Dead, Done, Item, Verdict
@@ -33,6 +42,7 @@ class Attempt:
     before: Delivery  # as it was before the attempt
     sending: Delivery  # as it was marked for the attempt
     turn: Turn
+    received_at: datetime | None = None  # when the message's event came in; None for a digest
 
     @property
     def destination(self) -> str:
@@ -65,6 +75,11 @@ class Recorder:
         self._retry_for = timedelta(seconds=retry_for)
 
     def record(self, attempt: Attempt, outcome: Outcome) -> Verdict:
+        verdict = self._record(attempt, outcome)
+        _measure(attempt, outcome, verdict, self._now())
+        return verdict
+
+    def _record(self, attempt: Attempt, outcome: Outcome) -> Verdict:
         match outcome:
             case Delivered():
                 return self._delivered(attempt, outcome)
@@ -121,6 +136,25 @@ class Recorder:
         self._deliveries.end(attempt.sending, state=DeliveryState.DEAD, reason=reason, in_doubt=in_doubt)
         log.error("delivery is dead", extra=attempt.keys | {"reason": reason})
         return Dead(reason)
+
+
+def _measure(attempt: Attempt, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+    name = attempt.destination
+    match outcome:
+        case Delivered():
+            DELIVERY_ATTEMPTS.add(destination=name, outcome=DELIVERED)
+            if attempt.received_at:
+                waited = (now - attempt.received_at).total_seconds()
+                EVENT_TO_MESSAGE.observe(waited, destination=name)
+        case Rejected():
+            DELIVERY_ATTEMPTS.add(destination=name, outcome=REJECTED)
+        case Retry(needs_exclusive=True):
+            pass  # nothing was sent
+        case Retry() if isinstance(verdict, Dead):
+            DELIVERY_ATTEMPTS.add(destination=name, outcome=GIVEN_UP)
+        case Retry(error_type=error_type):
+            DELIVERY_ATTEMPTS.add(destination=name, outcome=RETRIED)
+            DELIVERY_RETRIES.add(destination=name, error_type=error_type)
 
 
 def best_effort(item: Item, outcome: Outcome, what: str, now: datetime) -> Verdict:

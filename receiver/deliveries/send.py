@@ -7,12 +7,14 @@ the message arrived, so the message of the next attempt says that it may be a re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from receiver.deliveries.record import Attempt, Recorder
 from receiver.deliveries.turn import Turn
 from receiver.destinations.contract import Destination, Outcome, Retry
 from receiver.messages.message import Message
 from shared.http.deadlines import DeadlineExceeded, remaining, within
+from shared.metrics.definitions import TIMEOUT
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.queues import leases
 from shared.queues.ports import Again, Item, Verdict
@@ -25,9 +27,17 @@ class Sender:
     ) -> None:
         self._deliveries, self._destinations, self._recorder = deliveries, destinations, recorder
 
-    def send(self, item: Item, delivery: Delivery, turn: Turn, compose: Callable[[bool], Message]) -> Verdict:
+    def send(
+        self,
+        item: Item,
+        delivery: Delivery,
+        turn: Turn,
+        compose: Callable[[bool], Message],
+        received_at: datetime | None = None,
+    ) -> Verdict:
         """Send the message and record the outcome. `compose` makes the message; its argument says whether an
-        earlier attempt may have arrived."""
+        earlier attempt may have arrived. `received_at`: when the message's event came in; None for the
+        message of several events."""
         name, claim = delivery.destination, turn.claim
         if not _enough_time():
             claim.release()
@@ -53,7 +63,7 @@ class Sender:
             self._deliveries.end(sending, state=DeliveryState.UNSURE, in_doubt=True)
             raise
         claim.release(outcome)
-        return self._recorder.record(Attempt(item, delivery, sending, turn), outcome)
+        return self._recorder.record(Attempt(item, delivery, sending, turn, received_at), outcome)
 
 
 def in_time(send: Callable[[], Outcome]) -> Outcome:
@@ -63,7 +73,7 @@ def in_time(send: Callable[[], Outcome]) -> Outcome:
         with within(left - leases.RECORDING):
             return send()
     except DeadlineExceeded:  # of several requests, an earlier one may have arrived
-        return Retry("it took longer than a delivery may", ambiguous=True)
+        return Retry("it took longer than a delivery may", ambiguous=True, error_type=TIMEOUT)
 
 
 def _enough_time() -> bool:

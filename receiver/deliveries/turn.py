@@ -13,6 +13,7 @@ from receiver.deliveries.claim import CaseClaim, CaseClaims, Occupied
 from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.deliveries.rate_limit import Lane, RateLimiter, lane_of
 from shared.config.destinations.registry import DestinationConfig
+from shared.metrics.definitions import RATE_LIMIT_WAIT_SECONDS, RATE_LIMIT_WAITS
 from shared.queues.ports import Again, Item
 from shared.queues.worker import backoff
 
@@ -62,6 +63,7 @@ class Turns:
         if wait is None:
             return TooFarAway()
         if wait:
+            _measure_wait(destination, wait)
             return Again(wait, f"{destination} takes no more for now", expected=True)
         return busy(destination, self._concurrency[destination])
 
@@ -70,6 +72,7 @@ class Turns:
         lane = lane_of(destination, self._configured[destination])
         wait = self._limiter.turn(lane, urgent=False, waited=not item.first_claim)
         if wait:
+            _measure_wait(destination, wait)
             return Again(wait, f"the digest for {destination} gathers until its turn", expected=True)
         return Turn(self._claims.unclaimed(item, destination, case_key), lane)
 
@@ -81,6 +84,11 @@ class Turns:
         if wait is None:
             return _IDLE_CHECK
         return wait or lane
+
+
+def _measure_wait(destination: str, seconds: float) -> None:
+    RATE_LIMIT_WAITS.add(destination=destination)
+    RATE_LIMIT_WAIT_SECONDS.add(seconds, destination=destination)
 
 
 def busy(destination: str, limit: ConcurrencyLimit) -> Again:

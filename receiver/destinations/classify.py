@@ -15,7 +15,9 @@ from typing import Any
 from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
 from receiver.destinations.mask import Mask
 from shared.http.answers import Answer, retry_after
-from shared.http.errors import NetworkError, TlsFailed
+from shared.http.errors import NetworkError, TimedOut, TlsFailed
+from shared.metrics.definitions import CONNECTION, RATE_LIMITED, SERVER_ERROR, TIMEOUT
+from shared.metrics.instruments import OTHER
 from shared.text import clean, one_line
 
 LONGEST_WAIT = 3_600.0  # seconds; Jira Data Center is known to ask a blocked account for 292 years
@@ -49,9 +51,18 @@ def classify(answer: Answer, *, now: float, mask: Mask, advice: Mapping[int, str
             answered,
             after=requested_wait(answer, now),
             ambiguous=status >= 500 and status != HTTPStatus.SERVICE_UNAVAILABLE,
+            error_type=_error_type(status),
         )
     todo = advice.get(status)
     return Rejected(f"{todo} ({answered})" if todo else answered, unauthorized=status in _STALE_SECRET)
+
+
+def _error_type(status: int) -> str:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RATE_LIMITED
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        return TIMEOUT
+    return SERVER_ERROR if status >= 500 else OTHER
 
 
 def classify_network_error(error: NetworkError) -> Retry:
@@ -59,7 +70,8 @@ def classify_network_error(error: NetworkError) -> Retry:
     Until then the alarm must not be lost: the delivery is retried, and the reason says that it needs
     attention."""
     advice = "; it is tried again, but this does not mend by itself" if isinstance(error, TlsFailed) else ""
-    return Retry(f"{error}{advice}", ambiguous=error.sent)
+    error_type = TIMEOUT if isinstance(error, TimedOut) else CONNECTION
+    return Retry(f"{error}{advice}", ambiguous=error.sent, error_type=error_type)
 
 
 def requested_wait(answer: Answer, now: float) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from receiver.messages.message import Message
+from shared.metrics.instruments import OTHER
 
 RateLimit = tuple[tuple[int, float], ...]  # pairs (count, seconds): at most `count` messages in any `seconds`
 
@@ -57,6 +58,8 @@ class Retry:
     # Nothing was sent, since the case must be opened anew. Only a delivery with `CaseRef.exclusive` may do
     # that.
     needs_exclusive: bool = False
+    # What went wrong, for metrics and logs: one of the values of DELIVERY_RETRIES's label `error_type`.
+    error_type: str = field(default=OTHER, compare=False)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from shared.http.deadlines import within
+from shared.metrics.definitions import (
+    ANSWERED,
+    ENRICHMENT_QUERIES,
+    ENRICHMENT_SECONDS,
+    FAILED,
+    NOT_ASKED,
+    TIMED_OUT,
+)
 from shared.models.alarms import Gap
 from shared.models.inventory import InstanceError
 from shared.platform.errors import CadoError
@@ -46,6 +55,7 @@ class Question(Generic[T]):
         self.failure = ""
 
     def run(self) -> None:
+        began = time.monotonic()
         try:
             with within(self.allowed + _LEEWAY):
                 self.value = self.call()
@@ -55,6 +65,7 @@ class Question(Generic[T]):
             log.exception("asking failed unexpectedly", extra={"asked": self.fact, "source": self.title})
             self.failure = f"asking {self.title} failed unexpectedly ({type(error).__name__})"
         finally:
+            ENRICHMENT_SECONDS.observe(time.monotonic() - began, source=self.source.name)
             self.done.set()
 
 
@@ -65,9 +76,10 @@ class Source:
     """
 
     def __init__(self, name: str, title: str, allowed: float, limit: int = _MAX_QUESTIONS) -> None:
-        """`name`: for the threads' names. `title`: for people. `allowed`: seconds for one query."""
-        self.title, self.allowed = title, allowed
-        self._name, self._limit = name, limit
+        """`name`: for the threads' names and the metrics. `title`: for people. `allowed`: seconds for one
+        query."""
+        self.name, self.title, self.allowed = name, title, allowed
+        self._limit = limit
         self._questions: SimpleQueue[Question[Any]] = SimpleQueue()
         self._lock = threading.Lock()
         self._busy = self._threads = 0
@@ -91,7 +103,7 @@ class Source:
             self._busy += 1
             if self._busy > self._threads:
                 try:
-                    threading.Thread(target=self._work, name=f"enrich-{self._name}", daemon=True).start()
+                    threading.Thread(target=self._work, name=f"enrich-{self.name}", daemon=True).start()
                 except RuntimeError:  # no more threads can be started
                     self._busy -= 1
                     return False
@@ -123,14 +135,14 @@ class Inquiry:
         start = self._now()
         allowed = min(source.allowed, self._end - start)
         if allowed <= 0:
-            self.add_gap(fact, f"no time was left to ask {title}")
+            self._not_asked(source, fact, f"no time was left to ask {title}")
             return None
         if source.silent(start):
-            self.add_gap(fact, f"{title} has not answered lately and was not asked")
+            self._not_asked(source, fact, f"{title} has not answered lately and was not asked")
             return None
         question = Question(fact, title, source, call, start + allowed, allowed)
         if not source.start(question):
-            self.add_gap(fact, f"{title} is still busy with earlier requests")
+            self._not_asked(source, fact, f"{title} is still busy with earlier requests")
             return None
         return question
 
@@ -141,15 +153,22 @@ class Inquiry:
             return None
         if not question.done.wait(max(0.0, question.until - self._now())):
             question.source.timed_out(self._now())
+            ENRICHMENT_QUERIES.add(source=question.source.name, outcome=TIMED_OUT)
             self.add_gap(
                 question.fact, f"{question.title} did not answer within {round(question.allowed, 1):g} s"
             )
             return None
         question.source.answered()
+        outcome = FAILED if question.failure else ANSWERED
+        ENRICHMENT_QUERIES.add(source=question.source.name, outcome=outcome)
         if question.failure:
             self.add_gap(question.fact, question.failure)
             return None
         return question.value
+
+    def _not_asked(self, source: Source, fact: str, why: str) -> None:
+        ENRICHMENT_QUERIES.add(source=source.name, outcome=NOT_ASKED)
+        self.add_gap(fact, why)
 
     def add_gap(self, fact: str, why: str) -> None:
         self._gaps.setdefault(fact, why)

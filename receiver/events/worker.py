@@ -22,6 +22,7 @@ from receiver.events.parse.webhook import parse
 from receiver.events.route import route
 from receiver.messages.event_facts import event_facts
 from shared.config.config import Config
+from shared.metrics.definitions import EVENTS_HANDLED, kind_label
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
 from shared.models.events import Event
@@ -162,6 +163,7 @@ class EventWorker:
             confirmed=alarm.confirmed,
             facts=event_facts(alarm, self.config),
         )
+        EVENTS_HANDLED.add(kind=kind_label(alarm.event.kind), severity=alarm.severity.value)
 
 
 def _event_of(item: Item, content: items.Content) -> tuple[Event, bytes | None]:

@@ -16,6 +16,7 @@ from shared.http.answers import Answer, retry_after
 from shared.http.client import Http
 from shared.http.deadlines import lasts
 from shared.http.errors import NetworkError, TlsFailed
+from shared.metrics.definitions import PLATFORM_REQUESTS
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
 from shared.platform.wire import PagedJson, ProblemJson, as_list, parse, unwrap
 from shared.secrets import Secret, SecretError
@@ -159,7 +160,7 @@ class Transport:
         body: Mapping[str, Any] | None,
     ) -> Answer:
         try:
-            return self._http.request(
+            answer = self._http.request(
                 method,
                 self._url + path,
                 params=params,
@@ -167,6 +168,7 @@ class Transport:
                 headers={"Authorization": f"Bearer {key.reveal().strip()}"},
             )
         except NetworkError as error:
+            PLATFORM_REQUESTS.add(outcome="unavailable")
             did_not = "did not answer" if error.sent else "cannot be reached"
             raise Unavailable(
                 f"The platform {did_not}: {error}.",
@@ -175,6 +177,8 @@ class Transport:
             ) from None
         except ValueError as error:
             raise Refused(f"The platform cannot be asked: {error}.") from None
+        PLATFORM_REQUESTS.add(outcome=_outcome(answer.status))
+        return answer
 
     def _failure(self, answer: Answer, what: str, hidden: tuple[Secret, ...]) -> CadoError:
         status, reason = answer.status, _reason(answer, hidden)
@@ -214,6 +218,15 @@ class Transport:
                 status=status,
             )
         return Refused(f"The platform refused it ({status}){reason}.", status=status)
+
+
+def _outcome(status: int) -> str:
+    """The value of the metric's label for an answer."""
+    named = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 409: "conflict"}
+    named |= {408: "unavailable", 429: "unavailable"}
+    if status >= 500:
+        return "unavailable"
+    return named.get(status, "ok" if status < 300 else "refused")
 
 
 def _reason(answer: Answer, hidden: tuple[Secret, ...]) -> str:

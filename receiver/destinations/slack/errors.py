@@ -18,6 +18,7 @@ from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
 from receiver.destinations.mask import Mask
 from receiver.destinations.stopped import Stopped
 from shared.http.answers import Answer
+from shared.metrics.definitions import RATE_LIMITED, SERVER_ERROR
 from shared.text import one_line
 
 # Codes of incoming webhooks: docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, "Handling
@@ -234,7 +235,12 @@ def classify_api(answer: Answer, *, now: float, mask: Mask) -> SlackAnswer:
         outcome = Rejected(_api_refusal(code, body, mask), unauthorized=code in _BAD_TOKEN)
     elif code in API_RETRIES:
         wait = requested_wait(answer, now)
-        outcome = Retry(f"answered {answer.status} {code}", after=wait, ambiguous=code in API_UNDECIDED)
+        outcome = Retry(
+            f"answered {answer.status} {code}",
+            after=wait,
+            ambiguous=code in API_UNDECIDED,
+            error_type=_error_type(code),
+        )
     elif isinstance(outcome, Delivered) and body.get("ok") is not True:
         details = f": {one_line(mask(code), 100)}" if code else quoted(answer, mask)
         outcome = Rejected(f"answered {answer.status}, but not ok{details}")
@@ -251,6 +257,10 @@ def _api_refusal(code: str, body: Mapping[str, Any], mask: Mask) -> str:
     return f"{API_REFUSALS[code]} ({code}{': ' if named else ''}{named})"
 
 
+def _error_type(code: str) -> str:
+    return RATE_LIMITED if code in ("rate_limited", "ratelimited") else SERVER_ERROR
+
+
 def classify_webhook(answer: Answer, *, now: float, mask: Mask) -> Outcome:
     """The answer to a post to an incoming webhook. `now`: epoch seconds. Slack's statuses vary for the same
     error, and a 200 means success only together with `ok`."""
@@ -260,7 +270,11 @@ def classify_webhook(answer: Answer, *, now: float, mask: Mask) -> Outcome:
         unauthorized = isinstance(outcome, Rejected) and outcome.unauthorized
         return Rejected(f"{WEBHOOK_REFUSALS[code]} ({code})", unauthorized)
     if code in WEBHOOK_RETRIES and not isinstance(outcome, Retry):
-        return Retry(f"answered {answer.status} {code}", ambiguous=code.endswith("_error"))
+        return Retry(
+            f"answered {answer.status} {code}",
+            ambiguous=code.endswith("_error"),
+            error_type=_error_type(code),
+        )
     if isinstance(outcome, Delivered) and code != "ok":
         return Rejected(f"answered {answer.status}, but not `ok`{quoted(answer, mask)}")
     return outcome

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from shared.metrics.definitions import CAPTURES
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump, load
 from shared.models.systems import System
@@ -32,6 +33,7 @@ class Captures:
         """Record a planned capture. Returns the recorded capture if this system already has one in this
         hunt."""
         if self._store.put(kinds.CAPTURE, capture.hunt_id, capture.system.key, dump(capture), expect=0):
+            CAPTURES.add(state=capture.state.value)
             return capture
         recorded = self.get(capture.hunt_id, capture.system)
         assert recorded is not None
@@ -63,6 +65,8 @@ class Captures:
             capture.system.key,
             lambda current: replace(current, **fields),
         )
+        if updated.state is not capture.state:
+            CAPTURES.add(state=updated.state.value)
         if updated.requested_at and fields.get("state") in (CaptureState.REQUESTED, CaptureState.FAILED):
             # Failed captures count too. Otherwise a system that always fails would stay first in line.
             self._store.put(kinds.HUNTED, "", capture.system.key, {"at": updated.requested_at.isoformat()})

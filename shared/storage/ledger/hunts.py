@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.metrics.definitions import HUNTS, hunt_result
 from shared.models.captures import CaptureState
 from shared.models.codec import dump
 from shared.models.hunts import Hunt, HuntState, HuntTotals, hunt_name
@@ -131,6 +132,7 @@ class Hunts:
             lambda hunt: replace(hunt, state=state, reason=reason, finished_at=now, totals=totals),
         )
         self._store.delete(kinds.OPEN_HUNT, "", hunt_id)
+        HUNTS.add(result=hunt_result(state))
         if state is HuntState.FINISHED:
             self._store.put(*_LAST_FINISHED, {"at": now.isoformat()})
         return hunt
