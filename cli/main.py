@@ -10,7 +10,9 @@ from cli.ack import ack
 from cli.audit import audit
 from cli.check import check
 from cli.dead import dead
+from cli.deliveries import deliveries
 from cli.demo import demo
+from cli.events import events
 from cli.hunt import hunt
 from cli.render import render
 from cli.report import report
@@ -37,21 +39,12 @@ def main() -> None:
     """
 
 
-for command in (
-    serve,
-    hunt,
-    report,
-    check,
-    send_test,
-    render,
-    route,
-    ack,
-    dead,
-    audit,
-    webhook,
-    schedules,
-    demo,
-):
+COMMANDS = (
+    *(serve, demo, check, send_test),
+    *(hunt, events, deliveries, dead, ack, report),
+    *(render, route, webhook, schedules, audit),
+)
+for command in COMMANDS:
     main.add_command(command)
 
 

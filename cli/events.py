@@ -1,0 +1,152 @@
+"""`huntbridge events`: what huntbridge received or raised, what became of each, and sending one again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cli import tables
+from cli.assemble import load_config, reading_runtime
+from cli.exit_codes import Failed, Misused
+from cli.find_system import system_key
+from cli.moments import Moment
+from cli.paging import more, paged
+from cli.settings import settings
+from cli.stack import on_stack
+from shared.models.codec import dump
+from shared.models.severity import Severity
+from shared.phrases import utc_minute
+from shared.storage.queries.deliveries import DeliveryRow
+from shared.storage.queries.event_rows import EventRow
+from shared.storage.queries.events import EventDetail
+from shared.storage.queries.pages import BadToken
+from shared.text import one_line
+
+
+@click.group()
+def events() -> None:
+    """The alarms and other events: list them, show one with its deliveries, send one again."""
+
+
+@events.command("list", short_help="The events, newest first.")
+@on_stack
+@settings
+@click.option("--system", metavar="SYSTEM", help="Key, instance id or name of a system, or its beginning.")
+@click.option("--case", metavar="KEY", default="", help="The events of this case.")
+@click.option("--hunt", metavar="RUN", default="", help="The events of this run of a hunt.")
+@click.option("--kind", metavar="KIND", default="", help="Only this kind, such as processing_with_alarms.")
+@click.option("--severity", type=click.Choice([*Severity]), help="Only this severity.")
+@click.option("--since", type=Moment(), help="Not before: 2026-11-01, or 30d for thirty days ago.")
+@click.option("--until", type=Moment(), help="Before this time.")
+@paged
+def list_events(
+    config_path: str | None,
+    data: Path,
+    system: str | None,
+    case: str,
+    hunt: str,
+    kind: str,
+    severity: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    page: str,
+    as_json: bool,
+) -> None:
+    """List the events, newest first.
+
+    \b
+    What was sent about web-02 in the last month:  huntbridge events list --system web-02 --since 30d
+    """
+    runtime = reading_runtime(load_config(config_path), data)
+    try:
+        rows = runtime.queries.events.list(
+            system=system_key(runtime.queries, system) if system else "",
+            case=case,
+            hunt=hunt,
+            kind=kind,
+            severity=Severity(severity) if severity else None,
+            since=since,
+            until=until,
+            limit=limit,
+            page=page,
+        )
+    except BadToken as error:
+        raise Misused(f"--page: {error}") from None
+    if as_json:
+        tables.print_json({"events": [dump(row) for row in rows.rows], "next": rows.next})
+        return
+    if rows.rows:
+        titles = ("Event", "At (UTC)", "Severity", "System", "Title", "Sent to")
+        tables.show(titles, map(_cells, rows.rows), whole=(0,))
+    else:
+        click.echo("there are no such events")
+    more(rows.next)
+
+
+def _cells(row: EventRow) -> tuple[str, ...]:
+    sent_to = ", ".join(row.to) or (f"merged into {row.merged_into}" if row.merged_into else "-")
+    return (
+        one_line(row.id, 300),
+        f"{row.at:%Y-%m-%d %H:%M}",
+        row.severity.value,
+        one_line(row.name or row.system_key or "-", 80),
+        one_line(row.title or row.kind, 200),
+        one_line(sent_to, 200),
+    )
+
+
+@events.command("show", short_help="One event, and what became of each of its messages.")
+@on_stack
+@settings
+@click.argument("id", metavar="EVENT")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def show_event(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
+    """Show EVENT, and for each destination whether its message arrived, and if not, why.
+
+    Every message ends with the id of its event.
+    """
+    detail = reading_runtime(load_config(config_path), data).queries.events.get(id)
+    if detail is None:
+        raise Failed(f"there is no event {id!r}; `huntbridge events list` shows the newest")
+    if as_json:
+        tables.print_json(dump(detail))
+        return
+    _print(detail)
+
+
+def _print(detail: EventDetail) -> None:
+    row = detail.row
+    values = (
+        ("event", row.id),
+        ("title", row.title),
+        ("kind", row.kind),
+        ("severity", row.severity.value),
+        ("at", utc_minute(row.at)),
+        ("system", f"{row.name} {row.system_key}".strip()),
+        ("hunt", row.hunt_id),
+        ("case", row.case),
+        ("merged into", row.merged_into),
+    )
+    for label, value in values:
+        if value:
+            click.echo(f"{label:<12} {one_line(value, 1_000)}")
+    click.echo()
+    sent = {delivery.destination: delivery for delivery in detail.deliveries}
+    for destination in dict.fromkeys((*row.to, *sent)):
+        click.echo(f"{destination}: {delivered_in_words(sent.get(destination))}")
+    if not row.to and not sent:
+        click.echo("it was sent nowhere" + (f": {row.merged_into} covers it" if row.merged_into else ""))
+
+
+def delivered_in_words(delivery: DeliveryRow | None) -> str:
+    """What became of a message; None if no attempt was made yet."""
+    if delivery is None:
+        return "waiting, not tried yet"
+    when = f" at {utc_minute(delivery.last_at)}" if delivery.last_at else ""
+    tries = f", attempt {delivery.attempts}" if delivery.attempts > 1 else ""
+    parts = (delivery.ref, delivery.reason, delivery.note)
+    rest = "; ".join(one_line(part, 500) for part in parts if part)
+    return f"{delivery.state.value}{when}{tries}" + (f": {rest}" if rest else "")
