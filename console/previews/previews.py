@@ -23,7 +23,6 @@ from receiver.messages.message import Message
 from shared.config.destinations.registry import DestinationConfig
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
-from shared.phrases import counted
 
 TYPES: dict[str, Callable[[Any, Byline, Pen], Markup]] = {
     "slack": slack.message,
@@ -32,7 +31,7 @@ TYPES: dict[str, Callable[[Any, Byline, Pen], Markup]] = {
     "webhook": webhook.message,
 }
 NAMES = {"slack": "Slack", "teams": "Teams", "jira": "Jira", "webhook": "webhook"}
-MAX_TABS = 9  # previews.css has a rule for each; further previews stand below each other
+MAX_TABS = 9  # previews.css has a rule for each; further previews stand below the chosen one
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,7 @@ def previews(runtime: Runtime, about: str | Alarm) -> list[Preview]:
     cases = case_lifecycle(runtime)
     references = runtime.ledger.case_references
     if isinstance(about, Alarm):
-        event = runtime.ledger.events.get(about.event.id)
-        told: Sequence[str] = event.to if event else ()
+        told: Sequence[str] = runtime.ledger.events.routed_to(about.event.id) or ()
         case_key = about.case_key
     else:
         case = runtime.ledger.cases.get(about)
@@ -91,31 +89,20 @@ def tabs(shown: Sequence[Preview]) -> Markup:
     """The previews under one tab each. They need no script: radio buttons choose which one is seen."""
     if not shown:
         return Markup("")
-    return el(
-        "div",
-        "views",
-        el("fieldset", "acts", el("legend", "vh", "Destination"), *_choices(shown[:MAX_TABS])),
-        *(
-            el(
-                "div",
-                f"pane view-{number}" if number <= MAX_TABS else "pane more",
-                _named(preview),
-                preview.html,
-            )
-            for number, preview in enumerate(shown, 1)
-        ),
-        el("p", "small", f"{counted(len(shown) - MAX_TABS, 'more destination')} below")
-        if len(shown) > MAX_TABS
-        else None,
-    )
+    panes = []
+    for number, preview in enumerate(shown, 1):
+        classes = f"pane view-{number}" if number <= MAX_TABS else "pane more"
+        panes.append(el("div", classes, el("h3", "vh", _named(preview)), preview.html))
+    choices = el("fieldset", "acts", el("legend", "vh", "Destination"), *_choices(shown[:MAX_TABS]))
+    return el("div", "views", choices, *panes)
 
 
 def _choices(shown: Sequence[Preview]) -> Iterator[Markup]:
     for number, preview in enumerate(shown, 1):
         checked: Mapping[str, str | None] = {"checked": "" if number == 1 else None}
         radio = el("input", "", type="radio", name="view", id=f"view-{number}", **checked)
-        yield el("label", "", radio, f" {NAMES.get(preview.type, preview.type)}, {preview.destination}")
+        yield el("label", "", radio, f" {_named(preview)}")
 
 
-def _named(preview: Preview) -> Markup:
-    return el("h3", "vh", f"{NAMES.get(preview.type, preview.type)}, {preview.destination}")
+def _named(preview: Preview) -> str:
+    return f"{NAMES.get(preview.type, preview.type)}, {preview.destination}"
