@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 import click
@@ -13,13 +12,12 @@ from cli.identifiers import MOST, whole
 from cli.operator import here, operator
 from cli.settings import settings
 from cli.stack import on_stack
+from receiver.assemble import case_decisions
+from receiver.cases.decisions import Person
 from receiver.messages.compose import compose
 from shared.hosting.runtime import Runtime
-from shared.models.acknowledgements import Acknowledgement
-from shared.models.codec import dump
-from shared.phrases import utc_minute
-from shared.queues import items
-from shared.storage import audit, kinds
+from shared.models.case_states import DecisionRefused
+from shared.storage import kinds
 from shared.text import one_line
 
 
@@ -53,16 +51,10 @@ def _acknowledge(runtime: Runtime, case_or_event: str, by: str) -> str:
             f"there is no case {case_or_event!r}, and no event of that id whose case could be taken; "
             "every message ends with the id of its event"
         )
-    origin = f"{here()}, {operator(runtime)}"
-    asked = Acknowledgement(f"ack-{secrets.token_hex(8)}", runtime.now(), by, origin=origin)
-    if case.acknowledgement is None:
-        # Queue the item first, so that the others are notified even if this command is killed.
-        runtime.events.put(items.encode(items.AcknowledgeCase(case_key, dump(asked))), id=asked.id)
-    holder = cases.acknowledge(case_key, asked)
-    assert holder is not None
-    if holder.id != asked.id:
-        raise Failed(f"{one_line(holder.by, 80)} has taken this already, at {utc_minute(holder.at)}")
-    audit.acknowledged(runtime.store, case_key, asked)
+    try:
+        case_decisions(runtime).acknowledge(case_key, Person(by, f"{here()}, {operator(runtime)}"))
+    except DecisionRefused as refused:
+        raise Failed(str(refused)) from None
     return f"{by} has taken {case_key}: {compose(case.alarm, runtime.config).title}"
 
 

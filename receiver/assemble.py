@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from receiver.cases.actions import CaseActions
+from receiver.cases.decisions import CaseDecisions
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle
 from receiver.cases.send_reminders import CaseReminders
 from receiver.deliveries.alarm import AlarmDelivery
@@ -100,8 +101,17 @@ def delivery_worker(
 
 def case_lifecycle(runtime: Runtime) -> CaseLifecycle:
     return CaseLifecycle(
-        runtime.ledger, runtime.deliveries, runtime.config, case_destinations(runtime.config.destinations)
+        runtime.ledger,
+        runtime.store,
+        runtime.deliveries,
+        runtime.config,
+        case_destinations(runtime.config.destinations),
+        runtime.now,
     )
+
+
+def case_decisions(runtime: Runtime) -> CaseDecisions:
+    return CaseDecisions(runtime.ledger.cases, runtime.store, runtime.events, runtime.now)
 
 
 def case_actions(runtime: Runtime, cases: CaseLifecycle) -> CaseActions:

@@ -1,30 +1,31 @@
-"""Handles what people do with a case: they acknowledge it or ask for an issue, by a click or a command.
+"""Handles what people do with a case: they decide about it or ask for an issue.
 
-The web function and `huntbridge ack` put an item into [events] for each action. The handlers here work on the
-items. If several people acknowledge a case, one conditional write in the ledger decides who is first. Each
-message about an action has its own id, so an action that is handled twice sends its messages once.
+The web function, the console and the commands put an item into [events] for each action. The handlers here
+work on the items. If several people decide about a case, one conditional write in the ledger decides who is
+first. Each message about an action has its own id, so an action that is handled twice sends its messages
+once.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import UTC
 
-from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle, event_about, union
+from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle, union
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared.config.config import Config
 from shared.config.destinations.slack import SlackConfig
 from shared.models.acknowledgements import Acknowledgement
-from shared.models.cases import Case
+from shared.models.case_states import DecisionRefused, UnknownCase, made, named
+from shared.models.cases import Case, CaseState
 from shared.models.codec import dump, load
-from shared.models.event_kinds import ACKNOWLEDGED
+from shared.models.decisions import Action, CaseDecision
+from shared.phrases import utc_minute
 from shared.queues import items
 from shared.queues.ports import Dead, Done, Queue, Verdict
 from shared.storage import audit, kinds
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Store
-from shared.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,9 @@ class CaseActions:
         told = [name for name in posted_by_app if case and name in case.told]
         clicked_at = self._destination_of(click.channel, case_key, told or posted_by_app)
         if click.action == ACKNOWLEDGE and told:
-            asked = Acknowledgement(id, item.at, click.name or click.user, click.user, "Slack")
-            answer = self._refusal(case_key, asked, clicked_at) or self._acknowledge(case_key, asked)
+            who = click.name or click.user
+            asked = CaseDecision(id, Action.ACKNOWLEDGE, who, item.at, "Slack", click.user)
+            answer = self._refusal(case_key, asked, clicked_at) or self._decide(case_key, asked)
         elif click.action == CREATE_ISSUE and told:
             answer = self._create_issue(case_key, id)
         else:
@@ -76,8 +78,17 @@ class CaseActions:
         return Done()
 
     def acknowledge(self, item: items.AcknowledgeCase) -> Verdict:
-        """Handle `huntbridge ack`."""
-        self._acknowledge(item.case_key, load(Acknowledgement, item.acknowledgement))
+        """Handle an acknowledgement of the console or the command line."""
+        asked = load(Acknowledgement, item.acknowledgement)
+        by, at, origin, slack = asked.by, asked.at, asked.origin, asked.slack
+        self._decide(
+            item.case_key, CaseDecision(asked.id, Action.ACKNOWLEDGE, by, at, origin, slack, after=item.after)
+        )
+        return Done()
+
+    def decide(self, item: items.DecideCase) -> Verdict:
+        """Handle another decision of the console or the command line."""
+        self._decide(item.case_key, load(CaseDecision, item.decision))
         return Done()
 
     def _destination_of(self, channel: str, case_key: str, names: list[str]) -> str:
@@ -90,7 +101,7 @@ class CaseActions:
                 return name
         return names[0]
 
-    def _refusal(self, case_key: str, asked: Acknowledgement, destination: str) -> str:
+    def _refusal(self, case_key: str, asked: CaseDecision, destination: str) -> str:
         """The answer to a user who may not acknowledge; empty for a user who may. `destination` posted the
         message that the user clicked."""
         config = self._config.destinations[destination]
@@ -107,29 +118,20 @@ class CaseActions:
             "huntbridge's configuration may. Nothing was changed."
         )
 
-    def _acknowledge(self, case_key: str, asked: Acknowledgement) -> str:
-        """The answer to the person who asked; empty if the messages about the case already say the same."""
-        holder = self._ledger.cases.acknowledge(case_key, asked)
-        if holder is None:
+    def _decide(self, case_key: str, asked: CaseDecision) -> str:
+        """The answer to the person who decided; empty if the messages about the case already say the same."""
+        try:
+            case = self._ledger.cases.decide(case_key, asked)
+        except UnknownCase:
             return _UNKNOWN_CASE
-        if holder.id != asked.id:
-            return _held_already(self._cases.title(case_key), holder, asked)
-        audit.acknowledged(self._store, case_key, asked)
-        case = self._ledger.cases.get(case_key)
-        assert case is not None
-        alarm = replace(
-            case.alarm,
-            event=event_about(case.alarm, ACKNOWLEDGED, case_key, holder.at),
-            case=case_key,
-            acknowledgement=holder,
-            findings=(),
-            findings_total=0,
-            gaps=(),
-            owner=None,
-            change=None,
+        except DecisionRefused as refused:
+            return _refused(self._cases.title(case_key), refused, asked)
+        decision = made(case, asked.id) or asked
+        audit.decided(self._store, case_key, decision)
+        self._cases.announce_decision(case_key, case, decision)
+        log.info(
+            "case decided", extra={"case": case_key, "action": decision.action, "by": named(decision.by)}
         )
-        self._cases.announce(alarm, case.told)
-        log.info("case acknowledged", extra={"case": case_key, "by": one_line(holder.by, 80)})
         return ""
 
     def _create_issue(self, case_key: str, id: str) -> str:
@@ -158,6 +160,15 @@ class CaseActions:
         return ""
 
 
-def _held_already(title: str, holder: Acknowledgement, asked: Acknowledgement) -> str:
-    who = "You have" if holder.slack and holder.slack == asked.slack else f"{one_line(holder.by, 80)} has"
-    return f"{who} taken “{title}” already, at {holder.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+def _refused(title: str, refused: DecisionRefused, asked: CaseDecision) -> str:
+    """The answer to a person whose click came too late."""
+    case = refused.case
+    if case and case.state is CaseState.CLOSED and case.closure:
+        closure = case.closure
+        what = f"closed “{title}” as {closure.verdict.words}"
+        return f"{named(closure.by)} has {what}, at {utc_minute(closure.at)}."
+    if case and case.acknowledgement:
+        holder = case.acknowledgement
+        who = "You have" if holder.slack and holder.slack == asked.slack else f"{named(holder.by)} has"
+        return f"{who} taken “{title}” already, at {utc_minute(holder.at)}."
+    return f"“{title}”: {refused}."

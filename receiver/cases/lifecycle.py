@@ -7,6 +7,7 @@ it. actions.py handles what people do with a case; send_reminders.py sends remin
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,14 +20,35 @@ from receiver.messages.message import CaseStatus, Message
 from receiver.messages.subject import system_of
 from shared.config.config import Config
 from shared.models.alarms import Alarm
-from shared.models.cases import MAX_NEWEST_ALARMS, Case
+from shared.models.case_states import acknowledgement_of, decide, made
+from shared.models.cases import MAX_NEWEST_ALARMS, Case, CaseState
 from shared.models.codec import dump
-from shared.models.event_kinds import ACKNOWLEDGED, OWN_KINDS, TEST, UNACKNOWLEDGED
+from shared.models.decisions import Action, CaseDecision
+from shared.models.event_kinds import (
+    ACKNOWLEDGED,
+    CLOSED,
+    DECISION_KINDS,
+    OWN_KINDS,
+    RELEASED,
+    REOPENED,
+    TEST,
+    UNACKNOWLEDGED,
+)
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import Queue
+from shared.storage import audit
 from shared.storage.ledger.ledger import Ledger
+from shared.storage.ports import Store
+from shared.text import one_line
+
+_KINDS = {
+    Action.ACKNOWLEDGE: ACKNOWLEDGED,
+    Action.RELEASE: RELEASED,
+    Action.CLOSE: CLOSED,
+    Action.REOPEN: REOPENED,
+}
 
 
 @dataclass(eq=False, repr=False)
@@ -43,19 +65,28 @@ class CaseDestinations:
 
 class CaseLifecycle:
     def __init__(
-        self, ledger: Ledger, deliveries: Queue, config: Config, destinations: CaseDestinations
+        self,
+        ledger: Ledger,
+        store: Store,
+        deliveries: Queue,
+        config: Config,
+        destinations: CaseDestinations,
+        now: Callable[[], datetime],
     ) -> None:
-        self._ledger, self._deliveries = ledger, deliveries
-        self._config, self._destinations = config, destinations
+        self._ledger, self._store, self._deliveries = ledger, store, deliveries
+        self._config, self._destinations, self._now = config, destinations, now
 
     def add(self, alarm: Alarm, names: list[str]) -> list[str]:
-        """Add an alarm to its case. Returns the destinations that get the alarm: `names`, and the tracker in
-        which somebody asked for an issue."""
+        """Add an alarm to its case, which reopens a closed case. Returns the destinations that get the alarm:
+        `names`, and the tracker in which somebody asked for an issue."""
         if not _can_be_acknowledged(alarm):
             return names
+        reopening = _reopening(alarm, self._now())
 
         def change(case: Case | None) -> Case:
             case = case or Case(alarm)
+            if case.closure and alarm.event.id not in case.newest_alarms:  # an item may be repeated
+                case = decide(case, reopening)
             worst = alarm if _badness(alarm) >= _badness(case.alarm) else case.alarm
             worst = replace(worst, earlier=None, may_repeat=False)
             return replace(
@@ -68,24 +99,65 @@ class CaseLifecycle:
 
         case = self._ledger.cases.change(alarm.case_key, change, durable=False)
         assert case is not None
-        reminders = self._config.reminders
-        if reminders and alarm.severity is Severity.MALICIOUS and not case.acknowledgement:
-            self._ledger.cases.await_acknowledgement(alarm.case_key, reminders.after)
+        if alarm.severity is Severity.MALICIOUS:
+            self._remind(alarm.case_key, case)
         asked = [case.issue_in] if case.issue_in in self._destinations.trackers else []
-        return list(union(names, asked))
+        names = list(union(names, asked))
+        if reopened := made(case, reopening.id):
+            audit.decided(self._store, alarm.case_key, reopened)
+            others = [name for name in case.told if name not in names]
+            self._announce(alarm.case_key, case, reopened, others)
+        return names
+
+    def announce_decision(self, case_key: str, case: Case, decision: CaseDecision) -> None:
+        """Tell everybody who was told of the case what somebody decided about it. The reminders of an open
+        malicious case start again."""
+        if case.alarm.severity is Severity.MALICIOUS:
+            self._remind(case_key, case)
+        self._announce(case_key, case, decision, case.told)
+
+    def _announce(self, case_key: str, case: Case, decision: CaseDecision, names: Iterable[str]) -> None:
+        # A case may be taken again after it was given back, and that is told as well.
+        opening = case.opening if decision.action is Action.ACKNOWLEDGE else decision.id
+        about = f"{case_key}:{opening}" if opening else case_key
+        alarm = replace(
+            case.alarm,
+            event=event_about(case.alarm, _KINDS[decision.action], about, decision.at),
+            case=case_key,
+            acknowledgement=acknowledgement_of(decision) if decision.action is Action.ACKNOWLEDGE else None,
+            decision=decision,
+            findings=(),
+            findings_total=0,
+            gaps=(),
+            owner=None,
+            change=None,
+        )
+        self.announce(alarm, names)
+
+    def _remind(self, case_key: str, case: Case) -> None:
+        """Have reminders sent until somebody takes or closes the case."""
+        if self._config.reminders and case.state is CaseState.OPEN:
+            self._ledger.cases.await_acknowledgement(case_key, self._config.reminders.after)
 
     def message(self, alarm: Alarm, destination: str, *, maybe_repeat: bool, opens: bool) -> Message:
         """The message about an alarm for one destination. `opens`: the destination keeps a thread or an issue
         for each case, and has none for this case yet."""
         status = self.status(alarm, destination)
+        alarm = self._with_reopened(alarm)
         if alarm.findings_total > len(alarm.findings):  # the queue item had no room for all findings
             whole = self._ledger.events.whole_alarm(alarm.event.id) or alarm
-            alarm = replace(whole, earlier=alarm.earlier)
+            alarm = replace(whole, earlier=alarm.earlier, reopens=alarm.reopens)
         message = compose(alarm, self._config, maybe_repeat=maybe_repeat, case=status)
-        if opens and message.kind == ACKNOWLEDGED and message.overview:
+        if opens and message.kind in DECISION_KINDS and message.overview:
             # The alarm itself has not arrived yet. A new thread or issue must say what the case is about.
             return replace(message.overview, id=message.id, maybe_repeat=maybe_repeat)
         return message
+
+    def _with_reopened(self, alarm: Alarm) -> Alarm:
+        """The alarm, which says how its case was closed if it reopened the case."""
+        case = self._ledger.cases.get(alarm.case_key)
+        reopened = made(case, _reopening(alarm, alarm.event.received_at).id) if case else None
+        return replace(alarm, reopens=reopened.closed) if reopened else alarm
 
     def current_message(self, case_key: str, destination: str) -> Message | None:
         """The message about the present state of the case, which replaces the message at the destination.
@@ -106,12 +178,14 @@ class CaseLifecycle:
             acknowledgement=case.acknowledgement,
             issue=None if destination in trackers else self.issue(alarm.case_key, case),
             offers=_offers(case, trackers),
-            worst=case.alarm if alarm.event.kind in (ACKNOWLEDGED, UNACKNOWLEDGED) else None,
+            closure=case.closure,
+            worst=case.alarm if alarm.event.kind in DECISION_KINDS | {UNACKNOWLEDGED} else None,
         )
 
-    def is_acknowledged(self, case_key: str) -> bool:
+    def is_in_hand(self, case_key: str) -> bool:
+        """Whether somebody has taken or closed the case."""
         case = self._ledger.cases.get(case_key)
-        return bool(case and case.acknowledgement)
+        return bool(case and case.state is not CaseState.OPEN)
 
     def issue(self, case_key: str, case: Case) -> tuple[str, str] | None:
         """Key and URL of the case's issue. None if it has no issue yet."""
@@ -166,6 +240,13 @@ def event_about(alarm: Alarm, kind: str, about: str, at: datetime) -> Event:
     return replace(alarm.event, id=f"{kind}:{about}", kind=kind, received_at=at, title="", text="", note="")
 
 
+def _reopening(alarm: Alarm, at: datetime) -> CaseDecision:
+    """The decision by which a new alarm reopens its case: the same one whenever the alarm is handled."""
+    digest = hashlib.sha256(alarm.event.id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    event = one_line(alarm.event.id, 100)
+    return CaseDecision(f"alarm-{digest}", Action.REOPEN, "huntbridge", at, f"alarm {event}", alarm=event)
+
+
 def union(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     """Each name once, in the order of their first occurrence."""
     return tuple(dict.fromkeys((*names, *more)))
@@ -173,8 +254,10 @@ def union(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
 
 def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
     """The buttons that the case still needs."""
-    buttons = []
-    if not case.acknowledgement:
+    buttons: list[str] = []
+    if case.state is CaseState.CLOSED:
+        return ()
+    if case.state is CaseState.OPEN:
         buttons.append(ACKNOWLEDGE)
     if trackers and not any(name in trackers for name in case.told):
         buttons.append(CREATE_ISSUE)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from receiver.cases.lifecycle import CaseLifecycle, event_about, union
 from shared.config.delivery import RemindersConfig
+from shared.models.cases import CaseState
 from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.queues import items
 from shared.queues.ports import Done, Verdict
@@ -36,9 +37,11 @@ class CaseReminders:
         """Handle an item of the timer."""
         case_key, number, config = item.case_key, item.number, self._config
         case = self._ledger.cases.get(case_key)
-        if case is None or case.acknowledgement or config is None:
+        if case is None or case.state is not CaseState.OPEN or config is None:
             return Done()
-        event = event_about(case.alarm, UNACKNOWLEDGED, f"{case_key}:{number}", self._now())
+        # Reminders begin anew when somebody gives the case back or it is reopened.
+        about = ":".join(filter(None, (case_key, case.opening, str(number))))
+        event = event_about(case.alarm, UNACKNOWLEDGED, about, self._now())
         if self._ledger.events.routed_to(event.id) is not None:
             return Done()  # already sent, or a later alarm restarted the wait
         since = f"{item.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

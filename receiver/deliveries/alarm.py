@@ -63,5 +63,5 @@ class AlarmDelivery:
                 return self.sender.send(item, delivery, turn, compose, alarm.event.received_at)
 
     def _is_superfluous(self, alarm: Alarm) -> bool:
-        """Whether this is a reminder of a case that somebody has acknowledged since."""
-        return alarm.event.kind == UNACKNOWLEDGED and self.cases.is_acknowledged(alarm.case_key)
+        """Whether this is a reminder of a case that somebody has taken or closed since."""
+        return alarm.event.kind == UNACKNOWLEDGED and self.cases.is_in_hand(alarm.case_key)

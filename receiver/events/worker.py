@@ -1,5 +1,5 @@
 """Handles the items of [events]. Most are webhooks, and some are events that huntbridge raised itself. Clicks
-in Slack, acknowledgements, reminders and notices are handed to their own handlers (receiver/cases,
+in Slack, decisions about cases, reminders and notices are handed to their own handlers (receiver/cases,
 shared/queues).
 
 An event goes through these steps: parse → enrich → dedupe → history → route → enqueue → record. Each step
@@ -70,6 +70,8 @@ class EventWorker:
                 return self.actions.click(item.id, content)
             case items.AcknowledgeCase():
                 return self.actions.acknowledge(content)
+            case items.DecideCase():
+                return self.actions.decide(content)
             case items.Reminder():
                 return self.reminders.remind(content)
             case items.Heartbeat():

@@ -1,10 +1,10 @@
-"""What a message says about a case itself: that somebody acknowledged it, or that nobody has."""
+"""What a message says about a case itself: what somebody decided about it, or that nobody has taken it."""
 
 from __future__ import annotations
 
 from receiver.messages.content import Content
 from receiver.messages.counts import counts_in_words, worst_finding
-from receiver.messages.facts import person_of
+from receiver.messages.facts import MAX_WHY, how_closed, person_of
 from receiver.messages.safe_text import harmless_line
 from receiver.messages.subject import where
 from receiver.messages.wording import joined, sentences
@@ -12,9 +12,38 @@ from shared.models.alarms import Alarm
 
 
 def acknowledged(alarm: Alarm) -> Content:
-    who = person_of(alarm.acknowledgement) if alarm.acknowledgement else "somebody"
-    about = joined(counts_in_words(alarm), where(alarm))
-    return Content(title=f"Taken by {who}: {about}" if about else f"Taken by {who}")
+    who = person_of(alarm.acknowledgement.by) if alarm.acknowledgement else "somebody"
+    return Content(title=_about(f"Taken by {who}", alarm))
+
+
+def released(alarm: Alarm) -> Content:
+    """Who has the case now: nobody."""
+    decision = alarm.decision
+    who = person_of(decision.by if decision else "")
+    holder = decision.holder if decision and decision.holder != decision.by else ""
+    had = f"{person_of(holder)} had taken it." if holder else ""
+    summary = sentences(had, "Nobody has it now.", _why(decision.why if decision else ""))
+    return Content(title=_about(f"Given back by {who}", alarm), summary=summary)
+
+
+def closed(alarm: Alarm) -> Content:
+    decision = alarm.decision
+    who = person_of(decision.by if decision else "")
+    verdict = f" as {decision.verdict.words}" if decision and decision.verdict else ""
+    summary = sentences(_why(decision.why if decision else ""), "A new alarm reopens it.")
+    return Content(title=_about(f"Closed{verdict} by {who}", alarm), summary=summary)
+
+
+def reopened(alarm: Alarm) -> Content:
+    decision = alarm.decision
+    who = "a new alarm" if decision and decision.alarm else person_of(decision.by if decision else "")
+    before = decision.closed if decision else None
+    summary = sentences(
+        f"It was closed {how_closed(before)}." if before else "",
+        "Nobody has taken it.",
+        _why(decision.why if decision else ""),
+    )
+    return Content(title=_about(f"Reopened by {who}", alarm), summary=summary)
 
 
 def unacknowledged(alarm: Alarm) -> Content:
@@ -24,3 +53,14 @@ def unacknowledged(alarm: Alarm) -> Content:
         title=f"Nobody has taken this yet: {about}",
         summary=sentences(harmless_line(alarm.event.text, 200), worst_finding(alarm.findings)),
     )
+
+
+def _about(what: str, alarm: Alarm) -> str:
+    about = joined(counts_in_words(alarm), where(alarm))
+    return f"{what}: {about}" if about else what
+
+
+def _why(why: str) -> str:
+    """The reason, as its own sentence. It is quoted, because anybody may have written it."""
+    text = harmless_line(why, MAX_WHY)
+    return f"Why: “{text}”." if text else ""

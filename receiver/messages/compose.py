@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from receiver.messages import attack
-from receiver.messages.case_texts import acknowledged, unacknowledged
+from receiver.messages.case_texts import acknowledged, closed, released, reopened, unacknowledged
 from receiver.messages.configured_wording import ConfiguredWording
 from receiver.messages.content import Content
 from receiver.messages.counts import malicious_count, suspicious_count, worst_first
@@ -46,11 +46,14 @@ from shared.models.event_kinds import (
     ALARM_KINDS,
     CAPTURE_FAILED,
     CAPTURE_STALLED,
+    CLOSED,
     HEARTBEAT,
     HUNT_FINISHED,
     HUNT_MISSED,
     JOB_FAILING,
     RECOVERED,
+    RELEASED,
+    REOPENED,
     TEST,
     UNACKNOWLEDGED,
     UNDELIVERED,
@@ -85,6 +88,9 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
     HEARTBEAT: heartbeat,
     UNDELIVERED: undelivered,
     ACKNOWLEDGED: acknowledged,
+    RELEASED: released,
+    CLOSED: closed,
+    REOPENED: reopened,
     UNACKNOWLEDGED: unacknowledged,
     UNKNOWN_EVENT: not_understood,
 }
@@ -102,7 +108,7 @@ def compose(
     findings = worst_first(alarm.findings)
     links = (*links_of(alarm, case), *configured_links(config))
     owner_tag = config.owner_tag if config else "Owner"
-    facts = tuple(all_facts(alarm, alarm.acknowledgement or case.acknowledgement, content.facts, owner_tag))
+    facts = tuple(all_facts(alarm, case, content.facts, owner_tag))
     values = template_values(alarm, content, facts, links)
     wording = ConfiguredWording(config.message if config else None, values)
     title = wording.title(content.title) if event.kind in ALARM_KINDS else content.title

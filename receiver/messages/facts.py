@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from receiver.messages.message import Fact
+from receiver.messages.message import CaseStatus, Fact
 from receiver.messages.safe_text import copyable, harmless_line
 from receiver.messages.subject import account_id_of, host_of, region_of, system_of
-from receiver.messages.wording import commas, disk_size, semicolons, with_id
+from receiver.messages.wording import capitalised, commas, disk_size, semicolons, with_id
 from shared.config.message import FACTS
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier
-from shared.models.event_kinds import ACKNOWLEDGED, HEARTBEAT
+from shared.models.decisions import Closure
+from shared.models.event_kinds import DECISION_KINDS, HEARTBEAT
 from shared.models.evidence import Evidence
 from shared.models.systems import Instance
 from shared.phrases import counted, utc_minute
@@ -23,14 +24,15 @@ from shared.text import one_line
 
 MAX_TAGS = 10
 MAX_NEW_KINDS = 3
+MAX_WHY = 300  # characters of the reason for a decision
 
 
-def all_facts(
-    alarm: Alarm, acknowledgement: Acknowledgement | None, of_this_kind: Iterable[Fact], owner_tag: str
-) -> Iterator[Fact]:
+def all_facts(alarm: Alarm, case: CaseStatus, of_this_kind: Iterable[Fact], owner_tag: str) -> Iterator[Fact]:
     """The facts in the order in which they are shown. `of_this_kind`: the facts of the alarm's kind of
     event."""
-    yield from _acknowledged_by(acknowledgement)
+    yield from _closed(case.closure)
+    yield from _acknowledged_by(alarm.acknowledgement or case.acknowledgement)
+    yield from _reopened(alarm.reopens)
     yield from _told_before(alarm.earlier)
     yield from _history(alarm.change)
     yield from of_this_kind
@@ -43,13 +45,31 @@ def _fact(name: str, value: str, *, code: bool = False) -> Fact:
 
 def _acknowledged_by(acknowledgement: Acknowledgement | None) -> Iterator[Fact]:
     if acknowledgement:
-        who = person_of(acknowledgement)
+        who = person_of(acknowledgement.by)
         yield Fact("Taken by", commas(who, utc_minute(acknowledgement.at)))
 
 
-def person_of(acknowledgement: Acknowledgement) -> str:
-    """The person who acknowledged."""
-    return harmless_line(acknowledgement.by, 80) or "somebody"
+def _closed(closure: Closure | None) -> Iterator[Fact]:
+    if closure:
+        yield Fact("Closed", capitalised(how_closed(closure)))
+
+
+def _reopened(before: Closure | None) -> Iterator[Fact]:
+    """How the case was closed that this alarm reopened."""
+    if before:
+        yield Fact("Reopened", f"it was closed {how_closed(before)}")
+
+
+def how_closed(closure: Closure) -> str:
+    """Such as "as benign by ada at 2027-01-31 02:00 UTC: “a nightly job”"."""
+    text = f"as {closure.verdict.words} by {person_of(closure.by)} at {utc_minute(closure.at)}"
+    why = harmless_line(closure.why, MAX_WHY)
+    return f"{text}: “{why}”" if why else text
+
+
+def person_of(by: str) -> str:
+    """The name of a person for a message."""
+    return harmless_line(by, 80) or "somebody"
 
 
 def _told_before(earlier: Earlier | None) -> Iterator[Fact]:
@@ -102,7 +122,7 @@ def _hunts_before(change: Change) -> str:
 
 def _context(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
     """The system, the hunt, and what the platform processed, and when."""
-    if alarm.event.kind in (ACKNOWLEDGED, HEARTBEAT):
+    if alarm.event.kind in DECISION_KINDS | {HEARTBEAT}:
         return  # the readers of these messages already know the facts, or there are none
     report, hunt, capture = alarm.event.report, alarm.hunt, alarm.capture
     if report is None:

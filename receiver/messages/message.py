@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
+from shared.models.decisions import Closure
 from shared.models.evidence import Finding
 from shared.models.owners import Owner
 from shared.models.severity import Severity
@@ -87,6 +88,7 @@ class CaseStatus:
     """What the ledger knows about the case that a message belongs to."""
 
     acknowledgement: Acknowledgement | None = None
+    closure: Closure | None = None
     issue: tuple[str, str] | None = None  # key and URL of the case's issue in Jira
     offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
     worst: Alarm | None = None  # the worst alarm of the case so far; None: the message's own alarm

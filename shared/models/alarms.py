@@ -10,6 +10,7 @@ from pydantic import Field
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.captures import Capture
+from shared.models.decisions import CaseDecision, Closure
 from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
@@ -73,6 +74,8 @@ class Alarm:
     owner: Owner | None = None
     # Only for an event of kind acknowledged.
     acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None
+    decision: CaseDecision | None = None  # only for an event about a decision, such as closed
+    reopens: Closure | None = None  # how the case was closed that this alarm reopened
     case: str = ""  # the key of its case, if the alarm is only about an existing case
     change: Change | None = None
     disagreements: tuple[str, ...] = ()  # sentences on where the webhook contradicts the platform

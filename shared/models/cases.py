@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
+from shared.models.decisions import Action, CaseDecision
+
+# Who handles a case needs these as well. They are defined beside the decisions, since an alarm has them too.
+from shared.models.decisions import Closure as Closure
+from shared.models.decisions import Verdict as Verdict
 from shared.models.systems import System
 
 MAX_NEWEST_ALARMS = 20
+
+
+class CaseState(StrEnum):
+    OPEN = "open"  # nobody has taken it
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True)
@@ -31,3 +43,25 @@ class Case:
     newest_alarms: tuple[str, ...] = ()  # ids of the last events, so that a repeat is not counted
     title: str = ""  # of the message about `alarm`
     system: System | None = None
+    closure: Closure | None = None
+    decisions: tuple[CaseDecision, ...] = ()  # the last ones, the newest last
+
+    @property
+    def state(self) -> CaseState:
+        if self.closure:
+            return CaseState.CLOSED
+        return CaseState.ACKNOWLEDGED if self.acknowledgement else CaseState.OPEN
+
+    @property
+    def last_decision(self) -> str:
+        """The id of the last decision; empty if there was none."""
+        if self.decisions:
+            return self.decisions[-1].id
+        return self.acknowledgement.id if self.acknowledgement else ""
+
+    @property
+    def opening(self) -> str:
+        """The id of the decision by which the case became open again; empty if it is open since its first
+        alarm."""
+        again = (Action.RELEASE, Action.REOPEN)
+        return next((made.id for made in reversed(self.decisions) if made.action in again), "")

@@ -44,15 +44,21 @@ JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works 
 TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
 UNDELIVERED = "undelivered"  # messages that became dead items
 ACKNOWLEDGED = "acknowledged"  # somebody acknowledged a case
+RELEASED = "released"  # somebody gave back a case that was acknowledged
+CLOSED = "closed"  # somebody closed a case with a verdict
+REOPENED = "reopened"  # somebody, or a new alarm, reopened a closed case
 UNACKNOWLEDGED = "unacknowledged"  # a reminder that nobody has acknowledged a case
 HEARTBEAT = "heartbeat"  # sent to a channel that received nothing else for a long time
 UNKNOWN_EVENT = "unknown"
+# What people decided about a case. Such an event says nothing new about the system.
+DECISION_KINDS = frozenset({ACKNOWLEDGED, RELEASED, CLOSED, REOPENED})
 # Of these, the kinds that are not about a finding of the platform.
 OWN_KINDS = frozenset(
     {
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
         *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
-        *(UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED, HEARTBEAT),
+        *(UNDELIVERED, UNACKNOWLEDGED, HEARTBEAT),
+        *DECISION_KINDS,
     }
 )
 

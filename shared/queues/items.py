@@ -126,18 +126,36 @@ class SlackClick(Content):
 
 @_content
 class AcknowledgeCase(Content):
-    """Somebody acknowledges a case at the command line."""
+    """Somebody acknowledges a case in the console or at the command line."""
 
     kind, key = "acknowledgement", "acknowledge"
     case_key: str
     acknowledgement: dict[str, Any]
+    after: str | None = None  # as in `CaseDecision`; earlier versions did not write it
 
     def keys(self) -> dict[str, Any]:
-        return {"acknowledge": self.case_key, "taken": self.acknowledgement}
+        after = {} if self.after is None else {"after": self.after}
+        return {"acknowledge": self.case_key, "taken": self.acknowledgement, **after}
 
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
-        return cls(keys["acknowledge"], keys["taken"])
+        return cls(keys["acknowledge"], keys["taken"], keys.get("after"))
+
+
+@_content
+class DecideCase(Content):
+    """Somebody gives back, closes or reopens a case in the console or at the command line."""
+
+    kind, key = "decision", "decide"
+    case_key: str
+    decision: dict[str, Any]
+
+    def keys(self) -> dict[str, Any]:
+        return {"decide": self.case_key, "decision": self.decision}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["decide"], keys["decision"])
 
 
 @_content
@@ -317,6 +335,7 @@ KINDS: tuple[type[Content], ...] = (
     OwnEvent,
     SlackClick,
     AcknowledgeCase,
+    DecideCase,
     Reminder,
     Heartbeat,
     DeadLetterNotice,

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.config.config import Config
-from shared.models.acknowledgements import Acknowledgement
 from shared.models.codec import dump, load
+from shared.models.decisions import Action, CaseDecision
 from shared.storage import kinds
 from shared.storage.ports import Body, Store
 from shared.text import one_line
@@ -24,7 +24,14 @@ from shared.text import one_line
 log = logging.getLogger(__name__)
 
 ACK, DEAD_RETRY, HUNT_RUN, HUNT_STOP = "ack", "dead retry", "hunt run", "hunt stop"
+CASE_RELEASE, CASE_CLOSE, CASE_REOPEN = "case release", "case close", "case reopen"
 CONFIGURATION = "configuration"
+_OF_CASES = {
+    Action.ACKNOWLEDGE: ACK,
+    Action.RELEASE: CASE_RELEASE,
+    Action.CLOSE: CASE_CLOSE,
+    Action.REOPEN: CASE_REOPEN,
+}
 _MAX_TEXT = 300  # characters that are kept of a text
 _MAX_ENTRIES = 100  # that are kept of a list, and of `before` and `after`
 _MONTHS = 24  # that `newest` looks back
@@ -72,26 +79,35 @@ def newest(store: Store, now: datetime) -> Iterator[Entry]:
         month = (month - timedelta(days=1)).replace(day=1)
 
 
-def acknowledged(store: Store, case_key: str, acknowledgement: Acknowledgement) -> None:
-    """Record that a case was acknowledged."""
-    before, after = {"taken_by": None}, {"taken_by": acknowledgement.by}
-    _record_acknowledgement(store, case_key, acknowledgement, before, after)
+def decided(store: Store, case_key: str, decision: CaseDecision) -> None:
+    """Record a decision about a case."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    match decision.action:
+        case Action.ACKNOWLEDGE:
+            before, after = {"taken_by": None}, {"taken_by": decision.by}
+        case Action.RELEASE:
+            before, after = {"taken_by": decision.holder}, {"taken_by": None}
+        case Action.CLOSE:
+            before, after = {"closed_as": None}, {"closed_as": decision.verdict}
+        case Action.REOPEN:
+            before = {"closed_as": decision.closed.verdict if decision.closed else None}
+            after = {"closed_as": None} | ({"alarm": decision.alarm} if decision.alarm else {})
+    after |= {"why": decision.why} if decision.why else {}
+    _record_decision(store, case_key, decision, before, after)
 
 
-def refused(store: Store, case_key: str, asked: Acknowledgement, why: str) -> None:
-    """Record that somebody tried to acknowledge a case without being allowed to."""
-    _record_acknowledgement(store, case_key, asked, {}, {"refused": why})
+def refused(store: Store, case_key: str, asked: CaseDecision, why: str) -> None:
+    """Record that somebody tried to decide about a case without being allowed to."""
+    _record_decision(store, case_key, asked, {}, {"refused": why})
 
 
-def _record_acknowledgement(
-    store: Store,
-    case_key: str,
-    asked: Acknowledgement,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
+def _record_decision(
+    store: Store, case_key: str, decision: CaseDecision, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    by = f"{asked.by} (Slack user {asked.slack})" if asked.slack else asked.by
-    record(store, Entry(asked.at, ACK, by, asked.origin, case_key, before, after), asked.id)
+    by = f"{decision.by} (Slack user {decision.slack})" if decision.slack else decision.by
+    action = _OF_CASES[decision.action]
+    record(store, Entry(decision.at, action, by, decision.origin, case_key, before, after), decision.id)
 
 
 def configuration_loaded(store: Store, config: Config, by: str, origin: str, now: datetime) -> None:

@@ -30,8 +30,8 @@ from scheduler import handler as scheduler_handler
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore
 from shared.aws.sqs import SqsQueue
-from shared.models.acknowledgements import Acknowledgement
 from shared.models.codec import dump
+from shared.models.decisions import Action, CaseDecision
 from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED
 from shared.models.events import Event
 from shared.models.systems import System
@@ -558,7 +558,7 @@ def test_the_follow_timer_reminds_of_a_case_once_and_of_none_that_was_taken(with
     assert "Nobody has taken this yet: 5 malicious" in json.dumps(card.body)
 
     store.put("unacknowledged", "", waiting.case_key, body | {"reminded": 0})
-    ledger.cases.acknowledge(waiting.case_key, Acknowledgement("ack-1", NOW, "ada"))
+    ledger.cases.decide(waiting.case_key, CaseDecision("ack-1", Action.ACKNOWLEDGE, "ada", NOW))
     scheduler({"follow": True})
     work_off(stage)
     assert len(stage.teams.messages) == 1

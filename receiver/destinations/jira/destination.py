@@ -44,12 +44,12 @@ from shared.config.destinations.jira import JiraConfig
 from shared.http.answers import Answer
 from shared.http.client import Http
 from shared.http.errors import NetworkError
-from shared.models.event_kinds import ACKNOWLEDGED, UNACKNOWLEDGED
+from shared.models.event_kinds import DECISION_KINDS, UNACKNOWLEDGED
 from shared.models.severity import Severity
 from shared.secrets import Secret, SecretRef
 from shared.text import one_line
 
-_QUIET = frozenset({ACKNOWLEDGED, UNACKNOWLEDGED})  # kinds of event that say nothing new about the system
+_QUIET = DECISION_KINDS | {UNACKNOWLEDGED}  # kinds of event that say nothing new about the system
 _KNOWN_FOR = 3_600.0  # seconds for which the description of the project's fields is cached
 _MAX_NOTE = 500
 _USUAL = {"type": "jira", "url": "https://jira.example", "project": "PROJECT", "email": "e@jira.example"}
@@ -131,7 +131,7 @@ class JiraDestination:
     ) -> Outcome:
         """Create an issue that replaces `key`. If Jira already has a replacement that the ledger does not
         know, use that."""
-        if message.kind == ACKNOWLEDGED:
+        if message.kind in DECISION_KINDS:
             return Delivered(note=f"{why}: there is nothing to comment on")
         if not exclusive:
             return Retry(f"{why}: a new issue is to be made", needs_exclusive=True)

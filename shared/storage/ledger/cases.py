@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.models.acknowledgements import Acknowledgement, Unacknowledged
-from shared.models.cases import Case
+from shared.models.acknowledgements import Unacknowledged
+from shared.models.case_states import UnknownCase, decide
+from shared.models.cases import Case, CaseState
 from shared.models.codec import dump, load
+from shared.models.decisions import CaseDecision
 from shared.storage import kinds
 from shared.storage.ledger import documents
 from shared.storage.ports import Body, Store
@@ -40,16 +41,16 @@ class Cases:
 
         return self._store.update(kinds.CASE_FILE, case_key, "-", changed, durable=durable)
 
-    def acknowledge(self, case_key: str, asked: Acknowledgement) -> Acknowledgement | None:
-        """Acknowledge a case. Returns the first acknowledgement, which counts; None if there is no such
-        case."""
-        case = self.change(
-            case_key,
-            lambda case: replace(case, acknowledgement=case.acknowledgement or asked) if case else None,
-        )
-        if case:
+    def decide(self, case_key: str, decision: CaseDecision) -> Case:
+        """The case after the decision. One conditional write decides which of several decisions counts, and
+        the same decision again changes nothing. Raises UnknownCase, and DecisionRefused if the case does not
+        allow the decision."""
+        case = self.change(case_key, lambda case: decide(case, decision) if case else None)
+        if case is None:
+            raise UnknownCase("there is no such case")
+        if case.state is not CaseState.OPEN:
             self._store.delete(kinds.UNACKNOWLEDGED, "", case_key)
-        return case.acknowledgement if case else None
+        return case
 
     # Reminders
 

@@ -12,6 +12,7 @@ import pytest
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
+from shared.models.decisions import Action, CaseDecision, Verdict
 from shared.models.events import Event
 from shared.models.systems import System
 from shared.queues import items
@@ -20,10 +21,13 @@ from tests.queue_items import C, decoded
 
 # One item of each kind as bytes, written by the code of commit 10dda5c. Named by today's kinds.
 WITHOUT_KIND = Path(__file__).parent / "items_without_kind"
+# One item of each kind that was added since, as the version that added it wrote it.
+VERSION_1 = Path(__file__).parent / "items_of_version_1"
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 CASE = "project/3/-/us-east-1/i-0aaaaaaaaaaaaaaa1"
 HUNT = "weekly@2026-11-24T02:00:00+00:00"
-KINDS = [content.kind for content in items.KINDS]
+ADDED = sorted(path.stem for path in VERSION_1.iterdir())
+KINDS = [content.kind for content in items.KINDS if content.kind not in ADDED]
 
 
 def without_kind(kind: str) -> bytes:
@@ -36,7 +40,31 @@ def read(kind: type[C]) -> C:
 
 def test_there_is_an_item_of_each_kind():
     assert sorted(path.stem for path in WITHOUT_KIND.iterdir()) == sorted(KINDS)
-    assert len({content.key for content in items.KINDS}) == len(KINDS)
+    assert sorted((*KINDS, *ADDED)) == sorted(content.kind for content in items.KINDS)
+    assert len({content.key for content in items.KINDS}) == len(items.KINDS)
+
+
+@pytest.mark.parametrize("kind", ADDED)
+def test_an_item_of_an_added_kind_is_read_and_written_as_it_was(kind):
+    body = (VERSION_1 / f"{kind}.json").read_bytes()
+    content = items.decode(body)
+    assert content.kind == kind
+    assert json.loads(items.encode(content)) == json.loads(body)
+
+
+def test_the_fields_of_a_decision():
+    content = items.decode((VERSION_1 / "decision.json").read_bytes())
+    assert isinstance(content, items.DecideCase)
+    decision = load(CaseDecision, content.decision)
+    assert (content.case_key, decision.action, decision.verdict) == (CASE, Action.CLOSE, Verdict.BENIGN)
+    assert (decision.by, decision.at, decision.why) == ("Ada Lovelace", AT, "a nightly job")
+    assert dump(decision) == content.decision
+
+
+@pytest.mark.parametrize("after", [None, "", "release-1"])
+def test_an_acknowledgement_knows_the_decision_before_it(after):
+    content = items.AcknowledgeCase(CASE, {"by": "ada"}, after)
+    assert items.decode(items.encode(content)) == content
 
 
 @pytest.mark.parametrize("kind", KINDS)

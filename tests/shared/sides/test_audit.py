@@ -9,7 +9,7 @@ import pytest
 
 from shared.config.config import Config
 from shared.hosting.log import sentence
-from shared.models.acknowledgements import Acknowledgement
+from shared.models.decisions import Action, CaseDecision
 from shared.storage import audit
 from shared.storage.audit import Entry
 
@@ -74,9 +74,9 @@ def test_hostile_and_endless_texts_are_kept_short(side):
     ("slack", "by"), [("U012AB3CD", "Ada (Slack user U012AB3CD)"), ("", "Ada")], ids=["slack", "command"]
 )
 def test_an_acknowledgement_is_recorded_once(side, slack, by):
-    acknowledgement = Acknowledgement("click-1", NOON, "Ada", slack, "Slack")
+    decision = CaseDecision("click-1", Action.ACKNOWLEDGE, "Ada", NOON, "Slack", slack)
     for _ in range(2):
-        audit.acknowledged(side.store, "project/3", acknowledgement)
+        audit.decided(side.store, "project/3", decision)
     (added,) = audit.newest(side.store, NOON)
     assert (added.action, added.about, added.by, added.origin) == ("ack", "project/3", by, "Slack")
 

@@ -10,7 +10,9 @@ import pytest
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
+from shared.models.case_states import DecisionRefused, UnknownCase
 from shared.models.cases import Case
+from shared.models.decisions import Action, CaseDecision
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.storage.ledger.ledger import Ledger
@@ -33,38 +35,54 @@ def opened(ledger: Ledger, side: Side) -> Ledger:
     return ledger
 
 
+def acknowledge(side: Side, id: str, by: str = "ada") -> CaseDecision:
+    return CaseDecision(id, Action.ACKNOWLEDGE, by, side.now())
+
+
 def test_of_eight_that_acknowledge_at_once_the_first_counts_and_all_get_it(opened, side):
-    answers = {}
+    answers: dict[int, Case] = {}
+    refused: dict[int, DecisionRefused] = {}
 
-    def acknowledge(number: int) -> None:
-        asked = Acknowledgement(f"click-{number}", side.now(), f"a{number}")
-        answers[number] = opened.cases.acknowledge(CASE, asked)
+    def take(number: int) -> None:
+        try:
+            answers[number] = opened.cases.decide(CASE, acknowledge(side, f"click-{number}", f"a{number}"))
+        except DecisionRefused as late:
+            refused[number] = late
 
-    at_once(8, acknowledge)
-    assert len(answers) == 8
-    (first,) = set(answers.values())
-    assert opened.cases.get(CASE).acknowledgement == first
+    at_once(8, take)
+    ((first, case),) = answers.items()
+    assert case.last_decision == f"click-{first}"
+    assert opened.cases.get(CASE).acknowledgement == case.acknowledgement
+    assert len(refused) == 7
+    for late in refused.values():
+        assert str(late).startswith(f"a{first} has taken this already, at ")
+        assert late.case == case
 
 
 def test_an_acknowledgement_may_be_repeated(opened, side):
-    mine = Acknowledgement("click-1", side.now(), "<!channel> \u202e\U0001f512", "U012AB3CD")
-    assert opened.cases.acknowledge(CASE, mine) == mine
-    assert opened.cases.acknowledge(CASE, mine) == mine
-    assert opened.cases.acknowledge(CASE, replace(mine, id="click-2")) == mine
+    name = "<!channel> \u202e\U0001f512"
+    mine = replace(acknowledge(side, "click-1", name), slack="U012AB3CD")
+    taken = Acknowledgement("click-1", mine.at, name, "U012AB3CD")
+    assert opened.cases.decide(CASE, mine).acknowledgement == taken
+    assert opened.cases.decide(CASE, mine).acknowledgement == taken
+    with pytest.raises(DecisionRefused):
+        opened.cases.decide(CASE, replace(mine, id="click-2"))
     case = Ledger(side.store, side.now).cases.get(CASE)
     assert case
-    assert case.acknowledgement == mine
+    assert case.acknowledgement == taken
+    assert case.decisions == (mine,)
 
 
 def test_an_unknown_case_cannot_be_acknowledged(ledger, side):
-    assert ledger.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada")) is None
+    with pytest.raises(UnknownCase):
+        ledger.cases.decide(CASE, acknowledge(side, "click-1"))
     assert ledger.cases.get(CASE) is None
 
 
 def test_alarms_and_an_acknowledgement_at_once_are_all_kept(opened, side):
     def change(number: int) -> None:
         if number == 0:
-            opened.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
+            opened.cases.decide(CASE, acknowledge(side, "click-1"))
         else:
             opened.cases.change(CASE, lambda case: replace(case, told=(*case.told, f"d{number}")))
 
@@ -83,7 +101,7 @@ def test_a_case_waits_from_its_first_alarm_until_it_is_acknowledged(opened, side
     assert (waiting.case_key, waiting.reminded) == (CASE, 0)
     assert side.same(waiting.since, began)
     assert waiting.due - waiting.since == timedelta(seconds=10 * side.unit)
-    opened.cases.acknowledge(CASE, Acknowledgement("click-1", side.now(), "ada"))
+    opened.cases.decide(CASE, acknowledge(side, "click-1"))
     assert list(opened.cases.unacknowledged()) == []
 
 

@@ -28,8 +28,10 @@ from shared.local.store import SqliteStore
 from shared.models.acknowledgements import Acknowledgement, Unacknowledged
 from shared.models.alarms import Alarm, AlarmRun
 from shared.models.captures import Capture, CaptureState, Preserved
-from shared.models.cases import Case
+from shared.models.case_states import DecisionRefused
+from shared.models.cases import Case, CaseState
 from shared.models.codec import dump, load
+from shared.models.decisions import Action, CaseDecision
 from shared.models.deliveries import Delivery
 from shared.models.hunts import Hunt, HuntState
 from shared.models.severity import Severity
@@ -202,7 +204,11 @@ def test_cases(ledger):
     acknowledgement = Acknowledgement("click-1", NOW, "ada", "U012AB3CD", "Slack")
     assert case.acknowledgement == acknowledgement
     assert case.alarm == ledger.events.whole_alarm("event-1")
-    assert ledger.cases.acknowledge(CASE, replace(acknowledgement, id="click-2")) == acknowledgement
+    assert (case.state, case.closure, case.decisions) == (CaseState.ACKNOWLEDGED, None, ())
+    with pytest.raises(DecisionRefused, match=r"^ada has taken this already, at "):
+        ledger.cases.decide(CASE, CaseDecision("click-2", Action.ACKNOWLEDGE, "bob", NOW))
+    again = ledger.cases.decide(CASE, CaseDecision("click-1", Action.ACKNOWLEDGE, "ada", NOW))
+    assert again == case
     assert list(ledger.cases.unacknowledged()) == [
         Unacknowledged(OTHER_CASE, NOW, NOW + timedelta(hours=2), 1, 2)
     ]

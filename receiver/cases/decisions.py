@@ -1,0 +1,101 @@
+"""The decisions that people make about a case in the console and at the command line.
+
+Each decision is one conditional write in the ledger: of several people who decide at once, one counts, and
+the others read who was faster. An item in [events] tells everybody who was told of the case. It is queued
+before the write, so that the others are told even if this process is killed in between. The worker makes the
+same write again, which then changes nothing (see actions.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.models.case_states import UnknownCase, acknowledgement_of, decide, made
+from shared.models.cases import Case, Verdict
+from shared.models.codec import dump
+from shared.models.decisions import Action, CaseDecision
+from shared.queues import items
+from shared.queues.ports import Queue
+from shared.storage import audit
+from shared.storage.ledger.cases import Cases
+from shared.storage.ports import Store
+from shared.text import one_line
+
+MAX_WHY = 500  # characters of the reason
+_MAX_NAME = 80
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who decides, and from where."""
+
+    by: str  # the name that everybody reads
+    origin: str  # for the audit log, such as "the command line on laptop-1, root"
+
+
+@dataclass(eq=False, repr=False)
+class CaseDecisions:
+    """The decisions about cases. Each method returns the case after the decision.
+
+    Each raises UnknownCase if there is no such case, DecisionRefused if the case does not allow the decision
+    or if somebody else was faster, and ValueError if the name or the reason is missing. The text of each is a
+    sentence for the person who decided.
+    """
+
+    cases: Cases
+    store: Store
+    events: Queue
+    now: Callable[[], datetime]
+
+    def acknowledge(self, case_key: str, person: Person) -> Case:
+        """Take the case: the others see that somebody looks into it, and no more reminders are sent."""
+        return self._decide(case_key, person, Action.ACKNOWLEDGE)
+
+    def release(self, case_key: str, person: Person, why: str = "") -> Case:
+        """Give the case back, whoever has taken it. Reminders start again if the case is malicious."""
+        return self._decide(case_key, person, Action.RELEASE, why=why)
+
+    def close(self, case_key: str, person: Person, verdict: Verdict, why: str) -> Case:
+        """Close the case, whether somebody has taken it or not. A new alarm reopens it."""
+        if not one_line(why):
+            raise ValueError("the reason is missing: say why the case is closed")
+        return self._decide(case_key, person, Action.CLOSE, verdict=verdict, why=why)
+
+    def reopen(self, case_key: str, person: Person, why: str = "") -> Case:
+        """Open a closed case again. Nobody has taken it then."""
+        return self._decide(case_key, person, Action.REOPEN, why=why)
+
+    def _decide(
+        self, case_key: str, person: Person, action: Action, *, verdict: Verdict | None = None, why: str = ""
+    ) -> Case:
+        by = one_line(person.by, _MAX_NAME)
+        if not by:
+            raise ValueError("the name is missing: say who decides this")
+        before = self.cases.get(case_key)
+        if before is None:
+            raise UnknownCase(f"there is no case {case_key!r}")
+        prefix = "ack" if action is Action.ACKNOWLEDGE else action.value
+        decision = CaseDecision(
+            id=f"{prefix}-{secrets.token_hex(8)}",
+            action=action,
+            by=by,
+            at=self.now(),
+            origin=person.origin,
+            verdict=verdict,
+            why=one_line(why, MAX_WHY),
+            after=before.last_decision,
+        )
+        decide(before, decision)  # raises DecisionRefused before anything is queued
+        self.events.put(items.encode(_item(case_key, decision)), id=decision.id)
+        after = self.cases.decide(case_key, decision)
+        audit.decided(self.store, case_key, made(after, decision.id) or decision)
+        return after
+
+
+def _item(case_key: str, decision: CaseDecision) -> items.Content:
+    if decision.action is not Action.ACKNOWLEDGE:
+        return items.DecideCase(case_key, dump(decision))
+    return items.AcknowledgeCase(case_key, dump(acknowledgement_of(decision)), decision.after)
