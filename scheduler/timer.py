@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from scheduler.follow import follow_hunts
 from scheduler.job_failures import JobFailures
 from scheduler.missed import start_or_report_missed
+from scheduler.monthly_report import send_monthly_report
 from scheduler.recover_lost_webhooks import recover_lost_alarms
 from scheduler.reminders import send_reminders
 from scheduler.webhook_check import check_webhook
@@ -44,13 +45,14 @@ def _report_failures(runtime: Runtime) -> None:
 MISSED = Job("missed", start_or_report_missed, 15)
 JOBS = (
     MISSED,
-    Job("remind", send_reminders, 15),
-    Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 15),
-    Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 10),
-    Job("jobs", _report_failures, 10),
-    Job("watch", check_webhook, 20),
-    Job("follow", follow_hunts, 105),
-    Job("recover", recover_lost_alarms, 60),
+    Job("remind", send_reminders, 10),
+    Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 10),
+    Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
+    Job("report", send_monthly_report, 8),
+    Job("jobs", _report_failures, 8),
+    Job("watch", check_webhook, 15),
+    Job("follow", follow_hunts, 85),
+    Job("recover", recover_lost_alarms, 45),
 )
 
 # After its budget a job has this many seconds to end by itself.

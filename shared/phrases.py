@@ -13,3 +13,9 @@ def counted(count: int, noun: str) -> str:
 def utc_minute(moment: datetime | None) -> str:
     """Such as "2027-01-31 02:00 UTC"; empty for None."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def duration(seconds: float) -> str:
+    """Such as "1 h 5 min"."""
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Iterator
 
-from console.report.words import HUNT_TITLES, figures, hunt_cells
 from shared.storage.queries.report import Report
+from shared.storage.queries.report_words import HUNT_TITLES, figures, hunt_cells
 from shared.text import inert_cell
 
 TITLES = ("section", "name", "measure", "week", "value")

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from console.report.words import HUNT_TITLES, MAX_TECHNIQUES, figures, headline, hunt_cells, title
 from shared.models.severity import Severity
 from shared.phrases import utc_minute
 from shared.storage.queries.report import Report
+from shared.storage.queries.report_words import (
+    HUNT_TITLES,
+    MAX_TECHNIQUES,
+    figures,
+    headline,
+    hunt_cells,
+    title,
+)
 
 _HEIGHT = 120  # of a chart, in units of its drawing
 _SHOWN = (Severity.MALICIOUS, Severity.SUSPICIOUS, Severity.UNKNOWN, Severity.INFO)

@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from console.report.words import HUNT_TITLES, MAX_TECHNIQUES, figures, headline, hunt_cells, title
 from shared.models.severity import Severity
 from shared.storage.queries.report import Report
+from shared.storage.queries.report_words import (
+    HUNT_TITLES,
+    MAX_TECHNIQUES,
+    figures,
+    headline,
+    hunt_cells,
+    title,
+)
 from shared.text import one_line
 
 

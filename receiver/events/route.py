@@ -12,7 +12,7 @@ from shared.config.config import Config
 from shared.config.patterns import fits
 from shared.config.routes import MatchConfig
 from shared.models.alarms import Alarm
-from shared.models.event_kinds import RECOVERED
+from shared.models.event_kinds import RECOVERED, REPORT
 from shared.models.hunts import hunt_name
 
 _CASE_INSENSITIVE = ("event", "severity")
@@ -21,8 +21,11 @@ _CASE_INSENSITIVE = ("event", "severity")
 def route(alarm: Alarm, config: Config) -> list[str]:
     """The names of the destinations: each once, in the order of the routes.
 
-    If the configuration names none for this alarm, it is sent to every configured destination.
+    If the configuration names none for this alarm, it is sent to every configured destination. The monthly
+    report goes where its own section says.
     """
+    if alarm.event.kind == REPORT and config.report:
+        return list(config.report.to)
     known = _known(alarm, config)
     destinations: list[str] = []
     matched = False

@@ -23,6 +23,7 @@ from receiver.messages.own_events import (
     connection_test,
     heartbeat,
     job_failing,
+    report,
     undelivered,
     webhook_broken,
     webhooks_refused,
@@ -52,8 +53,12 @@ from shared.models.event_kinds import (
     HUNT_MISSED,
     JOB_FAILING,
     RECOVERED,
+<<<<<<< Updated upstream
     RELEASED,
     REOPENED,
+=======
+    REPORT,
+>>>>>>> Stashed changes
     TEST,
     UNACKNOWLEDGED,
     UNDELIVERED,
@@ -86,6 +91,7 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
     JOB_FAILING: job_failing,
     TEST: connection_test,
     HEARTBEAT: heartbeat,
+    REPORT: report,
     UNDELIVERED: undelivered,
     ACKNOWLEDGED: acknowledged,
     RELEASED: released,
@@ -137,7 +143,7 @@ def compose(
         gaps=_first(gaps, MAX_GAPS),
         links=links,
         labels=_labels(alarm),
-        case_key="" if event.kind in (TEST, HEARTBEAT) else alarm.case_key,
+        case_key="" if event.kind in (TEST, HEARTBEAT, REPORT) else alarm.case_key,
         maybe_repeat=maybe_repeat,
         footer=footer,
         malicious=malicious_count(alarm) or 0,

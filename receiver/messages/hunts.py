@@ -9,11 +9,11 @@ from receiver.messages.content import Content, platform_sentence, quote_unless_s
 from receiver.messages.message import MAX_LINES, Fact
 from receiver.messages.safe_text import copyable, harmless_line, quoted_text
 from receiver.messages.subject import where
-from receiver.messages.wording import commas, duration, joined
+from receiver.messages.wording import commas, joined
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
-from shared.phrases import counted, utc_minute
+from shared.phrases import counted, duration, utc_minute
 
 MAX_SAME = 10  # systems named in the line of those that failed for the same reason
 MAX_LEFT_OUT = 600  # characters of a reason and the systems that it left out

@@ -80,6 +80,17 @@ def undelivered(alarm: Alarm) -> Content:
     )
 
 
+def report(alarm: Alarm) -> Content:
+    """The first line of the text is the situation in one sentence, and each further line is one figure."""
+    summary, *lines = alarm.event.text.split("\n")
+    return Content(
+        title=harmless_line(alarm.event.title, 150),
+        summary=harmless_line(summary, 300),
+        lines=tuple(harmless_line(line, 150) for line in lines),
+        lines_total=len(lines),
+    )
+
+
 def heartbeat(alarm: Alarm) -> Content:
     """The text says for how long nothing was sent."""
     return Content(

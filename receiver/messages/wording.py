@@ -12,12 +12,6 @@ def disk_size(megabytes: int | None) -> str:
     return f"{megabytes / 1024:,.4g} GB" if megabytes >= 1024 else f"{megabytes} MB"
 
 
-def duration(seconds: float) -> str:
-    """Such as "1 h 5 min"."""
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-
-
 def joined(what: str, where: str) -> str:
     return f"{what} {where}".rstrip()
 

@@ -16,6 +16,7 @@ from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
 from shared.config.message import MessageConfig
 from shared.config.owners import OwnerConfig
 from shared.config.platform_section import PlatformConfig, WebhookConfig
+from shared.config.report import ReportConfig
 from shared.config.routes import RouteConfig
 from shared.config.types import (
     ACCOUNT_ID,
@@ -67,6 +68,9 @@ class Config(Section):
     reminders: RemindersConfig | None = Field(
         None,
         description="reminders of malicious cases that nobody has acknowledged; by default there are none",
+    )
+    report: ReportConfig | None = Field(
+        None, description="a report of the last four weeks, sent once a month; by default none is sent"
     )
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
     extra_regions: Annotated[tuple[_ExtraRegion, ...], OneOrMany()] = Field(

@@ -15,6 +15,7 @@ from shared.models.event_kinds import (
     OWN_KINDS,
     PLATFORM_KINDS,
     RECOVERED,
+    REPORT,
     TEST,
     UNACKNOWLEDGED,
     UNDELIVERED,
@@ -23,7 +24,7 @@ from shared.models.event_kinds import (
 from shared.models.severity import Severity
 
 # No route applies to these events. Their messages go where the alarms went, or where a key of their own says.
-_NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT)
+_NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT, REPORT)
 _ROUTED = sorted({*PLATFORM_KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
 _GUARDDUTY_HUNT = "guardduty-i-0123456789abcdef0"  # an example of the name of a hunt that a finding started
 _LONGEST_TAG_KEY = 128  # characters

@@ -49,6 +49,7 @@ CLOSED = "closed"  # somebody closed a case with a verdict
 REOPENED = "reopened"  # somebody, or a new alarm, reopened a closed case
 UNACKNOWLEDGED = "unacknowledged"  # a reminder that nobody has acknowledged a case
 HEARTBEAT = "heartbeat"  # sent to a channel that received nothing else for a long time
+REPORT = "report"  # the figures of the last four weeks, once a month
 UNKNOWN_EVENT = "unknown"
 # What people decided about a case. Such an event says nothing new about the system.
 DECISION_KINDS = frozenset({ACKNOWLEDGED, RELEASED, CLOSED, REOPENED})
@@ -57,8 +58,12 @@ OWN_KINDS = frozenset(
     {
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
         *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
+<<<<<<< Updated upstream
         *(UNDELIVERED, UNACKNOWLEDGED, HEARTBEAT),
         *DECISION_KINDS,
+=======
+        *(UNDELIVERED, ACKNOWLEDGED, UNACKNOWLEDGED, HEARTBEAT, REPORT),
+>>>>>>> Stashed changes
     }
 )
 

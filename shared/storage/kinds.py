@@ -109,6 +109,7 @@ LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", 
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
+REPORT_NOTES = _note("report", "scheduler.monthly_report", name="monthly")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
 TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")
 WEBHOOK_NOTES = _note("watch", "scheduler.webhook_check", name="webhook")

@@ -35,6 +35,10 @@ COMMANDS = {
     "hunt list": "",
     "hunt report": "weekly",
     "hunt stop": "weekly",
+    "events list": "",
+    "events show": "e1",
+    "deliveries list": "",
+    "report": "",
     "check": "",
     "send-test": "soc",
     "render": "--severity info --to soc",
@@ -63,7 +67,7 @@ PLATFORM_DOWN = {
     "webhook remove": 3,
     "check": 1,  # by the README: whatever it is that would not work
 }
-FAILED = {"ack": 1, "dead show": 1, "dead retry": 1, "hunt report": 2, "send-test": 5}
+FAILED = {"ack": 1, "events show": 1, "dead show": 1, "dead retry": 1, "hunt report": 2, "send-test": 5}
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:

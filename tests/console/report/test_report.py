@@ -12,10 +12,10 @@ import pytest
 from console.report.csv_rows import as_csv
 from console.report.html import as_html
 from console.report.markdown import as_markdown
-from console.report.words import headline
 from shared.models.severity import Severity
 from shared.storage.queries.coverage import CoverageSummary, TechniqueTrend
 from shared.storage.queries.report import CaseFigures, HuntFigures, Report
+from shared.storage.queries.report_words import headline
 from shared.storage.queries.trends import WeekTrend
 
 UNTIL = datetime(2026, 11, 29, 10, 42, tzinfo=UTC)

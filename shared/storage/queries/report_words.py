@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from receiver.messages.wording import duration
-from shared.phrases import counted
+from shared.phrases import counted, duration
 from shared.storage.queries.report import HuntFigures, Report
 
 VERDICTS = {
