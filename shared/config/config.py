@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, Field
 
 from shared.config.accounts import AccountConfig, OrganizationConfig
+from shared.config.console import ConsoleConfig
 from shared.config.delivery import DeliveryConfig, RemindersConfig
 from shared.config.destinations.registry import DestinationConfig
 from shared.config.destinations.slack import SlackConfig
@@ -73,6 +74,7 @@ class Config(Section):
         None, description="a report of the last four weeks, sent once a month; by default none is sent"
     )
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
+    console: ConsoleConfig = Field(ConsoleConfig(), description="the console, and who may use it")
     extra_regions: Annotated[tuple[_ExtraRegion, ...], OneOrMany()] = Field(
         (), description="AWS regions newer than the list that this version ships"
     )
