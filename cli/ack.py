@@ -13,10 +13,10 @@ from cli.operator import here, operator
 from cli.settings import settings
 from cli.stack import on_stack
 from receiver.assemble import case_decisions
-from receiver.cases.decisions import Person
 from receiver.messages.compose import compose
 from shared.hosting.runtime import Runtime
 from shared.models.case_states import DecisionRefused
+from shared.models.people import Person
 from shared.storage import kinds
 from shared.text import one_line
 

@@ -5,7 +5,6 @@ the audit log. The commands and the console use these functions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,21 +17,11 @@ from scheduler.start import start as start_hunt
 from scheduler.stop import NotPossible, Stopped
 from shared.hosting.runtime import Runtime
 from shared.models.hunts import Hunt, HuntState
+from shared.models.people import Person
 from shared.queues import items
 from shared.storage import audit
 
 __all__ = ["NotPossible", "Person", "ask_for_run", "retry", "run", "stop"]
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who acts, and from where, such as the command line on a host."""
-
-    name: str
-    origin: str
-
-    def __str__(self) -> str:
-        return f"{self.name} at {self.origin}"
 
 
 def run(runtime: Runtime, planned: Plan, person: Person, *, retry_for: float) -> Hunt:

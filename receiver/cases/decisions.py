@@ -17,6 +17,7 @@ from shared.models.case_states import UnknownCase, acknowledgement_of, decide, m
 from shared.models.cases import Case, Verdict
 from shared.models.codec import dump
 from shared.models.decisions import Action, CaseDecision
+from shared.models.people import Person
 from shared.queues import items
 from shared.queues.ports import Queue
 from shared.storage import audit
@@ -28,17 +29,11 @@ MAX_WHY = 500  # characters of the reason
 _MAX_NAME = 80
 
 
-@dataclass(frozen=True)
-class Person:
-    """Who decides, and from where."""
-
-    by: str  # the name that everybody reads
-    origin: str  # for the audit log, such as "the command line on laptop-1, root"
-
-
 @dataclass(eq=False, repr=False)
 class CaseDecisions:
     """The decisions about cases. Each method returns the case after the decision.
+
+    The name of the person is what everybody reads; the audit log keeps the origin as well.
 
     Each raises UnknownCase if there is no such case, DecisionRefused if the case does not allow the decision
     or if somebody else was faster, and ValueError if the name or the reason is missing. The text of each is a
@@ -71,7 +66,7 @@ class CaseDecisions:
     def _decide(
         self, case_key: str, person: Person, action: Action, *, verdict: Verdict | None = None, why: str = ""
     ) -> Case:
-        by = one_line(person.by, _MAX_NAME)
+        by = one_line(person.name, _MAX_NAME)
         if not by:
             raise ValueError("the name is missing: say who decides this")
         before = self.cases.get(case_key)
