@@ -53,12 +53,9 @@ from shared.models.event_kinds import (
     HUNT_MISSED,
     JOB_FAILING,
     RECOVERED,
-<<<<<<< Updated upstream
     RELEASED,
     REOPENED,
-=======
     REPORT,
->>>>>>> Stashed changes
     TEST,
     UNACKNOWLEDGED,
     UNDELIVERED,

@@ -15,12 +15,8 @@ from receiver.messages.wording import capitalised, commas, disk_size, semicolons
 from shared.config.message import FACTS
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier
-<<<<<<< Updated upstream
 from shared.models.decisions import Closure
-from shared.models.event_kinds import DECISION_KINDS, HEARTBEAT
-=======
-from shared.models.event_kinds import ACKNOWLEDGED, HEARTBEAT, REPORT
->>>>>>> Stashed changes
+from shared.models.event_kinds import DECISION_KINDS, HEARTBEAT, REPORT
 from shared.models.evidence import Evidence
 from shared.models.systems import Instance
 from shared.phrases import counted, utc_minute
@@ -126,11 +122,7 @@ def _hunts_before(change: Change) -> str:
 
 def _context(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
     """The system, the hunt, and what the platform processed, and when."""
-<<<<<<< Updated upstream
-    if alarm.event.kind in DECISION_KINDS | {HEARTBEAT}:
-=======
-    if alarm.event.kind in (ACKNOWLEDGED, HEARTBEAT, REPORT):
->>>>>>> Stashed changes
+    if alarm.event.kind in DECISION_KINDS | {HEARTBEAT, REPORT}:
         return  # the readers of these messages already know the facts, or there are none
     report, hunt, capture = alarm.event.report, alarm.hunt, alarm.capture
     if report is None:
