@@ -25,7 +25,7 @@ lint: $(VENV)/dev
 	$(BIN)/mypy
 
 # A stamp file for each set of packages: the set is installed again only when its lock file changes.
-$(VENV)/demo $(VENV)/dev: $(VENV)/%: requirements/%.txt pyproject.toml
+$(VENV)/demo $(VENV)/dev $(VENV)/e2e: $(VENV)/%: requirements/%.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation -e .
@@ -49,7 +49,7 @@ lock-npm:  ## resolve tests/tools/*/package.json again
 	done
 
 lock:  ## resolve requirements/*.in again; needs uv on the PATH
-	for set in run demo dev; do \
+	for set in run demo dev e2e; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	    requirements/$$set.in -o requirements/$$set.txt; \
 	done
@@ -109,6 +109,11 @@ lock-aws:  ## as `lock`, for the functions on AWS and the tools that check them
 
 test-emulators: $(VENV)/dev .cache/emulators/ready  ## the contracts of store and queues with dynalite and fauxqs
 	HUNTBRIDGE_EMULATORS=1 $(BIN)/python -m pytest -p no:xdist tests/shared/sides -k emulators
+
+.PHONY: test-e2e
+
+test-e2e: $(VENV)/e2e  ## the demo and every screen of the console in Chromium
+	$(BIN)/python -m pytest -p no:xdist --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/e2e
 
 .PHONY: chaos storm
 
