@@ -7,29 +7,47 @@ whose kind is not kept for ever.
 
 from __future__ import annotations
 
-import gzip
-import json
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from shared.aws.clients import Clients
+from shared.aws.dynamodb_index import Pointers, must_renew
+from shared.aws.dynamodb_items import (
+    after_key,
+    document_key,
+    expiry,
+    in_parts,
+    key_after,
+    packed,
+    part_count,
+    part_key,
+    unpacked,
+    value_of,
+)
+from shared.aws.dynamodb_table import MOST_READ, Item, Table
 from shared.aws.errors import AwsError, understood
+from shared.storage import indexes
 from shared.storage.kinds import seconds_kept
-from shared.storage.ports import Record, Store, StoreError, TooLarge
+from shared.storage.ports import (
+    Body,
+    IndexEntry,
+    Key,
+    Page,
+    Record,
+    Store,
+    StoreError,
+    on_a_page,
+)
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-# DynamoDB's limit of an item, names and values together ("Quotas in Amazon DynamoDB": 400 KB).
-_MAX_ITEM = 400 * 1024
-_ROOM_FOR_THE_REST = 256  # bytes, for the names of the attributes and for all values but key and body
-_PACK_ABOVE = 4 * 1024  # bytes; DynamoDB charges a write for each KB, a read for each 4 KB
 _SEARCH_TIME = 60.0  # seconds
-# A document that is too large for one item is split into parts. Each part is an item, and the document's own
-# item says how many there are.
-_PART, _PART_SIZE, _MAX_PARTS = "part", 350 * 1024, 100
 _READS = 3  # tries to read a document that other writes keep replacing before its parts are read
 
 
@@ -51,16 +69,22 @@ def table_definition() -> dict[str, Any]:
 
 class DynamoStore(Store):
     def __init__(self, clients: Clients, table: str, now: Callable[[], float] = time.time) -> None:
-        self._clients, self._table, self._now = clients, table, now
+        self._clients, self._now = clients, now
+        self._table = Table(clients, table)
+        self._pointers = Pointers(self._table)
 
     def get(self, kind: str, group: str, name: str) -> Record | None:
+        known = self._known(kind, group, name)
+        return known.record if known else None
+
+    def _known(self, kind: str, group: str, name: str) -> _Known | None:
         for _ in range(_READS):
-            answer = self._call("get_item", Key=_key(kind, group, name), ConsistentRead=True)
+            answer = self._table.call("get_item", Key=document_key(kind, group, name), ConsistentRead=True)
             item = answer.get("Item")
             if item is None:
                 return None
             if record := self._record(group, item):
-                return record
+                return _Known(record, expiry(item))
         raise StoreError(f"the {kind} {name} changes each time that it is read")
 
     def scan(self, kind: str, group: str) -> Iterator[Record]:
@@ -71,14 +95,19 @@ class DynamoStore(Store):
             "ConsistentRead": True,
         }
         while True:
-            answer = self._call("query", **request)
-            for item in answer.get("Items", ()):
-                name = item["sk"]["S"]
-                if record := self._record(group, item) or self.get(kind, group, name):
-                    yield record
+            answer = self._table.call("query", **request)
+            yield from self._records(kind, answer.get("Items", ()))
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _records(self, kind: str, items: Iterable[Item]) -> Iterator[Record]:
+        """The documents in some items, which are all of one kind."""
+        for item in items:
+            with understood("DynamoDB", StoreError):
+                group, name = item["pk"]["S"].partition("#")[2], item["sk"]["S"]
+            if record := self._record(group, item) or self.get(kind, group, name):
+                yield record
 
     def groups(self, kind: str, prefix: str, limit: int) -> list[str]:
         """Reads the whole table, for at most a minute. Raises StoreError after that."""
@@ -90,13 +119,15 @@ class DynamoStore(Store):
         }
         until = time.monotonic() + _SEARCH_TIME
         while True:
-            answer = self._call("scan", **request)
+            answer = self._table.call("scan", **request)
             with understood("DynamoDB", StoreError):
                 groups |= {item["pk"]["S"].partition("#")[2] for item in answer["Items"]}
             if len(groups) >= limit or "LastEvaluatedKey" not in answer:
                 return sorted(groups)[:limit]
             if time.monotonic() > until:
-                raise StoreError(f"the table {self._table} is too large to be searched: write the whole id")
+                raise StoreError(
+                    f"the table {self._table.name} is too large to be searched: write the whole id"
+                )
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def put(
@@ -109,12 +140,70 @@ class DynamoStore(Store):
         expect: int | None = None,
         durable: bool = True,  # every write to DynamoDB is durable
     ) -> bool:
-        write = secrets.token_hex(8)
-        packed = _packed(body)
-        size = len(f"{kind}#{group}{name}".encode()) + len(packed) + _ROOM_FOR_THE_REST
-        parts = _split(kind, name, packed) if size > _MAX_ITEM else []
-        kept = seconds_kept(kind)
-        expires = None if kept is None else int(self._now()) + kept
+        if not indexes.is_indexed(kind):
+            expires = self._will_expire(kind)
+            return self._write(kind, group, name, body, expect, secrets.token_hex(8), expires).done
+        while True:
+            # A document that must not exist has no pointers, so it need not be read.
+            known = None if expect == 0 else self._known(kind, group, name)
+            if expect and (known is None or known.record.version != expect):
+                return False
+            if self._replace(kind, group, name, body, known):
+                return True
+            if expect is not None:
+                return False
+
+    def update(
+        self,
+        kind: str,
+        group: str,
+        name: str,
+        change: Callable[[Body | None], tuple[Body | None, T]],
+        *,
+        durable: bool = True,
+    ) -> T:
+        if not indexes.is_indexed(kind):
+            return super().update(kind, group, name, change, durable=durable)
+        while True:
+            known = self._known(kind, group, name)
+            before = known.record.body if known else None
+            after, result = change(before)
+            if after is None or after == before:
+                return result
+            if self._replace(kind, group, name, after, known):
+                return result
+
+    def _replace(self, kind: str, group: str, name: str, body: Body, known: _Known | None) -> bool:
+        """Write a document and its pointers if it still is as it is known. Returns False otherwise."""
+        of, write, expires = (kind, group, name), secrets.token_hex(8), self._will_expire(kind)
+        before = known.entries(kind) if known else set()
+        after = set(indexes.entries(kind, group, name, body))
+        version = known.record.version if known else 0
+        renewed = known is None or must_renew(known.expires, expires)
+        new = after if renewed else after - before
+        self._pointers.write(new, of, version + 1, expires, write)
+        written = self._write(kind, group, name, body, version, write, expires)
+        if written.done:
+            self._pointers.drop(before - after, version + 1)
+        elif new and (record := self._record(group, written.stored) if written.stored else None):
+            # The pointers came too late. Some of them may belong to the document as it is now.
+            now = _Known(record, expiry(written.stored))
+            self._pointers.restore(new & now.entries(kind), of, record.version, now.expires, "")
+            self._pointers.take_back(new - now.entries(kind), write)
+        return written.done
+
+    def _write(
+        self,
+        kind: str,
+        group: str,
+        name: str,
+        body: Body,
+        expect: int | None,
+        write: str,
+        expires: int | None,
+    ) -> _Written:
+        content = packed(body)
+        parts = in_parts(kind, group, name, content)
         request: dict[str, Any] = {}
         if expect == 0:
             request["ConditionExpression"] = "attribute_not_exists(pk)"
@@ -122,24 +211,28 @@ class DynamoStore(Store):
             request["ConditionExpression"] = "#version = :expect"
         if expect is not None:
             request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        values: dict[str, Any] = {"body": _value(b"" if parts else packed), "write": {"S": write}}
+        values: dict[str, Any] = {"body": value_of(b"" if parts else content), "write": {"S": write}}
         if parts:
             values["parts"] = {"N": str(len(parts))}
         try:
             for number, part in enumerate(parts):  # before the document that names them
-                self._update(_part_key(write, number), {"body": {"B": part}}, expires)
-            before = self._update(_key(kind, group, name), values, expires, expect, **request)
+                self._update(part_key(write, number), {"body": {"B": part}}, expires)
+            before = self._update(document_key(kind, group, name), values, expires, expect, **request)
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
-                raise self._failure(error) from error
+                raise self._table.failure(error) from error
             # botocore repeats a call whose answer was lost. If so, the stored document is this very write.
             stored: dict[str, Any] = error.answer.get("Item", {})
             mine: bool = stored.get("write") == {"S": write}
             if not mine:
                 self._drop_parts(values)
-            return mine
+            return _Written(mine, stored)
         self._drop_parts(before)
-        return True
+        return _Written(True)
+
+    def _will_expire(self, kind: str) -> int | None:
+        kept = seconds_kept(kind)
+        return None if kept is None else int(self._now()) + kept
 
     def _update(
         self,
@@ -148,7 +241,7 @@ class DynamoStore(Store):
         expires: int | None,
         expect: int | None = None,
         **request: Any,
-    ) -> dict[str, Any]:
+    ) -> Item:
         """Write an item, add one to its version, and return the previous values. Raises AwsError."""
         if expires is not None:
             values = {**values, "expires": {"N": str(expires)}}
@@ -157,10 +250,8 @@ class DynamoStore(Store):
             given[":expect"] = {"N": str(expect)}
         sets = ", ".join(f"#{name} = :{name}" for name in values)
         removes = "" if "parts" in values else " REMOVE #parts"
-        answer = self._clients.call(
-            "dynamodb",
+        answer = self._table.try_to(
             "update_item",
-            TableName=self._table,
             Key=key,
             UpdateExpression=f"SET {sets}{removes} ADD #version :one",
             ExpressionAttributeNames={f"#{name}": name for name in {*values, "parts", "version"}},
@@ -168,81 +259,133 @@ class DynamoStore(Store):
             ReturnValues="UPDATED_OLD",
             **request,
         )
-        before: dict[str, Any] = answer.get("Attributes", {})
+        before: Item = answer.get("Attributes", {})
         return before
 
     def delete(self, kind: str, group: str, name: str) -> None:
-        answer = self._call("delete_item", Key=_key(kind, group, name), ReturnValues="ALL_OLD")
-        self._drop_parts(answer.get("Attributes", {}))
+        answer = self._table.call("delete_item", Key=document_key(kind, group, name), ReturnValues="ALL_OLD")
+        item = answer.get("Attributes", {})
+        record = self._record(group, item) if item and indexes.is_indexed(kind) else None
+        self._drop_parts(item)
+        if record is None or not (entries := _Known(record, None).entries(kind)):
+            return
+        self._pointers.drop(entries, record.version)
+        # Somebody may have made the document anew meanwhile. Its versions began again, so its pointers may be
+        # among the deleted ones.
+        if known := self._known(kind, group, name):
+            of, version = (kind, group, name), known.record.version
+            self._pointers.restore(known.entries(kind), of, version, known.expires, "")
 
-    def _drop_parts(self, item: dict[str, Any]) -> None:
+    # Pages
+
+    def page(
+        self,
+        index: str,
+        *,
+        limit: int,
+        after: str = "",
+        newest_first: bool = True,
+        since: str = "",
+        until: str = "",
+    ) -> Page:
+        entries, after = self._pointers.page(index, on_a_page(limit), after, newest_first, since, until)
+        records = self.read_many([key for _, key in entries])
+        return Page(
+            tuple(
+                record
+                for entry, key in entries
+                if (record := records.get(key)) and entry in indexes.entries(*key, record.body)
+            ),
+            after,
+        )
+
+    def page_of_group(
+        self, kind: str, group: str, *, limit: int, after: str = "", newest_first: bool = False
+    ) -> Page:
+        items, after = self._table.page(f"{kind}#{group}", on_a_page(limit), after, newest_first)
+        return Page(tuple(self._records(kind, items)), after)
+
+    def count(self, index: str, *, prefix: str = "", most: int = 10_000) -> int:
+        return self._pointers.count(index, prefix, most)
+
+    def read_many(self, keys: Sequence[Key]) -> dict[Key, Record]:
+        wanted, found = list(dict.fromkeys(keys)), {}
+        for at in range(0, len(wanted), MOST_READ):
+            items = self._table.read([document_key(*key) for key in wanted[at : at + MOST_READ]])
+            for item in items:
+                kind, _, group = item["pk"]["S"].partition("#")
+                for record in self._records(kind, [item]):
+                    found[kind, group, record.name] = record
+        return found
+
+    def every(self, kind: str, *, limit: int, after: str = "") -> Page:
+        request: dict[str, Any] = {"ExclusiveStartKey": key_after(after)} if after else {}
+        answer = self._table.call(
+            "scan",
+            FilterExpression="begins_with(pk, :pk)",
+            ExpressionAttributeValues={":pk": {"S": f"{kind}#"}},
+            ConsistentRead=True,
+            Limit=limit,
+            **request,
+        )
+        last = answer.get("LastEvaluatedKey")
+        records = tuple(self._records(kind, answer.get("Items", ())))
+        return Page(records, after_key(last) if last else "")
+
+    def reindex(self, kind: str, records: Sequence[Record]) -> None:
+        # The time when a document expires is not known here. The pointer expires no earlier.
+        expires = self._will_expire(kind)
+        self._pointers.write_all(
+            (
+                indexes.entries(kind, record.group, record.name, record.body),
+                (kind, record.group, record.name),
+                record.version,
+                expires,
+            )
+            for record in records
+        )
+
+    def _drop_parts(self, item: Item) -> None:
         """Delete the parts of a document that was replaced or deleted. A part that cannot be deleted expires
         later."""
-        for number in range(_parts(item)):
+        for number in range(part_count(item)):
             try:
-                self._call("delete_item", Key=_part_key(item["write"]["S"], number))
+                self._table.call("delete_item", Key=part_key(item["write"]["S"], number))
             except StoreError as error:
                 log.warning("parts of a replaced document stay in the table", extra={"error": str(error)})
                 return
 
-    def _record(self, group: str, item: dict[str, Any]) -> Record | None:
+    def _record(self, group: str, item: Item) -> Record | None:
         """None if its parts are gone, because another write has replaced the document meanwhile."""
         with understood("DynamoDB", StoreError):
-            body, parts = item["body"], _parts(item)
-            packed = body["B"] if "B" in body else body["S"].encode()
+            body, parts = item["body"], part_count(item)
+            content = body["B"] if "B" in body else body["S"].encode()
             if parts:
                 contents = [self._part(item["write"]["S"], number) for number in range(parts)]
                 if None in contents:
                     return None
-                packed = b"".join(content for content in contents if content is not None)
-            text = gzip.decompress(packed) if packed.startswith(_GZIP) else packed
-            return Record(group, item["sk"]["S"], int(item["version"]["N"]), json.loads(text))
+                content = b"".join(part for part in contents if part is not None)
+            return Record(group, item["sk"]["S"], int(item["version"]["N"]), unpacked(content))
 
     def _part(self, write: str, number: int) -> bytes | None:
-        answer = self._call("get_item", Key=_part_key(write, number), ConsistentRead=True)
+        answer = self._table.call("get_item", Key=part_key(write, number), ConsistentRead=True)
         return answer["Item"]["body"]["B"] if "Item" in answer else None
 
-    def _call(self, operation: str, **request: Any) -> Any:
-        try:
-            return self._clients.call("dynamodb", operation, TableName=self._table, **request)
-        except AwsError as error:
-            raise self._failure(error) from error
 
-    def _failure(self, error: AwsError) -> StoreError:
-        if error.code == "ResourceNotFoundException":
-            return StoreError(f"there is no DynamoDB table {self._table} in {self._clients.region}")
-        return StoreError(f"the table {self._table}: {error}")
+@dataclass(frozen=True)
+class _Known:
+    """A document that was read before it is written."""
 
+    record: Record
+    expires: int | None
 
-def _key(kind: str, group: str, name: str) -> dict[str, Any]:
-    return {"pk": {"S": f"{kind}#{group}"}, "sk": {"S": name}}
+    def entries(self, kind: str) -> set[IndexEntry]:
+        return set(indexes.entries(kind, self.record.group, self.record.name, self.record.body))
 
 
-_GZIP = b"\x1f\x8b"  # the first bytes of gzip, with which no JSON text begins
+@dataclass(frozen=True)
+class _Written:
+    """Whether a document was written; if not, the item that is there instead, empty if there is none."""
 
-
-def _packed(body: dict[str, Any]) -> bytes:
-    text = json.dumps(body, separators=(",", ":")).encode()
-    return gzip.compress(text, mtime=0) if len(text) > _PACK_ABOVE else text
-
-
-def _value(packed: bytes) -> dict[str, Any]:
-    return {"B": packed} if packed.startswith(_GZIP) else {"S": packed.decode()}
-
-
-def _split(kind: str, name: str, packed: bytes) -> list[bytes]:
-    parts = [packed[at : at + _PART_SIZE] for at in range(0, len(packed), _PART_SIZE)]
-    if len(parts) > _MAX_PARTS:
-        most = _MAX_PARTS * _PART_SIZE // 1024
-        raise TooLarge(
-            f"the {kind} {name} takes {len(packed) // 1024:,} KB, and at most {most:,} KB are kept"
-        )
-    return parts
-
-
-def _parts(item: dict[str, Any]) -> int:
-    return int(item["parts"]["N"]) if "parts" in item else 0
-
-
-def _part_key(write: str, number: int) -> dict[str, Any]:
-    return _key(_PART, write, f"{number:03}")
+    done: bool
+    stored: dict[str, Any] = field(default_factory=dict)

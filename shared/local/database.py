@@ -21,8 +21,16 @@ from shared.storage.ports import StoreError
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-FORMAT = 3
-_TABLES = """
+FORMAT = 4
+# The entries of the indexes, see `shared.storage.indexes`.
+_ENTRIES = """
+CREATE TABLE entries (
+    "index" TEXT NOT NULL, position TEXT NOT NULL,
+    kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
+    PRIMARY KEY ("index", position)
+) WITHOUT ROWID
+"""
+_TABLES = f"""{_ENTRIES};
 CREATE TABLE documents (
     kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
     version INTEGER NOT NULL, body TEXT NOT NULL,
@@ -51,6 +59,7 @@ DROP INDEX items_due;
 CREATE INDEX items_due ON items (queue, urgent DESC, due);
 """,
     2: "ALTER TABLE items ADD COLUMN surprises INTEGER NOT NULL DEFAULT 0",
+    3: _ENTRIES,  # `scheduler.index_old_documents` fills it
 }
 
 

@@ -7,12 +7,14 @@ DynamoDB.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 Body = dict[str, Any]  # what JSON can hold
+Key = tuple[str, str, str]  # kind, group and name of a document
+MOST_ON_A_PAGE = 100  # documents, which is what DynamoDB reads at once
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,37 @@ class Record:
     body: Body
 
 
+@dataclass(frozen=True)
+class IndexEntry:
+    """The place of a document in an ordered index. No two documents have the same place."""
+
+    index: str  # such as `deliveries/to/soc`
+    position: str  # such as `2026-11-29T10:42:00.000000Z#event-1`
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some documents in order, and where the next page begins.
+
+    A page may hold fewer documents than its limit, even none, and another page may still follow. The last
+    page is the one whose `after` is empty.
+    """
+
+    records: tuple[Record, ...]
+    after: str = ""  # what the call for the next page passes as `after`; empty: this is the end
+
+
+def on_a_page(limit: int) -> int:
+    """How many documents a page looks at if so many are wanted."""
+    return max(1, min(limit, MOST_ON_A_PAGE))
+
+
 class Store(Protocol):
-    """Documents by (kind, group, name). Every method raises StoreError if the database does not answer."""
+    """Documents by (kind, group, name). Every method raises StoreError if the database does not answer.
+
+    The store also keeps some documents in ordered indexes. `shared.storage.indexes` says which documents
+    these are, and where in which index they are. The store keeps the indexes up to date by itself.
+    """
 
     @abstractmethod
     def get(self, kind: str, group: str, name: str) -> Record | None:
@@ -71,6 +102,58 @@ class Store(Protocol):
 
         This may take up to a minute on AWS, so it is for commands that a person waits for, not for workers.
         """
+        ...
+
+    @abstractmethod
+    def page(
+        self,
+        index: str,
+        *,
+        limit: int,
+        after: str = "",
+        newest_first: bool = True,
+        since: str = "",
+        until: str = "",
+    ) -> Page:
+        """Documents of an index, ordered by their positions; `newest_first` means the last position first.
+
+        `after` is that of the page before. `since` and `until` are positions, or beginnings of positions such
+        as a time: the page has positions from `since` on and before `until`. The page has at most
+        MOST_ON_A_PAGE documents, whatever the limit.
+
+        A document whose position stays is on exactly one page. A document whose position changes between two
+        pages may be on both, or on none if it moves to the part that was read before.
+        """
+        ...
+
+    @abstractmethod
+    def page_of_group(
+        self, kind: str, group: str, *, limit: int, after: str = "", newest_first: bool = False
+    ) -> Page:
+        """Documents of one group, ordered by name; `newest_first` means the last name first."""
+        ...
+
+    @abstractmethod
+    def count(self, index: str, *, prefix: str = "", most: int = 10_000) -> int:
+        """How many entries of an index have positions that begin with `prefix`, at most `most`.
+
+        On AWS a few documents may be counted that have left the index, because their last writer died."""
+        ...
+
+    @abstractmethod
+    def read_many(self, keys: Sequence[Key]) -> dict[Key, Record]:
+        """The documents with these keys. A key without a document is left out."""
+        ...
+
+    @abstractmethod
+    def every(self, kind: str, *, limit: int, after: str = "") -> Page:
+        """All documents of a kind, page by page, in any order. For jobs that may take minutes: on AWS this
+        reads the whole table. `limit` bounds what one call reads, not only what it returns."""
+        ...
+
+    @abstractmethod
+    def reindex(self, kind: str, records: Sequence[Record]) -> None:
+        """Write the index entries of documents that `every` returned. Doing it again changes nothing."""
         ...
 
     def update(

@@ -26,6 +26,8 @@ TOKENS = "arn:aws:secretsmanager:us-east-1:111122223333:secret:huntbridge/tokens
 # (action, resource) with `${…}` for what only AWS can put in; `Name.Arn` is a resource of the stack.
 BOTH = {
     ("dynamodb:GetItem", "Ledger.Arn"),
+    ("dynamodb:BatchGetItem", "Ledger.Arn"),
+    ("dynamodb:BatchWriteItem", "Ledger.Arn"),
     ("dynamodb:Query", "Ledger.Arn"),
     ("dynamodb:UpdateItem", "Ledger.Arn"),
     ("dynamodb:DeleteItem", "Ledger.Arn"),
@@ -42,6 +44,7 @@ BOTH = {
 A_UNIT = "arn:${Partition}:organizations::*:ou/o-*/ou-*"
 A_ROOT = "arn:${Partition}:organizations::*:root/o-*/r-*"
 SCHEDULER = BOTH | {
+    ("dynamodb:Scan", "Ledger.Arn"),
     ("logs:CreateLogStream", "SchedulerLogs.Arn"),
     ("logs:PutLogEvents", "SchedulerLogs.Arn"),
     ("sqs:ReceiveMessage", "Captures.Arn"),

@@ -185,7 +185,7 @@ def test_a_write_whose_answer_was_lost_is_not_taken_for_another_writer(lossy, ta
         ("get_item", "dynamodb:GetItem", lambda store: store.get("hunt", "", "a")),
         ("query", "dynamodb:Query", lambda store: list(store.scan("hunt", ""))),
         ("update_item", "dynamodb:UpdateItem", lambda store: store.put("hunt", "", "a", {}, expect=0)),
-        ("update_item", "dynamodb:UpdateItem", lambda store: store.put("hunt", "", "a", {"x": noise(10**6)})),
+        ("update_item", "dynamodb:UpdateItem", lambda store: store.put("case", "", "a", {"x": noise(10**6)})),
         ("delete_item", "dynamodb:DeleteItem", lambda store: store.delete("hunt", "", "a")),
     ],
 )

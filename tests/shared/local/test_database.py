@@ -227,7 +227,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version=99")
     other.close()
-    with pytest.raises(StoreError, match="has format 99, which is not 3"):
+    with pytest.raises(StoreError, match="has format 99, which is not 4"):
         Database(path)
 
 

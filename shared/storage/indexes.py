@@ -1,0 +1,150 @@
+"""The ordered indexes of the store: which documents are in which index, and where.
+
+The store calls `entries` with each document that it writes or reads. It keeps the entries in step with the
+documents, and a reader skips an entry that its document no longer has. Nothing else writes entries.
+
+An index is ordered by its positions, which are compared as texts. A position begins with a time of fixed
+width, such as `2026-11-29T10:42:00.000000Z`, and ends with the id of the document, so no two documents have
+the same position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.storage import kinds
+from shared.storage.ports import IndexEntry
+
+# Raise this number when the entries of a kind change. `scheduler.index_old_documents` then writes the entries
+# of all stored documents again.
+VERSION = 1
+
+# Names of indexes. Those that end with / are followed by what the documents have in common.
+HUNTS = "hunts"  # by scheduled time
+CAPTURES_OF_SYSTEM = "captures/system/"  # + System.key, by the time of the request or of the hunt
+DELIVERIES = "deliveries"  # by the time of the first attempt
+DELIVERIES_TO = "deliveries/to/"  # + destination, by the time of the first attempt
+DELIVERIES_WAITING = "deliveries/waiting"  # failed and to be sent again, or unfinished; by the first attempt
+DELIVERIES_DEAD = "deliveries/dead"  # by the time of the last attempt
+AUDIT_ABOUT = "audit/about/"  # + what the entry is about, by its time
+
+# DynamoDB's limits of a partition key and of a sort key, less what the store adds to the name of an index.
+_MAX_INDEX, _MAX_POSITION = 2048 - 64, 1024  # bytes
+
+Body = Mapping[str, Any]
+Entries = Iterator[tuple[str, str]]  # index and position
+
+
+def entries(kind: str, group: str, name: str, body: object) -> tuple[IndexEntry, ...]:
+    """The places of a document in the indexes.
+
+    Raises nothing: a document of another version may lack any field, and then it has the entries that the
+    rest of its fields allows.
+    """
+    if kind not in _FUNCTIONS or not isinstance(body, Mapping):
+        return ()
+    found = dict.fromkeys(IndexEntry(*place) for place in _FUNCTIONS[kind](group, name, body))
+    return tuple(entry for entry in found if _fits(entry))
+
+
+def is_indexed(kind: str) -> bool:
+    """Whether documents of this kind may have entries."""
+    return kind in _FUNCTIONS
+
+
+def at(moment: datetime) -> str:
+    """The beginning of the positions of a time. Also what `Store.page` takes as `since` and `until`."""
+    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return f"{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+# What the functions below read of a body
+
+
+def text(body: Body, field: str) -> str:
+    """A field that holds a text; empty if it is missing, or is something else."""
+    value = body.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def part(body: Body, field: str) -> Body:
+    """A field that holds fields; empty if it is missing, or is something else."""
+    value = body.get(field)
+    return value if isinstance(value, Mapping) else {}
+
+
+def number(body: Body, field: str) -> int:
+    """A field that holds a whole number; 0 if it is missing, or is something else."""
+    value = body.get(field)
+    return value if isinstance(value, int) else 0
+
+
+def moment(*stored: str) -> str:
+    """The first of these stored times that can be read, as the beginning of a position; else empty."""
+    for one in stored:
+        try:
+            return at(datetime.fromisoformat(one))
+        except (ValueError, OverflowError):
+            continue
+    return ""
+
+
+def under(prefix: str, value: str) -> str:
+    """The name of the index of one value; empty, which is no index, if there is no value."""
+    return f"{prefix}{value}" if value else ""
+
+
+def by_time(time: str, id: str, indexes: Iterable[str]) -> Entries:
+    """The same place in several indexes. Without a time there is none."""
+    for index in indexes if time else ():
+        if index:
+            yield index, f"{time}#{id}"
+
+
+# One function for each kind: yields the index and the position of each entry
+
+
+def _hunt(group: str, name: str, body: Body) -> Entries:
+    yield from by_time(moment(text(body, "scheduled_at")), name, [HUNTS])
+
+
+def _capture(hunt_id: str, system_key: str, body: Body) -> Entries:
+    scheduled = hunt_id.rpartition("@")[2]
+    time = moment(text(body, "requested_at"), scheduled)
+    yield from by_time(time, hunt_id, [under(CAPTURES_OF_SYSTEM, system_key)])
+
+
+def _delivery(event_id: str, destination: str, body: Body) -> Entries:
+    state, id = text(body, "state"), f"{event_id}/{destination}"
+    first, last = text(body, "first_at"), text(body, "last_at")
+    indexes = [DELIVERIES, under(DELIVERIES_TO, destination)]
+    failed = state == "pending" and number(body, "attempts") > 0
+    if failed or state in ("sending", "unsure"):
+        indexes.append(DELIVERIES_WAITING)
+    yield from by_time(moment(first, last), id, indexes)
+    if state == "dead":
+        yield from by_time(moment(last, first), id, [DELIVERIES_DEAD])
+
+
+def _audit(month: str, name: str, body: Body) -> Entries:
+    yield from by_time(moment(text(body, "at")), name, [under(AUDIT_ABOUT, text(body, "about"))])
+
+
+_FUNCTIONS: dict[str, Callable[[str, str, Body], Entries]] = {
+    kinds.HUNT: _hunt,
+    kinds.CAPTURE: _capture,
+    kinds.DELIVERY: _delivery,
+    kinds.AUDIT: _audit,
+}
+INDEXED = tuple(_FUNCTIONS)  # the kinds whose documents may have entries
+
+
+def _fits(entry: IndexEntry) -> bool:
+    """Whether both databases accept the entry. Otherwise the document could not be written at all."""
+    try:
+        index, position = (len(value.encode()) for value in (entry.index, entry.position))
+    except UnicodeEncodeError:  # one half of a character
+        return False
+    return 0 < index <= _MAX_INDEX and 0 < position <= _MAX_POSITION
