@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import click
 
+from cli import serve_metrics
 from cli.assemble import CAPTURE_THREADS, load_config, local_runtime, receiver
 from cli.exit_codes import DataUnusable, Misused
 from cli.health import Health
 from cli.operator import here, operator
+from cli.serve_metrics import CLOCK
 from cli.settings import settings
 from cli.signals import stop_signals
 from receiver.intake.refusals import Refusals
@@ -33,6 +35,8 @@ from shared.local.hunt_starter import Clock
 from shared.local.listen import Listener
 from shared.local.server import Server, Timer, Workers
 from shared.local.webhook_quota import WebhookQuota
+from shared.metrics.definitions import WEBHOOKS, refusal_of
+from shared.metrics.memory import Memory
 from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef
 from shared.storage.audit import configuration_loaded
@@ -77,8 +81,22 @@ class Web(NamedTuple):
     help="IP address of the proxy in front. Its X-Forwarded-For names the sender of a refused webhook.",
 )
 @click.option("--log-json", is_flag=True, help="Write the log as one JSON object per line.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    show_default=True,
+    envvar="HUNTBRIDGE_LOG_LEVEL",
+    help="Write log lines of this level and above.",
+)
 def serve(
-    config_path: str | None, data: Path, port: int, host: str, proxy: str | None, log_json: bool
+    config_path: str | None,
+    data: Path,
+    port: int,
+    host: str,
+    proxy: str | None,
+    log_json: bool,
+    log_level: str,
 ) -> None:
     """Receive webhooks, deliver alarms, start hunts on their schedules and follow them to their end.
 
@@ -86,8 +104,9 @@ def serve(
     the work in progress is done; a second signal stops it at once. All other work is in the data directory
     and continues at the next start, which also reads a changed configuration.
     """
-    logs.setup("INFO", json=log_json)
+    logs.setup(log_level.upper(), json=log_json)
     runtime = local_runtime(load_config(config_path), data)
+    memory = serve_metrics.begin(runtime.config, runtime.now().timestamp())
     try:
         with (
             logs.once_a_minute(
@@ -99,7 +118,7 @@ def serve(
             configuration_loaded(
                 runtime.store, runtime.config, operator(runtime), here("serve"), runtime.now()
             )
-            _run_until_signal(server, runtime, data, Web(host, port, proxy))
+            _run_until_signal(server, runtime, data, Web(host, port, proxy), memory)
     except AlreadyServed as error:
         raise DataUnusable(str(error)) from None
     except StoreError as error:
@@ -146,12 +165,12 @@ def assemble(runtime: Runtime) -> Server:
                 Timer(job.name, partial(jobs.run, job), runtime.config.follow.interval, within=job.budget)
                 for job in JOBS
             ),
-            Timer("clock", partial(jobs.run, Job("clock", lambda _: clock.tick(), CLOCK_BUDGET)), 1.0),
+            Timer(CLOCK, partial(jobs.run, Job(CLOCK, lambda _: clock.tick(), CLOCK_BUDGET)), 1.0),
         ],
     )
 
 
-def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web) -> None:
+def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web, memory: Memory) -> None:
     config = runtime.config
     _check_tokens(runtime)
     refs = config.slack_signing_secrets
@@ -187,11 +206,17 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web) ->
 
     def refused_early(path: str, status: int, reason: str, peer: str) -> None:
         if single_slashes(path) == WEBHOOK:
+            WEBHOOKS.add(outcome=refusal_of(status))
             refusals(status, reason, peer)
 
     try:
         listener = Listener(
-            app, web.host, web.port, max_body=MAX_BODY, proxy=web.proxy, on_refusal=refused_early
+            serve_metrics.with_metrics(app, memory, runtime, server),
+            web.host,
+            web.port,
+            max_body=MAX_BODY,
+            proxy=web.proxy,
+            on_refusal=refused_early,
         )
     except OSError as error:
         raise Misused(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from None

@@ -15,6 +15,7 @@ from shared.config.destinations.registry import DestinationConfig
 from shared.config.destinations.slack import SlackConfig
 from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
 from shared.config.message import MessageConfig
+from shared.config.metrics import MetricsConfig
 from shared.config.owners import OwnerConfig
 from shared.config.platform_section import PlatformConfig, WebhookConfig
 from shared.config.report import ReportConfig
@@ -75,6 +76,9 @@ class Config(Section):
     )
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
     console: ConsoleConfig = Field(ConsoleConfig(), description="the console, and who may use it")
+    metrics: MetricsConfig = Field(
+        MetricsConfig(), description="who may read the page /metrics of serve; by default there is none"
+    )
     extra_regions: Annotated[tuple[_ExtraRegion, ...], OneOrMany()] = Field(
         (), description="AWS regions newer than the list that this version ships"
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from shared.config.config import Config
 from shared.config.destinations.jira import JiraConfig
 from shared.config.hunt_warnings import hunt_warnings
+from shared.config.listen import is_loopback
 from shared.config.load import DEFAULT_FILE, OTHER_FILE
 from shared.config.owners import OwnerConfig
 from shared.config.route_warnings import route_warnings, unreachable_routes
@@ -43,6 +44,7 @@ def warnings(config: Config, regions: Collection[str]) -> list[ConfigWarning]:
         *_owners(config),
         *_links(config),
         *_follow(config),
+        *_metrics(config),
     ]
     return [ConfigWarning(where, text) for where, text in found]
 
@@ -124,6 +126,16 @@ def _links(config: Config) -> Iterator[tuple[str, str]]:
                     f"the link has {len(link.url):,} characters, and no message of type "
                     f"{' or '.join(sorted(types))} shows one of more than {limit:,}",
                 )
+
+
+def _metrics(config: Config) -> Iterator[tuple[str, str]]:
+    metrics = config.metrics
+    if metrics.listen and not metrics.token and not is_loopback(metrics.listen):
+        yield (
+            "metrics.listen",
+            "lets everybody who reaches this address read the names of the destinations and the numbers of "
+            "alarms: set metrics.token, or listen on 127.0.0.1",
+        )
 
 
 def _follow(config: Config) -> Iterator[tuple[str, str]]:

@@ -90,7 +90,7 @@ class Server:
         ]
         for timer in timers:
             self.add(timer)
-        self._web: Listener | None = None
+        self._webs: list[Listener] = []
 
     def _thread(self, name: str, run: Callable[..., None], *of: Any) -> threading.Thread:
         pulse = self._pulses[name] = Pulse()
@@ -118,10 +118,10 @@ class Server:
         for thread in self._threads:
             thread.start()
 
-    def listen(self, web: Listener) -> None:
-        """Answer web requests from now on, in a thread of their own."""
-        self._web = web
-        self._thread("web", self._serve, web).start()
+    def listen(self, web: Listener, name: str = "web") -> None:
+        """Answer the requests to this listener from now on, in a thread of this name."""
+        self._webs.append(web)
+        self._thread(name, self._serve, web).start()
 
     def stop(self, at_once: Callable[[], bool] = lambda: False) -> bool:
         """Accept no new requests, claim no new items, and wait for the running work. Returns False if some
@@ -133,10 +133,11 @@ class Server:
             while not rest() and time.monotonic() < until and not at_once():
                 time.sleep(0.02)
 
-        if self._web is not None:
-            self._web.close()
+        for web in self._webs:
+            web.close()
+        for web in self._webs:
             # Answer the requests that have come in, since their webhooks may be durable already.
-            wait(self._web.rest, deadline - STOP_WITHIN / 2)
+            wait(web.rest, deadline - STOP_WITHIN / 2)
         wait(self._at_rest, deadline)
         self._hand_back()
         return self._at_rest()

@@ -34,9 +34,10 @@ def kind_label(kind: str) -> str:
     return DETECTION if kind.startswith("detection_") else kind
 
 
+SEVERITIES = tuple(Severity)
 _DESTINATION = Label("destination")
 _QUEUE = Label("queue", ("captures", "events", "deliveries"))
-_SEVERITY = Label("severity", tuple(severity.value for severity in Severity))
+_SEVERITY = Label("severity", tuple(severity.value for severity in SEVERITIES))
 _SOURCE = Label("source", ("ledger", "platform", "ec2"))
 _TIMER_JOB = Label("timer_job")
 
