@@ -60,7 +60,7 @@ def test_figures_are_kept_for_a_moment(runtime):
     readings = Readings(runtime, clock)
 
     def waiting() -> float:
-        return values(readings(), metrics.QUEUE_ITEMS)["events", "ready"]
+        return float(values(readings(), metrics.QUEUE_ITEMS)["events", "ready"])
 
     assert waiting() == 0
     runtime.events.put(b"one")
