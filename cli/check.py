@@ -14,12 +14,12 @@ import click
 from cli import check_aws, check_files, check_secrets, check_serve, tables
 from cli.assemble import destination, load_config, reading_runtime
 from cli.exit_codes import Failed
-from cli.findings import Finding, failed, passed, warned
 from cli.settings import settings
 from shared.aws.regions import known_regions
 from shared.config.errors import ConfigError
 from shared.config.warnings import file_warnings, warnings
 from shared.hosting.runtime import Runtime
+from shared.models.checks import Finding, failed, passed, warned
 from shared.platform.errors import CadoError
 from shared.secrets import SecretError
 
@@ -37,7 +37,7 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
     """
     runtime = reading_runtime(load_config(config_path), data)
     findings = []
-    for finding in chain(_unused_files(config_path), _findings(runtime, data)):
+    for finding in chain(_unused_files(config_path), offline(runtime), online(runtime, data)):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.mark}  {finding.what}: {finding.detail}")
@@ -52,7 +52,8 @@ def _unused_files(config_path: str | None) -> Iterator[Finding]:
         yield warned(warning.where, warning.text)
 
 
-def _findings(runtime: Runtime, data: Path) -> Iterator[Finding]:
+def offline(runtime: Runtime) -> Iterator[Finding]:
+    """What can be said without asking anybody."""
     config = runtime.config
     yield passed(
         "configuration",
@@ -62,6 +63,11 @@ def _findings(runtime: Runtime, data: Path) -> Iterator[Finding]:
         yield warned(warning.where, warning.text)
     yield from _hunts(runtime)
     yield from check_files.findings(config)
+
+
+def online(runtime: Runtime, data: Path) -> Iterator[Finding]:
+    """What the platform, AWS, the destinations and the secrets' stores answer."""
+    config = runtime.config
     yield _finding("platform", partial(_platform, runtime))
     yield from check_secrets.webhook_tokens(runtime)
     yield from check_secrets.signing_secrets(runtime)

@@ -10,12 +10,12 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
-from cli.findings import Finding, failed, passed, warned
 from scheduler.parallel_calls import ParallelCalls
 from shared.aws.errors import NO_CREDENTIALS
 from shared.config.config import Config
 from shared.config.targets import ALL_REGIONS, SelectorConfig, TargetConfig
 from shared.hosting.runtime import Runtime
+from shared.models.checks import Finding, failed, passed, warned
 from shared.models.inventory import Fleet
 from shared.models.systems import Instance
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cli.configured_values import configured_values
-from cli.findings import Finding, failed
 from shared.config.config import Config
+from shared.models.checks import Finding, failed
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _BEGIN_TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"  # as `openssl x509 -trustout` writes it

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cli.configured_values import configured_values
-from cli.findings import Finding, failed, passed, warned
 from shared.config import tokens
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
+from shared.models.checks import Finding, failed, passed, warned
 from shared.secrets import SecretError, SecretRef
 
 

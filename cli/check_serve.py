@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cli.findings import Finding, failed, passed, warned
 from shared.hosting.runtime import Runtime
 from shared.http.errors import NetworkError
 from shared.local.data_directory import address, is_served
+from shared.models.checks import Finding, failed, passed, warned
 from shared.text import one_line
 
 _TIMEOUT = 5.0  # seconds

@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask, g, request, url_for
 
-from console import errors, filters, guard, sign_in
+from console import errors, filters, guard, notices, sign_in
 from console.access import current_user
 from console.context import ConsoleContext
 from console.frame import Frames
@@ -32,6 +32,7 @@ def create_app(context: ConsoleContext, sign: SignIn) -> Flask:
     app.jinja_env.autoescape = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters.add_to(app)
+    notices.add_to(app, sign)
     guard.protect(app, Guard(sign.only_loopback), sign)
     errors.add_to(app)
     app.register_blueprint(sign_in.blueprint(sign))

@@ -3,6 +3,7 @@
 | filter | writes |
 |---|---|
 | `time` | a moment of today as 10:42, of another day as 28 Nov, 10:42; `time(full=True)` the whole date |
+| `local("Europe/Berlin")` | a moment in another time zone: Sun 29 Nov, 02:00 CET |
 | `age`, `ago` | how long ago a moment was: 3 h 50 min; with "ago" |
 | `until` | how long until a moment: in 14 h 18 min |
 | `span` | a length of time: seconds or a timedelta |
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from flask import Flask, g
 from markupsafe import Markup, escape
@@ -132,6 +134,13 @@ def time(moment: datetime | None, now: datetime, full: bool = False, seconds: bo
     return Markup('<time datetime="{}">{}</time>').format(iso(at), text)
 
 
+def local(moment: datetime, timezone: str, now: datetime) -> str:
+    """Without markup, so that it can stand in a sentence. The year is told if it is not this one."""
+    at = moment.astimezone(ZoneInfo(timezone))
+    year = f" {at.year}" if at.year != now.year else ""
+    return f"{at:%a} {at.day} {at:%b}{year}, {at:%H:%M %Z}"
+
+
 def age(moment: datetime | None, now: datetime) -> Markup:
     if moment is None:
         return escape(NONE)
@@ -168,6 +177,7 @@ def add_to(app: Flask) -> None:
     """Make the filters known to the application's templates. A page has one time: that of its request."""
     app.jinja_env.filters |= {
         "time": lambda moment, full=False, seconds=False: time(moment, g.now, full, seconds),
+        "local": lambda moment, timezone="Etc/UTC": local(moment, timezone, g.now),
         "date": lambda moment: date(moment, g.now) if moment else NONE,
         "day": day,
         "iso": iso,

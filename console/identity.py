@@ -10,8 +10,8 @@ class Role(StrEnum):
     """Each role may do what the roles before it may do."""
 
     VIEWER = "viewer"  # sees everything and changes nothing
-    RESPONDER = "responder"  # works on cases and deliveries
-    ADMINISTRATOR = "administrator"  # also starts and stops hunts, and changes rules
+    RESPONDER = "responder"  # works on cases and deliveries, starts and stops hunts
+    ADMINISTRATOR = "administrator"  # also changes rules and the platform's webhooks
 
     def may(self, role: Role) -> bool:
         """Whether this role may do what `role` may do."""

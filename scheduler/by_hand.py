@@ -33,8 +33,8 @@ def run(runtime: Runtime, planned: Plan, person: Person, *, retry_for: float) ->
 
 
 def ask_for_run(runtime: Runtime, name: str, at: datetime, person: Person) -> Hunt:
-    """Ask the scheduler to start the hunt `name`, and do not wait for it: looking up the systems of a hunt may
-    take minutes. The same `at` again asks for the same run. Returns the run as it will be.
+    """Ask the scheduler to start the hunt `name`, and do not wait for it, since looking up the systems of a
+    hunt may take minutes. The same `at` again asks for the same run. Returns the run as it will be.
 
     Raises KeyError if the configuration has no such hunt, and NotPossible if the hunt would be skipped since
     another run of it is under way.

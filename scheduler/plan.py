@@ -39,6 +39,10 @@ def project_name(hunt: Hunt) -> str:
     return f"{hunt.name} {at}Z"[:PROJECT_NAME_LIMIT]
 
 
+def definition_hash(definition: HuntConfig) -> str:
+    return hashlib.sha256(definition.model_dump_json().encode()).hexdigest()
+
+
 def plan(
     name: str, definition: HuntConfig, scheduled_at: datetime, selection: Selection | None = None
 ) -> Plan:
@@ -49,7 +53,7 @@ def plan(
         scheduled_at.replace(microsecond=0),
         mode=definition.capture,
         systems=len(systems),
-        config_hash=hashlib.sha256(definition.model_dump_json().encode()).hexdigest(),
+        config_hash=definition_hash(definition),
         problems=definition.problems + (selection.problems if selection else ()),
         left_out=selection.left_out if selection else (),
     )

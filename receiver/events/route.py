@@ -7,6 +7,7 @@ unknown value of an alarm matches nothing, not even `*`. Every alarm is sent som
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from shared.config.config import Config
 from shared.config.patterns import fits
@@ -40,22 +41,43 @@ def route(alarm: Alarm, config: Config) -> list[str]:
     return list(dict.fromkeys(destinations)) or list(config.destinations)
 
 
+@dataclass(frozen=True)
+class Step:
+    """One route or the default, and whether an alarm matches it."""
+
+    name: str  # such as "route 1", or "default"
+    matches: bool
+    why: str  # why it does not match, or is not looked at; empty if it matches
+    to: tuple[str, ...] = ()  # where the alarm is sent by it; empty for the default: to every destination
+    go_on: bool = False  # the routes below are looked at too
+
+    def __str__(self) -> str:
+        if not self.matches:
+            return f"{self.name}: {self.why}"
+        to = ", ".join(self.to) or "every destination, since there is no default"
+        return f"{self.name}: yes, to {to}" + (", and goes on" if self.go_on else "")
+
+
 def explain(alarm: Alarm, config: Config) -> list[str]:
     """One line for each route and one for the default: whether it matches this alarm, and why."""
-    known, lines, matched, decided = _known(alarm, config), [], False, False
+    return [str(step) for step in steps(alarm, config)]
+
+
+def steps(alarm: Alarm, config: Config) -> list[Step]:
+    """Each route in its order and then the default: whether it matches this alarm, and why."""
+    known, found, decided = _known(alarm, config), [], False
     for number, rule in enumerate(config.routes, start=1):
-        why = None if decided else _mismatch(rule.match, known, alarm)
+        name = f"route {number}"
         if decided:
-            answer = "not looked at, an earlier route decided"
-        elif why:
-            answer = f"no, {why}"
+            found.append(Step(name, False, "not looked at, an earlier route decided"))
+        elif why := _mismatch(rule.match, known, alarm):
+            found.append(Step(name, False, f"no, {why}"))
         else:
-            matched, decided = True, not rule.go_on
-            answer = f"yes, to {', '.join(rule.to)}" + (", and goes on" if rule.go_on else "")
-        lines.append(f"route {number}: {answer}")
-    to = ", ".join(config.default) or "every destination, since there is no default"
-    lines.append("default: not needed" if matched else f"default: yes, to {to}")
-    return lines
+            found.append(Step(name, True, "", rule.to, rule.go_on))
+            decided = not rule.go_on
+    if any(step.matches for step in found):
+        return [*found, Step("default", False, "not needed")]
+    return [*found, Step("default", True, "", config.default)]
 
 
 def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:

@@ -234,3 +234,8 @@ class _Reader:
     def _problem(self, path: Path, text: str) -> None:
         self._document.problems.append((self._document.lines[path], path, text))
         self._document.broken.add(path)
+
+
+def write_yaml(data: Mapping[str, Any]) -> str:
+    """The data as YAML, for people to read."""
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared.storage.ports import Store
+from shared.storage.queries.audit import AuditQueries
 from shared.storage.queries.captures import CaptureQueries
 from shared.storage.queries.cases import CaseQueries
 from shared.storage.queries.coverage import CoverageQueries
@@ -30,3 +31,4 @@ class Queries:
         self.captures = CaptureQueries(store, now)
         self.coverage = CoverageQueries(store, now)
         self.trends = TrendQueries(store, now)
+        self.audit = AuditQueries(store, now)

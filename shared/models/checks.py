@@ -1,4 +1,4 @@
-"""One finding of `huntbridge check`: what was checked, and whether it works."""
+"""One finding of `huntbridge check` or of the console: what was checked, and whether it works."""
 
 from __future__ import annotations
 

@@ -1,0 +1,196 @@
+"""What the page about hunts says: which are defined, when they run next, how each run went, and what is
+wrong."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from console.views.hunt_runs import RunRow, run_row, typical
+from scheduler.next_runs import Run, next_runs
+from scheduler.selectors import described
+from shared.config.config import Config
+from shared.config.hunts import HuntConfig
+from shared.config.schedule_words import in_words
+from shared.config.targets import SelectorConfig
+from shared.hosting.runtime import Runtime
+from shared.models.captures import CaptureState
+from shared.models.event_kinds import HUNT_MISSED
+from shared.phrases import counted
+from shared.storage.queries.pages import Rows
+
+PROBLEM_DAYS = 7  # older problems are not listed
+_RECENT = 100  # runs that the definitions and the problems are derived from
+_MISSED = 20  # events about hunts that were not started
+_LAST = 4
+_NEXT = 3
+_MOST_RUNNING = 3  # runs whose captures are read
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One hunt of the configuration."""
+
+    name: str
+    capture: str
+    systems: str  # how they are chosen, in words
+    last_systems: int | None  # how many the last run had
+    schedule: str  # the expression; empty if it runs on demand
+    words: str
+    timezone: str
+    next: tuple[Run, ...]
+    skip_dates: tuple[str, ...]
+    never: str  # why the schedule starts nothing any more
+    typical: timedelta | None
+    last: tuple[RunRow, ...]  # oldest first
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, and the run that it is about, if there is one."""
+
+    text: str
+    detail: str
+    since: datetime | None = None
+    run: str = ""
+    retry: int = 0  # failed captures that can be requested again
+
+
+@dataclass(frozen=True)
+class HuntsView:
+    title: str
+    problems: tuple[Problem, ...]
+    definitions: tuple[Definition, ...]
+    runs: Rows[RunRow]
+    name: str  # the runs of this hunt only; empty: of all hunts
+    names: tuple[str, ...]  # that the runs can be filtered by
+    guardduty: str  # which findings start a hunt; empty if none does
+
+
+def hunts_view(runtime: Runtime, *, name: str = "", limit: int = 25, page: str = "") -> HuntsView:
+    """Raises StoreError and BadToken."""
+    config, now = runtime.config, runtime.now()
+    found = runtime.queries.hunts.runs(limit=_RECENT).rows
+    recent = [run_row(hunt, config, now) for hunt in found]
+    listed = runtime.queries.hunts.runs(name=name, limit=limit, page=page)
+    by_name: dict[str, list[RunRow]] = defaultdict(list)
+    for run in recent:
+        by_name[run.name].append(run)
+    definitions = tuple(
+        _definition(name, hunt, by_name.get(name, []), now) for name, hunt in config.hunts.items()
+    )
+    running = [run for run in recent if not run.over]
+    return HuntsView(
+        title=_title(definitions, running, now),
+        problems=tuple(_problems(runtime, recent, by_name, now)),
+        definitions=definitions,
+        runs=Rows(tuple(run_row(hunt, config, now) for hunt in listed.rows), listed.next),
+        name=name,
+        names=tuple(dict.fromkeys([*config.hunts, *by_name])),
+        guardduty=_guardduty(config),
+    )
+
+
+def _definition(name: str, hunt: HuntConfig, runs: Sequence[RunRow], now: datetime) -> Definition:
+    return Definition(
+        name=name,
+        capture=hunt.capture,
+        systems=_systems(hunt),
+        last_systems=next((run.systems for run in runs if run.systems), None),
+        schedule=hunt.schedule or "",
+        words=in_words(hunt.schedule, hunt.timezone) if hunt.schedule else "",
+        timezone=hunt.timezone,
+        next=tuple(next_runs(hunt, now, _NEXT)),
+        skip_dates=tuple(day for day in sorted(hunt.skip_dates) if day >= now.date().isoformat()),
+        never=hunt.why_never_runs(now),
+        typical=typical(runs),
+        last=tuple(reversed(runs[:_LAST])),
+    )
+
+
+def _systems(hunt: HuntConfig) -> str:
+    parts = [counted(len(hunt.systems), "named system")] if hunt.systems else []
+    parts += dict.fromkeys(described(target) for target in hunt.targets if isinstance(target, SelectorConfig))
+    return "; ".join(parts)
+
+
+def _title(definitions: Sequence[Definition], running: Sequence[RunRow], now: datetime) -> str:
+    if not definitions and not running:
+        return "No hunt is defined yet"
+    under_way = {0: "No hunt is running", 1: "One hunt is running"}.get(
+        len(running), f"{len(running)} hunts are running"
+    )
+    due = [run.at.astimezone(UTC) for each in definitions for run in each.next if run.runs]
+    following = f"the next starts in {_until(min(due) - now)}" if due else "none is scheduled"
+    return f"{under_way}, {following}"
+
+
+def _until(time: timedelta) -> str:
+    minutes = max(1, round(time.total_seconds() / 60))
+    if minutes < 120:
+        return counted(minutes, "minute")
+    return counted(round(minutes / 60), "hour") if minutes < 2_880 else counted(round(minutes / 1_440), "day")
+
+
+def _problems(
+    runtime: Runtime, recent: Sequence[RunRow], by_name: Mapping[str, Sequence[RunRow]], now: datetime
+) -> Iterator[Problem]:
+    """Runs with a problem, the worst first, then the definitions that start nothing."""
+    since = now - timedelta(days=PROBLEM_DAYS)
+    shown = [run for run in recent if run.at >= since]
+    yield from _stalled(runtime, [run for run in shown if not run.over])
+    # If a later run of the hunt went well, the failures of an earlier one need nobody any more.
+    latest = {name: next((run.id for run in runs if run.over), "") for name, runs in by_name.items()}
+    for run in shown:
+        if run.state == "did not start":
+            yield Problem(f"{run.name} did not start", run.reason, run.at, run.id)
+        elif run.over and run.mark == "fault":
+            yield Problem(f"{run.name}: {run.state}", run.reason, run.at, run.id, _failed(run))
+        elif run.over and run.id == latest.get(run.name) and _failed(run):
+            text = f"{_failed(run)} of {counted(run.systems, 'capture')} of {run.name} failed"
+            yield Problem(text, "", run.at, run.id, _failed(run))
+    yield from _missed(runtime, {run.id for run in recent}, since)
+    for name, hunt in runtime.config.hunts.items():
+        for problem in hunt.problems:
+            yield Problem(f"the definition of {name} has a mistake", problem)
+        if why := hunt.why_never_runs(now):
+            yield Problem(f"the schedule of {name} {why}", hunt.schedule or "")
+
+
+def _failed(run: RunRow) -> int:
+    return run.totals.failed if run.totals else 0
+
+
+def _stalled(runtime: Runtime, running: Sequence[RunRow]) -> Iterator[Problem]:
+    for run in running[:_MOST_RUNNING]:
+        captures = runtime.ledger.captures.of_hunt(run.id)
+        stalled = [capture for capture in captures if capture.stalled]
+        if len(stalled) == 1:
+            (capture,) = stalled
+            text = f"the capture of {capture.system.instance} in {run.name} makes no progress"
+            yield Problem(text, capture.progress, capture.progress_at, run.id)
+        elif stalled:
+            since = min((capture.progress_at for capture in stalled if capture.progress_at), default=None)
+            yield Problem(f"{len(stalled)} captures of {run.name} make no progress", "", since, run.id)
+        failed = sum(capture.state is CaptureState.FAILED for capture in captures)
+        if failed:
+            text = f"{failed} of {counted(len(captures), 'capture')} of {run.name} failed so far"
+            yield Problem(text, "", run.at, run.id, failed)
+
+
+def _missed(runtime: Runtime, recorded: set[str], since: datetime) -> Iterator[Problem]:
+    """Hunts that were not started at all. A hunt that was skipped is recorded as a run."""
+    events = runtime.queries.events.list(kind=HUNT_MISSED, since=since, limit=_MISSED)
+    for event in events.rows:
+        if event.hunt_id not in recorded:
+            yield Problem(f"{event.hunt_id or 'a hunt'} was not started", event.title, event.at)
+
+
+def _guardduty(config: Config) -> str:
+    if config.guardduty is None:
+        return ""
+    types = ", ".join(config.guardduty.types)
+    kinds = "" if types == "*" else f" of the types {types}"
+    return f"findings of GuardDuty{kinds} with a severity of {config.guardduty.min_severity:g} or more"

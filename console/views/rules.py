@@ -1,0 +1,157 @@
+"""What the page about rules says: the routes in their order, and where an alarm would go and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from receiver.events.example import (
+    KINDS,
+    MAX_BYTES,
+    Description,
+    NotUsable,
+    apply,
+    minimal_alarm,
+    recognise,
+    without_facts,
+)
+from receiver.events.route import Step, route, steps
+from shared.aws.regions import known_regions
+from shared.config.config import Config
+from shared.config.route_warnings import route_warnings, unreachable_routes
+from shared.config.routes import MatchConfig
+from shared.models.alarms import Alarm
+from shared.models.severity import Severity
+from shared.phrases import counted
+
+_MOST_TAGS = 50
+
+
+@dataclass(frozen=True)
+class RouteRow:
+    number: int
+    conditions: tuple[str, ...]  # empty: every alarm matches
+    to: tuple[str, ...]
+    go_on: bool
+    hidden_by: int | None  # the number of a route above that takes all its alarms
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Where an alarm would go."""
+
+    to: tuple[str, ...]
+    steps: tuple[Step, ...]
+    about: str  # the alarm in a few words
+    failing: Mapping[str, str]  # the destinations that do not work at present, and since when
+
+
+@dataclass(frozen=True)
+class RulesView:
+    title: str
+    routes: tuple[RouteRow, ...]
+    default: tuple[str, ...]
+    destinations: Mapping[str, str]  # name and type
+    kinds: tuple[str, ...] = KINDS
+    severities: tuple[str, ...] = tuple(Severity)
+    hunts: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+
+
+def rules_view(config: Config) -> RulesView:
+    hidden = unreachable_routes(config)
+    warnings: dict[int, list[str]] = {}
+    for where, text in route_warnings(config, known_regions()):
+        if where.startswith("routes["):
+            number = int(where.removeprefix("routes[").partition("]")[0])
+            warnings.setdefault(number, []).append(text)
+    rows = tuple(
+        RouteRow(
+            number=number + 1,
+            conditions=tuple(conditions(rule.match)),
+            to=rule.to,
+            go_on=rule.go_on,
+            hidden_by=hidden[number] + 1 if number in hidden else None,
+            warnings=tuple(warnings.get(number, ())),
+        )
+        for number, rule in enumerate(config.routes)
+    )
+    return RulesView(
+        title=_title(config, len(hidden)),
+        routes=rows,
+        default=config.default,
+        destinations={name: section.type for name, section in config.destinations.items()},
+        hunts=tuple(config.hunts),
+        accounts=tuple(config.accounts),
+    )
+
+
+def _title(config: Config, hidden: int) -> str:
+    if not config.destinations:
+        return "No destination is configured: no alarm reaches anybody"
+    to = counted(len(config.destinations), "destination")
+    if not config.routes:
+        return f"Every alarm goes to {', '.join(config.default) or 'every destination'}"
+    routes = (
+        f"{counted(len(config.routes), 'route')} {'leads' if len(config.routes) == 1 else 'lead'} to {to}"
+    )
+    return routes + (f"; {hidden} can never match" if hidden else "")
+
+
+def conditions(match: MatchConfig) -> list[str]:
+    """The conditions of a route in words; all must be met."""
+    words = []
+    for key in ("event", "severity", "hunt", "project", "account", "region", "instance"):
+        if values := getattr(match, key):
+            words.append(f"{key} is {_any_of(values)}")
+    words += [f"tag {name} is {_any_of(values)}" for name, values in match.tags.items()]
+    return words
+
+
+def _any_of(values: tuple[str, ...]) -> str:
+    texts = [str(value) for value in values]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
+
+
+def tried(config: Config, form: Mapping[str, str], failing: Mapping[str, str]) -> Tried:
+    """Where the alarm that the form describes would go: the one that is pasted in `json`, with what the other
+    fields say in place of its own values. Raises NotUsable."""
+    alarm = _pasted(form.get("json", ""), config)
+    alarm = apply(_description(form), alarm, config)
+    return Tried(tuple(route(alarm, config)), tuple(steps(alarm, config)), _about(alarm), failing)
+
+
+def _pasted(text: str, config: Config) -> Alarm:
+    body = text.strip().encode("utf-8", "surrogatepass")
+    if len(body) > MAX_BYTES:
+        raise NotUsable("the text is larger than 1 MiB: this is no event")
+    if not body:
+        return minimal_alarm()
+    content = recognise(body)
+    return content if isinstance(content, Alarm) else without_facts(content, config)
+
+
+def _description(form: Mapping[str, str]) -> Description:
+    def said(key: str) -> str | None:
+        return form.get(key, "").strip() or None
+
+    tags = [tag.strip() for tag in form.get("tags", "").replace("\n", ",").split(",") if tag.strip()]
+    return Description(
+        event=said("event"),
+        severity=said("severity"),
+        hunt=said("hunt"),
+        project=said("project"),
+        account=said("account"),
+        region=said("region"),
+        instance=said("instance"),
+        tag=tuple(tags[:_MOST_TAGS]),
+    )
+
+
+def _about(alarm: Alarm) -> str:
+    parts = [alarm.event.kind, f"severity {alarm.severity.value}"]
+    parts += [f"hunt {alarm.hunt.name}"] if alarm.hunt else []
+    if alarm.instance and (alarm.instance.name or alarm.instance.id):
+        parts.append(f"on {alarm.instance.name or alarm.instance.id}")
+    return ", ".join(parts)
