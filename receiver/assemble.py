@@ -28,6 +28,7 @@ from receiver.destinations.slack.case_thread import CaseThread
 from receiver.events.dedupe import Dedupe
 from receiver.events.enrich import Enricher
 from receiver.events.history import History
+from receiver.events.route import route_decision
 from receiver.events.worker import EventWorker
 from shared.aws.ec2 import Ec2
 from shared.config.destinations.registry import DestinationConfig
@@ -107,6 +108,7 @@ def case_lifecycle(runtime: Runtime) -> CaseLifecycle:
         runtime.config,
         case_destinations(runtime.config.destinations),
         runtime.now,
+        lambda alarm: route_decision(alarm, runtime.config),
     )
 
 

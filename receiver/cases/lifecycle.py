@@ -72,9 +72,12 @@ class CaseLifecycle:
         config: Config,
         destinations: CaseDestinations,
         now: Callable[[], datetime],
+        named_by_routes: Callable[[Alarm], Iterable[str]] = lambda alarm: (),
     ) -> None:
+        """`named_by_routes`: the destinations of the routes that name the kind of such an event."""
         self._ledger, self._store, self._deliveries = ledger, store, deliveries
         self._config, self._destinations, self._now = config, destinations, now
+        self._named_by_routes = named_by_routes
 
     def add(self, alarm: Alarm, names: list[str]) -> list[str]:
         """Add an alarm to its case, which reopens a closed case. Returns the destinations that get the alarm:
@@ -117,9 +120,10 @@ class CaseLifecycle:
         self._announce(case_key, case, decision, case.told)
 
     def _announce(self, case_key: str, case: Case, decision: CaseDecision, names: Iterable[str]) -> None:
+        """Tell these destinations of a decision, and those of the routes that name its kind."""
         # A case may be taken again after it was given back, and that is told as well.
-        opening = case.opening if decision.action is Action.ACKNOWLEDGE else decision.id
-        about = f"{case_key}:{opening}" if opening else case_key
+        id = decision.after if decision.action is Action.ACKNOWLEDGE else decision.id
+        about = f"{case_key}:{id}" if id else case_key
         alarm = replace(
             case.alarm,
             event=event_about(case.alarm, _KINDS[decision.action], about, decision.at),
@@ -132,7 +136,7 @@ class CaseLifecycle:
             owner=None,
             change=None,
         )
-        self.announce(alarm, names)
+        self.announce(alarm, union(names, self._named_by_routes(alarm)))
 
     def _remind(self, case_key: str, case: Case) -> None:
         """Have reminders sent until somebody takes or closes the case."""

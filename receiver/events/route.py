@@ -41,6 +41,15 @@ def route(alarm: Alarm, config: Config) -> list[str]:
     return list(dict.fromkeys(destinations)) or list(config.destinations)
 
 
+def route_decision(alarm: Alarm, config: Config) -> list[str]:
+    """The destinations that are told of a decision about a case, whether or not the case had reached them:
+    those of every route that names its kind of event and matches. The default does not apply."""
+    known = _known(alarm, config)
+    named = [rule for rule in config.routes if alarm.event.kind in map(str.lower, rule.match.event)]
+    matching = [rule for rule in named if _mismatch(rule.match, known, alarm) is None]
+    return list(dict.fromkeys(name for rule in matching for name in rule.to))
+
+
 @dataclass(frozen=True)
 class Step:
     """One route or the default, and whether an alarm matches it."""

@@ -63,4 +63,4 @@ def _about(what: str, alarm: Alarm) -> str:
 def _why(why: str) -> str:
     """The reason, as its own sentence. It is quoted, because anybody may have written it."""
     text = harmless_line(why, MAX_WHY)
-    return f"Why: “{text}”." if text else ""
+    return f"Why: “{text}”" + ("" if text.endswith((".", "!", "?", "…")) else ".") if text else ""

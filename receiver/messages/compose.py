@@ -15,7 +15,7 @@ from receiver.messages.case_texts import acknowledged, closed, released, reopene
 from receiver.messages.configured_wording import ConfiguredWording
 from receiver.messages.content import Content
 from receiver.messages.counts import malicious_count, suspicious_count, worst_first
-from receiver.messages.facts import all_facts
+from receiver.messages.facts import all_facts, person_of
 from receiver.messages.hunts import capture_failed, capture_stalled, hunt_finished, hunt_missed
 from receiver.messages.links import configured_links, links_left_out, links_of
 from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, UPDATE, CaseStatus, Message
@@ -130,7 +130,9 @@ def compose(
         kind=copyable(event.kind, 60),
         severity=alarm.severity,
         title=one_line(f"{UPDATE}{title}" if earlier else title, MAX_TITLE),
-        summary=one_line(sentences(_REPEAT if alarm.may_repeat else "", content.summary), MAX_SUMMARY),
+        summary=one_line(
+            sentences(_sent_again(alarm), _REPEAT if alarm.may_repeat else "", content.summary), MAX_SUMMARY
+        ),
         facts=tuple(fact for fact in facts if fact.value),
         findings=tuple(_harmless(finding) for finding in findings[:MAX_FINDINGS]),
         findings_total=max(alarm.findings_total, len(findings)),
@@ -142,6 +144,7 @@ def compose(
         labels=_labels(alarm),
         case_key="" if event.kind in (TEST, HEARTBEAT, REPORT) else alarm.case_key,
         maybe_repeat=maybe_repeat,
+        sent_again=alarm.sent_again is not None,
         footer=footer,
         malicious=malicious_count(alarm) or 0,
         suspicious=suspicious_count(alarm) or 0,
@@ -151,6 +154,13 @@ def compose(
         values=values,
         alarm=alarm,
     )
+
+
+def _sent_again(alarm: Alarm) -> str:
+    if again := alarm.sent_again:
+        who, event = person_of(again.by), copyable(again.event_id, 100)
+        return f"This is a repeat that {who} asked for: event {event} told the same before."
+    return ""
 
 
 def _first(lines: tuple[str, ...], limit: int) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ class Message:
     labels: tuple[str, ...] = ()  # hunt, severity and system, in lower case and without spaces
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt to deliver this message may have succeeded
+    sent_again: bool = False  # a person had it sent again, so it is no news
     footer: str = ""  # the line of `message.footer`
     left_out: str = ""  # what a destination left out because the message was too large for it
     malicious: int = 0  # the number of malicious alarms, as far as it is known

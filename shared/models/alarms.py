@@ -40,6 +40,15 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class SentAgain:
+    """Somebody had an event sent again to one destination."""
+
+    event_id: str  # the event that was sent before
+    by: str  # a name, which may be hostile text
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Change:
     """How an alarm differs from the earlier alarms on the same system."""
 
@@ -76,6 +85,7 @@ class Alarm:
     acknowledgement: Annotated[Acknowledgement | None, Field(alias="taken")] = None
     decision: CaseDecision | None = None  # only for an event about a decision, such as closed
     reopens: Closure | None = None  # how the case was closed that this alarm reopened
+    sent_again: SentAgain | None = None
     case: str = ""  # the key of its case, if the alarm is only about an existing case
     change: Change | None = None
     disagreements: tuple[str, ...] = ()  # sentences on where the webhook contradicts the platform

@@ -43,6 +43,7 @@ def decide(case: Case, decision: CaseDecision) -> Case:
     if why := _refusal(case, decision):
         raise DecisionRefused(why, case)
     acknowledgement, closure = case.acknowledgement, case.closure
+    decision = replace(decision, after=case.last_decision)
     match decision.action:
         case Action.ACKNOWLEDGE:
             acknowledgement = acknowledgement_of(decision)

@@ -53,8 +53,9 @@ class CaseDecision:
     slack: str = ""  # the user's id in Slack, if the decision was made there
     verdict: Verdict | None = None  # only of `close`
     why: str = ""
-    # The id of the decision before this one, as its maker saw the case; "" if there was none. If somebody has
-    # decided since, this decision does not count. None: it counts whatever was decided before.
+    # The id of the decision before this one; "" if there was none. Until the decision is made, it is the last
+    # one that its maker saw: if somebody has decided since, this decision does not count. None: it counts
+    # whatever was decided before.
     after: str | None = None
     alarm: str = ""  # the id of the event whose alarm reopened the case, if no person did
     closed: Closure | None = None  # only of `reopen`: how the case was closed before

@@ -109,7 +109,7 @@ class JiraDestination:
         issue = self._issues.issue(key)
         if issue is None:
             return self._replace_issue(message, key, f"{key} {GONE}", exclusive)
-        quiet = message.kind in _QUIET or message.severity is Severity.INFO
+        quiet = message.kind in _QUIET or message.sent_again or message.severity is Severity.INFO
         if not issue.done or quiet:
             return self._comment(message, issue, exclusive)
         if issue.is_resolved_as(self._config.respect_resolutions):

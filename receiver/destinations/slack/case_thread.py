@@ -90,8 +90,8 @@ def without_update(title: str) -> str:
 
 
 def _is_no_alarm(message: Message) -> bool:
-    """Whether the message is about the case and not about an alarm."""
-    return message.silent or message.kind in DECISION_KINDS | {UNACKNOWLEDGED}
+    """Whether the message is about the case, or repeats an alarm that was counted before."""
+    return message.silent or message.sent_again or message.kind in DECISION_KINDS | {UNACKNOWLEDGED}
 
 
 def _badness(alarm: Message | CaseThread) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from shared.models.captures import CaptureState
+from shared.models.decisions import Action, Verdict
 from shared.models.hunts import COVERAGE_DAYS
 from shared.models.severity import Severity
 
@@ -245,6 +246,40 @@ class TakenPart:
 
 
 @dataclass(eq=False, repr=False)
+class ClosurePart:
+    """How a case was closed."""
+
+    verdict: Annotated[Verdict, doc("benign: real, but allowed; false_positive: not real")]
+    by: Annotated[str, doc("a name, as the console or the command line gave it")]
+    at: Annotated[datetime, doc("UTC")]
+    why: Annotated[str, doc("the reason in words")]
+
+
+@dataclass(eq=False, repr=False)
+class DecisionPart:
+    """What somebody decided about the case."""
+
+    action: Annotated[Action, doc("release: given back, so that somebody else can take it")]
+    by: Annotated[str, doc("a name; huntbridge where a new alarm reopened the case")]
+    at: Annotated[datetime, doc("UTC")]
+    slack: Annotated[str, doc("the user's id in Slack; empty where it was not decided there")]
+    verdict: Annotated[Verdict | None, doc("only of close")]
+    why: Annotated[str, doc("the reason in words; empty where none was given")]
+    alarm: Annotated[str, doc("the id of the event that reopened the case; empty where a person did")]
+    closed: Annotated[ClosurePart | None, doc("only of reopen: how it was closed before")]
+    holder: Annotated[str, doc("only of release: who had taken the case")]
+
+
+@dataclass(eq=False, repr=False)
+class SentAgainPart:
+    """Somebody had the event sent again."""
+
+    event_id: Annotated[str, doc("the id of the event that was sent before")]
+    by: Annotated[str, doc("a name, as the console or the command line gave it")]
+    at: Annotated[datetime, doc("UTC")]
+
+
+@dataclass(eq=False, repr=False)
 class ChangePart:
     """How the alarm differs from those before it on the same system."""
 
@@ -275,6 +310,9 @@ class AlarmPart:
     gaps: Annotated[tuple[GapPart, ...], doc("what could not be found out")]
     earlier: Annotated[EarlierPart | None, doc("where this alarm updates one that was told before")]
     taken: Annotated[TakenPart | None, doc("only of acknowledged")]
+    decision: Annotated[DecisionPart | None, doc("only of acknowledged, released, closed and reopened")]
+    reopens: Annotated[ClosurePart | None, doc("how the case was closed that this alarm reopened")]
+    sent_again: Annotated[SentAgainPart | None, doc("where a person had it sent again")]
     change: Annotated[ChangePart | None, doc("against its alarms before; null where the system is not known")]
     disagreements: Annotated[
         tuple[str, ...], doc("where the webhook says something else than the platform, in words")

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shared.models.acknowledgements import Acknowledgement
-from shared.models.alarms import Alarm, Change, Earlier, Gap
+from shared.models.alarms import Alarm, Change, Earlier, Gap, SentAgain
 from shared.models.captures import CaptureState
+from shared.models.decisions import Action, CaseDecision, Closure, Verdict
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import CaptureResult, Hunt, HuntReport
@@ -93,8 +94,7 @@ KINDS = (
     ),
     *("detection_created", "capture_failed", "hunt_finished", "admin_login", "audit_event_login", "unknown"),
     *("acknowledged", "unacknowledged", "capture_stalled", "hunt_missed", "undelivered", "webhook_broken"),
-    "webhooks_refused",
-    "job_failing",
+    *("webhooks_refused", "job_failing", "released", "closed", "reopened"),
 )
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LINKS = ("", "https://cado.example/projects/3", "https://cado.example/a|b]c{d}?x=<y>")
@@ -224,6 +224,24 @@ class Fuzz:
     def taken(self) -> Acknowledgement:
         return Acknowledgement(self.text(), NOON, self.text(), self.random.choice(("", "U0123456789")))
 
+    def closure(self) -> Closure:
+        verdict = self.random.choice(list(Verdict))
+        return Closure(self.text(), verdict, self.text(), NOON, self.text(), self.text())
+
+    def decision(self) -> CaseDecision:
+        return CaseDecision(
+            self.text(),
+            self.random.choice(list(Action)),
+            self.text(),
+            NOON,
+            self.text(),
+            verdict=self.maybe(self.random.choice(list(Verdict))),
+            why=self.text(),
+            alarm=self.random.choice(("", self.text())),
+            closed=self.maybe(self.closure()),
+            holder=self.text(),
+        )
+
     def alarm(self) -> Alarm:
         return Alarm(
             self.event(),
@@ -240,6 +258,9 @@ class Fuzz:
             link=self.random.choice(LINKS),
             earlier=self.maybe(self.earlier()),
             acknowledgement=self.random.choice((None, None, None, self.taken())),
+            decision=self.maybe(self.decision()),
+            reopens=self.maybe(self.closure()),
+            sent_again=self.random.choice((None, None, None, SentAgain(self.text(), self.text(), NOON))),
             owner=self.maybe(Owner(slack="U0123456789", teams=JANE, jira=self.text())),
             change=self.maybe(self.change()),
         )

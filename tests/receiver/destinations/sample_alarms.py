@@ -6,14 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shared.models.acknowledgements import Acknowledgement
-from shared.models.alarms import Alarm, Change, Earlier, Gap
+from shared.models.alarms import Alarm, Change, Earlier, Gap, SentAgain
 from shared.models.captures import Capture, CaptureState
+from shared.models.decisions import Action, CaseDecision, Closure, Verdict
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     CAPTURE_FAILED,
+    CLOSED,
     HUNT_FINISHED,
     JOB_FAILING,
     RECOVERED,
+    RELEASED,
+    REOPENED,
     TEST,
     UNACKNOWLEDGED,
     UNKNOWN_EVENT,
@@ -240,6 +244,32 @@ def _alarms() -> dict[str, Alarm]:
         acknowledgement=Acknowledgement("click:1", NOON, "Jane Doe", "U0123456789"),
         change=None,
     )
+    closure = Closure("close-1", Verdict.BENIGN, "Jonas Weber", NOON, "CHG-2041: the nightly deploy job")
+    made = CaseDecision("close-1", Action.CLOSE, closure.by, NOON, verdict=closure.verdict, why=closure.why)
+
+    def decided(kind: str, decision: CaseDecision) -> Alarm:
+        id = f"{kind}:{rich.case_key}:{decision.id}"
+        event = replace(acknowledged.event, id=id, kind=kind)
+        return replace(acknowledged, event=event, acknowledgement=None, decision=decision)
+
+    given_back = CaseDecision("release-1", Action.RELEASE, "Jonas Weber", NOON, holder="Jane Doe")
+    released = decided(RELEASED, given_back)
+    closed = decided(CLOSED, made)
+    opened = CaseDecision("reopen-1", Action.REOPEN, "Jane Doe", NOON, why="Not that job.", closed=closure)
+    reopened = decided(REOPENED, opened)
+    by_an_alarm = CaseDecision("alarm-1", Action.REOPEN, "huntbridge", NOON, alarm="9d10be44", closed=closure)
+    reopened_by_an_alarm = decided(REOPENED, by_an_alarm)
+    back = replace(rich, event=replace(rich.event, id="9d10be44"), reopens=closure, gaps=())
+    hostile_closure = Closure("close-2", Verdict.FALSE_POSITIVE, HOSTILE, NOON, HOSTILE, HOSTILE)
+    closed_hostile = decided(
+        CLOSED,
+        replace(made, by=HOSTILE, why=HOSTILE, origin=HOSTILE, holder=HOSTILE, closed=hostile_closure),
+    )
+    sent_again = replace(
+        rich,
+        event=replace(rich.event, id="7f3c9a52:again:1"),
+        sent_again=SentAgain("7f3c9a52", "Jane Doe", NOON + timedelta(hours=3)),
+    )
     path = "/srv/www/uploads/" + "deeply/" * 40
     huge = replace(
         rich,
@@ -308,6 +338,13 @@ def _alarms() -> dict[str, Alarm]:
         "update": update,
         "huge": huge,
         "acknowledged": acknowledged,
+        "released": released,
+        "closed": closed,
+        "closed_hostile": closed_hostile,
+        "reopened": reopened,
+        "reopened_by_an_alarm": reopened_by_an_alarm,
+        "back": back,
+        "sent_again": sent_again,
         "unacknowledged": unacknowledged,
         "job_failing": job_failing,
         "test": test,

@@ -23,7 +23,8 @@ from receiver.messages.message import CaseStatus, Message
 from shared.config.config import Config
 from shared.models.alarms import Alarm, Gap
 from shared.models.captures import CaptureState
-from shared.models.event_kinds import ACKNOWLEDGED, OWN_KINDS, TEST, UNACKNOWLEDGED
+from shared.models.decisions import Closure
+from shared.models.event_kinds import ACKNOWLEDGED, CLOSED, DECISION_KINDS, OWN_KINDS, TEST, UNACKNOWLEDGED
 from shared.models.events import Event
 from shared.models.evidence import Finding
 from shared.models.hunts import CaptureResult, HuntReport
@@ -58,6 +59,14 @@ def in_its_case(alarm: Alarm, worst: Alarm) -> Message:
     if kind in (ACKNOWLEDGED, UNACKNOWLEDGED):
         offers = OFFERS if alarm.acknowledgement is None else OFFERS[1:]
         return compose(alarm, case=CaseStatus(alarm.acknowledgement, offers=offers, worst=worst))
+    if kind == CLOSED:
+        made = alarm.decision
+        assert made
+        assert made.verdict
+        closure = Closure(made.id, made.verdict, made.by, made.at, made.why)
+        return compose(alarm, case=CaseStatus(closure=closure, worst=worst))
+    if kind in DECISION_KINDS:
+        return compose(alarm, case=CaseStatus(offers=OFFERS, worst=worst))
     return compose(alarm, case=CaseStatus(offers=() if kind in (*OWN_KINDS, TEST) else OFFERS))
 
 
