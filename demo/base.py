@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -83,7 +85,8 @@ class Rate:
 class Simulation:
     """One tool. `app` serves it alone; `app_of` serves several behind one server. Thread-safe.
 
-    `now` gives seconds since 1970. `sleep` waits while a request hangs.
+    `now` gives seconds since 1970. `sleep` waits while a request hangs. `outage` breaks the tool until it is
+    empty again: `unavailable` answers every request with 503, `cut` closes its connection without an answer.
     """
 
     name = ""
@@ -97,6 +100,7 @@ class Simulation:
         self._released = threading.Event()
         self._sleep = sleep or self._released.wait
         self._faults: list[_Fault] = []
+        self.outage = ""
         self.blueprint = Blueprint(self.name, __name__)
         self.blueprint.before_request(self._fault_before)
         self.blueprint.after_request(self._fault_after)
@@ -151,9 +155,21 @@ class Simulation:
         return None
 
     def _fault_before(self) -> Response | None:
+        if self.outage:
+            return self._unreachable(self.outage)
         fault = self._next_fault()
         g.fault = fault if fault and fault.after else None
         return self._faulty(fault) if fault and not fault.after else None
+
+    def _unreachable(self, outage: str) -> Response:
+        why = "the connection was cut" if outage == "cut" else "the tool was switched off"
+        answer = "" if outage == "cut" else "Service Unavailable"
+        with self.lock:
+            self.refused.append(Refused(self.current_time(), 503, answer, why))
+        if outage == "cut" and (connection := request.environ.get("werkzeug.socket")):
+            with suppress(OSError):  # the client has closed it already
+                connection.shutdown(socket.SHUT_RDWR)
+        return Response(answer, 503, mimetype="text/plain")
 
     def _fault_after(self, response: Response) -> Response:
         return self._faulty(g.fault) if g.get("fault") else response

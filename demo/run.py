@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from demo import page
+from console.one_time_links import OneTimeLinks
 from demo.serving import serving
+from demo.web.app import create_app
 from demo.world import HUNT, WEBHOOKS, World, register_webhooks, world, write_config
 from shared.hosting import runtime
 from shared.hosting.configuration import load
@@ -53,11 +54,13 @@ def served(environ: Mapping[str, str]) -> Iterator[str]:
             process.wait(timeout=30)
 
 
-def _huntbridge(environ: Mapping[str, str], *args: str, stderr: IO[str]) -> subprocess.Popen[bytes]:
+def _huntbridge(
+    environ: Mapping[str, str], *args: str, stderr: IO[str], stdout: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 (this very program, no shell)
         [sys.executable, "-m", "cli.main", *args],
         env={**os.environ, **environ},
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=stderr,
     )
 
@@ -68,7 +71,10 @@ class Demo:
     def __init__(self, world: World, config_path: Path, environ: Mapping[str, str], webhook_url: str) -> None:
         self.world = world
         self._actions_url = urljoin(webhook_url, "/slack/actions")
+        self._console_url = urljoin(webhook_url, "/")
         self._environ = environ
+        self._folder = Path(environ["HUNTBRIDGE_DATA"]).parent
+        self._another: subprocess.Popen[bytes] | None = None
         config = load(str(config_path), {**os.environ, **environ})
         self._runtime = runtime.local(config, Path(environ["HUNTBRIDGE_DATA"]), environ)
         self._began = time.monotonic()
@@ -77,7 +83,7 @@ class Demo:
 
     def run(self, going_on: Callable[[], bool], tell: Callable[[str], None]) -> dict[str, Any]:
         """Run the hunt, wait until everything is delivered or `going_on` is false, and return the summary."""
-        log = Path(self._environ["HUNTBRIDGE_DATA"]).parent / "hunt.log"
+        log = self._folder / "hunt.log"
         with log.open("w") as log_file:
             process = _huntbridge(self._environ, "hunt", "run", HUNT, "--json", stderr=log_file)
             code, hunt = process.wait(timeout=60), self._hunt()
@@ -115,19 +121,54 @@ class Demo:
             and not self._runtime.deliveries.depth().living
         )
 
-    def click(self, ts: str, action: str) -> None:
-        """Click a button of a message in the simulated Slack, which sends the click to huntbridge.
+    def click(self, ts: str, action: str) -> str:
+        """Click a button of a message in the simulated Slack, which sends the click to huntbridge. Returns
+        what huntbridge answered, in words.
 
-        Raises LookupError if there is no such message or button, DemoError if huntbridge refuses the click.
+        Raises LookupError if there is no such message or button.
         """
         slack = self.world.slack
-        post = next((post for post in slack.posts if post.ts == ts), None)
+        with slack.lock:
+            post = next((post for post in slack.posts if post.ts == ts), None)
         if post is None:
             raise LookupError(f"no message {ts}")
         request = slack.click(post, action, on=self.world.chat_url)
-        answer = requests.post(self._actions_url, data=request.body, headers=request.headers, timeout=10)
+        try:
+            answer = requests.post(self._actions_url, data=request.body, headers=request.headers, timeout=10)
+        except requests.RequestException as error:
+            return f"huntbridge could not be reached ({type(error).__name__})."
         if not answer.ok:
-            raise DemoError(f"huntbridge refused the click with {answer.status_code}")
+            return f"huntbridge refused the click with {answer.status_code}."
+        return "Slack has sent the click to huntbridge. The messages change in a moment."
+
+    def run_another(self) -> str:
+        """Start one more hunt with the command, and do not wait for its end. Returns what happens, in
+        words."""
+        if self._another and self._another.poll() is None:
+            return "A hunt is being started already."
+        with (self._folder / "hunts.log").open("a") as log_file:
+            self._another = _huntbridge(
+                self._environ, "hunt", "run", HUNT, stderr=log_file, stdout=subprocess.DEVNULL
+            )
+        return "Another hunt starts. It appears here and in the console in a moment."
+
+    def console(self, cookies: Mapping[str, str]) -> str:
+        """The address that opens the console. A browser without a session gets a one-time link, which
+        signs it in."""
+        name = f"huntbridge-{urlsplit(self._console_url).port}"
+        if name in cookies:
+            session = {name: cookies[name]}
+            known = requests.get(self._console_url, cookies=session, allow_redirects=False, timeout=10)
+            if known.status_code == 200:
+                return self._console_url
+        links = OneTimeLinks(Path(self._environ["HUNTBRIDGE_DATA"]), self._runtime.now)
+        return f"{self._console_url}sign-in/link?token={links.new()}"
+
+    def close(self) -> None:
+        """End the command that starts another hunt, if it still runs. huntbridge goes on with the hunt."""
+        if self._another:
+            self._another.terminate()
+            self._another.wait(timeout=30)
 
     def _progress(self) -> str:
         hunt = self._hunt()
@@ -172,7 +213,7 @@ class Demo:
         }
 
     def state(self) -> dict[str, Any]:
-        """The present state for the page; see page.create_app."""
+        """The present state of the newest hunt and of the tools, for the first page."""
         hunt = self._hunt()
         captures = self._runtime.ledger.captures.of_hunt(hunt.id) if hunt else []
         order = {machine.instance_id: number for number, machine in enumerate(self.world.fleet)}
@@ -211,13 +252,16 @@ def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> d
 
 
 def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threading.Event) -> None:
-    """Run one hunt slowly and show it on a page until `stopped` is set. Raises DemoError, OSError."""
-    with stage(folder, pace=2.0) as demo, serving(page.create_app(demo.state, demo.click), port) as url:
-        tell(f"The demo is at {url} — Ctrl-C ends it")
-        summary = demo.run(lambda: not stopped.is_set(), lambda _: None)
-        if not stopped.is_set():
-            tell(f"The hunt has finished: {json.dumps(summary)}")
-        stopped.wait()
+    """Run one hunt slowly, and serve the demo's pages until `stopped` is set. Raises DemoError, OSError."""
+    with stage(folder, pace=2.0) as demo:
+        app = create_app(demo.world, demo.state, demo.click, demo.run_another, demo.console)
+        with serving(app, port) as url:
+            demo.world.home.url = url
+            tell(f"The demo is at {url} — Ctrl-C ends it")
+            summary = demo.run(lambda: not stopped.is_set(), lambda _: None)
+            if not stopped.is_set():
+                tell(f"The first hunt has ended: {json.dumps(summary)}")
+            stopped.wait()
 
 
 def _for_seconds(within: float) -> Callable[[], bool]:
@@ -231,4 +275,8 @@ def stage(folder: Path, pace: float) -> Iterator[Demo]:
         config_path, environ = write_config(staged, folder)
         with served(environ) as webhook_url:
             register_webhooks(staged, webhook_url)
-            yield Demo(staged, config_path, environ, webhook_url)
+            demo = Demo(staged, config_path, environ, webhook_url)
+            try:
+                yield demo
+            finally:
+                demo.close()

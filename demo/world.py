@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,9 +22,11 @@ from demo.jira.simulation import Jira
 from demo.platform.records import SimInstance
 from demo.platform.simulation import Platform
 from demo.serving import serving
-from demo.sites import jira_pages, platform_pages
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
+from demo.web.jira_pages import browse_page
+from demo.web.platform_pages import own_page
+from demo.web.shell import Home, static_files
 
 HUNT = "weekly-crown-jewels"
 ACCOUNT_ID = "123456789012"  # moto's own
@@ -44,6 +46,7 @@ class World:
     jira: Jira
     chat_url: str
     ec2_url: str
+    home: Home = field(default_factory=Home)  # of the demo's pages
 
     def received(self) -> dict[str, list[str]]:
         """The messages that each tool received, as JSON text in the form in which they were first posted.
@@ -77,14 +80,17 @@ def world(pace: float) -> Iterator[World]:
         platform = Platform(
             fleet, {RUN_KEY: "Lead Analyst", ADMIN_KEY: "Platform Administrator"}, pace=pace, latency=0.02
         )
-        platform.app.register_blueprint(platform_pages(platform))
+        home = Home()
+        platform.app.register_blueprint(own_page(platform, home))
+        platform.app.register_blueprint(static_files(home))
         platform_url = stack.enter_context(serving(platform.app))
         tools = app_of(slack, teams, jira)
-        tools.register_blueprint(jira_pages(jira))
+        tools.register_blueprint(browse_page(jira, home))
+        tools.register_blueprint(static_files(home))
         chat_url = stack.enter_context(serving(tools))
         platform.start()
         stack.callback(platform.stop)
-        yield World(fleet, platform, platform_url, slack, teams, jira, chat_url, ec2_url)
+        yield World(fleet, platform, platform_url, slack, teams, jira, chat_url, ec2_url, home)
 
 
 def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:

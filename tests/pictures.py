@@ -1,35 +1,31 @@
 """`make pictures`: golden messages become the pictures in docs/pictures, as Microsoft's renderer and the
-demo's page draw them. For the docs alone: what they show is checked elsewhere."""
+console's previews draw them. For the docs alone: what they show is checked elsewhere."""
 
 from __future__ import annotations
 
 import json
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response
-
-from demo.page import KINDS, PAGES
-from demo.serving import serving
+from console.previews.byline import Byline
+from console.previews.previews import draw
 from tests.receiver.destinations.teams import rendering
 
 DESTINATIONS = Path(__file__).parent / "receiver/destinations"
-PICTURES = Path(__file__).resolve().parents[1] / "docs/pictures"
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "docs/pictures"
+STYLE = ROOT / "console/static/previews.css"
 WIDTH, SCALE = 700, 1.25
-AT = "2026-11-22T12:00:04"
+AT = datetime(2026, 11, 22, 12, 0, 4, tzinfo=UTC)
 SLACK = """<!doctype html>
 <meta charset="utf-8">
-<link rel="icon" href="icon.svg">
-<link rel="stylesheet" href="page.css"><link rel="stylesheet" href="tools.css">
-<style>body { padding: 12px; } ol { margin: 0; }</style>
-<section class="tool slack"><ol class="stream"><li class="message"></li></ol></section>
-<script type="module">
-  import { drawSlack } from "./slack.js";
-  document.querySelector("li").append(drawSlack(GIVEN));
-  document.body.dataset.height = document.documentElement.offsetHeight;
-</script>
+<link rel="stylesheet" href="{css}">
+<style>body {{ margin: 12px; font-family: "Liberation Sans", sans-serif; }}</style>
+{message}
+<script>document.body.dataset.height = document.documentElement.offsetHeight;</script>
 """
 
 
@@ -38,20 +34,11 @@ def golden(type: str, name: str) -> Any:
 
 
 def slack(name: str, picture: Path, folder: Path) -> None:
-    app = Flask(__name__, static_folder=None)
-    given = json.dumps({"at": AT, "body": golden("slack", name)}).replace("<", "\\u003c")
-
-    @app.get("/")
-    def page() -> str:
-        return SLACK.replace("GIVEN", given, 1)
-
-    @app.get("/<name>")
-    def file(name: str) -> Response:
-        return Response((PAGES / name).read_bytes(), mimetype=KINDS[Path(name).suffix])
-
-    with serving(app) as url:
-        told = rendering.chromium(url, f"--window-size={WIDTH},900", "--dump-dom", folder=folder)
-        _shoot(url, int(told.partition('data-height="')[2].partition('"')[0]), picture, folder)
+    message = draw("slack", golden("slack", name), Byline(AT))
+    page = folder / "slack.html"
+    page.write_text(SLACK.format(css=STYLE.as_uri(), message=message), encoding="utf-8")
+    told = rendering.chromium(page.as_uri(), f"--window-size={WIDTH},900", "--dump-dom", folder=folder)
+    _shoot(page.as_uri(), int(told.partition('data-height="')[2].partition('"')[0]), picture, folder)
 
 
 def teams(name: str, theme: str, picture: Path, folder: Path) -> None:

@@ -21,6 +21,7 @@ from demo.slack.block_kit import check_message
 from demo.slack.mentions import pings
 from demo.slack.records import DEMO_SIGNING_SECRET, DEMO_TOKEN, Channel, Ephemeral, Post, Request, signed
 
+MAX_POSTED_TEXT = 40_000  # chat.postMessage, "msg_too_long"
 MAX_EDITED_TEXT = 4_000  # chat.update, "msg_too_long"
 MAX_PAGE = 999  # conversations.list
 
@@ -173,6 +174,8 @@ class Slack(Simulation):
         if broadcast and not parent:
             raise _no("invalid_arguments", "reply_broadcast without thread_ts")
         body = _content(arguments)
+        if len(body.get("text") or "") > MAX_POSTED_TEXT:
+            raise _no("msg_too_long")
         if self._rate:
             if wait := self._rate.wait(channel.id):
                 raise Refusal(

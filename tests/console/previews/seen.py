@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-VOID = frozenset({"br", "hr", "input", "rect", "meta", "link"})
+VOID = frozenset({"br", "hr", "img", "input", "rect", "meta", "link"})
 
 
 class Seen(HTMLParser):

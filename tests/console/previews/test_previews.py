@@ -113,7 +113,22 @@ def replaced(node: Any, change: Callable[[str], str], kept: frozenset[str]) -> A
 def test_a_payload_of_any_shape_is_drawn(type: str) -> None:
     """Values are replaced by values of other types at random."""
     chance = random.Random(7)
-    odd = [None, True, 0, -1, 1.5, 10**30, "", "x", [], {}, [None], [[]], {"type": "text"}, {"type": None}]
+    odd: list[Any] = [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        10**30,
+        "",
+        "x",
+        [],
+        {},
+        [None],
+        [[]],
+        {"type": "text"},
+        {"type": None},
+    ]
 
     def broken(node: Any) -> Any:
         if chance.random() < 0.04:
