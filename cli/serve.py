@@ -15,6 +15,7 @@ from cli.assemble import CAPTURE_THREADS, load_config, local_runtime, receiver
 from cli.exit_codes import DataUnusable, Misused
 from cli.health import Health
 from cli.operator import here, operator
+from cli.serve_console import served_console
 from cli.serve_metrics import CLOCK
 from cli.settings import settings
 from cli.signals import stop_signals
@@ -209,25 +210,31 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web, me
             WEBHOOKS.add(outcome=refusal_of(status))
             refusals(status, reason, peer)
 
+    console = served_console(runtime, data, web.host, web.proxy)
     try:
         listener = Listener(
-            serve_metrics.with_metrics(app, memory, runtime, server),
+            serve_metrics.with_metrics(console.beside(app) if console else app, memory, runtime, server),
             web.host,
             web.port,
             max_body=MAX_BODY,
             proxy=web.proxy,
             on_refusal=refused_early,
+            pages=console.pages if console else None,
         )
     except OSError as error:
         raise Misused(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from None
     server.add(Timer("refusals", refusals.report, 10.0))
     with stop_signals() as signals:
         server.listen(listener)
+        if console and console.listener:
+            server.listen(console.listener, "console")
         server.start()
         host = f"[{web.host}]" if ":" in web.host and not web.host.startswith("[") else web.host
         url = f"http://{host}:{listener.port}"
         announce(data, url)
         click.echo(f"huntbridge serves {url}; webhooks go to {url}{WEBHOOK}")
+        if console:
+            click.echo(console.opened_by(url))
         if refs:
             signing()  # logs unreadable signing secrets at start-up
         if not config.destinations:

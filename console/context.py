@@ -10,12 +10,13 @@ from flask import g, request
 from console.identity import User
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
+from shared.models.people import Person
 from shared.storage.queries.queries import Queries
 
 
 @dataclass(frozen=True)
 class ConsoleContext:
-    """Made once, when the console starts. `user`, `by` and `origin` are those of the current request."""
+    """Made once, when the console starts. `user` and `person` are those of the current request."""
 
     runtime: Runtime
     version: str
@@ -39,11 +40,15 @@ class ConsoleContext:
         return user
 
     @property
+    def person(self) -> Person:
+        """The user and where they act from, for decisions and the audit log."""
+        address = request.remote_addr or "an unknown address"
+        return Person(self.user.name, f"the console, from {address} by {self.user.how}")
+
+    @property
     def by(self) -> str:
-        """The user, as decisions and the audit log name them."""
-        return self.user.name
+        return self.person.name
 
     @property
     def origin(self) -> str:
-        """Where the current request came from, for the audit log."""
-        return f"the console, from {request.remote_addr or 'an unknown address'} by {self.user.how}"
+        return self.person.origin

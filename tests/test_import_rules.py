@@ -49,6 +49,7 @@ ONLY_IN = {
     "click": ("cli/",),
     "flask": ("receiver/web.py", "console/", "demo/"),
     "itsdangerous": ("console/",),
+    "jwt": ("console/signed_token.py",),
     "jinja2": ("shared/config/templates.py", "console/"),
     "moto": ("demo/",),
     "prometheus_client": ("shared/local/prometheus.py",),

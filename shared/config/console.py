@@ -10,28 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 
 from shared.config.errors import KeysError
+from shared.config.listen import Listen
 from shared.config.types import AnyUrl, Section, Text, matching
-
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address."""
-    host = host.removeprefix("[").removesuffix("]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host in LOOPBACK_NAMES
-
-
-def _check_listen(text: str) -> str:
-    host, colon, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or not host or (":" in host and not bracketed) or not re.fullmatch(r"[0-9]{1,5}", port):
-        raise ValueError("must be an address and a port, such as 127.0.0.1:8081 or [::1]:8081")
-    if int(port) > 65_535:
-        raise ValueError("has a port above 65535")
-    return text
 
 
 def _check_address(text: str) -> str:
@@ -136,7 +116,7 @@ class ConsoleConfig(Section):
     """The console: pages for operators."""
 
     enabled: bool = Field(True, strict=True, description="whether serve has the console")
-    listen: Annotated[str, AfterValidator(_check_listen)] | None = Field(
+    listen: Listen | None = Field(
         None, description="address and port of its own; by default it is where the webhooks go, at /"
     )
     users: dict[_UserName, ConsoleUserConfig] = Field({}, description="who signs in with a password, by name")

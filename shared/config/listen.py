@@ -24,8 +24,13 @@ def host_and_port(text: str) -> tuple[str, int]:
 def is_loopback(text: str) -> bool:
     """Whether only this machine reaches a listener with this address and port."""
     host, _ = host_and_port(text)
+    return is_loopback_host(host)
+
+
+def is_loopback_host(host: str) -> bool:
+    """The same for an address without a port."""
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return host == "localhost"
 

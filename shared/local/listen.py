@@ -24,8 +24,10 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ErrorTask
 from waitress.utilities import Error
+
+from shared.local.web_threads import RETRY_AFTER, Busy, Pages, WebThreads, with_connection
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +66,23 @@ class Listener:
     """Accepts connections from the start, and answers once a thread has called `run`."""
 
     def __init__(
-        self, app: Any, host: str, port: int, *, max_body: int, proxy: str | None, on_refusal: OnRefusal
+        self,
+        app: Any,
+        host: str,
+        port: int,
+        *,
+        max_body: int,
+        proxy: str | None,
+        on_refusal: OnRefusal,
+        threads: int = WEB_THREADS,
+        pages: Pages | None = None,
     ) -> None:
         """Port 0 means any free port. `max_body` is in bytes. `proxy` is the address whose X-Forwarded-For
-        header is trusted. Raises OSError."""
+        header is trusted. `pages` are requests with threads of their own. Raises OSError."""
         sockets = list(_bound(host, port))
         adjustments = Adjustments(
             sockets=sockets,
-            threads=WEB_THREADS,
+            threads=threads,
             ident=None,
             recv_bytes=64 * 1024,
             max_request_header_size=MAX_HEADERS,
@@ -82,15 +93,12 @@ class Listener:
             **({"trusted_proxy": proxy, "trusted_proxy_headers": {"x-forwarded-for"}} if proxy else {}),
         )
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it logs a line for each queued request
-        self.port = int(sockets[0].getsockname()[1])
+        self.host, self.port = host, int(sockets[0].getsockname()[1])
         self.on_refusal, self.max_body = on_refusal, max_body
         self.connections = _connection_limit()
         self._map: dict[int, Any] = {}
-        self._tasks = ThreadedTaskDispatcher()
-        self._tasks.set_thread_count(WEB_THREADS)
-        self._servers = [
-            _SocketServer(app, self, self._map, self._tasks, adjustments, bound) for bound in sockets
-        ]
+        self.tasks = WebThreads(threads, pages)
+        self._servers = [_SocketServer(app, self, self._map, adjustments, bound) for bound in sockets]
         self._next_check = 0.0
         self._beat: Callable[[], None] = lambda: None
 
@@ -111,9 +119,7 @@ class Listener:
 
     def rest(self) -> bool:
         """After `close`: whether all requests that came in are answered."""
-        if not self._tasks.queue:
-            self._tasks.set_thread_count(0)
-        return not self._tasks.threads
+        return self.tasks.rest()
 
     def check(self) -> None:
         """Once a second, in the loop: close connections that are overdue or hold too much memory."""
@@ -154,7 +160,6 @@ class _SocketServer(TcpWSGIServer):  # type: ignore[misc]
         app: Any,
         listener: Listener,
         map: dict[int, Any],
-        tasks: ThreadedTaskDispatcher,
         adjustments: Adjustments,
         bound: socket.socket,
     ) -> None:
@@ -164,11 +169,15 @@ class _SocketServer(TcpWSGIServer):  # type: ignore[misc]
             app,
             map,
             _sock=bound,
-            dispatcher=tasks,
+            dispatcher=listener.tasks.main,
             adj=adjustments,
             sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
             bind_socket=False,
         )
+        self.application: Any = with_connection(self.application)
+
+    def add_task(self, channel: _Channel) -> None:
+        self.listener.tasks.add(channel)
 
     def readable(self) -> bool:
         self.listener.check()
@@ -207,6 +216,9 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         error, channel = self.request.error, self.channel
         reason = channel.refuse(self.request, error.code)
+        if isinstance(error, Busy):
+            reason = error.body
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER)))
         body = json.dumps({"status": "error", "message": reason}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
