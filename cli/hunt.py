@@ -12,13 +12,19 @@ from cli import runs, tables
 from cli.assemble import load_config, reading_runtime, runtime_of
 from cli.exit_codes import Failed, Misused
 from cli.hunt_run import run_hunt
+from cli.hunt_show import show_run
 from cli.operator import person_here
 from cli.plan import plan_hunt
 from cli.settings import settings
 from cli.stack import on_stack
+from console.views.hunt_runs import RunRow, run_row
 from scheduler import by_hand, custody
 from scheduler.report import report
 from shared.config.config import Config
+from shared.hosting.runtime import Runtime
+from shared.models.codec import dump
+from shared.models.hunts import Hunt
+from shared.storage.queries.pages import MAX_LIMIT
 from shared.text import one_line
 
 
@@ -29,6 +35,7 @@ def hunt() -> None:
 
 hunt.add_command(plan_hunt)
 hunt.add_command(run_hunt)
+hunt.add_command(show_run)
 
 
 @hunt.command("stop", short_help="Stop a run.")
@@ -115,14 +122,20 @@ def report_of(config_path: str | None, data: Path, name: str, form: str) -> None
 @click.option(
     "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="The most runs to show."
 )
+@click.option("--all", "every", is_flag=True, help="Print every recorded run, and nothing else.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
-def list_hunts(config_path: str | None, data: Path, name: str | None, limit: int, as_json: bool) -> None:
+def list_hunts(
+    config_path: str | None, data: Path, name: str | None, limit: int, every: bool, as_json: bool
+) -> None:
     """List the hunts of the configuration and their runs, the newest first. With NAME only that hunt.
 
-    Times are in UTC. Pass the id of a run to `hunt report` and `hunt stop`.
+    Times are in UTC. Pass the id of a run to `hunt show`, `hunt report` and `hunt stop`.
     """
     config = load_config(config_path)
     runtime = reading_runtime(config, data)
+    if every:
+        _list_every_run(runtime, name or "", as_json)
+        return
     known = runs.recorded_names(runtime, config)
     if name is not None and name not in known:
         raise Misused(f"there is no hunt {name!r}; there are: {', '.join(known) or 'none'}")
@@ -157,6 +170,41 @@ def list_hunts(config_path: str | None, data: Path, name: str | None, limit: int
             for run in newest
         ],
         whole=(0,),
+    )
+
+
+def _list_every_run(runtime: Runtime, name: str, as_json: bool) -> None:
+    found: list[Hunt] = []
+    page = ""
+    while True:
+        rows = runtime.queries.hunts.runs(name=name, limit=MAX_LIMIT, page=page)
+        found += rows.rows
+        page = rows.next
+        if not page:
+            break
+    listed = [run_row(hunt, runtime.config, runtime.now()) for hunt in found]
+    if as_json:
+        tables.print_json([dump(run) for run in listed])
+    elif not listed:
+        click.echo(f"no run of {name} is recorded" if name else "no run is recorded yet")
+    else:
+        tables.show(
+            ("Run", "State", "Captured", "Failed", "With alarms", "Project", "Reason"),
+            [_cells(run) for run in listed],
+            whole=(0,),
+        )
+
+
+def _cells(run: RunRow) -> tuple[str, ...]:
+    totals = run.totals
+    return (
+        run.id,
+        run.state,
+        f"{totals.captured if totals else '-'} of {run.systems}",
+        str(totals.failed if totals else "-"),
+        str(totals.with_alarms if totals else "-"),
+        str(run.project_id or "-"),
+        one_line(run.reason, 300),
     )
 
 

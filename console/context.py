@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from flask import g, request
 
 from console.identity import User
+from console.running_checks import CheckSource, NoChecks
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.people import Person
@@ -21,6 +22,7 @@ class ConsoleContext:
     runtime: Runtime
     version: str
     readonly: str = ""  # why nobody can act here, as a sentence; empty if they can
+    checks: CheckSource = field(default_factory=NoChecks)  # what the page about settings runs
 
     @property
     def config(self) -> Config:

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,6 +61,7 @@ class SettingsView:
     title: str
     checks: Checks
     configuration: str
+    users: tuple[tuple[str, str], ...]  # name and role of those who sign in with a password
     version: str
     python: str
     queues: tuple[Depth, ...]
@@ -70,14 +70,17 @@ class SettingsView:
     audit: Rows[AuditRow]
 
 
-def settings_view(runtime: Runtime, checks: Checks, *, page: str = "", limit: int = _AUDIT) -> SettingsView:
+def settings_view(
+    runtime: Runtime, checks: Checks, version: str, *, page: str = "", limit: int = _AUDIT
+) -> SettingsView:
     """Raises StoreError, QueueError and BadToken."""
     entries = runtime.queries.audit.newest(limit=limit, page=page)
     return SettingsView(
         title=title(checks),
         checks=checks,
         configuration=configuration_text(runtime.config),
-        version=version("huntbridge"),
+        users=tuple((name, str(user.role)) for name, user in runtime.config.console.users.items()),
+        version=version,
         python=platform.python_version(),
         queues=tuple(map(_depth, (runtime.captures, runtime.events, runtime.deliveries))),
         webhook_url=runtime.config.webhook.url or "",

@@ -33,6 +33,7 @@ COMMANDS = {
     "hunt plan": "",
     "hunt run": "--retry-for 0",
     "hunt list": "",
+    "hunt show": "weekly",
     "hunt report": "weekly",
     "hunt stop": "weekly",
     "events list": "",
@@ -67,7 +68,15 @@ PLATFORM_DOWN = {
     "webhook remove": 3,
     "check": 1,  # by the README: whatever it is that would not work
 }
-FAILED = {"ack": 1, "events show": 1, "dead show": 1, "dead retry": 1, "hunt report": 2, "send-test": 5}
+FAILED = {
+    "ack": 1,
+    "events show": 1,
+    "dead show": 1,
+    "dead retry": 1,
+    "hunt report": 2,
+    "hunt show": 2,
+    "send-test": 5,
+}
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:

@@ -1,0 +1,122 @@
+"""`huntbridge coverage`: which systems were captured in the last weeks, and which were not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from cli import tables
+from cli.assemble import load_config, reading_runtime
+from cli.settings import settings
+from cli.stack import on_stack
+from console.views.coverage import (
+    every_system,
+    is_blind,
+    systems_csv,
+    techniques_csv,
+    title,
+    trend_words,
+    why_blind,
+)
+from shared.models.codec import dump
+from shared.models.coverage import Outcome
+from shared.models.hunts import COVERAGE_DAYS
+from shared.phrases import counted, utc_minute
+from shared.storage.queries.coverage import SystemCoverage
+from shared.text import one_line
+
+_LETTERS = {
+    Outcome.MALICIOUS: "M",
+    Outcome.SUSPICIOUS: "S",
+    Outcome.UNKNOWN: "?",
+    Outcome.FAILED: "F",
+    Outcome.CLEAN: "+",
+    Outcome.NONE: "-",
+}
+
+
+@click.command(short_help="Which systems were captured, and which were not.")
+@on_stack
+@settings
+@click.option(
+    "--limit", type=click.IntRange(1), default=100, show_default=True, help="The most systems to list."
+)
+@click.option("--techniques", is_flag=True, help="List the ATT&CK techniques that were found instead.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print all systems, or all techniques, as CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def coverage(
+    config_path: str | None, data: Path, limit: int, techniques: bool, as_csv: bool, as_json: bool
+) -> None:
+    """List the systems of all hunts, the least recently captured first, with the outcome of each of the last
+    twelve weeks; and the machines that no hunt selects.
+
+    A system that was not captured within 30 days is a blind spot. The letters of the weeks, the present one
+    last: M malicious, S suspicious, ? not known, F failed, + clean, - not captured.
+    """
+    runtime = reading_runtime(load_config(config_path), data)
+    queries = runtime.queries.coverage
+    if as_csv:
+        click.echo(techniques_csv(runtime) if techniques else systems_csv(runtime), nl=False)
+        return
+    if techniques:
+        trends = queries.techniques()
+        if as_json:
+            tables.print_json([dump(trend) for trend in trends])
+            return
+        rows = [
+            (trend.id, trend.name, trend.tactic, str(trend.total), trend_words(trend)) for trend in trends
+        ]
+        if rows:
+            tables.show(("Technique", "Name", "Tactic", "Findings", "Trend"), rows, whole=(0,))
+        else:
+            click.echo("no technique was reported in twelve weeks")
+        return
+    summary = queries.summary()
+    systems = list(islice(every_system(runtime), limit))
+    if as_json:
+        tables.print_json({"summary": dump(summary), "systems": [dump(row) for row in systems]})
+        return
+    click.echo(title(summary))
+    asked = f"EC2 was asked at {utc_minute(summary.at)}" if summary.at else "EC2 was not asked"
+    click.echo(f"{summary.captured:,} of {summary.known:,} known systems in {COVERAGE_DAYS} days; {asked}.")
+    for problem in summary.problems:
+        click.echo(f"problem: {one_line(problem, 1_000)}")
+    if summary.unselected:
+        click.echo(f"In no hunt ({counted(summary.unselected_total, 'machine')}):")
+        tables.show(
+            ("Instance", "Name", "Account", "Region", "Why"),
+            [
+                (
+                    each.system.instance,
+                    one_line(each.name, 60),
+                    each.system.account or "own",
+                    each.system.region,
+                    one_line(each.why or "no hunt finds it", 300),
+                )
+                for each in summary.unselected[:limit]
+            ],
+            whole=(0, 2, 3),
+        )
+    if systems:
+        since = runtime.now() - timedelta(days=COVERAGE_DAYS)
+        click.echo("Systems, the least recently captured first:")
+        tables.show(
+            ("Instance", "Name", "Account", "Region", "Last captured", "Weeks", "Why not"),
+            [_cells(row, why_blind(row) if is_blind(row, since) else "") for row in systems],
+            whole=(0, 2, 3, 5),
+        )
+
+
+def _cells(row: SystemCoverage, why: str) -> tuple[str, ...]:
+    return (
+        row.system.instance,
+        one_line(row.name, 60),
+        row.system.account or "own",
+        row.system.region,
+        utc_minute(row.last_captured_at) or "never",
+        "".join(_LETTERS[week.outcome] for week in row.weeks),
+        one_line(why, 300),
+    )
