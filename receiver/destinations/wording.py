@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
-from receiver.messages import attack
 from receiver.messages.message import Link, Message
 from shared.config.destinations.section import LONGEST_LINK
 from shared.http.urls import is_loopback
+from shared.models import attack
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from receiver.messages import attack
 from receiver.messages.case_texts import acknowledged, closed, released, reopened, unacknowledged
 from receiver.messages.configured_wording import ConfiguredWording
 from receiver.messages.content import Content
@@ -41,6 +40,7 @@ from receiver.messages.subject import system_of
 from receiver.messages.template_values import template_values
 from receiver.messages.wording import sentences
 from shared.config.config import Config
+from shared.models import attack
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import (
     ACKNOWLEDGED,

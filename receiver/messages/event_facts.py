@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from receiver.messages import attack
 from receiver.messages.compose import compose
 from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.subject import host_of, system_of
 from shared.config.config import Config
+from shared.models import attack
 from shared.models.alarms import Alarm
 from shared.models.events import EventFacts
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from receiver.messages import attack
 from receiver.messages.content import Content
 from receiver.messages.counts import malicious_count, suspicious_count, worst_first
 from receiver.messages.facts import security_groups_of
@@ -12,6 +11,7 @@ from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, Fact, Link
 from receiver.messages.safe_text import copyable, harmless_line
 from receiver.messages.subject import account_id_of, host_of, region_of, system_of
 from receiver.messages.wording import commas
+from shared.models import attack
 from shared.models.alarms import Alarm
 from shared.phrases import utc_minute
 from shared.text import one_line

@@ -308,6 +308,11 @@ class DynamoStore(Store):
     def count(self, index: str, *, prefix: str = "", most: int = 10_000) -> int:
         return self._pointers.count(index, prefix, most)
 
+    def positions(
+        self, index: str, *, since: str = "", until: str = "", most: int = 10_000
+    ) -> tuple[str, ...]:
+        return self._pointers.positions(index, since, until, most)
+
     def read_many(self, keys: Sequence[Key]) -> dict[Key, Record]:
         wanted, found = list(dict.fromkeys(keys)), {}
         for at in range(0, len(wanted), MOST_READ):

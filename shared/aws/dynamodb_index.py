@@ -124,6 +124,18 @@ class Pointers:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
         return count
 
+    def positions(self, index: str, since: str, until: str, most: int) -> tuple[str, ...]:
+        found: list[str] = []
+        after = ""
+        while len(found) < most:
+            pointers, after = self._table.page(
+                _partition(index), most - len(found), after, False, since, until
+            )
+            found += [pointer["sk"]["S"] for pointer in pointers]
+            if not after:
+                break
+        return tuple(found)
+
 
 def _partition(index: str) -> str:
     return f"index#{index}"

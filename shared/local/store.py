@@ -132,6 +132,16 @@ class SqliteStore(Store):
         )
         return int(count)
 
+    def positions(
+        self, index: str, *, since: str = "", until: str = "", most: int = 10_000
+    ) -> tuple[str, ...]:
+        conditions, values = _between("position", "", False, since, until)
+        rows = self._read(
+            f'SELECT position FROM entries WHERE "index"=?{conditions} ORDER BY position LIMIT ?',  # noqa: S608
+            (index, *values, most),
+        )
+        return tuple(position for (position,) in rows)
+
     def read_many(self, keys: Sequence[Key]) -> dict[Key, Record]:
         wanted, found = list(dict.fromkeys(keys)), {}
         for at in range(0, len(wanted), _KEYS_AT_ONCE):

@@ -1,27 +1,50 @@
-"""What the captures of a system brought, and the machines that no hunt selects."""
+"""What the captures of a system brought, week by week, and the machines that no hunt captures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from shared.models.systems import System
 
+MAX_UNSELECTED = 500  # machines that a listing names
+
 
 class Outcome(StrEnum):
-    """What the captures of one system brought in one week."""
+    """What the captures of one system brought in one week, the worst first."""
 
     MALICIOUS = "malicious"
     SUSPICIOUS = "suspicious"
-    UNKNOWN = "unknown"  # no alarms, and only a part of it was searched
+    UNKNOWN = "unknown"  # no alarms, and a part of it was not searched
     FAILED = "failed"
     CLEAN = "clean"
     NONE = "none"  # there was no capture
 
-    @property
-    def rank(self) -> int:
-        """Higher is worse."""
-        return (*reversed(Outcome),).index(self)
+
+_WORST_FIRST = tuple(Outcome)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The worst of these; NONE if there are none."""
+    return min(outcomes, key=_WORST_FIRST.index, default=Outcome.NONE)
+
+
+@dataclass(frozen=True)
+class CoveredSystem:
+    """What is stored of a system that hunts capture."""
+
+    system: System
+    name: str = ""  # the instance's name when EC2 was last asked
+    # By ISO week, and in each week by what brought it: the id of a hunt, or "alarm of" and the id.
+    weeks: Mapping[str, Mapping[str, Outcome]] = field(default_factory=dict)
+    last_captured_at: datetime | None = None  # when a capture last succeeded
+    last_attempt_at: datetime | None = None  # when a capture last ended, successful or not
+    last_attempt: str = ""  # the hunt of that capture, and which attempt it was
+    last_reason: str = ""  # why the last capture failed; empty if it did not
+    failures_in_a_row: int = 0
+    hunts: tuple[str, ...] = ()  # the names of the hunts that captured it, the last one first
 
 
 @dataclass(frozen=True)
@@ -31,3 +54,16 @@ class Unselected:
     system: System
     name: str = ""
     why: str = ""  # why a hunt that finds it leaves it out; empty: no hunt finds it
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The machines that EC2 lists, compared with what the hunts select."""
+
+    at: datetime
+    listed: int | None = None  # None: no account and region could be asked
+    unselected: tuple[Unselected, ...] = ()  # at most MAX_UNSELECTED
+    unselected_total: int = 0
+    problems: tuple[str, ...] = ()  # sentences: why the listing is missing or incomplete
+    known: int = 0  # systems that a hunt ever captured or tried to
+    captured: int = 0  # of these, the ones captured in the last COVERAGE_DAYS days

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.models.severity import Severity
+from shared.models.systems import System
 from shared.storage import kinds
 from shared.storage.ports import IndexEntry
 
@@ -28,6 +30,15 @@ DELIVERIES = "deliveries"  # by the time of the first attempt
 DELIVERIES_TO = "deliveries/to/"  # + destination, by the time of the first attempt
 DELIVERIES_WAITING = "deliveries/waiting"  # failed and to be sent again, or unfinished; by the first attempt
 DELIVERIES_DEAD = "deliveries/dead"  # by the time of the last attempt
+EVENTS = "events"  # by the time when it was routed, as in the three below
+EVENTS_OF_SYSTEM, EVENTS_OF_CASE = "events/system/", "events/case/"  # + System.key, + key of the case
+EVENTS_OF_HUNT = "events/hunt/"  # + hunt id
+# The worst first, then by the time it was opened. A position begins with `severity_digit` and #.
+CASES_OPEN = "cases/open"  # not closed
+CASES_ACKNOWLEDGED = "cases/acknowledged"  # those of CASES_OPEN that somebody has acknowledged
+CASES_CLOSED = "cases/closed"  # by the time it was closed
+CASES_OF_SYSTEM = "cases/system/"  # + System.key, by the time it was opened
+SYSTEMS = "systems"  # by the time of the last successful capture; those without one come first
 AUDIT_ABOUT = "audit/about/"  # + what the entry is about, by its time
 
 # DynamoDB's limits of a partition key and of a sort key, less what the store adds to the name of an index.
@@ -132,11 +143,60 @@ def _audit(month: str, name: str, body: Body) -> Entries:
     yield from by_time(moment(text(body, "at")), name, [under(AUDIT_ABOUT, text(body, "about"))])
 
 
+def _event(event_id: str, name: str, body: Body) -> Entries:
+    facts = part(body, "facts")
+    indexes = [
+        EVENTS,
+        under(EVENTS_OF_SYSTEM, text(facts, "system")),
+        under(EVENTS_OF_CASE, text(body, "case")),
+        under(EVENTS_OF_HUNT, text(facts, "hunt_id")),
+    ]
+    yield from by_time(moment(text(body, "at")), event_id, indexes)
+
+
+def _case(case_key: str, name: str, body: Body) -> Entries:
+    alarm, closure = part(body, "alarm"), part(body, "closure")
+    event = part(alarm, "event")
+    opened = moment(text(body, "opened_at"), text(event, "received_at"))
+    system = part(body, "system") or part(alarm, "system") or part(event, "system")
+    if instance := text(system, "instance"):
+        key = System(instance, text(system, "region"), text(system, "account")).key
+        yield from by_time(opened, case_key, [under(CASES_OF_SYSTEM, key)])
+    if closure:
+        yield from by_time(moment(text(closure, "at")), case_key, [CASES_CLOSED])
+    elif opened:
+        position = f"{_digit(text(alarm, 'severity'))}#{opened}#{case_key}"
+        yield CASES_OPEN, position
+        if part(body, "taken"):
+            yield CASES_ACKNOWLEDGED, position
+
+
+def severity_digit(severity: Severity) -> str:
+    """Lower is worse."""
+    return str(Severity.MALICIOUS.rank - severity.rank)
+
+
+def severity_of_digit(digit: str) -> Severity:
+    return next((each for each in Severity if severity_digit(each) == digit), Severity.UNKNOWN)
+
+
+def _digit(severity: str) -> str:
+    known = severity in tuple(Severity)
+    return severity_digit(Severity(severity) if known else Severity.UNKNOWN)
+
+
+def _system(group: str, system_key: str, body: Body) -> Entries:
+    yield SYSTEMS, f"{moment(text(body, 'last_captured_at'))}#{system_key}"
+
+
 _FUNCTIONS: dict[str, Callable[[str, str, Body], Entries]] = {
     kinds.HUNT: _hunt,
     kinds.CAPTURE: _capture,
     kinds.DELIVERY: _delivery,
     kinds.AUDIT: _audit,
+    kinds.EVENT: _event,
+    kinds.CASE_FILE: _case,
+    kinds.SYSTEM: _system,
 }
 INDEXED = tuple(_FUNCTIONS)  # the kinds whose documents may have entries
 

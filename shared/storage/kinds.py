@@ -48,6 +48,7 @@ CHECKED_PROJECT = _kind("checked-project", _HUNTS, _EVER, name="project id")
 CAPTURE = _kind("capture", _CAPTURES, _YEAR, group="hunt id", name="system key")
 HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="system key")
 CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="system key")
+SYSTEM = _kind("system", "shared.storage.ledger.systems", _YEAR, name="system key")
 PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
 CLOCK = _kind("clock", "shared.local.hunt_starter", _EVER, name="hunt name")
@@ -85,6 +86,9 @@ PACE = _kind("pace", "receiver.deliveries.rate_limit", 2, name="what the limit a
 NOTICE = _kind("notice", "shared.queues.dead_letter_notices", _EVER, name="destination, or queue")
 HEARTBEAT = _kind("heartbeat", "shared.queues.heartbeats", _EVER, name="destination")
 
+# How many events there were in each ISO week.
+WEEK = _kind("week", "shared.storage.ledger.weeks", _YEAR, name="week")
+
 AUDIT = _kind("audit", "shared.storage.audit", _YEAR, group="month", name="time and digest")
 AUDIT_CONFIGURATION = _kind("audit-configuration", "shared.storage.audit", _EVER)
 # The latest time that a queue of SQLite has seen.
@@ -102,6 +106,7 @@ def _note(group: str, owner: str, *, name: str) -> str:
 
 
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
+COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")
 DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
@@ -112,6 +117,7 @@ REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
 REPORT_NOTES = _note("report", "scheduler.monthly_report", name="monthly")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
 TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")
+TREND_NOTES = _note("trends", "scheduler.trends", name="week")
 WEBHOOK_NOTES = _note("watch", "scheduler.webhook_check", name="webhook")
 
 

@@ -141,6 +141,14 @@ class Store(Protocol):
         ...
 
     @abstractmethod
+    def positions(
+        self, index: str, *, since: str = "", until: str = "", most: int = 10_000
+    ) -> tuple[str, ...]:
+        """The first positions of an index, in order, without their documents; at most `most`. `since` and
+        `until` are as for `page`, and what `count` says of documents that have left the index holds too."""
+        ...
+
+    @abstractmethod
     def read_many(self, keys: Sequence[Key]) -> dict[Key, Record]:
         """The documents with these keys. A key without a document is left out."""
         ...

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterable
 
-from receiver.messages import attack
+from shared.models import attack
 from shared.models.evidence import Finding
 from shared.text import defang, inert_cell, one_line
 

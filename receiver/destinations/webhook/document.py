@@ -12,10 +12,10 @@ from typing import Any
 from receiver.destinations.webhook.schema import SCHEMA, AlarmData, AlarmPart, FactPart, MessagePart
 from receiver.destinations.webhook.shrink import shrunk
 from receiver.destinations.wording import safe_links
-from receiver.messages import attack
 from receiver.messages.counts import worst_first
 from receiver.messages.message import Message
 from shared.http.urls import host_of
+from shared.models import attack
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
 from shared.text import clean, one_line

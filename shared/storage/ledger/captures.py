@@ -13,15 +13,18 @@ from shared.models.codec import dump, load
 from shared.models.systems import System
 from shared.storage import kinds
 from shared.storage.ledger import documents
+from shared.storage.ledger.systems import Systems
 from shared.storage.ports import Body, Store
 from shared.storage.stored_times import is_future
 
+_BROUGHT = {"state", "malicious", "suspicious"}  # fields that say what a capture brought
 PAST_HUNTS = 4  # remembered for each instance: the last three hunts and the current one
 
 
 class Captures:
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store, self._now = store, now
+        self._systems = Systems(store, now)
 
     def get(self, hunt_id: str, system: System) -> Capture | None:
         return documents.read(self._store, Capture, kinds.CAPTURE, hunt_id, system.key)
@@ -47,13 +50,17 @@ class Captures:
         """Change these fields if the capture still has the state that was read. Returns False if another
         worker changed the state first."""
 
-        def claim(body: Body | None) -> tuple[Body | None, bool]:
+        def claim(body: Body | None) -> tuple[Body | None, Capture | None]:
             current = load(Capture, body) if body else None
             if current is None or current.state is not capture.state:
-                return None, False
-            return dump(replace(current, **fields)), True
+                return None, None
+            claimed = replace(current, **fields)
+            return dump(claimed), claimed
 
-        return self._store.update(kinds.CAPTURE, capture.hunt_id, capture.system.key, claim)
+        claimed = self._store.update(kinds.CAPTURE, capture.hunt_id, capture.system.key, claim)
+        if claimed and "ended_at" in fields:
+            self._systems.capture_ended(claimed)
+        return claimed is not None
 
     def update(self, capture: Capture, **fields: Any) -> Capture:
         """Change these fields of the recorded capture and leave its other fields as they are now."""
@@ -73,6 +80,8 @@ class Captures:
         if fields.get("state") is CaptureState.PROCESSED:
             self._store.put(kinds.CAPTURED, "", capture.system.key, {"at": self._now().isoformat()})
             self._add_past_hunt(updated)
+        if fields.keys() & _BROUGHT:
+            self._systems.capture_ended(updated)
         return updated
 
     def _add_past_hunt(self, capture: Capture) -> None:

@@ -8,11 +8,14 @@ from datetime import datetime
 from shared.storage.ledger.captures import Captures
 from shared.storage.ledger.case_references import CaseReferences
 from shared.storage.ledger.cases import Cases
+from shared.storage.ledger.coverage import Listings
 from shared.storage.ledger.deliveries import Deliveries
 from shared.storage.ledger.events import Events
 from shared.storage.ledger.hunts import Hunts
 from shared.storage.ledger.instance_names import InstanceNames
 from shared.storage.ledger.notes import Notes
+from shared.storage.ledger.systems import Systems
+from shared.storage.ledger.weeks import Weeks
 from shared.storage.ports import Store
 
 
@@ -21,6 +24,9 @@ class Ledger:
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self.captures = Captures(store, now)
+        self.systems = Systems(store, now)
+        self.listings = Listings(store)
+        self.weeks = Weeks(store)
         self.hunts = Hunts(store, now, self.captures)
         self.events = Events(store, now)
         self.deliveries = Deliveries(store, now)

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared.models.captures import Capture
-from shared.storage.ports import Store
-from shared.storage.queries.pages import Rows
+from shared.models.codec import load
+from shared.storage import indexes, kinds
+from shared.storage.ports import Record, Store
+from shared.storage.queries.pages import Rows, bounded, position, token
+from shared.storage.queries.reading import Span, rows
 
 
 class CaptureQueries:
@@ -16,4 +19,18 @@ class CaptureQueries:
 
     def of_system(self, system_key: str, limit: int = 50, page: str = "") -> Rows[Capture]:
         """Newest first."""
-        raise NotImplementedError
+        question = {"list": "captures", "system": system_key}
+        after, limit = position(question, page), bounded(limit)
+        captures, after = rows(
+            self._store,
+            kinds.CAPTURE,
+            Span(f"{indexes.CAPTURES_OF_SYSTEM}{system_key}"),
+            _capture,
+            limit=limit,
+            after=after,
+        )
+        return Rows(tuple(captures), token(question, after))
+
+
+def _capture(record: Record) -> Capture:
+    return load(Capture, record.body)

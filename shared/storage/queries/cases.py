@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
+from shared.models.cases import Case, CaseState
+from shared.models.codec import load
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 from shared.models.systems import System
-from shared.storage.audit import Entry
-from shared.storage.ports import Store
-from shared.storage.queries.deliveries import DeliveryRow
-from shared.storage.queries.event_rows import EventRow
-from shared.storage.queries.pages import Rows
-
-OPEN, ACKNOWLEDGED, CLOSED = "open", "acknowledged", "closed"
+from shared.storage import indexes, kinds
+from shared.storage.ports import Record, Store
+from shared.storage.queries.case_timeline import Timeline, TimelineEntry
+from shared.storage.queries.pages import Rows, bounded, position, token
+from shared.storage.queries.reading import Span, joined, rows
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class CaseRow:
     """One case, as lists and its own page show it."""
 
     key: str
-    state: str  # one of the texts above
+    state: CaseState
     severity: Severity
     title: str
     system: System | None
@@ -45,16 +47,6 @@ class CaseRow:
     worst: str = ""  # the description of the worst finding
     refs: Mapping[str, str] = field(default_factory=dict)  # what each destination gave, such as a Jira key
     alarms: int = 0  # how many alarms it has
-
-
-@dataclass(frozen=True)
-class TimelineEntry:
-    """One thing that happened in a case. Exactly one of the three is set."""
-
-    at: datetime
-    event: EventRow | None = None
-    delivery: DeliveryRow | None = None
-    audit: Entry | None = None
 
 
 @dataclass(frozen=True)
@@ -87,22 +79,131 @@ class CaseQueries:
     ) -> Rows[CaseRow]:
         """The cases that are not closed, worst first, and of equally bad ones the oldest first. `owner`: only
         those that this person acknowledged; with an empty text, only those that nobody acknowledged."""
-        raise NotImplementedError
+        span = Span(indexes.CASES_OPEN, newest_first=False)
+        if severity:
+            digit = indexes.severity_digit(severity)
+            span = replace(span, since=f"{digit}#", until=f"{digit}$")  # $ comes after #
+        return self._page(
+            span,
+            lambda body: owner is None or _owner(body) == owner,
+            {"list": "open cases", "severity": severity, "owner": owner},
+            limit=limit,
+            page=page,
+            filtered=owner is not None,
+        )
 
     def closed(self, *, since: datetime | None = None, limit: int = 50, page: str = "") -> Rows[CaseRow]:
         """The closed cases, the one that was closed last first."""
-        raise NotImplementedError
+        return self._page(
+            Span(indexes.CASES_CLOSED, since=indexes.at(since) if since else ""),
+            lambda body: True,
+            {"list": "closed cases", "since": since},
+            limit=limit,
+            page=page,
+        )
 
     def of_system(self, system_key: str, limit: int = 50, page: str = "") -> Rows[CaseRow]:
         """The cases of one system, newest first."""
-        raise NotImplementedError
+        return self._page(
+            Span(f"{indexes.CASES_OF_SYSTEM}{system_key}"),
+            lambda body: True,
+            {"list": "cases of a system", "system": system_key},
+            limit=limit,
+            page=page,
+        )
 
     def get(self, case_key: str) -> CaseRow | None:
-        raise NotImplementedError
+        record = self._store.get(kinds.CASE_FILE, case_key, "-")
+        return next(iter(self._rows([record])), None) if record else None
 
     def timeline(self, case_key: str, limit: int = 200, page: str = "") -> Rows[TimelineEntry]:
-        """The events, deliveries and entries of the audit log of a case, oldest first."""
-        raise NotImplementedError
+        """The events, deliveries and entries of the audit log of a case, oldest first. A delivery is on the
+        page of its event. A page may have fewer entries than asked for, and still have a next one."""
+        return Timeline(self._store, case_key).page(bounded(limit), page)
 
     def counts(self) -> CaseCounts:
-        raise NotImplementedError
+        """Counts at most 10,000 cases."""
+        now = self._now()
+        taken = set(self._store.positions(indexes.CASES_ACKNOWLEDGED))
+        counts: dict[bool, Counter[Severity]] = {True: Counter(), False: Counter()}
+        times = []
+        for place in self._store.positions(indexes.CASES_OPEN):
+            digit, time, _ = place.split("#", 2)
+            counts[place in taken][indexes.severity_of_digit(digit)] += 1
+            times.append(datetime.fromisoformat(time))
+        ages = [now - time for time in times]
+        day, week = timedelta(days=1), timedelta(days=7)
+        return CaseCounts(
+            open={severity: counts[False][severity] for severity in Severity},
+            acknowledged={severity: counts[True][severity] for severity in Severity},
+            under_a_day=sum(age < day for age in ages),
+            one_to_seven_days=sum(day <= age <= week for age in ages),
+            over_seven_days=sum(age > week for age in ages),
+            oldest_open_at=min(times, default=None),
+        )
+
+    def _page(
+        self,
+        span: Span,
+        is_wanted: Callable[[Mapping[str, Any]], bool],
+        question: Mapping[str, Any],
+        *,
+        limit: int,
+        page: str,
+        filtered: bool = False,
+    ) -> Rows[CaseRow]:
+        records, after = rows(
+            self._store,
+            kinds.CASE_FILE,
+            span,
+            lambda record: record if is_wanted(record.body) else None,
+            limit=bounded(limit),
+            after=position(question, page),
+            filtered=filtered,
+        )
+        return Rows(tuple(self._rows(records)), token(question, after))
+
+    def _rows(self, records: Iterable[Record]) -> Iterator[CaseRow]:
+        cases = [(record.group, load(Case, record.body)) for record in records]
+        refs = {(kinds.CASE, key, name) for key, case in cases for name in case.told}
+        read = joined(self._store, sorted(refs))
+        for key, case in cases:
+            found = {name: read.get((kinds.CASE, key, name)) for name in case.told}
+            held = {name: str(ref.body.get("ref") or "") for name, ref in found.items() if ref}
+            yield _row(key, case, {name: ref for name, ref in held.items() if ref})
+
+
+def _row(key: str, case: Case, refs: Mapping[str, str]) -> CaseRow:
+    alarm, event, taken = case.alarm, case.alarm.event, case.acknowledgement
+    opened_at = case.opened_at or event.received_at
+    closure = case.closure
+    findings = tuple(sorted(alarm.findings, key=lambda f: (-f.severity.rank, -f.count)))
+    return CaseRow(
+        key=key,
+        state=case.state,
+        severity=alarm.severity,
+        title=case.title or event.title or key,
+        system=case.system or alarm.system or event.system,
+        name=alarm.instance.name if alarm.instance else alarm.evidence.hostname if alarm.evidence else "",
+        malicious=(event.malicious if alarm.malicious is None else alarm.malicious) or 0,
+        suspicious=(event.suspicious if alarm.suspicious is None else alarm.suspicious) or 0,
+        findings=findings,
+        opened_at=opened_at,
+        last_at=case.last_at or opened_at,
+        acknowledged_by=taken.by if taken else "",
+        acknowledged_at=taken.at if taken else None,
+        verdict=closure.verdict if closure else "",
+        closed_by=closure.by if closure else "",
+        closed_at=closure.at if closure else None,
+        why=closure.why if closure else "",
+        told=case.told,
+        hunt_id=(alarm.hunt.id if alarm.hunt else event.hunt_id) or "",
+        project_id=alarm.project.id if alarm.project else event.project_id,
+        worst=findings[0].description if findings else "",
+        refs=refs,
+        alarms=case.alarms or 1,
+    )
+
+
+def _owner(body: Mapping[str, Any]) -> str:
+    return indexes.text(indexes.part(body, "taken"), "by")

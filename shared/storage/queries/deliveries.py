@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from shared.models.deliveries import DeliveryState
-from shared.storage.ports import Store
-from shared.storage.queries.event_rows import EventRow
-from shared.storage.queries.pages import Rows
+from shared.models.codec import load
+from shared.models.deliveries import Delivery, DeliveryState
+from shared.storage import indexes, kinds
+from shared.storage.ports import Key, Record, Store
+from shared.storage.queries.event_rows import EventRow, between, event_key, event_row, span_of
+from shared.storage.queries.pages import Rows, bounded, position, token
+from shared.storage.queries.reading import MAX_JOINED, STEP, Span, joined, position_in, rows
 
 WAITING, DEAD, DELIVERED = "waiting", "dead", "delivered"
+_STATES = ("", WAITING, DEAD, DELIVERED)
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,26 @@ class DestinationHealth:
     delivered_24h: int = 0
 
 
+def delivery_key(event_id: str, destination: str) -> Key:
+    return kinds.DELIVERY, event_id, destination
+
+
+def delivery_row(record: Record, event: EventRow | None) -> DeliveryRow:
+    delivery = load(Delivery, record.body)
+    return DeliveryRow(
+        event_id=delivery.event_id,
+        destination=delivery.destination,
+        state=delivery.state,
+        attempts=delivery.attempts,
+        ref=delivery.ref,
+        reason=delivery.reason,
+        note=delivery.note,
+        first_at=delivery.first_at,
+        last_at=delivery.last_at,
+        event=event,
+    )
+
+
 class DeliveryQueries:
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store, self._now = store, now
@@ -59,9 +84,144 @@ class DeliveryQueries:
         limit: int = 50,
         page: str = "",
     ) -> Rows[DeliveryRow]:
-        """The deliveries, newest first. `state` is waiting, dead, delivered or empty; `system` is a
+        """The deliveries, newest first by their first attempt, the dead ones by their last. Those of a system
+        or hunt are in the order of their events. `state` is waiting, dead, delivered or empty; `system` is a
         `System.key`, `hunt` a hunt's id. Raises ValueError for another state."""
-        raise NotImplementedError
+        if state not in _STATES:
+            raise ValueError(f"{state!r} is not one of {', '.join(filter(None, _STATES))}")
+        question = {
+            "list": "deliveries",
+            "destination": destination,
+            "state": state,
+            "system": system,
+            "hunt": hunt,
+            "since": since,
+            "until": until,
+        }
+        after, limit = position(question, page), bounded(limit)
+
+        def is_wanted(record: Record) -> bool:
+            delivery = load(Delivery, record.body)
+            return (not destination or delivery.destination == destination) and (
+                not state or _is_in(delivery, state)
+            )
+
+        if system or hunt:
+            span = between(span_of(system=system, hunt=hunt), since, until)
+            found, after = self._of_events(span, system, hunt, is_wanted, limit, after)
+            return Rows(tuple(found), token(question, after))
+        index = {WAITING: indexes.DELIVERIES_WAITING, DEAD: indexes.DELIVERIES_DEAD}.get(state)
+        if index is None:
+            index = f"{indexes.DELIVERIES_TO}{destination}" if destination else indexes.DELIVERIES
+        records, after = rows(
+            self._store,
+            kinds.DELIVERY,
+            between(Span(index), since, until),
+            lambda record: record if is_wanted(record) else None,
+            limit=limit,
+            after=after,
+            filtered=bool(state == DELIVERED or (state and destination)),
+        )
+        events = joined(self._store, (event_key(record.group) for record in records))
+        by_id = {key[1]: event_row(event) for key, event in events.items()}
+        return Rows(
+            tuple(delivery_row(record, by_id.get(record.group)) for record in records),
+            token(question, after),
+        )
+
+    def _of_events(
+        self,
+        span: Span,
+        system: str,
+        hunt: str,
+        is_wanted: Callable[[Record], bool],
+        limit: int,
+        after: str,
+    ) -> tuple[Sequence[DeliveryRow], str]:
+        """The deliveries of the events of one system or hunt. A page ends after the last delivery of an
+        event, so it may have a few more rows than its limit."""
+
+        def row_of(record: Record) -> tuple[EventRow, str] | None:
+            row = event_row(record)
+            if (system and row.system_key != system) or (hunt and row.hunt_id != hunt) or not row.to:
+                return None
+            return row, position_in(span.index, kinds.EVENT, record)
+
+        events, end = rows(
+            self._store,
+            kinds.EVENT,
+            span,
+            row_of,
+            limit=min(limit, STEP),
+            after=after,
+            filtered=bool(system and hunt),
+            steps=2,
+        )
+        keys: list[Key] = []
+        for number, (event, _) in enumerate(events):
+            of_event = [delivery_key(event.id, name) for name in event.to]
+            if keys and len(keys) + len(of_event) > MAX_JOINED:
+                events, end = events[:number], events[number - 1][1]
+                break
+            keys += of_event
+        read = joined(self._store, keys)
+        found: list[DeliveryRow] = []
+        for number, (event, _) in enumerate(events):
+            records = [read.get(delivery_key(event.id, name)) for name in event.to]
+            wanted = [delivery_row(record, event) for record in records if record and is_wanted(record)]
+            if found and len(found) + len(wanted) > limit:
+                return found, events[number - 1][1]
+            found += wanted
+        return found, end
 
     def by_destination(self, names: Iterable[str]) -> dict[str, DestinationHealth]:
-        raise NotImplementedError
+        """Whether each destination gets its messages. The counts end at 10,000."""
+        names = list(names)
+        day_ago = indexes.at(self._now() - timedelta(days=1))
+        waiting = self._by_destination(indexes.DELIVERIES_WAITING)
+        dead = self._by_destination(indexes.DELIVERIES_DEAD)
+        recent = self._by_destination(indexes.DELIVERIES, since=day_ago)
+        notes = {name: (kinds.NOTE, kinds.LAST_DELIVERED_NOTES, name) for name in names}
+        newest = {name: delivery_key(waiting[name][-1].event_id, name) for name in names if waiting[name]}
+        read = joined(self._store, [*notes.values(), *newest.values()])
+        health = {}
+        for name in names:
+            note, failed = read.get(notes[name]), read.get(newest[name]) if name in newest else None
+            not_delivered = {place.event_id for place in (*waiting[name], *dead[name])}
+            health[name] = DestinationHealth(
+                name,
+                last_delivered_at=datetime.fromisoformat(note.body["at"]) if note else None,
+                waiting=len(waiting[name]),
+                dead=len(dead[name]),
+                failing_since=waiting[name][0].at if waiting[name] else None,
+                reason=load(Delivery, failed.body).reason if failed else "",
+                delivered_24h=sum(place.event_id not in not_delivered for place in recent[name]),
+            )
+        return health
+
+    def _by_destination(self, index: str, since: str = "") -> Mapping[str, Sequence[_Place]]:
+        """The places in an index of deliveries, oldest first."""
+        found: dict[str, list[_Place]] = defaultdict(list)
+        for text in self._store.positions(index, since=since):
+            time, _, id = text.partition("#")
+            event_id, _, destination = id.rpartition("/")
+            found[destination].append(_Place(datetime.fromisoformat(time), event_id))
+        return found
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What the position of a delivery says."""
+
+    at: datetime
+    event_id: str
+
+
+def _is_in(delivery: Delivery, state: str) -> bool:
+    """Whether a list of this state has the delivery."""
+    if state == DELIVERED:
+        return delivery.state in (DeliveryState.DELIVERED, DeliveryState.IN_DIGEST)
+    if state == DEAD:
+        return delivery.state is DeliveryState.DEAD
+    failed = delivery.state is DeliveryState.PENDING and delivery.attempts > 0
+    return failed or delivery.state in (DeliveryState.SENDING, DeliveryState.UNSURE)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.models.alarms import Alarm
+from shared.models.cases import Case
+from shared.models.codec import load
 from shared.models.severity import Severity
-from shared.storage.ports import Store
-from shared.storage.queries.deliveries import DeliveryRow
-from shared.storage.queries.event_rows import EventRow
-from shared.storage.queries.pages import Rows
+from shared.storage import kinds
+from shared.storage.ports import Record, Store
+from shared.storage.queries.deliveries import DeliveryRow, delivery_key, delivery_row
+from shared.storage.queries.event_rows import EventRow, between, event_key, event_row, span_of
+from shared.storage.queries.pages import Rows, bounded, position, token
+from shared.storage.queries.reading import joined, rows
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,52 @@ class EventQueries:
         page: str = "",
     ) -> Rows[EventRow]:
         """The events, newest first. `system` is a `System.key`, `hunt` a hunt's id, `case` a case's key."""
-        raise NotImplementedError
+        question = {
+            "list": "events",
+            "system": system,
+            "case": case,
+            "hunt": hunt,
+            "kind": kind,
+            "severity": severity,
+            "since": since,
+            "until": until,
+        }
+
+        def row_of(record: Record) -> EventRow | None:
+            row = event_row(record)
+            is_wanted = (
+                (not system or row.system_key == system)
+                and (not case or row.case == case)
+                and (not hunt or row.hunt_id == hunt)
+                and (not kind or row.kind == kind)
+                and (severity is None or row.severity is severity)
+            )
+            return row if is_wanted else None
+
+        found, after = rows(
+            self._store,
+            kinds.EVENT,
+            between(span_of(system=system, case=case, hunt=hunt), since, until),
+            row_of,
+            limit=bounded(limit),
+            after=position(question, page),
+            filtered=bool(kind or severity or [system, case, hunt].count("") < 2),
+        )
+        return Rows(tuple(found), token(question, after))
 
     def get(self, event_id: str) -> EventDetail | None:
-        raise NotImplementedError
+        key, whole = event_key(event_id), (kinds.WHOLE_ALARM, event_id, "-")
+        known = self._store.read_many([key, whole])
+        if key not in known:
+            return None
+        row = event_row(known[key])
+        case = (kinds.CASE_FILE, row.case, "-")
+        sent = {name: delivery_key(event_id, name) for name in row.to}
+        read = joined(self._store, [*([case] if row.case else []), *sent.values()])
+        deliveries = (delivery_row(read[key], row) for key in sent.values() if key in read)
+        alarm = load(Alarm, known[whole].body) if whole in known else None
+        if alarm is None and case in read:
+            # The case keeps its worst alarm.
+            worst = load(Case, read[case].body).alarm
+            alarm = worst if worst.event.id == event_id else None
+        return EventDetail(row, tuple(deliveries), alarm)

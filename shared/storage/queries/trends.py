@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from shared.models.codec import load
 from shared.models.severity import Severity
-from shared.storage.ports import Store
+from shared.models.weeks import last_weeks, monday_of
+from shared.storage import kinds
+from shared.storage.ledger.weeks import WeekCounts
+from shared.storage.ports import Record, Store
 
 MAX_WEEKS = 53
 
@@ -34,4 +38,16 @@ class TrendQueries:
     def __call__(self, weeks: int) -> tuple[WeekTrend, ...]:
         """The last weeks, oldest first; the last one is the present week. The counts are a few minutes
         old."""
-        raise NotImplementedError
+        names = last_weeks(self._now(), max(1, min(weeks, MAX_WEEKS)))
+        read = self._store.read_many([(kinds.WEEK, "", name) for name in names])
+        return tuple(_trend(name, read.get((kinds.WEEK, "", name))) for name in names)
+
+
+def _trend(week: str, record: Record | None) -> WeekTrend:
+    counts = load(WeekCounts, record.body) if record else WeekCounts()
+    return WeekTrend(
+        monday_of(week),
+        {severity: counts.severities.get(severity.value, 0) for severity in Severity},
+        counts.kinds,
+        counts.techniques,
+    )

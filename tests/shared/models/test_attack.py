@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.messages import attack
+from shared.models import attack
 
 DATA = json.loads((Path(attack.__file__).parent / "attack.json").read_text(encoding="utf-8"))
 
@@ -36,3 +36,25 @@ def test_the_data_is_what_mitre_published_and_carries_its_notice() -> None:
     assert sum(id.startswith("TA") for id in names) == 14
     assert "reproduced and distributed with the permission of The MITRE Corporation" in DATA["notice"]
     assert "18.1" in DATA["source"]
+
+
+@pytest.mark.parametrize(
+    ("id", "tactics"),
+    [
+        ("T1496", ("Impact",)),
+        ("T1505.003", ("Persistence",)),
+        ("T1078", ("Initial Access", "Persistence", "Privilege Escalation", "Defense Evasion")),
+        ("T9999", ()),
+        ("", ()),
+    ],
+)
+def test_tactics(id: str, tactics: tuple[str, ...]) -> None:
+    assert attack.tactics(id) == tactics
+
+
+def test_every_technique_has_tactics_of_the_matrix() -> None:
+    techniques = {id for id in DATA["names"] if not id.startswith("TA")}
+    assert DATA["tactics"].keys() == techniques
+    assert {id for ids in DATA["tactics"].values() for id in ids} == set(DATA["tactic_order"])
+    assert attack.all_tactics()[0] == "Reconnaissance"
+    assert attack.all_tactics()[-1] == "Impact"
