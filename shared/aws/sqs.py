@@ -125,6 +125,9 @@ class SqsQueue:
     def revive(self, ids: Collection[str]) -> list[str]:
         return self._dead_letters.revive(ids, self._put_as_new)
 
+    def discard(self, ids: Collection[str]) -> list[str]:
+        return self._dead_letters.discard(ids)
+
     def depth(self) -> Depth:
         """The approximate figures of SQS. A retried item counts as leased until it is due. SQS does not say
         when the oldest item came in."""

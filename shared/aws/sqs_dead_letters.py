@@ -58,17 +58,25 @@ class SqsDeadLetters:
 
     def revive(self, ids: Collection[str], put: Callable[[Item], None]) -> list[str]:
         """Hand the items of these ids to `put` and forget them here. Returns the ids that were here."""
-        revived: list[str] = []
+        return self._remove(ids, put)
+
+    def discard(self, ids: Collection[str]) -> list[str]:
+        """Forget the items of these ids. Returns the ids that were here."""
+        return self._remove(ids, lambda item: None)
+
+    def _remove(self, ids: Collection[str], first: Callable[[Item], None]) -> list[str]:
+        """Delete the items of these ids. `first` is called with each before it is deleted."""
+        removed: list[str] = []
         with closing(self._look()) as messages:
             for message in messages:
                 item = item_of_message(message)
                 if item.id in ids:
-                    put(item)
+                    first(item)
                     if self._calls.delete(item.receipt):
-                        revived.append(item.id)
-                    if len(revived) == len(ids):
+                        removed.append(item.id)
+                    if len(removed) == len(ids):
                         break
-        return revived
+        return removed
 
     def count(self) -> int:
         return sum(self._calls.counts())

@@ -24,6 +24,7 @@ from shared.models.inventory import Fleet
 from shared.platform.client import Cado
 from shared.platform.transport import TRIES, Transport
 from shared.platform.v2 import CadoV2
+from shared.queues.dead_items import DeadItems
 from shared.queues.dead_letter_notices import DeadLetterNotices, fallbacks
 from shared.queues.heartbeats import Heartbeats, heartbeat_periods
 from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, Queue
@@ -75,6 +76,11 @@ class Runtime:
         return DeadLetterNotices(
             self.store, queues, self.events, self.deliveries, fallbacks(self.config), self.now
         )
+
+    @property
+    def dead_items(self) -> DeadItems:
+        queues = (self.captures, self.events, self.deliveries)
+        return DeadItems(queues, self.store, self.ledger.deliveries)
 
     @property
     def heartbeats(self) -> Heartbeats:

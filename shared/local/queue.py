@@ -150,6 +150,13 @@ class SqliteQueue:
             self._added.notify()
         return revived
 
+    def discard(self, ids: Collection[str]) -> list[str]:
+        def change(db: sqlite3.Connection) -> list[str]:
+            query = "DELETE FROM dead WHERE queue=? AND id=? RETURNING id"
+            return [id for id in ids if db.execute(query, (self.name, id)).fetchall()]
+
+        return self._write(change)
+
     def depth(self) -> Depth:
         now = self._now()
         ((ready, delayed, leased, oldest),) = self._read(

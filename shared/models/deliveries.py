@@ -14,6 +14,7 @@ class DeliveryState(StrEnum):
     IN_DIGEST = "in digest"  # it is part of the digest that `ref` names
     DELIVERED = "delivered"
     DEAD = "dead"
+    DISCARDED = "discarded"  # it was dead, and somebody decided that it is not needed
 
 
 @dataclass(frozen=True)

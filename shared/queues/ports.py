@@ -42,7 +42,7 @@ class Item:
 
 @dataclass(frozen=True)
 class DeadItem:
-    """An item that is not tried any more, until somebody revives it."""
+    """An item that is not tried any more, until somebody revives or discards it."""
 
     id: str
     body: bytes
@@ -111,6 +111,10 @@ class Queue(Protocol):
 
     def revive(self, ids: Collection[str]) -> list[str]:
         """Put dead items back as new items. Returns the ids that were there."""
+        ...
+
+    def discard(self, ids: Collection[str]) -> list[str]:
+        """Delete dead items for good. Returns the ids that were there."""
         ...
 
     def depth(self) -> Depth:

@@ -23,7 +23,8 @@ from shared.text import one_line
 
 log = logging.getLogger(__name__)
 
-ACK, DEAD_RETRY, HUNT_RUN, HUNT_STOP = "ack", "dead retry", "hunt run", "hunt stop"
+ACK, DEAD_RETRY, DEAD_DISCARD, EVENT_RESEND = "ack", "dead retry", "dead discard", "event resend"
+HUNT_RUN, HUNT_STOP = "hunt run", "hunt stop"
 CASE_RELEASE, CASE_CLOSE, CASE_REOPEN = "case release", "case close", "case reopen"
 CONFIGURATION = "configuration"
 _OF_CASES = {

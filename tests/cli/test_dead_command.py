@@ -13,10 +13,12 @@ from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
+from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.queues import items
+from shared.storage import audit
 
 ENVIRON = {"PLATFORM_IP": "https://cado.example", "API_KEY": "k", "SLACK_WEBHOOK_URL": ""}
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -185,3 +187,44 @@ def test_an_ambiguous_id_is_an_error_that_lists_the_candidates(dead, corpses):
         said = dead(*arguments, code=2)
         assert "is the beginning of several dead items; write more of it:\n  e1:office\n  e1:soc\n" in said
     assert len(json.loads(dead("list", "--json"))) == 5
+
+
+def test_discard_deletes_the_chosen_items_and_says_why_in_the_audit_log(dead, corpses, side):
+    delivery = Delivery("e1", "soc", DeliveryState.DEAD, attempts=1, reason="gone")
+    side.ledger.deliveries.save(delivery)
+    assert dead("discard", "e1:s", "c1", "--why", "the channel\u202e is closed") == "2 dead items deleted\n"
+    assert {row["id"] for row in json.loads(dead("list", "--json"))} == {"e1:office", "e2", "odd"}
+    assert dead("discard", "odd", "--why", "no item") == "1 dead item deleted\n"
+    assert all(queue.depth().living == 0 for queue in (side.captures, side.events, side.deliveries))
+    after = side.ledger.deliveries.get("e1", "soc")
+    assert (after.state, after.reason) == (DeliveryState.DISCARDED, "gone")
+    assert after.note.startswith("discarded by ")
+    assert after.note.endswith(": the channel is closed")
+    odd, *entries = audit.newest(side.store, side.now())
+    assert odd.action == "dead discard"
+    assert {entry.about: (dict(entry.before), dict(entry.after)) for entry in entries} == {
+        "1 item of captures": (
+            {"dead": ["c1: gone"]},
+            {"discard": ["c1"], "why": "the channel is closed"},
+        ),
+        "1 item of deliveries": (
+            {"dead": ["e1:soc: the webhook is gone (no_service)"]},
+            {"discard": ["e1:soc"], "why": "the channel is closed"},
+        ),
+    }
+    assert {entry.origin.partition(" on ")[0] for entry in entries} == {"the command line"}
+
+
+def test_discard_needs_ids_and_a_reason(dead, corpses):
+    assert "Missing argument 'ID...'" in dead("discard", "--why", "x", code=2)
+    assert "Missing option '--why'" in dead("discard", "e1:soc", code=2)
+    assert "--why is empty" in dead("discard", "e1:soc", "--why", " \u200b", code=2)
+    assert "there is no dead item 'nope'" in dead("discard", "nope", "--why", "x", code=1)
+    assert len(json.loads(dead("list", "--json"))) == 5
+
+
+def test_a_decision_about_a_case_is_described_in_words(side, dead):
+    decision = items.DecideCase("project/3/evidence/4", {"action": "close"})
+    kill(side.events, items.encode(decision), "close-1", "gone")
+    (row,) = json.loads(dead("list", "--json"))
+    assert row["what"] == "a decision about the case, close: project/3/evidence/4"

@@ -32,6 +32,18 @@ class Deliveries:
         delivery = replace(delivery, first_at=delivery.first_at or now, last_at=now)
         self._store.put(kinds.DELIVERY, delivery.event_id, delivery.destination, dump(delivery))
 
+    def discard(self, event_id: str, destination: str, note: str) -> None:
+        """Record that a dead delivery is not needed any more. Does nothing if it is not dead."""
+
+        def discard(body: Body | None) -> tuple[Body | None, None]:
+            recorded = load(Delivery, body) if body else None
+            if recorded is None or recorded.state is not DeliveryState.DEAD:
+                return None, None
+            after = replace(recorded, state=DeliveryState.DISCARDED, note=note, last_at=self._now())
+            return dump(after), None
+
+        self._store.update(kinds.DELIVERY, event_id, destination, discard)
+
     def start(self, before: Delivery, **fields: Any) -> Delivery | None:
         """Record that a delivery is being sent. Returns None if the recorded delivery is no longer the same
         as `before`."""

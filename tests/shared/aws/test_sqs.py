@@ -90,6 +90,7 @@ def test_a_claim_takes_what_sqs_gives_at_once(queue):
         ),
         ("send_message", "sqs:SendMessage", lambda queue, item: queue.dead(item, reason="r")),
         ("receive_message", "sqs:ReceiveMessage", lambda queue, item: queue.revive(["a"])),
+        ("receive_message", "sqs:ReceiveMessage", lambda queue, item: queue.discard(["a"])),
         ("get_queue_attributes", "sqs:GetQueueAttributes", lambda queue, item: queue.depth()),
     ],
 )

@@ -212,6 +212,18 @@ def test_a_dead_item_is_kept_whole_with_its_reason_and_can_be_revived(side):
     assert [item.id for item in side.queue.dead_items()] == ["q"]
 
 
+def test_a_discarded_item_is_gone_for_good(side):
+    for id in ("p", "q"):
+        side.queue.put(b"x", id=id)
+    for item in side.queue.claim(10, lease=60):
+        side.queue.dead(item, reason="gone")
+    assert side.queue.discard(["p", "never there"]) == ["p"]
+    assert side.queue.discard(["p"]) == []
+    assert side.queue.revive(["p"]) == []
+    assert [item.id for item in side.queue.dead_items()] == ["q"]
+    assert (side.queue.depth().living, side.queue.depth().dead) == (0, 1)
+
+
 def test_many_dead_items_are_revived_at_once(side):
     for number in range(25):
         side.queue.put(b"x", id=f"{number}")
