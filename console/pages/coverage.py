@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template, request
 
 from console.context import ConsoleContext
 from console.views.coverage import coverage_view, systems_csv, techniques_csv
-from receiver.messages import attack
+from shared.models import attack
 
 _CELLS = {"malicious": "mal", "suspicious": "sus", "unknown": "unk", "failed": "fail", "clean": "clean"}
 
