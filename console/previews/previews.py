@@ -43,7 +43,7 @@ class Preview:
 
 def previews(runtime: Runtime, about: str | Alarm) -> list[Preview]:
     """A preview for each configured destination that was told. `about`: the key of a case, for its messages
-    as they are now; or an alarm, for the message about this alarm. Empty if there is no such case."""
+    as they would be written now; or an alarm, for the message about it. Empty if there is no such case."""
     cases = case_lifecycle(runtime)
     references = runtime.ledger.case_references
     if isinstance(about, Alarm):
