@@ -23,7 +23,7 @@ def message(body: Any, byline: Byline, pen: Pen) -> Markup:
     return el(
         "article",
         "view v-slack",
-        byline.drawn("huntbridge", el("span", "app", "App")),
+        byline.drawn("huntbridge", el("span", "badge", "App")),
         *shown,
         *(_attachment(attachment, pen) for attachment in objects(body.get("attachments"))),
     )
@@ -38,7 +38,7 @@ def _attachment(attachment: Mapping[str, Any], pen: Pen) -> Markup:
     return el(
         "div",
         "attachment",
-        el("svg", "bar", bar, aria_hidden="true"),
+        el("svg", "stripe", bar, aria_hidden="true"),
         el(
             "div",
             "",
