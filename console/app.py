@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask, g, request, url_for
 
-from console import errors, filters, guard, notices, sign_in
+from console import errors, filters, guard, notices, sign_in, urls
 from console.access import current_user
 from console.context import ConsoleContext
 from console.frame import Frames
@@ -55,7 +55,7 @@ def create_app(context: ConsoleContext, sign: SignIn) -> Flask:
         values: dict[str, Any] = {**(request.view_args or {}), **arguments}
         return url_for(request.endpoint or "overview.index", **values | ({"page": token} if token else {}))
 
-    app.jinja_env.globals |= {"asset": asset, "page_url": page_url}
+    app.jinja_env.globals |= {"asset": asset, "page_url": page_url, **urls.FOR_TEMPLATES}
 
     @app.context_processor
     def common() -> dict[str, Any]:

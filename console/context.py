@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from flask import g, request
 
 from console.identity import User
 from console.running_checks import CheckSource, NoChecks
+from console.status import CachedStatus, read_status
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.people import Person
@@ -31,6 +33,12 @@ class ConsoleContext:
     @property
     def queries(self) -> Queries:
         return self.runtime.queries
+
+    @cached_property
+    def status(self) -> CachedStatus:
+        """How huntbridge is, at most a few seconds old. Call `forget` after each change."""
+        notes = self.runtime.ledger.notes
+        return CachedStatus(lambda: read_status(self.queries, notes, self.config, self.now()), self.now)
 
     def now(self) -> datetime:
         return self.runtime.now()

@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -173,8 +174,17 @@ def outside(url: str, text: str = "") -> Markup:
     return Markup('<a href="{}" rel="noreferrer noopener" target="_blank">{}</a>').format(url, shown)
 
 
+def visible(value: Any) -> Any:
+    """What a template writes, without control, bidirectional and invisible characters."""
+    if not isinstance(value, str):
+        return value
+    cleaned = clean(value, len(value))
+    return Markup(cleaned) if isinstance(value, Markup) else cleaned  # noqa: S704 - it was escaped before
+
+
 def add_to(app: Flask) -> None:
     """Make the filters known to the application's templates. A page has one time: that of its request."""
+    app.jinja_env.finalize = visible
     app.jinja_env.filters |= {
         "time": lambda moment, full=False, seconds=False: time(moment, g.now, full, seconds),
         "local": lambda moment, timezone="Etc/UTC": local(moment, timezone, g.now),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from console.context import ConsoleContext
 from console.pages.registry import PAGES
+from console.status import Badge, Sign, badges, signs, unavailable
+from shared.storage.ports import StoreError
+
+log = logging.getLogger(__name__)
+_NO_BADGE = Badge(0, "none", "")
 
 
 @dataclass(frozen=True)
@@ -21,15 +28,6 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Sign:
-    """One line of the system's state."""
-
-    name: str
-    shape: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Frame:
     items: tuple[Item, ...]
     pulse: tuple[Sign, ...]
@@ -40,5 +38,18 @@ class Frames:
         self._context = context
 
     def current(self) -> Frame:
-        items = (Item(page.name, page.title, f"{page.name}.index") for page in PAGES if page.title)
-        return Frame(tuple(items), ())
+        """Without counts if the ledger does not answer, since a page about that needs its frame too."""
+        found: Mapping[str, Badge] = {}
+        pulse: Sequence[Sign] = unavailable()
+        try:
+            status = self._context.status()
+            found, pulse = badges(status), tuple(signs(status, self._context.now()))
+        except StoreError as error:
+            log.warning("the status cannot be read", extra={"reason": error})
+        items = []
+        for page in PAGES:
+            badge = found.get(page.name, _NO_BADGE)
+            if page.title:
+                name = f"{page.name}.index"
+                items.append(Item(page.name, page.title, name, badge.count, badge.shape, badge.word))
+        return Frame(tuple(items), tuple(pulse))

@@ -1,17 +1,128 @@
-"""The screen "Cases"."""
+"""The screens "Cases" and "Case", and what people decide there."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.wrappers import Response
 
+from console import urls
+from console.access import needs
 from console.context import ConsoleContext
+from console.filters import counted
+from console.identity import Role
+from console.pages.going_back import going_back
+from console.previews.previews import previews, tabs
+from console.views.case import case_view
+from console.views.cases import TABS, CaseFilter, case_list, system_name
+from console.views.overview import SEVERITIES, types_of
+from console.views.references import references
+from receiver.assemble import case_decisions, case_lifecycle
+from shared.models.case_states import DecisionRefused, UnknownCase
+from shared.models.cases import Case, Verdict
+
+MOST_AT_ONCE = 200  # cases that one form takes
 
 
 def blueprint(context: ConsoleContext) -> Blueprint:
     pages = Blueprint("cases", __name__)
+    decisions, config = case_decisions(context.runtime), context.config
 
     @pages.get("/cases")
     def index() -> str:
-        return render_template("unfinished.html", title="Cases")
+        filter = CaseFilter.of(request.args)
+        page = request.args.get("page", "")
+        view = case_list(context.queries, context.status().counts, filter, context.by, page)
+        return render_template(
+            "cases.html",
+            view=view,
+            tabs=TABS,
+            severities=SEVERITIES,
+            system_name=system_name,
+            references=lambda row: references(row.refs, config.destinations),
+        )
+
+    @pages.get("/cases/<path:key>")
+    def case(key: str) -> str:
+        view = case_view(
+            context.queries,
+            case_lifecycle(context.runtime),
+            config,
+            types_of(config),
+            key,
+            request.args.get("page", ""),
+        )
+        if view is None:
+            raise NotFound(
+                f"There is no case {key}. The ledger removes a case some time after its last change."
+            )
+        drawn = tabs(previews(context.runtime, key))
+        return render_template("case.html", view=view, system_name=system_name, previews=drawn)
+
+    @pages.post("/cases/<path:key>")
+    @needs(Role.RESPONDER)
+    def decide(key: str) -> Response:
+        do, why = request.form.get("do", ""), request.form.get("why", "")
+        back = going_back(request.form, urls.case(key))
+        try:
+            flash(_decide(do, key, why))
+        except UnknownCase:
+            raise NotFound(f"There is no case {key} any more. Nothing was changed.") from None
+        except DecisionRefused as refused:
+            flash(f"{_sentence(str(refused))} Nothing was changed.", "fault")
+        except ValueError as mistake:
+            flash(f"{_sentence(str(mistake))} Nothing was changed.", "fault")
+        context.status.forget()
+        return redirect(back, 303)
+
+    def _decide(do: str, key: str, why: str) -> str:
+        """Do it, and return the sentence that says what was done."""
+        person = context.person
+        match do:
+            case "take":
+                return f"You have taken the case. {_told(decisions.acknowledge(key, person))}"
+            case "release":
+                return f"You have given the case back. {_told(decisions.release(key, person, why))}"
+            case "reopen":
+                return f"You have reopened the case. {_told(decisions.reopen(key, person, why))}"
+            case "close":
+                verdict = request.form.get("verdict", "")
+                if verdict not in set(Verdict):
+                    raise ValueError("the verdict is missing: choose one of the three")
+                closed = decisions.close(key, person, Verdict(verdict), why)
+                return f"You have closed the case as {Verdict(verdict).words}. {_told(closed)}"
+        raise BadRequest("The form does not say what to do. Nothing was changed.")
+
+    @pages.post("/cases")
+    @needs(Role.RESPONDER)
+    def take_several() -> Response:
+        keys = list(dict.fromkeys(request.form.getlist("case")))[:MOST_AT_ONCE]
+        if request.form.get("do") != "take":
+            raise BadRequest("The form does not say what to do. Nothing was changed.")
+        person, taken, refusals = context.person, 0, []
+        for key in keys:
+            try:
+                decisions.acknowledge(key, person)
+                taken += 1
+            except DecisionRefused as refused:
+                refusals.append(f"{key}: {refused}")
+        if taken:
+            flash(f"You have taken {counted(taken, 'case')}. Everybody who was told of them is told.")
+        for text in refusals[:5]:
+            flash(f"{_sentence(text)} Nothing was changed about it.", "fault")
+        if len(refusals) > 5:
+            flash(f"{counted(len(refusals) - 5, 'more case')} could not be taken either.", "fault")
+        if not keys:
+            flash("No case was selected, so nothing was changed.", "fault")
+        context.status.forget()
+        return redirect(going_back(request.form, url_for("cases.index")), 303)
 
     return pages
+
+
+def _told(case: Case) -> str:
+    return f"{', '.join(case.told)} will be told." if case.told else "Nobody else was told of it."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from console.context import ConsoleContext
+from console.views.cases import system_name
+from console.views.overview import NEVER_HUNTED, SEVERITIES, overview
 
 
 def blueprint(context: ConsoleContext) -> Blueprint:
@@ -12,6 +14,13 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/")
     def index() -> str:
-        return render_template("unfinished.html", title="Overview")
+        view = overview(context.status(), context.queries, context.config, context.now())
+        return render_template(
+            "overview.html",
+            view=view,
+            severities=SEVERITIES,
+            never_hunted=NEVER_HUNTED,
+            system_name=system_name,
+        )
 
     return pages

@@ -1,0 +1,248 @@
+"""Every address of the JSON API: what it takes, what it answers, and what the answer is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from console.api.openapi import Endpoint
+from console.api.parameters import LIMIT, PAGE, moment, one_of, text, whole_number
+from console.context import ConsoleContext
+from console.status import Status
+from console.views.overview import NextRun, next_of_all
+from shared.models.captures import Capture
+from shared.models.codec import load
+from shared.models.hunts import Hunt
+from shared.models.severity import Severity
+from shared.storage import kinds
+from shared.storage.queries import deliveries, pages
+from shared.storage.queries.case_timeline import TimelineEntry
+from shared.storage.queries.cases import CaseRow
+from shared.storage.queries.coverage import CoverageSummary, SystemCoverage, TechniqueTrend
+from shared.storage.queries.deliveries import DeliveryRow
+from shared.storage.queries.event_rows import EventRow
+from shared.storage.queries.events import EventDetail
+from shared.storage.queries.pages import Rows
+from shared.storage.queries.trends import WeekTrend
+
+SEVERITY = one_of("severity", "Only this severity.", [severity.value for severity in Severity])
+SYSTEM = text("system", "Only what is about this system: account/region/instance, with - for no account.")
+HUNT = text("hunt", "Only what is about this run of a hunt, such as weekly@2026-11-29T02:00:00Z.")
+SINCE = moment("since", "Not before this time.")
+UNTIL = moment("until", "Before this time.")
+WEEKS = whole_number("weeks", "How many weeks, the present one included.", least=1, most=53, default=12)
+NOT_CLOSED, OPEN, CLOSED = "not-closed", "open", "closed"
+
+
+@dataclass(frozen=True)
+class HuntRun:
+    """One run of a hunt, with a page of its captures."""
+
+    hunt: Hunt
+    captures: tuple[Capture, ...]
+    next: str = ""  # the token of the next page of captures; empty: this is the end
+
+
+def _status(context: ConsoleContext) -> Status:
+    return context.status()
+
+
+def _cases(
+    context: ConsoleContext,
+    state: str,
+    severity: str | None,
+    taken_by: str,
+    system: str,
+    limit: int,
+    page: str,
+) -> Rows[CaseRow]:
+    cases = context.queries.cases
+    if system:
+        return cases.of_system(system, limit=limit, page=page)
+    if state == CLOSED:
+        return cases.closed(limit=limit, page=page)
+    owner = "" if state == OPEN else taken_by or None
+    wanted = Severity(severity) if severity else None
+    return cases.open(severity=wanted, owner=owner, limit=limit, page=page)
+
+
+def _case(context: ConsoleContext, key: str) -> CaseRow | None:
+    return context.queries.cases.get(key)
+
+
+def _timeline(context: ConsoleContext, case: str, limit: int, page: str) -> Rows[TimelineEntry]:
+    return context.queries.cases.timeline(case, limit=limit, page=page)
+
+
+def _events(context: ConsoleContext, severity: str | None, **wanted: Any) -> Rows[EventRow]:
+    return context.queries.events.list(severity=Severity(severity) if severity else None, **wanted)
+
+
+def _event(context: ConsoleContext, id: str) -> EventDetail | None:
+    return context.queries.events.get(id)
+
+
+def _deliveries(context: ConsoleContext, state: str | None, **wanted: Any) -> Rows[DeliveryRow]:
+    return context.queries.deliveries.list(state=state or "", **wanted)
+
+
+def _hunts(context: ConsoleContext, name: str, limit: int, page: str) -> Rows[Hunt]:
+    return context.queries.hunts.runs(name=name, limit=limit, page=page)
+
+
+def _next_runs(context: ConsoleContext) -> tuple[NextRun, ...]:
+    return next_of_all(context.config, context.now())
+
+
+def _hunt(context: ConsoleContext, id: str, limit: int, page: str) -> HuntRun | None:
+    hunt = context.runtime.ledger.hunts.get(id)
+    if hunt is None:
+        return None
+    question = {"captures of": id}
+    found = context.runtime.store.page_of_group(
+        kinds.CAPTURE, id, limit=limit, after=pages.position(question, page)
+    )
+    captures = tuple(load(Capture, record.body) for record in found.records)
+    return HuntRun(hunt, captures, pages.token(question, found.after))
+
+
+def _captures(context: ConsoleContext, system: str, limit: int, page: str) -> Rows[Capture]:
+    return context.queries.captures.of_system(system, limit=limit, page=page)
+
+
+def _coverage(context: ConsoleContext) -> CoverageSummary:
+    return context.queries.coverage.summary()
+
+
+def _systems(context: ConsoleContext, limit: int, page: str) -> Rows[SystemCoverage]:
+    return context.queries.coverage.systems(limit=limit, page=page)
+
+
+def _techniques(context: ConsoleContext, weeks: int) -> tuple[TechniqueTrend, ...]:
+    return context.queries.coverage.techniques(weeks)
+
+
+def _trends(context: ConsoleContext, weeks: int) -> tuple[WeekTrend, ...]:
+    return context.queries.trends(weeks)
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("/status", "How huntbridge is, in a few figures, at most seconds old.", Status, _status),
+    Endpoint(
+        "/cases",
+        "Cases: those that are not closed, worst first; the closed ones, or those of a system, newest first.",
+        Rows[CaseRow],
+        _cases,
+        (
+            one_of(
+                "state", "Which cases; open: nobody has taken it.", [NOT_CLOSED, OPEN, CLOSED], NOT_CLOSED
+            ),
+            SEVERITY,
+            text("taken_by", "Only those that this person has taken. Not for other states than not-closed."),
+            SYSTEM,
+            LIMIT,
+            PAGE,
+        ),
+    ),
+    Endpoint(
+        "/case",
+        "One case.",
+        CaseRow,
+        _case,
+        (text("key", "The key of the case.", required=True),),
+        may_be_missing=True,
+    ),
+    Endpoint(
+        "/timeline",
+        "What happened in a case, oldest first. Each entry has an event, a delivery, or an entry of the log.",
+        Rows[TimelineEntry],
+        _timeline,
+        (text("case", "The key of the case.", required=True), LIMIT, PAGE),
+    ),
+    Endpoint(
+        "/events",
+        "Events, newest first.",
+        Rows[EventRow],
+        _events,
+        (
+            SEVERITY,
+            text("kind", "Only this kind, such as processing_with_alarms."),
+            SYSTEM,
+            text("case", "Only the events of the case with this key."),
+            HUNT,
+            SINCE,
+            UNTIL,
+            LIMIT,
+            PAGE,
+        ),
+    ),
+    Endpoint(
+        "/event",
+        "One event with its deliveries.",
+        EventDetail,
+        _event,
+        (text("id", "The id of the event.", required=True),),
+        may_be_missing=True,
+    ),
+    Endpoint(
+        "/deliveries",
+        "Deliveries, newest first.",
+        Rows[DeliveryRow],
+        _deliveries,
+        (
+            text("destination", "Only those to this destination."),
+            one_of(
+                "state",
+                "Only these. Waiting: tried again after a failed attempt.",
+                [deliveries.WAITING, deliveries.DEAD, deliveries.DELIVERED],
+            ),
+            SYSTEM,
+            HUNT,
+            SINCE,
+            UNTIL,
+            LIMIT,
+            PAGE,
+        ),
+    ),
+    Endpoint(
+        "/hunts",
+        "The runs of all hunts, newest first.",
+        Rows[Hunt],
+        _hunts,
+        (text("name", "Only the runs of this hunt."), LIMIT, PAGE),
+    ),
+    Endpoint("/next-runs", "The next run of each hunt that has a schedule.", tuple[NextRun, ...], _next_runs),
+    Endpoint(
+        "/hunt",
+        "One run of a hunt, with a page of its captures.",
+        HuntRun,
+        _hunt,
+        (text("id", "Such as weekly@2026-11-29T02:00:00Z.", required=True), LIMIT, PAGE),
+        may_be_missing=True,
+    ),
+    Endpoint(
+        "/captures",
+        "The captures of one system, newest first.",
+        Rows[Capture],
+        _captures,
+        (text("system", "account/region/instance, with - for no account.", required=True), LIMIT, PAGE),
+    ),
+    Endpoint(
+        "/coverage", "How many systems are hunted, and which machines are not.", CoverageSummary, _coverage
+    ),
+    Endpoint(
+        "/systems",
+        "The known systems with twelve weeks of outcomes, the least recently captured first.",
+        Rows[SystemCoverage],
+        _systems,
+        (LIMIT, PAGE),
+    ),
+    Endpoint(
+        "/techniques",
+        "Findings by ATT&CK technique and week.",
+        tuple[TechniqueTrend, ...],
+        _techniques,
+        (WEEKS,),
+    ),
+    Endpoint("/trends", "Events by severity and week.", tuple[WeekTrend, ...], _trends, (WEEKS,)),
+)

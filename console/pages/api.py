@@ -1,0 +1,48 @@
+"""`/api/v1`: what the screens show, as JSON, and the OpenAPI document that describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import BadRequest, NotFound
+
+from console.api.answers import as_json
+from console.api.endpoints import ENDPOINTS
+from console.api.openapi import PREFIX, Endpoint, document
+from console.api.parameters import BadParameter, read_all
+from console.context import ConsoleContext
+from shared.storage.queries.pages import BadToken
+
+
+def blueprint(context: ConsoleContext) -> Blueprint:
+    pages = Blueprint("api", __name__, url_prefix=PREFIX)
+
+    def view_of(endpoint: Endpoint) -> Callable[[], Response]:
+        def view() -> Response:
+            try:
+                wanted = read_all(endpoint.parameters, request.args)
+                found = endpoint.read(context, **wanted)
+            except BadParameter as mistake:
+                raise BadRequest(str(mistake)) from None
+            except BadToken:
+                raise BadRequest("page is not the token of a page of this list.") from None
+            if found is None:
+                raise NotFound("There is nothing of this name, or the ledger keeps it no more.")
+            return Response(as_json(endpoint.answer, found), mimetype="application/json")
+
+        return view
+
+    for endpoint in ENDPOINTS:
+        pages.add_url_rule(endpoint.path, endpoint.path.strip("/"), view_of(endpoint), methods=["GET"])
+
+    @cache
+    def described() -> dict[str, object]:
+        return document(ENDPOINTS, context.version)
+
+    @pages.get("/openapi.json")
+    def index() -> Response:
+        return jsonify(described())
+
+    return pages

@@ -1,0 +1,42 @@
+"""The addresses of things in the console. Keys and ids may hold slashes and hostile text, so they are quoted
+here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote, urlencode
+
+
+def case(key: str) -> str:
+    return f"/cases/{quote(key, safe='/@:')}"
+
+
+def cases(**query: str) -> str:
+    return _with("/cases", query)
+
+
+def hunt(hunt_id: str) -> str:
+    return f"/hunts/{quote(hunt_id, safe='@:')}"
+
+
+def deliveries(**query: str) -> str:
+    return _with("/deliveries", query)
+
+
+def system(system_key: str) -> str:
+    return _with("/deliveries", {"system": system_key}) + "#history"
+
+
+def _with(path: str, query: dict[str, str]) -> str:
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given, errors='replace')}" if given else path
+
+
+# What templates call these.
+FOR_TEMPLATES: dict[str, Callable[..., str]] = {
+    "case_url": case,
+    "cases_url": cases,
+    "hunt_url": hunt,
+    "deliveries_url": deliveries,
+    "system_url": system,
+}

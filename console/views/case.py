@@ -1,0 +1,135 @@
+"""One case: what, where, how bad, who has it, what happened, and what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from console.views.references import Reference, reference, references
+from console.views.timeline import Line, line_of
+from receiver.cases.lifecycle import CaseLifecycle
+from receiver.messages.message import Fact, Link, Message
+from shared.config.config import Config
+from shared.models import attack
+from shared.models.evidence import Finding
+from shared.storage.queries.cases import CaseRow
+from shared.storage.queries.queries import Queries
+
+LINES = 200  # of the timeline on one page
+OTHERS = 6  # other cases of the same system
+# Facts that the head of the page or the timeline shows already.
+_ELSEWHERE = frozenset({"history", "received"})
+
+
+@dataclass(frozen=True)
+class Technique:
+    """One ATT&CK technique of a finding."""
+
+    id: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    finding: Finding
+    techniques: tuple[Technique, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A destination to which the case's message can be sent again."""
+
+    name: str
+    type: str  # for people, such as "Jira"
+    told: bool
+    reference: Reference | None
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """What the page of a case shows."""
+
+    row: CaseRow
+    event_id: str  # of the worst alarm, which is sent again; empty if the ledger has no such alarm any more
+    findings: tuple[FindingRow, ...]
+    findings_total: int
+    facts: tuple[Fact, ...]
+    history: str  # how the alarm differs from earlier ones on this system, in words
+    gaps: tuple[str, ...]
+    links: tuple[Link, ...]
+    references: tuple[Reference, ...]
+    targets: tuple[Target, ...]
+    timeline: tuple[Line, ...]
+    next: str  # the token of the next page of the timeline
+    others: tuple[CaseRow, ...]  # other cases of this system
+
+    @property
+    def issues(self) -> tuple[Reference, ...]:
+        return tuple(each for each in self.references if each.type == "jira")
+
+    @property
+    def tracker(self) -> str:
+        """The destination in which an issue can be created; empty if the case has one, or there is none."""
+        if any(target.told for target in self.targets if target.type == "Jira"):
+            return ""
+        return next((target.name for target in self.targets if target.type == "Jira"), "")
+
+
+def case_view(
+    queries: Queries,
+    lifecycle: CaseLifecycle,
+    config: Config,
+    types: Mapping[str, str],
+    key: str,
+    page: str = "",
+) -> CaseView | None:
+    """None if there is no such case. Raises StoreError, and BadToken."""
+    row = queries.cases.get(key)
+    if row is None:
+        return None
+    timeline = queries.cases.timeline(key, limit=LINES, page=page)
+    message = lifecycle.current_message(key, "")
+    others = queries.cases.of_system(row.system.key, limit=OTHERS + 1).rows if row.system else ()
+    findings = message.findings if message else row.findings
+    return CaseView(
+        row=row,
+        event_id=message.id if message else "",
+        findings=tuple(_with_techniques(finding) for finding in findings),
+        findings_total=max(message.findings_total if message else 0, len(findings)),
+        facts=_facts(message),
+        history=_fact(message, "history"),
+        gaps=message.gaps if message else (),
+        links=message.links if message else (),
+        references=references(row.refs, config.destinations),
+        targets=_targets(row, config, types),
+        timeline=tuple(line_of(entry, config.destinations) for entry in timeline.rows),
+        next=timeline.next,
+        others=tuple(other for other in others if other.key != key)[:OTHERS],
+    )
+
+
+def _with_techniques(finding: Finding) -> FindingRow:
+    known = (id for id in finding.attack if attack.is_id(id))
+    return FindingRow(finding, tuple(Technique(id, attack.name(id), attack.url(id)) for id in known))
+
+
+def _facts(message: Message | None) -> tuple[Fact, ...]:
+    facts = message.facts if message else ()
+    return tuple(fact for fact in facts if fact.name and fact.name not in _ELSEWHERE)
+
+
+def _fact(message: Message | None, name: str) -> str:
+    facts = message.facts if message else ()
+    return next((fact.value for fact in facts if fact.name == name), "")
+
+
+def _targets(row: CaseRow, config: Config, types: Mapping[str, str]) -> tuple[Target, ...]:
+    def target(name: str) -> Target:
+        ref = row.refs.get(name, "")
+        known = reference(name, ref, config.destinations)
+        return Target(name, types[name], name in row.told, known if known.text else None)
+
+    # Trackers first, since an issue is what is asked for most often.
+    sections = config.destinations
+    return tuple(target(name) for name in sorted(sections, key=lambda name: sections[name].type != "jira"))

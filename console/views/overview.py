@@ -1,0 +1,178 @@
+"""The overview: is all well, and what needs a person?
+
+It reads the store with few requests, since it is the page that people leave open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.status import Status
+from console.views import problems
+from console.views.problems import Problem
+from scheduler.next_runs import next_runs
+from shared.config.config import Config
+from shared.models.hunts import Hunt, HuntState
+from shared.models.severity import Severity
+from shared.phrases import counted
+from shared.storage.queries.cases import CaseRow
+from shared.storage.queries.coverage import CoverageSummary
+from shared.storage.queries.queries import Queries
+from shared.storage.queries.trends import WeekTrend
+
+CASES = 10  # cases that are listed
+NEXT_RUNS = 4
+WEEKS = 12
+NEVER_HUNTED = 6  # machines that are listed
+# Malicious first. Each row of the table has one of these.
+SEVERITIES = (Severity.MALICIOUS, Severity.SUSPICIOUS, Severity.UNKNOWN, Severity.INFO)
+TYPES = {"slack": "Slack", "teams": "Teams", "jira": "Jira", "webhook": "webhook"}
+
+
+@dataclass(frozen=True)
+class NextRun:
+    """The next run of a hunt, in the hunt's time zone."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the overview shows."""
+
+    title: str
+    subtitle: str
+    problems: tuple[Problem, ...]
+    fine: tuple[str, ...]  # sentences about what is OK
+    started: bool  # whether any hunt or event exists; if not, the page says how to begin
+    status: Status
+    last_hunt: Hunt | None  # the last one that is over
+    next: tuple[NextRun, ...]
+    cases: tuple[CaseRow, ...]
+    types: Mapping[str, str]  # of the destinations, for people
+    coverage: CoverageSummary
+    weeks: tuple[WeekTrend, ...]
+
+    @property
+    def columns(self) -> tuple[tuple[Bar, ...], ...]:
+        return columns(self.weeks)
+
+    @property
+    def failing_since(self) -> datetime | None:
+        since = (each.failing_since for each in self.status.failing.values())
+        return min(filter(None, since), default=None)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A part of a drawn column, in pixels from the top."""
+
+    fill: str  # the class of its colour
+    y: float
+    height: float
+
+
+HEIGHT = 64  # pixels of the highest column
+_FILLS = {Severity.SUSPICIOUS: "f-sus", Severity.MALICIOUS: "f-mal"}  # from the bottom up
+
+
+def columns(weeks: Sequence[WeekTrend]) -> tuple[tuple[Bar, ...], ...]:
+    """The column of each week. The highest is as high as the drawing."""
+    sums = [sum(week.events.get(severity, 0) for severity in _FILLS) for week in weeks]
+    highest, drawn = max(sums, default=0) or 1, []
+    for week in weeks:
+        bars, bottom = [], float(HEIGHT)
+        for severity, fill in _FILLS.items():
+            height = week.events.get(severity, 0) / highest * HEIGHT
+            if height:
+                bars.append(Bar(fill, round(bottom - height, 1), round(max(height - 1, 1), 1)))
+                bottom -= height
+        drawn.append(tuple(bars))
+    return tuple(drawn)
+
+
+def types_of(config: Config) -> dict[str, str]:
+    return {name: TYPES.get(section.type, section.type) for name, section in config.destinations.items()}
+
+
+def overview(status: Status, queries: Queries, config: Config, now: datetime) -> Overview:
+    """Raises StoreError."""
+    counts, runs = status.counts, status.runs
+    cases = queries.cases.open(limit=CASES).rows if counts.total else ()
+    coverage = queries.coverage.summary()
+    types = types_of(config)
+    not_taken = [row for row in cases if row.severity is Severity.MALICIOUS and not row.acknowledged_by]
+    found = (
+        *problems.of_cases(not_taken, counts.open.get(Severity.MALICIOUS, 0)),
+        *problems.of_destinations(status.destinations, types),
+        *problems.of_webhook(status.webhook_broken),
+        *problems.of_jobs(status.jobs, now),
+        *problems.of_hunts(_latest(runs)),
+        *problems.of_coverage(coverage),
+    )
+    last = next((run for run in runs if run.over and run.state is not HuntState.SKIPPED), None)
+    following = next_of_all(config, now)
+    return Overview(
+        title=problems.title_of(found),
+        subtitle="" if found else _all_is_well(last, following),
+        problems=found,
+        fine=tuple(_fine(status, coverage)),
+        started=bool(runs or status.last_event),
+        status=status,
+        last_hunt=last,
+        next=following[:NEXT_RUNS],
+        cases=cases,
+        types=types,
+        coverage=coverage,
+        weeks=queries.trends(WEEKS),
+    )
+
+
+def _latest(runs: Sequence[Hunt]) -> list[Hunt]:
+    """The last run of each hunt; `runs` are the newest first."""
+    latest: dict[str, Hunt] = {}
+    for run in runs:
+        latest.setdefault(run.name, run)
+    return list(latest.values())
+
+
+def next_of_all(config: Config, now: datetime) -> tuple[NextRun, ...]:
+    """The next run of each hunt that has a schedule, the soonest first."""
+    found = [
+        NextRun(name, runs[-1].at)
+        for name, definition in config.hunts.items()
+        if definition.schedule and (runs := next_runs(definition, now, count=1))
+    ]
+    return tuple(sorted(found, key=lambda run: run.at))
+
+
+def _all_is_well(last: Hunt | None, following: Sequence[NextRun]) -> str:
+    words = ["Nothing needs you."]
+    if last and last.totals:
+        words.append(
+            f"The last hunt, {last.name}, captured {last.totals.captured:,} of "
+            f"{counted(last.systems, 'system')}."
+        )
+    if following:
+        run = following[0]
+        words.append(f"The next one, {run.name}, starts {run.at:%A} {run.at.day} {run.at:%B, %H:%M %Z}.")
+    return " ".join(words)
+
+
+def _fine(status: Status, coverage: CoverageSummary) -> Iterator[str]:
+    destinations = status.destinations
+    if not status.counts.open.get(Severity.MALICIOUS):
+        yield "No malicious case is waiting to be taken"
+    if status.webhook_checked and not status.webhook_broken:
+        yield "Webhooks are registered and lead here"
+    if not status.failing_jobs:
+        yield "All jobs of the timer work"
+    if sentence := problems.delivering(destinations):
+        yield sentence
+    if destinations and not status.waiting and not status.dead:
+        yield "Nothing waiting, no dead letters"
+    if coverage.known and coverage.captured == coverage.known and not coverage.unselected_total:
+        yield "Every known system was captured within 30 days"

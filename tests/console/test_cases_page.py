@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import pytest
+
+from shared.models.cases import CaseState
+from tests.console.filled import SETTINGS, House
+from tests.console.reading import read
+
+KEY = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa04"
+
+
+@pytest.fixture
+def house(make_console):
+    return House(make_console(**SETTINGS))
+
+
+def case_of(house, key=KEY):
+    case = house.runtime.ledger.cases.get(key)
+    assert case is not None
+    return case
+
+
+def decide(house, role="responder", key=KEY, **fields):
+    return house.console.post(f"/cases/{key}", role=role, data=fields)
+
+
+def test_without_cases_it_says_when_one_opens(house):
+    page = read(house.console.get("/cases"))
+    assert page.title == "No case is open"
+    assert "A case opens when a capture has alarms." in page.text
+
+
+def test_the_list_is_worst_first(house):
+    house.alarm(5, malicious=0)
+    house.alarm(4)
+    page = read(house.console.get("/cases"))
+    assert page.title == "2 cases not closed, 2 not taken"
+    first, second = page.rows()
+    assert first.startswith("5 malicious 1 suspicious web-04")
+    assert second.startswith("1 suspicious web-05")
+    assert "SEC-412" in first
+    assert f"/cases/{KEY}" in page.links()
+    assert "https://jira.acme.example/browse/SEC-412" in page.links()
+
+
+def test_the_filter_is_in_the_address(house):
+    house.alarm(5, malicious=0)
+    house.alarm(4)
+    (row,) = read(house.console.get("/cases?severity=suspicious")).rows()
+    assert "web-05" in row
+    decide(house, do="take")
+    assert [row[:1] for row in read(house.console.get("/cases?state=open")).rows()] == ["1"]
+    (row,) = read(house.console.get("/cases?taken_by=Mara+Lindqvist")).rows()
+    assert "web-04" in row
+    page = read(house.console.get("/cases?state=mine"))
+    assert page.title == "The cases that you have taken"
+    assert len(page.rows()) == 1
+    page = read(house.console.get("/cases?severity=info"))
+    assert "No case matches the filter" in page.text
+    page = read(house.console.get("/cases?system=prod/us-east-1/i-0aaaaaaaaaaaaaa05"))
+    assert page.title == "Cases of web-05"
+    # A value that means nothing is left out.
+    assert len(read(house.console.get("/cases?state=x&severity=y&page=")).rows()) == 2
+
+
+def test_pages_follow_each_other_by_a_token(house):
+    for number in range(10, 65):
+        house.alarm(number, malicious=0)
+    page = read(house.console.get("/cases"))
+    assert len(page.rows()) == 50
+    (following,) = [link for link in page.links() if "page=" in link]
+    rest = read(house.console.get(following))
+    assert len(rest.rows()) == 5
+    assert {*page.rows()} & {*rest.rows()} == set()
+    assert read(house.console.get("/cases?page=nonsense"), 400).title == "This request cannot be understood"
+
+
+def test_several_cases_are_taken_by_one_form(house):
+    other = house.alarm(5)
+    house.alarm(4)
+    decide(house, "administrator", key=other, do="take")
+    page = read(house.console.get("/cases", role="responder"))
+    assert "Take" in page.form("Take").buttons
+    answer = house.console.post("/cases", role="responder", data={"do": "take", "case": [KEY, other, "x"]})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/cases")
+    page = read(house.console.get("/cases", role="responder"))
+    assert "You have taken 1 case." in page.text
+    assert f"{other[0].upper()}{other[1:]}: Mara Lindqvist has taken this already" in page.text
+    assert case_of(house).state is CaseState.ACKNOWLEDGED
+
+
+def test_nothing_selected(house):
+    house.console.post("/cases", data={"do": "take"})
+    assert "No case was selected" in read(house.console.get("/cases")).text
+
+
+def test_a_case_says_what_where_and_how_bad(house):
+    house.alarm(4)
+    page = read(house.console.get(f"/cases/{KEY}"))
+    assert page.title == "5 malicious, 1 suspicious on web-04"
+    assert page.rows() == [
+        "3 × malicious Malicious File Detected: php_backdoor /var/www/x.php T1505.003 Web Shell",
+        "1 × suspicious Malicious File Detected: php_backdoor again /var/log/x T1059.004 Unix Shell",
+    ]
+    assert "https://attack.mitre.org/techniques/T1505/003/" in page.links()
+    assert "https://cado.acme.example/projects/3" in page.links()
+    assert "Delivered to soc" in page.text
+    assert "Delivered to tickets: SEC-412" in page.text
+    assert [label for label in page.texts("label") if label in ("Slack, soc", "Jira, tickets")] != []
+    assert "huntbridge cases show" in page.text
+
+
+def test_an_unknown_case(house):
+    page = read(house.console.get("/cases/project/9/x"), 404)
+    assert "There is no case project/9/x." in page.text
+
+
+def test_the_life_of_a_case(house):
+    house.alarm(4)
+    url = f"/cases/{KEY}"
+    page = read(house.console.get(url, role="responder"))
+    form = page.form("Take")
+    assert house.console.post(form.action, role="responder", data=dict(form.fields)).status_code == 303
+    page = read(house.console.get(url, role="responder"))
+    assert "You have taken the case." in page.text
+    assert "Taken by Mara Lindqvist since 10:42" in page.text
+
+    form = page.form("Give back")
+    house.console.post(form.action, role="responder", data=dict(form.fields))
+    page = read(house.console.get(url, role="responder"))
+    assert "You have given the case back." in page.text
+    assert "Taken by nobody" in page.text
+
+    answer = decide(house, do="close", verdict="benign", why="Deploy job, CHG-2041")
+    assert answer.headers["Location"] == url
+    page = read(house.console.get(url, role="responder"))
+    assert "You have closed the case as benign." in page.text
+    assert "Closed by Mara Lindqvist" in page.text
+    assert "Deploy job, CHG-2041" in page.texts("q")
+    assert read(house.console.get("/cases?state=closed")).rows() != []
+
+    decide(house, do="reopen", why="it came back")
+    page = read(house.console.get(url, role="responder"))
+    assert "You have reopened the case." in page.text
+    house.run()
+    titles = [message.title for message in house.tools["soc"].sent]
+    assert len(titles) == 5  # the alarm and four decisions
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"verdict": "benign", "why": " "}, "The reason is missing: say why the case is closed."),
+        ({"verdict": "", "why": "x"}, "The verdict is missing: choose one of the three."),
+        ({"verdict": "maybe", "why": "x"}, "The verdict is missing: choose one of the three."),
+    ],
+)
+def test_a_case_is_closed_with_verdict_and_reason(house, fields, said):
+    house.alarm(4)
+    decide(house, do="close", **fields)
+    assert f"{said} Nothing was changed." in read(house.console.get(f"/cases/{KEY}", role="responder")).text
+    assert case_of(house).closure is None
+
+
+def test_who_was_faster_is_named(house):
+    house.alarm(4)
+    other = house.console.client("responder", "Jonas Weber")
+    other.post(f"/cases/{KEY}", data={"do": "take"}, headers={"Sec-Fetch-Site": "same-origin"})
+    decide(house, do="take")
+    text = read(house.console.get(f"/cases/{KEY}", role="responder")).text
+    assert "Jonas Weber has taken this already, at 2026-11-29 10:42 UTC. Nothing was changed." in text
+
+
+@pytest.mark.parametrize("do", ["take", "release", "close", "reopen", "resend"])
+def test_a_viewer_decides_nothing(house, do):
+    house.alarm(4)
+    answer = decide(house, "viewer", do=do, verdict="benign", why="x", to="office")
+    assert answer.status_code == 403
+    assert case_of(house).state is CaseState.OPEN
+    page = read(house.console.get(f"/cases/{KEY}", role="viewer"))
+    assert [form.action for form in page.forms if form.action.startswith("/cases")] == []
+
+
+def test_the_audit_log_says_who(house):
+    house.alarm(4)
+    decide(house, do="take")
+    (entry,) = [row.audit for row in house.runtime.queries.cases.timeline(KEY).rows if row.audit]
+    assert entry.by == "Mara Lindqvist"
+    assert entry.origin.startswith("the console, from ")
+
+
+def test_an_action_that_is_none(house):
+    house.alarm(4)
+    assert decide(house, do="explode").status_code == 400
+    assert decide(house, key="project/9/x", do="take").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "back", ["//evil.example", "https://evil.example", "/\\evil.example", "/\n/evil.example", "evil", "/ä"]
+)
+def test_a_form_never_leads_to_another_site(house, back):
+    house.alarm(4)
+    assert decide(house, do="take", back=back).headers["Location"] == f"/cases/{KEY}"
