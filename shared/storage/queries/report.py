@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from shared.storage.queries.trends import WeekTrend
 
 T = TypeVar("T")
 
-MAX_ROWS = 5_000  # runs of one hunt, or cases, that a report looks at
+MAX_ROWS = 5_000  # runs, or cases, that a report looks at
 _AT_ONCE = 200
 
 
@@ -69,13 +69,12 @@ def report(queries: Queries, now: datetime, weeks: int) -> Report:
     """The figures of the last `weeks` weeks. Raises StoreError."""
     since = now - timedelta(weeks=weeks)
     incomplete: list[str] = []
-    hunts = tuple(_hunt(queries, name, since, incomplete) for name in queries.hunts.names())
     techniques = queries.coverage.techniques(weeks)
     return Report(
         since=since,
         until=now,
         weeks=weeks,
-        hunts=tuple(figures for figures in hunts if figures.runs),
+        hunts=tuple(_hunts(queries, since, incomplete)),
         coverage=queries.coverage.summary(),
         cases=_cases(queries, since, incomplete),
         alarms=queries.trends(weeks),
@@ -84,30 +83,33 @@ def report(queries: Queries, now: datetime, weeks: int) -> Report:
     )
 
 
-def _hunt(queries: Queries, name: str, since: datetime, incomplete: list[str]) -> HuntFigures:
-    runs: list[Hunt] = []
-    newest_first = _all(lambda page: queries.hunts.runs(name=name, limit=_AT_ONCE, page=page))
-    for run in newest_first:
+def _hunts(queries: Queries, since: datetime, incomplete: list[str]) -> Iterator[HuntFigures]:
+    """The hunts that ran since then, in the order of their names."""
+    runs: dict[str, list[Hunt]] = defaultdict(list)
+    for number, run in enumerate(_all(lambda page: queries.hunts.runs(limit=_AT_ONCE, page=page))):
         if run.scheduled_at < since:
             break
-        if len(runs) == MAX_ROWS:
-            incomplete.append(
-                f"The hunt {name} has more than {MAX_ROWS:,} runs; the older ones are left out."
-            )
+        if number == MAX_ROWS:
+            incomplete.append(f"There are more than {MAX_ROWS:,} runs of hunts; older ones are left out.")
             break
-        runs.append(run)
-    totals = [run.totals for run in runs if run.totals]
+        runs[run.name].append(run)
+    for name, newest_first in sorted(runs.items()):
+        yield _figures(name, newest_first)
+
+
+def _figures(name: str, newest_first: list[Hunt]) -> HuntFigures:
+    totals = [run.totals for run in newest_first if run.totals]
     return HuntFigures(
         name=name,
-        runs=len(runs),
-        finished=sum(run.state is HuntState.FINISHED for run in runs),
-        not_finished=sum(run.over and run.state is not HuntState.FINISHED for run in runs),
-        running=sum(not run.over for run in runs),
+        runs=len(newest_first),
+        finished=sum(run.state is HuntState.FINISHED for run in newest_first),
+        not_finished=sum(run.over and run.state is not HuntState.FINISHED for run in newest_first),
+        running=sum(not run.over for run in newest_first),
         captured=sum(each.captured for each in totals),
         failed=sum(each.failed for each in totals),
         malicious=sum(each.malicious for each in totals),
         suspicious=sum(each.suspicious for each in totals),
-        last_at=runs[0].scheduled_at if runs else None,
+        last_at=newest_first[0].scheduled_at,
     )
 
 

@@ -1,0 +1,116 @@
+"""`huntbridge events` and `huntbridge deliveries`: what was sent, where it went, and why it did not arrive."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from shared.hosting import runtime
+from shared.hosting.configuration import load
+from shared.models.captures import Capture, CaptureState
+from shared.models.deliveries import Delivery, DeliveryState
+from shared.models.events import Event, EventFacts
+from shared.models.hunts import Hunt
+from shared.models.severity import Severity
+from shared.models.systems import System
+
+ENVIRON = {
+    "PLATFORM_IP": "https://cado.example",
+    "API_KEY": "k",
+    "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
+    "TEAMS_WEBHOOK_URL": "http://127.0.0.1:9/x",
+    "HUNTBRIDGE_CONFIG": "",
+    "HUNTBRIDGE_TABLE": "",
+}
+WEB = System("i-0aaaaaaaaaaaaaaa1", "us-east-1", "prod")
+DB = System("i-0bbbbbbbbbbbbbbb2", "us-east-1", "prod")
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a command on a machine that was told of two alarms: web-02's reached Slack but not Teams, db-01's
+    is forty days old."""
+    monkeypatch.chdir(tmp_path)
+    environ = ENVIRON | {"HUNTBRIDGE_DATA": str(tmp_path / "data")}
+    made = runtime.local(load(None, environ), tmp_path / "data", environ)
+    for system, name, age in ((DB, "db-01", 40), (WEB, "web-02", 1)):
+        at = NOW - timedelta(days=age)
+        made.now = lambda at=at: at
+        made.__dict__.pop("ledger", None)
+        ledger = made.ledger
+        hunt = ledger.hunts.open(Hunt("weekly", at))
+        capture = ledger.captures.plan(Capture(hunt.id, system))
+        ledger.instance_names.save(system.instance, name)
+        ledger.captures.update(capture, state=CaptureState.PROCESSED, requested_at=at, ended_at=at)
+        event = Event(f"event-of-{name}", "processing_with_alarms", at, system=system, hunt_id=hunt.id)
+        facts = EventFacts(f"5 malicious on {name}", system.key, name, hunt.id)
+        ledger.events.record_routed(event, Severity.MALICIOUS, ["slack", "teams"], facts=facts)
+        sent = Delivery(event.id, "slack", DeliveryState.DELIVERED, attempts=1, ref="C1:1.2")
+        ledger.deliveries.save(sent)
+    dead = Delivery("event-of-web-02", "teams", DeliveryState.DEAD, attempts=3, reason="404: workflow is off")
+    ledger.deliveries.save(dead)
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(main, arguments, env=environ, catch_exceptions=False)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return run
+
+
+def test_what_was_sent_about_a_system_in_the_last_month(run):
+    assert "5 malicious on web-02" in run("events", "list", "--system", "web-02", "--since", "30d")
+    assert "there are no such events" in run("events", "list", "--system", "db", "--since", "30d")
+    both = json.loads(run("events", "list", "--json"))
+    assert [row["id"] for row in both["events"]] == ["event-of-web-02", "event-of-db-01"]
+    assert both["next"] == ""
+
+
+def test_an_event_says_what_became_of_each_message(run):
+    text = run("events", "show", "event-of-web-02")
+    assert "system       web-02 prod/us-east-1/i-0aaaaaaaaaaaaaaa1" in text
+    assert "slack: delivered at " in text
+    assert "attempt 3: 404: workflow is off" in text
+    untried = run("events", "show", "event-of-db-01")
+    assert "teams: waiting, not tried yet" in untried
+
+
+def test_why_something_did_not_arrive(run):
+    text = run("deliveries", "list", "--destination", "teams", "--state", "dead")
+    assert "404: workflow is off" in text
+    assert "web-02" in text
+    assert "there are no such deliveries" in run("deliveries", "list", "--state", "waiting")
+
+
+def test_pages_follow_each_other(run):
+    first = json.loads(run("events", "list", "--limit", "1", "--json"))
+    assert [row["id"] for row in first["events"]] == ["event-of-web-02"]
+    second = json.loads(run("events", "list", "--limit", "1", "--json", "--page", first["next"]))
+    assert [row["id"] for row in second["events"]] == ["event-of-db-01"]
+    assert "--page" in run("events", "list", "--limit", "1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("events", "list", "--page", "nonsense"), 2, "this page's token cannot be read"),
+        (("events", "list", "--system", "mail"), 2, "no hunt captured a system 'mail'"),
+        (("events", "list", "--since", "soon"), 2, "'soon' is no time"),
+        (("events", "show", "nothing"), 1, "there is no event 'nothing'"),
+        (("deliveries", "list", "--destination", "jura"), 2, "there is no destination 'jura'; there are: "),
+    ],
+)
+def test_mistakes_say_what_to_write(run, arguments, code, text):
+    assert text in run(*arguments, code=code)
+
+
+def test_a_report_in_each_format(run, tmp_path):
+    assert "| weekly |" in run("report")
+    run("report", "--format", "html", "-o", str(tmp_path / "report.html"))
+    assert "<h1>Threat hunts, " in (tmp_path / "report.html").read_text()
+    assert run("report", "--format", "csv", "--weeks", "4").startswith("section,name,measure,week,value")
