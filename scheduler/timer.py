@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scheduler.coverage import compare_with_ec2
 from scheduler.follow import follow_hunts
 from scheduler.job_failures import JobFailures
 from scheduler.missed import start_or_report_missed
 from scheduler.monthly_report import send_monthly_report
 from scheduler.recover_lost_webhooks import recover_lost_alarms
 from scheduler.reminders import send_reminders
+from scheduler.trends import count_events
 from scheduler.webhook_check import check_webhook
 from shared.failures import describe
 from shared.hosting.runtime import Runtime
@@ -49,10 +51,12 @@ JOBS = (
     Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 10),
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
     Job("report", send_monthly_report, 8),
+    Job("trends", count_events, 8),
     Job("jobs", _report_failures, 8),
     Job("watch", check_webhook, 15),
     Job("follow", follow_hunts, 85),
     Job("recover", recover_lost_alarms, 45),
+    Job("coverage", compare_with_ec2, 25),
 )
 
 # After its budget a job has this many seconds to end by itself.

@@ -25,6 +25,7 @@ from shared.config.config import Config
 from shared.metrics.definitions import EVENTS_HANDLED, kind_label
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
+from shared.models.event_kinds import ALARM_KINDS
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
@@ -118,6 +119,7 @@ class EventWorker:
         # Enqueue before recording. After a crash in between, the id makes a second item harmless. The other
         # order could lose a delivery.
         self._enqueue(fitted, destinations)
+        self._record_outcome(alarm)
         self._record(alarm, destinations)
         log.info(
             "event routed",
@@ -151,6 +153,14 @@ class EventWorker:
                 id=f"{alarm.event.id}:{name}",
                 urgent=alarm.severity is Severity.MALICIOUS,
                 durable=False,
+            )
+
+    def _record_outcome(self, alarm: Alarm) -> None:
+        """Record what the capture of the system brought, for the coverage."""
+        if alarm.capture and alarm.event.kind in ALARM_KINDS:
+            captured = alarm.capture
+            self.ledger.systems.alarm_raised(
+                captured.system, captured.hunt_id, alarm.severity, alarm.event.received_at
             )
 
     def _record(self, alarm: Alarm, destinations: list[str], *, merged_into: str = "") -> None:

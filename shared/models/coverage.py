@@ -65,5 +65,7 @@ class Listing:
     unselected: tuple[Unselected, ...] = ()  # at most MAX_UNSELECTED
     unselected_total: int = 0
     problems: tuple[str, ...] = ()  # sentences: why the listing is missing or incomplete
-    known: int = 0  # systems that a hunt ever captured or tried to
-    captured: int = 0  # of these, the ones captured in the last COVERAGE_DAYS days
+    selected: int = 0  # listed machines that a hunt selects
+    recently_captured: int = 0  # listed machines with a successful capture in the last COVERAGE_DAYS days
+    known: int = 0  # systems that a hunt ever captured or tried to, listed or not
+    captured: int = 0  # of these, the ones with a successful capture in the last COVERAGE_DAYS days

@@ -54,6 +54,21 @@ class Systems:
             weeks = {week_of(at): {brought: _OF_ALARMS[severity]}}
             self._change(system, lambda known: replace(known, weeks=self._merged(known.weeks, weeks)))
 
+    def seen(self, system_key: str, at: datetime, *, captured: bool) -> None:
+        """Record when a system was hunted, or captured, as an earlier version stored it."""
+        account, region, instance = system_key.rsplit("/", 2)
+        system = System(instance, region, "" if account == "-" else account)
+        if is_future(at, self._now()):
+            return
+
+        def change(known: CoveredSystem) -> CoveredSystem:
+            known = replace(known, last_attempt_at=max(known.last_attempt_at or at, at))
+            if captured:
+                known = replace(known, last_captured_at=max(known.last_captured_at or at, at))
+            return known
+
+        self._change(system, change)
+
     def save_name(self, system: System, name: str) -> None:
         self._change(system, lambda known: replace(known, name=name))
 
@@ -73,13 +88,13 @@ class Systems:
             known = replace(known, last_captured_at=max(known.last_captured_at or ended_at, ended_at))
         attempt = f"{capture.hunt_id}#{capture.attempt}"
         is_same = attempt == known.last_attempt
-        if known.last_attempt_at and (ended_at < known.last_attempt_at) and not is_same:
+        if known.last_attempt and known.last_attempt_at and ended_at < known.last_attempt_at and not is_same:
             return known  # recorded late
         name = hunt_name(capture.hunt_id)
         failures = known.failures_in_a_row if is_same else known.failures_in_a_row + 1
         return replace(
             known,
-            last_attempt_at=ended_at,
+            last_attempt_at=max(known.last_attempt_at or ended_at, ended_at),
             last_attempt=attempt,
             last_reason="" if succeeded else one_line(capture.reason, _MAX_REASON),
             failures_in_a_row=0 if succeeded else max(failures, 1),

@@ -58,6 +58,8 @@ class CoverageSummary:
     unselected_total: int = 0
     at: datetime | None = None  # when EC2 was asked
     problems: tuple[str, ...] = ()  # sentences: why the list is missing or incomplete
+    selected: int | None = None  # listed machines that a hunt selects; None as `listed`
+    listed_captured: int | None = None  # listed machines captured in the last 30 days; None as `listed`
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class CoverageQueries:
             unselected_total=listing.unselected_total,
             at=listing.at,
             problems=listing.problems,
+            selected=None if listing.listed is None else listing.selected,
+            listed_captured=None if listing.listed is None else listing.recently_captured,
         )
 
     def techniques(self, weeks: int = WEEKS) -> tuple[TechniqueTrend, ...]:
