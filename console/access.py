@@ -27,7 +27,9 @@ def current_user() -> User | None:
 def may(role: str) -> bool:
     """Whether the current user may do what this role may do. Templates call it to leave out buttons."""
     user = current_user()
-    return user is not None and user.role.may(Role(role))
+    if user is None or (g.get("readonly") and role != Role.VIEWER):
+        return False
+    return user.role.may(Role(role))
 
 
 def needs(role: Role) -> Callable[[View], View]:
@@ -37,6 +39,8 @@ def needs(role: Role) -> Callable[[View], View]:
         @functools.wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             if not may(role):
+                if g.get("readonly"):
+                    raise Forbidden(g.readonly)
                 user = current_user()
                 yours = f"; yours is {user.role}" if user else ""
                 raise Forbidden(f"This needs the role {role}{yours}. Ask an administrator of huntbridge.")

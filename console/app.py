@@ -29,11 +29,13 @@ def create_app(context: ConsoleContext, sign: SignIn) -> Flask:
     app = Flask("console", root_path=str(Path(__file__).parent), static_url_path="/static")
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # No redirect to an address that is made from the request's: what is not a page is a 404.
+    app.url_map.merge_slashes = app.url_map.strict_slashes = False
     app.jinja_env.autoescape = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters.add_to(app)
     notices.add_to(app, sign)
-    guard.protect(app, Guard(sign.only_loopback), sign)
+    guard.protect(app, Guard(sign.only_loopback, context.readonly), sign)
     errors.add_to(app)
     app.register_blueprint(sign_in.blueprint(sign))
     for page in PAGES:

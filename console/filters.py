@@ -127,6 +127,8 @@ def time(moment: datetime | None, now: datetime, full: bool = False, seconds: bo
     if moment is None:
         return escape(NONE)
     at, now = moment.astimezone(UTC), now.astimezone(UTC)
+    if at == now and not seconds:  # a page without news stays the same for a minute
+        at = now = at.replace(second=0, microsecond=0)
     clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
     if full:
         text = f"{day(at)}, {clock} UTC"

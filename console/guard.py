@@ -42,6 +42,7 @@ _CLOCK = re.compile(rb"<time[^>]* data-clock>[^<]*</time>")
 @dataclass(frozen=True)
 class Guard:
     only_loopback: bool
+    readonly: str = ""  # why nobody can act
 
     def check_host(self) -> None:
         if not self.only_loopback:
@@ -78,7 +79,7 @@ def protect(app: Flask, guard: Guard, sign: SignIn) -> None:
 
     @app.before_request
     def check() -> AnyResponse | None:
-        g.now, g.user = sign.now(), None
+        g.now, g.user, g.readonly = sign.now(), None, guard.readonly
         guard.check_host()
         if request.routing_exception is not None and isinstance(request.routing_exception, MethodNotAllowed):
             raise request.routing_exception

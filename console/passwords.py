@@ -20,7 +20,9 @@ class Passwords:
         self._users = users
         # Each check takes 32 MiB, so they follow one another.
         self._one = threading.Lock()
-        self._nobody = hashed("nobody has this password") if users else ""
+        method = next((user.password_hash.partition("$")[0] for user in users.values()), "")
+        # For unknown names, so that they take as long as known ones.
+        self._nobody = generate_password_hash("nobody has this password", method) if method else ""
 
     @property
     def any(self) -> bool:
@@ -32,7 +34,7 @@ class Passwords:
     def check(self, name: str, password: str) -> ConsoleUserConfig | None:
         """The user, if the password is theirs."""
         user = self._users.get(name)
-        if len(password) > MAX_PASSWORD:
+        if len(password) > MAX_PASSWORD or "\0" in password:  # scrypt ignores zeros at the end
             return None
         with self._one:
             fits = check_password_hash(user.password_hash if user else self._nobody, password)

@@ -73,7 +73,13 @@ class Console:
 def make_console(tmp_path: Path) -> Iterator[Callable[..., Console]]:
     with ExitStack() as stack:
 
-        def make(*, readonly: str = "", secrets: dict[str, str] | None = None, **settings: Any) -> Console:
+        def make(
+            *,
+            readonly: str = "",
+            secrets: dict[str, str] | None = None,
+            tls_proxies: frozenset[str] = frozenset(),
+            **settings: Any,
+        ) -> Console:
             config = Config.model_validate({"platform": PLATFORM, **settings})
             database = Database(tmp_path / "huntbridge.db")
             stack.callback(database.close)
@@ -95,9 +101,8 @@ def make_console(tmp_path: Path) -> Iterator[Callable[..., Console]]:
                 sleep=lambda _: None,
             )
             made: Console | None = None
-            sign = sign_in(runtime, tmp_path, operator="mara")
+            sign = sign_in(runtime, tmp_path, operator="mara", tls_proxies=tls_proxies)
             app = create_app(ConsoleContext(runtime, "1.4.0", readonly), sign)
-            app.testing = True
             made = Console(runtime, sign, app)
             return made
 
