@@ -184,7 +184,7 @@ def test_the_cookie_behind_tls(make_console):
     assert "Secure" in cookie
     assert "Path=/" in cookie
     assert "Domain" not in cookie
-    value = re.match(r"__Host-huntbridge=([^;]+)", cookie).group(1)
+    (value,) = re.findall(r"^__Host-huntbridge=([^;]+)", cookie)
     for name, environ, status in (
         ("__Host-huntbridge", HTTPS, 200),
         ("huntbridge-80", HTTPS, 302),  # a sibling host could have planted the plain name
