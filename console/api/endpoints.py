@@ -9,6 +9,7 @@ from console.api.openapi import Endpoint
 from console.api.parameters import LIMIT, PAGE, moment, one_of, text, whole_number
 from console.context import ConsoleContext
 from console.status import Status
+from console.views.dead_letters import DeadLetter, dead_letters
 from console.views.overview import NextRun, next_of_all
 from shared.models.captures import Capture
 from shared.models.codec import load
@@ -84,6 +85,10 @@ def _event(context: ConsoleContext, id: str) -> EventDetail | None:
 
 def _deliveries(context: ConsoleContext, state: str | None, **wanted: Any) -> Rows[DeliveryRow]:
     return context.queries.deliveries.list(state=state or "", **wanted)
+
+
+def _dead(context: ConsoleContext) -> tuple[DeadLetter, ...]:
+    return dead_letters(context.runtime.dead_items)
 
 
 def _hunts(context: ConsoleContext, name: str, limit: int, page: str) -> Rows[Hunt]:
@@ -204,6 +209,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             PAGE,
         ),
     ),
+    Endpoint("/dead", "Dead items, newest first, at most 100 of each queue.", tuple[DeadLetter, ...], _dead),
     Endpoint(
         "/hunts",
         "The runs of all hunts, newest first.",

@@ -22,6 +22,7 @@ from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.queues import items
 from shared.queues.worker import work
+from shared.storage import audit
 from tests.console.conftest import Console
 
 # What a captured disk, a tag or a person may contain.
@@ -143,6 +144,10 @@ class House:
     def pass_time(self, seconds: float) -> None:
         self.console.forward(seconds)
         self.run()
+
+    def audit(self) -> list[audit.Entry]:
+        """The audit log, newest first."""
+        return list(audit.newest(self.runtime.store, self.runtime.now()))
 
     def hunt(self, name: str = "weekly", *, state: HuntState = HuntState.FINISHED, **fields: Any) -> Hunt:
         """Record a run of a hunt that began an hour ago."""

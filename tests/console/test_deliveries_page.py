@@ -85,3 +85,57 @@ def test_the_history_is_in_pages(house):
     first, rest = section(page, "What was sent"), section(read(house.console.get(following)), "What was sent")
     assert first.count("event ") == 50
     assert rest.count("event ") == 10
+
+
+@pytest.fixture
+def dead(house):
+    house.tools["tickets"].outcomes = [Rejected("400: no issue type Incident")]
+    house.alarm(4)
+    (entry,) = house.runtime.dead_items.entries()
+    return entry.item.id
+
+
+def handle(house, role="responder", **fields):
+    return house.console.post("/deliveries", role=role, data=fields)
+
+
+def test_a_dead_message_is_retried(house, dead):
+    page = page_of(house)
+    assert "400: no issue type Incident" in section(page, "Dead letters 1")
+    assert page.form("Retry").buttons == ["Retry"]  # only an administrator discards
+    answer = handle(house, do="retry", id=dead)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/deliveries#dead")
+    page = page_of(house)
+    assert "1 item put back: each is tried again at once." in page.text
+    assert "No dead letters" in page.text
+    house.pass_time(5)
+    assert page_of(house).title == "Everything is delivered"
+    handle(house, do="retry", id=dead)
+    assert "1 item is not here any more: somebody else has handled it." in page_of(house).text
+
+
+def test_a_dead_message_is_discarded_with_a_reason(house, dead):
+    handle(house, "administrator", do="discard", id=dead, why=" ")
+    page = page_of(house, role="administrator")
+    assert "The reason is missing: say why the items are discarded. Nothing was changed." in page.text
+    assert "Discard for good" in page.form("Retry").buttons
+    handle(house, "administrator", do="discard", id=dead, why="the project is gone")
+    page = page_of(house, role="administrator")
+    assert "1 item discarded for good." in page.text
+    assert house.runtime.dead_items.entries() == []
+    entry = next(entry for entry in house.audit() if entry.action == "dead discard")
+    assert (entry.by, entry.after["why"]) == ("Mara Lindqvist", "the project is gone")
+
+
+@pytest.mark.parametrize(
+    ("role", "do"), [("viewer", "retry"), ("viewer", "discard"), ("responder", "discard")]
+)
+def test_roles(house, dead, role, do):
+    assert handle(house, role, do=do, id=dead, why="x").status_code == 403
+    assert len(house.runtime.dead_items.entries()) == 1
+
+
+def test_nothing_selected_and_nothing_to_do(house, dead):
+    assert handle(house, id=dead).status_code == 400
+    handle(house, do="retry")
+    assert "No dead letter was selected" in page_of(house).text
