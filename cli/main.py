@@ -9,6 +9,7 @@ import click
 from cli.ack import ack
 from cli.audit import audit
 from cli.check import check
+from cli.coverage import coverage
 from cli.dead import dead
 from cli.deliveries import deliveries
 from cli.demo import demo
@@ -41,7 +42,7 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, demo, check, send_test),
-    *(hunt, events, deliveries, dead, ack, report),
+    *(hunt, coverage, events, deliveries, dead, ack, report),
     *(render, route, webhook, schedules, audit),
 )
 for command in COMMANDS:

@@ -51,7 +51,7 @@ class Share:
 
     @property
     def percent(self) -> int:
-        return 100 * self.captured // self.known
+        return round(100 * self.captured / self.known)
 
 
 @dataclass(frozen=True)

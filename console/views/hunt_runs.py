@@ -86,8 +86,13 @@ def started_by(hunt: Hunt) -> str:
     if first.startswith("schedule "):
         first = "scheduled"
     elif first.startswith(BY_HAND):
-        first = f"started by {first.removeprefix(BY_HAND)}"
-    return "; ".join(filter(None, (first, f"failed captures again by {again[-1]}" if again else "")))
+        first = f"started by {_name(first.removeprefix(BY_HAND))}"
+    return "; ".join(filter(None, (first, f"failed captures again by {_name(again[-1])}" if again else "")))
+
+
+def _name(person: str) -> str:
+    """The person without the place. The audit log has both."""
+    return person.partition(" at ")[0]
 
 
 def _duration(hunt: Hunt, now: datetime) -> timedelta | None:

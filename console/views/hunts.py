@@ -4,9 +4,9 @@ wrong."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 from console.views.hunt_runs import RunRow, run_row, typical
 from scheduler.next_runs import Run, next_runs
@@ -16,8 +16,9 @@ from shared.config.hunts import HuntConfig
 from shared.config.schedule_words import in_words
 from shared.config.targets import SelectorConfig
 from shared.hosting.runtime import Runtime
-from shared.models.captures import CaptureState
+from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import HUNT_MISSED
+from shared.models.hunts import HuntTotals
 from shared.phrases import counted
 from shared.storage.queries.pages import Rows
 
@@ -41,7 +42,7 @@ class Definition:
     words: str
     timezone: str
     next: tuple[Run, ...]
-    skip_dates: tuple[str, ...]
+    skip_dates: tuple[date, ...]
     never: str  # why the schedule starts nothing any more
     typical: timedelta | None
     last: tuple[RunRow, ...]  # oldest first
@@ -82,11 +83,12 @@ def hunts_view(runtime: Runtime, *, name: str = "", limit: int = 25, page: str =
         _definition(name, hunt, by_name.get(name, []), now) for name, hunt in config.hunts.items()
     )
     running = [run for run in recent if not run.over]
+    captures = {run.id: runtime.ledger.captures.of_hunt(run.id) for run in running[:_MOST_RUNNING]}
     return HuntsView(
         title=_title(definitions, running, now),
-        problems=tuple(_problems(runtime, recent, by_name, now)),
+        problems=tuple(_problems(runtime, recent, by_name, captures, now)),
         definitions=definitions,
-        runs=Rows(tuple(run_row(hunt, config, now) for hunt in listed.rows), listed.next),
+        runs=Rows(tuple(_so_far(run_row(hunt, config, now), captures) for hunt in listed.rows), listed.next),
         name=name,
         names=tuple(dict.fromkeys([*config.hunts, *by_name])),
         guardduty=_guardduty(config),
@@ -103,7 +105,9 @@ def _definition(name: str, hunt: HuntConfig, runs: Sequence[RunRow], now: dateti
         words=in_words(hunt.schedule, hunt.timezone) if hunt.schedule else "",
         timezone=hunt.timezone,
         next=tuple(next_runs(hunt, now, _NEXT)),
-        skip_dates=tuple(day for day in sorted(hunt.skip_dates) if day >= now.date().isoformat()),
+        skip_dates=tuple(
+            day for day in map(date.fromisoformat, sorted(hunt.skip_dates)) if day >= now.date()
+        ),
         never=hunt.why_never_runs(now),
         typical=typical(runs),
         last=tuple(reversed(runs[:_LAST])),
@@ -134,13 +138,24 @@ def _until(time: timedelta) -> str:
     return counted(round(minutes / 60), "hour") if minutes < 2_880 else counted(round(minutes / 1_440), "day")
 
 
+def _so_far(run: RunRow, captures: Mapping[str, Collection[Capture]]) -> RunRow:
+    """A run that is not over has no totals yet; they are counted if its captures were read."""
+    return replace(run, totals=HuntTotals.of(captures[run.id])) if run.id in captures else run
+
+
 def _problems(
-    runtime: Runtime, recent: Sequence[RunRow], by_name: Mapping[str, Sequence[RunRow]], now: datetime
+    runtime: Runtime,
+    recent: Sequence[RunRow],
+    by_name: Mapping[str, Sequence[RunRow]],
+    captures: Mapping[str, Collection[Capture]],
+    now: datetime,
 ) -> Iterator[Problem]:
     """Runs with a problem, the worst first, then the definitions that start nothing."""
     since = now - timedelta(days=PROBLEM_DAYS)
     shown = [run for run in recent if run.at >= since]
-    yield from _stalled(runtime, [run for run in shown if not run.over])
+    for run in recent:
+        if run.id in captures:
+            yield from _under_way(run, captures[run.id])
     # If a later run of the hunt went well, the failures of an earlier one need nobody any more.
     latest = {name: next((run.id for run in runs if run.over), "") for name, runs in by_name.items()}
     for run in shown:
@@ -148,36 +163,34 @@ def _problems(
             yield Problem(f"{run.name} did not start", run.reason, run.at, run.id)
         elif run.over and run.mark == "fault":
             yield Problem(f"{run.name}: {run.state}", run.reason, run.at, run.id, _failed(run))
-        elif run.over and run.id == latest.get(run.name) and _failed(run):
+        elif run.over and run.id == latest.get(run.name) and _failed(run) and run.state != "stopped":
             text = f"{_failed(run)} of {counted(run.systems, 'capture')} of {run.name} failed"
             yield Problem(text, "", run.at, run.id, _failed(run))
     yield from _missed(runtime, {run.id for run in recent}, since)
     for name, hunt in runtime.config.hunts.items():
         for problem in hunt.problems:
-            yield Problem(f"the definition of {name} has a mistake", problem)
+            yield Problem(f"The definition of {name} has a mistake", problem)
         if why := hunt.why_never_runs(now):
-            yield Problem(f"the schedule of {name} {why}", hunt.schedule or "")
+            yield Problem(f"The schedule of {name} {why}", "")
 
 
 def _failed(run: RunRow) -> int:
     return run.totals.failed if run.totals else 0
 
 
-def _stalled(runtime: Runtime, running: Sequence[RunRow]) -> Iterator[Problem]:
-    for run in running[:_MOST_RUNNING]:
-        captures = runtime.ledger.captures.of_hunt(run.id)
-        stalled = [capture for capture in captures if capture.stalled]
-        if len(stalled) == 1:
-            (capture,) = stalled
-            text = f"the capture of {capture.system.instance} in {run.name} makes no progress"
-            yield Problem(text, capture.progress, capture.progress_at, run.id)
-        elif stalled:
-            since = min((capture.progress_at for capture in stalled if capture.progress_at), default=None)
-            yield Problem(f"{len(stalled)} captures of {run.name} make no progress", "", since, run.id)
-        failed = sum(capture.state is CaptureState.FAILED for capture in captures)
-        if failed:
-            text = f"{failed} of {counted(len(captures), 'capture')} of {run.name} failed so far"
-            yield Problem(text, "", run.at, run.id, failed)
+def _under_way(run: RunRow, captures: Collection[Capture]) -> Iterator[Problem]:
+    stalled = [capture for capture in captures if capture.stalled and capture.state is CaptureState.RUNNING]
+    if len(stalled) == 1:
+        (capture,) = stalled
+        text = f"The capture of {capture.system.instance} in {run.name} makes no progress"
+        yield Problem(text, capture.progress, capture.progress_at, run.id)
+    elif stalled:
+        since = min((capture.progress_at for capture in stalled if capture.progress_at), default=None)
+        yield Problem(f"{len(stalled)} captures of {run.name} make no progress", "", since, run.id)
+    failed = sum(capture.state is CaptureState.FAILED for capture in captures)
+    if failed:
+        text = f"{failed} of {counted(len(captures), 'capture')} of {run.name} failed so far"
+        yield Problem(text, "", run.at, run.id, failed)
 
 
 def _missed(runtime: Runtime, recorded: set[str], since: datetime) -> Iterator[Problem]:
@@ -185,7 +198,7 @@ def _missed(runtime: Runtime, recorded: set[str], since: datetime) -> Iterator[P
     events = runtime.queries.events.list(kind=HUNT_MISSED, since=since, limit=_MISSED)
     for event in events.rows:
         if event.hunt_id not in recorded:
-            yield Problem(f"{event.hunt_id or 'a hunt'} was not started", event.title, event.at)
+            yield Problem(f"{event.hunt_id or 'A hunt'} was not started", event.title, event.at)
 
 
 def _guardduty(config: Config) -> str:

@@ -63,7 +63,7 @@ def rules_view(config: Config) -> RulesView:
     hidden = unreachable_routes(config)
     warnings: dict[int, list[str]] = {}
     for where, text in route_warnings(config, known_regions()):
-        if where.startswith("routes["):
+        if where.startswith("routes[") and not text.startswith("no alarm reaches"):  # see `hidden_by`
             number = int(where.removeprefix("routes[").partition("]")[0])
             warnings.setdefault(number, []).append(text)
     rows = tuple(

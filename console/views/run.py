@@ -31,7 +31,7 @@ _OUTCOMES = {
     "failed": "fault",
     "stalled": "fault",
     "not known": "unknown",
-    "in part": "unknown",
+    "partly searched": "unknown",
     "running": "busy",
     "requested": "waiting",
     "planned": "none",
@@ -225,7 +225,7 @@ def _outcome(capture: Capture) -> str:
     if capture.suspicious:
         return "suspicious"
     if capture.state is CaptureState.PROCESSED:
-        return "in part" if capture.reason else "clean"
+        return "partly searched" if capture.reason else "clean"
     if capture.stalled and capture.state is not CaptureState.FAILED:
         return "stalled"
     return "not known" if capture.state is CaptureState.UNKNOWN else capture.state.value
@@ -291,7 +291,7 @@ def _median(captures: Iterable[Capture]) -> timedelta | None:
 def _segments(counts: Mapping[str, int], systems: int) -> tuple[Segment, ...]:
     """In the order of the bar: what is done first."""
     segments, start = [], 0.0
-    for outcome in ("clean", "malicious", "suspicious", "in part", "failed", "stalled", "running",
+    for outcome in ("clean", "malicious", "suspicious", "partly searched", "failed", "stalled", "running",
                     "not known", "requested", "planned"):  # fmt: skip
         count = counts.get(outcome, 0)
         if count:

@@ -67,6 +67,7 @@ class SettingsView:
     queues: tuple[Depth, ...]
     webhook_url: str
     webhook_state: str  # ok, broken, or unknown
+    webhook_watched: bool  # whether the timer looks at the platform's webhooks
     audit: Rows[AuditRow]
 
 
@@ -85,6 +86,7 @@ def settings_view(
         queues=tuple(map(_depth, (runtime.captures, runtime.events, runtime.deliveries))),
         webhook_url=runtime.config.webhook.url or "",
         webhook_state=_webhook_state(runtime),
+        webhook_watched=runtime.config.platform.admin_key is not None,
         audit=Rows(tuple(map(audit_row, entries.rows)), entries.next),
     )
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "hunt show": "weekly",
     "hunt report": "weekly",
     "hunt stop": "weekly",
+    "coverage": "",
     "events list": "",
     "events show": "e1",
     "deliveries list": "",
