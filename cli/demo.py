@@ -24,12 +24,13 @@ from shared.hosting import log
     type=click.IntRange(0, 65_535),
     default=8080,
     show_default=True,
-    help="The port of the demo's page.",
+    help="The port of the demo's pages.",
 )
 def demo(once: bool, as_json: bool, port: int) -> None:
     """Run a hunt on a simulated platform, and show its alarms in a simulated Slack, Teams and Jira.
 
-    huntbridge itself is not simulated. With --once the exit code is 0 only if every alarm reached every
+    The link that is printed opens the demo's first page, which leads to the console and to the simulated
+    tools. huntbridge itself is not simulated. With --once the exit code is 0 only if every alarm reached every
     destination of its route.
     """
     log.setup("WARNING", json=False)

@@ -32,6 +32,7 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
         case = next(post for post in world.slack.posts if '"acknowledge"' in json.dumps(post.body))
         demo.click(case.ts, "acknowledge")
         taken = _until(until, lambda: _told_that_ada_took_it(demo.state()))
+        signed_in = _console(demo)
 
     assert summary.pop("seconds") < 90
     assert summary == {
@@ -58,6 +59,8 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
     assert all("script-src" not in page.headers["Content-Security-Policy"] for page in links.values())
     # The button in Slack was told everywhere.
     assert taken == {"slack", "teams", "jira"}
+    # The way from the demo to the console signs in a browser once, and then leads to its first page.
+    assert signed_in == (302, 303, 200)
 
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {"huntbridge.db", "serve.log", "hunt.log"} <= {path.name for path in written}
@@ -70,6 +73,26 @@ def _links(state):
     """The links of all messages to servers of this machine, as a reader would click them."""
     text = json.dumps([state["slack"], state["teams"], state["jira"]])
     return set(re.findall(r"http://127\.0\.0\.1:\d+/(?:projects|browse)/[\w-]+", text))
+
+
+def _console(demo):
+    """The status of the console's first page without a session (it leads to the sign-in), of the one-time link, and of the page that
+    the demo opens for a browser with a session."""
+    link = demo.console({})
+    root = link.partition("sign-in")[0]
+    token = parse_qs(urlsplit(link).query)["token"]
+    with requests.Session() as browser:
+        before = browser.get(root, allow_redirects=False, timeout=10)
+        used = browser.post(
+            link,
+            data={"token": token},
+            headers={"Origin": root.rstrip("/")},
+            allow_redirects=False,
+            timeout=10,
+        )
+        opened = demo.console(browser.cookies.get_dict())
+        assert opened == root
+        return before.status_code, used.status_code, browser.get(opened, timeout=10).status_code
 
 
 def _told_that_ada_took_it(state):

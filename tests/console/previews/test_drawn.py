@@ -1,0 +1,51 @@
+"""Previews in a real browser: no part is wider than a phone, in the console and in the demo."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+
+import pytest
+
+from console.previews.previews import draw
+from tests.console.previews.payloads import golden
+from tests.receiver.destinations.teams import rendering
+
+ROOT = Path(__file__).parents[3]
+STYLES = {
+    "console": ("console/static/console.css", "console/static/previews.css"),
+    "demo": ("demo/web/static/demo.css", "console/static/previews.css"),
+}
+FRAME = """<!doctype html><html><head><meta name="viewport" content="width=device-width">{styles}</head>
+<body><main>{messages}</main></body></html>"""
+PAGE = """<!doctype html><body><iframe width="{width}" height="2000" srcdoc="{frame}"></iframe><script>
+addEventListener("load", () => {{
+  const page = document.querySelector("iframe").contentDocument;
+  const root = page.documentElement;
+  const wide = [...page.querySelectorAll("[data-name]")].filter((message) => {{
+    const right = message.firstElementChild.getBoundingClientRect().right;
+    return [...message.querySelectorAll("*")].some((part) => part.getBoundingClientRect().right > right + 1);
+  }}).map((message) => message.dataset.name);
+  document.body.dataset.seen = JSON.stringify({{
+    scrolls: root.scrollWidth > root.clientWidth, wide, count: page.querySelectorAll("article.view").length,
+  }});
+}});
+</script></body>"""
+
+
+@pytest.mark.skipif(not rendering.CHROMIUM, reason="there is no Chromium")
+@pytest.mark.parametrize("place", STYLES)
+@pytest.mark.parametrize("width", [320, 390])
+def test_no_preview_is_wider_than_a_phone(place: str, width: int, tmp_path: Path) -> None:
+    styles = "".join(f'<link rel="stylesheet" href="{(ROOT / path).as_uri()}">' for path in STYLES[place])
+    shown = golden()
+    messages = "".join(
+        f'<div data-name="{name}">{draw(type, payload)}</div>' for name, (type, payload) in shown.items()
+    )
+    frame = html.escape(FRAME.format(styles=styles, messages=messages))
+    page = tmp_path / "page.html"
+    page.write_text(PAGE.format(width=width, frame=frame), encoding="utf-8")
+    told = rendering.chromium(page.as_uri(), "--allow-file-access-from-files", "--dump-dom", folder=tmp_path)
+    seen = json.loads(html.unescape(told.partition('data-seen="')[2].partition('"')[0]))
+    assert seen == {"scrolls": False, "wide": [], "count": len(shown)}
