@@ -76,8 +76,8 @@ def _links(state):
 
 
 def _console(demo):
-    """The status of the console's first page without a session (it leads to the sign-in), of the one-time link, and of the page that
-    the demo opens for a browser with a session."""
+    """The status of three pages: the console's first page without a session, which leads to the sign-in; the
+    one-time link; and what the demo opens for a browser with a session."""
     link = demo.console({})
     root = link.partition("sign-in")[0]
     token = parse_qs(urlsplit(link).query)["token"]
