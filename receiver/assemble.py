@@ -18,6 +18,7 @@ from receiver.deliveries.edit import CaseEdits
 from receiver.deliveries.ephemeral import EphemeralDelivery
 from receiver.deliveries.rate_limit import RateLimiter
 from receiver.deliveries.record import Recorder
+from receiver.deliveries.resend import Resending
 from receiver.deliveries.send import Sender
 from receiver.deliveries.turn import Turns
 from receiver.deliveries.worker import DeliveryWorker
@@ -114,6 +115,17 @@ def case_lifecycle(runtime: Runtime) -> CaseLifecycle:
 
 def case_decisions(runtime: Runtime) -> CaseDecisions:
     return CaseDecisions(runtime.ledger.cases, runtime.store, runtime.events, runtime.now)
+
+
+def resending(runtime: Runtime) -> Resending:
+    return Resending(
+        runtime.queries.events,
+        runtime.ledger,
+        runtime.store,
+        runtime.deliveries,
+        runtime.config,
+        runtime.now,
+    )
 
 
 def case_actions(runtime: Runtime, cases: CaseLifecycle) -> CaseActions:

@@ -149,13 +149,26 @@ class CaseLifecycle:
         status = self.status(alarm, destination)
         alarm = self._with_reopened(alarm)
         if alarm.findings_total > len(alarm.findings):  # the queue item had no room for all findings
-            whole = self._ledger.events.whole_alarm(alarm.event.id) or alarm
-            alarm = replace(whole, earlier=alarm.earlier, reopens=alarm.reopens)
+            alarm = self._whole(alarm)
         message = compose(alarm, self._config, maybe_repeat=maybe_repeat, case=status)
         if opens and message.kind in DECISION_KINDS and message.overview:
             # The alarm itself has not arrived yet. A new thread or issue must say what the case is about.
             return replace(message.overview, id=message.id, maybe_repeat=maybe_repeat)
         return message
+
+    def _whole(self, alarm: Alarm) -> Alarm:
+        """The alarm with all of its findings, as far as the ledger has them."""
+        whole = self._ledger.events.whole_alarm(_first_id(alarm))
+        if whole is None:
+            return alarm
+        return replace(
+            whole,
+            event=replace(whole.event, id=alarm.event.id),
+            case=alarm.case,
+            earlier=alarm.earlier,
+            reopens=alarm.reopens,
+            sent_again=alarm.sent_again,
+        )
 
     def _with_reopened(self, alarm: Alarm) -> Alarm:
         """The alarm, which says how its case was closed if it reopened the case."""
@@ -183,7 +196,7 @@ class CaseLifecycle:
             issue=None if destination in trackers else self.issue(alarm.case_key, case),
             offers=_offers(case, trackers),
             closure=case.closure,
-            worst=case.alarm if alarm.event.kind in DECISION_KINDS | {UNACKNOWLEDGED} else None,
+            worst=case.alarm if _is_no_news(alarm) else None,
         )
 
     def is_in_hand(self, case_key: str) -> bool:
@@ -220,6 +233,7 @@ class CaseLifecycle:
         for name in configured:
             item = items.DeliverAlarm(name, dump(alarm))
             self._deliveries.put(items.encode(item), id=f"{alarm.event.id}:{name}")
+        self._ledger.events.save_whole_alarm(alarm)
         event = replace(alarm.event, evidence_id=None)  # the event reports no alarms of the evidence
         self._ledger.events.record_routed(
             event,
@@ -246,9 +260,14 @@ def event_about(alarm: Alarm, kind: str, about: str, at: datetime) -> Event:
 
 def _reopening(alarm: Alarm, at: datetime) -> CaseDecision:
     """The decision by which a new alarm reopens its case: the same one whenever the alarm is handled."""
-    digest = hashlib.sha256(alarm.event.id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    event = one_line(alarm.event.id, 100)
+    digest = hashlib.sha256(_first_id(alarm).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    event = one_line(_first_id(alarm), 100)
     return CaseDecision(f"alarm-{digest}", Action.REOPEN, "huntbridge", at, f"alarm {event}", alarm=event)
+
+
+def _first_id(alarm: Alarm) -> str:
+    """The id of the event, or of the event that this alarm repeats on request."""
+    return alarm.sent_again.event_id if alarm.sent_again else alarm.event.id
 
 
 def union(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
@@ -266,6 +285,11 @@ def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
     if trackers and not any(name in trackers for name in case.told):
         buttons.append(CREATE_ISSUE)
     return tuple(buttons)
+
+
+def _is_no_news(alarm: Alarm) -> bool:
+    """Whether the message says nothing new about the system, so that the case's message stays as it is."""
+    return alarm.event.kind in DECISION_KINDS | {UNACKNOWLEDGED} or alarm.sent_again is not None
 
 
 def _can_be_acknowledged(alarm: Alarm) -> bool:

@@ -32,9 +32,10 @@ _RECORDED_AT_ONCE = 500  # the most alarms that one attempt records, so that it 
 
 def may_go_into_digest(alarm: Alarm, delivery: Delivery) -> bool:
     """Whether an alarm may go into a digest. Malicious alarms and huntbridge's own events get their own
-    messages. So does a possible repeat, because its message must say so."""
+    messages. So does a possible or an asked repeat, because its message must say so."""
     keeps_its_own = alarm.severity is Severity.MALICIOUS or alarm.event.kind in OWN_KINDS
-    return not (keeps_its_own or delivery.in_doubt or delivery.state is DeliveryState.SENDING)
+    is_repeat = alarm.sent_again or delivery.in_doubt or delivery.state is DeliveryState.SENDING
+    return not (keeps_its_own or is_repeat)
 
 
 @dataclass(eq=False, repr=False)

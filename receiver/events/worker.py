@@ -133,16 +133,14 @@ class EventWorker:
         return Done()
 
     def _fitted(self, alarm: Alarm) -> Alarm:
-        """The alarm, cut to the size of a queue item. If it is cut, the ledger keeps the whole alarm."""
-        whole = dump(alarm)
-        fitted = fitted_alarm(whole)
-        if fitted is whole:
-            return alarm
+        """The alarm, cut to the size of a queue item. The ledger keeps the whole alarm."""
         try:
             self.ledger.events.save_whole_alarm(alarm)
         except TooLarge as error:
             log.error("only a part of the event is kept", extra={"event": alarm.event.id, "error": error})
-        return load(Alarm, fitted)
+        whole = dump(alarm)
+        fitted = fitted_alarm(whole)
+        return alarm if fitted is whole else load(Alarm, fitted)
 
     def _enqueue(self, alarm: Alarm, destinations: list[str]) -> None:
         """One item of [deliveries] for each destination."""

@@ -25,6 +25,15 @@ def dump(thing: object) -> dict[str, Any]:
     return dumped
 
 
+def dump_short(thing: object) -> dict[str, Any]:
+    """The same without the fields that have their defaults. It is for what is stored in great numbers: an
+    alarm with little known about it takes less than half the room."""
+    dumped: dict[str, Any] = _adapter(type(thing)).dump_python(
+        thing, mode="json", by_alias=True, exclude_defaults=True
+    )
+    return dumped
+
+
 def load(kind: type[T], data: Mapping[str, Any] | str | bytes) -> T:
     """A model from what `dump` returned, or from its JSON text. Raises pydantic.ValidationError for data of
     another shape."""

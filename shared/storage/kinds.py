@@ -79,6 +79,8 @@ DELIVERY = _kind("delivery", _DELIVERIES, _HALF_YEAR, group="event id", name="de
 DIGEST = _kind("digest", _DIGEST, _HALF_YEAR, group="destination", name="digest id")
 DIGEST_ENTRY = _kind("digest-entry", _DIGEST, _HALF_YEAR, group="destination/digest id", name="event id")
 DIGEST_NOW = _kind("digest-now", _DIGEST, _HALF_YEAR, name="destination")
+# The same request within a minute sends a message again only once.
+RESENT = _kind("resent", "receiver.deliveries.resend", 2, group="event id", name="destination")
 # No rate limit looks back two days.
 PACE = _kind("pace", "receiver.deliveries.rate_limit", 2, name="what the limit applies to")
 # The document holds the count of dead items, which is part of the next notice's id. If it expired, ids would

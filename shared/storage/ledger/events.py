@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from shared.models.alarms import Alarm, AlarmRun
-from shared.models.codec import dump
+from shared.models.codec import dump, dump_short
 from shared.models.events import Event, EventFacts, RoutedEvent
 from shared.models.severity import Severity
 from shared.storage import kinds
@@ -69,10 +69,13 @@ class Events:
         return documents.read_all(self._store, RoutedEvent, kinds.PROJECT_EVENT, str(project_id or "-"))
 
     def save_whole_alarm(self, alarm: Alarm) -> None:
-        """Keep an alarm that is too large for a queue item, which then holds only a part of it."""
-        self._store.put(kinds.WHOLE_ALARM, alarm.event.id, "-", dump(alarm), durable=False)
+        """Keep the alarm of an event, so that it can be shown and sent again. A queue item holds only a part
+        of a large alarm. Raises TooLarge."""
+        self._store.put(kinds.WHOLE_ALARM, alarm.event.id, "-", dump_short(alarm), durable=False)
 
     def whole_alarm(self, event_id: str) -> Alarm | None:
+        """None if the event is unknown, or if an earlier version handled it: that kept only alarms that were
+        too large for a queue item."""
         return documents.read(self._store, Alarm, kinds.WHOLE_ALARM, event_id, "-")
 
     def alarm_runs(self, project_id: int) -> dict[int, AlarmRun]:
