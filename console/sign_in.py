@@ -58,7 +58,7 @@ class SignIn:
 
     def peer(self) -> str:
         """The address at the other end of the connection, whatever the headers say."""
-        return str(request.environ.get("huntbridge.peer") or request.remote_addr or "")
+        return str(request.environ.get("huntbridge.peer", request.remote_addr) or "")
 
     def is_secure(self) -> bool:
         if self.peer() in self.tls_proxies:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
+from console.access import needs
 from console.context import ConsoleContext
+from console.identity import Role
 from console.views.rules import Tried, rules_view, tried
 from receiver.events.example import NotUsable
 
@@ -25,6 +27,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         return page({})
 
     @pages.post("/rules")
+    @needs(Role.VIEWER)
     def test() -> str | tuple[str, int]:
         """The tester. It changes and sends nothing; the alarm may be too long for an address."""
         values = {name: request.form.get(name, "") for name in _FIELDS}
