@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -50,6 +50,20 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
 def _unused_files(config_path: str | None) -> Iterator[Finding]:
     for warning in file_warnings(config_path, os.environ):
         yield warned(warning.where, warning.text)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The same checks for the console."""
+
+    runtime: Runtime
+    data: Path
+
+    def offline(self) -> Iterator[Finding]:
+        return offline(self.runtime)
+
+    def online(self) -> Iterator[Finding]:
+        return online(self.runtime, self.data)
 
 
 def offline(runtime: Runtime) -> Iterator[Finding]:

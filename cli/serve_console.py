@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cli.check import Checks
 from cli.exit_codes import Misused
 from cli.operator import operator
 from console.app import MAX_FORM, create_app
@@ -83,7 +84,7 @@ def served_console(runtime: Runtime, data: Path, host: str, proxy: str | None) -
             "passwords are sent unencrypted",
             extra={"reason": "no proxy with TLS is named: put one in front, and name it in --trusted-proxy"},
         )
-    app = create_app(ConsoleContext(runtime, version("huntbridge")), sign)
+    app = create_app(ConsoleContext(runtime, version("huntbridge"), checks=Checks(runtime, data)), sign)
     return ServedConsole(app, sign, _listener(app, *own, proxy) if own else None)
 
 

@@ -18,8 +18,8 @@ from shared.storage.queries.coverage import WEEKS, CoverageSummary, SystemCovera
 from shared.storage.queries.pages import Rows
 from shared.text import inert_cell, one_line
 
-PAGE = 100  # systems of one page
-_WHOLE = 200  # if there are no more systems, sums by account and region are shown
+PAGE = 100  # systems of one page; if there are no more, sums by account and region are shown
+_FILE_PAGE = 200  # systems that are read at once for a file
 _MOST_PAGES = 100  # of a CSV file
 _UNSELECTED = 100  # machines listed on the page; the CSV file has all that are known
 REPEATEDLY = 2  # failures in a row
@@ -74,6 +74,7 @@ class Tactic:
 class CoverageView:
     title: str
     summary: CoverageSummary
+    is_first: bool  # the first page; only it lists the blind spots
     captured_this_week: int | None  # None: there are more systems than are counted
     never: int | None
     repeatedly: tuple[SystemCoverage, ...]  # those that failed more than once in a row
@@ -92,27 +93,28 @@ def coverage_view(runtime: Runtime, *, page: str = "", limit: int = PAGE) -> Cov
     """Raises StoreError and BadToken."""
     now, queries = runtime.now(), runtime.queries.coverage
     summary = queries.summary()
-    first = queries.systems(limit=_WHOLE)
     systems = queries.systems(limit=limit, page=page)
-    is_whole = not first.next
+    is_first, is_whole = not page, not page and not systems.next
     since = now - timedelta(days=COVERAGE_DAYS)
     # The systems come in the order of their last capture, so those that are blind come first.
-    blind = [row for row in first.rows if is_blind(row, since)]
-    weeks = tuple(week.start for week in first.rows[0].weeks) if first.rows else ()
+    rows = systems.rows
+    blind = [row for row in rows if is_blind(row, since)] if is_first else []
+    weeks = tuple(week.start for week in rows[0].weeks) if rows else ()
     tactics = _tactics(queries.techniques())
     return CoverageView(
         title=title(summary),
         summary=summary,
-        captured_this_week=sum(_this_week(row) for row in first.rows) if is_whole else None,
-        never=sum(row.last_captured_at is None for row in first.rows) if is_whole else None,
-        repeatedly=tuple(row for row in first.rows if row.failures_in_a_row >= REPEATEDLY),
-        unselected=summary.unselected[:_UNSELECTED],
+        is_first=is_first,
+        captured_this_week=sum(_this_week(row) for row in rows) if is_whole else None,
+        never=sum(row.last_captured_at is None for row in rows) if is_whole else None,
+        repeatedly=tuple(row for row in rows if is_first and row.failures_in_a_row >= REPEATEDLY),
+        unselected=summary.unselected[:_UNSELECTED] if is_first else (),
         blind=tuple(Blind(row, why_blind(row), bool(row.failures_in_a_row)) for row in blind),
-        more_blind=bool(first.next) and len(blind) == len(first.rows),
-        accounts=_shares(first.rows, since, lambda row: row.system.account or "the platform’s own")
+        more_blind=bool(systems.next) and len(blind) == len(rows),
+        accounts=_shares(rows, since, lambda row: row.system.account or "the platform’s own")
         if is_whole
         else (),
-        regions=_shares(first.rows, since, lambda row: row.system.region) if is_whole else (),
+        regions=_shares(rows, since, lambda row: row.system.region) if is_whole else (),
         weeks=weeks,
         systems=systems,
         tactics=tactics,
@@ -207,7 +209,7 @@ def every_system(runtime: Runtime) -> Iterator[SystemCoverage]:
     """All known systems, the least recently captured first, up to 20,000."""
     page = ""
     for _ in range(_MOST_PAGES):
-        rows = runtime.queries.coverage.systems(limit=_WHOLE, page=page)
+        rows = runtime.queries.coverage.systems(limit=_FILE_PAGE, page=page)
         yield from rows.rows
         page = rows.next
         if not page:
