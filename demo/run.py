@@ -152,15 +152,15 @@ class Demo:
             )
         return "Another hunt starts. It appears here and in the console in a moment."
 
-    def console(self, cookies: Mapping[str, str]) -> str:
-        """The address that opens the console. A browser without a session gets a one-time link, which
-        signs it in."""
+    def console(self, cookies: Mapping[str, str], page: str = "") -> str:
+        """The address that opens this page of the console. A browser without a session gets a one-time link,
+        which signs it in and opens the first page."""
         name = f"huntbridge-{urlsplit(self._console_url).port}"
         if name in cookies:
             session = {name: cookies[name]}
             known = requests.get(self._console_url, cookies=session, allow_redirects=False, timeout=10)
             if known.status_code == 200:
-                return self._console_url
+                return urljoin(self._console_url, page)
         links = OneTimeLinks(Path(self._environ["HUNTBRIDGE_DATA"]), self._runtime.now)
         return f"{self._console_url}sign-in/link?token={links.new()}"
 

@@ -22,10 +22,10 @@ def create_app(
     state: Callable[[], dict[str, Any]],
     click: Click,
     run_hunt: Callable[[], str],
-    console: Callable[[Mapping[str, str]], str],
+    console: Callable[[Mapping[str, str], str], str],
 ) -> Flask:
     """`state`: see demo.run.Demo. `console`: the address that opens huntbridge's console, from the cookies of
-    the browser."""
+    the browser and the name of a page."""
     app = guarded(Flask("demo.web", static_folder=None))
     home = world.home
     switches = Switches(
@@ -45,8 +45,9 @@ def create_app(
     doors = shell("console_door", home)
 
     @doors.get("/console")
-    def open_console() -> Response:
-        return redirect(console(request.cookies), 303)
+    @doors.get("/console/<any(cases, deliveries, hunts):page>")
+    def open_console(page: str = "") -> Response:
+        return redirect(console(request.cookies, page), 303)
 
     app.register_blueprint(doors)
     return app

@@ -261,7 +261,10 @@ def test_the_console_is_one_click_away(pages: Pages) -> None:
         303,
         "http://127.0.0.1:9999/sign-in/link?token=once",
     )
-    assert dict(pages.cookies[0]) == {"huntbridge-9999": "session"}
+    assert pages.client.get("/console/deliveries").status_code == 303
+    assert pages.client.get("/console/elsewhere").status_code == 404
+    cookies = {"huntbridge-9999": "session"}
+    assert pages.opened == [(cookies, ""), (cookies, "deliveries")]
     assert 'href="/console"' in pages.get("/jira")
 
 

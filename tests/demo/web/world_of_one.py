@@ -37,7 +37,7 @@ class Pages:
     platform: Platform = field(default_factory=lambda: Platform([], {}))
     state: dict[str, Any] = field(default_factory=lambda: dict(NO_HUNT))
     clicks: list[tuple[str, str]] = field(default_factory=list)
-    cookies: list[Mapping[str, str]] = field(default_factory=list)
+    opened: list[tuple[Mapping[str, str], str]] = field(default_factory=list)
     hunts: int = 0
     client: FlaskClient = field(init=False)
 
@@ -57,8 +57,8 @@ class Pages:
         self.hunts += 1
         return "Another hunt starts."
 
-    def console(self, cookies: Mapping[str, str]) -> str:
-        self.cookies.append(cookies)
+    def console(self, cookies: Mapping[str, str], page: str) -> str:
+        self.opened.append((dict(cookies), page))
         return "http://127.0.0.1:9999/sign-in/link?token=once"
 
     def get(self, path: str) -> str:
