@@ -115,6 +115,11 @@ test-emulators: $(VENV)/dev .cache/emulators/ready  ## the contracts of store an
 test-e2e: $(VENV)/e2e  ## the demo and every screen of the console in Chromium
 	$(BIN)/python -m pytest -p no:xdist --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/e2e
 
+.PHONY: test-api
+
+test-api: $(VENV)/dev  ## schemathesis against the JSON API of a running serve, a minute; MINUTES=10 takes longer
+	$(BIN)/python -m tests.api.run --minutes $(or $(MINUTES),1)
+
 .PHONY: chaos storm
 
 chaos: $(VENV)/dev  ## serve during kills and faults, 14 minutes; SHORT=1 takes 4; CHAOS="--seed 7" passes other options

@@ -44,7 +44,8 @@ class Endpoint:
     may_be_missing: bool = False
 
 
-def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
+def document(endpoints: Sequence[Endpoint], version: str, cookie: str) -> dict[str, Any]:
+    """`cookie`: the name of the cookie that holds the session."""
     schemas: dict[str, Any] = {"Error": _ERROR}
     paths = {PREFIX + endpoint.path: {"get": _operation(endpoint, schemas)} for endpoint in endpoints}
     return {
@@ -66,10 +67,8 @@ def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
-                    "name": "huntbridge",
-                    "description": (
-                        "The cookie of a session in the console. Where TLS is, its name begins with __Host-."
-                    ),
+                    "name": cookie,
+                    "description": "A session in the console. Its name depends on the port and on TLS.",
                 }
             },
         },
@@ -78,7 +77,8 @@ def document(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    statuses = [400, 401, *([404] if endpoint.may_be_missing else []), 503]
+    has_pages = any(parameter.name == "page" for parameter in endpoint.parameters)
+    statuses = [400, 401, *([404] if endpoint.may_be_missing or has_pages else []), 503]
     answers = {"200": _answer("The answer.", "application/json", _schema(endpoint.answer, schemas))}
     for status in statuses:
         error = _answer(_ERRORS[status], "application/problem+json", {"$ref": f"{_SCHEMAS}Error"})

@@ -16,6 +16,7 @@ _WHOLE_NUMBER = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,30})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 LONGEST_TEXT = 600  # characters; a case's key and an event's id are shorter
 LONGEST_TOKEN = 2_000
+_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_TOKEN}}}", re.ASCII)
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -53,13 +54,15 @@ class Parameter:
 
 
 def text(name: str, about: str, *, required: bool = False, longest: int = LONGEST_TEXT) -> Parameter:
+    """An empty text is the same as none."""
+
     def read(value: str) -> str:
-        if not 1 <= len(value) <= longest or _CONTROL.search(value):
-            raise BadParameter(f"{name} must have 1 to {longest} characters and no control characters.")
+        if len(value) > longest or _CONTROL.search(value):
+            raise BadParameter(f"{name} must have at most {longest} characters, and no control characters.")
         return value
 
     # A pattern, so that a reader of the description knows that control characters are refused.
-    schema = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": r"^[^\u0000-\u001f\u007f]+$"}
+    schema = {"type": "string", "maxLength": longest, "pattern": r"^[^\u0000-\u001f\u007f]*$"}
     return Parameter(name, about, schema, read, "", required)
 
 
@@ -103,11 +106,19 @@ def _in_utc(at: datetime) -> datetime:
 
 
 LIMIT = whole_number("limit", "How many rows the answer has at most.", least=1, most=200, default=50)
+
+
+def _token(value: str) -> str:
+    if not _TOKEN.fullmatch(value):
+        raise BadParameter("page must be the token `next` of an answer.")
+    return value
+
+
 PAGE = Parameter(
     "page",
-    "The token `next` of the page before. Without it, the first page.",
-    {"type": "string", "minLength": 1, "maxLength": LONGEST_TOKEN},
-    text("page", "", longest=LONGEST_TOKEN).read,
+    "The token `next` of the page before. Without it, the first page. 404 if it is of another list.",
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_TOKEN, "pattern": "^[A-Za-z0-9_-]+$"},
+    _token,
     "",
 )
 

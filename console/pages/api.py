@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -15,6 +16,8 @@ from console.api.parameters import BadParameter, read_all
 from console.context import ConsoleContext
 from shared.storage.queries.pages import BadToken
 
+_COOKIE = re.compile(r"(__Host-)?huntbridge(-\d{1,5})?", re.ASCII)
+
 
 def blueprint(context: ConsoleContext) -> Blueprint:
     pages = Blueprint("api", __name__, url_prefix=PREFIX)
@@ -27,7 +30,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             except BadParameter as mistake:
                 raise BadRequest(str(mistake)) from None
             except BadToken:
-                raise BadRequest("page is not the token of a page of this list.") from None
+                raise NotFound("page is not the token of a page of this list.") from None
             if found is None:
                 raise NotFound("There is nothing of this name, or the ledger keeps it no more.")
             return Response(as_json(endpoint.answer, found), mimetype="application/json")
@@ -38,11 +41,17 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         pages.add_url_rule(endpoint.path, endpoint.path.strip("/"), view_of(endpoint), methods=["GET"])
 
     @cache
-    def described() -> dict[str, object]:
-        return document(ENDPOINTS, context.version)
+    def described(cookie: str) -> dict[str, object]:
+        return document(ENDPOINTS, context.version, cookie)
 
     @pages.get("/openapi.json")
     def index() -> Response:
-        return jsonify(described())
+        return jsonify(described(_session_cookie()))
 
     return pages
+
+
+def _session_cookie() -> str:
+    """The name of the cookie with which the present request came. It depends on port and TLS."""
+    names = (name for name in sorted(request.cookies) if _COOKIE.fullmatch(name))
+    return next(names, "huntbridge")
