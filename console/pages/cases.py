@@ -16,10 +16,13 @@ from console.previews.previews import previews, tabs
 from console.views.case import case_view
 from console.views.cases import TABS, CaseFilter, case_list, system_name
 from console.views.overview import SEVERITIES, types_of
+from console.views.problems import listed
 from console.views.references import references
-from receiver.assemble import case_decisions, case_lifecycle
+from receiver.assemble import case_decisions, case_lifecycle, resending
+from receiver.deliveries.resend import NothingToSend
 from shared.models.case_states import DecisionRefused, UnknownCase
 from shared.models.cases import Case, Verdict
+from shared.models.people import Person
 
 MOST_AT_ONCE = 200  # cases that one form takes
 
@@ -27,6 +30,7 @@ MOST_AT_ONCE = 200  # cases that one form takes
 def blueprint(context: ConsoleContext) -> Blueprint:
     pages = Blueprint("cases", __name__)
     decisions, config = case_decisions(context.runtime), context.config
+    resend = resending(context.runtime)
 
     @pages.get("/cases")
     def index() -> str:
@@ -70,7 +74,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             raise NotFound(f"There is no case {key} any more. Nothing was changed.") from None
         except DecisionRefused as refused:
             flash(f"{_sentence(str(refused))} Nothing was changed.", "fault")
-        except ValueError as mistake:
+        except (NothingToSend, ValueError) as mistake:
             flash(f"{_sentence(str(mistake))} Nothing was changed.", "fault")
         context.status.forget()
         return redirect(back, 303)
@@ -91,7 +95,21 @@ def blueprint(context: ConsoleContext) -> Blueprint:
                     raise ValueError("the verdict is missing: choose one of the three")
                 closed = decisions.close(key, person, Verdict(verdict), why)
                 return f"You have closed the case as {Verdict(verdict).words}. {_told(closed)}"
+            case "resend":
+                return _resend(key, request.form.getlist("to"), person)
         raise BadRequest("The form does not say what to do. Nothing was changed.")
+
+    def _resend(key: str, names: list[str], person: Person) -> str:
+        """Send the worst alarm of the case to these destinations."""
+        case = context.runtime.ledger.cases.get(key)
+        if case is None:
+            raise UnknownCase(f"there is no case {key!r}")
+        names = [name for name in config.destinations if name in names]
+        if not names:
+            raise ValueError("no destination was chosen, so nothing is sent")
+        for name in names:
+            resend.send_again(case.alarm.event.id, name, person)
+        return f"The alarm is on its way to {listed(names)}. The timeline shows when it has arrived."
 
     @pages.post("/cases")
     @needs(Role.RESPONDER)

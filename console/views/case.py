@@ -94,7 +94,7 @@ def case_view(
     findings = message.findings if message else row.findings
     return CaseView(
         row=row,
-        event_id=message.id if message else "",
+        event_id=message.alarm.event.id if message and message.alarm else "",
         findings=tuple(_with_techniques(finding) for finding in findings),
         findings_total=max(message.findings_total if message else 0, len(findings)),
         facts=_facts(message),

@@ -23,7 +23,7 @@ _DONE = {
     "case release": "Given back",
     "case close": "Closed",
     "case reopen": "Reopened",
-    "resend": "Sent again",
+    "event resend": "Sent again",
     "dead retry": "Retried",
     "dead discard": "Discarded",
 }
@@ -97,7 +97,9 @@ def _of_audit(entry: Entry) -> Line:
     verdict = str(after.pop("closed_as", "") or "").replace("_", " ")
     why = str(after.pop("why", "") or "")
     refused = str(after.pop("refused", "") or "")
+    to = str(after.pop("to", "") or "")
     lead = "Refused" if refused else _DONE.get(entry.action, entry.action.capitalize())
     rest = f" by {entry.by or 'huntbridge'}" + (f" as {verdict}" if verdict else "")
+    rest = f" to {to}{rest}" if to else rest
     more = tuple(filter(None, (entry.origin, refused)))
     return Line(entry.at, "fault" if refused else "", lead, rest, why, more)

@@ -162,6 +162,34 @@ def test_a_case_is_closed_with_verdict_and_reason(house, fields, said):
     assert case_of(house).closure is None
 
 
+def test_an_alarm_is_sent_again_to_another_destination(house):
+    house.alarm(4)
+    page = read(house.console.get(f"/cases/{KEY}", role="responder"))
+    assert [value for name, value in page.form("Send").fields if name == "to"] == ["tickets", "soc", "office"]
+    assert "Create Jira issue" not in page.texts("button")  # it has one
+    decide(house, do="resend", to="office")
+    text = read(house.console.get(f"/cases/{KEY}", role="responder")).text
+    assert "The alarm is on its way to office." in text
+    assert "Sent again to office by Mara Lindqvist" in text
+    house.run()
+    (message,) = house.tools["office"].sent
+    assert "5 malicious" in message.title
+    assert "Delivered to office" in read(house.console.get(f"/cases/{KEY}")).text
+    decide(house, do="resend", to="nowhere")
+    text = read(house.console.get(f"/cases/{KEY}", role="responder")).text
+    assert "No destination was chosen, so nothing is sent. Nothing was changed." in text
+
+
+def test_an_issue_is_created(make_console):
+    house = House(make_console(**SETTINGS | {"default": ["soc"]}))
+    house.alarm(4)
+    form = read(house.console.get(f"/cases/{KEY}", role="responder")).form("Create Jira issue")
+    house.console.post(form.action, role="responder", data=dict(form.fields))
+    house.run()
+    page = read(house.console.get(f"/cases/{KEY}", role="responder"))
+    assert "https://jira.acme.example/browse/SEC-412" in page.links()
+
+
 def test_who_was_faster_is_named(house):
     house.alarm(4)
     other = house.console.client("responder", "Jonas Weber")
