@@ -6,8 +6,9 @@ from importlib.metadata import version
 
 import click
 
-from cli.ack import ack
 from cli.audit import audit
+from cli.case_decisions import ack
+from cli.cases import cases
 from cli.check import check
 from cli.coverage import coverage
 from cli.dead import dead
@@ -42,7 +43,7 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, demo, check, send_test),
-    *(hunt, coverage, events, deliveries, dead, ack, report),
+    *(hunt, cases, coverage, events, deliveries, dead, ack, report),
     *(render, route, webhook, schedules, audit),
 )
 for command in COMMANDS:

@@ -1,0 +1,251 @@
+"""`huntbridge cases`: which cases are open and who has them, everything about one case, and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cli import tables
+from cli.assemble import load_config, reading_runtime
+from cli.case_decisions import ack, close, release, reopen
+from cli.events import delivered_in_words
+from cli.exit_codes import Failed, Misused
+from cli.find_case import case_key
+from cli.moments import Moment
+from cli.paging import more, paged
+from cli.settings import settings
+from cli.stack import on_stack
+from shared.models.cases import CaseState, Verdict
+from shared.models.codec import dump
+from shared.models.severity import Severity
+from shared.phrases import counted, utc_minute
+from shared.storage import audit
+from shared.storage.queries.case_timeline import TimelineEntry
+from shared.storage.queries.cases import CaseQueries, CaseRow
+from shared.storage.queries.pages import BadToken, Rows
+from shared.text import one_line
+
+NOBODY = "nobody"
+_SEVERITIES = [severity.value for severity in Severity]
+_MOST_FINDINGS = 10
+_MOST_PAGES = 20  # that are read to find a row that the options do not exclude
+
+
+@click.group()
+def cases() -> None:
+    """The cases: which are open and who has them, everything about one, and what to do with it.
+
+    A case is one system with alarms. It is open until somebody takes it, and closed with a verdict.
+    """
+
+
+for _command in (ack, release, close, reopen):
+    cases.add_command(_command)
+
+
+@cases.command("list", short_help="The cases that are not closed, worst first.")
+@on_stack
+@settings
+@click.option(
+    "--severity",
+    type=click.Choice([severity.value for severity in Severity]),
+    help="Only cases of this severity.",
+)
+@click.option("--owner", metavar="NAME", help=f"Only cases that NAME has taken; {NOBODY}: that nobody has.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in CaseState]),
+    help="Only open cases, which nobody has taken; only acknowledged ones; or the closed ones instead.",
+)
+@click.option("--since", type=Moment(), help="With --state closed: closed not before 2026-11-01, or 30d ago.")
+@paged
+def list_cases(
+    config_path: str | None,
+    data: Path,
+    severity: str | None,
+    owner: str | None,
+    state: str | None,
+    since: datetime | None,
+    limit: int,
+    page: str,
+    as_json: bool,
+) -> None:
+    """List the cases that are not closed, worst first, and of equally bad ones the oldest first. With --state
+    closed, list the closed ones, the last one first.
+
+    \b
+    Which malicious cases has nobody taken?  huntbridge cases list --severity malicious --owner nobody
+    """
+    if since and state != CaseState.CLOSED:
+        raise Misused("--since is for --state closed")
+    if owner is not None and state in (CaseState.CLOSED, CaseState.OPEN):
+        raise Misused(f"--owner does not go with --state {state}: nobody has such a case")
+    queries = reading_runtime(load_config(config_path), data).queries.cases
+    wanted = Severity(severity) if severity else None
+    ask = _question(queries, wanted, owner, state, since, limit)
+    try:
+        rows = _page(ask, page, lambda row: _fits(row, wanted, state))
+    except BadToken as error:
+        raise Misused(f"--page: {error}") from None
+    if as_json:
+        tables.print_json({"cases": [dump(row) for row in rows.rows], "next": rows.next})
+        return
+    if rows.rows:
+        titles = ("Case", "Severity", "State", "Opened (UTC)", "Alarms", "Title")
+        tables.show(titles, map(_cells, rows.rows), whole=(0,))
+    else:
+        click.echo("there are no such cases" if severity or owner or state else "there are no open cases")
+    more(rows.next)
+
+
+def _question(
+    queries: CaseQueries,
+    severity: Severity | None,
+    owner: str | None,
+    state: str | None,
+    since: datetime | None,
+    limit: int,
+) -> Callable[[str], Rows[CaseRow]]:
+    """The question that gives a page from its token."""
+    if state == CaseState.CLOSED:
+        return lambda page: queries.closed(since=since, limit=limit, page=page)
+    if state == CaseState.OPEN or owner == NOBODY:
+        owner = ""
+    return lambda page: queries.open(severity=severity, owner=owner, limit=limit, page=page)
+
+
+def _fits(row: CaseRow, severity: Severity | None, state: str | None) -> bool:
+    """The filters that no index answers."""
+    return (state is None or row.state == state) and (severity is None or row.severity is severity)
+
+
+def _page(
+    ask: Callable[[str], Rows[CaseRow]], page: str, is_wanted: Callable[[CaseRow], bool]
+) -> Rows[CaseRow]:
+    """The first page with a row that is wanted."""
+    for _ in range(_MOST_PAGES):
+        rows = ask(page)
+        found = tuple(filter(is_wanted, rows.rows))
+        if found or not rows.next:
+            break
+        page = rows.next
+    return Rows(found, rows.next)
+
+
+def _cells(row: CaseRow) -> tuple[str, ...]:
+    return (
+        one_line(row.key, 400),
+        row.severity.value,
+        _state(row),
+        f"{row.opened_at:%Y-%m-%d %H:%M}",
+        f"{row.alarms:,}",
+        one_line(row.title, 200),
+    )
+
+
+def _state(row: CaseRow) -> str:
+    if row.state == CaseState.CLOSED:
+        return f"closed as {Verdict(row.verdict).words} by {one_line(row.closed_by, 80)}"
+    if row.state == CaseState.ACKNOWLEDGED:
+        return f"taken by {one_line(row.acknowledged_by, 80)}"
+    return "open"
+
+
+@cases.command("show", short_help="Everything about one case.")
+@on_stack
+@settings
+@click.argument("case", metavar="CASE_OR_EVENT")
+@paged
+def show(config_path: str | None, data: Path, case: str, limit: int, page: str, as_json: bool) -> None:
+    """Show a case: how it stands, what was found, and everything that happened in it, in order.
+
+    CASE_OR_EVENT is the key of a case or the id of one of its events. The beginning of either is enough if it
+    is unique.
+
+    \b
+    Example:  huntbridge cases show 7f3c9a52
+    """
+    runtime = reading_runtime(load_config(config_path), data)
+    key = case_key(runtime, case)
+    row = runtime.queries.cases.get(key)
+    if row is None:
+        raise Failed(f"there is no case {key!r}")
+    try:
+        timeline = runtime.queries.cases.timeline(key, limit=limit, page=page)
+    except BadToken as error:
+        raise Misused(f"--page: {error}") from None
+    if as_json:
+        entries = [dump(entry) for entry in timeline.rows]
+        tables.print_json({"case": dump(row), "timeline": entries, "next": timeline.next})
+        return
+    if not page:
+        click.echo("\n".join(_lines(row)))
+        click.echo()
+    for entry in timeline.rows:
+        click.echo(f"{entry.at:%Y-%m-%d %H:%M:%S}  {_happened(entry)}")
+    more(timeline.next)
+
+
+def _lines(row: CaseRow) -> Iterator[str]:
+    state = _state(row)
+    if row.state == CaseState.CLOSED:
+        state = f"{state}, at {utc_minute(row.closed_at)}: {row.why}"
+    elif row.state == CaseState.ACKNOWLEDGED:
+        state = f"{state}, at {utc_minute(row.acknowledged_at)}"
+    system = f"{row.name} {row.system.key if row.system else ''}".strip()
+    values = (
+        ("case", row.key),
+        ("title", row.title),
+        ("state", state),
+        ("severity", row.severity.value),
+        ("system", system),
+        ("opened", utc_minute(row.opened_at)),
+        ("last alarm", f"{utc_minute(row.last_at)}, {counted(row.alarms, 'alarm')} in all"),
+        ("hunt", row.hunt_id),
+        ("told", ", ".join(_told(name, row.refs.get(name, "")) for name in row.told)),
+    )
+    yield from (f"{label:<12} {one_line(value, 1_000)}" for label, value in values if value)
+    for finding in row.findings[:_MOST_FINDINGS]:
+        what = f"{finding.count:,} × {finding.description} ({finding.severity.value})"
+        yield f"{'':<12} {one_line(f'{what} {finding.path}'.strip(), 500)}"
+    if len(row.findings) > _MOST_FINDINGS:
+        yield f"{'':<12} and {len(row.findings) - _MOST_FINDINGS:,} more kinds of alarm"
+
+
+def _told(destination: str, ref: str) -> str:
+    """An issue's key is worth reading; the other references are for machines."""
+    return f"{destination} ({ref})" if ref and len(ref) <= 30 and "{" not in ref else destination
+
+
+def _happened(entry: TimelineEntry) -> str:
+    if event := entry.event:
+        return one_line(f"{event.title or event.kind} (event {event.id})", 500)
+    if delivery := entry.delivery:
+        return f"    to {delivery.destination}: {delivered_in_words(delivery)}"
+    if entry.audit:
+        return one_line(_decided(entry.audit), 500)
+    raise ValueError("an entry of a timeline is empty")
+
+
+def _decided(entry: audit.Entry) -> str:
+    before, after = entry.before, entry.after
+    why = f": {after['why']}" if after.get("why") else ""
+    by = f"by {entry.by} from {entry.origin}"
+    if "refused" in after:
+        return f"refused: {entry.action} {by}: {after['refused']}"
+    match entry.action:
+        case audit.ACK:
+            return f"taken {by}"
+        case audit.CASE_RELEASE:
+            return f"given back {by}{why}"
+        case audit.CASE_CLOSE:
+            return f"closed as {str(after.get('closed_as')).replace('_', ' ')} {by}{why}"
+        case audit.CASE_REOPEN:
+            was = str(before.get("closed_as")).replace("_", " ")
+            return f"reopened {by}, was closed as {was}{why}"
+        case audit.EVENT_RESEND:
+            return f"event {after.get('event')} sent again to {after.get('to')} {by}"
+    return f"{entry.action} {by}"
