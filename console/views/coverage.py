@@ -129,7 +129,8 @@ def title(summary: CoverageSummary) -> str:
     if not summary.known:
         blind = "No system was captured yet"
     elif missing:
-        blind = f"{missing:,} of {counted(summary.known, 'system')} {_are(missing)} blind spots"
+        spots = "is a blind spot" if missing == 1 else "are blind spots"
+        blind = f"{missing:,} of {counted(summary.known, 'system')} {spots}"
     elif in_no_hunt:
         return in_no_hunt
     else:

@@ -12,6 +12,8 @@ from shared.hosting.log import sentence
 from shared.models.decisions import Action, CaseDecision
 from shared.storage import audit
 from shared.storage.audit import Entry
+from shared.storage.queries.audit import AuditQueries
+from shared.storage.queries.pages import BadToken
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -98,3 +100,29 @@ def test_what_changed_in_the_configuration_is_named(side):
     assert list(changed.after) == ["destinations.siem.url"]
     assert "0ther" not in str(changed)
     assert changed.before != changed.after
+
+
+def test_the_log_is_read_page_by_page(side):
+    """Months with and without entries, to the last one."""
+    days = (0, 1, 1, 2, 40, 250, 251, 600)
+    for number, back in enumerate(days):
+        audit.record(side.store, entry(NOON - timedelta(days=back), about=str(number)), str(number))
+    queries = AuditQueries(side.store, lambda: NOON)
+    found, page, pages = [], "", 0
+    while True:
+        rows = queries.newest(limit=3, page=page)
+        assert len(rows.rows) <= 3
+        found += rows.rows
+        page, pages = rows.next, pages + 1
+        if not page:
+            break
+    assert sorted(each.about for each in found) == [str(number) for number in range(len(days))]
+    assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
+    assert pages < 12
+
+
+def test_a_page_of_another_list_is_refused(side):
+    queries = AuditQueries(side.store, lambda: NOON)
+    for page in ("x", "eyJhIjoxfQ"):
+        with pytest.raises(BadToken):
+            queries.newest(page=page)
