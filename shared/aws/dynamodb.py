@@ -40,6 +40,7 @@ from shared.storage.ports import (
     Record,
     Store,
     StoreError,
+    after_all,
     on_a_page,
 )
 
@@ -48,6 +49,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _SEARCH_TIME = 60.0  # seconds
+_COUNTED_ONE_BY_ONE = 25  # entries
 _READS = 3  # tries to read a document that other writes keep replacing before its parts are read
 
 
@@ -84,7 +86,7 @@ class DynamoStore(Store):
             if item is None:
                 return None
             if record := self._record(group, item):
-                return _Known(record, expiry(item))
+                return _Known(record, expiry(item), item.get("write", {}).get("S", ""))
         raise StoreError(f"the {kind} {name} changes each time that it is read")
 
     def scan(self, kind: str, group: str) -> Iterator[Record]:
@@ -141,8 +143,9 @@ class DynamoStore(Store):
         durable: bool = True,  # every write to DynamoDB is durable
     ) -> bool:
         if not indexes.is_indexed(kind):
+            condition = None if expect is None else _has_version(expect) if expect else _ABSENT
             expires = self._will_expire(kind)
-            return self._write(kind, group, name, body, expect, secrets.token_hex(8), expires).done
+            return self._write(kind, group, name, body, condition, secrets.token_hex(8), expires)
         while True:
             # A document that must not exist has no pointers, so it need not be read.
             known = None if expect == 0 else self._known(kind, group, name)
@@ -175,22 +178,19 @@ class DynamoStore(Store):
 
     def _replace(self, kind: str, group: str, name: str, body: Body, known: _Known | None) -> bool:
         """Write a document and its pointers if it still is as it is known. Returns False otherwise."""
-        of, write, expires = (kind, group, name), secrets.token_hex(8), self._will_expire(kind)
+        write, expires = secrets.token_hex(8), self._will_expire(kind)
         before = known.entries(kind) if known else set()
         after = set(indexes.entries(kind, group, name, body))
-        version = known.record.version if known else 0
-        renewed = known is None or must_renew(known.expires, expires)
-        new = after if renewed else after - before
-        self._pointers.write(new, of, version + 1, expires, write)
-        written = self._write(kind, group, name, body, version, write, expires)
-        if written.done:
-            self._pointers.drop(before - after, version + 1)
-        elif new and (record := self._record(group, written.stored) if written.stored else None):
-            # The pointers came too late. Some of them may belong to the document as it is now.
-            now = _Known(record, expiry(written.stored))
-            self._pointers.restore(new & now.entries(kind), of, record.version, now.expires, "")
-            self._pointers.take_back(new - now.entries(kind), write)
-        return written.done
+        new = after - before
+        if known is None or must_renew(known.expires, expires):
+            new = after
+        outdated = self._pointers.read(before - after)
+        self._pointers.write([(new, (kind, group, name), expires)], write)
+        condition = known.unchanged if known else _ABSENT
+        written = self._write(kind, group, name, body, condition, write, expires)
+        if written:
+            self._pointers.drop(outdated)
+        return written
 
     def _write(
         self,
@@ -198,56 +198,46 @@ class DynamoStore(Store):
         group: str,
         name: str,
         body: Body,
-        expect: int | None,
+        condition: _Condition | None,
         write: str,
         expires: int | None,
-    ) -> _Written:
+    ) -> bool:
         content = packed(body)
         parts = in_parts(kind, group, name, content)
-        request: dict[str, Any] = {}
-        if expect == 0:
-            request["ConditionExpression"] = "attribute_not_exists(pk)"
-        elif expect is not None:
-            request["ConditionExpression"] = "#version = :expect"
-        if expect is not None:
-            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         values: dict[str, Any] = {"body": value_of(b"" if parts else content), "write": {"S": write}}
         if parts:
             values["parts"] = {"N": str(len(parts))}
         try:
             for number, part in enumerate(parts):  # before the document that names them
                 self._update(part_key(write, number), {"body": {"B": part}}, expires)
-            before = self._update(document_key(kind, group, name), values, expires, expect, **request)
+            before = self._update(document_key(kind, group, name), values, expires, condition)
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
                 raise self._table.failure(error) from error
             # botocore repeats a call whose answer was lost. If so, the stored document is this very write.
-            stored: dict[str, Any] = error.answer.get("Item", {})
-            mine: bool = stored.get("write") == {"S": write}
+            mine: bool = error.answer.get("Item", {}).get("write") == {"S": write}
             if not mine:
                 self._drop_parts(values)
-            return _Written(mine, stored)
+            return mine
         self._drop_parts(before)
-        return _Written(True)
+        return True
 
     def _will_expire(self, kind: str) -> int | None:
         kept = seconds_kept(kind)
         return None if kept is None else int(self._now()) + kept
 
     def _update(
-        self,
-        key: dict[str, Any],
-        values: dict[str, Any],
-        expires: int | None,
-        expect: int | None = None,
-        **request: Any,
+        self, key: Item, values: Item, expires: int | None, condition: _Condition | None = None
     ) -> Item:
         """Write an item, add one to its version, and return the previous values. Raises AwsError."""
         if expires is not None:
             values = {**values, "expires": {"N": str(expires)}}
         given = {f":{name}": value for name, value in values.items()} | {":one": {"N": "1"}}
-        if expect:
-            given[":expect"] = {"N": str(expect)}
+        request: dict[str, Any] = {}
+        if condition:
+            given |= condition.values
+            request["ConditionExpression"] = condition.text
+            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         sets = ", ".join(f"#{name} = :{name}" for name in values)
         removes = "" if "parts" in values else " REMOVE #parts"
         answer = self._table.try_to(
@@ -263,18 +253,10 @@ class DynamoStore(Store):
         return before
 
     def delete(self, kind: str, group: str, name: str) -> None:
+        # Its pointers are left, and readers skip them. If they were deleted, another writer who makes the
+        # document anew at this moment could lose its own.
         answer = self._table.call("delete_item", Key=document_key(kind, group, name), ReturnValues="ALL_OLD")
-        item = answer.get("Attributes", {})
-        record = self._record(group, item) if item and indexes.is_indexed(kind) else None
-        self._drop_parts(item)
-        if record is None or not (entries := _Known(record, None).entries(kind)):
-            return
-        self._pointers.drop(entries, record.version)
-        # Somebody may have made the document anew meanwhile. Its versions began again, so its pointers may be
-        # among the deleted ones.
-        if known := self._known(kind, group, name):
-            of, version = (kind, group, name), known.record.version
-            self._pointers.restore(known.entries(kind), of, version, known.expires, "")
+        self._drop_parts(answer.get("Attributes", {}))
 
     # Pages
 
@@ -289,14 +271,15 @@ class DynamoStore(Store):
         until: str = "",
     ) -> Page:
         entries, after = self._pointers.page(index, on_a_page(limit), after, newest_first, since, until)
+        return Page(self._of_entries(entries), after)
+
+    def _of_entries(self, entries: Sequence[tuple[IndexEntry, Key]]) -> tuple[Record, ...]:
+        """The documents of these entries, without those that no longer have their entry."""
         records = self.read_many([key for _, key in entries])
-        return Page(
-            tuple(
-                record
-                for entry, key in entries
-                if (record := records.get(key)) and entry in indexes.entries(*key, record.body)
-            ),
-            after,
+        return tuple(
+            record
+            for entry, key in entries
+            if (record := records.get(key)) and entry in indexes.entries(*key, record.body)
         )
 
     def page_of_group(
@@ -306,7 +289,11 @@ class DynamoStore(Store):
         return Page(tuple(self._records(kind, items)), after)
 
     def count(self, index: str, *, prefix: str = "", most: int = 10_000) -> int:
-        return self._pointers.count(index, prefix, most)
+        # A left over pointer matters where few are expected, so few are looked at one by one.
+        entries, after = self._pointers.page(index, _COUNTED_ONE_BY_ONE, "", True, prefix, after_all(prefix))
+        if after:
+            return self._pointers.count(index, prefix, most)
+        return min(len(self._of_entries(entries)), most)
 
     def positions(
         self, index: str, *, since: str = "", until: str = "", most: int = 10_000
@@ -340,15 +327,15 @@ class DynamoStore(Store):
     def reindex(self, kind: str, records: Sequence[Record]) -> None:
         # The time when a document expires is not known here. The pointer expires no earlier.
         expires = self._will_expire(kind)
-        self._pointers.write_all(
+        documents = [
             (
                 indexes.entries(kind, record.group, record.name, record.body),
                 (kind, record.group, record.name),
-                record.version,
                 expires,
             )
             for record in records
-        )
+        ]
+        self._pointers.write(documents, secrets.token_hex(8))
 
     def _drop_parts(self, item: Item) -> None:
         """Delete the parts of a document that was replaced or deleted. A part that cannot be deleted expires
@@ -378,19 +365,34 @@ class DynamoStore(Store):
 
 
 @dataclass(frozen=True)
+class _Condition:
+    """What a write expects of the item that it replaces."""
+
+    text: str
+    values: Item = field(default_factory=dict)
+
+
+_ABSENT = _Condition("attribute_not_exists(pk)")
+
+
+def _has_version(version: int) -> _Condition:
+    return _Condition("#version = :expect", {":expect": {"N": str(version)}})
+
+
+@dataclass(frozen=True)
 class _Known:
     """A document that was read before it is written."""
 
     record: Record
     expires: int | None
+    write: str  # what identifies the write that left it so; empty if an early version wrote it
 
     def entries(self, kind: str) -> set[IndexEntry]:
         return set(indexes.entries(kind, self.record.group, self.record.name, self.record.body))
 
-
-@dataclass(frozen=True)
-class _Written:
-    """Whether a document was written; if not, the item that is there instead, empty if there is none."""
-
-    done: bool
-    stored: dict[str, Any] = field(default_factory=dict)
+    @property
+    def unchanged(self) -> _Condition:
+        """Versions begin again when a document is deleted and made anew, and writes do not."""
+        if self.write:
+            return _Condition("#write = :expect", {":expect": {"S": self.write}})
+        return _has_version(self.record.version)

@@ -1,18 +1,20 @@
 """The indexes of the store in DynamoDB: one small item, a pointer, for each entry of a document.
 
-The partition key of a pointer is the index, its sort key the position. It names its document, and the version
-of the document that it was written for.
+The partition key of a pointer is the index, its sort key the position. It names its document.
 
-A pointer is written before its document, and deleted after the document no longer has the entry. So a
-document never lacks a pointer. A pointer may be left over if its writer dies or was too slow; readers skip
-it. Two writers may move a document at the same time, so a pointer is deleted only if it was not written for a
-later version than that of the writer who deletes it.
+A pointer is written before its document, and deleted after the document no longer has the entry. So no
+document lacks a pointer. A pointer may be left over if its document is deleted, or if its writer dies or is
+overtaken by another writer. Readers skip it, and it expires.
+
+Another writer may give the document the same entry again before the outdated pointer is deleted. So each
+pointer holds what identifies its own write. A writer reads this before it writes the document, and deletes
+the pointer only if nobody has written it since.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from shared.aws.dynamodb_table import Item, Table, key
@@ -37,66 +39,34 @@ class Pointers:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def write(
-        self, entries: Iterable[IndexEntry], of: Key, version: int, expires: int | None, write: str
-    ) -> None:
-        """Write the pointers of a document. `write` identifies the write of the document."""
-        self._table.write([_pointer(entry, of, version, expires, write) for entry in entries])
-
-    def write_all(self, documents: Iterable[tuple[Iterable[IndexEntry], Key, int, int | None]]) -> None:
-        """Write the pointers of many documents in as few calls as possible."""
-        pointers = (
-            _pointer(entry, of, version, expires, "")
-            for entries, of, version, expires in documents
-            for entry in entries
-        )
+    def write(self, documents: Iterable[tuple[Iterable[IndexEntry], Key, int | None]], write: str) -> None:
+        """Write pointers of documents, of which each is given with its key and with the time when it expires.
+        `write` identifies this call."""
+        pointers = [
+            _pointer(entry, of, expires, write) for entries, of, expires in documents for entry in entries
+        ]
         # No batch may name an item twice.
         self._table.write(list({(one["pk"]["S"], one["sk"]["S"]): one for one in pointers}.values()))
 
-    def restore(
-        self, entries: Iterable[IndexEntry], of: Key, version: int, expires: int | None, write: str
-    ) -> None:
-        """Write those pointers that are missing, or were written for an earlier version."""
-        for entry in entries:
-            pointer = _pointer(entry, of, version, expires, write)
-            place = key(pointer.pop("pk")["S"], pointer.pop("sk")["S"])
-            self._if(
-                "update_item",
-                "attribute_not_exists(pk) OR #version < :version",
-                pointer,
-                Key=place,
-                UpdateExpression=f"SET {', '.join(f'#{name} = :{name}' for name in pointer)}",
-            )
+    def read(self, entries: Collection[IndexEntry]) -> list[Item]:
+        """The pointers of these entries, for `drop`."""
+        return self._table.read([key(_partition(entry.index), entry.position) for entry in entries])
 
-    def drop(self, entries: Iterable[IndexEntry], version: int) -> None:
-        """Delete pointers that no version since this one has. A pointer that cannot be deleted is left, since
-        readers skip it."""
-        self._drop(entries, "#version <= :version", {"version": {"N": str(version)}})
-
-    def take_back(self, entries: Iterable[IndexEntry], write: str) -> None:
-        """Delete the pointers of a write that came too late, unless somebody else has written them since."""
-        self._drop(entries, "#write = :write", {"write": {"S": write}})
-
-    def _drop(self, entries: Iterable[IndexEntry], condition: str, values: Item) -> None:
-        try:
-            for entry in entries:
-                self._if("delete_item", condition, values, Key=key(_partition(entry.index), entry.position))
-        except StoreError as error:
-            log.warning("outdated index entries stay in the table", extra={"error": str(error)})
-
-    def _if(self, operation: str, condition: str, values: Item, **request: Any) -> None:
-        """Do nothing if the condition is not met."""
-        try:
-            self._table.try_to(
-                operation,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={f"#{name}": name for name in values},
-                ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
-                **request,
-            )
-        except AwsError as error:
-            if error.code != "ConditionalCheckFailedException":
-                raise self._table.failure(error) from error
+    def drop(self, pointers: Iterable[Item]) -> None:
+        """Delete pointers that nobody has written since they were read. A pointer that cannot be deleted is
+        left, since readers skip it."""
+        for pointer in pointers:
+            try:
+                self._table.try_to(
+                    "delete_item",
+                    Key={"pk": pointer["pk"], "sk": pointer["sk"]},
+                    ConditionExpression="#write = :write",
+                    ExpressionAttributeNames={"#write": "write"},
+                    ExpressionAttributeValues={":write": pointer["write"]},
+                )
+            except AwsError as error:
+                if error.code != "ConditionalCheckFailedException":
+                    log.warning("an outdated index entry stays in the table", extra={"error": str(error)})
 
     def page(
         self, index: str, limit: int, after: str, newest_first: bool, since: str, until: str
@@ -141,14 +111,13 @@ def _partition(index: str) -> str:
     return f"index#{index}"
 
 
-def _pointer(entry: IndexEntry, of: Key, version: int, expires: int | None, write: str) -> Item:
+def _pointer(entry: IndexEntry, of: Key, expires: int | None, write: str) -> Item:
     kind, group, name = of
     return {
         **key(_partition(entry.index), entry.position),
         "kind": {"S": kind},
         "group": {"S": group},
         "name": {"S": name},
-        "version": {"N": str(version)},
         "write": {"S": write},
         **({} if expires is None else {"expires": {"N": str(expires + _SPARE)}}),
     }

@@ -9,12 +9,11 @@ from typing import TypeVar
 
 from shared.local.database import Database, Row
 from shared.storage import indexes
-from shared.storage.ports import Body, IndexEntry, Key, Page, Record, Store, StoreError, on_a_page
+from shared.storage.ports import Body, IndexEntry, Key, Page, Record, Store, StoreError, after_all, on_a_page
 
 T = TypeVar("T")
 
 _DOCUMENT = 'SELECT "group", name, version, body FROM documents WHERE kind=? AND "group"=?'
-_AFTER_ALL = "\U0010ffff"  # sorts after every other character
 _KEYS_AT_ONCE = 200  # in one statement, which takes three values for each
 
 
@@ -33,7 +32,7 @@ class SqliteStore(Store):
         rows = self._read(
             'SELECT DISTINCT "group" FROM documents WHERE kind=? AND "group">=? AND "group"<? '
             'ORDER BY "group" LIMIT ?',
-            (kind, prefix, f"{prefix}{_AFTER_ALL}", limit),
+            (kind, prefix, after_all(prefix), limit),
         )
         return [group for (group,) in rows]
 
@@ -128,7 +127,7 @@ class SqliteStore(Store):
         ((count,),) = self._read(
             'SELECT count(*) FROM (SELECT 1 FROM entries WHERE "index"=? AND position>=? AND position<? '
             "LIMIT ?)",
-            (index, prefix, f"{prefix}{_AFTER_ALL}", most),
+            (index, prefix, after_all(prefix), most),
         )
         return int(count)
 

@@ -6,6 +6,9 @@ documents, and a reader skips an entry that its document no longer has. Nothing 
 An index is ordered by its positions, which are compared as texts. A position begins with a time of fixed
 width, such as `2026-11-29T10:42:00.000000Z`, and ends with the id of the document, so no two documents have
 the same position.
+
+On AWS the entries of a deleted document stay until they expire. So a kind whose documents are often deleted
+should not have entries there.
 """
 
 from __future__ import annotations

@@ -112,6 +112,7 @@ COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listi
 COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, or old captures")
 DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
 HEALTH_NOTES = _note("health", "cli.health", name="write")
+INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
 # The hash of the platform follows the text of this group.

@@ -47,6 +47,11 @@ class Page:
     after: str = ""  # what the call for the next page passes as `after`; empty: this is the end
 
 
+def after_all(prefix: str) -> str:
+    """A text that sorts after all texts that begin with `prefix`."""
+    return f"{prefix}\U0010ffff"
+
+
 def on_a_page(limit: int) -> int:
     """How many documents a page looks at if so many are wanted."""
     return max(1, min(limit, MOST_ON_A_PAGE))
@@ -137,7 +142,7 @@ class Store(Protocol):
     def count(self, index: str, *, prefix: str = "", most: int = 10_000) -> int:
         """How many entries of an index have positions that begin with `prefix`, at most `most`.
 
-        On AWS a few documents may be counted that have left the index, because their last writer died."""
+        On AWS, a count above 25 may include a few documents that have left the index."""
         ...
 
     @abstractmethod

@@ -186,7 +186,7 @@ def test_a_write_whose_answer_was_lost_is_not_taken_for_another_writer(lossy, ta
         ("query", "dynamodb:Query", lambda store: list(store.scan("hunt", ""))),
         ("update_item", "dynamodb:UpdateItem", lambda store: store.put("hunt", "", "a", {}, expect=0)),
         ("update_item", "dynamodb:UpdateItem", lambda store: store.put("case", "", "a", {"x": noise(10**6)})),
-        ("delete_item", "dynamodb:DeleteItem", lambda store: store.delete("hunt", "", "a")),
+        ("delete_item", "dynamodb:DeleteItem", lambda store: store.delete("case", "", "a")),
     ],
 )
 def test_what_dynamodb_refuses_in_words(clients, operation, action, use, code, status, said):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def put(store: Store, name: str, *positions: str, index: str = "all", **more: ob
     store.put("thing", "g", name, thing(*((index, position) for position in positions), **more))
 
 
-def pages(store: Store, index: str = "all", **how: object) -> Iterator[Page]:
+def pages(store: Store, index: str = "all", **how: Any) -> Iterator[Page]:
     after = ""
     for _ in range(100):
         page = store.page(index, after=after, **how)
@@ -46,7 +47,7 @@ def pages(store: Store, index: str = "all", **how: object) -> Iterator[Page]:
     raise AssertionError("the pages have no end")
 
 
-def names(store: Store, index: str = "all", *, limit: int = 2, **how: object) -> list[str]:
+def names(store: Store, index: str = "all", *, limit: int = 2, **how: Any) -> list[str]:
     return [record.name for page in pages(store, index, limit=limit, **how) for record in page.records]
 
 
@@ -93,8 +94,8 @@ def test_bounds_include_the_first_position_and_not_the_last(store, newest_first)
         for id in "ab":
             put(store, f"{time[-9]}{id}", f"{time}#{id}")
 
-    def within(**bounds: str) -> list[str]:
-        return sorted(names(store, newest_first=newest_first, **bounds))
+    def within(**bounds: Any) -> list[str]:
+        return sorted(names(store, limit=2, newest_first=newest_first, **bounds))
 
     assert within(since=T2) == ["2a", "2b", "3a", "3b"]
     assert within(until=T2) == ["1a", "1b"]
@@ -270,12 +271,7 @@ def test_of_many_threads_that_move_a_document_the_last_one_counts(store):
 
     at_once(5, move)
     ((index, _),) = store.get("thing", "g", "a").body["in"]
-    assert {name: store.count(name) for name in ("x0", "x1", "x2")} == {
-        "x0": 0,
-        "x1": 0,
-        "x2": 0,
-        index: 1,
-    }
+    assert [name for name in ("x0", "x1", "x2") if store.count(name)] == [index]
     assert names(store, index) == ["a"]
 
 
@@ -335,7 +331,8 @@ def test_the_pages_of_a_group(store, kind, newest_first):
     if newest_first:
         expected.reverse()
     for limit in (1, 2, 5, 9):
-        found, after, ends = [], "", 0
+        found: list[str] = []
+        after, ends = "", False
         while not ends:
             page = store.page_of_group(kind, "g", limit=limit, after=after, newest_first=newest_first)
             assert len(page.records) <= limit
@@ -351,7 +348,8 @@ def test_the_pages_of_a_group(store, kind, newest_first):
 
 
 def every(store: Store, kind: str, limit: int) -> list[Record]:
-    found, after = [], ""
+    found: list[Record] = []
+    after = ""
     for _ in range(100):
         page = store.every(kind, limit=limit, after=after)
         assert len(page.records) <= limit
