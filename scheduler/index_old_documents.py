@@ -11,7 +11,6 @@ are two passes, and the second begins an hour after the first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from scheduler.coverage import compare_with_ec2
 from scheduler.follow import follow_hunts
+from scheduler.index_old_documents import index_old_documents
 from scheduler.job_failures import JobFailures
 from scheduler.missed import start_or_report_missed
 from scheduler.monthly_report import send_monthly_report
@@ -52,6 +53,7 @@ JOBS = (
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
     Job("report", send_monthly_report, 8),
     Job("trends", count_events, 8),
+    Job("index", index_old_documents, 10),
     Job("jobs", _report_failures, 8),
     Job("watch", check_webhook, 15),
     Job("follow", follow_hunts, 85),

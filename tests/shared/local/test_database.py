@@ -22,6 +22,7 @@ from shared.models.codec import load
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import QueueError
+from shared.storage import indexes
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import StoreError
 from tests.queue_items import decoded
@@ -269,6 +270,17 @@ def test_a_file_of_every_earlier_format_is_read(earlier, wall):
     urgent, waited = (deliveries.claim(lease=60)[0] for _ in range(2))
     assert (urgent.id, waited.id, waited.surprises) == ("urgent", "event-1:soc", 0)
     assert load(Alarm, decoded(items.DeliverAlarm, waited.body).alarm).severity is Severity.MALICIOUS
+    database.close()
+
+
+def test_the_documents_of_every_earlier_format_can_be_indexed(earlier):
+    database = Database(earlier)
+    store = SqliteStore(database)
+    for kind in indexes.INDEXED:
+        store.reindex(kind, store.every(kind, limit=100).records)
+    hunts, deliveries = (store.page(name, limit=9).records for name in (indexes.HUNTS, indexes.DELIVERIES))
+    assert [record.group for record in hunts] == ["weekly"]
+    assert [(record.group, record.name) for record in deliveries] == [("event-1", "soc")]
     database.close()
 
 
