@@ -20,7 +20,7 @@ from receiver.web import create_app
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.secrets import AwsSecrets, service_of
-from shared.hosting import lambda_start, log
+from shared.hosting import lambda_start, log, metrics
 from shared.hosting.lambda_records import Context
 from shared.queues.ports import EVENTS
 from shared.secrets import Secret, Secrets
@@ -31,7 +31,8 @@ _SECRETS = (stack.WEBHOOK_TOKENS, stack.SLACK_SIGNING_SECRETS)
 
 
 def handler(event: Event, context: Context) -> dict[str, Any]:
-    return _web()(event, context)
+    with metrics.flushed(context.function_name):
+        return _web()(event, context)
 
 
 @cache
@@ -42,6 +43,7 @@ def _clients() -> Clients:
 @cache
 def _web() -> Callable[[Event, Context], dict[str, Any]]:
     log.setup("INFO", json=True)
+    metrics.record()
     secrets = Secrets(os.environ, lambda: AwsSecrets(_clients()))
     refs, signing = (stack.refs(os.environ, name) for name in _SECRETS)
 

@@ -18,7 +18,7 @@ from receiver.destinations import registry
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
-from shared.hosting import lambda_runtime, lambda_start, log
+from shared.hosting import lambda_runtime, lambda_start, log, metrics
 from shared.hosting.lambda_records import Context, work_records
 from shared.hosting.lambda_runtime import Reloading
 from shared.hosting.runtime import Runtime
@@ -33,7 +33,8 @@ Event = dict[str, Any]
 def handler(event: Event, context: Context) -> dict[str, Any]:
     _logging()
     if "Records" in event:
-        return _work(event["Records"], context)
+        with metrics.flushed(context.function_name):
+            return _work(event["Records"], context)
     # While a stack is updated, its API still calls this function for a moment.
     from receiver import edge
 
@@ -55,6 +56,7 @@ def _work(records: Sequence[Event], context: Context) -> dict[str, Any]:
 @cache
 def _logging() -> None:
     log.setup("INFO", json=True)
+    metrics.record()
 
 
 @cache

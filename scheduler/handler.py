@@ -20,16 +20,19 @@ from scheduler.worker import captures_handler
 from shared.aws import stack
 from shared.aws.clients import Clients
 from shared.aws.sqs import SqsQueue
-from shared.hosting import lambda_runtime, lambda_start, log
+from shared.hosting import lambda_runtime, lambda_start, log, metrics
 from shared.hosting.lambda_records import Context, work_records
 from shared.hosting.lambda_runtime import Reloading
-from shared.hosting.metrics import emit
+from shared.hosting.readings import Readings
 from shared.hosting.runtime import Runtime
+from shared.http.deadlines import within
 from shared.queues import items, leases
 from shared.queues.ports import CAPTURES
 from shared.storage.ports import NotNow
 
 _log = logging.getLogger(__name__)
+
+_READING = 10.0  # seconds for reading open cases, coverage and the destinations
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -39,6 +42,11 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     Raises ValueError for any other event, KeyError if there is no such hunt, and ConfigError; Lambda then
     puts the event into the queue `missed`, with the error. A failure of the follow timer is not raised.
     """
+    with metrics.flushed(context.function_name):
+        return _handle(event, context)
+
+
+def _handle(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if event.get("follow") is True:
         return _follow(context)
     runtime = _reloading().get()
@@ -73,10 +81,17 @@ def _follow(context: Context) -> dict[str, Any]:
         open_hunts = len(runtime.ledger.hunts.unfinished())
     except Exception as error:  # noqa: BLE001  logged with its traceback
         _log.exception("the follow timer failed")
-        emit(context.function_name, datetime.now(UTC), TimerFailures=1)
+        metrics.emit(context.function_name, datetime.now(UTC), TimerFailures=1)
         return {"failed": type(error).__name__}
-    emit(context.function_name, runtime.now(), DaysSinceHuntFinished=quiet_days)
+    metrics.emit(context.function_name, runtime.now(), DaysSinceHuntFinished=quiet_days)
+    _read_gauges(runtime)
     return {"open_hunts": open_hunts}
+
+
+def _read_gauges(runtime: Runtime) -> None:
+    """CloudWatch knows the queues itself. Everything else is read here, once for all functions."""
+    with within(_READING):
+        metrics.read(Readings(runtime, queues=False)())
 
 
 def _quiet_days(runtime: Runtime) -> float:
@@ -100,11 +115,13 @@ def _captures() -> SqsQueue:
 @cache
 def _reloading() -> Reloading[Runtime]:
     log.setup("INFO", json=True)
+    metrics.record()
     return Reloading(lambda runtime: runtime, os.environ, _clients())
 
 
 def _prepare() -> None:
     log.setup("INFO", json=True)
+    metrics.record()
     lambda_runtime.prepare(_clients(), os.environ)
 
 

@@ -34,14 +34,18 @@ class _Group:
 class Readings:
     """Safe to use from several threads."""
 
-    def __init__(self, runtime: Runtime, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, runtime: Runtime, clock: Callable[[], float] = time.monotonic, *, queues: bool = True
+    ) -> None:
+        """`queues`: whether the queues are read as well."""
         self._runtime, self._clock = runtime, clock
+        self._groups = _GROUPS if queues else tuple(group for group in _GROUPS if group is not _QUEUES)
         self._lock = threading.Lock()  # so that two requests at once read a group once
         self._kept: dict[str, tuple[float, list[Reading]]] = {}
 
     def __call__(self) -> Sequence[Reading]:
         with self._lock:
-            return [reading for group in _GROUPS for reading in self._of(group)]
+            return [reading for group in self._groups for reading in self._of(group)]
 
     def _of(self, group: _Group) -> list[Reading]:
         now = self._clock()
@@ -125,9 +129,10 @@ def _moment(at: datetime | None) -> float:
     return at.timestamp() if at else 0.0
 
 
+_QUEUES = _Group("the queues", _queues, _SOON)
 _GROUPS = (
     _Group("the store", _store, _SOON),
-    _Group("the queues", _queues, _SOON),
+    _QUEUES,
     _Group("the destinations", _destinations, _SOON),
     _Group("the cases", _cases, _SOON),
     _Group("the hunts", _hunts, _LATER),

@@ -1,4 +1,4 @@
-"""The rules for Prometheus and the dashboard for Grafana fit the metrics; every alert rings when it should."""
+"""The rules for Prometheus and the dashboard for Grafana fit the metrics; each alert rings when it should."""
 
 from __future__ import annotations
 

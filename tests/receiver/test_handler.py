@@ -328,7 +328,8 @@ def test_the_age_of_what_could_not_be_delivered_is_a_metric_and_of_what_was_is_n
         record["attributes"]["SentTimestamp"] = str(int(sent.timestamp() * 1000))
         stage.function({"Records": [record]})
     assert stage.counts() == (0, 1)
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (line,) = [line for line in lines if "OldestDeliveriesSeconds" in line]
     (metric,) = line["_aws"]["CloudWatchMetrics"]
     assert metric["Metrics"] == [{"Name": "OldestDeliveriesSeconds", "Unit": "None"}]
     assert (metric["Namespace"], metric["Dimensions"]) == ("huntbridge", [["Function"]])
