@@ -10,6 +10,7 @@ from cli.audit import audit
 from cli.case_decisions import ack
 from cli.cases import cases
 from cli.check import check
+from cli.console import console
 from cli.coverage import coverage
 from cli.dead import dead
 from cli.deliveries import deliveries
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(serve, demo, check, send_test),
+    *(serve, console, demo, check, send_test),
     *(hunt, cases, coverage, events, deliveries, dead, ack, report),
     *(render, route, webhook, schedules, audit),
 )

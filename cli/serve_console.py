@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 LINK = "/sign-in/link"
 OWN_THREADS = 4  # of a console with an address of its own
+WITHIN = f"{VALID_FOR.total_seconds() / 60:.0f} minutes"
 
 App = Callable[..., Any]
 
@@ -52,8 +53,7 @@ class ServedConsole:
         if not self.sign.only_loopback:
             return f"the console is at {url}"
         link = f"{url}{LINK}?token={self.sign.links.new()}"
-        hours = f"{VALID_FOR.total_seconds() / 3_600:.0f}"
-        return f"open the console with this link; it works once, within {hours} hour: {link}"
+        return f"open the console with this link; it works once, within {WITHIN}: {link}"
 
     def _address(self) -> str:
         assert self.listener is not None

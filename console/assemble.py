@@ -22,12 +22,17 @@ class CannotServe(Exception):
 
 
 def sign_in(
-    runtime: Runtime, folder: Path, *, operator: str, tls_proxies: frozenset[str] = frozenset()
+    runtime: Runtime,
+    folder: Path,
+    *,
+    operator: str,
+    tls_proxies: frozenset[str] = frozenset(),
+    config: ConsoleConfig | None = None,
 ) -> SignIn:
-    """Who may use the console, by its configuration. `operator` is whoever comes by a one-time link;
-    `tls_proxies` are addresses of proxies that end TLS. Raises CannotServe, and OSError if the folder cannot
-    be written."""
-    config = runtime.config.console
+    """Who may use the console, by the configuration, or by `config` in its place. `operator` is whoever comes
+    by a one-time link; `tls_proxies` are addresses of proxies that end TLS. Raises CannotServe, and OSError
+    if the folder cannot be written."""
+    config = config or runtime.config.console
     proxy = config.proxy
     return SignIn(
         now=runtime.now,

@@ -36,18 +36,21 @@ NAME = "mara@acme.example"
 
 
 def pem(key: Any) -> bytes:
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    encoded: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return encoded
 
 
 def private(key: Any) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    encoded: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return encoded
 
 
 class Vendor:
     """Publishes keys, and counts how often it is asked."""
 
     def __init__(self, **keys: Any) -> None:
-        self.keys, self.asked, self.down = dict(keys), [], False
+        self.keys, self.down = dict(keys), False
+        self.asked: list[str] = []
         self.now = 1_000.0
 
     def fetch(self, url: str) -> bytes:
