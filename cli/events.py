@@ -8,13 +8,17 @@ from pathlib import Path
 import click
 
 from cli import tables
-from cli.assemble import load_config, reading_runtime
+from cli.assemble import load_config, reading_runtime, runtime_of
 from cli.exit_codes import Failed, Misused
+from cli.find_event import event_id
 from cli.find_system import system_key
 from cli.moments import Moment
+from cli.operator import person_here
 from cli.paging import more, paged
 from cli.settings import settings
 from cli.stack import on_stack
+from receiver.assemble import resending
+from receiver.deliveries.resend import NothingToSend
 from shared.models.codec import dump
 from shared.models.severity import Severity
 from shared.phrases import utc_minute
@@ -23,6 +27,8 @@ from shared.storage.queries.event_rows import EventRow
 from shared.storage.queries.events import EventDetail
 from shared.storage.queries.pages import BadToken
 from shared.text import one_line
+
+_SEVERITIES = [severity.value for severity in Severity]
 
 
 @click.group()
@@ -37,7 +43,7 @@ def events() -> None:
 @click.option("--case", metavar="KEY", default="", help="The events of this case.")
 @click.option("--hunt", metavar="RUN", default="", help="The events of this run of a hunt.")
 @click.option("--kind", metavar="KIND", default="", help="Only this kind, such as processing_with_alarms.")
-@click.option("--severity", type=click.Choice([*Severity]), help="Only this severity.")
+@click.option("--severity", type=click.Choice(_SEVERITIES), help="Only this severity.")
 @click.option("--since", type=Moment(), help="Not before: 2026-11-01, or 30d for thirty days ago.")
 @click.option("--until", type=Moment(), help="Before this time.")
 @paged
@@ -106,15 +112,38 @@ def _cells(row: EventRow) -> tuple[str, ...]:
 def show_event(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
     """Show EVENT, and for each destination whether its message arrived, and if not, why.
 
-    Every message ends with the id of its event.
+    Every message ends with the id of its event. The beginning of it is enough if it is unique.
     """
-    detail = reading_runtime(load_config(config_path), data).queries.events.get(id)
-    if detail is None:
-        raise Failed(f"there is no event {id!r}; `huntbridge events list` shows the newest")
+    runtime = reading_runtime(load_config(config_path), data)
+    detail = runtime.queries.events.get(event_id(runtime, id))
+    assert detail is not None
     if as_json:
         tables.print_json(dump(detail))
         return
     _print(detail)
+
+
+@events.command(short_help="Send one event again to a destination.")
+@on_stack
+@settings
+@click.argument("id", metavar="EVENT")
+@click.option("--to", "destination", metavar="NAME", required=True, help="The destination.")
+def resend(config_path: str | None, data: Path, id: str, destination: str) -> None:
+    """Send EVENT again to one destination. The message says that you asked for it. The same request again
+    within a minute is one request.
+
+    The beginning of the id is enough if it is unique. A `serve` on the same data directory sends the message:
+    at once if it runs, or else when it starts.
+
+    \b
+    Example:  huntbridge events resend 7f3c9a52 --to tickets
+    """
+    runtime = runtime_of(load_config(config_path), data, write=True)
+    try:
+        repeat = resending(runtime).send_again(event_id(runtime, id), destination, person_here(runtime))
+    except NothingToSend as error:
+        raise Failed(str(error)) from None
+    click.echo(f"queued for {destination}; `huntbridge events show {repeat}` shows what became of it")
 
 
 def _print(detail: EventDetail) -> None:

@@ -32,7 +32,6 @@ from shared.storage.queries.events import EventDetail, EventQueries
 
 log = logging.getLogger(__name__)
 
-_AGAIN = ":again:"
 _MAX_ID = 300  # characters
 ONE_REQUEST = timedelta(minutes=1)  # the same request again within this time counts as the same one
 
@@ -57,9 +56,10 @@ class Resending:
             raise NothingToSend(f"there is no destination {destination!r} in the configuration")
         detail = self.events.get(event_id)
         alarm = self._alarm(event_id, detail)
-        id, at = self._request(event_id, destination)
-        case_key = alarm.case_key
+        # A repeat that is sent again repeats the first event, and its id does not grow.
         first = alarm.sent_again.event_id if alarm.sent_again else event_id
+        id, at = self._request(first, destination)
+        case_key = alarm.case_key
         again = replace(
             alarm,
             event=replace(alarm.event, id=id),
@@ -106,7 +106,7 @@ class Resending:
         except TooLarge as error:
             log.error("only a part of the event is kept", extra={"event": again.event.id, "error": error})
 
-    def _request(self, event_id: str, destination: str) -> tuple[str, datetime]:
+    def _request(self, first: str, destination: str) -> tuple[str, datetime]:
         """The id and the time of this request; those of the last one if it was made within a minute."""
         now = self.now()
         token = secrets.token_hex(4)
@@ -116,10 +116,10 @@ class Resending:
                 at = datetime.fromisoformat(body["at"])
                 if timedelta() <= now - at < ONE_REQUEST:
                     return None, (str(body["id"]), at)
-            id = _id(event_id, token)
+            id = _id(first, token)
             return {"id": id, "at": now.isoformat()}, (id, now)
 
-        return self.store.update(kinds.RESENT, event_id, destination, request)
+        return self.store.update(kinds.RESENT, first, destination, request)
 
 
 def _with_told(case: Case | None, destination: str) -> Case | None:
@@ -128,9 +128,9 @@ def _with_told(case: Case | None, destination: str) -> Case | None:
     return replace(case, told=(*case.told, destination))
 
 
-def _id(event_id: str, token: str) -> str:
-    """The id of the repeat. It does not grow when a repeat is repeated."""
-    first = event_id.partition(_AGAIN)[0]
+def _id(first: str, token: str) -> str:
+    """The id of a repeat of this event. It begins with a word of its own, so that the beginning of the first
+    event's id stays unique."""
     if len(first) > _MAX_ID:
         first = hashlib.sha256(first.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return f"{first}{_AGAIN}{token}"
+    return f"again:{first}:{token}"

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from cli.main import main
 from shared.hosting import runtime
 from shared.hosting.configuration import load
+from shared.models.alarms import Alarm
 from shared.models.captures import Capture, CaptureState
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.events import Event, EventFacts
@@ -70,6 +71,35 @@ def test_what_was_sent_about_a_system_in_the_last_month(run):
     both = json.loads(run("events", "list", "--json"))
     assert [row["id"] for row in both["events"]] == ["event-of-web-02", "event-of-db-01"]
     assert both["next"] == ""
+
+
+def test_the_severity_is_written_as_it_is_shown(run):
+    rows = json.loads(run("events", "list", "--severity", "malicious", "--json"))["events"]
+    assert {row["severity"] for row in rows} == {"malicious"}
+    assert "there are no such events" in run("events", "list", "--severity", "info")
+
+
+def test_a_unique_beginning_of_an_event_is_enough(run):
+    assert "5 malicious on web-02" in run("events", "show", "event-of-w")
+    said = run("events", "show", "event-of", code=2)
+    assert "is the beginning of several events" in said
+    assert said.endswith("  event-of-db-01\n  event-of-web-02\n")
+
+
+def test_an_event_is_sent_again(run, tmp_path, monkeypatch):
+    made = runtime.local(load(None, ENVIRON), tmp_path / "data", ENVIRON)
+    event = Event("event-of-web-02", "processing_with_alarms", NOW, project_id=3, system=WEB)
+    made.ledger.events.save_whole_alarm(Alarm(event, Severity.MALICIOUS, malicious=5, system=WEB))
+    said = run("events", "resend", "event-of-w", "--to", "teams")
+    (item,) = made.deliveries.claim(10, lease=60)
+    assert item.id == said.split("`huntbridge events show ")[1].partition("`")[0] + ":teams"
+    assert said.startswith("queued for teams; ")
+    assert "teams: waiting, not tried yet" in run("events", "show", item.id.removesuffix(":teams"))
+    assert "there is no destination 'jira'" in run("events", "resend", "event-of-w", "--to", "jira", code=1)
+    assert "nothing is left of event event-of-db-01" in run(
+        "events", "resend", "event-of-db", "--to", "teams", code=1
+    )
+    assert "there is no event 'x'" in run("events", "resend", "x", "--to", "teams", code=1)
 
 
 def test_an_event_says_what_became_of_each_message(run):

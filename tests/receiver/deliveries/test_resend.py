@@ -35,7 +35,7 @@ def test_an_event_is_sent_again_and_its_message_says_who_asked(make_world):
     first = world.alarm()
     id = again(world, first, "siem")
     world.stage.run_all()
-    assert id.startswith(f"{first}:again:")
+    assert id.startswith(f"again:{first}:")
     before, repeat = world.siem.sent
     assert (repeat.id, repeat.kind, repeat.title, repeat.case_key) == (id, ALARM, before.title, CASE)
     said = f"This is a repeat that ada asked for: event {first} told the same before."
@@ -127,9 +127,11 @@ def test_a_repeat_can_be_sent_again_and_names_the_first_event(make_world):
     first = world.alarm()
     repeat = again(world, first, "siem")
     world.stage.run_all()
+    world.stage.forward(60)
     third = again(world, repeat, "siem")
     world.stage.run_all()
-    assert third.startswith(f"{first}:again:")
+    assert third.startswith(f"again:{first}:")
+    assert len(third) == len(repeat)
     assert third != repeat
     assert world.siem.sent[-1].alarm.sent_again.event_id == first
 

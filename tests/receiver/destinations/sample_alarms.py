@@ -267,7 +267,7 @@ def _alarms() -> dict[str, Alarm]:
     )
     sent_again = replace(
         rich,
-        event=replace(rich.event, id="7f3c9a52:again:1"),
+        event=replace(rich.event, id="again:7f3c9a52:1"),
         sent_again=SentAgain("7f3c9a52", "Jane Doe", NOON + timedelta(hours=3)),
     )
     path = "/srv/www/uploads/" + "deeply/" * 40
