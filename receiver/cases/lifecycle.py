@@ -74,7 +74,7 @@ class CaseLifecycle:
         now: Callable[[], datetime],
         named_by_routes: Callable[[Alarm], Iterable[str]] = lambda alarm: (),
     ) -> None:
-        """`named_by_routes`: the destinations of the routes that name the kind of such an event."""
+        """`named_by_routes`: the destinations of the routes that name the kind of the event."""
         self._ledger, self._store, self._deliveries = ledger, store, deliveries
         self._config, self._destinations, self._now = config, destinations, now
         self._named_by_routes = named_by_routes
@@ -102,11 +102,12 @@ class CaseLifecycle:
 
         case = self._ledger.cases.change(alarm.case_key, change, durable=False)
         assert case is not None
-        if alarm.severity is Severity.MALICIOUS:
+        reopened = made(case, reopening.id)
+        if Severity.MALICIOUS in (alarm.severity, case.alarm.severity if reopened else None):
             self._remind(alarm.case_key, case)
         asked = [case.issue_in] if case.issue_in in self._destinations.trackers else []
         names = list(union(names, asked))
-        if reopened := made(case, reopening.id):
+        if reopened:
             audit.decided(self._store, alarm.case_key, reopened)
             others = [name for name in case.told if name not in names]
             self._announce(alarm.case_key, case, reopened, others)

@@ -327,6 +327,19 @@ def test_reminders_end_when_a_case_is_closed_and_begin_again_when_it_is_given_ba
     assert reminders() == 2
 
 
+def test_a_suspicious_alarm_that_reopens_a_malicious_case_starts_its_reminders_again(make_world):
+    world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
+    world.alarm()
+    decisions(world).close(CASE, ADA, Verdict.TRUE_POSITIVE, "An attack")
+    done(world)
+    world.stage.receive(
+        b'{"event": "suspicious_severity_event", "message": "3 events in project id 3 evidence id 4"}'
+    )
+    done(world)
+    reminded(world)
+    assert told(world)[-2:] == ["suspicious_severity_event", UNACKNOWLEDGED]
+
+
 def test_an_alarm_that_reopens_a_case_tells_the_others_whom_the_case_had_reached(make_world):
     world = make_world(["siem"])
     world.alarm()
