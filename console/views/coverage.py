@@ -202,7 +202,7 @@ def trend_words(trend: TechniqueTrend) -> str:
     if not any(before):
         return f"{now:,} this week, new"
     mean = sum(before) / len(before)
-    change = "more" if now > 1.5 * mean else "less" if now < mean / 1.5 else ""
+    change = "more" if now >= 1.5 * mean + 1 else "less" if now <= mean / 1.5 - 1 else ""
     return f"{now:,} this week" + (f", {change} than before" if change else "")
 
 

@@ -54,11 +54,15 @@ def route_decision(alarm: Alarm, config: Config) -> list[str]:
 class Step:
     """One route or the default, and whether an alarm matches it."""
 
-    name: str  # such as "route 1", or "default"
+    number: int  # of the route, from 1; 0 for the default
     matches: bool
     why: str  # why it does not match, or is not looked at; empty if it matches
     to: tuple[str, ...] = ()  # where the alarm is sent by it; empty for the default: to every destination
     go_on: bool = False  # the routes below are looked at too
+
+    @property
+    def name(self) -> str:
+        return f"route {self.number}" if self.number else "default"
 
     def __str__(self) -> str:
         if not self.matches:
@@ -76,17 +80,16 @@ def steps(alarm: Alarm, config: Config) -> list[Step]:
     """Each route in its order and then the default: whether it matches this alarm, and why."""
     known, found, decided = _known(alarm, config), [], False
     for number, rule in enumerate(config.routes, start=1):
-        name = f"route {number}"
         if decided:
-            found.append(Step(name, False, "not looked at, an earlier route decided"))
+            found.append(Step(number, False, "not looked at, an earlier route decided"))
         elif why := _mismatch(rule.match, known, alarm):
-            found.append(Step(name, False, f"no, {why}"))
+            found.append(Step(number, False, f"no, {why}"))
         else:
-            found.append(Step(name, True, "", rule.to, rule.go_on))
+            found.append(Step(number, True, "", rule.to, rule.go_on))
             decided = not rule.go_on
     if any(step.matches for step in found):
-        return [*found, Step("default", False, "not needed")]
-    return [*found, Step("default", True, "", config.default)]
+        return [*found, Step(0, False, "not needed")]
+    return [*found, Step(0, True, "", config.default)]
 
 
 def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:

@@ -53,6 +53,7 @@ def test_nothing_is_configured(make_console):
 def test_where_an_alarm_would_go_and_why(console):
     result = tried(console, severity="malicious", hunt="weekly", tags="Env=prod, Team=web")
     assert "Goes to office, soc" in result
+    assert "severity is malicious, and tag Env is prod" in result
     assert "then continues" in result
     assert "not looked at, an earlier route decided" in result
     assert "not needed" in result
