@@ -44,8 +44,8 @@ def _as(tag: str, classes: str = "") -> Callable[[Mapping[str, Any], Pen], Marku
 
 
 def _heading(node: Mapping[str, Any], pen: Pen) -> Markup:
-    # The issue's own headings are h3 and h4, so those of its text are below.
-    return el("h5" if _number(node, "level", 6) <= 3 else "h6", "", *_children(node, pen))
+    # The issue's own title is an h3, so the headings of its text are below.
+    return el("h4" if _number(node, "level", 6) <= 3 else "h5", "", *_children(node, pen))
 
 
 def _ordered_list(node: Mapping[str, Any], pen: Pen) -> Markup:

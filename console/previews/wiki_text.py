@@ -64,7 +64,7 @@ def _blocks(wiki: str, pen: Pen) -> Iterator[Markup]:
         elif line.startswith("* "):
             entries.append(el("li", "", *_inline(line[2:], pen)))
         elif heading := _HEADING.match(line):
-            yield el("h5" if int(heading[1]) <= 3 else "h6", "", *_inline(line[heading.end() :], pen))
+            yield el("h4" if int(heading[1]) <= 3 else "h5", "", *_inline(line[heading.end() :], pen))
         elif line.strip():
             yield el("p", "", *_inline(line, pen))
 

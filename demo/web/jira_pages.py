@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from console.previews import jira as drawing
 from console.previews.byline import Byline
-from console.previews.elements import Pen, el
+from console.previews.elements import Pen, el, joined
 from demo.jira.records import Issue
 from demo.jira.simulation import Jira
 from demo.web.shell import Home, live, opens, part, shell
@@ -120,7 +120,8 @@ def _row(issue: Issue) -> Row:
 
 def _comment(comment: dict[str, Any], body: Any) -> Markup:
     byline = Byline(datetime.fromisoformat(comment["created"]))
-    return el("article", "view v-jira", drawing.comment(body, byline, Pen(opens)))
+    heading = el("h3", "vh", f"Comment {comment['id']}")
+    return joined((heading, el("article", "view v-jira", drawing.comment(body, byline, Pen(opens)))))
 
 
 def _brief(document: Any) -> Any:
