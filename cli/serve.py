@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -105,7 +106,7 @@ def serve(
     the work in progress is done; a second signal stops it at once. All other work is in the data directory
     and continues at the next start, which also reads a changed configuration.
     """
-    logs.setup(log_level.upper(), json=log_json)
+    logs.setup(log_level.upper(), json=log_json, version=version("huntbridge"))
     runtime = local_runtime(load_config(config_path), data)
     memory = serve_metrics.begin(runtime.config, runtime.now().timestamp())
     try:

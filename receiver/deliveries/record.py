@@ -11,6 +11,7 @@ from receiver.deliveries.claim import SEARCHABLE_AFTER
 from receiver.deliveries.rate_limit import RateLimiter
 from receiver.deliveries.turn import Turn
 from receiver.destinations.contract import Delivered, Outcome, Rejected, Retry
+from shared import log_context
 from shared.metrics.definitions import (
     DELIVERED,
     DELIVERY_ATTEMPTS,
@@ -120,6 +121,7 @@ class Recorder:
     def _again(self, attempt: Attempt, outcome: Retry) -> Verdict:
         if outcome.after is not None:
             self._limiter.hold(attempt.turn.lane, outcome.after)
+        log_context.add(**{"error.type": outcome.error_type})
         in_doubt = attempt.sending.in_doubt or outcome.ambiguous
         if self._now() - attempt.item.added_at > self._retry_for:
             reason = f"given up after {attempt.sending.attempts} attempts: {outcome.reason}"

@@ -16,6 +16,7 @@ from receiver.deliveries.digest import DigestDelivery
 from receiver.deliveries.edit import CaseEdits
 from receiver.deliveries.ephemeral import EphemeralDelivery
 from receiver.deliveries.turn import busy
+from shared import log_context
 from shared.models.alarms import Alarm
 from shared.models.codec import load
 from shared.queues import items
@@ -60,9 +61,12 @@ class DeliveryWorker:
             limit.release(item.receipt)
 
     def _dispatch(self, item: Item, content: items.ForDestination) -> Verdict:
+        log_context.add(destination=content.destination)
         match content:
             case items.DeliverAlarm():
-                return self.alarms.deliver(item, content.destination, load(Alarm, content.alarm))
+                alarm = load(Alarm, content.alarm)
+                log_context.add(event=alarm.event.id)
+                return self.alarms.deliver(item, content.destination, alarm)
             case items.DeliverDigest():
                 return self.digests.deliver(item, content.destination, content.digest_id)
             case items.RefreshCase():

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from shared import log_context
 from shared.http.deadlines import within
 from shared.metrics.definitions import (
     ANSWERED,
@@ -50,6 +51,7 @@ class Question(Generic[T]):
         """`fact`: what is asked for. `title`: the source that is asked. People read both."""
         self.fact, self.title, self.source, self.call = fact, title, source, call
         self.until, self.allowed = until, allowed
+        self.keys = dict(log_context.current())  # for the log lines of the thread that asks
         self.done = threading.Event()
         self.value: T | None = None
         self.failure = ""
@@ -57,7 +59,7 @@ class Question(Generic[T]):
     def run(self) -> None:
         began = time.monotonic()
         try:
-            with within(self.allowed + _LEEWAY):
+            with within(self.allowed + _LEEWAY), log_context.scope(**self.keys):
                 self.value = self.call()
         except (CadoError, InstanceError, StoreError) as error:
             self.failure = str(error)

@@ -21,6 +21,7 @@ from receiver.events.history import History
 from receiver.events.parse.webhook import parse
 from receiver.events.route import route
 from receiver.messages.event_facts import event_facts
+from shared import log_context
 from shared.config.config import Config
 from shared.metrics.definitions import EVENTS_HANDLED, kind_label
 from shared.models.alarms import Alarm
@@ -78,10 +79,13 @@ class EventWorker:
             case items.Heartbeat():
                 return self.heartbeats.send(content)
             case _:
+                if isinstance(content, items.Webhook):
+                    log_context.add(event=item.id)
                 return self._handle_event(*_event_of(item, content))
 
     def _handle_event(self, event: Event, webhook: bytes | None) -> Verdict:
         """`webhook` is the body that brought the event; None if huntbridge raised the event itself."""
+        log_context.add(event=event.id)
         if self.ledger.events.routed_to(event.id) is not None:
             return Done()  # an earlier attempt finished the event
         alarm = self.enricher.enrich(event)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from shared import log_context
 from shared.aws.sqs import SqsQueue
 from shared.aws.sqs_messages import SqsItem, item_of
 from shared.hosting.metrics import emit
@@ -45,7 +46,9 @@ def work_records(
         item = item_of(record)
         left = context.get_remaining_time_in_millis() / 1000
         seconds = min(needs, left - leases.SETTLING) if number == 0 or left >= needs else None
-        if not _finished(queue, handler, item, seconds):
+        with log_context.scope():
+            finished = _finished(queue, handler, item, seconds)
+        if not finished:
             failed.append({"itemIdentifier": record["messageId"]})
             if item.due <= now.timestamp():
                 ages.append((now - item.added_at).total_seconds())

@@ -10,6 +10,13 @@ Text form: `2027-01-31T02:00:00.000Z INFO receiver.deliveries.send: event delive
 JSON form: `{"event": 42, "destination": "soc", "time": …, "level": …, …, "message": "event delivered"}`
 The text form leaves out keys whose value is None, and quotes values with spaces or quotation marks.
 
+Keys with a dot are names of OpenTelemetry's semantic conventions, and only the JSON form has them:
+service.name, service.version, exception.type, exception.message, exception.stacktrace, error.type,
+http.response.status_code.
+
+Every line about an item of a queue also has the keys of shared/log_context.py: `event` is the id of the event
+from the web room to the destination.
+
 The usual keys: event, destination, case, hunt, system, project, item, queue, attempt, seconds, reason, error.
 These names cannot be keys: `logging` uses `name`, `module`, `process`, `thread`, `args`, `msg` and `message`
 itself and raises KeyError; `time`, `level` and `logger` are fields of each line. A test looks for them.
@@ -30,6 +37,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from shared import log_context
 from shared.hosting.log_redaction import scrub
 
 _TALKATIVE = (
@@ -48,13 +56,14 @@ _PLAIN_VALUE = re.compile(r'[^\s"=]+')
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def setup(level: str | int, *, json: bool, stream: TextIO | None = None) -> None:
-    """Write the log records of this process from `level` up to stderr, or to `stream`.
+def setup(level: str | int, *, json: bool, stream: TextIO | None = None, version: str = "") -> None:
+    """Write the log records of this process from `level` up to stderr, or to `stream`. `version`: of
+    huntbridge, for the lines in JSON.
 
     This replaces every earlier set-up, including that of Lambda's runtime.
     """
     handler = _Handler(stream or sys.stderr)
-    handler.setFormatter(_Json() if json else _Text())
+    handler.setFormatter(_Json(version) if json else _Text())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
     for name in _TALKATIVE:
@@ -111,7 +120,11 @@ def _message(record: logging.LogRecord) -> str:
 
 def sentence(record: logging.LogRecord, clean: Callable[[str], str] = scrub) -> str:
     """The message and its keys, as they stand in a line of text. `clean` removes secrets."""
-    keys = ((name, clean(str(value))) for name, value in _extras(record).items() if value is not None)
+    keys = (
+        (name, clean(str(value)))
+        for name, value in _extras(record).items()
+        if value is not None and "." not in name
+    )
     return clean(_message(record)) + "".join(f" {name}={_quoted(value)}" for name, value in keys)
 
 
@@ -126,7 +139,8 @@ def _traceback(record: logging.LogRecord, formatter: logging.Formatter) -> str:
 
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    own = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {**own, **{name: value for name, value in log_context.current().items() if name not in own}}
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -149,6 +163,10 @@ def _visible(text: str) -> str:
 
 
 class _Json(logging.Formatter):
+    def __init__(self, version: str) -> None:
+        super().__init__()
+        self._service = {"service.name": "huntbridge"} | ({"service.version": version} if version else {})
+
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": _time(record),
@@ -158,8 +176,17 @@ class _Json(logging.Formatter):
         }
         if trace := _traceback(record, self):
             line["traceback"] = scrub(trace)
+        if record.exc_info and (error := record.exc_info[1]):
+            line["exception.type"] = _class_name(type(error))
+            line["exception.message"] = scrub(str(error))
+            line["exception.stacktrace"] = line["traceback"]
         fields = {name: _plain(value) for name, value in _extras(record).items()}
-        return jsonlib.dumps({**fields, **line})
+        return jsonlib.dumps({**fields, **line, **self._service})
+
+
+def _class_name(kind: type[BaseException]) -> str:
+    module = kind.__module__
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
 
 def _plain(value: object) -> object:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 
+from shared import log_context
 from shared.http.deadlines import DeadlineExceeded, within
 from shared.queues import leases
 from shared.queues.ports import Again, Dead, Done, Handler, Item, Queue, Verdict
@@ -26,9 +27,10 @@ def work(queue: Queue, handler: Handler, *, lease: float) -> int:
     """Claim one item, handle it before its lease ends, and settle it. Returns how many items were claimed."""
     items = queue.claim(lease=lease)
     for item in items:
-        with within(leases.budget(lease)):
-            verdict = attempt(handler, item)
-        settle(queue, item, verdict)
+        with log_context.scope():
+            with within(leases.budget(lease)):
+                verdict = attempt(handler, item)
+            settle(queue, item, verdict)
     return len(items)
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import log_context
 from shared.hosting import log, log_redaction
 from shared.secrets import Secret
 
@@ -216,6 +217,7 @@ def test_lines_for_machines() -> None:
         "n": 3,
         "list": "[1]",
         "message_id": None,
+        "service.name": "huntbridge",
     }
     assert second["traceback"].endswith("RuntimeError: outer x")
 
@@ -280,3 +282,37 @@ def test_a_warning_that_anybody_may_cause_is_written_once_a_minute(read):
     assert said.count("it is too old") == 2
     assert said.count("a body was refused") == 2
     assert said.count("a webhook was accepted") == 2
+
+
+def test_an_error_has_the_names_of_opentelemetry():
+    stream = io.StringIO()
+    log.setup("INFO", json=True, stream=stream, version="1.2.3")
+    hide("a-secret-in-an-error")
+    try:
+        raise json.JSONDecodeError("a-secret-in-an-error", "", 0)
+    except ValueError:
+        logging.getLogger("x").exception("it failed")
+    line = json.loads(stream.getvalue())
+
+    assert line["exception.type"] == "json.decoder.JSONDecodeError"
+    assert line["exception.message"] == "<secret>: line 1 column 1 (char 0)"
+    assert line["exception.stacktrace"] == line["traceback"]
+    assert (line["service.name"], line["service.version"]) == ("huntbridge", "1.2.3")
+
+
+def test_the_keys_of_a_scope_are_in_every_line_and_not_outside(read: Read):
+    def written(sentence: str) -> str:
+        logging.getLogger("x").info(sentence)
+        return read().splitlines()[-1]
+
+    with log_context.scope(queue="events"):
+        log_context.add(event="42")
+        assert "42" in written("inside")
+        assert "events" in written("inside")
+        with log_context.scope():
+            log_context.add(event="43")
+            assert "43" in written("further inside")
+        assert "42" in written("inside again")
+    assert "42" not in written("outside")
+    log_context.add(event="44")
+    assert "44" not in written("outside")
