@@ -159,7 +159,7 @@ def compose(
 def _sent_again(alarm: Alarm) -> str:
     if again := alarm.sent_again:
         who, event = person_of(again.by), copyable(again.event_id, 100)
-        return f"This is a repeat that {who} asked for: event {event} told the same before."
+        return f"Sent because {who} asked for it; event {event} told the same before."
     return ""
 
 

@@ -38,7 +38,7 @@ def test_an_event_is_sent_again_and_its_message_says_who_asked(make_world):
     assert id.startswith(f"again:{first}:")
     before, repeat = world.siem.sent
     assert (repeat.id, repeat.kind, repeat.title, repeat.case_key) == (id, ALARM, before.title, CASE)
-    said = f"This is a repeat that ada asked for: event {first} told the same before."
+    said = f"Sent because ada asked for it; event {first} told the same before."
     assert repeat.summary == f"{said} {before.summary}"
     assert (repeat.alarm.sent_again.event_id, repeat.alarm.sent_again.by) == (first, "ada")
     delivery = world.stage.runtime.ledger.deliveries.get(id, "siem")
@@ -58,7 +58,7 @@ def test_a_destination_that_the_case_had_not_reached_gets_it_and_hears_of_the_ca
     world.stage.run_all()
     issue = world.jira.issues["SEC-1"]
     assert issue.fields["summary"] == TITLE
-    assert "This is a repeat that ada asked for" in json.dumps(issue.fields["description"])
+    assert "Sent because ada asked for it" in json.dumps(issue.fields["description"])
     assert header(world.parent) == f"▲ {TITLE}"
     case_decisions(world.stage.runtime).close(CASE, ADA, Verdict.BENIGN, "A nightly job")
     world.stage.run_all()
@@ -83,7 +83,7 @@ def test_a_repeat_is_no_news_for_its_case(make_world):
     case = world.stage.runtime.ledger.cases.get(CASE)
     assert (case.state, case.alarms) == (CaseState.CLOSED, 2)
     assert issue.status == "Done"
-    assert "This is a repeat that ada asked for" in json.dumps(issue.comments[-1])
+    assert "Sent because ada asked for it" in json.dumps(issue.comments[-1])
     assert world.thread()[-1] == "▲ 9 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
     assert world.parent.body == parent
 
@@ -145,7 +145,7 @@ def test_a_decision_and_an_event_of_a_hunt_can_be_sent_again(make_world):
     world.stage.run_all()
     (card,) = world.stage.office.sent
     assert card.title.startswith("Closed as benign by ada")
-    assert card.summary.startswith("This is a repeat that ada asked for")
+    assert card.summary.startswith("Sent because ada asked for it")
 
 
 def test_what_cannot_be_sent_again_is_refused_with_a_reason(make_world):
@@ -199,7 +199,7 @@ def test_a_large_alarm_is_sent_again_whole(make_world):
     before, repeat = world.siem.sent
     assert len(repeat.alarm.findings) == len(before.alarm.findings) == MAX_ITEM // 300
     assert repeat.alarm.event.id == repeat.id
-    assert repeat.summary.startswith("This is a repeat that ada asked for")
+    assert repeat.summary.startswith("Sent because ada asked for it")
 
 
 def test_a_repeat_never_goes_into_a_digest(make_world):
