@@ -16,6 +16,7 @@ from shared.storage.queries.pages import Rows, bounded, position, token
 from shared.storage.queries.reading import MAX_JOINED, STEP, Span, joined, position_in, rows
 
 WAITING, DEAD, DELIVERED = "waiting", "dead", "delivered"
+_ONE_REQUEST = 3_000  # positions that DynamoDB gives in one answer, which has at most 1 MB
 _STATES = ("", WAITING, DEAD, DELIVERED)
 
 
@@ -175,12 +176,13 @@ class DeliveryQueries:
         return found, end
 
     def by_destination(self, names: Iterable[str]) -> dict[str, DestinationHealth]:
-        """Whether each destination gets its messages. The counts end at 10,000."""
+        """Whether each destination gets its messages. At most 10,000 that wait are counted, and 3,000 of the
+        others."""
         names = list(names)
         day_ago = indexes.at(self._now() - timedelta(days=1))
         waiting = self._by_destination(indexes.DELIVERIES_WAITING)
-        dead = self._by_destination(indexes.DELIVERIES_DEAD)
-        recent = self._by_destination(indexes.DELIVERIES, since=day_ago)
+        dead = self._by_destination(indexes.DELIVERIES_DEAD, most=_ONE_REQUEST)
+        recent = self._by_destination(indexes.DELIVERIES, since=day_ago, most=_ONE_REQUEST)
         notes = {name: (kinds.NOTE, kinds.LAST_DELIVERED_NOTES, name) for name in names}
         newest = {name: delivery_key(waiting[name][-1].event_id, name) for name in names if waiting[name]}
         read = joined(self._store, [*notes.values(), *newest.values()])
@@ -199,10 +201,12 @@ class DeliveryQueries:
             )
         return health
 
-    def _by_destination(self, index: str, since: str = "") -> Mapping[str, Sequence[_Place]]:
+    def _by_destination(
+        self, index: str, *, since: str = "", most: int = 10_000
+    ) -> Mapping[str, Sequence[_Place]]:
         """The places in an index of deliveries, oldest first."""
         found: dict[str, list[_Place]] = defaultdict(list)
-        for text in self._store.positions(index, since=since):
+        for text in self._store.positions(index, since=since, most=most):
             time, _, id = text.partition("#")
             event_id, _, destination = id.rpartition("/")
             found[destination].append(_Place(datetime.fromisoformat(time), event_id))
