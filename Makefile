@@ -110,7 +110,7 @@ lock-aws:  ## as `lock`, for the functions on AWS and the tools that check them
 test-emulators: $(VENV)/dev .cache/emulators/ready  ## the contracts of store and queues with dynalite and fauxqs
 	HUNTBRIDGE_EMULATORS=1 $(BIN)/python -m pytest -p no:xdist tests/shared/sides -k emulators
 
-.PHONY: test-e2e
+.PHONY: test-e2e console-pictures
 
 test-e2e: $(VENV)/e2e  ## the demo and every screen of the console in Chromium
 	$(BIN)/python -m pytest -p no:xdist --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/e2e
@@ -119,6 +119,9 @@ test-e2e: $(VENV)/e2e  ## the demo and every screen of the console in Chromium
 
 test-api: $(VENV)/dev  ## schemathesis against the JSON API of a running serve, a minute; MINUTES=10 takes longer
 	$(BIN)/python -m tests.api.run --minutes $(or $(MINUTES),1)
+
+console-pictures: $(VENV)/e2e  ## the pictures of the console in docs/, of the demo
+	$(BIN)/python -m tests.e2e.pictures
 
 .PHONY: chaos storm
 

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Without these, Chromium tries to reach its maker's services, and root may not run it.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-START_WITHIN = 60  # seconds
+from tests.e2e.running import CHROMIUM, FLAGS, running_demo
 
 
 @pytest.fixture(scope="session")
@@ -42,25 +23,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The link that `huntbridge demo` prints, while it runs."""
-    home = tmp_path_factory.mktemp("demo")
-    environ = {**os.environ, "TMPDIR": str(home), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "demo", "--port", "0"],
-        cwd=ROOT,
-        env=environ,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        link = re.search(r"http://[^\s]+", line)
-        assert link, f"the demo printed no link: {line}"
-        yield link[0]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(START_WITHIN)
+    with running_demo(tmp_path_factory.mktemp("demo")) as link:
+        yield link
 
 
 @pytest.fixture
