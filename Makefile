@@ -164,3 +164,8 @@ fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, and hostile web
 
 fleet: $(VENV)/dev  ## the plan over 3 accounts, 4 regions and 3,000 instances
 	HUNTBRIDGE_FLEET=250 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
+
+.PHONY: test-metrics
+
+test-metrics: $(VENV)/dev  ## a real Prometheus scrapes serve; promtool tests the alerts
+	$(BIN)/python -m pytest -m '' tests/prometheus
