@@ -46,7 +46,7 @@ def main() -> None:
         urls = {screen: address(page, console, screen) for screen in SCREENS}
         for screen, url in urls.items():
             for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=scheme)
                 page.goto(url)
                 page.screenshot(path=PICTURES / f"console-{screen}-{scheme}.png")
         page.emulate_media(color_scheme="light")

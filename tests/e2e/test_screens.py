@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 SCREENS = ("", "cases", "hunts", "coverage", "deliveries", "rules", "settings")
 MAX_WEIGHT = 150_000  # bytes of a page with everything that it loads
@@ -14,7 +14,7 @@ SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture(scope="module")
-def session(browser: Browser, demo_url: str) -> tuple[str, dict]:
+def session(browser: Browser, demo_url: str) -> tuple[str, StorageState]:
     """The console's address, and a session as the browser keeps it, after the hunt of the demo."""
     context = browser.new_context()
     page = context.new_page()
