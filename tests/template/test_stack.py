@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.hosting.metrics import NAMESPACE
+from shared.hosting.metrics import NAMESPACE, cloudwatch_name
+from shared.metrics.definitions import ALL
 from shared.queues.worker import backoff
 
 DEPLOYED = Callable[..., Any]
@@ -552,3 +553,41 @@ def test_the_page_about_it_names_every_parameter_alarm_and_output(
     ]
 
     assert missing == []
+
+
+# CloudWatch knows these by figures of its own, such as those of SQS.
+NOT_IN_CLOUDWATCH = {
+    *("QueueItems", "QueueOldestItemAgeSeconds", "QueueDeadItems", "ProblemThreads"),
+    *("TimerJobLastRunAgeSeconds", "TimerJobLastSuccessAgeSeconds", "StartAgeSeconds", "BuildInfo"),
+}
+
+
+def test_the_dashboard_shows_every_metric(deployed: DEPLOYED) -> None:
+    [dashboard] = of_type(deployed(), "AWS::CloudWatch::Dashboard").values()
+    body = dashboard["DashboardBody"]["Fn::Sub"]
+    body = body if isinstance(body, str) else body[0].replace("${Forbidden}", "")
+    text = re.sub(r"\$\{[\w.:]+\}", "x", body)
+    widgets = json.loads(text)["widgets"]
+    metrics = [metric for widget in widgets for metric in widget["properties"].get("metrics", ())]
+    searches = [metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)]
+    shown = {metric[1]: ["Function"] for metric in metrics if metric[0] == NAMESPACE}
+    for search in searches:
+        found = re.fullmatch(
+            r"""SEARCH\('\{huntbridge,([\w,]+)\} MetricName="(\w+)" Function="x"', '\w+', 300\)""", search
+        )
+        assert found, search
+        shown[found[2]] = found[1].split(",")
+
+    wanted = {
+        cloudwatch_name(metric): ["Function", *(camel(label.name) for label in metric.labels)]
+        for metric in ALL
+        if cloudwatch_name(metric) not in NOT_IN_CLOUDWATCH
+    }
+    ours = {name: dimensions for name, dimensions in shown.items() if name in wanted}
+    assert ours == wanted
+    places = [tuple(widget[key] for key in ("x", "y")) for widget in widgets]
+    assert len(places) == len(set(places))
+
+
+def camel(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
