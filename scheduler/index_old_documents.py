@@ -18,6 +18,7 @@ from typing import Any
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import lasts
 from shared.storage import indexes, kinds
+from shared.storage.ledger.ledger import Ledger
 from shared.storage.stored_times import is_future
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,11 @@ def index_old_documents(runtime: Runtime) -> None:
             progress = replace(progress, kind=indexes.INDEXED[0], began=now.isoformat(), documents=0)
         progress = _next_page(runtime, progress)
         runtime.ledger.notes.save(kinds.INDEX_NOTES, _NOTE, asdict(progress))
+
+
+def are_indexed(ledger: Ledger) -> bool:
+    """Whether all documents that an earlier version stored have been read once."""
+    return _load(ledger.notes.get(kinds.INDEX_NOTES, _NOTE)).passes > 0
 
 
 def _load(note: dict[str, Any]) -> Progress:

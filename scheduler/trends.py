@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from scheduler.index_old_documents import are_indexed
 from shared.hosting.runtime import Runtime
 from shared.models.codec import load
 from shared.models.event_kinds import OWN_KINDS
@@ -35,6 +36,8 @@ _NOTE = "week"
 def count_events(runtime: Runtime) -> None:
     """Count what came since the last run, or as much of it as one run may read."""
     ledger, store = runtime.ledger, runtime.store
+    if not are_indexed(ledger):
+        return  # events of an earlier version would enter the index behind the place that is counted
     settled = runtime.now() - _SETTLED_AFTER
     week = ledger.notes.get(kinds.TREND_NOTES, _NOTE).get("week") or _first_week(
         store, since="", until=settled

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler import trends
+from scheduler.index_old_documents import index_old_documents
 from scheduler.trends import OTHER, count_events
 from shared.hosting.runtime import Runtime
 from shared.models.events import Event, EventFacts
@@ -22,6 +23,7 @@ MALICIOUS, SUSPICIOUS, INFO = Severity.MALICIOUS, Severity.SUSPICIOUS, Severity.
 @pytest.fixture
 def at_work(stage: Stage) -> Stage:
     stage.moment = MONDAY
+    index_old_documents(stage.runtime)
     return stage
 
 
@@ -60,6 +62,17 @@ def test_events_are_counted_by_severity_kind_and_technique(at_work):
         (0, 3),
     )
     assert (shell.tactic, shell.total) == ("Execution", 1)
+
+
+def test_nothing_is_counted_before_the_events_of_an_earlier_version_are_indexed(stage):
+    stage.moment = MONDAY
+    happen(stage, "e1")
+    stage.forward(61)
+    count_events(stage.runtime)
+    assert of_week(stage.runtime).total == 0
+    index_old_documents(stage.runtime)
+    count_events(stage.runtime)
+    assert of_week(stage.runtime).total == 1
 
 
 def test_weeks_follow_each_other_and_empty_ones_are_passed(at_work):
