@@ -17,7 +17,7 @@ class Outcome(StrEnum):
 
     MALICIOUS = "malicious"
     SUSPICIOUS = "suspicious"
-    UNKNOWN = "unknown"  # no alarms, and a part of it was not searched
+    UNKNOWN = "unknown"  # alarms of unknown severity, or no alarms and a part of it was not searched
     FAILED = "failed"
     CLEAN = "clean"
     NONE = "none"  # there was no capture

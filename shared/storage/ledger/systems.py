@@ -26,7 +26,11 @@ HUNTS_KEPT = 20  # of one week; those before are kept as one
 _NAMES_KEPT = 10  # of hunts
 _MAX_REASON = 300  # characters
 _EARLIER = "earlier"  # what stands in a week for the hunts before the last HUNTS_KEPT
-_OF_ALARMS = {Severity.MALICIOUS: Outcome.MALICIOUS, Severity.SUSPICIOUS: Outcome.SUSPICIOUS}
+_OF_ALARMS = {
+    Severity.MALICIOUS: Outcome.MALICIOUS,
+    Severity.SUSPICIOUS: Outcome.SUSPICIOUS,
+    Severity.UNKNOWN: Outcome.UNKNOWN,
+}
 Weeks = Mapping[str, Mapping[str, Outcome]]
 
 
