@@ -11,6 +11,7 @@ from shared.config.routes import MatchConfig
 from shared.config.suggestions import advice, quoted
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
+    DECISION_KINDS,
     HEARTBEAT,
     OWN_KINDS,
     PLATFORM_KINDS,
@@ -26,6 +27,8 @@ from shared.models.severity import Severity
 # No route applies to these events. Their messages go where the alarms went, or where a key of their own says.
 _NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT, REPORT)
 _ROUTED = sorted({*PLATFORM_KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
+# Every route that names one of these is looked at, whichever route above it matches.
+_BY_NAME = DECISION_KINDS - set(_NOT_ROUTED)
 _GUARDDUTY_HUNT = "guardduty-i-0123456789abcdef0"  # an example of the name of a hunt that a finding started
 _LONGEST_TAG_KEY = 128  # characters
 
@@ -48,6 +51,8 @@ def unreachable_routes(config: Config) -> dict[int, int]:
     """The number of each route that no alarm reaches, and of a route above it that takes all its alarms."""
     unreachable: dict[int, int] = {}
     for number, route in enumerate(config.routes):
+        if _BY_NAME & set(map(str.lower, route.match.event)):
+            continue
         for above, other in enumerate(config.routes[:number]):
             if not other.go_on and _takes_all_of(other.match, route.match):
                 unreachable[number] = above
@@ -77,9 +82,12 @@ def _unknown_names(
 
 def _event(pattern: str) -> Iterator[str]:
     lower = pattern.lower()
-    if _fits_any(_ROUTED, lower):
+    if lower in _BY_NAME or _fits_any(set(_ROUTED) - _BY_NAME, lower):
         return
-    if _fits_any(_NOT_ROUTED, lower):
+    if _fits_any(_BY_NAME, lower):
+        kinds = " or ".join(kind for kind in sorted(_BY_NAME) if fits(kind, [lower]))
+        yield f"{quoted(pattern)} matches no decision about a case: write {kinds} in full"
+    elif _fits_any(_NOT_ROUTED, lower):
         yield f"{quoted(pattern)} is never routed: it goes where the alarms went, or where its own key says"
     else:
         yield f"there is no event {quoted(pattern)}{advice(lower, _ROUTED)}"

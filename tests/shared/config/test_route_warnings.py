@@ -19,6 +19,7 @@ def routes(*rules):
             "event: there is no event 'processing_with_alarm'; did you mean processing_with_alarms?",
         ),
         ("event: [hunt_finished, 'zzz*']", "event: there is no event 'zzz*'"),
+        ("event: 'clos*'", "event: 'clos*' matches no decision about a case: write closed in full"),
         ("event: acknowledged", "event: 'acknowledged' is never routed: it goes where the alarms went"),
         ("hunt: weakly", "hunt: there is no hunt 'weakly'; did you mean weekly?"),
         ("hunt: 'guardduty-*'", "hunt: there is no hunt 'guardduty-*'"),
@@ -96,3 +97,9 @@ def test_a_route_below_one_that_takes_all_of_its_alarms(tmp_path, above, below):
 )
 def test_a_route_that_takes_more_than_those_above(tmp_path, above, below):
     assert warnings_of(tmp_path, routes(above, below)) == []
+
+
+def test_a_route_that_names_a_decision_is_reached_below_any_other(tmp_path):
+    assert warnings_of(tmp_path, routes("{to: soc}", "{match: {event: [closed, released]}, to: ir}")) == []
+    by_pattern = routes("{to: soc}", "{match: {event: 'clos*'}, to: ir}")
+    assert "no alarm reaches this route" in warnings_of(tmp_path, by_pattern)[-1]
