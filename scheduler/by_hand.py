@@ -41,7 +41,8 @@ def ask_for_run(runtime: Runtime, name: str, at: datetime, person: Person) -> Hu
     """
     definition = runtime.config.hunts[name]
     hunt = Hunt(name, at.replace(microsecond=0), mode=definition.capture)
-    other = runtime.ledger.hunts.get(runtime.ledger.hunts.last_turn(name))
+    last = runtime.ledger.hunts.last_turn(name)
+    other = runtime.ledger.hunts.get(last) if last else None
     if definition.overlap == "skip" and other and not other.over and other.id != hunt.id:
         raise NotPossible(f"{other.id} is under way; stop it, or wait until it has ended")
     event = {"hunt": name, "scheduled_at": hunt.scheduled_at.isoformat(), "by": str(person)}
