@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from shared.local.database import Database, Row
@@ -203,18 +203,16 @@ def _entries(db: sqlite3.Connection, kind: str, group: str, name: str) -> tuple[
 
 
 def _move(
-    db: sqlite3.Connection, key: Key, before: Iterable[IndexEntry], after: Iterable[IndexEntry]
+    db: sqlite3.Connection, key: Key, before: Sequence[IndexEntry], after: Sequence[IndexEntry]
 ) -> None:
     """Replace the entries of a document. Those that it keeps are not written."""
-    old, new = set(before), set(after)
-    db.executemany(
-        'DELETE FROM entries WHERE "index"=? AND position=?',
-        [(entry.index, entry.position) for entry in old - new],
-    )
-    db.executemany(
-        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)",
-        [(entry.index, entry.position, *key) for entry in new - old],
-    )
+    for entry in before:
+        if entry not in after:
+            db.execute('DELETE FROM entries WHERE "index"=? AND position=?', (entry.index, entry.position))
+    for entry in after:
+        if entry not in before:
+            values = (entry.index, entry.position, *key)
+            db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", values)
 
 
 def _order(newest_first: bool) -> str:

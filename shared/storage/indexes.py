@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from shared.models.severity import Severity
@@ -31,7 +32,9 @@ HUNTS = "hunts"  # by scheduled time
 CAPTURES_OF_SYSTEM = "captures/system/"  # + System.key, by the time of the request or of the hunt
 DELIVERIES = "deliveries"  # by the time of the first attempt
 DELIVERIES_TO = "deliveries/to/"  # + destination, by the time of the first attempt
-DELIVERIES_WAITING = "deliveries/waiting"  # failed and to be sent again, or unfinished; by the first attempt
+# Attempted before and not done, by the time of the first attempt. A delivery whose first attempt is under way
+# is not among them, so an attempt that succeeds at once does not write this index.
+DELIVERIES_WAITING = "deliveries/waiting"
 DELIVERIES_DEAD = "deliveries/dead"  # by the time of the last attempt
 EVENTS = "events"  # by the time when it was routed, as in the three below
 EVENTS_OF_SYSTEM, EVENTS_OF_CASE = "events/system/", "events/case/"  # + System.key, + key of the case
@@ -59,8 +62,8 @@ def entries(kind: str, group: str, name: str, body: object) -> tuple[IndexEntry,
     """
     if kind not in _FUNCTIONS or not isinstance(body, Mapping):
         return ()
-    found = dict.fromkeys(IndexEntry(*place) for place in _FUNCTIONS[kind](group, name, body))
-    return tuple(entry for entry in found if _fits(entry))
+    found = dict.fromkeys(_FUNCTIONS[kind](group, name, body))
+    return tuple(IndexEntry(index, position) for index, position in found if _fits(index, position))
 
 
 def is_indexed(kind: str) -> bool:
@@ -70,7 +73,7 @@ def is_indexed(kind: str) -> bool:
 
 def at(moment: datetime) -> str:
     """The beginning of the positions of a time. Also what `Store.page` takes as `since` and `until`."""
-    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    utc = moment if moment.tzinfo in (None, UTC) else moment.astimezone(UTC)
     return f"{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
@@ -95,6 +98,7 @@ def number(body: Body, field: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+@lru_cache(maxsize=1024)  # a document is often written several times with the same times
 def moment(*stored: str) -> str:
     """The first of these stored times that can be read, as the beginning of a position; else empty."""
     for one in stored:
@@ -134,8 +138,8 @@ def _delivery(event_id: str, destination: str, body: Body) -> Entries:
     state, id = text(body, "state"), f"{event_id}/{destination}"
     first, last = text(body, "first_at"), text(body, "last_at")
     indexes = [DELIVERIES, under(DELIVERIES_TO, destination)]
-    failed = state == "pending" and number(body, "attempts") > 0
-    if failed or state in ("sending", "unsure"):
+    attempted = number(body, "attempts") > (1 if state == "sending" else 0)
+    if (attempted and state in ("pending", "sending")) or state == "unsure":
         indexes.append(DELIVERIES_WAITING)
     yield from by_time(moment(first, last), id, indexes)
     if state == "dead":
@@ -204,10 +208,16 @@ _FUNCTIONS: dict[str, Callable[[str, str, Body], Entries]] = {
 INDEXED = tuple(_FUNCTIONS)  # the kinds whose documents may have entries
 
 
-def _fits(entry: IndexEntry) -> bool:
+def _fits(index: str, position: str) -> bool:
     """Whether both databases accept the entry. Otherwise the document could not be written at all."""
+    return 0 < _length(index) <= _MAX_INDEX and 0 < _length(position) <= _MAX_POSITION
+
+
+def _length(text: str) -> int:
+    """Of the text in UTF-8; 0 if it contains one half of a character."""
+    if text.isascii():
+        return len(text)
     try:
-        index, position = (len(value.encode()) for value in (entry.index, entry.position))
-    except UnicodeEncodeError:  # one half of a character
-        return False
-    return 0 < index <= _MAX_INDEX and 0 < position <= _MAX_POSITION
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return 0

@@ -225,7 +225,9 @@ def test_an_entry_that_the_document_does_not_have_is_skipped(store, monkeypatch)
     monkeypatch.setitem(
         indexes._FUNCTIONS,
         "thing",
-        lambda group, name, body: body["in"] if name in ("n0", "n5") else [("all", f"{name}-elsewhere")],
+        lambda group, name, body: (
+            map(tuple, body["in"]) if name in ("n0", "n5") else [("all", f"{name}-elsewhere")]
+        ),
     )
     assert names(store) == ["n5", "n0"]
     assert [len(page.records) for page in pages(store, limit=2)][:2] == [1, 0]
