@@ -30,6 +30,7 @@ _DONE = {
 _STATES = {
     DeliveryState.DELIVERED: ("ok", "Delivered"),
     DeliveryState.DEAD: ("fault", "Not delivered"),
+    DeliveryState.DISCARDED: ("none", "Discarded, not delivered"),
     DeliveryState.UNSURE: ("fault", "Perhaps delivered"),
     DeliveryState.SENDING: ("busy", "Being sent"),
     DeliveryState.IN_DIGEST: ("ok", "Put into a digest"),
