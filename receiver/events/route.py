@@ -13,7 +13,7 @@ from shared.config.config import Config
 from shared.config.patterns import fits
 from shared.config.routes import MatchConfig
 from shared.models.alarms import Alarm
-from shared.models.event_kinds import RECOVERED, REPORT
+from shared.models.event_kinds import ACKNOWLEDGED, RECOVERED, REPORT
 from shared.models.hunts import hunt_name
 
 _CASE_INSENSITIVE = ("event", "severity")
@@ -43,7 +43,10 @@ def route(alarm: Alarm, config: Config) -> list[str]:
 
 def route_decision(alarm: Alarm, config: Config) -> list[str]:
     """The destinations that are told of a decision about a case, whether or not the case had reached them:
-    those of every route that names its kind of event and matches. The default does not apply."""
+    those of every route that names its kind of event and matches. The default does not apply, and no route
+    applies to an acknowledgement."""
+    if alarm.event.kind == ACKNOWLEDGED:
+        return []
     known = _known(alarm, config)
     named = [rule for rule in config.routes if alarm.event.kind in map(str.lower, rule.match.event)]
     matching = [rule for rule in named if _mismatch(rule.match, known, alarm) is None]

@@ -387,6 +387,7 @@ def test_a_route_that_names_a_kind_of_decision_tells_more_destinations(make_worl
                 for rule in (
                     {"match": {"event": "closed", "severity": "malicious"}, "to": "office"},
                     {"match": {"event": "*", "instance": "nowhere"}, "to": "office"},
+                    {"match": {"event": "acknowledged"}, "to": "office"},  # no route applies to it
                     {"match": {"event": ["closed"], "severity": "info"}, "to": "ir"},
                 )
             )
