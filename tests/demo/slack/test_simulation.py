@@ -162,6 +162,7 @@ def test_slack_edits_a_message_and_keeps_a_thread() -> None:
         ("chat.postMessage", {"channel": "C0123456789", "text": "t", "colour": 1}, "invalid_arg_name"),
         ("chat.postMessage", {"channel": "C0123456789", "blocks": [{"type": "table"}]}, "invalid_blocks"),
         ("chat.postMessage", {"channel": "C0123456789", "text": "t", "thread_ts": "1.1"}, "thread_not_found"),
+        ("chat.postMessage", {"channel": "C0123456789", "text": "t" * 40_001}, "msg_too_long"),
         ("chat.postMessage", {"channel": "old", "text": "t"}, "is_archived"),
         ("chat.postMessage", {"channel": "elsewhere", "text": "t"}, "not_in_channel"),
         ("chat.update", {"channel": "soc", "text": "t", "ts": "1.1"}, "channel_not_found"),

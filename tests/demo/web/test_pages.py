@@ -13,7 +13,9 @@ from flask import Flask, request
 from demo.platform.records import Occurrence
 from demo.serving import serving
 from demo.slack.simulation import Slack
-from demo.web.shell import HEADERS, PER_PAGE
+from demo.web.jira_pages import browse_page
+from demo.web.platform_pages import own_page
+from demo.web.shell import HEADERS, PER_PAGE, Home, static_files
 from tests.console.previews.payloads import golden
 from tests.console.previews.seen import Seen
 from tests.demo.web.world_of_one import Pages
@@ -273,3 +275,21 @@ def test_the_first_page_says_how_the_hunt_is(pages: Pages) -> None:
     assert "<h1>The hunt has ended: 1 of 2 machines captured, 1 failed, 1 with alarms</h1>" in pages.get("/")
     pages.state["captures"][0]["state"] = "running"
     assert "<h1>The hunt is running: 1 of 2 machines captured</h1>" in pages.get("/")
+
+
+def test_the_links_of_messages_lead_to_the_demos_pages_while_these_are_served(full: Pages) -> None:
+    project = full.platform.world.open_project("weekly", "A hunt", 0.0)
+    for home, status in ((Home("http://127.0.0.1:8080"), 302), (Home(), 200)):
+        servers = Flask("tools")
+        for pages in (browse_page(full.jira, home), own_page(full.platform, home), static_files(home)):
+            servers.register_blueprint(pages)
+        client = servers.test_client()
+        issue, platform = client.get("/browse/SEC-1"), client.get(f"/projects/{project.id}")
+        assert (issue.status_code, platform.status_code) == (status, status)
+        if home.url:
+            assert issue.headers["Location"] == "http://127.0.0.1:8080/jira/SEC-1"
+            assert platform.headers["Location"] == f"http://127.0.0.1:8080/platform/projects/{project.id}"
+        else:
+            assert "<nav" not in issue.get_data(as_text=True)
+            assert client.get("/browse/SEC-99").status_code == 404
+            assert client.get("/projects/999").status_code == 404
