@@ -591,7 +591,7 @@ HEAVY = {
     "shared.platform.client", "shared.config.config", "shared.storage.ledger.ledger", "shared.models.codec",
     "shared.models.alarms",
     "shared.hosting.runtime", "receiver.messages.compose", "receiver.destinations.contract",
-    "receiver.events.enrich", "receiver.events.worker", "receiver.deliveries.worker",
+    "receiver.events.enrich", "receiver.events.worker", "receiver.deliveries.worker", "prometheus_client",
 }  # fmt: skip
 OURS = ("receiver", "scheduler", "shared", "boto3", "botocore", "flask", "werkzeug", "jinja2", "slack_sdk")
 
