@@ -18,7 +18,7 @@ from cli.identifiers import whole
 from cli.operator import person_here
 from cli.settings import settings
 from cli.stack import on_stack
-from receiver.deliveries.dead_messages import message_of, title_of
+from receiver.deliveries.describe_dead_items import message_of, title_of
 from shared.phrases import counted
 from shared.queues.dead_items import DeadEntry
 from shared.text import one_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from receiver.deliveries.dead_messages import message_of, title_of
+from receiver.deliveries.describe_dead_items import message_of, title_of
 from shared.queues.dead_items import DeadEntry, DeadItems
 from shared.text import one_line
 

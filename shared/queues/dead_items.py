@@ -1,7 +1,7 @@
 """What people do with dead items: list them, put them back as new, or discard them. The commands and the
 console use these functions.
 
-`receiver.deliveries.dead_messages` composes the message that a dead item would have become.
+`receiver.deliveries.describe_dead_items` composes the message that a dead item would have become.
 """
 
 from __future__ import annotations

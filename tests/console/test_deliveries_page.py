@@ -50,7 +50,7 @@ def test_what_waits_says_why_and_until_when(house):
     assert "30 Nov, 10:42" in waiting
 
 
-def test_dead_messages_are_listed_with_the_reason(house):
+def test_describe_dead_items_are_listed_with_the_reason(house):
     house.tools["tickets"].outcomes = [Rejected("400: no issue type Incident")]
     house.alarm(4)
     page = page_of(house)
