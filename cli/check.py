@@ -15,6 +15,7 @@ from cli import check_aws, check_files, check_secrets, check_serve, tables
 from cli.assemble import destination, load_config, reading_runtime
 from cli.exit_codes import Failed
 from cli.settings import settings
+from scheduler.webhook_check import problems as webhook_problems
 from shared.aws.regions import known_regions
 from shared.config.errors import ConfigError
 from shared.config.warnings import file_warnings, warnings
@@ -83,6 +84,8 @@ def online(runtime: Runtime, data: Path) -> Iterator[Finding]:
     """What the platform, AWS, the destinations and the secrets' stores answer."""
     config = runtime.config
     yield _finding("platform", partial(_platform, runtime))
+    if config.platform.admin_key and config.platform.api_version != "v2":
+        yield _finding("webhook", partial(_webhook, runtime))
     yield from check_secrets.webhook_tokens(runtime)
     yield from check_secrets.signing_secrets(runtime)
     if not config.destinations:
@@ -121,6 +124,15 @@ def _platform(runtime: Runtime, what: str) -> Finding:
         lacks = f"the key's role {identity.role} lacks {', '.join(missing)}"
         return failed(what, f"{lacks}; hunts need the role Lead Analyst")
     return passed(what, f"{url} answers, the key's role is {identity.role}")
+
+
+def _webhook(runtime: Runtime, what: str) -> Finding:
+    """Whether the platform's webhooks lead here. Only a Platform Administrator's key may look."""
+    admin, url = runtime.admin_cado, runtime.config.webhook.url
+    assert admin is not None
+    if found := webhook_problems(admin.webhooks.list(), url):
+        return failed(what, "; ".join(found))
+    return passed(what, f"registered and enabled, and it leads to {url}" if url else "registered and enabled")
 
 
 def _destination(runtime: Runtime, name: str, what: str) -> Finding:

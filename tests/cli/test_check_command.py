@@ -18,7 +18,7 @@ from demo.serving import serving
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
 
-KEYS = {"lead": "Lead Analyst", "reader": "Read Only Analyst"}
+KEYS = {"lead": "Lead Analyst", "reader": "Read Only Analyst", "admin": "Platform Administrator"}
 
 
 @dataclass
@@ -96,6 +96,23 @@ def test_a_set_up_that_works(world):
     assert "not running on" in found["serve"]["detail"]
     assert "Lead Analyst" in found["platform"]["detail"]
     assert all(tool.messages == [] for tool in world.tools)  # nothing was sent
+
+
+def test_webhooks_of_the_platform_that_lead_here_or_do_not(world, tmp_path):
+    url = "https://hunt.example/webhooks/cado"
+    config = tmp_path / "huntbridge.yaml"
+    text = config.read_text().replace("api_key:", "admin_key: env:ADMIN, api_key:")
+    config.write_text(text.replace("webhook: {", f'webhook: {{url: "{url}", '))
+    code, found = world(ADMIN="admin")
+    assert code == 1
+    assert found["webhook"]["detail"] == "there is no webhook for processing_with_alarms"
+    settings = world.environ | {"ADMIN": "admin"}
+    register = CliRunner().invoke(main, ["webhook", "register", "--url", url], env=settings)
+    assert register.exit_code == 0, register.output
+    code, found = world(ADMIN="admin")
+    assert (code, found["webhook"]["ok"]) == (0, True)
+    assert found["webhook"]["detail"] == f"registered and enabled, and it leads to {url}"
+    assert "Platform Administrator" in world(ADMIN="lead")[1]["webhook"]["detail"]
 
 
 @pytest.mark.parametrize(
