@@ -31,11 +31,11 @@ from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, Queue
 from shared.secrets import Secret, SecretRef, Secrets, SecretsInAws
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Store, StoreError
-from shared.storage.queries.queries import Queries
 
 if TYPE_CHECKING:
     from shared.aws.clients import Clients
     from shared.local.database import Database
+    from shared.storage.queries.queries import Queries
 
 # Seconds. The platform answers a capture request only after it looked at the instance; no figure is public.
 PLATFORM_READ_TIMEOUT = 30.0
@@ -68,6 +68,8 @@ class Runtime:
 
     @cached_property
     def queries(self) -> Queries:
+        from shared.storage.queries.queries import Queries
+
         return Queries(self.store, self.now)
 
     @property

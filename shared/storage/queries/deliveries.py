@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.models.codec import load
 from shared.models.deliveries import Delivery, DeliveryState
@@ -17,6 +17,7 @@ from shared.storage.queries.reading import MAX_JOINED, STEP, Span, joined, posit
 
 WAITING, DEAD, DELIVERED = "waiting", "dead", "delivered"
 _ONE_REQUEST = 3_000  # positions that DynamoDB gives in one answer, which has at most 1 MB
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _STATES = ("", WAITING, DEAD, DELIVERED)
 
 
@@ -44,8 +45,9 @@ class DestinationHealth:
     last_delivered_at: datetime | None = None
     waiting: int = 0
     dead: int = 0
-    failing_since: datetime | None = None  # of the oldest delivery that waits after a failed attempt
-    reason: str = ""  # why the newest failed attempt failed
+    # Since when there are deliveries that wait after a failed attempt, or that died after the last success.
+    failing_since: datetime | None = None
+    reason: str = ""  # why the newest of these failed
     delivered_24h: int = 0
 
 
@@ -183,19 +185,31 @@ class DeliveryQueries:
         waiting = self._by_destination(indexes.DELIVERIES_WAITING)
         dead = self._by_destination(indexes.DELIVERIES_DEAD, most=_ONE_REQUEST)
         recent = self._by_destination(indexes.DELIVERIES, since=day_ago, most=_ONE_REQUEST)
-        notes = {name: (kinds.NOTE, kinds.LAST_DELIVERED_NOTES, name) for name in names}
-        newest = {name: delivery_key(waiting[name][-1].event_id, name) for name in names if waiting[name]}
-        read = joined(self._store, [*notes.values(), *newest.values()])
+        notes = self._store.read_many([_last_delivered(name) for name in names])
+        last = {
+            name: datetime.fromisoformat(notes[_last_delivered(name)].body["at"])
+            for name in names
+            if _last_delivered(name) in notes
+        }
+        failing = {
+            name: sorted(
+                [*waiting[name], *(place for place in dead[name] if place.at > last.get(name, _NEVER))],
+                key=lambda place: place.at,
+            )
+            for name in names
+        }
+        newest = {name: delivery_key(places[-1].event_id, name) for name, places in failing.items() if places}
+        read = joined(self._store, newest.values())
         health = {}
         for name in names:
-            note, failed = read.get(notes[name]), read.get(newest[name]) if name in newest else None
+            failed = read.get(newest[name]) if name in newest else None
             not_delivered = {place.event_id for place in (*waiting[name], *dead[name])}
             health[name] = DestinationHealth(
                 name,
-                last_delivered_at=datetime.fromisoformat(note.body["at"]) if note else None,
+                last_delivered_at=last.get(name),
                 waiting=len(waiting[name]),
                 dead=len(dead[name]),
-                failing_since=waiting[name][0].at if waiting[name] else None,
+                failing_since=failing[name][0].at if failing[name] else None,
                 reason=load(Delivery, failed.body).reason if failed else "",
                 delivered_24h=sum(place.event_id not in not_delivered for place in recent[name]),
             )
@@ -211,6 +225,10 @@ class DeliveryQueries:
             event_id, _, destination = id.rpartition("/")
             found[destination].append(_Place(datetime.fromisoformat(time), event_id))
         return found
+
+
+def _last_delivered(destination: str) -> Key:
+    return kinds.NOTE, kinds.LAST_DELIVERED_NOTES, destination
 
 
 @dataclass(frozen=True)

@@ -294,7 +294,8 @@ def test_the_health_of_a_destination(story):
     health = story.ask.deliveries.by_destination(["soc", "tickets", "office"])
     soc, tickets, office = health["soc"], health["tickets"], health["office"]
     assert soc.last_delivered_at == delivered_at
-    assert (soc.waiting, soc.dead, soc.delivered_24h, soc.failing_since) == (0, 1, 1, None)
+    assert (soc.waiting, soc.dead, soc.delivered_24h) == (0, 1, 1)
+    assert (soc.failing_since, soc.reason) == (story.now, "404")
     assert (tickets.waiting, tickets.dead, tickets.delivered_24h) == (2, 0, 0)
     assert (tickets.failing_since, tickets.reason) == (failing_since, "504")
     assert (office.last_delivered_at, office.waiting, office.dead) == (None, 0, 0)
@@ -302,6 +303,10 @@ def test_the_health_of_a_destination(story):
     story.deliver("e3", "tickets", DeliveryState.DELIVERED)
     tickets = story.ask.deliveries.by_destination(["tickets"])["tickets"]
     assert (tickets.waiting, tickets.failing_since, tickets.reason, tickets.delivered_24h) == (0, None, "", 2)
+    story.deliver("e3", "soc", DeliveryState.DELIVERED)
+    story.deliver("e2", "soc", DeliveryState.DELIVERED)
+    soc = story.ask.deliveries.by_destination(["soc"])["soc"]
+    assert (soc.dead, soc.failing_since, soc.reason) == (0, None, "")
 
 
 # Cases
