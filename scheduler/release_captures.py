@@ -1,8 +1,7 @@
 """Releases planned captures: limits how many captures of a hunt are under way at once.
 
 A planned capture becomes an item of [captures] when fewer than `max_in_flight` are under way and the hunt's
-window is open. If the definition has no `max_in_flight`, the platform is asked how many pipelines it runs at
-once.
+window is open.
 """
 
 from __future__ import annotations
@@ -12,12 +11,11 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from shared.config.hunts import HuntConfig
+from scheduler.max_in_flight import max_in_flight
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
 from shared.models.hunts import Hunt, hunt_name
-from shared.platform.errors import CadoError, Unavailable
 from shared.queues import items
 from shared.storage.ledger.ledger import Ledger
 
@@ -47,7 +45,7 @@ def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
     waiting = [capture for capture in captures if waits(capture)]
     if not waiting or not may_start(runtime, hunt):
         return False
-    limit = _limit(runtime, runtime.config.hunts.get(hunt.name))
+    limit = max_in_flight(runtime, runtime.config.hunts.get(hunt.name))
     if limit is not None:
         under_way = sum(capture.state not in ENDED for capture in captures) - len(waiting)
         waiting = waiting[: max(0, limit - under_way)]
@@ -91,20 +89,6 @@ def enqueue(runtime: Runtime, capture: Capture) -> None:
         id=f"capture:{capture.hunt_id}:{capture.system.key}{again}",
         delay=delay,
     )
-
-
-def _limit(runtime: Runtime, definition: HuntConfig | None) -> int | None:
-    """How many captures may be under way at once; None if there is no limit."""
-    if definition and definition.max_in_flight:
-        return definition.max_in_flight
-    try:
-        return runtime.cado.pipelines_status().limit
-    except Unavailable as error:
-        if error.retryable:
-            raise
-    except CadoError as error:
-        log.debug("limit of the platform not known", extra={"reason": str(error)})
-    return None
 
 
 def _delay(runtime: Runtime, capture: Capture) -> float:
