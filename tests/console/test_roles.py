@@ -44,6 +44,7 @@ def test_a_responder_cannot_do_what_an_administrator_may(console):
 
 def test_nobody_acts_where_nobody_may(make_console):
     console = make_console(readonly="Your AWS credentials may only read here.")
+    assert "may only read" in console.get("/settings").get_data(as_text=True)
     for path, role in actions(console):
         if role == Role.VIEWER:
             continue
