@@ -37,8 +37,7 @@ class ConsoleContext:
     @cached_property
     def status(self) -> CachedStatus:
         """How huntbridge is, at most a few seconds old. Call `forget` after each change."""
-        notes = self.runtime.ledger.notes
-        return CachedStatus(lambda: read_status(self.queries, notes, self.config, self.now()), self.now)
+        return CachedStatus(lambda: read_status(self.queries, self.config), self.now)
 
     def now(self) -> datetime:
         return self.runtime.now()

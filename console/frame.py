@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from console.context import ConsoleContext
 from console.pages.registry import PAGES
-from console.status import Badge, Sign, badges, signs, unavailable
+from console.status import FOR_FRAME, Badge, Sign, badges, signs, unavailable
 from shared.storage.ports import StoreError
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Frames:
         found: Mapping[str, Badge] = {}
         pulse: Sequence[Sign] = unavailable()
         try:
-            status = self._context.status()
+            status = self._context.status(FOR_FRAME)
             found, pulse = badges(status), tuple(signs(status, self._context.now()))
         except StoreError as error:
             log.warning("the status cannot be read", extra={"reason": error})

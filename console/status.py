@@ -1,6 +1,6 @@
 """How huntbridge is, in a few figures: the counts in the navigation, the signs below it, and the overview.
 
-Every page shows them, so they are read once for all requests of a few seconds.
+Every page shows some of them, so they are read once for all requests of a few seconds.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from datetime import datetime, timedelta
 
 from console.filters import counted, span
 from scheduler.job_failures import Failing
+from scheduler.timer import JOBS
 from shared.config.config import Config
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
-from shared.storage import kinds
-from shared.storage.ledger.notes import Notes
-from shared.storage.queries.cases import CaseCounts
-from shared.storage.queries.deliveries import DestinationHealth
+from shared.storage.queries.cases import CaseCounts, CaseRow
+from shared.storage.queries.coverage import CoverageSummary
 from shared.storage.queries.event_rows import EventRow
+from shared.storage.queries.overview import DestinationState
 from shared.storage.queries.queries import Queries
+from shared.storage.queries.trends import WeekTrend
 from shared.storage.stored_times import within_last
 
-KEPT = timedelta(seconds=3)
-RUNS = 20  # of the last runs, among which the running ones are
+FRESH = timedelta(seconds=3)
+# For the frame of a page, whose own content is always read anew. On AWS the status costs eight requests.
+FOR_FRAME = timedelta(seconds=20)
+JOB_NAMES = (*(job.name for job in JOBS), "clock")
 # The jobs that ask the platform. If all that failed are among them, the platform does not answer.
 PLATFORM_JOBS = ("follow", "recover", "watch")
 
@@ -35,12 +38,16 @@ class Status:
 
     at: datetime
     counts: CaseCounts
-    destinations: Mapping[str, DestinationHealth]  # by name, in the order of the configuration
-    runs: tuple[Hunt, ...]  # the last runs of all hunts, the newest first
+    cases: tuple[CaseRow, ...]  # the worst ones that are not closed, without references
+    not_taken: tuple[CaseRow, ...]  # malicious ones that nobody has taken, the oldest first
+    destinations: Mapping[str, DestinationState]  # by name, in the order of the configuration
+    runs: tuple[Hunt, ...]  # the last run of each hunt, the newest first
     jobs: Mapping[str, Failing]  # the timer's jobs that fail, by name
     webhook_checked: bool  # whether the platform's webhooks were checked
     webhook_broken: bool
     last_event: EventRow | None
+    coverage: CoverageSummary
+    weeks: tuple[WeekTrend, ...]  # the last twelve, oldest first
 
     @property
     def running(self) -> tuple[Hunt, ...]:
@@ -55,7 +62,7 @@ class Status:
         return sum(each.dead for each in self.destinations.values())
 
     @property
-    def failing(self) -> dict[str, DestinationHealth]:
+    def failing(self) -> dict[str, DestinationState]:
         """The destinations that fail, by name."""
         return {name: each for name, each in self.destinations.items() if each.failing_since}
 
@@ -64,35 +71,37 @@ class Status:
         return {name: job for name, job in self.jobs.items() if job.recovered_at is None}
 
 
-def read_status(queries: Queries, notes: Notes, config: Config, now: datetime) -> Status:
-    """Raises StoreError."""
-    webhook = notes.get(kinds.WEBHOOK_NOTES, "webhook")
+def read_status(queries: Queries, config: Config) -> Status:
+    """With at most eight requests to DynamoDB. Raises StoreError."""
+    found = queries.overview(config.destinations, config.hunts, JOB_NAMES)
     return Status(
-        at=now,
-        counts=queries.cases.counts(),
-        destinations=queries.deliveries.by_destination(config.destinations),
-        runs=queries.hunts.runs(limit=RUNS).rows,
-        jobs={name: Failing.load(body) for name, body in notes.about(kinds.JOB_NOTES).items()},
-        webhook_checked=bool(webhook),
-        webhook_broken=bool(webhook.get("broken")),
-        last_event=next(iter(queries.events.list(limit=1).rows), None),
+        at=found.at,
+        counts=found.counts,
+        cases=found.cases,
+        not_taken=found.not_taken,
+        destinations=found.destinations,
+        runs=found.runs,
+        jobs={name: Failing.load(body) for name, body in found.jobs.items()},
+        webhook_checked=bool(found.webhook),
+        webhook_broken=bool(found.webhook.get("broken")),
+        last_event=found.last_event,
+        coverage=found.coverage,
+        weeks=found.weeks,
     )
 
 
 class CachedStatus:
-    """The status, which is at most a few seconds old. Safe to use from several threads."""
+    """The status, kept for some time. Safe to use from several threads."""
 
-    def __init__(
-        self, read: Callable[[], Status], now: Callable[[], datetime], kept: timedelta = KEPT
-    ) -> None:
-        self._read, self._now, self._for = read, now, kept
+    def __init__(self, read: Callable[[], Status], now: Callable[[], datetime]) -> None:
+        self._read, self._now = read, now
         self._lock = threading.Lock()
         self._kept: Status | None = None
 
-    def __call__(self) -> Status:
-        """Raises StoreError."""
+    def __call__(self, at_most: timedelta | None = None) -> Status:
+        """The status of at most this long ago; by default, of a few seconds ago. Raises StoreError."""
         with self._lock:  # one thread reads, and the others wait for what it reads
-            if self._kept is None or not within_last(self._for, self._kept.at, self._now()):
+            if self._kept is None or not within_last(at_most or FRESH, self._kept.at, self._now()):
                 self._kept = self._read()
             return self._kept
 

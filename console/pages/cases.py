@@ -36,7 +36,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
     def index() -> str:
         filter = CaseFilter.of(request.args)
         page = request.args.get("page", "")
-        view = case_list(context.queries, context.status().counts, filter, context.by, page)
+        view = case_list(context.queries, context.queries.cases.counts(), filter, context.by, page)
         return render_template(
             "cases.html",
             view=view,

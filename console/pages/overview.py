@@ -14,7 +14,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/")
     def index() -> str:
-        view = overview(context.status(), context.queries, context.config, context.now())
+        view = overview(context.status(), context.config, context.now())
         return render_template(
             "overview.html",
             view=view,

@@ -12,7 +12,8 @@ from console.views.problems import listed
 from console.views.references import Reference, reference
 from shared.config.config import Config
 from shared.storage.queries import deliveries
-from shared.storage.queries.deliveries import DeliveryRow, DestinationHealth
+from shared.storage.queries.deliveries import DeliveryRow
+from shared.storage.queries.overview import DestinationState
 from shared.storage.queries.queries import Queries
 
 WAITING_ROWS = 50
@@ -74,7 +75,7 @@ class Destination:
     type: str  # for people
     place: str  # where its messages go, such as a channel or a project
     pace: str  # how much it takes, in words; empty if nothing limits it
-    health: DestinationHealth
+    health: DestinationState
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,11 @@ from shared.config.config import Config
 from shared.models.hunts import Hunt, HuntState
 from shared.models.severity import Severity
 from shared.phrases import counted
-from shared.storage.queries.cases import CaseRow
 from shared.storage.queries.coverage import CoverageSummary
-from shared.storage.queries.queries import Queries
 from shared.storage.queries.trends import WeekTrend
 
-CASES = 10  # cases that are listed
 NEXT_RUNS = 4
-WEEKS = 12
+_FIRST_DAY = "Three steps, about ten minutes. The overview appears here when the first hunt starts."
 NEVER_HUNTED = 6  # machines that are listed
 # Malicious first. Each row of the table has one of these.
 SEVERITIES = (Severity.MALICIOUS, Severity.SUSPICIOUS, Severity.UNKNOWN, Severity.INFO)
@@ -51,14 +48,11 @@ class Overview:
     status: Status
     last_hunt: Hunt | None  # the last one that is over
     next: tuple[NextRun, ...]
-    cases: tuple[CaseRow, ...]
     types: Mapping[str, str]  # of the destinations, for people
-    coverage: CoverageSummary
-    weeks: tuple[WeekTrend, ...]
 
     @property
     def columns(self) -> tuple[tuple[Bar, ...], ...]:
-        return columns(self.weeks)
+        return columns(self.status.weeks)
 
     @property
     def failing_since(self) -> datetime | None:
@@ -98,45 +92,29 @@ def types_of(config: Config) -> dict[str, str]:
     return {name: TYPES.get(section.type, section.type) for name, section in config.destinations.items()}
 
 
-def overview(status: Status, queries: Queries, config: Config, now: datetime) -> Overview:
-    """Raises StoreError."""
-    counts, runs = status.counts, status.runs
-    cases = queries.cases.open(limit=CASES).rows if counts.total else ()
-    coverage = queries.coverage.summary()
-    types = types_of(config)
-    not_taken = [row for row in cases if row.severity is Severity.MALICIOUS and not row.acknowledged_by]
+def overview(status: Status, config: Config, now: datetime) -> Overview:
+    counts, runs, coverage, types = status.counts, status.runs, status.coverage, types_of(config)
     found = (
-        *problems.of_cases(not_taken, counts.open.get(Severity.MALICIOUS, 0)),
+        *problems.of_cases(status.not_taken, counts.open.get(Severity.MALICIOUS, 0)),
         *problems.of_destinations(status.destinations, types),
         *problems.of_webhook(status.webhook_broken),
         *problems.of_jobs(status.jobs, now),
-        *problems.of_hunts(_latest(runs)),
+        *problems.of_hunts(runs),
         *problems.of_coverage(coverage),
     )
     last = next((run for run in runs if run.over and run.state is not HuntState.SKIPPED), None)
-    following = next_of_all(config, now)
+    following, started = next_of_all(config, now), bool(runs or status.last_event)
     return Overview(
-        title=problems.title_of(found),
-        subtitle="" if found else _all_is_well(last, following),
+        title=problems.title_of(found) if started or found else "No hunts yet",
+        subtitle="" if found else _all_is_well(last, following) if started else _FIRST_DAY,
         problems=found,
-        fine=tuple(_fine(status, coverage)),
-        started=bool(runs or status.last_event),
+        fine=tuple(_fine(status, coverage)) if started else (),
+        started=started,
         status=status,
         last_hunt=last,
         next=following[:NEXT_RUNS],
-        cases=cases,
         types=types,
-        coverage=coverage,
-        weeks=queries.trends(WEEKS),
     )
-
-
-def _latest(runs: Sequence[Hunt]) -> list[Hunt]:
-    """The last run of each hunt; `runs` are the newest first."""
-    latest: dict[str, Hunt] = {}
-    for run in runs:
-        latest.setdefault(run.name, run)
-    return list(latest.values())
 
 
 def next_of_all(config: Config, now: datetime) -> tuple[NextRun, ...]:

@@ -15,7 +15,7 @@ from shared.models.severity import Severity
 from shared.phrases import counted
 from shared.storage.queries.cases import CaseRow
 from shared.storage.queries.coverage import CoverageSummary
-from shared.storage.queries.deliveries import DestinationHealth
+from shared.storage.queries.overview import DestinationState
 from shared.text import one_line
 
 MOST_CASES = 5  # malicious cases with a line of their own
@@ -75,7 +75,7 @@ def of_cases(not_taken: Sequence[CaseRow], count: int) -> Iterator[Problem]:
         )
 
 
-def of_destinations(health: Mapping[str, DestinationHealth], types: Mapping[str, str]) -> Iterator[Problem]:
+def of_destinations(health: Mapping[str, DestinationState], types: Mapping[str, str]) -> Iterator[Problem]:
     """Destinations that fail, the longest first, and those with dead messages. `types`: such as "Jira"."""
     failing = [(each.failing_since, name) for name, each in health.items() if each.failing_since]
     for since, name in sorted(failing):
@@ -86,8 +86,8 @@ def of_destinations(health: Mapping[str, DestinationHealth], types: Mapping[str,
             urls.deliveries(destination=name),
             name,
             after=f" ({types.get(name, 'not configured')}) is failing{f': {reason}' if reason else ''}.",
-            more=f"{counted(each.waiting, 'message')} {'is' if each.waiting == 1 else 'are'} waiting and "
-            "will be tried again by themselves; none is lost.",
+            more=f"{counted(each.waiting, 'message')} {'waits' if each.waiting == 1 else 'wait'} and will be "
+            "tried again without anybody’s help; nothing is lost.",
             since=since,
             action=Action("See why", urls.deliveries(destination=name) + "#waiting"),
         )
@@ -203,7 +203,7 @@ def title_of(problems: Sequence[Problem]) -> str:
     return f"{spelled(count)} thing{' needs' if count == 1 else 's need'} you"
 
 
-def delivering(health: Mapping[str, DestinationHealth]) -> str:
+def delivering(health: Mapping[str, DestinationState]) -> str:
     """Which destinations deliver, as one of the lines about what is fine; empty if none does."""
     good = [name for name, each in health.items() if not each.failing_since and each.last_delivered_at]
     if not good:
@@ -235,7 +235,7 @@ def of_coverage(coverage: CoverageSummary) -> Iterator[Problem]:
             after=f" {'was' if missed == 1 else 'were'} not captured within 30 days.",
             action=Action("See which", "/coverage"),
         )
-    if coverage.problems and coverage.at:  # before the first look there is nothing to mend
+    if coverage.problems and coverage.listed is not None:  # else EC2 need not be asked, or not yet
         yield Problem(
             "fault",
             "/coverage",

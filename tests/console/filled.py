@@ -154,4 +154,5 @@ class House:
         now = self.runtime.now()
         hunts = self.runtime.ledger.hunts
         hunt = hunts.open(replace(Hunt(name, now - timedelta(hours=1), systems=3), **fields))
+        hunts.take_turn(hunt)
         return hunts.end(hunt.id, state, fields.get("reason", "")) if state is not HuntState.PLANNED else hunt

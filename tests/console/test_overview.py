@@ -20,7 +20,7 @@ def overview(house: House, role: str = "responder") -> Page:
 
 def test_before_the_first_hunt_it_says_how_to_begin(house):
     page = overview(house)
-    assert page.title == "All is well"
+    assert page.title == "No hunts yet"
     assert page.texts("h2") == ["Check the configuration", "Register the webhook", "Run the first hunt"]
     assert "weekly starts by itself: in 6 d 15 h" in page.text
 
@@ -64,7 +64,7 @@ def test_a_failing_destination_and_dead_letters(house):
     house.pass_time(60)
     page = overview(house)
     assert "tickets (Jira) is failing: 503 Service Unavailable." in page.text
-    assert "1 message is waiting" in page.text
+    assert "1 message waits" in page.text
     assert "1 of 3 failing" in page.texts("dd")
     house.pass_time(600)
     house.pass_time(5)

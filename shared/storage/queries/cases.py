@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,24 +123,8 @@ class CaseQueries:
 
     def counts(self) -> CaseCounts:
         """Counts at most 10,000 cases."""
-        now = self._now()
         taken = set(self._store.positions(indexes.CASES_ACKNOWLEDGED))
-        counts: dict[bool, Counter[Severity]] = {True: Counter(), False: Counter()}
-        times = []
-        for place in self._store.positions(indexes.CASES_OPEN):
-            digit, time, _ = place.split("#", 2)
-            counts[place in taken][indexes.severity_of_digit(digit)] += 1
-            times.append(datetime.fromisoformat(time))
-        ages = [now - time for time in times]
-        day, week = timedelta(days=1), timedelta(days=7)
-        return CaseCounts(
-            open={severity: counts[False][severity] for severity in Severity},
-            acknowledged={severity: counts[True][severity] for severity in Severity},
-            under_a_day=sum(age < day for age in ages),
-            one_to_seven_days=sum(day <= age <= week for age in ages),
-            over_seven_days=sum(age > week for age in ages),
-            oldest_open_at=min(times, default=None),
-        )
+        return counts_of(self._store.positions(indexes.CASES_OPEN), taken, self._now())
 
     def _page(
         self,
@@ -170,10 +154,30 @@ class CaseQueries:
         for key, case in cases:
             found = {name: read.get((kinds.CASE, key, name)) for name in case.told}
             held = {name: str(ref.body.get("ref") or "") for name, ref in found.items() if ref}
-            yield _row(key, case, {name: ref for name, ref in held.items() if ref})
+            yield case_row(key, case, {name: ref for name, ref in held.items() if ref})
 
 
-def _row(key: str, case: Case, refs: Mapping[str, str]) -> CaseRow:
+def counts_of(open: Iterable[str], acknowledged: Collection[str], now: datetime) -> CaseCounts:
+    """The counts of cases by their positions in the two indexes."""
+    counts: dict[bool, Counter[Severity]] = {True: Counter(), False: Counter()}
+    times = []
+    for place in open:
+        digit, time, _ = place.split("#", 2)
+        counts[place in acknowledged][indexes.severity_of_digit(digit)] += 1
+        times.append(datetime.fromisoformat(time))
+    ages = [now - time for time in times]
+    day, week = timedelta(days=1), timedelta(days=7)
+    return CaseCounts(
+        open={severity: counts[False][severity] for severity in Severity},
+        acknowledged={severity: counts[True][severity] for severity in Severity},
+        under_a_day=sum(age < day for age in ages),
+        one_to_seven_days=sum(day <= age <= week for age in ages),
+        over_seven_days=sum(age > week for age in ages),
+        oldest_open_at=min(times, default=None),
+    )
+
+
+def case_row(key: str, case: Case, refs: Mapping[str, str]) -> CaseRow:
     alarm, event, taken = case.alarm, case.alarm.event, case.acknowledgement
     opened_at = case.opened_at or event.received_at
     closure = case.closure

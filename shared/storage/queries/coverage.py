@@ -109,19 +109,7 @@ class CoverageQueries:
         captured = len(self._store.positions(indexes.SYSTEMS, since=since, most=_MOST))
         if known == _MOST and listing:  # there are more than a question may count
             known, captured = max(known, listing.known), max(captured, listing.captured)
-        if listing is None:
-            return CoverageSummary(captured, known, problems=(_NOT_LISTED,))
-        return CoverageSummary(
-            captured=captured,
-            known=known,
-            listed=listing.listed,
-            unselected=listing.unselected,
-            unselected_total=listing.unselected_total,
-            at=listing.at,
-            problems=listing.problems,
-            selected=None if listing.listed is None else listing.selected,
-            listed_captured=None if listing.listed is None else listing.recently_captured,
-        )
+        return summary_of(listing, captured, known)
 
     def techniques(self, weeks: int = WEEKS) -> tuple[TechniqueTrend, ...]:
         """The most frequent first."""
@@ -129,6 +117,23 @@ class CoverageQueries:
         ids = {id for week in counts for id in week}
         trends = (_technique(id, tuple(week.get(id, 0) for week in counts)) for id in ids)
         return tuple(sorted(trends, key=lambda trend: (-trend.total, trend.id)))
+
+
+def summary_of(listing: Listing | None, captured: int, known: int) -> CoverageSummary:
+    """`captured` and `known` are counts of systems, as `CoverageSummary` describes them."""
+    if listing is None:
+        return CoverageSummary(captured, known, problems=(_NOT_LISTED,))
+    return CoverageSummary(
+        captured=captured,
+        known=known,
+        listed=listing.listed,
+        unselected=listing.unselected,
+        unselected_total=listing.unselected_total,
+        at=listing.at,
+        problems=listing.problems,
+        selected=None if listing.listed is None else listing.selected,
+        listed_captured=None if listing.listed is None else listing.recently_captured,
+    )
 
 
 def _technique(id: str, counts: tuple[int, ...]) -> TechniqueTrend:

@@ -17,6 +17,7 @@ from shared.storage.queries.coverage import CoverageQueries
 from shared.storage.queries.deliveries import DeliveryQueries
 from shared.storage.queries.events import EventQueries
 from shared.storage.queries.hunts import HuntQueries
+from shared.storage.queries.overview import OverviewQuery
 from shared.storage.queries.trends import TrendQueries
 
 
@@ -30,5 +31,6 @@ class Queries:
         self.hunts = HuntQueries(store, now)
         self.captures = CaptureQueries(store, now)
         self.coverage = CoverageQueries(store, now)
+        self.overview = OverviewQuery(store, now)
         self.trends = TrendQueries(store, now)
         self.audit = AuditQueries(store, now)

@@ -40,10 +40,10 @@ class TrendQueries:
         old."""
         names = last_weeks(self._now(), max(1, min(weeks, MAX_WEEKS)))
         read = self._store.read_many([(kinds.WEEK, "", name) for name in names])
-        return tuple(_trend(name, read.get((kinds.WEEK, "", name))) for name in names)
+        return tuple(week_trend(name, read.get((kinds.WEEK, "", name))) for name in names)
 
 
-def _trend(week: str, record: Record | None) -> WeekTrend:
+def week_trend(week: str, record: Record | None) -> WeekTrend:
     counts = load(WeekCounts, record.body) if record else WeekCounts()
     return WeekTrend(
         monday_of(week),
