@@ -13,6 +13,7 @@ from console.filters import counted
 from console.identity import Role
 from console.pages.going_back import going_back
 from console.previews.previews import previews, tabs
+from console.read_once import reading_once
 from console.views.case import case_view
 from console.views.cases import TABS, CaseFilter, case_list, system_name
 from console.views.overview import SEVERITIES, types_of
@@ -48,9 +49,10 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/cases/<path:key>")
     def case(key: str) -> str:
+        runtime = reading_once(context.runtime)
         view = case_view(
-            context.queries,
-            case_lifecycle(context.runtime),
+            runtime.queries,
+            case_lifecycle(runtime),
             config,
             types_of(config),
             key,
@@ -60,7 +62,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             raise NotFound(
                 f"There is no case {key}. The ledger removes a case some time after its last change."
             )
-        drawn = tabs(previews(context.runtime, key))
+        drawn = tabs(previews(runtime, key))
         return render_template("case.html", view=view, system_name=system_name, previews=drawn)
 
     @pages.post("/cases/<path:key>")

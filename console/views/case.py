@@ -16,7 +16,6 @@ from shared.storage.queries.cases import CaseRow
 from shared.storage.queries.queries import Queries
 
 LINES = 200  # of the timeline on one page
-OTHERS = 6  # other cases of the same system
 # Facts that the head of the page or the timeline shows already.
 _ELSEWHERE = frozenset({"history", "received"})
 
@@ -62,7 +61,6 @@ class CaseView:
     targets: tuple[Target, ...]
     timeline: tuple[Line, ...]
     next: str  # the token of the next page of the timeline
-    others: tuple[CaseRow, ...]  # other cases of this system
 
     @property
     def issues(self) -> tuple[Reference, ...]:
@@ -90,7 +88,6 @@ def case_view(
         return None
     timeline = queries.cases.timeline(key, limit=LINES, page=page)
     message = lifecycle.current_message(key, "")
-    others = queries.cases.of_system(row.system.key, limit=OTHERS + 1).rows if row.system else ()
     findings = message.findings if message else row.findings
     return CaseView(
         row=row,
@@ -105,7 +102,6 @@ def case_view(
         targets=_targets(row, config, types),
         timeline=tuple(line_of(entry, config.destinations) for entry in timeline.rows),
         next=timeline.next,
-        others=tuple(other for other in others if other.key != key)[:OTHERS],
     )
 
 
