@@ -31,9 +31,11 @@ def lines(tmp_path: Any) -> list[dict[str, Any]]:
 
 def test_every_line_about_an_alarm_names_its_event(environ, tmp_path):  # noqa: F811
     tool = Slack(path="T/B/X", rate=None)
-    faulty = Faulty(tool.app, lambda path: "slack", random.Random(1))
+    app = tool.app
+    faulty = Faulty(app.wsgi_app, lambda path: "slack", random.Random(1))
+    app.wsgi_app = faulty  # type: ignore[method-assign]
     faulty.set("slack", Fault("503", times=1))
-    with serving(faulty) as url:
+    with serving(app) as url:
         environ["SLACK_WEBHOOK_URL"] = url + tool.path
         with serve(environ, tmp_path, "--log-json", "--log-level", "debug") as (webhook, _):
             body = {"token": TOKEN, "event": "processing_with_alarms", "message": "2 alarms in project 7"}

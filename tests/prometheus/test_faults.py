@@ -45,9 +45,11 @@ def broken_at_once(monkeypatch):
 @pytest.mark.parametrize("kind", AT_DESTINATIONS)
 def test_a_fault_counts_as_the_error_that_its_alert_watches(kind, tmp_path, broken_at_once):
     slack = Slack(path="T/B/X", rate=None)
-    faulty = Faulty(slack.app, lambda path: "slack", random.Random(1))
+    app = slack.app
+    faulty = Faulty(app.wsgi_app, lambda path: "slack", random.Random(1))
+    app.wsgi_app = faulty  # type: ignore[method-assign]
     faulty.set("slack", Fault(kind, seconds=5.0 if kind == "hang" else 0.0))
-    with serving(faulty) as url:
+    with serving(app) as url:
         config = Config.model_validate(
             {
                 "platform": {"url": "https://cado.example", "api_key": "env:API_KEY"},

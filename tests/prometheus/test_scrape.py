@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from demo.serving import serving
 from demo.slack.simulation import Slack
@@ -201,6 +202,27 @@ def test_prometheus_takes_every_sample(prometheus: str) -> None:
     assert float(scraped["value"][1]) > 290
     (webhooks,) = query(prometheus, 'huntbridge_webhooks_total{outcome="unauthorized"}')
     assert webhooks["value"][1] == "1"
+
+
+def test_an_alarm_is_counted_in_every_room(served: Served) -> None:
+    families = {family.name: family for family in text_string_to_metric_families(scrape(served.metrics))}
+
+    def total(family: str, ending: str, **labels: str) -> float:
+        return sum(
+            sample.value
+            for sample in families[family].samples
+            if sample.name.endswith(ending) and labels.items() <= sample.labels.items()
+        )
+
+    sent = total("huntbridge_webhooks", "_total", outcome="accepted")
+    assert sent >= 1
+    assert total("huntbridge_events", "_total", kind="processing_with_alarms") >= 1
+    assert total("huntbridge_enrichment_queries", "_total", source="platform") >= 1
+    assert total("huntbridge_enrichment_query_seconds", "_count", source="platform") >= 1
+    assert total("huntbridge_platform_requests", "_total") >= 1
+    assert total("huntbridge_delivery_attempts", "_total", destination="soc", outcome="delivered") >= 1
+    assert total("huntbridge_event_to_message_seconds", "_count", destination="soc") >= 1
+    assert total("huntbridge_timer_job_last_success_timestamp_seconds", "", timer_job="clock") > 0
 
 
 def without_reason(expression: str) -> bool:

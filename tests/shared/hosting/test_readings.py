@@ -97,3 +97,23 @@ def test_a_store_that_cannot_be_written_is_down(runtime, monkeypatch):
 
     monkeypatch.setattr(runtime.store, "put", fail)
     assert values(Readings(runtime)(), metrics.STORE_UP) == {(): 0}
+
+
+def test_the_destinations_cases_hunts_and_coverage_of_an_empty_store(runtime):
+    readings = Readings(runtime)()
+
+    assert values(readings, metrics.LAST_DELIVERED) == {("soc",): 0}
+    assert values(readings, metrics.WAITING_DELIVERIES) == {("soc",): 0}
+    assert values(readings, metrics.FAILING_SINCE) == {("soc",): 0}
+    assert values(readings, metrics.CASES)["open", "malicious"] == 0
+    assert values(readings, metrics.OLDEST_CASE) == {}
+    assert values(readings, metrics.KNOWN_SYSTEMS) == {(): 0}
+    assert values(readings, metrics.LISTED_SYSTEMS) == {}
+    assert values(readings, metrics.LAST_HUNT_FINISHED)[()] > 0
+
+
+def test_on_aws_the_queues_are_left_to_cloudwatch(runtime):
+    readings = Readings(runtime, queues=False)()
+
+    assert values(readings, metrics.QUEUE_ITEMS) == {}
+    assert values(readings, metrics.STORE_UP) == {(): 1}
