@@ -20,7 +20,7 @@ from shared.aws.regions import known_regions
 from shared.config.errors import ConfigError
 from shared.config.warnings import file_warnings, warnings
 from shared.hosting.runtime import Runtime
-from shared.models.checks import Finding, failed, passed, warned
+from shared.models.checks import CheckResult, failed, passed, warned
 from shared.platform.errors import CadoError
 from shared.secrets import SecretError
 
@@ -48,7 +48,7 @@ def check(config_path: str | None, data: Path, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _unused_files(config_path: str | None) -> Iterator[Finding]:
+def _unused_files(config_path: str | None) -> Iterator[CheckResult]:
     for warning in file_warnings(config_path, os.environ):
         yield warned(warning.where, warning.text)
 
@@ -60,14 +60,14 @@ class Checks:
     runtime: Runtime
     data: Path
 
-    def offline(self) -> Iterator[Finding]:
+    def offline(self) -> Iterator[CheckResult]:
         return offline(self.runtime)
 
-    def online(self) -> Iterator[Finding]:
+    def online(self) -> Iterator[CheckResult]:
         return online(self.runtime, self.data)
 
 
-def offline(runtime: Runtime) -> Iterator[Finding]:
+def offline(runtime: Runtime) -> Iterator[CheckResult]:
     """What can be said without asking anybody."""
     config = runtime.config
     yield passed(
@@ -80,7 +80,7 @@ def offline(runtime: Runtime) -> Iterator[Finding]:
     yield from check_files.findings(config)
 
 
-def online(runtime: Runtime, data: Path) -> Iterator[Finding]:
+def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     """What the platform, AWS, the destinations and the secrets' stores answer."""
     config = runtime.config
     yield _finding("platform", partial(_platform, runtime))
@@ -97,7 +97,7 @@ def online(runtime: Runtime, data: Path) -> Iterator[Finding]:
     yield from check_serve.findings(runtime, data)
 
 
-def _finding(what: str, check: Callable[[str], Finding]) -> Finding:
+def _finding(what: str, check: Callable[[str], CheckResult]) -> CheckResult:
     """The finding of one check; an error of the check is a finding too."""
     try:
         return check(what)
@@ -107,7 +107,7 @@ def _finding(what: str, check: Callable[[str], Finding]) -> Finding:
         return failed(what, error.message)
 
 
-def _hunts(runtime: Runtime) -> Iterator[Finding]:
+def _hunts(runtime: Runtime) -> Iterator[CheckResult]:
     for name, hunt in runtime.config.hunts.items():
         for problem in hunt.problems:
             yield failed(f"hunt {name}", problem)
@@ -115,7 +115,7 @@ def _hunts(runtime: Runtime) -> Iterator[Finding]:
             yield failed(f"hunt {name}", f"its schedule {never}")
 
 
-def _platform(runtime: Runtime, what: str) -> Finding:
+def _platform(runtime: Runtime, what: str) -> CheckResult:
     url, identity = runtime.config.platform.url, runtime.cado.whoami()
     if not identity.told:
         return passed(what, f"{url} accepts the key; API v2 does not tell its role")
@@ -126,7 +126,7 @@ def _platform(runtime: Runtime, what: str) -> Finding:
     return passed(what, f"{url} answers, the key's role is {identity.role}")
 
 
-def _webhook(runtime: Runtime, what: str) -> Finding:
+def _webhook(runtime: Runtime, what: str) -> CheckResult:
     """Whether the platform's webhooks lead here. Only a Platform Administrator's key may look."""
     admin, url = runtime.admin_cado, runtime.config.webhook.url
     assert admin is not None
@@ -135,6 +135,6 @@ def _webhook(runtime: Runtime, what: str) -> Finding:
     return passed(what, f"registered and enabled, and it leads to {url}" if url else "registered and enabled")
 
 
-def _destination(runtime: Runtime, name: str, what: str) -> Finding:
+def _destination(runtime: Runtime, name: str, what: str) -> CheckResult:
     result = destination(runtime, name).check()
-    return Finding(what, result.ok, result.detail)
+    return CheckResult(what, result.ok, result.detail)

@@ -15,7 +15,7 @@ from shared.aws.errors import NO_CREDENTIALS
 from shared.config.config import Config
 from shared.config.targets import ALL_REGIONS, SelectorConfig, TargetConfig
 from shared.hosting.runtime import Runtime
-from shared.models.checks import Finding, failed, passed, warned
+from shared.models.checks import CheckResult, failed, passed, warned
 from shared.models.inventory import Fleet
 from shared.models.systems import Instance
 
@@ -26,7 +26,7 @@ _MAX_REGIONS = 5  # in one sentence
 Place = tuple[str, str]  # account, region
 
 
-def findings(runtime: Runtime) -> Iterator[Finding]:
+def findings(runtime: Runtime) -> Iterator[CheckResult]:
     config = runtime.config
     fleet = runtime.make_fleet(read_timeout=5, retries=1)
     failures = _Failures()
@@ -127,7 +127,7 @@ class _Failures:
             else:
                 self._regions[account, why.replace(f" in {region}", ""), needed].append(region)
 
-    def findings(self, *, hunts_need_aws: bool) -> Iterator[Finding]:
+    def findings(self, *, hunts_need_aws: bool) -> Iterator[CheckResult]:
         if self._no_credentials and hunts_need_aws:
             yield failed("AWS", f"{NO_CREDENTIALS}, and hunts look their systems up in EC2")
         elif self._no_credentials:
@@ -148,7 +148,7 @@ class _Failures:
 
 def _missing(
     named: Mapping[Place, Mapping[str, str]], instances: Mapping[Place, list[Instance]]
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Instances that hunts name and that cannot be captured."""
     for (account, region), hunts in named.items():
         if (account, region) not in instances:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from cli.configured_values import configured_values
 from shared.config.config import Config
-from shared.models.checks import Finding, failed
+from shared.models.checks import CheckResult, failed
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _BEGIN_TRUSTED = b"-----BEGIN TRUSTED CERTIFICATE-----"  # as `openssl x509 -trustout` writes it
 
 
-def findings(config: Config) -> Iterator[Finding]:
+def findings(config: Config) -> Iterator[CheckResult]:
     """Reports each `ca_bundle` that cannot be read or has no certificate."""
     for where, path in configured_values(config):
         if not where.endswith(".ca_bundle") or path is None:

@@ -8,11 +8,11 @@ from cli.configured_values import configured_values
 from shared.config import tokens
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
-from shared.models.checks import Finding, failed, passed, warned
+from shared.models.checks import CheckResult, failed, passed, warned
 from shared.secrets import SecretError, SecretRef
 
 
-def webhook_tokens(runtime: Runtime) -> Iterator[Finding]:
+def webhook_tokens(runtime: Runtime) -> Iterator[CheckResult]:
     refs = runtime.config.webhook.tokens
     if not refs:
         yield failed("webhook token", "none is configured: every webhook would be refused")
@@ -26,7 +26,7 @@ def webhook_tokens(runtime: Runtime) -> Iterator[Finding]:
             yield failed(what, f"{ref} {refusal}") if refusal else passed(what, f"{ref} can be read")
 
 
-def signing_secrets(runtime: Runtime) -> Iterator[Finding]:
+def signing_secrets(runtime: Runtime) -> Iterator[CheckResult]:
     for number, ref in enumerate(runtime.config.slack_signing_secrets, 1):
         what = f"signing secret {number}"
         try:
@@ -37,7 +37,7 @@ def signing_secrets(runtime: Runtime) -> Iterator[Finding]:
             yield passed(what, f"{ref} can be read")
 
 
-def odd_secrets(runtime: Runtime) -> Iterator[Finding]:
+def odd_secrets(runtime: Runtime) -> Iterator[CheckResult]:
     """Secrets that can be read and are probably not the intended ones."""
     for ref, where in _references(runtime.config).items():
         try:

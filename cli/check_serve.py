@@ -9,14 +9,14 @@ from typing import Any
 from shared.hosting.runtime import Runtime
 from shared.http.errors import NetworkError
 from shared.local.data_directory import address, is_served
-from shared.models.checks import Finding, failed, passed, warned
+from shared.models.checks import CheckResult, failed, passed, warned
 from shared.text import one_line
 
 _TIMEOUT = 5.0  # seconds
 _MAX_PROBLEMS = 20
 
 
-def findings(runtime: Runtime, data: Path) -> Iterator[Finding]:
+def findings(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     what = "serve"
     if not is_served(data):
         yield passed(what, f"not running on {data.absolute()}")

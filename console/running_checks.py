@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from console.views.settings import Checks, worst_first
-from shared.models.checks import Finding, failed
+from shared.models.checks import CheckResult, failed
 
 log = logging.getLogger(__name__)
 
@@ -21,27 +21,27 @@ _ABANDONED = "the checks ended with an error; the log of huntbridge says more"
 class CheckSource(Protocol):
     """The checks, which the command line passes in."""
 
-    def offline(self) -> Iterator[Finding]:
+    def offline(self) -> Iterator[CheckResult]:
         """What can be said without asking anybody."""
         ...
 
-    def online(self) -> Iterator[Finding]:
+    def online(self) -> Iterator[CheckResult]:
         """What the platform, AWS, the destinations and the secrets' stores answer."""
         ...
 
 
 class NoChecks:
-    def offline(self) -> Iterator[Finding]:
+    def offline(self) -> Iterator[CheckResult]:
         return iter(())
 
-    def online(self) -> Iterator[Finding]:
+    def online(self) -> Iterator[CheckResult]:
         return iter(())
 
 
 @dataclass
 class _Run:
     at: datetime
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[CheckResult] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
 

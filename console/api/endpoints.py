@@ -11,11 +11,15 @@ from console.context import ConsoleContext
 from console.status import Status
 from console.views.dead_letters import DeadLetter, dead_letters
 from console.views.overview import NextRun, next_of_all
+from console.views.rules import RulesView, rules_view
+from console.views.settings import configuration_text
 from shared.models.captures import Capture
+from shared.models.checks import CheckResult
 from shared.models.codec import load
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.storage import kinds
+from shared.storage.audit import Entry
 from shared.storage.queries import deliveries, pages
 from shared.storage.queries.case_timeline import TimelineEntry
 from shared.storage.queries.cases import CaseRow
@@ -42,6 +46,15 @@ class HuntRun:
     hunt: Hunt
     captures: tuple[Capture, ...]
     next: str = ""  # the token of the next page of captures; empty: this is the end
+
+
+@dataclass(frozen=True)
+class InForce:
+    """The configuration in force, and what can be said of it without asking anybody."""
+
+    version: str  # of huntbridge
+    configuration: str  # YAML without defaults; secrets are references
+    checks: tuple[CheckResult, ...]
 
 
 def _status(context: ConsoleContext) -> Status:
@@ -129,6 +142,19 @@ def _techniques(context: ConsoleContext, weeks: int) -> tuple[TechniqueTrend, ..
 
 def _trends(context: ConsoleContext, weeks: int) -> tuple[WeekTrend, ...]:
     return context.queries.trends(weeks)
+
+
+def _audit(context: ConsoleContext, limit: int, page: str) -> Rows[Entry]:
+    return context.queries.audit.newest(limit=limit, page=page)
+
+
+def _rules(context: ConsoleContext) -> RulesView:
+    return rules_view(context.config)
+
+
+def _configuration(context: ConsoleContext) -> InForce:
+    text = configuration_text(context.config)
+    return InForce(context.version, text, tuple(context.checks.offline()))
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -251,4 +277,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         (WEEKS,),
     ),
     Endpoint("/trends", "Events by severity and week.", tuple[WeekTrend, ...], _trends, (WEEKS,)),
+    Endpoint("/rules", "The routes in their order, and what is wrong with them.", RulesView, _rules),
+    Endpoint(
+        "/configuration", "The configuration in force. Secrets are references.", InForce, _configuration
+    ),
+    Endpoint("/audit", "Who did what, newest first.", Rows[Entry], _audit, (LIMIT, PAGE)),
 )

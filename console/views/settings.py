@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from shared.config.config import Config
 from shared.config.yaml import write_yaml
 from shared.hosting.runtime import Runtime
-from shared.models.checks import Finding
+from shared.models.checks import CheckResult
 from shared.phrases import counted
 from shared.queues.ports import Queue
 from shared.secrets import SecretRef
@@ -31,7 +31,7 @@ _MAX_VALUE = 120  # characters of a value in the audit log
 class Checks:
     """What `huntbridge check` says."""
 
-    findings: tuple[Finding, ...]  # what does not work first
+    findings: tuple[CheckResult, ...]  # what does not work first
     at: datetime | None = None  # when everything was asked; None: only what needs no call was checked
     unfinished: bool = False  # the time was over before everything was asked
 
@@ -100,7 +100,7 @@ def title(checks: Checks) -> str:
     return f"All {len(checks.findings)} checks pass"
 
 
-def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def worst_first(findings: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
     return tuple(sorted(findings, key=lambda finding: (finding.ok, not finding.warning)))
 
 

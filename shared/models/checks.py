@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     what: str
     ok: bool
     detail: str
@@ -17,13 +17,13 @@ class Finding:
         return "FAIL" if not self.ok else "warn" if self.warning else "ok  "
 
 
-def passed(what: str, detail: str) -> Finding:
-    return Finding(what, True, detail)
+def passed(what: str, detail: str) -> CheckResult:
+    return CheckResult(what, True, detail)
 
 
-def warned(what: str, detail: str) -> Finding:
-    return Finding(what, True, detail, warning=True)
+def warned(what: str, detail: str) -> CheckResult:
+    return CheckResult(what, True, detail, warning=True)
 
 
-def failed(what: str, detail: str) -> Finding:
-    return Finding(what, False, detail)
+def failed(what: str, detail: str) -> CheckResult:
+    return CheckResult(what, False, detail)
