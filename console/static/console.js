@@ -53,6 +53,9 @@ async function look() {
         etag = answer.headers.get("ETag") || "";
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const title = document.querySelector("h1")?.textContent;
+        // What an action said stays until somebody leaves the page.
+        const said = [...document.querySelectorAll("main > .banner[role=status]")];
+        page.getElementById("lost")?.after(...said.map((banner) => banner.cloneNode(true)));
         for (const part of [".side", "main"]) {
           const [old, fresh] = [document, page].map((of) => of.querySelector(part));
           if (old && fresh) replace(old, fresh);

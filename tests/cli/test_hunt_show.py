@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from click.testing import CliRunner
 
-from cli import hunt_show
 from cli.main import main
 from shared.config.config import Config
 from shared.hosting import runtime as runtimes
@@ -103,7 +102,7 @@ def test_follow_prints_a_line_for_each_change_and_ends_with_the_run(huntbridge, 
             done = runtime.ledger.captures.update(running, state=CaptureState.PROCESSED, suspicious=3)
             runtime.ledger.hunts.end(hunt.id, HuntState.FINISHED, "", HuntTotals.of([done]))
 
-    monkeypatch.setattr(hunt_show.time, "sleep", sleep)
+    monkeypatch.setattr("cli.hunt_show.time.sleep", sleep)
     result = huntbridge("hunt", "show", "weekly", "--follow")
     assert result.exit_code == 0, result.output
     assert result.stderr.splitlines() == [
@@ -120,7 +119,7 @@ def test_follow_that_is_interrupted_leaves_the_run_alone(huntbridge, runtime, mo
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hunt_show.time, "sleep", interrupt)
+    monkeypatch.setattr("cli.hunt_show.time.sleep", interrupt)
     result = huntbridge("hunt", "show", "weekly", "--follow")
     assert result.exit_code == 130
     assert f"hunt {hunt.id} goes on" in result.stderr
