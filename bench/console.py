@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from flask.testing import FlaskClient
+from werkzeug.test import Client
 
 from console.app import create_app
 from console.assemble import sign_in
@@ -148,14 +148,14 @@ def fill(database: Database, count: int) -> None:
         database.write(write)
 
 
-def client_of(runtime: Runtime, folder: Path) -> FlaskClient:
+def client_of(runtime: Runtime, folder: Path) -> Client:
     sign = sign_in(runtime, folder, operator="ada")
     client = create_app(ConsoleContext(runtime, "bench"), sign).test_client()
     client.set_cookie("huntbridge-80", sign.sessions.start(User("ada", Role("administrator"), "the bench")))
     return client
 
 
-def screens(client: FlaskClient) -> list[str]:
+def screens(client: Client) -> list[str]:
     """Every screen, also one case and one run."""
     more = []
     for path, prefix in (("/cases", 'href="/cases/'), ("/hunts", 'href="/hunts/')):
