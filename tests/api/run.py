@@ -54,7 +54,7 @@ def main() -> int:
             *("--request-timeout", "10", "--warnings", "off"),
             *more,
         ]
-        return subprocess.run(command, check=False).returncode
+        return subprocess.run(command, check=False, cwd=folder).returncode
 
 
 @contextmanager
