@@ -306,13 +306,13 @@ def test_the_keys_of_a_scope_are_in_every_line_and_not_outside(read: Read):
         return read().splitlines()[-1]
 
     with log_context.scope(queue="events"):
-        log_context.add(event="42")
-        assert "42" in written("inside")
+        log_context.add(event="event-42")
+        assert "event-42" in written("inside")
         assert "events" in written("inside")
         with log_context.scope():
-            log_context.add(event="43")
-            assert "43" in written("further inside")
-        assert "42" in written("inside again")
-    assert "42" not in written("outside")
-    log_context.add(event="44")
-    assert "44" not in written("outside")
+            log_context.add(event="event-43")
+            assert "event-43" in written("further inside")
+        assert "event-42" in written("inside again")
+    assert "event-42" not in written("outside")
+    log_context.add(event="event-44")
+    assert "event-44" not in written("outside")
