@@ -32,6 +32,7 @@ from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.queues.ports import Item
+from shared.storage import indexes
 from shared.storage.ledger.ledger import Ledger
 
 LEASE = 60
@@ -273,3 +274,7 @@ class _Own(DynamoStore):
 
     def put(self, kind, group, name, body, *, expect=None, durable=True):
         return super().put(kind, f"{self._name}/{group}", name, body, expect=expect)
+
+    def update(self, kind, group, name, change, *, durable=True):
+        own = f"{self._name}/{group}" if indexes.is_indexed(kind) else group  # the others call get and put
+        return super().update(kind, own, name, change, durable=durable)
