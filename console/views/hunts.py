@@ -12,19 +12,23 @@ from console.views.hunt_runs import RunRow, run_row, typical
 from scheduler.next_runs import Run, next_runs
 from scheduler.selectors import described
 from shared.config.config import Config
+from shared.config.due_times import runs_between
 from shared.config.hunts import HuntConfig
 from shared.config.schedule_words import in_words
 from shared.config.targets import SelectorConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import HUNT_MISSED
-from shared.models.hunts import HuntTotals
+from shared.models.hunts import Hunt, HuntTotals
 from shared.phrases import counted
+from shared.storage.queries.event_rows import event_key
 from shared.storage.queries.pages import Rows
 
 PROBLEM_DAYS = 7  # older problems are not listed
-_RECENT = 100  # runs that the definitions and the problems are derived from
-_MISSED = 20  # events about hunts that were not started
+_RECENT = 50  # runs that the definitions and the problems are derived from; also the first page of the list
+_MISSED = 100  # times at which a hunt may have been missed
+_MISSED_OF_ONE = 30
+_NOTHING_RAN = "huntbridge did not run then, or its schedule was gone or disabled."
 _LAST = 4
 _NEXT = 3
 _MOST_RUNNING = 3  # runs whose captures are read
@@ -70,12 +74,13 @@ class HuntsView:
     guardduty: str  # which findings start a hunt; empty if none does
 
 
-def hunts_view(runtime: Runtime, *, name: str = "", limit: int = 25, page: str = "") -> HuntsView:
+def hunts_view(runtime: Runtime, *, name: str = "", limit: int = _RECENT, page: str = "") -> HuntsView:
     """Raises StoreError and BadToken."""
     config, now = runtime.config, runtime.now()
-    found = runtime.queries.hunts.runs(limit=_RECENT).rows
-    recent = [run_row(hunt, config, now) for hunt in found]
-    listed = runtime.queries.hunts.runs(name=name, limit=limit, page=page)
+    newest = runtime.queries.hunts.runs(limit=_RECENT)
+    recent = [run_row(hunt, config, now) for hunt in newest.rows]
+    is_same = not name and not page and limit == _RECENT
+    listed = newest if is_same else runtime.queries.hunts.runs(name=name, limit=limit, page=page)
     by_name: dict[str, list[RunRow]] = defaultdict(list)
     for run in recent:
         by_name[run.name].append(run)
@@ -194,11 +199,21 @@ def _under_way(run: RunRow, captures: Collection[Capture]) -> Iterator[Problem]:
 
 
 def _missed(runtime: Runtime, recorded: set[str], since: datetime) -> Iterator[Problem]:
-    """Hunts that were not started at all. A hunt that was skipped is recorded as a run."""
-    events = runtime.queries.events.list(kind=HUNT_MISSED, since=since, limit=_MISSED)
-    for event in events.rows:
-        if event.hunt_id not in recorded:
-            yield Problem(f"{event.hunt_id or 'A hunt'} was not started", event.title, event.at)
+    """Hunts that were not started at all, as `scheduler.missed` reported them. The event of each has an id
+    that is made of the hunt's, so that it is read without a search."""
+    due: list[Hunt] = []
+    for name, definition in runtime.config.hunts.items():
+        calendar = definition.calendar
+        following = [run.at for run in next_runs(definition, runtime.now(), 2) if run.runs]
+        if calendar and len(following) == 2:
+            period = following[1] - following[0]
+            begin = max(since, runtime.now() - _MISSED_OF_ONE * period)
+            due += [Hunt(name, at) for at in runs_between(calendar, begin, runtime.now())]
+    wanted = [hunt for hunt in due if hunt.id not in recorded][-_MISSED:]
+    keys = {event_key(f"{HUNT_MISSED}:{hunt.id}"): hunt for hunt in wanted}
+    for key in runtime.store.read_many(list(keys)):
+        hunt = keys[key]
+        yield Problem(f"{hunt.name} was not started", _NOTHING_RAN, hunt.scheduled_at)
 
 
 def _guardduty(config: Config) -> str:

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from shared.models.captures import CaptureState
+from shared.models.event_kinds import HUNT_MISSED
+from shared.models.events import Event
 from shared.models.hunts import Hunt, HuntState
+from shared.models.severity import Severity
 from shared.queues import items
 from shared.storage import audit
 from shared.storage.ports import StoreError
@@ -102,15 +105,15 @@ def test_a_running_hunt(console):
 
 
 def test_the_runs_of_one_hunt_page_by_page(console):
-    for day in range(30):
+    for day in range(60):
         add_run(console.runtime, [capture(1)], at=SUNDAY - timedelta(days=day), project_id=day + 1)
     add_run(console.runtime, [capture(1)], name="sweep")
     first = page_of(console, "/hunts?hunt=weekly")
     runs = first.partition('id="h-runs"')[2]
-    assert runs.count('<a class="row"') == 25
+    assert runs.count('<a class="row"') == 50
     following = runs.partition("Next page</a>")[0].rpartition('href="')[2].partition('"')[0]
     second = page_of(console, following.replace("&amp;", "&")).partition('id="h-runs"')[2]
-    assert second.count('<a class="row"') == 5
+    assert second.count('<a class="row"') == 10
     assert ">sweep</a>" not in first.partition("<tbody")[2].partition('id="h-runs"')[2]
     assert console.get("/hunts?page=wrong").status_code == 400
 
@@ -182,6 +185,17 @@ def test_a_store_that_does_not_answer(console, monkeypatch):
     answer = console.get("/hunts")
     assert answer.status_code == 503
     assert "disk I/O error" in answer.get_data(as_text=True)
+
+
+def test_a_run_that_nothing_started(console):
+    """`scheduler.missed` raised its event, which the receiver has handled."""
+    for at in (SUNDAY - timedelta(days=7), SUNDAY):  # an hour later in Berlin
+        hunt = Hunt("weekly", at - timedelta(hours=1))
+        event = Event(f"{HUNT_MISSED}:{hunt.id}", HUNT_MISSED, console.moment, hunt_id=hunt.id)
+        console.runtime.ledger.events.record_routed(event, Severity.INFO, ["soc"])
+    problems = page_of(console).partition('id="h-prob"')[2].partition('id="h-def"')[0]
+    assert problems.count("weekly was not started") == 1  # the other is older than a week
+    assert "Huntbridge did not run then" in problems
 
 
 def test_a_run_of_an_earlier_version_has_no_totals(console):
