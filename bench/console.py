@@ -2,7 +2,6 @@
 
 The documents are those of many made-up hunts: events, deliveries, captures, cases and systems as the ledger
 writes them, with their index entries. The figure is the server's time for a page, at the 95th percentile.
-With --aws, moto counts the requests to DynamoDB of each page instead.
 """
 
 from __future__ import annotations
@@ -45,14 +44,12 @@ from shared.models.severity import Severity
 from shared.models.systems import System
 from shared.secrets import Secrets
 from shared.storage import indexes, kinds
-from shared.storage.ledger.ledger import Ledger
 
 NOW = datetime(2026, 11, 29, 10, 42, tzinfo=UTC)
 SYSTEMS = 1_000
 SCREENS = ("/", "/cases", "/hunts", "/coverage", "/deliveries", "/rules", "/settings")
 LOOKS = 40  # at each screen
 LIMIT = 0.1  # seconds, at the 95th percentile
-MAX_REQUESTS = 8  # to DynamoDB, for one page
 CONFIG = {
     "platform": {"url": "https://cado.example", "api_key": "env:KEY"},
     "destinations": {
@@ -194,50 +191,10 @@ def times(count: int) -> dict[str, float]:
         return result
 
 
-def requests_to_dynamodb(count: int) -> dict[str, int]:
-    """For each screen, the requests to DynamoDB and SQS that its first look takes, with nothing cached."""
-    from shared.aws.clients import Clients
-    from shared.hosting import runtime as hosting
-    from tests.emulated import Resources
-    from tests.moto_server import moto_server
-
-    with moto_server() as url, tempfile.TemporaryDirectory() as name:
-        environ = {**Resources(url).environ, "KEY": "key"}
-        made = hosting.aws(Config.model_validate(CONFIG), environ)
-        made.now = lambda: NOW
-        Ledger(made.store, lambda: NOW)
-        for kind, group, document, body in islice(documents(), count):
-            made.store.put(kind, group, document, body)
-        calls: list[str] = []
-        call = Clients.call
-
-        def counted(self: Clients, service: str, operation: str, **request: Any) -> Any:
-            if service == "dynamodb":
-                calls.append(operation)
-            return call(self, service, operation, **request)
-
-        Clients.call = counted  # type: ignore[method-assign]
-        result = {}
-        for path in screens(client_of(made, Path(name))):
-            fresh = client_of(made, Path(name))  # caches belong to an application
-            calls.clear()
-            answer = fresh.get(path)
-            assert answer.status_code == 200, (path, answer.status_code)
-            result[path] = len(calls)
-            print(f"{path[:60]}: {len(calls)} {calls}", file=sys.stderr)
-        return result
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--documents", type=int, default=1_000_000)
-    parser.add_argument("--aws", action="store_true", help="count requests to DynamoDB instead")
     options = parser.parse_args()
-    if options.aws:
-        counts = requests_to_dynamodb(min(options.documents, 1_500))
-        too_many = {path: count for path, count in counts.items() if count > MAX_REQUESTS}
-        print(json.dumps(counts, indent=2))
-        sys.exit(f"more than {MAX_REQUESTS} requests: {too_many}" if too_many else 0)
     few, many = times(2_000), times(options.documents)
     print(f"{'screen':<50} {'2,000':>10} {options.documents:>10,}   ratio")
     for path, slow in zip(many, many.values(), strict=True):

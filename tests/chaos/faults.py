@@ -89,11 +89,13 @@ class Faulty:
 
 
 def _cut(environ: dict[str, Any]) -> Response:
-    """Reset the connection. Werkzeug takes ConnectionResetError for a client that has gone away."""
+    """End the connection. Werkzeug holds the socket a second time, so closing it here would not be enough.
+    It takes ConnectionResetError for a client that has gone away."""
     connection = environ.get("werkzeug.socket")
     if connection is not None:
         with suppress(OSError):  # the client may be gone already
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.shutdown(socket.SHUT_RDWR)
             connection.close()
     raise ConnectionResetError("a fault of the schedule")
 
