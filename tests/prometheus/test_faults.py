@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import socket
-from contextlib import suppress
 
 import pytest
 
@@ -19,7 +17,6 @@ from shared.hosting.runtime import local
 from shared.http.deadlines import DeadlineExceeded, within
 from shared.metrics.definitions import DELIVERY_RETRIES, TIMEOUT
 from shared.models.severity import Severity
-from tests.chaos import faults
 from tests.chaos.faults import Fault, Faulty
 from tests.prometheus.rules import alerts
 from tests.prometheus.test_rules import ALERT_OF_FAULT
@@ -28,22 +25,8 @@ MESSAGE = Message("e", "test", Severity.INFO, "t", "s")
 AT_DESTINATIONS = sorted(set(ALERT_OF_FAULT) - {"slow"})  # a slow answer is no error of a destination
 
 
-@pytest.fixture
-def broken_at_once(monkeypatch):
-    """Werkzeug keeps a connection open whose handler raised, so the client of a cut connection would wait for
-    its time limit. Here it learns of it at once."""
-    cut = faults._cut
-
-    def broken(environ):
-        with suppress(OSError):
-            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-        return cut(environ)
-
-    monkeypatch.setattr(faults, "_cut", broken)
-
-
 @pytest.mark.parametrize("kind", AT_DESTINATIONS)
-def test_a_fault_counts_as_the_error_that_its_alert_watches(kind, tmp_path, broken_at_once):
+def test_a_fault_counts_as_the_error_that_its_alert_watches(kind, tmp_path):
     slack = Slack(path="T/B/X", rate=None)
     app = slack.app
     faulty = Faulty(app.wsgi_app, lambda path: "slack", random.Random(1))
