@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from console.views.cases import case_list
 from shared.models.cases import CaseState
 from tests.console.filled import SETTINGS, House
 from tests.console.reading import read
@@ -63,14 +66,15 @@ def test_the_filter_is_in_the_address(house):
     assert len(read(house.console.get("/cases?state=x&severity=y&page=")).rows()) == 2
 
 
-def test_pages_follow_each_other_by_a_token(house):
-    for number in range(10, 65):
+def test_pages_follow_each_other_by_a_token(house, monkeypatch):
+    monkeypatch.setattr("console.pages.cases.case_list", partial(case_list, limit=5))
+    for number in range(10, 18):
         house.alarm(number, malicious=0)
     page = read(house.console.get("/cases"))
-    assert len(page.rows()) == 50
+    assert len(page.rows()) == 5
     (following,) = [link for link in page.links() if "page=" in link]
     rest = read(house.console.get(following))
-    assert len(rest.rows()) == 5
+    assert len(rest.rows()) == 3
     assert {*page.rows()} & {*rest.rows()} == set()
     assert read(house.console.get("/cases?page=nonsense"), 400).title == "This request cannot be understood"
 
