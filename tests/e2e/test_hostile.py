@@ -15,7 +15,7 @@ SENT = HOSTILE.replace("\ud83d", "")
 
 @pytest.fixture
 def hostile(make_console) -> Console:  # noqa: F811
-    console = make_console(**SETTINGS)
+    console: Console = make_console(**SETTINGS)
     house = House(console, HOSTILE)
     house.tools["tickets"].outcomes = [Rejected(SENT)]
     house.alarm(4)
@@ -34,8 +34,17 @@ def test_no_screen_runs_it(hostile, browser):
         context.add_cookies([{"name": f"huntbridge-{port}", "value": cookie.value, "url": url}])
         page = context.new_page()
         happened: list[str] = []
-        page.on("dialog", lambda dialog: (happened.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: request.url.startswith(url) or happened.append(request.url))
+
+        def asked(dialog):
+            happened.append(dialog.message)
+            dialog.dismiss()
+
+        def requested(request):
+            if not request.url.startswith(url):
+                happened.append(request.url)
+
+        page.on("dialog", asked)
+        page.on("request", requested)
         page.on("console", lambda line: happened.append(line.text) if line.type == "error" else None)
         page.goto(f"{url}/cases")
         for prefix in ("/cases/", "/hunts/"):

@@ -86,7 +86,7 @@ def site(tmp_path_factory):
     try:
         for _ in range(100):
             try:
-                if requests.get(f"{url}/health", verify=certificate, timeout=5).status_code == 200:
+                if requests.get(f"{url}/health", verify=str(certificate), timeout=5).status_code == 200:
                     break
             except requests.ConnectionError:
                 pass

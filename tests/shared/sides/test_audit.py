@@ -108,7 +108,8 @@ def test_the_log_is_read_page_by_page(side):
     for number, back in enumerate(days):
         audit.record(side.store, entry(NOON - timedelta(days=back), about=str(number)), str(number))
     queries = AuditQueries(side.store, lambda: NOON)
-    found, page, pages = [], "", 0
+    found: list[Entry] = []
+    page, pages = "", 0
     while True:
         rows = queries.newest(limit=3, page=page)
         assert len(rows.rows) <= 3
