@@ -12,7 +12,7 @@ from shared.storage.ports import Store
 from shared.storage.queries.pages import BadToken, Rows, bounded, position, token
 
 _MONTHS = 24  # that the log is read back
-_MONTHS_AT_ONCE = 6  # that one page looks into; each costs a request
+_MONTHS_AT_ONCE = 4  # that one page looks into; each costs a request
 _QUESTION = {"list": "audit"}
 
 
