@@ -15,6 +15,7 @@ from shared.http.deadlines import DeadlineExceeded, within
 from shared.queues import leases
 from shared.queues.ports import Again, Dead, Done, Handler, Item, Queue, Verdict
 from shared.storage.ports import NotNow, TooLarge
+from shared.text import clean
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ def settle(queue: Queue, item: Item, verdict: Verdict) -> None:
             kept = queue.retry(item, delay=delay, surprise=surprise)
         case Dead(reason):
             log.error("item is dead", extra={**keys, "reason": reason})
-            kept = queue.dead(item, reason=reason)
+            # A reason may quote a peer, and half a character of it cannot be stored.
+            kept = queue.dead(item, reason=clean(reason, len(reason)))
     if not kept:
         log.warning("the lease of an item had run out, so it may be worked twice", extra=keys)
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.http.deadlines import DeadlineExceeded
 from shared.queues import worker
-from shared.queues.ports import Again, Depth
+from shared.queues.ports import Again, Dead, Depth
 from shared.queues.worker import MAX_SURPRISES, work
 from shared.storage.ports import StoreError, TooLarge
 
@@ -252,3 +252,10 @@ def test_workers_that_race_never_hold_the_same_item(side):
     for thread in threads:
         thread.join()
     assert sorted(claimed, key=int) == [b"%d" % number for number in range(60)]
+
+
+def test_a_reason_with_half_a_character_is_kept(side):
+    """An error may quote what a peer sent."""
+    side.queue.put(b"x", id="x")
+    assert work(side.queue, lambda _: Dead("Slack says \ud83d"), lease=60) == 1
+    assert [item.reason for item in side.queue.dead_items(10)] == ["Slack says "]
