@@ -53,9 +53,9 @@ def create_app(context: ConsoleContext, sign: SignIn) -> Flask:
 
     def page_url(token: str) -> str:
         """The address of this page with the token of another page of its list."""
-        arguments = {key: value for key, value in request.args.items(multi=True) if key != "page"}
-        values: dict[str, Any] = {**(request.view_args or {}), **arguments}
-        return url_for(request.endpoint or "overview.index", **values | ({"page": token} if token else {}))
+        arguments = {key: value for key, value in request.args.items() if key != "page"}
+        # Not `url_for`, to which some of what a browser may send means something, such as `_external`.
+        return urls.with_query(urls.quoted(request.path), arguments | {"page": token})
 
     app.jinja_env.globals |= {"asset": asset, "page_url": page_url, **urls.FOR_TEMPLATES}
 

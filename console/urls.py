@@ -12,7 +12,7 @@ def case(key: str) -> str:
 
 
 def cases(**query: str) -> str:
-    return _with("/cases", query)
+    return with_query("/cases", query)
 
 
 def hunt(hunt_id: str) -> str:
@@ -20,14 +20,18 @@ def hunt(hunt_id: str) -> str:
 
 
 def deliveries(**query: str) -> str:
-    return _with("/deliveries", query)
+    return with_query("/deliveries", query)
 
 
 def system(system_key: str) -> str:
-    return _with("/deliveries", {"system": system_key}) + "#history"
+    return with_query("/deliveries", {"system": system_key}) + "#history"
 
 
-def _with(path: str, query: dict[str, str]) -> str:
+def quoted(path: str) -> str:
+    return "/" + quote(path.lstrip("/"), safe="/@:", errors="replace")
+
+
+def with_query(path: str, query: dict[str, str]) -> str:
     given = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(given, errors='replace')}" if given else path
 

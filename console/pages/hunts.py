@@ -123,7 +123,7 @@ def _moment(now: datetime) -> datetime:
     """The time in the form, so that a form that is sent twice starts one run. Now, if it is old or wrong."""
     try:
         asked = datetime.fromisoformat(request.form.get("at", ""))
-    except ValueError:
+        asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
+    except (ValueError, OverflowError):  # no time, or one before the first day of the calendar
         return now
-    asked = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked.astimezone(UTC)
     return asked if timedelta(0) <= now - asked <= _FORM_AGE else now

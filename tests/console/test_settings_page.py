@@ -143,6 +143,16 @@ def test_the_audit_log_page_by_page(console):
     assert "user-0<" not in second
 
 
+@pytest.mark.parametrize(
+    "query", ["_external=1&_scheme=javascript", "_scheme=x", "_method=X", "_anchor=x", "endpoint=x", "self=x"]
+)
+def test_no_query_leads_the_next_page_elsewhere(console, query):
+    for number in range(60):
+        entry(console, number)
+    page = page_of(console, f"/settings?{query}")
+    assert page.partition("Next page</a>")[0].rpartition('href="')[2].startswith("/settings?")
+
+
 def test_whether_the_webhook_points_here(console):
     notes = console.runtime.ledger.notes
     assert "without <code>platform.admin_key</code> nobody looks" in page_of(console)
