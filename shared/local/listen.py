@@ -3,7 +3,8 @@
 A request has one deadline for its headers and its body together. A body that is declared too large is refused
 before it is read, and no body is written to disk. When all connections are in use, a new one replaces the
 oldest incomplete request of the client with the most connections. So neither many slow connections nor many
-connections of one client keep a webhook out.
+connections of one client keep a webhook out. A client that sends many requests and reads no answer gets few
+of them answered, so that its answers never fill the buffer for which a thread would wait.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ KEPT_ALIVE = 75.0
 DRAIN_WITHIN, DRAIN_MOST = 2.0, 16 * 1024 * 1024
 CONNECTIONS = 1_000
 MAX_HEADERS = 32 * 1024
+AHEAD = 16  # requests of one connection that may wait for the answers before them
 MAX_HELD = 64 * 1024 * 1024  # bytes of all incomplete bodies together
 _ACCEPTED_AT_ONCE = 64  # connections, in one turn of the loop
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -288,7 +290,19 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             return True
         if self._idle:
             self._idle, self.since = False, time.monotonic()
-        return bool(super().received(data))
+        taken = bool(super().received(data))
+        self._take_few()
+        return taken
+
+    def _take_few(self) -> None:
+        """Drop all but the first requests that wait, and close the connection when those are answered."""
+        with self.requests_lock:
+            if len(self.requests) <= AHEAD:
+                return
+            for request in self.requests[AHEAD:]:
+                request.close()
+            del self.requests[AHEAD:]
+            self.requests[-1].headers["CONNECTION"] = "close"
 
     def service(self) -> None:
         try:
