@@ -268,6 +268,27 @@ def test_attempts_are_limited_for_one_name_of_many_addresses(with_users):
     assert sign_in(with_users, "priya", "another long password")[1].status_code == 303
 
 
+def test_strangers_do_not_lock_a_user_out_where_she_has_signed_in_before(with_users):
+    home = {"REMOTE_ADDR": "198.51.100.7"}
+    assert sign_in(with_users, environ_overrides=home)[1].status_code == 303
+    for number in range(50):
+        sign_in(with_users, password="", environ_overrides={"REMOTE_ADDR": f"192.0.2.{number}"})
+    assert sign_in(with_users)[1].status_code == 429
+    for _ in range(5):
+        assert sign_in(with_users, password="wrong", environ_overrides=home)[1].status_code == 401
+    assert sign_in(with_users, environ_overrides=home)[1].status_code == 429
+    with_users.forward(15 * 60)
+    assert sign_in(with_users, environ_overrides=home)[1].status_code == 303
+
+
+def test_the_addresses_of_one_ipv6_network_are_one(with_users):
+    for number in range(20):
+        environ = {"REMOTE_ADDR": f"2001:db8:0:1::{number:x}"}
+        sign_in(with_users, f"user{number}", "wrong", environ_overrides=environ)
+    for address, status in (("2001:db8:0:1:ffff::1", 429), ("2001:db8:0:2::1", 303), ("fe80::1%eth0", 303)):
+        assert sign_in(with_users, environ_overrides={"REMOTE_ADDR": address})[1].status_code == status
+
+
 def test_success_forgets_the_failed_attempts(with_users):
     for _ in range(3):
         for _ in range(4):
