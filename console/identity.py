@@ -11,7 +11,7 @@ class Role(StrEnum):
 
     VIEWER = "viewer"  # sees everything and changes nothing
     RESPONDER = "responder"  # works on cases and deliveries, starts and stops hunts
-    ADMINISTRATOR = "administrator"  # also changes rules and the platform's webhooks
+    ADMINISTRATOR = "administrator"  # also discards dead letters
 
     def may(self, role: Role) -> bool:
         """Whether this role may do what `role` may do."""
