@@ -83,6 +83,8 @@ def protect(app: Flask, guard: Guard, sign: SignIn) -> None:
         guard.check_host()
         if request.routing_exception is not None and isinstance(request.routing_exception, MethodNotAllowed):
             raise request.routing_exception
+        if request.endpoint == "static" and request.method not in SAFE:
+            raise MethodNotAllowed(sorted(SAFE))
         if request.endpoint != "static":
             check_origin(sign.is_secure())
             g.user = sign.user()

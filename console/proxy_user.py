@@ -60,7 +60,7 @@ def _single(headers: Headers, header: str) -> str:
     # Servers join a header that was sent twice with a comma, and the first one may be the client's.
     if len(values) != 1 or "," in values[0]:
         raise NotTrusted(f"there must be one header {header} with one value")
-    return values[0].strip()
+    return values[0].strip(" \t")
 
 
 def _plain(address: str) -> str:

@@ -113,10 +113,11 @@ def test_a_request_from_a_page_of_the_console_is_done(console, headers):
     assert client.get("/").status_code == 302
 
 
+@pytest.mark.parametrize("path", ["/", "/static/console.css"])
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "LOCK"])
-def test_other_methods_are_refused(console, method):
+def test_other_methods_are_refused(console, method, path):
     for role in ("", "administrator"):
-        answer = console.client(role).open("/", method=method, headers=BROWSER)
+        answer = console.client(role).open(path, method=method, headers=BROWSER)
         assert answer.status_code == 405
         assert answer.headers["Allow"]
 

@@ -68,6 +68,7 @@ def test_the_peer_may_be_written_as_ipv6(console):
         [("X-Forwarded-User", "evil, mara@acme.example")],
         [("X-Forwarded-User", "evil"), ("X-Forwarded-User", "mara@acme.example")],
         [("X-Forwarded-User", "a" * 300)],
+        [("X-Forwarded-User", "\xa0mara@acme.example")],
         [("X-Forwarded-User", "m\x01ara")],
         [("X-Forwarded-Users", "mara@acme.example")],
         [("X-Auth-Request-User", "mara@acme.example")],
