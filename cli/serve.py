@@ -112,7 +112,11 @@ def serve(
     try:
         with (
             logs.once_a_minute(
-                "receiver.web", "receiver.intake.refusal_log", "receiver.intake.sender_secrets"
+                "receiver.web",
+                "receiver.intake.refusal_log",
+                "receiver.intake.sender_secrets",
+                "console.proxy_user",
+                "console.sign_in",
             ),
             sole_server(data),
         ):

@@ -10,6 +10,7 @@ In the first two ways a signed cookie holds the session.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from console.identity import Role, User
 from console.one_time_links import OneTimeLinks
 from console.passwords import Passwords, digest
 from console.sessions import Sessions, user_of
+
+log = logging.getLogger(__name__)
 
 ByProxy = Callable[[Headers, str], User | None]  # headers and peer of a request
 
@@ -92,6 +95,7 @@ class SignIn:
     def begin(self, user: User, password: str = "") -> Response:
         """Start a new session, and end the one that the browser had."""
         self.sessions.end(request.cookies.get(self.cookie_name(), ""))
+        log.info("signed in", extra={"user": user.name, "how": user.how, "address": request.remote_addr})
         response = redirect(local_path(request.form.get("next", "")), 303)
         response.set_cookie(
             self.cookie_name(),
@@ -126,11 +130,15 @@ def blueprint(sign: SignIn) -> Blueprint:
             raise Unauthorized("Nobody signs in with a password here.")
         name, password = request.form.get("name", ""), request.form.get("password", "")
         address = request.remote_addr or ""
+        # People write their password into the wrong field, so the log names only users who exist.
+        who = {"user": name if sign.passwords.user(name) else "unknown", "address": address}
         if wait := sign.attempts.wait(name, address):
+            log.warning("a sign-in was refused after too many failed attempts", extra=who)
             return _again(429, f"Too many failed attempts. Try again in {-(-wait // 60):.0f} minutes.", name)
         found = sign.passwords.check(name, password)
         if found is None:
             sign.attempts.failed(name, address)
+            log.warning("a sign-in with a wrong name or password", extra=who)
             return _again(401, "Wrong name or password.", name)
         sign.attempts.succeeded(name, address)
         return sign.begin(User(name, Role(found.role), PASSWORD), digest(found.password_hash))
@@ -147,6 +155,7 @@ def blueprint(sign: SignIn) -> Blueprint:
             raise TooManyRequests("Too many failed attempts. Try again in 15 minutes.")
         if not sign.links.use(request.form.get("token", "")[:200]):
             sign.attempts.failed("", address)
+            log.warning("a sign-in with a one-time link that is not valid", extra={"address": address})
             return _again(
                 401, "This link was used before, or is older than an hour. Make a new one as shown below.", ""
             )

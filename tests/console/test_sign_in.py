@@ -289,6 +289,26 @@ def test_the_addresses_of_one_ipv6_network_are_one(with_users):
         assert sign_in(with_users, environ_overrides={"REMOTE_ADDR": address})[1].status_code == status
 
 
+def test_the_log_tells_of_sign_ins_and_names_only_users_who_exist(with_users, caplog):
+    caplog.set_level("INFO")
+    sign_in(with_users, "mara", "wrong")
+    sign_in(with_users, PASSWORD, "")
+    follow(with_users, "no-such-token")
+    sign_in(with_users)
+    told = [(record.message, getattr(record, "user", None)) for record in caplog.records]
+    wrong = "a sign-in with a wrong name or password"
+    assert told == [
+        (wrong, "mara"),
+        (wrong, "unknown"),
+        ("a sign-in with a one-time link that is not valid", None),
+        ("signed in", "mara"),
+    ]
+    assert {record.__dict__["address"] for record in caplog.records} == {"127.0.0.1"}
+    for _ in range(6):
+        sign_in(with_users, password="wrong")
+    assert caplog.records[-1].message == "a sign-in was refused after too many failed attempts"
+
+
 def test_success_forgets_the_failed_attempts(with_users):
     for _ in range(3):
         for _ in range(4):
