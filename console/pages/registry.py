@@ -12,7 +12,7 @@ from typing import NamedTuple
 from flask import Blueprint
 
 from console.context import ConsoleContext
-from console.pages import api, cases, coverage, deliveries, hunts, overview, rules, settings
+from console.pages import api, cases, coverage, deliveries, hunts, overview, report, rules, settings
 
 
 class Page(NamedTuple):
@@ -29,5 +29,6 @@ PAGES: tuple[Page, ...] = (
     Page("deliveries", "Deliveries", deliveries.blueprint),
     Page("rules", "Rules", rules.blueprint),
     Page("settings", "Settings", settings.blueprint),
+    Page("report", "", report.blueprint),
     Page("api", "", api.blueprint),
 )

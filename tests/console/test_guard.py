@@ -71,7 +71,8 @@ def test_the_policy_allows_nothing_inline_and_no_frame():
 def test_no_page_has_anything_that_the_policy_stops(console):
     for _, path, answer in asked(console, role="administrator"):
         page = answer.get_data(as_text=True)
-        if answer.mimetype == "text/html":
+        download = "attachment" in answer.headers.get("Content-Disposition", "")  # has a policy of its own
+        if answer.mimetype == "text/html" and not download:
             assert not re.search(r"<style|\sstyle=|<script(?![^>]* src=)|\son[a-z]+=|javascript:", page), path
 
 

@@ -1,0 +1,42 @@
+"""The report for a manager, to download: the figures of the last weeks as one HTML file or as CSV."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, request
+
+from console.context import ConsoleContext
+from console.report.csv_rows import as_csv
+from console.report.html import as_html
+from shared.storage.queries.report import report
+
+_MOST_WEEKS = 52
+
+
+def blueprint(context: ConsoleContext) -> Blueprint:
+    pages = Blueprint("report", __name__)
+
+    @pages.get("/report.html")
+    def index() -> Response:
+        text = as_html(report(context.queries, context.now(), _weeks()))
+        return _download("huntbridge-report.html", text.encode(), "text/html")
+
+    @pages.get("/report.csv")
+    def figures() -> Response:
+        text = as_csv(report(context.queries, context.now(), _weeks()))
+        # Excel reads UTF-8 only after a byte order mark.
+        return _download("huntbridge-report.csv", text.encode("utf-8-sig"), "text/csv")
+
+    return pages
+
+
+def _weeks() -> int:
+    weeks = request.args.get("weeks", "12")
+    if not (weeks.isascii() and weeks.isdigit() and 1 <= int(weeks[:3]) <= _MOST_WEEKS):
+        abort(400, f"weeks is a number from 1 to {_MOST_WEEKS}.")
+    return int(weeks)
+
+
+def _download(name: str, content: bytes, type: str) -> Response:
+    response = Response(content, mimetype=type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
