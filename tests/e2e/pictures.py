@@ -23,7 +23,7 @@ def address(page: Page, console: str, screen: str) -> str:
         return urljoin(console, "" if screen == "overview" else screen)
     path, prefix = lists[screen]
     page.goto(urljoin(console, path))
-    hrefs = [link.get_attribute("href") or "" for link in page.locator("main a").all()]
+    hrefs: list[str] = [link.get_attribute("href") or "" for link in page.locator("main a").all()]
     return urljoin(console, next(href for href in hrefs if href.startswith(prefix) and "?" not in href))
 
 
