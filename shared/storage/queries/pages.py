@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 MAX_LIMIT = 200  # rows of one page
 _MAX_TOKEN = 4_000  # characters
+_MAX_POSITION = 1_024  # bytes; DynamoDB refuses a longer sort key
 
 
 class BadToken(ValueError):
@@ -53,9 +54,11 @@ def position(question: Mapping[str, Any], page: str) -> str:
             raise ValueError
         text = base64.b64decode(page + "=" * (-len(page) % 4), altchars=b"-_", validate=True)
         digest, after = json.loads(text)
+        if not isinstance(after, str) or not 0 < len(after.encode()) <= _MAX_POSITION:
+            raise ValueError  # half a character is a ValueError too: no store takes it
     except (ValueError, TypeError, binascii.Error, RecursionError):
         raise BadToken("this page's token cannot be read") from None
-    if digest != _digest(question) or not isinstance(after, str) or not after:
+    if digest != _digest(question):
         raise BadToken("this page's token belongs to another list")
     return after
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -229,7 +231,12 @@ def test_a_token_of_another_list_is_refused(story):
         story.event(f"e{number}")
     token = story.ask.events.list(limit=1).next
     assert story.ask.events.list(limit=1, page=token).rows[0].id == "e1"
-    for wrong in (token[:-2] + "AA", "x", "é", "e30", "W10", "A" * 5000):
+    question, _ = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    forged = [
+        base64.urlsafe_b64encode(json.dumps([question, after]).encode()).decode().rstrip("=")
+        for after in ("\ud800", "2026\udfff", "x" * 1_025, "", 1, None, [])
+    ]
+    for wrong in (token[:-2] + "AA", "x", "é", "e30", "W10", "A" * 5000, *forged):
         with pytest.raises(BadToken):
             story.ask.events.list(limit=1, page=wrong)
     with pytest.raises(BadToken):
