@@ -26,7 +26,7 @@ _TITLES = {
     413: "This is too long",
     429: "Too many attempts",
     500: "Something went wrong here",
-    503: "The ledger does not answer",
+    503: "Not possible at the moment",
 }
 _TEXTS = {
     400: "Nothing was changed. Go back and try again.",
@@ -61,7 +61,7 @@ def add_to(app: Flask) -> None:
             f"{error}. Nothing was changed. Webhooks are stored by themselves and are not lost while this "
             "lasts. Run `huntbridge check` on the machine to see what is wrong, then reload this page."
         )
-        response = answer(503, text)
+        response = answer(503, text, "The ledger does not answer")
         response.headers["Retry-After"] = "10"
         return response
 
@@ -73,8 +73,8 @@ def add_to(app: Flask) -> None:
         return answer(500, f"The log of huntbridge says more, with the reference {reference}.")
 
 
-def answer(status: int, text: str) -> Response:
-    title = _TITLES.get(status, "This did not work")
+def answer(status: int, text: str, title: str = "") -> Response:
+    title = title or _TITLES.get(status, "This did not work")
     if request.path.startswith("/api/"):
         response: Response = jsonify({"status": status, "title": title, "detail": text})
         response.content_type = "application/problem+json"

@@ -151,7 +151,9 @@ def blueprint(sign: SignIn) -> Blueprint:
     @pages.post("/sign-in/link")
     def use_link() -> Response:
         address = request.remote_addr or ""
-        if sign.by_proxy or sign.attempts.wait("", address):
+        if sign.by_proxy:
+            raise Unauthorized(sign.missing)
+        if sign.attempts.wait("", address):
             raise TooManyRequests("Too many failed attempts. Try again in 15 minutes.")
         if not sign.links.use(request.form.get("token", "")[:200]):
             sign.attempts.failed("", address)

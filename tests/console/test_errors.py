@@ -39,6 +39,10 @@ def console(make_console):
     def missing() -> str:
         abort(404, "Case <b>7f3c</b> was not found.")
 
+    @pages.get("/keys")
+    def keys() -> str:
+        abort(503, "The keys that sign in the users cannot be fetched.")
+
     made.app.register_blueprint(pages)
     return made
 
@@ -52,6 +56,16 @@ def test_an_error_of_ours_shows_a_reference_and_no_detail(console, caplog):
     (reference,) = re.findall(r"the reference ([0-9a-f]{8})\.", page)
     assert reference in caplog.text
     assert "RuntimeError" in caplog.text
+
+
+def test_the_ledger_is_not_blamed_for_what_another_does_not_answer(console):
+    answer = console.get("/keys")
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 503
+    assert "cannot be fetched" in page
+    assert "<h1>The ledger" not in page
+    assert "<title>The ledger" not in page
+    assert "<h1>The ledger" in console.get("/down").get_data(as_text=True)
 
 
 def test_a_store_that_does_not_answer_says_what_to_do(console):
