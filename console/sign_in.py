@@ -153,9 +153,11 @@ def blueprint(sign: SignIn) -> Blueprint:
         address = request.remote_addr or ""
         if sign.by_proxy:
             raise Unauthorized(sign.missing)
-        if sign.attempts.wait("", address):
-            raise TooManyRequests("Too many failed attempts. Try again in 15 minutes.")
+        # A valid link works whatever others on this address tried: nobody can guess one, and with a limit
+        # every program on this machine could keep its operator out.
         if not sign.links.use(request.form.get("token", "")[:200]):
+            if sign.attempts.wait("", address):
+                raise TooManyRequests("Too many failed attempts. Try again in 15 minutes.")
             sign.attempts.failed("", address)
             log.warning("a sign-in with a one-time link that is not valid", extra={"address": address})
             return _again(
