@@ -39,6 +39,14 @@ COMMANDS = {
     "coverage": "",
     "events list": "",
     "events show": "e1",
+    "events resend": "e1 --to soc",
+    "cases list": "",
+    "cases show": "e1",
+    "cases ack": "e1 --by Ada",
+    "cases release": "e1 --by Ada",
+    "cases close": "e1 --by Ada --verdict benign --why known",
+    "cases reopen": "e1 --by Ada --why again",
+    "console link": "",
     "deliveries list": "",
     "report": "",
     "check": "",
@@ -57,11 +65,12 @@ COMMANDS = {
     "webhook remove": "--yes",
     "schedules sync": "--group g --function-arn f --role-arn r",
 }
-NO_CONFIGURATION = {"demo"}
+NO_CONFIGURATION = {"demo", "console password"}  # neither reads the configuration
 NO_DATA = {
     *("send-test", "route", "render", "schedules sync"),
     *("webhook register", "webhook show", "webhook test", "webhook remove"),
 }
+NO_DATABASE = {"console link"}  # its links are in a file beside the database
 PLATFORM_DOWN = {
     "hunt run": 3,
     "webhook register": 3,
@@ -135,7 +144,9 @@ def test_a_data_directory_that_cannot_be_used(run, tmp_path, command):
     assert f"{tmp_path}/file/in" in result.stderr
 
 
-@pytest.mark.parametrize("command", [one for one in ALL if one not in NO_DATA | NO_CONFIGURATION])
+@pytest.mark.parametrize(
+    "command", [one for one in ALL if one not in NO_DATA | NO_CONFIGURATION | NO_DATABASE]
+)
 def test_a_database_that_is_none(run, tmp_path, command):
     (tmp_path / ".huntbridge").mkdir()
     (tmp_path / ".huntbridge" / "huntbridge.db").write_text("this is no database at all, but a letter" * 200)
