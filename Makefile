@@ -11,7 +11,7 @@ run: $(VENV)/demo  ## the demo in the browser; ONCE=1 runs one hunt and prints i
 	$(BIN)/huntbridge demo $(if $(ONCE),--once --json,--port $(PORT))
 
 # Some tests start processes of their own: without bytecode each of them would compile everything again.
-test coverage: export PYTHONDONTWRITEBYTECODE =
+test test-slow coverage: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/dev .cache/prism/ready .cache/render/ready lint  ## lint, types and the fast tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal
@@ -108,7 +108,7 @@ lock-aws:  ## as `lock`, for the functions on AWS and the tools that check them
 .PHONY: test-emulators
 
 test-emulators: $(VENV)/dev .cache/emulators/ready  ## the contracts of store and queues with dynalite and fauxqs
-	HUNTBRIDGE_EMULATORS=1 $(BIN)/python -m pytest -p no:xdist tests/shared/sides -k emulators
+	HUNTBRIDGE_EMULATORS=1 $(BIN)/python -m pytest -p no:xdist -m '' tests/shared/sides -k emulators
 
 .PHONY: test-e2e console-pictures
 
@@ -151,6 +151,11 @@ bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start
 	$(BIN)/python bench/init.py
 	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
 	$(BIN)/python -m bench.hunt
+
+.PHONY: test-slow
+
+test-slow: $(VENV)/dev .cache/render/ready  ## the tests that are too slow for `make test`: the contracts on AWS, outages, hundreds of cases
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m slow -k 'not fuzz and not linear_time' --ignore=tests/prometheus
 
 .PHONY: fuzz pictures
 

@@ -21,6 +21,8 @@ from tests.console.conftest import BROWSER, Console
 from tests.emulated import Resources
 from tests.moto_server import moto_server
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "deploy-aws.md"
 SECTION = PAGE.read_text(encoding="utf-8").partition("### The console of a stack")[2].partition("\n## ")[0]
 READ, ACT = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", SECTION, re.S))

@@ -18,6 +18,8 @@ from tests.console.filled import SETTINGS, House
 from tests.console.reading import read
 from tests.moto_server import moto_server
 
+pytestmark = pytest.mark.slow
+
 KEY = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa04"
 MOST = 8
 

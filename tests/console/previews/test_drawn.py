@@ -12,6 +12,8 @@ from console.previews.previews import draw
 from tests.console.previews.payloads import golden
 from tests.receiver.destinations.teams import rendering
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 STYLES = {
     "console": ("console/static/console.css", "console/static/previews.css"),

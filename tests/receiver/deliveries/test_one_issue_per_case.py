@@ -16,6 +16,8 @@ from shared.queues.worker import work
 from tests.receiver.conftest import Stage
 from tests.receiver.destinations.jira.site import once, staged
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def make(make_stage):

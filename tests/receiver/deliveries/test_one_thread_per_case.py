@@ -17,6 +17,8 @@ from shared.queues.worker import work
 from shared.secrets import Secret
 from tests.receiver.conftest import Stage
 
+pytestmark = pytest.mark.slow
+
 SOC = "C0123456789"
 IR = {"type": "slack", "token": "env:T", "channel": SOC, "pace": 1_000}
 

@@ -18,6 +18,8 @@ from shared.aws.errors import AwsError
 from shared.storage import indexes
 from shared.storage.ports import Key, Record, StoreError
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_790_000_000.25
 DAY = 86_400
 

@@ -26,6 +26,8 @@ from shared.models.systems import System
 from shared.storage import audit, indexes, kinds
 from shared.storage.queries.queries import Queries
 
+pytestmark = pytest.mark.slow
+
 MOST = 8  # requests
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 WEB = System("i-0aaaaaaaaaaaaaaa1", "us-east-1", "prod")

@@ -35,6 +35,8 @@ from shared.queues.ports import Item
 from shared.storage import indexes
 from shared.storage.ledger.ledger import Ledger
 
+pytestmark = pytest.mark.slow
+
 LEASE = 60
 # What a tool may do with a message: take it and say so; take it and say nothing; not take it, for now or for
 # good; say nothing and not have taken it.

@@ -39,6 +39,8 @@ from tests.aws_function import Context
 from tests.emulated import properties, record_of
 from tests.shared.sides.destination import Tool
 
+pytestmark = pytest.mark.slow
+
 OUTAGE, STEP = 90 * 60, 60
 BEFORE, DURING = 6, 3  # webhooks
 

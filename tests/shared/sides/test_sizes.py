@@ -31,6 +31,8 @@ from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import TooLarge
 from tests.shared.sides.destination import Tool
 
+pytestmark = pytest.mark.slow
+
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 CONTROL = "\x01"  # six bytes in JSON
 KINDS = 5_000
