@@ -232,9 +232,10 @@ def test_a_token_of_another_list_is_refused(story):
     token = story.ask.events.list(limit=1).next
     assert story.ask.events.list(limit=1, page=token).rows[0].id == "e1"
     question, _ = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    positions: tuple[Any, ...] = ("\ud800", "2026\udfff", "x" * 1_025, "", 1, None, [])
     forged = [
         base64.urlsafe_b64encode(json.dumps([question, after]).encode()).decode().rstrip("=")
-        for after in ("\ud800", "2026\udfff", "x" * 1_025, "", 1, None, [])
+        for after in positions
     ]
     for wrong in (token[:-2] + "AA", "x", "é", "e30", "W10", "A" * 5000, *forged):
         with pytest.raises(BadToken):
