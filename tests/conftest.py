@@ -36,5 +36,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that mostly wait come first: at the end, one process would be left alone with them."""
+    """Tests against moto take a third of the time, so `make test-slow` runs them. The tests that mostly wait
+    come first: at the end, one process would be left alone with them."""
+    for item in items:
+        sides = getattr(item, "callspec", None)
+        on_aws = sides is not None and "aws" in sides.params.values()
+        if on_aws or any(name.startswith("moto") for name in getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.path.name not in ("test_serve.py", "test_journey.py"))

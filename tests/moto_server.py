@@ -13,6 +13,10 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 from moto.sqs.models import SQSBackend
 
+# As the module of a class: Hypothesis then does not parse its source. CPython 3.11 cannot parse in one thread
+# while moto does in another (python/cpython#106905).
+WITHOUT_SOURCE = "builtins"
+
 
 @contextmanager
 def moto_server() -> Iterator[str]:

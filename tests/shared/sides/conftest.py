@@ -63,15 +63,6 @@ class Side:
         return abs((first - second).total_seconds()) <= self.tolerance
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests against moto take most of the time here, so `make test-slow` runs them."""
-    for item in items:
-        callspec = getattr(item, "callspec", None)
-        on_aws = callspec is not None and callspec.params.get("side") == "aws"
-        if on_aws and item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.slow)
-
-
 # `make test-emulators` runs the tests against two emulators that are independent of moto.
 SIDES = ["emulators"] if os.environ.get("HUNTBRIDGE_EMULATORS") else ["sqlite", "aws"]
 

@@ -34,6 +34,7 @@ from shared.models.deliveries import Delivery, DeliveryState
 from shared.queues.ports import Item
 from shared.storage import indexes
 from shared.storage.ledger.ledger import Ledger
+from tests.moto_server import WITHOUT_SOURCE
 
 pytestmark = pytest.mark.slow
 
@@ -256,6 +257,7 @@ def test_on_aws(moto_clients, monkeypatch):
             queue = SqsQueue(moto_clients, "deliveries", *urls, look_wait=0, now=lambda: self.now)
             return queue, _Own(moto_clients, table, self.examples)
 
+    OnAws.__module__ = WITHOUT_SOURCE
     run_state_machine_as_test(
         OnAws,
         settings=settings(

@@ -20,6 +20,7 @@ from shared.local.database import Database
 from shared.local.store import SqliteStore
 from shared.storage import indexes
 from shared.storage.ports import Store
+from tests.moto_server import WITHOUT_SOURCE
 
 NAMES, INDEXES, TIMES = "abcd", ("x", "y"), ("1", "2")
 # Each place holds the name of its document, so no two documents have the same place.
@@ -120,6 +121,7 @@ def test_on_one_machine():
         run(OnSqlite, examples=25, steps=15)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_on_aws(moto_clients):
     table = f"table-{uuid.uuid4()}"
@@ -131,6 +133,7 @@ def test_on_aws(moto_clients):
         def make(self) -> tuple[Store, str]:
             return DynamoStore(moto_clients, table), uuid.uuid4().hex[:8]
 
+    OnAws.__module__ = WITHOUT_SOURCE
     run(OnAws, examples=3, steps=10)
 
 
