@@ -178,8 +178,8 @@ def outside(url: str, text: str = "") -> Markup:
 
 def visible(value: Any) -> Any:
     """What a template writes, without control, bidirectional and invisible characters."""
-    if not isinstance(value, str):
-        return value
+    if not isinstance(value, str) or (value.isascii() and value.isprintable()):
+        return value  # most texts of a page have nothing to clean
     cleaned = clean(value, len(value))
     return Markup(cleaned) if isinstance(value, Markup) else cleaned  # noqa: S704 - it was escaped before
 
