@@ -147,10 +147,11 @@ $(CLIENT)/ready: requirements/emulator.txt | $(AWS)/ready
 	  --platform=manylinux_2_28_x86_64 --target=$(@D) -r $<
 	touch $@
 
-bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start (after test-lambda), fleets, hunts
+bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start (after test-lambda), fleets, hunts, the console
 	$(BIN)/python bench/init.py
 	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
 	$(BIN)/python -m bench.hunt
+	$(BIN)/python -m bench.console
 
 .PHONY: test-slow
 
