@@ -15,7 +15,7 @@ from cli.events import delivered_in_words
 from cli.exit_codes import Failed, Misused
 from cli.find_case import case_key
 from cli.moments import Moment
-from cli.paging import more, paged
+from cli.paging import more, page_token, paged, print_rows
 from cli.settings import settings
 from cli.stack import on_stack
 from shared.models.cases import CaseState, Verdict
@@ -25,7 +25,7 @@ from shared.phrases import counted, utc_minute
 from shared.storage import audit
 from shared.storage.queries.case_timeline import TimelineEntry
 from shared.storage.queries.cases import CaseQueries, CaseRow
-from shared.storage.queries.pages import BadToken, Rows
+from shared.storage.queries.pages import Rows
 from shared.text import one_line
 
 NOBODY = "nobody"
@@ -86,19 +86,11 @@ def list_cases(
     queries = reading_runtime(load_config(config_path), data).queries.cases
     wanted = Severity(severity) if severity else None
     ask = _question(queries, wanted, owner, state, since, limit)
-    try:
+    with page_token():
         rows = _page(ask, page, lambda row: _fits(row, wanted, state))
-    except BadToken as error:
-        raise Misused(f"--page: {error}") from None
-    if as_json:
-        tables.print_json({"cases": [dump(row) for row in rows.rows], "next": rows.next})
-        return
-    if rows.rows:
-        titles = ("Case", "Severity", "State", "Opened (UTC)", "Alarms", "Title")
-        tables.show(titles, map(_cells, rows.rows), whole=(0,))
-    else:
-        click.echo("there are no such cases" if severity or owner or state else "there are no open cases")
-    more(rows.next)
+    titles = ("Case", "Severity", "State", "Opened (UTC)", "Alarms", "Title")
+    empty = "there are no such cases" if severity or owner or state else "there are no open cases"
+    print_rows(rows, "cases", titles, _cells, whole=(0,), as_json=as_json, empty=empty)
 
 
 def _question(
@@ -173,10 +165,8 @@ def show(config_path: str | None, data: Path, case: str, limit: int, page: str, 
     row = runtime.queries.cases.get(key)
     if row is None:
         raise Failed(f"there is no case {key!r}")
-    try:
+    with page_token():
         timeline = runtime.queries.cases.timeline(key, limit=limit, page=page)
-    except BadToken as error:
-        raise Misused(f"--page: {error}") from None
     if as_json:
         entries = [dump(entry) for entry in timeline.rows]
         tables.print_json({"case": dump(row), "timeline": entries, "next": timeline.next})

@@ -7,18 +7,15 @@ from pathlib import Path
 
 import click
 
-from cli import tables
 from cli.assemble import load_config, reading_runtime
 from cli.events import delivered_in_words
 from cli.exit_codes import Misused
 from cli.find_system import system_key
 from cli.moments import Moment
-from cli.paging import more, paged
+from cli.paging import page_token, paged, print_rows
 from cli.settings import settings
 from cli.stack import on_stack
-from shared.models.codec import dump
 from shared.storage.queries.deliveries import DeliveryRow
-from shared.storage.queries.pages import BadToken
 from shared.text import one_line
 
 
@@ -54,11 +51,11 @@ def list_deliveries(
     page: str,
     as_json: bool,
 ) -> None:
-    """List the deliveries, newest first. Messages that nobody has tried to send yet are not among them:
-    `huntbridge events show` names those.
+    """List the deliveries, newest first. The list leaves out messages that huntbridge has not tried to send
+    yet; `huntbridge events show EVENT` shows those.
 
     \b
-    Why did this not reach Jira?  huntbridge deliveries list --destination tickets --state dead
+    Dead messages for Jira:  huntbridge deliveries list --destination tickets --state dead
     """
     config = load_config(config_path)
     if destination and destination not in config.destinations:
@@ -66,7 +63,7 @@ def list_deliveries(
             f"there is no destination {destination!r}; there are: {', '.join(config.destinations) or 'none'}"
         )
     runtime = reading_runtime(config, data)
-    try:
+    with page_token():
         rows = runtime.queries.deliveries.list(
             destination=destination,
             state=state or "",
@@ -77,16 +74,9 @@ def list_deliveries(
             limit=limit,
             page=page,
         )
-    except BadToken as error:
-        raise Misused(f"--page: {error}") from None
-    if as_json:
-        tables.print_json({"deliveries": [dump(row) for row in rows.rows], "next": rows.next})
-        return
-    if rows.rows:
-        tables.show(("Event", "To", "System", "What became of it"), map(_cells, rows.rows), whole=(0, 1))
-    else:
-        click.echo("there are no such deliveries")
-    more(rows.next)
+    titles = ("Event", "To", "System", "What became of it")
+    empty = "there are no such deliveries"
+    print_rows(rows, "deliveries", titles, _cells, whole=(0, 1), as_json=as_json, empty=empty)
 
 
 def _cells(row: DeliveryRow) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ import click
 
 from cli import tables
 from cli.assemble import load_config, reading_runtime, runtime_of
-from cli.exit_codes import Failed, Misused
+from cli.exit_codes import Failed
 from cli.find_event import event_id
 from cli.find_system import system_key
 from cli.moments import Moment
 from cli.operator import person_here
-from cli.paging import more, paged
+from cli.paging import page_token, paged, print_rows
 from cli.settings import settings
 from cli.stack import on_stack
 from receiver.assemble import resending
@@ -25,7 +25,6 @@ from shared.phrases import utc_minute
 from shared.storage.queries.deliveries import DeliveryRow
 from shared.storage.queries.event_rows import EventRow
 from shared.storage.queries.events import EventDetail
-from shared.storage.queries.pages import BadToken
 from shared.text import one_line
 
 _SEVERITIES = [severity.value for severity in Severity]
@@ -64,10 +63,10 @@ def list_events(
     """List the events, newest first.
 
     \b
-    What was sent about web-02 in the last month:  huntbridge events list --system web-02 --since 30d
+    Events of web-02 in the last 30 days:  huntbridge events list --system web-02 --since 30d
     """
     runtime = reading_runtime(load_config(config_path), data)
-    try:
+    with page_token():
         rows = runtime.queries.events.list(
             system=system_key(runtime.queries, system) if system else "",
             case=case,
@@ -79,17 +78,9 @@ def list_events(
             limit=limit,
             page=page,
         )
-    except BadToken as error:
-        raise Misused(f"--page: {error}") from None
-    if as_json:
-        tables.print_json({"events": [dump(row) for row in rows.rows], "next": rows.next})
-        return
-    if rows.rows:
-        titles = ("Event", "At (UTC)", "Severity", "System", "Title", "Sent to")
-        tables.show(titles, map(_cells, rows.rows), whole=(0,))
-    else:
-        click.echo("there are no such events")
-    more(rows.next)
+    titles = ("Event", "At (UTC)", "Severity", "System", "Title", "Sent to")
+    empty = "there are no such events"
+    print_rows(rows, "events", titles, _cells, whole=(0,), as_json=as_json, empty=empty)
 
 
 def _cells(row: EventRow) -> tuple[str, ...]:

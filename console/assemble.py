@@ -29,9 +29,11 @@ def sign_in(
     tls_proxies: frozenset[str] = frozenset(),
     config: ConsoleConfig | None = None,
 ) -> SignIn:
-    """Who may use the console, by the configuration, or by `config` in its place. `operator` is whoever comes
-    by a one-time link; `tls_proxies` are addresses of proxies that end TLS. Raises CannotServe, and OSError
-    if the folder cannot be written."""
+    """Make the sign-in from the section `console` of the configuration, or from `config` if it is given.
+
+    `operator` is the name of a user who signs in by a one-time link. `tls_proxies` are the addresses of
+    proxies that end TLS. Raises CannotServe, and OSError if the folder cannot be written.
+    """
     config = config or runtime.config.console
     proxy = config.proxy
     return SignIn(

@@ -44,7 +44,7 @@ class ConsoleContext:
 
     @property
     def user(self) -> User:
-        """Whoever sent the current request. Every view but those of signing in has a user."""
+        """The user who sent the current request. Only the sign-in views have no user."""
         user: User = g.user
         return user
 

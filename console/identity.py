@@ -1,4 +1,4 @@
-"""Who uses the console, and what they may do."""
+"""The users of the console and their roles."""
 
 from __future__ import annotations
 

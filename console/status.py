@@ -34,12 +34,12 @@ PLATFORM_JOBS = ("follow", "recover", "watch")
 
 @dataclass(frozen=True)
 class Status:
-    """What was read at one moment."""
+    """The state of huntbridge, as it was read from the store at `at`."""
 
     at: datetime
     counts: CaseCounts
     cases: tuple[CaseRow, ...]  # the worst ones that are not closed, without references
-    not_taken: tuple[CaseRow, ...]  # malicious ones that nobody has taken, the oldest first
+    not_taken: tuple[CaseRow, ...]  # malicious cases that nobody has acknowledged, the oldest first
     destinations: Mapping[str, DestinationState]  # by name, in the order of the configuration
     runs: tuple[Hunt, ...]  # the last run of each hunt, the newest first
     jobs: Mapping[str, Failing]  # the timer's jobs that fail, by name
