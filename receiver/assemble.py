@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from receiver.cases.actions import CaseActions
 from receiver.cases.decisions import CaseDecisions
+from receiver.cases.judge import Judge
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle
 from receiver.cases.send_reminders import CaseReminders
 from receiver.deliveries.alarm import AlarmDelivery
@@ -63,6 +64,7 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         enricher=enricher,
         dedupe=Dedupe(runtime.store, runtime.config.platform.url),
         history=History(runtime.store, runtime.ledger),
+        judge=judge(runtime),
         cases=cases,
         actions=case_actions(runtime, cases),
         reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),
@@ -111,6 +113,11 @@ def case_lifecycle(runtime: Runtime) -> CaseLifecycle:
         runtime.now,
         lambda alarm: route_decision(alarm, runtime.config),
     )
+
+
+def judge(runtime: Runtime) -> Judge:
+    across_hunts = runtime.config.cases.across_hunts
+    return Judge(runtime.ledger, runtime.queries.cases, runtime.now, across_hunts)
 
 
 def case_decisions(runtime: Runtime) -> CaseDecisions:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from receiver.messages.compose import compose
@@ -21,20 +21,22 @@ from receiver.messages.subject import system_of
 from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.case_states import acknowledgement_of, decide, made
-from shared.models.cases import MAX_NEWEST_ALARMS, Case, CaseState
+from shared.models.cases import MAX_NEWEST_ALARMS, Case, CaseState, StillThere
 from shared.models.codec import dump
 from shared.models.decisions import Action, CaseDecision
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     CLOSED,
     DECISION_KINDS,
+    NO_NEWS,
     OWN_KINDS,
     RELEASED,
     REOPENED,
+    STILL_THERE,
     TEST,
-    UNACKNOWLEDGED,
 )
 from shared.models.events import Event
+from shared.models.judgements import Judgement
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import Queue
@@ -43,6 +45,7 @@ from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Store
 from shared.text import one_line
 
+_COMMENT_EVERY = timedelta(days=30)  # on an issue about a case of which nothing is new
 _KINDS = {
     Action.ACKNOWLEDGE: ACKNOWLEDGED,
     Action.RELEASE: RELEASED,
@@ -96,6 +99,7 @@ class CaseLifecycle:
                 _counted(case, alarm.event),
                 alarm=worst,
                 told=union(case.told, names),
+                told_at=max(case.told_at or alarm.event.received_at, alarm.event.received_at),
                 title=compose(worst, self._config).title,
                 system=system_of(worst) or case.system,
             )
@@ -112,6 +116,30 @@ class CaseLifecycle:
             others = [name for name in case.told if name not in names]
             self._announce(alarm.case_key, case, reopened, others)
         return names
+
+    def still_there(self, alarm: Alarm, judgement: Judgement) -> None:
+        """Record that an alarm says nothing new about its case, and edit the case's messages. An issue gets a
+        comment, but not more than one a month."""
+        event = alarm.event
+        hunt_id = (alarm.hunt.id if alarm.hunt else event.hunt_id) or ""
+
+        def change(case: Case | None) -> Case | None:
+            if case is None or event.id in case.newest_alarms:
+                return case
+            at = event.received_at
+            still = StillThere(at, hunt_id, judgement.hunts, judgement.since or at)
+            last = case.told_at or case.last_at or case.alarm.event.received_at
+            told_at = at if at - last >= _COMMENT_EVERY else case.told_at
+            return replace(_counted(case, event), still=still, told_at=told_at)
+
+        case = self._ledger.cases.change(judgement.case, change, durable=False)
+        if case is None or case.still is None:
+            return
+        self.refresh(judgement.case, f"still:{hunt_id or event.id}")
+        if case.told_at == event.received_at:
+            about = f"{judgement.case}:{event.id}"
+            trackers = [name for name in case.told if name in self._destinations.trackers]
+            self.announce(replace(alarm, event=event_about(alarm, STILL_THERE, about, event.received_at)), trackers)
 
     def announce_decision(self, case_key: str, case: Case, decision: CaseDecision) -> None:
         """Tell everybody who was told of the case what somebody decided about it. The reminders of an open
@@ -198,6 +226,7 @@ class CaseLifecycle:
             offers=_offers(case, trackers),
             closure=case.closure,
             worst=case.alarm if _is_no_news(alarm) else None,
+            still=case.still if case.state is not CaseState.CLOSED else None,
         )
 
     def is_in_hand(self, case_key: str) -> bool:
@@ -290,7 +319,7 @@ def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
 
 def _is_no_news(alarm: Alarm) -> bool:
     """Whether the message says nothing new about the system, so that the case's message stays as it is."""
-    return alarm.event.kind in DECISION_KINDS | {UNACKNOWLEDGED} or alarm.sent_again is not None
+    return alarm.event.kind in NO_NEWS or alarm.sent_again is not None
 
 
 def _can_be_acknowledged(alarm: Alarm) -> bool:

@@ -2,7 +2,8 @@
 in Slack, decisions about cases, reminders and notices are handed to their own handlers (receiver/cases,
 shared/queues).
 
-An event goes through these steps: parse → enrich → dedupe → history → route → enqueue → record. Each step
+An event goes through these steps: parse → enrich → dedupe → history → judge → route → enqueue → record. An
+alarm of which people are told nothing is recorded and not routed. Each step
 gives the same result when it is repeated. So if a worker dies, the next one starts its item from the
 beginning.
 """
@@ -13,6 +14,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from receiver.cases.actions import CaseActions
+from receiver.cases.judge import Judge, told_part
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.cases.send_reminders import CaseReminders
 from receiver.events.dedupe import Dedupe, run_of
@@ -21,6 +23,7 @@ from receiver.events.history import History
 from receiver.events.parse.webhook import parse
 from receiver.events.route import route
 from receiver.messages.event_facts import event_facts
+from receiver.messages.subject import system_of
 from shared import log_context
 from shared.config.config import Config
 from shared.metrics.definitions import EVENTS_HANDLED, kind_label
@@ -28,7 +31,9 @@ from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
 from shared.models.event_kinds import ALARM_KINDS
 from shared.models.events import Event
+from shared.models.judgements import Judgement
 from shared.models.severity import Severity
+from shared.models.system_findings import Status
 from shared.queues import items
 from shared.queues.dead_letter_notices import DeadLetterNotices, alarm_of_event
 from shared.queues.heartbeats import Heartbeats
@@ -51,6 +56,7 @@ class EventWorker:
     enricher: Enricher
     dedupe: Dedupe
     history: History
+    judge: Judge
     cases: CaseLifecycle
     actions: CaseActions
     reminders: CaseReminders
@@ -99,10 +105,43 @@ class EventWorker:
             may_repeat=decision.may_repeat,
             change=self.history.compare(alarm),
         )
+        if judgement := self.judge.judge(alarm):
+            alarm = told_part(alarm, judgement)
+            self._record_quiet(alarm, judgement)
+            if not judgement.tell:
+                return self._withhold(alarm, judgement)
         destinations = route(alarm, self.config)
         if not destinations:
             return Dead("no destination is configured")
         return self._send_to(destinations, alarm)
+
+    def _withhold(self, alarm: Alarm, judgement: Judgement) -> Verdict:
+        """Record an alarm of which people are told nothing. What was told before of its case is brought up to
+        date."""
+        fitted = self._fitted(alarm)
+        if judgement.still:
+            self.cases.still_there(fitted, judgement)
+        self._record_outcome(alarm)
+        self._record(alarm, [], case=judgement.case)
+        log.info(
+            "event withheld",
+            extra={
+                "event": alarm.event.id,
+                "kind": alarm.event.kind,
+                "severity": alarm.severity.value,
+                "case": judgement.case,
+                "known": sum(each.status is Status.KNOWN for each in judgement.findings),
+                "muted": sum(each.status is Status.MUTED for each in judgement.findings),
+                "still_there": len(judgement.still),
+            },
+        )
+        return Done()
+
+    def _record_quiet(self, alarm: Alarm, judgement: Judgement) -> None:
+        """Record what people are not told of, for the digest of the hunt."""
+        system, hunt_id = system_of(alarm), alarm.hunt.id if alarm.hunt else alarm.event.hunt_id
+        if hunt_id and system:
+            self.ledger.findings.save_quiet(hunt_id, system.instance, judgement)
 
     def _save_name(self, alarm: Alarm) -> None:
         """Store the name of the instance, for the report of the hunt."""
@@ -165,13 +204,15 @@ class EventWorker:
                 captured.system, captured.hunt_id, alarm.severity, alarm.event.received_at
             )
 
-    def _record(self, alarm: Alarm, destinations: list[str], *, merged_into: str = "") -> None:
-        """Record that the event is done, and the destinations of its alarm."""
+    def _record(
+        self, alarm: Alarm, destinations: list[str], *, merged_into: str = "", case: str | None = None
+    ) -> None:
+        """Record that the event is done, and the destinations of its alarm. `case`: None for the alarm's."""
         self.ledger.events.record_routed(
             alarm.event,
             alarm.severity,
             destinations,
-            case=alarm.case_key,
+            case=alarm.case_key if case is None else case,
             merged_into=merged_into,
             run=run_of(alarm),
             confirmed=alarm.confirmed,

@@ -7,8 +7,9 @@ from receiver.messages.counts import counts_in_words, worst_finding
 from receiver.messages.facts import MAX_WHY, how_closed, person_of
 from receiver.messages.safe_text import harmless_line
 from receiver.messages.subject import where
-from receiver.messages.wording import joined, sentences
+from receiver.messages.wording import commas, joined, sentences
 from shared.models.alarms import Alarm
+from shared.phrases import ordinal
 
 
 def acknowledged(alarm: Alarm) -> Content:
@@ -64,3 +65,14 @@ def _why(why: str) -> str:
     """The reason, as its own sentence. It is quoted, because anybody may have written it."""
     text = harmless_line(why, MAX_WHY)
     return f"Why: “{text}”" + ("" if text.endswith((".", "!", "?", "…")) else ".") if text else ""
+
+
+def still_there(alarm: Alarm) -> Content:
+    """Nothing is new about the case. For issue trackers, which cannot edit what they said before."""
+    judgement = alarm.judgement
+    times = f"{ordinal(judgement.hunts)} hunt" if judgement else ""
+    since = f"since {judgement.since:%Y-%m-%d}" if judgement and judgement.since else ""
+    return Content(
+        title=_about(f"Still there: {commas(times, since)}", alarm),
+        summary="The last hunts found the same, and nothing new. The case is open until somebody closes it.",
+    )

@@ -10,7 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from receiver.messages.case_texts import acknowledged, closed, released, reopened, unacknowledged
+from receiver.messages.case_texts import (
+    acknowledged,
+    closed,
+    released,
+    reopened,
+    still_there,
+    unacknowledged,
+)
 from receiver.messages.configured_wording import ConfiguredWording
 from receiver.messages.content import Content
 from receiver.messages.counts import malicious_count, suspicious_count, worst_first
@@ -56,6 +63,7 @@ from shared.models.event_kinds import (
     RELEASED,
     REOPENED,
     REPORT,
+    STILL_THERE,
     TEST,
     UNACKNOWLEDGED,
     UNDELIVERED,
@@ -95,6 +103,7 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
     CLOSED: closed,
     REOPENED: reopened,
     UNACKNOWLEDGED: unacknowledged,
+    STILL_THERE: still_there,
     UNKNOWN_EVENT: not_understood,
 }
 
@@ -129,7 +138,7 @@ def compose(
         id=copyable(event.id, 200),
         kind=copyable(event.kind, 60),
         severity=alarm.severity,
-        title=one_line(f"{UPDATE}{title}" if earlier else title, MAX_TITLE),
+        title=one_line(f"{UPDATE}{title}" if earlier or _continues(alarm) else title, MAX_TITLE),
         summary=one_line(
             sentences(_sent_again(alarm), _REPEAT if alarm.may_repeat else "", content.summary), MAX_SUMMARY
         ),
@@ -151,9 +160,16 @@ def compose(
         owner=_person_to_mention(alarm),
         overview=compose(case.worst, config, case=replace(case, worst=None)) if case.worst else None,
         offers=case.offers,
+        loud=_continues(alarm),
         values=values,
         alarm=alarm,
     )
+
+
+def _continues(alarm: Alarm) -> bool:
+    """Whether the alarm is news about a case that an earlier hunt began."""
+    judgement = alarm.judgement
+    return alarm.event.kind in ALARM_KINDS and judgement is not None and judgement.continues
 
 
 def _sent_again(alarm: Alarm) -> str:

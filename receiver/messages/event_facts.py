@@ -11,6 +11,7 @@ from shared.config.config import Config
 from shared.models import attack
 from shared.models.alarms import Alarm
 from shared.models.events import EventFacts
+from shared.models.system_findings import Status
 
 _MAX_TECHNIQUES = 50  # of one event; the rarest are left out
 
@@ -26,7 +27,15 @@ def event_facts(alarm: Alarm, config: Config) -> EventFacts:
         malicious=malicious_count(alarm) or 0,
         suspicious=suspicious_count(alarm) or 0,
         techniques=_techniques(alarm),
+        known=_count(alarm, Status.KNOWN),
+        muted=_count(alarm, Status.MUTED),
+        still=_count(alarm, Status.SEEN),
     )
+
+
+def _count(alarm: Alarm, status: Status) -> int:
+    """How many findings have a status."""
+    return sum(each.status is status for each in alarm.judgement.findings) if alarm.judgement else 0
 
 
 def _techniques(alarm: Alarm) -> dict[str, int]:

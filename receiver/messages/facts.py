@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from receiver.messages.message import CaseStatus, Fact
-from receiver.messages.safe_text import copyable, harmless_line
+from receiver.messages.safe_text import copyable, harmless_line, shortened_path
 from receiver.messages.subject import account_id_of, host_of, region_of, system_of
 from receiver.messages.wording import capitalised, commas, disk_size, semicolons, with_id
 from shared.config.message import FACTS
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier
+from shared.models.cases import StillThere
 from shared.models.decisions import Closure
 from shared.models.event_kinds import DECISION_KINDS, HEARTBEAT, REPORT
 from shared.models.evidence import Evidence
+from shared.models.judgements import JudgedFinding, Judgement
+from shared.models.system_findings import Status
 from shared.models.systems import Instance
-from shared.phrases import counted, utc_minute
+from shared.phrases import counted, ordinal, utc_minute
 from shared.text import one_line
 
 MAX_TAGS = 10
@@ -33,6 +36,8 @@ def all_facts(alarm: Alarm, case: CaseStatus, of_this_kind: Iterable[Fact], owne
     yield from _closed(case.closure)
     yield from _acknowledged_by(alarm.acknowledgement or case.acknowledgement)
     yield from _reopened(alarm.reopens)
+    yield from _still(case.still)
+    yield from _judged(alarm.judgement)
     yield from _told_before(alarm.earlier)
     yield from _history(alarm.change)
     yield from of_this_kind
@@ -58,6 +63,41 @@ def _reopened(before: Closure | None) -> Iterator[Fact]:
     """How the case was closed that this alarm reopened."""
     if before:
         yield Fact("Reopened", f"it was closed {how_closed(before)}")
+
+
+def _still(still: StillThere | None) -> Iterator[Fact]:
+    """That the last hunts found nothing new."""
+    if still:
+        yield Fact("Still there", f"{ordinal(still.hunts)} hunt, since {still.since:%Y-%m-%d}")
+
+
+def _judged(judgement: Judgement | None) -> Iterator[Fact]:
+    """Which findings are told now and which are not, and why a known-good entry does not cover one."""
+    if judgement is None or not judgement.tell:
+        return
+    for label, status in _NEWS.items():
+        found = [each for each in judgement.news if each.status is status]
+        named = [_named(each) for each in found[:MAX_NEW_KINDS]]
+        more = len(found) - len(named)
+        yield Fact(label, semicolons(*named, f"and {more:,} more" if more > 0 else ""))
+    if judgement.still:
+        yield Fact("Told before", counted(len(judgement.still), "finding"))
+    if withheld := judgement.withheld:
+        yield Fact("Not shown", f"{counted(len(withheld), 'finding')} known good or muted")
+
+
+_NEWS = {
+    "New": Status.NEW,
+    "Worse": Status.WORSE,
+    "Many more": Status.MORE,
+    "Back": Status.AGAIN,
+}
+
+
+def _named(finding: JudgedFinding) -> str:
+    path = shortened_path(finding.path)
+    named = harmless_line(finding.description, 80) + (f" at {path}" if path else "")
+    return f"{named} ({harmless_line(finding.not_covered, 150)})" if finding.not_covered else named
 
 
 def how_closed(closure: Closure) -> str:

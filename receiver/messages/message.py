@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
+from shared.models.cases import StillThere
 from shared.models.decisions import Closure
 from shared.models.evidence import Finding
 from shared.models.owners import Owner
@@ -72,6 +73,7 @@ class Message:
     # the case's worst alarm, which has no overview itself. See `case_overview`.
     overview: Message | None = field(default=None, compare=False, repr=False)
     offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
+    loud: bool = False  # news about a case that an earlier hunt began, so the whole channel must see it
     silent: bool = False  # nothing is posted; the message at the head of the case's thread is edited
     # The values that a template of the configuration can use: clean text, numbers and the instance's tags.
     values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
@@ -92,4 +94,5 @@ class CaseStatus:
     closure: Closure | None = None
     issue: tuple[str, str] | None = None  # key and URL of the case's issue in Jira
     offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
+    still: StillThere | None = None  # the last alarm of the case that said nothing new
     worst: Alarm | None = None  # the worst alarm of the case so far; None: the message's own alarm

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, Field
 
 from shared.config.accounts import AccountConfig, OrganizationConfig
+from shared.config.cases import CasesConfig
 from shared.config.console import ConsoleConfig
 from shared.config.delivery import DeliveryConfig, RemindersConfig
 from shared.config.destinations.registry import DestinationConfig
@@ -67,6 +68,7 @@ class Config(Section):
         MessageConfig(), description="what messages say, and which facts they show"
     )
     delivery: DeliveryConfig = Field(DeliveryConfig(), description="how messages are sent")
+    cases: CasesConfig = Field(CasesConfig(), description="how long cases live, and known-good findings")
     reminders: RemindersConfig | None = Field(
         None,
         description="reminders of malicious cases that nobody has acknowledged; by default there are none",

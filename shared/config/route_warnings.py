@@ -25,7 +25,7 @@ from shared.models.event_kinds import (
 from shared.models.severity import Severity
 
 # No route applies to these events. Their messages go where the alarms went, or where a key of their own says.
-_NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, UNDELIVERED, HEARTBEAT, REPORT)
+_NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, STILL_THERE, UNDELIVERED, HEARTBEAT, REPORT)
 _ROUTED = sorted({*PLATFORM_KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
 # Every route that names one of these is looked at, whichever route above it matches.
 _BY_NAME = DECISION_KINDS - set(_NOT_ROUTED)

@@ -15,6 +15,7 @@ from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import Hunt
+from shared.models.judgements import Judgement
 from shared.models.owners import Owner
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
@@ -86,7 +87,10 @@ class Alarm:
     decision: CaseDecision | None = None  # only for an event about a decision, such as closed
     reopens: Closure | None = None  # how the case was closed that this alarm reopened
     sent_again: SentAgain | None = None
-    case: str = ""  # the key of its case, if the alarm is only about an existing case
+    # The key of its case, if that does not follow from its project and system: the alarm is about a case that
+    # exists, or the case lives across hunts.
+    case: str = ""
+    judgement: Judgement | None = None  # which of its findings are new, and which are withheld
     change: Change | None = None
     disagreements: tuple[str, ...] = ()  # sentences on where the webhook contradicts the platform
     may_repeat: bool = False  # an earlier message may have said the same

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -14,6 +13,7 @@ from shared.models.alarms import Alarm
 from shared.models.decisions import Action, CaseDecision
 
 # Who handles a case needs these as well. They are defined beside the decisions, since an alarm has them too.
+from shared.models.decisions import CaseState as CaseState
 from shared.models.decisions import Closure as Closure
 from shared.models.decisions import Verdict as Verdict
 from shared.models.systems import System
@@ -21,10 +21,14 @@ from shared.models.systems import System
 MAX_NEWEST_ALARMS = 20
 
 
-class CaseState(StrEnum):
-    OPEN = "open"  # nobody has taken it
-    ACKNOWLEDGED = "acknowledged"
-    CLOSED = "closed"
+@dataclass(frozen=True)
+class StillThere:
+    """The last alarm of a case that said nothing new."""
+
+    at: datetime
+    hunt_id: str
+    hunts: int  # how many hunts have had the same findings
+    since: datetime  # when the first of them was first seen
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Case:
     system: System | None = None
     closure: Closure | None = None
     decisions: tuple[CaseDecision, ...] = ()  # the last ones, the newest last
+    still: StillThere | None = None
+    told_at: datetime | None = None  # when the last alarm came that people were told of
 
     @property
     def state(self) -> CaseState:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.models.known_good_terms import Terms
+
 
 class Action(StrEnum):
     """What somebody decided."""
@@ -16,12 +18,23 @@ class Action(StrEnum):
     REOPEN = "reopen"
 
 
+class CaseState(StrEnum):
+    OPEN = "open"  # nobody has taken it
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
 class Verdict(StrEnum):
     """How a case was closed."""
 
     TRUE_POSITIVE = "true_positive"  # an attack
     BENIGN = "benign"  # real, but allowed
     FALSE_POSITIVE = "false_positive"  # not real
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether the findings of the case are known good from then on."""
+        return self is not Verdict.TRUE_POSITIVE
 
     @property
     def words(self) -> str:
@@ -53,6 +66,8 @@ class CaseDecision:
     slack: str = ""  # the user's id in Slack, if the decision was made there
     verdict: Verdict | None = None  # only of `close`
     why: str = ""
+    terms: Terms | None = None  # only of `close` as harmless; None: those of the configuration
+    covers: int = 0  # only of `close` as harmless: how many findings are known good
     # The id of the decision before this one; "" if there was none. Until the decision is made, it is the last
     # one that its maker saw: if somebody has decided since, this decision does not count. None: it counts
     # whatever was decided before.

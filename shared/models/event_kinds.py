@@ -47,18 +47,21 @@ ACKNOWLEDGED = "acknowledged"  # somebody acknowledged a case
 RELEASED = "released"  # somebody gave back a case that was acknowledged
 CLOSED = "closed"  # somebody closed a case with a verdict
 REOPENED = "reopened"  # somebody, or a new alarm, reopened a closed case
+STILL_THERE = "still_there"  # for issue trackers, once a month: nothing is new about an open case
 UNACKNOWLEDGED = "unacknowledged"  # a reminder that nobody has acknowledged a case
 HEARTBEAT = "heartbeat"  # sent to a channel that received nothing else for a long time
 REPORT = "report"  # the figures of the last four weeks, once a month
 UNKNOWN_EVENT = "unknown"
 # What people decided about a case. Such an event says nothing new about the system.
 DECISION_KINDS = frozenset({ACKNOWLEDGED, RELEASED, CLOSED, REOPENED})
+# About a case, and saying nothing new about its system.
+NO_NEWS = DECISION_KINDS | {UNACKNOWLEDGED, STILL_THERE}
 # Of these, the kinds that are not about a finding of the platform.
 OWN_KINDS = frozenset(
     {
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
         *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
-        *(UNDELIVERED, UNACKNOWLEDGED, HEARTBEAT, REPORT),
+        *(UNDELIVERED, UNACKNOWLEDGED, STILL_THERE, HEARTBEAT, REPORT),
         *DECISION_KINDS,
     }
 )

@@ -65,6 +65,9 @@ class EventFacts:
     malicious: int = 0
     suspicious: int = 0
     techniques: Mapping[str, int] = field(default_factory=dict)  # alarms by MITRE ATT&CK id
+    known: int = 0  # findings that are known good, and so were not told
+    muted: int = 0  # findings that are muted, and so were not told
+    still: int = 0  # findings of an open case that were told before
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ CASES_ACKNOWLEDGED = "cases/acknowledged"  # those of CASES_OPEN that somebody h
 CASES_CLOSED = "cases/closed"  # by the time it was closed
 CASES_OF_SYSTEM = "cases/system/"  # + System.key, by the time it was opened
 SYSTEMS = "systems"  # by the time of the last successful capture; those without one come first
+KNOWN_GOOD = "known-good"  # by the soonest end of the document's entries
+KNOWN_GOOD_BY_ID = "known-good/id/"  # + id of the entry
 AUDIT_ABOUT = "audit/about/"  # + what the entry is about, by its time
 
 # DynamoDB's limits of a partition key and of a sort key, less what the store adds to the name of an index.
@@ -196,6 +198,15 @@ def _system(group: str, system_key: str, body: Body) -> Entries:
     yield SYSTEMS, f"{moment(text(body, 'last_captured_at'))}#{system_key}"
 
 
+def _known_good(group: str, name: str, body: Body) -> Entries:
+    entries = body.get("entries")
+    known = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+    ends = [moment(text(entry, "until")) for entry in known if not text(entry, "ended_at")]
+    yield from by_time(min(ends, default=""), group, [KNOWN_GOOD])
+    for entry in known:
+        yield from by_time(moment(text(entry, "at")), group, [under(KNOWN_GOOD_BY_ID, text(entry, "id"))])
+
+
 _FUNCTIONS: dict[str, Callable[[str, str, Body], Entries]] = {
     kinds.HUNT: _hunt,
     kinds.CAPTURE: _capture,
@@ -204,6 +215,7 @@ _FUNCTIONS: dict[str, Callable[[str, str, Body], Entries]] = {
     kinds.EVENT: _event,
     kinds.CASE_FILE: _case,
     kinds.SYSTEM: _system,
+    kinds.KNOWN_GOOD: _known_good,
 }
 INDEXED = tuple(_FUNCTIONS)  # the kinds whose documents may have entries
 

@@ -64,6 +64,13 @@ ALARM_RUN = _kind("alarm-run", _EVENTS, _EVER, group="project id", name="evidenc
 BODY = _kind("body", _DEDUPE, 60, group="SHA-256 of platform and body")
 ALARM = _kind("alarm", _DEDUPE, _EVER, group="platform/project id", name="evidence id/story")
 SYSTEM_ALARMS = _kind("system-alarms", "receiver.events.history", _YEAR, group="instance id")
+# What each system's alarms found over all hunts. A finding must not be told as new again.
+SYSTEM_FINDINGS = _kind("system-findings", "shared.storage.ledger.findings", _EVER, group="instance id")
+QUIET_FINDINGS = _kind(
+    "quiet-findings", "shared.storage.ledger.findings", _YEAR, group="hunt id", name="instance id"
+)
+# What people decided, in documents that no alarm writes.
+KNOWN_GOOD = _kind("known-good", "shared.storage.ledger.known_good", _EVER, group="instance id, or wide")
 NAME = _kind("name", "shared.storage.ledger.instance_names", _YEAR, name="instance id")
 
 # Cases: what prevents a second issue or thread.

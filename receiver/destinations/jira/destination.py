@@ -44,12 +44,11 @@ from shared.config.destinations.jira import JiraConfig
 from shared.http.answers import Answer
 from shared.http.client import Http
 from shared.http.errors import NetworkError
-from shared.models.event_kinds import DECISION_KINDS, UNACKNOWLEDGED
+from shared.models.event_kinds import DECISION_KINDS, NO_NEWS
 from shared.models.severity import Severity
 from shared.secrets import Secret, SecretRef
 from shared.text import one_line
 
-_QUIET = DECISION_KINDS | {UNACKNOWLEDGED}  # kinds of event that say nothing new about the system
 _KNOWN_FOR = 3_600.0  # seconds for which the description of the project's fields is cached
 _MAX_NOTE = 500
 _USUAL = {"type": "jira", "url": "https://jira.example", "project": "PROJECT", "email": "e@jira.example"}
@@ -109,7 +108,7 @@ class JiraDestination:
         issue = self._issues.issue(key)
         if issue is None:
             return self._replace_issue(message, key, f"{key} {GONE}", exclusive)
-        quiet = message.kind in _QUIET or message.sent_again or message.severity is Severity.INFO
+        quiet = message.kind in NO_NEWS or message.sent_again or message.severity is Severity.INFO
         if not issue.done or quiet:
             return self._comment(message, issue, exclusive)
         if issue.is_resolved_as(self._config.respect_resolutions):

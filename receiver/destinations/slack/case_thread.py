@@ -12,7 +12,7 @@ from typing import Any
 
 from receiver.messages.message import UPDATE, Message
 from shared.config.destinations.slack import SLACK_CHANNEL_ID
-from shared.models.event_kinds import DECISION_KINDS, UNACKNOWLEDGED
+from shared.models.event_kinds import NO_NEWS
 from shared.models.severity import Severity
 
 _TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
@@ -91,7 +91,7 @@ def without_update(title: str) -> str:
 
 def _is_no_alarm(message: Message) -> bool:
     """Whether the message is about the case, or repeats an alarm that was counted before."""
-    return message.silent or message.sent_again or message.kind in DECISION_KINDS | {UNACKNOWLEDGED}
+    return message.silent or message.sent_again or message.kind in NO_NEWS
 
 
 def _badness(alarm: Message | CaseThread) -> tuple[int, int, int]:

@@ -11,8 +11,10 @@ from shared.storage.ledger.cases import Cases
 from shared.storage.ledger.coverage import Listings
 from shared.storage.ledger.deliveries import Deliveries
 from shared.storage.ledger.events import Events
+from shared.storage.ledger.findings import Findings
 from shared.storage.ledger.hunts import Hunts
 from shared.storage.ledger.instance_names import InstanceNames
+from shared.storage.ledger.known_good import KnownGood
 from shared.storage.ledger.notes import Notes
 from shared.storage.ledger.systems import Systems
 from shared.storage.ledger.weeks import Weeks
@@ -32,5 +34,7 @@ class Ledger:
         self.deliveries = Deliveries(store, now)
         self.cases = Cases(store, now)
         self.case_references = CaseReferences(store, now)
+        self.findings = Findings(store)
+        self.known_good = KnownGood(store, now)
         self.instance_names = InstanceNames(store)
         self.notes = Notes(store)

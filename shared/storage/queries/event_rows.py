@@ -33,6 +33,9 @@ class EventRow:
     malicious: int = 0
     suspicious: int = 0
     techniques: Mapping[str, int] = field(default_factory=dict)  # alarms by ATT&CK id
+    known: int = 0  # findings that are known good, and so were not told
+    muted: int = 0  # findings that are muted, and so were not told
+    still: int = 0  # findings of an open case that were told before
 
 
 def event_key(event_id: str) -> Key:
@@ -58,6 +61,9 @@ def event_row(record: Record) -> EventRow:
         malicious=facts.malicious,
         suspicious=facts.suspicious,
         techniques=facts.techniques,
+        known=facts.known,
+        muted=facts.muted,
+        still=facts.still,
     )
 
 

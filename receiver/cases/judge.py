@@ -1,0 +1,221 @@
+"""Judges the findings of an alarm against those that its system had before and against what people decided.
+
+The answer says whether people are told, in which case, and why. The findings of each system are kept in one
+document. It is changed by one conditional write for each alarm, which also keeps the answer, so an alarm that
+is handled again gets the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from receiver.messages.subject import system_of
+from shared.models.alarms import Alarm
+from shared.models.decisions import CaseState
+from shared.models.event_kinds import ALARM_KINDS
+from shared.models.evidence import Finding
+from shared.models.fingerprints import fingerprint
+from shared.models.hunts import hunt_name
+from shared.models.judgements import MOST_SHOWN, JudgedFinding, Judgement
+from shared.models.known_good import Entry, Place, best_match
+from shared.models.occurrences import Occurrence, explains_all, occurrences
+from shared.models.severity import Severity
+from shared.models.system_findings import (
+    Cover,
+    CurrentCase,
+    Ruling,
+    Seen,
+    Status,
+    SystemFindings,
+    rule,
+)
+from shared.models.systems import System
+from shared.storage.ledger.ledger import Ledger
+from shared.storage.queries.cases import CaseQueries
+
+
+class Mute(Protocol):
+    """The part of a mute that a judgement shows."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def until(self) -> datetime: ...
+
+
+# The mute that covers a finding of an alarm; None if none does.
+Muted = Callable[[Alarm, Occurrence], Mute | None]
+
+
+@dataclass(eq=False, repr=False)
+class Judge:
+    """Judges the findings of alarms."""
+
+    ledger: Ledger
+    cases: CaseQueries
+    now: Callable[[], datetime]
+    across_hunts: bool = True  # a case lives until somebody closes it; otherwise each project has its own
+    muted: Muted = lambda alarm, occurrence: None
+
+    def judge(self, alarm: Alarm) -> Judgement | None:
+        """None if the event reports no alarms, if its system is not known, or if cases do not live across
+        hunts. Raises StoreError."""
+        system = system_of(alarm)
+        if not self.across_hunts or system is None or alarm.event.kind not in ALARM_KINDS:
+            return None
+        seen = _seen(alarm, system)
+        covers = self._covers(alarm, system, seen)
+        while True:
+            known, version = self.ledger.findings.read(system.instance)
+            if not version:
+                known = self._taken_over(system)
+            after, ruling = rule(
+                known,
+                seen,
+                self._current(known.case),
+                lambda number: f"system/{system.instance}/{number}",
+                lambda occurrence: covers[occurrence.fingerprint].cover,
+            )
+            if after == known or self.ledger.findings.save(system.instance, after, version):
+                return _judgement(seen, ruling, after, covers)
+
+    def _covers(self, alarm: Alarm, system: System, seen: Seen) -> dict[str, _Covered]:
+        """What people decided about each finding, by fingerprint. Nothing is withheld of an alarm of which
+        not everything is known."""
+        entries = self.ledger.known_good.naming(system.instance) if seen.complete and seen.occurrences else ()
+        place = Place(
+            system.instance,
+            alarm.hunt.name if alarm.hunt else hunt_name(seen.hunt_id),
+            alarm.instance.tags if alarm.instance else {},
+        )
+        return {
+            each.fingerprint: self._covered(alarm, each, place, entries) if seen.complete else _Covered()
+            for each in seen.occurrences
+        }
+
+    def _covered(
+        self, alarm: Alarm, occurrence: Occurrence, place: Place, entries: Iterable[Entry]
+    ) -> _Covered:
+        match = best_match(occurrence, place, entries, self.now())
+        if match and not match.not_covered:
+            entry = match.entry
+            return _Covered(Cover(Status.KNOWN, entry.id), entry.by, entry.why, entry.until)
+        if mute := self.muted(alarm, occurrence):
+            return _Covered(Cover(Status.MUTED, mute.id), mute.by, mute.why, mute.until)
+        return _Covered(Cover(by=match.entry.id, why=match.not_covered) if match else Cover())
+
+    def _current(self, case_key: str) -> CurrentCase | None:
+        case = self.ledger.cases.get(case_key) if case_key else None
+        return CurrentCase(case_key, case.state, case.closure.verdict if case.closure else None) if case else None
+
+    def _taken_over(self, system: System) -> SystemFindings:
+        """What is known of a system whose earlier alarms an earlier version handled: its newest case that is
+        not closed goes on."""
+        rows = self.cases.of_system(system.key, limit=10).rows
+        row = next((row for row in rows if row.state is not CaseState.CLOSED), None)
+        return SystemFindings(case=row.key) if row else SystemFindings()
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """What people decided about a finding."""
+
+    cover: Cover = Cover()
+    author: str = ""
+    reason: str = ""
+    until: datetime | None = None
+
+
+def _seen(alarm: Alarm, system: System) -> Seen:
+    """The alarm as far as a ruling depends on it. Without the platform's word that these are the findings of
+    this system, it has none: they might be those of another machine."""
+    evidence, capture, event = alarm.evidence, alarm.capture, alarm.event
+    instances = (evidence.instance if evidence else "", capture.system.instance if capture else "")
+    confirmed = evidence is not None and not event.ambiguous and system.instance in instances
+    found = occurrences(alarm.findings) if confirmed else ()
+    complete = bool(found) and explains_all(alarm.findings, alarm.malicious, alarm.suspicious)
+    hunt_id = alarm.hunt.id if alarm.hunt else event.hunt_id or ""
+    return Seen(event.id, event.received_at, hunt_id, found, complete)
+
+
+def _judgement(
+    seen: Seen, ruling: Ruling, after: SystemFindings, covers: dict[str, _Covered]
+) -> Judgement:
+    by_mark = {each.fingerprint: each for each in seen.occurrences}
+    found = []
+    for judged in ruling.findings:
+        occurrence, known = by_mark.get(judged.fingerprint), after.findings.get(judged.fingerprint)
+        if occurrence is None:
+            continue  # the platform does not name it any more, and the ruling was made before
+        covered = covers[judged.fingerprint] if judged.status.is_withheld else _Covered()
+        found.append(
+            JudgedFinding(
+                judged.fingerprint,
+                judged.status,
+                occurrence.description,
+                occurrence.path,
+                occurrence.severity,
+                occurrence.count,
+                hunts=known.hunts if known else 1,
+                first_at=known.first_at if known else None,
+                first=judged.first,
+                by=judged.by,
+                author=covered.author,
+                reason=covered.reason,
+                until=covered.until,
+                not_covered=judged.why if judged.status is not Status.SEEN else "",
+            )
+        )
+    found.sort(key=lambda each: (not each.status.is_news, each.status.is_withheld, -each.severity.rank))
+    return Judgement(
+        ruling.case,
+        ruling.tell,
+        tuple(found[:MOST_SHOWN]),
+        total=len(found),
+        complete=seen.complete,
+        continues=ruling.continues,
+        hunts=ruling.hunts,
+        since=ruling.since,
+    )
+
+
+def told_part(alarm: Alarm, judgement: Judgement) -> Alarm:
+    """The alarm without the findings that are withheld. Its severity and its numbers are those of the rest,
+    so that what is withheld calls nobody."""
+    withheld = {each.fingerprint for each in judgement.withheld}
+    alarm = replace(alarm, case=judgement.case, judgement=judgement)
+    if not withheld or not judgement.tell:
+        return alarm
+    findings = tuple(filter(None, (_without(finding, withheld) for finding in alarm.findings)))
+    counts = {
+        severity: sum(finding.count for finding in findings if finding.severity is severity)
+        for severity in (Severity.MALICIOUS, Severity.SUSPICIOUS)
+    }
+    told = [finding.severity for finding in findings if finding.severity in counts]
+    return replace(
+        alarm,
+        findings=findings,
+        malicious=counts[Severity.MALICIOUS],
+        suspicious=counts[Severity.SUSPICIOUS],
+        severity=max(told, key=lambda severity: severity.rank, default=alarm.severity),
+    )
+
+
+def _without(finding: Finding, withheld: set[str]) -> Finding | None:
+    """The finding without the places that are withheld; None if nothing is left."""
+    left = [
+        each for each in finding.artefacts if fingerprint(finding.description, each.path).id not in withheld
+    ]
+    if len(left) == len(finding.artefacts):
+        return finding
+    if not left:
+        return None
+    path = finding.path if finding.path in {each.path for each in left} else left[0].path
+    return replace(finding, artefacts=tuple(left), count=sum(each.count for each in left), path=path)

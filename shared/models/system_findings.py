@@ -1,0 +1,260 @@
+"""What is known of the findings of one system over all hunts, and what is decided about each new alarm.
+
+`rule` is the heart of it: it compares the findings of an alarm with those that the system had before, and
+decides whether people are told, and in which case. It reads and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from shared.models.decisions import CaseState, Verdict
+from shared.models.occurrences import MOST_CONTENTS, Occurrence, many_more
+from shared.models.severity import Severity
+
+T = TypeVar("T")
+# The limits of one document. They keep it below the limit of a DynamoDB item, which is 400 kB.
+MOST_FINDINGS, MOST_RULINGS = 400, 20
+_MOST_TEXT = 300  # characters of a description or a path
+
+
+class Status(StrEnum):
+    """What a finding of an alarm is, compared with the earlier ones of the same system."""
+
+    NEW = "new"  # never seen on this system
+    WORSE = "worse"  # more severe than when it was told
+    MORE = "more"  # many times as many alarms as when it was told
+    AGAIN = "again"  # seen before, and told because no entry covers it any more, or its case was closed
+    SEEN = "seen"  # told before, and its case is not closed
+    KNOWN = "known"  # known good
+    MUTED = "muted"
+
+    @property
+    def is_news(self) -> bool:
+        """Whether people are told of it now."""
+        return self in (Status.NEW, Status.WORSE, Status.MORE, Status.AGAIN)
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether a person decided that nobody is told of it."""
+        return self in (Status.KNOWN, Status.MUTED)
+
+
+@dataclass(frozen=True)
+class SystemFinding:
+    """One finding of a system, over all hunts."""
+
+    description: str
+    path: str
+    severity: Severity  # of the last time
+    count: int  # of the last time
+    first_at: datetime
+    last_at: datetime
+    last_hunt: str = ""  # the id of the last hunt that had it
+    hunts: int = 1  # how many hunts had it; an alarm without a hunt counts as one
+    contents: tuple[str, ...] = ()  # all that were seen, as in `Occurrence`
+    case: str = ""  # the key of the case in which it was told last; empty: it was never told
+    told_severity: Severity = Severity.INFO
+    told_count: int = 0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was decided about one finding of an alarm."""
+
+    fingerprint: str
+    status: Status
+    by: str = ""  # the id of the known-good entry or mute that withholds it
+    why: str = ""  # why an entry that names it does not cover it: the end of "told, since …"
+    first: bool = False  # the system never had it before
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What was decided about one alarm."""
+
+    case: str  # the key of its case; empty if all its findings are withheld and the system has no case
+    tell: bool  # people are told of it; otherwise it is recorded and counted
+    reopens: bool = False  # it reopens the case
+    continues: bool = False  # its case was begun by an earlier hunt, and is not closed
+    findings: tuple[Judged, ...] = ()
+    hunts: int = 1  # how many hunts had the finding of the alarm that most hunts had
+    since: datetime | None = None  # when the first of the told findings was first seen
+
+    @property
+    def still_there(self) -> bool:
+        """Nothing is new about an open case: its message is edited, and nothing is sent."""
+        return not self.tell and any(each.status is Status.SEEN for each in self.findings)
+
+
+@dataclass(frozen=True)
+class SystemFindings:
+    """The document of one system."""
+
+    case: str = ""  # the key of its last case
+    case_hunt: str = ""  # the id of the hunt that began this case
+    cases: int = 0  # how many cases it has had
+    findings: Mapping[str, SystemFinding] = field(default_factory=dict)  # by fingerprint
+    rulings: Mapping[str, Ruling] = field(default_factory=dict)  # by the id of the event, the newest last
+
+
+@dataclass(frozen=True)
+class CurrentCase:
+    """The system's last case, as far as a ruling depends on it."""
+
+    key: str
+    state: CaseState
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An alarm about a system, as far as a ruling depends on it."""
+
+    event_id: str
+    at: datetime
+    hunt_id: str
+    occurrences: Sequence[Occurrence]
+    complete: bool  # the occurrences are all that the alarm is about, and the platform confirms them
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What people decided earlier about a finding."""
+
+    status: Status | None = None  # KNOWN or MUTED; None: it is told
+    by: str = ""
+    why: str = ""  # as in `Judged`
+
+
+def rule(
+    known: SystemFindings,
+    seen: Seen,
+    current: CurrentCase | None,
+    new_key: Callable[[int], str],
+    cover: Callable[[Occurrence], Cover],
+) -> tuple[SystemFindings, Ruling]:
+    """The document after the alarm, and what was decided about it. An alarm that was ruled on before gets the
+    same ruling, and the document stays as it is.
+
+    `current` is the case that `known.case` names; None if there is none. `new_key` makes the key of the
+    system's case with a number.
+    """
+    if earlier := known.rulings.get(seen.event_id):
+        return known, earlier
+    judged = tuple(_judge(each, known, current, cover(each)) for each in seen.occurrences)
+    told = [each for each in judged if not each.status.is_withheld]
+    tell = not seen.complete or any(each.status.is_news for each in told)
+    case, reopens = _case(known, judged, current, new_key, tell=tell)
+    begins = bool(case) and case != known.case
+    findings = dict(known.findings)
+    for each, occurrence in zip(judged, seen.occurrences, strict=True):
+        shown = tell and not each.status.is_withheld
+        before = findings.pop(each.fingerprint, None)  # the last one seen is the last of the document
+        findings[each.fingerprint] = _updated(before, occurrence, seen, case if shown else "")
+    visible = [findings[each.fingerprint] for each in told]
+    ruling = Ruling(
+        case,
+        tell,
+        reopens,
+        continues=not (begins or reopens) and (seen.hunt_id != known.case_hunt or not seen.hunt_id),
+        findings=judged,
+        hunts=max((each.hunts for each in visible), default=1),
+        since=min((each.first_at for each in visible), default=None),
+    )
+    rulings = {**known.rulings, seen.event_id: ruling}
+    after = SystemFindings(
+        case=case or known.case,
+        case_hunt=seen.hunt_id if begins else known.case_hunt,
+        cases=known.cases + begins,
+        findings=_last(findings, MOST_FINDINGS),
+        rulings=_last(rulings, MOST_RULINGS),
+    )
+    return after, ruling
+
+
+def _judge(
+    occurrence: Occurrence, known: SystemFindings, current: CurrentCase | None, cover: Cover
+) -> Judged:
+    before = known.findings.get(occurrence.fingerprint)
+    first = before is None
+    if cover.status:
+        return Judged(occurrence.fingerprint, cover.status, cover.by, first=first)
+
+    def judged(status: Status) -> Judged:
+        return Judged(occurrence.fingerprint, status, cover.by, cover.why, first)
+
+    if before is None:
+        return judged(Status.NEW)
+    if before.case and occurrence.severity.rank > before.told_severity.rank:
+        return judged(Status.WORSE)
+    if before.case and many_more(occurrence.count, before.told_count):
+        return judged(Status.MORE)
+    is_open = current is not None and current.state is not CaseState.CLOSED
+    if is_open and current and before.case == current.key:
+        return judged(Status.SEEN)
+    return judged(Status.AGAIN)
+
+
+def _case(
+    known: SystemFindings,
+    judged: Sequence[Judged],
+    current: CurrentCase | None,
+    new_key: Callable[[int], str],
+    *,
+    tell: bool,
+) -> tuple[str, bool]:
+    """The key of the alarm's case, and whether the alarm reopens it."""
+    if current and (current.state is not CaseState.CLOSED or not tell):
+        return current.key, False
+    if not tell:
+        return "", False
+    # A finding of the closed case is back: the case goes on. Anything else begins a case of its own.
+    if current and any(
+        known.findings[each.fingerprint].case == current.key
+        for each in judged
+        if each.status.is_news and not each.first
+    ):
+        return current.key, True
+    return new_key(known.cases + 1), False
+
+
+def _updated(before: SystemFinding | None, occurrence: Occurrence, seen: Seen, told_in: str) -> SystemFinding:
+    """The finding after the alarm. `told_in`: the key of the case in which it is told; empty if it is not."""
+    after = before or SystemFinding(
+        occurrence.description[:_MOST_TEXT],
+        occurrence.path[:_MOST_TEXT],
+        occurrence.severity,
+        occurrence.count,
+        seen.at,
+        seen.at,
+        seen.hunt_id,
+    )
+    is_another_hunt = before is not None and (seen.hunt_id != before.last_hunt or not seen.hunt_id)
+    after = replace(
+        after,
+        path=occurrence.path[:_MOST_TEXT],
+        severity=occurrence.severity,
+        count=occurrence.count,
+        first_at=min(after.first_at, seen.at),
+        last_at=max(after.last_at, seen.at),
+        last_hunt=seen.hunt_id or after.last_hunt,
+        hunts=after.hunts + is_another_hunt,
+        contents=tuple(dict.fromkeys((*after.contents, *occurrence.contents)))[-MOST_CONTENTS:],
+    )
+    if not told_in:
+        return after
+    return replace(
+        after,
+        case=told_in,
+        told_severity=max(occurrence.severity, after.told_severity, key=lambda severity: severity.rank),
+        told_count=max(occurrence.count, after.told_count),
+    )
+
+
+def _last(documents: Mapping[str, T], most: int) -> dict[str, T]:
+    return dict(list(documents.items())[-most:])

@@ -1,0 +1,88 @@
+"""The record of what each system's alarms found, over all hunts, and of what was withheld in each hunt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.models.codec import dump_short, load
+from shared.models.judgements import Judgement
+from shared.models.system_findings import Status, SystemFindings
+from shared.storage import kinds
+from shared.storage.ports import Body, Store
+from shared.text import one_line
+
+_MOST_NAMED = 200  # findings of one system in one hunt
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """How many findings people were not told of, in one hunt."""
+
+    known: int = 0  # known good
+    muted: int = 0
+    still: int = 0  # of cases that are not closed
+    systems: int = 0  # that had findings which are known good or muted
+    # What a known-good entry with a wide scope withheld on systems that never had it, such as
+    # "PUA.NetTool on i-0abc".
+    first: tuple[str, ...] = ()
+
+
+class Findings:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of_system(self, instance: str) -> SystemFindings:
+        return self.read(instance)[0]
+
+    def read(self, instance: str) -> tuple[SystemFindings, int]:
+        """The findings of a system, and the version of their document; 0 if there is none."""
+        record = self._store.get(kinds.SYSTEM_FINDINGS, instance, "-")
+        return (load(SystemFindings, record.body), record.version) if record else (SystemFindings(), 0)
+
+    def save(self, instance: str, findings: SystemFindings, version: int) -> bool:
+        """False, and nothing is written, if another worker has changed the document since it was read."""
+        return self._store.put(
+            kinds.SYSTEM_FINDINGS, instance, "-", dump_short(findings), expect=version, durable=False
+        )
+
+    def save_quiet(self, hunt_id: str, instance: str, judgement: Judgement) -> None:
+        """Record which findings of a system a hunt found, and people were not told of. Again changes
+        nothing."""
+        marks: dict[str, list[str]] = {
+            name: [each.fingerprint for each in judgement.findings if each.status is status]
+            for name, status in _QUIET.items()
+        }
+        marks["first"] = [
+            f"{one_line(each.description, 100)} on {instance}"
+            for each in judgement.findings
+            if each.status is Status.KNOWN and each.first
+        ]
+        if not any(marks.values()):
+            return
+
+        def added(body: Body | None) -> tuple[Body, None]:
+            before = body or {}
+            return {
+                name: list(dict.fromkeys((*before.get(name, ()), *new)))[:_MOST_NAMED]
+                for name, new in marks.items()
+            }, None
+
+        self._store.update(kinds.QUIET_FINDINGS, hunt_id, instance, added, durable=False)
+
+    def quiet(self, hunt_id: str) -> Quiet:
+        """What people were not told of in a hunt. Reads one document for each system that had such
+        findings."""
+        total = Quiet()
+        for record in self._store.scan(kinds.QUIET_FINDINGS, hunt_id):
+            counts = {name: len(record.body.get(name, ())) for name in _QUIET}
+            total = Quiet(
+                total.known + counts["known"],
+                total.muted + counts["muted"],
+                total.still + counts["still"],
+                total.systems + bool(counts["known"] or counts["muted"]),
+                (*total.first, *record.body.get("first", ()))[:_MOST_NAMED],
+            )
+        return total
+
+
+_QUIET = {"known": Status.KNOWN, "muted": Status.MUTED, "still": Status.SEEN}

@@ -1,0 +1,87 @@
+"""The record of known-good entries. Only people's decisions write it; alarms only read it.
+
+The entries of one system share a document, and so do all entries with a wider scope. A change of an entry is
+one conditional write. How often an entry was hit is counted elsewhere (`hits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.models.codec import dump, load
+from shared.models.known_good import Entry
+from shared.models.known_good_terms import Scope
+from shared.storage import indexes, kinds
+from shared.storage.ports import Body, Store
+
+WIDE = "wide"  # the group of the entries that are not for a single system
+MOST_ENTRIES = 300  # that are live in one group
+_ENDED_KEPT = timedelta(days=30)  # so that their page can still be shown
+
+
+class TooManyEntries(Exception):
+    """No entry can be added. The text is a sentence without a full stop that says what to do."""
+
+
+class KnownGood:
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store, self._now = store, now
+
+    def naming(self, instance: str) -> tuple[Entry, ...]:
+        """The entries that may cover a finding on this system, and those that ended not long ago."""
+        keys = [(kinds.KNOWN_GOOD, group, "-") for group in (instance, WIDE)]
+        found = self._store.read_many(keys)
+        return tuple(entry for key in keys if key in found for entry in _entries(found[key].body))
+
+    def get(self, id: str) -> Entry | None:
+        page = self._store.page(f"{indexes.KNOWN_GOOD_BY_ID}{id}", limit=1)
+        found = (entry for record in page.records for entry in _entries(record.body))
+        return next((entry for entry in found if entry.id == id), None)
+
+    def add(self, entry: Entry) -> Entry:
+        """The entry with this id, which is added unless there is one. Raises TooManyEntries."""
+        now = self._now()
+
+        def added(body: Body | None) -> tuple[Body | None, Entry]:
+            entries = _entries(body)
+            if known := next((each for each in entries if each.id == entry.id), None):
+                return None, known
+            if sum(each.is_live(now) for each in entries) >= MOST_ENTRIES:
+                raise TooManyEntries(
+                    f"there are {MOST_ENTRIES} known-good entries {entry.where} already; end some of them first"
+                )
+            return _body((*_kept(entries, now), entry)), entry
+
+        return self._store.update(kinds.KNOWN_GOOD, group_of(entry), "-", added)
+
+    def end(self, entry: Entry, by: str) -> Entry:
+        """The entry, which covers nothing from now on. An entry that has ended stays as it is."""
+        now = self._now()
+
+        def ended(body: Body | None) -> tuple[Body | None, Entry]:
+            entries = _entries(body)
+            known = next((each for each in entries if each.id == entry.id), entry)
+            if not known.is_live(now) or known not in entries:
+                return None, known
+            after = replace(known, ended_by=by, ended_at=now)
+            return _body(after if each is known else each for each in entries), after
+
+        return self._store.update(kinds.KNOWN_GOOD, group_of(entry), "-", ended)
+
+
+def group_of(entry: Entry) -> str:
+    return entry.system if entry.scope is Scope.SYSTEM else WIDE
+
+
+def _entries(body: Body | None) -> tuple[Entry, ...]:
+    return tuple(load(Entry, each) for each in body["entries"]) if body else ()
+
+
+def _body(entries: Iterable[Entry]) -> Body:
+    return {"entries": [dump(entry) for entry in entries]}
+
+
+def _kept(entries: Iterable[Entry], now: datetime) -> Iterable[Entry]:
+    return (entry for entry in entries if min(entry.ended_at or entry.until, entry.until) > now - _ENDED_KEPT)
