@@ -19,6 +19,7 @@ MAX_LENGTH = 1_000
 # changes. A text that still changes then is compared as it was written.
 _ROUNDS = 4
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\")
+_DIGIT = re.compile("[0-9]")
 _SMALL = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
 
@@ -100,7 +101,10 @@ def _folded(text: str, written: str, rules: Iterable[Rule], steps: list[Step]) -
     folded = written
     for _ in range(_ROUNDS):
         before_round = folded
+        has_digits = _DIGIT.search(folded)
         for rule in rules:
+            if rule.digits and not has_digits:
+                continue
             if (after := rule.fold(folded)) != folded:
                 taken.append(Step(text, rule.name, folded, after))
                 folded = after

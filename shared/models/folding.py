@@ -17,6 +17,7 @@ from itertools import pairwise
 class Rule:
     name: str
     fold: Callable[[str], str]
+    digits: bool = True  # it changes only texts that have a digit
 
 
 # The root of a file system: of the machine, or of a layer of a container after its id was folded.
@@ -40,7 +41,7 @@ _HOME = re.compile(
     rf"^({_ROOT}/home/)(?!root/|<user>/)[^/]+(?=/)"
     rf"|^({_ROOT}/Users/)(?!root/|Shared/|<user>/)[^/]+(?=/)"
     r"|^([a-z]:/(?:users|documents and settings)/)"
-    r"(?!public/|default/|default user/|all users/|<user>/)[^/]+(?=/)"
+    r"(?!administrator/|public/|default/|default user/|all users/|<user>/)[^/]+(?=/)"
 )
 _SNAP = re.compile(
     rf"^({_ROOT}(?:/home/<user>|/root|/var)?/snap/[^/]+/)x?[0-9]{{1,6}}{_END}"
@@ -91,22 +92,31 @@ _COUNTED = (
     "|requests?|processes|users?|hosts?|seconds?|minutes?|hours?|days?|bytes|[kMG]B"
 )
 _COUNT = re.compile(rf"(?<![^\s(\[])[0-9]{{1,3}}(?:,?[0-9]{{3}}){{0,4}}(?= (?:{_COUNTED})(?![\w-]))")
-_PROCESS_ID = re.compile(r"(?<![\w-])((?:pid|PID|process id|Process ID)[ :=]{1,2})[0-9]{1,9}(?![\w.-])")
+_PROCESS_ID = re.compile(r"(?<![\w-])((?:pid|PID|process id|Process ID)[ :=]{1,2})[0-9]{1,9}(?![\w-])")
 
 
-def _in_place(found: re.Match[str], name: str) -> str:
-    """The groups that were found, which stay, with the name of the rule between the first and the second."""
+def _kept(found: re.Match[str], name: str) -> str:
+    """The groups that were found, which stay, with the name of what was folded after the first of them."""
     first, *rest = (group for group in found.groups() if group is not None)
     return "".join((first, name, *rest))
 
 
+def _at_start(pattern: re.Pattern[str], name: str) -> Callable[[str], str]:
+    def fold(path: str) -> str:
+        found = pattern.match(path)
+        return _kept(found, name) + path[found.end() :] if found else path
+
+    return fold
+
+
 def _temporary(path: str) -> str:
-    path = _by(_WINDOWS_TEMPORARY, "<tmp>")(_SYSTEMD.sub(r"\1<tmp>\2<tmp>", path))
+    if found := _SYSTEMD.match(path):
+        path = f"{found[1]}<tmp>{found[2]}<tmp>{path[found.end() :]}"
     if not (found := _TEMPORARY.match(path)):
         return path
     folder, name = found.groups()
     if tool := _TOOLS_NAME.match(name):
-        name = _in_place(tool, "<tmp>") + name[tool.end() :]
+        name = _kept(tool, "<tmp>") + name[tool.end() :]
     elif (random := _TEMPORARY_NAME.match(name)) and _is_random(random[2] or random[4]):
         name = (random[1] or random[3]) + "<tmp>"
     return folder + name + path[found.end() :]
@@ -153,17 +163,14 @@ def _is_digest(name: str) -> bool:
     return set(kinds) == {0, 1, 2} and changes * 9 >= len(name) * 4
 
 
-def _by(pattern: re.Pattern[str], name: str) -> Callable[[str], str]:
-    return lambda text: pattern.sub(lambda found: _in_place(found, name), text)
-
-
 # In the order in which they are applied.
 PATH_RULES = (
     Rule("rotated log", _rotated),
-    Rule("container layer", _by(_LAYER, "<layer>")),
-    Rule("home directory", _by(_HOME, "<user>")),
-    Rule("snap revision", _by(_SNAP, "<revision>")),
-    Rule("temporary name", _temporary),
+    Rule("container layer", _at_start(_LAYER, "<layer>")),
+    Rule("home directory", _at_start(_HOME, "<user>"), digits=False),
+    Rule("snap revision", _at_start(_SNAP, "<revision>")),
+    Rule("temporary name", _temporary, digits=False),
+    Rule("temporary name", _at_start(_WINDOWS_TEMPORARY, "<tmp>"), digits=False),
     Rule("UUID", lambda path: _UUID.sub("<uuid>", path)),
     Rule("date", lambda path: _DATE.sub("<date>", path)),
     Rule("version", lambda path: _VERSION.sub(_version, path)),
@@ -173,5 +180,5 @@ PATH_RULES = (
 DESCRIPTION_RULES = (
     Rule("date", lambda text: _DATE.sub("<date>", text)),
     Rule("count", lambda text: _COUNT.sub("<n>", text)),
-    Rule("process id", _by(_PROCESS_ID, "<n>")),
+    Rule("process id", lambda text: _PROCESS_ID.sub(r"\1<n>", text)),
 )
