@@ -198,6 +198,7 @@ class CaseLifecycle:
             offers=_offers(case, trackers),
             closure=case.closure,
             worst=case.alarm if _is_no_news(alarm) else None,
+            state=case.state,
         )
 
     def is_in_hand(self, case_key: str) -> bool:

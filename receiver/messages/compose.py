@@ -40,8 +40,9 @@ from receiver.messages.subject import system_of
 from receiver.messages.template_values import template_values
 from receiver.messages.wording import sentences
 from shared.config.config import Config
-from shared.models import attack
+from shared.models import attack, event_kinds
 from shared.models.alarms import Alarm
+from shared.models.cases import CaseState
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     ALARM_KINDS,
@@ -151,9 +152,25 @@ def compose(
         owner=_person_to_mention(alarm),
         overview=compose(case.worst, config, case=replace(case, worst=None)) if case.worst else None,
         offers=case.offers,
+        decided_since=_decided_since(alarm, case),
         values=values,
         alarm=alarm,
     )
+
+
+def _decided_since(alarm: Alarm, case: CaseStatus) -> CaseState | None:
+    """How the case stands, if that differs from what the alarm's event says of it."""
+    match alarm.event.kind, case.state:
+        case (_, None):
+            return None
+        case (event_kinds.ACKNOWLEDGED, state):
+            return None if state is CaseState.ACKNOWLEDGED else state
+        case (event_kinds.CLOSED, state):
+            return None if state is CaseState.CLOSED else state
+        case (_, CaseState.CLOSED):
+            return CaseState.CLOSED  # an alarm, or somebody, would have reopened it
+    taken = case.acknowledgement
+    return CaseState.ACKNOWLEDGED if taken and taken.at >= alarm.event.received_at else None
 
 
 def _sent_again(alarm: Alarm) -> str:

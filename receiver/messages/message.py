@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
+from shared.models.cases import CaseState
 from shared.models.decisions import Closure
 from shared.models.evidence import Finding
 from shared.models.owners import Owner
@@ -72,6 +73,9 @@ class Message:
     # the case's worst alarm, which has no overview itself. See `case_overview`.
     overview: Message | None = field(default=None, compare=False, repr=False)
     offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
+    # How the case stands now, if somebody has decided about it since this message's event; else None. A
+    # message may be sent late, and decisions may overtake each other.
+    decided_since: CaseState | None = None
     silent: bool = False  # nothing is posted; the message at the head of the case's thread is edited
     # The values that a template of the configuration can use: clean text, numbers and the instance's tags.
     values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
@@ -93,3 +97,4 @@ class CaseStatus:
     issue: tuple[str, str] | None = None  # key and URL of the case's issue in Jira
     offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
     worst: Alarm | None = None  # the worst alarm of the case so far; None: the message's own alarm
+    state: CaseState | None = None  # None: there is no such case
