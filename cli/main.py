@@ -16,6 +16,7 @@ from cli.dead import dead
 from cli.deliveries import deliveries
 from cli.demo import demo
 from cli.events import events
+from cli.finding import finding
 from cli.hunt import hunt
 from cli.render import render
 from cli.report import report
@@ -44,7 +45,7 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, console, demo, check, send_test),
-    *(hunt, cases, coverage, events, deliveries, dead, ack, report),
+    *(hunt, cases, coverage, events, finding, deliveries, dead, ack, report),
     *(render, route, webhook, schedules, audit),
 )
 for command in COMMANDS:

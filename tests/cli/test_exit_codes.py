@@ -40,6 +40,7 @@ COMMANDS = {
     "events list": "",
     "events show": "e1",
     "events resend": "e1 --to soc",
+    "finding explain": "--event e1",
     "cases list": "",
     "cases show": "e1",
     "cases ack": "e1 --by Ada",
@@ -82,6 +83,7 @@ PLATFORM_DOWN = {
 FAILED = {
     "ack": 1,
     "events show": 1,
+    "finding explain": 1,
     "dead show": 1,
     "dead discard": 1,
     "dead retry": 1,
