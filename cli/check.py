@@ -15,12 +15,15 @@ from cli import check_aws, check_files, check_secrets, check_serve, tables
 from cli.assemble import destination, load_config, reading_runtime
 from cli.exit_codes import Failed
 from cli.settings import settings
+from receiver.events import route_tests
 from scheduler.webhook_check import problems as webhook_problems
 from shared.aws.regions import known_regions
+from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.config.warnings import file_warnings, warnings
 from shared.hosting.runtime import Runtime
 from shared.models.checks import CheckResult, failed, passed, warned
+from shared.phrases import counted
 from shared.platform.errors import CadoError
 from shared.secrets import SecretError
 
@@ -76,6 +79,7 @@ def offline(runtime: Runtime) -> Iterator[CheckResult]:
     )
     for warning in warnings(config, known_regions()):
         yield warned(warning.where, warning.text)
+    yield from _route_tests(config)
     yield from _hunts(runtime)
     yield from check_files.findings(config)
 
@@ -105,6 +109,15 @@ def _finding(what: str, check: Callable[[str], CheckResult]) -> CheckResult:
         return failed(what, str(error))
     except Failed as error:
         return failed(what, error.message)
+
+
+def _route_tests(config: Config) -> Iterator[CheckResult]:
+    results = route_tests.run(config)
+    for result in results:
+        if not result.passed:
+            yield failed(f"route test {result.name}", result.problem)
+    if results and all(result.passed for result in results):
+        yield passed("route tests", f"{counted(len(results), 'alarm')} would go where tests expects")
 
 
 def _hunts(runtime: Runtime) -> Iterator[CheckResult]:

@@ -21,6 +21,7 @@ from cli.hunt import hunt
 from cli.render import render
 from cli.report import report
 from cli.route import route
+from cli.routes import routes
 from cli.schedules import schedules
 from cli.send_test import send_test
 from cli.serve import serve
@@ -46,7 +47,7 @@ def main() -> None:
 COMMANDS = (
     *(serve, console, demo, check, send_test),
     *(hunt, cases, coverage, events, finding, deliveries, dead, ack, report),
-    *(render, route, webhook, schedules, audit),
+    *(render, route, routes, webhook, schedules, audit),
 )
 for command in COMMANDS:
     main.add_command(command)

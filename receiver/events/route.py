@@ -47,10 +47,18 @@ def route_decision(alarm: Alarm, config: Config) -> list[str]:
     applies to an acknowledgement."""
     if alarm.event.kind == ACKNOWLEDGED:
         return []
+    return list(dict.fromkeys(name for step in decision_steps(alarm, config) for name in step.to))
+
+
+def decision_steps(alarm: Alarm, config: Config) -> list[Step]:
+    """The routes that send a decision about a case to their destinations."""
     known = _known(alarm, config)
-    named = [rule for rule in config.routes if alarm.event.kind in map(str.lower, rule.match.event)]
-    matching = [rule for rule in named if _mismatch(rule.match, known, alarm) is None]
-    return list(dict.fromkeys(name for rule in matching for name in rule.to))
+    return [
+        Step(number, True, "", rule.to, go_on=True)
+        for number, rule in enumerate(config.routes, start=1)
+        if alarm.event.kind in map(str.lower, rule.match.event)
+        and _mismatch(rule.match, known, alarm) is None
+    ]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from shared.config.metrics import MetricsConfig
 from shared.config.owners import OwnerConfig
 from shared.config.platform_section import PlatformConfig, WebhookConfig
 from shared.config.report import ReportConfig
+from shared.config.route_tests import RouteTestConfig
 from shared.config.routes import RouteConfig
 from shared.config.types import (
     ACCOUNT_ID,
@@ -58,6 +59,9 @@ class Config(Section):
     routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
     default: Annotated[tuple[DestinationName, ...], OneOrMany()] = Field(
         (), description="destinations of alarms that no route matches"
+    )
+    tests: tuple[RouteTestConfig, ...] = Field(
+        (), description="examples of alarms and where they must go; check and routes test try them"
     )
     owner_tag: Text = Field("Owner", description="EC2 tag that names the owner of a system")
     owners: dict[str, OwnerConfig] = Field(

@@ -268,3 +268,17 @@ def test_a_bundle_without_a_certificate(world, tmp_path, text, said):
     assert said is None or said in found["platform.ca_bundle"]["detail"]
     assert said or "platform.ca_bundle" not in found
     assert "not a PEM file" in found["platform"]["detail"]
+
+
+def test_alarms_that_would_go_elsewhere_than_the_tests_of_the_routes_say(world, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    text = config.read_text()
+    config.write_text(text + "tests: [{to: [soc, office, tickets]}]\n")
+    code, found = world()
+    assert (code, found["route tests"]["detail"]) == (0, "1 alarm would go where tests expects")
+    config.write_text(text + "tests: [{name: one chat is enough, severity: info, to: soc}]\n")
+    code, found = world()
+    assert code == 1
+    assert found["route test one chat is enough"]["detail"] == (
+        "expected soc, got soc, office, tickets; decided by default"
+    )

@@ -54,6 +54,7 @@ COMMANDS = {
     "send-test": "soc",
     "render": "--severity info --to soc",
     "route": "--severity info",
+    "routes test": "",
     "ack": "e1 --by Ada",
     "dead list": "",
     "dead show": "e1",
@@ -68,7 +69,7 @@ COMMANDS = {
 }
 NO_CONFIGURATION = {"demo", "console password"}  # neither reads the configuration
 NO_DATA = {
-    *("send-test", "route", "render", "schedules sync"),
+    *("send-test", "route", "routes test", "render", "schedules sync"),
     *("webhook register", "webhook show", "webhook test", "webhook remove"),
 }
 NO_DATABASE = {"console link"}  # its links are in a file beside the database
