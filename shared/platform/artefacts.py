@@ -51,16 +51,18 @@ class _Places:
         """Add an alarm of the list. If there is no room for its place or its content, it stays unlisted."""
         finding = finding_from(alarm)
         key = finding.description, finding.severity
-        is_content = alarm.type == "content"
-        self._events[key] += not is_content
-        content = alarm.item_id or ""
-        content = content.lower() if is_content and _DIGEST.fullmatch(content) else ""
-        if place := self._place(key, exact_path(alarm.full_path or "")):
+        path, content = exact_path(alarm.full_path or ""), ""
+        if alarm.type == "event":
+            self._events[key] += 1
+            path = ""  # the log of the event, which says nothing about the event
+        elif alarm.type == "content" and _DIGEST.fullmatch(alarm.item_id or ""):
+            content = (alarm.item_id or "").lower()
+        if place := self._place(key, path):
             place.add(content)
 
     def of(self, finding: Finding, events: int) -> tuple[Artefact, ...]:
         """The artefacts of a finding. `events`: how many of its alarms are about events of logs, by the
-        summary. Those that the list was not asked for have no path."""
+        summary. The list was not asked for most of them."""
         key = finding.description, finding.severity
         unasked = min(events, finding.count) - self._events[key]
         if unasked > 0 and (place := self._place(key, "")):

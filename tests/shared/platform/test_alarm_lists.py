@@ -79,6 +79,13 @@ def test_events_of_logs_alone_need_no_list() -> None:
     assert len(platform.calls) == 1
 
 
+def test_an_event_of_a_log_has_no_place_whatever_its_severity() -> None:
+    logs = [alarm(MINER, 1, "/var/log/auth.log", A) | {"type": "event"} for _ in range(2)]
+    (miner,), _ = found([row(MINER, 1, contents=1, events=2)], [*logs, alarm(MINER, 1, "/tmp/a", A)])
+    assert miner.artefacts == (Artefact("", 2), Artefact("/tmp/a", 1, (A,)))
+    assert miner.complete
+
+
 def test_what_the_list_does_not_show_is_no_known_place() -> None:
     (miner,), _ = found([row(MINER, 1, contents=5)], [alarm(MINER, 1, "/tmp/a", A)])
     assert miner.artefacts == (Artefact("/tmp/a", 1, (A,)), Artefact("", 4, listed=False))
