@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 import string
 from datetime import date
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from cli.main import main
 from shared.models.fingerprints import MAX_LENGTH, explain, fingerprint, place_of, rule_of
+from shared.models.folding import DESCRIPTION_RULES, PATH_RULES
 
 MINER = "Malicious File Detected: cryptomining_malware_wannamine"
 LAYER, HEX = "0123456789abcdef" * 4, "0123456789abcdef" * 2
@@ -254,3 +259,38 @@ def test_what_changes_from_hunt_to_hunt_is_folded(uuid: object, digest: str, day
     assert place_of(f"/data/{uuid}/{day}") == "/data/<uuid>/<date>"
     assume(not digest.isdigit() and any(map(str.isdigit, digest)))
     assert place_of(f"/data/{digest}.bin") == "/data/<hash>.bin"
+
+
+# --- docs/noise.md
+
+_ROW = re.compile(r"^\| (\w[\w ]+) \| .* \| `([^`]+)` \| `([^`]+)` \|$", re.MULTILINE)
+_PAGE = (Path(__file__).parents[3] / "docs" / "noise.md").read_text(encoding="utf-8")
+_PATHS, _DESCRIPTIONS = (_ROW.findall(part) for part in _PAGE.split("\nIn descriptions:\n"))
+
+
+@pytest.mark.parametrize(("rule", "path", "place"), _PATHS)
+def test_the_examples_of_the_page_for_paths(rule: str, path: str, place: str) -> None:
+    explained = explain("", path)
+    assert explained.fingerprint.place == place
+    assert {step.rule for step in explained.steps} - {"Windows"} == {rule} - {"Windows"}
+
+
+@pytest.mark.parametrize(("rule", "description", "folded"), _DESCRIPTIONS)
+def test_the_examples_of_the_page_for_descriptions(rule: str, description: str, folded: str) -> None:
+    explained = explain(description, "")
+    assert explained.fingerprint.rule == folded
+    assert [step.rule for step in explained.steps] == [rule]
+
+
+def test_the_page_has_every_rule_in_its_order() -> None:
+    assert list(dict.fromkeys(rule for rule, _, _ in _PATHS)) == [
+        "Windows",
+        *dict.fromkeys(rule.name for rule in PATH_RULES),
+    ]
+    assert [rule for rule, _, _ in _DESCRIPTIONS] == [rule.name for rule in DESCRIPTION_RULES]
+
+
+def test_the_page_shows_what_the_command_prints() -> None:
+    (command,) = re.findall(r"^\$ huntbridge (.*)$", _PAGE, re.MULTILINE)
+    said = CliRunner().invoke(main, shlex.split(command), env={"HUNTBRIDGE_CONFIG": ""}).output
+    assert f"$ huntbridge {command}\n{said}```" in _PAGE
