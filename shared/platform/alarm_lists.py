@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shared.http.deadlines import within
+from shared.http.deadlines import DeadlineExceeded, remaining, within
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 from shared.platform.artefacts import Counted, with_artefacts
@@ -24,6 +25,9 @@ from shared.platform.wire import AlarmJson, finding_from, parse, worst_first
 MOST_ALARMS = 500  # of one evidence that are listed
 _MOST_COUNTED = 2_000  # where the platform has no summary
 _KEPT, _KEPT_FOR = 50, 900.0  # evidences, and seconds
+# Seconds that the list may take, of which the margin is left to the caller: if the caller stopped waiting, it
+# would have no findings at all.
+_TIME, _MARGIN = 6.0, 2.0
 _PATH = "/api/v3/alarms"
 
 Summary = tuple[Counted, ...]
@@ -47,25 +51,20 @@ class AlarmLists:
         self._kept: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def complete(
-        self, project_id: int, evidence_id: int, summary: Summary, seconds: float
-    ) -> tuple[Finding, ...]:
+    def complete(self, project_id: int, evidence_id: int, summary: Summary) -> tuple[Finding, ...]:
         """The findings of a summary with their paths and artefacts; without both if the platform does not
-        list the alarms in `seconds`."""
-        ends_at = self._clock() + seconds
+        list the alarms in time."""
         kept = self._of((project_id, evidence_id))
-        if not kept.lock.acquire(timeout=max(seconds, 0)):
-            return tuple(finding for finding, _ in summary)
         try:
-            if kept.summary != summary or self._clock() >= kept.until:
-                with within(ends_at - self._clock()):
-                    kept.findings = self._listed(project_id, evidence_id, summary)
-                kept.summary, kept.until = summary, self._clock() + _KEPT_FOR
-            return kept.findings
-        except CadoError:
+            ends_at = self._clock() + remaining(_TIME) - _MARGIN
+            with _held(kept.lock, ends_at - self._clock()):
+                if kept.summary != summary or self._clock() >= kept.until:
+                    with within(ends_at - self._clock()):
+                        kept.findings = self._listed(project_id, evidence_id, summary)
+                    kept.summary, kept.until = summary, self._clock() + _KEPT_FOR
+                return kept.findings
+        except (CadoError, DeadlineExceeded):
             return tuple(finding for finding, _ in summary)
-        finally:
-            kept.lock.release()
 
     def counted(self, project_id: int, evidence_id: int | None) -> tuple[Finding, ...]:
         """The summary of a platform that has none (before 2.273): its newest alarms are counted."""
@@ -109,3 +108,14 @@ class AlarmLists:
     def _first(self, params: Mapping[str, Any], most: int) -> list[AlarmJson]:
         items, _ = self._transport.first(_PATH, params, most)
         return [parse(AlarmJson, item) for item in items]
+
+
+@contextmanager
+def _held(lock: threading.Lock, seconds: float) -> Iterator[None]:
+    """Hold a lock. Raises DeadlineExceeded if it is not free in time."""
+    if not lock.acquire(timeout=max(seconds, 0)):
+        raise DeadlineExceeded
+    try:
+        yield
+    finally:
+        lock.release()

@@ -7,7 +7,6 @@ that have no v3.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -42,8 +41,6 @@ from shared.platform.wire import (
 )
 
 _MOST_PAGES = 2_000  # of the instances of one region
-# Seconds for the findings of one evidence. The receiver waits a second longer (receiver/events/ask.py).
-_FINDINGS_TIME = 4.0
 _MOST_DETAILS = 20  # failed pipelines of one list that are looked up one by one
 
 _V3_PROJECTS_SINCE = (2, 225)
@@ -233,7 +230,6 @@ class Cado:
     def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]:
         """The summary of alarms, the most severe first, then the most frequent. Those of one evidence have
         artefacts, unless the platform does not list its alarms in time."""
-        began = time.monotonic()
         params = {"investigation_id": project_id, "evidence_id": evidence_id}
         try:
             answer = self._transport.read("/api/v3/alarms/summary", params, what=f"project {project_id}")
@@ -248,8 +244,7 @@ class Cado:
             return findings
         events = {finding_from(row): row.event_alarm_count or 0 for row in rows}
         summary = tuple((finding, events[finding]) for finding in findings)
-        left = _FINDINGS_TIME - (time.monotonic() - began)
-        return self._alarm_lists.complete(project_id, evidence_id, summary, left)
+        return self._alarm_lists.complete(project_id, evidence_id, summary)
 
     # --- parts of the above
 

@@ -131,7 +131,7 @@ def test_artefacts_of_findings(cado: Cado, http: Recorder) -> None:
     summary = tuple(
         (Finding("string", 1, severity), 0) for severity in (Severity.MALICIOUS, Severity.SUSPICIOUS)
     )
-    miner, _ = cado._alarm_lists.complete(12, 31, summary, 10.0)
+    miner, _ = cado._alarm_lists.complete(12, 31, summary)
     assert miner.path == "string"
     assert [artefact.listed for artefact in miner.artefacts] == [False]  # Prism's alarm has severity 0
     assert len(http.answers) == 2

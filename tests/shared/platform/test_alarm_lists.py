@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.http.errors import ConnectionBroken
+from shared.http.deadlines import remaining, within
+from shared.http.errors import ConnectionBroken, TimedOut
 from shared.models.evidence import Artefact, Finding
 from shared.models.fingerprints import place_of
 from shared.models.severity import Severity
@@ -175,7 +176,7 @@ def test_what_was_listed_is_kept_for_a_quarter_of_an_hour_and_for_50_evidences()
 
     def ask(evidence_id: int) -> int:
         before = len(platform.calls)
-        assert lists.complete(12, evidence_id, summary, 4.0)[0].complete
+        assert lists.complete(12, evidence_id, summary)[0].complete
         return len(platform.calls) - before
 
     assert [ask(31), ask(31)] == [1, 0]
@@ -203,19 +204,35 @@ def test_two_webhooks_at_the_same_time_ask_once() -> None:
     summary = ((Finding(MINER, 1, Severity.MALICIOUS), 0),)
     answers: list[tuple[Finding, ...]] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(lists.complete(12, 31, summary, 10.0)))
-        for _ in range(2)
+        threading.Thread(target=lambda: answers.append(lists.complete(12, 31, summary))) for _ in range(2)
     ]
     for thread in threads:
         thread.start()
     assert entered.wait(10)
-    assert lists.complete(12, 31, summary, 0.0) == (summary[0][0],), "nobody waits longer than allowed"
+    with within(2.0):
+        assert lists.complete(12, 31, summary) == (summary[0][0],), "nobody waits for the last two seconds"
     go_on.set()
     for thread in threads:
         thread.join()
     assert len(platform.calls) == 1
     assert answers[0] == answers[1]
     assert answers[0][0].complete
+
+
+@pytest.mark.parametrize(("budget", "left"), [(6.0, 4.0), (3.0, 1.0), (2.0, 0.0)])
+def test_the_list_leaves_two_seconds_to_whoever_waits(budget: float, left: float) -> None:
+    class Late(Platform):
+        def request(self, *args: Any, **rest: Any) -> Any:
+            assert 0 < remaining(100.0) <= left
+            raise TimedOut("cado.example", sent=True)
+
+    cado, _, _ = client({})
+    cado._transport._http = Late({})
+    finding = Finding(MINER, 1, Severity.MALICIOUS)
+    with within(budget):
+        assert AlarmLists(cado._transport).complete(12, 31, ((finding, 0),)) == (finding,)
+    with within(-1.0):
+        assert AlarmLists(cado._transport).complete(12, 31, ((finding, 0),)) == (finding,)
 
 
 @pytest.mark.parametrize(("total", "complete"), [(3, True), (2_001, False)])
