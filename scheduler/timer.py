@@ -7,6 +7,7 @@ runs all jobs in this order; on one machine each job has its own timer.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Job:
     name: str  # stored while the job fails, and shown to people
     run: Callable[[Runtime], object]
     budget: float  # seconds
+    at_least_every: float = math.inf  # seconds between two runs on one machine, whatever `follow.interval` is
 
 
 def _report_failures(runtime: Runtime) -> None:
@@ -48,7 +50,7 @@ def _report_failures(runtime: Runtime) -> None:
 MISSED = Job("missed", start_or_report_missed, 15)
 JOBS = (
     MISSED,
-    Job("remind", send_reminders, 10),
+    Job("remind", send_reminders, 10, at_least_every=30.0),  # what is due is told within a minute
     Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 10),
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
     Job("report", send_monthly_report, 8),

@@ -76,6 +76,8 @@ class EventWorker:
                 return self.actions.decide(content)
             case items.Reminder():
                 return self.reminders.remind(content)
+            case items.Escalation():
+                return self.reminders.escalate(content)
             case items.Heartbeat():
                 return self.heartbeats.send(content)
             case _:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from shared.config.accounts import AccountConfig, OrganizationConfig
 from shared.config.console import ConsoleConfig
-from shared.config.delivery import DeliveryConfig, RemindersConfig
+from shared.config.delivery import DeliveryConfig, Escalation, RemindersConfig
 from shared.config.destinations.registry import DestinationConfig
 from shared.config.destinations.slack import SlackConfig
 from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
@@ -53,7 +53,7 @@ class Config(Section):
     )
     destinations: dict[Name, DestinationConfig] = Field(
         {},
-        description="Slack channels, Teams channels, Jira projects and webhooks by name",
+        description="Slack channels, Teams channels, Jira projects, webhooks and pagers by name",
         json_schema_extra=NAMES_ONLY,
     )
     routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
@@ -74,6 +74,10 @@ class Config(Section):
     reminders: RemindersConfig | None = Field(
         None,
         description="reminders of malicious cases that nobody has acknowledged; by default there are none",
+    )
+    escalate: Escalation = Field(
+        (),
+        description="who is told of a malicious case that nobody has taken, step by step; by default nobody",
     )
     report: ReportConfig | None = Field(
         None, description="a report of the last four weeks, sent once a month; by default none is sent"

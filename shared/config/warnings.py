@@ -97,6 +97,7 @@ def _destinations(config: Config) -> Iterator[tuple[str, str]]:
         *config.default,
         *((config.delivery.fallback,) if config.delivery.fallback else ()),
         *(config.reminders.to if config.reminders else ()),
+        *(name for step in config.escalate for name in step.to),
     }
     for name, destination in config.destinations.items():
         where = f"destinations.{name}"

@@ -176,6 +176,33 @@ class Reminder(Content):
 
 
 @_content
+class Escalation(Content):
+    """Tell more people of a case that nobody has taken since `since`. This is the escalation's step `number`
+    of `steps`, from 1."""
+
+    kind, key = "escalation", "escalate"
+    case_key: str
+    number: int
+    steps: int
+    since: datetime
+    to: tuple[str, ...]  # destinations
+
+    def keys(self) -> dict[str, Any]:
+        return {
+            "escalate": self.case_key,
+            "number": self.number,
+            "steps": self.steps,
+            "since": self.since.isoformat(),
+            "to": list(self.to),
+        }
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        since = datetime.fromisoformat(keys["since"])
+        return cls(keys["escalate"], keys["number"], keys["steps"], since, tuple(keys["to"]))
+
+
+@_content
 class Heartbeat(Content):
     """Tell a destination that huntbridge is alive. Nothing was sent to it since `since`."""
 
@@ -337,6 +364,7 @@ KINDS: tuple[type[Content], ...] = (
     AcknowledgeCase,
     DecideCase,
     Reminder,
+    Escalation,
     Heartbeat,
     DeadLetterNotice,
     StartHunt,

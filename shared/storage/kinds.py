@@ -72,6 +72,8 @@ CASE = _kind("case", "shared.storage.ledger.case_references", _YEAR, group="case
 CASE_FILE = _kind("case-file", _CASES, _YEAR, group="case key")
 # Deleted when somebody acknowledges the case, or after the last reminder.
 UNACKNOWLEDGED = _kind("unacknowledged", _CASES, _EVER, name="case key")
+# Deleted when somebody takes or closes the case.
+ESCALATION = _kind("escalation", _CASES, _YEAR, name="case key")
 
 # Deliveries: what prevents a second message.
 _DELIVERIES, _DIGEST = "shared.storage.ledger.deliveries", "receiver.deliveries.digest_store"

@@ -11,7 +11,12 @@ def test_a_destination_to_which_nothing_goes(tmp_path):
     assert warnings_of(tmp_path, TWO + "default: soc\n") == [unused]
     found = warnings_of(tmp_path, TWO + "default: soc\nroutes:\n  - {to: soc}\n  - {to: ir}\n")
     assert found[0] == unused  # what names it is never reached
-    for use in ("delivery: {fallback: ir}", "reminders: {to: ir}", "routes: [{to: ir}]"):
+    for use in (
+        "delivery: {fallback: ir}",
+        "reminders: {to: ir}",
+        "escalate: [{after: 30m, to: ir}]",
+        "routes: [{to: ir}]",
+    ):
         assert warnings_of(tmp_path, f"{TWO}default: soc\n{use}\n") == []
 
 
