@@ -19,6 +19,7 @@ from cli.events import events
 from cli.finding import finding
 from cli.hunt import hunt
 from cli.render import render
+from cli.replay import replay
 from cli.report import report
 from cli.route import route
 from cli.routes import routes
@@ -46,7 +47,7 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, console, demo, check, send_test),
-    *(hunt, cases, coverage, events, finding, deliveries, dead, ack, report),
+    *(hunt, cases, coverage, events, finding, deliveries, replay, dead, ack, report),
     *(render, route, routes, webhook, schedules, audit),
 )
 for command in COMMANDS:

@@ -41,6 +41,7 @@ COMMANDS = {
     "events show": "e1",
     "events resend": "e1 --to soc",
     "finding explain": "--event e1",
+    "replay": "--since yesterday --to soc",
     "cases list": "",
     "cases show": "e1",
     "cases ack": "e1 --by Ada",
