@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from cli.main import main
 from demo.base import Simulation, app_of
 from demo.jira.simulation import Jira
+from demo.jsm.simulation import Jsm
+from demo.pagerduty.simulation import PagerDuty
 from demo.platform.simulation import Platform
 from demo.serving import serving
 from demo.slack.simulation import Slack
@@ -96,6 +98,36 @@ def test_a_set_up_that_works(world):
     assert "not running on" in found["serve"]["detail"]
     assert "Lead Analyst" in found["platform"]["detail"]
     assert all(tool.messages == [] for tool in world.tools)  # nothing was sent
+
+
+def test_pagers_are_checked_without_paging_anybody(world, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    pagerduty, jsm = PagerDuty(), Jsm()
+    with serving(app_of(pagerduty, jsm)) as url:
+        pagers = f"""
+  pager: {{type: pagerduty, routing_key: env:ROUTING_KEY, url: "{url}"}}
+  on-call: {{type: jsm, api_key: env:GENIE_KEY, url: "{url}"}}
+"""
+        escalate = "escalate: [{after: 1h, to: [pager, on-call]}]\ndefault: ["
+        text = config.read_text().replace("default: [", escalate)
+        config.write_text(text.replace("\nescalate", f"{pagers}escalate"))
+        keys = {"ROUTING_KEY": pagerduty.key, "GENIE_KEY": jsm.key}
+        code, found = world(**keys)
+        assert code == 0
+        assert "PagerDuty takes events with this key" in found["pager"]["detail"]
+        assert "Jira Service Management takes the key" in found["on-call"]["detail"]
+        assert (pagerduty.incidents, pagerduty.pages, jsm.alerts, jsm.pages) == ([], [], [], [])
+
+        code, found = world(ROUTING_KEY="0" * 32, GENIE_KEY="another-key")
+        assert code == 1
+        assert "PagerDuty does not take the routing key" in found["pager"]["detail"]
+        assert "Jira Service Management does not take the key" in found["on-call"]["detail"]
+        code, found = world(ROUTING_KEY="short", GENIE_KEY="short")
+        assert "32 letters and digits" in found["pager"]["detail"]
+        assert "API integration" in found["on-call"]["detail"]
+    code, found = world(**keys)
+    assert "PagerDuty cannot be reached" in found["pager"]["detail"]
+    assert "Jira Service Management cannot be reached" in found["on-call"]["detail"]
 
 
 def test_webhooks_of_the_platform_that_lead_here_or_do_not(world, tmp_path):
