@@ -51,6 +51,7 @@ _SYSTEMD = re.compile(
     rf"^({_ROOT}/(?:var/)?tmp/systemd-private-)[0-9a-f]{{32}}(-[^/]{{1,100}}-)[A-Za-z0-9]{{6}}{_END}"
 )
 _LOGS = "/var/log/"
+_LOG = re.compile(r"\.log(?:[.-]|\Z)")
 _TEMPORARY = re.compile(rf"^({_ROOT}/(?:var/)?tmp/(?:systemd-private-<tmp>-[^/]+-<tmp>/tmp/)?)([^/]+)")
 _TEMPORARY_NAME = re.compile(
     r"(tmp\.)([A-Za-z0-9]{10})\Z"  # mktemp
@@ -87,6 +88,12 @@ _NUMBER = re.compile(
     rf"|(?<!cve-[0-9]{{4}}-)(?<!CVE-[0-9]{{4}}-){_ALONE}[0-9]{{5,20}}{_ALONE_END}"
 )
 
+# In a description a date may be part of a detection's name, as in APT_2023_04_12: only what stands between
+# spaces or brackets is folded.
+_DAY = re.compile(
+    r"(?<![^\s(\[])(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?(?![^\s)\],;])"
+)
 _COUNTED = (
     "times?|attempts?|failed|failures?|alarms?|events?|files?|hits?|matches|connections?|logins?|logons?"
     "|requests?|processes|users?|hosts?|seconds?|minutes?|hours?|days?|bytes|[kMG]B"
@@ -133,7 +140,7 @@ def _rotated(path: str) -> str:
     """Without the ending that rotation adds to a name: the log is the same under its next name."""
     folder, slash, name = path.rpartition("/")
     found = _ROTATED.search(name)
-    if found and found.start() and (path.startswith(_LOGS) or ".log" in name[: found.start()]):
+    if found and found.start() and (path.startswith(_LOGS) or _LOG.search(name, 0, found.start())):
         name = name[: found.start()]
     return folder + slash + name
 
@@ -178,7 +185,7 @@ PATH_RULES = (
     Rule("number", lambda path: _NUMBER.sub("<n>", path)),
 )
 DESCRIPTION_RULES = (
-    Rule("date", lambda text: _DATE.sub("<date>", text)),
+    Rule("date", lambda text: _DAY.sub("<date>", text)),
     Rule("count", lambda text: _COUNT.sub("<n>", text)),
     Rule("process id", lambda text: _PROCESS_ID.sub(r"\1<n>", text)),
 )

@@ -111,6 +111,7 @@ def test_a_path_becomes_a_place(path: str, place: str, rules: list[str]) -> None
         ("/home/root/x", "/home/alice/x"),
         ("C:\\Users\\Public\\x", "C:\\Users\\bob\\x"),
         ("C:\\Users\\Administrator\\x", "C:\\Users\\bob\\x"),
+        ("/opt/x.login.1", "/opt/x.login.2"),  # no log
         ("/data/10.0.0.1/x", "/data/10.0.0.2/x"),  # an address is no version
         ("/var/log/remote/10.0.0.1", "/var/log/remote/10.0.0.2"),  # nor a rotated log
         ("/usr/lib/python3.11/x", "/usr/lib/python3.12/x"),
@@ -157,7 +158,8 @@ def test_a_description_becomes_a_rule(description: str, rule: str) -> None:
 @pytest.mark.parametrize(
     "description",
     ["T1496", "Log4Shell", "CVE-2021-44228", "Event 4625", "Trojan.Agent.47", "Port 4444 is open", LAYER,
-     "Connection to 10.0.0.1", "123e4567-e89b-12d3-a456-426614174000", "/home/alice/x", "7zip", "MS17-010"],
+     "Connection to 10.0.0.1", "123e4567-e89b-12d3-a456-426614174000", "/home/alice/x", "7zip", "MS17-010",
+     "APT_2023_04_12", "Trojan.20230412", "MAL-2023-04-12", "pid", "x1 files", "port=22", "v2.1.0"],
 )  # fmt: skip
 def test_what_was_detected_is_never_folded(description: str) -> None:
     assert rule_of(description) == description
