@@ -11,11 +11,12 @@ from pathlib import Path
 
 import click
 
-from cli import check_aws, check_files, check_secrets, check_serve, tables
+from cli import check_files, check_secrets, check_serve, tables
 from cli.assemble import destination, load_config, reading_runtime
 from cli.exit_codes import Failed
 from cli.settings import settings
 from receiver.events import route_tests
+from scheduler import check_aws, check_platform
 from scheduler.webhook_check import problems as webhook_problems
 from shared.aws.regions import known_regions
 from shared.config.config import Config
@@ -26,9 +27,6 @@ from shared.models.checks import CheckResult, failed, passed, warned
 from shared.phrases import counted
 from shared.platform.errors import CadoError
 from shared.secrets import SecretError
-
-# The permissions that the API key needs to open a project, to import an instance and to read the results.
-_PERMISSIONS = ("projects_create", "import_data_full")
 
 
 @click.command(short_help="Would everything work? Sends nothing.")
@@ -87,7 +85,8 @@ def offline(runtime: Runtime) -> Iterator[CheckResult]:
 def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     """What the platform, AWS, the destinations and the secrets' stores answer."""
     config = runtime.config
-    yield _finding("platform", partial(_platform, runtime))
+    yield _finding("platform", partial(check_platform.key_rights, runtime))
+    yield from check_platform.certificate(runtime)
     if config.platform.admin_key and config.platform.api_version != "v2":
         yield _finding("webhook", partial(_webhook, runtime))
     yield from check_secrets.webhook_tokens(runtime)
@@ -97,6 +96,7 @@ def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     for name in config.destinations:
         yield _finding(name, partial(_destination, runtime, name))
     yield from check_secrets.odd_secrets(runtime)
+    yield from check_secrets.old_secrets(runtime)
     yield from check_aws.findings(runtime)
     yield from check_serve.findings(runtime, data)
 
@@ -126,17 +126,6 @@ def _hunts(runtime: Runtime) -> Iterator[CheckResult]:
             yield failed(f"hunt {name}", problem)
         if never := hunt.never_runs(runtime.now()):
             yield failed(f"hunt {name}", f"its schedule {never}")
-
-
-def _platform(runtime: Runtime, what: str) -> CheckResult:
-    url, identity = runtime.config.platform.url, runtime.cado.whoami()
-    if not identity.told:
-        return passed(what, f"{url} accepts the key; API v2 does not tell its role")
-    missing = [name for name in _PERMISSIONS if name not in identity.permissions]
-    if missing:
-        lacks = f"the key's role {identity.role} lacks {', '.join(missing)}"
-        return failed(what, f"{lacks}; hunts need the role Lead Analyst")
-    return passed(what, f"{url} answers, the key's role is {identity.role}")
 
 
 def _webhook(runtime: Runtime, what: str) -> CheckResult:

@@ -23,6 +23,7 @@ from receiver.deliveries.send import Sender
 from receiver.deliveries.turn import Turns
 from receiver.deliveries.worker import DeliveryWorker
 from receiver.destinations.contract import Destination
+from receiver.destinations.daily_check import DestinationChecks
 from receiver.destinations.registry import issue_url, traits_of
 from receiver.destinations.reloading import ReloadingDestination
 from receiver.destinations.slack.case_thread import CaseThread
@@ -68,6 +69,7 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),
         notices=runtime.dead_letter_notices,
         heartbeats=runtime.heartbeats,
+        checks=DestinationChecks(destinations, runtime.config, runtime.check_results, runtime.why_old),
     )
     return Handlers(events.handle, delivery_worker(runtime, cases, destinations).handle)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scheduler.coverage import compare_with_ec2
+from scheduler.daily_check import begin_daily_check
 from scheduler.follow import follow_hunts
 from scheduler.index_old_documents import index_old_documents
 from scheduler.job_failures import JobFailures
@@ -57,8 +58,9 @@ JOBS = (
     Job("trends", count_events, 8),
     Job("index", index_old_documents, 10),
     Job("jobs", _report_failures, 8),
+    Job("checks", begin_daily_check, 5),
     Job("watch", check_webhook, 15),
-    Job("follow", follow_hunts, 85),
+    Job("follow", follow_hunts, 77),
     Job("recover", recover_lost_alarms, 45),
     Job("coverage", compare_with_ec2, 25),
 )

@@ -173,6 +173,7 @@ _JOBS = {
     "notices": "dead items are not announced",
     "heartbeats": "no heartbeats are sent",
     "jobs": "failing jobs are not announced",
+    "checks": "nothing is checked once a day",
     "watch": "the platform’s webhooks are not checked",
     "follow": "captures are not followed",
     "recover": "lost webhooks are not recovered",

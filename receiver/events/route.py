@@ -13,8 +13,9 @@ from shared.config.config import Config
 from shared.config.patterns import fits
 from shared.config.routes import MatchConfig
 from shared.models.alarms import Alarm
-from shared.models.event_kinds import ACKNOWLEDGED, RECOVERED, REPORT
+from shared.models.event_kinds import ACKNOWLEDGED, DESTINATION_BROKEN, RECOVERED, REPORT
 from shared.models.hunts import hunt_name
+from shared.queues.dead_letter_notices import fallbacks
 
 _CASE_INSENSITIVE = ("event", "severity")
 
@@ -23,8 +24,16 @@ def route(alarm: Alarm, config: Config) -> list[str]:
     """The names of the destinations: each once, in the order of the routes.
 
     If the configuration names none for this alarm, it is sent to every configured destination. The monthly
-    report goes where its own section says.
+    report goes where its own section says. That a destination is broken is told at another one.
     """
+    names = _routed(alarm, config)
+    if alarm.event.kind != DESTINATION_BROKEN:
+        return names
+    others = [name for name in fallbacks(config) if name != alarm.event.title]
+    return [name for name in names if name in others] or others[:1]
+
+
+def _routed(alarm: Alarm, config: Config) -> list[str]:
     if alarm.event.kind == REPORT and config.report:
         return list(config.report.to)
     known = _known(alarm, config)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from receiver.cases.actions import CaseActions
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.cases.send_reminders import CaseReminders
+from receiver.destinations.daily_check import DestinationChecks
 from receiver.events.dedupe import Dedupe, run_of
 from receiver.events.enrich import Enricher
 from receiver.events.history import History
@@ -26,7 +27,7 @@ from shared.config.config import Config
 from shared.metrics.definitions import EVENTS_HANDLED, kind_label
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
-from shared.models.event_kinds import ALARM_KINDS
+from shared.models.event_kinds import ALARM_KINDS, DESTINATION_BROKEN
 from shared.models.events import Event
 from shared.models.severity import Severity
 from shared.queues import items
@@ -56,6 +57,7 @@ class EventWorker:
     reminders: CaseReminders
     notices: DeadLetterNotices
     heartbeats: Heartbeats
+    checks: DestinationChecks
 
     def handle(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
@@ -80,6 +82,8 @@ class EventWorker:
                 return self.reminders.escalate(content)
             case items.Heartbeat():
                 return self.heartbeats.send(content)
+            case items.DailyCheck():
+                return self.checks.check(content, claims=item.claims)
             case _:
                 if isinstance(content, items.Webhook):
                     log_context.add(event=item.id)
@@ -102,6 +106,10 @@ class EventWorker:
             change=self.history.compare(alarm),
         )
         destinations = route(alarm, self.config)
+        if not destinations and alarm.event.kind == DESTINATION_BROKEN:
+            log.error("a destination is broken, and there is no other to tell of it")
+            self._record(alarm, [])
+            return Done()
         if not destinations:
             return Dead("no destination is configured")
         return self._send_to(destinations, alarm)

@@ -19,7 +19,10 @@ from receiver.messages.hunts import capture_failed, capture_stalled, hunt_finish
 from receiver.messages.links import configured_links, links_left_out, links_of
 from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, UPDATE, CaseStatus, Message
 from receiver.messages.own_events import (
+    check_failed,
     connection_test,
+    destination_broken,
+    destination_mended,
     heartbeat,
     job_failing,
     report,
@@ -48,7 +51,10 @@ from shared.models.event_kinds import (
     ALARM_KINDS,
     CAPTURE_FAILED,
     CAPTURE_STALLED,
+    CHECK_FAILED,
     CLOSED,
+    DESTINATION_BROKEN,
+    DESTINATION_MENDED,
     HEARTBEAT,
     HUNT_FINISHED,
     HUNT_MISSED,
@@ -87,6 +93,9 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
     WEBHOOK_BROKEN: webhook_broken,
     WEBHOOKS_REFUSED: webhooks_refused,
     JOB_FAILING: job_failing,
+    DESTINATION_BROKEN: destination_broken,
+    DESTINATION_MENDED: destination_mended,
+    CHECK_FAILED: check_failed,
     TEST: connection_test,
     HEARTBEAT: heartbeat,
     REPORT: report,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from shared.config.accounts import AccountConfig, OrganizationConfig
 from shared.config.console import ConsoleConfig
+from shared.config.daily_check import DailyCheckConfig
 from shared.config.delivery import DeliveryConfig, Escalation, RemindersConfig
 from shared.config.destinations.registry import DestinationConfig
 from shared.config.destinations.slack import SlackConfig
@@ -81,6 +82,9 @@ class Config(Section):
     )
     report: ReportConfig | None = Field(
         None, description="a report of the last four weeks, sent once a month; by default none is sent"
+    )
+    daily_check: DailyCheckConfig = Field(
+        DailyCheckConfig(), description="the daily check of everything that the configuration names"
     )
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
     console: ConsoleConfig = Field(ConsoleConfig(), description="the console, and who may use it")

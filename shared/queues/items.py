@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from shared.queues.content import Content as Content
 from shared.queues.content import content as _content
+from shared.queues.daily_check_item import DailyCheck as DailyCheck
 from shared.queues.sizes import fitted_alarm, fitted_event
 
 VERSION = 1
@@ -345,6 +346,7 @@ KINDS: tuple[type[Content], ...] = (
     Escalation,
     Heartbeat,
     DeadLetterNotice,
+    DailyCheck,
     StartHunt,
     OpenProject,
     RequestCapture,

@@ -112,6 +112,8 @@ def _note(group: str, owner: str, *, name: str) -> str:
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
 COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")
 COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, or old captures")
+DAILY_CHECK_NOTES = _note("daily check", "shared.queues.check_results", name="part")
+DAILY_CHECK_DAY_NOTES = _note("daily check of", "scheduler.daily_check", name="day")
 DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
