@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC
 
 from scheduler import check_aws, check_platform
 from shared.config.configured_values import secret_references
@@ -29,13 +28,13 @@ _NOTE = "day"
 
 
 def begin_daily_check(runtime: Runtime) -> None:
-    """Once a day, queue the check of every part. A new installation begins on its second day."""
+    """Once a day, queue the check of every part. A new installation begins when the next check is due."""
     config, now, notes = runtime.config, runtime.now(), runtime.ledger.notes
     if not config.daily_check.enabled:
         return
-    day = f"{now.astimezone(UTC):%Y-%m-%d}"
+    day = f"{config.daily_check.last_due(now, config.platform.url):%Y-%m-%d}"
     last = notes.get(kinds.DAILY_CHECK_DAY_NOTES, _NOTE).get("day")
-    if last == day or (last and now < config.daily_check.due_on(now, config.platform.url)):
+    if last == day:
         return
     if last:
         for part in _PARTS:

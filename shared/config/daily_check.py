@@ -44,12 +44,12 @@ class DailyCheckConfig(Section):
         description="seconds before the end of the platform's certificate in which it is told of",
     )
 
-    def due_on(self, day: datetime, platform_url: str) -> datetime:
-        """When the check of this day begins. Without `at` the time depends on the platform, so that many
-        installations do not ask Slack and Jira at the same minute."""
-        midnight = datetime.combine(day.astimezone(UTC).date(), time(), UTC)
+    def last_due(self, now: datetime, platform_url: str) -> datetime:
+        """When the last check before `now` was due. Without `at` the time depends on the platform, so that
+        many installations do not ask Slack and Jira at the same minute."""
         if self.at is None:
             minute = int.from_bytes(hashlib.sha256(platform_url.encode()).digest()[:4]) % 1_440
         else:
             minute = int(self.at[:2]) * 60 + int(self.at[3:])
-        return midnight + timedelta(minutes=minute)
+        due = datetime.combine(now.astimezone(UTC).date(), time(), UTC) + timedelta(minutes=minute)
+        return due if due <= now else due - timedelta(days=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,12 @@ log = logging.getLogger(__name__)
 CONFIRM_AFTER = 600.0
 _MAX_DETAIL = 500  # characters
 _MOST = 50  # failures of one part
+
+
+@dataclass(frozen=True)
+class LastChecks:
+    at: datetime | None  # when the last part was checked; None: nothing was checked yet
+    failing: tuple[tuple[str, str, str], ...]  # part, what was checked, and what is wrong with it
 
 
 class CheckResults:
@@ -57,10 +64,17 @@ class CheckResults:
         self._notes.save(kinds.DAILY_CHECK_NOTES, item.part, body)
         return Done()
 
-    def failing(self) -> dict[str, Mapping[str, str]]:
-        """What failed at the last check of each part, in words, by part and by what was checked."""
+    def last(self) -> LastChecks:
+        """What the last check of each part found. Raises StoreError."""
         notes = self._notes.about(kinds.DAILY_CHECK_NOTES)
-        return {part: body["failing"] for part, body in sorted(notes.items()) if body.get("failing")}
+        failing = tuple(
+            (part, what, detail)
+            for part, body in sorted(notes.items())
+            for what, detail in body["failing"].items()
+        )
+        return LastChecks(
+            max((datetime.fromisoformat(body["at"]) for body in notes.values()), default=None), failing
+        )
 
     def _raise(self, item: items.DailyCheck, about: Mapping[str, str], kind: str, mended: bool) -> None:
         if not about:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -56,13 +56,27 @@ def test_it_begins_once_a_day_at_its_time_and_not_on_the_day_of_the_installation
         assert sorted(parts(queue)) == sorted(wanted)
 
 
+def test_a_check_that_is_due_just_before_midnight_is_not_lost_between_two_runs_of_the_timer(stage):
+    late = DailyCheckConfig(at="23:58")
+    stage.runtime.config = stage.runtime.config.model_copy(update={"daily_check": late})
+    stage.moment = datetime(2026, 11, 30, 23, 55, tzinfo=UTC)
+    begin_daily_check(stage.runtime)
+    parts(stage.runtime.captures)
+    stage.forward(300)
+    begin_daily_check(stage.runtime)
+    assert sorted(parts(stage.runtime.captures)) == sorted([PLATFORM, SECRETS, AWS])
+    stage.forward(300)
+    begin_daily_check(stage.runtime)
+    assert parts(stage.runtime.captures) == []
+
+
 def test_a_time_that_is_not_configured_is_the_same_every_day_and_differs_between_platforms():
     now, check = datetime(2026, 11, 29, 5, 0, tzinfo=UTC), DailyCheckConfig()
-    due = check.due_on(now, "https://cado.example")
-    assert due.date() == now.date()
-    assert due == check.due_on(now, "https://cado.example")
-    assert due != check.due_on(now, "https://other.example")
-    assert AT_SIX.due_on(now, "https://cado.example") == now.replace(hour=6)
+    due = check.last_due(now, "https://cado.example")
+    assert now - timedelta(days=1) < due <= now
+    assert check.last_due(now + timedelta(days=1), "https://cado.example") == due + timedelta(days=1)
+    assert due != check.last_due(now, "https://other.example")
+    assert AT_SIX.last_due(now, "https://cado.example") == datetime(2026, 11, 28, 6, 0, tzinfo=UTC)
 
 
 def test_it_can_be_switched_off(stage):
@@ -95,7 +109,7 @@ def test_what_fails_only_for_a_moment_is_not_told(stage):
     stage.forward(601)
     stage.work()
     assert stage.events() == []
-    assert stage.runtime.check_results.failing() == {}
+    assert stage.runtime.check_results.last().failing == ()
 
 
 def test_a_secret_that_is_gone_or_old_is_told(stage, tmp_path):
