@@ -314,3 +314,19 @@ def test_alarms_that_would_go_elsewhere_than_the_tests_of_the_routes_say(world, 
     assert found["route test one chat is enough"]["detail"] == (
         "expected soc, got soc, office, tickets; decided by default"
     )
+
+
+def test_an_old_secret_is_warned_of(world, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("webhook-token-1234567890")
+    os.utime(token, (1_700_000_000, 1_700_000_000))
+    config = tmp_path / "huntbridge.yaml"
+    config.write_text(config.read_text().replace("env:WEBHOOK_TOKEN", f"file:{token}"))
+    code, found = world()
+    assert code == 0
+    assert found["webhook.tokens[0]"]["warning"]
+    assert found["webhook.tokens[0]"]["detail"] == (
+        f"file:{token} was last changed on 2023-11-14, more than 365 days ago: rotate it"
+    )
+    config.write_text(config.read_text() + "daily_check: {secret_age: 3153600000}\n")
+    assert "webhook.tokens[0]" not in world()[1]

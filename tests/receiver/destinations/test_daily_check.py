@@ -8,7 +8,7 @@ from demo.jira.simulation import Jira
 from shared.models.event_kinds import CHECK_FAILED, DESTINATION_BROKEN, DESTINATION_MENDED
 from shared.queues import items
 from shared.queues.check_results import CONFIRM_AFTER
-from tests.receiver.world import World
+from tests.receiver.world import SECOND, World, header
 
 
 @pytest.fixture
@@ -96,3 +96,12 @@ def test_without_another_destination_it_is_only_logged(make_world, caplog):
 
 def test_a_destination_that_was_removed_meanwhile_is_not_checked(world):
     assert Days(world).check("gone") == []
+
+
+def test_where_only_the_broken_one_would_be_told_the_next_one_is(make_world):
+    world = make_world(["ir"])
+    world.slack.channels[0].is_archived = True
+    Days(world).check("ir")
+    (post,) = world.slack.posts
+    assert post.channel == SECOND
+    assert header(post) == "◇ The destination ir would not take an alarm"

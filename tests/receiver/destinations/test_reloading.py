@@ -292,3 +292,16 @@ def test_a_secret_that_cannot_be_read_for_a_moment_opens_no_case_twice(
     else:
         assert len([post for post in world.slack.posts if not post.thread_ts]) == 1
     assert stage.soc.sent == []
+
+
+@pytest.mark.parametrize("name", ["slack, by a token that was revoked", "jira, by a token that has expired"])
+def test_a_check_reads_the_secret_anew(name: str, make: Make, world: World) -> None:
+    """A delivery does too, so a secret that was rotated does not make the destination broken."""
+    kind = KINDS[name]
+    stage, environ = make(kind.config, kind.stale(world))
+    destination = stage.tools["it"]
+    assert not destination.check().ok
+    environ["IT"] = kind.good(world)
+    assert destination.check().ok
+    environ["IT"] = kind.stale(world)
+    assert not destination.check().ok
