@@ -15,7 +15,9 @@ from cli import check_files, check_secrets, check_serve, tables
 from cli.assemble import destination, load_config, reading_runtime
 from cli.exit_codes import Failed
 from cli.settings import settings
+from receiver.assemble import duty_roster
 from receiver.events import route_tests
+from receiver.events.on_duty import DutyRoster, DutyUnknown
 from scheduler import check_aws, check_platform
 from scheduler.webhook_check import problems as webhook_problems
 from shared.aws.regions import known_regions
@@ -27,6 +29,7 @@ from shared.models.checks import CheckResult, failed, passed, warned
 from shared.phrases import counted
 from shared.platform.errors import CadoError
 from shared.secrets import SecretError
+from shared.text import one_line
 
 
 @click.command(short_help="Would everything work? Sends nothing.")
@@ -95,6 +98,8 @@ def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
         yield failed("destinations", "none is configured: alarms would go nowhere")
     for name in config.destinations:
         yield _finding(name, partial(_destination, runtime, name))
+    if (roster := duty_roster(runtime)) is not None:
+        yield _finding("on duty", partial(_on_duty, roster))
     yield from check_secrets.odd_secrets(runtime)
     yield from check_secrets.old_secrets(runtime)
     yield from check_aws.findings(runtime)
@@ -135,6 +140,16 @@ def _webhook(runtime: Runtime, what: str) -> CheckResult:
     if found := webhook_problems(admin.webhooks.list(), url):
         return failed(what, "; ".join(found))
     return passed(what, f"registered and enabled, and it leads to {url}" if url else "registered and enabled")
+
+
+def _on_duty(roster: DutyRoster, what: str) -> CheckResult:
+    try:
+        duty = roster.on_duty()
+    except DutyUnknown as error:
+        return failed(what, str(error))
+    if duty is None:
+        return warned(what, "nobody is on duty now by the schedule: is its id right?")
+    return passed(what, one_line(", ".join(duty.people), 200))
 
 
 def _destination(runtime: Runtime, name: str, what: str) -> CheckResult:

@@ -30,11 +30,13 @@ from receiver.destinations.slack.case_thread import CaseThread
 from receiver.events.dedupe import Dedupe
 from receiver.events.enrich import Enricher
 from receiver.events.history import History
+from receiver.events.on_duty import DutyRoster, PagerDutyRoster
 from receiver.events.route import route_decision
 from receiver.events.worker import EventWorker
 from shared.aws.ec2 import Ec2
 from shared.config.destinations.registry import DestinationConfig
 from shared.hosting.runtime import Runtime
+from shared.http.client import Http
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
@@ -153,7 +155,20 @@ def enricher(runtime: Runtime) -> Enricher:
     config = runtime.config
     # Only one try, because the alarm waits for the answer. Its message names the facts that are missing.
     platform = _Platform(lambda: runtime.make_cado(tries=1))
-    return Enricher(runtime.ledger, platform, Ec2(config.account, runtime.secrets), config)
+    ec2 = Ec2(config.account, runtime.secrets)
+    return Enricher(runtime.ledger, platform, ec2, config, roster=duty_roster(runtime))
+
+
+def duty_roster(runtime: Runtime) -> DutyRoster | None:
+    """Who knows who is on duty; None if nobody is configured to."""
+    if runtime.config.on_duty is None:
+        return None
+    config = runtime.config.on_duty.pagerduty
+
+    def http() -> Http:
+        return runtime.http(ca_bundle=config.ca_bundle, section="on_duty.pagerduty")
+
+    return PagerDutyRoster(config, http, runtime.secret, runtime.now)
 
 
 def destinations(runtime: Runtime) -> dict[str, ReloadingDestination]:

@@ -19,6 +19,7 @@ from flask import Response, jsonify, request
 from demo.base import Rate, Refusal, Simulation, parse, whole_seconds
 
 DEMO_KEY = "d3m0d3m0d3m0d3m0d3m0d3m0d3m0d3m0"
+DEMO_TOKEN = "demo-rest-api-token"  # noqa: S105 - guards nothing
 MAX_BYTES = 512_000  # developer.pagerduty.com, Events API v2
 MAX_KEY, MAX_SUMMARY = 255, 1_024
 PER_MINUTE = 120
@@ -52,12 +53,14 @@ class PagerDuty(Simulation):
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         super().__init__(now=now, sleep=sleep)
-        self.key = key
+        self.key, self.token = key, DEMO_TOKEN
+        self.on_call: dict[str, list[dict[str, Any]]] = {}  # what GET /oncalls answers, by schedule
         self.incidents: list[Incident] = []
         self.pages: list[str] = []  # the summaries with which somebody was paged
         self.dropped: list[dict[str, Any]] = []  # events for an incident that was not open
         self._rate = Rate(rate, 60.0, self._seconds) if rate else None
         self.blueprint.add_url_rule("/v2/enqueue", view_func=self._enqueue, methods=["POST"])
+        self.blueprint.add_url_rule("/oncalls", view_func=self._oncalls, methods=["GET"])
 
     def _seconds(self) -> float:
         return self.now()  # a test may replace it
@@ -101,6 +104,15 @@ class PagerDuty(Simulation):
         answer = jsonify({"status": "success", "message": "Event processed", "dedup_key": key})
         answer.status_code = 202
         return answer
+
+    def _oncalls(self) -> Response:
+        """The REST API's list of who is on call. It has another key than the Events API."""
+        if request.headers.get("Authorization") != f"Token token={self.token}":
+            raise Refusal(401, {"error": {"message": "Invalid token", "code": 2006}})
+        with self.lock:
+            asked = request.args.getlist("schedule_ids[]")
+            found = [entry for schedule in asked for entry in self.on_call.get(schedule, [])]
+        return jsonify({"oncalls": found, "limit": 25, "offset": 0, "more": False, "total": None})
 
     def _limit(self) -> None:
         if not self._rate:

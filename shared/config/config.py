@@ -17,6 +17,7 @@ from shared.config.destinations.slack import SlackConfig
 from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
 from shared.config.message import MessageConfig
 from shared.config.metrics import MetricsConfig
+from shared.config.on_duty import OnDutyConfig
 from shared.config.owners import OwnerConfig
 from shared.config.platform_section import PlatformConfig, WebhookConfig
 from shared.config.report import ReportConfig
@@ -67,6 +68,9 @@ class Config(Section):
     owner_tag: Text = Field("Owner", description="EC2 tag that names the owner of a system")
     owners: dict[str, OwnerConfig] = Field(
         {}, description="whom a message mentions, by the whole value of the system's owner_tag"
+    )
+    on_duty: OnDutyConfig | None = Field(
+        None, description="where to ask who is on duty, for malicious alarms; by default nobody is asked"
     )
     message: MessageConfig = Field(
         MessageConfig(), description="what messages say, and which facts they show"

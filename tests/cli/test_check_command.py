@@ -130,6 +130,24 @@ def test_pagers_are_checked_without_paging_anybody(world, tmp_path):
     assert "Jira Service Management cannot be reached" in found["on-call"]["detail"]
 
 
+def test_who_is_on_duty_is_asked(world, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    pagerduty = PagerDuty()
+    with serving(pagerduty.app) as url:
+        section = f'on_duty: {{pagerduty: {{token: env:TOKEN, schedule: PI7DH85, url: "{url}"}}}}'
+        config.write_text(f"{config.read_text()}{section}\n")
+        code, found = world(TOKEN=pagerduty.token)
+        assert (code, found["on duty"]["warning"]) == (0, True)
+        assert "nobody is on duty now" in found["on duty"]["detail"]
+        user, schedule = {"summary": "Jane Doe"}, {"id": "PI7DH85"}
+        pagerduty.on_call["PI7DH85"] = [{"user": user, "schedule": schedule, "start": None, "end": None}]
+        code, found = world(TOKEN=pagerduty.token)
+        assert (code, found["on duty"]["detail"]) == (0, "Jane Doe")
+        code, found = world(TOKEN="another-token")
+        assert (code, found["on duty"]["ok"]) == (1, False)
+        assert "does not take the key of on_duty" in found["on duty"]["detail"]
+
+
 def test_webhooks_of_the_platform_that_lead_here_or_do_not(world, tmp_path):
     url = "https://hunt.example/webhooks/cado"
     config = tmp_path / "huntbridge.yaml"
