@@ -6,14 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from receiver.destinations.contract import Destination
+from receiver.destinations.contract import Check, Destination
 from shared.config.config import Config
 from shared.config.configured_values import secret_references
+from shared.http.deadlines import DeadlineExceeded, within
 from shared.models.checks import CheckResult, failed
 from shared.queues import items
 from shared.queues.check_results import CheckResults
 from shared.queues.ports import Done, Verdict
 from shared.secrets import SecretRef
+
+# Seconds for all calls of one check. The rest of the lease is for recording what it found.
+_BUDGET = 12.0
 
 
 @dataclass(eq=False, repr=False)
@@ -31,7 +35,11 @@ class DestinationChecks:
         return self.results.record(item, found, claims=claims, destination=True)
 
     def _check(self, name: str) -> Iterator[CheckResult]:
-        check = self.destinations[name].check()
+        try:
+            with within(_BUDGET):
+                check = self.destinations[name].check()
+        except DeadlineExceeded:
+            check = Check(False, f"there was no answer within {_BUDGET:.0f} s")
         yield CheckResult(name, check.ok, check.detail)
         for ref, where in secret_references(self.config.destinations[name], f"destinations.{name}").items():
             if text := self.why_old(ref):

@@ -8,6 +8,7 @@ no class here; they are sent in huntbridge's own format.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterator
@@ -221,15 +222,23 @@ def _resources(alarm: Alarm, most_tags: int) -> Iterator[dict[str, Any]]:
         "name": one_line(name, _MAX_NAME),
         "type": "EC2 instance",
         "hostname": one_line(evidence.hostname, _MAX_NAME) if evidence else "",
-        "ip": instance.private_ip if instance else "",
-        "region": instance.region if instance else "",
-        "zone": instance.zone if instance else "",
+        "ip": _address(instance.private_ip) if instance else "",
+        "region": one_line(instance.region, _MAX_NAME) if instance else "",
+        "zone": one_line(instance.zone, _MAX_NAME) if instance else "",
         "tags": [
             {"name": clean(key, _MAX_TAG), "value": clean(value, _MAX_TAG)}
             for key, value in list(instance.tags.items() if instance else ())[:most_tags]
         ],
     }
     yield {key: value for key, value in resource.items() if value}
+
+
+def _address(text: str) -> str:
+    """The text if it is an IP address; otherwise empty, since the schema takes nothing else."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""
 
 
 def _evidence(finding: Finding) -> dict[str, Any]:
@@ -259,7 +268,7 @@ def _observables(alarm: Alarm, findings: list[Finding]) -> Iterator[dict[str, An
     found: list[tuple[str, int, str]] = []
     if instance:
         found.append(("resources[].uid", _RESOURCE, instance.id))
-        found += [("resources[].ip", _IP, ip) for ip in (instance.private_ip, instance.public_ip)]
+        found += [("resources[].ip", _IP, _address(ip)) for ip in (instance.private_ip, instance.public_ip)]
     if evidence:
         found.append(("resources[].hostname", _HOSTNAME, evidence.hostname))
     for finding in findings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from demo.jira.simulation import Jira
+from shared.http.deadlines import DeadlineExceeded
 from shared.models.event_kinds import CHECK_FAILED, DESTINATION_BROKEN, DESTINATION_MENDED
 from shared.queues import items
 from shared.queues.check_results import CONFIRM_AFTER
@@ -105,3 +106,13 @@ def test_where_only_the_broken_one_would_be_told_the_next_one_is(make_world):
     (post,) = world.slack.posts
     assert post.channel == SECOND
     assert header(post) == "◇ The destination ir would not take an alarm"
+
+
+def test_a_destination_that_hangs_is_told_like_one_that_refuses(world, monkeypatch):
+    def hangs(self: object) -> None:
+        raise DeadlineExceeded
+
+    monkeypatch.setattr(type(world.stage.tools["tickets"]), "check", hangs)
+    ((kind, _),) = Days(world).check("tickets")
+    assert kind == DESTINATION_BROKEN
+    assert "there was no answer within 12 s" in world.siem.sent[-1].quote

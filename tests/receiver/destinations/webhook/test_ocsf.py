@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
@@ -23,12 +26,14 @@ from shared.models.event_kinds import ALARM_KINDS, DECISION_KINDS
 from shared.models.evidence import Artefact, Finding
 from shared.models.severity import Severity
 from shared.secrets import Secret
+from tests.receiver.destinations.fuzz import Fuzz, texts
 from tests.receiver.destinations.sample_alarms import ALARMS, NOON
 
 SCHEMA = OcsfJsonSchemaEmbedded(get_ocsf_schema(version="1.8.0"))
 FINDINGS = {name: alarm for name, alarm in ALARMS.items() if ocsf.is_finding(compose(alarm))}
 OTHERS = {name: alarm for name, alarm in ALARMS.items() if name not in FINDINGS}
 DIGEST = "a" * 64
+EXAMPLES = int(os.environ.get("HUNTBRIDGE_FUZZ", "150"))
 
 
 def finding(alarm: Alarm, limit: int = document.MAX_BYTES) -> dict[str, Any]:
@@ -131,6 +136,16 @@ def test_a_large_one_says_what_it_leaves_out(alarms: dict[str, Alarm]) -> None:
     for limit in (document.MAX_BYTES, document.MAX_BYTES // 4, 8_000):
         for name in ("huge", "hostile", "unicode", "many_findings"):
             finding(alarms[name], limit)
+
+
+@pytest.mark.slow
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, phases=(Phase.generate,))
+@given(seed=st.integers(0, 2**32), words=st.lists(texts, min_size=2, max_size=6))
+def test_fuzzed(seed: int, words: list[str]) -> None:
+    alarm = Fuzz(seed, words).alarm()
+    if ocsf.is_finding(compose(alarm)):
+        for limit in (document.MAX_BYTES, document.MAX_BYTES // 4):
+            finding(alarm, limit)
 
 
 def sent(peer: Any, alarm: Alarm, **settings: Any) -> Any:
