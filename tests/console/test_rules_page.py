@@ -110,3 +110,15 @@ def test_hostile_text_appears_only_escaped(console):
         assert "<script>alert" not in page
         assert "<img" not in page
         assert "&lt;script&gt;alert(1)" in page
+
+
+def test_the_tests_of_the_configuration_those_that_fail_first(make_console):
+    tests = [
+        {"name": "everything else", "to": ["soc"]},
+        {"name": f"malware {HOSTILE}", "severity": "malicious", "tags": {"Env": "prod"}, "to": ["soc"]},
+    ]
+    page = make_console(**SETTINGS, tests=tests).get("/rules").get_data(as_text=True)
+    assert "1 of 2 pass" in page
+    assert page.index("expected soc, got office; decided by route 1") < page.index("everything else")
+    assert "<script>alert" not in page
+    assert "Tests" not in make_console(**SETTINGS).get("/rules").get_data(as_text=True)
