@@ -72,6 +72,7 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         notices=runtime.dead_letter_notices,
         heartbeats=runtime.heartbeats,
         checks=DestinationChecks(destinations, runtime.config, runtime.check_results, runtime.why_old),
+        now=runtime.now,
     )
     return Handlers(events.handle, delivery_worker(runtime, cases, destinations).handle)
 

@@ -17,6 +17,7 @@ from shared.config.destinations.slack import SlackConfig
 from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
 from shared.config.message import MessageConfig
 from shared.config.metrics import MetricsConfig
+from shared.config.mutes import MuteConfig
 from shared.config.on_duty import OnDutyConfig
 from shared.config.owners import OwnerConfig
 from shared.config.platform_section import PlatformConfig, WebhookConfig
@@ -65,6 +66,7 @@ class Config(Section):
     tests: tuple[RouteTestConfig, ...] = Field(
         (), description="examples of alarms and where they must go; check and routes test try them"
     )
+    mutes: tuple[MuteConfig, ...] = Field((), description="alarms that nobody is told of until a date")
     owner_tag: Text = Field("Owner", description="EC2 tag that names the owner of a system")
     owners: dict[str, OwnerConfig] = Field(
         {}, description="whom a message mentions, by the whole value of the system's owner_tag"

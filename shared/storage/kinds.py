@@ -75,6 +75,9 @@ UNACKNOWLEDGED = _kind("unacknowledged", _CASES, _EVER, name="case key")
 # Deleted when somebody takes or closes the case.
 ESCALATION = _kind("escalation", _CASES, _YEAR, name="case key")
 
+# Written by decisions of people alone.
+MUTES = _kind("mutes", "shared.storage.ledger.mutes", _EVER)
+
 # Deliveries: what prevents a second message.
 _DELIVERIES, _DIGEST = "shared.storage.ledger.deliveries", "receiver.deliveries.digest_store"
 DELIVERY = _kind("delivery", _DELIVERIES, _HALF_YEAR, group="event id", name="destination")
@@ -119,6 +122,7 @@ HEALTH_NOTES = _note("health", "cli.health", name="write")
 INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
+MUTE_HIT_NOTES = _note("mute hits", "shared.storage.ledger.mutes", name="mute id")
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")

@@ -13,6 +13,7 @@ from shared.storage.ledger.deliveries import Deliveries
 from shared.storage.ledger.events import Events
 from shared.storage.ledger.hunts import Hunts
 from shared.storage.ledger.instance_names import InstanceNames
+from shared.storage.ledger.mutes import Mutes
 from shared.storage.ledger.notes import Notes
 from shared.storage.ledger.systems import Systems
 from shared.storage.ledger.weeks import Weeks
@@ -33,4 +34,5 @@ class Ledger:
         self.cases = Cases(store, now)
         self.case_references = CaseReferences(store, now)
         self.instance_names = InstanceNames(store)
+        self.mutes = Mutes(store, now)
         self.notes = Notes(store)

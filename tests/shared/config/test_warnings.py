@@ -77,3 +77,11 @@ def test_what_lies_beside_the_configuration_and_is_not_read(tmp_path, monkeypatc
     assert [one.where for one in file_warnings(None, environ)] == ["huntbridge.yml", "PLATFORM_IP", "SYSTEM2"]
     assert file_warnings("other.yaml", environ) == []
     assert file_warnings(None, environ | {"HUNTBRIDGE_CONFIG": "other.yaml"}) == []
+
+
+def test_a_mute_that_is_over(tmp_path):
+    def mutes(until):
+        mute = f"{{match: {{instance: web-1}}, at: 2020-01-01, until: {until}, by: Ada, why: a drill}}"
+        return warnings_of(tmp_path, f"{TWO}default: [soc, ir]\nmutes: [{mute}]\n")
+
+    assert mutes("2020-01-02") == ["mutes[0].until: was 2020-01-02 00:00 UTC: the mute is over, so remove it"]
