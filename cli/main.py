@@ -18,6 +18,7 @@ from cli.demo import demo
 from cli.events import events
 from cli.finding import finding
 from cli.hunt import hunt
+from cli.mute import mute
 from cli.render import render
 from cli.replay import replay
 from cli.report import report
@@ -47,7 +48,7 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, console, demo, check, send_test),
-    *(hunt, cases, coverage, events, finding, deliveries, replay, dead, ack, report),
+    *(hunt, cases, coverage, events, finding, deliveries, replay, mute, dead, ack, report),
     *(render, route, routes, webhook, schedules, audit),
 )
 for command in COMMANDS:

@@ -19,7 +19,7 @@ class Duration:
     """Accepts a text such as `30m` where a number of seconds is expected: seconds, minutes, hours or days."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(_seconds, handler(source))
+        return core_schema.no_info_before_validator_function(seconds_of, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -27,7 +27,7 @@ class Duration:
         return {"anyOf": [handler(schema), {"type": "string", "pattern": _PATTERN}]}
 
 
-def _seconds(value: Any) -> Any:
+def seconds_of(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if not re.fullmatch(_PATTERN, value):

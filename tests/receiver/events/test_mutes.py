@@ -45,7 +45,7 @@ def alarm(*findings: Finding) -> Alarm:
 
 
 def mute(*, malicious: bool = False, until_next_hunt: bool = False, **match: Any) -> Mute:
-    values = {key: value if key == "tags" else (value,) for key, value in match.items()}
+    values: dict[str, Any] = {key: value if key == "tags" else (value,) for key, value in match.items()}
     made = Mute("m1", MuteMatch(**values), NOW + DAY, "Ada", "known", NOW - DAY, "a test")
     return replace(made, malicious=malicious, until_next_hunt=until_next_hunt)
 
@@ -132,10 +132,13 @@ def test_own_events_are_always_told():
 
 
 def test_mutes_that_single_nothing_out_are_refused():
-    match: dict[str, Any]
-    for match in ({}, {"instance": "*"}, {"severity": "suspicious"}, {"event": ALARM_KINDS[0]}):
+    wide: tuple[dict[str, Any], ...]
+    wide = ({}, {"instance": "*"}, {"severity": "suspicious"}, {"event": ALARM_KINDS[0]})
+    for match in wide:
         assert "nearly every alarm" in why_refused(mute(**match), ALARM_KINDS)
-    for match in ({"path": "/opt/*"}, {"event": "admin_login"}, {"tags": {"Env": ("lab",)}}):
+    narrow: tuple[dict[str, Any], ...]
+    narrow = ({"path": "/opt/*"}, {"event": "admin_login"}, {"tags": {"Env": ("lab",)}})
+    for match in narrow:
         assert why_refused(mute(**match), ALARM_KINDS) == ""
 
 
