@@ -85,7 +85,7 @@ def list_events(
 
 
 def _cells(row: EventRow) -> tuple[str, ...]:
-    sent_to = ", ".join(row.to) or (f"merged into {row.merged_into}" if row.merged_into else "-")
+    sent_to = ", ".join(row.to) or _withheld(row)
     return (
         one_line(row.id, 300),
         f"{row.at:%Y-%m-%d %H:%M}",
@@ -159,6 +159,7 @@ def _print(detail: EventDetail) -> None:
         ("hunt", row.hunt_id),
         ("case", row.case),
         ("merged into", row.merged_into),
+        ("muted by", f"mute {row.mute}" if row.mute else ""),
     )
     for label, value in values:
         if value:
@@ -168,7 +169,8 @@ def _print(detail: EventDetail) -> None:
     for destination in dict.fromkeys((*row.to, *sent)):
         click.echo(f"{destination}: {delivered_in_words(sent.get(destination))}")
     if not row.to and not sent:
-        click.echo("it was sent nowhere" + (f": {row.merged_into} covers it" if row.merged_into else ""))
+        covered = row.merged_into or (f"the mute {row.mute}" if row.mute else "")
+        click.echo("it was sent nowhere" + (f": {covered} covers it" if covered else ""))
 
 
 def delivered_in_words(delivery: DeliveryRow | None) -> str:
@@ -180,3 +182,10 @@ def delivered_in_words(delivery: DeliveryRow | None) -> str:
     parts = (delivery.ref, delivery.reason, delivery.note)
     rest = "; ".join(one_line(part, 500) for part in parts if part)
     return f"{delivery.state.value}{when}{tries}" + (f": {rest}" if rest else "")
+
+
+def _withheld(row: EventRow) -> str:
+    """Why an event was sent nowhere."""
+    if row.merged_into:
+        return f"merged into {row.merged_into}"
+    return f"muted by {row.mute}" if row.mute else "-"

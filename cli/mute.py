@@ -17,8 +17,8 @@ from cli.moments import Moment
 from cli.operator import audited, here, operator
 from cli.settings import settings
 from cli.stack import on_stack
+from console.views.mutes import MuteRow, mute_rows, what
 from receiver.events.mute_preview import Preview, preview
-from receiver.events.mutes import mutes_of
 from shared.config.durations import seconds_of
 from shared.models.codec import dump, dump_short
 from shared.models.event_kinds import ALARM_KINDS
@@ -150,27 +150,23 @@ def list_(config_path: str | None, data: Path, as_json: bool) -> None:
     hit."""
     config = load_config(config_path)
     runtime = reading_runtime(config, data)
-    now = runtime.now()
-    living = sorted(
-        (each for each in mutes_of(config, runtime.ledger) if each.until > now), key=lambda each: each.until
-    )
-    hits = {each.id: runtime.ledger.mutes.hits(each.id) for each in living}
+    rows = mute_rows(config, runtime.ledger, runtime.now())
     if as_json:
-        tables.print_json({"mutes": [dump(each) | {"hits": dump(hits[each.id])} for each in living]})
-    elif living:
+        tables.print_json({"mutes": [_as_json(row) for row in rows]})
+    elif rows:
         tables.show(
             ("Mute", "Until", "Hits", "What", "Malicious", "By", "Why"),
             [
                 (
-                    each.id,
-                    ("at most " if each.until_next_hunt else "") + utc_minute(each.until),
-                    f"{hits[each.id].count:,}",
-                    one_line(_words(each), 300),
-                    "too" if each.malicious else "no",
-                    one_line(each.by, 60),
-                    one_line(each.why, 300),
+                    row.mute.id,
+                    ("at most " if row.mute.until_next_hunt else "") + utc_minute(row.mute.until),
+                    f"{row.hits:,}",
+                    one_line(row.what, 300),
+                    "too" if row.mute.malicious else "no",
+                    one_line(row.mute.by, 60),
+                    one_line(row.mute.why, 300),
                 )
-                for each in living
+                for row in rows
             ],
             whole=(0, 1),
         )
@@ -195,7 +191,7 @@ def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None
         raise Failed(str(error)) from None
     after = {"ended_by": one_line(by)} | ({"why": why} if why else {})
     audited(runtime, audit.MUTE_END, f"mute {id}", before=_told(ended), after=after)
-    click.echo(f"{one_line(by)} has ended the mute {id}: {one_line(_words(ended), 300)} is told again")
+    click.echo(f"{one_line(by)} has ended the mute {id}: {one_line(what(ended), 300)} is told again")
 
 
 def _end(now: datetime, length: str | None, until: datetime | None, next_hunt: bool) -> datetime:
@@ -236,15 +232,13 @@ def _show(found: Preview, days: int) -> None:
         click.echo(f"  {one_line(title, 200)}")
 
 
-def _words(each: Mute) -> str:
-    match = each.match
-    parts = [f"{name} {' or '.join(getattr(match, name))}" for name in _MATCHERS if getattr(match, name)]
-    parts += [f"tag {key}={' or '.join(values)}" for key, values in match.tags.items()]
-    return ", ".join(parts)
-
-
 def _told(each: Mute) -> dict[str, Any]:
     """What the audit log keeps of a mute."""
     return {key: value for key, value in dump_short(each).items() if key not in ("id", "match", "origin")} | {
-        "match": _words(each)
+        "match": what(each)
     }
+
+
+def _as_json(row: MuteRow) -> dict[str, Any]:
+    last_hit = row.last_hit.isoformat() if row.last_hit else None
+    return dump(row.mute) | {"hits": row.hits, "last_hit": last_hit}
