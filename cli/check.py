@@ -11,21 +11,25 @@ from pathlib import Path
 
 import click
 
-from cli import check_aws, check_files, check_secrets, check_serve, tables
+from cli import check_files, check_secrets, check_serve, tables
 from cli.assemble import destination, load_config, reading_runtime
 from cli.exit_codes import Failed
 from cli.settings import settings
+from receiver.assemble import duty_roster
+from receiver.events import route_tests
+from receiver.events.on_duty import DutyRoster, DutyUnknown
+from scheduler import check_aws, check_platform
 from scheduler.webhook_check import problems as webhook_problems
 from shared.aws.regions import known_regions
+from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.config.warnings import file_warnings, warnings
 from shared.hosting.runtime import Runtime
 from shared.models.checks import CheckResult, failed, passed, warned
+from shared.phrases import counted
 from shared.platform.errors import CadoError
 from shared.secrets import SecretError
-
-# The permissions that the API key needs to open a project, to import an instance and to read the results.
-_PERMISSIONS = ("projects_create", "import_data_full")
+from shared.text import one_line
 
 
 @click.command(short_help="Would everything work? Sends nothing.")
@@ -76,6 +80,7 @@ def offline(runtime: Runtime) -> Iterator[CheckResult]:
     )
     for warning in warnings(config, known_regions()):
         yield warned(warning.where, warning.text)
+    yield from _route_tests(config)
     yield from _hunts(runtime)
     yield from check_files.findings(config)
 
@@ -83,7 +88,8 @@ def offline(runtime: Runtime) -> Iterator[CheckResult]:
 def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     """What the platform, AWS, the destinations and the secrets' stores answer."""
     config = runtime.config
-    yield _finding("platform", partial(_platform, runtime))
+    yield _finding("platform", partial(check_platform.key_rights, runtime))
+    yield from check_platform.certificate(runtime)
     if config.platform.admin_key and config.platform.api_version != "v2":
         yield _finding("webhook", partial(_webhook, runtime))
     yield from check_secrets.webhook_tokens(runtime)
@@ -92,7 +98,10 @@ def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
         yield failed("destinations", "none is configured: alarms would go nowhere")
     for name in config.destinations:
         yield _finding(name, partial(_destination, runtime, name))
+    if (roster := duty_roster(runtime)) is not None:
+        yield _finding("on duty", partial(_on_duty, roster))
     yield from check_secrets.odd_secrets(runtime)
+    yield from check_secrets.old_secrets(runtime)
     yield from check_aws.findings(runtime)
     yield from check_serve.findings(runtime, data)
 
@@ -107,23 +116,21 @@ def _finding(what: str, check: Callable[[str], CheckResult]) -> CheckResult:
         return failed(what, error.message)
 
 
+def _route_tests(config: Config) -> Iterator[CheckResult]:
+    results = route_tests.run(config)
+    for result in results:
+        if not result.passed:
+            yield failed(f"route test {result.name}", result.problem)
+    if results and all(result.passed for result in results):
+        yield passed("route tests", f"{counted(len(results), 'alarm')} would go where tests expects")
+
+
 def _hunts(runtime: Runtime) -> Iterator[CheckResult]:
     for name, hunt in runtime.config.hunts.items():
         for problem in hunt.problems:
             yield failed(f"hunt {name}", problem)
         if never := hunt.never_runs(runtime.now()):
             yield failed(f"hunt {name}", f"its schedule {never}")
-
-
-def _platform(runtime: Runtime, what: str) -> CheckResult:
-    url, identity = runtime.config.platform.url, runtime.cado.whoami()
-    if not identity.told:
-        return passed(what, f"{url} accepts the key; API v2 does not tell its role")
-    missing = [name for name in _PERMISSIONS if name not in identity.permissions]
-    if missing:
-        lacks = f"the key's role {identity.role} lacks {', '.join(missing)}"
-        return failed(what, f"{lacks}; hunts need the role Lead Analyst")
-    return passed(what, f"{url} answers, the key's role is {identity.role}")
 
 
 def _webhook(runtime: Runtime, what: str) -> CheckResult:
@@ -133,6 +140,16 @@ def _webhook(runtime: Runtime, what: str) -> CheckResult:
     if found := webhook_problems(admin.webhooks.list(), url):
         return failed(what, "; ".join(found))
     return passed(what, f"registered and enabled, and it leads to {url}" if url else "registered and enabled")
+
+
+def _on_duty(roster: DutyRoster, what: str) -> CheckResult:
+    try:
+        duty = roster.on_duty()
+    except DutyUnknown as error:
+        return failed(what, str(error))
+    if duty is None:
+        return warned(what, "nobody is on duty now by the schedule: is its id right?")
+    return passed(what, one_line(", ".join(duty.people), 200))
 
 
 def _destination(runtime: Runtime, name: str, what: str) -> CheckResult:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.configured_values import configured_values
 from shared.config.config import Config
+from shared.config.configured_values import configured_values
 from shared.models.checks import CheckResult, failed
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli.configured_values import configured_values
 from shared.config import tokens
-from shared.config.config import Config
+from shared.config.configured_values import secret_references
 from shared.hosting.runtime import Runtime
 from shared.models.checks import CheckResult, failed, passed, warned
-from shared.secrets import SecretError, SecretRef
+from shared.secrets import SecretError
 
 
 def webhook_tokens(runtime: Runtime) -> Iterator[CheckResult]:
@@ -39,7 +38,7 @@ def signing_secrets(runtime: Runtime) -> Iterator[CheckResult]:
 
 def odd_secrets(runtime: Runtime) -> Iterator[CheckResult]:
     """Secrets that can be read and are probably not the intended ones."""
-    for ref, where in _references(runtime.config).items():
+    for ref, where in secret_references(runtime.config).items():
         try:
             value = runtime.secret(ref).reveal()
         except SecretError:
@@ -51,10 +50,7 @@ def odd_secrets(runtime: Runtime) -> Iterator[CheckResult]:
             yield warned(where, f"{ref} {doubt}")
 
 
-def _references(config: Config) -> dict[SecretRef, str]:
-    """Every reference to a secret, and the first place in the configuration that has it."""
-    places: dict[SecretRef, str] = {}
-    for where, value in configured_values(config):
-        if isinstance(value, SecretRef):
-            places.setdefault(value, where)
-    return places
+def old_secrets(runtime: Runtime) -> Iterator[CheckResult]:
+    for ref, where in secret_references(runtime.config).items():
+        if text := runtime.why_old(ref):
+            yield warned(where, text)

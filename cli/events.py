@@ -9,13 +9,14 @@ import click
 
 from cli import tables
 from cli.assemble import load_config, reading_runtime, runtime_of
-from cli.exit_codes import Failed
+from cli.exit_codes import Failed, Misused
 from cli.find_event import event_id
 from cli.find_system import system_key
 from cli.moments import Moment
 from cli.operator import person_here
 from cli.paging import page_token, paged, print_rows
 from cli.settings import settings
+from cli.show_repeat import show_repeat
 from cli.stack import on_stack
 from receiver.assemble import resending
 from receiver.deliveries.resend import NothingToSend
@@ -84,7 +85,7 @@ def list_events(
 
 
 def _cells(row: EventRow) -> tuple[str, ...]:
-    sent_to = ", ".join(row.to) or (f"merged into {row.merged_into}" if row.merged_into else "-")
+    sent_to = ", ".join(row.to) or _withheld(row)
     return (
         one_line(row.id, 300),
         f"{row.at:%Y-%m-%d %H:%M}",
@@ -119,19 +120,28 @@ def show_event(config_path: str | None, data: Path, id: str, as_json: bool) -> N
 @settings
 @click.argument("id", metavar="EVENT")
 @click.option("--to", "destination", metavar="NAME", required=True, help="The destination.")
-def resend(config_path: str | None, data: Path, id: str, destination: str) -> None:
-    """Send EVENT again to one destination. The message says that you asked for it. The same request again
-    within a minute is one request.
+@click.option("--send", is_flag=True, help="Send it. Without this option, only show what would be sent.")
+@click.option("--json", "as_json", is_flag=True, help="Show all that would be sent, as JSON.")
+def resend(config_path: str | None, data: Path, id: str, destination: str, send: bool, as_json: bool) -> None:
+    """Show what would be sent if EVENT were sent again to one destination. With --send, send it.
 
-    The beginning of the id is enough if it is unique. A `serve` on the same data directory sends the message:
-    at once if it runs, or else when it starts.
+    The message says that you asked for it. The same request again within a minute is one request. The
+    beginning of the id is enough if it is unique. A `serve` on the same data directory sends the message: at
+    once if it runs, or else when it starts.
 
     \b
-    Example:  huntbridge events resend 7f3c9a52 --to tickets
+    Example:  huntbridge events resend 7f3c9a52 --to tickets --send
     """
-    runtime = runtime_of(load_config(config_path), data, write=True)
+    if send and as_json:
+        raise Misused("--json shows what would be sent, and --send sends it: write one of them")
+    runtime = runtime_of(load_config(config_path), data, write=send)
+    resend, event, person = resending(runtime), event_id(runtime, id), person_here(runtime)
     try:
-        repeat = resending(runtime).send_again(event_id(runtime, id), destination, person_here(runtime))
+        if send:
+            repeat = resend.send_again(event, destination, person)
+        else:
+            show_repeat(resend.would_send(event, destination, person), destination, runtime, as_json=as_json)
+            return
     except NothingToSend as error:
         raise Failed(str(error)) from None
     click.echo(f"queued for {destination}; `huntbridge events show {repeat}` shows what became of it")
@@ -149,6 +159,7 @@ def _print(detail: EventDetail) -> None:
         ("hunt", row.hunt_id),
         ("case", row.case),
         ("merged into", row.merged_into),
+        ("muted by", f"mute {row.mute}" if row.mute else ""),
     )
     for label, value in values:
         if value:
@@ -158,7 +169,8 @@ def _print(detail: EventDetail) -> None:
     for destination in dict.fromkeys((*row.to, *sent)):
         click.echo(f"{destination}: {delivered_in_words(sent.get(destination))}")
     if not row.to and not sent:
-        click.echo("it was sent nowhere" + (f": {row.merged_into} covers it" if row.merged_into else ""))
+        covered = row.merged_into or (f"the mute {row.mute}" if row.mute else "")
+        click.echo("it was sent nowhere" + (f": {covered} covers it" if covered else ""))
 
 
 def delivered_in_words(delivery: DeliveryRow | None) -> str:
@@ -170,3 +182,10 @@ def delivered_in_words(delivery: DeliveryRow | None) -> str:
     parts = (delivery.ref, delivery.reason, delivery.note)
     rest = "; ".join(one_line(part, 500) for part in parts if part)
     return f"{delivery.state.value}{when}{tries}" + (f": {rest}" if rest else "")
+
+
+def _withheld(row: EventRow) -> str:
+    """Why an event was sent nowhere."""
+    if row.merged_into:
+        return f"merged into {row.merged_into}"
+    return f"muted by {row.mute}" if row.mute else "-"

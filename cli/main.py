@@ -16,10 +16,14 @@ from cli.dead import dead
 from cli.deliveries import deliveries
 from cli.demo import demo
 from cli.events import events
+from cli.finding import finding
 from cli.hunt import hunt
+from cli.mute import mute
 from cli.render import render
+from cli.replay import replay
 from cli.report import report
 from cli.route import route
+from cli.routes import routes
 from cli.schedules import schedules
 from cli.send_test import send_test
 from cli.serve import serve
@@ -44,8 +48,8 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, console, demo, check, send_test),
-    *(hunt, cases, coverage, events, deliveries, dead, ack, report),
-    *(render, route, webhook, schedules, audit),
+    *(hunt, cases, coverage, events, finding, deliveries, replay, mute, dead, ack, report),
+    *(render, route, routes, webhook, schedules, audit),
 )
 for command in COMMANDS:
     main.add_command(command)

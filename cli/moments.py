@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 _AGO = re.compile(r"(\d{1,5})([mhdw])")
+_DAYS = {"today": 0, "yesterday": 1}  # from their first minute, in UTC
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class Moment(click.ParamType[datetime]):
-    """`2026-11-29`, `2026-11-29T10:00` (both in UTC unless an offset is written), or `30m`, `12h`, `7d`, `4w`
-    for that long ago."""
+    """`2026-11-29`, `2026-11-29T10:00` (both in UTC unless an offset is written), `today` or `yesterday`, or
+    `30m`, `12h`, `7d`, `4w` for that long ago."""
 
     name = "when"
 
@@ -23,6 +24,9 @@ class Moment(click.ParamType[datetime]):
             return value
         if ago := _AGO.fullmatch(value):
             return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        if value in _DAYS:
+            midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            return midnight - timedelta(days=_DAYS[value])
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:

@@ -34,8 +34,9 @@ class NotNow(Failed):
 def send_test(config_path: str | None, data: Path, name: str) -> None:
     """Send a message that is clearly marked TEST to DESTINATION, and print the result.
 
-    No case is opened. In Jira this creates an issue, which you may delete. For Teams, "delivered" means that
-    the workflow accepted the message: look at the channel to see whether it was posted.
+    No case is opened. In Jira this creates an issue, which you may delete; in PagerDuty an incident and in
+    Jira Service Management an alert, of the lowest severity, which you may close. For Teams, "delivered"
+    means that the workflow accepted the message: look at the channel to see whether it was posted.
 
     The exit code is 0 if the message was delivered, 1 if it was refused, and 5 if there was no answer or it
     may work later.

@@ -168,7 +168,12 @@ def assemble(runtime: Runtime) -> Server:
         ],
         [
             *(
-                Timer(job.name, partial(jobs.run, job), runtime.config.follow.interval, within=job.budget)
+                Timer(
+                    job.name,
+                    partial(jobs.run, job),
+                    min(runtime.config.follow.interval, job.at_least_every),
+                    within=job.budget,
+                )
                 for job in JOBS
             ),
             Timer(CLOCK, partial(jobs.run, Job(CLOCK, lambda _: clock.tick(), CLOCK_BUDGET)), 1.0),

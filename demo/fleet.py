@@ -26,13 +26,20 @@ _CLEANER = SimAlarm(
     "Malicious File Detected: linux_malware_logcleaner", 1, 4, ("T1070.002",), "/usr/local/sbin/.lc"
 )
 _WEBSHELL = SimAlarm(
-    "Possible WebShell Command", 3, 8, ("T1505.003", "T1059.004"), "/var/log/nginx/access.log"
+    "Possible WebShell Command", 3, 8, ("T1505.003", "T1059.004"), "/var/log/nginx/access.log", of_log=True
 )
 _MINING_CONFIG = SimAlarm(
     "Suspicious File Detected: suspicious_mining_xmrig_config", 3, 1, ("T1496",), "/opt/.cache/config.json"
 )
-_SUDO = SimAlarm("User accessing sudo", 3, 5, ("T1548.003",), "/var/log/auth.log")
-_RDP = SimAlarm("Remote Desktop logon from a public address", 3, 3, ("T1021.001",), "C:\\Windows\\System32")
+_SUDO = SimAlarm("User accessing sudo", 3, 5, ("T1548.003",), "/var/log/auth.log", of_log=True)
+_RDP = SimAlarm(
+    "Remote Desktop logon from a public address",
+    3,
+    3,
+    ("T1021.001",),
+    "C:\\Windows\\System32\\winevt\\Logs\\Security.evtx",
+    of_log=True,
+)
 
 
 _IMAGES = {"Linux": "ami-bb9a6bc2", "Windows": "ami-b7e93bce"}  # images that moto knows

@@ -1,4 +1,5 @@
-"""The simulated world of the demo: the platform, Slack, Teams, Jira and EC2, and huntbridge's configuration.
+"""The simulated world of the demo: the platform, Slack, Teams, Jira, pagers and EC2, and huntbridge's
+configuration.
 
 The platform and the tools are simulations in this process; EC2 is moto's server.
 """
@@ -19,6 +20,8 @@ from moto.server import ThreadedMotoServer
 from demo.base import app_of
 from demo.fleet import launch
 from demo.jira.simulation import Jira
+from demo.jsm.simulation import Jsm
+from demo.pagerduty.simulation import PagerDuty
 from demo.platform.records import SimInstance
 from demo.platform.simulation import Platform
 from demo.serving import serving
@@ -47,6 +50,8 @@ class World:
     chat_url: str
     ec2_url: str
     home: Home = field(default_factory=Home)  # of the demo's pages
+    pagerduty: PagerDuty = field(default_factory=PagerDuty)
+    jsm: Jsm = field(default_factory=Jsm)
 
     def received(self) -> dict[str, list[str]]:
         """The messages that each tool received, as JSON text in the form in which they were first posted.
@@ -70,6 +75,7 @@ class World:
 @contextmanager
 def world(pace: float) -> Iterator[World]:
     slack, teams, jira = Slack(rate=2, burst=4), Teams(), Jira()
+    pagerduty, jsm = PagerDuty(), Jsm()
     with ExitStack() as stack:
         ec2 = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         ec2.start()
@@ -84,13 +90,15 @@ def world(pace: float) -> Iterator[World]:
         platform.app.register_blueprint(own_page(platform, home))
         platform.app.register_blueprint(static_files(home))
         platform_url = stack.enter_context(serving(platform.app))
-        tools = app_of(slack, teams, jira)
+        tools = app_of(slack, teams, jira, pagerduty, jsm)
         tools.register_blueprint(browse_page(jira, home))
         tools.register_blueprint(static_files(home))
         chat_url = stack.enter_context(serving(tools))
         platform.start()
         stack.callback(platform.stop)
-        yield World(fleet, platform, platform_url, slack, teams, jira, chat_url, ec2_url, home)
+        yield World(
+            fleet, platform, platform_url, slack, teams, jira, chat_url, ec2_url, home, pagerduty, jsm
+        )
 
 
 def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
@@ -135,12 +143,19 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
                         "project": "SEC",
                         "issue_type": "Incident",
                     },
+                    "pager": {
+                        "type": "pagerduty",
+                        "routing_key": "env:PAGERDUTY_ROUTING_KEY",
+                        "url": world.chat_url,
+                    },
+                    "on-call": {"type": "jsm", "api_key": "env:JSM_API_KEY", "url": world.chat_url},
                 },
                 "routes": [
                     {"match": {"event": ["hunt_finished", "capture_failed"]}, "to": ["soc", "office"]},
                     {"match": {"severity": ["malicious", "suspicious"]}, "to": ["soc", "office", "tickets"]},
                 ],
                 "default": ["soc"],
+                "escalate": [{"after": "2m", "to": ["pager"]}, {"after": "3m", "to": ["on-call"]}],
                 # On a busy machine a webhook may be late. It must not be taken for lost.
                 "follow": {"interval": 0.5, "recover_after": 20.0},
             },
@@ -155,6 +170,8 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
         "SLACK_SIGNING_SECRET": world.slack.signing_secret,
         "TEAMS_WEBHOOK_URL": world.chat_url + world.teams.path,
         "JIRA_API_TOKEN": "demo-token",
+        "PAGERDUTY_ROUTING_KEY": world.pagerduty.key,
+        "JSM_API_KEY": world.jsm.key,
         "AWS_ENDPOINT_URL": world.ec2_url,
         "AWS_ACCESS_KEY_ID": "demo",
         "AWS_SECRET_ACCESS_KEY": "demo",

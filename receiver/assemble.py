@@ -24,17 +24,20 @@ from receiver.deliveries.send import Sender
 from receiver.deliveries.turn import Turns
 from receiver.deliveries.worker import DeliveryWorker
 from receiver.destinations.contract import Destination
+from receiver.destinations.daily_check import DestinationChecks
 from receiver.destinations.registry import issue_url, traits_of
 from receiver.destinations.reloading import ReloadingDestination
 from receiver.destinations.slack.case_thread import CaseThread
 from receiver.events.dedupe import Dedupe
 from receiver.events.enrich import Enricher
 from receiver.events.history import History
+from receiver.events.on_duty import DutyRoster, PagerDutyRoster
 from receiver.events.route import route_decision
 from receiver.events.worker import EventWorker
 from shared.aws.ec2 import Ec2
 from shared.config.destinations.registry import DestinationConfig
 from shared.hosting.runtime import Runtime
+from shared.http.client import Http
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
@@ -70,6 +73,8 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),
         notices=runtime.dead_letter_notices,
         heartbeats=runtime.heartbeats,
+        checks=DestinationChecks(destinations, runtime.config, runtime.check_results, runtime.why_old),
+        now=runtime.now,
     )
     return Handlers(events.handle, delivery_worker(runtime, cases, destinations).handle)
 
@@ -158,7 +163,20 @@ def enricher(runtime: Runtime) -> Enricher:
     config = runtime.config
     # Only one try, because the alarm waits for the answer. Its message names the facts that are missing.
     platform = _Platform(lambda: runtime.make_cado(tries=1))
-    return Enricher(runtime.ledger, platform, Ec2(config.account, runtime.secrets), config)
+    ec2 = Ec2(config.account, runtime.secrets)
+    return Enricher(runtime.ledger, platform, ec2, config, roster=duty_roster(runtime))
+
+
+def duty_roster(runtime: Runtime) -> DutyRoster | None:
+    """Who knows who is on duty; None if nobody is configured to."""
+    if runtime.config.on_duty is None:
+        return None
+    config = runtime.config.on_duty.pagerduty
+
+    def http() -> Http:
+        return runtime.http(ca_bundle=config.ca_bundle, section="on_duty.pagerduty")
+
+    return PagerDutyRoster(config, http, runtime.secret, runtime.now)
 
 
 def destinations(runtime: Runtime) -> dict[str, ReloadingDestination]:

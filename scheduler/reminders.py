@@ -1,4 +1,4 @@
-"""Queues reminders about malicious cases that nobody has acknowledged.
+"""Queues reminders about malicious cases that nobody has acknowledged, and the steps of their escalation.
 
 The receiver composes and sends the message, unless somebody has acknowledged the case in the meantime.
 """
@@ -9,14 +9,19 @@ from datetime import timedelta
 
 from shared.failures import attempt_each
 from shared.hosting.runtime import Runtime
-from shared.models.acknowledgements import Unacknowledged
+from shared.models.acknowledgements import Escalating, Unacknowledged
 from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.queues import items
 
 
 def send_reminders(runtime: Runtime) -> None:
-    """Queue a reminder for each case that is due. Several timers may do this at once. Raises SomeFailed after
-    the other cases were handled."""
+    """Queue what is due for each case. Several timers may do this at once. Raises SomeFailed after the other
+    cases were handled."""
+    parts = (("reminders", _remind), ("escalation", _escalate))
+    attempt_each(parts, lambda part: part[1](runtime), lambda part: part[0])
+
+
+def _remind(runtime: Runtime) -> None:
     reminders = runtime.config.reminders
     if reminders is None:
         return
@@ -35,3 +40,24 @@ def send_reminders(runtime: Runtime) -> None:
         cases.record_reminder(waiting, now + after if number < reminders.times else None)
 
     attempt_each(cases.unacknowledged(), remind, lambda waiting: f"case {waiting.case_key}")
+
+
+def _escalate(runtime: Runtime) -> None:
+    steps, cases, now = runtime.config.escalate, runtime.ledger.cases, runtime.now()
+    if not steps:
+        return
+
+    def escalate(case: Escalating) -> None:
+        if case.since > now:  # a wrong clock wrote it
+            cases.record_steps(case, since=now, steps=case.steps)
+            return
+        open_for = (now - case.since).total_seconds()
+        due = [n for n, step in enumerate(steps, 1) if case.steps < n and step.after <= open_for]
+        for number in due:  # enqueue before recording, as above
+            item = items.Escalation(case.case_key, number, len(steps), case.since, steps[number - 1].to)
+            id = f"escalation:{case.case_key}:{case.since.isoformat()}:{number}"
+            runtime.events.put(items.encode(item), id=id)
+        if due:
+            cases.record_steps(case, since=case.since, steps=due[-1])
+
+    attempt_each(cases.escalating(), escalate, lambda case: f"case {case.case_key}")

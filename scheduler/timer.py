@@ -7,11 +7,13 @@ runs all jobs in this order; on one machine each job has its own timer.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from scheduler.coverage import compare_with_ec2
+from scheduler.daily_check import begin_daily_check
 from scheduler.follow import follow_hunts
 from scheduler.index_old_documents import index_old_documents
 from scheduler.job_failures import JobFailures
@@ -37,6 +39,7 @@ class Job:
     name: str  # stored while the job fails, and shown to people
     run: Callable[[Runtime], object]
     budget: float  # seconds
+    at_least_every: float = math.inf  # seconds between two runs on one machine, whatever `follow.interval` is
 
 
 def _report_failures(runtime: Runtime) -> None:
@@ -48,15 +51,16 @@ def _report_failures(runtime: Runtime) -> None:
 MISSED = Job("missed", start_or_report_missed, 15)
 JOBS = (
     MISSED,
-    Job("remind", send_reminders, 10),
+    Job("remind", send_reminders, 10, at_least_every=30.0),  # what is due is told within a minute
     Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 10),
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
     Job("report", send_monthly_report, 8),
     Job("trends", count_events, 8),
     Job("index", index_old_documents, 10),
     Job("jobs", _report_failures, 8),
+    Job("checks", begin_daily_check, 5),
     Job("watch", check_webhook, 15),
-    Job("follow", follow_hunts, 85),
+    Job("follow", follow_hunts, 77),
     Job("recover", recover_lost_alarms, 45),
     Job("coverage", compare_with_ec2, 25),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, SupportsIndex
 
@@ -95,6 +96,8 @@ class SecretsInAws(Protocol):
 
     def refresh(self, ref: SecretRef) -> None: ...
 
+    def changed_at(self, ref: SecretRef) -> datetime | None: ...
+
 
 class Secrets:
     """Reads secrets by their references. A file is read each time, so a rotated secret is noticed."""
@@ -131,6 +134,20 @@ class Secrets:
         """Makes the next `get` read the secret again. To be called when a peer has refused the secret."""
         if ref.in_aws:
             self._in_aws(ref).refresh(ref)
+
+    def changed_at(self, ref: SecretRef) -> datetime | None:
+        """When the secret was last changed; None if that cannot be known, as of an environment variable.
+        Raises SecretError if it cannot be read."""
+        if ref.in_aws:
+            return self._in_aws(ref).changed_at(ref)
+        scheme, _, path = ref.partition(":")
+        if scheme != "file":
+            return None
+        self.get(ref)
+        try:
+            return datetime.fromtimestamp(Path(path).stat().st_mtime, UTC)
+        except OSError:  # it was replaced at this moment
+            return None
 
     def _in_aws(self, ref: SecretRef) -> SecretsInAws:
         if self._connect_aws is None:

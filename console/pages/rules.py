@@ -7,6 +7,7 @@ from flask import Blueprint, render_template, request
 from console.access import needs
 from console.context import ConsoleContext
 from console.identity import Role
+from console.views.mutes import mute_rows
 from console.views.rules import Tried, rules_view, tried
 from receiver.events.example import NotUsable
 
@@ -19,7 +20,13 @@ def blueprint(context: ConsoleContext) -> Blueprint:
     def page(values: dict[str, str], result: Tried | None = None, refused: str = "") -> str:
         view = rules_view(context.config)
         return render_template(
-            "rules.html", title=view.title, view=view, values=values, result=result, refused=refused
+            "rules.html",
+            title=view.title,
+            view=view,
+            mutes=mute_rows(context.config, context.runtime.ledger, context.now()),
+            values=values,
+            result=result,
+            refused=refused,
         )
 
     @pages.get("/rules")

@@ -1,4 +1,4 @@
-"""The messages about a case or an alarm as Slack, Teams and Jira show them.
+"""The messages about a case or an alarm as their destinations show them.
 
 Each message is composed as its delivery composes it, and drawn from the payload that the destination would
 send. Nothing is sent.
@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from console.previews import jira, slack, teams, webhook
+from console.previews import jira, jsm, pagerduty, slack, teams, webhook
 from console.previews.byline import Byline
 from console.previews.elements import Pen, el, unknown
 from receiver.assemble import case_lifecycle
@@ -29,15 +29,24 @@ TYPES: dict[str, Callable[[Any, Byline, Pen], Markup]] = {
     "teams": teams.message,
     "jira": jira.message,
     "webhook": webhook.message,
+    "pagerduty": pagerduty.message,
+    "jsm": jsm.message,
 }
-NAMES = {"slack": "Slack", "teams": "Teams", "jira": "Jira", "webhook": "webhook"}
+NAMES = {
+    "slack": "Slack",
+    "teams": "Teams",
+    "jira": "Jira",
+    "webhook": "webhook",
+    "pagerduty": "PagerDuty",
+    "jsm": "Jira Service Management",
+}
 MAX_TABS = 9  # previews.css has a rule for each; further previews stand below the chosen one
 
 
 @dataclass(frozen=True)
 class Preview:
     destination: str  # its name in the configuration
-    type: str  # slack, teams, jira or webhook
+    type: str  # of the destination, such as slack
     html: Markup  # one <article class="view v-TYPE">
 
 

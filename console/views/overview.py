@@ -25,7 +25,14 @@ _FIRST_DAY = "Three steps, about ten minutes. The overview appears here when the
 NEVER_HUNTED = 6  # machines that are listed
 # Malicious first. Each row of the table has one of these.
 SEVERITIES = (Severity.MALICIOUS, Severity.SUSPICIOUS, Severity.UNKNOWN, Severity.INFO)
-TYPES = {"slack": "Slack", "teams": "Teams", "jira": "Jira", "webhook": "webhook"}
+TYPES = {
+    "slack": "Slack",
+    "teams": "Teams",
+    "jira": "Jira",
+    "webhook": "webhook",
+    "pagerduty": "PagerDuty",
+    "jsm": "JSM",
+}
 
 
 @dataclass(frozen=True)

@@ -169,10 +169,11 @@ def of_webhook(broken: bool) -> Iterator[Problem]:
 # What stands still while a job of the timer fails.
 _JOBS = {
     "missed": "missed hunts are not noticed",
-    "remind": "no reminders are sent",
+    "remind": "no reminders are sent, and nothing is escalated",
     "notices": "dead items are not announced",
     "heartbeats": "no heartbeats are sent",
     "jobs": "failing jobs are not announced",
+    "checks": "nothing is checked once a day",
     "watch": "the platform’s webhooks are not checked",
     "follow": "captures are not followed",
     "recover": "lost webhooks are not recovered",

@@ -18,7 +18,7 @@ class Reference:
     """One destination of a case."""
 
     destination: str
-    type: str  # slack, teams, jira or webhook; empty if the destination is not configured any more
+    type: str  # of the destination, such as slack; empty if the destination is not configured any more
     text: str
     url: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from receiver.events import route_tests
 from receiver.events.example import (
     KINDS,
     MAX_BYTES,
@@ -57,6 +58,7 @@ class RulesView:
     severities: tuple[str, ...] = tuple(Severity)
     hunts: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+    tests: tuple[route_tests.Tried, ...] = ()  # the tests of the configuration, those that fail first
 
 
 def rules_view(config: Config) -> RulesView:
@@ -84,6 +86,7 @@ def rules_view(config: Config) -> RulesView:
         destinations={name: section.type for name, section in config.destinations.items()},
         hunts=tuple(config.hunts),
         accounts=tuple(config.accounts),
+        tests=tuple(sorted(route_tests.run(config), key=lambda test: test.passed)),
     )
 
 

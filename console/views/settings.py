@@ -15,6 +15,7 @@ from shared.config.yaml import write_yaml
 from shared.hosting.runtime import Runtime
 from shared.models.checks import CheckResult
 from shared.phrases import counted
+from shared.queues.check_results import LastChecks
 from shared.queues.ports import Queue
 from shared.secrets import SecretRef
 from shared.storage import kinds
@@ -68,6 +69,7 @@ class SettingsView:
     webhook_url: str
     webhook_state: str  # ok, broken, or unknown
     webhook_watched: bool  # whether the timer looks at the platform's webhooks
+    daily: LastChecks
     audit: Rows[AuditRow]
 
 
@@ -87,6 +89,7 @@ def settings_view(
         webhook_url=runtime.config.webhook.url or "",
         webhook_state=_webhook_state(runtime),
         webhook_watched=runtime.config.platform.admin_key is not None,
+        daily=runtime.check_results.last(),
         audit=Rows(tuple(map(audit_row, entries.rows)), entries.next),
     )
 

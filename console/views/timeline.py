@@ -65,6 +65,7 @@ def line_of(entry: TimelineEntry, configured: Mapping[str, DestinationConfig]) -
 def _of_event(at: datetime, event: EventRow) -> Line:
     mark = event.severity.value if event.malicious or event.suspicious else ""
     to = f"sent to {', '.join(event.to)}" if event.to else "sent to nobody"
+    to += f": the mute {event.mute} covers it" if event.mute else ""
     more = (event.kind, f"covered by the message of {event.merged_into}" if event.merged_into else to)
     return Line(at, mark, event.title or event.kind, more=more, event_id=event.id)
 

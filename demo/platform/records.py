@@ -12,13 +12,28 @@ MALICIOUS, SUSPICIOUS = 1, 3  # the platform's severity numbers; 10 means any ot
 
 @dataclass(frozen=True)
 class SimAlarm:
-    """One kind of alarm and how often it is found."""
+    """One kind of alarm and how often it is found: in a file, or in the events of a log.
+
+    The same `content` is the same file for the platform, in every hunt. Without it, the path stands for the
+    content. It is found from the `first` to the `last` hunt of its machine, counted from 1.
+    """
 
     description: str
     severity: int = MALICIOUS
     count: int = 1
     attack: tuple[str, ...] = ()
-    path: str = ""
+    path: str = ""  # of the file, or of the log
+    content: str = ""
+    of_log: bool = False  # without a path it always is
+    first: int = 1
+    last: int | None = None
+
+    @property
+    def type(self) -> str:
+        return "event" if self.of_log or not self.path else "content"
+
+    def found_in(self, hunt: int) -> bool:
+        return self.first <= hunt and (self.last is None or hunt <= self.last)
 
 
 @dataclass(frozen=True)
@@ -142,10 +157,6 @@ class Alarm:
     item_id: str
     kind: SimAlarm
     seen: float
-
-    @property
-    def type(self) -> str:
-        return "content" if self.kind.path else "event"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from demo.platform import v2
 from demo.platform.calls import ROLES, Call, Refused, Route
 from demo.platform.edge import Edge, Fault, Request
 from demo.platform.hooks import Sent, Webhooks
-from demo.platform.records import SimInstance, User
+from demo.platform.records import SimAlarm, SimInstance, User
 from demo.platform.v3 import routes as v3_routes
 from demo.platform.world import World
 
@@ -143,6 +143,12 @@ class Platform:
         `headers`, such as Retry-After, go with a status. Raises ValueError for any other action.
         """
         self.edge.add(Fault(method, re.compile(path), action, times, headers or {}))
+
+    def plant(self, instance_id: str, *alarms: SimAlarm) -> None:
+        """Put alarms on a machine: captures that are asked for from now on find them, within the hunts that
+        each alarm names. Raises LookupError if there is no such machine."""
+        with self.world.lock:
+            self.world.plant(instance_id, *alarms)
 
     def tick(self, seconds: float | None = None) -> bool:
         """Let `seconds` pass at once; None: the time until the next step of a pipeline ends.

@@ -11,6 +11,7 @@ import random
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import count
 
 from demo.platform.records import (
@@ -73,6 +74,7 @@ class World:
         self.alarms: list[Alarm] = []
         self._evidences_of: defaultdict[int, list[Evidence]] = defaultdict(list)  # by project
         self._alarms_of: defaultdict[int, list[Alarm]] = defaultdict(list)  # by project
+        self._hunts_of: defaultdict[str, list[int]] = defaultdict(list)  # projects by machine
         self.asked: Counter[str] = Counter()
         self.occurrences: deque[Occurrence] = deque()
         self._pace, self._rng = pace, rng
@@ -90,6 +92,7 @@ class World:
         return project
 
     def acquire(self, project: Project, asked: Import, user: User, now: float) -> Pipeline:
+        asked = replace(asked, instance=self._in_hunt(asked.instance, project))
         self.asked[asked.instance.instance_id] += 1
         project.last_acquisition = project.last_update = now
         type_, steps = "acquisition", _ACQUIRE
@@ -103,6 +106,29 @@ class World:
         )  # fmt: skip
         self._start_queued(now)
         return pipeline
+
+    def plant(self, instance_id: str, *alarms: SimAlarm) -> None:
+        """Add alarms to the first volume of a machine. Captures that are asked for from now on find them.
+        Raises LookupError if there is no such machine with a volume."""
+        for place, machine in self.fleet.items():
+            if machine.instance_id == instance_id and machine.volumes:
+                root, *others = machine.volumes
+                root = replace(root, alarms=(*root.alarms, *alarms))
+                self.fleet[place] = replace(machine, volumes=(root, *others))
+                return
+        raise LookupError(instance_id)
+
+    def _in_hunt(self, machine: SimInstance, project: Project) -> SimInstance:
+        """The machine with the alarms that this hunt finds: each project that captures it is one hunt."""
+        hunts = self._hunts_of[machine.instance_id]
+        if project.id not in hunts:
+            hunts.append(project.id)
+        hunt = hunts.index(project.id) + 1
+        volumes = (
+            replace(volume, alarms=tuple(alarm for alarm in volume.alarms if alarm.found_in(hunt)))
+            for volume in machine.volumes
+        )
+        return replace(machine, volumes=tuple(volumes))
 
     def abort(self, pipeline: Pipeline, now: float) -> None:
         if pipeline.ended:
@@ -257,15 +283,16 @@ class World:
         for kind in finds:
             evidence.malicious += kind.count * (kind.severity == MALICIOUS)
             evidence.suspicious += kind.count * (kind.severity == SUSPICIOUS)
-            for nth in range(kind.count):
-                item = hashlib.sha256(f"{evidence.id} {kind.description} {nth}".encode()).hexdigest()
+            digest = hashlib.sha256((kind.content or kind.path).encode()).hexdigest()
+            for _ in range(kind.count):
+                number = next(self._ids["alarm"])
                 alarm = Alarm(
-                    next(self._ids["alarm"]),
+                    number,
                     evidence.project_id,
                     evidence.id,
                     evidence.name,
                     evidence.instance.hostname,
-                    item,
+                    digest if kind.type == "content" else f"event-{number}",
                     kind,
                     at,
                 )

@@ -10,6 +10,7 @@ from werkzeug import Response
 
 from demo.web.index_page import Switches, index_page
 from demo.web.jira_pages import jira_pages
+from demo.web.pager_pages import pager_pages
 from demo.web.platform_pages import platform_pages, send_again
 from demo.web.shell import guarded, shell, static_files
 from demo.web.slack_pages import Click, slack_pages
@@ -29,7 +30,13 @@ def create_app(
     app = guarded(Flask("demo.web", static_folder=None))
     home = world.home
     switches = Switches(
-        {"Jira": world.jira, "Slack": world.slack, "Teams": world.teams},
+        {
+            "Jira": world.jira,
+            "Slack": world.slack,
+            "Teams": world.teams,
+            "PagerDuty": world.pagerduty,
+            "JSM": world.jsm,
+        },
         run_hunt,
         lambda: send_again(world.platform),
     )
@@ -38,6 +45,7 @@ def create_app(
         slack_pages(world.slack, click, home),
         teams_pages(world.teams, home),
         jira_pages(world.jira, home),
+        pager_pages(world.pagerduty, world.jsm, home),
         platform_pages(world.platform, home),
         static_files(home),
     ):

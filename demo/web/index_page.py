@@ -45,11 +45,13 @@ def index_page(state: Callable[[], dict[str, Any]], switches: Switches, home: Ho
                 (name, tool, BREAKS.get(tool.outage, ("", ""))[0]) for name, tool in switches.tools.items()
             ],
             breaks=BREAKS,
-            counts={
-                "Slack": len(now["slack"]),
-                "Teams": len(now["teams"]),
-                "Jira": len(now["jira"]),
-            },
+            counts=[
+                ("Slack", len(now["slack"]), "message"),
+                ("Teams", len(now["teams"]), "message"),
+                ("Jira", len(now["jira"]), "issue"),
+                ("PagerDuty", len(now["pagerduty"]), "incident"),
+                ("JSM", len(now["jsm"]), "alert"),
+            ],
         )
 
     @pages.post("/switches/<name>")

@@ -108,7 +108,7 @@ class CaseLifecycle:
         assert case is not None
         reopened = made(case, reopening.id)
         if Severity.MALICIOUS in (alarm.severity, case.alarm.severity if reopened else None):
-            self._remind(alarm.case_key, case)
+            self._remind(alarm.case_key, case, anew=reopened is not None)
         asked = [case.issue_in] if case.issue_in in self._destinations.trackers else []
         names = list(union(names, asked))
         if reopened:
@@ -145,7 +145,7 @@ class CaseLifecycle:
         """Tell everybody who was told of the case what somebody decided about it. The reminders of an open
         malicious case start again."""
         if case.alarm.severity is Severity.MALICIOUS:
-            self._remind(case_key, case)
+            self._remind(case_key, case, anew=True)
         self._announce(case_key, case, decision, case.told)
 
     def _announce(self, case_key: str, case: Case, decision: CaseDecision, names: Iterable[str]) -> None:
@@ -167,10 +167,15 @@ class CaseLifecycle:
         )
         self.announce(alarm, union(names, self._named_by_routes(alarm)))
 
-    def _remind(self, case_key: str, case: Case) -> None:
-        """Have reminders sent until somebody takes or closes the case."""
-        if self._config.reminders and case.state is CaseState.OPEN:
+    def _remind(self, case_key: str, case: Case, *, anew: bool) -> None:
+        """Have reminders sent, and the steps of the escalation, until somebody takes or closes the case.
+        `anew`: the case was given back or reopened."""
+        if case.state is not CaseState.OPEN:
+            return
+        if self._config.reminders:
             self._ledger.cases.await_acknowledgement(case_key, self._config.reminders.after)
+        if self._config.escalate:
+            self._ledger.cases.start_escalation(case_key, anew=anew)
 
     def message(self, alarm: Alarm, destination: str, *, maybe_repeat: bool, opens: bool) -> Message:
         """The message about an alarm for one destination. `opens`: the destination keeps a thread or an issue
@@ -227,6 +232,7 @@ class CaseLifecycle:
             closure=case.closure,
             worst=case.alarm if _is_no_news(alarm) else None,
             still=case.still if case.state is not CaseState.CLOSED else None,
+            state=case.state,
         )
 
     def is_in_hand(self, case_key: str) -> bool:

@@ -1,18 +1,18 @@
-"""Sends reminders of malicious cases that nobody has acknowledged.
+"""Sends reminders of malicious cases that nobody has acknowledged, and the steps of their escalation.
 
-The scheduler's timer puts an item into [events] for each reminder that is due; the handler here sends it.
+The scheduler's timer puts an item into [events] for each that is due; the handlers here send it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from receiver.cases.lifecycle import CaseLifecycle, event_about, union
 from shared.config.delivery import RemindersConfig
-from shared.models.cases import CaseState
+from shared.models.cases import Case, CaseState
 from shared.models.event_kinds import UNACKNOWLEDGED
 from shared.queues import items
 from shared.queues.ports import Done, Verdict
@@ -34,21 +34,36 @@ class CaseReminders:
         self._cases, self._ledger, self._config, self._now = cases, ledger, config, now
 
     def remind(self, item: items.Reminder) -> Verdict:
-        """Handle an item of the timer."""
-        case_key, number, config = item.case_key, item.number, self._config
+        """Handle an item of the timer: a reminder."""
+        if self._config:
+            text = f"First told at {_utc(item.since)}. Reminder {item.number} of {self._config.times}."
+            self._tell(item.case_key, str(item.number), text, self._config.to)
+        return Done()
+
+    def escalate(self, item: items.Escalation) -> Verdict:
+        """Handle an item of the timer: a step of an escalation."""
+        text = f"Open since {_utc(item.since)}. Step {item.number} of {item.steps} of the escalation."
+        self._tell(item.case_key, f"step-{item.number}", text, item.to)
+        return Done()
+
+    def _tell(self, case_key: str, number: str, text: str, names: Iterable[str]) -> None:
+        """Send a message that nobody has taken the case, once for each opening of the case and number."""
         case = self._ledger.cases.get(case_key)
-        if case is None or case.state is not CaseState.OPEN or config is None:
-            return Done()
+        if case is None or case.state is not CaseState.OPEN:
+            return
         # Reminders begin anew when somebody gives the case back or it is reopened.
-        about = ":".join(filter(None, (case_key, case.opening, str(number))))
+        about = ":".join(filter(None, (case_key, case.opening, number)))
         event = event_about(case.alarm, UNACKNOWLEDGED, about, self._now())
         if self._ledger.events.routed_to(event.id) is not None:
-            return Done()  # already sent, or a later alarm restarted the wait
-        since = f"{item.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        text = f"First told at {since}. Reminder {number} of {config.times}."
-        self._ledger.cases.change(
-            case_key, lambda case: replace(case, told=union(case.told, config.to)) if case else None
-        )
-        self._cases.announce(replace(case.alarm, event=replace(event, text=text), case=case_key), config.to)
+            return  # already sent, or a later alarm restarted the wait
+
+        def with_told(case: Case | None) -> Case | None:
+            return replace(case, told=union(case.told, names)) if case else None
+
+        self._ledger.cases.change(case_key, with_told)
+        self._cases.announce(replace(case.alarm, event=replace(event, text=text), case=case_key), names)
         log.warning("case not acknowledged: reminder sent", extra={"case": case_key, "reminder": number})
-        return Done()
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

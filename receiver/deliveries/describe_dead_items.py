@@ -50,6 +50,8 @@ def title_of(entry: DeadEntry) -> str:
             return f"a decision about the case, {decision.get('action')}: {case_key}"
         case items.Reminder(case_key):
             return f"a reminder of the case: {case_key}"
+        case items.Escalation(case_key, number):
+            return f"step {number} of the escalation of the case: {case_key}"
         case items.RefreshCase(case_key=case_key):
             return f"an edit of the message of the case: {case_key}"
         case items.Ephemeral(text=text):

@@ -32,6 +32,7 @@ from shared.storage.queries.events import EventDetail, EventQueries
 
 log = logging.getLogger(__name__)
 
+_REPEAT = "again"
 _MAX_ID = 300  # characters
 ONE_REQUEST = timedelta(minutes=1)  # the same request again within this time counts as the same one
 
@@ -52,21 +53,10 @@ class Resending:
     def send_again(self, event_id: str, destination: str, person: Person) -> str:
         """Queue the event for the destination. Returns the id of the repeat, under which its delivery is
         recorded. Raises NothingToSend."""
-        if destination not in self.config.destinations:
-            raise NothingToSend(f"there is no destination {destination!r} in the configuration")
-        detail = self.events.get(event_id)
-        alarm = self._alarm(event_id, detail)
-        # A repeat that is sent again repeats the first event, and its id does not grow.
-        first = alarm.sent_again.event_id if alarm.sent_again else event_id
+        alarm, first = self._found(event_id, destination)
         id, at = self._request(first, destination)
         case_key = alarm.case_key
-        again = replace(
-            alarm,
-            event=replace(alarm.event, id=id),
-            case=case_key,
-            earlier=None,
-            sent_again=SentAgain(first, person.name, at),
-        )
+        again = _marked(alarm, id, SentAgain(first, person.name, at))
         # What is decided about the case from now on is told there as well.
         case = self.ledger.cases.change(case_key, lambda case: _with_told(case, destination))
         self.deliveries.put(
@@ -87,6 +77,20 @@ class Resending:
         entry = audit.Entry(at, audit.EVENT_RESEND, person.name, person.origin, about, {}, after)
         audit.record(self.store, entry, id)
         return id
+
+    def would_send(self, event_id: str, destination: str, person: Person) -> Alarm:
+        """The alarm that `send_again` would queue, with an id that it does not get. Writes nothing. Raises
+        NothingToSend."""
+        alarm, first = self._found(event_id, destination)
+        return _marked(alarm, _id(first, "not-sent"), SentAgain(first, person.name, self.now()))
+
+    def _found(self, event_id: str, destination: str) -> tuple[Alarm, str]:
+        """What the event said, and the id of the event that is repeated. Raises NothingToSend."""
+        if destination not in self.config.destinations:
+            raise NothingToSend(f"there is no destination {destination!r} in the configuration")
+        alarm = self._alarm(event_id, self.events.get(event_id))
+        # A repeat that is sent again repeats the first event, and its id does not grow.
+        return alarm, alarm.sent_again.event_id if alarm.sent_again else event_id
 
     def _alarm(self, event_id: str, detail: EventDetail | None) -> Alarm:
         """What the event said. Raises NothingToSend."""
@@ -122,10 +126,21 @@ class Resending:
         return self.store.update(kinds.RESENT, first, destination, request)
 
 
+def _marked(alarm: Alarm, id: str, sent_again: SentAgain) -> Alarm:
+    """The repeat of the alarm as an event of its own."""
+    event = replace(alarm.event, id=id)
+    return replace(alarm, event=event, case=alarm.case_key, earlier=None, sent_again=sent_again)
+
+
 def _with_told(case: Case | None, destination: str) -> Case | None:
     if case is None or destination in case.told:
         return case
     return replace(case, told=(*case.told, destination))
+
+
+def is_repeat(event_id: str) -> bool:
+    """Whether the event repeats another one because a person asked for it."""
+    return event_id.startswith(f"{_REPEAT}:")
 
 
 def _id(first: str, token: str) -> str:
@@ -133,4 +148,4 @@ def _id(first: str, token: str) -> str:
     event's id stays unique."""
     if len(first) > _MAX_ID:
         first = hashlib.sha256(first.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return f"again:{first}:{token}"
+    return f"{_REPEAT}:{first}:{token}"

@@ -23,6 +23,8 @@ PACKAGES = {  # by the `type` of the configuration
     "teams": "receiver.destinations.teams",
     "jira": "receiver.destinations.jira",
     "webhook": "receiver.destinations.webhook",
+    "pagerduty": "receiver.destinations.pagerduty",
+    "jsm": "receiver.destinations.jsm",
 }
 
 

@@ -100,8 +100,11 @@ class ReloadingDestination:
         return call(reloaded.destination)
 
     def check(self) -> Check:
+        """With secrets that are read anew, since a delivery also reads them anew if they are refused."""
         try:
-            return self._current().destination.check()
+            used = self._made
+            made = self._reloaded(used) if used else self._current()
+            return made.destination.check()
         except (SecretError, ValueError) as error:
             return Check(False, str(error))
 

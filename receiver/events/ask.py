@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from receiver.events.on_duty import DutyRoster
 from receiver.events.sources import Inquiry, Question, Source
 from receiver.events.systems import Systems, instance_id_of, why_no_system
 from shared.models.captures import Capture
@@ -16,11 +17,13 @@ from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import Hunt
 from shared.models.inventory import InstanceFacts
+from shared.models.owners import Duty
+from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.storage.ledger.ledger import Ledger
 
 # Seconds for each source. The queries for evidence, capture and EC2 follow one another.
-_LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME = 2.0, 5.0, 4.0
+_LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME, _ROSTER_TIME = 2.0, 5.0, 4.0, 3.0
 _NO_PLATFORM = "the platform is not set up"
 
 
@@ -52,12 +55,15 @@ class Questions:
         platform: Platform | None,
         ec2: InstanceFacts | None,
         systems: Systems,
+        roster: DutyRoster | None = None,
     ) -> None:
         """A source that is None is not asked."""
         self._ledger, self._platform, self._ec2, self._systems = ledger, platform, ec2, systems
         self._to_ledger = Source("ledger", "the ledger", _LEDGER_TIME)
         self._to_platform = Source("platform", "the platform", _PLATFORM_TIME)
         self._to_ec2 = Source("ec2", "EC2", _EC2_TIME)
+        self._roster = roster
+        self._to_roster = Source("on-duty", "PagerDuty", _ROSTER_TIME)
 
     def evidence(self, inquiry: Inquiry, event: Event) -> Question[Evidence] | None:
         platform, evidence_id = self._platform, event.evidence_id
@@ -103,6 +109,12 @@ class Questions:
             lambda: ec2.describe(system.instance, system.region, system.account),
             title=f"EC2 in {system.region}",
         )
+
+    def on_duty(self, inquiry: Inquiry, event: Event, severity: Severity) -> Question[Duty | None] | None:
+        roster = self._roster
+        if roster is None or severity is not Severity.MALICIOUS or event.kind in OWN_KINDS:
+            return None
+        return inquiry.ask(self._to_roster, "On duty", roster.on_duty)
 
     def _hunt(self, inquiry: Inquiry, event: Event) -> Question[Hunt | None] | None:
         ledger, hunt_id, project_id = self._ledger, event.hunt_id, event.project_id

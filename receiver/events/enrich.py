@@ -1,8 +1,8 @@
 """Turns an Event into an Alarm: adds everything that can be found out within ten seconds.
 
-The ledger knows the hunt and the capture, the platform knows the project, the evidence and the findings, and
-EC2 knows the instance. Every source is optional. If a source fails or is too slow, the message names the
-missing facts; the alarm is never held back.
+The ledger knows the hunt and the capture, the platform knows the project, the evidence and the findings, EC2
+knows the instance, and PagerDuty who is on duty. Every source is optional. If a source fails or is too slow,
+the message names the missing facts; the alarm is never held back.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from receiver.events.ask import Platform, Questions
+from receiver.events.on_duty import DutyRoster
 from receiver.events.platform_over_webhook import reconcile_counts, reconcile_event
 from receiver.events.severity import severity_of
 from receiver.events.sources import Inquiry
@@ -36,10 +37,11 @@ class Enricher:
         config: Config,
         now: Callable[[], float] = time.monotonic,
         budget: float = 10.0,
+        roster: DutyRoster | None = None,
     ) -> None:
         """A source that is None is not asked. `now` is a monotonic clock; `budget` is in seconds."""
         self._config, self._systems = config, Systems(config)
-        self._ask = Questions(ledger, platform, ec2, self._systems)
+        self._ask = Questions(ledger, platform, ec2, self._systems, roster)
         self._now, self._budget = now, budget
 
     def enrich(self, event: Event) -> Alarm:
@@ -66,9 +68,11 @@ class Enricher:
         findings = inquiry.answer(asked.findings) or ()
 
         counts = reconcile_counts(event, evidence, project, findings)
+        severity = severity_of(event, counts.malicious, counts.suspicious)
+        on_duty = inquiry.answer(ask.on_duty(inquiry, event, severity))
         return Alarm(
             event=event,
-            severity=severity_of(event, counts.malicious, counts.suspicious),
+            severity=severity,
             malicious=counts.malicious,
             suspicious=counts.suspicious,
             hunt=hunt,
@@ -82,6 +86,7 @@ class Enricher:
             link=self._link(event),
             owner=self._owner(instance),
             disagreements=(*disagreements, *counts.disagreements),
+            on_duty=on_duty,
         )
 
     def _owner(self, instance: Instance | None) -> Owner | None:

@@ -37,7 +37,12 @@ _ACCEPTED = (
     "`huntbridge render --to webhook` or `huntbridge route --json` prints"
 )
 # Keys that `render` prints for a destination, and that no webhook of the platform has.
-_RENDERED_FOR = {b'"unfurl_media"': "Slack", b'"fallbackText"': "Teams", b'"issuetype"': "Jira"}
+_RENDERED_FOR = {
+    b'"unfurl_media"': "Slack",
+    b'"fallbackText"': "Teams",
+    b'"issuetype"': "Jira",
+    b'"class_uid"': "a receiver of OCSF",
+}
 T = TypeVar("T")
 
 

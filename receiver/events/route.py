@@ -13,8 +13,10 @@ from shared.config.config import Config
 from shared.config.patterns import fits
 from shared.config.routes import MatchConfig
 from shared.models.alarms import Alarm
-from shared.models.event_kinds import ACKNOWLEDGED, RECOVERED, REPORT
+from shared.models.event_kinds import ACKNOWLEDGED, DESTINATION_BROKEN, RECOVERED, REPORT
 from shared.models.hunts import hunt_name
+from shared.models.mutes import MuteMatch
+from shared.queues.dead_letter_notices import fallbacks
 
 _CASE_INSENSITIVE = ("event", "severity")
 
@@ -23,15 +25,23 @@ def route(alarm: Alarm, config: Config) -> list[str]:
     """The names of the destinations: each once, in the order of the routes.
 
     If the configuration names none for this alarm, it is sent to every configured destination. The monthly
-    report goes where its own section says.
+    report goes where its own section says. That a destination is broken is told at another one.
     """
+    names = _routed(alarm, config)
+    if alarm.event.kind != DESTINATION_BROKEN:
+        return names
+    others = [name for name in fallbacks(config) if name != alarm.event.title]
+    return [name for name in names if name in others] or others[:1]
+
+
+def _routed(alarm: Alarm, config: Config) -> list[str]:
     if alarm.event.kind == REPORT and config.report:
         return list(config.report.to)
-    known = _known(alarm, config)
+    known = known_values(alarm, config)
     destinations: list[str] = []
     matched = False
     for rule in config.routes:
-        if _mismatch(rule.match, known, alarm) is None:
+        if mismatch(rule.match, known, alarm) is None:
             matched = True
             destinations += rule.to
             if not rule.go_on:
@@ -47,10 +57,17 @@ def route_decision(alarm: Alarm, config: Config) -> list[str]:
     applies to an acknowledgement."""
     if alarm.event.kind == ACKNOWLEDGED:
         return []
-    known = _known(alarm, config)
-    named = [rule for rule in config.routes if alarm.event.kind in map(str.lower, rule.match.event)]
-    matching = [rule for rule in named if _mismatch(rule.match, known, alarm) is None]
-    return list(dict.fromkeys(name for rule in matching for name in rule.to))
+    return list(dict.fromkeys(name for step in decision_steps(alarm, config) for name in step.to))
+
+
+def decision_steps(alarm: Alarm, config: Config) -> list[Step]:
+    """The routes that send a decision about a case to their destinations."""
+    known = known_values(alarm, config)
+    return [
+        Step(number, True, "", rule.to, go_on=True)
+        for number, rule in enumerate(config.routes, start=1)
+        if alarm.event.kind in map(str.lower, rule.match.event) and mismatch(rule.match, known, alarm) is None
+    ]
 
 
 @dataclass(frozen=True)
@@ -81,11 +98,11 @@ def explain(alarm: Alarm, config: Config) -> list[str]:
 
 def steps(alarm: Alarm, config: Config) -> list[Step]:
     """Each route in its order and then the default: whether it matches this alarm, and why."""
-    known, found, decided = _known(alarm, config), [], False
+    known, found, decided = known_values(alarm, config), [], False
     for number, rule in enumerate(config.routes, start=1):
         if decided:
             found.append(Step(number, False, "not looked at, an earlier route decided"))
-        elif why := _mismatch(rule.match, known, alarm):
+        elif why := mismatch(rule.match, known, alarm):
             found.append(Step(number, False, f"no, {why}"))
         else:
             found.append(Step(number, True, "", rule.to, rule.go_on))
@@ -95,7 +112,7 @@ def steps(alarm: Alarm, config: Config) -> list[Step]:
     return [*found, Step(0, True, "", config.default)]
 
 
-def _known(alarm: Alarm, config: Config) -> dict[str, list[str]]:
+def known_values(alarm: Alarm, config: Config) -> dict[str, list[str]]:
     """The alarm's values, by the key of `match` that is compared with them."""
     event, hunt, project, evidence = alarm.event, alarm.hunt, alarm.project, alarm.evidence
     instance, system, report = alarm.instance, alarm.system, event.report
@@ -136,8 +153,8 @@ def _some(*values: str | object | None) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values if value))
 
 
-def _mismatch(match: MatchConfig, known: dict[str, list[str]], alarm: Alarm) -> str | None:
-    """The first reason why a route does not match; None if it matches."""
+def mismatch(match: MatchConfig | MuteMatch, known: dict[str, list[str]], alarm: Alarm) -> str | None:
+    """The first reason why the conditions about an alarm are not met; None if they are."""
     for key, values in known.items():
         wanted: tuple[str, ...] = getattr(match, key)
         if wanted and not _fits(values, wanted, any_case=key in _CASE_INSENSITIVE):

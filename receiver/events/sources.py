@@ -1,4 +1,4 @@
-"""Asks a source in the background, with a time limit: the ledger, the platform or EC2.
+"""Asks a source in the background, with a time limit: the ledger, the platform, EC2 or the roster.
 
 If a query fails or gets no answer in time, the alarm has a gap with the reason. A source that hangs can
 neither delay an alarm for longer than the limit nor occupy more and more threads.
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from receiver.events.on_duty import DutyUnknown
 from shared import log_context
 from shared.http.deadlines import within
 from shared.metrics.definitions import (
@@ -61,7 +62,7 @@ class Question(Generic[T]):
         try:
             with within(self.allowed + _LEEWAY), log_context.scope(**self.keys):
                 self.value = self.call()
-        except (CadoError, InstanceError, StoreError) as error:
+        except (CadoError, InstanceError, StoreError, DutyUnknown) as error:
             self.failure = str(error)
         except Exception as error:  # a bug; the alarm goes on without this answer
             log.exception("asking failed unexpectedly", extra={"asked": self.fact, "source": self.title})

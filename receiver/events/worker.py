@@ -11,15 +11,19 @@ beginning.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from receiver.cases.actions import CaseActions
 from receiver.cases.judge import Judge, told_part
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.cases.send_reminders import CaseReminders
+from receiver.destinations.daily_check import DestinationChecks
 from receiver.events.dedupe import Dedupe, run_of
 from receiver.events.enrich import Enricher
 from receiver.events.history import History
+from receiver.events.mutes import covering, mutes_of
 from receiver.events.parse.webhook import parse
 from receiver.events.route import route
 from receiver.messages.event_facts import event_facts
@@ -27,11 +31,12 @@ from receiver.messages.subject import system_of
 from shared import log_context
 from shared.config.config import Config
 from shared.metrics.definitions import EVENTS_HANDLED, kind_label
-from shared.models.alarms import Alarm
+from shared.models.alarms import Alarm, Earlier
 from shared.models.codec import dump, load
-from shared.models.event_kinds import ALARM_KINDS
+from shared.models.event_kinds import ALARM_KINDS, DESTINATION_BROKEN
 from shared.models.events import Event
 from shared.models.judgements import Judgement
+from shared.models.mutes import Mute
 from shared.models.severity import Severity
 from shared.models.system_findings import Status
 from shared.queues import items
@@ -62,6 +67,8 @@ class EventWorker:
     reminders: CaseReminders
     notices: DeadLetterNotices
     heartbeats: Heartbeats
+    checks: DestinationChecks
+    now: Callable[[], datetime]
 
     def handle(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
@@ -82,8 +89,12 @@ class EventWorker:
                 return self.actions.decide(content)
             case items.Reminder():
                 return self.reminders.remind(content)
+            case items.Escalation():
+                return self.reminders.escalate(content)
             case items.Heartbeat():
                 return self.heartbeats.send(content)
+            case items.DailyCheck():
+                return self.checks.check(content, claims=item.claims)
             case _:
                 if isinstance(content, items.Webhook):
                     log_context.add(event=item.id)
@@ -101,7 +112,7 @@ class EventWorker:
             return self._merge(alarm, decision.merged_into)
         alarm = replace(
             alarm,
-            earlier=decision.earlier,
+            earlier=self._told(decision.earlier),
             may_repeat=decision.may_repeat,
             change=self.history.compare(alarm),
         )
@@ -110,7 +121,13 @@ class EventWorker:
             self._record_quiet(alarm, judgement)
             if not judgement.tell:
                 return self._withhold(alarm, judgement)
+        elif mute := self._mute_of(alarm):
+            return self._mute(alarm, mute)
         destinations = route(alarm, self.config)
+        if not destinations and alarm.event.kind == DESTINATION_BROKEN:
+            log.error("a destination is broken, and there is no other to tell of it")
+            self._record(alarm, [])
+            return Done()
         if not destinations:
             return Dead("no destination is configured")
         return self._send_to(destinations, alarm)
@@ -147,6 +164,23 @@ class EventWorker:
         """Store the name of the instance, for the report of the hunt."""
         if alarm.instance and alarm.instance.name:
             self.ledger.instance_names.save(alarm.instance.id, alarm.instance.name)
+
+    def _told(self, earlier: Earlier | None) -> Earlier | None:
+        """What was withheld is nothing that an update could add to."""
+        withheld = earlier is not None and self.ledger.events.routed_to(earlier.event_id) == []
+        return None if withheld else earlier
+
+    def _mute_of(self, alarm: Alarm) -> Mute | None:
+        return covering(alarm, mutes_of(self.config, self.ledger), self.config, self.now())
+
+    def _mute(self, alarm: Alarm, mute: Mute) -> Verdict:
+        """Record an alarm that a mute covers. Nobody is told of it."""
+        self._fitted(alarm)
+        self._record_outcome(alarm)
+        self.ledger.mutes.hit(mute.id, alarm.event.id)
+        self._record(alarm, [], mute=mute.id)
+        log.info("event muted", extra={"event": alarm.event.id, "kind": alarm.event.kind, "mute": mute.id})
+        return Done()
 
     def _merge(self, alarm: Alarm, merged_into: str) -> Verdict:
         self._record(alarm, [], merged_into=merged_into)
@@ -205,7 +239,13 @@ class EventWorker:
             )
 
     def _record(
-        self, alarm: Alarm, destinations: list[str], *, merged_into: str = "", case: str | None = None
+        self,
+        alarm: Alarm,
+        destinations: list[str],
+        *,
+        merged_into: str = "",
+        mute: str = "",
+        case: str | None = None,
     ) -> None:
         """Record that the event is done, and the destinations of its alarm. `case`: None for the alarm's."""
         self.ledger.events.record_routed(
@@ -214,6 +254,7 @@ class EventWorker:
             destinations,
             case=alarm.case_key if case is None else case,
             merged_into=merged_into,
+            mute=mute,
             run=run_of(alarm),
             confirmed=alarm.confirmed,
             facts=event_facts(alarm, self.config),

@@ -26,7 +26,10 @@ from receiver.messages.hunts import capture_failed, capture_stalled, hunt_finish
 from receiver.messages.links import configured_links, links_left_out, links_of
 from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, UPDATE, CaseStatus, Message
 from receiver.messages.own_events import (
+    check_failed,
     connection_test,
+    destination_broken,
+    destination_mended,
     heartbeat,
     job_failing,
     report,
@@ -47,14 +50,18 @@ from receiver.messages.subject import system_of
 from receiver.messages.template_values import template_values
 from receiver.messages.wording import sentences
 from shared.config.config import Config
-from shared.models import attack
+from shared.models import attack, event_kinds
 from shared.models.alarms import Alarm
+from shared.models.cases import CaseState
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     ALARM_KINDS,
     CAPTURE_FAILED,
     CAPTURE_STALLED,
+    CHECK_FAILED,
     CLOSED,
+    DESTINATION_BROKEN,
+    DESTINATION_MENDED,
     HEARTBEAT,
     HUNT_FINISHED,
     HUNT_MISSED,
@@ -94,6 +101,9 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
     WEBHOOK_BROKEN: webhook_broken,
     WEBHOOKS_REFUSED: webhooks_refused,
     JOB_FAILING: job_failing,
+    DESTINATION_BROKEN: destination_broken,
+    DESTINATION_MENDED: destination_mended,
+    CHECK_FAILED: check_failed,
     TEST: connection_test,
     HEARTBEAT: heartbeat,
     REPORT: report,
@@ -161,6 +171,7 @@ def compose(
         overview=compose(case.worst, config, case=replace(case, worst=None)) if case.worst else None,
         offers=case.offers,
         loud=_continues(alarm),
+        decided_since=_decided_since(alarm, case),
         values=values,
         alarm=alarm,
     )
@@ -170,6 +181,21 @@ def _continues(alarm: Alarm) -> bool:
     """Whether the alarm is news about a case that an earlier hunt began."""
     judgement = alarm.judgement
     return alarm.event.kind in ALARM_KINDS and judgement is not None and judgement.continues
+
+
+def _decided_since(alarm: Alarm, case: CaseStatus) -> CaseState | None:
+    """How the case stands, if that differs from what the alarm's event says of it."""
+    match alarm.event.kind, case.state:
+        case (_, None):
+            return None
+        case (event_kinds.ACKNOWLEDGED, state):
+            return None if state is CaseState.ACKNOWLEDGED else state
+        case (event_kinds.CLOSED, state):
+            return None if state is CaseState.CLOSED else state
+        case (_, CaseState.CLOSED):
+            return CaseState.CLOSED  # an alarm, or somebody, would have reopened it
+    taken = case.acknowledgement
+    return CaseState.ACKNOWLEDGED if taken and taken.at >= alarm.event.received_at else None
 
 
 def _sent_again(alarm: Alarm) -> str:

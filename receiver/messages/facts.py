@@ -40,6 +40,7 @@ def all_facts(alarm: Alarm, case: CaseStatus, of_this_kind: Iterable[Fact], owne
     yield from _judged(alarm.judgement)
     yield from _told_before(alarm.earlier)
     yield from _history(alarm.change)
+    yield from _on_duty(alarm)
     yield from of_this_kind
     yield from _context(alarm, owner_tag)
 
@@ -137,6 +138,14 @@ def _history(change: Change | None) -> Iterator[Fact]:
             f"the first at {utc_minute(change.first_at)}" if change.first_at != change.last_at else "",
         ),
     )
+
+
+def _on_duty(alarm: Alarm) -> Iterator[Fact]:
+    """Who was on duty when the alarm came, unless a later message, such as a reminder, is sent after that."""
+    duty = alarm.on_duty
+    if duty and (duty.until is None or alarm.event.received_at < duty.until):
+        until = f"until {utc_minute(duty.until)}" if duty.until else ""
+        yield _fact("on_duty", commas(*(harmless_line(name, 80) for name in duty.people), until))
 
 
 def _new_kinds(change: Change) -> str:

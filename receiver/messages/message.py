@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
-from shared.models.cases import StillThere
+from shared.models.cases import CaseState, StillThere
 from shared.models.decisions import Closure
 from shared.models.evidence import Finding
 from shared.models.owners import Owner
@@ -74,6 +74,9 @@ class Message:
     overview: Message | None = field(default=None, compare=False, repr=False)
     offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
     loud: bool = False  # news about a case that an earlier hunt began, so the whole channel must see it
+    # How the case stands now, if somebody has decided about it since this message's event; else None. A
+    # message may be sent late, and decisions may overtake each other.
+    decided_since: CaseState | None = None
     silent: bool = False  # nothing is posted; the message at the head of the case's thread is edited
     # The values that a template of the configuration can use: clean text, numbers and the instance's tags.
     values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
@@ -96,3 +99,4 @@ class CaseStatus:
     offers: tuple[str, ...] = ()  # the buttons that a destination may show: acknowledge, create-issue
     still: StillThere | None = None  # the last alarm of the case that said nothing new
     worst: Alarm | None = None  # the worst alarm of the case so far; None: the message's own alarm
+    state: CaseState | None = None  # None: there is no such case

@@ -57,6 +57,41 @@ def job_failing(alarm: Alarm) -> Content:
     )
 
 
+def destination_broken(alarm: Alarm) -> Content:
+    """The title is the destination. The text has a line for each problem."""
+    name = copyable(alarm.event.title, 60)
+    return Content(
+        title=f"The destination {name} would not take an alarm",
+        summary="The daily check found this without sending anything. Mend what it says, then run "
+        f"`huntbridge check`; `huntbridge send-test {name}` sends a message marked TEST.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
+def destination_mended(alarm: Alarm) -> Content:
+    return Content(
+        title=f"The destination {copyable(alarm.event.title, 60)} would take an alarm again",
+        summary="The daily check found that what was told about it before is mended.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
+def check_failed(alarm: Alarm) -> Content:
+    """The title says what was checked. The text has a line for each problem, or for each that is mended."""
+    about = copyable(alarm.event.title, 60)
+    if alarm.event.mended:
+        return Content(
+            title=f"Works again by the daily check: {about}",
+            summary="What was told about it before is mended.",
+            quote=quoted_text(alarm.event.text),
+        )
+    return Content(
+        title=f"The daily check found a problem: {about}",
+        summary="Nothing is lost yet. Mend what it says, then run `huntbridge check`.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
 def undelivered(alarm: Alarm) -> Content:
     """The title is a destination, or a queue in words. The text is the reason of the last failure. `alarms`
     is the number of messages; None: the notice is about this one alarm."""

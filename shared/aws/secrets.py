@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from shared.aws.clients import Clients
 from shared.aws.errors import AwsError, understood
@@ -33,6 +34,7 @@ class _Cached:
     secret: Secret
     read_at: float
     use_until: float
+    changed_at: datetime | None = None
 
 
 class AwsSecrets:
@@ -45,33 +47,41 @@ class AwsSecrets:
     def get(self, ref: SecretRef) -> Secret:
         """Raises SecretError, which names the reference."""
         name, key = _split(ref)
-        secret = self._read_cached(ref, name)
+        secret = self._read_cached(ref, name).secret
         return _value_of_key(ref, secret, key) if key else secret
 
     def refresh(self, ref: SecretRef) -> None:
         """Forgets the cached secret, so that the next `get` asks AWS."""
         self._cache.pop(_split(ref)[0], None)
 
-    def _read_cached(self, ref: SecretRef, name: str) -> Secret:
+    def changed_at(self, ref: SecretRef) -> datetime | None:
+        """When its present version was made; None if AWS did not say so. Raises SecretError."""
+        return self._read_cached(ref, _split(ref)[0]).changed_at
+
+    def _read_cached(self, ref: SecretRef, name: str) -> _Cached:
         now, cached = self._now(), self._cache.get(name)
         if cached and now < cached.use_until:
-            return cached.secret
+            return cached
         try:
-            fresh = _Cached(self._read(ref, name), now, now + KEEP)
+            secret, changed_at = self._read(ref, name)
+            fresh = _Cached(secret, now, now + KEEP, changed_at)
         except AwsError as error:
             if cached is None or error.refused or now >= cached.read_at + _KEEP_IN_OUTAGE:
                 raise SecretError(f"{ref}: {_reason(error)}") from error
             use_until = min(now + _RETRY_AFTER, cached.read_at + _KEEP_IN_OUTAGE)
-            fresh = _Cached(cached.secret, cached.read_at, use_until)
+            fresh = replace(cached, use_until=use_until)
         self._cache[name] = fresh
-        return fresh.secret
+        return fresh
 
-    def _read(self, ref: SecretRef, name: str) -> Secret:
+    def _read(self, ref: SecretRef, name: str) -> tuple[Secret, datetime | None]:
+        """The secret, and when it was last changed."""
         if name.startswith(_PARAMETER_STORE):
             parameter = name.removeprefix(_PARAMETER_STORE)
             answer = self._clients.call("ssm", "get_parameter", Name=parameter, WithDecryption=True)
             with understood("Parameter Store"):
-                return Secret(answer["Parameter"]["Value"].strip())
+                parameter_read = answer["Parameter"]
+                changed_at = _moment(parameter_read.get("LastModifiedDate"))
+                return Secret(parameter_read["Value"].strip()), changed_at
         secret_id = name.removeprefix(_SECRETS_MANAGER)
         # A secret that is named by its ARN is only found in the region of the ARN.
         region = secret_id.split(":")[3] if secret_id.startswith("arn:") else None
@@ -79,7 +89,11 @@ class AwsSecrets:
         with understood("Secrets Manager"):
             if "SecretString" not in answer:
                 raise SecretError(f"{ref}: the secret is binary, and text is needed")
-            return Secret(answer["SecretString"].strip())
+            return Secret(answer["SecretString"].strip()), _moment(answer.get("CreatedDate"))
+
+
+def _moment(value: object) -> datetime | None:
+    return value.astimezone(UTC) if isinstance(value, datetime) else None
 
 
 def service_of(ref: SecretRef) -> str:

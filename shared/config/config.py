@@ -11,15 +11,19 @@ from pydantic import AfterValidator, BaseModel, Field
 from shared.config.accounts import AccountConfig, OrganizationConfig
 from shared.config.cases import CasesConfig
 from shared.config.console import ConsoleConfig
-from shared.config.delivery import DeliveryConfig, RemindersConfig
+from shared.config.daily_check import DailyCheckConfig
+from shared.config.delivery import DeliveryConfig, Escalation, RemindersConfig
 from shared.config.destinations.registry import DestinationConfig
 from shared.config.destinations.slack import SlackConfig
 from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
 from shared.config.message import MessageConfig
 from shared.config.metrics import MetricsConfig
+from shared.config.mutes import MuteConfig
+from shared.config.on_duty import OnDutyConfig
 from shared.config.owners import OwnerConfig
 from shared.config.platform_section import PlatformConfig, WebhookConfig
 from shared.config.report import ReportConfig
+from shared.config.route_tests import RouteTestConfig
 from shared.config.routes import RouteConfig
 from shared.config.types import (
     ACCOUNT_ID,
@@ -53,16 +57,23 @@ class Config(Section):
     )
     destinations: dict[Name, DestinationConfig] = Field(
         {},
-        description="Slack channels, Teams channels, Jira projects and webhooks by name",
+        description="Slack channels, Teams channels, Jira projects, webhooks and pagers by name",
         json_schema_extra=NAMES_ONLY,
     )
     routes: tuple[RouteConfig, ...] = Field((), description="which alarms go where; the first match wins")
     default: Annotated[tuple[DestinationName, ...], OneOrMany()] = Field(
         (), description="destinations of alarms that no route matches"
     )
+    tests: tuple[RouteTestConfig, ...] = Field(
+        (), description="examples of alarms and where they must go; check and routes test try them"
+    )
+    mutes: tuple[MuteConfig, ...] = Field((), description="alarms that nobody is told of until a date")
     owner_tag: Text = Field("Owner", description="EC2 tag that names the owner of a system")
     owners: dict[str, OwnerConfig] = Field(
         {}, description="whom a message mentions, by the whole value of the system's owner_tag"
+    )
+    on_duty: OnDutyConfig | None = Field(
+        None, description="where to ask who is on duty, for malicious alarms; by default nobody is asked"
     )
     message: MessageConfig = Field(
         MessageConfig(), description="what messages say, and which facts they show"
@@ -73,8 +84,15 @@ class Config(Section):
         None,
         description="reminders of malicious cases that nobody has acknowledged; by default there are none",
     )
+    escalate: Escalation = Field(
+        (),
+        description="who is told of a malicious case that nobody has taken, step by step; by default nobody",
+    )
     report: ReportConfig | None = Field(
         None, description="a report of the last four weeks, sent once a month; by default none is sent"
+    )
+    daily_check: DailyCheckConfig = Field(
+        DailyCheckConfig(), description="the daily check of everything that the configuration names"
     )
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
     console: ConsoleConfig = Field(ConsoleConfig(), description="the console, and who may use it")

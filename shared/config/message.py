@@ -18,6 +18,7 @@ from shared.config.urls import https_url
 # configuration uses for each, and the label that people see.
 FACTS: Mapping[str, str] = {
     "history": "History",
+    "on_duty": "On duty",
     "host": "Host",
     "instance": "Instance",
     "account": "Account",

@@ -25,10 +25,10 @@ from shared.models.event_kinds import (
 from shared.models.severity import Severity
 
 # No route applies to these events. Their messages go where the alarms went, or where a key of their own says.
-_NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, STILL_THERE, UNDELIVERED, HEARTBEAT, REPORT)
-_ROUTED = sorted({*PLATFORM_KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(_NOT_ROUTED))
+NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, STILL_THERE, UNDELIVERED, HEARTBEAT, REPORT)
+_ROUTED = sorted({*PLATFORM_KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(NOT_ROUTED))
 # Every route that names one of these is looked at, whichever route above it matches.
-_BY_NAME = DECISION_KINDS - set(_NOT_ROUTED)
+_BY_NAME = DECISION_KINDS - set(NOT_ROUTED)
 _GUARDDUTY_HUNT = "guardduty-i-0123456789abcdef0"  # an example of the name of a hunt that a finding started
 _LONGEST_TAG_KEY = 128  # characters
 
@@ -87,7 +87,7 @@ def _event(pattern: str) -> Iterator[str]:
     if _fits_any(_BY_NAME, lower):
         kinds = " or ".join(kind for kind in sorted(_BY_NAME) if fits(kind, [lower]))
         yield f"{quoted(pattern)} matches no decision about a case: write {kinds} in full"
-    elif _fits_any(_NOT_ROUTED, lower):
+    elif _fits_any(NOT_ROUTED, lower):
         yield f"{quoted(pattern)} is never routed: it goes where the alarms went, or where its own key says"
     else:
         yield f"there is no event {quoted(pattern)}{advice(lower, _ROUTED)}"

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.config.config import Config
@@ -18,6 +19,7 @@ from shared.config.load import DEFAULT_FILE, OTHER_FILE
 from shared.config.owners import OwnerConfig
 from shared.config.route_warnings import route_warnings, unreachable_routes
 from shared.config.suggestions import quoted
+from shared.phrases import utc_minute
 
 _PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -33,14 +35,16 @@ class ConfigWarning:
         return f"{self.where}: {self.text}"
 
 
-def warnings(config: Config, regions: Collection[str]) -> list[ConfigWarning]:
-    """All warnings, in the order of the file. `regions` are the names of all AWS regions."""
+def warnings(config: Config, regions: Collection[str], now: datetime | None = None) -> list[ConfigWarning]:
+    """All warnings, in the order of the file. `regions` are the names of all AWS regions; `now` is the
+    present unless a test says otherwise."""
     found = [
         *_platform(config),
         *_accounts(config),
         *hunt_warnings(config),
         *_destinations(config),
         *route_warnings(config, regions),
+        *_mutes(config, now or datetime.now(UTC)),
         *_owners(config),
         *_links(config),
         *_follow(config),
@@ -97,6 +101,7 @@ def _destinations(config: Config) -> Iterator[tuple[str, str]]:
         *config.default,
         *((config.delivery.fallback,) if config.delivery.fallback else ()),
         *(config.reminders.to if config.reminders else ()),
+        *(name for step in config.escalate for name in step.to),
     }
     for name, destination in config.destinations.items():
         where = f"destinations.{name}"
@@ -104,6 +109,12 @@ def _destinations(config: Config) -> Iterator[tuple[str, str]]:
             yield where, "no alarm goes there: neither a route that can be reached nor default names it"
         if isinstance(destination, JiraConfig) and not _PROJECT_KEY.fullmatch(destination.project):
             yield f"{where}.project", f"{quoted(destination.project)} does not look like a key, such as SEC"
+
+
+def _mutes(config: Config, now: datetime) -> Iterator[tuple[str, str]]:
+    for number, mute in enumerate(config.mutes):
+        if mute.until <= now:
+            yield f"mutes[{number}].until", f"was {utc_minute(mute.until)}: the mute is over, so remove it"
 
 
 def _owners(config: Config) -> Iterator[tuple[str, str]]:

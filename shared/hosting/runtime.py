@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,12 @@ from shared.models.inventory import Fleet
 from shared.platform.client import Cado
 from shared.platform.transport import TRIES, Transport
 from shared.platform.v2 import CadoV2
+from shared.queues.check_results import CheckResults
 from shared.queues.dead_items import DeadItems
 from shared.queues.dead_letter_notices import DeadLetterNotices, fallbacks
 from shared.queues.heartbeats import Heartbeats, heartbeat_periods
 from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, Queue
-from shared.secrets import Secret, SecretRef, Secrets, SecretsInAws
+from shared.secrets import Secret, SecretError, SecretRef, Secrets, SecretsInAws
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Store, StoreError
 
@@ -59,6 +60,8 @@ class Runtime:
     now: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
     proxies: Mapping[str, str] = field(default_factory=dict)
+    # On AWS only the function that faces the internet may read the webhook's tokens and signing secrets.
+    reads_every_secret: bool = True
     identity: Callable[[], str] = str  # the IAM identity, or why it is unknown; empty on one machine
     _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -85,6 +88,10 @@ class Runtime:
         return DeadItems(queues, self.store, self.ledger.deliveries)
 
     @property
+    def check_results(self) -> CheckResults:
+        return CheckResults(self.ledger.notes, self.events, self.now)
+
+    @property
     def heartbeats(self) -> Heartbeats:
         periods = heartbeat_periods(self.config)
         return Heartbeats(self.store, self.events, self.deliveries, periods, self.now)
@@ -94,6 +101,18 @@ class Runtime:
         secret = self.secrets.get(ref)
         redact(secret)
         return secret
+
+    def why_old(self, ref: SecretRef) -> str:
+        """A sentence if the secret was not changed for longer than the configuration says; empty if it was,
+        or if that cannot be known."""
+        try:
+            changed_at = self.secrets.changed_at(ref)
+        except SecretError:
+            return ""  # reported by the check of whatever needs the secret
+        most = timedelta(seconds=self.config.daily_check.secret_age)
+        if changed_at is None or self.now() - changed_at <= most:
+            return ""
+        return f"{ref} was last changed on {changed_at:%Y-%m-%d}, more than {most.days} days ago: rotate it"
 
     def http(self, **options: object) -> Http:
         """Raises ValueError if the CA bundle cannot be used."""
@@ -229,5 +248,6 @@ def aws(
         deliveries=queues[DELIVERIES],
         secrets=Secrets(environ, lambda: secrets or AwsSecrets(clients)),
         proxies=getproxies(),
+        reads_every_secret=False,
         identity=lambda: stack.identity(clients),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json as jsonlib
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import SplitResult
@@ -103,6 +104,16 @@ class Http:
             raise ConnectFailed(host, sent=False, detail="the URL of the proxy cannot be used") from None
         except (RequestException, HTTPError, HTTPException, OSError) as error:
             raise after_connect(error, host) from None
+
+    def certificate_end(self, url: str) -> datetime | None:
+        """When the peer's certificate ends; None without TLS or through a proxy. Raises NetworkError."""
+        parts = checked(url)
+        if parts.scheme != "https" or self._proxies_for(parts).get("https"):
+            return None
+        try:
+            return trust.certificate_end(parts.hostname or "", parts.port or 443, self._connect_timeout)
+        except OSError as error:
+            raise after_connect(error, parts.netloc) from None
 
     def close(self) -> None:
         self._adapter.close()

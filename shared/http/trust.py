@@ -8,6 +8,7 @@ import os
 import re
 import ssl
 import threading
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -102,10 +103,29 @@ class Pin:
                 f"its certificate has the fingerprint {seen}, and {self.fingerprint} was expected; "
                 "if the certificate was renewed, check the new one and write its fingerprint",
             )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-        context.load_verify_locations(cadata=shown)
-        return context
+        return _trusting(shown)
+
+
+def certificate_end(host: str, port: int, timeout: float) -> datetime:
+    """When the certificate that the peer presents ends. Raises OSError. Nothing is sent, and nothing is
+    trusted because of this."""
+    with within(timeout):
+        context = _trusting(_certificate_of(host, port, timeout))
+        context.sslsocket_class, context.check_hostname = TlsSocket, False
+        with (
+            sockets.connect(host, port, limit=timeout) as sock,
+            context.wrap_socket(sock, server_hostname=host) as secure,
+        ):
+            shown = secure.getpeercert() or {}
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC)
+
+
+def _trusting(certificate: bytes) -> ssl.SSLContext:
+    """A context that trusts this certificate alone, given in DER."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=certificate)
+    return context
 
 
 def _certificate_of(host: str, port: int, timeout: float) -> bytes:

@@ -18,6 +18,16 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True)
+class Escalating:
+    """A malicious case that nobody has taken, and how far its escalation is."""
+
+    case_key: str
+    since: datetime  # when it became open and malicious
+    steps: int  # how many steps were queued
+    version: int  # of the stored document
+
+
+@dataclass(frozen=True)
 class Unacknowledged:
     """A malicious case that nobody has acknowledged, and its reminders."""
 

@@ -16,7 +16,7 @@ from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import Hunt
 from shared.models.judgements import Judgement
-from shared.models.owners import Owner
+from shared.models.owners import Duty, Owner
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 
@@ -94,6 +94,7 @@ class Alarm:
     change: Change | None = None
     disagreements: tuple[str, ...] = ()  # sentences on where the webhook contradicts the platform
     may_repeat: bool = False  # an earlier message may have said the same
+    on_duty: Duty | None = None  # when the alarm came; only asked for malicious alarms
 
     @property
     def confirmed(self) -> bool:

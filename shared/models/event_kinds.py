@@ -41,6 +41,9 @@ RECOVERED = "recovered"  # alarms whose webhook did not arrive
 WEBHOOK_BROKEN = "webhook_broken"
 WEBHOOKS_REFUSED = "webhooks_refused"  # by huntbridge's own web application
 JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works again
+DESTINATION_BROKEN = "destination_broken"  # the daily check found that a destination would take no message
+DESTINATION_MENDED = "destination_mended"  # the daily check found that it would take one again
+CHECK_FAILED = "check_failed"  # the daily check found something else that fails, or that it works again
 TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
 UNDELIVERED = "undelivered"  # messages that became dead items
 ACKNOWLEDGED = "acknowledged"  # somebody acknowledged a case
@@ -62,6 +65,7 @@ OWN_KINDS = frozenset(
         *(HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED),
         *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
         *(UNDELIVERED, UNACKNOWLEDGED, STILL_THERE, HEARTBEAT, REPORT),
+        *(DESTINATION_BROKEN, DESTINATION_MENDED, CHECK_FAILED),
         *DECISION_KINDS,
     }
 )

@@ -84,5 +84,6 @@ class RoutedEvent:
     run: str = ""  # the processing run, as the platform says it
     case: str = ""  # the key of its case
     confirmed: bool = True  # see `Alarm.confirmed`; earlier versions did not store it
+    mute: str = ""  # the id of the mute because of which nobody was told
     # Only in the document of the event itself, not in the one of its project.
     facts: EventFacts = EventFacts()

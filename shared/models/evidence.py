@@ -42,6 +42,18 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Artefact:
+    """One place where alarms of a finding were raised."""
+
+    path: str  # empty if the platform names none, as for an alarm about an event of a log
+    count: int  # the alarms at this place
+    contents: tuple[str, ...] = ()  # SHA-256 digests of the files that were found there, as hex digits
+    # False for the alarms whose place or content is not known: the platform did not list them, or they are
+    # more than are kept.
+    listed: bool = True
+
+
+@dataclass(frozen=True)
 class Finding:
     """One row of the platform's alarm summary: a kind of alarm and how often it was raised."""
 
@@ -49,4 +61,11 @@ class Finding:
     count: int
     severity: Severity
     attack: tuple[str, ...] = ()  # MITRE ATT&CK technique ids, such as T1496
-    path: str = ""
+    path: str = ""  # of the newest alarm, if the finding is malicious
+    artefacts: tuple[Artefact, ...] = ()  # empty if the platform did not list the alarms
+
+    @property
+    def complete(self) -> bool:
+        """Whether the artefacts are all places of the finding. If not, nobody knows what else was found."""
+        listed = [artefact.count for artefact in self.artefacts if artefact.listed]
+        return 0 < len(listed) == len(self.artefacts) and sum(listed) == self.count

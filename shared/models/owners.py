@@ -1,8 +1,9 @@
-"""The people that a message about a system may mention."""
+"""The people that a message about a system may mention or name."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,11 @@ class Owner:
     slack: str = ""  # id of a user (U…, W…) or of a user group (S…)
     teams: TeamsUser | None = None
     jira: str = ""  # account id at Jira Cloud, user name at Jira Data Center
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Who is on duty."""
+
+    people: tuple[str, ...]  # names, which may be hostile text
+    until: datetime | None = None  # when the first of them ends; None if that is not known

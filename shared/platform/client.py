@@ -13,14 +13,13 @@ from functools import cached_property
 from typing import Any
 
 from shared.models.evidence import Evidence, Finding, Project
-from shared.models.severity import Severity
+from shared.platform.alarm_lists import AlarmLists
 from shared.platform.answers import Identity, Pipeline, PipelinesStatus
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
 from shared.platform.pipelines import PipelineJson, pipeline_from, pipelines_from
 from shared.platform.transport import Transport
 from shared.platform.webhooks import Webhooks
 from shared.platform.wire import (
-    AlarmJson,
     EvidenceJson,
     ImportableJson,
     MadeJson,
@@ -42,7 +41,6 @@ from shared.platform.wire import (
 )
 
 _MOST_PAGES = 2_000  # of the instances of one region
-_MOST_ALARM_PAGES = 20
 _MOST_DETAILS = 20  # failed pipelines of one list that are looked up one by one
 
 _V3_PROJECTS_SINCE = (2, 225)
@@ -65,6 +63,7 @@ class Cado:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._version: str | None = None
+        self._alarm_lists = AlarmLists(transport)
         self._reasons: dict[int, str] = {}  # of failed pipelines that were looked up; bounded
 
     @cached_property
@@ -229,7 +228,8 @@ class Cado:
                 yield evidence_from(evidence, evidence.id)
 
     def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]:
-        """The summary of alarms, the most severe first, then the most frequent."""
+        """The summary of alarms, the most severe first, then the most frequent. Those of one evidence have
+        artefacts, unless the platform does not list its alarms in time."""
         params = {"investigation_id": project_id, "evidence_id": evidence_id}
         try:
             answer = self._transport.read("/api/v3/alarms/summary", params, what=f"project {project_id}")
@@ -237,12 +237,14 @@ class Cado:
             version = version_numbers(self.version())
             if version is None or version >= _SUMMARY_SINCE:
                 raise
-            return worst_first(self._counted(project_id, evidence_id))
-        findings = worst_first(map(finding_from, parse(SummaryJson, unwrap(answer)).breakdown))
-        if evidence_id is None or all(finding.severity != Severity.MALICIOUS for finding in findings):
+            return self._alarm_lists.counted(project_id, evidence_id)
+        rows = parse(SummaryJson, unwrap(answer)).breakdown
+        findings = worst_first(map(finding_from, rows))
+        if evidence_id is None:
             return findings
-        paths = self._paths(params)
-        return tuple(replace(finding, path=paths.get(finding.description, "")) for finding in findings)
+        events = {finding_from(row): row.event_alarm_count or 0 for row in rows}
+        summary = tuple((finding, events[finding]) for finding in findings)
+        return self._alarm_lists.complete(project_id, evidence_id, summary)
 
     # --- parts of the above
 
@@ -308,28 +310,6 @@ class Cado:
                 self._reasons.clear()
             self._reasons[pipeline.id] = reason
         return replace(pipeline, reason=reason)
-
-    def _counted(self, project_id: int, evidence_id: int | None) -> Iterator[Finding]:
-        """The summary for platforms before 2.273, which have no summary: their alarms are counted here."""
-        params = {"project_id": project_id, "evidence_id": evidence_id}
-        counted: dict[tuple[str, Severity], Finding] = {}
-        for item in self._transport.pages("/api/v3/alarms", params, most=_MOST_ALARM_PAGES):
-            alarm = finding_from(parse(AlarmJson, item))
-            key = alarm.description, alarm.severity
-            known = counted.get(key, replace(alarm, count=0))
-            counted[key] = replace(known, count=known.count + 1)
-        yield from counted.values()
-
-    def _paths(self, params: Mapping[str, Any]) -> dict[str, str]:
-        """The path of the newest malicious alarm of each description; nothing if the platform does not answer
-        at the first attempt."""
-        malicious = {**params, "alarm_severity": [1]}
-        try:
-            answer = self._transport.call("GET", "/api/v3/alarms", params=malicious)
-            alarms = [finding_from(parse(AlarmJson, item)) for item in as_list(unwrap(answer))]
-        except CadoError:
-            return {}
-        return {alarm.description: alarm.path for alarm in reversed(alarms) if alarm.path}
 
 
 def pipeline_ids(started: Any) -> tuple[int, ...]:

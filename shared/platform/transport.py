@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from shared.http.answers import Answer, retry_after
@@ -101,25 +102,45 @@ class Transport:
                 pause(error)
         raise AssertionError("the last pause raises")
 
-    def pages(
-        self, path: str, params: Mapping[str, Any], *, most: int | None = None, what: str = ""
-    ) -> Iterator[Any]:
-        """Every item of a list of v3, or the items of its first `most` pages. The specification names no
-        largest page size: if ours is refused, the platform's default size is used."""
+    def pages(self, path: str, params: Mapping[str, Any], *, what: str = "") -> Iterator[Any]:
+        """Every item of a list of v3."""
+        for page, (items, is_last) in enumerate(self._page_by_page(self.read, path, params, what), 1):
+            yield from items
+            if is_last:
+                return
+            if page == _MOST_PAGES:
+                raise Refused(
+                    f"The platform's list has more than {_MOST_PAGES} pages, more than can be read."
+                )
+
+    def first(self, path: str, params: Mapping[str, Any], most: int) -> tuple[list[Any], bool]:
+        """The first items of a list of v3, at most `most`, and whether these are all. Each page is asked for
+        once."""
+        items: list[Any] = []
+        for page, (more, is_last) in enumerate(self._page_by_page(self._read_once, path, params), 1):
+            items += more
+            if is_last or page * _PER_PAGE >= most:
+                break
+        return items[:most], is_last and len(items) <= most
+
+    def _page_by_page(
+        self, ask: Callable[..., Any], path: str, params: Mapping[str, Any], what: str = ""
+    ) -> Iterator[tuple[list[Any], bool]]:
+        """The items of each page, and whether it is the last one. The specification names no largest page
+        size: if ours is refused, the platform's default size is used."""
         size: dict[str, Any] = {"per_page": _PER_PAGE}
-        for page in range(1, (most or _MOST_PAGES) + 1):
+        for page in count(1):
             try:
-                answer = self.read(path, {**params, **size, "page": page}, what=what)
+                answer = ask(path, {**params, **size, "page": page}, what=what)
             except Refused:
                 if page > 1 or not size:
                     raise
                 size = {}
-                answer = self.read(path, {**params, "page": page}, what=what)
-            yield from as_list(unwrap(answer))
-            if page >= (parse(PagedJson, answer).total_pages or 1):
-                return
-        if most is None:
-            raise Refused(f"The platform's list has more than {_MOST_PAGES} pages, more than can be read.")
+                answer = ask(path, {**params, "page": page}, what=what)
+            yield as_list(unwrap(answer)), page >= (parse(PagedJson, answer).total_pages or 1)
+
+    def _read_once(self, path: str, params: Mapping[str, Any], *, what: str = "") -> Any:
+        return self.call("GET", path, params=params, what=what)
 
     def attempts(self) -> Iterator[Callable[[Unavailable], None]]:
         """One item for each attempt at a call that is safe to repeat: a function to call with the error if

@@ -183,9 +183,15 @@ class EvidenceJson(JsonObject):
 class AlarmJson(JsonObject):
     description: Text = None
     severity: Count = None
-    total_count: Count = None  # only in the summary
     attack: Annotated[list[Text], Part] = []
-    full_path: Text = None  # only in a single alarm
+    # Only in the summary.
+    total_count: Count = None
+    content_alarm_count: Count = None
+    event_alarm_count: Count = None
+    # Only in a single alarm.
+    type: Text = None  # content (of a file) | event (of a log)
+    full_path: Text = None
+    item_id: Text = None  # the SHA-256 of the file, or the id of the event
 
 
 class SummaryJson(JsonObject):

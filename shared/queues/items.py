@@ -18,12 +18,14 @@ import base64
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import Any, Self
 
+from shared.queues.content import Content as Content
+from shared.queues.content import content as _content
+from shared.queues.daily_check_item import DailyCheck as DailyCheck
 from shared.queues.sizes import fitted_alarm, fitted_event
 
 VERSION = 1
-T = TypeVar("T")
 
 
 class NotAnItem(ValueError):
@@ -32,29 +34,6 @@ class NotAnItem(ValueError):
 
 class NewerItem(ValueError):
     """A newer version of huntbridge wrote this item, and this version cannot handle it."""
-
-
-@dataclass_transform(frozen_default=True)
-def _content(kind: type[T]) -> type[T]:
-    """A dataclass that is frozen for mypy alone. The web function makes all of these classes at each of its
-    cold starts, and to make a frozen one takes three times as long."""
-    return dataclass(kind)
-
-
-class Content:
-    """The content of an item. `kind` is its tag. An item without a tag is of the kind whose `key` it has."""
-
-    kind: ClassVar[str]
-    key: ClassVar[str]
-
-    def keys(self) -> dict[str, Any]:
-        """The item's own keys and their values, as JSON can hold them."""
-        raise NotImplementedError
-
-    @classmethod
-    def of(cls, keys: dict[str, Any]) -> Self:
-        """The reverse of `keys`. Raises KeyError, TypeError or ValueError if the item is not complete."""
-        raise NotImplementedError
 
 
 # [events]
@@ -173,6 +152,33 @@ class Reminder(Content):
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
         return cls(keys["remind"], keys["number"], datetime.fromisoformat(keys["since"]))
+
+
+@_content
+class Escalation(Content):
+    """Tell more people of a case that nobody has taken since `since`. This is the escalation's step `number`
+    of `steps`, from 1."""
+
+    kind, key = "escalation", "escalate"
+    case_key: str
+    number: int
+    steps: int
+    since: datetime
+    to: tuple[str, ...]  # destinations
+
+    def keys(self) -> dict[str, Any]:
+        return {
+            "escalate": self.case_key,
+            "number": self.number,
+            "steps": self.steps,
+            "since": self.since.isoformat(),
+            "to": list(self.to),
+        }
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        since = datetime.fromisoformat(keys["since"])
+        return cls(keys["escalate"], keys["number"], keys["steps"], since, tuple(keys["to"]))
 
 
 @_content
@@ -337,8 +343,10 @@ KINDS: tuple[type[Content], ...] = (
     AcknowledgeCase,
     DecideCase,
     Reminder,
+    Escalation,
     Heartbeat,
     DeadLetterNotice,
+    DailyCheck,
     StartHunt,
     OpenProject,
     RequestCapture,

@@ -1,8 +1,8 @@
 """Cuts events and alarms to the size that a queue item may have.
 
-SQS accepts 1 MiB, and the alarm of a badly infected machine has thousands of findings. The least bad findings
-are left out first, and are counted. The functions work on what `dump` made, and import little, because the
-web function loads this module.
+SQS accepts 1 MiB, and the alarm of a badly infected machine has thousands of findings. The places of the
+findings are left out first, and then the least bad findings, which are counted. The functions work on what
+`dump` made, and import little, because the web function loads this module.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ def fitted_event(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def fitted_alarm(alarm: dict[str, Any]) -> dict[str, Any]:
-    """The alarm itself if it fits, else one with fewer findings; `findings_total` says how many there
-    were."""
+    """The alarm itself if it fits, else one without artefacts, else one with fewer findings; `findings_total`
+    says how many there were."""
+    if _size(alarm) <= MAX_ITEM:
+        return alarm
+    alarm = {**alarm, "findings": [{**finding, "artefacts": []} for finding in alarm.get("findings", ())]}
     if _size(alarm) <= MAX_ITEM:
         return alarm
     findings = sorted(alarm.get("findings", ()), key=_worst_first)

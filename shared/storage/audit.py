@@ -24,6 +24,7 @@ from shared.text import one_line
 log = logging.getLogger(__name__)
 
 ACK, DEAD_RETRY, DEAD_DISCARD, EVENT_RESEND = "ack", "dead retry", "dead discard", "event resend"
+MUTE_ADD, MUTE_END = "mute add", "mute end"
 HUNT_RUN, HUNT_STOP = "hunt run", "hunt stop"
 CASE_RELEASE, CASE_CLOSE, CASE_REOPEN = "case release", "case close", "case reopen"
 CONFIGURATION = "configuration"

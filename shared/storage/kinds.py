@@ -79,6 +79,11 @@ CASE = _kind("case", "shared.storage.ledger.case_references", _YEAR, group="case
 CASE_FILE = _kind("case-file", _CASES, _YEAR, group="case key")
 # Deleted when somebody acknowledges the case, or after the last reminder.
 UNACKNOWLEDGED = _kind("unacknowledged", _CASES, _EVER, name="case key")
+# Deleted when somebody takes or closes the case.
+ESCALATION = _kind("escalation", _CASES, _YEAR, name="case key")
+
+# Written by decisions of people alone.
+MUTES = _kind("mutes", "shared.storage.ledger.mutes", _EVER)
 
 # Deliveries: what prevents a second message.
 _DELIVERIES, _DIGEST = "shared.storage.ledger.deliveries", "receiver.deliveries.digest_store"
@@ -117,11 +122,14 @@ def _note(group: str, owner: str, *, name: str) -> str:
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
 COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")
 COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, or old captures")
+DAILY_CHECK_NOTES = _note("daily check", "shared.queues.check_results", name="part")
+DAILY_CHECK_DAY_NOTES = _note("daily check of", "scheduler.daily_check", name="day")
 DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
+MUTE_HIT_NOTES = _note("mute hits", "shared.storage.ledger.mutes", name="mute id")
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cli import check_aws
+from scheduler import check_aws
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.models.inventory import InstanceError

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from cli.main import main
 from demo.base import Simulation, app_of
 from demo.jira.simulation import Jira
+from demo.jsm.simulation import Jsm
+from demo.pagerduty.simulation import PagerDuty
 from demo.platform.simulation import Platform
 from demo.serving import serving
 from demo.slack.simulation import Slack
@@ -96,6 +98,54 @@ def test_a_set_up_that_works(world):
     assert "not running on" in found["serve"]["detail"]
     assert "Lead Analyst" in found["platform"]["detail"]
     assert all(tool.messages == [] for tool in world.tools)  # nothing was sent
+
+
+def test_pagers_are_checked_without_paging_anybody(world, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    pagerduty, jsm = PagerDuty(), Jsm()
+    with serving(app_of(pagerduty, jsm)) as url:
+        pagers = f"""
+  pager: {{type: pagerduty, routing_key: env:ROUTING_KEY, url: "{url}"}}
+  on-call: {{type: jsm, api_key: env:GENIE_KEY, url: "{url}"}}
+"""
+        escalate = "escalate: [{after: 1h, to: [pager, on-call]}]\ndefault: ["
+        text = config.read_text().replace("default: [", escalate)
+        config.write_text(text.replace("\nescalate", f"{pagers}escalate"))
+        keys = {"ROUTING_KEY": pagerduty.key, "GENIE_KEY": jsm.key}
+        code, found = world(**keys)
+        assert code == 0
+        assert "PagerDuty takes events with this key" in found["pager"]["detail"]
+        assert "Jira Service Management takes the key" in found["on-call"]["detail"]
+        assert (pagerduty.incidents, pagerduty.pages, jsm.alerts, jsm.pages) == ([], [], [], [])
+
+        code, found = world(ROUTING_KEY="0" * 32, GENIE_KEY="another-key")
+        assert code == 1
+        assert "PagerDuty does not take the routing key" in found["pager"]["detail"]
+        assert "Jira Service Management does not take the key" in found["on-call"]["detail"]
+        code, found = world(ROUTING_KEY="short", GENIE_KEY="short")
+        assert "32 letters and digits" in found["pager"]["detail"]
+        assert "API integration" in found["on-call"]["detail"]
+    code, found = world(**keys)
+    assert "PagerDuty cannot be reached" in found["pager"]["detail"]
+    assert "Jira Service Management cannot be reached" in found["on-call"]["detail"]
+
+
+def test_who_is_on_duty_is_asked(world, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    pagerduty = PagerDuty()
+    with serving(pagerduty.app) as url:
+        section = f'on_duty: {{pagerduty: {{token: env:TOKEN, schedule: PI7DH85, url: "{url}"}}}}'
+        config.write_text(f"{config.read_text()}{section}\n")
+        code, found = world(TOKEN=pagerduty.token)
+        assert (code, found["on duty"]["warning"]) == (0, True)
+        assert "nobody is on duty now" in found["on duty"]["detail"]
+        user, schedule = {"summary": "Jane Doe"}, {"id": "PI7DH85"}
+        pagerduty.on_call["PI7DH85"] = [{"user": user, "schedule": schedule, "start": None, "end": None}]
+        code, found = world(TOKEN=pagerduty.token)
+        assert (code, found["on duty"]["detail"]) == (0, "Jane Doe")
+        code, found = world(TOKEN="another-token")
+        assert (code, found["on duty"]["ok"]) == (1, False)
+        assert "does not take the key of on_duty" in found["on duty"]["detail"]
 
 
 def test_webhooks_of_the_platform_that_lead_here_or_do_not(world, tmp_path):
@@ -268,3 +318,33 @@ def test_a_bundle_without_a_certificate(world, tmp_path, text, said):
     assert said is None or said in found["platform.ca_bundle"]["detail"]
     assert said or "platform.ca_bundle" not in found
     assert "not a PEM file" in found["platform"]["detail"]
+
+
+def test_alarms_that_would_go_elsewhere_than_the_tests_of_the_routes_say(world, tmp_path):
+    config = tmp_path / "huntbridge.yaml"
+    text = config.read_text()
+    config.write_text(text + "tests: [{to: [soc, office, tickets]}]\n")
+    code, found = world()
+    assert (code, found["route tests"]["detail"]) == (0, "1 alarm would go where tests expects")
+    config.write_text(text + "tests: [{name: one chat is enough, severity: info, to: soc}]\n")
+    code, found = world()
+    assert code == 1
+    assert found["route test one chat is enough"]["detail"] == (
+        "expected soc, got soc, office, tickets; decided by default"
+    )
+
+
+def test_an_old_secret_is_warned_of(world, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("webhook-token-1234567890")
+    os.utime(token, (1_700_000_000, 1_700_000_000))
+    config = tmp_path / "huntbridge.yaml"
+    config.write_text(config.read_text().replace("env:WEBHOOK_TOKEN", f"file:{token}"))
+    code, found = world()
+    assert code == 0
+    assert found["webhook.tokens[0]"]["warning"]
+    assert found["webhook.tokens[0]"]["detail"] == (
+        f"file:{token} was last changed on 2023-11-14, more than 365 days ago: rotate it"
+    )
+    config.write_text(config.read_text() + "daily_check: {secret_age: 3153600000}\n")
+    assert "webhook.tokens[0]" not in world()[1]

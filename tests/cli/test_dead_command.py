@@ -170,9 +170,12 @@ def test_items_about_cases_are_described_in_words(side, dead):
         "reminder",
         "unexpected KeyError",
     )
+    step = items.Escalation("project/3/evidence/4", 2, 3, NOON, ("pager",))
+    kill(side.events, items.encode(step), "step", "unexpected KeyError")
     assert {row["id"]: row["what"] for row in json.loads(dead("list", "--json"))} == {
         "click": "a click in Slack, acknowledge: project/3/evidence/4",
         "reminder": "a reminder of the case: project/3/evidence/4",
+        "step": "step 2 of the escalation of the case: project/3/evidence/4",
     }
 
 

@@ -90,7 +90,14 @@ def test_an_event_is_sent_again(run, tmp_path, monkeypatch):
     made = runtime.local(load(None, ENVIRON), tmp_path / "data", ENVIRON)
     event = Event("event-of-web-02", "processing_with_alarms", NOW, project_id=3, system=WEB)
     made.ledger.events.save_whole_alarm(Alarm(event, Severity.MALICIOUS, malicious=5, system=WEB))
-    said = run("events", "resend", "event-of-w", "--to", "teams")
+    shown = run("events", "resend", "event-of-w", "--to", "teams")
+    assert shown.startswith("teams (teams) would get:\n  5 ")
+    assert "  Sent because " in shown
+    assert "nothing was sent; --send sends it" in shown
+    body = json.loads(run("events", "resend", "event-of-w", "--to", "teams", "--json"))
+    assert "event event-of-web-02 told the same before" in json.dumps(body)
+    assert not made.deliveries.claim(10, lease=60)
+    said = run("events", "resend", "event-of-w", "--to", "teams", "--send")
     (item,) = made.deliveries.claim(10, lease=60)
     assert item.id == said.split("`huntbridge events show ")[1].partition("`")[0] + ":teams"
     assert said.startswith("queued for teams; ")
@@ -145,6 +152,56 @@ def test_a_report_in_each_format(run, tmp_path):
     run("report", "--format", "html", "-o", str(tmp_path / "report.html"))
     assert "<h1>Threat hunts, " in (tmp_path / "report.html").read_text()
     assert run("report", "--format", "csv", "--weeks", "4").startswith("section,name,measure,week,value")
+
+
+@pytest.fixture
+def whole(run, tmp_path):
+    """The events of `run` with their alarms, and one that an earlier version sent."""
+    made = runtime.local(load(None, ENVIRON), tmp_path / "data", ENVIRON)
+    for name, system, severity, hours in (
+        ("event-of-web-02", WEB, Severity.MALICIOUS, 24),
+        ("info-of-db-01", DB, Severity.INFO, 20),
+        ("old-of-db-01", DB, Severity.MALICIOUS, 19),
+        ("withheld-of-db-01", DB, Severity.MALICIOUS, 18),
+    ):
+        at = NOW - timedelta(hours=hours)
+        made.now = partial(_same, at)
+        made.__dict__.pop("ledger", None)
+        event = Event(name, "processing_with_alarms", at, project_id=3, system=system)
+        to = [] if "withheld" in name else ["slack"]
+        if name != "event-of-web-02":
+            facts = EventFacts(f"something on {system.instance}", system.key)
+            made.ledger.events.record_routed(event, severity, to, facts=facts)
+        if "old" not in name:
+            made.ledger.events.save_whole_alarm(Alarm(event, severity, malicious=5, system=system))
+    return made
+
+
+def test_the_events_of_a_time_are_sent_again_to_one_destination(run, whole):
+    command = ("replay", "--since", "2d", "--to", "teams")
+    shown = run(*command)
+    assert "2 messages would be sent to teams; nothing was sent, --send sends them" in shown
+    assert "left out: nothing is left of event old-of-db-01" in shown
+    assert "left out: event withheld-of-db-01 was sent to nobody" in shown
+    assert "event-of-db-01" not in shown
+    assert not whole.deliveries.claim(10, lease=60)
+    said = json.loads(run(*command, "--severity", "malicious", "--send", "--json"))
+    assert [entry["event"] for entry in said["events"] if entry["sent_as"]] == ["event-of-web-02"]
+    assert "2 messages queued for teams" in run(*command, "--send")  # one of them was queued just before
+    items = {item.id.removesuffix(":teams") for item in whole.deliveries.claim(10, lease=60)}
+    assert {id.split(":")[1] for id in items} == {"event-of-web-02", "info-of-db-01"}
+    assert len(items) == 2
+    assert "again:" not in run(*command)  # what was sent again is not sent again once more
+
+
+def test_a_replay_has_bounds(run, whole):
+    said = run("replay", "--since", "2d", "--to", "teams", "--limit", "1", "--send", code=2)
+    assert "more than 1 event match, so nothing was sent" in said
+    assert not whole.deliveries.claim(10, lease=60)
+    assert "there are no such events" in run("replay", "--since", "today", "--kind", "x", "--to", "teams")
+    assert "there is no destination 'jira'" in run("replay", "--since", "today", "--to", "jira", code=2)
+    said = run("replay", "--since", "19h", "--to", "teams", "--send", code=1)
+    assert "no event could be sent again" in said
 
 
 def _same(at):

@@ -40,12 +40,17 @@ COMMANDS = {
     "events list": "",
     "events show": "e1",
     "events resend": "e1 --to soc",
+    "finding explain": "--event e1",
+    "replay": "--since yesterday --to soc",
     "cases list": "",
     "cases show": "e1",
     "cases ack": "e1 --by Ada",
     "cases release": "e1 --by Ada",
     "cases close": "e1 --by Ada --verdict benign --why known",
     "cases reopen": "e1 --by Ada --why again",
+    "mute add": "--instance web-1 --for 1d --by Ada --why drill --yes",
+    "mute list": "",
+    "mute end": "m1 --by Ada",
     "console link": "",
     "deliveries list": "",
     "report": "",
@@ -53,6 +58,7 @@ COMMANDS = {
     "send-test": "soc",
     "render": "--severity info --to soc",
     "route": "--severity info",
+    "routes test": "",
     "ack": "e1 --by Ada",
     "dead list": "",
     "dead show": "e1",
@@ -67,7 +73,7 @@ COMMANDS = {
 }
 NO_CONFIGURATION = {"demo", "console password"}  # neither reads the configuration
 NO_DATA = {
-    *("send-test", "route", "render", "schedules sync"),
+    *("send-test", "route", "routes test", "render", "schedules sync"),
     *("webhook register", "webhook show", "webhook test", "webhook remove"),
 }
 NO_DATABASE = {"console link"}  # its links are in a file beside the database
@@ -82,6 +88,7 @@ PLATFORM_DOWN = {
 FAILED = {
     "ack": 1,
     "events show": 1,
+    "finding explain": 1,
     "dead show": 1,
     "dead discard": 1,
     "dead retry": 1,

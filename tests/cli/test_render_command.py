@@ -169,7 +169,10 @@ def test_enriched_it_is_what_a_real_alarm_would_say(tmp_path, monkeypatch):
 
 def test_what_cannot_be_shown(run):
     assert "did you" not in run("render", WEBHOOK, "--to", "sock", code=2).stderr
-    assert "slack, teams, jira, webhook, soc, ir" in run("render", WEBHOOK, "--to", "sock", code=2).stderr
+    assert (
+        "slack, teams, jira, webhook, pagerduty, jsm, soc, ir"
+        in run("render", WEBHOOK, "--to", "sock", code=2).stderr
+    )
     assert "empty" in run("render", b" \n", "--to", "slack", code=2).stderr
     assert "1 MiB" in run("render", b"x" * 2_000_000, "--to", "slack", code=2).stderr
 

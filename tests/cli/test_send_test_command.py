@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 from cli.main import main
 from demo.base import app_of
 from demo.jira.simulation import Jira
+from demo.jsm.simulation import Jsm
+from demo.pagerduty.simulation import PagerDuty
 from demo.serving import serving
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
@@ -73,6 +75,26 @@ def test_jira_gets_no_case(world):
     assert world("tickets").stdout == "delivered to tickets: SEC-1\n"
     (issue,) = world.jira.messages
     assert issue.body["fields"]["labels"] == ["huntbridge", "info", "test"]
+
+
+def test_a_pager_gets_a_test_that_wakes_nobody(world, tmp_path):
+    pagerduty, jsm = PagerDuty(), Jsm()
+    config = tmp_path / "huntbridge.yaml"
+    with serving(app_of(pagerduty, jsm)) as url:
+        pagers = f"""
+  pager: {{type: pagerduty, routing_key: env:ROUTING_KEY, url: "{url}"}}
+  on-call: {{type: jsm, api_key: env:GENIE_KEY, url: "{url}"}}
+default"""
+        config.write_text(config.read_text().replace("\ndefault", pagers))
+        world.environ |= {"ROUTING_KEY": pagerduty.key, "GENIE_KEY": jsm.key}
+        assert world("pager").stdout == "delivered to pager\n"
+        assert world("on-call").stdout == "delivered to on-call\n"
+        (incident,), (alert,) = pagerduty.incidents, jsm.alerts
+        assert incident.event["payload"]["severity"] == "info"
+        assert incident.event["payload"]["summary"].startswith("TEST: a message for pager")
+        assert (alert.body["priority"], alert.body["message"][:5]) == ("P5", "TEST:")
+        refused = world("pager", ROUTING_KEY="0" * 32)
+        assert (refused.exit_code, "pager refused it" in refused.stderr) == (1, True)
 
 
 def test_refused_and_not_now(world):

@@ -162,6 +162,18 @@ def test_whether_the_webhook_points_here(console):
     assert "registered, enabled, points here" in page_of(console)
 
 
+def test_what_the_daily_check_found_last(console):
+    assert "Not done yet." in page_of(console)
+    notes, at = console.runtime.ledger.notes, console.runtime.now().isoformat()
+    notes.save(kinds.DAILY_CHECK_NOTES, "soc", {"at": at, "failing": {}})
+    assert "Everything would work." in page_of(console)
+    failing = {"platform": f"the key lacks a right {HOSTILE}"}
+    notes.save(kinds.DAILY_CHECK_NOTES, "the platform", {"at": at, "failing": failing})
+    page = page_of(console)
+    assert "platform: the key lacks a right" in page
+    assert "<script>alert" not in page
+
+
 def test_hostile_text_appears_only_escaped(console):
     entry(console, 0, by=HOSTILE, origin=HOSTILE, about=HOSTILE, after={HOSTILE: HOSTILE})
     page = page_of(console)

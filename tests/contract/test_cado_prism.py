@@ -126,8 +126,15 @@ def test_findings(cado: Cado) -> None:
     assert cado.findings(12, 31) == expected
 
 
-def test_paths_of_findings(cado: Cado) -> None:
-    assert cado._paths({"investigation_id": 12, "evidence_id": 31}) == {"string": "string"}
+def test_artefacts_of_findings(cado: Cado, http: Recorder) -> None:
+    # Prism's summary has no malicious and no suspicious finding, so the list is asked as if it had.
+    summary = tuple(
+        (Finding("string", 1, severity), 0) for severity in (Severity.MALICIOUS, Severity.SUSPICIOUS)
+    )
+    miner, _ = cado._alarm_lists.complete(12, 31, summary)
+    assert miner.path == "string"
+    assert [artefact.listed for artefact in miner.artefacts] == [False]  # Prism's alarm has severity 0
+    assert len(http.answers) == 2
 
 
 def test_importable(cado: Cado) -> None:

@@ -3,7 +3,7 @@ destinations and a platform that answer as the test says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -106,6 +106,7 @@ class Stage:
         default: Iterable[str] = ("soc", "office"),
         tools: dict[str, Destination] | None = None,
         reminders: dict[str, Any] | None = None,
+        escalate: Sequence[dict[str, Any]] = (),
     ) -> None:
         self.moment = START
         self.database = Database(folder / "huntbridge.db")
@@ -127,6 +128,7 @@ class Stage:
                     "default": list(default),
                     "delivery": delivery or {},
                     "reminders": reminders,
+                    "escalate": list(escalate),
                 }
             ),
             store=SqliteStore(self.database),

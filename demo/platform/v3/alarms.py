@@ -20,7 +20,7 @@ def list_alarms(call: Call) -> Answer:
         a
         for a in (call.world.alarms if project is None else call.world.alarms_of(project))
         if (evidence is None or a.evidence_id == evidence)
-        and (type_ is None or a.type == type_)
+        and (type_ is None or a.kind.type == type_)
         and (name is None or a.kind.description == name)
         and (host is None or a.hostname == host)
         and (not severities or a.kind.severity in severities)
@@ -48,7 +48,7 @@ def alarms_summary(call: Call) -> Answer:
                 "attack": list(kind.attack),
             },
         )
-        row[f"{alarm.type}_alarm_count"] += 1
+        row[f"{kind.type}_alarm_count"] += 1
         row["total_count"] += 1
     return Answer({"total": sum(r["total_count"] for r in rows.values()), "breakdown": list(rows.values())})
 
@@ -67,10 +67,10 @@ def _alarm(call: Call, alarm: Alarm) -> dict[str, Any]:
     kind = alarm.kind
     item: dict[str, Any] = {
         "id": alarm.id,
-        "type": alarm.type,
+        "type": kind.type,
         "resource": alarm.hostname,
         "item_id": alarm.item_id,
-        "source": "yara" if kind.path else "event",
+        "source": "yara" if kind.type == "content" else "event",
         "severity": kind.severity,
         "description": kind.description,
         "attack": list(kind.attack),

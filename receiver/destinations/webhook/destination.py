@@ -16,9 +16,10 @@ from receiver.destinations.contract import CaseRef, Check, Delivered, Destinatio
 from receiver.destinations.host_check import check_host
 from receiver.destinations.mask import Mask
 from receiver.destinations.size import send_shorter_if_refused
+from receiver.destinations.webhook import ocsf as findings
 from receiver.destinations.webhook.document import MAX_BYTES, payload
 from receiver.destinations.webhook.errors import classify_receiver
-from receiver.destinations.webhook.signature import SHORTEST_SECRET, SIGNATURE, sign
+from receiver.destinations.webhook.signature import SHORTEST_SECRET, SIGNATURE, sign, standard_headers
 from receiver.destinations.webhook.traits import WEBHOOK
 from receiver.messages.message import Message
 from shared.config.destinations.webhook import WebhookDestinationConfig
@@ -42,9 +43,11 @@ class WebhookDestination:
         secrets: Sequence[Secret],
         http: Http,
         *,
+        ocsf: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`secrets`: one, or two during a rotation; each signs the document. `clock` gives epoch seconds.
+        """`secrets`: one, or two during a rotation; each signs the document. `ocsf`: alarms are sent as
+        findings of OCSF. `clock` gives epoch seconds.
 
         Raises ValueError, which says what to do, if the URL or a secret is malformed.
         """
@@ -54,16 +57,17 @@ class WebhookDestination:
             raise ValueError(
                 f"a secret has at least {SHORTEST_SECRET} characters; make one with: openssl rand -hex 32"
             )
-        self.name = name
+        self.name, self._ocsf = name, ocsf
         self._url, self._secrets, self._http, self._clock = url, tuple(secrets), http, clock
         self._mask = Mask(url.reveal(), *(secret.reveal() for secret in secrets))
 
     def deliver(self, message: Message, case: CaseRef) -> Outcome:
         def send(share: float) -> Answer:
-            body = payload(message, int(MAX_BYTES * share))
+            body, at = _body(message, int(MAX_BYTES * share), ocsf=self._ocsf), int(self._clock())
             headers = {
-                "Content-Type": "application/cloudevents+json; charset=utf-8",
-                SIGNATURE: sign(body, self._secrets, int(self._clock())),
+                "Content-Type": _content_type(message, ocsf=self._ocsf),
+                SIGNATURE: sign(body, self._secrets, at),
+                **standard_headers(body, message.id or "unknown", self._secrets, at),
             }
             return self._http.request("POST", self._url.reveal(), headers=headers, data=body)
 
@@ -88,8 +92,21 @@ def build(
         secret(url) if url else Secret(config.url),
         [secret(ref) for ref in config.secrets],
         http,
+        ocsf=config.format == "ocsf",
     )
 
 
 def preview(message: Message, config: WebhookDestinationConfig | None) -> Preview:
-    return Preview(json.loads(payload(message)))
+    ocsf = config is not None and config.format == "ocsf"
+    return Preview(json.loads(_body(message, MAX_BYTES, ocsf=ocsf)))
+
+
+def _body(message: Message, limit: int, *, ocsf: bool) -> bytes:
+    if ocsf and findings.is_finding(message):
+        return findings.payload(message, limit)
+    return payload(message, limit)
+
+
+def _content_type(message: Message, *, ocsf: bool) -> str:
+    kind = "json" if ocsf and findings.is_finding(message) else "cloudevents+json"
+    return f"application/{kind}; charset=utf-8"

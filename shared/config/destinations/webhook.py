@@ -48,6 +48,11 @@ class WebhookDestinationConfig(DestinationSection):
         Field(json_schema_extra={"minItems": 1, "maxItems": 2}),
         OneOrMany(),
     ] = Field(description="what the messages are signed with, as secret references; two during a rotation")
+    format: Literal["cloudevents", "ocsf"] = Field(
+        "cloudevents",
+        description="cloudevents: huntbridge's own document; ocsf: alarms as Detection Findings of OCSF 1.8, "
+        "and everything else as huntbridge's own document",
+    )
     ca_bundle: FilePath | None = Field(
         None,
         description="PEM file of the CA that signed the receiver's certificate; relative to this file's "

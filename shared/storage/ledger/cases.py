@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.models.acknowledgements import Unacknowledged
+from shared.models.acknowledgements import Escalating, Unacknowledged
 from shared.models.case_states import UnknownCase, decide
 from shared.models.cases import Case, CaseState
 from shared.models.codec import dump, load
@@ -50,6 +50,7 @@ class Cases:
             raise UnknownCase("there is no such case")
         if case.state is not CaseState.OPEN:
             self._store.delete(kinds.UNACKNOWLEDGED, "", case_key)
+            self._store.delete(kinds.ESCALATION, "", case_key)
         return case
 
     # Reminders
@@ -75,6 +76,29 @@ class Cases:
             return
         body = _waiting(waiting.since, due, reminded=waiting.reminded + 1)
         self._store.put(kinds.UNACKNOWLEDGED, "", waiting.case_key, body, expect=waiting.version)
+
+    # Escalation
+
+    def start_escalation(self, case_key: str, *, anew: bool = False) -> None:
+        """Have the steps of the escalation counted from now on, unless the case has an escalation already.
+        `anew`: also then, since the case was given back or reopened."""
+        body = _escalating(self._now(), 0)
+        self._store.put(kinds.ESCALATION, "", case_key, body, expect=None if anew else 0)
+
+    def escalating(self) -> Iterator[Escalating]:
+        """The cases that nobody has taken since their escalation began."""
+        for record in self._store.scan(kinds.ESCALATION, ""):
+            since = datetime.fromisoformat(record.body["since"])
+            yield Escalating(record.name, since, record.body["steps"], record.version)
+
+    def record_steps(self, escalating: Escalating, *, since: datetime, steps: int) -> None:
+        """Record how far the escalation is. Does nothing if another worker has changed it."""
+        body = _escalating(since, steps)
+        self._store.put(kinds.ESCALATION, "", escalating.case_key, body, expect=escalating.version)
+
+
+def _escalating(since: datetime, steps: int) -> dict[str, Any]:
+    return {"since": since.isoformat(), "steps": steps}
 
 
 def _waiting(since: datetime, due: datetime, *, reminded: int) -> dict[str, Any]:

@@ -31,13 +31,14 @@ class Events:
         *,
         case: str = "",
         merged_into: str = "",
+        mute: str = "",
         run: str = "",
         confirmed: bool = True,
         facts: EventFacts | None = None,
     ) -> None:
-        """`merged_into` is the event whose message already covers this event; `run` is the processing run,
-        if it is known. `confirmed`: the platform itself names the evidence that the event is about. `facts`
-        are what lists show of it.
+        """`merged_into` is the event whose message already covers this event; `mute` is the mute that covers
+        it; `run` is the processing run, if it is known. `confirmed`: the platform itself names the evidence
+        that the event is about. `facts` are what lists show of it.
 
         An event keeps the time at which it was first recorded, so that a list has it at one place only.
         """
@@ -52,6 +53,7 @@ class Events:
             "run": run,
             "case": case,
             "confirmed": confirmed,
+            "mute": mute,
         }
         self._store.put(kinds.PROJECT_EVENT, str(event.project_id or "-"), event.id, body, durable=False)
         whole = body | {"facts": dump(facts or EventFacts())}

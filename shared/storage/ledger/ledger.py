@@ -15,6 +15,7 @@ from shared.storage.ledger.findings import Findings
 from shared.storage.ledger.hunts import Hunts
 from shared.storage.ledger.instance_names import InstanceNames
 from shared.storage.ledger.known_good import KnownGood
+from shared.storage.ledger.mutes import Mutes
 from shared.storage.ledger.notes import Notes
 from shared.storage.ledger.systems import Systems
 from shared.storage.ledger.weeks import Weeks
@@ -37,4 +38,5 @@ class Ledger:
         self.findings = Findings(store)
         self.known_good = KnownGood(store, now)
         self.instance_names = InstanceNames(store)
+        self.mutes = Mutes(store, now)
         self.notes = Notes(store)

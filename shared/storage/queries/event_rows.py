@@ -30,6 +30,7 @@ class EventRow:
     case: str = ""  # the key of its case
     to: tuple[str, ...] = ()  # destinations
     merged_into: str = ""  # the event whose message covers this one
+    mute: str = ""  # the id of the mute because of which nobody was told
     malicious: int = 0
     suspicious: int = 0
     techniques: Mapping[str, int] = field(default_factory=dict)  # alarms by ATT&CK id
@@ -58,6 +59,7 @@ def event_row(record: Record) -> EventRow:
         case=event.case,
         to=event.to,
         merged_into=event.merged_into,
+        mute=event.mute,
         malicious=facts.malicious,
         suspicious=facts.suspicious,
         techniques=facts.techniques,

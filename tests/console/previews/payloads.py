@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 GOLDEN = Path(__file__).parents[2] / "receiver" / "destinations"
-TYPES = ("slack", "teams", "jira", "webhook")
+TYPES = ("slack", "teams", "jira", "webhook", "pagerduty", "jsm")
 
 
 def golden() -> dict[str, tuple[str, Any]]:

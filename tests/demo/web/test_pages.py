@@ -47,7 +47,7 @@ HUNT: dict[str, Any] = {
     ],
     "summary": {"events": 2, "lost": 0, "repeated": 0, "seconds": 9.5},
 }
-PAGES = ("/", "/slack", "/teams", "/jira", "/platform")
+PAGES = ("/", "/slack", "/teams", "/jira", "/pagerduty", "/jsm", "/platform")
 
 
 def payload(name: str) -> Any:
@@ -73,6 +73,7 @@ def full(pages: Pages) -> Pages:
         pages.post_in_teams(payload(f"teams/{name}.json"))
         key = pages.open_issue(payload(f"jira/{name}.cloud.json"))
         pages.comment(key, payload(f"jira/{name}.cloud.json")["fields"]["description"])
+        pages.page(payload(f"pagerduty/{name}.json"), payload(f"jsm/{name}.json"))
     return pages
 
 
@@ -139,6 +140,20 @@ def test_slack_shows_the_newest_message_first_and_a_thread_beside_its_message(fu
     message = Seen(full.get(newest)).text
     assert "Security groups" in message
     assert "Thread: 1 reply, newest first" in message
+
+
+def test_an_incident_and_an_alert_have_a_page_with_what_happened_to_them(pages: Pages) -> None:
+    pages.page(payload("pagerduty/rich.json"), payload("jsm/rich.json"))
+    pages.page(payload("pagerduty/acknowledged.json"), payload("jsm/rich.json"))
+    title = payload("jsm/rich.json")["message"]
+    for path, stands in (("/pagerduty", "acknowledged"), ("/jsm", "open")):
+        rows = Seen(pages.get(path)).text
+        assert title in rows
+        assert stands in rows
+        one = Seen(pages.get(f"{path}/1")).text
+        assert "entries in its log, newest first" in one
+        assert "i-0123456789abcdef0" in one
+        assert pages.client.get(f"{path}/99").status_code == 404
 
 
 def test_many_messages_are_paged(pages: Pages) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from demo.jira.simulation import Jira
+from demo.jsm.simulation import ALERTS, Jsm
+from demo.pagerduty.simulation import PagerDuty
 from demo.platform.simulation import Platform
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
@@ -23,6 +25,8 @@ NO_HUNT: dict[str, Any] = {
     "slack": [],
     "teams": [],
     "jira": [],
+    "pagerduty": [],
+    "jsm": [],
     "summary": None,
 }
 
@@ -34,6 +38,8 @@ class Pages:
     slack: Slack = field(default_factory=lambda: Slack(rate=None))
     teams: Teams = field(default_factory=lambda: Teams(rate=None))
     jira: Jira = field(default_factory=lambda: Jira(limits=()))
+    pagerduty: PagerDuty = field(default_factory=lambda: PagerDuty(rate=None))
+    jsm: Jsm = field(default_factory=lambda: Jsm(rate=None))
     platform: Platform = field(default_factory=lambda: Platform([], {}))
     state: dict[str, Any] = field(default_factory=lambda: dict(NO_HUNT))
     clicks: list[tuple[str, str]] = field(default_factory=list)
@@ -43,7 +49,11 @@ class Pages:
 
     def __post_init__(self) -> None:
         home = Home("http://127.0.0.1:8080")
-        world = World([], self.platform, "", self.slack, self.teams, self.jira, "", "", home)
+        world = World(
+            *([], self.platform, "", self.slack, self.teams, self.jira, "", "", home),
+            pagerduty=self.pagerduty,
+            jsm=self.jsm,
+        )
         app = create_app(world, lambda: self.state, self.click, self.hunt, self.console)
         self.client = app.test_client()
 
@@ -82,6 +92,12 @@ class Pages:
         answer = self.jira.app.test_client().post("/rest/api/3/issue", json=body, headers=BASIC)
         assert answer.status_code == 201, answer.get_data()
         return str(answer.get_json()["key"])
+
+    def page(self, event: Any, alert: Any) -> None:
+        event = {"routing_key": self.pagerduty.key, **event}
+        assert post(self.pagerduty, "/v2/enqueue", event)[0] == 202
+        key = {"Authorization": f"GenieKey {self.jsm.key}"}
+        assert post(self.jsm, ALERTS, alert, key)[0] == 202
 
     def comment(self, key: str, body: Any) -> None:
         answer = self.jira.app.test_client().post(

@@ -8,11 +8,15 @@ from receiver.destinations.contract import (
     Destination,
 )
 from receiver.destinations.jira.destination import JiraDestination
+from receiver.destinations.jsm.destination import JsmDestination
+from receiver.destinations.pagerduty.destination import PagerDutyDestination
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.destinations.teams.destination import TeamsDestination
 from receiver.destinations.webhook.destination import WebhookDestination
 from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.jsm import JsmConfig
+from shared.config.destinations.pagerduty import PagerDutyConfig
 from shared.http.client import Http
 from shared.secrets import Secret
 
@@ -20,6 +24,8 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BOT, CHANNEL, TS = "xoxb-0123-4567-b0tS3cr3tb0tS3cr3t", "C0123456789", "1763812800.000100"
 TOKEN = "ATATT3xFfGF0SecretTokenOfJira"
 SIGNING = "SigningSecretOfTheSiem0123456789"
+ROUTING_KEY = "R0uT1ngK3yR0uT1ngK3yR0uT1ngK3y01"
+GENIE_KEY = "GenieKeyS3cr3t-1111-2222-3333"
 SECRETS = (
     "B0SECRETB02/s3cr3tS3cr3tS3cr3tS3cr",
     "s3cr3tS3cr3tS3cr3tS3cr",
@@ -31,6 +37,8 @@ SECRETS = (
     BOT,
     "b0tS3cr3tb0tS3cr3t",
     SIGNING,
+    ROUTING_KEY,
+    GENIE_KEY,
     "7h3-w4y-1n",  # of the receiver's URL
     "aHVudEBhY21lLmV4YW1wbGU6QVRBVFQ",  # the beginning of the Basic header
 )
@@ -73,4 +81,17 @@ def webhook(origin: str, timeout: float = 5) -> Destination:
 def bot(origin: str, timeout: float = 5) -> Destination:
     return SlackBotDestination(
         "ir", Secret(BOT), CHANNEL, base_url=f"{origin}/api/", timeout=timeout, clock=NOW.timestamp
+    )
+
+
+def pagerduty(origin: str, timeout: float = 5) -> Destination:
+    config = PagerDutyConfig(type="pagerduty", routing_key="env:R", url=origin)
+    http = Http(read_timeout=timeout)
+    return PagerDutyDestination("pager", config, http, Secret(ROUTING_KEY), clock=NOW.timestamp)
+
+
+def jsm(origin: str, timeout: float = 5) -> Destination:
+    config, http = JsmConfig(type="jsm", api_key="env:G", url=origin), Http(read_timeout=timeout)
+    return JsmDestination(
+        "on-call", config, http, Secret(GENIE_KEY), clock=NOW.timestamp, sleep=lambda _: None
     )

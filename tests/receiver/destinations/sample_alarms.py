@@ -12,7 +12,10 @@ from shared.models.decisions import Action, CaseDecision, Closure, Verdict
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     CAPTURE_FAILED,
+    CHECK_FAILED,
     CLOSED,
+    DESTINATION_BROKEN,
+    DESTINATION_MENDED,
     HUNT_FINISHED,
     JOB_FAILING,
     RECOVERED,
@@ -324,6 +327,40 @@ def _alarms() -> dict[str, Alarm]:
         Severity.UNKNOWN,
         link=PLATFORM,
     )
+    destination_broken = Alarm(
+        Event(
+            f"{DESTINATION_BROKEN}:soc:2026-11-22",
+            DESTINATION_BROKEN,
+            NOON,
+            title="soc",
+            text="soc: #soc (C0123456789): the channel is archived; unarchive it or name another one",
+        ),
+        Severity.UNKNOWN,
+        link=PLATFORM,
+    )
+    destination_mended = Alarm(
+        Event(
+            f"{DESTINATION_MENDED}:soc:2026-11-23:mended",
+            DESTINATION_MENDED,
+            NOON,
+            title="soc",
+            text="soc",
+            mended=True,
+        ),
+        Severity.UNKNOWN,
+        link=PLATFORM,
+    )
+    check_failed = Alarm(
+        Event(
+            f"{CHECK_FAILED}:the platform:2026-11-22",
+            CHECK_FAILED,
+            NOON,
+            title="the platform",
+            text="platform certificate: it ends on 2026-12-01: renew it on the platform before that day",
+        ),
+        Severity.UNKNOWN,
+        link=PLATFORM,
+    )
     test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
     return {
         "rich": rich,
@@ -347,6 +384,9 @@ def _alarms() -> dict[str, Alarm]:
         "sent_again": sent_again,
         "unacknowledged": unacknowledged,
         "job_failing": job_failing,
+        "destination_broken": destination_broken,
+        "destination_mended": destination_mended,
+        "check_failed": check_failed,
         "test": test,
     }
 

@@ -27,7 +27,9 @@ from receiver.messages.compose import compose
 from tests.receiver.destinations.at_peer import (
     BOT,
     CHANNEL,
+    GENIE_KEY,
     NOW,
+    ROUTING_KEY,
     SECRETS,
     SIGNING,
     SLACK_PATH,
@@ -38,6 +40,8 @@ from tests.receiver.destinations.at_peer import (
     bot,
     cloud,
     datacenter,
+    jsm,
+    pagerduty,
     slack,
     teams,
     webhook,
@@ -55,6 +59,9 @@ class Kind:
 
 
 ISSUE = json.dumps({"id": "1", "key": "SEC-1"})
+EVENT = json.dumps({"status": "success", "message": "Event processed", "dedup_key": "a case"})
+PROCESSED = {"isSuccess": True, "status": "Created alert", "alertId": "alert-1"}
+ALERT = json.dumps({"result": "Request will be processed", "requestId": "r-1", "data": PROCESSED})
 KINDS = {
     "slack": Kind(slack, 200, "ok", Delivered(), (SLACK_PATH, "s3cr3tS3cr3tS3cr3tS3cr")),
     "teams": Kind(teams, 202, "", Delivered(), (TEAMS_PATH, "SigSecretSigSecretSigSecretSigSecretSigSecr")),
@@ -74,6 +81,9 @@ KINDS = {
         calls=2,  # the parent and its first reply
     ),
     "webhook": Kind(webhook, 202, "", Delivered(), (SIGNING, WEBHOOK_PATH, "7h3-w4y-1n")),
+    "pagerduty": Kind(pagerduty, 202, EVENT, Delivered(), (ROUTING_KEY,)),
+    # The alert, and the question what became of it.
+    "jsm": Kind(jsm, 202, ALERT, Delivered(ref="alert-1"), (GENIE_KEY,), calls=2),
 }
 
 
@@ -159,6 +169,8 @@ NUMBERS = "1" * 3_000_000
 HUGE = [
     {"key": f"SEC-{NUMBERS}", "id": NUMBERS, "ok": True, "channel": "C0123456789", "ts": f"1.{NUMBERS}"},
     {"key": "A" * 3_000_000 + "-1", "ok": True, "channel": f"C{'A' * 3_000_000}", "ts": "1.1"},
+    {"requestId": "r", "data": {"isSuccess": True, "alertId": NUMBERS, "status": NUMBERS}, "status": NUMBERS},
+    {"requestId": NUMBERS, "status": "success", "dedup_key": NUMBERS, "message": NUMBERS},
     {"ok": True, "channel": {}, "ts": [], "key": {}, "channels": [{"id": f"C{NUMBERS}", "name": "soc"}] * 99},
 ]
 
@@ -183,6 +195,8 @@ ENDLESS = {
     "isLast": False,
     "total": 10**9,
     "issueTypes": [{"id": "1", "name": "Task"}] * 200,
+    "requestId": "r-1",
+    "data": {"isSuccess": True, "alertId": "alert-1"},
     "errors": {"labels": "no"},
     "errorMessages": ["no"],
 }
@@ -196,7 +210,7 @@ def test_the_number_of_requests_is_bounded(kind: Kind, peer: Any, reply: Any, al
     for status in (200, 201, 204, 400, 403, 404, 409, 413):
         for word in words:
             body = json.dumps(ENDLESS | {"ok": not word, "error": word or None, "ts": TS, "channel": CHANNEL})
-            for ref in ("", json.dumps(thread), "SEC-1"):
+            for ref in ("", json.dumps(thread), "SEC-1", "alert-1"):
                 peer.answers(reply(status, "" if status == 204 else body))
                 destination = kind.make(peer.origin)
                 destination.deliver(compose(alarms["rich"], maybe_repeat=True), CaseRef(ref, exclusive=True))
@@ -313,6 +327,14 @@ INSIDE = [
     ("cloud", 201, '{"errorMessages":["no"],"errors":{}}', Rejected),
     ("cloud", 200, "<html>log in</html>", Retry),
     ("datacenter", 200, '{"key": "../evil"}', Rejected),
+    ("pagerduty", 202, '{"status": "invalid event", "errors": ["no"]}', Rejected),
+    ("pagerduty", 200, "{}", Rejected),
+    ("pagerduty", 200, "<html>log in</html>", Retry),
+    ("jsm", 202, '{"result": "Request will be processed"}', Rejected),
+    ("jsm", 202, '{"requestId": "../../evil"}', Rejected),
+    ("jsm", 202, '{"requestId": "r-1"}', Retry),
+    ("jsm", 202, '{"requestId": "r-1", "data": {"isSuccess": false, "status": "no"}}', Rejected),
+    ("jsm", 200, "<html>log in</html>", Retry),
 ]
 
 

@@ -32,11 +32,13 @@ from shared.models.severity import Severity
 from shared.models.systems import System
 from tests.receiver.destinations.fuzz import Fuzz, texts
 from tests.receiver.destinations.jira import checks as jira_checks
+from tests.receiver.destinations.jsm import checks as jsm_checks
 from tests.receiver.destinations.message_checks import (
     OFFERS,
     SHOP,
     contract,
 )
+from tests.receiver.destinations.pagerduty import checks as pagerduty_checks
 from tests.receiver.destinations.slack import checks as slack_checks
 from tests.receiver.destinations.teams import checks as teams_checks
 from tests.receiver.destinations.webhook import checks as webhook_checks
@@ -50,6 +52,8 @@ CHECKS = {
     "cloud": jira_checks.check_cloud,
     "datacenter": jira_checks.check_datacenter,
     "webhook": webhook_checks.check_webhook,
+    "pagerduty": pagerduty_checks.check_pagerduty,
+    "jsm": jsm_checks.check_jsm,
 }
 
 
@@ -78,6 +82,8 @@ def shown(name: str, alarm: Alarm, worst: Alarm, config: Config | None = None) -
         "teams": teams_checks.golden(message),
         "jira": jira_checks.golden(message),
         "webhook": webhook_checks.golden(message),
+        "pagerduty": pagerduty_checks.golden(message),
+        "jsm": jsm_checks.golden(message),
     }
     return {
         f"{folder}/golden/{name}.{ending}": body

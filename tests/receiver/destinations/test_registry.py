@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from receiver.destinations.jira.destination import JiraDestination
+from receiver.destinations.jsm.destination import JsmDestination
+from receiver.destinations.pagerduty.destination import PagerDutyDestination
 from receiver.destinations.registry import PACKAGES, build, traits_of
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.destinations.teams.destination import TeamsDestination
 from receiver.destinations.webhook.destination import WebhookDestination
 from shared.config.destinations.jira import JiraConfig
+from shared.config.destinations.jsm import JsmConfig
+from shared.config.destinations.pagerduty import PagerDutyConfig
 from shared.config.destinations.slack import SlackConfig
 from shared.config.destinations.teams import TeamsConfig
 from shared.config.destinations.webhook import WebhookDestinationConfig
@@ -22,6 +26,8 @@ from shared.secrets import Secret
 from tests.receiver.destinations.at_peer import (
     BOT,
     CHANNEL,
+    GENIE_KEY,
+    ROUTING_KEY,
     SIGNING,
     SLACK_PATH,
     TEAMS_PATH,
@@ -40,6 +46,8 @@ def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
         "env:B": BOT,
         "env:W": f"https://siem.corp.example{WEBHOOK_PATH}",
         "env:K": SIGNING,
+        "env:R": ROUTING_KEY,
+        "env:G": GENIE_KEY,
     }
 
     def secret(ref: str) -> Secret:
@@ -68,6 +76,8 @@ def test_build_makes_each_type_from_its_configuration(tmp_path: Path) -> None:
             JiraConfig(type="jira", url="https://jira.corp.example", project="S", token="env:J"),
             JiraDestination,
         ),
+        (PagerDutyConfig(type="pagerduty", routing_key="env:R"), PagerDutyDestination),
+        (JsmConfig(type="jsm", api_key="env:G"), JsmDestination),
     ):
         destination = build("x", config, secret, Http)
         assert traits_of(config) == destination.traits
@@ -86,6 +96,16 @@ def test_a_webhook_of_another_tool_is_refused() -> None:
     with pytest.raises(ValueError, match="token"):
         config = JiraConfig(type="jira", url="https://j.example", project="S", token="env:J")
         JiraDestination("x", config, Http(), Secret("two\nlines"))
+
+
+def test_a_key_that_is_no_key_of_the_tool_is_refused() -> None:
+    pager = PagerDutyConfig(type="pagerduty", routing_key="env:R")
+    for wrong in ("", ROUTING_KEY[1:], f"{ROUTING_KEY}\n", "u+AbCdEfGhIjKlMnOpQr"):
+        with pytest.raises(ValueError, match="32 letters and digits"):
+            PagerDutyDestination("x", pager, Http(), Secret(wrong))
+    for wrong in ("", "short", "a key with spaces", f"{GENIE_KEY}\n"):
+        with pytest.raises(ValueError, match="API integration"):
+            JsmDestination("x", JsmConfig(type="jsm", api_key="env:G"), Http(), Secret(wrong))
 
 
 def test_no_destination_imports_another() -> None:

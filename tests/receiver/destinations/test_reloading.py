@@ -13,6 +13,10 @@ from flask import Blueprint, request
 
 from demo.base import app_of
 from demo.jira.simulation import Jira
+from demo.jsm.simulation import DEMO_KEY as GENIE_KEY
+from demo.jsm.simulation import Jsm
+from demo.pagerduty.simulation import DEMO_KEY as ROUTING_KEY
+from demo.pagerduty.simulation import PagerDuty
 from demo.serving import serving
 from demo.slack.records import DEMO_TOKEN
 from demo.slack.simulation import Slack
@@ -50,15 +54,18 @@ class World:
     teams: Teams
     jira: Jira
     siem: Siem
+    pagerduty: PagerDuty
+    jsm: Jsm
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
     slack, teams, jira, siem = Slack(rate=None), Teams(rate=None), Jira(), Siem()
-    app = app_of(slack, teams, jira)
+    pagerduty, jsm = PagerDuty(rate=None), Jsm(rate=None)
+    app = app_of(slack, teams, jira, pagerduty, jsm)
     app.register_blueprint(siem.blueprint)
     with serving(app) as origin:
-        yield World(origin, slack, teams, jira, siem)
+        yield World(origin, slack, teams, jira, siem, pagerduty, jsm)
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,20 @@ KINDS = {
         "the receiver does not take the signature or the URL",
         lambda w: w.siem.messages,
     ),
+    "pagerduty, by a key that was replaced": Kind(
+        {"type": "pagerduty", "routing_key": "env:IT"},
+        lambda w: ROUTING_KEY,
+        lambda w: ROUTING_KEY.replace("d", "D"),
+        "PagerDuty does not take the routing key",
+        lambda w: shown(w.pagerduty.messages),
+    ),
+    "jsm, by a key of an integration that was deleted": Kind(
+        {"type": "jsm", "api_key": "env:IT"},
+        lambda w: GENIE_KEY,
+        lambda w: GENIE_KEY.upper(),
+        "does not take the key",
+        lambda w: shown(w.jsm.messages),
+    ),
 }
 
 
@@ -144,6 +165,8 @@ def make(make_stage: Callable[..., Stage], world: World, monkeypatch: pytest.Mon
     def make(config: dict[str, Any], secret: str) -> tuple[Stage, dict[str, str]]:
         if config["type"] == "jira":
             config = {**config, "url": world.origin, "api": "cloud"}
+        if config["type"] in ("pagerduty", "jsm"):
+            config = {**config, "url": world.origin}
         stage = make_stage(
             destinations={"it": config, "soc": {"type": "slack", "webhook_url": "env:SOC"}},
             default=["it"],
@@ -269,3 +292,16 @@ def test_a_secret_that_cannot_be_read_for_a_moment_opens_no_case_twice(
     else:
         assert len([post for post in world.slack.posts if not post.thread_ts]) == 1
     assert stage.soc.sent == []
+
+
+@pytest.mark.parametrize("name", ["slack, by a token that was revoked", "jira, by a token that has expired"])
+def test_a_check_reads_the_secret_anew(name: str, make: Make, world: World) -> None:
+    """A delivery does too, so a secret that was rotated does not make the destination broken."""
+    kind = KINDS[name]
+    stage, environ = make(kind.config, kind.stale(world))
+    destination = stage.tools["it"]
+    assert not destination.check().ok
+    environ["IT"] = kind.good(world)
+    assert destination.check().ok
+    environ["IT"] = kind.stale(world)
+    assert not destination.check().ok

@@ -36,6 +36,8 @@ VALUES = {
     "/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=SigSecretSigSecretSigSecret",
     "JIRA": "ATATT3xFfGF0SecretTokenOfJira",
     "SIEM": "SigningSecretOfTheSiem0123456789",
+    "PAGERDUTY": "R0uT1ngK3yR0uT1ngK3yR0uT1ngK3y01",
+    "JSM": "GenieKeyS3cr3t-1111-2222-3333",
 }
 VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -75,6 +77,16 @@ KINDS = {
         "siem.example",
         {"type": "webhook", "url": "https://siem.example/in", "secrets": "env:SIEM"},
         Reply(202),
+    ),
+    "pagerduty": Kind(
+        "events.eu.pagerduty.com",
+        {"type": "pagerduty", "routing_key": "env:PAGERDUTY", "region": "eu"},
+        Reply(202, '{"status": "success", "message": "Event processed", "dedup_key": "a case"}'),
+    ),
+    "jsm": Kind(
+        "api.atlassian.com",
+        {"type": "jsm", "api_key": "env:JSM"},
+        Reply(202, '{"requestId": "r-1", "data": {"isSuccess": true, "alertId": "alert-1"}}'),
     ),
 }
 

@@ -18,6 +18,7 @@ from shared.models.captures import Capture, CaptureState
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import Hunt
+from shared.models.owners import Duty
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 
@@ -123,7 +124,11 @@ def test_what_is_no_fact_of_the_system_is_always_shown() -> None:
 
 
 def test_every_fact_can_be_chosen_by_its_name() -> None:
-    alarm = replace(ALARM, instance=replace(INSTANCE, tags={"Owner": "Zoë", "Env": "prod"}))
+    alarm = replace(
+        ALARM,
+        instance=replace(INSTANCE, tags={"Owner": "Zoë", "Env": "prod"}),
+        on_duty=Duty(("Jane Doe",)),
+    )
     shown = {fact.name: fact.label for fact in compose(alarm).facts}
     assert shown == FACTS
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import traceback
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,19 @@ def test_without_a_reference_into_aws_its_libraries_are_not_loaded():
         "sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=30)
+
+
+def test_when_a_secret_was_last_changed(vault, tmp_path):
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    ref = SecretRef.parse(f"aws-secretsmanager:{vault.name}#bot")
+    vault.holds(bot=VALUE)
+    vault.clients.call("ssm", "put_parameter", Name=f"/{vault.name}", Value=VALUE, Type="SecureString")
+    file = tmp_path / "token"
+    file.write_text(VALUE)
+    for text in (ref, f"aws-ssm:/{vault.name}", f"file:{file}"):
+        changed_at = vault.secrets.changed_at(SecretRef.parse(text))
+        assert changed_at is not None
+        assert before < changed_at < datetime.now(UTC) + timedelta(minutes=1)
+    assert vault.secrets.changed_at(SecretRef.parse("env:TOKEN")) is None
+    with pytest.raises(SecretError):
+        vault.secrets.changed_at(SecretRef.parse(f"aws-ssm:/{vault.name}/other"))

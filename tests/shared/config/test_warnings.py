@@ -11,7 +11,12 @@ def test_a_destination_to_which_nothing_goes(tmp_path):
     assert warnings_of(tmp_path, TWO + "default: soc\n") == [unused]
     found = warnings_of(tmp_path, TWO + "default: soc\nroutes:\n  - {to: soc}\n  - {to: ir}\n")
     assert found[0] == unused  # what names it is never reached
-    for use in ("delivery: {fallback: ir}", "reminders: {to: ir}", "routes: [{to: ir}]"):
+    for use in (
+        "delivery: {fallback: ir}",
+        "reminders: {to: ir}",
+        "escalate: [{after: 30m, to: ir}]",
+        "routes: [{to: ir}]",
+    ):
         assert warnings_of(tmp_path, f"{TWO}default: soc\n{use}\n") == []
 
 
@@ -72,3 +77,11 @@ def test_what_lies_beside_the_configuration_and_is_not_read(tmp_path, monkeypatc
     assert [one.where for one in file_warnings(None, environ)] == ["huntbridge.yml", "PLATFORM_IP", "SYSTEM2"]
     assert file_warnings("other.yaml", environ) == []
     assert file_warnings(None, environ | {"HUNTBRIDGE_CONFIG": "other.yaml"}) == []
+
+
+def test_a_mute_that_is_over(tmp_path):
+    def mutes(until):
+        mute = f"{{match: {{instance: web-1}}, at: 2020-01-01, until: {until}, by: Ada, why: a drill}}"
+        return warnings_of(tmp_path, f"{TWO}default: [soc, ir]\nmutes: [{mute}]\n")
+
+    assert mutes("2020-01-02") == ["mutes[0].until: was 2020-01-02 00:00 UTC: the mute is over, so remove it"]

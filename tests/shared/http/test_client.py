@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import responses
+from cryptography import x509
 
 from shared.http import sockets
 from shared.http.answers import Answer
@@ -505,3 +506,15 @@ def test_a_proxy_that_cannot_be_used(proxy: str) -> None:
 
 
 # --- small things
+
+
+@pytest.mark.parametrize("shows", ["alone", "signed", "expired"])
+def test_the_end_of_a_certificate_is_read(certs: dict[str, Certificate], shows: str) -> None:
+    end = x509.load_pem_x509_certificate(certs[shows].path.read_bytes()).not_valid_after_utc
+    with serving(OK, certs[shows].context) as server, http() as client:
+        if shows == "expired":  # a call to this peer fails, and its error says why
+            with pytest.raises(NetworkError):
+                client.certificate_end(f"https://127.0.0.1:{server.port}/x")
+        else:
+            assert client.certificate_end(f"https://127.0.0.1:{server.port}/x") == end
+    assert client.certificate_end("http://127.0.0.1:9") is None

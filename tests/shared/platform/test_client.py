@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.http.errors import ConnectionBroken, TimedOut
-from shared.models.evidence import Evidence, Finding, Project
+from shared.models.evidence import Artefact, Evidence, Finding, Project
 from shared.models.severity import Severity
 from shared.platform.answers import Identity
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized
@@ -274,11 +274,11 @@ def test_findings_of_a_project_worst_first() -> None:
 
 def test_findings_of_one_evidence_have_paths() -> None:
     alarms = [
-        {"description": "Miner", "full_path": "/tmp/a"},
-        {"description": "Miner", "full_path": "/tmp/b"},
+        {"description": "Miner", "severity": 1, "full_path": "/tmp/a"},
+        {"description": "Miner", "severity": 1, "full_path": "/tmp/b"},
     ]
     cado, platform, _ = client(
-        {"GET /api/v3/alarms/summary": ok({"breakdown": ROWS[2:]}), "GET /api/v3/alarms": ok(alarms, pages=9)}
+        {"GET /api/v3/alarms/summary": ok({"breakdown": ROWS[2:]}), "GET /api/v3/alarms": ok(alarms, pages=1)}
     )
     assert [(finding.description, finding.path) for finding in cado.findings(12, 31)] == [
         ("Miner", "/tmp/a"),
@@ -288,7 +288,7 @@ def test_findings_of_one_evidence_have_paths() -> None:
         (
             "GET",
             "/api/v3/alarms",
-            {"investigation_id": 12, "evidence_id": 31, "alarm_severity": [1]},
+            {"investigation_id": 12, "evidence_id": 31, "alarm_severity": [1], "per_page": 100, "page": 1},
             None,
         )
     ]
@@ -311,8 +311,14 @@ def test_findings_are_counted_where_the_platform_has_no_summary() -> None:
         {"GET /api/v3/platform/update": update("2.260.1"), "GET /api/v3/alarms": ok(alarms, pages=1)}
     )
     assert cado.findings(12, 31) == (
-        Finding("Miner", 2, Severity.MALICIOUS, path="/tmp/a"),
-        Finding("Login", 1, Severity.INFO),
+        Finding(
+            "Miner",
+            2,
+            Severity.MALICIOUS,
+            path="/tmp/a",
+            artefacts=(Artefact("/tmp/a", 1), Artefact("/b", 1)),
+        ),
+        Finding("Login", 1, Severity.INFO, artefacts=(Artefact("", 1),)),
     )
     assert platform.calls[-1][2] == {"project_id": 12, "evidence_id": 31, "per_page": 100, "page": 1}
 

@@ -32,8 +32,7 @@ def test_every_call_of_v3_is_replaced() -> None:
         for name, member in vars(Cado).items()
         if inspect.isfunction(member) and "/api/v3" in inspect.getsource(member)
     }
-    only_called_by_others = {"_counted", "_paths"}  # by `findings`, which is replaced
-    assert of_v3 - only_called_by_others <= set(vars(CadoV2))
+    assert of_v3 <= set(vars(CadoV2))
     assert "webhooks" in vars(CadoV2)
 
 

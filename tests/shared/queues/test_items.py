@@ -14,6 +14,8 @@ from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
 from shared.models.decisions import Action, CaseDecision, Verdict
 from shared.models.events import Event
+from shared.models.evidence import Artefact, Finding
+from shared.models.severity import Severity
 from shared.models.systems import System
 from shared.queues import items
 from shared.queues.sizes import MAX_ITEM
@@ -120,6 +122,7 @@ def test_the_models_in_items_without_a_kind():
         5,
     )
     assert alarm.findings[0].path == "/tmp/x"
+    assert alarm.findings[0].artefacts == ()
 
 
 def test_half_of_a_surrogate_pair_is_kept():
@@ -130,6 +133,21 @@ def test_half_of_a_surrogate_pair_is_kept():
 def test_an_event_is_cut_to_what_an_item_may_hold():
     event = replace(Event("event-1", "unknown", AT), text="x" * 2 * MAX_ITEM)
     assert len(items.encode(items.OwnEvent(dump(event)))) < MAX_ITEM
+
+
+def test_an_alarm_that_does_not_fit_loses_its_artefacts_before_its_findings():
+    places = tuple(Artefact(f"/srv/{number}/" + "é" * 400, 1, ("a" * 64,) * 5) for number in range(200))
+    findings = tuple(
+        Finding(f"kind {number}", 200, Severity.SUSPICIOUS, artefacts=places) for number in range(2)
+    )
+    alarm = Alarm(Event("event-1", "unknown", AT), Severity.SUSPICIOUS, findings=findings)
+    content = items.decode(items.encode(items.DeliverAlarm("soc", dump(alarm))))
+    assert isinstance(content, items.DeliverAlarm)
+    read = load(Alarm, content.alarm)
+    assert read == replace(alarm, findings=tuple(replace(finding, artefacts=()) for finding in findings))
+    assert not read.findings[0].complete
+    small = dump(replace(alarm, findings=findings[:1]))
+    assert items.decode(items.encode(items.DeliverAlarm("soc", small))) == items.DeliverAlarm("soc", small)
 
 
 @pytest.mark.parametrize(

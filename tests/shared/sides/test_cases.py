@@ -105,6 +105,27 @@ def test_a_case_waits_from_its_first_alarm_until_it_is_acknowledged(opened, side
     assert list(opened.cases.unacknowledged()) == []
 
 
+def test_an_escalation_counts_from_its_beginning_until_somebody_takes_the_case(opened, side):
+    began = side.now()
+    opened.cases.start_escalation(CASE)
+    side.forward(side.unit)
+    opened.cases.start_escalation(CASE)
+    (case,) = opened.cases.escalating()
+    assert (case.case_key, case.steps) == (CASE, 0)
+    assert side.same(case.since, began)
+    opened.cases.record_steps(case, since=case.since, steps=2)
+    opened.cases.record_steps(case, since=case.since, steps=1)  # by a timer that was too late
+    (case,) = opened.cases.escalating()
+    assert case.steps == 2
+    again = side.now()
+    opened.cases.start_escalation(CASE, anew=True)
+    (case,) = opened.cases.escalating()
+    assert case.steps == 0
+    assert side.same(case.since, again)
+    opened.cases.decide(CASE, acknowledge(side, "click-1"))
+    assert list(opened.cases.escalating()) == []
+
+
 def test_of_eight_timers_one_counts_a_reminder(ledger, side):
     ledger.cases.await_acknowledgement(CASE, side.unit)
     (waiting,) = ledger.cases.unacknowledged()

@@ -63,7 +63,7 @@ MODELS = {
     kinds.AUDIT: audit.Entry,
 }
 # Kinds that did not exist when the file was made.
-NEWER = frozenset({kinds.RESENT, kinds.SYSTEM, kinds.WEEK})
+NEWER = frozenset({kinds.RESENT, kinds.SYSTEM, kinds.WEEK, kinds.ESCALATION, kinds.MUTES})
 
 
 @pytest.fixture

@@ -26,12 +26,13 @@ _MAX_REGIONS = 5  # in one sentence
 Place = tuple[str, str]  # account, region
 
 
-def findings(runtime: Runtime) -> Iterator[CheckResult]:
+def findings(runtime: Runtime, budget: float = BUDGET) -> Iterator[CheckResult]:
+    """`budget`: seconds for all calls."""
     config = runtime.config
     fleet = runtime.make_fleet(read_timeout=5, retries=1)
     failures = _Failures()
     named = _named(config)
-    with ParallelCalls(runtime.now, BUDGET) as calls:
+    with ParallelCalls(runtime.now, budget) as calls:
         selected, grouped = _selected(config, fleet, calls, failures)
         places = _places(config, {*named, *selected})
         instances, refused = calls.each(

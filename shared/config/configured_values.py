@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shared.secrets import SecretRef
+
 
 def configured_values(part: Any, where: str = "") -> Iterator[tuple[str, Any]]:
     """Every value of a configuration and its place, such as `destinations.soc.webhook_url`."""
@@ -22,3 +24,12 @@ def configured_values(part: Any, where: str = "") -> Iterator[tuple[str, Any]]:
             yield from configured_values(value, f"{where}[{number}]")
     else:
         yield where, part
+
+
+def secret_references(part: BaseModel, where: str = "") -> dict[SecretRef, str]:
+    """Every reference to a secret, and the first place in the configuration that has it."""
+    places: dict[SecretRef, str] = {}
+    for place, value in configured_values(part, where):
+        if isinstance(value, SecretRef):
+            places.setdefault(value, place)
+    return places

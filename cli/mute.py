@@ -1,0 +1,244 @@
+"""`huntbridge mute`: what nobody is told of, until when, who decided it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import click
+
+from cli import tables
+from cli.assemble import load_config, reading_runtime, runtime_of
+from cli.exit_codes import Failed, Misused
+from cli.moments import Moment
+from cli.operator import audited, here, operator
+from cli.settings import settings
+from cli.stack import on_stack
+from console.views.mutes import MuteRow, mute_rows, what
+from receiver.events.mute_preview import Preview, preview
+from shared.config.durations import seconds_of
+from shared.models.codec import dump, dump_short
+from shared.models.event_kinds import ALARM_KINDS
+from shared.models.mutes import LONGEST, Mute, MuteMatch, why_refused
+from shared.phrases import counted, utc_minute
+from shared.storage import audit
+from shared.storage.ledger.mutes import MuteRefused
+from shared.text import one_line
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_MATCHERS = {
+    "event": "The kind of event.",
+    "severity": "The severity of the alarm.",
+    "hunt": "The hunt that the alarm belongs to.",
+    "project": "The project's name or id.",
+    "account": "A key of accounts, or twelve digits.",
+    "region": "The AWS region of the system.",
+    "instance": "The system: its EC2 instance id or its tag Name.",
+    "finding": "The platform's description of the finding.",
+    "technique": "The ATT&CK id of the finding, such as T1496 or T1059*.",
+    "path": "The path of the artefact; every place of the finding must match.",
+}
+
+
+@click.group()
+def mute() -> None:
+    """Choose alarms that are recorded and told to nobody until a date. docs/noise.md says what is never
+    muted."""
+
+
+def _matchers(command: Command) -> Command:
+    for name, help in reversed(_MATCHERS.items()):
+        command = click.option(f"--{name}", metavar="PATTERN", multiple=True, help=help)(command)
+    return command
+
+
+def _by(command: Command) -> Command:
+    option = click.option(
+        "--by",
+        metavar="NAME",
+        required=True,
+        envvar="HUNTBRIDGE_BY",
+        help="Who decides this. The others read this name. Also HUNTBRIDGE_BY.",
+    )
+    return option(command)
+
+
+@mute.command(short_help="Mute alarms until a date.")
+@on_stack
+@settings
+@_matchers
+@click.option("--tag", metavar="KEY=VALUE", multiple=True, help="A tag of the system; may be repeated.")
+@click.option("--for", "length", metavar="7d", help="How long: hours or days, at most 90d.")
+@click.option("--until", type=Moment(), help="When it ends, instead of --for: 2026-12-31 or a time.")
+@click.option(
+    "--until-next-hunt", is_flag=True, help="Alarms of hunts that begin from now on are told in any case."
+)
+@click.option("--malicious", is_flag=True, help="Also mute malicious findings.")
+@_by
+@click.option("--why", metavar="TEXT", required=True, help="The reason. Everybody reads it.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 90),
+    default=30,
+    show_default=True,
+    help="Show what the mute would have covered in so many days.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what the mute would have covered.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def add(
+    config_path: str | None,
+    data: Path,
+    tag: tuple[str, ...],
+    length: str | None,
+    until: datetime | None,
+    until_next_hunt: bool,
+    malicious: bool,
+    by: str,
+    why: str,
+    days: int,
+    dry_run: bool,
+    yes: bool,
+    **matchers: tuple[str, ...],
+) -> None:
+    """Add a mute. What it would have covered in the past is shown first. Options of one kind are
+    alternatives, and all kinds must match; * and ? are wildcards.
+
+    \b
+    Example:
+      huntbridge mute add --instance 'build-*' --finding 'User accessing sudo' --for 7d \\
+        --by Ada --why "the build agents use sudo"
+    """
+    config = load_config(config_path)
+    runtime = runtime_of(config, data, write=not dry_run)
+    now = runtime.now()
+    made = Mute(
+        id=uuid4().hex[:12],
+        match=MuteMatch(**matchers, tags=_tags(tag)),
+        until=_end(now, length, until, until_next_hunt),
+        by=one_line(by),
+        why=one_line(why, 300),
+        at=now,
+        origin=f"{here()}, {operator(runtime)}",
+        malicious=malicious,
+        until_next_hunt=until_next_hunt,
+    )
+    if refused := why_refused(made, ALARM_KINDS):
+        raise Misused(refused)
+    since = now - timedelta(days=days)
+    _show(preview(runtime.queries.events, runtime.ledger, config, made, since), days)
+    if dry_run:
+        return
+    if not yes:
+        click.confirm(f"Mute this until {utc_minute(made.until)}?", abort=True)
+    try:
+        runtime.ledger.mutes.add(made)
+    except MuteRefused as error:
+        raise Failed(str(error)) from None
+    audited(runtime, audit.MUTE_ADD, f"mute {made.id}", after=_told(made))
+    click.echo(f"{made.by} has muted this until {utc_minute(made.until)}: mute {made.id}")
+
+
+@mute.command("list", short_help="The mutes, those that end first at the top.")
+@on_stack
+@settings
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def list_(config_path: str | None, data: Path, as_json: bool) -> None:
+    """List the mutes of the configuration and the stored ones that are not over, with how often each was
+    hit."""
+    config = load_config(config_path)
+    runtime = reading_runtime(config, data)
+    rows = mute_rows(config, runtime.ledger, runtime.now())
+    if as_json:
+        tables.print_json({"mutes": [_as_json(row) for row in rows]})
+    elif rows:
+        tables.show(
+            ("Mute", "Until", "Hits", "What", "Malicious", "By", "Why"),
+            [
+                (
+                    row.mute.id,
+                    ("at most " if row.mute.until_next_hunt else "") + utc_minute(row.mute.until),
+                    f"{row.hits:,}",
+                    one_line(row.what, 300),
+                    "too" if row.mute.malicious else "no",
+                    one_line(row.mute.by, 60),
+                    one_line(row.mute.why, 300),
+                )
+                for row in rows
+            ],
+            whole=(0, 1),
+        )
+    else:
+        click.echo("nothing is muted")
+
+
+@mute.command(short_help="End a mute now.")
+@on_stack
+@settings
+@click.argument("id")
+@_by
+@click.option("--why", metavar="TEXT", default="", help="The reason.")
+def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None:
+    """End a stored mute. One of the configuration is ended there."""
+    runtime = runtime_of(load_config(config_path), data, write=True)
+    if not one_line(by):
+        raise Misused("--by is empty: say who ends the mute")
+    try:
+        ended = runtime.ledger.mutes.end(id)
+    except MuteRefused as error:
+        raise Failed(str(error)) from None
+    after = {"ended_by": one_line(by)} | ({"why": why} if why else {})
+    audited(runtime, audit.MUTE_END, f"mute {id}", before=_told(ended), after=after)
+    click.echo(f"{one_line(by)} has ended the mute {id}: {one_line(what(ended), 300)} is told again")
+
+
+def _end(now: datetime, length: str | None, until: datetime | None, next_hunt: bool) -> datetime:
+    if length and until:
+        raise Misused("give --for or --until, not both")
+    if until:
+        return until
+    if length:
+        try:
+            return now + timedelta(seconds=seconds_of(length))
+        except ValueError as error:
+            raise Misused(f"--for: {error}") from None
+    if next_hunt:
+        return now + LONGEST
+    raise Misused("say when the mute ends: --for 7d, --until 2026-12-31 or --until-next-hunt")
+
+
+def _tags(tags: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for tag in tags:
+        key, equals, value = tag.partition("=")
+        if not key or not equals:
+            raise Misused(f"--tag {one_line(tag)!r}: write KEY=VALUE")
+        found[key] = (*found.get(key, ()), value)
+    return found
+
+
+def _show(found: Preview, days: int) -> None:
+    if not found.looked_at:
+        click.echo(f"There were no alarms in {counted(days, 'day')}.")
+        return
+    part = "the newest " if found.more else ""
+    click.echo(
+        f"It would have covered {found.covered:,} of {part}{counted(found.looked_at, 'event')} "
+        f"of the last {counted(days, 'day')}, {found.malicious:,} of them malicious."
+    )
+    for title in found.examples:
+        click.echo(f"  {one_line(title, 200)}")
+
+
+def _told(each: Mute) -> dict[str, Any]:
+    """What the audit log keeps of a mute."""
+    return {key: value for key, value in dump_short(each).items() if key not in ("id", "match", "origin")} | {
+        "match": what(each)
+    }
+
+
+def _as_json(row: MuteRow) -> dict[str, Any]:
+    last_hit = row.last_hit.isoformat() if row.last_hit else None
+    return dump(row.mute) | {"hits": row.hits, "last_hit": last_hit}

@@ -1,0 +1,39 @@
+"""What the page about rules says of the mutes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from receiver.events.mutes import mutes_of
+from shared.config.config import Config
+from shared.models.mutes import Mute
+from shared.storage.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class MuteRow:
+    mute: Mute
+    what: str  # its matchers in words
+    hits: int  # how many events it has covered
+    last_hit: datetime | None
+
+
+def mute_rows(config: Config, ledger: Ledger, now: datetime) -> tuple[MuteRow, ...]:
+    """Those of the configuration and the stored ones that are not over, the one that ends first at the top.
+    Raises StoreError."""
+    rows = []
+    for mute in sorted(mutes_of(config, ledger), key=lambda mute: mute.until):
+        if mute.until > now:
+            hits = ledger.mutes.hits(mute.id)
+            rows.append(MuteRow(mute, what(mute), hits.count, hits.last))
+    return tuple(rows)
+
+
+def what(mute: Mute) -> str:
+    """The matchers of a mute in words; all must match."""
+    match = mute.match
+    names = [field.name for field in fields(match) if field.name != "tags" and getattr(match, field.name)]
+    parts = [f"{name} {' or '.join(getattr(match, name))}" for name in names]
+    parts += [f"tag {key}={' or '.join(values)}" for key, values in match.tags.items()]
+    return ", ".join(parts)

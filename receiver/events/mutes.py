@@ -1,0 +1,117 @@
+"""Which mute covers a finding, or a whole alarm.
+
+What is not known is never withheld: an alarm that is not confirmed, an alarm whose findings do not add up to
+its counts, a path that the platform did not list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from receiver.events.route import known_values, mismatch
+from shared.config.config import Config
+from shared.config.patterns import fits
+from shared.models.alarms import Alarm
+from shared.models.event_kinds import ALARM_KINDS, OWN_KINDS, TEST, UNKNOWN_EVENT
+from shared.models.evidence import Finding
+from shared.models.mutes import Mute
+from shared.models.severity import Severity
+from shared.storage.ledger.ledger import Ledger
+
+# What huntbridge says about itself, and what it does not understand, is always told.
+_NEVER_MUTED = OWN_KINDS | {TEST, UNKNOWN_EVENT}
+
+
+def mutes_of(config: Config, ledger: Ledger) -> list[Mute]:
+    """Those of the configuration, then the stored ones. Raises StoreError."""
+    return [*(section.mute() for section in config.mutes), *ledger.mutes.stored()]
+
+
+def covering(alarm: Alarm, mutes: Iterable[Mute], config: Config, now: datetime) -> Mute | None:
+    """The mute that covers the whole alarm. If several cover it together, the one of the worst finding."""
+    return fitting(alarm, [mute for mute in mutes if mute.in_force(now)], config)
+
+
+def covering_finding(
+    finding: Finding, alarm: Alarm, mutes: Iterable[Mute], config: Config, now: datetime
+) -> Mute | None:
+    """The mute that covers one finding of an alarm."""
+    in_force = [mute for mute in mutes if mute.in_force(now)]
+    return _of_finding(finding, _of_alarm(alarm, in_force, config))
+
+
+def fitting(alarm: Alarm, mutes: Sequence[Mute], config: Config) -> Mute | None:
+    """Like `covering`, whenever the mutes begin and end."""
+    if not mutes or alarm.event.kind in _NEVER_MUTED:
+        return None
+    mutes = _of_alarm(alarm, mutes, config)
+    if alarm.event.kind not in ALARM_KINDS:
+        is_malicious = alarm.severity is Severity.MALICIOUS
+        whole = (
+            mute for mute in mutes if not mute.match.of_findings and (mute.malicious or not is_malicious)
+        )
+        return next(whole, None)
+    if not _all_known(alarm):
+        return None
+    worst_first = sorted(alarm.findings, key=lambda finding: finding.severity is not Severity.MALICIOUS)
+    found = [_of_finding(finding, mutes) for finding in worst_first]
+    return found[0] if all(found) else None
+
+
+def _of_alarm(alarm: Alarm, mutes: Iterable[Mute], config: Config) -> list[Mute]:
+    """The mutes whose conditions about the alarm are met."""
+    known = known_values(alarm, config)
+    return [
+        mute
+        for mute in mutes
+        if mismatch(mute.match, known, alarm) is None
+        and not (mute.until_next_hunt and _of_later(alarm, mute))
+    ]
+
+
+def _of_later(alarm: Alarm, mute: Mute) -> bool:
+    """Whether the alarm is of a hunt that began after the mute. If the hunt is not known, it may be."""
+    if alarm.hunt is None:
+        return True
+    return (alarm.hunt.began_at or alarm.hunt.created_at or alarm.hunt.scheduled_at) > mute.at
+
+
+def _of_finding(finding: Finding, mutes: Iterable[Mute]) -> Mute | None:
+    return next((mute for mute in mutes if _covers(mute, finding)), None)
+
+
+def _covers(mute: Mute, finding: Finding) -> bool:
+    match = mute.match
+    return (
+        (mute.malicious or finding.severity is not Severity.MALICIOUS)
+        and (not match.finding or fits(finding.description, match.finding))
+        and (not match.technique or any(fits(technique, match.technique) for technique in finding.attack))
+        and (not match.path or _all_places_fit(finding, match.path))
+    )
+
+
+def _all_places_fit(finding: Finding, patterns: tuple[str, ...]) -> bool:
+    """A path that goes up leads elsewhere than it seems to, so it fits nothing."""
+    return finding.complete and all(
+        artefact.path
+        and ".." not in artefact.path.replace("\\", "/").split("/")
+        and fits(artefact.path, patterns)
+        for artefact in finding.artefacts
+    )
+
+
+def _all_known(alarm: Alarm) -> bool:
+    """Whether the findings are all that the alarm is about."""
+    if not alarm.confirmed or not alarm.findings or alarm.findings_total > len(alarm.findings):
+        return False
+    malicious, suspicious = (
+        sum(finding.count for finding in alarm.findings if finding.severity is severity)
+        for severity in (Severity.MALICIOUS, Severity.SUSPICIOUS)
+    )
+    return (
+        malicious >= (alarm.malicious or 0)
+        and suspicious >= (alarm.suspicious or 0)
+        and malicious + suspicious >= (alarm.event.alarms or 0)
+        and (malicious > 0 or alarm.severity is not Severity.MALICIOUS)
+    )

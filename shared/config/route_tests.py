@@ -1,0 +1,26 @@
+"""The section `tests`: examples of alarms, and the destinations that each must be sent to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.config.types import DestinationName, OneOrMany, Section, SeverityName, Text
+
+
+class RouteTestConfig(Section):
+    """One alarm and its destinations. What is not written is not known of the alarm."""
+
+    name: Text | None = Field(None, description="what the test is about; by default its number")
+    event: Text | None = Field(None, description="kind of event; by default processing_with_alarms")
+    severity: SeverityName | None = Field(None, description="severity of the alarm; by default unknown")
+    hunt: Text | None = Field(None, description="name of the hunt that the alarm belongs to")
+    project: Text | None = Field(None, description="the project's name or id")
+    account: Text | None = Field(None, description="the account's key in accounts, or its id")
+    region: Text | None = Field(None, description="AWS region of the system")
+    instance: Text | None = Field(None, description="the system's instance id or its tag Name")
+    tags: dict[str, str] = Field({}, description="EC2 tags of the system: key and value")
+    to: Annotated[tuple[DestinationName, ...], OneOrMany()] = Field(
+        description="exactly these destinations must get it, in any order"
+    )

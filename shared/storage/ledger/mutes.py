@@ -1,0 +1,95 @@
+"""The stored mutes. One document holds all of them, and only decisions of people write it. How often each was
+hit is counted in a document of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.models.codec import dump, load
+from shared.models.mutes import Mute
+from shared.storage import kinds
+from shared.storage.ports import Body, Store
+
+MOST = 200
+_RECENT = 50  # events that a counter remembers, so that a repeated event counts once
+
+
+class MuteRefused(Exception):
+    """A mute cannot be stored or ended. The text says why."""
+
+
+@dataclass(frozen=True)
+class Hits:
+    count: int = 0
+    last: datetime | None = None
+
+
+class Mutes:
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store, self._now = store, now
+
+    def stored(self) -> list[Mute]:
+        """All that were not ended by a person. Some may be past their end: see `Mute.in_force`."""
+        record = self._store.get(kinds.MUTES, "", "-")
+        return _mutes(record.body if record else None)
+
+    def add(self, mute: Mute) -> Mute:
+        """Store a mute and drop those that are over. A mute with this id stays as it is, so a repeat changes
+        nothing. Raises MuteRefused if there are too many."""
+        now = self._now()
+
+        def add(body: Body | None) -> tuple[Body | None, Mute | None]:
+            living = [known for known in _mutes(body) if known.until > now]
+            if same := next((known for known in living if known.id == mute.id), None):
+                return None, same
+            if len(living) >= MOST:
+                return None, None
+            return _body([*living, mute]), mute
+
+        added = self._store.update(kinds.MUTES, "", "-", add)
+        if added is None:
+            raise MuteRefused(f"there are {MOST} mutes, which is the most: end some that are not needed")
+        return added
+
+    def end(self, id: str) -> Mute:
+        """Remove a mute, and return it as it was. Raises MuteRefused if there is none with this id."""
+
+        def end(body: Body | None) -> tuple[Body | None, Mute | None]:
+            known = _mutes(body)
+            ended = next((mute for mute in known if mute.id == id), None)
+            return (_body([mute for mute in known if mute.id != id]) if ended else None), ended
+
+        ended = self._store.update(kinds.MUTES, "", "-", end)
+        if ended is None:
+            raise MuteRefused(f"there is no stored mute {id}")
+        return ended
+
+    def hit(self, id: str, event_id: str) -> None:
+        """Count an event that a mute covered. The same event counts once."""
+        now = self._now()
+
+        def count(body: Body | None) -> tuple[Body | None, None]:
+            known: dict[str, Any] = body or {"count": 0, "recent": []}
+            if event_id in known["recent"]:
+                return None, None
+            recent = [*known["recent"], event_id][-_RECENT:]
+            return {"count": known["count"] + 1, "last": now.isoformat(), "recent": recent}, None
+
+        self._store.update(kinds.NOTE, kinds.MUTE_HIT_NOTES, id, count)
+
+    def hits(self, id: str) -> Hits:
+        record = self._store.get(kinds.NOTE, kinds.MUTE_HIT_NOTES, id)
+        if record is None:
+            return Hits()
+        return Hits(int(record.body["count"]), datetime.fromisoformat(record.body["last"]))
+
+
+def _mutes(body: Body | None) -> list[Mute]:
+    return [load(Mute, mute) for mute in body["mutes"]] if body else []
+
+
+def _body(mutes: list[Mute]) -> Body:
+    return {"mutes": [dump(mute) for mute in mutes]}
