@@ -67,7 +67,8 @@ class SettingsView:
     queues: tuple[Depth, ...]
     webhook_url: str
     webhook_state: str  # ok, broken, or unknown
-    webhook_watched: bool  # whether the timer looks at the platform's webhooks
+    webhook_watched: bool  # whether there is a key with which webhooks can be looked at and registered
+    destinations: tuple[str, ...]
     audit: Rows[AuditRow]
 
 
@@ -87,6 +88,7 @@ def settings_view(
         webhook_url=runtime.config.webhook.url or "",
         webhook_state=_webhook_state(runtime),
         webhook_watched=runtime.config.platform.admin_key is not None,
+        destinations=tuple(runtime.config.destinations),
         audit=Rows(tuple(map(audit_row, entries.rows)), entries.next),
     )
 
