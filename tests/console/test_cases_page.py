@@ -6,6 +6,7 @@ import pytest
 
 from console.views.cases import case_list
 from shared.models.cases import CaseState
+from shared.storage import audit
 from tests.console.filled import SETTINGS, House
 from tests.console.reading import read
 
@@ -64,6 +65,100 @@ def test_the_filter_is_in_the_address(house):
     assert page.title == "Cases of web-05"
     # A value that means nothing is left out.
     assert len(read(house.console.get("/cases?state=x&severity=y&page=")).rows()) == 2
+
+
+def names(page):
+    return [next(word for word in row.split() if word.startswith("web-")) for row in page.rows()]
+
+
+def test_the_tabs_say_how_many_cases_they_have(house):
+    for evidence in (4, 5, 6):
+        house.alarm(evidence)
+    decide(house, do="take")
+    decide(house, key=KEY[:-1] + "5", do="close", verdict="benign", why="x")
+    page = read(house.console.get("/cases?state=taken"))
+    assert page.title == "1 case taken"
+    assert names(page) == ["web-04"]
+    assert "Not closed 2 Open 1 Taken 1 Mine Closed All" in page.text
+    page = read(house.console.get("/cases?state=all"))
+    assert page.title == "All cases"
+    assert names(page) == ["web-04", "web-06", "web-05"]  # the closed one last
+    assert "closed 0 s ago" in page.rows()[2]
+    assert names(read(house.console.get("/cases?state=all&taken_by=nobody"))) == ["web-06"]
+
+
+def test_a_text_finds_names_ids_and_findings(house):
+    house.alarm(4)
+    house.alarm(5)
+    for text in ("web-05", "I-0AAAAAAAAAAAAAA05", "project/3 i-0aaaaaaaaaaaaaa05", "php_backdoor web-05"):
+        assert names(read(house.console.get("/cases", query_string={"q": text}))) == ["web-05"], text
+    for text in ("T1505.003", "/var/www/x.php"):
+        assert len(read(house.console.get("/cases", query_string={"q": text})).rows()) == 2, text
+    page = read(house.console.get("/cases?q=nowhere&state=all"))
+    assert "No case matches the filter" in page.text
+    assert "/cases?state=closed&q=nowhere" in page.links()  # the other tabs keep the filter
+
+
+def test_the_age_is_a_filter(house):
+    house.alarm(4)
+    house.pass_time(2 * 86_400)
+    house.alarm(5)
+    assert names(read(house.console.get("/cases?age=day"))) == ["web-05"]
+    assert names(read(house.console.get("/cases?age=week"))) == ["web-04"]
+    assert read(house.console.get("/cases?age=older")).rows() == []
+
+
+def test_a_filter_says_how_far_it_has_read(house, monkeypatch):
+    monkeypatch.setattr("shared.storage.queries.reading.STEP", 2)
+    monkeypatch.setattr("console.views.cases.MOST_LOOKED_AT", 4)
+    for evidence in range(10, 16):
+        house.alarm(evidence)
+    page = read(house.console.get("/cases?q=web-15"))
+    assert page.rows() == []
+    assert "No case on this page matches the filter" in page.text
+    assert "This page has looked at up to 4 cases; the next page goes on behind them." in page.text
+    (following,) = [link for link in page.links() if "page=" in link]
+    assert names(read(house.console.get(following))) == ["web-15"]
+
+
+def test_several_cases_are_closed_with_one_verdict(house):
+    other, closed = house.alarm(5), house.alarm(6)
+    house.alarm(4)
+    decide(house, "administrator", key=closed, do="close", verdict="benign", why="x")
+    form = read(house.console.get("/cases", role="responder")).form("Close the selected cases")
+    assert [value for name, value in form.fields if name == "case"] == [KEY, other]
+    several = {"do": "close", "case": [KEY, other, closed], "verdict": "benign", "why": "the same deploy"}
+    assert house.console.post("/cases", role="responder", data=several).status_code == 303
+    text = read(house.console.get("/cases", role="responder")).text
+    assert "You have closed 2 cases as benign." in text
+    assert "Mara Lindqvist has closed this as benign" in text
+    for key in (KEY, other):
+        assert case_of(house, key).closure.why == "the same deploy"
+        timeline = house.runtime.queries.cases.timeline(key).rows
+        assert len([row for row in timeline if row.audit and row.audit.action == audit.CASE_CLOSE]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"verdict": "benign", "why": " "}, "The reason is missing: say why the cases are closed."),
+        ({"why": "x"}, "The verdict is missing: choose one of the three."),
+        ({"verdict": "benign", "why": "x"}, "No case was selected, so nothing was changed."),
+    ],
+)
+def test_several_cases_are_not_closed_without_verdict_reason_and_case(house, fields, said):
+    house.alarm(4)
+    selected = {} if "selected" in said else {"case": KEY}
+    house.console.post("/cases", role="responder", data={"do": "close"} | selected | fields)
+    assert said in read(house.console.get("/cases", role="responder")).text
+    assert case_of(house).closure is None
+
+
+def test_a_viewer_closes_nothing(house):
+    house.alarm(4)
+    form = {"do": "close", "case": KEY, "verdict": "benign", "why": "x"}
+    assert house.console.post("/cases", role="viewer", data=form).status_code == 403
+    assert case_of(house).closure is None
 
 
 def test_pages_follow_each_other_by_a_token(house, monkeypatch):

@@ -24,6 +24,7 @@ from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import System
 from shared.storage import audit, indexes, kinds
+from shared.storage.queries.case_filter import CaseFilter, Which
 from shared.storage.queries.queries import Queries
 
 pytestmark = pytest.mark.slow
@@ -45,6 +46,9 @@ QUESTIONS: dict[str, Callable[[Queries], Any]] = {
     "open cases of somebody who has none": lambda ask: ask.cases.open(owner="bob", limit=200),
     "closed cases": lambda ask: ask.cases.closed(since=NOW - timedelta(days=30)),
     "cases of a system": lambda ask: ask.cases.of_system(WEB.key),
+    "all cases": lambda ask: ask.cases.list(CaseFilter(Which.ALL), limit=200),
+    "all cases with a text that none has": lambda ask: ask.cases.list(CaseFilter(Which.ALL, text="none")),
+    "taken cases": lambda ask: ask.cases.list(CaseFilter(Which.TAKEN)),
     "one case": lambda ask: ask.cases.get("case-1"),
     "the timeline": lambda ask: ask.cases.timeline(CASE),
     "the counts of cases": lambda ask: ask.cases.counts(),
