@@ -5,12 +5,13 @@ It reads the store with few requests, since it is the page that people leave ope
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from console.status import Status
 from console.views import problems
+from console.views.destinations import Destination, destinations
 from console.views.problems import Problem
 from scheduler.next_runs import next_runs
 from shared.config.config import Config
@@ -48,7 +49,7 @@ class Overview:
     status: Status
     last_hunt: Hunt | None  # the last one that is over
     next: tuple[NextRun, ...]
-    types: Mapping[str, str]  # of the destinations, for people
+    destinations: tuple[Destination, ...]
 
     @property
     def columns(self) -> tuple[tuple[Bar, ...], ...]:
@@ -113,7 +114,7 @@ def overview(status: Status, config: Config, now: datetime) -> Overview:
         status=status,
         last_hunt=last,
         next=following[:NEXT_RUNS],
-        types=types,
+        destinations=destinations(status.destinations, config, types),
     )
 
 
