@@ -24,14 +24,18 @@ def platform():
 
 @pytest.fixture
 def teams():
-    teams = Teams()
-    with serving(app_of(teams)) as url:
-        teams.served = url
-        yield teams
+    return Teams()
 
 
 @pytest.fixture
-def make(make_console, platform, teams):
+def office(teams):
+    """The address to which messages for Teams are sent."""
+    with serving(app_of(teams)) as url:
+        yield url + teams.path
+
+
+@pytest.fixture
+def make(make_console, platform, office):
     def made(**settings):
         return make_console(
             **{
@@ -39,7 +43,7 @@ def make(make_console, platform, teams):
                     "KEY": "lead",
                     "ADMIN": ADMIN,
                     "TOKEN": TOKEN,
-                    "TEAMS": f"{teams.served}{teams.path}",
+                    "TEAMS": office,
                 },
                 "platform": {"url": platform.url, "api_key": "env:KEY", "admin_key": "env:ADMIN"},
                 "webhook": {"tokens": ["env:TOKEN"], "url": URL},
