@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from cli.settings import settings
 from cli.stack import on_stack
 from shared.models.cases import CaseState, Verdict
 from shared.models.codec import dump
+from shared.models.findings_seen import Seen
 from shared.models.severity import Severity
 from shared.phrases import counted, utc_minute
 from shared.storage import audit
@@ -168,21 +169,24 @@ def show(config_path: str | None, data: Path, case: str, limit: int, page: str, 
     row = runtime.queries.cases.get(key)
     if row is None:
         raise Failed(f"there is no case {key!r}")
+    texts = [finding.description for finding in row.findings]
+    seen = runtime.queries.findings.of_system(row.system, texts) if row.system else {}
     with page_token():
         timeline = runtime.queries.cases.timeline(key, limit=limit, page=page)
     if as_json:
         entries = [dump(entry) for entry in timeline.rows]
-        tables.print_json({"case": dump(row), "timeline": entries, "next": timeline.next})
+        history = {text: dump(each) for text, each in seen.items()}
+        tables.print_json({"case": dump(row), "seen": history, "timeline": entries, "next": timeline.next})
         return
     if not page:
-        click.echo("\n".join(_lines(row)))
+        click.echo("\n".join(_lines(row, seen)))
         click.echo()
     for entry in timeline.rows:
         click.echo(f"{entry.at:%Y-%m-%d %H:%M:%S}  {_happened(entry)}")
     more(timeline.next)
 
 
-def _lines(row: CaseRow) -> Iterator[str]:
+def _lines(row: CaseRow, seen: Mapping[str, Seen]) -> Iterator[str]:
     state = _state(row)
     if row.state == CaseState.CLOSED:
         state = f"{state}, at {utc_minute(row.closed_at)}: {row.why}"
@@ -204,8 +208,17 @@ def _lines(row: CaseRow) -> Iterator[str]:
     for finding in row.findings[:_MOST_FINDINGS]:
         what = f"{finding.count:,} × {finding.description} ({finding.severity.value})"
         yield f"{'':<12} {one_line(f'{what} {finding.path}'.strip(), 500)}"
+        if history := _seen(seen.get(finding.description)):
+            yield f"{'':<16} {history}"
     if len(row.findings) > _MOST_FINDINGS:
         yield f"{'':<12} and {len(row.findings) - _MOST_FINDINGS:,} more kinds of alarm"
+
+
+def _seen(seen: Seen | None) -> str:
+    if seen is None:
+        return ""
+    times = (("first seen", seen.first_at), ("last seen", seen.last_at))
+    return ", ".join(filter(None, (seen.in_words, *(f"{what} {utc_minute(at)}" for what, at in times if at))))
 
 
 def _told(destination: str, ref: str) -> str:

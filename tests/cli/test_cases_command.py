@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from receiver.assemble import case_actions, case_lifecycle, resending
+from receiver.events.history import History
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import CLOSED, RELEASED, REOPENED
@@ -236,6 +237,8 @@ def test_show_prints_the_case_and_everything_that_happened_in_order(side, cases)
     assert any(line.startswith("reopened by huntbridge from alarm e3, was closed as benign") for line in text)
     assert "event e2 sent again to slack by Ada from here" in text
     assert any(line.endswith("the nightly backup") for line in text)
+    History(made.store, made.ledger).compare(alarm("e4", WEB, "web-01", Severity.MALICIOUS, 3))
+    assert "first seen 2026-11-24 12:03 UTC, last seen 2026-11-24 12:03 UTC" in cases("show", "e2")
     document = json.loads(cases("show", WEB_CASE, "--json"))
     assert (document["case"]["key"], document["case"]["state"]) == (WEB_CASE, "open")
     assert len(document["timeline"]) == len(happened)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from console.views.cases import case_list
+from receiver.events.history import History
+from shared.models.captures import Capture, CaptureState
 from shared.models.cases import CaseState
+from shared.models.hunts import Hunt
 from shared.storage import audit
 from tests.console.filled import SETTINGS, House
 from tests.console.reading import read
@@ -198,8 +203,10 @@ def test_a_case_says_what_where_and_how_bad(house):
     page = read(house.console.get(f"/cases/{KEY}"))
     assert page.title == "5 malicious, 1 suspicious on web-04"
     assert page.rows() == [
-        "3 × malicious Malicious File Detected: php_backdoor /var/www/x.php T1505.003 Web Shell",
-        "1 × suspicious Malicious File Detected: php_backdoor again /var/log/x T1059.004 Unix Shell",
+        "3 × malicious Malicious File Detected: php_backdoor /var/www/x.php T1505.003 Web Shell "
+        "– 10:42 10:42",
+        "1 × suspicious Malicious File Detected: php_backdoor again /var/log/x T1059.004 Unix Shell "
+        "– 10:42 10:42",
     ]
     assert "https://attack.mitre.org/techniques/T1505/003/" in page.links()
     assert "https://cado.acme.example/projects/3" in page.links()
@@ -207,6 +214,35 @@ def test_a_case_says_what_where_and_how_bad(house):
     assert "Delivered to tickets: SEC-412" in page.text
     assert [label for label in page.texts("label") if label in ("Slack, soc", "Jira, tickets")] != []
     assert "huntbridge cases show" in page.text
+
+
+def test_a_finding_says_in_which_hunts_it_was_seen(house):
+    """Four weekly hunts: the last but one had no capture, and only the last brought php_backdoor."""
+    house.alarm(4)
+    alarm = case_of(house).alarm
+    ledger, history = house.runtime.ledger, History(house.runtime.store, house.runtime.ledger)
+    states = [CaptureState.PROCESSED, CaptureState.PROCESSED, CaptureState.FAILED, CaptureState.PROCESSED]
+    for number, state in enumerate(states):
+        at = house.console.moment - timedelta(weeks=3 - number)
+        hunt = Hunt("weekly", at)
+        capture = ledger.captures.plan(Capture(hunt.id, alarm.system))
+        found = alarm.findings if number == 3 else alarm.findings[1:] if number == 1 else ()
+        ledger.captures.update(capture, state=state, ended_at=at, suspicious=len(found))
+        if found:
+            event = replace(alarm.event, id=f"e{number}", received_at=at)
+            history.compare(replace(alarm, event=event, hunt=hunt, findings=found))
+    page = read(house.console.get(f"/cases/{KEY}"))
+    assert page.rows() == [
+        "3 × malicious Malicious File Detected: php_backdoor /var/www/x.php T1505.003 Web Shell "
+        "new seen in 1 of the last 4 hunts, 1 without a capture 10:42 10:42",
+        "1 × suspicious Malicious File Detected: php_backdoor again /var/log/x T1059.004 Unix Shell "
+        "seen in 2 of the last 4 hunts, 1 without a capture 15 Nov, 10:42 10:42",
+    ]
+    drawn = [element.attributes.get("class", "") for element in page.elements if element.tag == "rect"]
+    assert [fill for fill in drawn if fill.startswith("f-")] == [
+        *("f-line", "f-line", "f-fault", "f-mal"),
+        *("f-line", "f-sus", "f-fault", "f-sus"),
+    ]
 
 
 def test_an_unknown_case(house):

@@ -70,6 +70,7 @@ QUESTIONS: dict[str, Callable[[Queries], Any]] = {
     "runs": lambda ask: ask.hunts.runs(),
     "runs of one hunt": lambda ask: ask.hunts.runs(name="weekly"),
     "names of hunts": lambda ask: ask.hunts.names(),
+    "kinds of alarm of a system": lambda ask: ask.findings.of_system(WEB, ["xmrig"]),
     "captures of a system": lambda ask: ask.captures.of_system(WEB.key),
     "systems": lambda ask: ask.coverage.systems(),
     "systems, as many as possible": lambda ask: ask.coverage.systems(limit=200),
