@@ -40,6 +40,7 @@ from shared.platform.errors import CadoError
 from shared.queues.ports import Handler
 from shared.secrets import SecretError
 from shared.storage.last_delivered import LastDelivered
+from shared.storage.ledger.refusals import RefusalCounts
 
 
 @dataclass(eq=False, repr=False)
@@ -68,6 +69,7 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),
         notices=runtime.dead_letter_notices,
         heartbeats=runtime.heartbeats,
+        refusals=RefusalCounts(runtime.store, runtime.now),
     )
     return Handlers(events.handle, delivery_worker(runtime, cases, destinations).handle)
 

@@ -36,6 +36,7 @@ from shared.queues.ports import EVENTS, Dead, Done, Item, Queue, Verdict
 from shared.queues.sizes import fitted_alarm
 from shared.queues.worker import attempt
 from shared.storage.ledger.ledger import Ledger
+from shared.storage.ledger.refusals import RefusalCounts, Refused
 from shared.storage.ports import TooLarge
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class EventWorker:
     reminders: CaseReminders
     notices: DeadLetterNotices
     heartbeats: Heartbeats
+    refusals: RefusalCounts
 
     def handle(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
@@ -78,6 +80,9 @@ class EventWorker:
                 return self.reminders.remind(content)
             case items.Heartbeat():
                 return self.heartbeats.send(content)
+            case items.RefusedWebhooks():
+                self.refusals.add(load(Refused, counts) for counts in content.counts)
+                return Done()
             case _:
                 if isinstance(content, items.Webhook):
                     log_context.add(event=item.id)

@@ -206,6 +206,21 @@ class DeadLetterNotice(Content):
         return cls(keys["notice"])
 
 
+@_content
+class RefusedWebhooks(Content):
+    """How many webhooks were refused. Each of `counts` has the keys of `Refused` of the ledger."""
+
+    kind, key = "refused_webhooks", "refused"
+    counts: list[dict[str, Any]]
+
+    def keys(self) -> dict[str, Any]:
+        return {"refused": self.counts}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["refused"])
+
+
 # [captures]
 
 
@@ -339,6 +354,7 @@ KINDS: tuple[type[Content], ...] = (
     Reminder,
     Heartbeat,
     DeadLetterNotice,
+    RefusedWebhooks,
     StartHunt,
     OpenProject,
     RequestCapture,

@@ -117,7 +117,7 @@ JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
-REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
+REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks, or day")
 REPORT_NOTES = _note("report", "scheduler.monthly_report", name="monthly")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
 TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 
 from shared.models import attack
 from shared.models.codec import load
-from shared.models.coverage import CoveredSystem, Listing, Outcome, Unselected, worst
+from shared.models.coverage import CoveredShare, CoveredSystem, Listing, Outcome, Unselected, worst
 from shared.models.hunts import COVERAGE_DAYS
 from shared.models.systems import System
 from shared.models.weeks import last_weeks, monday_of
@@ -60,6 +60,7 @@ class CoverageSummary:
     problems: tuple[str, ...] = ()  # sentences: why the list is missing or incomplete
     selected: int | None = None  # listed machines that a hunt selects; None as `listed`
     listed_captured: int | None = None  # listed machines captured in the last 30 days; None as `listed`
+    weeks: Mapping[str, CoveredShare] = field(default_factory=dict)  # by ISO week, as far as it is known
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,7 @@ def summary_of(listing: Listing | None, captured: int, known: int) -> CoverageSu
         problems=listing.problems,
         selected=None if listing.listed is None else listing.selected,
         listed_captured=None if listing.listed is None else listing.recently_captured,
+        weeks=listing.weeks,
     )
 
 
