@@ -101,7 +101,7 @@ def case_view(
     page: str = "",
 ) -> CaseView | None:
     """None if there is no such case. Raises StoreError, and BadToken."""
-    row = queries.cases.get(key)
+    row = queries.cases.get(key, config.destinations)
     if row is None:
         return None
     timeline = queries.cases.timeline(key, limit=LINES, page=page)

@@ -122,9 +122,12 @@ class CaseQueries:
         """The cases of one system, newest first."""
         return self.list(CaseFilter(Which.ALL, system=system_key), limit=limit, page=page)
 
-    def get(self, case_key: str) -> CaseRow | None:
-        record = self._store.get(kinds.CASE_FILE, case_key, "-")
-        return next(iter(self._rows([record])), None) if record else None
+    def get(self, case_key: str, destinations: Iterable[str] = ()) -> CaseRow | None:
+        """`destinations`: those that may have been told. What they gave is then read with the case, so a
+        store that keeps what it has read answers in one request."""
+        case = kinds.CASE_FILE, case_key, "-"
+        read = self._store.read_many([case, *((kinds.CASE, case_key, name) for name in destinations)])
+        return next(iter(self._rows([read[case]])), None) if case in read else None
 
     def timeline(self, case_key: str, limit: int = 200, page: str = "") -> Rows[TimelineEntry]:
         """The events, deliveries and entries of the audit log of a case, oldest first. A delivery is on the
