@@ -110,6 +110,7 @@ def _note(group: str, owner: str, *, name: str) -> str:
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
 COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")
 COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, or old captures")
+DAY_NOTES = _note("day", "shared.storage.ledger.day_counts", name="counts")
 DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from shared.models.codec import dump, load
 from shared.storage import kinds
+from shared.storage.ledger.day_counts import DAY
 from shared.storage.ports import Body, Key, Record, Store
 from shared.text import one_line
 
 REFUSED: Key = (kinds.NOTE, kinds.REFUSAL_NOTES, "day")
-DAY = timedelta(hours=24)
 _MAX_STATUSES = 20
 _MAX_TEXT = 200  # characters of a reason and of a sender
 
