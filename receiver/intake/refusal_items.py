@@ -1,7 +1,8 @@
 """Counts refused webhooks in the web function, and hands the counts to the workers as items of [events].
 
 The function may read and write no store. Anybody can make it refuse webhooks, so it puts at most MOST items a
-minute. What it refuses beyond them is counted in memory, and goes with the first item of a later minute.
+minute. What it refuses beyond them is counted in memory, and goes with the first item of a later minute. So
+does what was refused because nothing could be stored.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from receiver.intake.refusal_log import log_refused
@@ -45,6 +47,8 @@ class RefusalItems:
                 "reason": reason[:_MAX_REASON],
                 "sender": sender,
             }
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                return  # the queue may be what fails, and the sender must not wait for it twice
             if len(self._put_at) == MOST and 0 <= now.timestamp() - self._put_at[0] < PERIOD:
                 return
             self._put_at.append(now.timestamp())

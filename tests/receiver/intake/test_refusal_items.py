@@ -51,6 +51,14 @@ def test_a_flood_makes_few_items_and_none_of_it_is_lost_when_it_goes_on(stage, r
     assert counted(stage) == [(401, 1_001, "203.0.113.7")]
 
 
+def test_what_could_not_be_stored_is_counted_with_the_next_refusal(stage, refused):
+    refused(503, "The event could not be stored; send it again later.", "203.0.113.7")
+    assert work_off(stage) == 0
+    refused(401, WRONG, "203.0.113.8")
+    assert work_off(stage) == 1
+    assert sorted(counted(stage)) == [(401, 1, "203.0.113.8"), (503, 1, "203.0.113.7")]
+
+
 def test_a_queue_that_cannot_be_written_does_not_change_the_answer(stage, refused, monkeypatch, caplog):
     def broken(*_, **__):
         raise QueueError("no answer")
