@@ -41,7 +41,7 @@ class Status:
     at: datetime
     counts: CaseCounts
     cases: tuple[CaseRow, ...]  # the worst ones that are not closed, without references
-    not_taken: tuple[CaseRow, ...]  # malicious cases that nobody has acknowledged, the oldest first
+    not_taken: tuple[CaseRow, ...]  # malicious cases that are not acknowledged, oldest first
     destinations: Mapping[str, DestinationState]  # by name, in the order of the configuration
     runs: tuple[Hunt, ...]  # the last run of each hunt, the newest first
     jobs: Mapping[str, Failing]  # the timer's jobs that fail, by name

@@ -135,7 +135,7 @@ _FILLS = {Severity.MALICIOUS: "f-mal", Severity.SUSPICIOUS: "f-sus"}
 
 
 def _tick(number: int, was: InHunt, row: FindingRow) -> Tick:
-    """Each outcome has its own shape, so that nobody needs the colour."""
+    """Each outcome has its own shape, so a reader can tell outcomes apart without colour."""
     x = number * 9
     match was:
         case InHunt.SEEN:

@@ -32,7 +32,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class RefusedDay:
-    """What is stored."""
+    """The document of one day: how many webhooks were refused, and the newest refusal of each status."""
 
     hours: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by hour, then by status
     newest: Mapping[str, Refused] = field(default_factory=dict)  # by status

@@ -57,7 +57,7 @@ class Overview:
     at: datetime
     counts: CaseCounts
     cases: tuple[CaseRow, ...]  # the worst ones that are not closed, without references
-    not_taken: tuple[CaseRow, ...]  # malicious cases that nobody has acknowledged, the oldest first
+    not_taken: tuple[CaseRow, ...]  # malicious cases that are not acknowledged, oldest first
     destinations: Mapping[str, DestinationState]
     runs: tuple[Hunt, ...]  # the last run of each hunt that had its turn, the newest first
     jobs: Mapping[str, Mapping[str, Any]]  # the notes about jobs of the timer that fail
