@@ -3,7 +3,8 @@ same as `cases ack`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,8 +28,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _CASE = "CASE_OR_EVENT"
 
 
-def _about_a_case(command: Command) -> Command:
-    """Adds --stack, the settings, the argument CASE_OR_EVENT and --by."""
+def _about_a_case(command: Command, *, several: bool = False) -> Command:
+    """Adds --stack, the settings, the argument CASE_OR_EVENT and --by. `several`: the command gets `cases`,
+    one or more."""
     by = click.option(
         "--by",
         metavar="NAME",
@@ -37,6 +39,8 @@ def _about_a_case(command: Command) -> Command:
         help="Who decides this. The others read this name. Also HUNTBRIDGE_BY.",
     )
     case = click.argument("case", metavar=_CASE)
+    if several:
+        case = click.argument("cases", metavar=f"{_CASE}...", nargs=-1, required=True)
     return on_stack(settings(case(by(command))))  # type: ignore[return-value]
 
 
@@ -55,7 +59,7 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
     \b
     Example:  huntbridge cases ack 7f3c9a52 --by Ada
     """
-    _decide(config_path, data, case, by, "taken {}", CaseDecisions.acknowledge)
+    _decide(config_path, data, [case], by, "taken {}", CaseDecisions.acknowledge)
 
 
 @click.command(short_help="Give a case back, so that somebody else can take it.")
@@ -68,11 +72,11 @@ def release(config_path: str | None, data: Path, case: str, by: str, why: str) -
     \b
     Example:  huntbridge cases release 7f3c9a52 --by Ada --why "on leave from Monday"
     """
-    _decide(config_path, data, case, by, "given back {}", CaseDecisions.release, why)
+    _decide(config_path, data, [case], by, "given back {}", CaseDecisions.release, why)
 
 
-@click.command(short_help="Close a case with a verdict.")
-@_about_a_case
+@click.command(short_help="Close one case or several with a verdict.")
+@partial(_about_a_case, several=True)
 @click.option(
     "--verdict",
     type=click.Choice([verdict.value for verdict in Verdict]),
@@ -80,10 +84,15 @@ def release(config_path: str | None, data: Path, case: str, by: str, why: str) -
     help="true_positive: an attack. benign: real, but allowed. false_positive: not real.",
 )
 @click.option("--why", metavar="TEXT", required=True, help="The reason. Everybody reads it.")
-def close(config_path: str | None, data: Path, case: str, by: str, verdict: str, why: str) -> None:
+def close(
+    config_path: str | None, data: Path, cases: tuple[str, ...], by: str, verdict: str, why: str
+) -> None:
     """Close a case, whether somebody has acknowledged it or not. Everybody who was told of the case is told,
     and no more reminders are sent. An issue in Jira gets a comment, and stays open. A new alarm reopens the
     case.
+
+    Several cases get the same verdict and reason. Each of them is one decision, with its own entry in the
+    audit log. If one of them does not exist, none is closed. If one cannot be closed, the others are.
 
     \b
     Example:  huntbridge cases close 7f3c9a52 --by Ada --verdict benign --why "the nightly backup"
@@ -91,7 +100,8 @@ def close(config_path: str | None, data: Path, case: str, by: str, verdict: str,
     if not one_line(why):
         raise Misused("--why is empty: say why the case is closed")
     chosen = Verdict(verdict)
-    _decide(config_path, data, case, by, f"closed {{}} as {chosen.words}", CaseDecisions.close, chosen, why)
+    done = f"closed {{}} as {chosen.words}"
+    _decide(config_path, data, cases, by, done, CaseDecisions.close, chosen, why)
 
 
 @click.command(short_help="Open a closed case again.")
@@ -104,13 +114,13 @@ def reopen(config_path: str | None, data: Path, case: str, by: str, why: str) ->
     \b
     Example:  huntbridge cases reopen 7f3c9a52 --by Ada --why "it was not the backup"
     """
-    _decide(config_path, data, case, by, "reopened {}", CaseDecisions.reopen, why)
+    _decide(config_path, data, [case], by, "reopened {}", CaseDecisions.reopen, why)
 
 
 def _decide(
     config_path: str | None,
     data: Path,
-    case: str,
+    cases: Sequence[str],
     by: str,
     done: str,
     decide: Callable[..., Case],
@@ -122,10 +132,15 @@ def _decide(
         raise Failed("--by is empty: say who takes the case")
     by = one_line(by)
     runtime = runtime_of(load_config(config_path), data, write=True)
-    key = case_key(runtime, case)
+    keys = dict.fromkeys(case_key(runtime, case) for case in cases)
     person = Person(by, f"{here()}, {operator(runtime)}")
-    try:
-        decided = decide(case_decisions(runtime), key, person, *arguments)
-    except DecisionRefused as refused:
-        raise Failed(str(refused)) from None
-    click.echo(f"{by} has {done.format(key)}: {compose(decided.alarm, runtime.config).title}")
+    refusals = []
+    for key in keys:
+        try:
+            decided = decide(case_decisions(runtime), key, person, *arguments)
+        except DecisionRefused as refused:
+            refusals.append(str(refused) if len(keys) == 1 else f"{key}: {refused}")
+        else:
+            click.echo(f"{by} has {done.format(key)}: {compose(decided.alarm, runtime.config).title}")
+    if refusals:
+        raise Failed("\n".join(refusals))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -20,11 +20,13 @@ from cli.settings import settings
 from cli.stack import on_stack
 from shared.models.cases import CaseState, Verdict
 from shared.models.codec import dump
+from shared.models.findings_seen import Seen
 from shared.models.severity import Severity
 from shared.phrases import counted, utc_minute
 from shared.storage import audit
+from shared.storage.queries.case_filter import Age, CaseFilter, Which
 from shared.storage.queries.case_timeline import TimelineEntry
-from shared.storage.queries.cases import CaseQueries, CaseRow
+from shared.storage.queries.cases import CaseRow
 from shared.storage.queries.pages import Rows
 from shared.text import one_line
 
@@ -32,6 +34,13 @@ NOBODY = "nobody"
 _SEVERITIES = [severity.value for severity in Severity]
 _MOST_FINDINGS = 10
 _MOST_PAGES = 20  # that are read to find a row that the options do not exclude
+_WHICH = {
+    None: Which.NOT_CLOSED,
+    CaseState.OPEN.value: Which.OPEN,
+    CaseState.ACKNOWLEDGED.value: Which.TAKEN,
+    CaseState.CLOSED.value: Which.CLOSED,
+    Which.ALL.value: Which.ALL,
+}
 
 
 @click.group()
@@ -57,8 +66,14 @@ for _command in (ack, release, close, reopen):
 @click.option("--owner", metavar="NAME", help=f"Only cases that NAME has taken; {NOBODY}: that nobody has.")
 @click.option(
     "--state",
-    type=click.Choice([state.value for state in CaseState]),
-    help="Only open cases, which nobody has taken; only acknowledged ones; or the closed ones instead.",
+    type=click.Choice([*(state.value for state in CaseState), Which.ALL.value]),
+    help="Only open cases, which nobody has taken; only acknowledged ones; the closed ones; or all.",
+)
+@click.option("--text", metavar="WORDS", default="", help="Only cases that have each word; see above.")
+@click.option(
+    "--age",
+    type=click.Choice([age.value for age in Age]),
+    help="Only cases whose first alarm came less than a day ago, one to seven days ago (week), or before.",
 )
 @click.option("--since", type=Moment(), help="With --state closed: closed not before 2026-11-01, or 30d ago.")
 @paged
@@ -68,63 +83,52 @@ def list_cases(
     severity: str | None,
     owner: str | None,
     state: str | None,
+    text: str,
+    age: str | None,
     since: datetime | None,
     limit: int,
     page: str,
     as_json: bool,
 ) -> None:
     """List the cases that are not closed, worst first, and of equally bad ones the oldest first. With --state
-    closed, list the closed ones, the last one first.
+    closed, list the closed ones, the last one first; with --state all, list them after the others.
+
+    --text finds words in names, ids, addresses, tags, titles and findings. It reads case after case and stops
+    after some thousands; then the list says how to go on.
 
     \b
     Which malicious cases has nobody taken?  huntbridge cases list --severity malicious --owner nobody
+    Where was this file found?               huntbridge cases list --state all --text kswapd0
     """
     if since and state != CaseState.CLOSED:
         raise Misused("--since is for --state closed")
     if owner is not None and state in (CaseState.CLOSED, CaseState.OPEN):
         raise Misused(f"--owner does not go with --state {state}: nobody has such a case")
     queries = reading_runtime(load_config(config_path), data).queries.cases
-    wanted = Severity(severity) if severity else None
-    ask = _question(queries, wanted, owner, state, since, limit)
+    wanted = CaseFilter(
+        _WHICH[state],
+        Severity(severity) if severity else None,
+        "" if owner == NOBODY else owner,
+        one_line(text),
+        Age(age) if age else None,
+        closed_since=since,
+    )
     with page_token():
-        rows = _page(ask, page, lambda row: _fits(row, wanted, state))
+        rows = _page(lambda token: queries.list(wanted, limit=limit, page=token), page)
     titles = ("Case", "Severity", "State", "Opened (UTC)", "Alarms", "Title")
-    empty = "there are no such cases" if severity or owner or state else "there are no open cases"
+    is_narrow = severity or owner or state or text or age
+    empty = "there are no such cases" if is_narrow else "there are no open cases"
     print_rows(rows, "cases", titles, _cells, whole=(0,), as_json=as_json, empty=empty)
 
 
-def _question(
-    queries: CaseQueries,
-    severity: Severity | None,
-    owner: str | None,
-    state: str | None,
-    since: datetime | None,
-    limit: int,
-) -> Callable[[str], Rows[CaseRow]]:
-    """The question that gives a page from its token."""
-    if state == CaseState.CLOSED:
-        return lambda page: queries.closed(since=since, limit=limit, page=page)
-    if state == CaseState.OPEN or owner == NOBODY:
-        owner = ""
-    return lambda page: queries.open(severity=severity, owner=owner, limit=limit, page=page)
-
-
-def _fits(row: CaseRow, severity: Severity | None, state: str | None) -> bool:
-    """The filters that no index answers."""
-    return (state is None or row.state == state) and (severity is None or row.severity is severity)
-
-
-def _page(
-    ask: Callable[[str], Rows[CaseRow]], page: str, is_wanted: Callable[[CaseRow], bool]
-) -> Rows[CaseRow]:
-    """The first page with a row that is wanted."""
+def _page(ask: Callable[[str], Rows[CaseRow]], page: str) -> Rows[CaseRow]:
+    """The first page that has a row."""
     for _ in range(_MOST_PAGES):
         rows = ask(page)
-        found = tuple(filter(is_wanted, rows.rows))
-        if found or not rows.next:
+        if rows.rows or not rows.next:
             break
         page = rows.next
-    return Rows(found, rows.next)
+    return rows
 
 
 def _cells(row: CaseRow) -> tuple[str, ...]:
@@ -165,21 +169,24 @@ def show(config_path: str | None, data: Path, case: str, limit: int, page: str, 
     row = runtime.queries.cases.get(key)
     if row is None:
         raise Failed(f"there is no case {key!r}")
+    texts = [finding.description for finding in row.findings]
+    seen = runtime.queries.findings.of_system(row.system, texts) if row.system else {}
     with page_token():
         timeline = runtime.queries.cases.timeline(key, limit=limit, page=page)
     if as_json:
         entries = [dump(entry) for entry in timeline.rows]
-        tables.print_json({"case": dump(row), "timeline": entries, "next": timeline.next})
+        history = {text: dump(each) for text, each in seen.items()}
+        tables.print_json({"case": dump(row), "seen": history, "timeline": entries, "next": timeline.next})
         return
     if not page:
-        click.echo("\n".join(_lines(row)))
+        click.echo("\n".join(_lines(row, seen)))
         click.echo()
     for entry in timeline.rows:
         click.echo(f"{entry.at:%Y-%m-%d %H:%M:%S}  {_happened(entry)}")
     more(timeline.next)
 
 
-def _lines(row: CaseRow) -> Iterator[str]:
+def _lines(row: CaseRow, seen: Mapping[str, Seen]) -> Iterator[str]:
     state = _state(row)
     if row.state == CaseState.CLOSED:
         state = f"{state}, at {utc_minute(row.closed_at)}: {row.why}"
@@ -201,8 +208,17 @@ def _lines(row: CaseRow) -> Iterator[str]:
     for finding in row.findings[:_MOST_FINDINGS]:
         what = f"{finding.count:,} × {finding.description} ({finding.severity.value})"
         yield f"{'':<12} {one_line(f'{what} {finding.path}'.strip(), 500)}"
+        if history := _seen(seen.get(finding.description)):
+            yield f"{'':<16} {history}"
     if len(row.findings) > _MOST_FINDINGS:
         yield f"{'':<12} and {len(row.findings) - _MOST_FINDINGS:,} more kinds of alarm"
+
+
+def _seen(seen: Seen | None) -> str:
+    if seen is None:
+        return ""
+    times = (("first seen", seen.first_at), ("last seen", seen.last_at))
+    return ", ".join(filter(None, (seen.in_words, *(f"{what} {utc_minute(at)}" for what, at in times if at))))
 
 
 def _told(destination: str, ref: str) -> str:

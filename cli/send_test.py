@@ -5,7 +5,6 @@ It opens no case and records nothing in the ledger.
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,13 +13,7 @@ import click
 from cli.assemble import destination, load_config, reading_runtime
 from cli.exit_codes import Failed, Misused
 from cli.settings import settings
-from receiver.destinations.contract import NEW_CASE, Delivered, Rejected, Retry
-from receiver.messages.compose import compose
-from shared.config.config import Config
-from shared.models.alarms import Alarm
-from shared.models.event_kinds import TEST
-from shared.models.events import Event
-from shared.models.severity import Severity
+from receiver.deliveries.send_test import send_test as deliver_test
 from shared.secrets import SecretError
 
 
@@ -49,19 +42,9 @@ def send_test(config_path: str | None, data: Path, name: str) -> None:
         sender = destination(reading_runtime(config, data), name)
     except SecretError as error:
         raise Misused(f"destinations.{name}: {error}") from None
-    match sender.deliver(compose(_marked_alarm(name, config, datetime.now(UTC)), config), NEW_CASE):
-        case Delivered(ref, note):
-            issue = f": {ref}" if sender.traits.tracks_issues else ""
-            click.echo(f"delivered to {name}{issue}" + (f" ({note})" if note else ""))
-        case Rejected(reason):
-            raise Failed(f"{name} refused it: {reason}")
-        case Retry(reason, after, ambiguous):
-            wait = f"; it asks to wait {after:.0f} s" if after else ""
-            unsure = "; it may have arrived all the same" if ambiguous else ""
-            raise NotNow(f"not delivered to {name}: {reason}{wait}{unsure}")
-
-
-def _marked_alarm(name: str, config: Config, now: datetime) -> Alarm:
-    """The alarm that the TEST message is composed from."""
-    event = Event(f"test:{secrets.token_hex(4)}", TEST, now, title=name)
-    return Alarm(event, Severity.INFO, link=config.platform.url)
+    sent = deliver_test(sender, name, config, datetime.now(UTC))
+    if sent.later:
+        raise NotNow(sent.said)
+    if not sent.delivered:
+        raise Failed(sent.said)
+    click.echo(sent.said)

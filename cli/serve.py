@@ -42,6 +42,7 @@ from shared.metrics.memory import Memory
 from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef
 from shared.storage.audit import configuration_loaded
+from shared.storage.ledger.refusals import RefusalCounts
 from shared.storage.ports import StoreError
 
 log = logging.getLogger(__name__)
@@ -192,7 +193,9 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web, me
     def tokens() -> list[Secret]:
         return accepted(config.webhook.tokens, runtime.secret)
 
-    refusals = Refusals(runtime.events, runtime.ledger.notes, runtime.now)
+    refusals = Refusals(
+        runtime.events, runtime.ledger.notes, RefusalCounts(runtime.store, runtime.now), runtime.now
+    )
     full = WebhookQuota(
         (runtime.events, runtime.deliveries),
         data,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -16,25 +15,26 @@ from cli import tables
 from cli.assemble import load_config, reading_runtime
 from cli.exit_codes import Failed, Misused, PlatformFailed
 from cli.settings import settings
-from cli.webhook_registration import (
+from scheduler.webhook_registration import (
     NAME_PREFIX,
-    RECEIVER_PATH,
+    USUAL,
+    NotConfigured,
+    administrator,
     is_own,
-    register_one,
+    own_by_event,
+    receiver_url,
+    send_tests,
     shown_url,
-    wanted_webhook,
+    token_of,
 )
+from scheduler.webhook_registration import register as register_all
 from shared.config.suggestions import advice, quoted
-from shared.config.tokens import refusal
-from shared.config.urls import https_url
 from shared.hosting.runtime import Runtime
 from shared.models.event_kinds import PLATFORM_KINDS
 from shared.platform.answers import Webhook
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
-from shared.secrets import Secret, SecretError, SecretRef
-
-_USUAL = ("processing_with_alarms", "processing_failed")
+from shared.secrets import Secret, SecretRef
 
 
 @click.group(short_help="Manage the platform's webhooks that lead here.")
@@ -60,12 +60,9 @@ def _address(context: click.Context, option: click.Parameter, given: str | None)
     if given is None:
         return None
     try:
-        url = https_url(given, path="any")
+        return receiver_url(given)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    if not urlsplit(url).path:
-        raise click.BadParameter(f"must be the whole address, such as https://hunt.example{RECEIVER_PATH}")
-    return url
 
 
 def _reference(context: click.Context, option: click.Parameter, given: str | None) -> SecretRef | None:
@@ -79,7 +76,7 @@ def _reference(context: click.Context, option: click.Parameter, given: str | Non
 @settings
 @click.option("--url", required=True, callback=_address, help="The address at which huntbridge is reached.")
 @click.option("--event", "events", multiple=True, metavar="KIND", callback=_kinds,
-              help=f"A kind of event; may be repeated [default: {' and '.join(_USUAL)}].")  # fmt: skip
+              help=f"A kind of event; may be repeated [default: {' and '.join(USUAL)}].")  # fmt: skip
 @click.option("--token-ref", metavar="REF", callback=_reference,
               help="The token, as a secret reference [default: the first of webhook.tokens].")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
@@ -101,11 +98,10 @@ def register(
     """
     runtime, cado = _platform(config_path, data)
     token = _token(runtime, token_ref)
-    registered = _list(cado)
-    results = [
-        register_one(cado, registered, wanted_webhook(event, url, token), dry_run)
-        for event in events or _USUAL
-    ]
+    try:
+        results = register_all(cado, url, token, events or USUAL, dry_run=dry_run)
+    except CadoError as error:
+        raise PlatformFailed(str(error)) from None
     if as_json:
         tables.print_json(
             {"dry_run": dry_run, "url": url, "webhooks": [asdict(result) for result in results]}
@@ -195,30 +191,26 @@ def _show(hooks: tuple[Webhook, ...]) -> None:
 def test(config_path: str | None, data: Path, events: tuple[str, ...]) -> None:
     """Make the platform send its test message through huntbridge's webhooks."""
     _, cado = _platform(config_path, data)
-    own = {hook.name.removeprefix(NAME_PREFIX): hook for hook in reversed(_list(cado)) if is_own(hook)}
+    own = own_by_event(_list(cado))
     missing = [event for event in events if event not in own]
     if missing or not own:
         which = f" for {', '.join(missing)}" if missing else ""
         raise Failed(
             f"no webhook of huntbridge is registered{which}: run `huntbridge webhook register --url URL`"
         )
-    hooks = [own[event] for event in events or sorted(own)]
-    failed = False
-    said: dict[int, str] = {}
-    for hook in hooks:
-        try:
-            said[hook.id] = cado.webhooks.test(hook.id) or "asked for"
-        except CadoError as error:
-            failed, said[hook.id] = True, f"failed: {error}"
-    after = {hook.id: hook.times_sent for hook in _list(cado)}
-    for hook in hooks:
+    try:
+        tests = send_tests(cado, [own[event] for event in events or sorted(own)])
+    except CadoError as error:
+        raise PlatformFailed(str(error)) from None
+    for tested in tests:
+        hook = tested.hook
         times = ", ".join(
             f"{when} {'not told' if count is None else count}"
-            for when, count in (("before", hook.times_sent), ("after", after.get(hook.id)))
+            for when, count in (("before", hook.times_sent), ("after", tested.times_after))
         )
         disabled = "; it is disabled, so no real event comes" if not hook.enabled else ""
-        click.echo(f"{hook.name}: {said[hook.id]}; times sent: {times}{disabled}")
-    if failed:
+        click.echo(f"{hook.name}: {tested.said}; times sent: {times}{disabled}")
+    if not all(tested.ok for tested in tests):
         raise PlatformFailed(
             "not every test was sent: can the platform reach the URL, and is the token right?"
         )
@@ -254,29 +246,19 @@ def remove(config_path: str | None, data: Path, yes: bool) -> None:
 def _platform(config_path: str | None, data: Path) -> tuple[Runtime, Cado]:
     runtime = reading_runtime(load_config(config_path), data)
     try:
-        cado = runtime.admin_cado
-    except SecretError as error:
+        return runtime, administrator(runtime)
+    except NotConfigured as error:
         raise Misused(str(error)) from None
-    if cado is None:
-        raise Misused(
-            "no Platform Administrator's key is configured, and webhooks need one: write platform.admin_key, "
-            "such as env:ADMIN_API_KEY"
-        )
-    return runtime, cado
 
 
 def _token(runtime: Runtime, ref: SecretRef | None) -> Secret:
     tokens = runtime.config.webhook.tokens
     if ref is None and not tokens:
         raise Misused("no webhook token is configured: write webhook.tokens, or give --token-ref")
-    ref = ref or tokens[0]
     try:
-        token = runtime.secret(ref)
-    except SecretError as error:
+        return token_of(runtime, ref or tokens[0])
+    except NotConfigured as error:
         raise Misused(str(error)) from None
-    if why := refusal(token.reveal()):
-        raise Misused(f"the webhook token {ref} {why}")
-    return token
 
 
 def _list(cado: Cado) -> tuple[Webhook, ...]:

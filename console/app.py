@@ -35,7 +35,7 @@ def create_app(context: ConsoleContext, sign: SignIn) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters.add_to(app)
     notices.add_to(app, sign)
-    guard.protect(app, Guard(sign.only_loopback, context.readonly), sign)
+    guard.protect(app, Guard(sign.only_loopback, context.readonly, sign.hosts), sign)
     errors.add_to(app)
     app.register_blueprint(sign_in.blueprint(sign))
     for page in PAGES:

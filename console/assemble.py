@@ -44,6 +44,7 @@ def sign_in(
         passwords=Passwords(config.users),
         only_loopback=not config.users and proxy is None,
         operator=operator,
+        hosts=frozenset(config.hosts),
         by_proxy=_by_proxy(runtime, proxy) if proxy else None,
         tls_proxies=tls_proxies | ({proxy.address} if proxy else set()),
     )

@@ -1,7 +1,9 @@
 """Protects every request and every answer, whatever its view does.
 
-* On loopback without users, only the names of loopback are answered: a page on the internet whose name
-  points to 127.0.0.1 (DNS rebinding) is refused, and so is everything that came through a proxy.
+* Only known names are answered, so that a page on the internet whose name is made to point to the console
+  (DNS rebinding) is refused: the names of loopback, and those of `console.hosts`. Without `console.hosts` a
+  console with users or a proxy answers under any name. On loopback without users, everything that came
+  through a proxy is refused as well.
 * A request that may change something must come from a page of the console (CSRF): by `Sec-Fetch-Site`, or
   where the browser does not send it, by `Origin`. A request with neither is refused.
 * Every answer has the headers that keep scripts of others, frames and guessed types out.
@@ -43,19 +45,25 @@ _CLOCK = re.compile(rb"<time[^>]* data-clock>[^<]*</time>")
 class Guard:
     only_loopback: bool
     readonly: str = ""  # why nobody can act
+    hosts: frozenset[str] = frozenset()  # `console.hosts`
 
     def check_host(self) -> None:
-        if not self.only_loopback:
+        """Raises Forbidden if the request names a host under which the console does not answer."""
+        if not self.only_loopback and not self.hosts:
             return
         try:
             host = urlsplit(f"//{request.host}").hostname
         except ValueError:
             host = None
-        if host not in _LOOPBACK or request.environ.get("huntbridge.forwarded"):
+        if host in _LOOPBACK and not (self.only_loopback and request.environ.get("huntbridge.forwarded")):
+            return
+        if self.only_loopback:
             raise Forbidden(
                 "This console answers on this machine only, under 127.0.0.1 or localhost. For any other "
                 "address, configure console.users or console.proxy."
             )
+        if host not in self.hosts:
+            raise Forbidden("This console does not answer under this name. console.hosts has its names.")
 
 
 def check_origin(is_secure: bool) -> None:

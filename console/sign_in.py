@@ -44,6 +44,7 @@ class SignIn:
     only_loopback: bool  # the console has neither users nor a proxy
     operator: str = "operator"  # the name of whoever comes by the one-time link
     by_proxy: ByProxy | None = None
+    hosts: frozenset[str] = frozenset()  # the names under which the console answers; empty: any
     tls_proxies: frozenset[str] = frozenset()  # addresses whose X-Forwarded-Proto is believed
 
     open_to_all = frozenset({"static", "sign_in.form", "sign_in.check", "sign_in.link", "sign_in.use_link"})

@@ -16,6 +16,8 @@ from scheduler.timer import JOBS
 from shared.config.config import Config
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
+from shared.storage.ledger.day_counts import DayCounts
+from shared.storage.ledger.refusals import Refused
 from shared.storage.queries.cases import CaseCounts, CaseRow
 from shared.storage.queries.coverage import CoverageSummary
 from shared.storage.queries.event_rows import EventRow
@@ -39,7 +41,7 @@ class Status:
     at: datetime
     counts: CaseCounts
     cases: tuple[CaseRow, ...]  # the worst ones that are not closed, without references
-    not_taken: tuple[CaseRow, ...]  # malicious cases that nobody has acknowledged, the oldest first
+    not_taken: tuple[CaseRow, ...]  # malicious cases that are not acknowledged, oldest first
     destinations: Mapping[str, DestinationState]  # by name, in the order of the configuration
     runs: tuple[Hunt, ...]  # the last run of each hunt, the newest first
     jobs: Mapping[str, Failing]  # the timer's jobs that fail, by name
@@ -48,6 +50,8 @@ class Status:
     last_event: EventRow | None
     coverage: CoverageSummary
     weeks: tuple[WeekTrend, ...]  # the last twelve, oldest first
+    refused: tuple[Refused, ...] = ()  # webhooks of the last 24 hours, the newest first
+    day: DayCounts | None = None  # what happened in 24 hours; None: nobody has counted yet
 
     @property
     def running(self) -> tuple[Hunt, ...]:
@@ -87,6 +91,8 @@ def read_status(queries: Queries, config: Config) -> Status:
         last_event=found.last_event,
         coverage=found.coverage,
         weeks=found.weeks,
+        refused=found.refused,
+        day=found.day,
     )
 
 

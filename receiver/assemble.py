@@ -44,6 +44,7 @@ from shared.platform.errors import CadoError
 from shared.queues.ports import Handler
 from shared.secrets import SecretError
 from shared.storage.last_delivered import LastDelivered
+from shared.storage.ledger.refusals import RefusalCounts
 
 
 @dataclass(eq=False, repr=False)
@@ -75,6 +76,7 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         heartbeats=runtime.heartbeats,
         checks=DestinationChecks(destinations, runtime.config, runtime.check_results, runtime.why_old),
         now=runtime.now,
+        refusals=RefusalCounts(runtime.store, runtime.now),
     )
     return Handlers(events.handle, delivery_worker(runtime, cases, destinations).handle)
 

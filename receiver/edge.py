@@ -15,6 +15,7 @@ from typing import Any
 from apig_wsgi import make_lambda_handler
 
 import shared.hosting.import_without_gc as import_without_gc
+from receiver.intake.refusal_items import RefusalItems
 from receiver.intake.sender_secrets import accepted, readable
 from receiver.web import create_app
 from shared.aws import stack
@@ -54,12 +55,17 @@ def _web() -> Callable[[Event, Context], dict[str, Any]]:
         """Anybody may call this, so it reads no queue. The dashboard shows the queues."""
         return {"problems": [] if tokens() else ["no webhook token can be read"]}
 
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    events = stack.queue(_clients(), EVENTS, os.environ)
     app = create_app(
-        stack.queue(_clients(), EVENTS, os.environ),
+        events,
         tokens,
-        lambda: datetime.now(UTC),
+        now,
         health,
         (lambda: readable(signing, secrets.get, "signing secret")) if signing else None,
+        refused=RefusalItems(events, now),
     )
     answer = make_lambda_handler(_with_source(app))
     return lambda event, context: answer(_at_root(event), context)

@@ -137,6 +137,12 @@ def create_app(
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         return response
 
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
     return app
 
 

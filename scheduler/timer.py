@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from scheduler.coverage import compare_with_ec2
 from scheduler.daily_check import begin_daily_check
+from scheduler.day_counts import count_day
 from scheduler.follow import follow_hunts
 from scheduler.index_old_documents import index_old_documents
 from scheduler.job_failures import JobFailures
@@ -42,6 +43,11 @@ class Job:
     at_least_every: float = math.inf  # seconds between two runs on one machine, whatever `follow.interval` is
 
 
+def _count(runtime: Runtime) -> None:
+    count_events(runtime)
+    count_day(runtime)
+
+
 def _report_failures(runtime: Runtime) -> None:
     _failures(runtime).report()
 
@@ -55,7 +61,7 @@ JOBS = (
     Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 10),
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
     Job("report", send_monthly_report, 8),
-    Job("trends", count_events, 8),
+    Job("trends", _count, 8),
     Job("index", index_old_documents, 10),
     Job("jobs", _report_failures, 8),
     Job("checks", begin_daily_check, 5),

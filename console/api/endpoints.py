@@ -21,6 +21,7 @@ from shared.models.severity import Severity
 from shared.storage import kinds
 from shared.storage.audit import Entry
 from shared.storage.queries import deliveries, pages
+from shared.storage.queries.case_filter import Age, CaseFilter, Which
 from shared.storage.queries.case_timeline import TimelineEntry
 from shared.storage.queries.cases import CaseRow
 from shared.storage.queries.coverage import CoverageSummary, SystemCoverage, TechniqueTrend
@@ -36,7 +37,6 @@ HUNT = text("hunt", "Only what is about this run of a hunt, such as weekly@2026-
 SINCE = moment("since", "Not before this time.")
 UNTIL = moment("until", "Before this time.")
 WEEKS = whole_number("weeks", "How many weeks, the present one included.", least=1, most=53, default=12)
-NOT_CLOSED, OPEN, CLOSED = "not-closed", "open", "closed"
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,22 @@ def _cases(
     state: str,
     severity: str | None,
     taken_by: str,
+    q: str,
+    age: str | None,
     system: str,
     limit: int,
     page: str,
 ) -> Rows[CaseRow]:
     cases = context.queries.cases
-    if system:
-        return cases.of_system(system, limit=limit, page=page)
-    if state == CLOSED:
-        return cases.closed(limit=limit, page=page)
-    owner = "" if state == OPEN else taken_by or None
-    wanted = Severity(severity) if severity else None
-    return cases.open(severity=wanted, owner=owner, limit=limit, page=page)
+    wanted = CaseFilter(
+        Which.ALL if system else Which(state),
+        Severity(severity) if severity else None,
+        taken_by or None,
+        q,
+        Age(age) if age else None,
+        system,
+    )
+    return cases.list(wanted, limit=limit, page=page)
 
 
 def _case(context: ConsoleContext, key: str) -> CaseRow | None:
@@ -166,10 +170,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _cases,
         (
             one_of(
-                "state", "Which cases; open: nobody has taken it.", [NOT_CLOSED, OPEN, CLOSED], NOT_CLOSED
+                "state",
+                "Which cases; open: nobody has taken it. With `system`, it does not count.",
+                [which.value for which in Which],
+                Which.NOT_CLOSED.value,
             ),
             SEVERITY,
-            text("taken_by", "Only those that this person has taken. Not for other states than not-closed."),
+            text("taken_by", "Only those that this person has taken, and that are not closed."),
+            text("q", "Only those in whose names, ids, title or findings each of these words is."),
+            one_of("age", "How long ago the first alarm came; week: one to seven days.", [*map(str, Age)]),
             SYSTEM,
             LIMIT,
             PAGE,

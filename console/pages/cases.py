@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
@@ -15,7 +17,7 @@ from console.pages.going_back import going_back
 from console.previews.previews import previews, tabs
 from console.read_once import reading_once
 from console.views.case import case_view
-from console.views.cases import TABS, CaseFilter, case_list, system_name
+from console.views.cases import AGES, TABS, Chosen, case_list, system_name
 from console.views.overview import SEVERITIES, types_of
 from console.views.problems import listed
 from console.views.references import references
@@ -24,6 +26,7 @@ from receiver.deliveries.resend import NothingToSend
 from shared.models.case_states import DecisionRefused, UnknownCase
 from shared.models.cases import Case, Verdict
 from shared.models.people import Person
+from shared.text import one_line
 
 MOST_AT_ONCE = 200  # cases that one form takes
 
@@ -35,13 +38,14 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/cases")
     def index() -> str:
-        filter = CaseFilter.of(request.args)
+        filter = Chosen.of(request.args)
         page = request.args.get("page", "")
         view = case_list(context.queries, context.queries.cases.counts(), filter, context.by, page)
         return render_template(
             "cases.html",
             view=view,
             tabs=TABS,
+            ages=AGES,
             severities=SEVERITIES,
             system_name=system_name,
             references=lambda row: references(row.refs, config.destinations),
@@ -92,11 +96,9 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             case "reopen":
                 return f"You have reopened the case. {_told(decisions.reopen(key, person, why))}"
             case "close":
-                verdict = request.form.get("verdict", "")
-                if verdict not in set(Verdict):
-                    raise ValueError("the verdict is missing: choose one of the three")
-                closed = decisions.close(key, person, Verdict(verdict), why)
-                return f"You have closed the case as {Verdict(verdict).words}. {_told(closed)}"
+                verdict = _verdict()
+                closed = decisions.close(key, person, verdict, why)
+                return f"You have closed the case as {verdict.words}. {_told(closed)}"
             case "resend":
                 return _resend(key, request.form.getlist("to"), person)
         raise BadRequest("The form does not say what to do. Nothing was changed.")
@@ -115,29 +117,52 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.post("/cases")
     @needs(Role.RESPONDER)
-    def take_several() -> Response:
+    def decide_several() -> Response:
+        """Take or close the selected cases. Each is one decision with its own entry in the audit log."""
+        do, why = request.form.get("do"), request.form.get("why", "")
         keys = list(dict.fromkeys(request.form.getlist("case")))[:MOST_AT_ONCE]
-        if request.form.get("do") != "take":
-            raise BadRequest("The form does not say what to do. Nothing was changed.")
-        person, taken, refusals = context.person, 0, []
+        back, person = going_back(request.form, url_for("cases.index")), context.person
+        match do:
+            case "take":
+                done, decide = "taken", partial(decisions.acknowledge, person=person)
+            case "close":
+                try:
+                    verdict = _verdict()
+                    if not one_line(why):
+                        raise ValueError("the reason is missing: say why the cases are closed")
+                except ValueError as mistake:
+                    flash(f"{_sentence(str(mistake))} Nothing was changed.", "fault")
+                    return redirect(back, 303)
+                done, decide = "closed", partial(decisions.close, person=person, verdict=verdict, why=why)
+            case _:
+                raise BadRequest("The form does not say what to do. Nothing was changed.")
+        refusals = []
         for key in keys:
             try:
-                decisions.acknowledge(key, person)
-                taken += 1
+                decide(key)
             except DecisionRefused as refused:
                 refusals.append(f"{key}: {refused}")
-        if taken:
-            flash(f"You have taken {counted(taken, 'case')}. Everybody who was told of them is told.")
+        if count := len(keys) - len(refusals):
+            how = f" as {verdict.words}" if do == "close" else ""
+            flash(f"You have {done} {counted(count, 'case')}{how}. Everybody who was told of them is told.")
         for text in refusals[:5]:
             flash(f"{_sentence(text)} Nothing was changed about it.", "fault")
         if len(refusals) > 5:
-            flash(f"{counted(len(refusals) - 5, 'more case')} could not be taken either.", "fault")
+            flash(f"{counted(len(refusals) - 5, 'more case')} could not be {done} either.", "fault")
         if not keys:
             flash("No case was selected, so nothing was changed.", "fault")
         context.status.forget()
-        return redirect(going_back(request.form, url_for("cases.index")), 303)
+        return redirect(back, 303)
 
     return pages
+
+
+def _verdict() -> Verdict:
+    """The verdict in the form. Raises ValueError if it is missing."""
+    verdict = request.form.get("verdict", "")
+    if verdict not in set(Verdict):
+        raise ValueError("the verdict is missing: choose one of the three")
+    return Verdict(verdict)
 
 
 def _told(case: Case) -> str:

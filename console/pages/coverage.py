@@ -6,6 +6,8 @@ from flask import Blueprint, Response, render_template, request
 
 from console.context import ConsoleContext
 from console.views.coverage import coverage_view, systems_csv, techniques_csv
+from console.views.coverage_matrix import GROUPINGS, OUTCOMES, OWN_ACCOUNT, MatrixFilter
+from shared.config.config import Config
 from shared.models import attack
 
 _CELLS = {"malicious": "mal", "suspicious": "sus", "unknown": "unk", "failed": "fail", "clean": "clean"}
@@ -16,9 +18,16 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/coverage")
     def index() -> str:
-        view = coverage_view(context.runtime, page=request.args.get("page", ""))
+        filter = MatrixFilter.of(request.args)
+        view = coverage_view(context.runtime, filter, page=request.args.get("page", ""))
         return render_template(
-            "coverage.html", title=view.title, view=view, cells=_CELLS, attack_url=attack.url
+            "coverage.html",
+            title=view.title,
+            view=view,
+            cells=_CELLS,
+            attack_url=attack.url,
+            choices=_choices(context.config, filter),
+            regions=sorted({row.system.region for row in view.systems.rows}),
         )
 
     @pages.get("/coverage.csv")
@@ -30,6 +39,19 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         return _file("attack.csv", techniques_csv(context.runtime))
 
     return pages
+
+
+def _choices(config: Config, filter: MatrixFilter) -> dict[str, dict[str, str]]:
+    """What each list of the filter offers: the values and their texts. A value that is asked for is offered,
+    also if the configuration does not have it any more."""
+    hunts = {name: name for name in (*config.hunts, filter.hunt) if name}
+    accounts = {name: name for name in (*config.accounts, filter.account) if name}
+    return {
+        "hunt": hunts,
+        "account": accounts | {OWN_ACCOUNT: "the platform’s own"},
+        "outcome": OUTCOMES,
+        "group": GROUPINGS,
+    }
 
 
 def _file(name: str, text: str) -> Response:

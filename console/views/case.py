@@ -12,6 +12,8 @@ from receiver.messages.message import Fact, Link, Message
 from shared.config.config import Config
 from shared.models import attack
 from shared.models.evidence import Finding
+from shared.models.findings_seen import InHunt, Seen
+from shared.models.severity import Severity
 from shared.storage.queries.cases import CaseRow
 from shared.storage.queries.queries import Queries
 
@@ -33,6 +35,22 @@ class Technique:
 class FindingRow:
     finding: Finding
     techniques: tuple[Technique, ...]
+    seen: Seen
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        return tuple(_tick(number, each.was, self) for number, each in enumerate(self.seen.hunts))
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One hunt in the drawing of the last hunts, in pixels."""
+
+    fill: str  # the class of its colour
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -83,16 +101,18 @@ def case_view(
     page: str = "",
 ) -> CaseView | None:
     """None if there is no such case. Raises StoreError, and BadToken."""
-    row = queries.cases.get(key)
+    row = queries.cases.get(key, config.destinations)
     if row is None:
         return None
     timeline = queries.cases.timeline(key, limit=LINES, page=page)
     message = lifecycle.current_message(key, "")
     findings = message.findings if message else row.findings
+    texts = [finding.description for finding in findings]
+    seen = queries.findings.of_system(row.system, texts) if row.system else {}
     return CaseView(
         row=row,
         event_id=message.alarm.event.id if message and message.alarm else "",
-        findings=tuple(_with_techniques(finding) for finding in findings),
+        findings=tuple(_finding(finding, seen) for finding in findings),
         findings_total=max(message.findings_total if message else 0, len(findings)),
         facts=_facts(message),
         history=_fact(message, "history"),
@@ -105,9 +125,26 @@ def case_view(
     )
 
 
-def _with_techniques(finding: Finding) -> FindingRow:
+def _finding(finding: Finding, seen: Mapping[str, Seen]) -> FindingRow:
     known = (id for id in finding.attack if attack.is_id(id))
-    return FindingRow(finding, tuple(Technique(id, attack.name(id), attack.url(id)) for id in known))
+    techniques = tuple(Technique(id, attack.name(id), attack.url(id)) for id in known)
+    return FindingRow(finding, techniques, seen.get(finding.description, Seen()))
+
+
+_FILLS = {Severity.MALICIOUS: "f-mal", Severity.SUSPICIOUS: "f-sus"}
+
+
+def _tick(number: int, was: InHunt, row: FindingRow) -> Tick:
+    """Each outcome has its own shape, so a reader can tell outcomes apart without colour."""
+    x = number * 9
+    match was:
+        case InHunt.SEEN:
+            return Tick(_FILLS.get(row.finding.severity, "f-ink"), x, 1, 7, 11)
+        case InHunt.NOT_SEEN:
+            return Tick("f-line", x, 9, 7, 3)
+        case InHunt.NOT_CAPTURED:
+            return Tick("f-fault", x + 1, 4, 5, 5)
+    return Tick("f-line", x + 3, 5, 2, 7)
 
 
 def _facts(message: Message | None) -> tuple[Fact, ...]:

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from console import urls
 from console.filters import counted, number
 from shared.models.severity import Severity
-from shared.storage.queries.cases import CaseCounts, CaseRow
+from shared.storage.queries.case_filter import Age, CaseFilter, Which
+from shared.storage.queries.cases import MOST_LOOKED_AT, CaseCounts, CaseRow
 from shared.storage.queries.pages import Rows
 from shared.storage.queries.queries import Queries
 
 ROWS = 50
+MINE = "mine"
 # The tabs of the list, and how each is called.
-NOT_CLOSED, OPEN, MINE, CLOSED = "not-closed", "open", "mine", "closed"
-TABS = {NOT_CLOSED: "Not closed", OPEN: "Open", MINE: "Mine", CLOSED: "Closed"}
+TABS = {
+    Which.NOT_CLOSED: "Not closed",
+    Which.OPEN: "Open",
+    Which.TAKEN: "Taken",
+    MINE: "Mine",
+    Which.CLOSED: "Closed",
+    Which.ALL: "All",
+}
+AGES = {Age.DAY: "less than a day", Age.WEEK: "1 to 7 days", Age.OLDER: "more than 7 days"}
+NOBODY = "nobody"
 LONGEST = 200  # characters of a value of the filter
 
 
@@ -24,29 +35,64 @@ def system_name(row: CaseRow) -> str:
 
 
 @dataclass(frozen=True)
-class CaseFilter:
+class Chosen:
     """What the list shows. Every value stands in the address of the page, so every view has an address."""
 
-    state: str = NOT_CLOSED
+    state: str = Which.NOT_CLOSED  # a key of TABS
     severity: Severity | None = None
     taken_by: str = ""
+    text: str = ""
+    age: Age | None = None
     system: str = ""  # a `System.key`
 
     @classmethod
-    def of(cls, arguments: Mapping[str, str]) -> CaseFilter:
+    def of(cls, arguments: Mapping[str, str]) -> Chosen:
         """The filter in the address. A value that means nothing is left out."""
-        state, severity = arguments.get("state", ""), arguments.get("severity", "")
+        state, severity, age = (arguments.get(name, "") for name in ("state", "severity", "age"))
+        system = arguments.get("system", "")[:LONGEST].strip()
         return cls(
-            state if state in TABS else NOT_CLOSED,
+            state if state in TABS else Which.ALL if system else Which.NOT_CLOSED,
             Severity(severity) if severity in set(Severity) else None,
-            arguments.get("taken_by", "")[:LONGEST].strip(),
-            arguments.get("system", "")[:LONGEST].strip(),
+            arguments.get("taken_by", "")[:LONGEST].strip() if state not in _WITHOUT_OWNER else "",
+            arguments.get("q", "")[:LONGEST].strip(),
+            Age(age) if age in set(Age) else None,
+            system,
         )
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves out some of the cases of its tab."""
-        return bool(self.severity or self.taken_by or self.system)
+        return bool(self.severity or self.taken_by or self.text or self.age or self.system)
+
+    @property
+    def has_owner(self) -> bool:
+        """Whether people choose who has the cases of this tab."""
+        return self.state not in _WITHOUT_OWNER
+
+    def address(self, state: str) -> str:
+        """The same filter on another tab."""
+        return urls.cases(
+            state="" if state == Which.NOT_CLOSED and not self.system else state,
+            q=self.text,
+            severity=self.severity or "",
+            taken_by=self.taken_by if state not in _WITHOUT_OWNER else "",
+            age=self.age or "",
+            system=self.system,
+        )
+
+    def wanted(self, me: str) -> CaseFilter:
+        owner: str | None = "" if self.taken_by == NOBODY else self.taken_by or None
+        return CaseFilter(
+            Which.TAKEN if self.state == MINE else Which(self.state),
+            self.severity,
+            me if self.state == MINE else owner,
+            self.text,
+            self.age,
+            self.system,
+        )
+
+
+_WITHOUT_OWNER = (Which.OPEN, MINE, Which.CLOSED)
 
 
 @dataclass(frozen=True)
@@ -54,43 +100,59 @@ class CaseList:
     """One page of the list."""
 
     title: str
-    filter: CaseFilter
+    filter: Chosen
     rows: tuple[CaseRow, ...]
     next: str
     counts: CaseCounts
     order: str  # in words
+    looked_at: int = 0  # the most cases that this page looked at; 0: an index has the rows
+
+    def count(self, state: str) -> int | None:
+        """How many cases a tab has; None if that is not counted."""
+        not_taken, taken = sum(self.counts.open.values()), sum(self.counts.acknowledged.values())
+        counted = {Which.NOT_CLOSED: not_taken + taken, Which.OPEN: not_taken, Which.TAKEN: taken}
+        return {str(which): count for which, count in counted.items()}.get(state)
 
 
 def case_list(
-    queries: Queries, counts: CaseCounts, filter: CaseFilter, me: str, page: str = "", limit: int = ROWS
+    queries: Queries, counts: CaseCounts, filter: Chosen, me: str, page: str = "", limit: int = ROWS
 ) -> CaseList:
     """`me`: whose cases the tab "Mine" shows. Raises StoreError, and BadToken."""
-    rows, order = _rows(queries, filter, me, page, limit)
-    return CaseList(_title(filter, counts, rows), filter, rows.rows, rows.next, counts, order)
+    wanted = filter.wanted(me)
+    rows = queries.cases.list(wanted, limit=limit, page=page)
+    looked_at = 0 if wanted.is_by_index else MOST_LOOKED_AT
+    return CaseList(
+        _title(filter, counts, rows), filter, rows.rows, rows.next, counts, _order(filter), looked_at
+    )
 
 
-def _rows(queries: Queries, filter: CaseFilter, me: str, page: str, limit: int) -> tuple[Rows[CaseRow], str]:
-    cases = queries.cases
+def _order(filter: Chosen) -> str:
     if filter.system:
-        return cases.of_system(filter.system, limit=limit, page=page), "newest first"
-    if filter.state == CLOSED:
-        return cases.closed(limit=limit, page=page), "closed last first"
-    owner = {OPEN: "", MINE: me}.get(filter.state, filter.taken_by or None)
-    rows = cases.open(severity=filter.severity, owner=owner, limit=limit, page=page)
-    return rows, "worst first"
+        return "newest first"
+    if filter.state == Which.CLOSED:
+        return "closed last first"
+    return "worst first, then the closed ones" if filter.state == Which.ALL else "worst first"
 
 
-def _title(filter: CaseFilter, counts: CaseCounts, rows: Rows[CaseRow]) -> str:
+def _title(filter: Chosen, counts: CaseCounts, rows: Rows[CaseRow]) -> str:
     not_taken = sum(counts.open.values())
     if filter.system:
         name = next((row.name for row in rows.rows if row.name), filter.system.rpartition("/")[2])
         return f"Cases of {name}"
-    if filter.state == CLOSED:
-        return "Closed cases" if rows.rows else "No case was closed yet"
-    if filter.state == MINE:
-        return "The cases that you have taken" if rows.rows else "You have taken no case"
-    if filter.state == OPEN:
-        return f"{counted(not_taken, 'case')} not taken" if not_taken else "Every case is taken"
+    match filter.state:
+        case Which.CLOSED:
+            return "Closed cases" if rows.rows or filter.narrows else "No case was closed yet"
+        case Which.ALL:
+            return "All cases" if rows.rows or filter.narrows else "There is no case yet"
+        case "mine":
+            return (
+                "The cases that you have taken" if rows.rows or filter.narrows else "You have taken no case"
+            )
+        case Which.TAKEN:
+            taken = sum(counts.acknowledged.values())
+            return f"{counted(taken, 'case')} taken" if taken else "No case is taken"
+        case Which.OPEN:
+            return f"{counted(not_taken, 'case')} not taken" if not_taken else "Every case is taken"
     if not counts.total:
         return "No case is open"
     return f"{counted(counts.total, 'case')} not closed, {number(not_taken)} not taken"

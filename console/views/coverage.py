@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from console.views.coverage_matrix import Group, MatrixFilter, groups
 from shared.hosting.runtime import Runtime
 from shared.models.coverage import Unselected
 from shared.models.hunts import COVERAGE_DAYS
@@ -74,7 +75,7 @@ class Tactic:
 class CoverageView:
     title: str
     summary: CoverageSummary
-    is_first: bool  # the first page; only it lists the blind spots
+    is_first: bool  # the first page of all systems; only it lists the blind spots
     captured_this_week: int | None  # None: there are more systems than are counted
     never: int | None
     repeatedly: tuple[SystemCoverage, ...]  # those that failed more than once in a row
@@ -85,16 +86,21 @@ class CoverageView:
     regions: tuple[Share, ...]
     weeks: tuple[date, ...]
     systems: Rows[SystemCoverage]
+    filter: MatrixFilter
+    groups: tuple[Group, ...]  # of the systems on this page
     tactics: tuple[Tactic, ...]
     techniques: int
 
 
-def coverage_view(runtime: Runtime, *, page: str = "", limit: int = PAGE) -> CoverageView:
+def coverage_view(
+    runtime: Runtime, filter: MatrixFilter, *, page: str = "", limit: int = PAGE
+) -> CoverageView:
     """Raises StoreError and BadToken."""
     now, queries = runtime.now(), runtime.queries.coverage
     summary = queries.summary()
-    systems = queries.systems(limit=limit, page=page)
-    is_first, is_whole = not page, not page and not systems.next
+    systems = queries.systems(limit=limit, page=page, filter=filter.question(now))
+    is_first = not page and not filter.narrows
+    is_whole = is_first and not systems.next
     since = now - timedelta(days=COVERAGE_DAYS)
     # The systems come in the order of their last capture, so those that are blind come first.
     rows = systems.rows
@@ -117,6 +123,8 @@ def coverage_view(runtime: Runtime, *, page: str = "", limit: int = PAGE) -> Cov
         regions=_shares(rows, since, lambda row: row.system.region) if is_whole else (),
         weeks=weeks,
         systems=systems,
+        filter=filter,
+        groups=groups(rows, filter.group, now),
         tactics=tactics,
         techniques=sum(len(tactic.techniques) for tactic in tactics),
     )

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from console.filters import counted
 from console.status import Status
+from console.views.destinations import Destination, destinations
 from console.views.problems import listed
 from console.views.references import Reference, reference
 from shared.config.config import Config
 from shared.storage.queries import deliveries
 from shared.storage.queries.deliveries import DeliveryRow
-from shared.storage.queries.overview import DestinationState
 from shared.storage.queries.queries import Queries
 
 WAITING_ROWS = 50
@@ -68,17 +68,6 @@ def _day(text: str) -> datetime | None:
 
 
 @dataclass(frozen=True)
-class Destination:
-    """One destination: what it is, and how it is."""
-
-    name: str
-    type: str  # for people
-    place: str  # where its messages go, such as a channel or a project
-    pace: str  # how much it takes, in words; empty if nothing limits it
-    health: DestinationState
-
-
-@dataclass(frozen=True)
 class Sent:
     """One line of the history or of what waits."""
 
@@ -129,10 +118,7 @@ def deliveries_view(
 
     return Deliveries(
         title=title_of(status, types),
-        destinations=tuple(
-            Destination(name, types.get(name, ""), _place(config, name), _pace(config, name), health)
-            for name, health in status.destinations.items()
-        ),
+        destinations=destinations(status.destinations, config, types),
         waiting=tuple(map(sent, waiting.rows)) if waiting else (),
         waiting_next=bool(waiting and waiting.next),
         history=tuple(map(sent, history.rows)),
@@ -167,13 +153,3 @@ def title_of(status: Status, types: Mapping[str, str]) -> str:
     if not any(each.last_delivered_at for each in status.destinations.values()):
         return "No deliveries yet"
     return "Everything is delivered"
-
-
-def _place(config: Config, name: str) -> str:
-    section = config.destinations[name]
-    return str(getattr(section, "channel", "") or getattr(section, "project", "") or "")
-
-
-def _pace(config: Config, name: str) -> str:
-    pace = getattr(config.destinations[name], "pace", None)
-    return f"{pace:,} a minute" if isinstance(pace, int) else ""

@@ -5,17 +5,21 @@ It reads the store with few requests, since it is the page that people leave ope
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 
 from console.status import Status
 from console.views import problems
+from console.views.destinations import Destination, destinations
 from console.views.problems import Problem
+from console.views.refused import RefusedLine, refused_line
 from scheduler.next_runs import next_runs
 from shared.config.config import Config
+from shared.models.coverage import CoveredShare
 from shared.models.hunts import Hunt, HuntState
 from shared.models.severity import Severity
+from shared.models.weeks import week_of
 from shared.phrases import counted
 from shared.storage.queries.coverage import CoverageSummary
 from shared.storage.queries.trends import WeekTrend
@@ -55,11 +59,19 @@ class Overview:
     status: Status
     last_hunt: Hunt | None  # the last one that is over
     next: tuple[NextRun, ...]
-    types: Mapping[str, str]  # of the destinations, for people
+    destinations: tuple[Destination, ...]
 
     @property
     def columns(self) -> tuple[tuple[Bar, ...], ...]:
         return columns(self.status.weeks)
+
+    @property
+    def covered_weeks(self) -> tuple[CoveredWeek, ...]:
+        return covered_weeks(self.status.weeks, self.status.coverage)
+
+    @property
+    def refused(self) -> tuple[RefusedLine, ...]:
+        return tuple(map(refused_line, self.status.refused))
 
     @property
     def failing_since(self) -> datetime | None:
@@ -74,6 +86,20 @@ class Bar:
     fill: str  # the class of its colour
     y: float
     height: float
+
+
+@dataclass(frozen=True)
+class CoveredWeek:
+    """The coverage at the end of one week."""
+
+    start: date  # the Monday
+    share: CoveredShare | None  # None: it is not known
+    bars: tuple[Bar, ...] = ()
+
+    @property
+    def percent(self) -> int | None:
+        """Rounded down, so that 100 means all."""
+        return int(100 * self.share.captured / self.share.known) if self.share else None
 
 
 HEIGHT = 64  # pixels of the highest column
@@ -93,6 +119,27 @@ def columns(weeks: Sequence[WeekTrend]) -> tuple[tuple[Bar, ...], ...]:
                 bottom -= height
         drawn.append(tuple(bars))
     return tuple(drawn)
+
+
+def covered_weeks(weeks: Sequence[WeekTrend], coverage: CoverageSummary) -> tuple[CoveredWeek, ...]:
+    """The coverage of these weeks. That of the last one, which is not over, is as it is now."""
+    shares = [coverage.weeks.get(week_of(datetime.combine(week.start, time(), UTC))) for week in weeks]
+    shares[-1:] = [CoveredShare(coverage.captured, coverage.known)]
+    return tuple(
+        CoveredWeek(week.start, share, _covered_bars(share))
+        if share and share.known
+        else CoveredWeek(week.start, None)
+        for week, share in zip(weeks, shares, strict=True)
+    )
+
+
+def _covered_bars(share: CoveredShare) -> tuple[Bar, ...]:
+    """Blind above captured, with a line of one pixel between them."""
+    blind = round(HEIGHT * (1 - share.captured / share.known), 1)
+    if not blind:
+        return (Bar("f-ok", 0, HEIGHT),)
+    bars = (Bar("f-fault", 0, blind), Bar("f-ok", blind + 1, round(HEIGHT - blind - 1, 1)))
+    return tuple(bar for bar in bars if bar.height > 0)
 
 
 def types_of(config: Config) -> dict[str, str]:
@@ -120,7 +167,7 @@ def overview(status: Status, config: Config, now: datetime) -> Overview:
         status=status,
         last_hunt=last,
         next=following[:NEXT_RUNS],
-        types=types,
+        destinations=destinations(status.destinations, config, types),
     )
 
 

@@ -52,8 +52,8 @@ def listed(names: Sequence[str]) -> str:
 
 
 def of_cases(not_taken: Sequence[CaseRow], count: int) -> Iterator[Problem]:
-    """Problems about malicious cases that nobody has acknowledged. `not_taken` holds the oldest of these
-    cases, and `count` is the number of all of them."""
+    """Problems about malicious cases that are not acknowledged. `not_taken` holds the oldest of these cases,
+    and `count` is the number of all of them."""
     for row in not_taken[:MOST_CASES]:
         yield Problem(
             "malicious",

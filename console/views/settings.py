@@ -68,8 +68,9 @@ class SettingsView:
     queues: tuple[Depth, ...]
     webhook_url: str
     webhook_state: str  # ok, broken, or unknown
-    webhook_watched: bool  # whether the timer looks at the platform's webhooks
     daily: LastChecks
+    webhook_watched: bool  # whether there is a key with which webhooks can be looked at and registered
+    destinations: tuple[str, ...]
     audit: Rows[AuditRow]
 
 
@@ -90,6 +91,7 @@ def settings_view(
         webhook_state=_webhook_state(runtime),
         webhook_watched=runtime.config.platform.admin_key is not None,
         daily=runtime.check_results.last(),
+        destinations=tuple(runtime.config.destinations),
         audit=Rows(tuple(map(audit_row, entries.rows)), entries.next),
     )
 

@@ -8,7 +8,7 @@ is handled again gets the same answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -48,6 +48,16 @@ class Mute(Protocol):
     def why(self) -> str: ...
     @property
     def until(self) -> datetime: ...
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """What people decided about a finding."""
+
+    cover: Cover = field(default_factory=Cover)
+    author: str = ""
+    reason: str = ""
+    until: datetime | None = None
 
 
 # The mute that covers a finding of an alarm; None if none does.
@@ -113,7 +123,11 @@ class Judge:
 
     def _current(self, case_key: str) -> CurrentCase | None:
         case = self.ledger.cases.get(case_key) if case_key else None
-        return CurrentCase(case_key, case.state, case.closure.verdict if case.closure else None) if case else None
+        return (
+            CurrentCase(case_key, case.state, case.closure.verdict if case.closure else None)
+            if case
+            else None
+        )
 
     def _taken_over(self, system: System) -> SystemFindings:
         """What is known of a system whose earlier alarms an earlier version handled: its newest case that is
@@ -121,16 +135,6 @@ class Judge:
         rows = self.cases.of_system(system.key, limit=10).rows
         row = next((row for row in rows if row.state is not CaseState.CLOSED), None)
         return SystemFindings(case=row.key) if row else SystemFindings()
-
-
-@dataclass(frozen=True)
-class _Covered:
-    """What people decided about a finding."""
-
-    cover: Cover = Cover()
-    author: str = ""
-    reason: str = ""
-    until: datetime | None = None
 
 
 def _seen(alarm: Alarm, system: System) -> Seen:
@@ -145,9 +149,7 @@ def _seen(alarm: Alarm, system: System) -> Seen:
     return Seen(event.id, event.received_at, hunt_id, found, complete)
 
 
-def _judgement(
-    seen: Seen, ruling: Ruling, after: SystemFindings, covers: dict[str, _Covered]
-) -> Judgement:
+def _judgement(seen: Seen, ruling: Ruling, after: SystemFindings, covers: dict[str, _Covered]) -> Judgement:
     by_mark = {each.fingerprint: each for each in seen.occurrences}
     found = []
     for judged in ruling.findings:

@@ -139,7 +139,9 @@ class CaseLifecycle:
         if case.told_at == event.received_at:
             about = f"{judgement.case}:{event.id}"
             trackers = [name for name in case.told if name in self._destinations.trackers]
-            self.announce(replace(alarm, event=event_about(alarm, STILL_THERE, about, event.received_at)), trackers)
+            self.announce(
+                replace(alarm, event=event_about(alarm, STILL_THERE, about, event.received_at)), trackers
+            )
 
     def announce_decision(self, case_key: str, case: Case, decision: CaseDecision) -> None:
         """Tell everybody who was told of the case what somebody decided about it. The reminders of an open

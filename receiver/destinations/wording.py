@@ -10,6 +10,7 @@ from receiver.messages.message import Link, Message
 from shared.config.destinations.section import LONGEST_LINK
 from shared.http.urls import is_loopback
 from shared.models import attack
+from shared.models.event_kinds import CLOSED
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 
@@ -50,3 +51,8 @@ def _safe_url(url: str, longest: int) -> str:
     if not _HOST.fullmatch(parts.netloc) or len(url) > longest:
         return ""
     return url if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)) else ""
+
+
+def is_over(message: Message) -> bool:
+    """Whether the message says that a case is closed. It is not drawn in the colour of an alarm."""
+    return message.kind == CLOSED

@@ -1,13 +1,12 @@
 """Compares an alarm with the alarms before it on the same system, and says what is new.
 
-One document for each system stores which kinds of alarm the system has had, and which event brought each of
-them first. So if an event is handled again, it gets the same answer. If two events bring the same new kind at
-the same moment, only one of them reports it as new.
+One document for each system stores which kinds of alarm the system has had, which event brought each of them
+first, and which of them each of the last hunts brought. So if an event is handled again, it gets the same
+answer. If two events bring the same new kind at the same moment, only one of them reports it as new.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +15,7 @@ from receiver.messages.subject import system_of
 from shared.models.alarms import Alarm, Change
 from shared.models.event_kinds import ALARM_KINDS
 from shared.models.events import Event
+from shared.models.findings_seen import HUNTS_SHOWN, KINDS_OF_A_HUNT, mark_of
 from shared.storage import kinds
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Body, Store
@@ -24,6 +24,7 @@ from shared.storage.ports import Body, Store
 MAX_KINDS = 2_000
 MAX_EVENTS = 20
 MAX_NAMED = 20  # kinds that a message may name as new
+MAX_DATED = 500  # kinds whose first and last alarm are dated
 HUNTS = 3  # past hunts that an alarm is compared with
 
 
@@ -46,9 +47,10 @@ class History:
         if system is None or event.kind not in ALARM_KINDS:
             return None
         descriptions = {
-            _mark(finding.description): finding.description for finding in worst_first(alarm.findings)
+            mark_of(finding.description): finding.description for finding in worst_first(alarm.findings)
         }
-        past = self._store_kinds(system.instance, event, list(descriptions))
+        hunt = alarm.hunt.id if alarm.hunt else ""
+        past = self._store_kinds(system.instance, event, hunt, list(descriptions))
         new = [text for mark, text in descriptions.items() if past.first_by[mark] == event.id]
         hunts = [
             alarms
@@ -65,7 +67,7 @@ class History:
             with_alarms=sum(alarms > 0 for alarms in hunts),
         )
 
-    def _store_kinds(self, instance: str, event: Event, marks: list[str]) -> _Past:
+    def _store_kinds(self, instance: str, event: Event, hunt: str, marks: list[str]) -> _Past:
         def change(stored: Body | None) -> tuple[Body | None, _Past]:
             events: list[list[str]] = stored["events"] if stored else []
             known: dict[str, str] = stored["kinds"] if stored else {}
@@ -80,7 +82,15 @@ class History:
             newest = list({**known, **past.first_by}.items())[-MAX_KINDS:]
             if event.id not in ids:
                 events = _with(events, [event.id, event.received_at.isoformat()])
-            return {"events": events, "kinds": dict(newest)}, past
+            # Earlier versions stored no hunts and no times.
+            hunts, seen = stored.get("hunts", {}) if stored else {}, stored.get("seen", {}) if stored else {}
+            body = {
+                "events": events,
+                "kinds": dict(newest),
+                "hunts": _with_kinds(hunts, hunt, marks),
+                "seen": _with_time(seen, marks, event.received_at.isoformat()),
+            }
+            return body, past
 
         return self._store.update(kinds.SYSTEM_ALARMS, instance, "-", change, durable=False)
 
@@ -91,6 +101,17 @@ def _with(events: list[list[str]], event: list[str]) -> list[list[str]]:
     return [*events, event] if len(events) < MAX_EVENTS else [events[0], *events[2:], event]
 
 
-def _mark(description: str) -> str:
-    """A short name for a kind of alarm. The description may be as long as an attacker made it."""
-    return hashlib.sha256(description.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def _with_kinds(hunts: dict[str, list[str]], hunt: str, marks: list[str]) -> dict[str, list[str]]:
+    """The kinds of each of the last hunts, with those that an event of `hunt` brought."""
+    if not hunt:
+        return hunts
+    merged = {**hunts, hunt: list(dict.fromkeys([*hunts.get(hunt, ()), *marks]))[:KINDS_OF_A_HUNT]}
+    return dict(sorted(merged.items(), key=lambda item: item[0].rpartition("@")[2])[-HUNTS_SHOWN:])
+
+
+def _with_time(seen: dict[str, list[str]], marks: list[str], at: str) -> dict[str, list[str]]:
+    """When the first and the last alarm of each kind arrived. The kinds of the newest alarms are last."""
+    times = {mark: seen.get(mark, [at, at]) for mark in marks[:MAX_DATED]}
+    now = {mark: [min(first, at), max(last, at)] for mark, (first, last) in times.items()}
+    others = {mark: both for mark, both in seen.items() if mark not in now}
+    return dict(list({**others, **now}.items())[-MAX_DATED:])

@@ -46,6 +46,7 @@ from shared.queues.ports import EVENTS, Dead, Done, Item, Queue, Verdict
 from shared.queues.sizes import fitted_alarm
 from shared.queues.worker import attempt
 from shared.storage.ledger.ledger import Ledger
+from shared.storage.ledger.refusals import RefusalCounts, Refused
 from shared.storage.ports import TooLarge
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class EventWorker:
     heartbeats: Heartbeats
     checks: DestinationChecks
     now: Callable[[], datetime]
+    refusals: RefusalCounts
 
     def handle(self, item: Item) -> Verdict:
         """Handles one item of [events]."""
@@ -95,6 +97,9 @@ class EventWorker:
                 return self.heartbeats.send(content)
             case items.DailyCheck():
                 return self.checks.check(content, claims=item.claims)
+            case items.RefusedWebhooks():
+                self.refusals.add(load(Refused, counts) for counts in content.counts)
+                return Done()
             case _:
                 if isinstance(content, items.Webhook):
                     log_context.add(event=item.id)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,7 @@ from shared.queues import items
 from shared.queues.ports import Queue
 from shared.storage import kinds
 from shared.storage.ledger.notes import Notes
+from shared.storage.ledger.refusals import RefusalCounts, Refused
 from shared.storage.ports import NotNow
 from shared.storage.stored_times import within_last
 
@@ -43,12 +45,15 @@ _Counts = dict[tuple[int, str], Counter[str]]  # by status and reason, the numbe
 
 
 class Refusals:
-    def __init__(self, events: Queue, notes: Notes, now: Callable[[], datetime]) -> None:
-        self._events, self._notes, self._now = events, notes, now
+    def __init__(
+        self, events: Queue, notes: Notes, counts: RefusalCounts, now: Callable[[], datetime]
+    ) -> None:
+        self._events, self._notes, self._counts, self._now = events, notes, counts, now
         self._lock = threading.Lock()
         self._unreported: _Counts = {}
         self._first_at: datetime | None = None  # when the first of these was refused
         self._since_start: Counter[int] = Counter()
+        self._uncounted: dict[int, Refused] = {}  # by status, what is not in the ledger yet
         self._last_at: datetime | None = None
         self._last_event: dict[str, Any] = {}  # when the last event was queued, and its number
         # By status and reason: when the last line was logged, and the number of refusals after it.
@@ -60,6 +65,8 @@ class Refusals:
             self._last_at = self._now()
             self._first_at = self._first_at or self._last_at
             self._since_start[status] += 1
+            count = self._uncounted[status].count if status in self._uncounted else 0
+            self._uncounted[status] = Refused(status, count + 1, self._last_at, reason, _address(sender))
             _add(self._unreported, (status, reason), _address(sender), 1)
             at, unlogged = self._logged.get((status, reason), (-math.inf, 0))
             quiet = time.monotonic() - at < LOG_INTERVAL
@@ -75,8 +82,10 @@ class Refusals:
             return {**counts, "last": self._last_at.isoformat() if self._last_at else None}
 
     def report(self) -> None:
-        """Put an event into [events] if one is due. May be called at any time."""
+        """Enter the counts into the ledger, and put an event into [events] if one is due. May be called at
+        any time."""
         now = self._now()
+        self._count()
         with self._lock:
             if self._first_at is None or within_last(COLLECT_FOR, self._first_at, now):
                 return
@@ -88,6 +97,22 @@ class Refusals:
             self._put(now, number=int(self._last_event.get("times", 0)) + 1)
         except NotNow as error:
             log.warning("refused webhooks not reported yet", extra={"reason": error})
+
+    def _count(self) -> None:
+        with self._lock:
+            uncounted, self._uncounted = self._uncounted, {}
+        if not uncounted:
+            return
+        try:
+            self._counts.add(uncounted.values())
+        except NotNow as error:
+            log.warning("refused webhooks not counted yet", extra={"reason": error})
+            with self._lock:
+                for status, earlier in uncounted.items():
+                    later = self._uncounted.get(status)
+                    self._uncounted[status] = (
+                        replace(later, count=later.count + earlier.count) if later else earlier
+                    )
 
     def _put(self, now: datetime, *, number: int) -> None:
         with self._lock:

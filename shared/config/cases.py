@@ -22,6 +22,6 @@ class CasesConfig(Section):
         ge=1,
         le=MOST_DAYS,
         strict=True,
-        description="days for which the findings of a case that was closed as harmless are known good, unless "
-        "the person who closes it says otherwise",
+        description="days for which the findings of a case that was closed as harmless are known good, "
+        "unless the person who closes it says otherwise",
     )

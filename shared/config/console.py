@@ -21,6 +21,16 @@ def _check_address(text: str) -> str:
         raise ValueError("must be an IP address, such as 127.0.0.1") from None
 
 
+def _check_host(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        pass
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", text.lower()):
+        raise ValueError("must be a name such as console.acme.example, without https:// and without a port")
+    return text.lower()
+
+
 def _check_hash(text: str) -> str:
     if not re.fullmatch(r"scrypt:[0-9]{1,8}:[0-9]{1,3}:[0-9]{1,3}\$[^$]{8,}\$[0-9a-f]{128}", text):
         raise ValueError("must be what `huntbridge console password` prints; it begins with scrypt:")
@@ -58,6 +68,9 @@ _TeamName = Annotated[
         matching(r"[a-z0-9][a-z0-9-]{0,62}", "must be the first part of <team>.cloudflareaccess.com")
     ),
 ]
+
+
+_HostName = Annotated[str, AfterValidator(_check_host)]
 
 
 class ConsoleUserConfig(Section):
@@ -118,6 +131,10 @@ class ConsoleConfig(Section):
     enabled: bool = Field(True, strict=True, description="whether serve has the console")
     listen: Listen | None = Field(
         None, description="address and port of its own; by default it is where the webhooks go, at /"
+    )
+    hosts: tuple[_HostName, ...] = Field(
+        (),
+        description="host names of the console; a request under another is refused (default: any)",
     )
     users: dict[_UserName, ConsoleUserConfig] = Field({}, description="who signs in with a password, by name")
     proxy: ConsoleProxyConfig | None = Field(

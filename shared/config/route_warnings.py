@@ -17,6 +17,7 @@ from shared.models.event_kinds import (
     PLATFORM_KINDS,
     RECOVERED,
     REPORT,
+    STILL_THERE,
     TEST,
     UNACKNOWLEDGED,
     UNDELIVERED,

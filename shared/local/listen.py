@@ -55,6 +55,11 @@ class RequestTimeout(Error):  # type: ignore[misc]
     code, reason = 408, "Request Timeout"
 
 
+# Of the answers that no application makes. A browser shows them as they are, and runs nothing in them.
+_HEADERS = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 _REASONS = {
     400: "The request is malformed.",
     408: f"The request was not complete within {REQUEST_WITHIN:.0f} seconds.",
@@ -223,7 +228,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
             self.response_headers.append(("Retry-After", str(RETRY_AFTER)))
         body = json.dumps({"status": "error", "message": reason}).encode()
         self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
+        self.response_headers += [("Content-Type", "application/json"), *_HEADERS]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

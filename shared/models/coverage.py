@@ -57,6 +57,14 @@ class Unselected:
 
 
 @dataclass(frozen=True)
+class CoveredShare:
+    """How many of the systems that hunts had ever tried to capture were captured in the 30 days before."""
+
+    captured: int
+    known: int
+
+
+@dataclass(frozen=True)
 class Listing:
     """The machines that EC2 lists, compared with what the hunts select."""
 
@@ -69,3 +77,5 @@ class Listing:
     recently_captured: int = 0  # listed machines with a successful capture in the last COVERAGE_DAYS days
     known: int = 0  # systems that a hunt ever captured or tried to, listed or not
     captured: int = 0  # of these, the ones with a successful capture in the last COVERAGE_DAYS days
+    # By ISO week, as it was at the last comparison in that week; earlier versions did not write it.
+    weeks: Mapping[str, CoveredShare] = field(default_factory=dict)

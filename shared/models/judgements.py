@@ -39,7 +39,9 @@ class Judgement:
 
     case: str  # the key of its case; empty if it belongs to none
     tell: bool  # people are told of it
-    findings: tuple[JudgedFinding, ...] = ()  # what people are told of first, then the worst; at most MOST_SHOWN
+    findings: tuple[
+        JudgedFinding, ...
+    ] = ()  # what people are told of first, then the worst; at most MOST_SHOWN
     total: int = 0  # how many findings there are
     complete: bool = True  # the platform says where each of its alarms is
     continues: bool = False  # its case was begun by an earlier hunt, and is not closed

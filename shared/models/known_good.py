@@ -86,9 +86,7 @@ class Match:
     not_covered: str = ""  # the end of the sentence "told, since …"
 
 
-def best_match(
-    occurrence: Occurrence, place: Place, entries: Iterable[Entry], now: datetime
-) -> Match | None:
+def best_match(occurrence: Occurrence, place: Place, entries: Iterable[Entry], now: datetime) -> Match | None:
     """The entry that covers the finding for the longest time; else one that names it, and why it does not
     cover it; None if none names it here."""
     matches = [match for entry in entries if (match := _match(occurrence, place, entry, now))]

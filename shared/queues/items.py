@@ -212,6 +212,21 @@ class DeadLetterNotice(Content):
         return cls(keys["notice"])
 
 
+@_content
+class RefusedWebhooks(Content):
+    """How many webhooks were refused. Each of `counts` has the keys of `Refused` of the ledger."""
+
+    kind, key = "refused_webhooks", "refused"
+    counts: list[dict[str, Any]]
+
+    def keys(self) -> dict[str, Any]:
+        return {"refused": self.counts}
+
+    @classmethod
+    def of(cls, keys: dict[str, Any]) -> Self:
+        return cls(keys["refused"])
+
+
 # [captures]
 
 
@@ -347,6 +362,7 @@ KINDS: tuple[type[Content], ...] = (
     Heartbeat,
     DeadLetterNotice,
     DailyCheck,
+    RefusedWebhooks,
     StartHunt,
     OpenProject,
     RequestCapture,

@@ -27,6 +27,7 @@ ACK, DEAD_RETRY, DEAD_DISCARD, EVENT_RESEND = "ack", "dead retry", "dead discard
 MUTE_ADD, MUTE_END = "mute add", "mute end"
 HUNT_RUN, HUNT_STOP = "hunt run", "hunt stop"
 CASE_RELEASE, CASE_CLOSE, CASE_REOPEN = "case release", "case close", "case reopen"
+WEBHOOK_REGISTER, WEBHOOK_TEST, SEND_TEST = "webhook register", "webhook test", "send-test"
 CONFIGURATION = "configuration"
 _OF_CASES = {
     Action.ACKNOWLEDGE: ACK,

@@ -124,6 +124,7 @@ COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listi
 COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, or old captures")
 DAILY_CHECK_NOTES = _note("daily check", "shared.queues.check_results", name="part")
 DAILY_CHECK_DAY_NOTES = _note("daily check of", "scheduler.daily_check", name="day")
+DAY_NOTES = _note("day", "shared.storage.ledger.day_counts", name="counts")
 DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
@@ -132,7 +133,7 @@ LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", 
 MUTE_HIT_NOTES = _note("mute hits", "shared.storage.ledger.mutes", name="mute id")
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
-REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks")
+REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks, or day")
 REPORT_NOTES = _note("report", "scheduler.monthly_report", name="monthly")
 SCHEDULE_NOTES = _note("schedule", "scheduler.missed", name="hunt name")
 TURN_NOTES = _note("turn", "scheduler.round_robin", name="job")

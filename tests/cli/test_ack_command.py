@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cli.main import main
 from receiver.assemble import case_actions, case_lifecycle
-from shared.hosting import runtime
-from shared.hosting.configuration import load
-from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import ACKNOWLEDGED
 from shared.models.events import Event
@@ -23,16 +19,9 @@ from shared.models.severity import Severity
 from shared.models.systems import Instance
 from shared.queues import items
 from shared.queues.worker import work
-from tests.emulated import Resources
-from tests.moto_server import moto_server
+from tests.cli.conftest import Side
 from tests.queue_items import decoded
 
-ENVIRON = {
-    "PLATFORM_IP": "https://cado.example",
-    "API_KEY": "k",
-    "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
-    "TEAMS_WEBHOOK_URL": "",
-}
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ALARM = Alarm(
     Event("e1", "processing_with_alarms", NOON, text="ALARMS", project_id=3, evidence_id=4),
@@ -44,33 +33,17 @@ CASE = "project/3/evidence/4"
 TITLE = "5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "aws"])
-def side(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Runtime, dict[str, str]]:
-    """A side on which one alarm was told, and the environment of a command on it."""
-    monkeypatch.chdir(tmp_path)
-    environ = ENVIRON | {"HUNTBRIDGE_DATA": str(tmp_path / "data")}
-    if request.param == "aws":
-        environ |= Resources(request.getfixturevalue("moto")).environ
-        for name, value in environ.items():
-            monkeypatch.setenv(name, value)
-        made = runtime.aws(load(None, environ), environ)
-    else:
-        made = runtime.local(load(None, environ), tmp_path / "data", environ)
+@pytest.fixture
+def side(empty_side: Side) -> Side:
+    """A side on which one alarm was told."""
+    made, _ = empty_side
     case_lifecycle(made).add(ALARM, ["slack"])
     made.ledger.events.record_routed(ALARM.event, ALARM.severity, ["slack"], case=ALARM.case_key)
-    return made, environ
+    return empty_side
 
 
 @pytest.fixture
-def ack(side: tuple[Runtime, dict[str, str]]) -> Callable[..., str]:
+def ack(side: Side) -> Callable[..., str]:
     def run(*arguments: str, code: int = 0) -> str:
         result = CliRunner().invoke(main, ["ack", *arguments], env=side[1], catch_exceptions=False)
         assert result.exit_code == code, result.output

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cli.main import main
 from receiver.assemble import case_actions, case_lifecycle, resending
-from shared.hosting import runtime
-from shared.hosting.configuration import load
+from receiver.events.history import History
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import CLOSED, RELEASED, REOPENED
@@ -25,19 +23,10 @@ from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.queues import items
 from shared.queues.worker import work
-from tests.emulated import Resources
-from tests.moto_server import moto_server
+from shared.storage import audit
+from tests.cli.conftest import Side
 from tests.queue_items import decoded
 
-ENVIRON = {
-    "PLATFORM_IP": "https://cado.example",
-    "API_KEY": "k",
-    "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
-    "TEAMS_WEBHOOK_URL": "",
-    "HUNTBRIDGE_CONFIG": "",
-    "HUNTBRIDGE_TABLE": "",
-    "COLUMNS": "300",
-}
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 WEB, DB = System("i-0aaaaaaaaaaaaaaa1", "us-east-1"), System("i-0bbbbbbbbbbbbbbb2", "us-east-1")
 WEB_CASE, DB_CASE = f"project/3/{WEB.key}", f"project/3/{DB.key}"
@@ -59,29 +48,13 @@ def alarm(id: str, system: System, name: str, severity: Severity, minutes: int) 
     )
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "aws"])
-def side(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Runtime, dict[str, str]]:
+@pytest.fixture
+def side(empty_side: Side) -> Side:
     """A side with a suspicious case of db-01 and a malicious one of web-01."""
-    monkeypatch.chdir(tmp_path)
-    environ = ENVIRON | {"HUNTBRIDGE_DATA": str(tmp_path / "data")}
-    if request.param == "aws":
-        environ |= Resources(request.getfixturevalue("moto")).environ
-        for name, value in environ.items():
-            monkeypatch.setenv(name, value)
-        made = runtime.aws(load(None, environ), environ)
-    else:
-        made = runtime.local(load(None, environ), tmp_path / "data", environ)
+    made, _ = empty_side
     told(made, alarm("e1", DB, "db-01", Severity.SUSPICIOUS, 0))
     told(made, alarm("e2", WEB, "web-01", Severity.MALICIOUS, 1))
-    return made, environ
+    return empty_side
 
 
 def told(made: Runtime, one: Alarm) -> None:
@@ -105,7 +78,7 @@ def handled(made: Runtime) -> None:
 
 
 @pytest.fixture
-def cases(side: tuple[Runtime, dict[str, str]]) -> Callable[..., str]:
+def cases(side: Side) -> Callable[..., str]:
     def run(*arguments: str, code: int = 0) -> str:
         result = CliRunner().invoke(main, ["cases", *arguments], env=side[1], catch_exceptions=False)
         assert result.exit_code == code, result.output
@@ -145,6 +118,28 @@ def test_the_filters_of_the_list(side, cases):
     assert keys(cases("list", "--json", "--state", "closed", "--since", "1d")) == [DB_CASE]
     assert keys(cases("list", "--json", "--state", "closed", "--severity", "malicious")) == []
     assert "closed as benign by Bob" in cases("list", "--state", "closed")
+
+
+def test_the_list_is_filtered_by_text_and_age(side, cases):
+    assert keys(cases("list", "--json", "--text", "WEB-01 xmrig")) == [WEB_CASE]
+    assert keys(cases("list", "--json", "--text", "nowhere")) == []
+    by_age = [key for age in ("day", "week", "older") for key in keys(cases("list", "--json", "--age", age))]
+    assert by_age == [WEB_CASE, DB_CASE]
+    cases("close", "e2", *CLOSE)
+    assert keys(cases("list", "--json", "--state", "all")) == [DB_CASE, WEB_CASE]
+    assert keys(cases("list", "--json", "--state", "all", "--text", "web-01")) == [WEB_CASE]
+
+
+def test_several_cases_are_closed_at_once(side, cases):
+    made, _ = side
+    assert "there is no case 'e9'" in cases("close", "e1", "e9", *CLOSE, code=1)
+    assert made.ledger.cases.get(DB_CASE).closure is None
+    cases("close", "e1", "--by", "Bob", "--verdict", "benign", "--why", "a backup")
+    said = cases("close", "e1", "e2", WEB_CASE, *CLOSE, code=1)
+    assert said.startswith(f"Ada has closed {WEB_CASE} as benign: {TITLE}\n")
+    assert f"Error: {DB_CASE}: Bob has closed this as benign" in said
+    closings = [entry for entry in audit.newest(made.store, made.now()) if entry.action == audit.CASE_CLOSE]
+    assert sorted(entry.about for entry in closings) == sorted([WEB_CASE, DB_CASE])
 
 
 def test_the_list_goes_on_where_the_page_before_ended(side, cases):
@@ -242,6 +237,8 @@ def test_show_prints_the_case_and_everything_that_happened_in_order(side, cases)
     assert any(line.startswith("reopened by huntbridge from alarm e3, was closed as benign") for line in text)
     assert "event e2 sent again to slack by Ada from here" in text
     assert any(line.endswith("the nightly backup") for line in text)
+    History(made.store, made.ledger).compare(alarm("e4", WEB, "web-01", Severity.MALICIOUS, 3))
+    assert "first seen 2026-11-24 12:03 UTC, last seen 2026-11-24 12:03 UTC" in cases("show", "e2")
     document = json.loads(cases("show", WEB_CASE, "--json"))
     assert (document["case"]["key"], document["case"]["state"]) == (WEB_CASE, "open")
     assert len(document["timeline"]) == len(happened)

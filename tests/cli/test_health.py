@@ -15,6 +15,7 @@ from shared.local.server import Server
 from shared.local.webhook_quota import WebhookQuota
 from shared.queues.ports import QueueError
 from shared.storage.last_delivered import LastDelivered
+from shared.storage.ledger.refusals import RefusalCounts
 from shared.storage.ports import StoreError
 
 ENVIRON = {
@@ -32,9 +33,18 @@ def bridge(tmp_path):
     return made
 
 
+def refusals(bridge):
+    counts = RefusalCounts(bridge.store, bridge.now)
+    return Refusals(bridge.events, bridge.ledger.notes, counts, bridge.now)
+
+
 @pytest.fixture
 def health(bridge):
-    return Health(bridge, Server([], []), Refusals(bridge.events, bridge.ledger.notes, bridge.now))
+    return Health(
+        bridge,
+        Server([], []),
+        refusals(bridge),
+    )
 
 
 def test_it_names_the_oldest_item_and_the_last_delivery(bridge, health):
@@ -71,7 +81,12 @@ def test_a_store_that_cannot_be_used_is_a_problem_and_the_rest_is_told_all_the_s
 def test_what_keeps_every_webhook_out_is_a_problem(bridge, tmp_path):
     bridge.events.put(b"{}")
     full = WebhookQuota([bridge.events, bridge.deliveries], tmp_path, most=1, keep_free=0)
-    health = Health(bridge, Server([], []), Refusals(bridge.events, bridge.ledger.notes, bridge.now), full)
+    health = Health(
+        bridge,
+        Server([], []),
+        refusals(bridge),
+        full,
+    )
     assert health()["problems"] == ["The queue is full (webhook.max_waiting is 1); send it again later."]
 
 

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from console.views.cases import case_list
+from receiver.events.history import History
+from shared.models.captures import Capture, CaptureState
 from shared.models.cases import CaseState
+from shared.models.hunts import Hunt
+from shared.storage import audit
 from tests.console.filled import SETTINGS, House
 from tests.console.reading import read
 
@@ -66,6 +72,100 @@ def test_the_filter_is_in_the_address(house):
     assert len(read(house.console.get("/cases?state=x&severity=y&page=")).rows()) == 2
 
 
+def names(page):
+    return [next(word for word in row.split() if word.startswith("web-")) for row in page.rows()]
+
+
+def test_the_tabs_say_how_many_cases_they_have(house):
+    for evidence in (4, 5, 6):
+        house.alarm(evidence)
+    decide(house, do="take")
+    decide(house, key=KEY[:-1] + "5", do="close", verdict="benign", why="x")
+    page = read(house.console.get("/cases?state=taken"))
+    assert page.title == "1 case taken"
+    assert names(page) == ["web-04"]
+    assert "Not closed 2 Open 1 Taken 1 Mine Closed All" in page.text
+    page = read(house.console.get("/cases?state=all"))
+    assert page.title == "All cases"
+    assert names(page) == ["web-04", "web-06", "web-05"]  # the closed one last
+    assert "closed 0 s ago" in page.rows()[2]
+    assert names(read(house.console.get("/cases?state=all&taken_by=nobody"))) == ["web-06"]
+
+
+def test_a_text_finds_names_ids_and_findings(house):
+    house.alarm(4)
+    house.alarm(5)
+    for text in ("web-05", "I-0AAAAAAAAAAAAAA05", "project/3 i-0aaaaaaaaaaaaaa05", "php_backdoor web-05"):
+        assert names(read(house.console.get("/cases", query_string={"q": text}))) == ["web-05"], text
+    for text in ("T1505.003", "/var/www/x.php"):
+        assert len(read(house.console.get("/cases", query_string={"q": text})).rows()) == 2, text
+    page = read(house.console.get("/cases?q=nowhere&state=all"))
+    assert "No case matches the filter" in page.text
+    assert "/cases?state=closed&q=nowhere" in page.links()  # the other tabs keep the filter
+
+
+def test_the_age_is_a_filter(house):
+    house.alarm(4)
+    house.pass_time(2 * 86_400)
+    house.alarm(5)
+    assert names(read(house.console.get("/cases?age=day"))) == ["web-05"]
+    assert names(read(house.console.get("/cases?age=week"))) == ["web-04"]
+    assert read(house.console.get("/cases?age=older")).rows() == []
+
+
+def test_a_filter_says_how_far_it_has_read(house, monkeypatch):
+    monkeypatch.setattr("shared.storage.queries.reading.STEP", 2)
+    monkeypatch.setattr("console.views.cases.MOST_LOOKED_AT", 4)
+    for evidence in range(10, 16):
+        house.alarm(evidence)
+    page = read(house.console.get("/cases?q=web-15"))
+    assert page.rows() == []
+    assert "No case on this page matches the filter" in page.text
+    assert "This page has looked at up to 4 cases; the next page goes on behind them." in page.text
+    (following,) = [link for link in page.links() if "page=" in link]
+    assert names(read(house.console.get(following))) == ["web-15"]
+
+
+def test_several_cases_are_closed_with_one_verdict(house):
+    other, closed = house.alarm(5), house.alarm(6)
+    house.alarm(4)
+    decide(house, "administrator", key=closed, do="close", verdict="benign", why="x")
+    form = read(house.console.get("/cases", role="responder")).form("Close the selected cases")
+    assert [value for name, value in form.fields if name == "case"] == [KEY, other]
+    several = {"do": "close", "case": [KEY, other, closed], "verdict": "benign", "why": "the same deploy"}
+    assert house.console.post("/cases", role="responder", data=several).status_code == 303
+    text = read(house.console.get("/cases", role="responder")).text
+    assert "You have closed 2 cases as benign." in text
+    assert "Mara Lindqvist has closed this as benign" in text
+    for key in (KEY, other):
+        assert case_of(house, key).closure.why == "the same deploy"
+        timeline = house.runtime.queries.cases.timeline(key).rows
+        assert len([row for row in timeline if row.audit and row.audit.action == audit.CASE_CLOSE]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"verdict": "benign", "why": " "}, "The reason is missing: say why the cases are closed."),
+        ({"why": "x"}, "The verdict is missing: choose one of the three."),
+        ({"verdict": "benign", "why": "x"}, "No case was selected, so nothing was changed."),
+    ],
+)
+def test_several_cases_are_not_closed_without_verdict_reason_and_case(house, fields, said):
+    house.alarm(4)
+    selected = {} if "selected" in said else {"case": KEY}
+    house.console.post("/cases", role="responder", data={"do": "close"} | selected | fields)
+    assert said in read(house.console.get("/cases", role="responder")).text
+    assert case_of(house).closure is None
+
+
+def test_a_viewer_closes_nothing(house):
+    house.alarm(4)
+    form = {"do": "close", "case": KEY, "verdict": "benign", "why": "x"}
+    assert house.console.post("/cases", role="viewer", data=form).status_code == 403
+    assert case_of(house).closure is None
+
+
 def test_pages_follow_each_other_by_a_token(house, monkeypatch):
     monkeypatch.setattr("console.pages.cases.case_list", partial(case_list, limit=5))
     for number in range(10, 18):
@@ -103,8 +203,10 @@ def test_a_case_says_what_where_and_how_bad(house):
     page = read(house.console.get(f"/cases/{KEY}"))
     assert page.title == "5 malicious, 1 suspicious on web-04"
     assert page.rows() == [
-        "3 × malicious Malicious File Detected: php_backdoor /var/www/x.php T1505.003 Web Shell",
-        "1 × suspicious Malicious File Detected: php_backdoor again /var/log/x T1059.004 Unix Shell",
+        "3 × malicious Malicious File Detected: php_backdoor /var/www/x.php T1505.003 Web Shell "
+        "– 10:42 10:42",
+        "1 × suspicious Malicious File Detected: php_backdoor again /var/log/x T1059.004 Unix Shell "
+        "– 10:42 10:42",
     ]
     assert "https://attack.mitre.org/techniques/T1505/003/" in page.links()
     assert "https://cado.acme.example/projects/3" in page.links()
@@ -112,6 +214,35 @@ def test_a_case_says_what_where_and_how_bad(house):
     assert "Delivered to tickets: SEC-412" in page.text
     assert [label for label in page.texts("label") if label in ("Slack, soc", "Jira, tickets")] != []
     assert "huntbridge cases show" in page.text
+
+
+def test_a_finding_says_in_which_hunts_it_was_seen(house):
+    """Four weekly hunts: the last but one had no capture, and only the last brought php_backdoor."""
+    house.alarm(4)
+    alarm = case_of(house).alarm
+    ledger, history = house.runtime.ledger, History(house.runtime.store, house.runtime.ledger)
+    states = [CaptureState.PROCESSED, CaptureState.PROCESSED, CaptureState.FAILED, CaptureState.PROCESSED]
+    for number, state in enumerate(states):
+        at = house.console.moment - timedelta(weeks=3 - number)
+        hunt = Hunt("weekly", at)
+        capture = ledger.captures.plan(Capture(hunt.id, alarm.system))
+        found = alarm.findings if number == 3 else alarm.findings[1:] if number == 1 else ()
+        ledger.captures.update(capture, state=state, ended_at=at, suspicious=len(found))
+        if found:
+            event = replace(alarm.event, id=f"e{number}", received_at=at)
+            history.compare(replace(alarm, event=event, hunt=hunt, findings=found))
+    page = read(house.console.get(f"/cases/{KEY}"))
+    assert page.rows() == [
+        "3 × malicious Malicious File Detected: php_backdoor /var/www/x.php T1505.003 Web Shell "
+        "new seen in 1 of the last 4 hunts, 1 without a capture 10:42 10:42",
+        "1 × suspicious Malicious File Detected: php_backdoor again /var/log/x T1059.004 Unix Shell "
+        "seen in 2 of the last 4 hunts, 1 without a capture 15 Nov, 10:42 10:42",
+    ]
+    drawn = [element.attributes.get("class", "") for element in page.elements if element.tag == "rect"]
+    assert [fill for fill in drawn if fill.startswith("f-")] == [
+        *("f-line", "f-line", "f-fault", "f-mal"),
+        *("f-line", "f-sus", "f-fault", "f-sus"),
+    ]
 
 
 def test_an_unknown_case(house):

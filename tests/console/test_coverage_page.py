@@ -77,6 +77,74 @@ def test_the_matrix_shows_each_week(filled):
     assert rows["web-01"].count('class="not"') == 11
 
 
+def shown(page):
+    """The names of the systems in the matrix, and the titles of its groups."""
+    matrix = page.partition('class="mx"')[2].partition("</table>")[0]
+    names = [row.partition("</a>")[0].rpartition(">")[2] for row in matrix.split('<th scope="row">')[1:]]
+    titles = [row.partition("<")[0].strip() for row in matrix.split('scope="rowgroup">')[1:]]
+    return names, titles
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("name=WEB-0", {"web-01", "web-02"}),
+        ("name=mail", {"mail-1"}),
+        ("outcome=malicious", {"web-02"}),
+        ("outcome=failed", {"mail-1"}),
+        ("outcome=clean&name=web", {"web-01"}),
+        ("outcome=blind", {"mail-1", "old-db"}),
+        ("outcome=no-such-outcome", {"web-01", "web-02", "mail-1", "old-db"}),
+        ("hunt=weekly", {"web-01", "web-02", "mail-1", "old-db"}),
+        ("hunt=nightly", set()),
+        ("account=PROD", {"web-01", "web-02", "mail-1", "old-db"}),
+        ("account=-", set()),
+        ("region=us-east-1", {"web-01", "web-02", "mail-1", "old-db"}),
+        ("region=us", set()),
+        ("region=_external&_external=1&_scheme=x", set()),
+    ],
+)
+def test_the_matrix_is_filtered_by_its_address(filled, query, names):
+    page = page_of(filled, f"/coverage?{query}")
+    assert sorted(shown(page)[0]) == sorted(names)
+    if not names:
+        assert "No system is like this" in page
+    assert 'aria-label="Filter the matrix"' in page
+
+
+def test_a_filtered_page_says_what_it_is_filtered_by(filled):
+    page = page_of(filled, "/coverage?outcome=failed&name=%22%3E%3Cscript%3E&region=eu-west-1&group=hunt")
+    assert '<option value="failed" selected>with failures</option>' in page
+    assert '<option value="hunt" selected>hunt</option>' in page
+    assert 'value="&#34;&gt;&lt;script&gt;"' in page
+    assert 'href="/coverage?group=hunt#h-mx">Show all</a>' in page
+
+
+def test_the_matrix_is_grouped(filled):
+    assert shown(page_of(filled))[1] == ["prod, us-east-1"]
+    assert "2 of 4 captured in 30 days" in page_of(filled)
+    assert shown(page_of(filled, "/coverage?group=hunt"))[1] == ["weekly"]
+    assert shown(page_of(filled, "/coverage?group=none"))[1] == []
+
+
+def test_a_filtered_matrix_comes_page_by_page(console):
+    add_run(console.runtime, [capture(n, malicious=n % 2) for n in range(1, 251)])
+    seen, address = [], "/coverage?outcome=malicious&group=none"
+    while address:
+        page = page_of(console, address)
+        seen += shown(page)[0]
+        before, found, _ = page.partition("Next page</a>")
+        address = before.rpartition('href="')[2].partition('"')[0].replace("&amp;", "&") if found else ""
+        assert not address or "outcome=malicious" in address
+    assert len(seen) == 125
+
+
+def test_the_token_of_a_page_belongs_to_its_filter(console):
+    add_run(console.runtime, [capture(n) for n in range(1, 131)])
+    following = page_of(console).partition("Next page</a>")[0].rpartition('href="')[2].partition('"')[0]
+    assert console.get(following.replace("&amp;", "&") + "&outcome=failed").status_code == 400
+
+
 def test_machines_that_no_hunt_selects(filled):
     machines = (
         Unselected(System("i-0fffffffffffffff1", "eu-west-1", "prod"), "legacy-ftp"),

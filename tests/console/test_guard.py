@@ -10,6 +10,7 @@ import pytest
 from werkzeug.routing import Rule
 
 from console.guard import CSP
+from console.passwords import hashed
 from tests.console.conftest import BROWSER
 
 SECRET = "Mara Lindqvist"  # only pages for people who have signed in name them
@@ -154,6 +155,31 @@ def test_another_host_is_refused_on_loopback(console, host):
     """A name of the attacker that points to 127.0.0.1."""
     for path in ("/", "/sign-in", "/static/console.css"):
         assert console.get(path, headers={"Host": host}).status_code in (400, 403)
+
+
+NAMED = {"hosts": ["Console.Acme.example", "10.0.0.5"]}
+PROXY = {"address": "127.0.0.1", "header": "X-Forwarded-User", "default_role": "administrator"}
+
+
+@pytest.mark.parametrize("mode", ["link", "users", "proxy"])
+def test_with_console_hosts_no_other_name_is_answered_in_any_mode(make_console, mode):
+    """A page of the attacker whose name points here (DNS rebinding) may write every header."""
+    users = {"mara": {"password_hash": hashed("a password of the test"), "role": "administrator"}}
+    ways: dict[str, Any] = {"link": {}, "users": {"users": users}, "proxy": {"proxy": PROXY}}
+    console = make_console(console={**NAMED, **ways[mode]})
+    for host in ("evil.example", "console.acme.example.evil.example", "acme.example", "[::1", "10.0.0.6"):
+        for path in ("/", "/sign-in", "/static/console.css", "/api/v1/status"):
+            headers = {"Host": host, "X-Forwarded-User": "mara@acme.example"}
+            assert console.get(path, headers=headers).status_code in (400, 403), (host, path)
+    own = () if mode == "link" else ("console.acme.example", "CONSOLE.acme.example:8443", "10.0.0.5:8081")
+    for host in (*own, "localhost:8081", "127.0.0.1", "[::1]:8081"):
+        headers = {"Host": host, "X-Forwarded-User": "mara@acme.example"}
+        assert console.get("/static/console.css", headers=headers).status_code == 200, host
+
+
+def test_without_console_hosts_a_console_with_a_proxy_has_any_name(make_console):
+    headers = {"Host": "console.acme.example", "X-Forwarded-User": "mara@acme.example"}
+    assert make_console(console={"proxy": PROXY}).get("/", headers=headers).status_code == 200
 
 
 def test_what_came_through_a_proxy_is_refused_on_loopback(console):

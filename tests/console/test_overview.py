@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from receiver.destinations.contract import Rejected, Retry
+from scheduler.day_counts import count_day
+from shared.models.coverage import CoveredShare, Listing
 from shared.models.hunts import HuntState
+from shared.models.weeks import last_weeks
 from shared.storage import kinds
-from tests.console.filled import SETTINGS, House
+from shared.storage.ledger.coverage import Listings
+from shared.storage.ledger.refusals import RefusalCounts, Refused
+from tests.console.filled import HOSTILE, SETTINGS, House
 from tests.console.reading import Page, read
 
 
@@ -92,6 +99,57 @@ def test_a_failing_job_of_the_timer(house):
 def test_webhooks_that_lead_elsewhere(house):
     house.runtime.ledger.notes.save(kinds.WEBHOOK_NOTES, "webhook", {"broken": True, "times": 1})
     assert "The platform’s webhooks do not lead here as they should." in overview(house).text
+
+
+def test_refused_webhooks_are_shown_with_their_count_the_newest_reason_and_what_to_do(house):
+    house.alarm(4)
+    assert "No webhook was refused in 24 hours." in overview(house).text
+    counts = RefusalCounts(house.runtime.store, house.runtime.now)
+    at = house.runtime.now()
+    counts.add([Refused(401, 3, at - timedelta(minutes=2), "The token is missing or wrong.", "203.0.113.7")])
+    counts.add([Refused(413, 1, at, HOSTILE, HOSTILE), Refused(418, 1, at, "", "")])
+    house.pass_time(5)
+    page = overview(house)
+    assert "3 with a wrong token" in page.text
+    assert "The token is missing or wrong." in page.text
+    assert "register its webhooks again" in page.text
+    assert "203.0.113.7" in page.text
+    assert "1 too large" in page.text
+    assert "5 webhooks refused in 24 hours" in page.text
+    assert "5 refused in 24 h" in page.texts("dd")
+    assert "<script>alert" not in house.console.get("/").get_data(as_text=True)
+
+
+def test_what_happened_in_24_hours(house):
+    house.alarm(4)
+    house.alarm(5)
+    assert "In 24 h" not in overview(house).text
+    count_day(house.runtime)
+    house.pass_time(5)
+    page = overview(house)
+    assert "2 events in the 24 hours until 10:42" in page.text
+    raw = house.console.get("/").get_data(as_text=True)
+    assert raw.count('data-l="In 24 h">2<') == 2  # soc and tickets
+    assert raw.count('data-l="In 24 h">0<') == 1  # office
+
+
+def test_the_coverage_of_twelve_weeks(house):
+    house.hunt("weekly")
+    week = last_weeks(house.runtime.now(), 2)[0]
+    listing = Listing(house.runtime.now(), weeks={week: CoveredShare(3, 4), "2020-W01": CoveredShare(1, 1)})
+    Listings(house.runtime.store).save(listing)
+    house.pass_time(5)
+    raw = house.console.get("/").get_data(as_text=True)
+    chart = raw.partition('id="h-cov"')[2].partition("</table>")[0]
+    rows = [[text(cell) for cell in row.split("<td")[1:]] for row in chart.split("<tr")[3:]]
+    assert [row[-2] for row in rows] == ["75", "4", "1"]
+    assert [row[0] for row in rows] == ["–", "–", "–"]
+    assert chart.count("f-fault") == 1
+    assert '<rect class="f-fault" y="0" width="100%" height="16.0"/>' in chart
+
+
+def text(cell):
+    return cell.partition(">")[2].partition("<")[0]
 
 
 def test_all_is_well_says_what_comes_next(house):

@@ -74,7 +74,10 @@ def test_a_screen_costs_few_requests(house, requests):
     assert "6 not closed, worst first" in page.text
     assert "last run" not in page.text
     assert len(requests) <= MOST, requests
-    for path in ("/cases", "/cases?state=closed", f"/cases/{KEY}", "/deliveries"):
+    for path in (
+        *("/cases", "/cases?state=closed", "/cases?state=taken", "/cases?state=all"),
+        *("/cases?state=all&q=nowhere", "/cases?q=web-04&age=day", f"/cases/{KEY}", "/deliveries"),
+    ):
         requests.clear()
         read(house.console.get(path))
         assert len(requests) <= MOST, (path, requests)

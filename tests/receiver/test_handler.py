@@ -117,7 +117,12 @@ def test_a_webhook_from_api_gateway_is_answered_when_it_is_in_the_queue(stage, v
     (record,) = stage.function.receive("events")
     id = record["messageAttributes"]["id"]["stringValue"]
     body = json.dumps({"id": id, "status": "accepted"}, separators=(",", ":")) + "\n"
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
     single = {"headers": {name.lower(): value for name, value in headers.items()}}
     many = {"multiValueHeaders": {name: [value] for name, value in headers.items()}}
     assert answer == {
@@ -188,7 +193,11 @@ def test_other_requests(stage, version, method, path, body, status):
     assert answer["statusCode"] == status
     if status == 200:
         assert json.loads(answer["body"]) == {"status": "ok", "problems": []}
-    assert stage.resources.depth("events") == 0
+    # Of a refused webhook nothing but its count is stored.
+    records = stage.function.receive("events")
+    refused = [decoded(items.RefusedWebhooks, record["body"].encode()) for record in records]
+    counts = [(each["status"], each["count"]) for item in refused for each in item.counts]
+    assert counts == ([(status, 1)] if (method, path) == ("POST", "/webhooks/cado") else [])
 
 
 def test_health_asks_no_queue_and_says_when_no_token_can_be_read(stage):

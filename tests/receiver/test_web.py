@@ -266,6 +266,12 @@ def test_a_doubled_slash_is_taken_as_one_and_never_redirected(client, path):
     assert (answer.status_code, "Location" in answer.headers) == (202, False)
 
 
+def test_a_browser_runs_nothing_in_an_answer(client):
+    for answer in (client.get("/"), client.get("/health"), client.post("/webhooks/cado", data=b"{}")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
 def test_each_refused_webhook_is_reported_with_its_reason_and_sender(client, events, refused):
     sender = {"REMOTE_ADDR": "203.0.113.7"}
     client.post(

@@ -15,9 +15,10 @@ from scheduler.coverage import EVERY, NOT_ASKED, compare_with_ec2
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
-from shared.models.coverage import MAX_UNSELECTED, Outcome
+from shared.models.coverage import MAX_UNSELECTED, CoveredShare, Outcome
 from shared.models.hunts import Hunt
 from shared.models.systems import System
+from shared.models.weeks import week_of
 from shared.storage import kinds
 from tests.scheduler.staging import SUNDAY, Stage
 from tests.scheduler.test_targets import Fleet, machine
@@ -159,6 +160,25 @@ def test_aws_is_asked_again_after_six_hours(make_stage: Make, monkeypatch: pytes
     stage.forward(EVERY.total_seconds())
     compare_with_ec2(stage.runtime)
     assert len(fleet.asked) == 2
+
+
+def test_the_coverage_of_each_week_is_kept_for_twelve_weeks(
+    make_stage: Make, monkeypatch: pytest.MonkeyPatch
+):
+    stage = make_stage(hunt={"targets": [{"regions": "us-east-1"}]})
+    monkeypatch.setattr(stage.runtime, "make_fleet", lambda: Fleet(machine(1)))
+    until_entered(stage.runtime)
+    seen = []
+    for _ in range(14):
+        seen.append(week_of(stage.moment))
+        for _ in range(2):
+            compare_with_ec2(stage.runtime)
+            stage.forward(EVERY.total_seconds())
+        stage.forward(7 * 86_400 - 2 * EVERY.total_seconds())
+    last = stage.runtime.ledger.listings.last()
+    assert last is not None
+    assert list(last.weeks) == seen[-12:]
+    assert set(last.weeks.values()) == {CoveredShare(0, 0)}
 
 
 def test_an_attempt_that_was_cut_off_is_not_repeated_at_once(

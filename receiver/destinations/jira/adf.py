@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from receiver.destinations.size import fitting
-from receiver.destinations.wording import MARKS, REPEAT, safe_links, techniques
+from receiver.destinations.wording import MARKS, REPEAT, is_over, safe_links, techniques
 from receiver.messages.message import Fact, Message
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
@@ -68,8 +68,11 @@ def _document(message: Message, titled: bool) -> Node:
 def _content(message: Message, titled: bool) -> Iterator[Node]:
     if titled:
         yield _heading(message.title)
-    summary = f"{MARKS[message.severity]} {message.severity.value.capitalize()}. {message.summary}".rstrip()
-    panel = {"panelType": _PANELS.get(message.severity, "note")}
+    severity = (
+        "" if is_over(message) else f"{MARKS[message.severity]} {message.severity.value.capitalize()}. "
+    )
+    summary = f"{severity}{message.summary}".rstrip()
+    panel = {"panelType": "info" if is_over(message) else _PANELS.get(message.severity, "note")}
     yield {"type": "panel", "attrs": panel, "content": [_paragraph(_text(summary, 700))]}
     if message.maybe_repeat:
         yield _paragraph(_text(REPEAT, mark="strong"))

@@ -259,7 +259,7 @@ class JiraDestination:
     def _attach(
         self, message: Message, key: str, *, titled: bool = False, attached: tuple[str, ...] = ()
     ) -> str:
-        if message.kind in _QUIET:
+        if message.kind in NO_NEWS:
             return ""
         return attach_alarms(self._api, message, key, titled=titled, attached=attached)
 

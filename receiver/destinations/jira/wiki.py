@@ -10,7 +10,7 @@ from typing import Any
 
 from receiver.destinations.jira.escape import escape_wiki, noformat
 from receiver.destinations.size import fitting
-from receiver.destinations.wording import MARKS, REPEAT, safe_links, techniques
+from receiver.destinations.wording import MARKS, REPEAT, is_over, safe_links, techniques
 from receiver.messages.message import Fact, Message
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
@@ -39,9 +39,10 @@ def _text(message: Message, titled: bool) -> str:
 def _lines(message: Message, titled: bool) -> Iterator[str]:
     if titled:
         yield f"h3. {_line(message.title, 300)}"
-    severity = f"{MARKS[message.severity]} *{message.severity.value.capitalize()}.*"
-    colour = _COLOURS.get(message.severity, "#F4F5F7")
-    yield f"{{panel:bgColor={colour}}}\n{severity} {_line(message.summary, 700)}\n{{panel}}"
+    word = f"{MARKS[message.severity]} *{message.severity.value.capitalize()}.* "
+    severity = "" if is_over(message) else word
+    colour = "#F4F5F7" if is_over(message) else _COLOURS.get(message.severity, "#F4F5F7")
+    yield f"{{panel:bgColor={colour}}}\n{severity}{_line(message.summary, 700)}\n{{panel}}"
     if message.maybe_repeat:
         yield f"*{REPEAT}*\n"
     if links := safe_links(message):

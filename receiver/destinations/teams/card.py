@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from receiver.destinations.size import fit
-from receiver.destinations.wording import MARKS, REPEAT, one_line_of, safe_links, techniques
+from receiver.destinations.wording import MARKS, REPEAT, is_over, one_line_of, safe_links, techniques
 from receiver.messages.message import Fact, Message
 from shared.config.destinations.teams import TEAMS_NAME, TEAMS_USER
 from shared.models.evidence import Finding
@@ -121,7 +121,7 @@ def _heading(message: Message) -> dict[str, Any]:
     items = [_block(title)]
     if message.summary:
         items.append(_block(_run(message.summary, 700), spacing="Small"))
-    style = _STYLES.get(message.severity, "emphasis")
+    style = "emphasis" if is_over(message) else _STYLES.get(message.severity, "emphasis")
     return {"type": "Container", "style": style, "bleed": True, "items": items}
 
 

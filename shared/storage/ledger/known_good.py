@@ -50,7 +50,8 @@ class KnownGood:
                 return None, known
             if sum(each.is_live(now) for each in entries) >= MOST_ENTRIES:
                 raise TooManyEntries(
-                    f"there are {MOST_ENTRIES} known-good entries {entry.where} already; end some of them first"
+                    f"there are {MOST_ENTRIES} known-good entries {entry.where} already; "
+                    "end some of them first"
                 )
             return _body((*_kept(entries, now), entry)), entry
 

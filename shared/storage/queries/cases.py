@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from shared.models.cases import Case, CaseState
 from shared.models.codec import load
@@ -15,9 +14,13 @@ from shared.models.severity import Severity
 from shared.models.systems import System
 from shared.storage import indexes, kinds
 from shared.storage.ports import Record, Store
+from shared.storage.queries.case_filter import Age, CaseFilter, Which
 from shared.storage.queries.case_timeline import Timeline, TimelineEntry
 from shared.storage.queries.pages import Rows, bounded, position, token
-from shared.storage.queries.reading import Span, joined, rows
+from shared.storage.queries.reading import STEP, joined, rows
+
+_STEPS = 2  # of one page; each costs two requests to DynamoDB
+MOST_LOOKED_AT = _STEPS * STEP  # cases that one page of a filtered list looks at
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,36 @@ class CaseQueries:
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store, self._now = store, now
 
+    def list(self, wanted: CaseFilter, *, limit: int = 50, page: str = "") -> Rows[CaseRow]:
+        """The cases that fit. Those that are not closed come worst first, and of equally bad ones the oldest
+        first; closed ones the one that was closed last first; those of one system newest first.
+
+        A page whose filter has no index looks at no more than MOST_LOOKED_AT cases, and the next page goes
+        on behind them.
+        """
+        spans, now = wanted.spans, self._now()
+        place, _, after = position(wanted.question, page).partition(" ")
+        first = 1 if place == "1" and len(spans) > 1 else 0
+        left, records = bounded(limit), []
+        for number, span in enumerate(spans[first:], first):
+            found, after = rows(
+                self._store,
+                kinds.CASE_FILE,
+                span,
+                lambda record: record if wanted.fits(record, now) else None,
+                limit=left,
+                after=after,
+                filtered=not wanted.is_by_index,
+                steps=_STEPS // len(spans),
+            )
+            records += found
+            left -= len(found)
+            is_last = number + 1 == len(spans)
+            following = f"{number} {after}" if after else "" if is_last else f"{number + 1} "
+            if after or not left:
+                break
+        return Rows(tuple(self._rows(records)), token(wanted.question, following))
+
     def open(
         self,
         *,
@@ -79,42 +112,22 @@ class CaseQueries:
     ) -> Rows[CaseRow]:
         """The cases that are not closed, worst first, and of equally bad ones the oldest first. `owner`: only
         those that this person acknowledged; with an empty text, only those that nobody acknowledged."""
-        span = Span(indexes.CASES_OPEN, newest_first=False)
-        if severity:
-            digit = indexes.severity_digit(severity)
-            span = replace(span, since=f"{digit}#", until=f"{digit}$")  # $ comes after #
-        return self._page(
-            span,
-            lambda body: owner is None or _owner(body) == owner,
-            {"list": "open cases", "severity": severity, "owner": owner},
-            limit=limit,
-            page=page,
-            filtered=owner is not None,
-        )
+        return self.list(CaseFilter(severity=severity, owner=owner), limit=limit, page=page)
 
     def closed(self, *, since: datetime | None = None, limit: int = 50, page: str = "") -> Rows[CaseRow]:
         """The closed cases, the one that was closed last first."""
-        return self._page(
-            Span(indexes.CASES_CLOSED, since=indexes.at(since) if since else ""),
-            lambda body: True,
-            {"list": "closed cases", "since": since},
-            limit=limit,
-            page=page,
-        )
+        return self.list(CaseFilter(Which.CLOSED, closed_since=since), limit=limit, page=page)
 
     def of_system(self, system_key: str, limit: int = 50, page: str = "") -> Rows[CaseRow]:
         """The cases of one system, newest first."""
-        return self._page(
-            Span(f"{indexes.CASES_OF_SYSTEM}{system_key}"),
-            lambda body: True,
-            {"list": "cases of a system", "system": system_key},
-            limit=limit,
-            page=page,
-        )
+        return self.list(CaseFilter(Which.ALL, system=system_key), limit=limit, page=page)
 
-    def get(self, case_key: str) -> CaseRow | None:
-        record = self._store.get(kinds.CASE_FILE, case_key, "-")
-        return next(iter(self._rows([record])), None) if record else None
+    def get(self, case_key: str, destinations: Iterable[str] = ()) -> CaseRow | None:
+        """`destinations`: those that may have been told. What they gave is then read with the case, so a
+        store that keeps what it has read answers in one request."""
+        case = kinds.CASE_FILE, case_key, "-"
+        read = self._store.read_many([case, *((kinds.CASE, case_key, name) for name in destinations)])
+        return next(iter(self._rows([read[case]])), None) if case in read else None
 
     def timeline(self, case_key: str, limit: int = 200, page: str = "") -> Rows[TimelineEntry]:
         """The events, deliveries and entries of the audit log of a case, oldest first. A delivery is on the
@@ -125,27 +138,6 @@ class CaseQueries:
         """Counts at most 10,000 cases."""
         taken = set(self._store.positions(indexes.CASES_ACKNOWLEDGED))
         return counts_of(self._store.positions(indexes.CASES_OPEN), taken, self._now())
-
-    def _page(
-        self,
-        span: Span,
-        is_wanted: Callable[[Mapping[str, Any]], bool],
-        question: Mapping[str, Any],
-        *,
-        limit: int,
-        page: str,
-        filtered: bool = False,
-    ) -> Rows[CaseRow]:
-        records, after = rows(
-            self._store,
-            kinds.CASE_FILE,
-            span,
-            lambda record: record if is_wanted(record.body) else None,
-            limit=bounded(limit),
-            after=position(question, page),
-            filtered=filtered,
-        )
-        return Rows(tuple(self._rows(records)), token(question, after))
 
     def _rows(self, records: Iterable[Record]) -> Iterator[CaseRow]:
         cases = [(record.group, load(Case, record.body)) for record in records]
@@ -165,14 +157,13 @@ def counts_of(open: Iterable[str], acknowledged: Collection[str], now: datetime)
         digit, time, _ = place.split("#", 2)
         counts[place in acknowledged][indexes.severity_of_digit(digit)] += 1
         times.append(datetime.fromisoformat(time))
-    ages = [now - time for time in times]
-    day, week = timedelta(days=1), timedelta(days=7)
+    ages = Counter(Age.of(now - time) for time in times)
     return CaseCounts(
         open={severity: counts[False][severity] for severity in Severity},
         acknowledged={severity: counts[True][severity] for severity in Severity},
-        under_a_day=sum(age < day for age in ages),
-        one_to_seven_days=sum(day <= age <= week for age in ages),
-        over_seven_days=sum(age > week for age in ages),
+        under_a_day=ages[Age.DAY],
+        one_to_seven_days=ages[Age.WEEK],
+        over_seven_days=ages[Age.OLDER],
         oldest_open_at=min(times, default=None),
     )
 
@@ -207,7 +198,3 @@ def case_row(key: str, case: Case, refs: Mapping[str, str]) -> CaseRow:
         refs=refs,
         alarms=case.alarms or 1,
     )
-
-
-def _owner(body: Mapping[str, Any]) -> str:
-    return indexes.text(indexes.part(body, "taken"), "by")

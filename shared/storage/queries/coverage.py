@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 
 from shared.models import attack
 from shared.models.codec import load
-from shared.models.coverage import CoveredSystem, Listing, Outcome, Unselected, worst
+from shared.models.coverage import CoveredShare, CoveredSystem, Listing, Outcome, Unselected, worst
 from shared.models.hunts import COVERAGE_DAYS
 from shared.models.systems import System
 from shared.models.weeks import last_weeks, monday_of
 from shared.storage import indexes, kinds
 from shared.storage.ledger.coverage import LISTING
-from shared.storage.ports import Key, Store
-from shared.storage.queries.pages import Rows, bounded, position, token
+from shared.storage.ports import Key, Record, Store
+from shared.storage.queries.pages import MAX_LIMIT, Rows, bounded, position, token
 from shared.storage.queries.reading import Span, joined, rows
 from shared.storage.queries.trends import TrendQueries
 
@@ -60,6 +60,7 @@ class CoverageSummary:
     problems: tuple[str, ...] = ()  # sentences: why the list is missing or incomplete
     selected: int | None = None  # listed machines that a hunt selects; None as `listed`
     listed_captured: int | None = None  # listed machines captured in the last 30 days; None as `listed`
+    weeks: Mapping[str, CoveredShare] = field(default_factory=dict)  # by ISO week, as far as it is known
 
 
 @dataclass(frozen=True)
@@ -77,28 +78,69 @@ class TechniqueTrend:
         return sum(self.counts)
 
 
+@dataclass(frozen=True)
+class SystemFilter:
+    """Which systems a list has. An empty text leaves that condition out."""
+
+    hunt: str = ""  # the name of a hunt that captured it
+    account: str = ""  # "-" is the platform's own, which has no name
+    region: str = ""
+    outcome: Outcome | None = None  # in at least one of the last 12 weeks
+    name: str = ""  # a part of its name or of its instance id
+    not_captured_since: datetime | None = None  # it was last captured before this, or never
+
+    @property
+    def narrows(self) -> bool:
+        return self != SystemFilter()
+
+    def takes(self, system: CoveredSystem, weeks: Iterable[str]) -> bool:
+        """Whether the list has this system, as far as it can be said without its name."""
+        captured, since = system.last_captured_at, self.not_captured_since
+        return (
+            (not self.hunt or self.hunt in system.hunts)
+            and self.account.lower() in ("", system.system.account.lower() or "-")
+            and self.region.lower() in ("", system.system.region.lower())
+            and (since is None or captured is None or captured < since)
+            and (
+                self.outcome is None
+                or any(worst(system.weeks.get(week, {}).values()) is self.outcome for week in weeks)
+            )
+        )
+
+
 class CoverageQueries:
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store, self._now = store, now
 
-    def systems(self, *, limit: int = 50, page: str = "") -> Rows[SystemCoverage]:
+    def systems(
+        self, *, limit: int = 50, page: str = "", filter: SystemFilter = SystemFilter()
+    ) -> Rows[SystemCoverage]:
         """The known systems. Those that were never captured come first, then the least recently captured."""
-        question = {"list": "coverage"}
-        records, after = rows(
+        question = {"list": "coverage"} | {key: value for key, value in asdict(filter).items() if value}
+        question.pop("not_captured_since", None)  # it moves with the time, and the list is in its order
+        weeks = last_weeks(self._now(), WEEKS)
+
+        def row_of(record: Record) -> CoveredSystem | None:
+            system = load(CoveredSystem, record.body)
+            return system if filter.takes(system, weeks) else None
+
+        known, after = rows(
             self._store,
             kinds.SYSTEM,
             Span(indexes.SYSTEMS, newest_first=False),
-            lambda record: record,
-            limit=bounded(limit),
+            row_of,
+            # Names are read for all that are found, so a search for a name takes as many as it can.
+            limit=MAX_LIMIT if filter.name else bounded(limit),
             after=position(question, page),
+            filtered=filter.narrows,
         )
-        known = [load(CoveredSystem, record.body) for record in records]
         names = joined(self._store, (_name_key(system) for system in known))
-        weeks = last_weeks(self._now(), WEEKS)
         found = []
         for system in known:
             name = names.get(_name_key(system))
-            found.append(_coverage(system, str(name.body["name"]) if name else system.name, weeks))
+            shown = str(name.body["name"]) if name else system.name
+            if filter.name.lower() in f"{shown}\n{system.system.instance}".lower():
+                found.append(_coverage(system, shown, weeks))
         return Rows(tuple(found), token(question, after))
 
     def summary(self) -> CoverageSummary:
@@ -133,6 +175,7 @@ def summary_of(listing: Listing | None, captured: int, known: int) -> CoverageSu
         problems=listing.problems,
         selected=None if listing.listed is None else listing.selected,
         listed_captured=None if listing.listed is None else listing.recently_captured,
+        weeks=listing.weeks,
     )
 
 

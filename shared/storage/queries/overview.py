@@ -21,6 +21,8 @@ from shared.models.severity import Severity
 from shared.models.weeks import last_weeks
 from shared.storage import indexes, kinds
 from shared.storage.ledger.coverage import LISTING
+from shared.storage.ledger.day_counts import DAY_COUNTS, DayCounts, day_counts
+from shared.storage.ledger.refusals import REFUSED, Refused, in_a_day
 from shared.storage.ledger.weeks import WeekCounts
 from shared.storage.ports import Key, Record, Store
 from shared.storage.queries.cases import CaseCounts, CaseRow, case_row, counts_of
@@ -45,6 +47,7 @@ class DestinationState:
     dead: int = 0
     failing_since: datetime | None = None  # of the oldest delivery that waits after a failed attempt
     reason: str = ""  # why the newest failed attempt failed
+    delivered_in_a_day: int = 0  # messages in 24 hours, as it was some minutes ago
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Overview:
     at: datetime
     counts: CaseCounts
     cases: tuple[CaseRow, ...]  # the worst ones that are not closed, without references
-    not_taken: tuple[CaseRow, ...]  # malicious cases that nobody has acknowledged, the oldest first
+    not_taken: tuple[CaseRow, ...]  # malicious cases that are not acknowledged, oldest first
     destinations: Mapping[str, DestinationState]
     runs: tuple[Hunt, ...]  # the last run of each hunt that had its turn, the newest first
     jobs: Mapping[str, Mapping[str, Any]]  # the notes about jobs of the timer that fail
@@ -62,6 +65,8 @@ class Overview:
     last_event: EventRow | None
     coverage: CoverageSummary
     weeks: tuple[WeekTrend, ...]  # oldest first
+    refused: tuple[Refused, ...] = ()  # webhooks of the last 24 hours, the newest first
+    day: DayCounts | None = None  # None: nobody has counted yet
 
 
 class OverviewQuery:
@@ -78,8 +83,18 @@ class OverviewQuery:
         delivered = {name: (kinds.NOTE, kinds.LAST_DELIVERED_NOTES, name) for name in names}
         webhook: Key = (kinds.NOTE, kinds.WEBHOOK_NOTES, "webhook")
         counted = {week: (kinds.WEEK, "", week) for week in weeks}
-        keys = [LISTING, webhook, *notes.values(), *turns, *delivered.values(), *counted.values()]
+        keys = [
+            LISTING,
+            REFUSED,
+            DAY_COUNTS,
+            webhook,
+            *notes.values(),
+            *turns,
+            *delivered.values(),
+            *counted.values(),
+        ]
         first = store.read_many(keys)
+        day = day_counts(first.get(DAY_COUNTS))
 
         taken = set(store.positions(indexes.CASES_ACKNOWLEDGED))
         open = store.positions(indexes.CASES_OPEN)
@@ -115,6 +130,7 @@ class OverviewQuery:
                     dead=len(dead[name]),
                     failing_since=waiting[name][0].at if waiting[name] else None,
                     reason=_reason(read.get(newest[name])) if name in newest else "",
+                    delivered_in_a_day=day.delivered.get(name, 0) if day else 0,
                 )
                 for name in names
             },
@@ -124,6 +140,8 @@ class OverviewQuery:
             last_event=_last_event(events, read),
             coverage=_coverage(first.get(LISTING), systems, now),
             weeks=tuple(week_trend(week, first.get(key)) for week, key in counted.items()),
+            refused=in_a_day(first.get(REFUSED), now),
+            day=day,
         )
 
 

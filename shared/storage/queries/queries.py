@@ -16,6 +16,7 @@ from shared.storage.queries.cases import CaseQueries
 from shared.storage.queries.coverage import CoverageQueries
 from shared.storage.queries.deliveries import DeliveryQueries
 from shared.storage.queries.events import EventQueries
+from shared.storage.queries.findings_seen import FindingQueries
 from shared.storage.queries.hunts import HuntQueries
 from shared.storage.queries.overview import OverviewQuery
 from shared.storage.queries.trends import TrendQueries
@@ -29,6 +30,7 @@ class Queries:
         self.events = EventQueries(store, now)
         self.deliveries = DeliveryQueries(store, now)
         self.hunts = HuntQueries(store, now)
+        self.findings = FindingQueries(store)
         self.captures = CaptureQueries(store, now)
         self.coverage = CoverageQueries(store, now)
         self.overview = OverviewQuery(store, now)

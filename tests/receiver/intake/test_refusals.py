@@ -18,6 +18,7 @@ from shared.models.severity import Severity
 from shared.queues import items
 from shared.queues.ports import QueueError
 from shared.storage.ledger.ledger import Ledger
+from shared.storage.ledger.refusals import REFUSED, RefusalCounts, in_a_day
 from shared.storage.ports import StoreError
 from tests.queue_items import decoded
 
@@ -28,11 +29,14 @@ class Bridge:
     def __init__(self, database: Database) -> None:
         self.at = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
         self.events = SqliteQueue(database, "events")
-        self._ledger = Ledger(SqliteStore(database), lambda: self.at)
+        self.store = SqliteStore(database)
+        self._ledger = Ledger(self.store, lambda: self.at)
         self.start()
 
     def start(self) -> None:
-        self.refusals = Refusals(self.events, self._ledger.notes, lambda: self.at)
+        self.refusals = Refusals(
+            self.events, self._ledger.notes, RefusalCounts(self.store, lambda: self.at), lambda: self.at
+        )
 
     def tell(self, **later: float) -> list[Event]:
         self.at += timedelta(**later)
@@ -154,3 +158,38 @@ def test_the_message_says_how_many_were_refused_and_why(bridge):
     assert message.title == "12 webhooks were refused"
     assert "the platform does not send it again" in message.summary
     assert message.quote == f"401, 12 times, from 203[.]0[.]113[.]7 (12): {WRONG}"
+
+
+def counted(bridge):
+    return [
+        (each.status, each.count, each.sender, each.reason)
+        for each in in_a_day(bridge.store.get(*REFUSED), bridge.at)
+    ]
+
+
+def test_the_ledger_has_the_counts_of_a_day_and_the_newest_of_each_status(bridge):
+    for _ in range(3):
+        bridge.refusals(401, WRONG, "203.0.113.7")
+    assert counted(bridge) == []  # the web path writes nothing
+    bridge.tell(seconds=5)
+    bridge.refusals(413, LARGE, "203.0.113.9")
+    bridge.refusals(401, WRONG, "203.0.113.8")
+    bridge.tell(minutes=90)
+    bridge.start()
+    assert counted(bridge) == [(401, 4, "203.0.113.8", WRONG), (413, 1, "203.0.113.9", LARGE)]
+    bridge.tell(hours=21)
+    assert [(status, count) for status, count, *_ in counted(bridge)] == [(401, 4), (413, 1)]
+    bridge.tell(hours=2)
+    assert counted(bridge) == []
+
+
+def test_a_flood_makes_one_small_document(bridge):
+    for number in range(5_000):
+        bridge.refusals(401 + number % 3, "x" * 10_000, f"203.0.113.{number % 250}")
+    version = bridge.store.get(*REFUSED)
+    bridge.tell(minutes=2)
+    record = bridge.store.get(*REFUSED)
+    assert version is None
+    assert record.version == 1
+    assert len(str(record.body)) < 2_000
+    assert sum(count for _, count, *_ in counted(bridge)) == 5_000

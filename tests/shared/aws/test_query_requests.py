@@ -24,6 +24,7 @@ from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import System
 from shared.storage import audit, indexes, kinds
+from shared.storage.queries.case_filter import CaseFilter, Which
 from shared.storage.queries.queries import Queries
 
 pytestmark = pytest.mark.slow
@@ -35,6 +36,8 @@ CASE = f"project/3/{WEB.key}"
 HUNT = "weekly@2026-11-22T02:00:00Z"
 TO = ("soc", "tickets", "office")
 
+# Questions that go on in a second index where the first one ends, so a few documents may cost more than many.
+OF_TWO_INDEXES = ("all cases", "all cases with a text that none has")
 # Questions that count what there is, up to a bound.
 COUNTS = ("the counts of cases", "the health of destinations", "the coverage")
 QUESTIONS: dict[str, Callable[[Queries], Any]] = {
@@ -45,6 +48,9 @@ QUESTIONS: dict[str, Callable[[Queries], Any]] = {
     "open cases of somebody who has none": lambda ask: ask.cases.open(owner="bob", limit=200),
     "closed cases": lambda ask: ask.cases.closed(since=NOW - timedelta(days=30)),
     "cases of a system": lambda ask: ask.cases.of_system(WEB.key),
+    "all cases": lambda ask: ask.cases.list(CaseFilter(Which.ALL), limit=200),
+    "all cases with a text that none has": lambda ask: ask.cases.list(CaseFilter(Which.ALL, text="none")),
+    "taken cases": lambda ask: ask.cases.list(CaseFilter(Which.TAKEN)),
     "one case": lambda ask: ask.cases.get("case-1"),
     "the timeline": lambda ask: ask.cases.timeline(CASE),
     "the counts of cases": lambda ask: ask.cases.counts(),
@@ -66,6 +72,7 @@ QUESTIONS: dict[str, Callable[[Queries], Any]] = {
     "runs": lambda ask: ask.hunts.runs(),
     "runs of one hunt": lambda ask: ask.hunts.runs(name="weekly"),
     "names of hunts": lambda ask: ask.hunts.names(),
+    "kinds of alarm of a system": lambda ask: ask.findings.of_system(WEB, ["xmrig"]),
     "captures of a system": lambda ask: ask.captures.of_system(WEB.key),
     "systems": lambda ask: ask.coverage.systems(),
     "systems, as many as possible": lambda ask: ask.coverage.systems(limit=200),
@@ -214,7 +221,8 @@ def test_a_page_costs_at_most_eight_requests(tables, question):
 def test_more_documents_cost_no_more_requests(tables, question):
     few, many, most = (table.cost(question) for table in tables.values())
     # A hundred fill no page of some lists, and are read in one step where others are searched.
-    assert few <= many == most
+    assert many == most
+    assert few <= many or question in OF_TWO_INDEXES
 
 
 def test_counts_are_bounded_however_much_there_is_to_count():

@@ -25,6 +25,7 @@ def test_by_default_there_is_a_console_for_this_machine(tmp_path, monkeypatch):
     console = loaded("{}", tmp_path, monkeypatch).console
     assert (console.enabled, console.listen, console.users, console.proxy) == (True, None, {}, None)
     assert console.session == 12 * 3_600
+    assert console.hosts == ()
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,8 @@ def test_by_default_there_is_a_console_for_this_machine(tmp_path, monkeypatch):
         ("{listen: 8081}", "console.listen"),
         ("{listen: localhost}", "write an address and a port"),
         ("{listen: '::1:8081'}", "an IPv6 address stands in brackets"),
+        ("{hosts: ['https://console.acme.example']}", "must be a name such as console.acme.example"),
+        ("{hosts: ['console.acme.example:8081']}", "without https:// and without a port"),
         ("{session: 10}", "console.session: must be 300 or more"),
         ("{users: {mara: {password_hash: hunter2}}}", "must be what `huntbridge console password` prints"),
         ("{users: {mara: {role: viewer}}}", "console.users.mara.password_hash: missing"),

@@ -220,6 +220,8 @@ def test_incomplete_bodies_hold_no_more_memory_than_is_set(listening, opened, mo
 def test_a_request_of_which_two_ends_could_be_read_is_refused_and_the_connection_closed(listening, head):
     said = listening.ask(head + b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
     assert said.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in said
+    assert b"\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n" in said
     assert said.count(b"HTTP/1.") == 1
 
 

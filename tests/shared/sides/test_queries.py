@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from shared.models.systems import System
 from shared.storage import audit, kinds
 from shared.storage.last_delivered import LastDelivered
 from shared.storage.ledger.ledger import Ledger
+from shared.storage.queries.case_filter import CaseFilter, Which
 from shared.storage.queries.pages import BadToken, Rows
 from shared.storage.queries.queries import Queries
 from tests.shared.sides.conftest import Side
@@ -369,6 +371,22 @@ def test_a_case_that_gets_worse_moves_up_and_a_closed_one_leaves(story):
     story.reopen(CASE, "bob")
     assert story.ask.cases.closed().rows == ()
     assert {row.key for row in story.ask.cases.open().rows} == {CASE, OTHER_CASE}
+
+
+def test_all_cases_are_those_that_are_not_closed_and_then_the_closed_ones(story):
+    story.open_case(CASE, SUSPICIOUS)
+    story.open_case(OTHER_CASE, MALICIOUS, system=DB)
+    story.open_case("project/5/x", MALICIOUS, event="e2")
+    story.close(OTHER_CASE, "ada", why="ours")
+    every = CaseFilter(Which.ALL)
+    for limit in (1, 2, 50):
+        rows = whole(partial(story.ask.cases.list, every), limit=limit)
+        assert [row.key for row in rows] == ["project/5/x", CASE, OTHER_CASE]
+    rows = whole(partial(story.ask.cases.list, replace(every, severity=MALICIOUS)), limit=1)
+    assert [row.key for row in rows] == ["project/5/x", OTHER_CASE]
+    assert story.ask.cases.list(replace(every, text="nowhere")).rows == ()
+    with pytest.raises(BadToken):
+        story.ask.cases.list(replace(every, text="x"), page=story.ask.cases.list(every, limit=1).next)
 
 
 def test_a_row_of_a_case_has_its_worst_finding_and_its_references(story):

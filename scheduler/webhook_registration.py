@@ -1,25 +1,34 @@
-"""Registers one webhook on the platform: creates it, changes it, or leaves it as it is.
+"""Registers huntbridge's webhooks on the platform, and has the platform test them.
 
-huntbridge recognises its webhooks by their names. It never changes webhooks that others registered.
+There is one webhook for each kind of event. It is created, changed, or left as it is. huntbridge recognises
+its webhooks by their names. It never changes webhooks that others registered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from shared.config.suggestions import quoted
+from shared.config.tokens import refusal
+from shared.config.urls import https_url
+from shared.hosting.runtime import Runtime
 from shared.platform.answers import Webhook
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError, Unavailable
 from shared.platform.webhooks import revealed
-from shared.secrets import Secret
+from shared.secrets import Secret, SecretError, SecretRef
 
 NAME_PREFIX = "huntbridge "
 RECEIVER_PATH = "/webhooks/cado"
+USUAL = ("processing_with_alarms", "processing_failed")  # kinds of event
 _HIDDEN = "<hidden>"
+
+
+class NotConfigured(Exception):
+    """The configuration lacks something that the platform's webhooks need. The text says what."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,76 @@ class Result:
     webhook: int | None
     detail: str = ""
     ok: bool = True
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What came of the platform's test message through one webhook."""
+
+    hook: Webhook
+    said: str
+    ok: bool
+    times_after: int | None  # how often the platform has sent this webhook; None: it does not tell
+
+
+def administrator(runtime: Runtime) -> Cado:
+    """The platform, with the key that may change webhooks. Raises NotConfigured."""
+    try:
+        cado = runtime.admin_cado
+    except SecretError as error:
+        raise NotConfigured(str(error)) from None
+    if cado is None:
+        raise NotConfigured(
+            "no Platform Administrator's key is configured, and webhooks need one: write platform.admin_key, "
+            "such as env:ADMIN_API_KEY"
+        )
+    return cado
+
+
+def token_of(runtime: Runtime, ref: SecretRef) -> Secret:
+    """The token that the webhooks will send. Raises NotConfigured."""
+    try:
+        token = runtime.secret(ref)
+    except SecretError as error:
+        raise NotConfigured(str(error)) from None
+    if why := refusal(token.reveal()):
+        raise NotConfigured(f"the webhook token {ref} {why}")
+    return token
+
+
+def receiver_url(text: str) -> str:
+    """The whole address at which huntbridge takes webhooks. Raises ValueError with a sentence."""
+    url = https_url(text, path="any")
+    if not urlsplit(url).path:
+        raise ValueError(f"must be the whole address, such as https://hunt.example{RECEIVER_PATH}")
+    return url
+
+
+def register(
+    cado: Cado, url: str, token: Secret, events: Iterable[str], *, dry_run: bool = False
+) -> list[Result]:
+    """Register a webhook for each of these kinds of event. Raises CadoError if there is no list of them."""
+    registered = cado.webhooks.list()
+    return [register_one(cado, registered, wanted_webhook(event, url, token), dry_run) for event in events]
+
+
+def own_by_event(hooks: Iterable[Webhook]) -> dict[str, Webhook]:
+    """huntbridge's webhooks by their kind of event; of several, the one with the lowest id."""
+    own = [hook for hook in hooks if is_own(hook)]
+    return {hook.name.removeprefix(NAME_PREFIX): hook for hook in reversed(own)}
+
+
+def send_tests(cado: Cado, hooks: Sequence[Webhook]) -> list[Tested]:
+    """Make the platform send its test message through these webhooks. Raises CadoError if it does not list
+    them afterwards."""
+    said: dict[int, tuple[str, bool]] = {}
+    for hook in hooks:
+        try:
+            said[hook.id] = cado.webhooks.test(hook.id) or "asked for", True
+        except CadoError as error:
+            said[hook.id] = f"failed: {error}", False
+    after = {hook.id: hook.times_sent for hook in cado.webhooks.list()}
+    return [Tested(hook, *said[hook.id], after.get(hook.id)) for hook in hooks]
 
 
 def wanted_webhook(event: str, url: str, token: Secret) -> dict[str, Any]:
