@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from receiver.cases.actions import CaseActions
+from receiver.cases.deciding import Deciding
 from receiver.cases.decisions import CaseDecisions
 from receiver.cases.judge import Judge
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle
@@ -127,8 +128,12 @@ def judge(runtime: Runtime) -> Judge:
     return Judge(runtime.ledger, runtime.queries.cases, runtime.now, across_hunts)
 
 
+def deciding(runtime: Runtime) -> Deciding:
+    return Deciding(runtime.ledger, runtime.config.cases.known_good_days, runtime.now)
+
+
 def case_decisions(runtime: Runtime) -> CaseDecisions:
-    return CaseDecisions(runtime.ledger.cases, runtime.store, runtime.events, runtime.now)
+    return CaseDecisions(deciding(runtime), runtime.store, runtime.events, runtime.now)
 
 
 def resending(runtime: Runtime) -> Resending:
@@ -144,7 +149,15 @@ def resending(runtime: Runtime) -> Resending:
 
 def case_actions(runtime: Runtime, cases: CaseLifecycle) -> CaseActions:
     destinations = case_destinations(runtime.config.destinations)
-    return CaseActions(cases, runtime.ledger, runtime.store, runtime.deliveries, runtime.config, destinations)
+    return CaseActions(
+        cases,
+        deciding(runtime),
+        runtime.ledger,
+        runtime.store,
+        runtime.deliveries,
+        runtime.config,
+        destinations,
+    )
 
 
 def case_destinations(configured: Mapping[str, DestinationConfig]) -> CaseDestinations:

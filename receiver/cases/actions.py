@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from receiver.cases.deciding import Deciding
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle, union
 from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
 from shared.config.config import Config
@@ -37,13 +38,14 @@ class CaseActions:
     def __init__(
         self,
         cases: CaseLifecycle,
+        deciding: Deciding,
         ledger: Ledger,
         store: Store,
         deliveries: Queue,
         config: Config,
         destinations: CaseDestinations,
     ) -> None:
-        self._cases, self._ledger, self._store = cases, ledger, store
+        self._cases, self._deciding, self._ledger, self._store = cases, deciding, ledger, store
         self._deliveries, self._config, self._destinations = deliveries, config, destinations
 
     def click(self, id: str, item: items.SlackClick) -> Verdict:
@@ -121,7 +123,7 @@ class CaseActions:
     def _decide(self, case_key: str, asked: CaseDecision) -> str:
         """The answer to the person who decided; empty if the messages about the case already say the same."""
         try:
-            case = self._ledger.cases.decide(case_key, asked)
+            case = self._deciding.decide(case_key, asked)
         except UnknownCase:
             return _UNKNOWN_CASE
         except DecisionRefused as refused:

@@ -13,15 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from receiver.cases.deciding import Deciding, terms_error
 from shared.models.case_states import UnknownCase, acknowledgement_of, decide, made
 from shared.models.cases import Case, Verdict
 from shared.models.codec import dump
 from shared.models.decisions import Action, CaseDecision
+from shared.models.known_good import latest_end
+from shared.models.known_good_terms import Terms
 from shared.models.people import Person
 from shared.queues import items
 from shared.queues.ports import Queue
 from shared.storage import audit
-from shared.storage.ledger.cases import Cases
 from shared.storage.ports import Store
 from shared.text import one_line
 
@@ -40,7 +42,7 @@ class CaseDecisions:
     sentence for the person who decided.
     """
 
-    cases: Cases
+    deciding: Deciding
     store: Store
     events: Queue
     now: Callable[[], datetime]
@@ -53,25 +55,40 @@ class CaseDecisions:
         """Give the case back, whoever has taken it. Reminders start again if the case is malicious."""
         return self._decide(case_key, person, Action.RELEASE, why=why)
 
-    def close(self, case_key: str, person: Person, verdict: Verdict, why: str) -> Case:
-        """Close the case, whether somebody has taken it or not. A new alarm reopens it."""
+    def close(
+        self, case_key: str, person: Person, verdict: Verdict, why: str, terms: Terms | None = None
+    ) -> Case:
+        """Close the case, whether somebody has taken it or not. `terms`: where and until when its findings
+        are known good if the verdict is harmless; None: on this system, for the time of the
+        configuration."""
         if not one_line(why):
             raise ValueError("the reason is missing: say why the case is closed")
-        return self._decide(case_key, person, Action.CLOSE, verdict=verdict, why=why)
+        if terms and not verdict.is_harmless:
+            raise ValueError("the findings of a true positive are not known good; choose no scope and no end")
+        return self._decide(case_key, person, Action.CLOSE, verdict=verdict, why=why, terms=terms)
 
     def reopen(self, case_key: str, person: Person, why: str = "") -> Case:
         """Open a closed case again. Nobody has taken it then."""
         return self._decide(case_key, person, Action.REOPEN, why=why)
 
     def _decide(
-        self, case_key: str, person: Person, action: Action, *, verdict: Verdict | None = None, why: str = ""
+        self,
+        case_key: str,
+        person: Person,
+        action: Action,
+        *,
+        verdict: Verdict | None = None,
+        why: str = "",
+        terms: Terms | None = None,
     ) -> Case:
         by = one_line(person.name, _MAX_NAME)
         if not by:
             raise ValueError("the name is missing: say who decides this")
-        before = self.cases.get(case_key)
+        before = self.deciding.ledger.cases.get(case_key)
         if before is None:
             raise UnknownCase(f"there is no case {case_key!r}")
+        if terms and (wrong := terms_error(terms, before, self.now(), latest_end(self.now()))):
+            raise ValueError(wrong)
         prefix = "ack" if action is Action.ACKNOWLEDGE else action.value
         decision = CaseDecision(
             id=f"{prefix}-{secrets.token_hex(8)}",
@@ -81,11 +98,12 @@ class CaseDecisions:
             origin=person.origin,
             verdict=verdict,
             why=one_line(why, MAX_WHY),
+            terms=terms,
             after=before.last_decision,
         )
         decide(before, decision)  # raises DecisionRefused before anything is queued
         self.events.put(items.encode(_item(case_key, decision)), id=decision.id)
-        after = self.cases.decide(case_key, decision)
+        after = self.deciding.decide(case_key, decision)
         audit.decided(self.store, case_key, made(after, decision.id) or decision)
         return after
 

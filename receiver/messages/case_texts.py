@@ -9,7 +9,9 @@ from receiver.messages.safe_text import harmless_line
 from receiver.messages.subject import where
 from receiver.messages.wording import commas, joined, sentences
 from shared.models.alarms import Alarm
-from shared.phrases import ordinal
+from shared.models.decisions import CaseDecision
+from shared.models.known_good_terms import Scope
+from shared.phrases import counted, ordinal
 
 
 def acknowledged(alarm: Alarm) -> Content:
@@ -31,8 +33,33 @@ def closed(alarm: Alarm) -> Content:
     decision = alarm.decision
     who = person_of(decision.by if decision else "")
     verdict = f" as {decision.verdict.words}" if decision and decision.verdict else ""
-    summary = sentences(_why(decision.why if decision else ""), "A new alarm reopens it.")
+    summary = sentences(_why(decision.why if decision else ""), _known_good(decision), _what_reopens(alarm))
     return Content(title=_about(f"Closed{verdict} by {who}", alarm), summary=summary)
+
+
+def _known_good(decision: CaseDecision | None) -> str:
+    """What people are not told of any more, where, and until when."""
+    if decision is None or not decision.covers or decision.terms is None:
+        return ""
+    terms = decision.terms
+    match terms.scope:
+        case Scope.SYSTEM:
+            scope = "on this system"
+        case Scope.HUNT:
+            scope = f"on every system of the hunt {harmless_line(terms.hunt, 80)}"
+        case Scope.TAG:
+            scope = f"on every system with the tag {harmless_line('='.join(terms.tag), 120)}"
+        case Scope.EVERYWHERE:
+            scope = "everywhere"
+    end = f" until {terms.until:%Y-%m-%d}" if terms.until else ""
+    verb = "is" if decision.covers == 1 else "are"
+    return f"{counted(decision.covers, 'finding')} {verb} known good {scope}{end}."
+
+
+def _what_reopens(alarm: Alarm) -> str:
+    if alarm.judgement is None:
+        return "A new alarm reopens it."
+    return "What else is found of it reopens it; a new finding begins a new case."
 
 
 def reopened(alarm: Alarm) -> Content:

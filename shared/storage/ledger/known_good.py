@@ -48,14 +48,15 @@ class KnownGood:
             entries = _entries(body)
             if known := next((each for each in entries if each.id == entry.id), None):
                 return None, known
-            if sum(each.is_live(now) for each in entries) >= MOST_ENTRIES:
-                raise TooManyEntries(
-                    f"there are {MOST_ENTRIES} known-good entries {entry.where} already; "
-                    "end some of them first"
-                )
+            _require_room(entry, entries, now)
             return _body((*_kept(entries, now), entry)), entry
 
         return self._store.update(kinds.KNOWN_GOOD, group_of(entry), "-", added)
+
+    def require_room(self, entry: Entry) -> None:
+        """Raises TooManyEntries if `add` would."""
+        record = self._store.get(kinds.KNOWN_GOOD, group_of(entry), "-")
+        _require_room(entry, _entries(record.body if record else None), self._now())
 
     def end(self, entry: Entry, by: str) -> Entry:
         """The entry, which covers nothing from now on. An entry that has ended stays as it is."""
@@ -70,6 +71,13 @@ class KnownGood:
             return _body(after if each is known else each for each in entries), after
 
         return self._store.update(kinds.KNOWN_GOOD, group_of(entry), "-", ended)
+
+
+def _require_room(entry: Entry, entries: Iterable[Entry], now: datetime) -> None:
+    if sum(each.is_live(now) for each in entries) >= MOST_ENTRIES:
+        raise TooManyEntries(
+            f"there are {MOST_ENTRIES} known-good entries {entry.where} already; end some of them first"
+        )
 
 
 def group_of(entry: Entry) -> str:

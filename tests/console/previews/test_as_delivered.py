@@ -17,7 +17,6 @@ from demo.serving import serving
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
 from receiver import assemble
-from receiver.cases.decisions import CaseDecisions
 from shared.hosting.runtime import Runtime
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
@@ -120,7 +119,7 @@ def test_the_previews_of_a_case_are_what_the_tools_hold(make_console: Callable[.
         assert "2 alarms so far" in shown["soc"]
 
         runtime = world.runtime
-        decisions = CaseDecisions(runtime.ledger.cases, runtime.store, runtime.events, runtime.now)
+        decisions = assemble.case_decisions(runtime)
         decisions.acknowledge(RICH.case_key, Person("Mara Lindqvist", "console"))
         world.drain()
         shown = by_name(previews(world.runtime, RICH.case_key))
