@@ -4,6 +4,7 @@ same as `cases ack`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ import click
 from cli.assemble import load_config, runtime_of
 from cli.exit_codes import Failed, Misused
 from cli.find_case import case_key
+from cli.moments import Moment
 from cli.operator import here, operator
 from cli.settings import settings
 from cli.stack import on_stack
@@ -21,6 +23,7 @@ from receiver.cases.decisions import CaseDecisions
 from receiver.messages.compose import compose
 from shared.models.case_states import DecisionRefused
 from shared.models.cases import Case, Verdict
+from shared.models.known_good_terms import Scope, Terms
 from shared.models.people import Person
 from shared.text import one_line
 
@@ -84,12 +87,36 @@ def release(config_path: str | None, data: Path, case: str, by: str, why: str) -
     help="true_positive: an attack. benign: real, but allowed. false_positive: not real.",
 )
 @click.option("--why", metavar="TEXT", required=True, help="The reason. Everybody reads it.")
+@click.option(
+    "--scope",
+    metavar="SCOPE",
+    help="Where its findings are known good: system (the default), hunt (every system of hunts of this "
+    "name), KEY=VALUE (every system with this tag), or everywhere. Only of a harmless verdict.",
+)
+@click.option("--until", type=Moment(), help="Until when, such as 2027-06-30; at most a year.")
+@click.option(
+    "--malicious",
+    metavar="FINGERPRINT",
+    multiple=True,
+    help="A malicious finding that is known good too; `huntbridge why EVENT` shows its fingerprint.",
+)
 def close(
-    config_path: str | None, data: Path, cases: tuple[str, ...], by: str, verdict: str, why: str
+    config_path: str | None,
+    data: Path,
+    cases: tuple[str, ...],
+    by: str,
+    verdict: str,
+    why: str,
+    scope: str | None,
+    until: datetime | None,
+    malicious: tuple[str, ...],
 ) -> None:
     """Close a case, whether somebody has acknowledged it or not. Everybody who was told of the case is told,
-    and no more reminders are sent. An issue in Jira gets a comment, and stays open. A new alarm reopens the
-    case.
+    and no more reminders are sent. An issue in Jira gets a comment, and stays open.
+
+    If the case is benign or a false positive, its findings are known good: later alarms about them are
+    recorded, and nobody is told. A malicious finding is known good only if --malicious names it. What is new,
+    worse, or many times more is told. If a case that was a true positive is found again, it is reopened.
 
     Several cases get the same verdict and reason. Each of them is one decision, with its own entry in the
     audit log. If one of them does not exist, none is closed. If one cannot be closed, the others are.
@@ -101,7 +128,40 @@ def close(
         raise Misused("--why is empty: say why the case is closed")
     chosen = Verdict(verdict)
     done = f"closed {{}} as {chosen.words}"
-    _decide(config_path, data, cases, by, done, CaseDecisions.close, chosen, why)
+    chosen_terms = partial(_terms, scope=scope, until=until, malicious=malicious)
+    if not chosen.is_harmless and (scope or until or malicious):
+        raise Misused("--scope, --until and --malicious need the verdict benign or false_positive")
+    _decide(config_path, data, cases, by, done, _close, chosen, why, chosen_terms)
+
+
+def _close(
+    decisions: CaseDecisions,
+    key: str,
+    person: Person,
+    verdict: Verdict,
+    why: str,
+    terms: Callable[[str], Terms | None],
+) -> Case:
+    case = decisions.deciding.ledger.cases.get(key)
+    run = case.alarm.hunt.name if case and case.alarm.hunt else ""
+    try:
+        return decisions.close(key, person, verdict, why, terms(run))
+    except ValueError as error:
+        raise Misused(str(error)) from None
+
+
+def _terms(
+    hunt: str, *, scope: str | None, until: datetime | None, malicious: tuple[str, ...]
+) -> Terms | None:
+    """The terms of a case that a hunt of this name began; None if no option chooses any."""
+    if not (scope or until or malicious):
+        return None
+    key, equals, value = (scope or Scope.SYSTEM).partition("=")
+    if equals:
+        return Terms(Scope.TAG, until, tag=(key, value), malicious=malicious)
+    if key not in (Scope.SYSTEM, Scope.HUNT, Scope.EVERYWHERE):
+        raise Misused(f"--scope {one_line(key)!r}: write system, hunt, KEY=VALUE or everywhere")
+    return Terms(Scope(key), until, hunt=hunt if key == Scope.HUNT else "", malicious=malicious)
 
 
 @click.command(short_help="Open a closed case again.")

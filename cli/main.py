@@ -28,6 +28,7 @@ from cli.schedules import schedules
 from cli.send_test import send_test
 from cli.serve import serve
 from cli.webhook import webhook
+from cli.why import why
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -48,7 +49,7 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, console, demo, check, send_test),
-    *(hunt, cases, coverage, events, finding, deliveries, replay, mute, dead, ack, report),
+    *(hunt, cases, coverage, events, why, finding, deliveries, replay, mute, dead, ack, report),
     *(render, route, routes, webhook, schedules, audit),
 )
 for command in COMMANDS:

@@ -40,6 +40,7 @@ COMMANDS = {
     "events list": "",
     "events show": "e1",
     "events resend": "e1 --to soc",
+    "why": "e1",
     "finding explain": "--event e1",
     "replay": "--since yesterday --to soc",
     "cases list": "",
@@ -88,6 +89,7 @@ PLATFORM_DOWN = {
 FAILED = {
     "ack": 1,
     "events show": 1,
+    "why": 1,
     "finding explain": 1,
     "dead show": 1,
     "dead discard": 1,

@@ -1,0 +1,110 @@
+"""`huntbridge why`: why people were told of an event, or were not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from cli import tables
+from cli.assemble import load_config, reading_runtime
+from cli.find_event import event_id
+from cli.settings import settings
+from cli.stack import on_stack
+from shared.hosting.runtime import Runtime
+from shared.models.codec import dump
+from shared.models.judgements import JudgedFinding, Judgement
+from shared.models.system_findings import Status
+from shared.phrases import counted, ordinal, utc_minute
+from shared.storage.queries.events import EventDetail
+from shared.text import one_line
+
+_STATUS = {
+    Status.NEW: "told: this system never had it before",
+    Status.WORSE: "told: it is more severe than when it was told before",
+    Status.MORE: "told: there are many times as many alarms as when it was told before",
+    Status.AGAIN: "told: it was found before, and its case is closed or it was withheld",
+    Status.SEEN: "not told again: its case is open, and it was told there",
+    Status.KNOWN: "withheld: known good",
+    Status.MUTED: "withheld: muted",
+}
+
+
+@click.command(short_help="Why people were told of an event, or were not.")
+@on_stack
+@settings
+@click.argument("id", metavar="EVENT")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def why(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
+    """Show for each finding of EVENT whether it was told, and if not, which known-good entry or mute
+    withholds it: whose it is, why, and until when.
+
+    `huntbridge events list` shows the ids of events. The beginning of an id is enough if it is unique.
+    """
+    runtime = reading_runtime(load_config(config_path), data)
+    detail = runtime.queries.events.get(event_id(runtime, id))
+    assert detail is not None
+    judgement = detail.alarm.judgement if detail.alarm else None
+    if as_json:
+        row = detail.row
+        tables.print_json(
+            {
+                "event": row.id,
+                "told": list(row.to),
+                "merged_into": row.merged_into,
+                "mute": row.mute,
+                "judgement": dump(judgement) if judgement else None,
+            }
+        )
+        return
+    for line in _lines(runtime, detail, judgement):
+        click.echo(line)
+
+
+def _lines(runtime: Runtime, detail: EventDetail, judgement: Judgement | None) -> Iterator[str]:
+    row = detail.row
+    yield f"{one_line(row.title or row.kind, 200)}, {utc_minute(row.at)}"
+    if row.to:
+        yield f"Told at {', '.join(row.to)}."
+    elif row.merged_into:
+        yield f"Not told: the message of the event {row.merged_into} says it already."
+    elif row.mute:
+        yield _muted(runtime, row.mute)
+    elif judgement and judgement.still:
+        hunts = f"{ordinal(judgement.hunts)} hunt" if judgement.hunts > 1 else "same hunt"
+        yield f"Not told again: nothing is new about the open case {judgement.case} ({hunts})."
+    elif judgement and judgement.withheld:
+        yield "Not told: all its findings are withheld."
+    else:
+        yield "Not told: no destination was chosen, or the event is an old one of which nothing else is kept."
+    if judgement is None:
+        yield "Its findings were not compared with earlier ones."
+        return
+    if not judgement.complete:
+        yield "The platform did not confirm where each alarm is, so nothing of it could be withheld."
+    for finding in judgement.findings:
+        yield from _finding(finding)
+    if more := judgement.total - len(judgement.findings):
+        yield f"… and {counted(more, 'finding')} more."
+
+
+def _muted(runtime: Runtime, id: str) -> str:
+    mute = next((each for each in runtime.ledger.mutes.stored() if each.id == id), None)
+    if mute is None:
+        return f"Not told: the mute {id} covers it; it is one of the configuration, or has ended."
+    until, reason = utc_minute(mute.until), one_line(mute.why, 300)
+    return f"Not told: the mute {id} of {one_line(mute.by, 80)} covers it until {until}: {reason}"
+
+
+def _finding(finding: JudgedFinding) -> Iterator[str]:
+    place = f" at {one_line(finding.path, 200)}" if finding.path else ""
+    yield f"  {finding.severity.value}  {one_line(finding.description, 200)}{place}  [{finding.fingerprint}]"
+    yield f"    {_STATUS[finding.status]}"
+    if finding.status.is_withheld:
+        end = f" until {utc_minute(finding.until)}" if finding.until else ""
+        kind = "entry" if finding.status is Status.KNOWN else "mute"
+        author, reason = one_line(finding.author, 80), one_line(finding.reason, 300)
+        yield f"    {kind} {finding.by} of {author}{end}: {reason}"
+    if finding.not_covered:
+        yield f"    the known-good entry {finding.by} names it, and it is told, since {finding.not_covered}"
