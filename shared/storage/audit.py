@@ -93,8 +93,11 @@ def decided(store: Store, case_key: str, decision: CaseDecision) -> None:
             before, after = {"taken_by": decision.holder}, {"taken_by": None}
         case Action.CLOSE:
             before, after = {"closed_as": None}, {"closed_as": decision.verdict}
-            if decision.covers:
-                after |= {"known_good": decision.covers, "terms": dump(decision.terms)}
+            if decision.covers and decision.terms:
+                after |= {
+                    f"known_good_{name}": value for name, value in dump(decision.terms).items() if value
+                }
+                after |= {"known_good": decision.covers}
         case Action.REOPEN:
             before = {"closed_as": decision.closed.verdict if decision.closed else None}
             after = {"closed_as": None} | ({"alarm": decision.alarm} if decision.alarm else {})
