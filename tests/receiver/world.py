@@ -25,7 +25,7 @@ from tests.receiver.conftest import Stage, Tool
 SOC, SECOND = "C0123456789", "C0000000002"
 
 
-CASE = "project/3/evidence/4"
+CASE = "system/i-0aaaaaaaaaaaaaaa1/1"  # the first case of the system of every alarm
 
 
 SIGNING = SecretRef.parse("env:SIGNING")

@@ -26,7 +26,7 @@ from shared.models.people import Person
 from shared.secrets import Secret
 from tests.receiver.conftest import Stage
 
-CASE = "project/3/evidence/4"
+CASE = "system/i-0aaaaaaaaaaaaaaa1/1"  # the first case of the system of every alarm
 ADA = Person("ada", "console")
 WHERE = "on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
