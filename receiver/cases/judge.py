@@ -15,7 +15,7 @@ from typing import Protocol
 from receiver.messages.subject import system_of
 from shared.models.alarms import Alarm
 from shared.models.decisions import CaseState
-from shared.models.event_kinds import ALARM_KINDS
+from shared.models.event_kinds import ALARM_KINDS, OWN_KINDS, TEST
 from shared.models.evidence import Finding
 from shared.models.fingerprints import fingerprint
 from shared.models.hunts import hunt_name
@@ -95,6 +95,15 @@ class Judge:
             )
             if after == known or self.ledger.findings.save(system.instance, after, version):
                 return _judgement(seen, ruling, after, covers)
+
+    def case_of(self, alarm: Alarm) -> str:
+        """The key of the case that an event without alarms belongs to: its system's, if that is not closed.
+        Empty if there is none. Raises StoreError."""
+        system = system_of(alarm)
+        if not self.across_hunts or system is None or alarm.event.kind in OWN_KINDS | {TEST}:
+            return ""
+        case = self._current(self.ledger.findings.of_system(system.instance).case)
+        return case.key if case and case.state is not CaseState.CLOSED else ""
 
     def _covers(self, alarm: Alarm, system: System, seen: Seen) -> dict[str, _Covered]:
         """What people decided about each finding, by fingerprint. Nothing is withheld of an alarm of which

@@ -94,7 +94,7 @@ class CaseLifecycle:
             if case.closure and alarm.event.id not in case.newest_alarms:  # an item may be repeated
                 case = decide(case, reopening)
             worst = alarm if _badness(alarm) >= _badness(case.alarm) else case.alarm
-            worst = replace(worst, earlier=None, may_repeat=False)
+            worst = _as_first(worst)
             return replace(
                 _counted(case, alarm.event),
                 alarm=worst,
@@ -301,6 +301,12 @@ def _reopening(alarm: Alarm, at: datetime) -> CaseDecision:
     digest = hashlib.sha256(_first_id(alarm).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     event = one_line(_first_id(alarm), 100)
     return CaseDecision(f"alarm-{digest}", Action.REOPEN, "huntbridge", at, f"alarm {event}", alarm=event)
+
+
+def _as_first(alarm: Alarm) -> Alarm:
+    """The alarm as what the whole case is about: it adds to nothing that was told before."""
+    judgement = replace(alarm.judgement, continues=False) if alarm.judgement else None
+    return replace(alarm, earlier=None, may_repeat=False, judgement=judgement)
 
 
 def _first_id(alarm: Alarm) -> str:

@@ -128,6 +128,8 @@ class EventWorker:
                 return self._withhold(alarm, judgement)
         elif mute := self._mute_of(alarm):
             return self._mute(alarm, mute)
+        else:
+            alarm = replace(alarm, case=alarm.case or self.judge.case_of(alarm))
         destinations = route(alarm, self.config)
         if not destinations and alarm.event.kind == DESTINATION_BROKEN:
             log.error("a destination is broken, and there is no other to tell of it")

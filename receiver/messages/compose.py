@@ -179,6 +179,8 @@ def compose(
 
 def _continues(alarm: Alarm) -> bool:
     """Whether the alarm is news about a case that an earlier hunt began."""
+    if alarm.sent_again:
+        return False
     judgement = alarm.judgement
     return alarm.event.kind in ALARM_KINDS and judgement is not None and judgement.continues
 

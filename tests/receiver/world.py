@@ -19,6 +19,8 @@ from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.web import create_app
 from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Http
+from shared.models.evidence import Artefact, Finding
+from shared.models.severity import Severity
 from shared.secrets import Secret, SecretRef
 from tests.receiver.conftest import Stage, Tool
 
@@ -38,6 +40,18 @@ HIDDEN = "\u202e"
 
 
 TITLE = "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
+
+
+def miner(count: int) -> Finding:
+    """A malicious finding."""
+    place = Artefact("/usr/bin/xmrig", count)
+    return Finding("Malicious File Detected: xmrig", count, Severity.MALICIOUS, artefacts=(place,))
+
+
+def scanner(count: int) -> Finding:
+    """A suspicious finding."""
+    place = Artefact("/opt/scan/nmap", count)
+    return Finding("PUA.NetTool.Nmap", count, Severity.SUSPICIOUS, artefacts=(place,))
 
 
 class World:
@@ -109,6 +123,11 @@ class World:
         self.stage.run_all()
         self.stage.forward(60)
         return id
+
+    def later_run(self, *findings: Finding) -> None:
+        """The evidence was processed once more, and the platform lists these findings of it."""
+        self.stage.enricher.runs[4] = self.stage.moment
+        self.stage.enricher.found[4] = findings
 
     def send(self, request: Request) -> int:
         return self.client.post(

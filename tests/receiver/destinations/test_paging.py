@@ -240,6 +240,7 @@ def test_a_key_that_may_not_ask_what_became_of_an_alert_is_enough(world: OnCall)
 
 
 def test_a_storm_at_the_vendors_pace_is_never_refused(world: OnCall) -> None:
+    world.stage.enricher.instance = None  # each alarm is a case of its own
     for number in range(5, 135):
         body = b'{"event": "high_severity_alarm", "message": "5 high severity alarms in project id %d"}'
         world.stage.receive(body % number)
