@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 
 def case(key: str) -> str:
-    return f"/cases/{quote(key, safe='/@:')}"
+    return f"/cases/{quote(key, safe='/@:', errors='replace')}"
 
 
 def cases(**query: str) -> str:

@@ -23,6 +23,7 @@ _DONE = {
     "case release": "Given back",
     "case close": "Closed",
     "case reopen": "Reopened",
+    "known good end": "Known good ended",
     "event resend": "Sent again",
     "dead retry": "Retried",
     "dead discard": "Discarded",

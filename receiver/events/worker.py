@@ -162,7 +162,11 @@ class EventWorker:
         return Done()
 
     def _record_quiet(self, alarm: Alarm, judgement: Judgement) -> None:
-        """Record what people are not told of, for the digest of the hunt."""
+        """Record what people are not told of, for the digest of the hunt, and count it for the entries and
+        mutes that withhold it."""
+        for status, id in {(each.status, each.by) for each in judgement.withheld}:
+            hit = self.ledger.known_good.hit if status is Status.KNOWN else self.ledger.mutes.hit
+            hit(id, alarm.event.id)
         system, hunt_id = system_of(alarm), alarm.hunt.id if alarm.hunt else alarm.event.hunt_id
         if hunt_id and system:
             self.ledger.findings.save_quiet(hunt_id, system.instance, judgement)

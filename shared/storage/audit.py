@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ACK, DEAD_RETRY, DEAD_DISCARD, EVENT_RESEND = "ack", "dead retry", "dead discard", "event resend"
 MUTE_ADD, MUTE_END = "mute add", "mute end"
+KNOWN_GOOD_END = "known good end"
 HUNT_RUN, HUNT_STOP = "hunt run", "hunt stop"
 CASE_RELEASE, CASE_CLOSE, CASE_REOPEN = "case release", "case close", "case reopen"
 WEBHOOK_REGISTER, WEBHOOK_TEST, SEND_TEST = "webhook register", "webhook test", "send-test"

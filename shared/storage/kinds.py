@@ -129,6 +129,7 @@ DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", 
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
+KNOWN_GOOD_HIT_NOTES = _note("known good hits", "shared.storage.ledger.known_good", name="entry id")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
 MUTE_HIT_NOTES = _note("mute hits", "shared.storage.ledger.mutes", name="mute id")
 # The hash of the platform follows the text of this group.

@@ -18,6 +18,7 @@ from shared.storage.queries.deliveries import DeliveryQueries
 from shared.storage.queries.events import EventQueries
 from shared.storage.queries.findings_seen import FindingQueries
 from shared.storage.queries.hunts import HuntQueries
+from shared.storage.queries.known_good import KnownGoodQueries
 from shared.storage.queries.overview import OverviewQuery
 from shared.storage.queries.trends import TrendQueries
 
@@ -33,6 +34,7 @@ class Queries:
         self.findings = FindingQueries(store)
         self.captures = CaptureQueries(store, now)
         self.coverage = CoverageQueries(store, now)
+        self.known_good = KnownGoodQueries(store, now)
         self.overview = OverviewQuery(store, now)
         self.trends = TrendQueries(store, now)
         self.audit = AuditQueries(store, now)
