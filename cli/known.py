@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
-from shared.storage.queries.known_good import KnownGoodRow
 
 from cli import tables
 from cli.assemble import load_config, reading_runtime, runtime_of
@@ -21,6 +20,7 @@ from shared.models.codec import dump
 from shared.models.known_good import Entry
 from shared.models.people import Person
 from shared.phrases import counted, utc_minute
+from shared.storage.queries.known_good import KnownGoodRow
 from shared.text import one_line
 
 

@@ -144,7 +144,7 @@ class Stage:
         )
         self.soc, self.office = Tool("soc"), Tool("office")
         self.tools: dict[str, Destination] = {"soc": self.soc, "office": self.office, **(tools or {})}
-        self.enricher: enrich.Enricher = Enricher()
+        self.enricher = Enricher()
         self.work = self.worker()
 
     def worker(self) -> Handlers:
