@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from console.filters import counted
 from console.views.references import Reference, reference
@@ -104,5 +105,13 @@ def _of_audit(entry: Entry) -> Line:
     lead = "Refused" if refused else _DONE.get(entry.action, entry.action.capitalize())
     rest = f" by {entry.by or 'huntbridge'}" + (f" as {verdict}" if verdict else "")
     rest = f" to {to}{rest}" if to else rest
-    more = tuple(filter(None, (entry.origin, refused)))
+    more = tuple(filter(None, (entry.origin, refused, _known_good(after))))
     return Line(entry.at, "fault" if refused else "", lead, rest, why, more)
+
+
+def _known_good(after: Mapping[str, Any]) -> str:
+    """What a verdict made known good."""
+    count, until = after.get("known_good"), str(after.get("known_good_until", ""))[:10]
+    if not isinstance(count, int):
+        return ""
+    return f"{counted(count, 'finding')} known good" + (f" until {until}" if until else "")
