@@ -22,7 +22,7 @@ from shared.http.client import Http
 from shared.models.evidence import Artefact, Finding
 from shared.models.severity import Severity
 from shared.secrets import Secret, SecretRef
-from tests.receiver.conftest import Stage, Tool
+from tests.receiver.conftest import Enricher, Stage, Tool
 
 SOC, SECOND = "C0123456789", "C0000000002"
 
@@ -126,6 +126,7 @@ class World:
 
     def later_run(self, *findings: Finding) -> None:
         """The evidence was processed once more, and the platform lists these findings of it."""
+        assert isinstance(self.stage.enricher, Enricher)
         self.stage.enricher.runs[4] = self.stage.moment
         self.stage.enricher.found[4] = findings
 
