@@ -121,13 +121,14 @@ class EventWorker:
             may_repeat=decision.may_repeat,
             change=self.history.compare(alarm),
         )
-        if judgement := self.judge.judge(alarm):
+        muted = covering(alarm, mutes_of(self.config, self.ledger), self.config, self.now())
+        if judgement := self.judge.judge(alarm, muted):
             alarm = told_part(alarm, judgement)
             self._record_quiet(alarm, judgement)
             if not judgement.tell:
                 return self._withhold(alarm, judgement)
-        elif mute := self._mute_of(alarm):
-            return self._mute(alarm, mute)
+        elif muted.whole:
+            return self._mute(alarm, muted.whole)
         else:
             alarm = replace(alarm, case=alarm.case or self.judge.case_of(alarm))
         destinations = route(alarm, self.config)
@@ -146,7 +147,7 @@ class EventWorker:
         if judgement.still:
             self.cases.still_there(fitted, judgement)
         self._record_outcome(alarm)
-        self._record(alarm, [], case=judgement.case)
+        self._record(alarm, [], case=judgement.case, mute=judgement.muted_by)
         log.info(
             "event withheld",
             extra={
@@ -180,9 +181,6 @@ class EventWorker:
         """What was withheld is nothing that an update could add to."""
         withheld = earlier is not None and self.ledger.events.routed_to(earlier.event_id) == []
         return None if withheld else earlier
-
-    def _mute_of(self, alarm: Alarm) -> Mute | None:
-        return covering(alarm, mutes_of(self.config, self.ledger), self.config, self.now())
 
     def _mute(self, alarm: Alarm, mute: Mute) -> Verdict:
         """Record an alarm that a mute covers. Nobody is told of it."""

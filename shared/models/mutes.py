@@ -52,6 +52,14 @@ class Mute:
         return self.origin == IN_CONFIGURATION
 
 
+@dataclass(frozen=True)
+class Muted:
+    """What mutes cover of an alarm."""
+
+    whole: Mute | None = None  # it covers the whole alarm
+    findings: Mapping[str, Mute] = field(default_factory=dict)  # by fingerprint: each covers one finding
+
+
 IN_CONFIGURATION = "the configuration"
 
 

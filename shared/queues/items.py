@@ -23,6 +23,7 @@ from typing import Any, Self
 from shared.queues.content import Content as Content
 from shared.queues.content import content as _content
 from shared.queues.daily_check_item import DailyCheck as DailyCheck
+from shared.queues.escalation_item import Escalation as Escalation
 from shared.queues.sizes import fitted_alarm, fitted_event
 
 VERSION = 1
@@ -152,33 +153,6 @@ class Reminder(Content):
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
         return cls(keys["remind"], keys["number"], datetime.fromisoformat(keys["since"]))
-
-
-@_content
-class Escalation(Content):
-    """Tell more people of a case that nobody has taken since `since`. This is the escalation's step `number`
-    of `steps`, from 1."""
-
-    kind, key = "escalation", "escalate"
-    case_key: str
-    number: int
-    steps: int
-    since: datetime
-    to: tuple[str, ...]  # destinations
-
-    def keys(self) -> dict[str, Any]:
-        return {
-            "escalate": self.case_key,
-            "number": self.number,
-            "steps": self.steps,
-            "since": self.since.isoformat(),
-            "to": list(self.to),
-        }
-
-    @classmethod
-    def of(cls, keys: dict[str, Any]) -> Self:
-        since = datetime.fromisoformat(keys["since"])
-        return cls(keys["escalate"], keys["number"], keys["steps"], since, tuple(keys["to"]))
 
 
 @_content
