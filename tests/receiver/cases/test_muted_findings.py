@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def hunts(stage: Stage) -> Hunts:
     return Hunts(stage)
 
 
-def mute(hunts: Hunts, id: str = "m1", *, malicious: bool = False, **match: tuple[str, ...]) -> None:
+def mute(hunts: Hunts, id: str = "m1", *, malicious: bool = False, **match: Any) -> None:
     until = START + timedelta(days=20)
     made = Mute(id, MuteMatch(**match), until, "Ada", "a drill", START, "a test", malicious=malicious)
     hunts.stage.runtime.ledger.mutes.add(made)
@@ -118,6 +119,11 @@ def test_the_mutes_are_read_once_for_each_alarm(hunts, monkeypatch):
     mute(hunts, path=("/opt/backup/*",))
     mutes, read = hunts.stage.runtime.ledger.mutes, []
     stored = mutes.stored
-    monkeypatch.setattr(mutes, "stored", lambda: read.append(1) or stored())
+
+    def counted():
+        read.append(1)
+        return stored()
+
+    monkeypatch.setattr(mutes, "stored", counted)
     hunts.find(NETCAT, SUDO, MINER)
     assert len(read) == 1
