@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from scheduler.coverage import compare_with_ec2
 from scheduler.daily_check import begin_daily_check
 from scheduler.day_counts import count_day
+from scheduler.ending_mutes import tell_ending_mutes
 from scheduler.follow import follow_hunts
 from scheduler.index_old_documents import index_old_documents
 from scheduler.job_failures import JobFailures
@@ -48,6 +49,11 @@ def _count(runtime: Runtime) -> None:
     count_day(runtime)
 
 
+def _report(runtime: Runtime) -> None:
+    send_monthly_report(runtime)
+    tell_ending_mutes(runtime)
+
+
 def _report_failures(runtime: Runtime) -> None:
     _failures(runtime).report()
 
@@ -60,7 +66,7 @@ JOBS = (
     Job("remind", send_reminders, 10, at_least_every=30.0),  # what is due is told within a minute
     Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 10),
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
-    Job("report", send_monthly_report, 8),
+    Job("report", _report, 8),
     Job("trends", _count, 8),
     Job("index", index_old_documents, 10),
     Job("jobs", _report_failures, 8),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
 LONGEST = timedelta(days=90)  # from the time at which the mute begins
@@ -30,6 +30,14 @@ class MuteMatch:
     def of_findings(self) -> bool:
         """Whether it covers certain findings only."""
         return bool(self.finding or self.technique or self.path)
+
+    @property
+    def words(self) -> str:
+        """The matchers in words; all must match."""
+        names = [each.name for each in fields(self) if each.name != "tags" and getattr(self, each.name)]
+        parts = [f"{name} {' or '.join(getattr(self, name))}" for name in names]
+        parts += [f"tag {key}={' or '.join(values)}" for key, values in self.tags.items()]
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)

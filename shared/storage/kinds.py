@@ -131,6 +131,7 @@ INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 KNOWN_GOOD_HIT_NOTES = _note("known good hits", "shared.storage.ledger.known_good", name="entry id")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
+MUTE_NOTES = _note("mutes", "scheduler.ending_mutes", name="told")
 MUTE_HIT_NOTES = _note("mute hits", "shared.storage.ledger.mutes", name="mute id")
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
