@@ -16,6 +16,7 @@ from shared.models.events import Event, EventFacts
 from shared.models.severity import Severity
 from shared.queues import items
 from shared.storage import audit
+from tests.queue_items import decoded
 
 CONFIG = """\
 platform: {url: "https://cado.example", api_key: env:KEY}
@@ -69,7 +70,7 @@ def test_a_mute_is_added_listed_and_ended(place, run):
     assert f"mute {mute.id}" in out
     assert mute.until - mute.at == timedelta(days=7)
     (item,) = place.events.claim(10, lease=60)
-    assert items.decode(item.body).event["kind"] == "muted"
+    assert decoded(items.OwnEvent, item.body).event["kind"] == "muted"
     place.ledger.mutes.hit(mute.id, "e9")
     listed = json.loads(run("mute", "list", "--json"))["mutes"]
     assert [(each["by"], each["hits"]) for each in listed] == [("Bo", 0), ("Ada", 1)]
