@@ -23,6 +23,10 @@ _BLOCK_KEYS = {
     "image": {"image_url", "alt_text", "title"},
     "divider": set[str](),
 }
+MAX_OPTIONS = 100
+MAX_OPTION_VALUE = 75  # @slack/types 3.2.0; slack_sdk 3.48.0 has 150
+_SELECT_KEYS = {"type", "action_id", "placeholder", "options", "initial_option", "confirm"}
+_CONFIRM_TEXTS = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 _BUTTON_KEYS = {"type", "text", "action_id", "url", "value", "style", "accessibility_label"}
 
 
@@ -112,8 +116,11 @@ class _Checker:
     def _actions(self, block: Mapping[str, Any]) -> None:
         elements = _list(block, "elements", 25)
         for element in elements:
+            if isinstance(element, dict) and element.get("type") == "static_select":
+                self.select(element)
+                continue
             self.element(element)
-            _require(element["type"] == "button", "only buttons are known in actions")
+            _require(element["type"] == "button", "only buttons and selects are known in actions")
         actions = [e["action_id"] for e in elements if "action_id" in e]
         _require(len(actions) == len(set(actions)), "an action_id is there twice")
 
@@ -140,6 +147,33 @@ class _Checker:
         if "url" in element:
             _require(_URL.fullmatch(_string(element, "url", 3_000)), "url is not a URL")
         _require(element.get("style", "primary") in {"primary", "danger"}, "unknown button style")
+
+    def select(self, element: Mapping[str, Any]) -> None:
+        _keys(element, _SELECT_KEYS)
+        _string(element, "action_id", 255)
+        self.text_object(element.get("placeholder"), 150, "plain_text")
+        options = _list(element, "options", MAX_OPTIONS)
+        for option in options:
+            self.option(option)
+        if "initial_option" in element:
+            _require(element["initial_option"] in options, "initial_option is none of the options")
+        if "confirm" in element:
+            self.confirmation(element["confirm"])
+
+    def option(self, option: Any) -> None:
+        _require(isinstance(option, dict), "an option is not an object")
+        _keys(option, {"text", "value", "description"})
+        self.text_object(option.get("text"), 75, "plain_text")
+        _string(option, "value", MAX_OPTION_VALUE)
+        if "description" in option:
+            self.text_object(option["description"], 75, "plain_text")
+
+    def confirmation(self, confirm: Any) -> None:
+        _require(isinstance(confirm, dict), "confirm is not an object")
+        _keys(confirm, {*_CONFIRM_TEXTS, "style"})
+        for key, limit in _CONFIRM_TEXTS.items():
+            self.text_object(confirm.get(key), limit, "plain_text")
+        _require(confirm.get("style", "primary") in {"primary", "danger"}, "unknown style of confirm")
 
     def image(self, element: Mapping[str, Any]) -> None:
         _require(_URL.fullmatch(_string(element, "image_url", 3_000)), "image_url is not a URL")

@@ -73,12 +73,20 @@ class Slack(Simulation):
         return [post for post in self.posts if (post.channel, post.thread_ts) == (parent.channel, parent.ts)]
 
     def click(
-        self, post: Post, action_id: str, *, user: str = "U012AB3CD", name: str = "ada", on: str = ""
+        self,
+        post: Post,
+        action_id: str,
+        choice: str = "",
+        *,
+        user: str = "U012AB3CD",
+        name: str = "ada",
+        on: str = "",
     ) -> Request:
-        """The request that Slack sends when this user clicks the button `action_id` of a message.
+        """The request that Slack sends when this user clicks the button `action_id` of a message, or chooses
+        the option with the value `choice` of the menu `action_id` and confirms it.
 
         `on` is the base URL of this simulation, for the response_url. Raises LookupError if the message has
-        no such button.
+        no such button or option.
         """
         with self.lock:
             buttons = [
@@ -95,6 +103,7 @@ class Slack(Simulation):
             container = {"type": "message", "message_ts": post.ts, "channel_id": post.channel}
             action = {
                 **{key: button[key] for key in ("type", "action_id", "text", "value") if key in button},
+                **_selected(button, choice),
                 "block_id": block.get("block_id", "b1"),
                 "action_ts": f"{self.now():.6f}",
             }
@@ -299,6 +308,15 @@ class Slack(Simulation):
             self.accept(body)
             self.mentions += pings(body)
         return Response("ok", mimetype="text/html")
+
+
+def _selected(element: Mapping[str, Any], choice: str) -> dict[str, Any]:
+    if element["type"] != "static_select":
+        return {}
+    chosen = [option for option in element["options"] if option["value"] == choice]
+    if not chosen:
+        raise LookupError(f"no option {choice}")
+    return {"selected_option": chosen[0]}
 
 
 def _no(error: str, why: str = "") -> Refusal:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
+from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE
 from receiver.messages.compose import compose
 from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.event_facts import event_facts
@@ -328,7 +328,7 @@ def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
         buttons.append(ACKNOWLEDGE)
     if trackers and not any(name in trackers for name in case.told):
         buttons.append(CREATE_ISSUE)
-    return tuple(buttons)
+    return (*buttons, CLOSE)
 
 
 def _is_no_news(alarm: Alarm) -> bool:

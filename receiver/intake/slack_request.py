@@ -14,15 +14,19 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from shared.models.decisions import Verdict
 from shared.queues.items import Click
 from shared.secrets import Secret, SecretRef
 
-# The action ids of huntbridge's buttons. Slack also reports clicks on buttons that are only links.
-ACKNOWLEDGE, CREATE_ISSUE = "acknowledge", "create-issue"
+# The action ids of huntbridge's buttons, and of its menu. Slack also reports clicks on buttons that are only
+# links.
+ACKNOWLEDGE, CREATE_ISSUE, CLOSE = "acknowledge", "create-issue", "close"
 
 MAX_AGE = 300  # seconds for which a signature is valid, as Slack recommends
 MAX_NAME = 200  # characters of a user's name
 MAX_VALUE = 400  # characters of a case key: fits into a button's value and into a key of DynamoDB
+_CASE_KEY = re.compile(rf"[^\x00-\x1f]{{1,{MAX_VALUE}}}")
+_VERDICT = re.compile("|".join(Verdict))
 _SIGNATURE = re.compile(r"v0=([0-9a-f]{64})", re.ASCII)
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
@@ -81,17 +85,20 @@ def read_click(body: bytes) -> Click | None:
     actions = interaction.get("actions")
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
         raise Malformed("its block_actions have no actions")
-    clicked = [action for action in actions if action.get("action_id") in (ACKNOWLEDGE, CREATE_ISSUE)]
+    clicked = [action for action in actions if action.get("action_id") in (ACKNOWLEDGE, CREATE_ISSUE, CLOSE)]
     if not clicked:
         return None
+    action = clicked[0]
+    closes = action["action_id"] == CLOSE
     user, container = _object(interaction, "user"), _object(interaction, "container")
     return Click(
-        action=clicked[0]["action_id"],
-        value=_text(clicked[0], "value", re.compile(rf"[^\x00-\x1f]{{1,{MAX_VALUE}}}")),
+        action=action["action_id"],
+        value=_text(action, "block_id" if closes else "value", _CASE_KEY),
         user=_text(user, "id", _USER),
         name=str(user.get("username") or user.get("name") or "")[:MAX_NAME],
         channel=_text(_object(interaction, "channel"), "id", _CHANNEL),
         ts=_text(container, "message_ts", _TS),
+        verdict=_text(_object(action, "selected_option"), "value", _VERDICT) if closes else "",
     )
 
 

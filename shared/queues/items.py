@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
@@ -25,6 +24,8 @@ from shared.queues.content import content as _content
 from shared.queues.daily_check_item import DailyCheck as DailyCheck
 from shared.queues.escalation_item import Escalation as Escalation
 from shared.queues.sizes import fitted_alarm, fitted_event
+from shared.queues.slack_items import Click as Click
+from shared.queues.slack_items import SlackClick as SlackClick
 
 VERSION = 1
 
@@ -72,36 +73,6 @@ class OwnEvent(Content):
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
         return cls(keys["event"])
-
-
-@dataclass(frozen=True)
-class Click:
-    """A click on one of huntbridge's buttons, as Slack reports it."""
-
-    action: str
-    value: str  # the case's key
-    user: str  # an id
-    name: str
-    channel: str  # an id
-    ts: str  # of the message
-
-
-@_content
-class SlackClick(Content):
-    """Somebody clicked in Slack. `signed_by` refers to the app's signing secret."""
-
-    kind, key = "click", "click"
-    click: Click
-    signed_by: str
-    at: datetime
-
-    def keys(self) -> dict[str, Any]:
-        return {"click": asdict(self.click), "signed_by": self.signed_by, "at": self.at.isoformat()}
-
-    @classmethod
-    def of(cls, keys: dict[str, Any]) -> Self:
-        click = Click(**{name: keys["click"][name] for name in Click.__dataclass_fields__})
-        return cls(click, keys["signed_by"], datetime.fromisoformat(keys["at"]))
 
 
 @_content

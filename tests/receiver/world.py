@@ -135,8 +135,8 @@ class World:
             "/slack/actions", data=request.body, headers=dict(request.headers)
         ).status_code
 
-    def click(self, action: str = "acknowledge", *, run: bool = True, **who: str) -> None:
-        assert self.send(self.slack.click(self.parent, action, **who)) == 200
+    def click(self, action: str = "acknowledge", choice: str = "", *, run: bool = True, **who: str) -> None:
+        assert self.send(self.slack.click(self.parent, action, choice, **who)) == 200
         if run:
             self.stage.run_all()
 
@@ -162,8 +162,18 @@ def header(post: Post) -> str:
 
 
 def buttons(post: Post) -> list[str]:
+    return [element["text"]["text"] for element in _actions(post) if element["type"] == "button"]
+
+
+def menus(post: Post) -> list[str]:
     return [
-        element["text"]["text"]
+        element["placeholder"]["text"] for element in _actions(post) if element["type"] == "static_select"
+    ]
+
+
+def _actions(post: Post) -> list[dict[str, Any]]:
+    return [
+        element
         for block in post.body["blocks"]
         if block["type"] == "actions"
         for element in block["elements"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from demo.slack.records import Request, signed
 from receiver.intake.slack_request import (
     ACKNOWLEDGE,
+    CLOSE,
     CREATE_ISSUE,
     MAX_AGE,
     MAX_VALUE,
@@ -73,6 +74,13 @@ def payload(**changes: object) -> dict[str, Any]:
         "actions": [{"type": "button", "action_id": "acknowledge", "value": CASE, "block_id": "b"}],
         **changes,
     }
+
+
+def choice(verdict: object = "benign", **changes: object) -> dict[str, Any]:
+    """A choice from the menu that closes a case."""
+    option = {"text": {"type": "plain_text", "text": "Benign"}, "value": verdict}
+    action = {"type": "static_select", "action_id": "close", "block_id": CASE, "selected_option": option}
+    return payload(actions=[{**action, **changes}])
 
 
 def form(interaction: object) -> bytes:
@@ -198,6 +206,12 @@ def test_what_slack_did_not_sign_just_now_is_refused_with_one_answer_and_the_log
         form(payload(actions=[{"action_id": "acknowledge", "value": ""}])),
         form(payload(actions=[{"action_id": "acknowledge", "value": "a\nb"}])),
         form(payload(actions=[{"action_id": "acknowledge", "value": "x" * 401}])),
+        form(choice("harmless")),
+        form(choice(["benign"])),
+        form(choice(block_id=None)),
+        form(choice(block_id="")),
+        form(choice(selected_option=None)),
+        form(choice(selected_option={})),
     ],
 )
 def test_what_is_signed_and_no_click_is_told_to_be_malformed(client, events, body):
@@ -217,6 +231,15 @@ def test_what_is_signed_and_no_click_is_told_to_be_malformed(client, events, bod
 def test_what_needs_no_work_is_answered_and_not_kept(client, events, interaction):
     assert post(client, click(form(interaction))) == (200, {})
     assert events.bodies == {}
+
+
+@pytest.mark.parametrize("verdict", ["true_positive", "benign", "false_positive"])
+def test_a_choice_from_the_menu_is_stored_with_the_case_and_the_verdict(client, events, verdict):
+    assert post(client, click(form(choice(verdict)))) == (200, {})
+    ((_, item),) = events.bodies.items()
+    stored = {"action": "close", "value": CASE, "verdict": verdict, "user": "U012AB3CD", "name": "ada"}
+    assert item["kind"] == "click"
+    assert stored.items() <= item["click"].items()
 
 
 def test_a_name_is_kept_as_text_and_bounded(client, events):
@@ -273,11 +296,16 @@ def test_the_age_counts_by_the_clock_of_each_request(events):
     assert post(client, request) == REFUSED
 
 
-FIELDS = ("type", "actions", "user", "channel", "container", "action_id", "value", "id", "message_ts", "name")
+FIELDS = (
+    *("type", "actions", "user", "channel", "container", "action_id", "value", "id", "message_ts", "name"),
+    *("block_id", "selected_option"),
+)
 WORDS = (
     "block_actions",
     "acknowledge",
     "create-issue",
+    "close",
+    "benign",
     CASE,
     "U012AB3CD",
     "C0123456789",
@@ -302,7 +330,7 @@ def test_any_payload_is_a_click_or_nothing_or_malformed(interaction, raw, change
         except Malformed:
             continue
         if clicked is not None:
-            assert clicked.action in (ACKNOWLEDGE, CREATE_ISSUE)
+            assert clicked.action in (ACKNOWLEDGE, CREATE_ISSUE, CLOSE)
             assert all(isinstance(text, str) for text in vars(clicked).values())
             assert 0 < len(clicked.value) <= MAX_VALUE
             assert re.fullmatch(r"[UW][A-Z0-9]{2,20}", clicked.user, re.ASCII)
