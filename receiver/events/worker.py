@@ -121,6 +121,7 @@ class EventWorker:
             may_repeat=decision.may_repeat,
             change=self.history.compare(alarm),
         )
+        alarm = self._with_quiet(alarm)
         muted = covering(alarm, mutes_of(self.config, self.ledger), self.config, self.now())
         if judgement := self.judge.judge(alarm, muted):
             alarm = told_part(alarm, judgement)
@@ -171,6 +172,15 @@ class EventWorker:
         system, hunt_id = system_of(alarm), alarm.hunt.id if alarm.hunt else alarm.event.hunt_id
         if hunt_id and system:
             self.ledger.findings.save_quiet(hunt_id, system.instance, judgement)
+
+    def _with_quiet(self, alarm: Alarm) -> Alarm:
+        """The alarm; the report of a hunt says what people were not told of. It is read here and not when the
+        hunt ends, since the last alarms of the hunt are handled in between."""
+        event = alarm.event
+        if event.report is None or not event.hunt_id:
+            return alarm
+        report = replace(event.report, quiet=self.ledger.findings.quiet(event.hunt_id))
+        return replace(alarm, event=replace(event, report=report))
 
     def _save_name(self, alarm: Alarm) -> None:
         """Store the name of the instance, for the report of the hunt."""

@@ -13,6 +13,7 @@ from receiver.messages.wording import commas, joined
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
+from shared.models.quiet_findings import Quiet
 from shared.phrases import counted, duration, utc_minute
 
 MAX_SAME = 10  # systems named in the line of those that failed for the same reason
@@ -35,6 +36,7 @@ def hunt_finished(alarm: Alarm) -> Content:
             Fact("Hunt", name),
             Fact("Scheduled", utc_minute(report.scheduled_at)),
             *_report_facts(report),
+            *_quiet_facts(report.quiet),
         ),
         lines=tuple(lines[:MAX_LINES]),
         lines_total=len(lines) + max(0, report.systems - len(report.captures)),
@@ -113,6 +115,22 @@ def _report_facts(report: HuntReport) -> Iterator[Fact]:
             f"{report.covered:,} of {counted(report.systems, 'system')} ({share} %) captured in the last "
             f"{COVERAGE_DAYS} days",
         )
+
+
+def _quiet_facts(quiet: Quiet) -> Iterator[Fact]:
+    """What people were not told of: what they judged harmless, muted, or have in open cases."""
+    withheld = commas(
+        counted(quiet.known, "known finding") if quiet.known else "",
+        counted(quiet.muted, "muted finding") if quiet.muted else "",
+    )
+    if withheld:
+        yield Fact("Withheld", f"{withheld} withheld on {counted(quiet.systems, 'system')}")
+    if quiet.first:
+        named = ", ".join(copyable(each, 160) for each in quiet.first[:MAX_SAME])
+        more = quiet.first_total - MAX_SAME
+        yield Fact("First seen, withheld", named + (f" and {more:,} more" if more > 0 else ""))
+    if quiet.still:
+        yield Fact("Still there", f"{counted(quiet.still, 'finding')} of open cases, told before")
 
 
 def _grouped(report: HuntReport) -> list[str]:
