@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from receiver.cases.actions import CaseActions
+from receiver.cases.closed_issues import ClosedIssues
 from receiver.cases.deciding import Deciding
 from receiver.cases.decisions import CaseDecisions
 from receiver.cases.judge import Judge
@@ -76,6 +77,7 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         notices=runtime.dead_letter_notices,
         heartbeats=runtime.heartbeats,
         checks=DestinationChecks(destinations, runtime.config, runtime.check_results, runtime.why_old),
+        closed_issues=ClosedIssues(runtime.ledger, runtime.store, runtime.events, destinations, runtime.now),
         now=runtime.now,
         refusals=RefusalCounts(runtime.store, runtime.now),
     )

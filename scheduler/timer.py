@@ -19,6 +19,7 @@ from scheduler.ending_mutes import tell_ending_mutes
 from scheduler.follow import follow_hunts
 from scheduler.index_old_documents import index_old_documents
 from scheduler.job_failures import JobFailures
+from scheduler.look_at_issues import look_at_issues
 from scheduler.missed import start_or_report_missed
 from scheduler.monthly_report import send_monthly_report
 from scheduler.recover_lost_webhooks import recover_lost_alarms
@@ -71,9 +72,10 @@ JOBS = (
     Job("index", index_old_documents, 10),
     Job("jobs", _report_failures, 8),
     Job("checks", begin_daily_check, 5),
+    Job("issues", look_at_issues, 8, at_least_every=60.0),
     Job("watch", check_webhook, 15),
-    Job("follow", follow_hunts, 77),
-    Job("recover", recover_lost_alarms, 45),
+    Job("follow", follow_hunts, 72),
+    Job("recover", recover_lost_alarms, 41),
     Job("coverage", compare_with_ec2, 25),
 )
 

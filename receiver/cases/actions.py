@@ -89,8 +89,9 @@ class CaseActions:
         return Done()
 
     def decide(self, item: items.DecideCase) -> ports.Verdict:
-        """Handle another decision of the console or the command line."""
-        self._decide(item.case_key, load(CaseDecision, item.decision))
+        """Handle another decision of the console, the command line or a tracker."""
+        if answer := self._decide(item.case_key, load(CaseDecision, item.decision)):
+            log.warning("decision refused", extra={"case": item.case_key, "reason": answer})
         return Done()
 
     def _destination_of(self, channel: str, case_key: str, names: list[str]) -> str:

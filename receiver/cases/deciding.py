@@ -58,6 +58,8 @@ class Deciding:
         if decision.action is not Action.CLOSE or verdict is None or not verdict.is_harmless or not system:
             return None
         terms = decision.terms or Terms()
+        if terms.nothing:
+            return None
         found = self.ledger.findings.of_system(system.instance).findings
         known = [
             _known(fingerprint, finding)

@@ -151,7 +151,8 @@ class CaseLifecycle:
         self._announce(case_key, case, decision, case.told)
 
     def _announce(self, case_key: str, case: Case, decision: CaseDecision, names: Iterable[str]) -> None:
-        """Tell these destinations of a decision, and those of the routes that name its kind."""
+        """Tell these destinations of a decision, and those of the routes that name its kind. The destination
+        at which it was made knows it already."""
         # A case may be taken again after it was given back, and that is told as well.
         id = decision.after if decision.action is Action.ACKNOWLEDGE else decision.id
         about = f"{case_key}:{id}" if id else case_key
@@ -167,7 +168,8 @@ class CaseLifecycle:
             owner=None,
             change=None,
         )
-        self.announce(alarm, union(names, self._named_by_routes(alarm)))
+        told = union(names, self._named_by_routes(alarm))
+        self.announce(alarm, [name for name in told if name != decision.destination])
 
     def _remind(self, case_key: str, case: Case, *, anew: bool) -> None:
         """Have reminders sent, and the steps of the escalation, until somebody takes or closes the case.

@@ -48,6 +48,8 @@ def title_of(entry: DeadEntry) -> str:
             return f"an acknowledgement of the case: {case_key}"
         case items.DecideCase(case_key, decision):
             return f"a decision about the case, {decision.get('action')}: {case_key}"
+        case items.LookAtIssues(destination):
+            return f"a look at the issues of {destination}"
         case items.Reminder(case_key):
             return f"a reminder of the case: {case_key}"
         case items.Escalation(case_key, number):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from receiver.cases.actions import CaseActions
+from receiver.cases.closed_issues import ClosedIssues
 from receiver.cases.judge import Judge, told_part
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.cases.send_reminders import CaseReminders
@@ -69,6 +70,7 @@ class EventWorker:
     notices: DeadLetterNotices
     heartbeats: Heartbeats
     checks: DestinationChecks
+    closed_issues: ClosedIssues
     now: Callable[[], datetime]
     refusals: RefusalCounts
 
@@ -97,6 +99,8 @@ class EventWorker:
                 return self.heartbeats.send(content)
             case items.DailyCheck():
                 return self.checks.check(content, claims=item.claims)
+            case items.LookAtIssues():
+                return self.closed_issues.look(content)
             case items.RefusedWebhooks():
                 self.refusals.add(load(Refused, counts) for counts in content.counts)
                 return Done()

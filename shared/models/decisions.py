@@ -67,6 +67,7 @@ class CaseDecision:
     verdict: Verdict | None = None  # only of `close`
     why: str = ""
     terms: Terms | None = None  # only of `close` as harmless; None: those of the configuration
+    destination: str = ""  # at which it was made, and which is not told of it; empty: at none
     covers: int = 0  # only of `close` as harmless: how many findings are known good
     # The id of the decision before this one; "" if there was none. Until the decision is made, it is the last
     # one that its maker saw: if somebody has decided since, this decision does not count. None: it counts

@@ -23,6 +23,7 @@ from shared.queues.content import Content as Content
 from shared.queues.content import content as _content
 from shared.queues.daily_check_item import DailyCheck as DailyCheck
 from shared.queues.escalation_item import Escalation as Escalation
+from shared.queues.look_at_issues_item import LookAtIssues as LookAtIssues
 from shared.queues.sizes import fitted_alarm, fitted_event
 from shared.queues.slack_items import Click as Click
 from shared.queues.slack_items import SlackClick as SlackClick
@@ -307,6 +308,7 @@ KINDS: tuple[type[Content], ...] = (
     Heartbeat,
     DeadLetterNotice,
     DailyCheck,
+    LookAtIssues,
     RefusedWebhooks,
     StartHunt,
     OpenProject,

@@ -19,6 +19,7 @@ from shared.storage.queries.events import EventQueries
 from shared.storage.queries.findings_seen import FindingQueries
 from shared.storage.queries.hunts import HuntQueries
 from shared.storage.queries.known_good import KnownGoodQueries
+from shared.storage.queries.open_issues import OpenIssueQueries
 from shared.storage.queries.overview import OverviewQuery
 from shared.storage.queries.trends import TrendQueries
 
@@ -28,6 +29,7 @@ class Queries:
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self.cases = CaseQueries(store, now)
+        self.open_issues = OpenIssueQueries(store)
         self.events = EventQueries(store, now)
         self.deliveries = DeliveryQueries(store, now)
         self.hunts = HuntQueries(store, now)

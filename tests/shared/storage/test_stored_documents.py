@@ -66,7 +66,7 @@ MODELS = {
 NEWER = frozenset(
     {
         *(kinds.RESENT, kinds.SYSTEM, kinds.WEEK, kinds.ESCALATION, kinds.MUTES),
-        *(kinds.SYSTEM_FINDINGS, kinds.QUIET_FINDINGS, kinds.KNOWN_GOOD),
+        *(kinds.SYSTEM_FINDINGS, kinds.QUIET_FINDINGS, kinds.KNOWN_GOOD, kinds.CLOSED_ISSUE),
     }
 )
 
