@@ -20,7 +20,7 @@ from tests.moto_server import moto_server
 
 pytestmark = pytest.mark.slow
 
-KEY = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa04"
+KEY = "system/i-0aaaaaaaaaaaaaa04/1"
 MOST = 8
 
 
