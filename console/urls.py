@@ -15,6 +15,10 @@ def cases(**query: str) -> str:
     return with_query("/cases", query)
 
 
+def event(event_id: str) -> str:
+    return f"/events/{quote(event_id, safe='/@:', errors='replace')}"
+
+
 def hunt(hunt_id: str) -> str:
     return f"/hunts/{quote(hunt_id, safe='@:')}"
 
@@ -40,6 +44,7 @@ def with_query(path: str, query: dict[str, str]) -> str:
 FOR_TEMPLATES: dict[str, Callable[..., str]] = {
     "case_url": case,
     "cases_url": cases,
+    "event_url": event,
     "hunt_url": hunt,
     "deliveries_url": deliveries,
     "system_url": system,

@@ -11,6 +11,7 @@ from console.filters import counted
 from console.views.references import Reference, reference
 from shared.config.destinations.registry import DestinationConfig
 from shared.models.deliveries import DeliveryState
+from shared.models.system_findings import Status
 from shared.storage.audit import Entry
 from shared.storage.queries.case_timeline import TimelineEntry
 from shared.storage.queries.deliveries import DeliveryRow
@@ -68,8 +69,18 @@ def _of_event(at: datetime, event: EventRow) -> Line:
     mark = event.severity.value if event.malicious or event.suspicious else ""
     to = f"sent to {', '.join(event.to)}" if event.to else "sent to nobody"
     to += f": the mute {event.mute} covers it" if event.mute else ""
-    more = (event.kind, f"covered by the message of {event.merged_into}" if event.merged_into else to)
+    covered = f"covered by the message of {event.merged_into}" if event.merged_into else to
+    more = (event.kind, covered, *_withheld(event))
     return Line(at, mark, event.title or event.kind, more=more, event_id=event.id)
+
+
+def _withheld(event: EventRow) -> Iterator[str]:
+    """What people were not told of the event."""
+    for count, status in ((event.known, Status.KNOWN), (event.muted, Status.MUTED)):
+        if count:
+            yield f"{counted(count, f'{status} finding')} withheld"
+    if event.still:
+        yield f"{counted(event.still, 'finding')} still there"
 
 
 def _of_delivery(at: datetime, row: DeliveryRow, configured: Mapping[str, DestinationConfig]) -> Line:

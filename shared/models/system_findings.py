@@ -34,6 +34,11 @@ class Status(StrEnum):
     MUTED = "muted"
 
     @property
+    def words(self) -> str:
+        """Whether people are told of such a finding, and why."""
+        return _WORDS[self]
+
+    @property
     def is_news(self) -> bool:
         """Whether people are told of it now."""
         return self in (Status.NEW, Status.WORSE, Status.MORE, Status.AGAIN)
@@ -42,6 +47,17 @@ class Status(StrEnum):
     def is_withheld(self) -> bool:
         """Whether a person decided that nobody is told of it."""
         return self in (Status.KNOWN, Status.MUTED)
+
+
+_WORDS = {
+    Status.NEW: "told: this system never had it before",
+    Status.WORSE: "told: it is more severe than when it was told before",
+    Status.MORE: "told: there are many times as many alarms as when it was told before",
+    Status.AGAIN: "told: it was found before, and its case is closed or it was withheld",
+    Status.SEEN: "not told again: its case is open, and it was told there",
+    Status.KNOWN: "withheld: known good",
+    Status.MUTED: "withheld: muted",
+}
 
 
 @dataclass(frozen=True)
