@@ -9,7 +9,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from console import urls
-from console.access import needs
+from console.access import may, needs
 from console.context import ConsoleContext
 from console.filters import counted
 from console.identity import Role
@@ -19,7 +19,7 @@ from console.read_once import reading_once
 from console.views.case import case_view
 from console.views.cases import AGES, TABS, Chosen, case_list, system_name
 from console.views.closing import Chosen as ClosingChosen
-from console.views.closing import Closing, closing, terms_of
+from console.views.closing import Closing, terms_of, what_closing_does
 from console.views.overview import SEVERITIES, types_of
 from console.views.problems import listed
 from console.views.references import references
@@ -65,7 +65,6 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             config,
             types_of(config),
             key,
-            _closing(runtime, key),
             request.args.get("page", ""),
         )
         if view is None:
@@ -73,7 +72,10 @@ def blueprint(context: ConsoleContext) -> Blueprint:
                 f"There is no case {key}. The ledger removes a case some time after its last change."
             )
         drawn = tabs(previews(runtime, key))
-        return render_template("case.html", view=view, system_name=system_name, previews=drawn)
+        closing = _closing(runtime, key) if may(Role.RESPONDER) else None
+        return render_template(
+            "case.html", view=view, system_name=system_name, previews=drawn, closing=closing
+        )
 
     @pages.post("/cases/<path:key>")
     @needs(Role.RESPONDER)
@@ -115,7 +117,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         case = runtime.ledger.cases.get(key)
         if case is None or case.closure:
             return None
-        return closing(runtime.ledger.findings, config.cases, key, case, context.now())
+        return what_closing_does(runtime.ledger.findings, config.cases, key, case, context.now())
 
     def _resend(key: str, names: list[str], person: Person) -> str:
         """Send the worst alarm of the case to these destinations."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from console.views.closing import Closing
 from console.views.references import Reference, reference, references
 from console.views.timeline import Line, line_of
 from receiver.cases.lifecycle import CaseLifecycle
@@ -78,7 +77,6 @@ class CaseView:
     links: tuple[Link, ...]
     references: tuple[Reference, ...]
     targets: tuple[Target, ...]
-    closing: Closing | None  # None: closing the case makes nothing known good
     timeline: tuple[Line, ...]
     next: str  # the token of the next page of the timeline
 
@@ -100,7 +98,6 @@ def case_view(
     config: Config,
     types: Mapping[str, str],
     key: str,
-    closing: Closing | None,
     page: str = "",
 ) -> CaseView | None:
     """None if there is no such case. Raises StoreError, and BadToken."""
@@ -123,7 +120,6 @@ def case_view(
         links=message.links if message else (),
         references=references(row.refs, config.destinations),
         targets=_targets(row, config, types),
-        closing=closing,
         timeline=tuple(line_of(entry, config.destinations) for entry in timeline.rows),
         next=timeline.next,
     )

@@ -46,7 +46,9 @@ class Chosen:
     shown: str = ""
 
 
-def closing(findings: Findings, config: CasesConfig, key: str, case: Case, now: datetime) -> Closing | None:
+def what_closing_does(
+    findings: Findings, config: CasesConfig, key: str, case: Case, now: datetime
+) -> Closing | None:
     """None if closing the case makes nothing known good."""
     if not config.across_hunts or case.system is None:
         return None

@@ -22,9 +22,9 @@ class MuteRow:
 def mute_rows(config: Config, ledger: Ledger, now: datetime) -> tuple[MuteRow, ...]:
     """Those of the configuration and the stored ones that are not over, the one that ends first at the top.
     Raises StoreError."""
-    rows = []
-    for mute in sorted(mutes_of(config, ledger), key=lambda mute: mute.until):
-        if mute.until > now:
-            hits = ledger.mutes.hits(mute.id)
-            rows.append(MuteRow(mute, mute.match.words, hits.count, hits.last))
-    return tuple(rows)
+    mutes = [each for each in mutes_of(config, ledger) if each.until > now]
+    hits = ledger.mutes.hits_of(each.id for each in mutes)
+    return tuple(
+        MuteRow(each, each.match.words, hits[each.id].count, hits[each.id].last)
+        for each in sorted(mutes, key=lambda each: each.until)
+    )
