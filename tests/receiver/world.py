@@ -56,7 +56,7 @@ def scanner(count: int) -> Finding:
 
 class World:
     """A stage with a Slack app that has buttons in two channels (`ir`, `second`), a Jira (`tickets`), a Teams
-    channel and a webhook. `listed`: the users who may acknowledge at `ir`."""
+    channel and a webhook. `listed`: the users who may acknowledge at `ir`. `verdicts`: of `tickets`."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class World:
         default: list[str],
         pace: int = 1_000,
         listed: list[str] | None = None,
+        verdicts: dict[str, str] | None = None,
         **settings: Any,
     ) -> None:
         self.slack, self.jira = Slack(rate=None), Jira()
@@ -78,6 +79,7 @@ class World:
             "project": "SEC",
             "issue_type": "Incident",
             "api": "cloud",
+            "verdicts": verdicts or {},
         }
         self.stage = make_stage(
             destinations={
