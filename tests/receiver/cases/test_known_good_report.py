@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,9 +13,10 @@ from shared.models.event_kinds import HUNT_FINISHED
 from shared.models.events import Event
 from shared.models.hunts import Hunt, HuntReport
 from shared.models.known_good_terms import Scope, Terms
+from shared.models.mutes import Mute, MuteMatch
 from shared.models.quiet_findings import MOST_NAMED, Quiet
 from shared.storage import kinds
-from tests.receiver.cases.test_deciding import Enricher, Hunts, found
+from tests.receiver.cases.test_deciding import SYSTEM, Enricher, Hunts, found
 from tests.receiver.conftest import START
 
 OTHER = "i-0bbbbbbbbbbbbbbb2"
@@ -79,6 +81,18 @@ def test_what_is_still_there_is_counted(hunts):
     hunts.find(found())
     hunts.find(found())
     assert report(hunts)["Still there"] == "1 finding of open cases, told before"
+
+
+def test_what_is_muted_is_counted_beside_what_is_known(hunts):
+    ledger, now = hunts.stage.runtime.ledger, hunts.stage.moment
+    hunts.find(found())
+    hunts.close()
+    match = MuteMatch(path=("/opt/scan",))
+    ledger.mutes.add(Mute("m1", match, now + timedelta(days=30), "Ada", "drill", now, "a test"))
+    assert not hunts.find(found(), found("PUA.Scanner", "/opt/scan"))
+    assert report(hunts)["Withheld"] == "1 known finding, 1 muted finding withheld on 1 system"
+    (entry,) = ledger.known_good.naming(SYSTEM)
+    assert ledger.known_good.hits([entry.id])[entry.id].count == ledger.mutes.hits("m1").count == 1
 
 
 def test_many_names_are_cut_and_counted(hunts):
