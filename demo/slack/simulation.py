@@ -18,6 +18,7 @@ from flask import Response, jsonify, request
 
 from demo.base import Rate, Refusal, Simulation, parse, whole_seconds
 from demo.slack.block_kit import check_message
+from demo.slack.dialogs import Dialog, Dialogs, submission
 from demo.slack.mentions import pings
 from demo.slack.records import DEMO_SIGNING_SECRET, DEMO_TOKEN, Channel, Ephemeral, Post, Request, signed
 
@@ -57,6 +58,7 @@ class Slack(Simulation):
         self.posts: list[Post] = []
         self.ephemerals: list[Ephemeral] = []
         self._clicks = 0
+        self.dialogs = Dialogs(lambda: self.now())
         for name, method in {
             "auth.test": self._auth_test,
             "chat.postEphemeral": self._post_ephemeral,
@@ -64,6 +66,7 @@ class Slack(Simulation):
             "chat.update": self._update,
             "conversations.info": self._info,
             "conversations.list": self._list,
+            "views.open": self.dialogs.open,
         }.items():
             self.blueprint.add_url_rule(
                 f"/api/{name}", name.replace(".", "_"), self._called(method), methods=["POST"]
@@ -113,7 +116,7 @@ class Slack(Simulation):
                 "api_app_id": "A00000000",
                 "team": {"id": "T00000000", "domain": "acme"},
                 "container": {**container, "is_ephemeral": False},
-                "trigger_id": f"{self._clicks}.{self._clicks}.demo",
+                "trigger_id": self.dialogs.trigger(user),
                 "channel": {"id": post.channel, "name": "soc"},
                 "message": {"type": "message", "ts": post.ts, **post.body},
                 "response_url": f"{on}/actions/T00000000/{self._clicks}/demo",
@@ -122,6 +125,11 @@ class Slack(Simulation):
             return signed(
                 urlencode({"payload": json.dumps(payload)}).encode(), self.signing_secret, self.now()
             )
+
+    def submit(self, dialog: Dialog, user: str = "U012AB3CD", name: str = "ada", **chosen: Any) -> Request:
+        """The request that Slack sends when the user submits the dialog. `chosen`: values by field."""
+        with self.lock:
+            return signed(submission(dialog, chosen, user, name), self.signing_secret, self.now())
 
     def shown(self) -> list[dict[str, Any]]:
         """The messages for the demo's page, oldest first. A parent has its replies; an ephemeral message has

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from receiver.cases.closing_terms import ClosingTerms
 from receiver.cases.deciding import Deciding
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle, union
 from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE
@@ -45,7 +46,9 @@ class CaseActions:
         deliveries: Queue,
         config: Config,
         destinations: CaseDestinations,
+        terms: ClosingTerms,
     ) -> None:
+        self._terms = terms
         self._cases, self._deciding, self._ledger, self._store = cases, deciding, ledger, store
         self._deliveries, self._config, self._destinations = deliveries, config, destinations
 
@@ -54,11 +57,7 @@ class CaseActions:
         if self._ledger.notes.get(kinds.CLICK_NOTES, id):
             return Done()  # a replayed request, or a repeated item
         click, secret = item.click, item.signed_by
-        posted_by_app = [
-            name
-            for name, config in self._config.destinations.items()
-            if isinstance(config, SlackConfig) and secret in config.signing_secret
-        ]
+        posted_by_app = self._posted_by(secret)
         if not posted_by_app:
             return Dead(f"a click was signed with {secret}, and no destination has that signing_secret")
         case_key = click.value
@@ -69,6 +68,8 @@ class CaseActions:
         if click.action in (ACKNOWLEDGE, CLOSE) and told:
             asked = _asked(id, item)
             answer = self._refusal(case_key, asked, clicked_at) or self._decide(case_key, asked)
+            if click.action == CLOSE and not answer:
+                answer = self._terms.ask(case_key, item, id, clicked_at)
         elif click.action == CREATE_ISSUE and told:
             answer = self._create_issue(case_key, id)
         else:
@@ -78,6 +79,41 @@ class CaseActions:
             self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
         self._ledger.notes.save(kinds.CLICK_NOTES, id, {"at": item.at.isoformat()})
         return Done()
+
+    def choose_terms(self, id: str, item: items.SlackTerms) -> ports.Verdict:
+        """Handle the terms that somebody chose in the dialog."""
+        if self._ledger.notes.get(kinds.CLICK_NOTES, id):
+            return Done()
+        case = self._ledger.cases.get(item.case_key)
+        told = [name for name in self._posted_by(item.signed_by) if case and name in case.told]
+        if not told:
+            return Dead(f"terms were signed with {item.signed_by}, and its app has not posted the case")
+        try:
+            answer = self._terms.choose(id, item)
+        except DecisionRefused as refused:
+            return Dead(str(refused))
+        if answer:
+            self._answer_in_channel(id, item, told, answer)
+        self._ledger.notes.save(kinds.CLICK_NOTES, id, {"at": item.at.isoformat()})
+        return Done()
+
+    def _answer_in_channel(self, id: str, item: items.SlackTerms, told: list[str], answer: str) -> None:
+        """Answer where the case was posted, since Slack does not say where the dialog was opened."""
+        for name in told:
+            ref = self._ledger.case_references.get(item.case_key, name)
+            if channel := self._destinations.channel_of(ref):
+                ephemeral = items.Ephemeral(name, channel, item.user, answer)
+                self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
+                return
+        log.warning("terms not changed", extra={"case": item.case_key, "reason": answer})
+
+    def _posted_by(self, secret: str) -> list[str]:
+        """The destinations that the app with this signing secret posts to."""
+        return [
+            name
+            for name, config in self._config.destinations.items()
+            if isinstance(config, SlackConfig) and secret in config.signing_secret
+        ]
 
     def acknowledge(self, item: items.AcknowledgeCase) -> ports.Verdict:
         """Handle an acknowledgement of the console or the command line."""

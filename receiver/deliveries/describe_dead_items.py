@@ -44,6 +44,8 @@ def title_of(entry: DeadEntry) -> str:
             return f"notice about {about}"
         case items.SlackClick(click=clicked):
             return f"a click in Slack, {clicked.action}: {clicked.value}"
+        case items.SlackTerms(case_key):
+            return f"the terms of a closing, chosen in Slack: {case_key}"
         case items.AcknowledgeCase(case_key):
             return f"an acknowledgement of the case: {case_key}"
         case items.DecideCase(case_key, decision):

@@ -152,3 +152,33 @@ class TracksIssues(Protocol):
         """The names of the people who closed these issues, by the key of the issue, as far as that is known.
         They may be hostile text."""
         ...
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice in a dialog. `text` may be hostile."""
+
+    value: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TermsForm:
+    """What a dialog about the terms of a closing offers. A true positive has a reason only."""
+
+    case_key: str
+    closure_id: str  # the id of the decision that closed the case
+    verdict: Verdict
+    scopes: tuple[Option, ...] = ()  # the usual one first
+    days: tuple[Option, ...] = ()
+    usual_days: str = ""  # the value of the option that is chosen at first
+    malicious: tuple[Option, ...] = ()
+
+
+@runtime_checkable
+class AsksForTerms(Protocol):
+    """A destination that can ask one person for the terms of a closing."""
+
+    def ask_for_terms(self, trigger: str, form: TermsForm) -> Outcome:
+        """`trigger` comes with what the person did. It can be used once, for three seconds."""
+        ...

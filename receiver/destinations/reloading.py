@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from receiver.destinations.contract import (
+    AsksForTerms,
     CaseRef,
     Check,
     ClosedIssue,
@@ -23,6 +24,7 @@ from receiver.destinations.contract import (
     Rejected,
     Retry,
     SendsEphemeral,
+    TermsForm,
     TracksIssues,
 )
 from receiver.destinations.registry import build, traits_of
@@ -76,6 +78,14 @@ class ReloadingDestination:
             if isinstance(destination, SendsEphemeral):
                 return destination.send_ephemeral(to, text)
             return Rejected("it has no way to say something to one person alone")
+
+        return self._call(call)
+
+    def ask_for_terms(self, trigger: str, form: TermsForm) -> Outcome:
+        def call(destination: Destination) -> Outcome:
+            if isinstance(destination, AsksForTerms):
+                return destination.ask_for_terms(trigger, form)
+            return Rejected("it has no dialogs")
 
         return self._call(call)
 

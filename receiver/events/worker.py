@@ -87,6 +87,8 @@ class EventWorker:
                 return self.notices.send(content.about)
             case items.SlackClick():
                 return self.actions.click(item.id, content)
+            case items.SlackTerms():
+                return self.actions.choose_terms(item.id, content)
             case items.AcknowledgeCase():
                 return self.actions.acknowledge(content)
             case items.DecideCase():

@@ -36,7 +36,8 @@ def closed(alarm: Alarm) -> Content:
     summary = sentences(
         _why(decision.why if decision else ""), what_is_known_good(decision), _what_reopens(alarm)
     )
-    return Content(title=_about(f"Closed{verdict} by {who}", alarm), summary=summary)
+    again = ", with new terms" if decision and decision.refines else ""
+    return Content(title=_about(f"Closed{verdict} by {who}{again}", alarm), summary=summary)
 
 
 def what_is_known_good(decision: CaseDecision | None) -> str:

@@ -76,3 +76,5 @@ class CaseDecision:
     alarm: str = ""  # the id of the event whose alarm reopened the case, if no person did
     closed: Closure | None = None  # only of `reopen`: how the case was closed before
     holder: str = ""  # only of `release`: who had taken the case
+    # Only of `close`: it only changes the terms and the reason of a closing, whose maker is the same.
+    refines: bool = False

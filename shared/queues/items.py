@@ -27,6 +27,7 @@ from shared.queues.look_at_issues_item import LookAtIssues as LookAtIssues
 from shared.queues.sizes import fitted_alarm, fitted_event
 from shared.queues.slack_items import Click as Click
 from shared.queues.slack_items import SlackClick as SlackClick
+from shared.queues.slack_items import SlackTerms as SlackTerms
 
 VERSION = 1
 
@@ -301,6 +302,7 @@ KINDS: tuple[type[Content], ...] = (
     Webhook,
     OwnEvent,
     SlackClick,
+    SlackTerms,
     AcknowledgeCase,
     DecideCase,
     Reminder,

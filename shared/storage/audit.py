@@ -93,7 +93,8 @@ def decided(store: Store, case_key: str, decision: CaseDecision) -> None:
         case Action.RELEASE:
             before, after = {"taken_by": decision.holder}, {"taken_by": None}
         case Action.CLOSE:
-            before, after = {"closed_as": None}, {"closed_as": decision.verdict}
+            earlier = decision.verdict if decision.refines else None
+            before, after = {"closed_as": earlier}, {"closed_as": decision.verdict}
             if decision.covers and decision.terms:
                 after |= {
                     f"known_good_{name}": value for name, value in dump(decision.terms).items() if value

@@ -38,9 +38,15 @@ class KnownGood:
         return tuple(entry for key in keys if key in found for entry in entries_of(found[key].body))
 
     def get(self, id: str) -> Entry | None:
-        page = self._store.page(f"{indexes.KNOWN_GOOD_BY_ID}{id}", limit=1)
+        """The entry with this id. If it was moved to another scope, the one that has not ended."""
+        found = self.all_of(id)
+        return next((entry for entry in found if entry.ended_at is None), found[0] if found else None)
+
+    def all_of(self, id: str) -> tuple[Entry, ...]:
+        """The entries with this id: two if the entry was moved between a system and a wider scope."""
+        page = self._store.page(f"{indexes.KNOWN_GOOD_BY_ID}{id}", limit=2)
         found = (entry for record in page.records for entry in entries_of(record.body))
-        return next((entry for entry in found if entry.id == id), None)
+        return tuple(entry for entry in found if entry.id == id)
 
     def add(self, entry: Entry) -> Entry:
         """The entry with this id, which is added unless there is one. Raises TooManyEntries."""
@@ -54,6 +60,23 @@ class KnownGood:
             return _body((*_kept(entries, now), entry)), entry
 
         return self._store.update(kinds.KNOWN_GOOD, group_of(entry), "-", added)
+
+    def replace(self, entry: Entry, *, moved: bool) -> None:
+        """Put this entry in the place of the one with its id, or add it if there is none. One that has ended
+        stays as it is, unless the entry was `moved` here from another scope. Raises TooManyEntries."""
+        now = self._now()
+
+        def replaced(body: Body | None) -> tuple[Body | None, None]:
+            entries = entries_of(body)
+            known = next((each for each in entries if each.id == entry.id), None)
+            if known is None:
+                _require_room(entry, entries, now)
+                return _body((*_kept(entries, now), entry)), None
+            if known.ended_at is not None and not moved:
+                return None, None
+            return _body(entry if each is known else each for each in entries), None
+
+        self._store.update(kinds.KNOWN_GOOD, group_of(entry), "-", replaced)
 
     def require_room(self, entry: Entry) -> None:
         """Raises TooManyEntries if `add` would."""
