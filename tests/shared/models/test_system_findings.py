@@ -3,6 +3,7 @@ none of an open case is told twice, and each has a case."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import settings
@@ -144,7 +145,7 @@ class OneSystem(RuleBasedStateMachine):
         state = self.cases.get(self.known.case)
         return CurrentCase(self.known.case, state) if state else None
 
-    def _cover(self, seen: Seen):  # type: ignore[no-untyped-def]
+    def _cover(self, seen: Seen) -> Callable[[Occurrence], Cover]:
         def cover(occurrence: Occurrence) -> Cover:
             if not seen.complete:
                 return Cover()
@@ -174,7 +175,8 @@ class OneSystem(RuleBasedStateMachine):
             )
             if judged.status is Status.SEEN:
                 assert is_open
-                assert before.findings[each.fingerprint].case == ruling.case == current.key  # type: ignore[union-attr]
+                assert current is not None
+                assert before.findings[each.fingerprint].case == ruling.case == current.key
             elif is_open and each.fingerprint in self.told:
                 assert grew, "what was told in an open case is told again only if it grew"
         told = [each for each in ruling.findings if not each.status.is_withheld]
