@@ -155,7 +155,7 @@ bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start
 
 .PHONY: quarter
 
-quarter: $(VENV)/dev  ## a simulated quarter of weekly hunts: the messages with and without cases across hunts, six minutes
+quarter: $(VENV)/dev  ## a simulated quarter of weekly hunts: the messages with and without cases across hunts, in five minutes
 	$(BIN)/python -m pytest -q tests/quarter
 
 .PHONY: test-slow

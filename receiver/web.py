@@ -1,4 +1,4 @@
-"""The web application: stores an authentic webhook, or an authentic click in Slack, as an item of [events].
+"""The web application: stores an authentic webhook, or what somebody did in Slack, as an item of [events].
 
 It does nothing else with them. A webhook is answered with 202, and a click with 200, only after its item is
 durable; if the item cannot be stored the answer is 503. Each refused webhook is reported with its status, the

@@ -19,7 +19,6 @@ from shared.models.cases import Case
 from shared.models.decisions import Action, CaseDecision
 from shared.models.known_good import MOST_FINDINGS, Entry, KnownFinding
 from shared.models.known_good_terms import Scope, Terms
-from shared.models.occurrences import MOST_CONTENTS
 from shared.models.severity import Severity
 from shared.models.system_findings import SystemFinding
 from shared.storage.ledger import known_good
@@ -181,7 +180,7 @@ def _is_closed_by(case: Case | None, decision: CaseDecision) -> bool:
 
 def _known(fingerprint: str, finding: SystemFinding) -> KnownFinding:
     """The finding as it is judged. If its content was another one in each hunt, any content is known good."""
-    changes = finding.hunts >= _REPEATS and len(finding.contents) >= min(finding.hunts, MOST_CONTENTS)
+    changes = finding.hunts >= _REPEATS and finding.changed >= finding.hunts - 1
     return KnownFinding(
         fingerprint,
         finding.description,

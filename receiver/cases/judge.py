@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from receiver.messages.counts import adds_up
 from receiver.messages.subject import system_of
@@ -36,6 +36,8 @@ from shared.models.system_findings import (
 from shared.models.systems import System
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.queries.cases import CaseQueries
+
+_BEGINNING = timedelta(hours=1)  # the longest time between the judgement that begins a case and its record
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Judge:
             after, ruling = rule(
                 known,
                 seen,
-                self._current(known.case),
+                self._current(known),
                 lambda number: f"system/{system.instance}/{number}",
                 lambda occurrence: covers[occurrence.fingerprint].cover,
             )
@@ -87,7 +89,7 @@ class Judge:
         system = system_of(alarm)
         if not self.across_hunts or system is None or alarm.event.kind in OWN_KINDS | {TEST}:
             return ""
-        case = self._current(self.ledger.findings.of_system(system.instance).case)
+        case = self._current(self.ledger.findings.of_system(system.instance))
         return case.key if case and case.state is not CaseState.CLOSED else ""
 
     def _covers(self, alarm: Alarm, system: System, seen: Seen, muted: Muted) -> dict[str, _Covered]:
@@ -115,13 +117,14 @@ class Judge:
             return _Covered(Cover(Status.MUTED, mute.id), mute.by, mute.why, mute.until)
         return _Covered(Cover(by=match.entry.id, why=match.not_covered) if match else Cover())
 
-    def _current(self, case_key: str) -> CurrentCase | None:
-        case = self.ledger.cases.get(case_key) if case_key else None
-        return (
-            CurrentCase(case_key, case.state, case.closure.verdict if case.closure else None)
-            if case
-            else None
-        )
+    def _current(self, known: SystemFindings) -> CurrentCase | None:
+        case = self.ledger.cases.get(known.case) if known.case else None
+        if case:
+            return CurrentCase(known.case, case.state, case.closure.verdict if case.closure else None)
+        # Another worker has judged an alarm of this case, and is about to record the case.
+        told = (each.told_at for each in known.findings.values() if each.case == known.case)
+        is_begun = any(at and self.now() - at < _BEGINNING for at in told)
+        return CurrentCase(known.case, CaseState.OPEN) if is_begun else None
 
     def _taken_over(self, system: System) -> SystemFindings:
         """What is known of a system whose earlier alarms an earlier version handled: its newest case that is

@@ -126,7 +126,7 @@ def _quiet_facts(quiet: Quiet) -> Iterator[Fact]:
     if withheld:
         yield Fact("Withheld", f"{withheld} withheld on {counted(quiet.systems, 'system')}")
     if quiet.first:
-        named = ", ".join(copyable(each, 160) for each in quiet.first[:MAX_SAME])
+        named = ", ".join(harmless_line(each, 160) for each in quiet.first[:MAX_SAME])
         more = quiet.first_total - MAX_SAME
         yield Fact("First seen, withheld", named + (f" and {more:,} more" if more > 0 else ""))
     if quiet.still:

@@ -76,6 +76,8 @@ class SystemFinding:
     case: str = ""  # the key of the case in which it was told last; empty: it was never told
     told_severity: Severity = Severity.INFO
     told_count: int = 0
+    told_at: datetime | None = None
+    changed: int = 0  # how many hunts after the first one brought a content that was not seen before
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,7 @@ def _updated(before: SystemFinding | None, occurrence: Occurrence, seen: Seen, t
         last_at=max(after.last_at, seen.at),
         last_hunt=seen.hunt_id or after.last_hunt,
         hunts=after.hunts + is_another_hunt,
+        changed=after.changed + (is_another_hunt and not set(occurrence.contents) <= set(after.contents)),
         contents=tuple(dict.fromkeys((*after.contents, *occurrence.contents)))[-MOST_CONTENTS:],
     )
     if not told_in:
@@ -269,6 +272,7 @@ def _updated(before: SystemFinding | None, occurrence: Occurrence, seen: Seen, t
         case=told_in,
         told_severity=max(occurrence.severity, after.told_severity, key=lambda severity: severity.rank),
         told_count=max(occurrence.count, after.told_count),
+        told_at=max(seen.at, after.told_at or seen.at),
     )
 
 

@@ -3,7 +3,6 @@ live until somebody closes them."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -38,18 +37,18 @@ class Quarter:
 
 def run(folder: Path, *, across_hunts: bool) -> Quarter:
     with ExitStack() as stack:
-        world = World(stack, folder, across_hunts=across_hunts)
+        world = World(stack, folder, plan.fleet(), across_hunts=across_hunts)
         quarter, before, posted = Quarter({}, {}, {}, {}), Counter[str](), 0
         for week in range(1, plan.WEEKS + 1):
             _before(world, week)
             hunt_id = world.hunt(week)
             quarter.alarms[week] = world.alarms_of(hunt_id)
             quarter.found[week] = world.found_by(hunt_id)
-            quarter.posts[week] = [json.dumps(post.body) for post in world.slack.posts[posted:]]
+            quarter.posts[week] = world.posts()[posted:]
             if week == 1:
                 _judge(world)
             quarter.messages[week] = world.messages() - before
-            before, posted = world.messages(), len(world.slack.posts)
+            before, posted = world.messages(), len(world.posts())
         return quarter
 
 

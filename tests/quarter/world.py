@@ -7,8 +7,10 @@ HTTP, as they are in production.
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,9 +19,10 @@ from typing import Any
 
 from demo.base import app_of
 from demo.jira.simulation import Jira
+from demo.platform.records import SimInstance
 from demo.platform.simulation import Platform
 from demo.serving import serving
-from demo.slack.records import DEMO_TOKEN
+from demo.slack.records import DEMO_TOKEN, Channel
 from demo.slack.simulation import Slack
 from receiver.assemble import case_decisions, handlers
 from receiver.destinations.contract import Destination
@@ -46,28 +49,31 @@ from shared.models.systems import Instance, System
 from shared.queues.worker import work
 from shared.secrets import Secret, Secrets
 from shared.storage.queries.events import EventDetail
-from tests.quarter import plan
+from tests.quarter.plan import REGION
 
 START = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
-HUNT, KEY, TOKEN, CHANNEL = "weekly", "lead-analyst-key", "webhook-token", "C0123456789"
+HUNT, KEY, TOKEN = "weekly", "lead-analyst-key", "webhook-token"
+SOC, REPORTS = "C0123456789", "C0000000002"  # channels in Slack: of the alarms, and of the ends of hunts
 ADA = Person("ada", "the quarter")
 
 
 class Ec2:
-    """What EC2 says about the machines of the plan."""
+    """What EC2 says about the machines."""
 
-    def __init__(self) -> None:
-        self.names = {machine.instance_id: machine.name for machine in plan.fleet()}
+    def __init__(self, fleet: Sequence[SimInstance]) -> None:
+        self.names = {machine.instance_id: machine.name for machine in fleet}
 
     def describe(self, instance: str, region: str, account: str = "") -> Instance:
         return Instance(instance, region, name=self.names[instance])
 
 
 class World:
-    def __init__(self, stack: ExitStack, folder: Path, *, across_hunts: bool) -> None:
+    def __init__(
+        self, stack: ExitStack, folder: Path, fleet: Sequence[SimInstance], *, across_hunts: bool = True
+    ) -> None:
         self.moment = START
         self.platform = Platform(
-            plan.fleet(), {KEY: "Lead Analyst"}, workers=20, rng=random.Random(1), clock=self.seconds
+            fleet, {KEY: "Lead Analyst"}, workers=20, rng=random.Random(1), clock=self.seconds
         )
         self.slack, self.jira = Slack(rate=None, now=self.seconds), Jira(now=self.seconds)
         tools = stack.enter_context(serving(app_of(self.slack, self.jira)))
@@ -76,7 +82,9 @@ class World:
         stack.callback(database.close)
         jira = _jira(tools)
         self.runtime = Runtime(
-            config=_config(stack.enter_context(serving(self.platform.app)), jira, across_hunts=across_hunts),
+            config=_config(
+                stack.enter_context(serving(self.platform.app)), jira, fleet, across_hunts=across_hunts
+            ),
             store=SqliteStore(database),
             captures=SqliteQueue(database, "captures", self.seconds),
             events=SqliteQueue(database, "events", self.seconds),
@@ -84,14 +92,18 @@ class World:
             secrets=Secrets({"KEY": KEY}),
             now=lambda: self.moment,
         )
-        slack = SlackBotDestination(
-            "soc", Secret(DEMO_TOKEN), CHANNEL, base_url=f"{tools}/api/", clock=self.seconds
-        )
+        self.slack.channels.append(Channel(REPORTS, "reports"))
+
+        def slack(name: str, channel: str) -> SlackBotDestination:
+            url = f"{tools}/api/"
+            return SlackBotDestination(name, Secret(DEMO_TOKEN), channel, base_url=url, clock=self.seconds)
+
         destinations: dict[str, Destination] = {
-            "soc": slack,
+            "soc": slack("soc", SOC),
+            "reports": slack("reports", REPORTS),
             "tickets": JiraDestination("tickets", JiraConfig(**jira), Http(), Secret("demo-token")),
         }
-        self.ec2 = Ec2()
+        self.ec2 = Ec2(fleet)
         enricher = Enricher(
             self.runtime.ledger, self.runtime.make_cado(tries=1), self.ec2, self.runtime.config
         )
@@ -145,7 +157,7 @@ class World:
 
     def close(self, instance: str, verdict: Verdict, why: str, terms: Terms | None = None) -> None:
         """Close the open case of a system that has the most to say, as ada at the command line."""
-        rows = self.runtime.queries.cases.of_system(System(instance, plan.REGION).key, limit=10).rows
+        rows = self.runtime.queries.cases.of_system(System(instance, REGION).key, limit=10).rows
         row = next(row for row in rows if row.state is not CaseState.CLOSED)
         case_decisions(self.runtime).close(row.key, ADA, verdict, why, terms)
         self.moment += timedelta(minutes=1)
@@ -165,6 +177,10 @@ class World:
             slack=len(self.slack.posts),
             jira=len(self.jira.issues) + sum(len(issue.comments) for issue in self.jira.issues.values()),
         )
+
+    def posts(self) -> list[str]:
+        """What was posted about alarms so far, as JSON."""
+        return [json.dumps(post.body) for post in self.slack.posts if post.channel == SOC]
 
     def alarms_of(self, hunt_id: str) -> list[EventDetail]:
         """The alarms of a hunt with what was decided about them, except those that are another alarm's."""
@@ -201,17 +217,20 @@ def _jira(origin: str) -> dict[str, Any]:
     }
 
 
-def _config(platform: str, jira: dict[str, Any], *, across_hunts: bool) -> Config:
-    targets = [{"instance": machine.instance_id, "region": machine.region} for machine in plan.fleet()]
+def _config(
+    platform: str, jira: dict[str, Any], fleet: Sequence[SimInstance], *, across_hunts: bool
+) -> Config:
+    targets = [{"instance": machine.instance_id, "region": machine.region} for machine in fleet]
     return Config.model_validate(
         {
             "platform": {"url": platform, "api_key": "env:KEY"},
             "hunts": {HUNT: {"targets": targets, "problems": (), "schedule": "cron(0 2 ? * SUN *)"}},
             "destinations": {
-                "soc": {"type": "slack", "token": "env:T", "channel": CHANNEL, "pace": 1_000},
+                "soc": {"type": "slack", "token": "env:T", "channel": SOC, "pace": 1_000},
+                "reports": {"type": "slack", "token": "env:T", "channel": REPORTS, "pace": 1_000},
                 "tickets": jira,
             },
-            "routes": [{"match": {"event": "hunt_finished"}, "to": "soc"}],
+            "routes": [{"match": {"event": "hunt_finished"}, "to": "reports"}],
             "default": ["soc", "tickets"],
             "cases": {"across_hunts": across_hunts},
         }

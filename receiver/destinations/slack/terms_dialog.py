@@ -14,6 +14,7 @@ from receiver.destinations.contract import Option, TermsForm
 from receiver.destinations.slack.close_menu import MAX_OPTION
 from receiver.destinations.slack.escape import plain
 from receiver.intake.slack_request import DAYS, MALICIOUS, MAX_WHY, SCOPE, TERMS, WHY
+from shared.text import one_line
 
 # docs.slack.dev/reference/views/modal-views
 MAX_TITLE = 24  # also of the two buttons
@@ -23,10 +24,11 @@ _STANDS = "The case is closed as {} already. Nothing else changes if you close t
 
 
 def dialog(form: TermsForm) -> dict[str, Any]:
+    about = {"case": form.case_key, "closure": form.closure_id}
     return {
         "type": "modal",
         "callback_id": TERMS,
-        "private_metadata": json.dumps({"case": form.case_key, "closure": form.closure_id}),
+        "private_metadata": json.dumps(about, ensure_ascii=False),
         "title": plain(f"Closed: {form.verdict.words}", MAX_TITLE),
         "submit": plain("Save", MAX_TITLE),
         "close": plain("Keep it so", MAX_TITLE),
@@ -62,4 +64,5 @@ def _select(options: Iterable[Option], chosen: str) -> dict[str, Any]:
 
 def _options(options: Iterable[Option]) -> Iterator[dict[str, Any]]:
     for option in options:
-        yield {"text": plain(option.text, MAX_OPTION), "value": option.value}
+        text = one_line(option.text, MAX_OPTION) or option.value
+        yield {"text": plain(text, MAX_OPTION), "value": option.value}

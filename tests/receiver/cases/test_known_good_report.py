@@ -74,7 +74,7 @@ def test_what_was_withheld_is_counted_and_what_was_never_seen_there_is_named(hun
     hunts.find(tool, on="i-0ccccccccccccccc3")
     facts = report(hunts)
     assert facts["Withheld"] == "3 known findings withheld on 2 systems"
-    assert facts["First seen, withheld"] == "PUA.NetTool on i-0ccccccccccccccc3"
+    assert facts["First seen, withheld"] == "PUA[.]NetTool on i-0ccccccccccccccc3"
 
 
 def test_what_is_still_there_is_counted(hunts):

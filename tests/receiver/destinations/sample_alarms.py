@@ -30,6 +30,7 @@ from shared.models.event_kinds import (
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.quiet_findings import Quiet
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 
@@ -222,6 +223,7 @@ def _alarms() -> dict[str, Alarm]:
         slowest=CaptureResult(systems[6], CaptureState.PROCESSED, name="web-06"),
         slowest_seconds=11_520,
         covered=12,
+        quiet=Quiet(37, 3, 4, 12, (f"PUA.NetTool on {systems[6].instance}",), 1),
     )
     finished = Alarm(
         event=Event("hunt_finished:weekly", HUNT_FINISHED, NOON, project_id=12, report=report),

@@ -53,6 +53,18 @@ def test_an_issue_that_people_close_closes_its_case(story: Callable[..., Story],
 
 
 @BOTH
+def test_an_issue_without_a_resolution_closes_its_case_too(story: Callable[..., Story], where: Any) -> None:
+    """A Data Center does not even say when it was closed."""
+    told = story(settings=VERDICTS, **where)
+    told.told()
+    told.jira.close("SEC-1", "", by="Grace Hopper")
+    run_round(told, 2)
+    closure = case_of(told).closure
+    assert closure is not None
+    assert (closure.verdict, closure.by) == (Verdict.BENIGN, "Grace Hopper")
+
+
+@BOTH
 def test_an_issue_that_was_moved_closes_its_case(story: Callable[..., Story], where: Any) -> None:
     told = story(settings=VERDICTS, **where)
     told.told()
