@@ -61,6 +61,7 @@ class CoverageSummary:
     selected: int | None = None  # listed machines that a hunt selects; None as `listed`
     listed_captured: int | None = None  # listed machines captured in the last 30 days; None as `listed`
     weeks: Mapping[str, CoveredShare] = field(default_factory=dict)  # by ISO week, as far as it is known
+    failures: int = 0  # how many accounts, regions and organizational units could not be listed
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ def summary_of(listing: Listing | None, captured: int, known: int) -> CoverageSu
         selected=None if listing.listed is None else listing.selected,
         listed_captured=None if listing.listed is None else listing.recently_captured,
         weeks=listing.weeks,
+        failures=listing.failures,
     )
 
 
