@@ -19,7 +19,7 @@ from shared.metrics.definitions import DELIVERY_RETRIES, TIMEOUT
 from shared.models.severity import Severity
 from tests.chaos.faults import Fault, Faulty
 from tests.prometheus.rules import alerts
-from tests.prometheus.test_rules import ALERT_OF_FAULT
+from tests.prometheus.test_outages import ALERT_OF_FAULT
 
 MESSAGE = Message("e", "test", Severity.INFO, "t", "s")
 AT_DESTINATIONS = sorted(set(ALERT_OF_FAULT) - {"slow"})  # a slow answer is no error of a destination
