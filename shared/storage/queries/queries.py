@@ -19,6 +19,7 @@ from shared.storage.queries.events import EventQueries
 from shared.storage.queries.findings_seen import FindingQueries
 from shared.storage.queries.hunts import HuntQueries
 from shared.storage.queries.overview import OverviewQuery
+from shared.storage.queries.pulse import PulseQuery
 from shared.storage.queries.trends import TrendQueries
 
 
@@ -34,5 +35,6 @@ class Queries:
         self.captures = CaptureQueries(store, now)
         self.coverage = CoverageQueries(store, now)
         self.overview = OverviewQuery(store, now)
+        self.pulse = PulseQuery(store, now)
         self.trends = TrendQueries(store, now)
         self.audit = AuditQueries(store, now)
