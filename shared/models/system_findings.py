@@ -170,6 +170,9 @@ def rule(
     case, reopens = _case(known, judged, current, new_key, tell=tell)
     begins = bool(case) and case != known.case
     findings = dict(known.findings)
+    if reopens:  # what was told before the case was closed is told once more if it comes back
+        was_told = {mark: each for mark, each in findings.items() if each.case == case}
+        findings |= {mark: replace(each, case="") for mark, each in was_told.items()}
     for each, occurrence in zip(judged, seen.occurrences, strict=True):
         shown = tell and not each.status.is_withheld
         before = findings.pop(each.fingerprint, None)  # the last one seen is the last of the document

@@ -176,6 +176,7 @@ class OneSystem(RuleBasedStateMachine):
             if judged.status is Status.SEEN:
                 assert is_open
                 assert current is not None
+                assert each.fingerprint in self.told, "told since the case was begun or reopened by an alarm"
                 assert before.findings[each.fingerprint].case == ruling.case == current.key
             elif is_open and each.fingerprint in self.told:
                 assert grew, "what was told in an open case is told again only if it grew"
