@@ -157,12 +157,15 @@ def rule(
     cover: Callable[[Occurrence], Cover],
 ) -> tuple[SystemFindings, Ruling]:
     """The document after the alarm, and what was decided about it. An alarm that was ruled on before gets the
-    same ruling, and the document stays as it is.
+    same ruling, and the document stays as it is; unless nothing of it was told and it has more findings now.
 
     `current` is the case that `known.case` names; None if there is none. `new_key` makes the key of the
     system's case with a number.
     """
-    if earlier := known.rulings.get(seen.event_id):
+    # By a ruling that tells nothing nobody knows of what the platform has found since.
+    earlier = known.rulings.get(seen.event_id)
+    ruled_on = {each.fingerprint for each in earlier.findings} if earlier else set()
+    if earlier and (earlier.tell or ruled_on.issuperset(each.fingerprint for each in seen.occurrences)):
         return known, earlier
     judged = tuple(_judge(each, known, current, cover(each)) for each in seen.occurrences)
     told = [each for each in judged if not each.status.is_withheld]
@@ -170,6 +173,9 @@ def rule(
     case, reopens = _case(known, judged, current, new_key, tell=tell)
     begins = bool(case) and case != known.case
     findings = dict(known.findings)
+    if reopens:  # what was told before the case was closed is told once more if it comes back
+        was_told = {mark: each for mark, each in findings.items() if each.case == case}
+        findings |= {mark: replace(each, case="") for mark, each in was_told.items()}
     for each, occurrence in zip(judged, seen.occurrences, strict=True):
         shown = tell and not each.status.is_withheld
         before = findings.pop(each.fingerprint, None)  # the last one seen is the last of the document

@@ -176,6 +176,7 @@ class OneSystem(RuleBasedStateMachine):
             if judged.status is Status.SEEN:
                 assert is_open
                 assert current is not None
+                assert each.fingerprint in self.told, "told since the case was begun or reopened by an alarm"
                 assert before.findings[each.fingerprint].case == ruling.case == current.key
             elif is_open and each.fingerprint in self.told:
                 assert grew, "what was told in an open case is told again only if it grew"
@@ -207,3 +208,21 @@ class OneSystem(RuleBasedStateMachine):
 
 OneSystem.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 TestOneSystem = OneSystem.TestCase
+
+
+def test_what_is_found_while_a_silent_event_waits_to_be_handled_again_is_told():
+    one, more = (Occurrence(mark, "a rule", "/a/path", Severity.SUSPICIOUS, 1) for mark in MARKS[:2])
+
+    def judged(known: SystemFindings, *found: Occurrence) -> tuple[SystemFindings, Ruling]:
+        seen = Seen("e1", START, "h1", found, complete=True)
+        return ruled(
+            known, seen, None, lambda number: f"case{number}",
+            lambda each: Cover(Status.KNOWN, "k1") if each is one else Cover(),
+        )  # fmt: skip
+
+    known, first = judged(SystemFindings(), one)
+    assert not first.tell
+    assert judged(known, one) == (known, first)
+    after, second = judged(known, one, more)
+    assert [each.status for each in second.findings] == [Status.KNOWN, Status.NEW]
+    assert judged(after, one) == (after, second)
