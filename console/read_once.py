@@ -37,7 +37,9 @@ class ReadOnce:
 
     def get(self, kind: str, group: str, name: str) -> Record | None:
         key = kind, group, name
-        if key not in self._kept:
+        if key not in self._kept and self.along:
+            self.read_many([key])
+        elif key not in self._kept:
             self._kept[key] = self._store.get(*key)
         return self._kept[key]
 
