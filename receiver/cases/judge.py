@@ -98,7 +98,7 @@ class Judge:
         entries = self.ledger.known_good.naming(system.instance) if seen.complete and seen.occurrences else ()
         place = Place(
             system.instance,
-            alarm.hunt.name if alarm.hunt else hunt_name(seen.hunt_id),
+            alarm.hunt.name if alarm.hunt else hunt_name(_hunt_id(alarm)),
             alarm.instance.tags if alarm.instance else {},
         )
         return {
@@ -134,6 +134,10 @@ class Judge:
         return SystemFindings(case=row.key) if row else SystemFindings()
 
 
+def _hunt_id(alarm: Alarm) -> str:
+    return alarm.hunt.id if alarm.hunt else alarm.event.hunt_id or ""
+
+
 def _seen(alarm: Alarm, system: System) -> Seen:
     """The alarm as far as a ruling depends on it. Without the platform's word that these are the findings of
     this system, it has none: they might be those of another machine."""
@@ -142,7 +146,8 @@ def _seen(alarm: Alarm, system: System) -> Seen:
     confirmed = evidence is not None and not event.ambiguous and system.instance in instances
     found = occurrences(alarm.findings) if confirmed else ()
     complete = bool(found) and adds_up(alarm) and explains_all(alarm.findings)
-    hunt_id = alarm.hunt.id if alarm.hunt else event.hunt_id or ""
+    # Alarms of a project that nobody knows the hunt of are taken for those of one hunt.
+    hunt_id = _hunt_id(alarm) or ("" if event.project_id is None else f"project/{event.project_id}")
     return Seen(event.id, event.received_at, hunt_id, found, complete)
 
 
