@@ -8,6 +8,7 @@
 | `until` | how long until a moment: in 14 h 18 min |
 | `span` | a length of time: seconds or a timedelta |
 | `number` | 2,480; an en dash for None |
+| `percent(whole)` | 91, rounded down, so that 100 means all |
 | `counted("machine")` | 1 machine, 3 machines; a second argument is the plural |
 | `spelled` | one to twelve as words, as a title begins |
 | `mark`, `mark("words")` | a severity or state as shape and word |
@@ -27,6 +28,7 @@ from flask import Flask, g
 from markupsafe import Markup, escape
 
 from console.access import may
+from shared.phrases import percent
 from shared.text import clean
 
 NONE = "–"
@@ -198,6 +200,7 @@ def add_to(app: Flask) -> None:
         "until": lambda moment: until(moment, g.now),
         "span": span,
         "number": number,
+        "percent": percent,
         "counted": counted,
         "spelled": spelled,
         "mark": mark,

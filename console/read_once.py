@@ -11,7 +11,17 @@ from typing import Any, cast
 
 from shared.hosting.runtime import Runtime
 from shared.storage import indexes
-from shared.storage.ports import MOST_ON_A_PAGE, Key, Page, Place, Places, Record, Store, on_a_page
+from shared.storage.ports import (
+    MOST_ON_A_PAGE,
+    IndexEntry,
+    Key,
+    Page,
+    Place,
+    Places,
+    Record,
+    Store,
+    on_a_page,
+)
 
 
 def reading_once(runtime: Runtime, along: Sequence[Key] = ()) -> Runtime:
@@ -105,7 +115,7 @@ class ReadOnce:
             tuple(
                 record
                 for place, record in zip(shown, records, strict=True)
-                if record and _is_at(index, place.position, place.key, record)
+                if record and IndexEntry(index, place.position) in indexes.entries(*place.key, record.body)
             ),
             shown[-1].position if len(places) > len(shown) else "",
         )
@@ -120,9 +130,3 @@ class ReadOnce:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
-
-
-def _is_at(index: str, position: str, key: Key, record: Record) -> bool:
-    """Whether the document still has this entry."""
-    entries = indexes.entries(*key, record.body)
-    return any(entry.index == index and entry.position == position for entry in entries)

@@ -51,6 +51,8 @@ def index_old_documents(runtime: Runtime) -> None:
             now = runtime.now()
             if not _may_begin(progress, now):
                 return
+            if not progress.passes:  # an earlier version may have been back in the meantime
+                runtime.store.record_indexed(False)
             progress = replace(progress, kind=indexes.INDEXED[0], began=now.isoformat(), documents=0)
         progress = _next_page(runtime, progress)
         runtime.ledger.notes.save(kinds.INDEX_NOTES, _NOTE, asdict(progress))
@@ -86,6 +88,6 @@ def _next_page(runtime: Runtime, progress: Progress) -> Progress:
     if rest:
         return replace(progress, kind=rest[0])
     if progress.passes + 1 == PASSES:
-        runtime.store.all_are_indexed()
+        runtime.store.record_indexed(True)
     log.info("documents indexed", extra={"documents": progress.documents, "pass": progress.passes + 1})
     return replace(progress, kind="", passes=progress.passes + 1)

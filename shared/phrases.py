@@ -10,6 +10,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def percent(part: int, whole: int) -> int:
+    """Rounded down, so that 100 means all. `whole` is not 0."""
+    return 100 * part // whole
+
+
 def utc_minute(moment: datetime | None) -> str:
     """Such as "2027-01-31 02:00 UTC"; empty for None."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""

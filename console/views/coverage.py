@@ -15,7 +15,7 @@ from console.views.coverage_matrix import Group, MatrixFilter, groups
 from shared.hosting.runtime import Runtime
 from shared.models.coverage import Unselected
 from shared.models.hunts import COVERAGE_DAYS
-from shared.phrases import counted
+from shared.phrases import counted, percent
 from shared.storage.ledger.coverage import LISTING
 from shared.storage.queries.coverage import WEEKS, CoverageSummary, SystemCoverage, TechniqueTrend
 from shared.storage.queries.pages import Rows
@@ -54,7 +54,7 @@ class Share:
 
     @property
     def percent(self) -> int:
-        return round(100 * self.captured / self.known)
+        return percent(self.captured, self.known)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from shared.models.coverage import CoveredShare
 from shared.models.hunts import Hunt, HuntState
 from shared.models.severity import Severity
 from shared.models.weeks import week_of
-from shared.phrases import counted
+from shared.phrases import counted, percent
 from shared.storage.queries.coverage import CoverageSummary
 from shared.storage.queries.trends import WeekTrend
 
@@ -98,8 +98,7 @@ class CoveredWeek:
 
     @property
     def percent(self) -> int | None:
-        """Rounded down, so that 100 means all."""
-        return int(100 * self.share.captured / self.share.known) if self.share else None
+        return percent(self.share.captured, self.share.known) if self.share else None
 
 
 HEIGHT = 64  # pixels of the highest column

@@ -14,7 +14,7 @@ from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
 from shared.models.quiet_findings import Quiet
-from shared.phrases import counted, duration, utc_minute
+from shared.phrases import counted, duration, percent, utc_minute
 
 MAX_SAME = 10  # systems named in the line of those that failed for the same reason
 MAX_LEFT_OUT = 600  # characters of a reason and the systems that it left out
@@ -109,7 +109,7 @@ def _report_facts(report: HuntReport) -> Iterator[Fact]:
         named = report.slowest.name or report.slowest.system.instance
         yield Fact("Slowest", f"{copyable(named, 60)}, {duration(report.slowest_seconds)}")
     if report.covered is not None and report.systems:
-        share = 100 * report.covered // report.systems
+        share = percent(report.covered, report.systems)
         yield Fact(
             "Coverage",
             f"{report.covered:,} of {counted(report.systems, 'system')} ({share} %) captured in the last "

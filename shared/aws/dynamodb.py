@@ -348,8 +348,8 @@ class DynamoStore(Store):
         ]
         self._pointers.write(documents, secrets.token_hex(8))
 
-    def all_are_indexed(self) -> None:
-        self._pointers.all_are_indexed()
+    def record_indexed(self, all: bool) -> None:
+        self._pointers.record_indexed(all)
 
     def _drop_parts(self, item: Item) -> None:
         """Delete the parts of a document that was replaced or deleted. A part that cannot be deleted expires

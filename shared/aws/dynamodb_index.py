@@ -139,9 +139,12 @@ class Pointers:
             places |= {item["sk"]["S"]: _place(item["sk"]["S"], item) for item in items}
         return {index: tuple(places[at] for at in sorted(places)) for index, places in found.items()}
 
-    def all_are_indexed(self) -> None:
-        self._table.write([key(_SHARED, _INDEXED)])
-        self._all_indexed = True
+    def record_indexed(self, all: bool) -> None:
+        if all:
+            self._table.write([key(_SHARED, _INDEXED)])
+        else:
+            self._table.call("delete_item", Key=key(_SHARED, _INDEXED))
+        self._all_indexed = all
 
     def _places(
         self, index: str, limit: int, after: str, newest_first: bool, since: str, until: str

@@ -208,7 +208,7 @@ class SqliteStore(Store):
 
         self._write(change, durable=False)
 
-    def all_are_indexed(self) -> None:
+    def record_indexed(self, all: bool) -> None:
         """Nothing to record: the entries are where they always were."""
 
     def _read(self, query: str, values: tuple[str | int, ...]) -> list[Row]:

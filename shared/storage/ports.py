@@ -209,9 +209,9 @@ class Store(Protocol):
         ...
 
     @abstractmethod
-    def all_are_indexed(self) -> None:
-        """Record that all documents have been indexed as `indexes` says now. Until then the store also reads
-        the entries from where an earlier version kept them."""
+    def record_indexed(self, all: bool) -> None:
+        """Record whether all documents have been indexed as `indexes` says now. Until they are, the store
+        also reads the entries from where an earlier version kept them."""
         ...
 
     def update(

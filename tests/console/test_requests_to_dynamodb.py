@@ -122,7 +122,7 @@ def warm(make_console, clients):
         on_aws.post(f"/cases/{key}", data={"do": "close", "verdict": verdict, "why": "ours"})
     house.run()
     # As the timer does an hour after an update. Until then, pointers of the earlier version are read too.
-    runtime.store.all_are_indexed()
+    runtime.store.record_indexed(True)
     return Warm(house, context.status.forget)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from shared.models.codec import load
 from shared.storage import indexes, kinds
 from shared.storage.audit import Entry
-from shared.storage.ports import MOST_ON_A_PAGE, IndexEntry, Key, Record, Store
+from shared.storage.ports import MOST_ON_A_PAGE, IndexEntry, Key, Place, Record, Store
 from shared.storage.queries.deliveries import DeliveryRow, delivery_key, delivery_row
 from shared.storage.queries.event_rows import EventRow, event_key, event_row
 from shared.storage.queries.pages import Rows, position, token
@@ -30,18 +30,6 @@ class TimelineEntry:
     event: EventRow | None = None
     delivery: DeliveryRow | None = None
     audit: Entry | None = None
-
-
-@dataclass(frozen=True)
-class _Place:
-    """One document in the order of time."""
-
-    position: str
-    key: Key
-
-    @property
-    def kind(self) -> str:
-        return self.key[0]
 
 
 class Timeline:
@@ -72,21 +60,21 @@ class Timeline:
         last = places[most - 1].position if len(places) > most else ""
         return Rows(entries, token(self._question, last))
 
-    def _places(self, kind: str, after: str, most: int) -> Iterator[_Place]:
+    def _places(self, kind: str, after: str, most: int) -> Iterator[Place]:
         for found in self._store.positions(self._indexes[kind], since=after, most=most + 1):
             if found != after:
-                yield _Place(found, _document(kind, found))
+                yield Place(found, _document(kind, found))
 
-    def _is_there(self, place: _Place, record: Record) -> bool:
+    def _is_there(self, place: Place, record: Record) -> bool:
         entries = indexes.entries(*place.key, record.body)
-        return IndexEntry(self._indexes[place.kind], place.position) in entries
+        return IndexEntry(self._indexes[place.key[0]], place.position) in entries
 
-    def _entries(self, places: Sequence[tuple[_Place, Record]]) -> list[TimelineEntry]:
-        events = [event_row(record) for place, record in places if place.kind == kinds.EVENT]
+    def _entries(self, places: Sequence[tuple[Place, Record]]) -> list[TimelineEntry]:
+        events = [event_row(record) for place, record in places if place.key[0] == kinds.EVENT]
         read = joined(self._store, (key for event in events for key in _delivery_keys(event)))
         entries = [
             TimelineEntry(entry.at, audit=entry)
-            for entry in (load(Entry, record.body) for place, record in places if place.kind == kinds.AUDIT)
+            for entry in (load(Entry, record.body) for place, record in places if place.key[0] == kinds.AUDIT)
         ]
         for event in events:
             entries.append(TimelineEntry(event.at, event=event))
@@ -103,11 +91,11 @@ def _document(kind: str, position: str) -> Key:
     return event_key(id) if kind == kinds.EVENT else (kind, time[:7], id)
 
 
-def _fitting(places: list[tuple[_Place, Record]], limit: int) -> list[tuple[_Place, Record]]:
+def _fitting(places: list[tuple[Place, Record]], limit: int) -> list[tuple[Place, Record]]:
     """As many places as one page has room for, and at least one."""
     entries = keys = 0
     for number, (place, record) in enumerate(places):
-        more = len(record.body["to"]) if place.kind == kinds.EVENT else 0
+        more = len(record.body["to"]) if place.key[0] == kinds.EVENT else 0
         entries, keys = entries + 1 + more, keys + more
         if number and (entries > limit or keys > MOST_ON_A_PAGE):
             return places[:number]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.phrases import counted, duration
+from shared.phrases import counted, duration, percent
 from shared.storage.queries.report import HuntFigures, Report
 
 VERDICTS = {
@@ -40,7 +40,7 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
     yield "Runs of hunts", f"{sum(hunt.runs for hunt in report.hunts):,}"
     yield "Captures", f"{sum(hunt.captured for hunt in report.hunts):,}"
     yield "Failed captures", f"{sum(hunt.failed for hunt in report.hunts):,}"
-    share = f" ({100 * coverage.captured // coverage.known} %)" if coverage.known else ""
+    share = f" ({percent(coverage.captured, coverage.known)} %)" if coverage.known else ""
     yield "Systems captured in the last 30 days", f"{coverage.captured:,} of {coverage.known:,}{share}"
     if coverage.listed is not None:
         yield "Machines that no hunt selects", f"{coverage.unselected_total:,} of {coverage.listed:,}"

@@ -397,14 +397,27 @@ def test_pointers_of_an_earlier_version_are_read_until_all_documents_are_indexed
     assert listed(store, 3, newest_first=False) == [place for place in every if place != "0#3"]
     records = store.every("whole-alarm", limit=100).records
     store.reindex("whole-alarm", records)
-    store.all_are_indexed()
+    store.record_indexed(True)
     for reader in (store, DynamoStore(clients, table)):
         assert places(reader) == listed(reader, 3, newest_first=False)
         assert places(reader) == [place for place in every if place != "0#3"]
 
 
+def test_what_an_earlier_version_wrote_while_it_was_back_is_read(store, clients, table):
+    store.record_indexed(True)
+    store.put(*A, thing(indexes.CASES_OPEN, position="0#1"))
+    pointer = pointers(clients, table)["attention 2#0#1"]
+    clients.call("dynamodb", "delete_item", TableName=table, Key={k: pointer[k] for k in ("pk", "sk")})
+    earlier = {**pointer, "pk": {"S": f"index#{indexes.CASES_OPEN}"}, "sk": {"S": "0#1"}}
+    clients.call("dynamodb", "put_item", TableName=table, Item=earlier)
+    store.record_indexed(False)  # as the first pass does after the next update
+    for reader in (store, DynamoStore(clients, table)):
+        assert [place.position for place in reader.attention().of[indexes.CASES_OPEN]] == ["0#1"]
+        assert reader.count(indexes.CASES_OPEN) == 1
+
+
 def test_the_indexes_of_attention_cost_one_request(store, asked):
     store.put(*A, thing(indexes.CASES_OPEN, indexes.DELIVERIES_DEAD))
-    store.all_are_indexed()
+    store.record_indexed(True)
     assert calls(asked, store.attention) == ["query"]
     assert calls(asked, lambda: store.positions(indexes.CASES_OPEN)) == ["query"]

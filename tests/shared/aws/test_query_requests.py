@@ -96,7 +96,7 @@ class Table:
         self.partitions: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.order: dict[str, list[str]] = {}
         self.calls: list[str] = []
-        DynamoStore(self, "table").all_are_indexed()  # type: ignore[arg-type]
+        DynamoStore(self, "table").record_indexed(True)  # type: ignore[arg-type]
 
     def add(self, kind: str, group: str, name: str, body: dict[str, Any]) -> None:
         """Lay a document out as DynamoStore does."""

@@ -436,5 +436,5 @@ def test_the_indexes_of_attention_are_read_together_and_one_by_one(store):
     assert (store.count(cases), store.count(waiting), store.count(cases, prefix="2")) == (3, 2, 1)
     assert noticed(store, most=4) == {cases: ["0", "1", "2"], waiting: ["0"]}
     assert [store.attention(most=most).complete for most in (5, 6)] == [False, True]
-    store.all_are_indexed()
+    store.record_indexed(True)
     assert noticed(store) == {cases: ["0", "1", "2"], waiting: ["0", "2"], dead: ["5"]}
