@@ -38,7 +38,7 @@ _PAGE = """<!doctype html>
   const errors = [];
   addEventListener("error", (event) => errors.push(String(event.message)));
   for (const level of ["error", "warn"]) console[level] = (...words) => errors.push(words.join(" "));
-  const { cards, host, colors } = JSON.parse(document.getElementById("given").textContent);
+  const { cards, host, colors, expand } = JSON.parse(document.getElementById("given").textContent);
   for (const [name, color] of Object.entries(colors)) document.body.style.setProperty(name, color);
   const markdown = window.markdownit();
   AdaptiveCards.AdaptiveCard.onProcessMarkdown = (text, result) => {
@@ -56,6 +56,7 @@ _PAGE = """<!doctype html>
     const section = document.createElement("section");
     section.append(card.render());
     document.body.append(section);
+    if (expand) for (const button of section.querySelectorAll("button[aria-expanded=false]")) button.click();
     const all = (selector) => [...section.querySelectorAll(selector)];
     drawn[name] = {
       events,
@@ -104,21 +105,25 @@ def missing() -> str:
 
 def drawn(cards: Mapping[str, Any], theme: str, folder: Path) -> dict[str, Any]:
     """What the page says of itself: `errors`, `height` in pixels, and `drawn`, by the name of each card."""
-    text = chromium(page(cards, theme, folder), "--window-size=700,900", "--dump-dom", folder=folder)
+    text = chromium(
+        page(cards, theme, folder, expand=True), "--window-size=700,900", "--dump-dom", folder=folder
+    )
     match = re.search(r'<script type="application/json" id="told">(.*?)</script>', text, re.DOTALL)
     assert match, text[-2_000:]
     told: dict[str, Any] = json.loads(match[1])
     return told
 
 
-def page(cards: Mapping[str, Any], theme: str, folder: Path) -> str:
-    """The address of a page that draws the cards, in `folder`."""
+def page(cards: Mapping[str, Any], theme: str, folder: Path, *, expand: bool = False) -> str:
+    """The address of a page that draws the cards, in `folder`. `expand`: with what their buttons show."""
     shutil.copy(PACKAGES / "adaptivecards/dist/adaptivecards.min.js", folder / "adaptivecards.js")
     shutil.copy(PACKAGES / "markdown-it/dist/markdown-it.min.js", folder / "markdown-it.js")
     config = PACKAGES / f"adaptivecards-designer/lib/hostConfigs/microsoft-teams-{theme}.json"
     host = json.loads(config.read_text(encoding="utf-8"))
     colors = {**_COLORS[theme], "--link": _LINKS[theme]}
-    given = json.dumps({"cards": dict(cards), "host": host, "colors": colors}).replace("<", "\\u003c")
+    given = json.dumps({"cards": dict(cards), "host": host, "colors": colors, "expand": expand}).replace(
+        "<", "\\u003c"
+    )
     path = folder / f"{theme}.html"
     path.write_text(_PAGE.replace("GIVEN", given, 1), encoding="utf-8")
     return path.as_uri()
