@@ -128,7 +128,7 @@ def compose(
     event, earlier, case = alarm.event, alarm.earlier, case or CaseStatus()
     content = _CONTENT.get(event.kind, other_event)(alarm)
     findings = worst_first(alarm.findings)
-    links = (*links_of(alarm, case), *configured_links(config))
+    links = (*links_of(alarm, case, config), *configured_links(config))
     owner_tag = config.owner_tag if config else "Owner"
     facts = tuple(all_facts(alarm, case, content.facts, owner_tag))
     values = template_values(alarm, content, facts, links)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from receiver.intake.slack_request import ACKNOWLEDGE
 from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.message import MAX_FIRST, CaseStatus, Fact, Place
 from receiver.messages.safe_text import copyable, harmless_line, shortened_path
@@ -37,7 +36,7 @@ def all_facts(alarm: Alarm, case: CaseStatus, of_this_kind: Iterable[Fact], owne
     """The facts in the order in which they are shown. `of_this_kind`: the facts of the alarm's kind of
     event."""
     yield from _closed(case.closure)
-    yield from _acknowledged_by(alarm.acknowledgement or case.acknowledgement, case)
+    yield from _acknowledged_by(alarm.acknowledgement or case.acknowledgement)
     yield from _reopened(alarm.reopens)
     yield from _still(case.still)
     yield from _judged(alarm.judgement)
@@ -85,13 +84,10 @@ def in_order(facts: Iterable[Fact], title: str, *, chosen: bool = False) -> tupl
     return tuple(sorted(placed, key=lambda fact: fact.place))
 
 
-def _acknowledged_by(acknowledgement: Acknowledgement | None, case: CaseStatus) -> Iterator[Fact]:
-    """Who has taken the case; "nobody yet" where a button to take it is offered."""
+def _acknowledged_by(acknowledgement: Acknowledgement | None) -> Iterator[Fact]:
     if acknowledgement:
         who = person_of(acknowledgement.by)
         yield Fact("Taken by", commas(who, utc_minute(acknowledgement.at)), place=Place.HOLDER)
-    elif ACKNOWLEDGE in case.offers:
-        yield Fact("Taken by", "nobody yet", place=Place.HOLDER)
 
 
 def _closed(closure: Closure | None) -> Iterator[Fact]:

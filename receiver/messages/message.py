@@ -52,7 +52,7 @@ class Fact:
 class Link:
     """A link below the message."""
 
-    name: str  # platform | console | issue, and own_1, own_2, … for the links of `message.links`
+    name: str  # platform | case | console | issue, and own_1, own_2, … for the links of `message.links`
     text: str
     url: str
 
@@ -83,7 +83,7 @@ class Message:
     lines_total: int = 0  # the entries of the list, including those that are not shown
     quote: str = ""  # text from outside, such as the body of an unknown event or the reason of a failure
     gaps: tuple[str, ...] = ()  # what is not known, such as "Instance details: access denied by EC2"
-    links: tuple[Link, ...] = ()  # the platform first, then the EC2 console, then the case's issue in Jira
+    links: tuple[Link, ...] = ()  # the platform first, the case's page, the EC2 console, the issue in Jira
     labels: tuple[str, ...] = ()  # hunt, severity and system, in lower case and without spaces
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt to deliver this message may have succeeded

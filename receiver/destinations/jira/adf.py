@@ -77,13 +77,13 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
     if message.maybe_repeat:
         yield _paragraph(_text(REPEAT, mark="strong"))
     yield from _lines(line for line in message.lines if not line.folded)
-    yield from _facts(message.facts_at(Place.NEWS))
+    yield from map(_short_fact, message.facts_at(Place.NEWS))
     yield from _findings("Alarms, worst first", message, message.findings[:WORST])
     if message.left_out:
         yield _paragraph(_text(message.left_out, 400, mark="em"))
     if message.quote:
         yield {"type": "codeBlock", "content": [_text(message.quote, 2_000)]}
-    yield from _facts(message.facts_at(Place.HOLDER))
+    yield from map(_short_fact, message.facts_at(Place.HOLDER))
     if links := [_link(link.text, link.url) for link in safe_links(message)]:
         yield _paragraph(*_between(links, " · "))
     if message.footer:
@@ -117,11 +117,11 @@ def _facts(facts: tuple[Fact, ...]) -> Iterator[Node]:
 
 
 def _findings(heading: str, message: Message, findings: tuple[Finding, ...]) -> Iterator[Node]:
-    if not findings:
-        return
-    yield _heading(heading)
-    header = [_cell("tableHeader", _text(name)) for name in ("Count", "Alarm", "ATT&CK")]
-    yield _table([header, *(_finding(finding, path_of(finding, message)) for finding in findings)])
+    """A list: a table of three columns does not fit a phone."""
+    if findings:
+        yield _heading(heading)
+        items = [_finding(finding, path_of(finding, message)) for finding in findings]
+        yield {"type": "bulletList", "content": items}
 
 
 def event_line(id: str) -> str:
@@ -134,16 +134,22 @@ def _fact(fact: Fact) -> list[Node]:
     return [_cell("tableHeader", _text(fact.label)), _cell("tableCell", value)]
 
 
-def _finding(finding: Finding, path: str) -> list[Node]:
-    alarm = [_paragraph(_text(finding.description))]
+def _short_fact(fact: Fact) -> Node:
+    """A line of its own, for the first screen of a phone."""
+    return _paragraph(
+        _text(fact.label, mark="strong"), _text(" "), _text(fact.value, mark="code" if fact.code else "")
+    )
+
+
+def _finding(finding: Finding, path: str) -> Node:
+    count = _text(f"{MARKS[finding.severity]} {finding.count:,} ×", mark="strong")
+    parts = [count, _text(" "), _text(finding.description)]
+    for link in techniques(finding):
+        parts += [_text("  "), _link(link.text, link.url)]
+    content = [_paragraph(*parts)]
     if path:
-        alarm.append(_paragraph(_text(path, mark="code")))
-    links = [_link(link.text, link.url) for link in techniques(finding)]
-    return [
-        _cell("tableCell", _text(f"{MARKS[finding.severity]} {finding.count:,}")),
-        {"type": "tableCell", "content": alarm},
-        _cell("tableCell", *_between(links, ", ")),
-    ]
+        content.append(_paragraph(_text(path, mark="code")))
+    return {"type": "listItem", "content": content}
 
 
 def _between(nodes: list[Node], glue: str) -> Iterator[Node]:

@@ -56,27 +56,30 @@ def payload(message: Message, *, buttons: bool = False, form: Form = Form.ALONE)
     """The body of a post: blocks for the channel, `text` for notifications and screen readers. `buttons`:
     show the buttons of the message's offers as well as those of its links."""
     offers = message.offers if buttons and 0 < len(message.case_key) <= MAX_VALUE else ()
-    shown = replace(message, offers=offers)
-    return _payload(fitting(shown, _payload, _text_length, MAX_ALL_TEXT, **of_form(shown, form)))
+    shown = of_form(replace(message, offers=offers), form)
+    return _payload(fitting(shown, _payload, _text_length, MAX_ALL_TEXT, **in_thread(shown, form)))
 
 
-def of_form(message: Message, form: Form) -> dict[str, Any]:
-    """What `fitting` needs to know of the form: the shorter message, and where people find the rest."""
-    match form:
-        case Form.WHOLE:
-            return {}
-        case Form.ALONE:
-            kept = message.facts_at(Place.NEWS, Place.HOLDER, Place.FIRST)
-            return {"short": replace(message, facts=kept)}
-        case Form.HEAD:
-            short = replace(
-                message,
-                facts=message.facts_at(Place.NEWS, Place.HOLDER),
-                findings=message.findings[:WORST],
-                lines=tuple(line for line in message.lines if not line.folded),
-                gaps=message.gaps[:MAX_GAPS],
-            )
-            return {"short": short, "elsewhere": "in the thread"}
+def of_form(message: Message, form: Form) -> Message:
+    """The message, without the facts that a post without a thread does not show."""
+    if form is not Form.ALONE:
+        return message
+    return replace(message, facts=message.facts_at(Place.NEWS, Place.HOLDER, Place.FIRST))
+
+
+def in_thread(message: Message, form: Form) -> dict[str, Any]:
+    """What `fitting` needs to know of a post whose thread has the rest: what it shows, and where the rest
+    is."""
+    if form is not Form.HEAD:
+        return {}
+    short = replace(
+        message,
+        facts=message.facts_at(Place.NEWS, Place.HOLDER),
+        findings=message.findings[:WORST],
+        lines=tuple(line for line in message.lines if not line.folded),
+        gaps=message.gaps[:MAX_GAPS],
+    )
+    return {"short": short, "elsewhere": "in the thread"}
 
 
 def _payload(message: Message) -> dict[str, Any]:
@@ -124,10 +127,11 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
 
 
 def _holder(message: Message) -> Iterator[dict[str, Any]]:
-    """Who has the case, and the mention of the owner or of who has just taken it."""
+    """Who has the case, and the mention of the owner or of who has just taken it. Nobody has it while it is
+    offered: only a message that is edited has that button."""
     owner = mention(message.owner) if message.owner else ""
     label = "Taken by" if message.kind == ACKNOWLEDGED else "Owner"
-    facts = []
+    facts = ["*Taken by* nobody yet"] if ACKNOWLEDGE in message.offers else []
     for fact in message.facts_at(Place.HOLDER):
         if owner and fact.label == label:
             facts.append(f"*{label}* {owner} · {safe(fact.value, 300)}")

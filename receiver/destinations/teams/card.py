@@ -24,7 +24,7 @@ from receiver.destinations.wording import (
     safe_links,
     techniques,
 )
-from receiver.messages.message import Fact, Line, Message, Place
+from receiver.messages.message import Fact, Line, Link, Message, Place
 from shared.config.destinations.teams import TEAMS_NAME, TEAMS_USER
 from shared.models.evidence import Finding
 from shared.models.owners import TeamsUser
@@ -91,19 +91,26 @@ def _card(message: Message) -> dict[str, Any]:
 
 
 def _actions(message: Message) -> Iterator[dict[str, Any]]:
-    """The buttons: the first link, the rest of the message, and the other links as far as there is room."""
-    links = [{"type": "Action.OpenUrl", "title": link.text, "url": link.url} for link in safe_links(message)]
+    """The buttons. A phone cuts off what is wider than the card, so the button of the rest comes early, and
+    that of the EC2 console is behind it, with those for which there is no room."""
+    links = safe_links(message)
+    shown = [_button(link) for link in links if link.name != "console"]
+    behind = [_button(link) for link in links if link.name == "console"]
+    room = MAX_ACTIONS - 1
     folded = list(_folded(message))
     if not folded:
-        yield from links
+        yield from [*shown, *behind]
         return
-    room = MAX_ACTIONS - 1
     card: dict[str, Any] = {"type": "AdaptiveCard", "body": [*folded, _event(message)]}
-    if more := links[room:]:
+    if more := [*shown[room:], *behind]:
         card["actions"] = more
-    yield from links[:1]
-    yield {"type": "Action.ShowCard", "title": "More facts", "card": card}
-    yield from links[1:room]
+    more_facts = {"type": "Action.ShowCard", "title": "More facts", "card": card}
+    first = sum(link.name in ("platform", "case") for link in links)
+    yield from [*shown[:first], more_facts, *shown[first:room]]
+
+
+def _button(link: Link) -> dict[str, Any]:
+    return {"type": "Action.OpenUrl", "title": link.text, "url": link.url}
 
 
 def _mentioned(message: Message) -> TeamsUser | None:

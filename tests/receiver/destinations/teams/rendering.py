@@ -22,7 +22,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <style>
   body { margin: 0; padding: 16px; background: var(--around); font-family: "Segoe UI", sans-serif; }
-  section { max-width: 900px; background: var(--card); border-radius: 6px; overflow: hidden;
+  section { max-width: WIDTHpx; background: var(--card); border-radius: 6px; overflow: hidden;
             box-shadow: 0 1px 3px rgba(0, 0, 0, .3); }
   section + section { margin-top: 16px; }
   a { color: var(--link); }
@@ -66,6 +66,7 @@ _PAGE = """<!doctype html>
       texts: all(".ac-textBlock").map((node) => node.textContent),
       links: all("a").map((node) => node.href),
       buttons: all("button").map((node) => node.textContent),
+      height: section.getBoundingClientRect().height,
       wider: section.scrollWidth > section.clientWidth,
     };
   }
@@ -114,8 +115,11 @@ def drawn(cards: Mapping[str, Any], theme: str, folder: Path) -> dict[str, Any]:
     return told
 
 
-def page(cards: Mapping[str, Any], theme: str, folder: Path, *, expand: bool = False) -> str:
-    """The address of a page that draws the cards, in `folder`. `expand`: with what their buttons show."""
+def page(
+    cards: Mapping[str, Any], theme: str, folder: Path, *, expand: bool = False, width: int = 900
+) -> str:
+    """The address of a page that draws the cards, in `folder`. `expand`: with what their buttons show;
+    `width`: of a card, in pixels."""
     shutil.copy(PACKAGES / "adaptivecards/dist/adaptivecards.min.js", folder / "adaptivecards.js")
     shutil.copy(PACKAGES / "markdown-it/dist/markdown-it.min.js", folder / "markdown-it.js")
     config = PACKAGES / f"adaptivecards-designer/lib/hostConfigs/microsoft-teams-{theme}.json"
@@ -125,7 +129,7 @@ def page(cards: Mapping[str, Any], theme: str, folder: Path, *, expand: bool = F
         "<", "\\u003c"
     )
     path = folder / f"{theme}.html"
-    path.write_text(_PAGE.replace("GIVEN", given, 1), encoding="utf-8")
+    path.write_text(_PAGE.replace("WIDTH", str(width), 1).replace("GIVEN", given, 1), encoding="utf-8")
     return path.as_uri()
 
 
