@@ -112,13 +112,13 @@ def _lines(report: HuntReport) -> Iterator[Line]:
     yield from _not_hunted(report)
     hunted = [capture for capture in report.captures if capture.state is CaptureState.PROCESSED]
     alarms = [capture for capture in hunted if _has_alarms(capture)]
-    new = [capture for capture in alarms if capture.new]
-    yield from (Line(_system_line(capture), _new(report)) for capture in new)
-    before = [capture for capture in alarms if not capture.new]
+    new = [capture for capture in alarms if capture.new and report.since]
+    yield from (Line(_system_line(capture), _new(report), place=Place.NEWS) for capture in new)
+    before = [capture for capture in alarms if capture not in new]
     yield from (Line(_system_line(capture), _as_before(report)) for capture in before)
     if quiet := [capture for capture in hunted if not _has_alarms(capture)]:
         heading = "No alarms" if alarms else _as_before(report, "No alarms")
-        yield Line(f"{counted(len(quiet), 'system')}: {_names(quiet)}", heading, len(quiet), folded=True)
+        yield Line(f"{counted(len(quiet), 'system')}: {_names(quiet)}", heading, len(quiet), Place.REST)
 
 
 def _not_hunted(report: HuntReport) -> Iterator[Line]:
@@ -129,18 +129,18 @@ def _not_hunted(report: HuntReport) -> Iterator[Line]:
         if capture.state is CaptureState.PROCESSED:
             continue
         if _has_alarms(capture):
-            yield Line(_system_line(capture), NOT_HUNTED)
+            yield Line(_system_line(capture), NOT_HUNTED, place=Place.NEWS)
         else:
             same[capture.state, capture.reason].append(capture)
     for (state, reason), captures in sorted(same.items(), key=lambda group: -len(group[1])):
         what = "failed" if state is CaptureState.FAILED else f"unsettled ({state.value})"
         why = harmless_line(reason, 150).rstrip(".")
         text = f"{counted(len(captures), 'system')} {what}" + (f": {why}" if why else "")
-        yield Line(f"{text} ({_names(captures)})", NOT_HUNTED, len(captures))
+        yield Line(f"{text} ({_names(captures)})", NOT_HUNTED, len(captures), Place.NEWS)
     for text in report.left_out:
-        yield Line(harmless_line(text, MAX_LEFT_OUT), NOT_HUNTED, 0)
+        yield Line(harmless_line(text, MAX_LEFT_OUT), NOT_HUNTED, 0, Place.NEWS)
     for problem in report.problems:
-        yield Line(f"Hunt definition: {harmless_line(problem, 200)}", NOT_HUNTED, 0)
+        yield Line(f"Hunt definition: {harmless_line(problem, 200)}", NOT_HUNTED, 0, Place.NEWS)
 
 
 def _new(report: HuntReport) -> str:

@@ -64,7 +64,8 @@ class Line:
     text: str
     group: str = ""  # the heading above it; lines of a group follow each other
     systems: int = 1  # how many of the list's entries it stands for
-    folded: bool = field(default=False, compare=False)  # no decision needs it
+    # NEWS: what a decision needs; REST: what it does not.
+    place: Place = field(default=Place.FIRST, compare=False)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
     yield {"type": "panel", "attrs": panel, "content": [_paragraph(_text(summary, 700))]}
     if message.maybe_repeat:
         yield _paragraph(_text(REPEAT, mark="strong"))
-    yield from _lines(line for line in message.lines if not line.folded)
+    yield from _lines(line for line in message.lines if line.place is not Place.REST)
     yield from map(_short_fact, message.facts_at(Place.NEWS))
     yield from _findings("Alarms, worst first", message, message.findings[:WORST])
     if message.left_out:
@@ -99,7 +99,7 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
 
 def _folded(message: Message) -> Iterator[Node]:
     """What no decision needs."""
-    yield from _lines(line for line in message.lines if line.folded)
+    yield from _lines(line for line in message.lines if line.place is Place.REST)
     yield from _findings("Further kinds of alarm", message, message.findings[WORST:])
     yield from _facts(message.facts_at(Place.REST))
 

@@ -45,7 +45,7 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     yield f"{{panel:bgColor={colour}}}\n{severity}{_line(message.summary, 700)}\n{{panel}}"
     if message.maybe_repeat:
         yield f"*{REPEAT}*\n"
-    yield from _groups(line for line in message.lines if not line.folded)
+    yield from _groups(line for line in message.lines if line.place is not Place.REST)
     yield from map(_fact, message.facts_at(Place.NEWS))
     yield from _findings("Alarms, worst first", message, message.findings[:WORST])
     if message.left_out:
@@ -65,7 +65,7 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     if message.gaps:
         yield "\nh3. Notes"
         yield from (f"* {_line(gap, 350)}" for gap in message.gaps)
-    yield from _groups(line for line in message.lines if line.folded)
+    yield from _groups(line for line in message.lines if line.place is Place.REST)
     yield from _findings("Further kinds of alarm", message, message.findings[WORST:])
     if rest := message.facts_at(Place.REST):
         yield "\nh3. More facts"

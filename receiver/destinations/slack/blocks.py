@@ -76,7 +76,7 @@ def in_thread(message: Message, form: Form) -> dict[str, Any]:
         message,
         facts=message.facts_at(Place.NEWS, Place.HOLDER),
         findings=message.findings[:WORST],
-        lines=tuple(line for line in message.lines if not line.folded),
+        lines=tuple(line for line in message.lines if line.place is not Place.REST),
         gaps=message.gaps[:MAX_GAPS],
     )
     return {"short": short, "elsewhere": "in the thread"}
@@ -103,7 +103,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         yield _section(f"*{REPEAT}*")
     if message.summary:
         yield {"type": "section", "text": plain_text(message.summary, 1_000), "expand": True}
-    yield from _lines(line for line in message.lines if not line.folded)
+    yield from _lines(line for line in message.lines if line.place is not Place.REST)
     yield from _facts(message.facts_at(Place.NEWS))
     yield from _findings("*Alarms, worst first*", message, message.findings[:WORST])
     if message.left_out:
@@ -116,7 +116,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         yield _section(safe(message.footer, 500))
     if buttons := [*_offers(message), *map(_button, safe_links(message, longest=LONGEST_SLACK_LINK))]:
         yield {"type": "actions", "elements": buttons}
-    yield from _lines(line for line in message.lines if line.folded)
+    yield from _lines(line for line in message.lines if line.place is Place.REST)
     yield from _findings("*Further kinds of alarm*", message, message.findings[WORST:])
     yield from _facts(message.facts_at(Place.FIRST, Place.REST))
     small = [

@@ -39,7 +39,7 @@ MAX_BYTES = 20_000
 MAX_MEASURED = 26_000
 MAX_QUOTE_LINES = 30
 MAX_ACTIONS = 6  # Teams shows no more buttons on a card
-MAX_LINES = 12  # on the card; the others are behind the button
+MAX_LINES = 12  # on the card; the others are behind the button, unless a decision needs more
 MAX_GAPS = 3
 LABEL_WIDTH = "130px"
 LINE_WIDTH = 72  # characters of a small monospaced text
@@ -159,9 +159,11 @@ def _folded(message: Message) -> Iterator[dict[str, Any]]:
 
 
 def _divided(lines: tuple[Line, ...]) -> tuple[list[Line], list[Line]]:
-    """The lines on the card, and those behind the button."""
-    shown = [line for line in lines if not line.folded]
-    return shown[:MAX_LINES], [*shown[MAX_LINES:], *(line for line in lines if line.folded)]
+    """The lines on the card, and those behind the button: what no decision needs and has no room."""
+    needed = sum(line.place is Place.NEWS for line in lines)
+    shown = [line for line in lines if line.place is not Place.REST]
+    room = max(MAX_LINES, needed)
+    return shown[:room], [*shown[room:], *(line for line in lines if line.place is Place.REST)]
 
 
 def _lines(lines: Iterable[Line]) -> Iterator[dict[str, Any]]:

@@ -139,7 +139,7 @@ def _alarms() -> dict[str, Alarm]:
     )
     many = replace(
         rich,
-        malicious=4_120,
+        malicious=28_230,
         findings=tuple(
             Finding(
                 f"Malicious File Detected: family_{n}",

@@ -84,6 +84,7 @@ _PAGE = """<!doctype html>
   told.type = "application/json";
   told.id = "told";
   const height = document.documentElement.offsetHeight;
+  document.body.dataset.height = height;
   told.textContent = JSON.stringify({ errors, drawn, height }).replaceAll("<", "\\u003c");
   document.body.append(told);
 </script>
