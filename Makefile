@@ -153,6 +153,11 @@ bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start
 	$(BIN)/python -m bench.hunt
 	$(BIN)/python -m bench.console
 
+.PHONY: quarter
+
+quarter: $(VENV)/dev  ## a simulated quarter of weekly hunts: the messages with and without cases across hunts, in five minutes
+	$(BIN)/python -m pytest -q tests/quarter
+
 .PHONY: test-slow
 
 test-slow: $(VENV)/dev .cache/render/ready  ## the tests that are too slow for `make test`: the contracts on AWS, outages, hundreds of cases

@@ -4,31 +4,38 @@ same as `cases ack`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from cli.assemble import load_config, runtime_of
+from cli.assemble import load_config, reading_runtime, runtime_of
 from cli.exit_codes import Failed, Misused
 from cli.find_case import case_key
+from cli.known import coverage_of
 from cli.moments import Moment
 from cli.operator import here, operator
 from cli.settings import settings
 from cli.stack import on_stack
-from receiver.assemble import case_decisions
+from receiver.assemble import case_decisions, deciding
+from receiver.cases.deciding import terms_error
 from receiver.cases.decisions import CaseDecisions
+from receiver.cases.known_good_preview import preview
 from receiver.messages.compose import compose
 from shared.models.case_states import DecisionRefused
 from shared.models.cases import Case, Verdict
+from shared.models.decisions import Action, CaseDecision
+from shared.models.known_good import latest_end
 from shared.models.known_good_terms import Scope, Terms
 from shared.models.people import Person
+from shared.phrases import utc_minute
 from shared.text import one_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _CASE = "CASE_OR_EVENT"
+_DAYS = 30  # of which --dry-run counts what would be known good
 
 
 def _about_a_case(command: Command, *, several: bool = False) -> Command:
@@ -100,6 +107,9 @@ def release(config_path: str | None, data: Path, case: str, by: str, why: str) -
     multiple=True,
     help="A malicious finding that is known good too; `huntbridge why EVENT` shows its fingerprint.",
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Only show what would be known good, and what that covers of 30 days."
+)
 def close(
     config_path: str | None,
     data: Path,
@@ -110,6 +120,7 @@ def close(
     scope: str | None,
     until: datetime | None,
     malicious: tuple[str, ...],
+    dry_run: bool,
 ) -> None:
     """Close a case, whether somebody has acknowledged it or not. Everybody who was told of the case is told,
     and no more reminders are sent. An issue in Jira gets a comment, and stays open.
@@ -131,7 +142,44 @@ def close(
     chosen_terms = partial(_terms, scope=scope, until=until, malicious=malicious)
     if not chosen.is_harmless and (scope or until or malicious):
         raise Misused("--scope, --until and --malicious need the verdict benign or false_positive")
-    _decide(config_path, data, cases, by, done, _close, chosen, why, chosen_terms)
+    if dry_run:
+        _show_entries(config_path, data, cases, chosen, chosen_terms)
+    else:
+        _decide(config_path, data, cases, by, done, _close, chosen, why, chosen_terms)
+
+
+def _show_entries(
+    config_path: str | None,
+    data: Path,
+    cases: Sequence[str],
+    verdict: Verdict,
+    terms: Callable[[str], Terms | None],
+) -> None:
+    """Show the known-good entries that closing these cases would make."""
+    runtime = reading_runtime(load_config(config_path), data)
+    for key in dict.fromkeys(case_key(runtime, case) for case in cases):
+        case = runtime.ledger.cases.get(key)
+        assert case is not None
+        chosen = terms(_hunt_of(case))
+        wrong = terms_error(chosen, case, runtime.now(), latest_end(runtime.now())) if chosen else ""
+        if wrong:
+            raise Misused(f"{key}: {wrong}")
+        asked = CaseDecision("-", Action.CLOSE, "-", runtime.now(), verdict=verdict, terms=chosen)
+        entry = deciding(runtime).entry(key, case, asked)
+        if entry is None:
+            click.echo(f"{key}: nothing would be known good")
+            continue
+        click.echo(f"{key}: known good {one_line(entry.where, 200)} until {utc_minute(entry.until)}")
+        for finding in entry.findings:
+            place = f" at {one_line(finding.path, 200)}" if finding.path else ""
+            click.echo(f"  {finding.severity.value}  {one_line(finding.description, 200)}{place}")
+        since = runtime.now() - timedelta(days=_DAYS)
+        click.echo(f"  {coverage_of(preview(runtime.queries.events, runtime.ledger, entry, since), _DAYS)}")
+
+
+def _hunt_of(case: Case) -> str:
+    """The name of the hunt that found the worst alarm of the case; empty if none did."""
+    return case.alarm.hunt.name if case.alarm.hunt else ""
 
 
 def _close(
@@ -143,9 +191,8 @@ def _close(
     terms: Callable[[str], Terms | None],
 ) -> Case:
     case = decisions.deciding.ledger.cases.get(key)
-    run = case.alarm.hunt.name if case and case.alarm.hunt else ""
     try:
-        return decisions.close(key, person, verdict, why, terms(run))
+        return decisions.close(key, person, verdict, why, terms(_hunt_of(case) if case else ""))
     except ValueError as error:
         raise Misused(str(error)) from None
 

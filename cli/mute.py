@@ -17,11 +17,13 @@ from cli.moments import Moment
 from cli.operator import audited, here, operator
 from cli.settings import settings
 from cli.stack import on_stack
-from console.views.mutes import MuteRow, mute_rows, what
+from console.views.mutes import MuteRow, mute_rows
 from receiver.events.mute_preview import Preview, preview
+from scheduler.ending_mutes import mute_event
+from scheduler.own_events import raise_event
 from shared.config.durations import seconds_of
 from shared.models.codec import dump, dump_short
-from shared.models.event_kinds import ALARM_KINDS
+from shared.models.event_kinds import ALARM_KINDS, MUTED
 from shared.models.mutes import LONGEST, Mute, MuteMatch, why_refused
 from shared.phrases import counted, utc_minute
 from shared.storage import audit
@@ -103,7 +105,8 @@ def add(
     yes: bool,
     **matchers: tuple[str, ...],
 ) -> None:
-    """Add a mute. What it would have covered in the past is shown first. Options of one kind are
+    """Add a mute. What it would have covered in the past is shown first. Then it is told where events of the
+    kind `muted` go, and once more a day before it ends. Options of one kind are
     alternatives, and all kinds must match; * and ? are wildcards.
 
     \b
@@ -137,6 +140,7 @@ def add(
         runtime.ledger.mutes.add(made)
     except MuteRefused as error:
         raise Failed(str(error)) from None
+    raise_event(runtime.events, mute_event(MUTED, made, now))
     audited(runtime, audit.MUTE_ADD, f"mute {made.id}", after=_told(made))
     click.echo(f"{made.by} has muted this until {utc_minute(made.until)}: mute {made.id}")
 
@@ -191,7 +195,7 @@ def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None
         raise Failed(str(error)) from None
     after = {"ended_by": one_line(by)} | ({"why": why} if why else {})
     audited(runtime, audit.MUTE_END, f"mute {id}", before=_told(ended), after=after)
-    click.echo(f"{one_line(by)} has ended the mute {id}: {one_line(what(ended), 300)} is told again")
+    click.echo(f"{one_line(by)} has ended the mute {id}: {one_line(ended.match.words, 300)} is told again")
 
 
 def _end(now: datetime, length: str | None, until: datetime | None, next_hunt: bool) -> datetime:
@@ -235,7 +239,7 @@ def _show(found: Preview, days: int) -> None:
 def _told(each: Mute) -> dict[str, Any]:
     """What the audit log keeps of a mute."""
     return {key: value for key, value in dump_short(each).items() if key not in ("id", "match", "origin")} | {
-        "match": what(each)
+        "match": each.match.words
     }
 
 

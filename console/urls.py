@@ -13,6 +13,10 @@ def cases(**query: str) -> str:
     return with_query("/cases", query)
 
 
+def event(event_id: str) -> str:
+    return f"/events/{quote(event_id, safe='/@:', errors='replace')}"
+
+
 def deliveries(**query: str) -> str:
     return with_query("/deliveries", query)
 
@@ -30,12 +34,13 @@ def with_query(path: str, query: dict[str, str]) -> str:
     return f"{path}?{urlencode(given, errors='replace')}" if given else path
 
 
-__all__ = ["FOR_TEMPLATES", "case", "cases", "deliveries", "hunt", "quoted", "system", "with_query"]
+__all__ = ["FOR_TEMPLATES", "case", "cases", "deliveries", "event", "hunt", "quoted", "system", "with_query"]
 
 # What templates call these.
 FOR_TEMPLATES: dict[str, Callable[..., str]] = {
     "case_url": case,
     "cases_url": cases,
+    "event_url": event,
     "hunt_url": hunt,
     "deliveries_url": deliveries,
     "system_url": system,

@@ -122,18 +122,18 @@ class Demo:
             and not self._runtime.deliveries.depth().living
         )
 
-    def click(self, ts: str, action: str) -> str:
-        """Click a button of a message in the simulated Slack, which sends the click to huntbridge. Returns
-        what huntbridge answered, in words.
+    def click(self, ts: str, action: str, choice: str = "") -> str:
+        """Click a button of a message in the simulated Slack, or choose an option of its menu. Slack sends
+        the click to huntbridge. Returns what huntbridge answered, in words.
 
-        Raises LookupError if there is no such message or button.
+        Raises LookupError if there is no such message, button or option.
         """
         slack = self.world.slack
         with slack.lock:
             post = next((post for post in slack.posts if post.ts == ts), None)
         if post is None:
             raise LookupError(f"no message {ts}")
-        request = slack.click(post, action, on=self.world.chat_url)
+        request = slack.click(post, action, choice, on=self.world.chat_url)
         try:
             answer = requests.post(self._actions_url, data=request.body, headers=request.headers, timeout=10)
         except requests.RequestException as error:

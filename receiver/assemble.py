@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from receiver.cases.actions import CaseActions
+from receiver.cases.closed_issues import ClosedIssues
+from receiver.cases.closing_terms import ClosingTerms
 from receiver.cases.deciding import Deciding
 from receiver.cases.decisions import CaseDecisions
 from receiver.cases.judge import Judge
@@ -71,11 +73,12 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         history=History(runtime.store, runtime.ledger),
         judge=judge(runtime),
         cases=cases,
-        actions=case_actions(runtime, cases),
+        actions=case_actions(runtime, cases, destinations),
         reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),
         notices=runtime.dead_letter_notices,
         heartbeats=runtime.heartbeats,
         checks=DestinationChecks(destinations, runtime.config, runtime.check_results, runtime.why_old),
+        closed_issues=ClosedIssues(runtime.ledger, runtime.store, runtime.events, destinations, runtime.now),
         now=runtime.now,
         refusals=RefusalCounts(runtime.store, runtime.now),
     )
@@ -147,16 +150,20 @@ def resending(runtime: Runtime) -> Resending:
     )
 
 
-def case_actions(runtime: Runtime, cases: CaseLifecycle) -> CaseActions:
-    destinations = case_destinations(runtime.config.destinations)
+def case_actions(
+    runtime: Runtime, cases: CaseLifecycle, destinations: Mapping[str, Destination] | None = None
+) -> CaseActions:
+    """`destinations`: those that may open a dialog; None if none is opened."""
+    decides = deciding(runtime)
     return CaseActions(
         cases,
-        deciding(runtime),
+        decides,
         runtime.ledger,
         runtime.store,
         runtime.deliveries,
         runtime.config,
-        destinations,
+        case_destinations(runtime.config.destinations),
+        ClosingTerms(decides, cases, runtime.ledger, runtime.store, destinations or {}, runtime.now),
     )
 
 

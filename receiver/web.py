@@ -1,4 +1,4 @@
-"""The web application: stores an authentic webhook, or an authentic click in Slack, as an item of [events].
+"""The web application: stores an authentic webhook, or what somebody did in Slack, as an item of [events].
 
 It does nothing else with them. A webhook is answered with 202, and a click with 200, only after its item is
 durable; if the item cannot be stored the answer is 503. Each refused webhook is reported with its status, the
@@ -18,7 +18,14 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, ServiceUnavailable, Unauthorized
 
 from receiver.intake.refusal_log import log_refused
-from receiver.intake.slack_request import Malformed, NotAuthentic, read_click, request_id, signed_by
+from receiver.intake.slack_request import (
+    Chosen,
+    Malformed,
+    NotAuthentic,
+    read_interaction,
+    request_id,
+    signed_by,
+)
 from receiver.intake.webhook_request import MAX_BODY, read_webhook
 from shared.metrics.definitions import ACCEPTED, NO_TOKEN, NOT_STORED, QUEUE_FULL, WEBHOOKS, refusal_of
 from shared.queues import items
@@ -94,19 +101,24 @@ def create_app(
         signature = request.headers.get("X-Slack-Signature", "")
         try:
             ref = signed_by(body, timestamp, signature, secrets, now().timestamp())
-            click = read_click(body)
+            done = read_interaction(body)
         except NotAuthentic as error:
             log.warning("click refused", extra={"reason": error})
             return _error("The signature is missing, wrong or too old."), 401
         except Malformed as error:
             log.warning("click refused", extra={"reason": error})
             return _error("This is no interaction of Slack."), 400
-        if click:
-            id = put(items.SlackClick(click, ref, now()), request_id(timestamp, signature))
-            log.info("click accepted", extra={"item": id, "action": click.action})
+        id = request_id(timestamp, signature)
+        if isinstance(done, Chosen):
+            put(items.SlackTerms(**vars(done), signed_by=ref, at=now()), id)
+            log.info("terms of a closing accepted", extra={"item": id})
+            return {"response_action": "clear"}, 200
+        if done:
+            put(items.SlackClick(done, ref, now()), id)
+            log.info("click accepted", extra={"item": id, "action": done.action})
         return {}, 200
 
-    def put(content: items.Webhook | items.SlackClick, id: str = "") -> str:
+    def put(content: items.Webhook | items.SlackClick | items.SlackTerms, id: str = "") -> str:
         try:
             return events.put(items.encode(content), id=id)
         except QueueError as error:

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from scheduler.coverage import compare_with_ec2
 from scheduler.daily_check import begin_daily_check
 from scheduler.day_counts import count_day
+from scheduler.ending_mutes import tell_ending_mutes
 from scheduler.follow import follow_hunts
 from scheduler.index_old_documents import index_old_documents
 from scheduler.job_failures import JobFailures
+from scheduler.look_at_issues import look_at_issues
 from scheduler.missed import start_or_report_missed
 from scheduler.monthly_report import send_monthly_report
 from scheduler.recover_lost_webhooks import recover_lost_alarms
@@ -48,6 +50,11 @@ def _count(runtime: Runtime) -> None:
     count_day(runtime)
 
 
+def _report(runtime: Runtime) -> None:
+    send_monthly_report(runtime)
+    tell_ending_mutes(runtime)
+
+
 def _report_failures(runtime: Runtime) -> None:
     _failures(runtime).report()
 
@@ -60,14 +67,15 @@ JOBS = (
     Job("remind", send_reminders, 10, at_least_every=30.0),  # what is due is told within a minute
     Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 10),
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
-    Job("report", send_monthly_report, 8),
+    Job("report", _report, 8),
     Job("trends", _count, 8),
     Job("index", index_old_documents, 10),
     Job("jobs", _report_failures, 8),
     Job("checks", begin_daily_check, 5),
+    Job("issues", look_at_issues, 8, at_least_every=60.0),
     Job("watch", check_webhook, 15),
-    Job("follow", follow_hunts, 77),
-    Job("recover", recover_lost_alarms, 45),
+    Job("follow", follow_hunts, 72),
+    Job("recover", recover_lost_alarms, 41),
     Job("coverage", compare_with_ec2, 25),
 )
 

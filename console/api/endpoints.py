@@ -28,6 +28,7 @@ from shared.storage.queries.coverage import CoverageSummary, SystemCoverage, Tec
 from shared.storage.queries.deliveries import DeliveryRow
 from shared.storage.queries.event_rows import EventRow
 from shared.storage.queries.events import EventDetail
+from shared.storage.queries.known_good import KnownGoodRow
 from shared.storage.queries.pages import Rows
 from shared.storage.queries.trends import WeekTrend
 
@@ -154,6 +155,10 @@ def _audit(context: ConsoleContext, limit: int, page: str) -> Rows[Entry]:
 
 def _rules(context: ConsoleContext) -> RulesView:
     return rules_view(context.config)
+
+
+def _known_good(context: ConsoleContext, limit: int, page: str) -> Rows[KnownGoodRow]:
+    return context.queries.known_good.list(limit=limit, page=page)
 
 
 def _configuration(context: ConsoleContext) -> InForce:
@@ -287,6 +292,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("/trends", "Events by severity and week.", tuple[WeekTrend, ...], _trends, (WEEKS,)),
     Endpoint("/rules", "The routes in their order, and what is wrong with them.", RulesView, _rules),
+    Endpoint(
+        "/known-good",
+        "Known-good entries: findings that people judged harmless, where and until when. Live ones first.",
+        Rows[KnownGoodRow],
+        _known_good,
+        (LIMIT, PAGE),
+    ),
     Endpoint(
         "/configuration", "The configuration in force. Secrets are references.", InForce, _configuration
     ),

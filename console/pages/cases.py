@@ -9,7 +9,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from console import urls
-from console.access import needs
+from console.access import may, needs
 from console.context import ConsoleContext
 from console.filters import counted
 from console.identity import Role
@@ -18,11 +18,16 @@ from console.previews.previews import previews, tabs
 from console.read_once import reading_once
 from console.views.case import case_view
 from console.views.cases import AGES, TABS, Chosen, case_list, system_name
+from console.views.closing import Chosen as ClosingChosen
+from console.views.closing import Closing, terms_of, what_closing_does
 from console.views.overview import SEVERITIES, types_of
 from console.views.problems import listed
 from console.views.references import references
 from receiver.assemble import case_decisions, case_lifecycle, resending
 from receiver.deliveries.resend import NothingToSend
+from receiver.messages.case_texts import what_is_known_good
+from receiver.messages.wording import sentences
+from shared.hosting.runtime import Runtime
 from shared.models.case_states import DecisionRefused, UnknownCase
 from shared.models.cases import Case, Verdict
 from shared.models.people import Person
@@ -67,7 +72,10 @@ def blueprint(context: ConsoleContext) -> Blueprint:
                 f"There is no case {key}. The ledger removes a case some time after its last change."
             )
         drawn = tabs(previews(runtime, key))
-        return render_template("case.html", view=view, system_name=system_name, previews=drawn)
+        closing = _closing(runtime, key) if may(Role.RESPONDER) else None
+        return render_template(
+            "case.html", view=view, system_name=system_name, previews=drawn, closing=closing
+        )
 
     @pages.post("/cases/<path:key>")
     @needs(Role.RESPONDER)
@@ -97,11 +105,19 @@ def blueprint(context: ConsoleContext) -> Blueprint:
                 return f"You have reopened the case. {_told(decisions.reopen(key, person, why))}"
             case "close":
                 verdict = _verdict()
-                closed = decisions.close(key, person, verdict, why)
-                return f"You have closed the case as {verdict.words}. {_told(closed)}"
+                terms = terms_of(_chosen(), _closing(context.runtime, key)) if verdict.is_harmless else None
+                closed = decisions.close(key, person, verdict, why, terms)
+                known_good = what_is_known_good(closed.decisions[-1]) if closed.decisions else ""
+                return sentences(f"You have closed the case as {verdict.words}.", known_good, _told(closed))
             case "resend":
                 return _resend(key, request.form.getlist("to"), person)
         raise BadRequest("The form does not say what to do. Nothing was changed.")
+
+    def _closing(runtime: Runtime, key: str) -> Closing | None:
+        case = runtime.ledger.cases.get(key)
+        if case is None or case.closure:
+            return None
+        return what_closing_does(runtime.ledger.findings, config.cases, key, case, context.now())
 
     def _resend(key: str, names: list[str], person: Person) -> str:
         """Send the worst alarm of the case to these destinations."""
@@ -155,6 +171,18 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         return redirect(back, 303)
 
     return pages
+
+
+def _chosen() -> ClosingChosen:
+    """What the form says about known-good findings."""
+    form = request.form
+    return ClosingChosen(
+        scope=form.get("scope", ""),
+        until=form.get("until", ""),
+        tag=form.get("tag", ""),
+        malicious=tuple(form.getlist("malicious")),
+        shown=form.get("shown", ""),
+    )
 
 
 def _verdict() -> Verdict:

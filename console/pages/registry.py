@@ -12,7 +12,7 @@ from typing import NamedTuple
 from flask import Blueprint
 
 from console.context import ConsoleContext
-from console.pages import api, cases, coverage, deliveries, hunts, overview, report, rules, settings
+from console.pages import api, cases, coverage, deliveries, events, hunts, overview, report, rules, settings
 
 
 class Page(NamedTuple):
@@ -29,6 +29,7 @@ PAGES: tuple[Page, ...] = (
     Page("deliveries", "Deliveries", deliveries.blueprint),
     Page("rules", "Rules", rules.blueprint),
     Page("settings", "Settings", settings.blueprint),
+    Page("events", "", events.blueprint),
     Page("report", "", report.blueprint),
     Page("api", "", api.blueprint),
 )

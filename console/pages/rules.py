@@ -1,16 +1,21 @@
-"""The screen "Rules": the routes in their order, and where an alarm would go and why."""
+"""The screen "Rules": the routes in their order, where an alarm would go and why, and what people are not
+told of: mutes and known-good findings."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from console.access import needs
 from console.context import ConsoleContext
 from console.identity import Role
 from console.views.mutes import mute_rows
 from console.views.rules import Tried, rules_view, tried
+from receiver.cases.known_good import NotEnded, end
 from receiver.events.example import NotUsable
+from shared.phrases import counted
 
+_KNOWN_GOOD_ROWS = 100  # on one page
 _FIELDS = ("event", "severity", "hunt", "project", "account", "region", "instance", "tags", "json")
 
 
@@ -24,6 +29,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             title=view.title,
             view=view,
             mutes=mute_rows(context.config, context.runtime.ledger, context.now()),
+            known_good=context.queries.known_good.list(_KNOWN_GOOD_ROWS, request.args.get("page", "")),
             values=values,
             result=result,
             refused=refused,
@@ -43,6 +49,20 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         except NotUsable as error:
             return page(values, refused=f"{error.part} {error}".strip()), 422
         return page(values, result)
+
+    @pages.post("/rules/known-good")
+    @needs(Role.RESPONDER)
+    def end_known_good() -> Response:
+        runtime, id = context.runtime, request.form.get("id", "")
+        why = request.form.get("why", "")
+        try:
+            entry = end(runtime.ledger.known_good, runtime.store, context.now(), id, context.person, why)
+        except NotEnded as refused:
+            text = str(refused)
+            flash(f"{text[:1].upper()}{text[1:]}. Nothing was changed.", "fault")
+        else:
+            flash(f"{counted(len(entry.findings), 'finding')} {entry.where}: told again when found.")
+        return redirect(url_for("rules.index") + "#known-good", 303)
 
     return pages
 

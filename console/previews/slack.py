@@ -99,6 +99,8 @@ def _element(element: Mapping[str, Any], pen: Pen) -> Markup:
     match text(element.get("type")):
         case "button":
             return _button(element, pen)
+        case "static_select":
+            return _select(element, pen)
         case "image":
             return el("span", "", f"[{text(element.get('alt_text')) or 'image'}]")
         case "mrkdwn" | "plain_text":
@@ -110,6 +112,23 @@ def _button(button: Mapping[str, Any], pen: Pen) -> Markup:
     if not button.get("url") and button.get("action_id") and pen.click:
         return pen.click(button)
     return pen.link(button.get("url"), button_label(button), button_classes(button))
+
+
+def _select(select: Mapping[str, Any], pen: Pen) -> Markup:
+    if pen.click:
+        return pen.click(select)
+    confirm = mapping(select.get("confirm"))
+    return el(
+        "details",
+        "menu",
+        el("summary", "fake", text(mapping(select.get("placeholder")).get("text"))),
+        *(el("div", "", button_label(option)) for option in objects(select.get("options"))),
+        *(
+            el("div", "small", text(mapping(confirm.get(part)).get("text")))
+            for part in ("title", "text", "confirm", "deny")
+            if confirm.get(part)
+        ),
+    )
 
 
 def button_label(button: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 from receiver.events.mutes import mutes_of
@@ -22,18 +22,9 @@ class MuteRow:
 def mute_rows(config: Config, ledger: Ledger, now: datetime) -> tuple[MuteRow, ...]:
     """Those of the configuration and the stored ones that are not over, the one that ends first at the top.
     Raises StoreError."""
-    rows = []
-    for mute in sorted(mutes_of(config, ledger), key=lambda mute: mute.until):
-        if mute.until > now:
-            hits = ledger.mutes.hits(mute.id)
-            rows.append(MuteRow(mute, what(mute), hits.count, hits.last))
-    return tuple(rows)
-
-
-def what(mute: Mute) -> str:
-    """The matchers of a mute in words; all must match."""
-    match = mute.match
-    names = [field.name for field in fields(match) if field.name != "tags" and getattr(match, field.name)]
-    parts = [f"{name} {' or '.join(getattr(match, name))}" for name in names]
-    parts += [f"tag {key}={' or '.join(values)}" for key, values in match.tags.items()]
-    return ", ".join(parts)
+    mutes = [each for each in mutes_of(config, ledger) if each.until > now]
+    hits = ledger.mutes.hits_of(each.id for each in mutes)
+    return tuple(
+        MuteRow(each, each.match.words, hits[each.id].count, hits[each.id].last)
+        for each in sorted(mutes, key=lambda each: each.until)
+    )

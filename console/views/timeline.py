@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from console.filters import counted
 from console.views.references import Reference, reference
 from shared.config.destinations.registry import DestinationConfig
 from shared.models.deliveries import DeliveryState
+from shared.models.system_findings import Status
 from shared.storage.audit import Entry
 from shared.storage.queries.case_timeline import TimelineEntry
 from shared.storage.queries.deliveries import DeliveryRow
@@ -23,6 +25,7 @@ _DONE = {
     "case release": "Given back",
     "case close": "Closed",
     "case reopen": "Reopened",
+    "known good end": "Known good ended",
     "event resend": "Sent again",
     "dead retry": "Retried",
     "dead discard": "Discarded",
@@ -66,8 +69,18 @@ def _of_event(at: datetime, event: EventRow) -> Line:
     mark = event.severity.value if event.malicious or event.suspicious else ""
     to = f"sent to {', '.join(event.to)}" if event.to else "sent to nobody"
     to += f": the mute {event.mute} covers it" if event.mute else ""
-    more = (event.kind, f"covered by the message of {event.merged_into}" if event.merged_into else to)
+    covered = f"covered by the message of {event.merged_into}" if event.merged_into else to
+    more = (event.kind, covered, *_withheld(event))
     return Line(at, mark, event.title or event.kind, more=more, event_id=event.id)
+
+
+def _withheld(event: EventRow) -> Iterator[str]:
+    """What people were not told of the event."""
+    for count, status in ((event.known, Status.KNOWN), (event.muted, Status.MUTED)):
+        if count:
+            yield f"{counted(count, f'{status} finding')} withheld"
+    if event.still:
+        yield f"{counted(event.still, 'finding')} still there"
 
 
 def _of_delivery(at: datetime, row: DeliveryRow, configured: Mapping[str, DestinationConfig]) -> Line:
@@ -103,5 +116,13 @@ def _of_audit(entry: Entry) -> Line:
     lead = "Refused" if refused else _DONE.get(entry.action, entry.action.capitalize())
     rest = f" by {entry.by or 'huntbridge'}" + (f" as {verdict}" if verdict else "")
     rest = f" to {to}{rest}" if to else rest
-    more = tuple(filter(None, (entry.origin, refused)))
+    more = tuple(filter(None, (entry.origin, refused, _known_good(after))))
     return Line(entry.at, "fault" if refused else "", lead, rest, why, more)
+
+
+def _known_good(after: Mapping[str, Any]) -> str:
+    """What a verdict made known good."""
+    count, until = after.get("known_good"), str(after.get("known_good_until", ""))[:10]
+    if not isinstance(count, int):
+        return ""
+    return f"{counted(count, 'finding')} known good" + (f" until {until}" if until else "")

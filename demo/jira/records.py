@@ -35,6 +35,15 @@ TRANSITIONS = (
 )
 
 
+@dataclass(frozen=True)
+class Change:
+    """What somebody changed in an issue: of each field the value before and after, empty for none."""
+
+    at: float
+    by: str
+    fields: dict[str, tuple[str, str]]
+
+
 @dataclass
 class Issue:
     """The present state of one issue."""
@@ -56,5 +65,6 @@ class Issue:
     attachments: dict[str, bytes] = field(default_factory=dict)  # by number and file name
     links: set[tuple[str, str]] = field(default_factory=set)  # link type, key of the other issue
     former_keys: set[str] = field(default_factory=set)
+    changes: list[Change] = field(default_factory=list)  # of status and resolution, the oldest first
     # The HTTP status with which comments are refused: archived, restricted, or by the workflow. 0: allowed.
     closed_to_comments: int = 0

@@ -1,4 +1,4 @@
-"""Searching issues. JQL knows `project` and `labels`; everything else is refused."""
+"""Searching issues. JQL knows `project`, `labels` and `key in`; everything else is refused."""
 
 from __future__ import annotations
 
@@ -41,8 +41,14 @@ def search_by_page(site: Site) -> Response:
     issues = _matching(site, body, [])
     start, size = _number(body, "startAt", 0), min(_number(body, "maxResults", 50), 1_000)
     wanted = body.get("fields", ["*all"])
-    page = [site.view(issue, chosen(issue.fields, wanted)) for issue in issues[start : start + size]]
+    page = [found(site, issue, body, wanted) for issue in issues[start : start + size]]
     return jsonify(issues=page, startAt=start, maxResults=size, total=len(issues))
+
+
+def found(site: Site, issue: Issue, body: Mapping[str, Any], wanted: list[str]) -> dict[str, Any]:
+    """The issue in an answer about many."""
+    view = site.view(issue, chosen(site.all_fields(issue), wanted))
+    return view | ({"changelog": site.changelog(issue)} if "changelog" in body.get("expand", []) else {})
 
 
 def search_removed(site: Site) -> Response:
@@ -59,11 +65,18 @@ def _matching(site: Site, body: Mapping[str, Any], reconcile: list[Any]) -> list
         if name == "project" and value != site.project:
             raise Refusal(400, error_body(f"The value '{value}' does not exist for the field 'project'."))
     labels = {value for name, value in clauses if name == "labels"}
+    keys = {key for name, value in clauses if name == "key" for key in value.split(",")}
+    issues = list(reversed(site.issues.values()))
+    known = {key for issue in issues for key in (issue.key, *issue.former_keys)}
+    if body.get("validateQuery", True) and (unknown := sorted(keys - known)):
+        texts = [f"An issue with key '{key}' does not exist for field 'key'." for key in unknown]
+        raise Refusal(400, error_body(*texts))
     indexed = site.now() - site.index_delay
     return [
         issue
-        for issue in reversed(site.issues.values())
-        if labels <= set(issue.fields.get("labels", []))
+        for issue in issues
+        if (not keys or keys & {issue.key, *issue.former_keys})
+        and labels <= set(issue.fields.get("labels", []))
         and (issue.created <= indexed or issue.id in reconcile)
     ]
 
@@ -75,6 +88,7 @@ def _number(body: Mapping[str, Any], name: str, otherwise: int) -> int:
         raise Refusal(400, error_body(f"{name} is not a number.")) from error
 
 
+_KEYS = re.compile(r"\s*key\s+in\s*\(\s*(\w+-\d+(?:\s*,\s*\w+-\d+)*)\s*\)\s*", re.IGNORECASE)
 _CLAUSE = re.compile(r'\s*(project|labels)\s*=\s*("(?:[^"\\]|\\.)*"|[\w-]+)\s*', re.IGNORECASE)
 _ORDER = re.compile(r"\s*order\s+by\s+\w+(\s+(asc|desc))?\s*", re.IGNORECASE)
 
@@ -90,6 +104,10 @@ def _clauses(jql: str) -> list[tuple[str, str]]:
         if clauses:
             joint = re.compile("and", re.IGNORECASE).match(jql, at)
             at = joint.end() if joint else -1
+        if at >= 0 and (listed := _KEYS.match(jql, at)):
+            clauses.append(("key", re.sub(r"\s", "", listed[1])))
+            at = listed.end()
+            continue
         clause = _CLAUSE.match(jql, at) if at >= 0 else None
         if not clause:
             raise Refusal(400, error_body(f"Error in the JQL Query: '{jql}' is not understood here."))

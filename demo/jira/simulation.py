@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from demo.jira import about, creation, issues, links, search, transitions
+from demo.jira import about, bulk, creation, issues, links, search, transitions
 from demo.jira.site import Site
 
 
@@ -45,6 +45,7 @@ class Jira(Site):
         ):
             self._add(method, f"{self.root}/rest/api/{version}{path}", call)
         if not self.datacenter:
+            self._add("POST", f"{self.root}/rest/api/3/issue/bulkfetch", bulk.fetch_issues)
             for removed in ("2", "3"):
                 for method in ("GET", "POST"):
                     self._add(method, f"{self.root}/rest/api/{removed}/search", search.search_removed)

@@ -14,7 +14,7 @@ from flask import Response, jsonify, request
 
 from demo.base import Rate, Refusal, Simulation, parse, whole_seconds
 from demo.jira.fields import Field
-from demo.jira.records import STATUSES, TRANSITIONS, Issue, Status, Transition
+from demo.jira.records import STATUSES, TRANSITIONS, Change, Issue, Status, Transition
 
 ISSUE_WRITES = ((20, 2), (100, 30))  # count, seconds: developer.atlassian.com, rate limiting
 SCREEN = ("summary", "description", "priority", "labels", "project", "issuetype")
@@ -24,6 +24,7 @@ PERMISSIONS = (
     *("LINK_ISSUES", "CREATE_ATTACHMENTS"),
 )
 RESOLUTIONS = ("Done", "Won't Do", "Duplicate", "Cannot Reproduce")
+MOST_CHANGES = 40  # of one issue in an answer about many
 NO_ISSUE = "Issue does not exist or you do not have permission to see it."
 _CATEGORIES = {"new": 2, "indeterminate": 4, "done": 3}  # Jira's own ids
 
@@ -97,12 +98,22 @@ class Site(Simulation):
     def _add_routes(self) -> None:
         raise NotImplementedError
 
-    def close(self, key: str, resolution: str = "Done", *, status: str = "") -> None:
-        """A person closes an issue. Without `status` it gets the first status of category done."""
+    def close(self, key: str, resolution: str = "Done", *, status: str = "", by: str = "Grace") -> None:
+        """A person closes an issue. Without `status` it gets the first status of category done. An empty
+        `resolution` is set later, or never."""
         with self.lock:
             done = status or next(s.name for s in self.statuses.values() if s.category == "done")
-            self.set_status(self.issues[key], done)
-            self.issues[key].resolution = resolution
+            self.set_status(self.issues[key], done, resolution, by)
+
+    def resolve(self, key: str, resolution: str, *, by: str = "Grace") -> None:
+        """A person sets the resolution of an issue, or changes it."""
+        with self.lock:
+            self._set_resolution(self.issues[key], resolution, by)
+
+    def reopen(self, key: str, *, by: str = "Grace") -> None:
+        """A person opens a closed issue again."""
+        with self.lock:
+            self.set_status(self.issues[key], next(iter(self.statuses)), "", by)
 
     def move(self, key: str, to: str) -> None:
         """A person moves an issue to another project. Both keys find it from then on."""
@@ -121,13 +132,20 @@ class Site(Simulation):
         """The category of the issue's status: new, indeterminate or done."""
         return self.statuses[self.issues[key].status].category
 
-    def set_status(self, issue: Issue, name: str) -> None:
+    def set_status(self, issue: Issue, name: str, resolution: str = "Done", by: str = "huntbridge") -> None:
+        """`resolution`: of a status of category done; any other status clears it."""
         before, after = self.statuses[issue.status].category, self.statuses[name].category
+        issue.changes.append(Change(self.now(), by, {"status": (issue.status, name)}))
         issue.status = name
         if before != after:
             issue.changed = self.now()
-        issue.resolved = self.now() if after == "done" else None
-        issue.resolution = "Done" if after == "done" else ""
+        self._set_resolution(issue, resolution if after == "done" else "", by)
+
+    def _set_resolution(self, issue: Issue, name: str, by: str) -> None:
+        if issue.resolution != name:
+            issue.changes.append(Change(self.now(), by, {"resolution": (issue.resolution, name)}))
+        issue.resolved = self.now() if name else None
+        issue.resolution = name
 
     def shown(self) -> list[dict[str, Any]]:
         """The issues for the demo's page, oldest first."""
@@ -194,6 +212,26 @@ class Site(Simulation):
             ],
         }
         return fields if self.datacenter else fields | {"statuscategorychangedate": moment(issue.changed)}
+
+    def changelog(self, issue: Issue) -> dict[str, Any]:
+        """The last changes, newest first."""
+        histories = [
+            {
+                "id": str(number),
+                "author": {"displayName": change.by, "active": True}
+                | ({"name": change.by} if self.datacenter else {"accountId": f"account-{change.by}"}),
+                "created": moment(change.at),
+                "items": [
+                    {"field": name, "fieldtype": "jira", "fromString": before, "toString": after}
+                    | ({} if self.datacenter else {"fieldId": name})
+                    | ({"from": f"id of {before}"} if before else {})
+                    | ({"to": f"id of {after}"} if after else {})
+                    for name, (before, after) in change.fields.items()
+                ],
+            }
+            for number, change in enumerate(issue.changes, 30_000)
+        ][::-1][:MOST_CHANGES]
+        return {"startAt": 0, "maxResults": len(histories), "total": len(histories), "histories": histories}
 
     def status_view(self, name: str) -> dict[str, Any]:
         category = self.statuses[name].category

@@ -5,6 +5,7 @@ Blocks and properties that huntbridge does not use are refused as unknown, altho
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,13 @@ _BLOCK_KEYS = {
     "image": {"image_url", "alt_text", "title"},
     "divider": set[str](),
 }
+MAX_VIEW, MAX_VIEW_BLOCKS, MAX_INPUT = 250_000, 100, 3_000
+_VIEW_KEYS = {"type", "title", "submit", "close", "blocks", "private_metadata", "callback_id"}
+_INPUT_KEYS = {"plain_text_input": {"multiline", "max_length"}, "checkboxes": {"options"}}
+MAX_OPTIONS = 100
+MAX_OPTION_VALUE = 75  # @slack/types 3.2.0; slack_sdk 3.48.0 has 150
+_SELECT_KEYS = {"type", "action_id", "placeholder", "options", "initial_option", "confirm"}
+_CONFIRM_TEXTS = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 _BUTTON_KEYS = {"type", "text", "action_id", "url", "value", "style", "accessibility_label"}
 
 
@@ -52,6 +60,37 @@ def check_message(body: Any) -> None:
         raise Refusal(400, "invalid_attachments", why=str(error)) from error
 
 
+def check_view(view: Any) -> None:
+    """Checks a modal (docs.slack.dev/reference/views/modal-views). Raises Refusal with Slack's error word."""
+    try:
+        _check_view(view)
+    except Invalid as error:
+        refusal = {"ok": False, "error": "invalid_arguments", "response_metadata": {"messages": [str(error)]}}
+        raise Refusal(200, refusal, why=str(error)) from error
+
+
+def _check_view(view: Any) -> None:
+    _require(isinstance(view, dict), "the view is not an object")
+    _keys(view, _VIEW_KEYS)
+    _require(view.get("type") == "modal", "the view is no modal")
+    _require(len(json.dumps(view)) <= MAX_VIEW, "view_too_large")
+    checker = _Checker()
+    for key in ("title", "submit", "close"):
+        if key in view or key == "title":
+            checker.text_object(view.get(key), 24, "plain_text")
+    for key, limit in {"private_metadata": 3_000, "callback_id": 255}.items():
+        if key in view:
+            _string(view, key, limit)
+    blocks = _list(view, "blocks", MAX_VIEW_BLOCKS)
+    for block in blocks:
+        if isinstance(block, dict) and block.get("type") == "input":
+            checker.input(block)
+        else:
+            checker.block(block)
+    has_input = any(block["type"] == "input" for block in blocks)
+    _require("submit" in view or not has_input, "a modal with an input needs submit")
+
+
 class _Checker:
     """Checks one message, and counts what is limited for the whole message."""
 
@@ -79,15 +118,38 @@ class _Checker:
             self.block(block)
         _require(self.text <= MAX_TEXT, f"{self.text} characters of text")
 
+    def named(self, block: Mapping[str, Any]) -> None:
+        if "block_id" in block:
+            name = _string(block, "block_id", 255)
+            _require(name not in self.ids, f"block_id {name!r} is there twice")
+            self.ids.add(name)
+
+    def input(self, block: Mapping[str, Any]) -> None:
+        _keys(block, {"type", "block_id", "label", "element", "optional"})
+        self.named(block)
+        self.text_object(block.get("label"), 2_000, "plain_text")
+        _require(isinstance(block.get("optional", False), bool), "optional is not a boolean")
+        element: Any = block.get("element")
+        kind = element.get("type") if isinstance(element, dict) else None
+        if kind == "static_select":
+            self.select({"placeholder": {"type": "plain_text", "text": "x"}, **element})
+            return
+        _require(kind in _INPUT_KEYS, f"unknown element {kind!r} of an input")
+        _keys(element, {"type", "action_id", *_INPUT_KEYS[str(kind)]})
+        _string(element, "action_id", 255)
+        if kind == "checkboxes":
+            for option in _list(element, "options", 10):
+                self.option(option)
+        else:
+            longest = element.get("max_length", MAX_INPUT)
+            _require(isinstance(longest, int) and 1 <= longest <= MAX_INPUT, "max_length")
+
     def block(self, block: Any) -> None:
         _require(isinstance(block, dict), "a block is not an object")
         kind = block.get("type")
         _require(isinstance(kind, str) and kind in _BLOCK_KEYS, f"unknown block type {kind!r}")
         _keys(block, _BLOCK_KEYS[kind] | {"type", "block_id"})
-        if "block_id" in block:
-            name = _string(block, "block_id", 255)
-            _require(name not in self.ids, f"block_id {name!r} is there twice")
-            self.ids.add(name)
+        self.named(block)
         getattr(self, f"_{kind}")(block)
 
     def _header(self, block: Mapping[str, Any]) -> None:
@@ -112,8 +174,11 @@ class _Checker:
     def _actions(self, block: Mapping[str, Any]) -> None:
         elements = _list(block, "elements", 25)
         for element in elements:
+            if isinstance(element, dict) and element.get("type") == "static_select":
+                self.select(element)
+                continue
             self.element(element)
-            _require(element["type"] == "button", "only buttons are known in actions")
+            _require(element["type"] == "button", "only buttons and selects are known in actions")
         actions = [e["action_id"] for e in elements if "action_id" in e]
         _require(len(actions) == len(set(actions)), "an action_id is there twice")
 
@@ -140,6 +205,33 @@ class _Checker:
         if "url" in element:
             _require(_URL.fullmatch(_string(element, "url", 3_000)), "url is not a URL")
         _require(element.get("style", "primary") in {"primary", "danger"}, "unknown button style")
+
+    def select(self, element: Mapping[str, Any]) -> None:
+        _keys(element, _SELECT_KEYS)
+        _string(element, "action_id", 255)
+        self.text_object(element.get("placeholder"), 150, "plain_text")
+        options = _list(element, "options", MAX_OPTIONS)
+        for option in options:
+            self.option(option)
+        if "initial_option" in element:
+            _require(element["initial_option"] in options, "initial_option is none of the options")
+        if "confirm" in element:
+            self.confirmation(element["confirm"])
+
+    def option(self, option: Any) -> None:
+        _require(isinstance(option, dict), "an option is not an object")
+        _keys(option, {"text", "value", "description"})
+        self.text_object(option.get("text"), 75, "plain_text")
+        _string(option, "value", MAX_OPTION_VALUE)
+        if "description" in option:
+            self.text_object(option["description"], 75, "plain_text")
+
+    def confirmation(self, confirm: Any) -> None:
+        _require(isinstance(confirm, dict), "confirm is not an object")
+        _keys(confirm, {*_CONFIRM_TEXTS, "style"})
+        for key, limit in _CONFIRM_TEXTS.items():
+            self.text_object(confirm.get(key), limit, "plain_text")
+        _require(confirm.get("style", "primary") in {"primary", "danger"}, "unknown style of confirm")
 
     def image(self, element: Mapping[str, Any]) -> None:
         _require(_URL.fullmatch(_string(element, "image_url", 3_000)), "image_url is not a URL")

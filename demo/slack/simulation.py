@@ -18,6 +18,7 @@ from flask import Response, jsonify, request
 
 from demo.base import Rate, Refusal, Simulation, parse, whole_seconds
 from demo.slack.block_kit import check_message
+from demo.slack.dialogs import Dialog, Dialogs, submission
 from demo.slack.mentions import pings
 from demo.slack.records import DEMO_SIGNING_SECRET, DEMO_TOKEN, Channel, Ephemeral, Post, Request, signed
 
@@ -57,6 +58,7 @@ class Slack(Simulation):
         self.posts: list[Post] = []
         self.ephemerals: list[Ephemeral] = []
         self._clicks = 0
+        self.dialogs = Dialogs(lambda: self.now())
         for name, method in {
             "auth.test": self._auth_test,
             "chat.postEphemeral": self._post_ephemeral,
@@ -64,6 +66,7 @@ class Slack(Simulation):
             "chat.update": self._update,
             "conversations.info": self._info,
             "conversations.list": self._list,
+            "views.open": self.dialogs.open,
         }.items():
             self.blueprint.add_url_rule(
                 f"/api/{name}", name.replace(".", "_"), self._called(method), methods=["POST"]
@@ -73,12 +76,20 @@ class Slack(Simulation):
         return [post for post in self.posts if (post.channel, post.thread_ts) == (parent.channel, parent.ts)]
 
     def click(
-        self, post: Post, action_id: str, *, user: str = "U012AB3CD", name: str = "ada", on: str = ""
+        self,
+        post: Post,
+        action_id: str,
+        choice: str = "",
+        *,
+        user: str = "U012AB3CD",
+        name: str = "ada",
+        on: str = "",
     ) -> Request:
-        """The request that Slack sends when this user clicks the button `action_id` of a message.
+        """The request that Slack sends when this user clicks the button `action_id` of a message, or chooses
+        the option with the value `choice` of the menu `action_id` and confirms it.
 
         `on` is the base URL of this simulation, for the response_url. Raises LookupError if the message has
-        no such button.
+        no such button or option.
         """
         with self.lock:
             buttons = [
@@ -95,6 +106,7 @@ class Slack(Simulation):
             container = {"type": "message", "message_ts": post.ts, "channel_id": post.channel}
             action = {
                 **{key: button[key] for key in ("type", "action_id", "text", "value") if key in button},
+                **_selected(button, choice),
                 "block_id": block.get("block_id", "b1"),
                 "action_ts": f"{self.now():.6f}",
             }
@@ -104,7 +116,7 @@ class Slack(Simulation):
                 "api_app_id": "A00000000",
                 "team": {"id": "T00000000", "domain": "acme"},
                 "container": {**container, "is_ephemeral": False},
-                "trigger_id": f"{self._clicks}.{self._clicks}.demo",
+                "trigger_id": self.dialogs.trigger(user),
                 "channel": {"id": post.channel, "name": "soc"},
                 "message": {"type": "message", "ts": post.ts, **post.body},
                 "response_url": f"{on}/actions/T00000000/{self._clicks}/demo",
@@ -113,6 +125,11 @@ class Slack(Simulation):
             return signed(
                 urlencode({"payload": json.dumps(payload)}).encode(), self.signing_secret, self.now()
             )
+
+    def submit(self, dialog: Dialog, user: str = "U012AB3CD", name: str = "ada", **chosen: Any) -> Request:
+        """The request that Slack sends when the user submits the dialog. `chosen`: values by field."""
+        with self.lock:
+            return signed(submission(dialog, chosen, user, name), self.signing_secret, self.now())
 
     def shown(self) -> list[dict[str, Any]]:
         """The messages for the demo's page, oldest first. A parent has its replies; an ephemeral message has
@@ -299,6 +316,15 @@ class Slack(Simulation):
             self.accept(body)
             self.mentions += pings(body)
         return Response("ok", mimetype="text/html")
+
+
+def _selected(element: Mapping[str, Any], choice: str) -> dict[str, Any]:
+    if element["type"] != "static_select":
+        return {}
+    chosen = [option for option in element["options"] if option["value"] == choice]
+    if not chosen:
+        raise LookupError(f"no option {choice}")
+    return {"selected_option": chosen[0]}
 
 
 def _no(error: str, why: str = "") -> Refusal:

@@ -10,18 +10,19 @@ from markupsafe import Markup
 
 from console.previews import slack as drawing
 from console.previews.byline import Byline
-from console.previews.elements import Pen, el, text
+from console.previews.elements import Pen, el, mapping, objects, text
 from demo.slack.records import Ephemeral, Post
 from demo.slack.simulation import Slack
 from demo.web.shell import Home, live, opens, part, shell
 from shared.phrases import counted
 
-Click = Callable[[str, str], str]  # the message's ts, and the button: says what huntbridge answered
+# The message's ts, the button or menu, and the option of the menu: says what huntbridge answered.
+Click = Callable[[str, str, str], str]
 
 
 def slack_pages(slack: Slack, click: Click, home: Home) -> Blueprint:
     """`/slack` is the channel, `/slack/<ts>` a message with its thread. `click` raises LookupError if there
-    is no such button."""
+    is no such button or option."""
     pages = shell("slack_pages", home)
 
     @pages.get("/slack")
@@ -55,7 +56,7 @@ def slack_pages(slack: Slack, click: Click, home: Home) -> Blueprint:
     @pages.post("/slack/<ts>/click")
     def clicked(ts: str) -> Any:
         try:
-            home.say(click(ts, request.form.get("action", "")))
+            home.say(click(ts, request.form.get("action", ""), request.form.get("choice", "")))
         except LookupError:
             abort(404)
         whole = request.form.get("from") == "message"
@@ -82,7 +83,7 @@ def _entry(entry: Post | Ephemeral, replies: Mapping[str, int]) -> tuple[Markup,
 
 
 def _brief(body: Mapping[str, Any]) -> list[Any]:
-    """The title, the first section, and the buttons that send a click."""
+    """The title, the first section, and the buttons and menus that send a click."""
     blocks = [block for block in body.get("blocks", []) if isinstance(block, dict)]
     buttons = [
         {**block, "elements": clicks}
@@ -100,12 +101,19 @@ def _byline(post: Post) -> Byline:
 
 def _pen(post: Post, place: str = "message") -> Pen:
     def button(block: Mapping[str, Any]) -> Markup:
+        menu = block.get("type") == "static_select"
+        label = text(mapping(block.get("placeholder")).get("text")) if menu else drawing.button_label(block)
+        options = [
+            el("option", "", drawing.button_label(option), value=text(option.get("value")))
+            for option in objects(block.get("options"))
+        ]
         return el(
             "form",
             "",
             el("input", "", type="hidden", name="action", value=text(block.get("action_id"))),
             el("input", "", type="hidden", name="from", value=place),
-            el("button", drawing.button_classes(block), drawing.button_label(block)),
+            el("select", "fake", *options, name="choice", aria_label=label) if menu else None,
+            el("button", drawing.button_classes(block), label),
             method="post",
             action=url_for("slack_pages.clicked", ts=post.ts),
         )

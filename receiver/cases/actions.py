@@ -11,19 +11,20 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from receiver.cases.closing_terms import ClosingTerms
 from receiver.cases.deciding import Deciding
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle, union
-from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
+from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE
 from shared.config.config import Config
 from shared.config.destinations.slack import SlackConfig
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.case_states import DecisionRefused, UnknownCase, made, named
 from shared.models.cases import Case, CaseState
 from shared.models.codec import dump, load
-from shared.models.decisions import Action, CaseDecision
+from shared.models.decisions import Action, CaseDecision, Verdict
 from shared.phrases import utc_minute
-from shared.queues import items
-from shared.queues.ports import Dead, Done, Queue, Verdict
+from shared.queues import items, ports
+from shared.queues.ports import Dead, Done, Queue
 from shared.storage import audit, kinds
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.ports import Store
@@ -31,6 +32,7 @@ from shared.storage.ports import Store
 log = logging.getLogger(__name__)
 
 _UNKNOWN_CASE = "huntbridge knows nothing of this case any more, so nothing was done."
+_NO_REASON = "closed in Slack, where no reason was given"
 _NO_TRACKER = "No Jira project is configured here any more, so no issue was created."
 
 
@@ -44,20 +46,18 @@ class CaseActions:
         deliveries: Queue,
         config: Config,
         destinations: CaseDestinations,
+        terms: ClosingTerms,
     ) -> None:
+        self._terms = terms
         self._cases, self._deciding, self._ledger, self._store = cases, deciding, ledger, store
         self._deliveries, self._config, self._destinations = deliveries, config, destinations
 
-    def click(self, id: str, item: items.SlackClick) -> Verdict:
-        """Handle a click in Slack. `id` is the same whenever Slack repeats the click."""
+    def click(self, id: str, item: items.SlackClick) -> ports.Verdict:
+        """Handle a click or a choice in Slack. `id` is the same whenever Slack repeats the click."""
         if self._ledger.notes.get(kinds.CLICK_NOTES, id):
             return Done()  # a replayed request, or a repeated item
         click, secret = item.click, item.signed_by
-        posted_by_app = [
-            name
-            for name, config in self._config.destinations.items()
-            if isinstance(config, SlackConfig) and secret in config.signing_secret
-        ]
+        posted_by_app = self._posted_by(secret)
         if not posted_by_app:
             return Dead(f"a click was signed with {secret}, and no destination has that signing_secret")
         case_key = click.value
@@ -65,10 +65,11 @@ class CaseActions:
         # An app may only act on cases that were posted through it.
         told = [name for name in posted_by_app if case and name in case.told]
         clicked_at = self._destination_of(click.channel, case_key, told or posted_by_app)
-        if click.action == ACKNOWLEDGE and told:
-            who = click.name or click.user
-            asked = CaseDecision(id, Action.ACKNOWLEDGE, who, item.at, "Slack", click.user)
+        if click.action in (ACKNOWLEDGE, CLOSE) and told:
+            asked = _asked(id, item)
             answer = self._refusal(case_key, asked, clicked_at) or self._decide(case_key, asked)
+            if click.action == CLOSE and not answer:
+                answer = self._terms.ask(case_key, item, id, clicked_at)
         elif click.action == CREATE_ISSUE and told:
             answer = self._create_issue(case_key, id)
         else:
@@ -79,7 +80,42 @@ class CaseActions:
         self._ledger.notes.save(kinds.CLICK_NOTES, id, {"at": item.at.isoformat()})
         return Done()
 
-    def acknowledge(self, item: items.AcknowledgeCase) -> Verdict:
+    def choose_terms(self, id: str, item: items.SlackTerms) -> ports.Verdict:
+        """Handle the terms that somebody chose in the dialog."""
+        if self._ledger.notes.get(kinds.CLICK_NOTES, id):
+            return Done()
+        case = self._ledger.cases.get(item.case_key)
+        told = [name for name in self._posted_by(item.signed_by) if case and name in case.told]
+        if not told:
+            return Dead(f"terms were signed with {item.signed_by}, and its app has not posted the case")
+        try:
+            answer = self._terms.choose(id, item)
+        except DecisionRefused as refused:
+            return Dead(str(refused))
+        if answer:
+            self._answer_in_channel(id, item, told, answer)
+        self._ledger.notes.save(kinds.CLICK_NOTES, id, {"at": item.at.isoformat()})
+        return Done()
+
+    def _answer_in_channel(self, id: str, item: items.SlackTerms, told: list[str], answer: str) -> None:
+        """Answer where the case was posted, since Slack does not say where the dialog was opened."""
+        for name in told:
+            ref = self._ledger.case_references.get(item.case_key, name)
+            if channel := self._destinations.channel_of(ref):
+                ephemeral = items.Ephemeral(name, channel, item.user, answer)
+                self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
+                return
+        log.warning("terms not changed", extra={"case": item.case_key, "reason": answer})
+
+    def _posted_by(self, secret: str) -> list[str]:
+        """The destinations that the app with this signing secret posts to."""
+        return [
+            name
+            for name, config in self._config.destinations.items()
+            if isinstance(config, SlackConfig) and secret in config.signing_secret
+        ]
+
+    def acknowledge(self, item: items.AcknowledgeCase) -> ports.Verdict:
         """Handle an acknowledgement of the console or the command line."""
         asked = load(Acknowledgement, item.acknowledgement)
         by, at, origin, slack = asked.by, asked.at, asked.origin, asked.slack
@@ -88,9 +124,10 @@ class CaseActions:
         )
         return Done()
 
-    def decide(self, item: items.DecideCase) -> Verdict:
-        """Handle another decision of the console or the command line."""
-        self._decide(item.case_key, load(CaseDecision, item.decision))
+    def decide(self, item: items.DecideCase) -> ports.Verdict:
+        """Handle another decision of the console, the command line or a tracker."""
+        if answer := self._decide(item.case_key, load(CaseDecision, item.decision)):
+            log.warning("decision refused", extra={"case": item.case_key, "reason": answer})
         return Done()
 
     def _destination_of(self, channel: str, case_key: str, names: list[str]) -> str:
@@ -104,7 +141,7 @@ class CaseActions:
         return names[0]
 
     def _refusal(self, case_key: str, asked: CaseDecision, destination: str) -> str:
-        """The answer to a user who may not acknowledge; empty for a user who may. `destination` posted the
+        """The answer to a user who may not decide; empty for a user who may. `destination` posted the
         message that the user clicked."""
         config = self._config.destinations[destination]
         allowed = config.may_acknowledge if isinstance(config, SlackConfig) else None
@@ -112,12 +149,17 @@ class CaseActions:
             return ""
         audit.refused(self._store, case_key, asked, f"not in may_acknowledge of {destination}")
         log.warning(
-            "acknowledgement refused: the user is not in may_acknowledge",
-            extra={"case": case_key, "destination": destination, "user": asked.slack},
+            "decision refused: the user is not in may_acknowledge",
+            extra={
+                "case": case_key,
+                "destination": destination,
+                "user": asked.slack,
+                "action": asked.action,
+            },
         )
         return (
-            f"You may not acknowledge “{self._cases.title(case_key)}”: only the users in may_acknowledge of "
-            "huntbridge's configuration may. Nothing was changed."
+            f"You may not {asked.action} “{self._cases.title(case_key)}”: only the users in "
+            "may_acknowledge of huntbridge's configuration may. Nothing was changed."
         )
 
     def _decide(self, case_key: str, asked: CaseDecision) -> str:
@@ -162,14 +204,24 @@ class CaseActions:
         return ""
 
 
+def _asked(id: str, item: items.SlackClick) -> CaseDecision:
+    """The decision that somebody made by a click or a choice."""
+    click = item.click
+    who = click.name or click.user
+    if click.action == ACKNOWLEDGE:
+        return CaseDecision(id, Action.ACKNOWLEDGE, who, item.at, "Slack", click.user)
+    verdict = Verdict(click.verdict)
+    return CaseDecision(id, Action.CLOSE, who, item.at, "Slack", click.user, verdict=verdict, why=_NO_REASON)
+
+
 def _refused(title: str, refused: DecisionRefused, asked: CaseDecision) -> str:
-    """The answer to a person whose click came too late."""
+    """The answer to a person whose decision was refused, such as a click that came too late."""
     case = refused.case
     if case and case.state is CaseState.CLOSED and case.closure:
         closure = case.closure
         what = f"closed “{title}” as {closure.verdict.words}"
         return f"{named(closure.by)} has {what}, at {utc_minute(closure.at)}."
-    if case and case.acknowledgement:
+    if case and case.acknowledgement and asked.action is Action.ACKNOWLEDGE:
         holder = case.acknowledgement
         who = "You have" if holder.slack and holder.slack == asked.slack else f"{named(holder.by)} has"
         return f"{who} taken “{title}” already, at {utc_minute(holder.at)}."

@@ -13,14 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.models.case_states import DecisionRefused, UnknownCase, made
+from shared.models import case_states
+from shared.models.case_states import DecisionRefused, UnknownCase, made, named
 from shared.models.cases import Case
 from shared.models.decisions import Action, CaseDecision
 from shared.models.known_good import MOST_FINDINGS, Entry, KnownFinding
 from shared.models.known_good_terms import Scope, Terms
-from shared.models.occurrences import MOST_CONTENTS
 from shared.models.severity import Severity
 from shared.models.system_findings import SystemFinding
+from shared.storage.ledger import known_good
 from shared.storage.ledger.known_good import TooManyEntries
 from shared.storage.ledger.ledger import Ledger
 
@@ -52,12 +53,72 @@ class Deciding:
         self._apply(case_key, after, made(after, asked.id) or asked)
         return after
 
+    def refine(self, case_key: str, closure_id: str, terms: Terms | None, why: str) -> CaseDecision:
+        """The closing `closure_id` of the case, with other terms and another reason. `terms`: None for a true
+        positive.
+
+        The known-good entry is replaced, so there is no moment in which nothing covers its findings. Raises
+        UnknownCase, and DecisionRefused if the case is not closed by this decision any more. A repeat changes
+        nothing.
+        """
+        case = self.ledger.cases.get(case_key)
+        if case is None:
+            raise UnknownCase(f"there is no case {case_key!r}")
+        decision = made(case, closure_id)
+        if decision is None or not _is_closed_by(case, decision):
+            raise DecisionRefused("this was reopened in the meantime", case)
+        decision = replace(decision, terms=terms, why=why)
+        entry = self.entry(case_key, case, decision)
+        if entry and terms:
+            entry = self._replace(entry, terms, case)
+            terms = replace(terms, until=entry.until)
+            decision = replace(decision, terms=terms, covers=len(entry.findings))
+
+        def refined(case: Case | None) -> Case | None:
+            covers = decision.covers
+            return case and case_states.refine(case, closure_id, why=why, terms=terms, covers=covers)
+
+        try:
+            self.ledger.cases.change(case_key, refined)
+        except DecisionRefused:  # somebody has reopened the case since it was read
+            self._end(closure_id, "the reopening of its case")
+            raise
+        return decision
+
+    def _replace(self, entry: Entry, terms: Terms, case: Case) -> Entry:
+        """Put the entry in the place of the one with its id, whatever the scope of that one. What that one
+        covers stays as it was judged at the closing."""
+        earlier = self.ledger.known_good.get(entry.id)
+        if earlier and earlier.ended_at is not None:
+            raise _ended(earlier, case)
+        judged = {known.fingerprint: known for known in entry.findings}
+        for known in earlier.findings if earlier else ():
+            if known.severity is not Severity.MALICIOUS or known.fingerprint in terms.malicious:
+                judged[known.fingerprint] = known
+        entry = replace(entry, findings=tuple(judged.values())[-MOST_FINDINGS:])
+        try:
+            group = known_good.group_of(entry)
+            moved = earlier is not None and known_good.group_of(earlier) != group
+            self.ledger.known_good.replace(entry, moved=moved)
+        except TooManyEntries as error:
+            raise DecisionRefused(str(error), case) from error
+        for other in self.ledger.known_good.all_of(entry.id):
+            if known_good.group_of(other) == group:
+                continue
+            ended = self.ledger.known_good.end(other, by := f"{entry.by}, who chose another scope")
+            if ended.ended_at and ended.ended_by != by:  # somebody ended it since it was read
+                self.ledger.known_good.end(entry, ended.ended_by)
+                raise _ended(ended, case)
+        return entry
+
     def entry(self, case_key: str, case: Case, decision: CaseDecision) -> Entry | None:
         """The known-good entry that the decision makes; None if it makes none."""
         verdict, system = decision.verdict, case.system
         if decision.action is not Action.CLOSE or verdict is None or not verdict.is_harmless or not system:
             return None
         terms = decision.terms or Terms()
+        if terms.nothing:
+            return None
         found = self.ledger.findings.of_system(system.instance).findings
         known = [
             _known(fingerprint, finding)
@@ -104,9 +165,13 @@ class Deciding:
             self._end(entry.id, "the reopening of its case")
 
     def _end(self, id: str, by: str) -> None:
-        if entry := self.ledger.known_good.get(id):
+        for entry in self.ledger.known_good.all_of(id):
             self.ledger.known_good.end(entry, by)
             log.info("known-good entry ended", extra={"entry": id, "case": entry.case})
+
+
+def _ended(entry: Entry, case: Case) -> DecisionRefused:
+    return DecisionRefused(f"{named(entry.ended_by)} has ended what this closing made known good", case)
 
 
 def _is_closed_by(case: Case | None, decision: CaseDecision) -> bool:
@@ -115,7 +180,7 @@ def _is_closed_by(case: Case | None, decision: CaseDecision) -> bool:
 
 def _known(fingerprint: str, finding: SystemFinding) -> KnownFinding:
     """The finding as it is judged. If its content was another one in each hunt, any content is known good."""
-    changes = finding.hunts >= _REPEATS and len(finding.contents) >= min(finding.hunts, MOST_CONTENTS)
+    changes = finding.hunts >= _REPEATS and finding.changed >= finding.hunts - 1
     return KnownFinding(
         fingerprint,
         finding.description,

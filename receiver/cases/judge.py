@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
 
+from receiver.messages.counts import adds_up
 from receiver.messages.subject import system_of
 from shared.models.alarms import Alarm
 from shared.models.decisions import CaseState
-from shared.models.event_kinds import ALARM_KINDS
+from shared.models.event_kinds import ALARM_KINDS, OWN_KINDS, TEST
 from shared.models.evidence import Finding
 from shared.models.fingerprints import fingerprint
 from shared.models.hunts import hunt_name
 from shared.models.judgements import MOST_SHOWN, JudgedFinding, Judgement
 from shared.models.known_good import Entry, Place, best_match
+from shared.models.mutes import Muted
 from shared.models.occurrences import Occurrence, explains_all, occurrences
 from shared.models.severity import Severity
 from shared.models.system_findings import (
@@ -36,18 +37,7 @@ from shared.models.systems import System
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.queries.cases import CaseQueries
 
-
-class Mute(Protocol):
-    """The part of a mute that a judgement shows."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def by(self) -> str: ...
-    @property
-    def why(self) -> str: ...
-    @property
-    def until(self) -> datetime: ...
+_BEGINNING = timedelta(hours=1)  # the longest time between the judgement that begins a case and its record
 
 
 @dataclass(frozen=True)
@@ -60,10 +50,6 @@ class _Covered:
     until: datetime | None = None
 
 
-# The mute that covers a finding of an alarm; None if none does.
-Muted = Callable[[Alarm, Occurrence], Mute | None]
-
-
 @dataclass(eq=False, repr=False)
 class Judge:
     """Judges the findings of alarms."""
@@ -72,16 +58,17 @@ class Judge:
     cases: CaseQueries
     now: Callable[[], datetime]
     across_hunts: bool = True  # a case lives until somebody closes it; otherwise each project has its own
-    muted: Muted = lambda alarm, occurrence: None
 
-    def judge(self, alarm: Alarm) -> Judgement | None:
+    def judge(self, alarm: Alarm, muted: Muted) -> Judgement | None:
         """None if the event reports no alarms, if its system is not known, or if cases do not live across
-        hunts. Raises StoreError."""
+        hunts; and if not every place is known, but a mute covers the whole alarm. Raises StoreError."""
         system = system_of(alarm)
         if not self.across_hunts or system is None or alarm.event.kind not in ALARM_KINDS:
             return None
         seen = _seen(alarm, system)
-        covers = self._covers(alarm, system, seen)
+        if muted.whole and not seen.complete:
+            return None
+        covers = self._covers(alarm, system, seen, muted)
         while True:
             known, version = self.ledger.findings.read(system.instance)
             if not version:
@@ -89,14 +76,23 @@ class Judge:
             after, ruling = rule(
                 known,
                 seen,
-                self._current(known.case),
+                self._current(known),
                 lambda number: f"system/{system.instance}/{number}",
                 lambda occurrence: covers[occurrence.fingerprint].cover,
             )
             if after == known or self.ledger.findings.save(system.instance, after, version):
                 return _judgement(seen, ruling, after, covers)
 
-    def _covers(self, alarm: Alarm, system: System, seen: Seen) -> dict[str, _Covered]:
+    def case_of(self, alarm: Alarm) -> str:
+        """The key of the case that an event without alarms belongs to: its system's, if that is not closed.
+        Empty if there is none. Raises StoreError."""
+        system = system_of(alarm)
+        if not self.across_hunts or system is None or alarm.event.kind in OWN_KINDS | {TEST}:
+            return ""
+        case = self._current(self.ledger.findings.of_system(system.instance))
+        return case.key if case and case.state is not CaseState.CLOSED else ""
+
+    def _covers(self, alarm: Alarm, system: System, seen: Seen, muted: Muted) -> dict[str, _Covered]:
         """What people decided about each finding, by fingerprint. Nothing is withheld of an alarm of which
         not everything is known."""
         entries = self.ledger.known_good.naming(system.instance) if seen.complete and seen.occurrences else ()
@@ -106,28 +102,29 @@ class Judge:
             alarm.instance.tags if alarm.instance else {},
         )
         return {
-            each.fingerprint: self._covered(alarm, each, place, entries) if seen.complete else _Covered()
+            each.fingerprint: self._covered(each, place, entries, muted) if seen.complete else _Covered()
             for each in seen.occurrences
         }
 
     def _covered(
-        self, alarm: Alarm, occurrence: Occurrence, place: Place, entries: Iterable[Entry]
+        self, occurrence: Occurrence, place: Place, entries: Iterable[Entry], muted: Muted
     ) -> _Covered:
         match = best_match(occurrence, place, entries, self.now())
         if match and not match.not_covered:
             entry = match.entry
             return _Covered(Cover(Status.KNOWN, entry.id), entry.by, entry.why, entry.until)
-        if mute := self.muted(alarm, occurrence):
+        if mute := muted.findings.get(occurrence.fingerprint):
             return _Covered(Cover(Status.MUTED, mute.id), mute.by, mute.why, mute.until)
         return _Covered(Cover(by=match.entry.id, why=match.not_covered) if match else Cover())
 
-    def _current(self, case_key: str) -> CurrentCase | None:
-        case = self.ledger.cases.get(case_key) if case_key else None
-        return (
-            CurrentCase(case_key, case.state, case.closure.verdict if case.closure else None)
-            if case
-            else None
-        )
+    def _current(self, known: SystemFindings) -> CurrentCase | None:
+        case = self.ledger.cases.get(known.case) if known.case else None
+        if case:
+            return CurrentCase(known.case, case.state, case.closure.verdict if case.closure else None)
+        # Another worker has judged an alarm of this case, and is about to record the case.
+        told = (each.told_at for each in known.findings.values() if each.case == known.case)
+        is_begun = any(at and self.now() - at < _BEGINNING for at in told)
+        return CurrentCase(known.case, CaseState.OPEN) if is_begun else None
 
     def _taken_over(self, system: System) -> SystemFindings:
         """What is known of a system whose earlier alarms an earlier version handled: its newest case that is
@@ -144,7 +141,7 @@ def _seen(alarm: Alarm, system: System) -> Seen:
     instances = (evidence.instance if evidence else "", capture.system.instance if capture else "")
     confirmed = evidence is not None and not event.ambiguous and system.instance in instances
     found = occurrences(alarm.findings) if confirmed else ()
-    complete = bool(found) and explains_all(alarm.findings, alarm.malicious, alarm.suspicious)
+    complete = bool(found) and adds_up(alarm) and explains_all(alarm.findings)
     hunt_id = alarm.hunt.id if alarm.hunt else event.hunt_id or ""
     return Seen(event.id, event.received_at, hunt_id, found, complete)
 

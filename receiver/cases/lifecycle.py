@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE
+from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE
 from receiver.messages.compose import compose
 from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.event_facts import event_facts
@@ -94,7 +94,7 @@ class CaseLifecycle:
             if case.closure and alarm.event.id not in case.newest_alarms:  # an item may be repeated
                 case = decide(case, reopening)
             worst = alarm if _badness(alarm) >= _badness(case.alarm) else case.alarm
-            worst = replace(worst, earlier=None, may_repeat=False)
+            worst = _as_first(worst)
             return replace(
                 _counted(case, alarm.event),
                 alarm=worst,
@@ -151,7 +151,8 @@ class CaseLifecycle:
         self._announce(case_key, case, decision, case.told)
 
     def _announce(self, case_key: str, case: Case, decision: CaseDecision, names: Iterable[str]) -> None:
-        """Tell these destinations of a decision, and those of the routes that name its kind."""
+        """Tell these destinations of a decision, and those of the routes that name its kind. The destination
+        at which it was made knows it already."""
         # A case may be taken again after it was given back, and that is told as well.
         id = decision.after if decision.action is Action.ACKNOWLEDGE else decision.id
         about = f"{case_key}:{id}" if id else case_key
@@ -167,7 +168,8 @@ class CaseLifecycle:
             owner=None,
             change=None,
         )
-        self.announce(alarm, union(names, self._named_by_routes(alarm)))
+        told = union(names, self._named_by_routes(alarm))
+        self.announce(alarm, [name for name in told if name != decision.destination])
 
     def _remind(self, case_key: str, case: Case, *, anew: bool) -> None:
         """Have reminders sent, and the steps of the escalation, until somebody takes or closes the case.
@@ -303,6 +305,12 @@ def _reopening(alarm: Alarm, at: datetime) -> CaseDecision:
     return CaseDecision(f"alarm-{digest}", Action.REOPEN, "huntbridge", at, f"alarm {event}", alarm=event)
 
 
+def _as_first(alarm: Alarm) -> Alarm:
+    """The alarm as what the whole case is about: it adds to nothing that was told before."""
+    judgement = replace(alarm.judgement, continues=False) if alarm.judgement else None
+    return replace(alarm, earlier=None, may_repeat=False, judgement=judgement)
+
+
 def _first_id(alarm: Alarm) -> str:
     """The id of the event, or of the event that this alarm repeats on request."""
     return alarm.sent_again.event_id if alarm.sent_again else alarm.event.id
@@ -322,7 +330,7 @@ def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
         buttons.append(ACKNOWLEDGE)
     if trackers and not any(name in trackers for name in case.told):
         buttons.append(CREATE_ISSUE)
-    return tuple(buttons)
+    return (*buttons, CLOSE)
 
 
 def _is_no_news(alarm: Alarm) -> bool:

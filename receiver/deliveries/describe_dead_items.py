@@ -44,10 +44,14 @@ def title_of(entry: DeadEntry) -> str:
             return f"notice about {about}"
         case items.SlackClick(click=clicked):
             return f"a click in Slack, {clicked.action}: {clicked.value}"
+        case items.SlackTerms(case_key):
+            return f"the terms of a closing, chosen in Slack: {case_key}"
         case items.AcknowledgeCase(case_key):
             return f"an acknowledgement of the case: {case_key}"
         case items.DecideCase(case_key, decision):
             return f"a decision about the case, {decision.get('action')}: {case_key}"
+        case items.LookAtIssues(destination):
+            return f"a look at the issues of {destination}"
         case items.Reminder(case_key):
             return f"a reminder of the case: {case_key}"
         case items.Escalation(case_key, number):

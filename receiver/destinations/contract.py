@@ -6,11 +6,14 @@ reason, a log line or a repr.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from receiver.messages.message import Message
 from shared.metrics.instruments import OTHER
+from shared.models.decisions import Verdict
 
 RateLimit = tuple[tuple[int, float], ...]  # pairs (count, seconds): at most `count` messages in any `seconds`
 
@@ -122,4 +125,60 @@ class SendsEphemeral(Protocol):
 
     def send_ephemeral(self, to: Recipient, text: str) -> Outcome:
         """`text` is plain text."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClosedIssue:
+    """The issue of a case, which is closed."""
+
+    tracker: str  # such as Jira
+    key: str  # as it is now; people may have moved the issue
+    resolution: str = ""  # the name of how it was resolved; may be hostile text
+    verdict: Verdict | None = None  # what the configuration says that the resolution means
+    at: datetime | None = None  # when it was closed; None if the tracker does not say
+
+
+@runtime_checkable
+class TracksIssues(Protocol):
+    """A destination whose issues people close."""
+
+    def closed_issues(self, issues: Mapping[str, str]) -> Mapping[str, ClosedIssue] | Retry | Rejected:
+        """Those of these issues that are closed, by the key of the case. `issues`: the key of each issue, by
+        that of its case; at most 100. An issue that is gone is not closed."""
+        ...
+
+    def who_closed(self, keys: Collection[str]) -> Mapping[str, str] | Retry | Rejected:
+        """The names of the people who closed these issues, by the key of the issue, as far as that is known.
+        They may be hostile text."""
+        ...
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice in a dialog. `text` may be hostile."""
+
+    value: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TermsForm:
+    """What a dialog about the terms of a closing offers. A true positive has a reason only."""
+
+    case_key: str
+    closure_id: str  # the id of the decision that closed the case
+    verdict: Verdict
+    scopes: tuple[Option, ...] = ()  # the usual one first
+    days: tuple[Option, ...] = ()
+    usual_days: str = ""  # the value of the option that is chosen at first
+    malicious: tuple[Option, ...] = ()
+
+
+@runtime_checkable
+class AsksForTerms(Protocol):
+    """A destination that can ask one person for the terms of a closing."""
+
+    def ask_for_terms(self, trigger: str, form: TermsForm) -> Outcome:
+        """`trigger` comes with what the person did. It can be used once, for three seconds."""
         ...

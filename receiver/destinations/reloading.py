@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from receiver.destinations.contract import (
+    AsksForTerms,
     CaseRef,
     Check,
+    ClosedIssue,
     Destination,
     Outcome,
     Recipient,
     Rejected,
     Retry,
     SendsEphemeral,
+    TermsForm,
+    TracksIssues,
 )
 from receiver.destinations.registry import build, traits_of
 from receiver.messages.message import Message
@@ -29,6 +34,7 @@ from shared.http.client import Http
 from shared.secrets import Secret, SecretError, SecretRef
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,27 @@ class ReloadingDestination:
 
         return self._call(call)
 
-    def _call(self, call: Callable[[Destination], Outcome]) -> Outcome:
+    def ask_for_terms(self, trigger: str, form: TermsForm) -> Outcome:
+        def call(destination: Destination) -> Outcome:
+            if isinstance(destination, AsksForTerms):
+                return destination.ask_for_terms(trigger, form)
+            return Rejected("it has no dialogs")
+
+        return self._call(call)
+
+    def closed_issues(self, issues: Mapping[str, str]) -> Mapping[str, ClosedIssue] | Retry | Rejected:
+        def call(destination: Destination) -> Mapping[str, ClosedIssue] | Retry | Rejected:
+            return destination.closed_issues(issues) if isinstance(destination, TracksIssues) else {}
+
+        return self._call(call)
+
+    def who_closed(self, keys: Collection[str]) -> Mapping[str, str] | Retry | Rejected:
+        def call(destination: Destination) -> Mapping[str, str] | Retry | Rejected:
+            return destination.who_closed(keys) if isinstance(destination, TracksIssues) else {}
+
+        return self._call(call)
+
+    def _call(self, call: Callable[[Destination], T]) -> T | Retry:
         try:
             used = self._current()
         except (SecretError, ValueError) as error:
@@ -94,7 +120,7 @@ class ReloadingDestination:
         if not reloaded.differs_from(used):
             return outcome
         log.info(
-            "a destination refused its secret, which has changed: delivering with the new secret",
+            "a destination refused its secret, which has changed: using the new secret",
             extra={"destination": self.name},
         )
         return call(reloaded.destination)

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from receiver.events.route import known_values, mismatch
+from receiver.messages.counts import adds_up
 from shared.config.config import Config
 from shared.config.patterns import fits
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import ALARM_KINDS, OWN_KINDS, TEST, UNKNOWN_EVENT
 from shared.models.evidence import Finding
-from shared.models.mutes import Mute
+from shared.models.mutes import Mute, Muted
+from shared.models.occurrences import by_fingerprint
 from shared.models.severity import Severity
 from shared.storage.ledger.ledger import Ledger
 
@@ -28,21 +30,23 @@ def mutes_of(config: Config, ledger: Ledger) -> list[Mute]:
     return [*(section.mute() for section in config.mutes), *ledger.mutes.stored()]
 
 
-def covering(alarm: Alarm, mutes: Iterable[Mute], config: Config, now: datetime) -> Mute | None:
-    """The mute that covers the whole alarm. If several cover it together, the one of the worst finding."""
-    return fitting(alarm, [mute for mute in mutes if mute.in_force(now)], config)
-
-
-def covering_finding(
-    finding: Finding, alarm: Alarm, mutes: Iterable[Mute], config: Config, now: datetime
-) -> Mute | None:
-    """The mute that covers one finding of an alarm."""
+def covering(alarm: Alarm, mutes: Iterable[Mute], config: Config, now: datetime) -> Muted:
+    """What the mutes in force cover of an alarm."""
     in_force = [mute for mute in mutes if mute.in_force(now)]
-    return _of_finding(finding, _of_alarm(alarm, in_force, config))
+    if not in_force:
+        return Muted()
+    of_alarm = _of_alarm(alarm, in_force, config)
+    findings = {}
+    for mark, parts in by_fingerprint(alarm.findings).items() if of_alarm else ():
+        found = [_of_finding(part, of_alarm) for part in parts]
+        if found[0] and all(found):
+            findings[mark] = found[0]
+    return Muted(fitting(alarm, in_force, config), findings)
 
 
 def fitting(alarm: Alarm, mutes: Sequence[Mute], config: Config) -> Mute | None:
-    """Like `covering`, whenever the mutes begin and end."""
+    """The mute that covers the whole alarm, whenever it begins and ends. If several cover it together, the
+    one of the worst finding."""
     if not mutes or alarm.event.kind in _NEVER_MUTED:
         return None
     mutes = _of_alarm(alarm, mutes, config)
@@ -52,7 +56,7 @@ def fitting(alarm: Alarm, mutes: Sequence[Mute], config: Config) -> Mute | None:
             mute for mute in mutes if not mute.match.of_findings and (mute.malicious or not is_malicious)
         )
         return next(whole, None)
-    if not _all_known(alarm):
+    if not adds_up(alarm):
         return None
     worst_first = sorted(alarm.findings, key=lambda finding: finding.severity is not Severity.MALICIOUS)
     found = [_of_finding(finding, mutes) for finding in worst_first]
@@ -98,20 +102,4 @@ def _all_places_fit(finding: Finding, patterns: tuple[str, ...]) -> bool:
         and ".." not in artefact.path.replace("\\", "/").split("/")
         and fits(artefact.path, patterns)
         for artefact in finding.artefacts
-    )
-
-
-def _all_known(alarm: Alarm) -> bool:
-    """Whether the findings are all that the alarm is about."""
-    if not alarm.confirmed or not alarm.findings or alarm.findings_total > len(alarm.findings):
-        return False
-    malicious, suspicious = (
-        sum(finding.count for finding in alarm.findings if finding.severity is severity)
-        for severity in (Severity.MALICIOUS, Severity.SUSPICIOUS)
-    )
-    return (
-        malicious >= (alarm.malicious or 0)
-        and suspicious >= (alarm.suspicious or 0)
-        and malicious + suspicious >= (alarm.event.alarms or 0)
-        and (malicious > 0 or alarm.severity is not Severity.MALICIOUS)
     )

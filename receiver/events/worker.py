@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from receiver.cases.actions import CaseActions
+from receiver.cases.closed_issues import ClosedIssues
 from receiver.cases.judge import Judge, told_part
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.cases.send_reminders import CaseReminders
@@ -69,6 +70,7 @@ class EventWorker:
     notices: DeadLetterNotices
     heartbeats: Heartbeats
     checks: DestinationChecks
+    closed_issues: ClosedIssues
     now: Callable[[], datetime]
     refusals: RefusalCounts
 
@@ -85,6 +87,8 @@ class EventWorker:
                 return self.notices.send(content.about)
             case items.SlackClick():
                 return self.actions.click(item.id, content)
+            case items.SlackTerms():
+                return self.actions.choose_terms(item.id, content)
             case items.AcknowledgeCase():
                 return self.actions.acknowledge(content)
             case items.DecideCase():
@@ -97,6 +101,8 @@ class EventWorker:
                 return self.heartbeats.send(content)
             case items.DailyCheck():
                 return self.checks.check(content, claims=item.claims)
+            case items.LookAtIssues():
+                return self.closed_issues.look(content)
             case items.RefusedWebhooks():
                 self.refusals.add(load(Refused, counts) for counts in content.counts)
                 return Done()
@@ -121,13 +127,17 @@ class EventWorker:
             may_repeat=decision.may_repeat,
             change=self.history.compare(alarm),
         )
-        if judgement := self.judge.judge(alarm):
+        alarm = self._with_quiet(alarm)
+        muted = covering(alarm, mutes_of(self.config, self.ledger), self.config, self.now())
+        if judgement := self.judge.judge(alarm, muted):
             alarm = told_part(alarm, judgement)
             self._record_quiet(alarm, judgement)
             if not judgement.tell:
                 return self._withhold(alarm, judgement)
-        elif mute := self._mute_of(alarm):
-            return self._mute(alarm, mute)
+        elif muted.whole:
+            return self._mute(alarm, muted.whole)
+        else:
+            alarm = replace(alarm, case=alarm.case or self.judge.case_of(alarm))
         destinations = route(alarm, self.config)
         if not destinations and alarm.event.kind == DESTINATION_BROKEN:
             log.error("a destination is broken, and there is no other to tell of it")
@@ -144,7 +154,7 @@ class EventWorker:
         if judgement.still:
             self.cases.still_there(fitted, judgement)
         self._record_outcome(alarm)
-        self._record(alarm, [], case=judgement.case)
+        self._record(alarm, [], case=judgement.case, mute=judgement.muted_by)
         log.info(
             "event withheld",
             extra={
@@ -160,10 +170,23 @@ class EventWorker:
         return Done()
 
     def _record_quiet(self, alarm: Alarm, judgement: Judgement) -> None:
-        """Record what people are not told of, for the digest of the hunt."""
+        """Record what people are not told of, for the digest of the hunt, and count it for the entries and
+        mutes that withhold it."""
+        for status, id in {(each.status, each.by) for each in judgement.withheld}:
+            hit = self.ledger.known_good.hit if status is Status.KNOWN else self.ledger.mutes.hit
+            hit(id, alarm.event.id)
         system, hunt_id = system_of(alarm), alarm.hunt.id if alarm.hunt else alarm.event.hunt_id
         if hunt_id and system:
             self.ledger.findings.save_quiet(hunt_id, system.instance, judgement)
+
+    def _with_quiet(self, alarm: Alarm) -> Alarm:
+        """The alarm; the report of a hunt says what people were not told of. It is read here and not when the
+        hunt ends, since the last alarms of the hunt are handled in between."""
+        event = alarm.event
+        if event.report is None or not event.hunt_id:
+            return alarm
+        report = replace(event.report, quiet=self.ledger.findings.quiet(event.hunt_id))
+        return replace(alarm, event=replace(event, report=report))
 
     def _save_name(self, alarm: Alarm) -> None:
         """Store the name of the instance, for the report of the hunt."""
@@ -174,9 +197,6 @@ class EventWorker:
         """What was withheld is nothing that an update could add to."""
         withheld = earlier is not None and self.ledger.events.routed_to(earlier.event_id) == []
         return None if withheld else earlier
-
-    def _mute_of(self, alarm: Alarm) -> Mute | None:
-        return covering(alarm, mutes_of(self.config, self.ledger), self.config, self.now())
 
     def _mute(self, alarm: Alarm, mute: Mute) -> Verdict:
         """Record an alarm that a mute covers. Nobody is told of it."""

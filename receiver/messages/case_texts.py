@@ -33,11 +33,14 @@ def closed(alarm: Alarm) -> Content:
     decision = alarm.decision
     who = person_of(decision.by if decision else "")
     verdict = f" as {decision.verdict.words}" if decision and decision.verdict else ""
-    summary = sentences(_why(decision.why if decision else ""), _known_good(decision), _what_reopens(alarm))
-    return Content(title=_about(f"Closed{verdict} by {who}", alarm), summary=summary)
+    summary = sentences(
+        _why(decision.why if decision else ""), what_is_known_good(decision), _what_reopens(alarm)
+    )
+    again = ", with new terms" if decision and decision.refines else ""
+    return Content(title=_about(f"Closed{verdict} by {who}{again}", alarm), summary=summary)
 
 
-def _known_good(decision: CaseDecision | None) -> str:
+def what_is_known_good(decision: CaseDecision | None) -> str:
     """What people are not told of any more, where, and until when."""
     if decision is None or not decision.covers or decision.terms is None:
         return ""

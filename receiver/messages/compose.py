@@ -32,6 +32,8 @@ from receiver.messages.own_events import (
     destination_mended,
     heartbeat,
     job_failing,
+    mute_ending,
+    muted,
     report,
     undelivered,
     webhook_broken,
@@ -66,6 +68,8 @@ from shared.models.event_kinds import (
     HUNT_FINISHED,
     HUNT_MISSED,
     JOB_FAILING,
+    MUTE_ENDING,
+    MUTED,
     RECOVERED,
     RELEASED,
     REOPENED,
@@ -104,6 +108,8 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
     DESTINATION_BROKEN: destination_broken,
     DESTINATION_MENDED: destination_mended,
     CHECK_FAILED: check_failed,
+    MUTED: muted,
+    MUTE_ENDING: mute_ending,
     TEST: connection_test,
     HEARTBEAT: heartbeat,
     REPORT: report,
@@ -182,6 +188,8 @@ def compose(
 
 def _continues(alarm: Alarm) -> bool:
     """Whether the alarm is news about a case that an earlier hunt began."""
+    if alarm.sent_again:
+        return False
     judgement = alarm.judgement
     return alarm.event.kind in ALARM_KINDS and judgement is not None and judgement.continues
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from receiver.messages.safe_text import harmless_line, shortened_path
 from shared.models.alarms import Alarm
 from shared.models.evidence import Finding
+from shared.models.severity import Severity
 from shared.phrases import counted
 
 
@@ -33,6 +34,22 @@ def counts_in_words(alarm: Alarm) -> str:
     if not event.alarms:
         return ""
     return counted(event.alarms, "high severity alarm" if event.kind == "high_severity_alarm" else "alarm")
+
+
+def adds_up(alarm: Alarm) -> bool:
+    """Whether the platform confirms the alarm, and its findings are all that it is about."""
+    if not alarm.confirmed or not alarm.findings or alarm.findings_total > len(alarm.findings):
+        return False
+    malicious, suspicious = (
+        sum(finding.count for finding in alarm.findings if finding.severity is severity)
+        for severity in (Severity.MALICIOUS, Severity.SUSPICIOUS)
+    )
+    return (
+        malicious >= (alarm.malicious or 0)
+        and suspicious >= (alarm.suspicious or 0)
+        and malicious + suspicious >= (alarm.event.alarms or 0)
+        and (malicious > 0 or alarm.severity is not Severity.MALICIOUS)
+    )
 
 
 def _worst_first(finding: Finding) -> tuple[int, int]:

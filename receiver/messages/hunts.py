@@ -13,6 +13,7 @@ from receiver.messages.wording import commas, joined
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
+from shared.models.quiet_findings import Quiet
 from shared.phrases import counted, duration, utc_minute
 
 MAX_SAME = 10  # systems that one line names
@@ -34,6 +35,7 @@ def hunt_finished(alarm: Alarm) -> Content:
         quote=quoted_text(report.reason),
         facts=(
             *_report_facts(report),
+            *_quiet_facts(report.quiet),
             Fact("Hunt", name, place=Place.REST),
             Fact("Scheduled", utc_minute(report.scheduled_at), place=Place.REST),
         ),
@@ -105,6 +107,24 @@ def _report_facts(report: HuntReport) -> Iterator[Fact]:
             f"{report.covered:,} of {counted(report.systems, 'system')} ({share} %) captured in the last "
             f"{COVERAGE_DAYS} days",
         )
+
+
+def _quiet_facts(quiet: Quiet) -> Iterator[Fact]:
+    """What people were not told of: what they judged harmless, muted, or have in open cases."""
+    withheld = commas(
+        counted(quiet.known, "known finding") if quiet.known else "",
+        counted(quiet.muted, "muted finding") if quiet.muted else "",
+    )
+    if withheld:
+        yield Fact("Withheld", f"{withheld} withheld on {counted(quiet.systems, 'system')}")
+    if quiet.first:
+        named = ", ".join(harmless_line(each, 160) for each in quiet.first[:MAX_SAME])
+        more = quiet.first_total - MAX_SAME
+        yield Fact(
+            "First seen, withheld", named + (f" and {more:,} more" if more > 0 else ""), place=Place.NEWS
+        )
+    if quiet.still:
+        yield Fact("Still there", f"{counted(quiet.still, 'finding')} of open cases, told before")
 
 
 def _lines(report: HuntReport) -> Iterator[Line]:

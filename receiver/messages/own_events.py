@@ -93,6 +93,25 @@ def check_failed(alarm: Alarm) -> Content:
     )
 
 
+def muted(alarm: Alarm) -> Content:
+    """The title says what is muted. The text has a line for its end, its author, its reason and its id."""
+    return Content(
+        title=f"Muted: {copyable(alarm.event.title, 120)}",
+        summary="Nobody is told of such alarms until it ends; they are recorded and counted. "
+        "`huntbridge mute list` shows it, and `huntbridge mute end` ends it.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
+def mute_ending(alarm: Alarm) -> Content:
+    """The title and the text are those of `muted`, with how many alarms it has covered."""
+    return Content(
+        title=f"A mute ends within a day: {copyable(alarm.event.title, 120)}",
+        summary="What it withheld is told then when it is found again. `huntbridge mute add` adds another.",
+        quote=quoted_text(alarm.event.text),
+    )
+
+
 def undelivered(alarm: Alarm) -> Content:
     """The title is a destination, or a queue in words. The text is the reason of the last failure. `alarms`
     is the number of messages; None: the notice is about this one alarm."""

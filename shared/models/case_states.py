@@ -10,6 +10,7 @@ from dataclasses import replace
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.cases import Case, CaseState, Closure
 from shared.models.decisions import Action, CaseDecision
+from shared.models.known_good_terms import Terms
 from shared.phrases import utc_minute
 from shared.text import one_line
 
@@ -61,6 +62,21 @@ def decide(case: Case, decision: CaseDecision) -> Case:
             acknowledgement = closure = None
     decisions = (*case.decisions, decision)[-MOST_DECISIONS:]
     return replace(case, acknowledgement=acknowledgement, closure=closure, decisions=decisions)
+
+
+def refine(case: Case, id: str, *, why: str, terms: Terms | None, covers: int) -> Case:
+    """The closed case with another reason and other terms of its closing, which is the decision `id`. Raises
+    DecisionRefused if the case is not closed by it any more."""
+    if case.closure is None or case.closure.id != id:
+        raise DecisionRefused("this was reopened in the meantime", case)
+
+    def refined(decision: CaseDecision) -> CaseDecision:
+        if decision.id != id:
+            return decision
+        return replace(decision, why=why, terms=terms, covers=covers)
+
+    decisions = tuple(map(refined, case.decisions))
+    return replace(case, closure=replace(case.closure, why=why), decisions=decisions)
 
 
 def acknowledgement_of(decision: CaseDecision) -> Acknowledgement:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 
 def case(key: str) -> str:
-    return f"/cases/{quote(key, safe='/@:')}"
+    return f"/cases/{quote(key, safe='/@:', errors='replace')}"
 
 
 def hunt(hunt_id: str) -> str:

@@ -67,6 +67,7 @@ class CaseDecision:
     verdict: Verdict | None = None  # only of `close`
     why: str = ""
     terms: Terms | None = None  # only of `close` as harmless; None: those of the configuration
+    destination: str = ""  # at which it was made, and which is not told of it; empty: at none
     covers: int = 0  # only of `close` as harmless: how many findings are known good
     # The id of the decision before this one; "" if there was none. Until the decision is made, it is the last
     # one that its maker saw: if somebody has decided since, this decision does not count. None: it counts
@@ -75,3 +76,5 @@ class CaseDecision:
     alarm: str = ""  # the id of the event whose alarm reopened the case, if no person did
     closed: Closure | None = None  # only of `reopen`: how the case was closed before
     holder: str = ""  # only of `release`: who had taken the case
+    # Only of `close`: it only changes the terms and the reason of a closing, whose maker is the same.
+    refines: bool = False

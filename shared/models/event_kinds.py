@@ -44,6 +44,8 @@ JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works 
 DESTINATION_BROKEN = "destination_broken"  # the daily check found that a destination would take no message
 DESTINATION_MENDED = "destination_mended"  # the daily check found that it would take one again
 CHECK_FAILED = "check_failed"  # the daily check found something else that fails, or that it works again
+MUTED = "muted"  # somebody added a mute
+MUTE_ENDING = "mute_ending"  # a mute ends within a day
 TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
 UNDELIVERED = "undelivered"  # messages that became dead items
 ACKNOWLEDGED = "acknowledged"  # somebody acknowledged a case
@@ -66,6 +68,7 @@ OWN_KINDS = frozenset(
         *(WEBHOOK_BROKEN, WEBHOOKS_REFUSED, JOB_FAILING),
         *(UNDELIVERED, UNACKNOWLEDGED, STILL_THERE, HEARTBEAT, REPORT),
         *(DESTINATION_BROKEN, DESTINATION_MENDED, CHECK_FAILED),
+        *(MUTED, MUTE_ENDING),
         *DECISION_KINDS,
     }
 )

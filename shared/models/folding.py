@@ -38,10 +38,10 @@ _LAYER = re.compile(
     + r"|^(/var/lib/containerd/io\.containerd\.snapshotter\.v1\.[a-z]{1,20}/snapshots/)[0-9]{1,9}" + _END
 )  # fmt: skip
 _HOME = re.compile(
-    rf"^({_ROOT}/home/)(?!root/|<user>/)[^/]+(?=/)"
-    rf"|^({_ROOT}/Users/)(?!root/|Shared/|<user>/)[^/]+(?=/)"
+    rf"^({_ROOT}/home/)(?!root/|<user>/|\.{{1,2}}/)[^/]+(?=/)"
+    rf"|^({_ROOT}/Users/)(?!root/|Shared/|<user>/|\.{{1,2}}/)[^/]+(?=/)"
     r"|^([a-z]:/(?:users|documents and settings)/)"
-    r"(?!administrator/|public/|default/|default user/|all users/|<user>/)[^/]+(?=/)"
+    r"(?!administrator/|public/|default/|default user/|all users/|<user>/|\.{1,2}/)[^/]+(?=/)"
 )
 _SNAP = re.compile(
     rf"^({_ROOT}(?:/home/<user>|/root|/var)?/snap/[^/]+/)x?[0-9]{{1,6}}{_END}"

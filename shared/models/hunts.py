@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from shared.models.captures import Capture, CaptureState
+from shared.models.quiet_findings import Quiet
 from shared.models.systems import System
 
 
@@ -131,3 +132,4 @@ class HuntReport:
     slowest_seconds: float = 0.0  # of `slowest`, from its request to its end
     stopped: bool = False  # a person stopped it
     covered: int | None = None  # how many of its systems were captured in the last COVERAGE_DAYS days
+    quiet: Quiet = field(default_factory=Quiet)  # what people were not told of, once its event is handled

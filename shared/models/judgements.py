@@ -58,5 +58,11 @@ class Judgement:
         return tuple(each for each in self.findings if each.status is Status.SEEN)
 
     @property
+    def muted_by(self) -> str:
+        """The id of the mute that withholds everything; of several mutes, that of the worst finding. Empty if
+        not everything is muted."""
+        return self.findings[0].by if {each.status for each in self.findings} == {Status.MUTED} else ""
+
+    @property
     def withheld(self) -> tuple[JudgedFinding, ...]:
         return tuple(each for each in self.findings if each.status.is_withheld)

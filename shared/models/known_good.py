@@ -123,6 +123,8 @@ def _why_not(occurrence: Occurrence, known: KnownFinding, entry: Entry, now: dat
         return f"it is {occurrence.severity} now, and was judged while it was {known.severity}"
     if many_more(occurrence.count, known.count):
         return f"there are {occurrence.count:,} alarms now, and {known.count:,} when it was judged"
+    if known.contents and not known.any_content and not occurrence.contents:
+        return "the content of the file is not known"
     if not known.any_content and not set(occurrence.contents) <= set(known.contents):
         return "the content of the file is not the one that was judged"
     if not known.any_content and occurrence.more_contents:

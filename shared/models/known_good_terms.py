@@ -27,3 +27,4 @@ class Terms:
     # The fingerprints of the malicious findings that the person named. No other malicious one becomes known
     # good.
     malicious: tuple[str, ...] = ()
+    nothing: bool = False  # nothing becomes known good

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
 LONGEST = timedelta(days=90)  # from the time at which the mute begins
@@ -31,6 +31,14 @@ class MuteMatch:
         """Whether it covers certain findings only."""
         return bool(self.finding or self.technique or self.path)
 
+    @property
+    def words(self) -> str:
+        """The matchers in words; all must match."""
+        names = [each.name for each in fields(self) if each.name != "tags" and getattr(self, each.name)]
+        parts = [f"{name} {' or '.join(getattr(self, name))}" for name in names]
+        parts += [f"tag {key}={' or '.join(values)}" for key, values in self.tags.items()]
+        return ", ".join(parts)
+
 
 @dataclass(frozen=True)
 class Mute:
@@ -50,6 +58,14 @@ class Mute:
     @property
     def configured(self) -> bool:
         return self.origin == IN_CONFIGURATION
+
+
+@dataclass(frozen=True)
+class Muted:
+    """What mutes cover of an alarm."""
+
+    whole: Mute | None = None  # it covers the whole alarm
+    findings: Mapping[str, Mute] = field(default_factory=dict)  # by fingerprint: each covers one finding
 
 
 IN_CONFIGURATION = "the configuration"

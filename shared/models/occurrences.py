@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from shared.models.evidence import Finding
+from shared.models.evidence import Artefact, Finding
 from shared.models.fingerprints import fingerprint
 from shared.models.severity import Severity
 
@@ -74,12 +74,25 @@ def _bounded(occurrence: Occurrence) -> Occurrence:
     return replace(occurrence, contents=contents, more_contents=occurrence.more_contents or more)
 
 
-def explains_all(findings: tuple[Finding, ...], malicious: int | None, suspicious: int | None) -> bool:
-    """Whether the findings say where each of the alarms is. Otherwise something may be missing among them."""
-    for severity, counted in ((Severity.MALICIOUS, malicious), (Severity.SUSPICIOUS, suspicious)):
-        listed = [finding for finding in findings if finding.severity is severity]
-        if sum(finding.count for finding in listed) < (counted or 0):
-            return False
-        if any(sum(artefact.count for artefact in each.artefacts) < each.count for each in listed):
-            return False
-    return True
+def by_fingerprint(findings: tuple[Finding, ...]) -> dict[str, list[Finding]]:
+    """The malicious and suspicious findings, each divided into the places that share a fingerprint; for each
+    fingerprint, the worst first."""
+    parts: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.severity not in _JUDGED:
+            continue
+        places: dict[str, list[Artefact]] = {}
+        for artefact in finding.artefacts:
+            places.setdefault(fingerprint(finding.description, artefact.path).id, []).append(artefact)
+        for mark, there in places.items():
+            count = sum(artefact.count for artefact in there)
+            parts.setdefault(mark, []).append(replace(finding, count=count, artefacts=tuple(there)))
+    for same in parts.values():
+        same.sort(key=lambda part: -part.severity.rank)
+    return parts
+
+
+def explains_all(findings: tuple[Finding, ...]) -> bool:
+    """Whether the findings say where each of their alarms is. Otherwise something may be missing among
+    them."""
+    return all(finding.complete for finding in findings if finding.severity in _JUDGED)

@@ -34,6 +34,11 @@ class Status(StrEnum):
     MUTED = "muted"
 
     @property
+    def words(self) -> str:
+        """Whether people are told of such a finding, and why."""
+        return _WORDS[self]
+
+    @property
     def is_news(self) -> bool:
         """Whether people are told of it now."""
         return self in (Status.NEW, Status.WORSE, Status.MORE, Status.AGAIN)
@@ -42,6 +47,17 @@ class Status(StrEnum):
     def is_withheld(self) -> bool:
         """Whether a person decided that nobody is told of it."""
         return self in (Status.KNOWN, Status.MUTED)
+
+
+_WORDS = {
+    Status.NEW: "told: this system never had it before",
+    Status.WORSE: "told: it is more severe than when it was told before",
+    Status.MORE: "told: there are many times as many alarms as when it was told before",
+    Status.AGAIN: "told: it was found before, and its case is closed or it was withheld",
+    Status.SEEN: "not told again: its case is open, and it was told there",
+    Status.KNOWN: "withheld: known good",
+    Status.MUTED: "withheld: muted",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,8 @@ class SystemFinding:
     case: str = ""  # the key of the case in which it was told last; empty: it was never told
     told_severity: Severity = Severity.INFO
     told_count: int = 0
+    told_at: datetime | None = None
+    changed: int = 0  # how many hunts after the first one brought a content that was not seen before
 
 
 @dataclass(frozen=True)
@@ -139,12 +157,15 @@ def rule(
     cover: Callable[[Occurrence], Cover],
 ) -> tuple[SystemFindings, Ruling]:
     """The document after the alarm, and what was decided about it. An alarm that was ruled on before gets the
-    same ruling, and the document stays as it is.
+    same ruling, and the document stays as it is; unless nothing of it was told and it has more findings now.
 
     `current` is the case that `known.case` names; None if there is none. `new_key` makes the key of the
     system's case with a number.
     """
-    if earlier := known.rulings.get(seen.event_id):
+    # By a ruling that tells nothing nobody knows of what the platform has found since.
+    earlier = known.rulings.get(seen.event_id)
+    ruled_on = {each.fingerprint for each in earlier.findings} if earlier else set()
+    if earlier and (earlier.tell or ruled_on.issuperset(each.fingerprint for each in seen.occurrences)):
         return known, earlier
     judged = tuple(_judge(each, known, current, cover(each)) for each in seen.occurrences)
     told = [each for each in judged if not each.status.is_withheld]
@@ -152,6 +173,9 @@ def rule(
     case, reopens = _case(known, judged, current, new_key, tell=tell)
     begins = bool(case) and case != known.case
     findings = dict(known.findings)
+    if reopens:  # what was told before the case was closed is told once more if it comes back
+        was_told = {mark: each for mark, each in findings.items() if each.case == case}
+        findings |= {mark: replace(each, case="") for mark, each in was_told.items()}
     for each, occurrence in zip(judged, seen.occurrences, strict=True):
         shown = tell and not each.status.is_withheld
         before = findings.pop(each.fingerprint, None)  # the last one seen is the last of the document
@@ -244,6 +268,7 @@ def _updated(before: SystemFinding | None, occurrence: Occurrence, seen: Seen, t
         last_at=max(after.last_at, seen.at),
         last_hunt=seen.hunt_id or after.last_hunt,
         hunts=after.hunts + is_another_hunt,
+        changed=after.changed + (is_another_hunt and not set(occurrence.contents) <= set(after.contents)),
         contents=tuple(dict.fromkeys((*after.contents, *occurrence.contents)))[-MOST_CONTENTS:],
     )
     if not told_in:
@@ -253,6 +278,7 @@ def _updated(before: SystemFinding | None, occurrence: Occurrence, seen: Seen, t
         case=told_in,
         told_severity=max(occurrence.severity, after.told_severity, key=lambda severity: severity.rank),
         told_count=max(occurrence.count, after.told_count),
+        told_at=max(seen.at, after.told_at or seen.at),
     )
 
 

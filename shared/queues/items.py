@@ -16,14 +16,18 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
 from shared.queues.content import Content as Content
 from shared.queues.content import content as _content
 from shared.queues.daily_check_item import DailyCheck as DailyCheck
+from shared.queues.escalation_item import Escalation as Escalation
+from shared.queues.look_at_issues_item import LookAtIssues as LookAtIssues
 from shared.queues.sizes import fitted_alarm, fitted_event
+from shared.queues.slack_items import Click as Click
+from shared.queues.slack_items import SlackClick as SlackClick
+from shared.queues.slack_items import SlackTerms as SlackTerms
 
 VERSION = 1
 
@@ -71,36 +75,6 @@ class OwnEvent(Content):
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
         return cls(keys["event"])
-
-
-@dataclass(frozen=True)
-class Click:
-    """A click on one of huntbridge's buttons, as Slack reports it."""
-
-    action: str
-    value: str  # the case's key
-    user: str  # an id
-    name: str
-    channel: str  # an id
-    ts: str  # of the message
-
-
-@_content
-class SlackClick(Content):
-    """Somebody clicked in Slack. `signed_by` refers to the app's signing secret."""
-
-    kind, key = "click", "click"
-    click: Click
-    signed_by: str
-    at: datetime
-
-    def keys(self) -> dict[str, Any]:
-        return {"click": asdict(self.click), "signed_by": self.signed_by, "at": self.at.isoformat()}
-
-    @classmethod
-    def of(cls, keys: dict[str, Any]) -> Self:
-        click = Click(**{name: keys["click"][name] for name in Click.__dataclass_fields__})
-        return cls(click, keys["signed_by"], datetime.fromisoformat(keys["at"]))
 
 
 @_content
@@ -152,33 +126,6 @@ class Reminder(Content):
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
         return cls(keys["remind"], keys["number"], datetime.fromisoformat(keys["since"]))
-
-
-@_content
-class Escalation(Content):
-    """Tell more people of a case that nobody has taken since `since`. This is the escalation's step `number`
-    of `steps`, from 1."""
-
-    kind, key = "escalation", "escalate"
-    case_key: str
-    number: int
-    steps: int
-    since: datetime
-    to: tuple[str, ...]  # destinations
-
-    def keys(self) -> dict[str, Any]:
-        return {
-            "escalate": self.case_key,
-            "number": self.number,
-            "steps": self.steps,
-            "since": self.since.isoformat(),
-            "to": list(self.to),
-        }
-
-    @classmethod
-    def of(cls, keys: dict[str, Any]) -> Self:
-        since = datetime.fromisoformat(keys["since"])
-        return cls(keys["escalate"], keys["number"], keys["steps"], since, tuple(keys["to"]))
 
 
 @_content
@@ -355,6 +302,7 @@ KINDS: tuple[type[Content], ...] = (
     Webhook,
     OwnEvent,
     SlackClick,
+    SlackTerms,
     AcknowledgeCase,
     DecideCase,
     Reminder,
@@ -362,6 +310,7 @@ KINDS: tuple[type[Content], ...] = (
     Heartbeat,
     DeadLetterNotice,
     DailyCheck,
+    LookAtIssues,
     RefusedWebhooks,
     StartHunt,
     OpenProject,

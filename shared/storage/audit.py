@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ACK, DEAD_RETRY, DEAD_DISCARD, EVENT_RESEND = "ack", "dead retry", "dead discard", "event resend"
 MUTE_ADD, MUTE_END = "mute add", "mute end"
+KNOWN_GOOD_END = "known good end"
 HUNT_RUN, HUNT_STOP = "hunt run", "hunt stop"
 CASE_RELEASE, CASE_CLOSE, CASE_REOPEN = "case release", "case close", "case reopen"
 WEBHOOK_REGISTER, WEBHOOK_TEST, SEND_TEST = "webhook register", "webhook test", "send-test"
@@ -92,7 +93,8 @@ def decided(store: Store, case_key: str, decision: CaseDecision) -> None:
         case Action.RELEASE:
             before, after = {"taken_by": decision.holder}, {"taken_by": None}
         case Action.CLOSE:
-            before, after = {"closed_as": None}, {"closed_as": decision.verdict}
+            earlier = decision.verdict if decision.refines else None
+            before, after = {"closed_as": earlier}, {"closed_as": decision.verdict}
             if decision.covers and decision.terms:
                 after |= {
                     f"known_good_{name}": value for name, value in dump(decision.terms).items() if value

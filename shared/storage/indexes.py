@@ -46,6 +46,7 @@ CASES_CLOSED = "cases/closed"  # by the time it was closed
 CASES_OF_SYSTEM = "cases/system/"  # + System.key, by the time it was opened
 SYSTEMS = "systems"  # by the time of the last successful capture; those without one come first
 KNOWN_GOOD = "known-good"  # by the soonest end of the document's entries
+KNOWN_GOOD_LAST = "known-good/last"  # by the end of the document's entry that ends last
 KNOWN_GOOD_BY_ID = "known-good/id/"  # + id of the entry
 AUDIT_ABOUT = "audit/about/"  # + what the entry is about, by its time
 
@@ -203,6 +204,8 @@ def _known_good(group: str, name: str, body: Body) -> Entries:
     known = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
     ends = [moment(text(entry, "until")) for entry in known if not text(entry, "ended_at")]
     yield from by_time(min(ends, default=""), group, [KNOWN_GOOD])
+    over = [moment(text(entry, "ended_at"), text(entry, "until")) for entry in known]
+    yield from by_time(max(over, default=""), group, [KNOWN_GOOD_LAST])
     for entry in known:
         yield from by_time(moment(text(entry, "at")), group, [under(KNOWN_GOOD_BY_ID, text(entry, "id"))])
 

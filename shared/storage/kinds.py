@@ -82,6 +82,9 @@ UNACKNOWLEDGED = _kind("unacknowledged", _CASES, _EVER, name="case key")
 # Deleted when somebody takes or closes the case.
 ESCALATION = _kind("escalation", _CASES, _YEAR, name="case key")
 
+# When the issue of a case was first found closed. The next look comes within hours.
+CLOSED_ISSUE = _kind("closed-issue", "receiver.cases.closed_issues", 30, group="case key", name="destination")
+
 # Written by decisions of people alone.
 MUTES = _kind("mutes", "shared.storage.ledger.mutes", _EVER)
 
@@ -120,6 +123,7 @@ def _note(group: str, owner: str, *, name: str) -> str:
 
 
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
+CLOSED_ISSUE_NOTES = _note("closed issues", "receiver.cases.closed_issues", name="destination")
 COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")
 COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, or old captures")
 DAILY_CHECK_NOTES = _note("daily check", "shared.queues.check_results", name="part")
@@ -129,8 +133,11 @@ DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", 
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
+KNOWN_GOOD_HIT_NOTES = _note("known good hits", "shared.storage.ledger.known_good", name="entry id")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
+MUTE_NOTES = _note("mutes", "scheduler.ending_mutes", name="told")
 MUTE_HIT_NOTES = _note("mute hits", "shared.storage.ledger.mutes", name="mute id")
+OPEN_ISSUE_NOTES = _note("open issues", "scheduler.look_at_issues", name="round")
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks, or day")

@@ -103,9 +103,15 @@ class World:
         world, now = self.platform.world, self.platform.now()
         machine = SimInstance(f"i-{alarm.machine:017x}", "", "us-east-1", hostname=f"host-{alarm.machine}")
         volume = f"vol-{alarm.evidence}"
+        # No two volumes of a machine hold the same finding, which would be told once. Digits are folded.
+        site = "".join("abcdefghij"[int(digit)] for digit in str(alarm.evidence))
         found = [
-            SimAlarm("Malicious File Detected: php_backdoor", MALICIOUS, alarm.malicious),
-            SimAlarm("Possible WebShell Command", SUSPICIOUS, alarm.suspicious),
+            SimAlarm(
+                "Malicious File Detected: php_backdoor", MALICIOUS, alarm.malicious, path=f"/srv/{site}/a.php"
+            ),
+            SimAlarm(
+                "Possible WebShell Command", SUSPICIOUS, alarm.suspicious, path=f"/srv/{site}/access.log"
+            ),
         ]
         with world.lock:
             world.projects.setdefault(

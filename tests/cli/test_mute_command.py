@@ -14,7 +14,9 @@ from shared.hosting.configuration import load
 from shared.models.alarms import Alarm
 from shared.models.events import Event, EventFacts
 from shared.models.severity import Severity
+from shared.queues import items
 from shared.storage import audit
+from tests.queue_items import decoded
 
 CONFIG = """\
 platform: {url: "https://cado.example", api_key: env:KEY}
@@ -67,6 +69,8 @@ def test_a_mute_is_added_listed_and_ended(place, run):
     (mute,) = place.ledger.mutes.stored()
     assert f"mute {mute.id}" in out
     assert mute.until - mute.at == timedelta(days=7)
+    (item,) = place.events.claim(10, lease=60)
+    assert decoded(items.OwnEvent, item.body).event["kind"] == "muted"
     place.ledger.mutes.hit(mute.id, "e9")
     listed = json.loads(run("mute", "list", "--json"))["mutes"]
     assert [(each["by"], each["hits"]) for each in listed] == [("Bo", 0), ("Ada", 1)]

@@ -116,13 +116,14 @@ def test_by_a_bot_token_it_is_what_the_channel_would_show_with_its_buttons(run):
     body = json.loads(result.stdout)
     assert body["channel"] == "C0123456789"
     buttons = next(block for block in body["blocks"] if block["type"] == "actions")["elements"]
-    named = ["acknowledge", "open_platform", "open_console"]
+    named = ["acknowledge", "close", "open_platform", "open_console"]
     assert [button["action_id"] for button in buttons] == named  # its issue is on the route
     assert "Block Kit Builder" in result.stderr
     elsewhere = dump(replace(ALARM, instance=None))
     blocks = json.loads(run("render", elsewhere, "--to", "ir").stdout)["blocks"]
     buttons = next(block for block in blocks if block["type"] == "actions")["elements"]
-    assert [button["action_id"] for button in buttons] == ["acknowledge", "create-issue", "open_platform"]
+    offered = ["acknowledge", "create-issue", "close", "open_platform"]
+    assert [button["action_id"] for button in buttons] == offered
 
 
 def test_the_card_designer_is_named(run):

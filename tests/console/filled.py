@@ -130,9 +130,11 @@ class House:
             f"{malicious} malicious and {suspicious} suspicious alarms in project id 3 evidence id {evidence}"
         )
         body = f'{{"event": "processing_with_alarms", "title": "ALARMS", "message": "{text}"}}'.encode()
-        self.runtime.events.put(items.encode(items.Webhook(body, self.runtime.now())))
+        id = self.runtime.events.put(items.encode(items.Webhook(body, self.runtime.now())))
         self.run()
-        return f"project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa{evidence:02}"
+        detail = self.runtime.queries.events.get(id)
+        assert detail
+        return detail.row.case
 
     def run(self) -> None:
         """Handle what is in the queues, as far as it is due."""

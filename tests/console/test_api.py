@@ -12,7 +12,7 @@ from shared.models.systems import System
 from shared.storage.ports import StoreError
 from tests.console.filled import SETTINGS, House
 
-KEY = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa04"
+KEY = "system/i-0aaaaaaaaaaaaaa04/1"
 SYSTEM = "prod/us-east-1/i-0aaaaaaaaaaaaaa04"
 
 

@@ -15,7 +15,7 @@ from shared.storage import audit
 from tests.console.filled import SETTINGS, House
 from tests.console.reading import read
 
-KEY = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa04"
+KEY = "system/i-0aaaaaaaaaaaaaa04/1"
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_the_tabs_say_how_many_cases_they_have(house):
     for evidence in (4, 5, 6):
         house.alarm(evidence)
     decide(house, do="take")
-    decide(house, key=KEY[:-1] + "5", do="close", verdict="benign", why="x")
+    decide(house, key=KEY.replace("04", "05"), do="close", verdict="benign", why="x")
     page = read(house.console.get("/cases?state=taken"))
     assert page.title == "1 case taken"
     assert names(page) == ["web-04"]
@@ -95,7 +95,7 @@ def test_the_tabs_say_how_many_cases_they_have(house):
 def test_a_text_finds_names_ids_and_findings(house):
     house.alarm(4)
     house.alarm(5)
-    for text in ("web-05", "I-0AAAAAAAAAAAAAA05", "project/3 i-0aaaaaaaaaaaaaa05", "php_backdoor web-05"):
+    for text in ("web-05", "I-0AAAAAAAAAAAAAA05", "system/ i-0aaaaaaaaaaaaaa05", "php_backdoor web-05"):
         assert names(read(house.console.get("/cases", query_string={"q": text}))) == ["web-05"], text
     for text in ("T1505.003", "/var/www/x.php"):
         assert len(read(house.console.get("/cases", query_string={"q": text})).rows()) == 2, text

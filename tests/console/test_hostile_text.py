@@ -12,7 +12,7 @@ from shared.models.hunts import HuntState
 from tests.console.filled import HOSTILE, SETTINGS, House
 from tests.console.reading import read
 
-KEY = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa04"
+KEY = "system/i-0aaaaaaaaaaaaaa04/1"
 SENT = HOSTILE.replace("\ud83d", "")  # what comes by HTTP was decoded, so it has no half of a pair
 # Characters that have no business in a page: they reverse text, hide it, or control a terminal.
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -40,7 +40,7 @@ PAGES = [
     "/cases",
     "/cases?state=closed",
     f"/cases/{KEY}",
-    "/cases/project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa05",
+    "/cases/system/i-0aaaaaaaaaaaaaa05/1",
     "/deliveries",
 ]
 

@@ -20,7 +20,7 @@ from tests.moto_server import moto_server
 
 pytestmark = pytest.mark.slow
 
-KEY = "project/3/prod/us-east-1/i-0aaaaaaaaaaaaaa04"
+KEY = "system/i-0aaaaaaaaaaaaaa04/1"
 MOST = 8
 
 
@@ -77,6 +77,7 @@ def test_a_screen_costs_few_requests(house, requests):
     for path in (
         *("/cases", "/cases?state=closed", "/cases?state=taken", "/cases?state=all"),
         *("/cases?state=all&q=nowhere", "/cases?q=web-04&age=day", f"/cases/{KEY}", "/deliveries"),
+        *("/rules", f"/events/{house.runtime.queries.events.list().rows[0].id}"),
     ):
         requests.clear()
         read(house.console.get(path))

@@ -25,7 +25,7 @@ from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm
 from shared.models.codec import dump
 from shared.models.events import Event
-from shared.models.evidence import Evidence
+from shared.models.evidence import Evidence, Finding
 from shared.models.systems import Instance
 from shared.queues import items
 from shared.queues.worker import work
@@ -68,14 +68,16 @@ class Tool:
 @dataclass
 class Enricher(enrich.Enricher):
     """`runs`: when an evidence was processed; without it the platform cannot be asked. `counts`: what it
-    counts; without it, what the webhook says."""
+    counts; without it, what the webhook says. `found`: what it lists; without it, the findings and the system
+    of the evidence are not known."""
 
     runs: dict[int, datetime] = field(default_factory=dict)
     counts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    found: dict[int, tuple[Finding, ...]] = field(default_factory=dict)
     instance: Instance | None = INSTANCE
 
     def enrich(self, event: Event) -> Alarm:
-        evidence = None
+        evidence, findings = None, self.found.get(event.evidence_id or 0, ())
         malicious, suspicious = event.malicious, event.suspicious
         if event.evidence_id in self.runs:
             malicious, suspicious = self.counts.get(event.evidence_id, (malicious, suspicious))
@@ -83,6 +85,7 @@ class Enricher(enrich.Enricher):
                 event.evidence_id,
                 event.project_id,
                 "vol",
+                instance=self.instance.id if self.instance and findings else "",
                 malicious=malicious,
                 suspicious=suspicious,
                 processed_at=self.runs[event.evidence_id],
@@ -94,6 +97,7 @@ class Enricher(enrich.Enricher):
             suspicious,
             evidence=evidence,
             instance=self.instance,
+            findings=findings,
         )
 
 
@@ -140,7 +144,7 @@ class Stage:
         )
         self.soc, self.office = Tool("soc"), Tool("office")
         self.tools: dict[str, Destination] = {"soc": self.soc, "office": self.office, **(tools or {})}
-        self.enricher: enrich.Enricher = Enricher()
+        self.enricher = Enricher()
         self.work = self.worker()
 
     def worker(self) -> Handlers:

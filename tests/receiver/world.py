@@ -19,13 +19,15 @@ from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.web import create_app
 from shared.config.destinations.jira import JiraConfig
 from shared.http.client import Http
+from shared.models.evidence import Artefact, Finding
+from shared.models.severity import Severity
 from shared.secrets import Secret, SecretRef
-from tests.receiver.conftest import Stage, Tool
+from tests.receiver.conftest import Enricher, Stage, Tool
 
 SOC, SECOND = "C0123456789", "C0000000002"
 
 
-CASE = "project/3/evidence/4"
+CASE = "system/i-0aaaaaaaaaaaaaaa1/1"  # the first case of the system of every alarm
 
 
 SIGNING = SecretRef.parse("env:SIGNING")
@@ -40,9 +42,21 @@ HIDDEN = "\u202e"
 TITLE = "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
 
+def miner(count: int) -> Finding:
+    """A malicious finding."""
+    place = Artefact("/usr/bin/xmrig", count)
+    return Finding("Malicious File Detected: xmrig", count, Severity.MALICIOUS, artefacts=(place,))
+
+
+def scanner(count: int) -> Finding:
+    """A suspicious finding."""
+    place = Artefact("/opt/scan/nmap", count)
+    return Finding("PUA.NetTool.Nmap", count, Severity.SUSPICIOUS, artefacts=(place,))
+
+
 class World:
     """A stage with a Slack app that has buttons in two channels (`ir`, `second`), a Jira (`tickets`), a Teams
-    channel and a webhook. `listed`: the users who may acknowledge at `ir`."""
+    channel and a webhook. `listed`: the users who may acknowledge at `ir`. `verdicts`: of `tickets`."""
 
     def __init__(
         self,
@@ -51,6 +65,7 @@ class World:
         default: list[str],
         pace: int = 1_000,
         listed: list[str] | None = None,
+        verdicts: dict[str, str] | None = None,
         **settings: Any,
     ) -> None:
         self.slack, self.jira = Slack(rate=None), Jira()
@@ -64,6 +79,7 @@ class World:
             "project": "SEC",
             "issue_type": "Incident",
             "api": "cloud",
+            "verdicts": verdicts or {},
         }
         self.stage = make_stage(
             destinations={
@@ -110,13 +126,19 @@ class World:
         self.stage.forward(60)
         return id
 
+    def later_run(self, *findings: Finding) -> None:
+        """The evidence was processed once more, and the platform lists these findings of it."""
+        assert isinstance(self.stage.enricher, Enricher)
+        self.stage.enricher.runs[4] = self.stage.moment
+        self.stage.enricher.found[4] = findings
+
     def send(self, request: Request) -> int:
         return self.client.post(
             "/slack/actions", data=request.body, headers=dict(request.headers)
         ).status_code
 
-    def click(self, action: str = "acknowledge", *, run: bool = True, **who: str) -> None:
-        assert self.send(self.slack.click(self.parent, action, **who)) == 200
+    def click(self, action: str = "acknowledge", choice: str = "", *, run: bool = True, **who: str) -> None:
+        assert self.send(self.slack.click(self.parent, action, choice, **who)) == 200
         if run:
             self.stage.run_all()
 
@@ -142,8 +164,18 @@ def header(post: Post) -> str:
 
 
 def buttons(post: Post) -> list[str]:
+    return [element["text"]["text"] for element in _actions(post) if element["type"] == "button"]
+
+
+def menus(post: Post) -> list[str]:
     return [
-        element["text"]["text"]
+        element["placeholder"]["text"] for element in _actions(post) if element["type"] == "static_select"
+    ]
+
+
+def _actions(post: Post) -> list[dict[str, Any]]:
+    return [
+        element
         for block in post.body["blocks"]
         if block["type"] == "actions"
         for element in block["elements"]

@@ -42,8 +42,10 @@ def check_jira(api: JiraApi, config: JiraConfig) -> Check:
         return Check(False, f"project {config.project} has no issue type {config.issue_type}, but: {shown}")
     known = fields(api, config.project, types[config.issue_type])
     mistakes = list(problems(config, known, cloud=api.cloud()))
-    about_resolutions, wrong = unknown_resolutions(config, resolutions(api))
+    names = resolutions(api)
+    about_resolutions, wrong = unknown_resolutions(config, names)
     mistakes += [about_resolutions] if wrong else []
+    mistakes += unknown_verdicts(config, names)
     if mistakes:
         where = f"{config.issue_type} in project {config.project}"
         return Check(False, f"{kind}: {where}: {'; '.join(mistakes)}")
@@ -80,6 +82,14 @@ def unknown_resolutions(config: JiraConfig, names: list[str]) -> tuple[str, bool
     if len(absent) < len(config.respect_resolutions):
         return "", False
     return f"no resolution stands: name those in respect_resolutions that do, of {_listed(names)}", False
+
+
+def unknown_verdicts(config: JiraConfig, names: list[str]) -> list[str]:
+    """A sentence if `verdicts` has resolutions that Jira does not have."""
+    absent = [name for name in config.verdicts if not Issue("", resolution=name).is_resolved_as(names)]
+    if not names or not absent:
+        return []
+    return [f"verdicts: there is no {_listed(absent)}; allowed: {_listed(names)}"]
 
 
 def problems(config: JiraConfig, known: Fields, *, cloud: bool) -> Iterator[str]:

@@ -82,6 +82,10 @@ class JiraApi:
         query changes nothing."""
         return self._checked(self._question("GET", self._url(path), params=params))
 
+    def post_question(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a query that is posted. Raises Stopped, as `ask` does."""
+        return self._checked(self._question("POST", self._url(path), body))
+
     def look(
         self, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, Any] | None = None
     ) -> Answer:

@@ -11,13 +11,14 @@ it posts again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from receiver.destinations.classify import classify_network_error, json_object
 from receiver.destinations.contract import (
     CaseRef,
     Check,
+    ClosedIssue,
     Delivered,
     Destination,
     Outcome,
@@ -28,6 +29,7 @@ from receiver.destinations.contract import (
 from receiver.destinations.jira import adf, wiki
 from receiver.destinations.jira.check import check_jira
 from receiver.destinations.jira.client import JiraApi
+from receiver.destinations.jira.closed import closed_issues, who_closed
 from receiver.destinations.jira.errors import GONE, in_words
 from receiver.destinations.jira.extras import attach_alarms, link_earlier_issue, link_platform
 from receiver.destinations.jira.field_values import Fields
@@ -99,6 +101,18 @@ class JiraDestination:
             return check_jira(self._api, self._config)
         except Stopped as stopped:
             return Check(False, stopped.outcome.reason)
+
+    def closed_issues(self, issues: Mapping[str, str]) -> Mapping[str, ClosedIssue] | Retry | Rejected:
+        try:
+            return closed_issues(self._api, self._issues, self._config, issues)
+        except Stopped as stopped:
+            return stopped.outcome
+
+    def who_closed(self, keys: Collection[str]) -> Mapping[str, str] | Retry | Rejected:
+        try:
+            return who_closed(self._issues, keys)
+        except Stopped as stopped:
+            return stopped.outcome
 
     # A case that has an issue
 

@@ -7,7 +7,7 @@ never translated.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from shared.text import one_line
 
 EVENT = "huntbridge.event"  # the property that says which event made an issue
 _COMMENTS_LOOKED_AT = 100  # the newest ones; a repeat follows the first attempt within a day
+_FIELDS_OF_MANY = ("status", "resolution", "resolutiondate", "statuscategorychangedate", "labels")
 _FIELDS = "status,resolution,resolutiondate,statuscategorychangedate,attachment"
 
 
@@ -48,23 +49,23 @@ class Issues:
         answer = self._api.look(f"issue/{key}", params={"fields": _FIELDS})
         if answer.status == 404:
             return None
-        body = answer_of(answer)
-        current_key = body.get("key")
-        fields = mapping(body.get("fields"))
-        category = mapping(mapping(fields.get("status")).get("statusCategory"))
-        moments = (_moment(fields.get(name)) for name in ("resolutiondate", "statuscategorychangedate"))
-        attachments = fields.get("attachment")
-        return Issue(
-            key=current_key if isinstance(current_key, str) and KEY.fullmatch(current_key) else key,
-            done=category.get("key") == "done",
-            resolution=one_line(str(mapping(fields.get("resolution")).get("name") or ""), 60),
-            closed_at=next((moment for moment in moments if moment is not None), None),
-            attachments=tuple(
-                str(file.get("filename"))
-                for file in (attachments if isinstance(attachments, list) else ())
-                if isinstance(file, dict)
-            ),
-        )
+        return issue_of(answer_of(answer), key)
+
+    def answers(self, keys: Collection[str], *, with_changes: bool = False) -> list[Mapping[str, Any]]:
+        """What Jira answers about these issues, at most 100, without those that are gone. `with_changes`: the
+        last changes of each as well."""
+        more = {"expand": ["changelog"]} if with_changes else {}
+        query: dict[str, Any] = {"fields": [*_FIELDS_OF_MANY], **more}
+        if self._api.cloud():
+            answer = self._api.post_question("issue/bulkfetch", query | {"issueIdsOrKeys": list(keys)})
+        else:
+            jql = f"key in ({', '.join(keys)})"
+            # Without validation Jira leaves out the keys of issues that are gone.
+            answer = self._api.post_question(
+                "search", query | {"jql": jql, "maxResults": len(keys), "validateQuery": False}
+            )
+        issues = answer.get("issues")
+        return [mapping(issue) for issue in (issues if isinstance(issues, list) else ())]
 
     def find(self, case_key: str, *, other_than: str = "") -> str:
         """The key of the newest issue of a case; empty if the search finds none, or Jira refuses it.
@@ -94,6 +95,26 @@ class Issues:
             tells_of(mapping(comment).get("body"), event_id)
             for comment in (comments if isinstance(comments, list) else ())
         )
+
+
+def issue_of(body: Mapping[str, Any], asked_by: str = "") -> Issue:
+    """The issue of an answer. `asked_by`: its key, if the answer has none."""
+    key = body.get("key")
+    fields = mapping(body.get("fields"))
+    category = mapping(mapping(fields.get("status")).get("statusCategory"))
+    moments = (_moment(fields.get(name)) for name in ("resolutiondate", "statuscategorychangedate"))
+    attachments = fields.get("attachment")
+    return Issue(
+        key=key if isinstance(key, str) and KEY.fullmatch(key) else asked_by,
+        done=category.get("key") == "done",
+        resolution=one_line(str(mapping(fields.get("resolution")).get("name") or ""), 60),
+        closed_at=next((moment for moment in moments if moment is not None), None),
+        attachments=tuple(
+            str(file.get("filename"))
+            for file in (attachments if isinstance(attachments, list) else ())
+            if isinstance(file, dict)
+        ),
+    )
 
 
 def case_label(case_key: str) -> str:

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 
 from receiver.destinations.size import WORST, fitting
+from receiver.destinations.slack.close_menu import MAX_BLOCK_ID, close_menu
 from receiver.destinations.slack.escape import escape_slack, flat, mention, safe, slack_code
 from receiver.destinations.slack.escape import plain as plain_text
 from receiver.destinations.wording import (
@@ -27,7 +28,7 @@ from receiver.destinations.wording import (
     safe_links,
     techniques,
 )
-from receiver.intake.slack_request import ACKNOWLEDGE, CREATE_ISSUE, MAX_VALUE
+from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MAX_VALUE
 from receiver.messages.message import Fact, Line, Link, Message, Place
 from shared.config.destinations.slack import LONGEST_SLACK_LINK
 from shared.models.event_kinds import ACKNOWLEDGED
@@ -114,8 +115,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     yield from _holder(message)
     if message.footer:
         yield _section(safe(message.footer, 500))
-    if buttons := [*_offers(message), *map(_button, safe_links(message, longest=LONGEST_SLACK_LINK))]:
-        yield {"type": "actions", "elements": buttons}
+    yield from _actions(message)
     yield from _lines(line for line in message.lines if line.place is Place.REST)
     yield from _findings("*Further kinds of alarm*", message, message.findings[WORST:])
     yield from _facts(message.facts_at(Place.FIRST, Place.REST))
@@ -144,8 +144,16 @@ def _holder(message: Message) -> Iterator[dict[str, Any]]:
 _OFFERS = {ACKNOWLEDGE: "Acknowledge", CREATE_ISSUE: "Create Jira issue"}
 
 
+def _actions(message: Message) -> Iterator[dict[str, Any]]:
+    menu = [close_menu()] if CLOSE in message.offers and len(message.case_key) <= MAX_BLOCK_ID else []
+    links = map(_button, safe_links(message, longest=LONGEST_SLACK_LINK))
+    if elements := [*_offers(message), *menu, *links]:
+        named = {"block_id": message.case_key} if menu else {}
+        yield {"type": "actions", **named, "elements": elements}
+
+
 def _offers(message: Message) -> Iterator[dict[str, Any]]:
-    for offer in message.offers:
+    for offer in filter(_OFFERS.get, message.offers):
         style = {"style": "primary"} if offer == ACKNOWLEDGE else {}
         text = plain_text(_OFFERS[offer], 75)
         yield {"type": "button", "action_id": offer, "text": text, "value": message.case_key, **style}

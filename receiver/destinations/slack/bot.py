@@ -16,7 +16,16 @@ from dataclasses import replace
 from typing import Any
 
 from receiver.destinations.classify import classify_network_error
-from receiver.destinations.contract import CaseRef, Check, Delivered, Outcome, Recipient, Rejected, Retry
+from receiver.destinations.contract import (
+    CaseRef,
+    Check,
+    Delivered,
+    Outcome,
+    Recipient,
+    Rejected,
+    Retry,
+    TermsForm,
+)
 from receiver.destinations.slack.blocks import Form, ephemeral_payload, payload
 from receiver.destinations.slack.case_thread import CaseThread, is_message
 from receiver.destinations.slack.channel import Channel
@@ -25,6 +34,7 @@ from receiver.destinations.slack.client import TIMEOUT, SlackApi
 from receiver.destinations.slack.errors import SlackAnswer
 from receiver.destinations.slack.parent import parent, parent_form, stands_alone, without_mention
 from receiver.destinations.slack.plain_text import plain_payload, plain_text_note, report_refused_layout
+from receiver.destinations.slack.terms_dialog import dialog
 from receiver.destinations.slack.traits import BOT
 from receiver.destinations.stopped import Stopped
 from receiver.messages.message import Message
@@ -91,6 +101,12 @@ class SlackBotDestination:
                 del body["blocks"]
                 answer = self._api.post_ephemeral(to.channel, to.user, body)
             return answer.outcome
+        except NetworkError as error:
+            return classify_network_error(error)
+
+    def ask_for_terms(self, trigger: str, form: TermsForm) -> Outcome:
+        try:
+            return self._api.open_dialog(trigger, dialog(form)).outcome
         except NetworkError as error:
             return classify_network_error(error)
 

@@ -41,6 +41,9 @@ class SlackApi:
     def post_ephemeral(self, channel: str, user: str, body: Mapping[str, Any]) -> SlackAnswer:
         return self._call(self._client.chat_postEphemeral, channel=channel, user=user, **body)
 
+    def open_dialog(self, trigger: str, view: Mapping[str, Any]) -> SlackAnswer:
+        return self._call(self._client.views_open, trigger_id=trigger, view=dict(view))
+
     def channels(self, **arguments: Any) -> SlackAnswer:
         return self._call(self._client.conversations_list, **arguments)
 

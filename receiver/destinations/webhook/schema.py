@@ -82,6 +82,21 @@ class CaptureLine:
 
 
 @dataclass(eq=False, repr=False)
+class QuietPart:
+    """What people were not told of in a hunt."""
+
+    known: Annotated[int, doc("how many findings are known good")]
+    muted: Annotated[int, doc("how many findings are muted")]
+    still: Annotated[int, doc("how many findings of open cases were told before")]
+    systems: Annotated[int, doc("how many systems had findings that are known good or muted")]
+    first: Annotated[
+        tuple[str, ...],
+        doc("what an entry for several systems withheld on systems that never had it: at most 50"),
+    ]
+    first_total: Annotated[int, doc("how many of those there are")]
+
+
+@dataclass(eq=False, repr=False)
 class ReportPart:
     """What a hunt came to. The totals are of all systems."""
 
@@ -111,6 +126,7 @@ class ReportPart:
         doc(f"how many of the systems were captured in the last {COVERAGE_DAYS} days; null: not known"),
     ]
     stopped: Annotated[bool, doc("whether somebody stopped the hunt before its end")]
+    quiet: Annotated[QuietPart, doc("what people were not told of")]
 
 
 @dataclass(eq=False, repr=False)

@@ -14,6 +14,7 @@ from shared.text import shorten
 # Keys of `data`, in the order in which they are shortened, each from its end, and how many entries stay.
 _ORDER = (
     ("alarm.event.report.captures", 0),
+    ("alarm.event.report.quiet.first", 0),
     ("alarm.findings", 0),
     ("alarm.change.new_kinds", 0),
     ("alarm.instance.tags", 0),

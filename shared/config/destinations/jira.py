@@ -23,6 +23,7 @@ from shared.config.types import (
     check_template,
 )
 from shared.config.urls import https_url
+from shared.models.decisions import Verdict
 from shared.secrets import SecretRef
 
 _FIELD_ID = r"^[a-zA-Z][a-zA-Z0-9_]{0,60}$"
@@ -116,6 +117,11 @@ class JiraConfig(DestinationSection):
     respect_resolutions: Texts = Field(
         ("Won't Do", "Won't Fix", "Duplicate"),
         description="names of final resolutions: a new alarm becomes a comment and does not reopen the issue",
+    )
+    verdicts: dict[Text, Verdict] = Field(
+        {},
+        description="the verdict for each name of a resolution, with which an issue that people close there "
+        "closes its case; with any other resolution nothing is known good",
     )
     priorities: dict[SeverityName, str] = Field(
         {"malicious": "Highest", "suspicious": "High", "unknown": "High", "info": "Low"},

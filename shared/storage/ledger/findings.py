@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from shared.models.codec import dump_short, load
 from shared.models.judgements import Judgement
+from shared.models.quiet_findings import MOST_NAMED, Quiet
 from shared.models.system_findings import Status, SystemFindings
 from shared.storage import kinds
 from shared.storage.ports import Body, Store
 from shared.text import one_line
 
-_MOST_NAMED = 200  # findings of one system in one hunt
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """How many findings people were not told of, in one hunt."""
-
-    known: int = 0  # known good
-    muted: int = 0
-    still: int = 0  # of cases that are not closed
-    systems: int = 0  # that had findings which are known good or muted
-    # What a known-good entry with a wide scope withheld on systems that never had it, such as
-    # "PUA.NetTool on i-0abc".
-    first: tuple[str, ...] = ()
+_MOST_OF_SYSTEM = 200  # findings of one system in one hunt
 
 
 class Findings:
@@ -63,7 +49,7 @@ class Findings:
         def added(body: Body | None) -> tuple[Body, None]:
             before = body or {}
             return {
-                name: list(dict.fromkeys((*before.get(name, ()), *new)))[:_MOST_NAMED]
+                name: list(dict.fromkeys((*before.get(name, ()), *new)))[:_MOST_OF_SYSTEM]
                 for name, new in marks.items()
             }, None
 
@@ -80,7 +66,8 @@ class Findings:
                 total.muted + counts["muted"],
                 total.still + counts["still"],
                 total.systems + bool(counts["known"] or counts["muted"]),
-                (*total.first, *record.body.get("first", ()))[:_MOST_NAMED],
+                (*total.first, *record.body.get("first", ()))[:MOST_NAMED],
+                total.first_total + len(record.body.get("first", ())),
             )
         return total
 

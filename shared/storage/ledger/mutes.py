@@ -3,33 +3,26 @@ hit is counted in a document of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
 
 from shared.models.codec import dump, load
 from shared.models.mutes import Mute
 from shared.storage import kinds
+from shared.storage.ledger.hit_counts import HitCounts, Hits
 from shared.storage.ports import Body, Store
 
 MOST = 200
-_RECENT = 50  # events that a counter remembers, so that a repeated event counts once
 
 
 class MuteRefused(Exception):
     """A mute cannot be stored or ended. The text says why."""
 
 
-@dataclass(frozen=True)
-class Hits:
-    count: int = 0
-    last: datetime | None = None
-
-
 class Mutes:
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store, self._now = store, now
+        self._hits = HitCounts(store, kinds.MUTE_HIT_NOTES, now)
 
     def stored(self) -> list[Mute]:
         """All that were not ended by a person. Some may be past their end: see `Mute.in_force`."""
@@ -69,22 +62,14 @@ class Mutes:
 
     def hit(self, id: str, event_id: str) -> None:
         """Count an event that a mute covered. The same event counts once."""
-        now = self._now()
-
-        def count(body: Body | None) -> tuple[Body | None, None]:
-            known: dict[str, Any] = body or {"count": 0, "recent": []}
-            if event_id in known["recent"]:
-                return None, None
-            recent = [*known["recent"], event_id][-_RECENT:]
-            return {"count": known["count"] + 1, "last": now.isoformat(), "recent": recent}, None
-
-        self._store.update(kinds.NOTE, kinds.MUTE_HIT_NOTES, id, count)
+        self._hits.add(id, event_id)
 
     def hits(self, id: str) -> Hits:
-        record = self._store.get(kinds.NOTE, kinds.MUTE_HIT_NOTES, id)
-        if record is None:
-            return Hits()
-        return Hits(int(record.body["count"]), datetime.fromisoformat(record.body["last"]))
+        return self.hits_of([id])[id]
+
+    def hits_of(self, ids: Iterable[str]) -> dict[str, Hits]:
+        """The counters of all these mutes, with one read of the store."""
+        return self._hits.of(ids)
 
 
 def _mutes(body: Body | None) -> list[Mute]:

@@ -18,6 +18,8 @@ from shared.storage.queries.deliveries import DeliveryQueries
 from shared.storage.queries.events import EventQueries
 from shared.storage.queries.findings_seen import FindingQueries
 from shared.storage.queries.hunts import HuntQueries
+from shared.storage.queries.known_good import KnownGoodQueries
+from shared.storage.queries.open_issues import OpenIssueQueries
 from shared.storage.queries.overview import OverviewQuery
 from shared.storage.queries.trends import TrendQueries
 
@@ -27,12 +29,14 @@ class Queries:
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self.cases = CaseQueries(store, now)
+        self.open_issues = OpenIssueQueries(store)
         self.events = EventQueries(store, now)
         self.deliveries = DeliveryQueries(store, now)
         self.hunts = HuntQueries(store, now)
         self.findings = FindingQueries(store)
         self.captures = CaptureQueries(store, now)
         self.coverage = CoverageQueries(store, now)
+        self.known_good = KnownGoodQueries(store, now)
         self.overview = OverviewQuery(store, now)
         self.trends = TrendQueries(store, now)
         self.audit = AuditQueries(store, now)

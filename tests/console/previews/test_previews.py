@@ -94,7 +94,7 @@ def test_every_element_that_a_destination_sends_is_known() -> None:
     sent: dict[str, set[str]] = {type: set() for type in TYPES}
     for type, payload in GOLDEN.values():
         sent[type] |= {str(part["type"]) for part in walk(payload) if isinstance(part.get("type"), str)}
-    assert sent["slack"] <= slack.BLOCKS.keys() | {"button", "mrkdwn", "plain_text"}
+    assert sent["slack"] <= slack.BLOCKS.keys() | {"button", "static_select", "mrkdwn", "plain_text"}
     actions, parts = (
         {"Action.OpenUrl", "Action.ShowCard"},
         {"message", "AdaptiveCard", "Column", "TextRun", "mention"},

@@ -220,3 +220,63 @@ def test_jira_of_the_data_center_speaks_version_2() -> None:
         assert ask(jira, "POST", path, {}, BEARER)[0] in (404, 405)
     types = ask(jira, "GET", f"{api}/issue/createmeta/SEC/issuetypes", headers=BEARER)[1]
     assert [t["name"] for t in types["values"]] == ["Task", "Incident", "Bug"]
+
+
+def _bulk(jira: Jira, **body: Any) -> tuple[int, Any]:
+    return ask(jira, "POST", f"{API}/issue/bulkfetch", body)
+
+
+def test_jira_reads_up_to_a_hundred_issues_at_once() -> None:
+    jira = Jira()
+    for _ in range(3):
+        _create(jira)
+    jira.close("SEC-1", "Won't Do", by="Grace")
+    jira.move("SEC-2", "OPS-7")
+    keys = ["sec-3", "SEC-2", "SEC-1", "10001", "SEC-99"]
+    status, answer = _bulk(jira, issueIdsOrKeys=keys, fields=["status", "resolution"], expand=["changelog"])
+    assert (status, [issue["key"] for issue in answer["issues"]]) == (200, ["SEC-1", "OPS-7", "SEC-3"])
+    first = answer["issues"][0]
+    assert first["fields"].keys() == {"status", "resolution"}
+    assert first["fields"]["resolution"]["name"] == "Won't Do"
+    changed = [item["field"] for change in first["changelog"]["histories"] for item in change["items"]]
+    assert changed == ["resolution", "status"]
+    assert first["changelog"]["histories"][0]["author"]["displayName"] == "Grace"
+    assert "changelog" not in _bulk(jira, issueIdsOrKeys=["SEC-1"])[1]["issues"][0]
+    blind = Jira(permissions=())
+    assert _bulk(blind, issueIdsOrKeys=["SEC-1"]) == (200, {"issues": [], "issueErrors": []})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"issueIdsOrKeys": []},
+        {"issueIdsOrKeys": "SEC-1"},
+        {"issueIdsOrKeys": [1]},
+        {"issueIdsOrKeys": [f"SEC-{n}" for n in range(101)]},
+        {"issueIdsOrKeys": ["SEC-1"], "fields": "status"},
+        {"issueIdsOrKeys": ["SEC-1"], "expand": "changelog"},
+        {"issueIdsOrKeys": ["SEC-1"], "properties": ["a"] * 6},
+        {"issueIdsOrKeys": ["SEC-1"], "jql": "x"},
+    ],
+)
+def test_jira_refuses_to_read_many_issues(body: dict[str, Any]) -> None:
+    assert _bulk(Jira(), **body)[0] == 400
+
+
+def test_jira_of_the_data_center_searches_by_keys() -> None:
+    jira, api = Jira(datacenter=True), "/rest/api/2"
+    for _ in range(2):
+        ask(jira, "POST", f"{api}/issue", {"fields": issue_fields(description="x")}, BEARER)
+    jira.move("SEC-1", "OPS-7")
+
+    def search(jql: str, **more: Any) -> tuple[int, Any]:
+        return ask(jira, "POST", f"{api}/search", {"jql": jql, "fields": ["status"]} | more, BEARER)
+
+    status, page = search("key in (SEC-1, SEC-2)")
+    assert (status, [issue["key"] for issue in page["issues"]]) == (200, ["OPS-7", "SEC-2"])
+    text = "An issue with key 'SEC-9' does not exist for field 'key'."
+    assert search("key in (SEC-2, SEC-9)") == (400, {"errorMessages": [text], "errors": {}})
+    status, page = search("key in (SEC-2, SEC-9)", validateQuery=False)
+    assert (status, page["total"]) == (200, 1)
+    assert ask(jira, "POST", f"{api}/issue/bulkfetch", {"issueIdsOrKeys": ["SEC-2"]}, BEARER)[0] in (404, 405)

@@ -28,14 +28,41 @@ def _actions(*buttons: dict[str, Any]) -> dict[str, Any]:
     return {"type": "actions", "elements": [{"type": "button", "text": _plain("Open")} | b for b in buttons]}
 
 
+OPTION = {"text": _plain("o" * 75), "value": "v" * 75}
+CONFIRM = {key: _plain("c" * n) for key, n in {"title": 100, "text": 300, "confirm": 30, "deny": 30}.items()}
+
+
+def _menu(**changes: Any) -> dict[str, Any]:
+    menu = {
+        "type": "static_select",
+        "action_id": "close",
+        "placeholder": _plain("p" * 150),
+        "options": [OPTION] * 3,
+        "confirm": CONFIRM,
+    }
+    return {"type": "actions", "elements": [menu | changes]}
+
+
 GOOD_BLOCKS = [
     {"type": "header", "text": _plain("h" * 150) | {"emoji": False}},
     {"type": "section", "fields": [_mrkdwn("x" * 900)] * 10, "block_id": "facts"},
     {"type": "context", "elements": [_mrkdwn("small") | {"verbatim": True}] * 10},
     {"type": "divider"},
     _actions({"url": "https://cado.example/", "action_id": "open", "style": "danger"}),
+    _menu(initial_option=OPTION),
 ]
 BAD_BLOCKS = {
+    "a long option": [_menu(options=[OPTION | {"text": _plain("o" * 76)}])],
+    "a long value of an option": [_menu(options=[OPTION | {"value": "v" * 76}])],
+    "no options": [_menu(options=[])],
+    "101 options": [_menu(options=[OPTION] * 101)],
+    "a long placeholder": [_menu(placeholder=_plain("p" * 151))],
+    "no placeholder": [_menu(placeholder=None)],
+    "a long title of a confirmation": [_menu(confirm=CONFIRM | {"title": _plain("c" * 101)})],
+    "a long confirmation": [_menu(confirm=CONFIRM | {"text": _plain("c" * 301)})],
+    "a long button of a confirmation": [_menu(confirm=CONFIRM | {"deny": _plain("c" * 31)})],
+    "a confirmation with markup": [_menu(confirm=CONFIRM | {"text": _mrkdwn("c")})],
+    "an initial option of its own": [_menu(initial_option=OPTION | {"value": "x"})],
     "51 blocks": [{"type": "divider"}] * 51,
     "a long header": [{"type": "header", "text": _plain("h" * 151)}],
     "a header with markup": [{"type": "header", "text": _mrkdwn("h")}],

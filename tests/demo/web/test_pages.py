@@ -193,9 +193,24 @@ def test_the_button_in_slack_sends_the_click(full: Pages) -> None:
     assert 'name="action" value="acknowledge"' in form
     answer = full.client.post(f"/slack/{ts}/click", data={"action": "acknowledge", "from": "message"})
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/slack/{ts}")
-    assert full.clicks == [(ts, "acknowledge")]
+    assert full.clicks == [(ts, "acknowledge", "")]
     assert "The click was sent." in full.get("/slack")
     assert full.client.post(f"/slack/{ts}/click", data={"action": "nothing"}).status_code == 404
+
+
+def test_the_menu_in_slack_sends_the_choice(full: Pages) -> None:
+    ts = full.slack.posts[0].ts
+    forms = re.findall(
+        rf'<form method="post" action="/slack/{ts}/click">.*?</form>', full.get(f"/slack/{ts}")
+    )
+    form = next(form for form in forms if "<select" in form)
+    assert 'name="action" value="close"' in form
+    for verdict in ("true_positive", "benign", "false_positive"):
+        assert f'value="{verdict}"' in form
+    chosen = {"action": "close", "choice": "benign", "from": "message"}
+    assert full.client.post(f"/slack/{ts}/click", data=chosen).status_code == 303
+    assert full.clicks == [(ts, "close", "benign")]
+    assert full.client.post(f"/slack/{ts}/click", data={**chosen, "choice": "x"}).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/switches/Jira", "/hunt", "/webhook", "/slack/1.1/click"])

@@ -42,7 +42,7 @@ class Pages:
     jsm: Jsm = field(default_factory=lambda: Jsm(rate=None))
     platform: Platform = field(default_factory=lambda: Platform([], {}))
     state: dict[str, Any] = field(default_factory=lambda: dict(NO_HUNT))
-    clicks: list[tuple[str, str]] = field(default_factory=list)
+    clicks: list[tuple[str, ...]] = field(default_factory=list)
     opened: list[tuple[Mapping[str, str], str]] = field(default_factory=list)
     hunts: int = 0
     client: FlaskClient = field(init=False)
@@ -57,10 +57,10 @@ class Pages:
         app = create_app(world, lambda: self.state, self.click, self.hunt, self.console)
         self.client = app.test_client()
 
-    def click(self, ts: str, action: str) -> str:
-        if action != "acknowledge":
+    def click(self, ts: str, action: str, choice: str) -> str:
+        if (action, choice) not in (("acknowledge", ""), ("close", "benign")):
             raise LookupError(action)
-        self.clicks.append((ts, action))
+        self.clicks.append((ts, action, choice))
         return "The click was sent."
 
     def hunt(self) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.assemble import case_decisions, deciding
+from receiver.assemble import case_decisions, deciding, handlers
 from receiver.events import enrich
 from receiver.events.severity import severity_of
 from shared.models.alarms import Alarm
@@ -88,8 +88,7 @@ class Hunts:
 
     def __init__(self, stage: Stage) -> None:
         self.stage, self.enricher, self.number = stage, Enricher(), 0
-        stage.enricher = self.enricher
-        stage.work = stage.worker()
+        stage.work = handlers(stage.runtime, self.enricher, stage.tools)
 
     def find(self, *findings: Finding, on: str = SYSTEM) -> bool:
         """Whether people were told."""

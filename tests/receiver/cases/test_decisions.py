@@ -18,7 +18,7 @@ from shared.models.people import Person
 from shared.queues.worker import work
 from shared.storage import audit
 from tests.receiver.cases.test_send_reminders import reminded
-from tests.receiver.world import CASE, TITLE, World, buttons, facts, header
+from tests.receiver.world import CASE, TITLE, World, buttons, facts, header, miner, scanner
 
 ADA, BOB = Person("ada", "the console"), Person("bob", "the command line on soc-1, bob")
 WHERE = "5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
@@ -40,6 +40,7 @@ def told(world: World) -> list[str]:
 
 def test_a_case_from_its_first_alarm_to_its_reopening(make_world):
     world = make_world(["ir", "tickets", "office", "siem"])
+    world.later_run(miner(5))
     world.alarm()
     case = decisions(world)
 
@@ -59,6 +60,7 @@ def test_a_case_from_its_first_alarm_to_its_reopening(make_world):
     closed = "As benign by bob at 2026-11-24 03:03 UTC: “A nightly job”"
     assert facts(world.parent)["Closed"] == closed
 
+    world.later_run(miner(9))
     world.alarm(9)
     after = world.stage.runtime.ledger.cases.get(CASE)
     assert (after.state, after.closure, after.acknowledgement) == (CaseState.OPEN, None, None)
@@ -73,7 +75,7 @@ def test_a_case_from_its_first_alarm_to_its_reopening(make_world):
         f"▲ Taken by ada: {WHERE}",
         f"▲ Given back by bob: {WHERE}",
         f"▲ Closed as benign by bob: {WHERE}",
-        "▲ Update: 9 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1) !",
+        "▲ 9 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1) !",
     ]
     assert told(world) == [ALARM, ACKNOWLEDGED, RELEASED, CLOSED, ALARM]
     assert [message.title for message in world.stage.office.sent][1:4] == [
@@ -84,7 +86,8 @@ def test_a_case_from_its_first_alarm_to_its_reopening(make_world):
     assert world.stage.office.sent[2].summary == (
         "ada had taken it. Nobody has it now. Why: “She is on leave”."
     )
-    assert world.stage.office.sent[3].summary == "Why: “A nightly job”. A new alarm reopens it."
+    what_reopens = "What else is found of it reopens it; a new finding begins a new case."
+    assert world.stage.office.sent[3].summary == f"Why: “A nightly job”. {what_reopens}"
     issue = world.jira.issues["SEC-1"]
     assert issue.status == "To Do"  # huntbridge closes no issue
     comments = [json.dumps(comment["body"]) for comment in issue.comments]
@@ -329,9 +332,11 @@ def test_reminders_end_when_a_case_is_closed_and_begin_again_when_it_is_given_ba
 
 def test_a_suspicious_alarm_that_reopens_a_malicious_case_starts_its_reminders_again(make_world):
     world = make_world(["siem"], reminders={"after": 60, "to": "siem"})
+    world.later_run(miner(5), scanner(3))
     world.alarm()
     decisions(world).close(CASE, ADA, Verdict.TRUE_POSITIVE, "An attack")
     done(world)
+    world.later_run(scanner(3))
     world.stage.receive(
         b'{"event": "suspicious_severity_event", "message": "3 events in project id 3 evidence id 4"}'
     )
@@ -342,12 +347,14 @@ def test_a_suspicious_alarm_that_reopens_a_malicious_case_starts_its_reminders_a
 
 def test_an_alarm_that_reopens_a_case_tells_the_others_whom_the_case_had_reached(make_world):
     world = make_world(["siem"])
+    world.later_run(miner(5))
     world.alarm()
     world.stage.runtime.ledger.cases.change(
         CASE, lambda case: type(case)(case.alarm, (*case.told, "office"), newest_alarms=case.newest_alarms)
     )
     decisions(world).close(CASE, ADA, Verdict.FALSE_POSITIVE, "Not real")
     done(world)
+    world.later_run(miner(9))
     event = world.alarm(9)
     assert told(world) == [ALARM, CLOSED, ALARM]
     assert [message.kind for message in world.stage.office.sent] == [CLOSED, REOPENED]

@@ -102,6 +102,7 @@ def test_a_long_storm_is_told_in_several_digests(slow):
 
 
 def test_a_digest_that_is_refused_is_kept_and_can_be_sent_again(slow):
+    slow.enricher.instance = None  # each evidence is a case of its own
     ids = [suspicious(slow, evidence) for evidence in range(1, 31)]
     slow.run()
     slow.soc.outcomes = []
@@ -121,6 +122,7 @@ def test_a_digest_that_is_refused_is_kept_and_can_be_sent_again(slow):
 
 
 def test_a_digest_without_an_answer_says_that_it_may_be_a_repeat(slow):
+    slow.enricher.instance = None  # each evidence is a case of its own
     ids = [suspicious(slow, evidence) for evidence in range(1, 31)]
     slow.run()
     real = slow.soc.deliver

@@ -18,6 +18,8 @@ from shared.models.event_kinds import (
     DESTINATION_MENDED,
     HUNT_FINISHED,
     JOB_FAILING,
+    MUTE_ENDING,
+    MUTED,
     RECOVERED,
     RELEASED,
     REOPENED,
@@ -28,6 +30,7 @@ from shared.models.event_kinds import (
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.quiet_findings import Quiet
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 
@@ -233,6 +236,7 @@ def _alarms() -> dict[str, Alarm]:
         slowest=result(7, CaptureState.PROCESSED),
         slowest_seconds=11_520,
         covered=12,
+        quiet=Quiet(37, 3, 4, 12, (f"PUA.NetTool on {systems[6].instance}",), 1),
     )
     finished = Alarm(
         event=Event("hunt_finished:weekly", HUNT_FINISHED, NOON, project_id=12, report=report),
@@ -374,6 +378,26 @@ def _alarms() -> dict[str, Alarm]:
         Severity.UNKNOWN,
         link=PLATFORM,
     )
+    muted = Alarm(
+        Event(
+            f"{MUTED}:7c0d",
+            MUTED,
+            NOON,
+            title="instance build-*, finding User accessing sudo",
+            text="until: 2026-12-06 12:00 UTC\nby: ada\nwhy: the build agents use sudo\nmute: 7c0d",
+        ),
+        Severity.UNKNOWN,
+        link=PLATFORM,
+    )
+    mute_ending = replace(
+        muted,
+        event=replace(
+            muted.event,
+            id=f"{MUTE_ENDING}:7c0d",
+            kind=MUTE_ENDING,
+            text=muted.event.text.replace("mute:", "covered: 41 alarms\nmute:"),
+        ),
+    )
     test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
     return {
         "rich": rich,
@@ -400,6 +424,8 @@ def _alarms() -> dict[str, Alarm]:
         "destination_broken": destination_broken,
         "destination_mended": destination_mended,
         "check_failed": check_failed,
+        "muted": muted,
+        "mute_ending": mute_ending,
         "test": test,
     }
 

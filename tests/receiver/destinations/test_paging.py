@@ -24,9 +24,9 @@ from shared.http.client import Http
 from shared.models.decisions import Verdict
 from shared.models.people import Person
 from shared.secrets import Secret
-from tests.receiver.conftest import Stage
+from tests.receiver.conftest import Enricher, Stage
 
-CASE = "project/3/evidence/4"
+CASE = "system/i-0aaaaaaaaaaaaaaa1/1"  # the first case of the system of every alarm
 ADA = Person("ada", "console")
 WHERE = "on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
@@ -240,6 +240,8 @@ def test_a_key_that_may_not_ask_what_became_of_an_alert_is_enough(world: OnCall)
 
 
 def test_a_storm_at_the_vendors_pace_is_never_refused(world: OnCall) -> None:
+    world.stage.enricher = Enricher(instance=None)  # each alarm is a case of its own
+    world.stage.work = world.stage.worker()
     for number in range(5, 135):
         body = b'{"event": "high_severity_alarm", "message": "5 high severity alarms in project id %d"}'
         world.stage.receive(body % number)

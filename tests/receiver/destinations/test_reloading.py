@@ -22,6 +22,7 @@ from demo.slack.records import DEMO_TOKEN
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
 from receiver import assemble
+from receiver.destinations.contract import Rejected
 from receiver.destinations.reloading import ReloadingDestination
 from receiver.destinations.slack import destination as slack_destination
 from receiver.destinations.slack.bot import SlackBotDestination
@@ -305,3 +306,19 @@ def test_a_check_reads_the_secret_anew(name: str, make: Make, world: World) -> N
     assert destination.check().ok
     environ["IT"] = kind.stale(world)
     assert not destination.check().ok
+
+
+def test_a_token_that_was_renewed_also_reads_issues(make: Make, world: World) -> None:
+    kind = KINDS["jira, by a token that has expired"]
+    stage, environ = make(kind.config, kind.good(world))
+    alarm(stage, 5)
+    world.jira.close("SEC-1")
+    environ["IT"] = kind.stale(world)
+    stage.tools["it"] = destination = assemble.destination(stage.runtime, "it")
+    destination.prepare()
+    refused = destination.closed_issues({"a case": "SEC-1"})
+    assert isinstance(refused, Rejected)
+    assert kind.said in refused.reason
+    environ["IT"] = kind.good(world)
+    assert set(destination.closed_issues({"a case": "SEC-1"})) == {"a case"}  # type: ignore[arg-type]
+    assert destination.who_closed(["SEC-1"]) == {"SEC-1": "Grace"}

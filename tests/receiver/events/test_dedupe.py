@@ -204,7 +204,8 @@ def test_a_later_run_is_a_new_alarm_even_with_the_same_body(stage):
         stage.enricher.runs[4] = MONDAY + timedelta(days=day)
         stage.receive(body())
         stage.run()
-    assert titles(stage) == ["5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"] * 3
+    first = "5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
+    assert titles(stage) == [first, f"Update: {first}", f"Update: {first}"]
 
 
 def test_an_event_that_counts_more_is_told_as_an_update(stage):

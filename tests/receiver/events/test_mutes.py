@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from receiver.events.mutes import covering, covering_finding
+from receiver.events.mutes import covering
 from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import ALARM_KINDS
 from shared.models.events import Event
 from shared.models.evidence import Artefact, Evidence, Finding
+from shared.models.fingerprints import fingerprint
 from shared.models.hunts import Hunt
 from shared.models.mutes import Mute, MuteMatch, why_refused
 from shared.models.severity import Severity
@@ -51,7 +52,7 @@ def mute(*, malicious: bool = False, until_next_hunt: bool = False, **match: Any
 
 
 def covered(about: Alarm, *mutes: Mute, now: datetime = NOW) -> bool:
-    return covering(about, mutes, CONFIG, now) is not None
+    return covering(about, mutes, CONFIG, now).whole is not None
 
 
 def test_matchers_of_the_alarm_cover_all_its_findings():
@@ -62,8 +63,8 @@ def test_matchers_of_the_alarm_cover_all_its_findings():
 
 def test_matchers_of_findings_cover_just_those():
     by_path = mute(path="/opt/backup/*")
-    assert covering_finding(CRON, alarm(SUDO, CRON), [by_path], CONFIG, NOW) == by_path
-    assert covering_finding(SUDO, alarm(SUDO, CRON), [by_path], CONFIG, NOW) is None
+    found = covering(alarm(SUDO, CRON), [by_path], CONFIG, NOW).findings
+    assert found == {fingerprint(CRON.description, "/opt/backup/cron").id: by_path}
     assert not covered(alarm(SUDO, CRON), by_path)
     assert covered(alarm(SUDO, CRON), by_path, mute(technique="T1548*"))
     assert covered(alarm(SUDO), mute(finding="User accessing*", instance="web-01"))

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from demo.slack.records import Request, signed
 from receiver.intake.slack_request import (
     ACKNOWLEDGE,
+    CLOSE,
     CREATE_ISSUE,
     MAX_AGE,
     MAX_VALUE,
+    Chosen,
     Malformed,
-    read_click,
+    read_interaction,
     signed_by,
 )
 from receiver.intake.webhook_request import MAX_BODY
@@ -73,6 +75,32 @@ def payload(**changes: object) -> dict[str, Any]:
         "actions": [{"type": "button", "action_id": "acknowledge", "value": CASE, "block_id": "b"}],
         **changes,
     }
+
+
+def choice(verdict: object = "benign", **changes: object) -> dict[str, Any]:
+    """A choice from the menu that closes a case."""
+    option = {"text": {"type": "plain_text", "text": "Benign"}, "value": verdict}
+    action = {"type": "static_select", "action_id": "close", "block_id": CASE, "selected_option": option}
+    return payload(actions=[{**action, **changes}])
+
+
+def submitted(**changes: object) -> dict[str, Any]:
+    """The terms that somebody chose in the dialog. `changes`: of the view."""
+    values = {
+        "scope": {"scope": {"type": "static_select", "selected_option": {"value": "everywhere"}}},
+        "days": {"days": {"type": "static_select", "selected_option": {"value": "30"}}},
+        "why": {"why": {"type": "plain_text_input", "value": "The nightly backup"}},
+        "malicious": {"malicious": {"type": "checkboxes", "selected_options": [{"value": "0" * 16}]}},
+    }
+    about = json.dumps({"case": CASE, "closure": "slack-0123456789abcdef01234567"})
+    view = {"callback_id": "close-terms", "private_metadata": about, "state": {"values": values}}
+    return {"type": "view_submission", "user": {"id": "U012AB3CD"}, "view": {**view, **changes}}
+
+
+def with_value(field: str, value: object) -> dict[str, Any]:
+    """The same, with this in one field of the dialog."""
+    values = submitted()["view"]["state"]["values"]
+    return submitted(state={"values": {**values, field: {field: value}}})
 
 
 def form(interaction: object) -> bytes:
@@ -198,6 +226,30 @@ def test_what_slack_did_not_sign_just_now_is_refused_with_one_answer_and_the_log
         form(payload(actions=[{"action_id": "acknowledge", "value": ""}])),
         form(payload(actions=[{"action_id": "acknowledge", "value": "a\nb"}])),
         form(payload(actions=[{"action_id": "acknowledge", "value": "x" * 401}])),
+        form(choice("harmless")),
+        form(choice(["benign"])),
+        form(choice(block_id=None)),
+        form(choice(block_id="")),
+        form(choice(selected_option=None)),
+        form(choice(selected_option={})),
+        form(submitted(private_metadata="")),
+        form(submitted(private_metadata="[" * 2_000)),
+        form(submitted(private_metadata="[]")),
+        form(submitted(private_metadata='{"case": "x"}')),
+        form(submitted(private_metadata='{"case": "x", "closure": "<!channel>"}')),
+        form(submitted(private_metadata=json.dumps({"case": "x", "closure": "x", "more": "y" * 3_000}))),
+        form(submitted(state=None)),
+        form(submitted(state={"values": {}})),
+        form({**submitted(), "user": {"id": "S0123456789"}}),
+        form(with_value("why", {"value": ""})),
+        form(with_value("why", {"value": None})),
+        form(with_value("why", {"value": "x" * 501})),
+        form(with_value("scope", {"selected_option": {"value": "galaxy"}})),
+        form(with_value("scope", {"selected_option": "everywhere"})),
+        form(with_value("days", {"selected_option": {"value": "0"}})),
+        form(with_value("days", {"selected_option": {"value": "1000"}})),
+        form(with_value("malicious", {"selected_options": [{"value": "x"}]})),
+        form(with_value("malicious", {"selected_options": [{"value": "0" * 16}] * 11})),
     ],
 )
 def test_what_is_signed_and_no_click_is_told_to_be_malformed(client, events, body):
@@ -216,6 +268,44 @@ def test_what_is_signed_and_no_click_is_told_to_be_malformed(client, events, bod
 )
 def test_what_needs_no_work_is_answered_and_not_kept(client, events, interaction):
     assert post(client, click(form(interaction))) == (200, {})
+    assert events.bodies == {}
+
+
+@pytest.mark.parametrize("verdict", ["true_positive", "benign", "false_positive"])
+def test_a_choice_from_the_menu_is_stored_with_the_case_and_the_verdict(client, events, verdict):
+    assert post(client, click(form(choice(verdict)))) == (200, {})
+    ((_, item),) = events.bodies.items()
+    stored = {"action": "close", "value": CASE, "verdict": verdict, "user": "U012AB3CD", "name": "ada"}
+    assert item["kind"] == "click"
+    assert stored.items() <= item["click"].items()
+
+
+def test_chosen_terms_are_stored_and_the_dialog_closes(client, events):
+    assert post(client, click(form(submitted()))) == (200, {"response_action": "clear"})
+    ((id, item),) = events.bodies.items()
+    assert id.startswith("slack-")
+    assert item == {
+        "kind": "slack_terms",
+        "v": 1,
+        "terms_of": CASE,
+        "closure": "slack-0123456789abcdef01234567",
+        "user": "U012AB3CD",
+        "why": "The nightly backup",
+        "signed_by": str(REF),
+        "at": START.isoformat(),
+        "scope": "everywhere",
+        "days": 30,
+        "malicious": ["0" * 16],
+    }
+
+
+def test_terms_that_could_not_be_stored_are_not_accepted(client, events):
+    events.broken = True
+    assert post(client, click(form(submitted())))[0] == 503
+
+
+def test_unsigned_terms_are_refused(client, events):
+    assert post(client, click(form(submitted()), secret="another")) == REFUSED
     assert events.bodies == {}
 
 
@@ -273,11 +363,16 @@ def test_the_age_counts_by_the_clock_of_each_request(events):
     assert post(client, request) == REFUSED
 
 
-FIELDS = ("type", "actions", "user", "channel", "container", "action_id", "value", "id", "message_ts", "name")
+FIELDS = (
+    *("type", "actions", "user", "channel", "container", "action_id", "value", "id", "message_ts", "name"),
+    *("block_id", "selected_option", "view", "callback_id", "private_metadata", "state", "values"),
+)
 WORDS = (
     "block_actions",
     "acknowledge",
     "create-issue",
+    "close",
+    "benign",
     CASE,
     "U012AB3CD",
     "C0123456789",
@@ -296,13 +391,22 @@ anything = st.recursive(
     interaction=anything, raw=st.binary(max_size=60), changed=st.sampled_from(list(payload())), value=anything
 )
 def test_any_payload_is_a_click_or_nothing_or_malformed(interaction, raw, changed, value):
-    for body in (form(interaction), raw, b"payload=" + raw, form(payload(**{changed: value}))):
+    for body in (
+        form(interaction),
+        raw,
+        b"payload=" + raw,
+        form(payload(**{changed: value})),
+        form(submitted(state={"values": value})),
+        *(form(with_value(field, value)) for field in ("scope", "days", "why", "malicious")),
+    ):
         try:
-            clicked = read_click(body)
+            clicked = read_interaction(body)
         except Malformed:
             continue
-        if clicked is not None:
-            assert clicked.action in (ACKNOWLEDGE, CREATE_ISSUE)
+        if isinstance(clicked, Chosen):
+            assert 0 < len(clicked.case_key) <= MAX_VALUE
+        elif clicked is not None:
+            assert clicked.action in (ACKNOWLEDGE, CREATE_ISSUE, CLOSE)
             assert all(isinstance(text, str) for text in vars(clicked).values())
             assert 0 < len(clicked.value) <= MAX_VALUE
             assert re.fullmatch(r"[UW][A-Z0-9]{2,20}", clicked.user, re.ASCII)

@@ -51,6 +51,7 @@ QUESTIONS: dict[str, Callable[[Queries], Any]] = {
     "all cases": lambda ask: ask.cases.list(CaseFilter(Which.ALL), limit=200),
     "all cases with a text that none has": lambda ask: ask.cases.list(CaseFilter(Which.ALL, text="none")),
     "taken cases": lambda ask: ask.cases.list(CaseFilter(Which.TAKEN)),
+    "the issues of open cases": lambda ask: ask.open_issues.page(TO),
     "one case": lambda ask: ask.cases.get("case-1"),
     "the timeline": lambda ask: ask.cases.timeline(CASE),
     "the counts of cases": lambda ask: ask.cases.counts(),

@@ -120,7 +120,7 @@ def test_every_variable_is_on_the_page():
 
 
 def test_every_fact_and_every_name_of_a_template_is_on_the_page():
-    section = PAGE[PAGE.index("### message") : PAGE.index("### reminders")]
+    section = PAGE[PAGE.index("### message") : PAGE.index("### cases")]
     facts, names = section.split("#### Wording")
     assert set(FACTS) - set(re.findall(r"`(\w+)`", facts)) == set()
     table = re.findall(r"^\| (`[^|]+) \|", names, re.M)

@@ -63,7 +63,12 @@ MODELS = {
     kinds.AUDIT: audit.Entry,
 }
 # Kinds that did not exist when the file was made.
-NEWER = frozenset({kinds.RESENT, kinds.SYSTEM, kinds.WEEK, kinds.ESCALATION, kinds.MUTES})
+NEWER = frozenset(
+    {
+        *(kinds.RESENT, kinds.SYSTEM, kinds.WEEK, kinds.ESCALATION, kinds.MUTES),
+        *(kinds.SYSTEM_FINDINGS, kinds.QUIET_FINDINGS, kinds.KNOWN_GOOD, kinds.CLOSED_ISSUE),
+    }
+)
 
 
 @pytest.fixture

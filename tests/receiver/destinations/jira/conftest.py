@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from receiver.assemble import handlers
 from tests.receiver.conftest import Stage
 from tests.receiver.destinations.jira.site import SPECIFICATION, staged, violations
 from tests.receiver.destinations.jira.stories import Enriched, Story
@@ -19,8 +20,8 @@ def story(make_stage: Callable[..., Stage]) -> Iterator[Callable[..., Story]]:
 
     def make(**settings: Any) -> Story:
         stage, jira, wire = staged(make_stage, **settings)
-        enriched = stage.enricher = Enriched(stage.enricher)
-        stage.work = stage.worker()
+        enriched = Enriched(stage.enricher)
+        stage.work = handlers(stage.runtime, enriched, stage.tools)
         made.append(Story(stage, jira, wire, enriched))
         return made[-1]
 

@@ -205,6 +205,12 @@ def test_a_check_names_unknown_resolutions(story: Callable[..., Story], where: A
         f"{kind}: Incident in project SEC: respect_resolutions: there is no Won't Do; "
         "allowed: Fertig, Wird nicht erledigt",
     )
+    verdicts = {"wird nicht erledigt": "benign", "Fixed": "true_positive"}
+    told = story(**where, **german, settings={"verdicts": verdicts})
+    assert told.check() == Check(
+        False,
+        f"{kind}: Incident in project SEC: verdicts: there is no Fixed; allowed: Fertig, Wird nicht erledigt",
+    )
     told = story(**where, **german, settings={"respect_resolutions": []})
     assert "resolution" not in told.check().detail
 

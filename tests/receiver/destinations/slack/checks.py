@@ -80,18 +80,34 @@ def context_problems(block: dict[str, Any]) -> Iterator[str]:
 
 
 def actions_problems(block: dict[str, Any]) -> Iterator[str]:
-    buttons = block["elements"]
-    if not 1 <= len(buttons) <= 25:
-        yield f"{len(buttons)} buttons"
-    actions = [button["action_id"] for button in buttons]
+    elements = block["elements"]
+    if not 1 <= len(elements) <= 25:
+        yield f"{len(elements)} buttons and menus"
+    actions = [element["action_id"] for element in elements]
     if len(actions) != len(set(actions)) or any(len(action) > 255 for action in actions):
         yield "action_id"
+    buttons = [element for element in elements if element["type"] == "button"]
+    for menu in elements:
+        if menu not in buttons:
+            yield from menu_problems(menu)
     for button in buttons:
         yield from text_problems(button["text"], 75, ("plain_text",))
         if not ("value" in button or "url" in button):
             yield "a button that does nothing"
         if len(button.get("value", "")) > 2_000 or len(button.get("url", "")) > 3_000:
             yield "a value or a url that is too long"
+
+
+def menu_problems(menu: dict[str, Any]) -> Iterator[str]:
+    if menu["type"] != "static_select" or not 1 <= len(menu["options"]) <= 100:
+        yield f"{menu['type']} with {len(menu['options'])} options"
+    yield from text_problems(menu["placeholder"], 150, ("plain_text",))
+    for option in menu["options"]:
+        yield from text_problems(option["text"], 75, ("plain_text",))
+        if not 1 <= len(option["value"]) <= 75:
+            yield f"an option's value of {len(option['value'])} characters"
+    for key, limit in {"title": 100, "text": 300, "confirm": 30, "deny": 30}.items():
+        yield from text_problems(menu["confirm"][key], limit, ("plain_text",))
 
 
 SLACK_BLOCKS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {

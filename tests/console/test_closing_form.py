@@ -1,0 +1,138 @@
+"""The form that closes a case says what becomes known good, and takes where, until when, and which malicious
+findings too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.models.cases import CaseState
+from shared.models.fingerprints import fingerprint
+from shared.models.known_good_terms import Scope
+from tests.console.conftest import NOW
+from tests.console.filled import SETTINGS
+from tests.console.known_findings import KEY, House
+from tests.console.reading import read
+
+BACKDOOR = fingerprint("Malicious File Detected: php_backdoor", "/var/www/x.php").id
+
+
+@pytest.fixture
+def house(make_console):
+    house = House(make_console(**SETTINGS))
+    house.capture()
+    return house
+
+
+def form(house):
+    return dict(read(house.console.get(f"/cases/{KEY}", role="responder")).form("Close").fields)
+
+
+def entries(house):
+    return [row.entry for row in house.runtime.queries.known_good.list().rows]
+
+
+def test_the_form_says_what_is_withheld_and_what_is_not(house):
+    page = read(house.console.get(f"/cases/{KEY}", role="responder"))
+    assert (
+        "Later alarms about this finding are recorded, and nobody is told: "
+        "Malicious File Detected: php_backdoor again /var/log/x"
+    ) in page.text
+    assert "The malicious finding is told again, unless you say otherwise for it:" in page.text
+    fields = page.form("Close").fields
+    assert ("malicious", BACKDOOR) in fields
+    assert ("until", "2027-02-27") in fields
+    assert [value for name, value in fields if name == "scope"] == ["system", "tag", "everywhere"]
+    assert page.all("option", value="Env=prod") != []
+
+
+def test_the_time_of_the_configuration_is_the_default(make_console):
+    house = House(make_console(**SETTINGS, cases={"known_good_days": 7}))
+    house.capture()
+    assert form(house)["until"] == "2026-12-06"
+
+
+def test_without_a_choice_the_defaults_hold(house):
+    assert "1 finding is known good on this system until 2027-02-27." in house.close()
+    (entry,) = entries(house)
+    assert (entry.scope, entry.until) == (Scope.SYSTEM, house.runtime.now() + timedelta(days=90))
+    assert [known.severity for known in entry.findings] == ["suspicious"]
+
+
+def test_a_malicious_finding_is_known_good_only_if_it_is_ticked(house):
+    shown = form(house)["shown"]
+    house.close(scope="system", until="2026-12-24", malicious=[BACKDOOR, "f" * 16, "<b>"], shown=shown)
+    (entry,) = entries(house)
+    assert {known.fingerprint for known in entry.findings} > {BACKDOOR}
+    assert entry.until == datetime(2026, 12, 24, tzinfo=UTC)
+    before = house.sent()
+    house.capture()
+    assert house.sent() == before
+    text = read(house.console.get(f"/cases/{KEY}")).text
+    assert "2 findings known good until 2026-12-24" in text
+
+
+@pytest.mark.parametrize(
+    ("terms", "where"),
+    [
+        ({"scope": "tag", "tag": " Env=prod"}, "on every system with the tag Env=prod"),
+        ({"scope": "everywhere"}, "everywhere"),
+    ],
+)
+def test_a_wider_scope_covers_other_systems(house, terms, where):
+    house.close(shown=form(house)["shown"], **terms)
+    (entry,) = entries(house)
+    assert entry.where == where
+    house.alarm(5, malicious=0)
+    assert house.runtime.queries.known_good.list().rows[0].hits == 1
+
+
+def test_the_scope_of_the_hunt(house):
+    hunt = house.hunt("weekly")
+    house.runtime.ledger.hunts.start(hunt.id, 3)
+    of_hunt = lambda case: replace(case, alarm=replace(case.alarm, hunt=hunt))  # noqa: E731
+    house.runtime.ledger.cases.change(KEY, of_hunt)
+    page = read(house.console.get(f"/cases/{KEY}", role="responder"))
+    assert "On every system of the hunt weekly" in page.text
+    house.close(scope="hunt", shown=form(house)["shown"])
+    assert entries(house)[0].where == "on every system of the hunt weekly"
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"scope": "tag", "tag": "Env"}, "The tag is missing: write it as KEY=VALUE. Nothing was changed."),
+        ({"scope": "hunt"}, "This case belongs to no hunt"),
+        ({"scope": "planet"}, "The scope is missing: choose where the findings are known good."),
+        ({"scope": "system", "until": "soon"}, "The end is no date: write it as YYYY-MM-DD."),
+        ({"scope": "system", "until": "2026-11-29"}, "The end of what is known good is not in the future."),
+        ({"scope": "system", "until": "2027-11-30"}, "What is known good ends at the latest on 2027-11-29"),
+        ({"scope": "system", "shown": "old"}, "The case has other findings since you opened this page"),
+    ],
+)
+def test_what_cannot_be_chosen_changes_nothing(house, terms, said):
+    assert said in house.close(**({"shown": form(house)["shown"]} | terms))
+    assert house.runtime.ledger.cases.get(KEY).state is CaseState.OPEN
+    assert entries(house) == []
+
+
+def test_a_true_positive_takes_no_terms(house):
+    page = house.close("true_positive", scope="everywhere", until="2026-12-24", shown=form(house)["shown"])
+    assert "You have closed the case as true positive." in page
+    assert entries(house) == []
+
+
+def test_without_cases_across_hunts_nothing_is_asked(make_console):
+    house = House(make_console(**SETTINGS, cases={"across_hunts": False}))
+    key = house.alarm(4)
+    assert "nown good" not in read(house.console.get(f"/cases/{key}", role="responder")).text
+
+
+def test_several_cases_are_closed_with_the_defaults(house):
+    several = {"do": "close", "case": [KEY], "verdict": "benign", "why": "ours", "scope": "everywhere"}
+    house.console.post("/cases", role="responder", data=several)
+    (entry,) = entries(house)
+    assert entry.scope is Scope.SYSTEM
+    assert entry.at == NOW + timedelta(minutes=1)
