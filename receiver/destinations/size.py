@@ -6,7 +6,7 @@ serialized text is never cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -126,6 +126,25 @@ def _left_out(message: Message, kept: Message, elsewhere: str) -> str:
     if message.findings and not kinds and counts:
         texts.append(f"Of kinds that the platform did not list: {counts}")
     return ". ".join(texts)
+
+
+def folded_text(message: Message, lines: Iterable[Line], where: str) -> str:
+    """What the first list leaves out, since it stands elsewhere in the same message: the kinds of alarm after
+    the worst, and the systems of `lines`. Such as "7 more kinds of alarm (12 malicious): More facts"."""
+    findings, systems = message.findings[WORST:], _systems(tuple(lines))
+    counts = [
+        (severity, sum(finding.count for finding in findings if finding.severity is severity))
+        for severity in (Severity.MALICIOUS, Severity.SUSPICIOUS)
+    ]
+    named = ", ".join(f"{count:,} {severity.value}" for severity, count in counts if count)
+    parts = [
+        counted(len(findings), "more kind") + " of alarm" + (f" ({named})" if named else "")
+        if findings
+        else "",
+        counted(systems, "more system") if systems else "",
+    ]
+    text = " and ".join(filter(None, parts))
+    return f"{text}: {where}" if text else ""
 
 
 def _systems(lines: tuple[Line, ...]) -> int:

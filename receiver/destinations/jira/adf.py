@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from receiver.destinations.size import WORST, fitting
+from receiver.destinations.size import WORST, fitting, folded_text
 from receiver.destinations.wording import MARKS, REPEAT, grouped, is_over, path_of, safe_links, techniques
 from receiver.messages.message import Fact, Line, Message, Place
 from shared.models.evidence import Finding
@@ -18,6 +18,7 @@ from shared.text import shorten
 
 # Jira takes 32,767 characters; whether it counts the text or the serialized document is not documented.
 MAX_LENGTH = 30_000
+MORE = "More facts"
 
 Node = dict[str, Any]
 _EVENT = "Event "
@@ -79,8 +80,9 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
     yield from _lines(line for line in message.lines if line.place is not Place.REST)
     yield from map(_short_fact, message.facts_at(Place.NEWS))
     yield from _findings("Alarms, worst first", message, message.findings[:WORST])
-    if message.left_out:
-        yield _paragraph(_text(message.left_out, 400, mark="em"))
+    rest = [line for line in message.lines if line.place is Place.REST]
+    for text in filter(None, (folded_text(message, rest, MORE), message.left_out)):
+        yield _paragraph(_text(text, 400, mark="em"))
     if message.quote:
         yield {"type": "codeBlock", "content": [_text(message.quote, 2_000)]}
     yield from map(_short_fact, message.facts_at(Place.HOLDER))
@@ -93,7 +95,7 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
         yield _heading("Notes")
         yield _bullets(message.gaps)
     if folded := list(_folded(message)):
-        yield {"type": "expand", "attrs": {"title": "More facts"}, "content": folded}
+        yield {"type": "expand", "attrs": {"title": MORE}, "content": folded}
     yield _paragraph(_text(_EVENT), _text(message.id, mark="code"))
 
 

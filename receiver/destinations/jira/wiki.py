@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from receiver.destinations.jira.escape import escape_wiki, noformat
-from receiver.destinations.size import WORST, fitting
+from receiver.destinations.size import WORST, fitting, folded_text
 from receiver.destinations.wording import MARKS, REPEAT, grouped, is_over, path_of, safe_links, techniques
 from receiver.messages.message import Fact, Line, Message, Place
 from shared.models.evidence import Finding
@@ -48,8 +48,9 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     yield from _groups(line for line in message.lines if line.place is not Place.REST)
     yield from map(_fact, message.facts_at(Place.NEWS))
     yield from _findings("Alarms, worst first", message, message.findings[:WORST])
-    if message.left_out:
-        yield f"\n_{escape_wiki(message.left_out)}_"
+    rest = [line for line in message.lines if line.place is Place.REST]
+    for text in filter(None, (folded_text(message, rest, "below"), message.left_out)):
+        yield f"\n_{escape_wiki(text)}_"
     if message.quote:
         yield f"\n{noformat(shorten(message.quote, 2_000))}"
     if holder := message.facts_at(Place.HOLDER):
@@ -65,11 +66,11 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     if message.gaps:
         yield "\nh3. Notes"
         yield from (f"* {_line(gap, 350)}" for gap in message.gaps)
-    yield from _groups(line for line in message.lines if line.place is Place.REST)
+    yield from _groups(rest)
     yield from _findings("Further kinds of alarm", message, message.findings[WORST:])
-    if rest := message.facts_at(Place.REST):
+    if facts := message.facts_at(Place.REST):
         yield "\nh3. More facts"
-        yield from map(_fact, rest)
+        yield from map(_fact, facts)
     yield f"\n{event_line(message.id)}"
 
 

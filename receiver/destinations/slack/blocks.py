@@ -15,7 +15,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from receiver.destinations.size import WORST, fitting
+from receiver.destinations.size import WORST, fitting, folded_text
 from receiver.destinations.slack.close_menu import MAX_BLOCK_ID, close_menu
 from receiver.destinations.slack.escape import escape_slack, flat, mention, safe, slack_code
 from receiver.destinations.slack.escape import plain as plain_text
@@ -104,11 +104,13 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         yield _section(f"*{REPEAT}*")
     if message.summary:
         yield {"type": "section", "text": plain_text(message.summary, 1_000), "expand": True}
+    rest = [line for line in message.lines if line.place is Place.REST]
     yield from _lines(line for line in message.lines if line.place is not Place.REST)
     yield from _facts(message.facts_at(Place.NEWS))
     yield from _findings("*Alarms, worst first*", message, message.findings[:WORST])
-    if message.left_out:
-        yield _section(f"_{escape_slack(message.left_out)}_")
+    for text in (folded_text(message, rest, "below"), message.left_out):
+        if text:
+            yield _section(f"_{escape_slack(text)}_")
     if message.quote:
         escaped = map(escape_slack, message.quote.replace("`", "\u02cb"))
         yield from (_section(f"```\n{part}\n```") for part in _joined(escaped, glue=""))
@@ -116,7 +118,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     if message.footer:
         yield _section(safe(message.footer, 500))
     yield from _actions(message)
-    yield from _lines(line for line in message.lines if line.place is Place.REST)
+    yield from _lines(rest)
     yield from _findings("*Further kinds of alarm*", message, message.findings[WORST:])
     yield from _facts(message.facts_at(Place.FIRST, Place.REST))
     small = [

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from receiver.destinations.size import WORST, fit
+from receiver.destinations.size import WORST, fit, folded_text
 from receiver.destinations.wording import (
     MARKS,
     REPEAT,
@@ -41,6 +41,7 @@ MAX_QUOTE_LINES = 30
 MAX_ACTIONS = 6  # Teams shows no more buttons on a card
 MAX_LINES = 12  # on the card; the others are behind the button, unless a decision needs more
 MAX_GAPS = 3
+MORE = "More facts"
 LABEL_WIDTH = "130px"
 LINE_WIDTH = 72  # characters of a small monospaced text
 
@@ -104,7 +105,7 @@ def _actions(message: Message) -> Iterator[dict[str, Any]]:
     card: dict[str, Any] = {"type": "AdaptiveCard", "body": [*folded, _event(message)]}
     if more := [*shown[room:], *behind]:
         card["actions"] = more
-    more_facts = {"type": "Action.ShowCard", "title": "More facts", "card": card}
+    more_facts = {"type": "Action.ShowCard", "title": MORE, "card": card}
     first = sum(link.name in ("platform", "case") for link in links)
     yield from [*shown[:first], more_facts, *shown[first:room]]
 
@@ -133,12 +134,12 @@ def _body(message: Message) -> Iterator[dict[str, Any]]:
         yield {"type": "TextBlock", "text": f"Owner: {_at(user)}", "wrap": True}
     if message.maybe_repeat:
         yield _block(_run(REPEAT, italic=True))
-    shown, _ = _divided(message.lines)
+    shown, folded = _divided(message.lines)
     yield from _lines(shown)
     yield from map(_short_fact, message.facts_at(Place.NEWS))
     yield from _findings("Alarms, worst first", message, message.findings[:WORST])
-    if message.left_out:
-        yield _block(_run(message.left_out, 400, italic=True))
+    for text in filter(None, (folded_text(message, folded, MORE), message.left_out)):
+        yield _block(_run(text, 400, italic=True))
     if message.quote:
         yield {"type": "Container", "style": "emphasis", "items": list(_quote(message.quote))}
     yield from map(_short_fact, message.facts_at(Place.HOLDER))

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from receiver.destinations.size import fit
+from receiver.destinations.size import fit, folded_text
 from receiver.messages.message import Fact, Line, Message
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
@@ -88,3 +88,13 @@ def test_the_numbers_of_the_title_and_of_the_list_add_up_or_the_list_says_what_i
     assert listed(four, malicious=1_007, findings_total=3) == (
         "2 more kinds of alarm (1,003 malicious): open in the platform"
     )
+
+
+def test_what_is_folded_is_counted_where_it_is_missing() -> None:
+    kinds = (*(Finding("d", 4, Severity.MALICIOUS),) * 4, Finding("s", 3, Severity.SUSPICIOUS))
+    message = replace(MESSAGE, findings=kinds)
+    lines = (Line("l", systems=7), Line("l"))
+    assert folded_text(message, lines, "below") == (
+        "2 more kinds of alarm (4 malicious, 3 suspicious) and 8 more systems: below"
+    )
+    assert folded_text(replace(MESSAGE, findings=kinds[:3]), (), "below") == ""

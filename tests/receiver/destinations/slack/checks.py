@@ -138,7 +138,7 @@ OWN_MARKUP = re.compile(
     r"(?:: [0-9,]+ alarms? on [0-9,]+ systems?)?\*$"
     r"|\*[0-9,]+ ×\*"  # how often
     r"|<https://attack\.mitre\.org/(?:techniques|tactics)/[TA0-9/]+\|[TA0-9.]+[A-Za-z0-9 .()/&;-]*>"
-    r"|^_(?:[0-9a-z ,()]+: (?:open in the platform|in the thread)(?:\. )?)?"
+    r"|^_(?:[0-9a-z ,()]+: (?:open in the platform|in the thread|below)(?:\. )?)?"
     r"(?:Of kinds that the platform did not list: [0-9a-z ,]+)?_$",
     re.MULTILINE | re.ASCII,
 )
