@@ -9,11 +9,13 @@ from functools import cached_property
 from flask import g, request
 
 from console.identity import User
+from console.read_once import reading_once
 from console.running_checks import CheckSource, NoChecks
-from console.status import CachedStatus, read_status
+from console.status import JOB_NAMES, CachedStatus, read_pulse, read_status
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.people import Person
+from shared.storage.queries.pulse import keys
 from shared.storage.queries.queries import Queries
 
 
@@ -31,13 +33,29 @@ class ConsoleContext:
         return self.runtime.config
 
     @property
+    def reading(self) -> Runtime:
+        """The runtime of the current request. If the request only reads, nothing is read twice, and the page
+        and its frame share what is read."""
+        if request.method not in ("GET", "HEAD"):
+            return self.runtime
+        if "reading" not in g:
+            along = () if self.status.has_pulse() else keys(self.config.destinations, JOB_NAMES)
+            g.reading = reading_once(self.runtime, along)
+        reading: Runtime = g.reading
+        return reading
+
+    @property
     def queries(self) -> Queries:
-        return self.runtime.queries
+        return self.reading.queries
 
     @cached_property
     def status(self) -> CachedStatus:
         """How huntbridge is, at most a few seconds old. Call `forget` after each change."""
-        return CachedStatus(lambda: read_status(self.queries, self.config), self.now)
+        return CachedStatus(
+            lambda: read_status(self.queries, self.config),
+            lambda: read_pulse(self.queries, self.config),
+            self.now,
+        )
 
     def now(self) -> datetime:
         return self.runtime.now()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from console.context import ConsoleContext
 from console.pages.registry import PAGES
-from console.status import FOR_FRAME, Badge, Sign, badges, signs, unavailable
+from console.status import Badge, Sign, badges, signs, unavailable
 from shared.storage.ports import StoreError
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ class Frames:
     def current(self) -> Frame:
         """Without counts if the ledger does not answer, since a page about that needs its frame too."""
         found: Mapping[str, Badge] = {}
-        pulse: Sequence[Sign] = unavailable()
+        shown: Sequence[Sign] = unavailable()
         try:
-            status = self._context.status(FOR_FRAME)
-            found, pulse = badges(status), tuple(signs(status, self._context.now()))
+            pulse = self._context.status.pulse()
+            found, shown = badges(pulse), tuple(signs(pulse, self._context.now()))
         except StoreError as error:
             log.warning("the status cannot be read", extra={"reason": error})
         items = []
@@ -52,4 +52,4 @@ class Frames:
             if page.title:
                 name = f"{page.name}.index"
                 items.append(Item(page.name, page.title, name, badge.count, badge.shape, badge.word))
-        return Frame(tuple(items), tuple(pulse))
+        return Frame(tuple(items), tuple(shown))

@@ -110,6 +110,7 @@ def make_listing(runtime: Runtime) -> Listing:
         unselected=tuple(unselected[:MAX_UNSELECTED]),
         unselected_total=len(unselected),
         problems=tuple(dict.fromkeys(problems))[:_MAX_PROBLEMS],
+        failures=sum(len(one.failures) for one in (fleet.units, fleet.enabled, fleet.listing)),
         selected=len(machines.keys() & selected),
         recently_captured=len(machines.keys() & recent),
         known=len(systems),

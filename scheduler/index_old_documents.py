@@ -85,5 +85,7 @@ def _next_page(runtime: Runtime, progress: Progress) -> Progress:
     rest = indexes.INDEXED[indexes.INDEXED.index(progress.kind) + 1 :]
     if rest:
         return replace(progress, kind=rest[0])
+    if progress.passes + 1 == PASSES:
+        runtime.store.all_are_indexed()
     log.info("documents indexed", extra={"documents": progress.documents, "pass": progress.passes + 1})
     return replace(progress, kind="", passes=progress.passes + 1)

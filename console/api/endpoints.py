@@ -118,7 +118,7 @@ def _next_runs(context: ConsoleContext) -> tuple[NextRun, ...]:
 
 
 def _hunt(context: ConsoleContext, id: str, limit: int, page: str) -> HuntRun | None:
-    hunt = context.runtime.ledger.hunts.get(id)
+    hunt = context.reading.ledger.hunts.get(id)
     if hunt is None:
         return None
     question = {"captures of": id}

@@ -15,7 +15,6 @@ from console.filters import counted
 from console.identity import Role
 from console.pages.going_back import going_back
 from console.previews.previews import previews, tabs
-from console.read_once import reading_once
 from console.views.case import case_view
 from console.views.cases import AGES, TABS, Chosen, case_list, system_name
 from console.views.closing import Chosen as ClosingChosen
@@ -58,9 +57,9 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/cases/<path:key>")
     def case(key: str) -> str:
-        runtime = reading_once(context.runtime)
+        runtime = context.reading
         view = case_view(
-            runtime.queries,
+            runtime,
             case_lifecycle(runtime),
             config,
             types_of(config),

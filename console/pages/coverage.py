@@ -19,7 +19,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
     @pages.get("/coverage")
     def index() -> str:
         filter = MatrixFilter.of(request.args)
-        view = coverage_view(context.runtime, filter, page=request.args.get("page", ""))
+        view = coverage_view(context.reading, filter, page=request.args.get("page", ""))
         return render_template(
             "coverage.html",
             title=view.title,
@@ -32,7 +32,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/coverage.csv")
     def systems() -> Response:
-        return _file("coverage.csv", systems_csv(context.runtime))
+        return _file("coverage.csv", systems_csv(context.reading))
 
     @pages.get("/attack.csv")
     def techniques() -> Response:

@@ -11,7 +11,7 @@ from console.context import ConsoleContext
 from console.filters import counted
 from console.identity import Role
 from console.views.dead_letters import SHOWN, dead_letters
-from console.views.deliveries import STATES, DeliveryFilter, deliveries_view
+from console.views.deliveries import STATES, DeliveryFilter, deliveries_view, read_waiting_along
 from console.views.overview import types_of
 from shared.queues.dead_items import DeadEntry
 
@@ -22,6 +22,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/deliveries")
     def index() -> str:
+        read_waiting_along(context.reading)
         view = deliveries_view(
             context.queries,
             context.status(),

@@ -34,7 +34,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         return Person(context.by, context.origin)
 
     def the_hunt(run_id: str) -> Hunt:
-        hunt = context.runtime.ledger.hunts.get(run_id)
+        hunt = context.reading.ledger.hunts.get(run_id)
         if hunt is None:
             abort(404, "There is no such run. It may have been removed after its retention.")
         return hunt
@@ -49,19 +49,19 @@ def blueprint(context: ConsoleContext) -> Blueprint:
     @pages.get("/hunts")
     def index() -> str:
         name, page = request.args.get("hunt", ""), request.args.get("page", "")
-        view = hunts_view(context.runtime, name=name, page=page)
+        view = hunts_view(context.reading, name=name, page=page)
         return render_template("hunts.html", title=view.title, view=view)
 
     @pages.get("/hunts/<run_id>")
     def run(run_id: str) -> str:
-        view = run_view(context.runtime, run_id, page=request.args.get("page", ""))
+        view = run_view(context.reading, run_id, page=request.args.get("page", ""))
         if view is None:
             abort(404, "There is no such run. It may not have begun yet, or its retention has passed.")
         return render_template("run.html", title=view.title, view=view, platform=context.config.platform.url)
 
     @pages.get("/hunts/<run_id>/custody.<any(md, csv, json):form>")
     def custody(run_id: str, form: str) -> Response:
-        text = custody_report(context.runtime, the_hunt(run_id), form)
+        text = custody_report(context.reading, the_hunt(run_id), form)
         response = Response(text, mimetype=_TYPES[form])
         name = "".join(c if c.isalnum() or c in "-." else "-" for c in run_id)
         response.headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'

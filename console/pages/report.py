@@ -5,9 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, request
 
 from console.context import ConsoleContext
+from console.read_once import read_along
 from console.report.csv_rows import as_csv
 from console.report.html import as_html
-from shared.storage.queries.report import report
+from shared.storage.ledger.coverage import LISTING
+from shared.storage.queries.report import Report, report
 
 _MOST_WEEKS = 52
 
@@ -17,16 +19,21 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.get("/report.html")
     def index() -> Response:
-        text = as_html(report(context.queries, context.now(), _weeks()))
+        text = as_html(figures_of(context))
         return _download("huntbridge-report.html", text.encode(), "text/html")
 
     @pages.get("/report.csv")
     def figures() -> Response:
-        text = as_csv(report(context.queries, context.now(), _weeks()))
+        text = as_csv(figures_of(context))
         # Excel reads UTF-8 only after a byte order mark.
         return _download("huntbridge-report.csv", text.encode("utf-8-sig"), "text/csv")
 
     return pages
+
+
+def figures_of(context: ConsoleContext) -> Report:
+    read_along(context.reading, [LISTING])
+    return report(context.queries, context.now(), _weeks())
 
 
 def _weeks() -> int:

@@ -38,7 +38,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
     @pages.get("/settings")
     def index() -> str:
         page = request.args.get("page", "")
-        view = settings_view(context.runtime, checks.current(), context.version, page=page)
+        view = settings_view(context.reading, checks.current(), context.version, page=page)
         return render_template("settings.html", title=view.title, view=view)
 
     @pages.post("/settings/check")

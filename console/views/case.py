@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from console.read_once import read_along
 from console.views.references import Reference, reference, references
 from console.views.timeline import Line, line_of
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.messages.message import Fact, Link, Message
 from shared.config.config import Config
+from shared.hosting.runtime import Runtime
 from shared.models import attack
 from shared.models.evidence import Finding
 from shared.models.findings_seen import InHunt, Seen
 from shared.models.severity import Severity
 from shared.storage.queries.cases import CaseRow
-from shared.storage.queries.queries import Queries
+from shared.storage.queries.findings_seen import findings_keys
 
-LINES = 200  # of the timeline on one page
+LINES = 200  # of the timeline on one page, as far as they need no more requests
 # Facts that the head of the page or the timeline shows already.
 _ELSEWHERE = frozenset({"history", "received"})
 
@@ -93,7 +95,7 @@ class CaseView:
 
 
 def case_view(
-    queries: Queries,
+    runtime: Runtime,
     lifecycle: CaseLifecycle,
     config: Config,
     types: Mapping[str, str],
@@ -101,9 +103,12 @@ def case_view(
     page: str = "",
 ) -> CaseView | None:
     """None if there is no such case. Raises StoreError, and BadToken."""
+    queries = runtime.queries
     row = queries.cases.get(key, config.destinations)
     if row is None:
         return None
+    if row.system:
+        read_along(runtime, findings_keys(row.system))
     timeline = queries.cases.timeline(key, limit=LINES, page=page)
     message = lifecycle.current_message(key, "")
     findings = message.findings if message else row.findings

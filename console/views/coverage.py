@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from console.read_once import read_along
 from console.views.coverage_matrix import Group, MatrixFilter, groups
 from shared.hosting.runtime import Runtime
 from shared.models.coverage import Unselected
 from shared.models.hunts import COVERAGE_DAYS
 from shared.phrases import counted
+from shared.storage.ledger.coverage import LISTING
 from shared.storage.queries.coverage import WEEKS, CoverageSummary, SystemCoverage, TechniqueTrend
 from shared.storage.queries.pages import Rows
 from shared.text import inert_cell, one_line
@@ -97,8 +99,11 @@ def coverage_view(
 ) -> CoverageView:
     """Raises StoreError and BadToken."""
     now, queries = runtime.now(), runtime.queries.coverage
+    read_along(runtime, [LISTING])
+    tactics = _tactics(queries.techniques())
     summary = queries.summary()
-    systems = queries.systems(limit=limit, page=page, filter=filter.question(now))
+    # Few steps, since the rest of the page also costs requests.
+    systems = queries.systems(limit=limit, page=page, filter=filter.question(now), steps=1)
     is_first = not page and not filter.narrows
     is_whole = is_first and not systems.next
     since = now - timedelta(days=COVERAGE_DAYS)
@@ -106,7 +111,6 @@ def coverage_view(
     rows = systems.rows
     blind = [row for row in rows if is_blind(row, since)] if is_first else []
     weeks = tuple(week.start for week in rows[0].weeks) if rows else ()
-    tactics = _tactics(queries.techniques())
     return CoverageView(
         title=title(summary),
         summary=summary,

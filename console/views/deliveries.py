@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from console.filters import counted
+from console.read_once import read_along
 from console.status import Status
 from console.views.destinations import Destination, destinations
 from console.views.problems import listed
 from console.views.references import Reference, reference
 from shared.config.config import Config
+from shared.hosting.runtime import Runtime
+from shared.storage import indexes
 from shared.storage.queries import deliveries
 from shared.storage.queries.deliveries import DeliveryRow
+from shared.storage.queries.event_rows import event_key
 from shared.storage.queries.queries import Queries
 
 WAITING_ROWS = 50
@@ -89,6 +93,14 @@ class Deliveries:
     retry_for: timedelta
 
 
+def read_waiting_along(runtime: Runtime) -> None:
+    """Have what waits, and the events that it is about, read with the status. Call this before the status is
+    read. Raises StoreError."""
+    waiting = runtime.store.attention().of[indexes.DELIVERIES_WAITING][-WAITING_ROWS:]
+    events = (event_key(place.key[1]) for place in waiting)
+    read_along(runtime, [*(place.key for place in waiting), *events])
+
+
 def deliveries_view(
     queries: Queries,
     status: Status,
@@ -110,6 +122,7 @@ def deliveries_view(
         until=filter.until,
         limit=ROWS,
         page=page,
+        steps=1,  # since the rest of the page also costs requests
     )
 
     def sent(row: DeliveryRow) -> Sent:

@@ -31,7 +31,8 @@ _MISSED_OF_ONE = 30
 _NOTHING_RAN = "huntbridge did not run then, or its schedule was gone or disabled."
 _LAST = 4
 _NEXT = 3
-_MOST_RUNNING = 3  # runs whose captures are read
+# Runs whose captures are read: on the first page of all runs, and on other pages, which read more runs.
+_MOST_RUNNING, _MOST_RUNNING_ELSEWHERE = 3, 1
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def hunts_view(runtime: Runtime, *, name: str = "", limit: int = _RECENT, page: 
         _definition(name, hunt, by_name.get(name, []), now) for name, hunt in config.hunts.items()
     )
     running = [run for run in recent if not run.over]
-    captures = {run.id: runtime.ledger.captures.of_hunt(run.id) for run in running[:_MOST_RUNNING]}
+    most = _MOST_RUNNING if is_same else _MOST_RUNNING_ELSEWHERE
+    captures = {run.id: runtime.ledger.captures.of_hunt(run.id) for run in running[:most]}
     return HuntsView(
         title=_title(definitions, running, now),
         problems=tuple(_problems(runtime, recent, by_name, captures, now)),

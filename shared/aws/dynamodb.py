@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shared.aws.clients import Clients
@@ -28,7 +28,7 @@ from shared.aws.dynamodb_items import (
     unpacked,
     value_of,
 )
-from shared.aws.dynamodb_table import MOST_READ, Item, Table
+from shared.aws.dynamodb_table import ABSENT, MOST_READ, Condition, Item, Table, has_version
 from shared.aws.errors import AwsError, understood
 from shared.storage import indexes
 from shared.storage.kinds import seconds_kept
@@ -37,10 +37,12 @@ from shared.storage.ports import (
     IndexEntry,
     Key,
     Page,
+    Places,
     Record,
     Store,
     StoreError,
     after_all,
+    first_places,
     on_a_page,
 )
 
@@ -143,7 +145,7 @@ class DynamoStore(Store):
         durable: bool = True,  # every write to DynamoDB is durable
     ) -> bool:
         if not indexes.is_indexed(kind):
-            condition = None if expect is None else _has_version(expect) if expect else _ABSENT
+            condition = None if expect is None else has_version(expect) if expect else ABSENT
             expires = self._will_expire(kind)
             return self._write(kind, group, name, body, condition, secrets.token_hex(8), expires)
         while True:
@@ -186,7 +188,7 @@ class DynamoStore(Store):
             new = after
         outdated = self._pointers.read(before - after)
         self._pointers.write([(new, (kind, group, name), expires)], write)
-        condition = known.unchanged if known else _ABSENT
+        condition = known.unchanged if known else ABSENT
         written = self._write(kind, group, name, body, condition, write, expires)
         if written:
             self._pointers.drop(outdated)
@@ -198,7 +200,7 @@ class DynamoStore(Store):
         group: str,
         name: str,
         body: Body,
-        condition: _Condition | None,
+        condition: Condition | None,
         write: str,
         expires: int | None,
     ) -> bool:
@@ -227,7 +229,7 @@ class DynamoStore(Store):
         return None if kept is None else int(self._now()) + kept
 
     def _update(
-        self, key: Item, values: Item, expires: int | None, condition: _Condition | None = None
+        self, key: Item, values: Item, expires: int | None, condition: Condition | None = None
     ) -> Item:
         """Write an item, add one to its version, and return the previous values. Raises AwsError."""
         if expires is not None:
@@ -296,9 +298,18 @@ class DynamoStore(Store):
         return min(len(self._of_entries(entries)), most)
 
     def positions(
-        self, index: str, *, since: str = "", until: str = "", most: int = 10_000
+        self,
+        index: str,
+        *,
+        since: str = "",
+        until: str = "",
+        most: int = 10_000,
+        newest_first: bool = False,
     ) -> tuple[str, ...]:
-        return self._pointers.positions(index, since, until, most)
+        return self._pointers.positions(index, since, until, most, newest_first)
+
+    def attention(self, *, most: int = 10_000) -> Places:
+        return first_places(self._pointers.attention(most + 1), most)
 
     def read_many(self, keys: Sequence[Key]) -> dict[Key, Record]:
         wanted, found = list(dict.fromkeys(keys)), {}
@@ -337,6 +348,9 @@ class DynamoStore(Store):
         ]
         self._pointers.write(documents, secrets.token_hex(8))
 
+    def all_are_indexed(self) -> None:
+        self._pointers.all_are_indexed()
+
     def _drop_parts(self, item: Item) -> None:
         """Delete the parts of a document that was replaced or deleted. A part that cannot be deleted expires
         later."""
@@ -365,21 +379,6 @@ class DynamoStore(Store):
 
 
 @dataclass(frozen=True)
-class _Condition:
-    """What a write expects of the item that it replaces."""
-
-    text: str
-    values: Item = field(default_factory=dict)
-
-
-_ABSENT = _Condition("attribute_not_exists(pk)")
-
-
-def _has_version(version: int) -> _Condition:
-    return _Condition("#version = :expect", {":expect": {"N": str(version)}})
-
-
-@dataclass(frozen=True)
 class _Known:
     """A document that was read before it is written."""
 
@@ -391,8 +390,8 @@ class _Known:
         return set(indexes.entries(kind, self.record.group, self.record.name, self.record.body))
 
     @property
-    def unchanged(self) -> _Condition:
+    def unchanged(self) -> Condition:
         """Versions begin again when a document is deleted and made anew, and writes do not."""
         if self.write:
-            return _Condition("#write = :expect", {":expect": {"S": self.write}})
-        return _has_version(self.record.version)
+            return Condition("#write = :expect", {":expect": {"S": self.write}})
+        return has_version(self.record.version)

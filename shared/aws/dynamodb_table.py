@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.aws.clients import Clients
@@ -115,3 +116,18 @@ class Table:
 
 def key(pk: str, sk: str) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a write expects of the item that it replaces."""
+
+    text: str
+    values: Item = field(default_factory=dict)
+
+
+ABSENT = Condition("attribute_not_exists(pk)")
+
+
+def has_version(version: int) -> Condition:
+    return Condition("#version = :expect", {":expect": {"N": str(version)}})

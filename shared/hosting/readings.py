@@ -116,10 +116,16 @@ def _hunts(runtime: Runtime) -> Iterator[Reading]:
     yield metrics.LAST_HUNT_FINISHED.read(hunts.last_finished(runtime.config.hunts).timestamp())
 
 
+def _webhook(runtime: Runtime) -> Iterator[Reading]:
+    seen = runtime.ledger.notes.get(kinds.WEBHOOK_NOTES, "webhook")
+    yield metrics.WEBHOOK_BROKEN.read(1 if seen.get("broken") else 0)
+
+
 def _coverage(runtime: Runtime) -> Iterator[Reading]:
     summary = runtime.queries.coverage.summary()
     yield metrics.COVERED_SYSTEMS.read(summary.captured)
     yield metrics.KNOWN_SYSTEMS.read(summary.known)
+    yield metrics.FAILED_LISTINGS.read(summary.failures)
     if summary.listed is not None:
         yield metrics.LISTED_SYSTEMS.read(summary.listed)
         yield metrics.UNSELECTED_SYSTEMS.read(summary.unselected_total)
@@ -136,5 +142,6 @@ _GROUPS = (
     _Group("the destinations", _destinations, _SOON),
     _Group("the cases", _cases, _SOON),
     _Group("the hunts", _hunts, _LATER),
+    _Group("the webhook", _webhook, _LATER),
     _Group("the coverage", _coverage, _LATER),
 )

@@ -9,7 +9,20 @@ from typing import TypeVar
 
 from shared.local.database import Database, Row
 from shared.storage import indexes
-from shared.storage.ports import Body, IndexEntry, Key, Page, Record, Store, StoreError, after_all, on_a_page
+from shared.storage.ports import (
+    Body,
+    IndexEntry,
+    Key,
+    Page,
+    Place,
+    Places,
+    Record,
+    Store,
+    StoreError,
+    after_all,
+    first_places,
+    on_a_page,
+)
 
 T = TypeVar("T")
 
@@ -132,14 +145,33 @@ class SqliteStore(Store):
         return int(count)
 
     def positions(
-        self, index: str, *, since: str = "", until: str = "", most: int = 10_000
+        self,
+        index: str,
+        *,
+        since: str = "",
+        until: str = "",
+        most: int = 10_000,
+        newest_first: bool = False,
     ) -> tuple[str, ...]:
-        conditions, values = _between("position", "", False, since, until)
+        conditions, values = _between("position", "", newest_first, since, until)
         rows = self._read(
-            f'SELECT position FROM entries WHERE "index"=?{conditions} ORDER BY position LIMIT ?',  # noqa: S608
+            f'SELECT position FROM entries WHERE "index"=?{conditions} '  # noqa: S608
+            f"ORDER BY position {_order(newest_first)} LIMIT ?",
             (index, *values, most),
         )
         return tuple(position for (position,) in rows)
+
+    def attention(self, *, most: int = 10_000) -> Places:
+        found: dict[str, tuple[Place, ...]] = {}
+        left = most + 1
+        for index in indexes.ATTENTION:
+            rows = self._read(
+                'SELECT position, kind, "group", name FROM entries WHERE "index"=? ORDER BY position LIMIT ?',
+                (index, left),
+            )
+            found[index] = tuple(Place(position, (kind, group, name)) for position, kind, group, name in rows)
+            left -= len(rows)
+        return first_places(found, most)
 
     def read_many(self, keys: Sequence[Key]) -> dict[Key, Record]:
         wanted, found = list(dict.fromkeys(keys)), {}
@@ -175,6 +207,9 @@ class SqliteStore(Store):
                 _move(db, key, (), _entries(db, *key))
 
         self._write(change, durable=False)
+
+    def all_are_indexed(self) -> None:
+        """Nothing to record: the entries are where they always were."""
 
     def _read(self, query: str, values: tuple[str | int, ...]) -> list[Row]:
         try:

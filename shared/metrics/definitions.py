@@ -80,6 +80,10 @@ PLATFORM_REQUESTS = Counter(
     "Requests to the platform's API by their outcome.",
     (Label("outcome", ("ok", "unauthorized", "not_found", "conflict", "refused", "unavailable")),),
 )
+WEBHOOK_BROKEN = Gauge(
+    "platform_webhook_broken",
+    "1 while the platform's webhooks do not lead to huntbridge; 0 if they do, or if nobody can check it.",
+)
 
 # Deliveries
 
@@ -186,6 +190,11 @@ LISTED_SYSTEMS = Gauge(
     "coverage_listed_systems", "Systems that EC2 listed; not there while that is not known."
 )
 UNSELECTED_SYSTEMS = Gauge("coverage_unselected_systems", "Systems that EC2 listed and no hunt selects.")
+FAILED_LISTINGS = Gauge(
+    "coverage_failed_listings",
+    "Accounts, regions and organizational units that could not be listed when the machines of EC2 were last "
+    "compared with the hunts.",
+)
 
 # The process
 

@@ -73,6 +73,7 @@ class Listing:
     unselected: tuple[Unselected, ...] = ()  # at most MAX_UNSELECTED
     unselected_total: int = 0
     problems: tuple[str, ...] = ()  # sentences: why the listing is missing or incomplete
+    failures: int = 0  # how many accounts, regions and organizational units could not be listed
     selected: int = 0  # listed machines that a hunt selects
     recently_captured: int = 0  # listed machines with a successful capture in the last COVERAGE_DAYS days
     known: int = 0  # systems that a hunt ever captured or tried to, listed or not

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from shared.models.hunts import HuntState
 from shared.models.severity import Severity
 from shared.models.systems import System
 from shared.storage import kinds
@@ -25,10 +26,11 @@ from shared.storage.ports import IndexEntry
 
 # Raise this number when the entries of a kind change. `scheduler.index_old_documents` then writes the entries
 # of all stored documents again.
-VERSION = 1
+VERSION = 2
 
 # Names of indexes. Those that end with / are followed by what the documents have in common.
 HUNTS = "hunts"  # by scheduled time
+HUNTS_RUNNING = "hunts/running"  # those that are planned or running, by scheduled time
 CAPTURES_OF_SYSTEM = "captures/system/"  # + System.key, by the time of the request or of the hunt
 DELIVERIES = "deliveries"  # by the time of the first attempt
 DELIVERIES_TO = "deliveries/to/"  # + destination, by the time of the first attempt
@@ -50,8 +52,13 @@ KNOWN_GOOD_LAST = "known-good/last"  # by the end of the document's entry that e
 KNOWN_GOOD_BY_ID = "known-good/id/"  # + id of the entry
 AUDIT_ABOUT = "audit/about/"  # + what the entry is about, by its time
 
-# DynamoDB's limits of a partition key and of a sort key, less what the store adds to the name of an index.
-_MAX_INDEX, _MAX_POSITION = 2048 - 64, 1024  # bytes
+# What every page of the console counts. `Store.attention` reads these indexes together, in this order.
+ATTENTION = (HUNTS_RUNNING, CASES_ACKNOWLEDGED, CASES_OPEN, DELIVERIES_WAITING, DELIVERIES_DEAD)
+
+# DynamoDB's limits of a partition key and of a sort key, less what the store adds to them.
+_MAX_INDEX, _MAX_POSITION = 2048 - 64, 1024 - 2  # bytes
+
+_RUNNING = (HuntState.PLANNED, HuntState.RUNNING)
 
 Body = Mapping[str, Any]
 Entries = Iterator[tuple[str, str]]  # index and position
@@ -128,7 +135,8 @@ def by_time(time: str, id: str, indexes: Iterable[str]) -> Entries:
 
 
 def _hunt(group: str, name: str, body: Body) -> Entries:
-    yield from by_time(moment(text(body, "scheduled_at")), name, [HUNTS])
+    indexes = [HUNTS, HUNTS_RUNNING] if text(body, "state") in _RUNNING else [HUNTS]
+    yield from by_time(moment(text(body, "scheduled_at")), name, indexes)
 
 
 def _capture(hunt_id: str, system_key: str, body: Body) -> Entries:

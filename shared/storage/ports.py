@@ -7,7 +7,7 @@ DynamoDB.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -36,6 +36,22 @@ class IndexEntry:
 
 
 @dataclass(frozen=True)
+class Place:
+    """An entry of an index, and the document that has it."""
+
+    position: str
+    key: Key
+
+
+@dataclass(frozen=True)
+class Places:
+    """The entries of some indexes, without their documents."""
+
+    of: Mapping[str, tuple[Place, ...]]  # by index, each in the order of its positions
+    complete: bool = True  # False: there are more than were asked for
+
+
+@dataclass(frozen=True)
 class Page:
     """Some documents in order, and where the next page begins.
 
@@ -55,6 +71,15 @@ def after_all(prefix: str) -> str:
 def on_a_page(limit: int) -> int:
     """How many documents a page looks at if so many are wanted."""
     return max(1, min(limit, MOST_ON_A_PAGE))
+
+
+def first_places(of: Mapping[str, Sequence[Place]], most: int) -> Places:
+    """No more than `most` of these places."""
+    left, kept = most, {}
+    for index, places in of.items():
+        kept[index] = tuple(places[:left])
+        left -= len(kept[index])
+    return Places(kept, complete=sum(map(len, of.values())) <= most)
 
 
 class Store(Protocol):
@@ -147,10 +172,24 @@ class Store(Protocol):
 
     @abstractmethod
     def positions(
-        self, index: str, *, since: str = "", until: str = "", most: int = 10_000
+        self,
+        index: str,
+        *,
+        since: str = "",
+        until: str = "",
+        most: int = 10_000,
+        newest_first: bool = False,
     ) -> tuple[str, ...]:
-        """The first positions of an index, in order, without their documents; at most `most`. `since` and
-        `until` are as for `page`, and what `count` says of documents that have left the index holds too."""
+        """The first positions of an index, in order, without their documents; at most `most`. `since`,
+        `until` and `newest_first` are as for `page`, and what `count` says of documents that have left the
+        index holds too."""
+        ...
+
+    @abstractmethod
+    def attention(self, *, most: int = 10_000) -> Places:
+        """The first entries of the indexes of `indexes.ATTENTION`, in the order of these indexes; at most
+        `most` in all. On AWS this is one request for each MB of entries. What `count` says of documents that
+        have left the index holds too."""
         ...
 
     @abstractmethod
@@ -167,6 +206,12 @@ class Store(Protocol):
     @abstractmethod
     def reindex(self, kind: str, records: Sequence[Record]) -> None:
         """Write the index entries of documents that `every` returned. Doing it again changes nothing."""
+        ...
+
+    @abstractmethod
+    def all_are_indexed(self) -> None:
+        """Record that all documents have been indexed as `indexes` says now. Until then the store also reads
+        the entries from where an earlier version kept them."""
         ...
 
     def update(

@@ -158,7 +158,7 @@ def test_a_ledger_that_does_not_answer(house, monkeypatch):
     def broken(*_, **__):
         raise StoreError("the database is locked")
 
-    for name in ("get", "page", "count", "positions", "read_many", "scan", "page_of_group"):
+    for name in ("get", "page", "count", "positions", "attention", "read_many", "scan", "page_of_group"):
         monkeypatch.setattr(house.runtime.store, name, broken)
     for path in ("/", "/cases", f"/cases/{KEY}", "/deliveries"):
         page = house.console.get(path)

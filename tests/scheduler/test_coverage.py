@@ -12,7 +12,9 @@ import pytest
 
 from scheduler import coverage, old_captures
 from scheduler.coverage import EVERY, NOT_ASKED, compare_with_ec2
+from shared.hosting.readings import Readings
 from shared.hosting.runtime import Runtime
+from shared.metrics.definitions import FAILED_LISTINGS
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
 from shared.models.coverage import MAX_UNSELECTED, CoveredShare, Outcome
@@ -121,7 +123,9 @@ def test_what_aws_refuses_is_said_and_the_rest_is_compared(ask):
     runtime = ask(fleet, {"regions": ["us-east-1", "eu-west-1"], "names": ["x"]})
     found = listing(runtime)
     assert found.problems == ("this machine's own account, eu-west-1: not authorized",)
-    assert (found.listed, numbers(found)) == (1, [1])
+    assert (found.listed, numbers(found), found.failures) == (1, [1], 1)
+    (gauge,) = [one for one in Readings(runtime)() if one.gauge is FAILED_LISTINGS]
+    assert gauge.value == 1
 
 
 def test_without_any_answer_there_is_no_number(ask):
@@ -130,7 +134,7 @@ def test_without_any_answer_there_is_no_number(ask):
     runtime = ask(fleet, {"regions": "us-east-1"})
     found = listing(runtime)
     assert found.problems == ("this machine's own account, us-east-1: there are no credentials",)
-    assert (found.listed, found.unselected) == (None, ())
+    assert (found.listed, found.unselected, found.failures) == (None, (), 1)
     assert runtime.queries.coverage.summary().listed is None
 
 
@@ -140,6 +144,7 @@ def test_without_accounts_and_selectors_aws_is_not_asked(ask):
     assert fleet.asked == []
     assert listing(runtime).problems == (NOT_ASKED,)
     assert runtime.queries.coverage.summary().problems == (NOT_ASKED,)
+    assert listing(runtime).failures == 0
 
 
 def test_a_long_list_is_cut_and_counted(ask):

@@ -8,6 +8,8 @@ from demo.platform.records import User
 from receiver.events.enrich import Enricher
 from receiver.messages.compose import compose
 from scheduler.webhook_check import check_webhook
+from shared.hosting.readings import Readings
+from shared.metrics.definitions import WEBHOOK_BROKEN as WEBHOOK_BROKEN_NOW
 from shared.models.event_kinds import WEBHOOK_BROKEN
 from shared.secrets import Secrets
 from tests.scheduler.staging import KEY, QUIET
@@ -75,6 +77,16 @@ def test_that_it_is_mended_is_told_once(stage):
     message = compose(Enricher(stage.runtime.ledger, None, None, stage.runtime.config).enrich(event))
     assert message.title == "The platform's webhook reaches huntbridge again"
     assert [look(stage) for _ in range(2)] == [[], []]
+
+
+def test_the_metric_says_it_for_as_long_as_it_lasts(stage):
+    hook = add(stage)
+    shown = []
+    for enabled in (True, False, False, True):
+        hook.enabled = enabled
+        look(stage)
+        shown += [one.value for one in Readings(stage.runtime)() if one.gauge is WEBHOOK_BROKEN_NOW]
+    assert shown == [0, 1, 1, 0]
 
 
 def test_again_only_after_it_was_whole_in_between(stage):

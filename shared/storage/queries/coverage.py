@@ -16,7 +16,7 @@ from shared.storage import indexes, kinds
 from shared.storage.ledger.coverage import LISTING
 from shared.storage.ports import Key, Record, Store
 from shared.storage.queries.pages import MAX_LIMIT, Rows, bounded, position, token
-from shared.storage.queries.reading import Span, joined, rows
+from shared.storage.queries.reading import MAX_STEPS, Span, joined, rows
 from shared.storage.queries.trends import TrendQueries
 
 WEEKS = 12
@@ -61,6 +61,7 @@ class CoverageSummary:
     selected: int | None = None  # listed machines that a hunt selects; None as `listed`
     listed_captured: int | None = None  # listed machines captured in the last 30 days; None as `listed`
     weeks: Mapping[str, CoveredShare] = field(default_factory=dict)  # by ISO week, as far as it is known
+    failures: int = 0  # how many accounts, regions and organizational units could not be listed
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,15 @@ class CoverageQueries:
         self._store, self._now = store, now
 
     def systems(
-        self, *, limit: int = 50, page: str = "", filter: SystemFilter = SystemFilter()
+        self,
+        *,
+        limit: int = 50,
+        page: str = "",
+        filter: SystemFilter = SystemFilter(),
+        steps: int = MAX_STEPS,
     ) -> Rows[SystemCoverage]:
-        """The known systems. Those that were never captured come first, then the least recently captured."""
+        """The known systems. Those that were never captured come first, then the least recently captured.
+        `steps` is as for `rows`."""
         question = {"list": "coverage"} | {key: value for key, value in asdict(filter).items() if value}
         question.pop("not_captured_since", None)  # it moves with the time, and the list is in its order
         weeks = last_weeks(self._now(), WEEKS)
@@ -133,6 +140,7 @@ class CoverageQueries:
             limit=MAX_LIMIT if filter.name else bounded(limit),
             after=position(question, page),
             filtered=filter.narrows,
+            steps=steps,
         )
         names = joined(self._store, (_name_key(system) for system in known))
         found = []
@@ -146,9 +154,9 @@ class CoverageQueries:
     def summary(self) -> CoverageSummary:
         record = self._store.get(*LISTING)
         listing = load(Listing, record.body) if record else None
-        known = self._store.count(indexes.SYSTEMS, most=_MOST)
+        positions = self._store.positions(indexes.SYSTEMS, newest_first=True, most=_MOST)
         since = indexes.at(self._now() - timedelta(days=COVERAGE_DAYS))
-        captured = len(self._store.positions(indexes.SYSTEMS, since=since, most=_MOST))
+        known, captured = len(positions), sum(position >= since for position in positions)
         if known == _MOST and listing:  # there are more than a question may count
             known, captured = max(known, listing.known), max(captured, listing.captured)
         return summary_of(listing, captured, known)
@@ -176,6 +184,7 @@ def summary_of(listing: Listing | None, captured: int, known: int) -> CoverageSu
         selected=None if listing.listed is None else listing.selected,
         listed_captured=None if listing.listed is None else listing.recently_captured,
         weeks=listing.weeks,
+        failures=listing.failures,
     )
 
 

@@ -13,7 +13,7 @@ from shared.storage import indexes, kinds
 from shared.storage.ports import Key, Record, Store
 from shared.storage.queries.event_rows import EventRow, between, event_key, event_row, span_of
 from shared.storage.queries.pages import Rows, bounded, position, token
-from shared.storage.queries.reading import MAX_JOINED, STEP, Span, joined, position_in, rows
+from shared.storage.queries.reading import MAX_JOINED, MAX_STEPS, STEP, Span, joined, position_in, rows
 
 WAITING, DEAD, DELIVERED = "waiting", "dead", "delivered"
 _ONE_REQUEST = 3_000  # positions that DynamoDB gives in one answer, which has at most 1 MB
@@ -86,10 +86,11 @@ class DeliveryQueries:
         until: datetime | None = None,
         limit: int = 50,
         page: str = "",
+        steps: int = MAX_STEPS,
     ) -> Rows[DeliveryRow]:
         """The deliveries, newest first by their first attempt, the dead ones by their last. Those of a system
         or hunt are in the order of their events. `state` is waiting, dead, delivered or empty; `system` is a
-        `System.key`, `hunt` a hunt's id. Raises ValueError for another state."""
+        `System.key`, `hunt` a hunt's id, `steps` is as for `rows`. Raises ValueError for another state."""
         if state not in _STATES:
             raise ValueError(f"{state!r} is not one of {', '.join(filter(None, _STATES))}")
         question = {
@@ -111,7 +112,7 @@ class DeliveryQueries:
 
         if system or hunt:
             span = between(span_of(system=system, hunt=hunt), since, until)
-            found, after = self._of_events(span, system, hunt, is_wanted, limit, after)
+            found, after = self._of_events(span, system, hunt, is_wanted, limit, after, steps)
             return Rows(tuple(found), token(question, after))
         index = {WAITING: indexes.DELIVERIES_WAITING, DEAD: indexes.DELIVERIES_DEAD}.get(state)
         if index is None:
@@ -124,6 +125,7 @@ class DeliveryQueries:
             limit=limit,
             after=after,
             filtered=bool(state == DELIVERED or (state and destination)),
+            steps=steps,
         )
         events = joined(self._store, (event_key(record.group) for record in records))
         by_id = {key[1]: event_row(event) for key, event in events.items()}
@@ -140,6 +142,7 @@ class DeliveryQueries:
         is_wanted: Callable[[Record], bool],
         limit: int,
         after: str,
+        steps: int,
     ) -> tuple[Sequence[DeliveryRow], str]:
         """The deliveries of the events of one system or hunt. A page ends after the last delivery of an
         event, so it may have a few more rows than its limit."""
@@ -158,12 +161,13 @@ class DeliveryQueries:
             limit=min(limit, STEP),
             after=after,
             filtered=bool(system and hunt),
-            steps=2,
+            steps=min(steps, 2),
         )
+        most = min(MAX_JOINED, max(STEP, limit))
         keys: list[Key] = []
         for number, (event, _) in enumerate(events):
             of_event = [delivery_key(event.id, name) for name in event.to]
-            if keys and len(keys) + len(of_event) > MAX_JOINED:
+            if keys and len(keys) + len(of_event) > most:
                 events, end = events[:number], events[number - 1][1]
                 break
             keys += of_event

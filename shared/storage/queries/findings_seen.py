@@ -15,7 +15,7 @@ from shared.models.coverage import CoveredSystem, Outcome
 from shared.models.findings_seen import HUNTS_SHOWN, KINDS_OF_A_HUNT, InHunt, Seen, SeenInHunt, mark_of
 from shared.models.systems import System
 from shared.storage import kinds
-from shared.storage.ports import Store
+from shared.storage.ports import Key, Store
 
 _ALARM_OF = "alarm of "  # as `ledger.systems` writes it
 
@@ -26,7 +26,7 @@ class FindingQueries:
 
     def of_system(self, system: System, descriptions: Iterable[str]) -> dict[str, Seen]:
         """By description."""
-        alarms, covered = (kinds.SYSTEM_ALARMS, system.instance, "-"), (kinds.SYSTEM, "", system.key)
+        alarms, covered = findings_keys(system)
         found = self._store.read_many([alarms, covered])
         body: Mapping[str, Any] = found[alarms].body if alarms in found else {}
         brought: Mapping[str, list[str]] = body.get("hunts", {})
@@ -43,6 +43,11 @@ class FindingQueries:
             )
 
         return {text: seen(mark_of(text)) for text in dict.fromkeys(descriptions)}
+
+
+def findings_keys(system: System) -> tuple[Key, Key]:
+    """The two documents that `of_system` reads."""
+    return (kinds.SYSTEM_ALARMS, system.instance, "-"), (kinds.SYSTEM, "", system.key)
 
 
 def _outcomes(system: CoveredSystem) -> dict[str, Outcome | None]:

@@ -1,4 +1,4 @@
-"""How everything is, at one moment, with at most eight requests to DynamoDB.
+"""How everything is, at one moment, with five requests to DynamoDB, and one more for each MB of places.
 
 Three rounds: documents whose keys are known, then the places in the indexes, then the documents that these
 name. So this reads no index that it could do without, and no document twice.
@@ -6,7 +6,6 @@ name. So this reads no index that it could do without, and no document twice.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,17 +22,17 @@ from shared.storage import indexes, kinds
 from shared.storage.ledger.coverage import LISTING
 from shared.storage.ledger.day_counts import DAY_COUNTS, DayCounts, day_counts
 from shared.storage.ledger.refusals import REFUSED, Refused, in_a_day
-from shared.storage.ledger.weeks import WeekCounts
 from shared.storage.ports import Key, Record, Store
+from shared.storage.queries.attention import read_attention
 from shared.storage.queries.cases import CaseCounts, CaseRow, case_row, counts_of
 from shared.storage.queries.coverage import CoverageSummary, summary_of
 from shared.storage.queries.event_rows import EventRow, event_key, event_row
+from shared.storage.queries.pulse import NAMES, WEBHOOK, delivered_key, job_key
 from shared.storage.queries.trends import WeekTrend, week_trend
 
 WEEKS = 12
 CASES = 10  # the worst ones
 NOT_TAKEN = 5  # malicious cases, the oldest
-NAMES = 40  # of destinations and of hunts, each
 _SYSTEMS = 10_000
 
 
@@ -67,6 +66,7 @@ class Overview:
     weeks: tuple[WeekTrend, ...]  # oldest first
     refused: tuple[Refused, ...] = ()  # webhooks of the last 24 hours, the newest first
     day: DayCounts | None = None  # None: nobody has counted yet
+    hunts_running: int = 0  # those that are planned or running
 
 
 class OverviewQuery:
@@ -78,16 +78,15 @@ class OverviewQuery:
         the first 40 are looked at."""
         now, store = self._now(), self._store
         names, weeks = list(destinations)[:NAMES], last_weeks(now, WEEKS)
-        notes = {name: (kinds.NOTE, kinds.JOB_NOTES, name) for name in jobs}
+        notes = {name: job_key(name) for name in jobs}
         turns = [(kinds.TURN, "", name) for name in list(hunts)[:NAMES]]
-        delivered = {name: (kinds.NOTE, kinds.LAST_DELIVERED_NOTES, name) for name in names}
-        webhook: Key = (kinds.NOTE, kinds.WEBHOOK_NOTES, "webhook")
+        delivered = {name: delivered_key(name) for name in names}
         counted = {week: (kinds.WEEK, "", week) for week in weeks}
         keys = [
             LISTING,
             REFUSED,
             DAY_COUNTS,
-            webhook,
+            WEBHOOK,
             *notes.values(),
             *turns,
             *delivered.values(),
@@ -96,39 +95,41 @@ class OverviewQuery:
         first = store.read_many(keys)
         day = day_counts(first.get(DAY_COUNTS))
 
-        taken = set(store.positions(indexes.CASES_ACKNOWLEDGED))
-        open = store.positions(indexes.CASES_OPEN)
-        waiting = _by_destination(store.positions(indexes.DELIVERIES_WAITING))
-        dead = _by_destination(store.positions(indexes.DELIVERIES_DEAD))
+        noticed = read_attention(store)
+        open, taken = noticed.open, noticed.acknowledged
+        waiting, dead = noticed.waiting, noticed.dead
         systems = store.positions(indexes.SYSTEMS, most=_SYSTEMS)
-        events = store.positions(indexes.EVENTS, since=_counted_to(first, counted.values(), now))
+        events = store.positions(indexes.EVENTS, newest_first=True, most=1)
 
         malicious = f"{indexes.severity_digit(Severity.MALICIOUS)}#"
         not_taken = [
-            _case_key(place) for place in open if place.startswith(malicious) and place not in taken
+            place.key
+            for place in open
+            if place.position.startswith(malicious) and place.position not in taken
         ][:NOT_TAKEN]
-        worst = [_case_key(place) for place in open[:CASES]]
-        newest = {name: waiting[name][-1].key for name in names if waiting[name]}
+        worst = [place.key for place in open[:CASES]]
+        newest = {name: waiting[name][-1].place.key for name in names if waiting.get(name)}
         runs = [str(first[turn].body["hunt_id"]) for turn in turns if turn in first]
         wanted: list[Key] = [
-            *(_case_document(key) for key in (*worst, *not_taken)),
+            *worst,
+            *not_taken,
             *newest.values(),
             *((kinds.HUNT, hunt_name(run), run) for run in runs),
-            *(event_key(place.partition("#")[2]) for place in events[-1:]),
+            *(event_key(place.partition("#")[2]) for place in events),
         ]
         read = store.read_many(list(dict.fromkeys(wanted))) if wanted else {}
         return Overview(
             at=now,
-            counts=counts_of(open, taken, now),
+            counts=counts_of((place.position for place in open), taken, now),
             cases=_cases(worst, read),
             not_taken=_cases(not_taken, read),
             destinations={
                 name: DestinationState(
                     name,
                     last_delivered_at=_moment(first.get(delivered[name])),
-                    waiting=len(waiting[name]),
-                    dead=len(dead[name]),
-                    failing_since=waiting[name][0].at if waiting[name] else None,
+                    waiting=len(waiting.get(name, ())),
+                    dead=len(dead.get(name, ())),
+                    failing_since=waiting[name][0].at if waiting.get(name) else None,
                     reason=_reason(read.get(newest[name])) if name in newest else "",
                     delivered_in_a_day=day.delivered.get(name, 0) if day else 0,
                 )
@@ -136,52 +137,19 @@ class OverviewQuery:
             },
             runs=_runs(runs, read),
             jobs={name: first[key].body for name, key in notes.items() if key in first},
-            webhook=first[webhook].body if webhook in first else {},
+            webhook=first[WEBHOOK].body if WEBHOOK in first else {},
             last_event=_last_event(events, read),
             coverage=_coverage(first.get(LISTING), systems, now),
             weeks=tuple(week_trend(week, first.get(key)) for week, key in counted.items()),
             refused=in_a_day(first.get(REFUSED), now),
             day=day,
+            hunts_running=len(noticed.hunts),
         )
 
 
-@dataclass(frozen=True)
-class _Place:
-    """What the position of a delivery says."""
-
-    at: datetime
-    key: Key
-
-
-def _by_destination(positions: Iterable[str]) -> dict[str, list[_Place]]:
-    """The places in an index of deliveries, oldest first."""
-    found: dict[str, list[_Place]] = defaultdict(list)
-    for position in positions:
-        time, _, id = position.partition("#")
-        event_id, _, destination = id.rpartition("/")
-        found[destination].append(
-            _Place(datetime.fromisoformat(time), (kinds.DELIVERY, event_id, destination))
-        )
-    return found
-
-
-def _counted_to(read: Mapping[Key, Record], weeks: Iterable[Key], now: datetime) -> str:
-    """A position in the index of events that is not far from its end: up to which events were counted."""
-    counts = [load(WeekCounts, read[week].body).counted_to for week in weeks if week in read]
-    return max(counts, default="") or indexes.at(now - timedelta(days=1))
-
-
-def _case_key(position: str) -> str:
-    return position.split("#", 2)[2]
-
-
-def _case_document(case_key: str) -> Key:
-    return kinds.CASE_FILE, case_key, "-"
-
-
-def _cases(keys: Iterable[str], read: Mapping[Key, Record]) -> tuple[CaseRow, ...]:
-    found = ((key, read.get(_case_document(key))) for key in keys)
-    return tuple(case_row(key, load(Case, record.body), {}) for key, record in found if record)
+def _cases(keys: Iterable[Key], read: Mapping[Key, Record]) -> tuple[CaseRow, ...]:
+    found = (read.get(key) for key in keys)
+    return tuple(case_row(record.group, load(Case, record.body), {}) for record in found if record)
 
 
 def _moment(note: Record | None) -> datetime | None:

@@ -21,6 +21,7 @@ from shared.storage.queries.hunts import HuntQueries
 from shared.storage.queries.known_good import KnownGoodQueries
 from shared.storage.queries.open_issues import OpenIssueQueries
 from shared.storage.queries.overview import OverviewQuery
+from shared.storage.queries.pulse import PulseQuery
 from shared.storage.queries.trends import TrendQueries
 
 
@@ -38,5 +39,6 @@ class Queries:
         self.coverage = CoverageQueries(store, now)
         self.known_good = KnownGoodQueries(store, now)
         self.overview = OverviewQuery(store, now)
+        self.pulse = PulseQuery(store, now)
         self.trends = TrendQueries(store, now)
         self.audit = AuditQueries(store, now)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from shared.models.hunts import Hunt, HuntState
 from shared.models.severity import Severity
+from shared.storage.queries.case_filter import CaseFilter, Which
 from shared.storage.queries.cases import CaseRow
 from shared.storage.queries.coverage import CoverageSummary, TechniqueTrend
 from shared.storage.queries.pages import Rows
@@ -115,11 +116,11 @@ def _figures(name: str, newest_first: list[Hunt]) -> HuntFigures:
 
 def _cases(queries: Queries, since: datetime, incomplete: list[str]) -> CaseFigures:
     closed = _bounded(
-        _all(lambda page: queries.cases.closed(since=since, limit=_AT_ONCE, page=page)), incomplete, "closed"
+        _all(lambda page: _page(queries, CaseFilter(Which.CLOSED, closed_since=since), page)),
+        incomplete,
+        "closed",
     )
-    still_open = _bounded(
-        _all(lambda page: queries.cases.open(limit=_AT_ONCE, page=page)), incomplete, "open"
-    )
+    still_open = _bounded(_all(lambda page: _page(queries, CaseFilter(), page)), incomplete, "open")
     opened = [case for case in (*closed, *still_open) if case.opened_at >= since]
     acknowledged = [
         (case.acknowledged_at - case.opened_at).total_seconds() for case in opened if case.acknowledged_at
@@ -135,6 +136,10 @@ def _cases(queries: Queries, since: datetime, incomplete: list[str]) -> CaseFigu
         seconds_to_acknowledge=median(acknowledged) if acknowledged else None,
         seconds_to_close=median(until_closed) if until_closed else None,
     )
+
+
+def _page(queries: Queries, wanted: CaseFilter, page: str) -> Rows[CaseRow]:
+    return queries.cases.list(wanted, limit=_AT_ONCE, page=page, with_refs=False)
 
 
 def _bounded(rows: Iterator[CaseRow], incomplete: list[str], what: str) -> list[CaseRow]:

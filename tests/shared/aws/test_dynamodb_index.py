@@ -356,3 +356,55 @@ def test_an_outdated_pointer_that_cannot_be_deleted_is_left(clients, table, stor
     assert store.count("x") == 0
     store.put(*A, thing("x"))
     assert store.count("x") == 1
+
+
+# The indexes of attention, which an earlier version kept in partitions of their own
+
+
+def test_pointers_of_an_earlier_version_are_read_until_all_documents_are_indexed(store, clients, table):
+    open_cases, waiting = indexes.CASES_OPEN, indexes.DELIVERIES_WAITING
+    for number in range(8):
+        key = ("whole-alarm", f"{number}", "-")
+        store.put(*key, thing(open_cases, position=f"0#{number}"))
+        if number % 2:  # as the earlier version has left it
+            pointer = pointers(clients, table)[f"attention 2#0#{number}"]
+            clients.call(
+                "dynamodb", "delete_item", TableName=table, Key={k: pointer[k] for k in ("pk", "sk")}
+            )
+            earlier = {**pointer, "pk": {"S": f"index#{open_cases}"}, "sk": {"S": f"0#{number}"}}
+            clients.call("dynamodb", "put_item", TableName=table, Item=earlier)
+    every = [f"0#{number}" for number in range(8)]
+
+    def listed(store: DynamoStore, limit: int, newest_first: bool) -> list[str]:
+        found, after = [], ""
+        for _ in range(20):
+            page = store.page(open_cases, limit=limit, after=after, newest_first=newest_first)
+            found += [f"0#{record.group}" for record in page.records]
+            if not (after := page.after):
+                return found
+        raise AssertionError("the pages have no end")
+
+    def places(store: DynamoStore) -> list[str]:
+        return [place.position for place in store.attention().of[open_cases]]
+
+    for limit in (1, 2, 3, 7, 8, 100):
+        assert listed(store, limit, newest_first=False) == every
+        assert listed(store, limit, newest_first=True) == every[::-1]
+    assert places(store) == list(store.positions(open_cases)) == every
+    assert store.positions(open_cases, since="0#2", until="0#5") == ("0#2", "0#3", "0#4")
+    assert (store.count(open_cases), store.count(open_cases, prefix="0#3")) == (8, 1)
+    store.put("whole-alarm", "3", "-", thing(waiting, position="1"))
+    assert listed(store, 3, newest_first=False) == [place for place in every if place != "0#3"]
+    records = store.every("whole-alarm", limit=100).records
+    store.reindex("whole-alarm", records)
+    store.all_are_indexed()
+    for reader in (store, DynamoStore(clients, table)):
+        assert places(reader) == listed(reader, 3, newest_first=False)
+        assert places(reader) == [place for place in every if place != "0#3"]
+
+
+def test_the_indexes_of_attention_cost_one_request(store, asked):
+    store.put(*A, thing(indexes.CASES_OPEN, indexes.DELIVERIES_DEAD))
+    store.all_are_indexed()
+    assert calls(asked, store.attention) == ["query"]
+    assert calls(asked, lambda: store.positions(indexes.CASES_OPEN)) == ["query"]

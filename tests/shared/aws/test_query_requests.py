@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shared.aws.dynamodb import DynamoStore
+from shared.aws.dynamodb_index import pointer_key
 from shared.models.alarms import Alarm
 from shared.models.captures import Capture
 from shared.models.cases import Case
@@ -95,13 +96,15 @@ class Table:
         self.partitions: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.order: dict[str, list[str]] = {}
         self.calls: list[str] = []
+        DynamoStore(self, "table").all_are_indexed()  # type: ignore[arg-type]
 
     def add(self, kind: str, group: str, name: str, body: dict[str, Any]) -> None:
         """Lay a document out as DynamoStore does."""
         self._put(f"{kind}#{group}", name, {"body": {"S": json.dumps(body)}, "version": {"N": "1"}})
         named = {key: {"S": value} for key, value in (("kind", kind), ("group", group), ("name", name))}
         for entry in indexes.entries(kind, group, name, body):
-            self._put(f"index#{entry.index}", entry.position, {**named, "version": {"N": "1"}})
+            place = pointer_key(entry)
+            self._put(place["pk"]["S"], place["sk"]["S"], {**named, "version": {"N": "1"}})
 
     def sort(self) -> None:
         self.order = {pk: sorted(items) for pk, items in self.partitions.items()}
@@ -127,6 +130,13 @@ class Table:
         assert 0 < len(request["Keys"]) <= 100
         found = [self.get_item(table, key, True).get("Item") for key in request["Keys"]]
         return {"Responses": {table: [item for item in found if item]}}
+
+    def batch_write_item(self, RequestItems: Any) -> Any:
+        ((_, requests),) = RequestItems.items()
+        for each in requests:
+            item = each["PutRequest"]["Item"]
+            self._put(item["pk"]["S"], item["sk"]["S"], item)
+        return {}
 
     def query(
         self,

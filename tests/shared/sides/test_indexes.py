@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.storage import indexes
-from shared.storage.ports import MOST_ON_A_PAGE, Page, Record, Store
+from shared.storage.ports import MOST_ON_A_PAGE, Page, Place, Places, Record, Store
 from tests.shared.sides.conftest import Side
 from tests.shared.sides.together import at_once
 
@@ -402,3 +402,39 @@ def test_a_document_that_was_replaced_before_it_is_indexed(store, monkeypatch):
     store.reindex("thing", records)
     assert names(store) == ["a"]
     assert store.page("all", limit=9).records[0].version == 2
+
+
+# What every page of the console counts
+
+
+def noticed(store: Store, most: int = 10_000) -> dict[str, list[str]]:
+    return {
+        index: [place.position for place in places]
+        for index, places in store.attention(most=most).of.items()
+        if places
+    }
+
+
+def test_the_indexes_of_attention_are_read_together_and_one_by_one(store):
+    cases, waiting, dead = indexes.CASES_OPEN, indexes.DELIVERIES_WAITING, indexes.DELIVERIES_DEAD
+    assert store.attention() == Places(dict.fromkeys(indexes.ATTENTION, ()))
+    for number in range(3):
+        put(store, f"c{number}", f"{number}", index=cases)
+        put(store, f"w{number}", f"{number}", index=waiting)
+    assert noticed(store) == {cases: ["0", "1", "2"], waiting: ["0", "1", "2"]}
+    assert store.attention().of[waiting][1] == Place("1", ("thing", "g", "w1"))
+    put(store, "w1", "5", index=dead)
+    assert noticed(store) == {cases: ["0", "1", "2"], waiting: ["0", "2"], dead: ["5"]}
+    for newest_first in (True, False):
+        for limit in (1, 2, 3):
+            found = names(store, cases, limit=limit, newest_first=newest_first)
+            assert found == sorted(("c0", "c1", "c2"), reverse=newest_first)
+    assert names(store, waiting, newest_first=False, since="1") == ["w2"]
+    assert names(store, waiting, newest_first=False, until="2") == ["w0"]
+    assert store.positions(cases, since="1", until="2") == ("1",)
+    assert store.positions(cases, newest_first=True, most=2) == ("2", "1")
+    assert (store.count(cases), store.count(waiting), store.count(cases, prefix="2")) == (3, 2, 1)
+    assert noticed(store, most=4) == {cases: ["0", "1", "2"], waiting: ["0"]}
+    assert [store.attention(most=most).complete for most in (5, 6)] == [False, True]
+    store.all_are_indexed()
+    assert noticed(store) == {cases: ["0", "1", "2"], waiting: ["0", "2"], dead: ["5"]}

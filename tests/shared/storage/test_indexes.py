@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from shared.models.captures import Capture
 from shared.models.codec import dump
 from shared.models.deliveries import Delivery, DeliveryState
-from shared.models.hunts import Hunt
+from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System
 from shared.storage import indexes, kinds
 from shared.storage.audit import Entry
@@ -38,9 +39,12 @@ def test_positions_of_times_are_in_the_order_of_the_times():
 
 def test_a_hunt_is_listed_by_its_scheduled_time():
     hunt = Hunt("weekly", FIRST)
-    assert places(kinds.HUNT, hunt.name, hunt.id, hunt) == {
-        "hunts": "2026-11-29T10:42:00.000000Z#weekly@2026-11-29T10:42:00Z"
-    }
+    place = "2026-11-29T10:42:00.000000Z#weekly@2026-11-29T10:42:00Z"
+    for state in (HuntState.PLANNED, HuntState.RUNNING):
+        found = places(kinds.HUNT, hunt.name, hunt.id, replace(hunt, state=state))
+        assert found == {"hunts": place, "hunts/running": place}
+    for state in set(HuntState) - {HuntState.PLANNED, HuntState.RUNNING}:
+        assert places(kinds.HUNT, hunt.name, hunt.id, replace(hunt, state=state)) == {"hunts": place}
 
 
 def test_a_capture_is_listed_by_the_time_of_its_request_or_else_of_its_hunt():
