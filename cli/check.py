@@ -90,6 +90,7 @@ def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     config = runtime.config
     yield _finding("platform", partial(check_platform.key_rights, runtime))
     yield from check_platform.certificate(runtime)
+    yield from check_platform.page(runtime)
     if config.platform.admin_key and config.platform.api_version != "v2":
         yield _finding("webhook", partial(_webhook, runtime))
     yield from check_secrets.webhook_tokens(runtime)

@@ -109,7 +109,7 @@ def _lines(entry: DeadEntry) -> Iterator[str]:
         yield message.summary
     yield from (f"{fact.label}: {fact.value}" for fact in message.facts)
     yield from (f"{each.count} × {each.description} ({each.severity})" for each in message.findings)
-    yield from message.lines
+    yield from (line.text for line in message.lines)
     if message.quote:
         yield message.quote
 

@@ -1,14 +1,12 @@
 """The addresses of things in the console. Keys and ids may hold slashes and hostile text, so they are quoted
-here and nowhere else."""
+here, and in shared/models/console_pages.py for the pages that messages link to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
-
-def case(key: str) -> str:
-    return f"/cases/{quote(key, safe='/@:', errors='replace')}"
+from shared.models.console_pages import case, hunt
 
 
 def cases(**query: str) -> str:
@@ -17,10 +15,6 @@ def cases(**query: str) -> str:
 
 def event(event_id: str) -> str:
     return f"/events/{quote(event_id, safe='/@:', errors='replace')}"
-
-
-def hunt(hunt_id: str) -> str:
-    return f"/hunts/{quote(hunt_id, safe='@:')}"
 
 
 def deliveries(**query: str) -> str:
@@ -39,6 +33,8 @@ def with_query(path: str, query: dict[str, str]) -> str:
     given = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(given, errors='replace')}" if given else path
 
+
+__all__ = ["FOR_TEMPLATES", "case", "cases", "deliveries", "event", "hunt", "quoted", "system", "with_query"]
 
 # What templates call these.
 FOR_TEMPLATES: dict[str, Callable[..., str]] = {

@@ -25,6 +25,37 @@ def key_rights(runtime: Runtime, what: str) -> CheckResult:
     return passed(what, f"{url} answers, the key's role is {identity.role}")
 
 
+def page(runtime: Runtime) -> Iterator[CheckResult]:
+    """Whether the page that messages link to answers, for the newest project of a hunt. Nothing before the
+    first one. The platform's pages are not documented, so this only warns."""
+    projects = [
+        hunt.project_id
+        for name in runtime.config.hunts
+        for hunt in runtime.ledger.hunts.of_name(name)
+        if hunt.project_id is not None
+    ]
+    if not projects or "{evidence_id}" in runtime.config.platform.link:
+        return
+    what, config = "platform page", runtime.config.platform
+    url = config.link.replace("{url}", config.url).replace("{project_id}", str(max(projects)))
+    try:
+        http = runtime.http(
+            ca_bundle=config.ca_bundle, fingerprint=config.fingerprint, section="platform", pinnable=True
+        )
+        status = http.request("GET", url).status
+    except NetworkError as error:
+        yield warned(what, f"{url}, which messages link to, cannot be looked at: {error}")
+        return
+    if status < 400 or status in (401, 403):
+        yield passed(what, f"{url}, which messages link to, answers with status {status}")
+    else:
+        yield warned(
+            what,
+            f"{url}, which messages link to, answers with status {status}: open a project in the browser "
+            "and write its address as platform.link",
+        )
+
+
 def certificate(runtime: Runtime) -> Iterator[CheckResult]:
     """Nothing if the platform is reached without TLS or through a proxy."""
     what, config = "platform certificate", runtime.config

@@ -20,7 +20,10 @@ def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now
 
     def line(c: Capture) -> CaptureResult:
         name = ledger.instance_names.get(c.system.instance)
-        return CaptureResult(c.system, c.state, c.malicious, c.suspicious, c.reason, name, new[c.system.key])
+        disks = len(c.evidence_ids) if c.mode == "full" else 0
+        return CaptureResult(
+            c.system, c.state, c.malicious, c.suspicious, c.reason, name, new[c.system.key], disks
+        )
 
     return HuntReport(
         hunt=hunt.name,

@@ -18,12 +18,12 @@ DESTINATIONS = Path(__file__).parent / "receiver/destinations"
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs/pictures"
 STYLE = ROOT / "console/static/previews.css"
-WIDTH, SCALE = 700, 1.25
+WIDTH, HEIGHT, SCALE = 390, 844, 2  # of a phone
 AT = datetime(2026, 11, 22, 12, 0, 4, tzinfo=UTC)
 SLACK = """<!doctype html>
 <meta charset="utf-8">
 <link rel="stylesheet" href="{css}">
-<style>body {{ margin: 12px; font-family: "Liberation Sans", sans-serif; }}</style>
+<style>body {{ width: {width}px; margin: 12px; font-family: "Liberation Sans", sans-serif; }}</style>
 {message}
 <script>document.body.dataset.height = document.documentElement.offsetHeight;</script>
 """
@@ -36,18 +36,19 @@ def golden(type: str, name: str) -> Any:
 def slack(name: str, picture: Path, folder: Path) -> None:
     message = draw("slack", golden("slack", name), Byline(AT))
     page = folder / "slack.html"
-    page.write_text(SLACK.format(css=STYLE.as_uri(), message=message), encoding="utf-8")
-    told = rendering.chromium(page.as_uri(), f"--window-size={WIDTH},900", "--dump-dom", folder=folder)
-    _shoot(page.as_uri(), int(told.partition('data-height="')[2].partition('"')[0]), picture, folder)
+    page.write_text(SLACK.format(css=STYLE.as_uri(), message=message, width=WIDTH - 24), encoding="utf-8")
+    _shoot(page.as_uri(), picture, folder)
 
 
 def teams(name: str, theme: str, picture: Path, folder: Path) -> None:
     cards = {name: golden("teams", name)["attachments"][0]["content"]}
-    height = rendering.drawn(cards, theme, folder)["height"]
-    _shoot(rendering.page(cards, theme, folder), height, picture, folder)
+    _shoot(rendering.page(cards, theme, folder, width=WIDTH - 32), picture, folder)
 
 
-def _shoot(url: str, height: int, picture: Path, folder: Path) -> None:
+def _shoot(url: str, picture: Path, folder: Path) -> None:
+    """A picture as high as what a phone shows of the page, at least."""
+    told = rendering.chromium(url, f"--window-size={WIDTH},{HEIGHT}", "--dump-dom", folder=folder)
+    height = int(told.partition('data-height="')[2].partition('"')[0])
     size = f"--window-size={WIDTH},{height}"
     look = ("--hide-scrollbars", f"--force-device-scale-factor={SCALE}", f"--screenshot={picture}")
     rendering.chromium(url, size, *look, folder=folder)
@@ -59,6 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slack("rich.bot", PICTURES / "slack-alarm.png", folder)
+        slack("rich.reply", PICTURES / "slack-thread.png", folder)
         slack("hunt_finished.webhook", PICTURES / "slack-hunt.png", folder)
         teams("rich", "light", PICTURES / "teams-alarm.png", folder)
         teams("hunt_finished", "dark", PICTURES / "teams-hunt.png", folder)

@@ -6,22 +6,30 @@ serialized text is never cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from receiver.messages.message import Message
+from receiver.messages.message import Line, Message
 from shared.http.answers import Answer
+from shared.models.severity import Severity
 from shared.phrases import counted
 from shared.text import shorten
 
 T = TypeVar("T")
 
+WORST = 3  # kinds of alarm that a phone shows
+
 # Fields of a message, in the order in which they are shortened, each from its end, and how many entries stay.
-# The details of a hunt or an alarm are in the platform too. The first facts say which machine it is; the gaps
-# say what could not be found out; the first link leads into the platform.
-ORDER = (("findings", 0), ("lines", 0), ("quote", 0), ("facts", 3), ("gaps", 0), ("links", 1))
+# The details of a hunt or an alarm are in the platform too. The worst kinds of alarm and the first lines of a
+# hunt go later than the rest: they say what needs a hand. The first facts say what is new; the gaps say what
+# could not be found out; the first link leads into the platform.
+ORDER = (
+    *(("findings", WORST), ("lines", WORST), ("quote", 0), ("facts", 3), ("gaps", 0)),
+    *(("findings", 0), ("lines", 0), ("links", 1)),
+)
+IN_THE_PLATFORM = "open in the platform"
 SHORTEST_QUOTE = 80  # characters; a shorter quote says nothing
 SHORTENED = 0.25  # of the usual size, for a message that was refused for its size
 
@@ -42,9 +50,16 @@ def fit(message: Message, render: Callable[[Message], T], size: Callable[[T], fl
 
 
 def fitting(
-    message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float
+    message: Message,
+    render: Callable[[Message], T],
+    size: Callable[[T], float],
+    limit: float,
+    *,
+    short: Message | None = None,
+    elsewhere: str = IN_THE_PLATFORM,
 ) -> Message:
-    """The message, shortened until `size` of the rendered message is within `limit`.
+    """The message, shortened until `size` of the rendered message is within `limit`. `short`: a shorter form
+    of it, to begin with; `elsewhere`: where people find what it leaves out.
 
     Title, summary, the first three facts and the first link always stay: together they are far smaller than
     any limit here.
@@ -54,9 +69,9 @@ def fitting(
         return size(render(with_notice(kept))) <= limit
 
     def with_notice(kept: Message) -> Message:
-        return replace(kept, left_out=_left_out(message, kept))
+        return replace(kept, left_out=_left_out(message, kept, elsewhere))
 
-    kept = message
+    kept = short or message
     for field, least in ORDER:
         if fits(kept):
             break
@@ -88,11 +103,15 @@ def _cut(whole: Any, length: int) -> Any:
     return whole[:length]
 
 
-def _left_out(message: Message, kept: Message) -> str:
+def _left_out(message: Message, kept: Message, elsewhere: str) -> str:
     """Such as "12 more facts and 30 more systems: open in the platform"; empty if nothing was left out."""
+    systems = max(message.lines_total, _systems(message.lines)) - _systems(kept.lines)
+    kinds = max(message.findings_total, len(message.findings)) - len(kept.findings)
+    counts = _unexplained(message, kept)
     missing = (
-        (max(message.findings_total, len(message.findings)) - len(kept.findings), "more kind", " of alarm"),
-        (max(message.lines_total, len(message.lines)) - len(kept.lines), "more system", ""),
+        (kinds, "more kind", " of alarm" + (f" ({counts})" if counts else "")),
+        (systems, "more system", ""),
+        (0 if systems else len(message.lines) - len(kept.lines), "more line", ""),
         (len(message.facts) - len(kept.facts), "more fact", ""),
         (len(message.gaps) - len(kept.gaps), "more gap", ""),
         (len(message.links) - len(kept.links), "more link", ""),
@@ -100,7 +119,42 @@ def _left_out(message: Message, kept: Message) -> str:
     parts = [counted(count, noun) + rest for count, noun, rest in missing if count > 0]
     if kept.quote != message.quote:
         parts.append("the rest of the quoted text" if kept.quote else "the quoted text")
-    if not parts:
-        return ""
-    *first, last = parts
-    return (f"{', '.join(first)} and {last}" if first else last) + ": open in the platform"
+    texts = []
+    if parts:
+        *first, last = parts
+        texts.append((f"{', '.join(first)} and {last}" if first else last) + f": {elsewhere}")
+    if message.findings and not kinds and counts:
+        texts.append(f"Of kinds that the platform did not list: {counts}")
+    return ". ".join(texts)
+
+
+def folded_text(message: Message, lines: Iterable[Line], where: str) -> str:
+    """What the first list leaves out, since it stands elsewhere in the same message: the kinds of alarm after
+    the worst, and the systems of `lines`. Such as "7 more kinds of alarm (12 malicious): More facts"."""
+    findings, systems = message.findings[WORST:], _systems(tuple(lines))
+    counts = [
+        (severity, sum(finding.count for finding in findings if finding.severity is severity))
+        for severity in (Severity.MALICIOUS, Severity.SUSPICIOUS)
+    ]
+    named = ", ".join(f"{count:,} {severity.value}" for severity, count in counts if count)
+    parts = [
+        counted(len(findings), "more kind") + " of alarm" + (f" ({named})" if named else "")
+        if findings
+        else "",
+        counted(systems, "more system") if systems else "",
+    ]
+    text = " and ".join(filter(None, parts))
+    return f"{text}: {where}" if text else ""
+
+
+def _systems(lines: tuple[Line, ...]) -> int:
+    return sum(line.systems for line in lines)
+
+
+def _unexplained(message: Message, kept: Message) -> str:
+    """The alarms of the title that no shown kind explains, such as "4 malicious"; empty if there are none, or
+    if that is not known."""
+    totals = {Severity.MALICIOUS: message.malicious, Severity.SUSPICIOUS: message.suspicious}
+    shown = {severity: sum(f.count for f in kept.findings if f.severity is severity) for severity in totals}
+    parts = [f"{total - shown[s]:,} {s.value}" for s, total in totals.items() if total > shown[s]]
+    return ", ".join(parts)

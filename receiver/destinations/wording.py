@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from urllib.parse import quote, urlsplit
 
-from receiver.messages.message import Link, Message
+from receiver.messages.message import Line, Link, Message
 from shared.config.destinations.section import LONGEST_LINK
 from shared.http.urls import is_loopback
 from shared.models import attack
@@ -25,6 +27,17 @@ _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", re.ASCII)
 def one_line_of(message: Message) -> str:
     """Title and summary in one line: for a notification, and for a client that cannot draw the card."""
     return f"{message.title}. {message.summary}" if message.summary else message.title
+
+
+def path_of(finding: Finding, message: Message) -> str:
+    """The finding's path for the list of alarms; empty if the summary ends with it."""
+    return "" if finding.path and message.summary.endswith(f" at {finding.path}") else finding.path
+
+
+def grouped(lines: Iterable[Line]) -> Iterator[tuple[str, list[Line]]]:
+    """The lines of each group, and its heading."""
+    for group, found in groupby(lines, lambda line: line.group):
+        yield group, list(found)
 
 
 def techniques(finding: Finding) -> tuple[Link, ...]:

@@ -21,7 +21,7 @@ from receiver.messages.case_texts import (
 from receiver.messages.configured_wording import ConfiguredWording
 from receiver.messages.content import Content
 from receiver.messages.counts import malicious_count, suspicious_count, worst_first
-from receiver.messages.facts import all_facts, person_of
+from receiver.messages.facts import all_facts, in_order, person_of
 from receiver.messages.hunts import capture_failed, capture_stalled, hunt_finished, hunt_missed
 from receiver.messages.links import configured_links, links_left_out, links_of
 from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, UPDATE, CaseStatus, Message
@@ -134,13 +134,16 @@ def compose(
     event, earlier, case = alarm.event, alarm.earlier, case or CaseStatus()
     content = _CONTENT.get(event.kind, other_event)(alarm)
     findings = worst_first(alarm.findings)
-    links = (*links_of(alarm, case), *configured_links(config))
+    links = (*links_of(alarm, case, config), *configured_links(config))
     owner_tag = config.owner_tag if config else "Owner"
     facts = tuple(all_facts(alarm, case, content.facts, owner_tag))
     values = template_values(alarm, content, facts, links)
     wording = ConfiguredWording(config.message if config else None, values)
     title = wording.title(content.title) if event.kind in ALARM_KINDS else content.title
-    facts = facts if event.report else tuple(wording.facts(facts))
+    chosen = bool(config and config.message.facts and not event.report)
+    facts = in_order(facts, title)
+    if chosen:
+        facts = in_order(wording.facts(facts), title, chosen=True)
     footer = wording.footer()
     gaps = (
         *wording.failed,

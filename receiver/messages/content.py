@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from receiver.messages.message import Fact
+from receiver.messages.message import Fact, Line
 from receiver.messages.safe_text import harmless_line, quoted_text
 from shared.models.alarms import Alarm
 
@@ -17,7 +17,7 @@ class Content:
     summary: str = ""
     quote: str = ""
     facts: tuple[Fact, ...] = ()
-    lines: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
     lines_total: int = 0
     gaps: tuple[str, ...] = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from receiver.messages.safe_text import harmless_line
+from receiver.messages.safe_text import harmless_line, shortened_path
 from shared.models.alarms import Alarm
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
@@ -61,9 +61,12 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def worst_finding(findings: Iterable[Finding]) -> str:
-    """The worst finding as a sentence, short enough for the preview that a phone shows."""
+    """The worst finding with its path, short enough for the preview that a phone shows. Nothing follows the
+    path, so that people can copy it."""
     worst = min(findings, key=_worst_first, default=None)
     if worst is None:
         return ""
     times = "once" if worst.count == 1 else f"{worst.count:,} times"
-    return f"Worst: {harmless_line(worst.description, 200)} ({times})."
+    text = f"Worst: {harmless_line(worst.description, 200)} ({times})"
+    path = shortened_path(worst.path)
+    return f"{text} at {path}" if path else f"{text}."

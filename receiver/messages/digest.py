@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from receiver.messages.message import MAX_LINES, Message
+from receiver.messages.message import MAX_LINES, Line, Message
 from shared.models.severity import Severity
 from shared.phrases import counted
 
@@ -31,7 +31,7 @@ def digest_message(
     cases: dict[str, list[DigestEntry]] = {}
     for entry in sorted(entries, key=_worst_first):
         cases.setdefault(entry.case_key, []).append(entry)
-    lines = tuple(_line(case) for case in cases.values())
+    lines = tuple(Line(_line(case), "Alarms, worst first") for case in cases.values())
     worst = min(entries, key=_worst_first).severity
     title = f"{counted(len(entries), 'more alarm')} in {counted(len(cases), 'system')}, the worst first"
     return Message(

@@ -7,10 +7,12 @@ empty value are left out later.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from receiver.messages.message import CaseStatus, Fact
+from receiver.messages.counts import malicious_count, suspicious_count
+from receiver.messages.message import MAX_FIRST, CaseStatus, Fact, Place
 from receiver.messages.safe_text import copyable, harmless_line, shortened_path
-from receiver.messages.subject import account_id_of, host_of, region_of, system_of
+from receiver.messages.subject import account_id_of, disks_of, host_of, region_of, system_of
 from receiver.messages.wording import capitalised, commas, disk_size, semicolons, with_id
 from shared.config.message import FACTS
 from shared.models.acknowledgements import Acknowledgement
@@ -40,36 +42,70 @@ def all_facts(alarm: Alarm, case: CaseStatus, of_this_kind: Iterable[Fact], owne
     yield from _judged(alarm.judgement)
     yield from _told_before(alarm.earlier)
     yield from _history(alarm.change)
+    yield from _all_disks(alarm)
     yield from _on_duty(alarm)
     yield from of_this_kind
     yield from _context(alarm, owner_tag)
 
 
+# Where a fact with a name stands; all others are the rest.
+_PLACES = {
+    "history": Place.NEWS,
+    "on_duty": Place.HOLDER,
+    "owner": Place.HOLDER,
+    "account": Place.FIRST,
+    "region": Place.FIRST,
+    "private_address": Place.FIRST,
+    "public_address": Place.FIRST,
+    "iam_profile": Place.FIRST,
+    "tags": Place.FIRST,
+}
+
+
 def _fact(name: str, value: str, *, code: bool = False) -> Fact:
-    return Fact(FACTS[name], value, code, name)
+    return Fact(FACTS[name], value, code, name, _PLACES.get(name, Place.REST))
+
+
+def in_order(facts: Iterable[Fact], title: str, *, chosen: bool = False) -> tuple[Fact, ...]:
+    """The facts in the order in which they stand in the message. Host and instance belong to what everybody
+    must see, unless the title names them. `chosen`: the configuration chose the facts, so the first of them
+    matter most."""
+    placed = []
+    for fact in facts:
+        place = fact.place
+        if fact.name in ("host", "instance"):
+            place = Place.REST if fact.value.split(" (")[0] in title else Place.NEWS
+        elif chosen and place is Place.REST:
+            place = Place.FIRST
+        placed.append(replace(fact, place=place))
+    first = [fact for fact in placed if fact.place is Place.FIRST]
+    below = {id(fact) for fact in first[MAX_FIRST:]}
+    placed = [replace(fact, place=Place.REST) if id(fact) in below else fact for fact in placed]
+    return tuple(sorted(placed, key=lambda fact: fact.place))
 
 
 def _acknowledged_by(acknowledgement: Acknowledgement | None) -> Iterator[Fact]:
     if acknowledgement:
         who = person_of(acknowledgement.by)
-        yield Fact("Taken by", commas(who, utc_minute(acknowledgement.at)))
+        yield Fact("Taken by", commas(who, utc_minute(acknowledgement.at)), place=Place.HOLDER)
 
 
 def _closed(closure: Closure | None) -> Iterator[Fact]:
     if closure:
-        yield Fact("Closed", capitalised(how_closed(closure)))
+        yield Fact("Closed", capitalised(how_closed(closure)), place=Place.HOLDER)
 
 
 def _reopened(before: Closure | None) -> Iterator[Fact]:
     """How the case was closed that this alarm reopened."""
     if before:
-        yield Fact("Reopened", f"it was closed {how_closed(before)}")
+        yield Fact("Reopened", f"it was closed {how_closed(before)}", place=Place.NEWS)
 
 
 def _still(still: StillThere | None) -> Iterator[Fact]:
     """That the last hunts found nothing new."""
     if still:
-        yield Fact("Still there", f"{ordinal(still.hunts)} hunt, since {still.since:%Y-%m-%d}")
+        text = f"{ordinal(still.hunts)} hunt, since {still.since:%Y-%m-%d}"
+        yield Fact("Still there", text, place=Place.NEWS)
 
 
 def _judged(judgement: Judgement | None) -> Iterator[Fact]:
@@ -80,11 +116,13 @@ def _judged(judgement: Judgement | None) -> Iterator[Fact]:
         found = [each for each in judgement.news if each.status is status]
         named = [_named(each) for each in found[:MAX_NEW_KINDS]]
         more = len(found) - len(named)
-        yield Fact(label, semicolons(*named, f"and {more:,} more" if more > 0 else ""))
+        text = semicolons(*named, f"and {more:,} more" if more > 0 else "")
+        yield Fact(label, text, place=Place.NEWS)
     if judgement.still:
-        yield Fact("Told before", counted(len(judgement.still), "finding"))
+        yield Fact("Told before", counted(len(judgement.still), "finding"), place=Place.NEWS)
     if withheld := judgement.withheld:
-        yield Fact("Not shown", f"{counted(len(withheld), 'finding')} known good or muted")
+        text = f"{counted(len(withheld), 'finding')} known good or muted"
+        yield Fact("Not shown", text, place=Place.NEWS)
 
 
 _NEWS = {
@@ -119,7 +157,8 @@ def _told_before(earlier: Earlier | None) -> Iterator[Fact]:
         named = ((earlier.malicious, "malicious"), (earlier.suspicious, "suspicious"))
         counts = ", ".join(f"{count:,} {word}" for count, word in named if count)
         counts = counts or (counted(earlier.total, "alarm") if earlier.total else earlier.severity.value)
-        yield Fact("Told before", f"{counts} (event {copyable(earlier.event_id, 60)})")
+        text = f"{counts} (event {copyable(earlier.event_id, 60)})"
+        yield Fact("Told before", text, place=Place.NEWS)
 
 
 def _history(change: Change | None) -> Iterator[Fact]:
@@ -138,6 +177,17 @@ def _history(change: Change | None) -> Iterator[Fact]:
             f"the first at {utc_minute(change.first_at)}" if change.first_at != change.last_at else "",
         ),
     )
+
+
+def _all_disks(alarm: Alarm) -> Iterator[Fact]:
+    """The counts of the whole machine, if the alarm is about one of its disks and others have alarms too."""
+    capture, disks = alarm.capture, disks_of(alarm)
+    if capture is None or disks < 2:
+        return
+    malicious, suspicious = malicious_count(alarm) or 0, suspicious_count(alarm) or 0
+    if capture.malicious > malicious or capture.suspicious > suspicious:
+        counts = f"{capture.malicious:,} malicious, {capture.suspicious:,} suspicious"
+        yield Fact("Whole machine", f"{counts} on its {disks} disks", place=Place.NEWS)
 
 
 def _on_duty(alarm: Alarm) -> Iterator[Fact]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from receiver.messages.content import Content, platform_sentence, quote_unless_sentence
-from receiver.messages.message import MAX_LINES, Fact
+from receiver.messages.message import MAX_LINES, Fact, Line, Place
 from receiver.messages.safe_text import copyable, harmless_line, quoted_text
 from receiver.messages.subject import where
 from receiver.messages.wording import commas, joined
@@ -16,7 +16,8 @@ from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_n
 from shared.models.quiet_findings import Quiet
 from shared.phrases import counted, duration, percent, utc_minute
 
-MAX_SAME = 10  # systems named in the line of those that failed for the same reason
+MAX_SAME = 10  # systems that one line names
+NOT_HUNTED = "Not hunted"
 MAX_LEFT_OUT = 600  # characters of a reason and the systems that it left out
 
 
@@ -27,23 +28,19 @@ def hunt_finished(alarm: Alarm) -> Content:
             title="Hunt finished", summary=platform_sentence(alarm), quote=quote_unless_sentence(alarm)
         )
     name = copyable(report.hunt, 60)
-    lines = _grouped(report)
+    lines = list(_lines(report))
     return Content(
         title=f"Hunt {name} {_ended(report)}",
         summary=f"{counted(report.systems, 'system')}, scheduled for {utc_minute(report.scheduled_at)}.",
         quote=quoted_text(report.reason),
         facts=(
-            Fact("Hunt", name),
-            Fact("Scheduled", utc_minute(report.scheduled_at)),
             *_report_facts(report),
             *_quiet_facts(report.quiet),
+            Fact("Hunt", name, place=Place.REST),
+            Fact("Scheduled", utc_minute(report.scheduled_at), place=Place.REST),
         ),
         lines=tuple(lines[:MAX_LINES]),
-        lines_total=len(lines) + max(0, report.systems - len(report.captures)),
-        gaps=(
-            *(f"Hunt definition: {harmless_line(problem, 200)}" for problem in report.problems),
-            *(harmless_line(reason, MAX_LEFT_OUT) for reason in report.left_out),
-        ),
+        lines_total=sum(line.systems for line in lines) + max(0, report.systems - len(report.captures)),
     )
 
 
@@ -99,12 +96,7 @@ def _tally(report: HuntReport) -> str:
 
 
 def _report_facts(report: HuntReport) -> Iterator[Fact]:
-    """New alarms since the last hunt, the slowest capture, and the share of systems captured in the last 30
-    days."""
-    if report.since:
-        new = f"{counted(report.new_alarms, 'alarm')} on {counted(report.new_with, 'system')}"
-        since = f"since the hunt of {utc_minute(report.since)}"
-        yield Fact("New", f"{new} {since}" if report.new_alarms else f"nothing {since}")
+    """The slowest capture, and the share of systems captured in the last 30 days."""
     if report.slowest:
         named = report.slowest.name or report.slowest.system.instance
         yield Fact("Slowest", f"{copyable(named, 60)}, {duration(report.slowest_seconds)}")
@@ -128,37 +120,71 @@ def _quiet_facts(quiet: Quiet) -> Iterator[Fact]:
     if quiet.first:
         named = ", ".join(harmless_line(each, 160) for each in quiet.first[:MAX_SAME])
         more = quiet.first_total - MAX_SAME
-        yield Fact("First seen, withheld", named + (f" and {more:,} more" if more > 0 else ""))
+        yield Fact(
+            "First seen, withheld", named + (f" and {more:,} more" if more > 0 else ""), place=Place.NEWS
+        )
     if quiet.still:
         yield Fact("Still there", f"{counted(quiet.still, 'finding')} of open cases, told before")
 
 
-def _grouped(report: HuntReport) -> list[str]:
-    """A line for each system. Systems without alarms that failed for the same reason share one line."""
-    same: dict[str, list[CaptureResult]] = defaultdict(list)
-    for capture in report.captures:
-        if capture.state is CaptureState.FAILED and not (capture.malicious or capture.suspicious):
-            same[capture.reason].append(capture)
-    lines = []
-    for capture in report.captures:
-        group = same.get(capture.reason, [])
-        if capture not in group or len(group) == 1:
-            lines.append(_system_line(capture))
-        elif capture is group[0]:
-            lines.append(_failed_line(group))
-    return lines
+def _lines(report: HuntReport) -> Iterator[Line]:
+    """First what was not hunted, then what is new, then the rest. Each system is in one line."""
+    yield from _not_hunted(report)
+    hunted = [capture for capture in report.captures if capture.state is CaptureState.PROCESSED]
+    alarms = [capture for capture in hunted if _has_alarms(capture)]
+    new = [capture for capture in alarms if capture.new and report.since]
+    yield from (Line(_system_line(capture), _new(report), place=Place.NEWS) for capture in new)
+    before = [capture for capture in alarms if capture not in new]
+    yield from (Line(_system_line(capture), _as_before(report)) for capture in before)
+    if quiet := [capture for capture in hunted if not _has_alarms(capture)]:
+        heading = "No alarms" if alarms else _as_before(report, "No alarms")
+        yield Line(f"{counted(len(quiet), 'system')}: {_names(quiet)}", heading, len(quiet), Place.REST)
 
 
-def _failed_line(group: list[CaptureResult]) -> str:
-    ids = [copyable(capture.system.instance, 40) for capture in group]
-    more = len(ids) - MAX_SAME
-    shown = ", ".join(ids[:MAX_SAME]) + (f" and {more:,} more" if more > 0 else "")
-    reason = harmless_line(group[0].reason, 150)
-    return (
-        f"{counted(len(ids), 'system')} failed"
-        + (f": {reason.rstrip('.')}" if reason else "")
-        + f" ({shown})"
-    )
+def _not_hunted(report: HuntReport) -> Iterator[Line]:
+    """Systems of the hunt that were not captured, by reason, and what the hunt left out. Those that have
+    alarms all the same have a line of their own."""
+    same: dict[tuple[CaptureState, str], list[CaptureResult]] = defaultdict(list)
+    for capture in report.captures:
+        if capture.state is CaptureState.PROCESSED:
+            continue
+        if _has_alarms(capture):
+            yield Line(_system_line(capture), NOT_HUNTED, place=Place.NEWS)
+        else:
+            same[capture.state, capture.reason].append(capture)
+    for (state, reason), captures in sorted(same.items(), key=lambda group: -len(group[1])):
+        what = "failed" if state is CaptureState.FAILED else f"unsettled ({state.value})"
+        why = harmless_line(reason, 150).rstrip(".")
+        text = f"{counted(len(captures), 'system')} {what}" + (f": {why}" if why else "")
+        yield Line(f"{text} ({_names(captures)})", NOT_HUNTED, len(captures), Place.NEWS)
+    for text in report.left_out:
+        yield Line(harmless_line(text, MAX_LEFT_OUT), NOT_HUNTED, 0, Place.NEWS)
+    for problem in report.problems:
+        yield Line(f"Hunt definition: {harmless_line(problem, 200)}", NOT_HUNTED, 0, Place.NEWS)
+
+
+def _new(report: HuntReport) -> str:
+    count = f"{counted(report.new_alarms, 'alarm')} on {counted(report.new_with, 'system')}"
+    return f"New since the hunt of {utc_minute(report.since)}: {count}"
+
+
+def _as_before(report: HuntReport, otherwise: str = "With alarms, worst first") -> str:
+    """The heading of systems on which nothing is new. `otherwise`: if no hunt can be compared with."""
+    if report.since is None:
+        return otherwise
+    if report.new_alarms:
+        return "As in the hunt before, worst first"
+    return f"Nothing new since the hunt of {utc_minute(report.since)}"
+
+
+def _has_alarms(capture: CaptureResult) -> bool:
+    return bool(capture.malicious or capture.suspicious)
+
+
+def _names(captures: list[CaptureResult]) -> str:
+    named = [f"{copyable(c.name, 60)} {copyable(c.system.instance, 40)}".lstrip() for c in captures]
+    more = len(named) - MAX_SAME
+    return ", ".join(named[:MAX_SAME]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _system_line(capture: CaptureResult) -> str:
@@ -166,12 +192,12 @@ def _system_line(capture: CaptureResult) -> str:
     counts = commas(
         f"{capture.malicious:,} malicious" if capture.malicious else "",
         f"{capture.suspicious:,} suspicious" if capture.suspicious else "",
-        f"{capture.new:,} of them new" if capture.new else "",
     )
-    if not counts and capture.state is CaptureState.PROCESSED:
-        counts = "no alarms"
+    counts += f" on {capture.disks:,} disks" if capture.disks > 1 else ""
+    new = f"{capture.new:,} of them new" if capture.new else ""
     place = commas(copyable(system.account, 40), copyable(system.region, 30))
-    result = commas(capture.state.value, counts)
+    state = "" if capture.state is CaptureState.PROCESSED else capture.state.value
     reason = harmless_line(capture.reason, 150)
     name, instance = copyable(capture.name, 60), copyable(system.instance, 40)
+    result = commas(state, counts, new)
     return f"{name} {instance} ({place}): {result}".lstrip() + (f". {reason}" if reason else "")

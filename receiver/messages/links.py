@@ -10,7 +10,17 @@ from receiver.messages.safe_text import copyable
 from receiver.messages.subject import system_of
 from shared.config.config import Config
 from shared.config.destinations.slack import LONGEST_SLACK_LINK
+from shared.models import console_pages
 from shared.models.alarms import Alarm
+from shared.models.event_kinds import (
+    CAPTURE_FAILED,
+    CAPTURE_STALLED,
+    HUNT_FINISHED,
+    HUNT_MISSED,
+    NO_NEWS,
+    OWN_KINDS,
+    TEST,
+)
 
 # The host of the EC2 console by the form of the region's name, from
 # docs.aws.amazon.com/general/latest/gr/mgmt-console.html and the same page of the other partitions. The
@@ -24,15 +34,28 @@ _CONSOLES = (
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}([0-9a-f]{9})?", re.ASCII)
 
 
-def links_of(alarm: Alarm, case: CaseStatus) -> Iterator[Link]:
+def links_of(alarm: Alarm, case: CaseStatus, config: Config | None = None) -> Iterator[Link]:
     if alarm.link:
         yield Link("platform", "Open in the platform", alarm.link)
+    yield from _page_of_huntbridge(alarm, config)
     system = system_of(alarm)
     if system and (url := console_url(system.instance, system.region)):
         yield Link("console", "Open in the EC2 console", url)
     if case.issue:
         key, url = case.issue
         yield Link("issue", f"Open {key} in Jira", url)
+
+
+def _page_of_huntbridge(alarm: Alarm, config: Config | None) -> Iterator[Link]:
+    """The page of the case or the hunt in huntbridge's console, if people can open that by an address."""
+    url, event = config.console.url if config else None, alarm.event
+    if url is None:
+        return
+    if event.kind in (HUNT_FINISHED, HUNT_MISSED, CAPTURE_FAILED, CAPTURE_STALLED):
+        if event.hunt_id:
+            yield Link("case", "Open the hunt", url + console_pages.hunt(event.hunt_id))
+    elif event.kind in NO_NEWS or event.kind not in (*OWN_KINDS, TEST):
+        yield Link("case", "Open the case", url + console_pages.case(alarm.case_key))
 
 
 def configured_links(config: Config | None) -> Iterator[Link]:

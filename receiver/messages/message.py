@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm
@@ -18,9 +19,21 @@ from shared.models.owners import Owner
 from shared.models.severity import Severity
 
 MAX_TITLE = 200
-MAX_SUMMARY = 500
+MAX_SUMMARY = 700
 MAX_LINES = 100
 UPDATE = "Update: "  # the title of an alarm that adds to an earlier message begins with this
+
+
+class Place(IntEnum):
+    """Where a fact stands in a message. The first two are what a decision needs, and never folded."""
+
+    NEWS = 1  # what is new, and which machine it is, unless the title names it
+    HOLDER = 2  # who has the case
+    FIRST = 3  # at most MAX_FIRST, which matter most of what is left
+    REST = 4
+
+
+MAX_FIRST = 6
 
 
 @dataclass(frozen=True)
@@ -32,15 +45,27 @@ class Fact:
     code: bool = False  # an identifier or a path, shown as code if the destination supports that
     # The configuration chooses facts by this name (`message.facts`). A fact without a name is always shown.
     name: str = field(default="", compare=False)
+    place: Place = field(default=Place.FIRST, compare=False)
 
 
 @dataclass(frozen=True)
 class Link:
     """A link below the message."""
 
-    name: str  # platform | console | issue, and own_1, own_2, … for the links of `message.links`
+    name: str  # platform | case | console | issue, and own_1, own_2, … for the links of `message.links`
     text: str
     url: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a list, such as the systems of a hunt."""
+
+    text: str
+    group: str = ""  # the heading above it; lines of a group follow each other
+    systems: int = 1  # how many of the list's entries it stands for
+    # NEWS: what a decision needs; REST: what it does not.
+    place: Place = field(default=Place.FIRST, compare=False)
 
 
 @dataclass(frozen=True)
@@ -55,11 +80,11 @@ class Message:
     facts: tuple[Fact, ...] = ()
     findings: tuple[Finding, ...] = ()  # worst first
     findings_total: int = 0  # the number of kinds of finding, including those that are not shown
-    lines: tuple[str, ...] = ()  # the systems of a finished hunt, worst first
-    lines_total: int = 0  # the number of lines, including those that are not shown
+    lines: tuple[Line, ...] = ()  # such as the systems of a finished hunt: first those that need a hand
+    lines_total: int = 0  # the entries of the list, including those that are not shown
     quote: str = ""  # text from outside, such as the body of an unknown event or the reason of a failure
     gaps: tuple[str, ...] = ()  # what is not known, such as "Instance details: access denied by EC2"
-    links: tuple[Link, ...] = ()  # the platform first, then the EC2 console, then the case's issue in Jira
+    links: tuple[Link, ...] = ()  # the platform first, the case's page, the EC2 console, the issue in Jira
     labels: tuple[str, ...] = ()  # hunt, severity and system, in lower case and without spaces
     case_key: str = ""
     maybe_repeat: bool = False  # an earlier attempt to deliver this message may have succeeded
@@ -82,6 +107,9 @@ class Message:
     values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
     # The same content as data, for destinations that programs read.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
+
+    def facts_at(self, *places: Place) -> tuple[Fact, ...]:
+        return tuple(fact for fact in self.facts if fact.place in places)
 
     @property
     def case_overview(self) -> Message:

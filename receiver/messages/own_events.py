@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from receiver.messages.content import Content
 from receiver.messages.counts import counts_in_words
+from receiver.messages.message import Line
 from receiver.messages.safe_text import copyable, harmless_line, quoted_text
 from receiver.messages.subject import where
 from receiver.messages.wording import capitalised, joined, sentences
@@ -140,7 +141,7 @@ def report(alarm: Alarm) -> Content:
     return Content(
         title=harmless_line(alarm.event.title, 150),
         summary=harmless_line(summary, 300),
-        lines=tuple(harmless_line(line, 150) for line in lines),
+        lines=tuple(Line(harmless_line(line, 150)) for line in lines),
         lines_total=len(lines),
     )
 

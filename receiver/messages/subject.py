@@ -33,14 +33,29 @@ def region_of(alarm: Alarm) -> str:
     return copyable((system.region if system else "") or (instance.region if instance else ""), 30)
 
 
+def disks_of(alarm: Alarm) -> int:
+    """How many disks of the system the hunt has captured, as far as it is known; 0 if the alarm is not about
+    one of them."""
+    capture = alarm.capture
+    if capture is None or capture.mode != "full" or alarm.evidence is None:
+        return 0
+    return len(capture.evidence_ids)
+
+
+def _one_disk(alarm: Alarm) -> str:
+    """Says that the alarm's counts are those of one disk, so that they need not add up to the machine's."""
+    disks = disks_of(alarm)
+    return f"one of {disks} disks of " if disks > 1 else ""
+
+
 def where(alarm: Alarm) -> str:
     """The place for a title, such as "on web-01 (prod, i-0abc)", or "in project 12" if no system is known."""
     host, system = host_of(alarm), system_of(alarm)
     if system and system.instance:
-        account = copyable(system.account, 40)
+        account, disk = copyable(system.account, 40), _one_disk(alarm)
         if host:
-            return f"on {host} ({commas(account, copyable(system.instance, 40))})"
-        return f"on {copyable(system.instance, 40)}" + (f" ({account})" if account else "")
+            return f"on {disk}{host} ({commas(account, copyable(system.instance, 40))})"
+        return f"on {disk}{copyable(system.instance, 40)}" + (f" ({account})" if account else "")
     project = alarm.project.id if alarm.project else alarm.event.project_id
     evidence = alarm.evidence.id if alarm.evidence else alarm.event.evidence_id
     ids = commas(

@@ -132,6 +132,9 @@ class ConsoleConfig(Section):
     listen: Listen | None = Field(
         None, description="address and port of its own; by default it is where the webhooks go, at /"
     )
+    url: AnyUrl | None = Field(
+        None, description="address at which people open the console; messages then have a button to a page"
+    )
     hosts: tuple[_HostName, ...] = Field(
         (),
         description="host names of the console; a request under another is refused (default: any)",

@@ -135,7 +135,7 @@ class MessageConfig(Section):
     facts: Annotated[tuple[Annotated[FactConfig, _OrName()], ...], AfterValidator(_check_no_fact_twice)] = (
         Field((), description="which facts an alarm shows, in this order; by default all that are known")
     )
-    footer: TemplateText | None = Field(None, description="a template for one last line")
+    footer: TemplateText | None = Field(None, description="a template for one line above the buttons")
     links: Annotated[tuple[LinkConfig, ...], AfterValidator(_check_at_most_three)] = Field(
         (), description="more links, such as to your runbook: at most three"
     )

@@ -57,7 +57,7 @@ class PlatformConfig(Section):
     )
     bucket: str = Field("", description="S3 bucket that a v2 platform copies disks through")
     link: Annotated[str, AfterValidator(_check_link)] = Field(
-        "{url}",
+        "{url}/projects/{project_id}",
         description="where a message's button leads; {url}, {project_id} and {evidence_id} are filled in",
     )
     retry_for: int = Field(

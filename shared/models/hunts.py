@@ -107,6 +107,7 @@ class CaptureResult:
     reason: str = ""
     name: str = ""  # the instance's Name tag, if an earlier alarm has looked it up
     new: int = 0  # how many more alarms than in the previous hunt of this name
+    disks: int = 0  # whose alarms the counts add up; 0: not known, or not captured as disks
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ message:
         "message"
     ]
     assert (message["title"], message["footer"]) == ("5 of prod", "See runbook 12.")
-    assert message["facts"] == [{"label": "Team", "value": "nobody"}, {"label": "Host", "value": "web-01"}]
+    assert message["facts"] == [{"label": "Host", "value": "web-01"}, {"label": "Team", "value": "nobody"}]
     wrong = run(
         "render", dump(ALARM), "--to", "siem", code=2, config=CONFIG + words.replace("malicious", "malicous")
     )

@@ -5,6 +5,7 @@ Slack and Jira are simulated over sockets; the queues and the ledger are real.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -183,5 +184,7 @@ def _actions(post: Post) -> list[dict[str, Any]]:
 
 
 def facts(post: Post) -> dict[str, str]:
-    texts = [field["text"] for block in post.body["blocks"] for field in block.get("fields", [])]
-    return {text.partition("\n")[0].strip("*"): text.partition("\n")[2] for text in texts}
+    """The facts of a message, each on a line of its own, by their label."""
+    sections = [block["text"]["text"] for block in post.body["blocks"] if block["type"] == "section"]
+    lines = "\n".join(sections).splitlines()
+    return {found[1]: found[2] for line in lines if (found := re.fullmatch(r"\*([^*]+)\* (.+)", line))}

@@ -63,3 +63,22 @@ def test_a_platform_without_tls_or_without_an_answer(make_stage):
     ((mark, detail),) = certificate_of(make_stage, "https://127.0.0.1:9", 0)
     assert mark == "warn"
     assert detail.startswith("it could not be looked at: ")
+
+
+@pytest.mark.parametrize(
+    ("link", "mark", "said"),
+    [
+        ("{url}/healthy/{project_id}", "WARN", "status 404: open a project in the browser"),
+        ("{url}/api/v3/projects/{project_id}", "ok", "which messages link to, answers with status 401"),
+    ],
+)
+def test_the_page_that_messages_link_to_is_asked_for(make_stage, link, mark, said):
+    stage = make_stage((QUIET,))
+    platform = stage.runtime.config.platform.model_copy(update={"link": link})
+    stage.runtime.config = stage.runtime.config.model_copy(update={"platform": platform})
+    assert list(check_platform.page(stage.runtime)) == []  # there is no project yet
+    stage.start()
+    stage.work()
+    (result,) = check_platform.page(stage.runtime)
+    assert (result.ok, result.mark.strip().upper()) == (True, mark.upper())
+    assert said in result.detail

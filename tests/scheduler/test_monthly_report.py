@@ -73,8 +73,9 @@ def test_it_goes_where_its_section_says_with_a_line_for_each_figure(month):
     message = compose(alarm, month.runtime.config)
     assert message.title == "Threat hunts, 01 December 2026 to 01 December 2026"
     assert message.summary == "1 malicious case is not acknowledged; 1 system is not covered"
-    assert "Cases closed as benign: 3" in message.lines
-    assert "Median time until acknowledged: 10 min" in message.lines
+    lines = [line.text for line in message.lines]
+    assert "Cases closed as benign: 3" in lines
+    assert "Median time until acknowledged: 10 min" in lines
 
 
 def test_without_the_section_nothing_is_raised(month):

@@ -9,15 +9,16 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from receiver.destinations.size import fitting
-from receiver.destinations.wording import MARKS, REPEAT, is_over, safe_links, techniques
-from receiver.messages.message import Fact, Message
+from receiver.destinations.size import WORST, fitting, folded_text
+from receiver.destinations.wording import MARKS, REPEAT, grouped, is_over, path_of, safe_links, techniques
+from receiver.messages.message import Fact, Line, Message, Place
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 from shared.text import shorten
 
 # Jira takes 32,767 characters; whether it counts the text or the serialized document is not documented.
 MAX_LENGTH = 30_000
+MORE = "More facts"
 
 Node = dict[str, Any]
 _EVENT = "Event "
@@ -76,27 +77,53 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
     yield {"type": "panel", "attrs": panel, "content": [_paragraph(_text(summary, 700))]}
     if message.maybe_repeat:
         yield _paragraph(_text(REPEAT, mark="strong"))
-    if links := [_link(link.text, link.url) for link in safe_links(message)]:
-        yield _paragraph(*_between(links, " · "))
-    if message.facts:
-        yield _table(_fact(fact) for fact in message.facts)
-    if message.findings:
-        yield _heading("Alarms, worst first")
-        header = [_cell("tableHeader", _text(name)) for name in ("Count", "Alarm", "ATT&CK")]
-        yield _table([header, *map(_finding, message.findings)])
-    if message.lines:
-        yield _heading("Systems, worst first")
-        yield _bullets(message.lines)
+    yield from _lines(line for line in message.lines if line.place is not Place.REST)
+    yield from map(_short_fact, message.facts_at(Place.NEWS))
+    yield from _findings("Alarms, worst first", message, message.findings[:WORST])
+    rest = [line for line in message.lines if line.place is Place.REST]
+    for text in filter(None, (folded_text(message, rest, MORE), message.left_out)):
+        yield _paragraph(_text(text, 400, mark="em"))
     if message.quote:
         yield {"type": "codeBlock", "content": [_text(message.quote, 2_000)]}
-    if message.left_out:
-        yield _paragraph(_text(message.left_out, mark="em"))
+    yield from map(_short_fact, message.facts_at(Place.HOLDER))
+    if links := [_link(link.text, link.url) for link in safe_links(message)]:
+        yield _paragraph(*_between(links, " · "))
     if message.footer:
         yield _paragraph(_text(message.footer, 500))
+    yield from _facts(message.facts_at(Place.FIRST))
     if message.gaps:
         yield _heading("Notes")
         yield _bullets(message.gaps)
+    if folded := list(_folded(message)):
+        yield {"type": "expand", "attrs": {"title": MORE}, "content": folded}
     yield _paragraph(_text(_EVENT), _text(message.id, mark="code"))
+
+
+def _folded(message: Message) -> Iterator[Node]:
+    """What no decision needs."""
+    yield from _lines(line for line in message.lines if line.place is Place.REST)
+    yield from _findings("Further kinds of alarm", message, message.findings[WORST:])
+    yield from _facts(message.facts_at(Place.REST))
+
+
+def _lines(lines: Iterable[Line]) -> Iterator[Node]:
+    for group, found in grouped(lines):
+        if group:
+            yield _heading(group)
+        yield _bullets(line.text for line in found)
+
+
+def _facts(facts: tuple[Fact, ...]) -> Iterator[Node]:
+    if facts:
+        yield _table(map(_fact, facts))
+
+
+def _findings(heading: str, message: Message, findings: tuple[Finding, ...]) -> Iterator[Node]:
+    """A list: a table of three columns does not fit a phone."""
+    if findings:
+        yield _heading(heading)
+        items = [_finding(finding, path_of(finding, message)) for finding in findings]
+        yield {"type": "bulletList", "content": items}
 
 
 def event_line(id: str) -> str:
@@ -109,16 +136,22 @@ def _fact(fact: Fact) -> list[Node]:
     return [_cell("tableHeader", _text(fact.label)), _cell("tableCell", value)]
 
 
-def _finding(finding: Finding) -> list[Node]:
-    alarm = [_paragraph(_text(finding.description))]
-    if finding.path:
-        alarm.append(_paragraph(_text(finding.path, mark="code")))
-    links = [_link(link.text, link.url) for link in techniques(finding)]
-    return [
-        _cell("tableCell", _text(f"{MARKS[finding.severity]} {finding.count:,}")),
-        {"type": "tableCell", "content": alarm},
-        _cell("tableCell", *_between(links, ", ")),
-    ]
+def _short_fact(fact: Fact) -> Node:
+    """A line of its own, for the first screen of a phone."""
+    return _paragraph(
+        _text(fact.label, mark="strong"), _text(" "), _text(fact.value, mark="code" if fact.code else "")
+    )
+
+
+def _finding(finding: Finding, path: str) -> Node:
+    count = _text(f"{MARKS[finding.severity]} {finding.count:,} ×", mark="strong")
+    parts = [count, _text(" "), _text(finding.description)]
+    for link in techniques(finding):
+        parts += [_text("  "), _link(link.text, link.url)]
+    content = [_paragraph(*parts)]
+    if path:
+        content.append(_paragraph(_text(path, mark="code")))
+    return {"type": "listItem", "content": content}
 
 
 def _between(nodes: list[Node], glue: str) -> Iterator[Node]:

@@ -34,7 +34,7 @@ def _lines(message: Message) -> Iterator[str]:
             f"{MARKS[finding.severity]} {finding.count:,} × {finding.description} {finding.path}"
             for finding in message.findings
         ),
-        *message.lines,
+        *(line.text for line in message.lines),
         message.quote,
         message.left_out,
         *(f"Note: {gap}" for gap in message.gaps),

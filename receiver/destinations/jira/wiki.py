@@ -5,13 +5,13 @@ A text from outside is escaped and on one line, or is inside a `{noformat}` bloc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from receiver.destinations.jira.escape import escape_wiki, noformat
-from receiver.destinations.size import fitting
-from receiver.destinations.wording import MARKS, REPEAT, is_over, safe_links, techniques
-from receiver.messages.message import Fact, Message
+from receiver.destinations.size import WORST, fitting, folded_text
+from receiver.destinations.wording import MARKS, REPEAT, grouped, is_over, path_of, safe_links, techniques
+from receiver.messages.message import Fact, Line, Message, Place
 from shared.models.evidence import Finding
 from shared.models.severity import Severity
 from shared.text import shorten
@@ -45,25 +45,45 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
     yield f"{{panel:bgColor={colour}}}\n{severity}{_line(message.summary, 700)}\n{{panel}}"
     if message.maybe_repeat:
         yield f"*{REPEAT}*\n"
-    if links := safe_links(message):
-        yield " · ".join(f"[{_line(link.text, 100)}|{link.url}]" for link in links) + "\n"
-    yield from map(_fact, message.facts)
-    if message.findings:
-        yield "\nh3. Alarms, worst first\n||Count||Alarm||ATT&CK||"
-        yield from map(_finding, message.findings)
-    if message.lines:
-        yield "\nh3. Systems, worst first"
-        yield from (f"* {_line(line, 350)}" for line in message.lines)
+    yield from _groups(line for line in message.lines if line.place is not Place.REST)
+    yield from map(_fact, message.facts_at(Place.NEWS))
+    yield from _findings("Alarms, worst first", message, message.findings[:WORST])
+    rest = [line for line in message.lines if line.place is Place.REST]
+    for text in filter(None, (folded_text(message, rest, "below"), message.left_out)):
+        yield f"\n_{escape_wiki(text)}_"
     if message.quote:
         yield f"\n{noformat(shorten(message.quote, 2_000))}"
-    if message.left_out:
-        yield f"\n_{escape_wiki(message.left_out)}_"
+    if holder := message.facts_at(Place.HOLDER):
+        yield ""
+        yield from map(_fact, holder)
+    if links := safe_links(message):
+        yield "\n" + " · ".join(f"[{_line(link.text, 100)}|{link.url}]" for link in links)
     if message.footer:
         yield f"\n{_line(message.footer, 500)}"
+    if first := message.facts_at(Place.FIRST):
+        yield ""
+        yield from map(_fact, first)
     if message.gaps:
         yield "\nh3. Notes"
         yield from (f"* {_line(gap, 350)}" for gap in message.gaps)
+    yield from _groups(rest)
+    yield from _findings("Further kinds of alarm", message, message.findings[WORST:])
+    if facts := message.facts_at(Place.REST):
+        yield "\nh3. More facts"
+        yield from map(_fact, facts)
     yield f"\n{event_line(message.id)}"
+
+
+def _groups(lines: Iterable[Line]) -> Iterator[str]:
+    for group, found in grouped(lines):
+        yield f"\nh3. {_line(group, 150)}" if group else ""
+        yield from (f"* {_line(line.text, 350)}" for line in found)
+
+
+def _findings(heading: str, message: Message, findings: tuple[Finding, ...]) -> Iterator[str]:
+    if findings:
+        yield f"\nh3. {heading}\n||Count||Alarm||ATT&CK||"
+        yield from (_finding(finding, path_of(finding, message)) for finding in findings)
 
 
 def tells_of(text: Any, event_id: str) -> bool:
@@ -81,8 +101,8 @@ def _fact(fact: Fact) -> str:
     return f"||{_line(fact.label, 60)}|{f'{{{{{value}}}}}' if fact.code else value}|"
 
 
-def _finding(finding: Finding) -> str:
-    path = f" {{{{{_copyable(finding.path)}}}}}" if finding.path else ""
+def _finding(finding: Finding, whole_path: str) -> str:
+    path = f" {{{{{_copyable(whole_path)}}}}}" if whole_path else ""
     links = ", ".join(f"[{_copyable(link.text)}|{link.url}]" for link in techniques(finding))
     count = f"{MARKS[finding.severity]} {finding.count:,}"
     return f"|{count}|{_line(finding.description, 250)}{path}|{links or ' '}|"

@@ -10,7 +10,7 @@ from typing import Any
 
 from receiver.destinations.paging import content, decided_by, digest, instance_of
 from receiver.destinations.size import fit
-from receiver.destinations.wording import MARKS, REPEAT, safe_links
+from receiver.destinations.wording import MARKS, REPEAT, grouped, safe_links
 from receiver.messages.message import Message
 from receiver.messages.safe_text import harmless_line
 from shared.config.destinations.jsm import JsmConfig
@@ -97,9 +97,10 @@ def _lines(message: Message, kept: Message, *, titled: bool) -> Iterator[str]:
         named = f" [{', '.join(finding.attack)}]" if finding.attack else ""
         text = f"{MARKS[finding.severity]} {finding.count:,} × {finding.description}{named} {finding.path}"
         yield _line(text.rstrip())
-    if kept.lines:
-        yield "Systems, worst first:"
-    yield from map(_line, kept.lines)
+    for group, lines in grouped(kept.lines):
+        if group:
+            yield f"{_line(group)}:"
+        yield from (_line(line.text) for line in lines)
     yield from map(_line, kept.quote.splitlines())
     yield _line(kept.left_out)
     yield _line(kept.footer)

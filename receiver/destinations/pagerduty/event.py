@@ -11,7 +11,7 @@ from typing import Any
 
 from receiver.destinations.paging import Act, case_id, content, instance_of, source_of
 from receiver.destinations.size import fit
-from receiver.destinations.wording import REPEAT, one_line_of, safe_links
+from receiver.destinations.wording import REPEAT, grouped, one_line_of, safe_links
 from receiver.messages.message import Message
 from receiver.messages.safe_text import harmless_line
 from shared.config.destinations.pagerduty import PagerDutyConfig
@@ -77,7 +77,10 @@ def _details(message: Message, kept: Message) -> Iterator[tuple[str, Any]]:
         yield label, shorten(value, _MAX_TEXT)
     parts = {
         "Alarms, worst first": [_finding(finding) for finding in kept.findings],
-        "Systems, worst first": [shorten(line, _MAX_TEXT) for line in kept.lines],
+        **{
+            group or "Lines": [shorten(line.text, _MAX_TEXT) for line in lines]
+            for group, lines in grouped(kept.lines)
+        },
         "Quoted text": shorten(kept.quote, 3 * _MAX_TEXT),
         "Left out": kept.left_out,
         "Not known": [shorten(gap, _MAX_TEXT) for gap in kept.gaps],

@@ -1,25 +1,35 @@
 """Composes a message as Slack's Block Kit.
 
-Everything is in top-level blocks. Slack folds a coloured attachment behind "Show more", but the findings must
-be readable without a click. The mark in the header shows the severity. Every text from outside is escaped and
-put into a `plain_text` object or, if it contains a formatting mark, into a code span. So it cannot form a
-mention, link or formatting.
+Title, worst finding, what is new, the worst kinds of alarm, who has the case and the buttons come first, so
+that they are on the first screen of a phone; the rest is below. Everything is in top-level blocks, and the
+sections that a decision needs say that Slack may not fold them. Slack folds a coloured attachment behind
+"Show more", so the mark in the header shows the severity. Every text from outside is escaped and put into a
+`plain_text` object or, if it contains a formatting mark, into a code span. So it cannot form a mention, link
+or formatting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import groupby
+from enum import Enum
 from typing import Any
 
-from receiver.destinations.size import fit
+from receiver.destinations.size import WORST, fitting, folded_text
 from receiver.destinations.slack.close_menu import MAX_BLOCK_ID, close_menu
 from receiver.destinations.slack.escape import escape_slack, flat, mention, safe, slack_code
 from receiver.destinations.slack.escape import plain as plain_text
-from receiver.destinations.wording import MARKS, REPEAT, one_line_of, safe_links, techniques
+from receiver.destinations.wording import (
+    MARKS,
+    REPEAT,
+    grouped,
+    one_line_of,
+    path_of,
+    safe_links,
+    techniques,
+)
 from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MAX_VALUE
-from receiver.messages.message import Fact, Link, Message
+from receiver.messages.message import Fact, Line, Link, Message, Place
 from shared.config.destinations.slack import LONGEST_SLACK_LINK
 from shared.models.event_kinds import ACKNOWLEDGED
 from shared.models.evidence import Finding
@@ -30,22 +40,52 @@ from shared.text import shorten
 MAX_ALL_TEXT = 9_500
 MAX_HEADER = 150
 MAX_SECTION = 3_000
-MAX_FIELDS = 10
 MAX_ELEMENTS = 10
-WIDE = 100  # characters; a longer fact takes the whole width
+MAX_PUSH = 800  # characters of the text for notifications, before escaping
+MAX_GAPS = 3  # shown in a message whose thread has them all
 
 
-def payload(message: Message, *, buttons: bool = False) -> dict[str, Any]:
+class Form(Enum):
+    """How much of a message a post holds."""
+
+    WHOLE = "everything"
+    ALONE = "the rest without the facts that matter least: a webhook has no thread for them"
+    HEAD = "what a decision needs; the rest is in the thread"
+
+
+def payload(message: Message, *, buttons: bool = False, form: Form = Form.ALONE) -> dict[str, Any]:
     """The body of a post: blocks for the channel, `text` for notifications and screen readers. `buttons`:
     show the buttons of the message's offers as well as those of its links."""
     offers = message.offers if buttons and 0 < len(message.case_key) <= MAX_VALUE else ()
-    shown = replace(message, offers=offers)
-    return fit(shown, _payload, _text_length, MAX_ALL_TEXT)
+    shown = of_form(replace(message, offers=offers), form)
+    return _payload(fitting(shown, _payload, _text_length, MAX_ALL_TEXT, **in_thread(shown, form)))
+
+
+def of_form(message: Message, form: Form) -> Message:
+    """The message, without the facts that a post without a thread does not show."""
+    if form is not Form.ALONE:
+        return message
+    return replace(message, facts=message.facts_at(Place.NEWS, Place.HOLDER, Place.FIRST))
+
+
+def in_thread(message: Message, form: Form) -> dict[str, Any]:
+    """What `fitting` needs to know of a post whose thread has the rest: what it shows, and where the rest
+    is."""
+    if form is not Form.HEAD:
+        return {}
+    short = replace(
+        message,
+        facts=message.facts_at(Place.NEWS, Place.HOLDER),
+        findings=message.findings[:WORST],
+        lines=tuple(line for line in message.lines if line.place is not Place.REST),
+        gaps=message.gaps[:MAX_GAPS],
+    )
+    return {"short": short, "elsewhere": "in the thread"}
 
 
 def _payload(message: Message) -> dict[str, Any]:
     return {
-        "text": flat(one_line_of(message)),
+        "text": safe(one_line_of(message), MAX_PUSH),
         "blocks": list(_blocks(message)),
         "unfurl_links": False,
         "unfurl_media": False,
@@ -62,31 +102,45 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     yield {"type": "header", "text": plain_text(f"{MARKS[message.severity]} {message.title}", MAX_HEADER)}
     if message.maybe_repeat:
         yield _section(f"*{REPEAT}*")
-    if message.owner and (owner := mention(message.owner)):
-        label = "Taken by" if message.kind == ACKNOWLEDGED else "Owner"
-        yield _section(f"*{label}* {owner}")
     if message.summary:
-        yield {"type": "section", "text": plain_text(message.summary, 600)}
-    yield from _fields(message.facts[:MAX_FIELDS])
-    if message.findings:
-        yield from map(_section, _joined(["*Alarms, worst first*", *map(_finding, message.findings)]))
-    if message.lines:
-        yield from map(
-            _section, _joined(["*Systems, worst first*", *(f"• {safe(x, 300)}" for x in message.lines)])
-        )
+        yield {"type": "section", "text": plain_text(message.summary, 1_000), "expand": True}
+    rest = [line for line in message.lines if line.place is Place.REST]
+    yield from _lines(line for line in message.lines if line.place is not Place.REST)
+    yield from _facts(message.facts_at(Place.NEWS))
+    yield from _findings("*Alarms, worst first*", message, message.findings[:WORST])
+    for text in (folded_text(message, rest, "below"), message.left_out):
+        if text:
+            yield _section(f"_{escape_slack(text)}_")
     if message.quote:
         escaped = map(escape_slack, message.quote.replace("`", "\u02cb"))
         yield from (_section(f"```\n{part}\n```") for part in _joined(escaped, glue=""))
-    yield from _fields(message.facts[MAX_FIELDS:])
-    if message.left_out:
-        yield _section(f"_{escape_slack(message.left_out)}_")
+    yield from _holder(message)
+    if message.footer:
+        yield _section(safe(message.footer, 500))
     yield from _actions(message)
+    yield from _lines(rest)
+    yield from _findings("*Further kinds of alarm*", message, message.findings[WORST:])
+    yield from _facts(message.facts_at(Place.FIRST, Place.REST))
     small = [
-        *([safe(message.footer, 500)] if message.footer else []),
         *(f"Note: {safe(gap, 300)}" for gap in message.gaps),
         f"Event {slack_code(shorten(message.id, 200))}",
     ]
     yield {"type": "context", "elements": [_mrkdwn(part) for part in _joined(small)][:MAX_ELEMENTS]}
+
+
+def _holder(message: Message) -> Iterator[dict[str, Any]]:
+    """Who has the case, and the mention of the owner or of who has just taken it. Nobody has it while it is
+    offered: only a message that is edited has that button."""
+    owner = mention(message.owner) if message.owner else ""
+    label = "Taken by" if message.kind == ACKNOWLEDGED else "Owner"
+    facts = ["*Taken by* nobody yet"] if ACKNOWLEDGE in message.offers else []
+    for fact in message.facts_at(Place.HOLDER):
+        if owner and fact.label == label:
+            facts.append(f"*{label}* {owner} · {safe(fact.value, 300)}")
+            owner = ""
+        else:
+            facts.append(_fact(fact))
+    yield from map(_section, _joined([*facts, *([f"*{label}* {owner}"] if owner else [])]))
 
 
 _OFFERS = {ACKNOWLEDGE: "Acknowledge", CREATE_ISSUE: "Create Jira issue"}
@@ -116,28 +170,33 @@ def _button(link: Link) -> dict[str, Any]:
     }
 
 
-def _fields(facts: tuple[Fact, ...]) -> Iterator[dict[str, Any]]:
-    """In two columns; a long fact takes both."""
-    for wide, group in groupby(facts, lambda fact: len(fact.value) > WIDE):
-        fields = [_mrkdwn(_field(fact)) for fact in group]
-        if wide:
-            yield from ({"type": "section", "text": field} for field in fields)
-            continue
-        for start in range(0, len(fields), MAX_FIELDS):
-            yield {"type": "section", "fields": fields[start : start + MAX_FIELDS]}
+def _facts(facts: Iterable[Fact]) -> Iterator[dict[str, Any]]:
+    """One line for each: a phone shows two columns below each other."""
+    yield from map(_section, _joined(map(_fact, facts)))
 
 
-def _field(fact: Fact) -> str:
+def _fact(fact: Fact) -> str:
     label, value = flat(fact.label), shorten(fact.value, 300)
-    return f"*{label}*\n{slack_code(value) if fact.code else safe(value, 300)}"
+    return f"*{label}* {slack_code(value) if fact.code else safe(value, 300)}"
 
 
-def _finding(finding: Finding) -> str:
+def _lines(lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
+    for group, found in grouped(lines):
+        heading = [f"*{flat(group)}*"] if group else []
+        yield from map(_section, _joined([*heading, *(f"• {safe(line.text, 300)}" for line in found)]))
+
+
+def _findings(heading: str, message: Message, findings: Iterable[Finding]) -> Iterator[dict[str, Any]]:
+    if shown := [_finding(finding, path_of(finding, message)) for finding in findings]:
+        yield from map(_section, _joined([heading, *shown]))
+
+
+def _finding(finding: Finding, path: str) -> str:
     links = [f"<{link.url}|{escape_slack(link.text)}>" for link in techniques(finding)]
     parts = (
         f"{MARKS[finding.severity]} *{finding.count:,} ×* {safe(finding.description, 200)}",
         ", ".join(links),
-        slack_code(shorten(finding.path, 200)),
+        slack_code(shorten(path, 200)),
     )
     return "  ".join(filter(None, parts))
 
@@ -147,7 +206,7 @@ def _mrkdwn(text: str) -> dict[str, Any]:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": _mrkdwn(text)}
+    return {"type": "section", "text": _mrkdwn(text), "expand": True}
 
 
 def _joined(parts: Iterable[str], glue: str = "\n") -> Iterator[str]:

@@ -26,13 +26,13 @@ from receiver.destinations.contract import (
     Retry,
     TermsForm,
 )
-from receiver.destinations.slack.blocks import ephemeral_payload, payload
+from receiver.destinations.slack.blocks import Form, ephemeral_payload, payload
 from receiver.destinations.slack.case_thread import CaseThread, is_message
 from receiver.destinations.slack.channel import Channel
 from receiver.destinations.slack.check import check_bot
 from receiver.destinations.slack.client import TIMEOUT, SlackApi
 from receiver.destinations.slack.errors import SlackAnswer
-from receiver.destinations.slack.parent import parent, stands_alone, without_mention
+from receiver.destinations.slack.parent import parent, parent_form, stands_alone, without_mention
 from receiver.destinations.slack.plain_text import plain_payload, plain_text_note, report_refused_layout
 from receiver.destinations.slack.terms_dialog import dialog
 from receiver.destinations.slack.traits import BOT
@@ -121,13 +121,15 @@ class SlackBotDestination:
     # The three ways to deliver
 
     def _open(self, message: Message, earlier: CaseThread | None, note: str = "") -> Outcome:
-        """Post a new parent, and a copy of the message in its thread, because the parent will be edited."""
+        """Post a new parent, and the whole message in its thread: the parent shows only what a decision
+        needs, and it will be edited."""
         thread = earlier.after(message) if earlier else None
         text = parent(message, thread) if thread else message
+        form = Form.WHOLE if message.silent else parent_form(message)
         channel = self._channel.for_parent(earlier)
-        posted = self._post(channel, text, buttons=self._interactive)
+        posted = self._post(channel, text, form, buttons=self._interactive)
         if posted.channel_gone and (moved := self._channel.moved_from(channel)):
-            posted = self._post(moved, text, buttons=self._interactive)
+            posted = self._post(moved, text, form, buttons=self._interactive)
         if not posted.delivered:
             return posted.outcome
         posted_in, ts = posted.body.get("channel"), posted.body.get("ts")
@@ -153,7 +155,7 @@ class SlackBotDestination:
             return edited.outcome
         loud = earlier.is_worsened_by(message) or message.loud or message.kind == UNACKNOWLEDGED
         reply = message if loud else without_mention(message)
-        broadcast = {"reply_broadcast": True} if loud else {}
+        broadcast: dict[str, Any] = {"reply_broadcast": True} if loud else {}
         replied = self._post(earlier.channel, reply, thread_ts=earlier.ts, **broadcast)
         if broadcast and replied.refuses_broadcast:
             note = _joined(
@@ -201,29 +203,38 @@ class SlackBotDestination:
             return self._api.edit(thread.channel, thread.ts, body)
 
         try:
-            answer = self._with_fallback(edit, parent(message, thread), buttons=self._interactive)
+            text, form = parent(message, thread), parent_form(message)
+            answer = self._with_fallback(edit, text, form, buttons=self._interactive)
         except NetworkError as error:
             raise Stopped(replace(classify_network_error(error), ambiguous=False)) from None
         if isinstance(answer.outcome, Retry):
             return replace(answer, outcome=replace(answer.outcome, ambiguous=False))
         return answer
 
-    def _post(self, channel: str, message: Message, *, buttons: bool = False, **more: Any) -> SlackAnswer:
+    def _post(
+        self,
+        channel: str,
+        message: Message,
+        form: Form = Form.WHOLE,
+        *,
+        buttons: bool = False,
+        **more: Any,
+    ) -> SlackAnswer:
         def post(body: Mapping[str, Any]) -> SlackAnswer:
             return self._api.post(channel, body, **more)
 
-        return self._with_fallback(post, message, buttons=buttons)
+        return self._with_fallback(post, message, form, buttons=buttons)
 
     def _with_fallback(
-        self, send: Callable[[Mapping[str, Any]], SlackAnswer], message: Message, *, buttons: bool
+        self, send: Callable[[Mapping[str, Any]], SlackAnswer], message: Message, form: Form, *, buttons: bool
     ) -> SlackAnswer:
         """Send the message. If Slack refuses its layout, send it once more as plain text."""
-        answer = send(payload(message, buttons=buttons))
+        answer = send(payload(message, buttons=buttons, form=form))
         refused = answer.refused_layout
         if not refused:
             return answer
         report_refused_layout(self.name, message, refused)
-        return replace(send(plain_payload(message, refused)), note=plain_text_note(refused))
+        return replace(send(plain_payload(message, refused, form)), note=plain_text_note(refused))
 
 
 def _joined(*notes: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from receiver.destinations.contract import Destination, Preview
-from receiver.destinations.slack.blocks import payload
+from receiver.destinations.slack.blocks import Form, payload
 from receiver.destinations.slack.bot import SlackBotDestination
+from receiver.destinations.slack.parent import parent_form
 from receiver.destinations.slack.traits import uses_bot
 from receiver.destinations.slack.webhook import SlackDestination
 from receiver.messages.message import Message
@@ -35,7 +36,8 @@ def build(name: str, config: SlackConfig, secret: Callable[[SecretRef], Secret],
 
 def preview(message: Message, config: SlackConfig | None) -> Preview:
     by_bot = config is not None and uses_bot(config)
-    body = payload(message, buttons=bool(by_bot and config and config.signing_secret))
+    form = parent_form(message) if by_bot else Form.ALONE
+    body = payload(message, buttons=bool(by_bot and config and config.signing_secret), form=form)
     blocks = json.dumps({"blocks": body["blocks"]}, ensure_ascii=False, separators=(",", ":"))
     viewer = f"Block Kit Builder: https://app.slack.com/block-kit-builder/#{quote(blocks, safe='')}"
     return Preview({"channel": config.channel, **body} if by_bot and config else body, viewer)

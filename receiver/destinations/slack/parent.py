@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from receiver.destinations.slack.blocks import Form
 from receiver.destinations.slack.case_thread import CaseThread, without_update
 from receiver.messages.message import Message
 from shared.models.event_kinds import ACKNOWLEDGED
@@ -22,9 +23,14 @@ def parent(message: Message, thread: CaseThread) -> Message:
         overview,
         severity=thread.severity,
         title=thread.title,
-        summary=one_line(f"{history} {overview.summary}".strip(), 600),
+        summary=one_line(f"{history} {overview.summary}".strip(), 1_000),
         maybe_repeat=False,
     )
+
+
+def parent_form(message: Message) -> Form:
+    """How much the parent shows: what a decision needs, if its thread has the rest."""
+    return Form.WHOLE if stands_alone(message.case_overview) else Form.HEAD
 
 
 def without_mention(message: Message) -> Message:

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from receiver.destinations.size import fit
+from receiver.destinations.size import fitting
+from receiver.destinations.slack.blocks import Form, in_thread, of_form
 from receiver.destinations.slack.escape import escape_slack, mention, safe
 from receiver.destinations.wording import MARKS, REPEAT, safe_links
 from receiver.messages.message import Message
@@ -21,9 +22,14 @@ log = logging.getLogger(__name__)
 MAX_LENGTH = 3_500  # characters, after escaping; chat.update takes 4,000
 
 
-def plain_payload(message: Message, refused: str) -> dict[str, Any]:
+def plain_payload(message: Message, refused: str, form: Form = Form.ALONE) -> dict[str, Any]:
     """The body of a post without blocks. `refused`: what Slack said about the layout."""
-    lines = fit(message, lambda kept: list(_lines(kept, refused)), _length, MAX_LENGTH)
+
+    def render(kept: Message) -> list[str]:
+        return list(_lines(kept, refused))
+
+    shown = of_form(message, form)
+    lines = render(fitting(shown, render, _length, MAX_LENGTH, **in_thread(shown, form)))
     while _length(lines) > MAX_LENGTH and len(lines) > 3:
         del lines[-2]  # the last line names the event; escaping may make a text five times as long
     return {"text": "\n".join(lines), "unfurl_links": False, "unfurl_media": False}
@@ -57,7 +63,7 @@ def _lines(message: Message, refused: str) -> Iterator[str]:
     for finding in message.findings:
         described = _line(f"{finding.description} {finding.path}", 400)
         yield f"{MARKS[finding.severity]} {finding.count:,} × {described}"
-    yield from (f"• {_line(line, 300)}" for line in message.lines)
+    yield from (f"• {_line(line.text, 300)}" for line in message.lines)
     if message.quote:
         yield _line(message.quote, 1_500)
     if message.left_out:

@@ -1,20 +1,30 @@
 """Composes a message as an Adaptive Card for Teams.
 
-The card states version 1.4 and uses only elements of 1.2, which mobile apps support too. A text from outside
-is only used in a `TextRun`, where Teams reads no Markdown and no mention. The mention of the owner is in a
-`TextBlock` of its own.
+The card shows what a decision needs, so that it fits the first screen of a phone; the rest is behind the
+button "More facts". The card states version 1.4 and uses only elements of 1.2, which mobile apps support too.
+A text from outside is only used in a `TextRun`, where Teams reads no Markdown and no mention. The mention of
+the owner is in a `TextBlock` of its own.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from receiver.destinations.size import fit
-from receiver.destinations.wording import MARKS, REPEAT, is_over, one_line_of, safe_links, techniques
-from receiver.messages.message import Fact, Message
+from receiver.destinations.size import WORST, fit, folded_text
+from receiver.destinations.wording import (
+    MARKS,
+    REPEAT,
+    grouped,
+    is_over,
+    one_line_of,
+    path_of,
+    safe_links,
+    techniques,
+)
+from receiver.messages.message import Fact, Line, Link, Message, Place
 from shared.config.destinations.teams import TEAMS_NAME, TEAMS_USER
 from shared.models.evidence import Finding
 from shared.models.owners import TeamsUser
@@ -28,7 +38,10 @@ MAX_BYTES = 20_000
 # counts twice. It measured a card of 24,453 bytes as 28,897 and refused it; the limit is 28,672.
 MAX_MEASURED = 26_000
 MAX_QUOTE_LINES = 30
-FIRST_FACTS = 10  # the rest comes after the findings
+MAX_ACTIONS = 6  # Teams shows no more buttons on a card
+MAX_LINES = 12  # on the card; the others are behind the button, unless a decision needs more
+MAX_GAPS = 3
+MORE = "More facts"
 LABEL_WIDTH = "130px"
 LINE_WIDTH = 72  # characters of a small monospaced text
 
@@ -73,9 +86,32 @@ def _card(message: Message) -> dict[str, Any]:
         card["msteams"]["entities"] = [
             {"type": "mention", "text": _at(user), "mentioned": {"id": user.id, "name": user.name}}
         ]
-    if links := safe_links(message):
-        card["actions"] = [{"type": "Action.OpenUrl", "title": link.text, "url": link.url} for link in links]
+    if actions := list(_actions(message)):
+        card["actions"] = actions
     return card
+
+
+def _actions(message: Message) -> Iterator[dict[str, Any]]:
+    """The buttons. A phone cuts off what is wider than the card, so the button of the rest comes early, and
+    that of the EC2 console is behind it, with those for which there is no room."""
+    links = safe_links(message)
+    shown = [_button(link) for link in links if link.name != "console"]
+    behind = [_button(link) for link in links if link.name == "console"]
+    room = MAX_ACTIONS - 1
+    folded = list(_folded(message))
+    if not folded:
+        yield from [*shown, *behind]
+        return
+    card: dict[str, Any] = {"type": "AdaptiveCard", "body": [*folded, _event(message)]}
+    if more := [*shown[room:], *behind]:
+        card["actions"] = more
+    more_facts = {"type": "Action.ShowCard", "title": MORE, "card": card}
+    first = sum(link.name in ("platform", "case") for link in links)
+    yield from [*shown[:first], more_facts, *shown[first:room]]
+
+
+def _button(link: Link) -> dict[str, Any]:
+    return {"type": "Action.OpenUrl", "title": link.text, "url": link.url}
 
 
 def _mentioned(message: Message) -> TeamsUser | None:
@@ -98,22 +134,64 @@ def _body(message: Message) -> Iterator[dict[str, Any]]:
         yield {"type": "TextBlock", "text": f"Owner: {_at(user)}", "wrap": True}
     if message.maybe_repeat:
         yield _block(_run(REPEAT, italic=True))
-    yield from _facts(message.facts[:FIRST_FACTS])
-    if message.findings:
-        blocks = [block for finding in message.findings for block in _finding(finding)]
-        yield _group("Alarms, worst first", blocks)
-    if message.lines:
-        yield _group("Systems, worst first", [_block(_run(f"• {line}", 350)) for line in message.lines])
+    shown, folded = _divided(message.lines)
+    yield from _lines(shown)
+    yield from map(_short_fact, message.facts_at(Place.NEWS))
+    yield from _findings("Alarms, worst first", message, message.findings[:WORST])
+    for text in filter(None, (folded_text(message, folded, MORE), message.left_out)):
+        yield _block(_run(text, 400, italic=True))
     if message.quote:
         yield {"type": "Container", "style": "emphasis", "items": list(_quote(message.quote))}
-    yield from _facts(message.facts[FIRST_FACTS:])
-    if message.left_out:
-        yield _block(_run(message.left_out, italic=True))
+    yield from map(_short_fact, message.facts_at(Place.HOLDER))
     if message.footer:
         yield _block(_run(message.footer, 500))
-    small = [*(f"Note: {gap}" for gap in message.gaps), f"Event {message.id}"]
-    for index, text in enumerate(small):
-        yield _block(_run(text, 350, isSubtle=True, size="Small"), spacing="Small" if index else "Medium")
+    yield from map(_note, message.gaps[:MAX_GAPS])
+    if not any(_folded(message)):
+        yield _event(message)
+
+
+def _folded(message: Message) -> Iterator[dict[str, Any]]:
+    """What no decision needs."""
+    _, folded = _divided(message.lines)
+    yield from _lines(folded)
+    yield from _findings("Further kinds of alarm", message, message.findings[WORST:])
+    yield from _facts(message.facts_at(Place.FIRST, Place.REST))
+    yield from map(_note, message.gaps[MAX_GAPS:])
+
+
+def _divided(lines: tuple[Line, ...]) -> tuple[list[Line], list[Line]]:
+    """The lines on the card, and those behind the button: what no decision needs and has no room."""
+    needed = sum(line.place is Place.NEWS for line in lines)
+    shown = [line for line in lines if line.place is not Place.REST]
+    room = max(MAX_LINES, needed)
+    return shown[:room], [*shown[room:], *(line for line in lines if line.place is Place.REST)]
+
+
+def _lines(lines: Iterable[Line]) -> Iterator[dict[str, Any]]:
+    for group, found in grouped(lines):
+        yield _group(group, [_block(_run(f"• {line.text}", 350)) for line in found])
+
+
+def _findings(heading: str, message: Message, findings: Iterable[Finding]) -> Iterator[dict[str, Any]]:
+    if blocks := [block for finding in findings for block in _finding(finding, path_of(finding, message))]:
+        yield _group(heading, blocks)
+
+
+def _short_fact(fact: Fact) -> dict[str, Any]:
+    look = {"fontType": "Monospace"} if fact.code else {}
+    return _block(_run(f"{fact.label}  ", isSubtle=True), _run(fact.value, 350, **look), spacing="Small")
+
+
+def _note(gap: str) -> dict[str, Any]:
+    return _small(f"Note: {gap}")
+
+
+def _event(message: Message) -> dict[str, Any]:
+    return _small(f"Event {message.id}")
+
+
+def _small(text: str) -> dict[str, Any]:
+    return _block(_run(text, 350, isSubtle=True, size="Small"), spacing="Small")
 
 
 def _heading(message: Message) -> dict[str, Any]:
@@ -146,10 +224,10 @@ def _fact(fact: Fact, *, spacing: str) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> Iterator[dict[str, Any]]:
+def _finding(finding: Finding, whole_path: str) -> Iterator[dict[str, Any]]:
     """One block. A path that is too long for it gets one more block for each of its lines."""
-    path = list(_wrapped(finding.path))
-    inline = [_path(f"  {finding.path}")] if len(path) == 1 else []
+    path = list(_wrapped(whole_path))
+    inline = [_path(f"  {whole_path}")] if len(path) == 1 else []
     yield _block(*_alarm(finding), *inline)
     for line in path if not inline else ():
         yield _block(_path(line), spacing="None")
@@ -187,8 +265,8 @@ def _wrapped(text: str) -> Iterator[str]:
 def _group(title: str, items: list[dict[str, Any]]) -> dict[str, Any]:
     for item in items:
         item.setdefault("spacing", "Small")
-    heading = _block(_run(title, weight="Bolder"))
-    return {"type": "Container", "spacing": "Medium", "items": [heading, *items]}
+    heading = [_block(_run(title, weight="Bolder"))] if title else []
+    return {"type": "Container", "spacing": "Medium", "items": [*heading, *items]}
 
 
 def _block(*runs: dict[str, Any], **look: Any) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def cloud_event(message: Message) -> dict[str, Any]:
             title=message.title,
             summary=message.summary,
             facts=tuple(FactPart(fact.label, fact.value) for fact in message.facts),
-            lines=message.lines,
+            lines=tuple(line.text for line in message.lines),
             quote=message.quote,
             footer=message.footer,
             gaps=message.gaps,

@@ -48,7 +48,10 @@ class MessagePart:
     title: Annotated[str, doc("one line: what, where, how bad")]
     summary: Annotated[str, doc("one or two sentences")]
     facts: Annotated[tuple[FactPart, ...], doc("most important first")]
-    lines: Annotated[tuple[str, ...], doc("the systems of a finished hunt, worst first")]
+    lines: Annotated[
+        tuple[str, ...],
+        doc("such as the systems of a finished hunt: first what was not hunted, then what is new"),
+    ]
     quote: Annotated[str, doc("raw text from outside, such as why a capture failed")]
     footer: Annotated[str, doc("the configuration's own last line; empty where it has none")]
     gaps: Annotated[tuple[str, ...], doc("what could not be found out, and why")]
@@ -75,6 +78,7 @@ class CaptureLine:
     suspicious: Annotated[int, doc("number of suspicious alarms")]
     reason: Annotated[str, doc("why it failed, or why it is unknown")]
     new: Annotated[int, doc("how many alarms more than in the hunt before; 0 where that had no such system")]
+    disks: Annotated[int, doc("whose alarms the counts add up; 0 where it is not known")]
 
 
 @dataclass(eq=False, repr=False)

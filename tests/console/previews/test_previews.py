@@ -95,7 +95,10 @@ def test_every_element_that_a_destination_sends_is_known() -> None:
     for type, payload in GOLDEN.values():
         sent[type] |= {str(part["type"]) for part in walk(payload) if isinstance(part.get("type"), str)}
     assert sent["slack"] <= slack.BLOCKS.keys() | {"button", "static_select", "mrkdwn", "plain_text"}
-    actions, parts = {"Action.OpenUrl"}, {"message", "AdaptiveCard", "Column", "TextRun", "mention"}
+    actions, parts = (
+        {"Action.OpenUrl", "Action.ShowCard"},
+        {"message", "AdaptiveCard", "Column", "TextRun", "mention"},
+    )
     assert sent["teams"] <= teams.ELEMENTS.keys() | actions | parts
     assert sent["jira"] <= atlassian_document.NODES.keys() | atlassian_document.MARKS | {"doc"}
     assert all(len(kinds) > 1 for type, kinds in sent.items() if type in ("slack", "teams", "jira"))
@@ -209,11 +212,11 @@ def test_wiki_text_of_data_center_is_read() -> None:
     html = draw("jira", payload)
     for part in (
         '<div class="top panel-error"><p>▲ <strong>Malicious.</strong> Worst: Malicious File Detected: '
-        "cryptomining_malware_wannamine (3 times).</p></div>",
+        "cryptomining_malware_wannamine (5 times) at C:∖Windows∖Temp∖wm_01.exe</p></div>",
         "<tr><th>Instance</th><td><code>i-0123456789abcdef0</code></td></tr>",
         "<tr><th>Count</th><th>Alarm</th><th>ATT&amp;CK</th></tr>",
         '<a href="https://attack.mitre.org/techniques/T1496/" rel="noreferrer">T1496 Resource Hijacking</a>',
-        "<ul><li>Alarm overview: the platform did not answer within 4 s</li></ul>",
+        "<ul><li>Who is on duty: PagerDuty did not answer within 4 s</li></ul>",
         "<p>Event <code>7f3c9a52</code></p>",
     ):
         assert part in html

@@ -69,7 +69,7 @@ def full(pages: Pages) -> Pages:
     pages.state |= deepcopy(HUNT)
     for name in ("hostile", "rich"):
         ts = pages.post_in_slack(sendable(f"slack/{name}.bot.json"))
-        pages.post_in_slack(sendable(f"slack/{name}.bot.json"), thread_ts=ts)
+        pages.post_in_slack(sendable(f"slack/{name}.reply.json"), thread_ts=ts)
         pages.post_in_teams(payload(f"teams/{name}.json"))
         key = pages.open_issue(payload(f"jira/{name}.cloud.json"))
         pages.comment(key, payload(f"jira/{name}.cloud.json")["fields"]["description"])
@@ -137,9 +137,10 @@ def test_slack_shows_the_newest_message_first_and_a_thread_beside_its_message(fu
     assert text.index(rich) < text.index(hostile)
     assert "Security groups" not in text
     (newest, *_) = re.findall(r'href="(/slack/[0-9.]+)"', channel)
-    message = Seen(full.get(newest)).text
-    assert "Security groups" in message
-    assert "Thread: 1 reply, newest first" in message
+    message = full.get(newest)
+    assert "Thread: 1 reply, newest first" in Seen(message).text
+    (reply,) = set(re.findall(r'href="(/slack/[0-9.]+)"', message)) - {newest}
+    assert "Security groups" in Seen(full.get(reply)).text  # the facts are in the thread's first reply
 
 
 def test_an_incident_and_an_alert_have_a_page_with_what_happened_to_them(pages: Pages) -> None:

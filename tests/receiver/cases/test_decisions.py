@@ -52,7 +52,7 @@ def test_a_case_from_its_first_alarm_to_its_reopening(make_world):
     assert case.release(CASE, BOB, "She is on leave").state is CaseState.OPEN
     done(world)
     assert buttons(world.parent)[0] == "Acknowledge"
-    assert "Taken by" not in facts(world.parent)
+    assert facts(world.parent)["Taken by"] == "nobody yet"
 
     assert case.close(CASE, BOB, Verdict.BENIGN, "A nightly job").state is CaseState.CLOSED
     done(world)

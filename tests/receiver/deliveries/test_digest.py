@@ -62,7 +62,7 @@ def test_the_text_of_a_digest(slow):
     assert digest.title == "37 more alarms in 12 systems, the worst first"
     assert digest.summary == "They came faster than soc takes messages, so they share this one."
     assert (digest.severity, digest.lines_total, len(digest.lines)) == (Severity.SUSPICIOUS, 12, 12)
-    assert digest.lines[0] == (
+    assert digest.lines[0].text == (
         f"Update: 48 suspicious events in project 3, evidence 12 (event {ids[47]}), and 3 more alarms"
     )
     assert len(own(slow)) == 11  # one at once, and ten within ten minutes

@@ -97,24 +97,31 @@ def _alarms() -> dict[str, Alarm]:
         ),
         system=WEB,
         findings=(
-            Finding("Possible WebShell Command", 4, Severity.SUSPICIOUS, ("T1505.003",)),
+            Finding("Possible WebShell Command", 8, Severity.SUSPICIOUS, ("T1505.003",)),
             Finding(
                 "Malicious File Detected: cryptomining_malware_wannamine",
-                3,
+                5,
                 Severity.MALICIOUS,
                 ("T1496", "TA0040"),
                 "C:\\Windows\\Temp\\wm_01.exe",
             ),
-            Finding("User accessing sudo", 1, Severity.INFO, ("TA0004",), "/var/log/auth.log"),
+            Finding("New local administrator", 1, Severity.INFO, ("TA0004",)),
+            Finding(
+                "Malicious File Detected: credential_dumper_mimikatz",
+                2,
+                Severity.MALICIOUS,
+                ("T1003.001",),
+                "C:\\Windows\\Temp\\mk_64.exe",
+            ),
         ),
-        gaps=(Gap("Alarm overview", "the platform did not answer within 4 s"),),
+        gaps=(Gap("Who is on duty", "PagerDuty did not answer within 4 s"),),
         link=f"{PLATFORM}/projects/12?evidence=31",
         change=Change(
             NIGHT - timedelta(days=35),
             NIGHT - timedelta(days=7),
             1,
             ("Malicious File Detected: cryptomining_malware_wannamine",),
-            3,
+            4,
             3,
             2,
         ),
@@ -135,7 +142,7 @@ def _alarms() -> dict[str, Alarm]:
     )
     many = replace(
         rich,
-        malicious=4_120,
+        malicious=28_230,
         findings=tuple(
             Finding(
                 f"Malicious File Detected: family_{n}",
@@ -200,7 +207,13 @@ def _alarms() -> dict[str, Alarm]:
         gaps=(Gap("Instance details", "access denied by EC2 (UnauthorizedOperation)"),),
         link=f"{PLATFORM}/projects/12",
     )
-    systems = [System(f"i-{n:017x}", "eu-west-1", "prod") for n in range(13)]
+    systems = [WEB, *(System(f"i-{n:017x}", "us-east-1", "prod") for n in range(2, 14))]
+
+    def result(number: int, state: CaptureState, *counts: int, reason: str = "") -> CaptureResult:
+        malicious, suspicious, new = (*counts, 0, 0, 0)[:3]
+        name = f"web-{number:02}"
+        return CaptureResult(systems[number - 1], state, malicious, suspicious, reason, name, new)
+
     report = HuntReport(
         "weekly-crown-jewels",
         NIGHT,
@@ -210,17 +223,17 @@ def _alarms() -> dict[str, Alarm]:
         failed=1,
         with_alarms=5,
         captures=(
-            CaptureResult(systems[0], CaptureState.PROCESSED, 7, 8, new=3),
-            *(CaptureResult(s, CaptureState.PROCESSED, 6 - n, 8) for n, s in enumerate(systems[1:5])),
-            CaptureResult(systems[5], CaptureState.FAILED, reason="The instance was terminated."),
-            *(CaptureResult(s, CaptureState.PROCESSED) for s in systems[6:]),
+            result(1, CaptureState.PROCESSED, 7, 8, 3),
+            *(result(n, CaptureState.PROCESSED, 8 - n, 8) for n in range(2, 6)),
+            result(6, CaptureState.FAILED, reason="The instance was terminated."),
+            *(result(n, CaptureState.PROCESSED) for n in range(7, 14)),
         ),
         problems=("SYSTEM7 is not JSON: it was left out",),
         left_out=("2 left out: it is terminated",),
         since=NIGHT - timedelta(days=7),
         new_alarms=3,
         new_with=1,
-        slowest=CaptureResult(systems[6], CaptureState.PROCESSED, name="web-06"),
+        slowest=result(7, CaptureState.PROCESSED),
         slowest_seconds=11_520,
         covered=12,
         quiet=Quiet(37, 3, 4, 12, (f"PUA.NetTool on {systems[6].instance}",), 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from receiver.messages.digest import DigestEntry, digest_message
+from receiver.messages.message import Line
 from shared.models.severity import Severity
 
 
@@ -11,5 +12,5 @@ def test_a_message_of_one():
     message = digest_message("digest-1", "soc", [entry], maybe_repeat=False)
     assert (message.title, message.lines) == (
         "1 more alarm in 1 system, the worst first",
-        ("t (event e)",),
+        (Line("t (event e)", "Alarms, worst first"),),
     )

@@ -49,7 +49,7 @@ def check_cloud(alarm: Alarm) -> None:
 # No node mentions anybody, shows an image, or runs a macro.
 ADF_TYPES = {
     *("doc", "panel", "heading", "paragraph", "text", "hardBreak", "codeBlock", "bulletList", "listItem"),
-    *("table", "tableRow", "tableHeader", "tableCell", "strong", "em", "code", "link", "textColor"),
+    *("table", "tableRow", "tableHeader", "tableCell", "strong", "em", "code", "link", "textColor", "expand"),
 }
 JIRA = JiraConfig(
     type="jira", url="https://a.atlassian.net", project="SEC", email="a@b.example", api_token="env:T"

@@ -12,7 +12,7 @@ from slack_sdk.models.blocks import Block
 from receiver.destinations.slack import blocks as slack
 from receiver.destinations.slack import plain_text as slack_plain
 from receiver.destinations.slack.case_thread import CaseThread
-from receiver.destinations.slack.parent import parent
+from receiver.destinations.slack.parent import parent, parent_form, without_mention
 from receiver.messages.compose import compose
 from receiver.messages.message import CaseStatus, Message
 from shared.models.alarms import Alarm
@@ -132,11 +132,14 @@ def slack_texts(node: Any) -> Iterator[tuple[str, str]]:
 
 
 OWN_MARKUP = re.compile(
-    r"^\*[A-Z][A-Za-z /,\u02cd\u2217-]*\*$"  # a label, a heading
+    r"^\*(?:Owner|Taken by)\* <@U0123456789>(?: ·|$)"  # the mention in the alarms of `Fuzz`
+    r"|^\*[A-Z][A-Za-z /,\u02cd\u2217-]*\*(?= |$)"  # a label, a heading
+    r"|^\*(?:New|Nothing new) since the hunt of [0-9-]+ [0-9:]+ UTC"
+    r"(?:: [0-9,]+ alarms? on [0-9,]+ systems?)?\*$"
     r"|\*[0-9,]+ ×\*"  # how often
     r"|<https://attack\.mitre\.org/(?:techniques|tactics)/[TA0-9/]+\|[TA0-9.]+[A-Za-z0-9 .()/&;-]*>"
-    r"|^\*(?:Owner|Taken by)\* <@U0123456789>$"  # the mention in the alarms of `Fuzz`
-    r"|^_[0-9a-z ,]+: open in the platform_$",
+    r"|^_(?:[0-9a-z ,()]+: (?:open in the platform|in the thread|below)(?:\. )?)?"
+    r"(?:Of kinds that the platform did not list: [0-9a-z ,]+)?_$",
     re.MULTILINE | re.ASCII,
 )
 CODE = re.compile(r"```\n[^`]*\n```|`[^`\n]+`")
@@ -157,7 +160,8 @@ def check_slack_bot(alarm: Alarm) -> None:
     ):
         case = CaseThread("#soc", "C0123456789", "1.1", severity, 10**9, 0, 1_233, title).after(message)
         assert CaseThread.parse(case.format()) == case
-        check_blocks(slack.payload(parent(message, case), buttons=True))
+        for form in slack.Form:
+            check_blocks(slack.payload(parent(message, case), buttons=True, form=form))
 
 
 def check_blocks(body: dict[str, Any]) -> None:
@@ -202,5 +206,6 @@ def golden(message: Message, case: Message) -> dict[str, Any]:
     """The bodies, by the ending of their golden file. `case`: the message with what is known of its case."""
     return {
         "webhook.json": slack.payload(message),
-        "bot.json": slack.payload(parent(case, WORSE.after(case)), buttons=True),
+        "bot.json": slack.payload(parent(case, WORSE.after(case)), buttons=True, form=parent_form(case)),
+        "reply.json": slack.payload(without_mention(case), form=slack.Form.WHOLE),
     }

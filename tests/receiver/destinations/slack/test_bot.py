@@ -17,7 +17,7 @@ from receiver.destinations.contract import (
     Recipient,
     Retry,
 )
-from receiver.destinations.slack.blocks import payload
+from receiver.destinations.slack.blocks import Form, payload
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.case_thread import CaseThread
 from receiver.messages.compose import compose
@@ -35,7 +35,9 @@ def test_a_case_is_a_parent_that_is_edited_and_a_thread(
     first = alarm()
     assert isinstance(workspace.tell(first), Delivered)
     (parent,) = workspace.parents
-    assert parent.body == payload(first)
+    assert parent.body == payload(first, form=Form.HEAD)
+    (reply,) = workspace.slack.replies(parent)
+    assert reply.body["blocks"] == payload(first, form=Form.WHOLE)["blocks"]
     assert workspace.threads() == [["▲ 7 malicious, 8 suspicious", "▲ 7 malicious, 8 suspicious"]]
 
     milder = alarm(0, Severity.SUSPICIOUS)

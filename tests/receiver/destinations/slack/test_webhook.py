@@ -65,5 +65,6 @@ def test_only_a_configured_owner_is_mentioned_and_only_about_an_alarm(
         block["text"]["text"] for block in body["blocks"] if block["type"] == "section" and "text" in block
     ]
     alarmed = name != "capture_failed"
-    assert [text for text in texts if "*Owner*" in text] == (called if alarmed else [])
+    tag = " · shop-team@acme.example" if name in ("rich",) else ""
+    assert [line for line in texts if "*Owner* <" in line] == [line + tag for line in called if alarmed]
     assert pings(body) == [text.partition(" ")[2] for text in called if alarmed]

@@ -22,7 +22,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <style>
   body { margin: 0; padding: 16px; background: var(--around); font-family: "Segoe UI", sans-serif; }
-  section { max-width: 900px; background: var(--card); border-radius: 6px; overflow: hidden;
+  section { max-width: WIDTHpx; background: var(--card); border-radius: 6px; overflow: hidden;
             box-shadow: 0 1px 3px rgba(0, 0, 0, .3); }
   section + section { margin-top: 16px; }
   a { color: var(--link); }
@@ -38,7 +38,7 @@ _PAGE = """<!doctype html>
   const errors = [];
   addEventListener("error", (event) => errors.push(String(event.message)));
   for (const level of ["error", "warn"]) console[level] = (...words) => errors.push(words.join(" "));
-  const { cards, host, colors } = JSON.parse(document.getElementById("given").textContent);
+  const { cards, host, colors, expand } = JSON.parse(document.getElementById("given").textContent);
   for (const [name, color] of Object.entries(colors)) document.body.style.setProperty(name, color);
   const markdown = window.markdownit();
   AdaptiveCards.AdaptiveCard.onProcessMarkdown = (text, result) => {
@@ -56,6 +56,7 @@ _PAGE = """<!doctype html>
     const section = document.createElement("section");
     section.append(card.render());
     document.body.append(section);
+    if (expand) for (const button of section.querySelectorAll("button[aria-expanded=false]")) button.click();
     const all = (selector) => [...section.querySelectorAll(selector)];
     drawn[name] = {
       events,
@@ -65,6 +66,7 @@ _PAGE = """<!doctype html>
       texts: all(".ac-textBlock").map((node) => node.textContent),
       links: all("a").map((node) => node.href),
       buttons: all("button").map((node) => node.textContent),
+      height: section.getBoundingClientRect().height,
       wider: section.scrollWidth > section.clientWidth,
     };
   }
@@ -82,6 +84,7 @@ _PAGE = """<!doctype html>
   told.type = "application/json";
   told.id = "told";
   const height = document.documentElement.offsetHeight;
+  document.body.dataset.height = height;
   told.textContent = JSON.stringify({ errors, drawn, height }).replaceAll("<", "\\u003c");
   document.body.append(told);
 </script>
@@ -104,23 +107,30 @@ def missing() -> str:
 
 def drawn(cards: Mapping[str, Any], theme: str, folder: Path) -> dict[str, Any]:
     """What the page says of itself: `errors`, `height` in pixels, and `drawn`, by the name of each card."""
-    text = chromium(page(cards, theme, folder), "--window-size=700,900", "--dump-dom", folder=folder)
+    text = chromium(
+        page(cards, theme, folder, expand=True), "--window-size=700,900", "--dump-dom", folder=folder
+    )
     match = re.search(r'<script type="application/json" id="told">(.*?)</script>', text, re.DOTALL)
     assert match, text[-2_000:]
     told: dict[str, Any] = json.loads(match[1])
     return told
 
 
-def page(cards: Mapping[str, Any], theme: str, folder: Path) -> str:
-    """The address of a page that draws the cards, in `folder`."""
+def page(
+    cards: Mapping[str, Any], theme: str, folder: Path, *, expand: bool = False, width: int = 900
+) -> str:
+    """The address of a page that draws the cards, in `folder`. `expand`: with what their buttons show;
+    `width`: of a card, in pixels."""
     shutil.copy(PACKAGES / "adaptivecards/dist/adaptivecards.min.js", folder / "adaptivecards.js")
     shutil.copy(PACKAGES / "markdown-it/dist/markdown-it.min.js", folder / "markdown-it.js")
     config = PACKAGES / f"adaptivecards-designer/lib/hostConfigs/microsoft-teams-{theme}.json"
     host = json.loads(config.read_text(encoding="utf-8"))
     colors = {**_COLORS[theme], "--link": _LINKS[theme]}
-    given = json.dumps({"cards": dict(cards), "host": host, "colors": colors}).replace("<", "\\u003c")
+    given = json.dumps({"cards": dict(cards), "host": host, "colors": colors, "expand": expand}).replace(
+        "<", "\\u003c"
+    )
     path = folder / f"{theme}.html"
-    path.write_text(_PAGE.replace("GIVEN", given, 1), encoding="utf-8")
+    path.write_text(_PAGE.replace("WIDTH", str(width), 1).replace("GIVEN", given, 1), encoding="utf-8")
     return path.as_uri()
 
 
