@@ -196,7 +196,8 @@ def test_a_store_that_does_not_answer(console, monkeypatch):
     def down(*_: object, **__: object) -> None:
         raise StoreError("the database cannot be read: disk I/O error")
 
-    monkeypatch.setattr(type(console.runtime.store), "get", down)
+    for read in ("get", "read_many"):
+        monkeypatch.setattr(type(console.runtime.store), read, down)
     answer = console.get("/hunts/weekly@2026-11-29T02:00:00Z")
     assert answer.status_code == 503
     assert "disk I/O error" in answer.get_data(as_text=True)

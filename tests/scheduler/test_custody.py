@@ -142,8 +142,11 @@ def test_the_digest_says_what_is_new_since_the_last_hunt(make_stage):
     report = event.report
     assert (report.since, report.new_alarms, report.new_with) == (SUNDAY, 2, 1)
     assert report.slowest_seconds == 7200
-    facts = {fact.label: fact.value for fact in compose(Alarm(event, Severity.MALICIOUS)).facts}
-    assert facts["New"] == "2 alarms on 1 system since the hunt of 2026-11-29 02:00 UTC"
+    message = compose(Alarm(event, Severity.MALICIOUS))
+    new = message.lines[0]
+    assert new.group == "New since the hunt of 2026-11-29 02:00 UTC: 2 alarms on 1 system"
+    assert new.text.endswith("8 malicious on 2 disks, 2 of them new")
+    facts = {fact.label: fact.value for fact in message.facts}
     assert facts["Coverage"] == "2 of 2 systems (100 %) captured in the last 30 days"
     assert facts["Slowest"].endswith("2 h 0 min")
 
