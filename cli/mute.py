@@ -14,19 +14,18 @@ from cli import tables
 from cli.assemble import load_config, reading_runtime, runtime_of
 from cli.exit_codes import Failed, Misused
 from cli.moments import Moment
-from cli.operator import audited, here, operator
+from cli.operator import here, operator
 from cli.settings import settings
 from cli.stack import on_stack
 from console.views.mutes import MuteRow, mute_rows
+from receiver.assemble import muting
 from receiver.events.mute_preview import Preview, preview
-from scheduler.ending_mutes import mute_event
-from scheduler.own_events import raise_event
 from shared.config.durations import seconds_of
-from shared.models.codec import dump, dump_short
-from shared.models.event_kinds import ALARM_KINDS, MUTED
+from shared.models.codec import dump
+from shared.models.event_kinds import ALARM_KINDS
 from shared.models.mutes import LONGEST, Mute, MuteMatch, why_refused
+from shared.models.people import Person
 from shared.phrases import counted, utc_minute
-from shared.storage import audit
 from shared.storage.ledger.mutes import MuteRefused
 from shared.text import one_line
 
@@ -137,11 +136,9 @@ def add(
     if not yes:
         click.confirm(f"Mute this until {utc_minute(made.until)}?", abort=True)
     try:
-        runtime.ledger.mutes.add(made)
+        muting(runtime).add(made)
     except MuteRefused as error:
         raise Failed(str(error)) from None
-    raise_event(runtime.events, mute_event(MUTED, made, now))
-    audited(runtime, audit.MUTE_ADD, f"mute {made.id}", after=_told(made))
     click.echo(f"{made.by} has muted this until {utc_minute(made.until)}: mute {made.id}")
 
 
@@ -187,14 +184,11 @@ def list_(config_path: str | None, data: Path, as_json: bool) -> None:
 def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None:
     """End a stored mute. One of the configuration is ended there."""
     runtime = runtime_of(load_config(config_path), data, write=True)
-    if not one_line(by):
-        raise Misused("--by is empty: say who ends the mute")
+    person = Person(one_line(by), f"{here()}, {operator(runtime)}")
     try:
-        ended = runtime.ledger.mutes.end(id)
+        ended = muting(runtime).end(id, person, why)
     except MuteRefused as error:
         raise Failed(str(error)) from None
-    after = {"ended_by": one_line(by)} | ({"why": why} if why else {})
-    audited(runtime, audit.MUTE_END, f"mute {id}", before=_told(ended), after=after)
     click.echo(f"{one_line(by)} has ended the mute {id}: {one_line(ended.match.words, 300)} is told again")
 
 
@@ -234,13 +228,6 @@ def _show(found: Preview, days: int) -> None:
     )
     for title in found.examples:
         click.echo(f"  {one_line(title, 200)}")
-
-
-def _told(each: Mute) -> dict[str, Any]:
-    """What the audit log keeps of a mute."""
-    return {key: value for key, value in dump_short(each).items() if key not in ("id", "match", "origin")} | {
-        "match": each.match.words
-    }
 
 
 def _as_json(row: MuteRow) -> dict[str, Any]:

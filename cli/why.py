@@ -20,16 +20,6 @@ from shared.phrases import counted, ordinal, utc_minute
 from shared.storage.queries.events import EventDetail
 from shared.text import one_line
 
-_STATUS = {
-    Status.NEW: "told: this system never had it before",
-    Status.WORSE: "told: it is more severe than when it was told before",
-    Status.MORE: "told: there are many times as many alarms as when it was told before",
-    Status.AGAIN: "told: it was found before, and its case is closed or it was withheld",
-    Status.SEEN: "not told again: its case is open, and it was told there",
-    Status.KNOWN: "withheld: known good",
-    Status.MUTED: "withheld: muted",
-}
-
 
 @click.command(short_help="Why people were told of an event, or were not.")
 @on_stack
@@ -100,7 +90,7 @@ def _muted(runtime: Runtime, id: str) -> str:
 def _finding(finding: JudgedFinding) -> Iterator[str]:
     place = f" at {one_line(finding.path, 200)}" if finding.path else ""
     yield f"  {finding.severity.value}  {one_line(finding.description, 200)}{place}  [{finding.fingerprint}]"
-    yield f"    {_STATUS[finding.status]}"
+    yield f"    {finding.status.words}"
     if finding.status.is_withheld:
         end = f" until {utc_minute(finding.until)}" if finding.until else ""
         kind = "entry" if finding.status is Status.KNOWN else "mute"

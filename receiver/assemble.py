@@ -12,6 +12,7 @@ from receiver.cases.deciding import Deciding
 from receiver.cases.decisions import CaseDecisions
 from receiver.cases.judge import Judge
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle
+from receiver.cases.muting import Muting
 from receiver.cases.send_reminders import CaseReminders
 from receiver.deliveries.alarm import AlarmDelivery
 from receiver.deliveries.claim import CaseClaims
@@ -133,6 +134,10 @@ def judge(runtime: Runtime) -> Judge:
 
 def deciding(runtime: Runtime) -> Deciding:
     return Deciding(runtime.ledger, runtime.config.cases.known_good_days, runtime.now)
+
+
+def muting(runtime: Runtime) -> Muting:
+    return Muting(runtime.ledger.mutes, runtime.store, runtime.events, runtime.now)
 
 
 def case_decisions(runtime: Runtime) -> CaseDecisions:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from scheduler.own_events import raise_event
 from shared.hosting.runtime import Runtime
 from shared.models.event_kinds import MUTE_ENDING
-from shared.models.events import Event
-from shared.models.mutes import Mute
-from shared.phrases import counted, utc_minute
+from shared.models.mute_events import mark, mute_event
 from shared.storage import kinds
-from shared.text import one_line
 
 AHEAD = timedelta(days=1)
 _NOTE = "ending mutes"
@@ -33,32 +30,11 @@ def tell_ending_mutes(runtime: Runtime) -> None:
     if not ending:
         return
     told = notes.get(kinds.MUTE_NOTES, _NOTE).get("told", [])
-    new = [mute for mute in ending if _mark(mute) not in told]
+    new = [mute for mute in ending if mark(mute) not in told]
     if not new:
         return
     for mute in new:
         # Raise before noting: a crash in between raises it again, and its id makes that harmless.
         hits = runtime.ledger.mutes.hits(mute.id).count
         raise_event(runtime.events, mute_event(MUTE_ENDING, mute, now, hits))
-    notes.save(kinds.MUTE_NOTES, _NOTE, {"told": [*told, *map(_mark, new)][-_MOST_TOLD:]})
-
-
-def mute_event(kind: str, mute: Mute, at: datetime, hits: int | None = None) -> Event:
-    """The event `muted` or `mute_ending`. Its title says what is muted; its text says until when, whose
-    decision it was, why, and how many alarms it has covered."""
-    lines = [
-        f"until: {utc_minute(mute.until)}" + (", or the next hunt" if mute.until_next_hunt else ""),
-        f"by: {one_line(mute.by, 80)}",
-        f"why: {one_line(mute.why, 300)}",
-        *(["malicious findings too"] if mute.malicious else []),
-        *([f"covered: {counted(hits, 'alarm')}"] if hits is not None else []),
-        f"mute: {mute.id}",
-    ]
-    return Event(
-        f"{kind}:{_mark(mute)}", kind, at, title=one_line(mute.match.words, 300), text="\n".join(lines)
-    )
-
-
-def _mark(mute: Mute) -> str:
-    """A mute of the configuration that gets another end is told of again."""
-    return f"{mute.id}:{mute.until:%Y-%m-%dT%H:%M}"
+    notes.save(kinds.MUTE_NOTES, _NOTE, {"told": [*told, *map(mark, new)][-_MOST_TOLD:]})

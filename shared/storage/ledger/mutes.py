@@ -11,6 +11,7 @@ from shared.models.mutes import Mute
 from shared.storage import kinds
 from shared.storage.ledger.hit_counts import HitCounts, Hits
 from shared.storage.ports import Body, Store
+from shared.text import one_line
 
 MOST = 200
 
@@ -29,23 +30,24 @@ class Mutes:
         record = self._store.get(kinds.MUTES, "", "-")
         return _mutes(record.body if record else None)
 
+    def require_room(self, mute: Mute) -> None:
+        """Raises MuteRefused if `add` would."""
+        record = self._store.get(kinds.MUTES, "", "-")
+        _require_room(_living(record.body if record else None, self._now()), mute)
+
     def add(self, mute: Mute) -> Mute:
         """Store a mute and drop those that are over. A mute with this id stays as it is, so a repeat changes
         nothing. Raises MuteRefused if there are too many."""
         now = self._now()
 
-        def add(body: Body | None) -> tuple[Body | None, Mute | None]:
-            living = [known for known in _mutes(body) if known.until > now]
+        def add(body: Body | None) -> tuple[Body | None, Mute]:
+            living = _living(body, now)
             if same := next((known for known in living if known.id == mute.id), None):
                 return None, same
-            if len(living) >= MOST:
-                return None, None
+            _require_room(living, mute)
             return _body([*living, mute]), mute
 
-        added = self._store.update(kinds.MUTES, "", "-", add)
-        if added is None:
-            raise MuteRefused(f"there are {MOST} mutes, which is the most: end some that are not needed")
-        return added
+        return self._store.update(kinds.MUTES, "", "-", add)
 
     def end(self, id: str) -> Mute:
         """Remove a mute, and return it as it was. Raises MuteRefused if there is none with this id."""
@@ -57,7 +59,7 @@ class Mutes:
 
         ended = self._store.update(kinds.MUTES, "", "-", end)
         if ended is None:
-            raise MuteRefused(f"there is no stored mute {id}")
+            raise MuteRefused(f"there is no stored mute {one_line(id, 100)}")
         return ended
 
     def hit(self, id: str, event_id: str) -> None:
@@ -74,6 +76,15 @@ class Mutes:
 
 def _mutes(body: Body | None) -> list[Mute]:
     return [load(Mute, mute) for mute in body["mutes"]] if body else []
+
+
+def _living(body: Body | None, now: datetime) -> list[Mute]:
+    return [mute for mute in _mutes(body) if mute.until > now]
+
+
+def _require_room(living: list[Mute], mute: Mute) -> None:
+    if len(living) >= MOST and mute.id not in [known.id for known in living]:
+        raise MuteRefused(f"there are {MOST} mutes, which is the most: end some that are not needed")
 
 
 def _body(mutes: list[Mute]) -> Body:
