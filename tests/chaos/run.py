@@ -53,7 +53,12 @@ SENDERS = 8
 # Of ten thousand alarms. A short run meets the same faults and is held to the same number: a thousandth of
 # its few messages would be less than a single kill may cost.
 MOST_REPEATED = 10
+# Each alarm is known by its evidence. The path of its finding spells it in letters: a short message names
+# the path alone.
 _EVIDENCE = re.compile(r"\b7\d{8}\b")
+_IN_LETTERS = str.maketrans("0123456789", "abcdefghij")
+_FROM_LETTERS = str.maketrans("abcdefghij", "0123456789")
+_SITE = re.compile(r"/srv/(h[a-j]{8})/")
 _RECOVERED = "No webhook arrived for these alarms"
 _EVENT = re.compile(r"\b[0-9a-f]{16}\b")
 _PATHS = (("/services", "slack"), ("/powerautomate", "teams"), ("/rest", "jira"))
@@ -104,7 +109,7 @@ class World:
         machine = SimInstance(f"i-{alarm.machine:017x}", "", "us-east-1", hostname=f"host-{alarm.machine}")
         volume = f"vol-{alarm.evidence}"
         # No two volumes of a machine hold the same finding, which would be told once. Digits are folded.
-        site = "".join("abcdefghij"[int(digit)] for digit in str(alarm.evidence))
+        site = str(alarm.evidence).translate(_IN_LETTERS)
         found = [
             SimAlarm(
                 "Malicious File Detected: php_backdoor", MALICIOUS, alarm.malicious, path=f"/srv/{site}/a.php"
@@ -292,7 +297,8 @@ def count(world: World) -> dict[tuple[int, str], list[Told]]:
         text = json.dumps(message.body)
         update = frozenset(_EVENT.findall(text)) if UPDATE in text else frozenset()
         told = Told(message.at.timestamp(), REPEAT in text, _RECOVERED in text, update)
-        for evidence in {int(number) for number in _EVIDENCE.findall(text)}:
+        sites = (site.translate(_FROM_LETTERS) for site in _SITE.findall(text))
+        for evidence in {int(number) for number in (*_EVIDENCE.findall(text), *sites)}:
             found[evidence, tool].append(told)
     return found
 
