@@ -224,10 +224,11 @@ def _show(found: Preview, days: int) -> None:
     part = "the newest " if found.more else ""
     click.echo(
         f"It would have covered {found.covered:,} of {part}{counted(found.looked_at, 'event')} "
-        f"of the last {counted(days, 'day')}, {found.malicious:,} of them malicious."
+        f"of the last {counted(days, 'day')}, {found.malicious:,} of them malicious"
+        + (f", and some findings of {found.partly:,} more." if found.partly else ".")
     )
-    for title in found.examples:
-        click.echo(f"  {one_line(title, 200)}")
+    for row in found.examples:
+        click.echo(f"  {one_line(row.title or row.id, 200)}")
 
 
 def _as_json(row: MuteRow) -> dict[str, Any]:

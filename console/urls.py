@@ -21,6 +21,10 @@ def deliveries(**query: str) -> str:
     return with_query("/deliveries", query)
 
 
+def mute(**query: str) -> str:
+    return with_query("/rules/mute", query)
+
+
 def system(system_key: str) -> str:
     return with_query("/deliveries", {"system": system_key}) + "#history"
 
@@ -34,7 +38,18 @@ def with_query(path: str, query: dict[str, str]) -> str:
     return f"{path}?{urlencode(given, errors='replace')}" if given else path
 
 
-__all__ = ["FOR_TEMPLATES", "case", "cases", "deliveries", "event", "hunt", "quoted", "system", "with_query"]
+__all__ = [
+    "FOR_TEMPLATES",
+    "case",
+    "cases",
+    "deliveries",
+    "event",
+    "hunt",
+    "mute",
+    "quoted",
+    "system",
+    "with_query",
+]
 
 # What templates call these.
 FOR_TEMPLATES: dict[str, Callable[..., str]] = {
@@ -43,5 +58,6 @@ FOR_TEMPLATES: dict[str, Callable[..., str]] = {
     "event_url": event,
     "hunt_url": hunt,
     "deliveries_url": deliveries,
+    "mute_url": mute,
     "system_url": system,
 }

@@ -10,6 +10,7 @@ from console.api.parameters import LIMIT, PAGE, moment, one_of, text, whole_numb
 from console.context import ConsoleContext
 from console.status import Status
 from console.views.dead_letters import DeadLetter, dead_letters
+from console.views.mutes import MuteRow, mute_rows
 from console.views.overview import NextRun, next_of_all
 from console.views.rules import RulesView, rules_view
 from console.views.settings import configuration_text
@@ -161,6 +162,10 @@ def _known_good(context: ConsoleContext, limit: int, page: str) -> Rows[KnownGoo
     return context.queries.known_good.list(limit=limit, page=page)
 
 
+def _mutes(context: ConsoleContext) -> tuple[MuteRow, ...]:
+    return mute_rows(context.config, context.reading.ledger, context.now())
+
+
 def _configuration(context: ConsoleContext) -> InForce:
     text = configuration_text(context.config)
     return InForce(context.version, text, tuple(context.checks.offline()))
@@ -298,6 +303,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         Rows[KnownGoodRow],
         _known_good,
         (LIMIT, PAGE),
+    ),
+    Endpoint(
+        "/mutes",
+        "Mutes of the configuration and those that people added, the one that ends first at the top.",
+        tuple[MuteRow, ...],
+        _mutes,
     ),
     Endpoint(
         "/configuration", "The configuration in force. Secrets are references.", InForce, _configuration

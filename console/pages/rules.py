@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from console.access import needs
 from console.context import ConsoleContext
 from console.identity import Role
+from console.pages import mutes
 from console.views.mutes import mute_rows
 from console.views.rules import Tried, rules_view, tried
 from receiver.cases.known_good import NotEnded, end
@@ -28,7 +29,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             "rules.html",
             title=view.title,
             view=view,
-            mutes=mute_rows(context.config, context.runtime.ledger, context.now()),
+            mutes=mute_rows(context.config, context.reading.ledger, context.now()),
             known_good=context.queries.known_good.list(_KNOWN_GOOD_ROWS, request.args.get("page", "")),
             values=values,
             result=result,
@@ -64,6 +65,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             flash(f"{counted(len(entry.findings), 'finding')} {entry.where}: told again when found.")
         return redirect(url_for("rules.index") + "#known-good", 303)
 
+    mutes.add_to(pages, context)
     return pages
 
 

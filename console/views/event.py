@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.views.timeline import Line, line_of
+from receiver.events.mutes import NEVER_MUTED
 from receiver.messages.subject import system_of
 from shared.config.config import Config
 from shared.models.alarms import Alarm
@@ -32,6 +33,7 @@ class EventView:
     findings: tuple[FindingLine, ...]
     more: int  # findings that are not kept
     deliveries: tuple[Line, ...]
+    can_be_muted: bool  # a mute can cover such an event, and the ledger has its alarm
 
 
 def event_view(queries: Queries, ledger: Ledger, config: Config, id: str) -> EventView | None:
@@ -53,6 +55,7 @@ def event_view(queries: Queries, ledger: Ledger, config: Config, id: str) -> Eve
         tuple(FindingLine(each, each.status.words, entries.get(each.by)) for each in found),
         judgement.total - len(found) if judgement else 0,
         tuple(line_of(each, config.destinations) for each in lines),
+        detail.alarm is not None and detail.row.kind not in NEVER_MUTED,
     )
 
 

@@ -31,11 +31,10 @@ def preview(events: EventQueries, ledger: Ledger, entry: Entry, since: datetime)
     page = ""
     while looked_at < MOST:
         rows = events.list(since=since, limit=min(MAX_LIMIT, MOST - looked_at), page=page)
-        for row in rows.rows:
-            looked_at += 1
-            alarm = ledger.events.whole_alarm(row.id)
-            system = system_of(alarm) if alarm else None
-            if alarm is None or system is None:
+        looked_at += len(rows.rows)
+        for alarm in ledger.events.whole_alarms(row.id for row in rows.rows).values():
+            system = system_of(alarm)
+            if system is None:
                 continue
             hunt, tags = alarm.hunt, alarm.instance.tags if alarm.instance else {}
             place = Place(system.instance, hunt.name if hunt else "", tags)

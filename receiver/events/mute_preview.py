@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from receiver.events.mutes import fitting
+from receiver.events.mutes import covering
 from shared.config.config import Config
 from shared.models.mutes import Mute
 from shared.models.severity import Severity
 from shared.storage.ledger.ledger import Ledger
+from shared.storage.queries.event_rows import EventRow
 from shared.storage.queries.events import EventQueries
 from shared.storage.queries.pages import MAX_LIMIT
 
@@ -21,27 +22,46 @@ _EXAMPLES = 5
 class Preview:
     looked_at: int = 0
     covered: int = 0
+    partly: int = 0  # events of which it covers some findings only
     malicious: int = 0  # of those that are covered
+    systems: int = 0  # that the covered events are about, also those that are covered partly
     more: bool = False  # there were more events than are looked at
-    examples: tuple[str, ...] = ()  # titles of some that are covered, which may be hostile text
+    examples: tuple[EventRow, ...] = ()  # some that are covered; their titles may be hostile text
 
 
-def preview(events: EventQueries, ledger: Ledger, config: Config, mute: Mute, since: datetime) -> Preview:
+def preview(
+    events: EventQueries, ledger: Ledger, config: Config, mute: Mute, since: datetime, most: int = MOST
+) -> Preview:
     """The events from `since` on that the mute covers, whenever it begins and ends. Raises StoreError."""
-    looked_at = covered = malicious = 0
-    titles: list[str] = []
+    looked_at = partly = 0
+    covered: list[EventRow] = []
+    systems = set()
     page = ""
-    while looked_at < MOST:
-        rows = events.list(since=since, limit=min(MAX_LIMIT, MOST - looked_at), page=page)
+    while looked_at < most:
+        rows = events.list(since=since, limit=min(MAX_LIMIT, most - looked_at), page=page)
+        looked_at += len(rows.rows)
+        alarms = ledger.events.whole_alarms(row.id for row in rows.rows)
         for row in rows.rows:
-            looked_at += 1
-            alarm = ledger.events.whole_alarm(row.id)
-            if alarm is None or fitting(alarm, [mute], config) is None:
+            alarm = alarms.get(row.id)
+            muted = covering(alarm, (mute,), config, mute.at) if alarm else None
+            if alarm is None or muted is None:
                 continue
-            covered += 1
-            malicious += row.severity is Severity.MALICIOUS
-            titles.append(row.title or row.id)
+            if muted.whole:
+                covered.append(row)
+            elif muted.findings and alarm.judgement and alarm.judgement.complete:
+                partly += 1
+            else:
+                continue
+            systems.add(row.system_key)
         page = rows.next
         if not page:
             break
-    return Preview(looked_at, covered, malicious, bool(page), tuple(titles[:_EXAMPLES]))
+    return Preview(
+        looked_at,
+        len(covered),
+        partly,
+        sum(row.severity is Severity.MALICIOUS for row in covered),
+        len(systems - {""}),
+        bool(page),
+        tuple(covered[:_EXAMPLES]),
+    )

@@ -22,7 +22,7 @@ from shared.models.severity import Severity
 from shared.storage.ledger.ledger import Ledger
 
 # What huntbridge says about itself, and what it does not understand, is always told.
-_NEVER_MUTED = OWN_KINDS | {TEST, UNKNOWN_EVENT}
+NEVER_MUTED = OWN_KINDS | {TEST, UNKNOWN_EVENT}
 
 
 def mutes_of(config: Config, ledger: Ledger) -> list[Mute]:
@@ -47,7 +47,7 @@ def covering(alarm: Alarm, mutes: Iterable[Mute], config: Config, now: datetime)
 def fitting(alarm: Alarm, mutes: Sequence[Mute], config: Config) -> Mute | None:
     """The mute that covers the whole alarm, whenever it begins and ends. If several cover it together, the
     one of the worst finding."""
-    if not mutes or alarm.event.kind in _NEVER_MUTED:
+    if not mutes or alarm.event.kind in NEVER_MUTED:
         return None
     mutes = _of_alarm(alarm, mutes, config)
     if alarm.event.kind not in ALARM_KINDS:

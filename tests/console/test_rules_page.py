@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from shared.models.mutes import Mute, MuteMatch
 from tests.console.filling import HOSTILE
 
 SETTINGS = {
@@ -125,17 +122,3 @@ def test_the_tests_of_the_configuration_those_that_fail_first(make_console):
     assert page.index("expected soc, got office; decided by route 1") < page.index("everything else")
     assert "<script>alert" not in page
     assert "Tests" not in make_console(**SETTINGS).get("/rules").get_data(as_text=True)
-
-
-def test_the_mutes_of_the_configuration_and_the_stored_ones(console):
-    runtime = console.runtime
-    now = runtime.now()
-    one = Mute("m1", MuteMatch(path=(HOSTILE,)), now + timedelta(days=1), "Ada", HOSTILE, now, "a test")
-    assert 'aria-label="Mutes"' not in console.get("/rules").get_data(as_text=True)
-    runtime.ledger.mutes.add(one)
-    runtime.ledger.mutes.add(replace(one, id="later", until=now + timedelta(days=2)))
-    runtime.ledger.mutes.hit("m1", "e1")
-    page = console.get("/rules").get_data(as_text=True).partition('aria-label="Mutes"')[2]
-    section = page.partition("</table>")[0]
-    assert HOSTILE not in section
-    assert section.index("covered 1 event; m1") < section.index("covered 0 events; later")

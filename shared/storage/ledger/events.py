@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from shared.models.alarms import Alarm, AlarmRun
-from shared.models.codec import dump, dump_short
+from shared.models.codec import dump, dump_short, load
 from shared.models.events import Event, EventFacts, RoutedEvent
 from shared.models.severity import Severity
 from shared.storage import kinds
@@ -79,6 +79,12 @@ class Events:
         """None if the event is unknown, or if an earlier version handled it: that kept only alarms that were
         too large for a queue item."""
         return documents.read(self._store, Alarm, kinds.WHOLE_ALARM, event_id, "-")
+
+    def whole_alarms(self, event_ids: Iterable[str]) -> dict[str, Alarm]:
+        """The alarms of these events that are known, as `whole_alarm` returns them, read together."""
+        keys = {id: (kinds.WHOLE_ALARM, id, "-") for id in event_ids}
+        read = self._store.read_many(list(keys.values())) if keys else {}
+        return {id: load(Alarm, read[key].body) for id, key in keys.items() if key in read}
 
     def alarm_runs(self, project_id: int) -> dict[int, AlarmRun]:
         """The last known processing run of each evidence of a project, by evidence id."""
