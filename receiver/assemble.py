@@ -49,6 +49,8 @@ from shared.queues.ports import Handler
 from shared.secrets import SecretError
 from shared.storage.last_delivered import LastDelivered
 from shared.storage.ledger.refusals import RefusalCounts
+from shared.storage.queries.cases import CaseQueries
+from shared.storage.queries.events import EventQueries
 
 
 @dataclass(eq=False, repr=False)
@@ -129,7 +131,7 @@ def case_lifecycle(runtime: Runtime) -> CaseLifecycle:
 
 def judge(runtime: Runtime) -> Judge:
     across_hunts = runtime.config.cases.across_hunts
-    return Judge(runtime.ledger, runtime.queries.cases, runtime.now, across_hunts)
+    return Judge(runtime.ledger, CaseQueries(runtime.store, runtime.now), runtime.now, across_hunts)
 
 
 def deciding(runtime: Runtime) -> Deciding:
@@ -146,7 +148,7 @@ def case_decisions(runtime: Runtime) -> CaseDecisions:
 
 def resending(runtime: Runtime) -> Resending:
     return Resending(
-        runtime.queries.events,
+        EventQueries(runtime.store, runtime.now),
         runtime.ledger,
         runtime.store,
         runtime.deliveries,

@@ -39,7 +39,7 @@ def hunt_finished(alarm: Alarm) -> Content:
             Fact("Hunt", name, place=Place.REST),
             Fact("Scheduled", utc_minute(report.scheduled_at), place=Place.REST),
         ),
-        lines=tuple(lines[:MAX_LINES]),
+        lines=_within(lines, MAX_LINES),
         lines_total=sum(line.systems for line in lines) + max(0, report.systems - len(report.captures)),
     )
 
@@ -139,6 +139,18 @@ def _lines(report: HuntReport) -> Iterator[Line]:
     if quiet := [capture for capture in hunted if not _has_alarms(capture)]:
         heading = "No alarms" if alarms else _as_before(report, "No alarms")
         yield Line(f"{counted(len(quiet), 'system')}: {_names(quiet)}", heading, len(quiet), Place.REST)
+
+
+def _within(lines: list[Line], most: int) -> tuple[Line, ...]:
+    """At most so many lines. Lines of systems are dropped first, because the message counts the systems that
+    it does not name."""
+    room = most - sum(not line.systems for line in lines)
+    kept = []
+    for line in lines:
+        if not line.systems or room > 0:
+            kept.append(line)
+            room -= bool(line.systems)
+    return tuple(kept[:most])
 
 
 def _not_hunted(report: HuntReport) -> Iterator[Line]:

@@ -177,8 +177,9 @@ def test_the_report_of_ten_thousand_systems_with_long_texts(side):
     assert len(message.lines) > 20
     carried = json.loads(items.encode(items.OwnEvent(dump(event))))["event"]["report"]
     assert carried["problems"][-1] == f"and {10_000 - len(carried['problems']) + 1:,} more of these"
-    more = len(carried["problems"]) + len(carried["left_out"]) - 19
-    assert message.gaps[-1] == f"and {more:,} more of these"
+    texts = [line.text for line in message.lines]
+    for cut in (carried["problems"], carried["left_out"]):
+        assert [text for text in texts if text.endswith(cut[-1])]
 
 
 @pytest.mark.parametrize("kind", ["hunt", "capture", "digest", "case-file", "notice"])
