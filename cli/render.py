@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,7 +60,8 @@ def render(
         if warning.where.startswith("message."):
             click.echo(f"warning: {warning}", err=True)
     trackers = [name for name, section in config.destinations.items() if traits_of(section).tracks_issues]
-    message = compose(alarm, config, case=opening(alarm, route(alarm, config), trackers))
+    case = opening(alarm, route(alarm, config), trackers, config, datetime.now(UTC))
+    message = compose(alarm, config, case=case)
     preview = registry.preview(kind, message, destination)
     tables.print_json(preview.body)
     if preview.viewer:

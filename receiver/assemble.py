@@ -13,6 +13,7 @@ from receiver.cases.decisions import CaseDecisions
 from receiver.cases.judge import Judge
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle
 from receiver.cases.muting import Muting
+from receiver.cases.muting_in_slack import MutingInSlack
 from receiver.cases.send_reminders import CaseReminders
 from receiver.deliveries.alarm import AlarmDelivery
 from receiver.deliveries.claim import CaseClaims
@@ -171,6 +172,7 @@ def case_actions(
         runtime.config,
         case_destinations(runtime.config.destinations),
         ClosingTerms(decides, cases, runtime.ledger, runtime.store, destinations or {}, runtime.now),
+        MutingInSlack(muting(runtime), cases, runtime.ledger, runtime.config),
     )
 
 

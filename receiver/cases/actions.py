@@ -1,4 +1,4 @@
-"""Handles what people do with a case: they decide about it or ask for an issue.
+"""Handles what people do with a case: they decide about it, mute its findings or ask for an issue.
 
 The web function, the console and the commands put an item into [events] for each action. The handlers here
 work on the items. If several people decide about a case, one conditional write in the ledger decides who is
@@ -14,9 +14,11 @@ from dataclasses import replace
 from receiver.cases.closing_terms import ClosingTerms
 from receiver.cases.deciding import Deciding
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle, union
-from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE
+from receiver.cases.muting_in_slack import MutingInSlack
+from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MUTE
 from shared.config.config import Config
-from shared.config.destinations.slack import SlackConfig
+from shared.config.destinations.slack import LONGEST_SLACK_LINK, SlackConfig
+from shared.models import console_pages
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.case_states import DecisionRefused, UnknownCase, made, named
 from shared.models.cases import Case, CaseState
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _UNKNOWN_CASE = "huntbridge knows nothing of this case any more, so nothing was done."
 _NO_REASON = "closed in Slack, where no reason was given"
+_AUDITED = {ACKNOWLEDGE: audit.ACK, CLOSE: audit.CASE_CLOSE, MUTE: audit.MUTE_ADD}
 _NO_TRACKER = "No Jira project is configured here any more, so no issue was created."
 
 
@@ -47,8 +50,9 @@ class CaseActions:
         config: Config,
         destinations: CaseDestinations,
         terms: ClosingTerms,
+        muting: MutingInSlack,
     ) -> None:
-        self._terms = terms
+        self._terms, self._muting = terms, muting
         self._cases, self._deciding, self._ledger, self._store = cases, deciding, ledger, store
         self._deliveries, self._config, self._destinations = deliveries, config, destinations
 
@@ -65,20 +69,30 @@ class CaseActions:
         # An app may only act on cases that were posted through it.
         told = [name for name in posted_by_app if case and name in case.told]
         clicked_at = self._destination_of(click.channel, case_key, told or posted_by_app)
-        if click.action in (ACKNOWLEDGE, CLOSE) and told:
-            asked = _asked(id, item)
-            answer = self._refusal(case_key, asked, clicked_at) or self._decide(case_key, asked)
-            if click.action == CLOSE and not answer:
-                answer = self._terms.ask(case_key, item, id, clicked_at)
-        elif click.action == CREATE_ISSUE and told:
+        if not told:
+            answer = _UNKNOWN_CASE
+        elif click.action == CREATE_ISSUE:
             answer = self._create_issue(case_key, id)
         else:
-            answer = _UNKNOWN_CASE
+            answer = self._refusal(id, item, clicked_at) or self._decided_by_click(id, item, clicked_at)
         if answer:
-            ephemeral = items.Ephemeral(clicked_at, click.channel, click.user, answer)
+            links = self._links(case_key, mutes=click.action == MUTE) if told else ()
+            ephemeral = items.Ephemeral(clicked_at, click.channel, click.user, answer, links)
             self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
         self._ledger.notes.save(kinds.CLICK_NOTES, id, {"at": item.at.isoformat()})
         return Done()
+
+    def _decided_by_click(self, id: str, item: items.SlackClick, clicked_at: str) -> str:
+        """The answer to a person who may decide; empty if the messages about the case say what changed."""
+        case_key, action = item.click.value, item.click.action
+        if action == MUTE:
+            return self._muting.mute(id, item)
+        if action not in (ACKNOWLEDGE, CLOSE):
+            return _UNKNOWN_CASE
+        answer = self._decide(case_key, _asked(id, item))
+        if action == CLOSE and not answer:
+            answer = self._terms.ask(case_key, item, id, clicked_at)
+        return answer
 
     def choose_terms(self, id: str, item: items.SlackTerms) -> ports.Verdict:
         """Handle the terms that somebody chose in the dialog."""
@@ -102,10 +116,21 @@ class CaseActions:
         for name in told:
             ref = self._ledger.case_references.get(item.case_key, name)
             if channel := self._destinations.channel_of(ref):
-                ephemeral = items.Ephemeral(name, channel, item.user, answer)
+                links = self._links(item.case_key)
+                ephemeral = items.Ephemeral(name, channel, item.user, answer, links)
                 self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
                 return
         log.warning("terms not changed", extra={"case": item.case_key, "reason": answer})
+
+    def _links(self, case_key: str, *, mutes: bool = False) -> tuple[tuple[str, str], ...]:
+        """The pages of the console that an answer about the case leads to, if people can open these by an
+        address."""
+        if not (url := self._config.console.url):
+            return ()
+        links = [("Open the case", url + console_pages.case(case_key))]
+        if mutes:
+            links.append(("Open the mutes", url + console_pages.mutes()))
+        return tuple(link for link in links if len(link[1]) <= LONGEST_SLACK_LINK)
 
     def _posted_by(self, secret: str) -> list[str]:
         """The destinations that the app with this signing secret posts to."""
@@ -140,25 +165,28 @@ class CaseActions:
                 return name
         return names[0]
 
-    def _refusal(self, case_key: str, asked: CaseDecision, destination: str) -> str:
+    def _refusal(self, id: str, item: items.SlackClick, destination: str) -> str:
         """The answer to a user who may not decide; empty for a user who may. `destination` posted the
         message that the user clicked."""
-        config = self._config.destinations[destination]
+        config, click, case_key = self._config.destinations[destination], item.click, item.click.value
         allowed = config.may_acknowledge if isinstance(config, SlackConfig) else None
-        if allowed is None or asked.slack in allowed:
+        if allowed is None or click.user in allowed:
             return ""
-        audit.refused(self._store, case_key, asked, f"not in may_acknowledge of {destination}")
+        by = audit.slack_user(click.name or click.user, click.user)
+        after = {"refused": f"not in may_acknowledge of {destination}"}
+        entry = audit.Entry(item.at, _AUDITED[click.action], by, "Slack", case_key, after=after)
+        audit.record(self._store, entry, id)
         log.warning(
             "decision refused: the user is not in may_acknowledge",
             extra={
                 "case": case_key,
                 "destination": destination,
-                "user": asked.slack,
-                "action": asked.action,
+                "user": click.user,
+                "action": click.action,
             },
         )
         return (
-            f"You may not {asked.action} “{self._cases.title(case_key)}”: only the users in "
+            f"You may not {click.action} “{self._cases.title(case_key)}”: only the users in "
             "may_acknowledge of huntbridge's configuration may. Nothing was changed."
         )
 

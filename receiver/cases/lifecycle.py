@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE
+from receiver.cases.next_hunt import next_hunt
+from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MUTE, UNTIL_NEXT_HUNT
 from receiver.messages.compose import compose
 from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.event_facts import event_facts
@@ -232,7 +233,7 @@ class CaseLifecycle:
         return CaseStatus(
             acknowledgement=case.acknowledgement,
             issue=None if destination in trackers else self.issue(alarm.case_key, case),
-            offers=_offers(case, trackers),
+            offers=_offers(case, trackers, self._config, self._now()),
             closure=case.closure,
             worst=case.alarm if _is_no_news(alarm) else None,
             still=case.still if case.state is not CaseState.CLOSED else None,
@@ -284,12 +285,14 @@ class CaseLifecycle:
         )
 
 
-def opening(alarm: Alarm, told: Iterable[str], trackers: Sequence[str]) -> CaseStatus:
+def opening(
+    alarm: Alarm, told: Iterable[str], trackers: Sequence[str], config: Config, now: datetime
+) -> CaseStatus:
     """What a message shows of a case that begins with this alarm. `told`: the destinations that get the
     alarm."""
     if not _can_be_acknowledged(alarm):
         return CaseStatus()
-    return CaseStatus(offers=_offers(Case(alarm, tuple(told)), trackers))
+    return CaseStatus(offers=_offers(Case(alarm, tuple(told)), trackers, config, now))
 
 
 def event_about(alarm: Alarm, kind: str, about: str, at: datetime) -> Event:
@@ -321,8 +324,8 @@ def union(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*names, *more)))
 
 
-def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
-    """The buttons that the case still needs."""
+def _offers(case: Case, trackers: Collection[str], config: Config, now: datetime) -> tuple[str, ...]:
+    """The buttons and menus that the case still needs."""
     buttons: list[str] = []
     if case.state is CaseState.CLOSED:
         return ()
@@ -330,7 +333,12 @@ def _offers(case: Case, trackers: Collection[str]) -> tuple[str, ...]:
         buttons.append(ACKNOWLEDGE)
     if trackers and not any(name in trackers for name in case.told):
         buttons.append(CREATE_ISSUE)
-    return (*buttons, CLOSE)
+    buttons.append(CLOSE)
+    if case.system or system_of(case.alarm):
+        buttons.append(MUTE)
+        if next_hunt(case.alarm, config, now):
+            buttons.append(UNTIL_NEXT_HUNT)
+    return tuple(buttons)
 
 
 def _is_no_news(alarm: Alarm) -> bool:

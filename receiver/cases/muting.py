@@ -29,16 +29,20 @@ class Muting:
     events: Queue
     now: Callable[[], datetime]
 
-    def add(self, mute: Mute) -> Mute:
+    def add(self, mute: Mute, enough: Callable[[Mute], bool] = lambda known: False) -> Mute:
         """Store the mute, and tell of it where events of the kind `muted` go. A mute with its id that is
-        stored already stays as it is and is returned, so a repeat changes nothing. Raises MuteRefused."""
+        stored already stays as it is and is returned, so a repeat changes nothing. So is another one that
+        makes it needless, as `enough` says. Raises MuteRefused."""
         if refused := why_refused(mute, ALARM_KINDS):
             raise MuteRefused(refused)
+        others = (known for known in self.mutes.stored() if known.id != mute.id)
+        if other := next(filter(enough, others), None):
+            return other
         self.mutes.require_room(mute)
         # Told before it is stored, so that there is no mute that nobody was told of.
         event = mute_event(MUTED, mute, mute.at)
         self.events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
-        added = self.mutes.add(mute)
+        added = self.mutes.add(mute, enough)
         entry = audit.Entry(
             added.at, audit.MUTE_ADD, added.by, added.origin, f"mute {added.id}", {}, _told(added)
         )

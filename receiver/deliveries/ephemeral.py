@@ -35,7 +35,7 @@ class EphemeralDelivery:
         if sending is None:
             return Again(1.0, f"another worker sends it to {name}", expected=True)
         to = Recipient(content.channel, content.user)
-        outcome = in_time(lambda: destination.send_ephemeral(to, content.text))
+        outcome = in_time(lambda: destination.send_ephemeral(to, content.text, content.links))
         arrived = isinstance(outcome, Delivered)
         self.deliveries.end(sending, state=DeliveryState.DELIVERED if arrived else DeliveryState.PENDING)
         return best_effort(item, outcome, f"an answer to one person at {name}", self.now())

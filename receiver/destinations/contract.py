@@ -119,11 +119,14 @@ class Recipient:
     user: str
 
 
+Links = tuple[tuple[str, str], ...]  # text and address of each
+
+
 @runtime_checkable
 class SendsEphemeral(Protocol):
     """A destination that can show a text to one person alone."""
 
-    def send_ephemeral(self, to: Recipient, text: str) -> Outcome:
+    def send_ephemeral(self, to: Recipient, text: str, links: Links = ()) -> Outcome:
         """`text` is plain text."""
         ...
 

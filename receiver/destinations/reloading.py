@@ -19,6 +19,7 @@ from receiver.destinations.contract import (
     Check,
     ClosedIssue,
     Destination,
+    Links,
     Outcome,
     Recipient,
     Rejected,
@@ -73,10 +74,10 @@ class ReloadingDestination:
     def deliver(self, message: Message, case: CaseRef) -> Outcome:
         return self._call(lambda destination: destination.deliver(message, case))
 
-    def send_ephemeral(self, to: Recipient, text: str) -> Outcome:
+    def send_ephemeral(self, to: Recipient, text: str, links: Links = ()) -> Outcome:
         def call(destination: Destination) -> Outcome:
             if isinstance(destination, SendsEphemeral):
-                return destination.send_ephemeral(to, text)
+                return destination.send_ephemeral(to, text, links)
             return Rejected("it has no way to say something to one person alone")
 
         return self._call(call)

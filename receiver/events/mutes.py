@@ -6,7 +6,7 @@ its counts, a path that the platform did not list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from receiver.events.route import known_values, mismatch
@@ -16,6 +16,7 @@ from shared.config.patterns import fits
 from shared.models.alarms import Alarm
 from shared.models.event_kinds import ALARM_KINDS, OWN_KINDS, TEST, UNKNOWN_EVENT
 from shared.models.evidence import Finding
+from shared.models.fingerprints import fingerprint
 from shared.models.mutes import Mute, Muted
 from shared.models.occurrences import by_fingerprint
 from shared.models.severity import Severity
@@ -92,6 +93,13 @@ def _covers(mute: Mute, finding: Finding) -> bool:
         and (not match.finding or fits(finding.description, match.finding))
         and (not match.technique or any(fits(technique, match.technique) for technique in finding.attack))
         and (not match.path or _all_places_fit(finding, match.path))
+        and (not match.fingerprint or _all_places_known(finding, match.fingerprint))
+    )
+
+
+def _all_places_known(finding: Finding, fingerprints: Collection[str]) -> bool:
+    return finding.complete and all(
+        fingerprint(finding.description, artefact.path).id in fingerprints for artefact in finding.artefacts
     )
 
 

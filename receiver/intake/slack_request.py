@@ -19,9 +19,13 @@ from shared.models.decisions import Verdict
 from shared.queues.items import Click
 from shared.secrets import Secret, SecretRef
 
-# The action ids of huntbridge's buttons, and of its menu. Slack also reports clicks on buttons that are only
+# The action ids of huntbridge's buttons, and of its menus. Slack also reports clicks on buttons that are only
 # links.
-ACKNOWLEDGE, CREATE_ISSUE, CLOSE = "acknowledge", "create-issue", "close"
+ACKNOWLEDGE, CREATE_ISSUE, CLOSE, MUTE = "acknowledge", "create-issue", "close", "mute"
+_MENUS = (CLOSE, MUTE)
+
+# The options of the menu that mutes.
+ONE_DAY, SEVEN_DAYS, UNTIL_NEXT_HUNT = "1d", "7d", "until-next-hunt"
 
 # The dialog in which the terms of a closing are chosen, and its fields.
 TERMS = "close-terms"
@@ -34,6 +38,7 @@ MAX_WHY = 500  # characters of a reason
 MAX_NAMED = 10  # malicious findings that are named: the most that Slack shows as check boxes
 _CASE_KEY = re.compile(rf"[^\x00-\x1f]{{1,{MAX_VALUE}}}")
 _VERDICT = re.compile("|".join(Verdict))
+_LENGTH = re.compile("|".join((ONE_DAY, SEVEN_DAYS, UNTIL_NEXT_HUNT)))
 _SIGNATURE = re.compile(r"v0=([0-9a-f]{64})", re.ASCII)
 _SECONDS = re.compile(r"\d{1,12}", re.ASCII)
 _TRIGGER = re.compile(r"[\x21-\x7e]{1,200}")
@@ -115,21 +120,24 @@ def _click(interaction: dict[str, Any]) -> Click | None:
     actions = interaction.get("actions")
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
         raise Malformed("its block_actions have no actions")
-    clicked = [action for action in actions if action.get("action_id") in (ACKNOWLEDGE, CREATE_ISSUE, CLOSE)]
+    known = (ACKNOWLEDGE, CREATE_ISSUE, *_MENUS)
+    clicked = [action for action in actions if action.get("action_id") in known]
     if not clicked:
         return None
     action = clicked[0]
-    closes = action["action_id"] == CLOSE
+    chosen = action["action_id"]
+    closes, mutes = chosen == CLOSE, chosen == MUTE
     user, container = _object(interaction, "user"), _object(interaction, "container")
     return Click(
-        action=action["action_id"],
-        value=_text(action, "block_id" if closes else "value", _CASE_KEY),
+        action=chosen,
+        value=_text(action, "block_id" if chosen in _MENUS else "value", _CASE_KEY),
         user=_text(user, "id", _USER),
         name=str(user.get("username") or user.get("name") or "")[:MAX_NAME],
         channel=_text(_object(interaction, "channel"), "id", _CHANNEL),
         ts=_text(container, "message_ts", _TS),
         verdict=_text(_object(action, "selected_option"), "value", _VERDICT) if closes else "",
         trigger=_trigger(interaction) if closes else "",
+        length=_text(_object(action, "selected_option"), "value", _LENGTH) if mutes else "",
     )
 
 

@@ -97,7 +97,8 @@ class Message:
     # Set if this message is about an event other than an alarm, such as an acknowledgement: the message about
     # the case's worst alarm, which has no overview itself. See `case_overview`.
     overview: Message | None = field(default=None, compare=False, repr=False)
-    offers: tuple[str, ...] = ()  # what a destination may offer: acknowledge, create-issue, close
+    # What a destination may offer: acknowledge, create-issue, close, mute, and to mute until-next-hunt.
+    offers: tuple[str, ...] = ()
     loud: bool = False  # news about a case that an earlier hunt began, so the whole channel must see it
     # How the case stands now, if somebody has decided about it since this message's event; else None. A
     # message may be sent late, and decisions may overtake each other.
@@ -124,7 +125,8 @@ class CaseStatus:
     acknowledgement: Acknowledgement | None = None
     closure: Closure | None = None
     issue: tuple[str, str] | None = None  # key and URL of the case's issue in Jira
-    offers: tuple[str, ...] = ()  # what a destination may offer: acknowledge, create-issue, close
+    # What a destination may offer: acknowledge, create-issue, close, mute, and to mute until-next-hunt.
+    offers: tuple[str, ...] = ()
     still: StillThere | None = None  # the last alarm of the case that said nothing new
     worst: Alarm | None = None  # the worst alarm of the case so far; None: the message's own alarm
     state: CaseState | None = None  # None: there is no such case

@@ -10,5 +10,10 @@ def case(key: str) -> str:
     return f"/cases/{quote(key, safe='/@:', errors='replace')}"
 
 
+def mutes() -> str:
+    """The mutes on the page about rules."""
+    return "/rules#mutes"
+
+
 def hunt(hunt_id: str) -> str:
     return f"/hunts/{quote(hunt_id, safe='@:')}"

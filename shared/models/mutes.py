@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 
+from shared.phrases import counted
+
 LONGEST = timedelta(days=90)  # from the time at which the mute begins
 
 
 @dataclass(frozen=True)
 class MuteMatch:
-    """What a mute covers. The fields mean the same as those of a route's `match`; the last three are about
+    """What a mute covers. The fields mean the same as those of a route's `match`; the last four are about
     the findings of an alarm."""
 
     event: tuple[str, ...] = ()
@@ -25,18 +27,24 @@ class MuteMatch:
     finding: tuple[str, ...] = ()  # descriptions of the platform
     technique: tuple[str, ...] = ()  # MITRE ATT&CK ids
     path: tuple[str, ...] = ()
+    fingerprint: tuple[str, ...] = ()  # of shared/models/fingerprints.py
 
     @property
     def of_findings(self) -> bool:
         """Whether it covers certain findings only."""
-        return bool(self.finding or self.technique or self.path)
+        return bool(self.finding or self.technique or self.path or self.fingerprint)
 
     @property
     def words(self) -> str:
         """The matchers in words; all must match."""
-        names = [each.name for each in fields(self) if each.name != "tags" and getattr(self, each.name)]
+        told_otherwise = ("tags", "fingerprint")
+        names = [
+            each.name for each in fields(self) if each.name not in told_otherwise and getattr(self, each.name)
+        ]
         parts = [f"{name} {' or '.join(getattr(self, name))}" for name in names]
         parts += [f"tag {key}={' or '.join(values)}" for key, values in self.tags.items()]
+        if self.fingerprint:
+            parts.append(f"only at {counted(len(self.fingerprint), 'known place')}")
         return ", ".join(parts)
 
 

@@ -288,14 +288,17 @@ class Ephemeral(ForDestination):
     channel: str  # an id
     user: str  # an id
     text: str
+    links: tuple[tuple[str, str], ...] = ()  # text and address of each
 
     def keys(self) -> dict[str, Any]:
         to = {"channel": self.channel, "user": self.user}
-        return {"destination": self.destination, "whisper": self.text, "to": to}
+        links = {"links": [list(link) for link in self.links]} if self.links else {}
+        return {"destination": self.destination, "whisper": self.text, "to": to, **links}
 
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
-        return cls(keys["destination"], keys["to"]["channel"], keys["to"]["user"], keys["whisper"])
+        links = tuple((text, url) for text, url in keys.get("links", ()))
+        return cls(keys["destination"], keys["to"]["channel"], keys["to"]["user"], keys["whisper"], links)
 
 
 KINDS: tuple[type[Content], ...] = (

@@ -12,7 +12,7 @@ from shared.queues.content import content as _content
 
 @dataclass(frozen=True)
 class Click:
-    """A click on one of huntbridge's buttons, or a choice from its menu, as Slack reports it."""
+    """A click on one of huntbridge's buttons, or a choice from one of its menus, as Slack reports it."""
 
     action: str
     value: str  # the case's key
@@ -20,8 +20,9 @@ class Click:
     name: str
     channel: str  # an id
     ts: str  # of the message
-    verdict: str = ""  # only of a choice from the menu
+    verdict: str = ""  # only of a choice from the menu that closes the case
     trigger: str = ""  # only of such a choice: opens one dialog within three seconds
+    length: str = ""  # only of a choice from the menu that mutes: the value of its option
 
 
 # The keys that are written even if they are empty: all that an earlier version knew.

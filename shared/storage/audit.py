@@ -107,15 +107,14 @@ def decided(store: Store, case_key: str, decision: CaseDecision) -> None:
     _record_decision(store, case_key, decision, before, after)
 
 
-def refused(store: Store, case_key: str, asked: CaseDecision, why: str) -> None:
-    """Record that somebody tried to decide about a case without being allowed to."""
-    _record_decision(store, case_key, asked, {}, {"refused": why})
+def slack_user(name: str, id: str) -> str:
+    return f"{name} (Slack user {id})"
 
 
 def _record_decision(
     store: Store, case_key: str, decision: CaseDecision, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    by = f"{decision.by} (Slack user {decision.slack})" if decision.slack else decision.by
+    by = slack_user(decision.by, decision.slack) if decision.slack else decision.by
     action = _OF_CASES[decision.action]
     record(store, Entry(decision.at, action, by, decision.origin, case_key, before, after), decision.id)
 

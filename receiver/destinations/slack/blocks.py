@@ -19,6 +19,7 @@ from receiver.destinations.size import WORST, fitting, folded_text
 from receiver.destinations.slack.close_menu import MAX_BLOCK_ID, close_menu
 from receiver.destinations.slack.escape import escape_slack, flat, mention, safe, slack_code
 from receiver.destinations.slack.escape import plain as plain_text
+from receiver.destinations.slack.mute_menu import mute_menu
 from receiver.destinations.wording import (
     MARKS,
     REPEAT,
@@ -28,7 +29,14 @@ from receiver.destinations.wording import (
     safe_links,
     techniques,
 )
-from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MAX_VALUE
+from receiver.intake.slack_request import (
+    ACKNOWLEDGE,
+    CLOSE,
+    CREATE_ISSUE,
+    MAX_VALUE,
+    MUTE,
+    UNTIL_NEXT_HUNT,
+)
 from receiver.messages.message import Fact, Line, Link, Message, Place
 from shared.config.destinations.slack import LONGEST_SLACK_LINK
 from shared.models.event_kinds import ACKNOWLEDGED
@@ -92,10 +100,14 @@ def _payload(message: Message) -> dict[str, Any]:
     }
 
 
-def ephemeral_payload(text: str) -> dict[str, Any]:
-    """The body of a text that only one user sees. Slack reads no markup in it."""
+def ephemeral_payload(text: str, links: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
+    """The body of a text that only one user sees. Slack reads no markup in it. Each link is a button: its
+    text and its address."""
+    shown = [Link(str(n), label, url) for n, (label, url) in enumerate(links, 1)]
     section = {"type": "section", "text": plain_text(text, MAX_SECTION)}
-    return {"text": flat(text, MAX_SECTION), "blocks": [section]}
+    buttons = [{"type": "actions", "elements": list(map(_button, shown))}] if shown else []
+    written = (f"<{escape_slack(link.url)}|{flat(link.text, 75)}>" for link in shown)
+    return {"text": " ".join([flat(text, MAX_SECTION), *written]), "blocks": [section, *buttons]}
 
 
 def _blocks(message: Message) -> Iterator[dict[str, Any]]:
@@ -147,10 +159,10 @@ _OFFERS = {ACKNOWLEDGE: "Acknowledge", CREATE_ISSUE: "Create Jira issue"}
 
 
 def _actions(message: Message) -> Iterator[dict[str, Any]]:
-    menu = [close_menu()] if CLOSE in message.offers and len(message.case_key) <= MAX_BLOCK_ID else []
+    menus = list(_menus(message)) if len(message.case_key) <= MAX_BLOCK_ID else []
     links = map(_button, safe_links(message, longest=LONGEST_SLACK_LINK))
-    if elements := [*_offers(message), *menu, *links]:
-        named = {"block_id": message.case_key} if menu else {}
+    if elements := [*_offers(message), *menus, *links]:
+        named = {"block_id": message.case_key} if menus else {}
         yield {"type": "actions", **named, "elements": elements}
 
 
@@ -159,6 +171,13 @@ def _offers(message: Message) -> Iterator[dict[str, Any]]:
         style = {"style": "primary"} if offer == ACKNOWLEDGE else {}
         text = plain_text(_OFFERS[offer], 75)
         yield {"type": "button", "action_id": offer, "text": text, "value": message.case_key, **style}
+
+
+def _menus(message: Message) -> Iterator[dict[str, Any]]:
+    if CLOSE in message.offers:
+        yield close_menu()
+    if MUTE in message.offers:
+        yield mute_menu(next_hunt=UNTIL_NEXT_HUNT in message.offers)
 
 
 def _button(link: Link) -> dict[str, Any]:

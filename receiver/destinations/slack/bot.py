@@ -20,6 +20,7 @@ from receiver.destinations.contract import (
     CaseRef,
     Check,
     Delivered,
+    Links,
     Outcome,
     Recipient,
     Rejected,
@@ -91,10 +92,10 @@ class SlackBotDestination:
         except Stopped as stopped:
             return stopped.outcome
 
-    def send_ephemeral(self, to: Recipient, text: str) -> Outcome:
+    def send_ephemeral(self, to: Recipient, text: str, links: Links = ()) -> Outcome:
         """Shows the text in the channel. In a thread, Slack would show it only to people who have the thread
         open."""
-        body = ephemeral_payload(text)
+        body = ephemeral_payload(text, links)
         try:
             answer = self._api.post_ephemeral(to.channel, to.user, body)
             if answer.refused_layout:

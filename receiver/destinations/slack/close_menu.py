@@ -16,7 +16,7 @@ MAX_BLOCK_ID = 255  # docs.slack.dev/reference/block-kit
 # docs.slack.dev/reference/block-kit/composition-objects: option object and confirmation dialog object
 MAX_OPTION = 75
 MAX_CONFIRM_TITLE, MAX_CONFIRM_TEXT, MAX_CONFIRM_BUTTON = 100, 300, 30
-_MAX_PLACEHOLDER = 150
+MAX_PLACEHOLDER = 150
 
 _VERDICTS = {
     Verdict.TRUE_POSITIVE: "True positive: an attack",
@@ -35,7 +35,7 @@ def close_menu() -> dict[str, Any]:
     return {
         "type": "static_select",
         "action_id": CLOSE,
-        "placeholder": plain("Close as…", _MAX_PLACEHOLDER),
+        "placeholder": plain("Close as…", MAX_PLACEHOLDER),
         "options": [
             {"text": plain(text, MAX_OPTION), "value": verdict.value} for verdict, text in _VERDICTS.items()
         ],

@@ -35,14 +35,15 @@ class Mutes:
         record = self._store.get(kinds.MUTES, "", "-")
         _require_room(_living(record.body if record else None, self._now()), mute)
 
-    def add(self, mute: Mute) -> Mute:
+    def add(self, mute: Mute, enough: Callable[[Mute], bool] = lambda known: False) -> Mute:
         """Store a mute and drop those that are over. A mute with this id stays as it is, so a repeat changes
-        nothing. Raises MuteRefused if there are too many."""
+        nothing. `enough`: whether a stored mute makes this one needless. Returns the mute that is stored.
+        Raises MuteRefused if there are too many."""
         now = self._now()
 
         def add(body: Body | None) -> tuple[Body | None, Mute]:
             living = _living(body, now)
-            if same := next((known for known in living if known.id == mute.id), None):
+            if same := next((known for known in living if known.id == mute.id or enough(known)), None):
                 return None, same
             _require_room(living, mute)
             return _body([*living, mute]), mute

@@ -61,7 +61,7 @@ def entries(world: World) -> tuple[Entry, ...]:
 
 
 def test_a_choice_closes_the_case_with_the_defaults_and_everybody_is_told(world):
-    assert menus(world.parent) == ["Close as…"]
+    assert menus(world.parent) == ["Close as…", "Mute…"]
     key = key_of(world)
     world.click("close", "benign")
 
@@ -99,7 +99,7 @@ def test_a_true_positive_makes_nothing_known_good(world):
 def test_a_case_that_somebody_has_taken_can_be_closed_by_another(world):
     key = key_of(world)
     world.click()
-    assert menus(world.parent) == ["Close as…"]
+    assert menus(world.parent) == ["Close as…", "Mute…"]
     world.click("close", "false_positive", user="U0BOB00001", name="bob")
     assert (closure_of(world, key).by, world.ephemerals()) == ("bob", [])
 
@@ -171,7 +171,7 @@ def test_a_reopened_case_has_the_menu_again(world):
     world.click("close", "true_positive")
     world.stage.forward(86_400)
     world.alarm()
-    assert menus(world.parent) == ["Close as…"]
+    assert menus(world.parent) == ["Close as…", "Mute…"]
 
 
 def test_a_case_whose_key_is_too_long_for_slack_has_no_menu(make_world):

@@ -12,7 +12,7 @@ from shared.queues.ports import Again, Done
 def test_an_ephemeral_answer_that_is_handled_twice_is_shown_once(stage):
     said = []
 
-    def send_ephemeral(to, text):
+    def send_ephemeral(to, text, links):
         said.append(text)
         # As SQS may, while the first worker is at it. The chat has one place in each process.
         assert isinstance(second.delivery(replace(item, receipt="of the second")), Again)

@@ -84,6 +84,11 @@ def choice(verdict: object = "benign", **changes: object) -> dict[str, Any]:
     return payload(actions=[{**action, **changes}])
 
 
+def muting(length: object = "7d", **changes: object) -> dict[str, Any]:
+    """A choice from the menu that mutes the findings of a case."""
+    return choice(length, **{"action_id": "mute", **changes})
+
+
 def submitted(**changes: object) -> dict[str, Any]:
     """The terms that somebody chose in the dialog. `changes`: of the view."""
     values = {
@@ -232,6 +237,10 @@ def test_what_slack_did_not_sign_just_now_is_refused_with_one_answer_and_the_log
         form(choice(block_id="")),
         form(choice(selected_option=None)),
         form(choice(selected_option={})),
+        form(muting("8d")),
+        form(muting("benign")),
+        form(muting(block_id="")),
+        form(muting(selected_option=None)),
         form(submitted(private_metadata="")),
         form(submitted(private_metadata="[" * 2_000)),
         form(submitted(private_metadata="[]")),
@@ -278,6 +287,16 @@ def test_a_choice_from_the_menu_is_stored_with_the_case_and_the_verdict(client, 
     stored = {"action": "close", "value": CASE, "verdict": verdict, "user": "U012AB3CD", "name": "ada"}
     assert item["kind"] == "click"
     assert stored.items() <= item["click"].items()
+
+
+@pytest.mark.parametrize("length", ["1d", "7d", "until-next-hunt"])
+def test_a_choice_from_the_menu_that_mutes_is_stored_with_the_case_and_the_length(client, events, length):
+    assert post(client, click(form(muting(length)))) == (200, {})
+    ((_, item),) = events.bodies.items()
+    stored = {"action": "mute", "value": CASE, "length": length, "user": "U012AB3CD", "name": "ada"}
+    assert item["kind"] == "click"
+    assert stored.items() <= item["click"].items()
+    assert "verdict" not in item["click"]
 
 
 def test_chosen_terms_are_stored_and_the_dialog_closes(client, events):

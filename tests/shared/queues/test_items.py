@@ -132,6 +132,11 @@ def test_half_of_a_surrogate_pair_is_kept():
     assert items.decode(items.encode(text)) == text
 
 
+def test_an_answer_to_one_person_keeps_its_links():
+    text = items.Ephemeral("ir", "C", "U", "muted", (("Open the case", "https://console.example/cases/1"),))
+    assert items.decode(items.encode(text)) == text
+
+
 def test_an_event_is_cut_to_what_an_item_may_hold():
     event = replace(Event("event-1", "unknown", AT), text="x" * 2 * MAX_ITEM)
     assert len(items.encode(items.OwnEvent(dump(event)))) < MAX_ITEM

@@ -239,6 +239,15 @@ def test_an_ephemeral_text_forms_no_markup(workspace: Workspace) -> None:
     assert workspace.slack.mentions == []
 
 
+def test_the_links_of_an_ephemeral_text_are_buttons_and_stand_in_its_plain_text(workspace: Workspace) -> None:
+    links = (("Open the case", "https://x.example/cases/a%7Cb"), ("Open the mutes", "https://x.example"))
+    assert workspace.destination.send_ephemeral(Recipient(SOC, "U0123456789"), "muted", links) == Delivered()
+    (whisper,) = workspace.slack.ephemerals
+    _, actions = whisper.body["blocks"]
+    assert tuple((button["text"]["text"], button["url"]) for button in actions["elements"]) == links
+    assert whisper.body["text"].startswith("muted <https://x.example/cases/a%7Cb|Open the case> ")
+
+
 def test_an_ephemeral_text_whose_layout_is_refused_is_sent_as_plain_text(workspace: Workspace) -> None:
     refused = '{"ok":false,"error":"invalid_blocks"}'
     workspace.slack.fail(200, {}, refused, on="POST /api/chat.postEphemeral")
