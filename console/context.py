@@ -36,13 +36,17 @@ class ConsoleContext:
     def reading(self) -> Runtime:
         """The runtime of the current request. If the request only reads, nothing is read twice, and the page
         and its frame share what is read."""
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD") and "only_reads" not in g:
             return self.runtime
         if "reading" not in g:
             along = () if self.status.has_pulse() else keys(self.config.destinations, JOB_NAMES)
             g.reading = reading_once(self.runtime, along)
         reading: Runtime = g.reading
         return reading
+
+    def only_reads(self) -> None:
+        """Say that the current request changes nothing, although it came with a form."""
+        g.only_reads = True
 
     @property
     def queries(self) -> Queries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,6 +15,7 @@ from console.identity import Role
 from console.views.mute_form import (
     DAYS,
     EVENTS,
+    MuteForm,
     Written,
     filled,
     mute_form,
@@ -37,7 +39,7 @@ def add_to(pages: Blueprint, context: ConsoleContext) -> None:
     def mute() -> str:
         """The form. `event` or `case` fills it with what an alarm is about."""
         written = filled(_alarm(), request.args.get("finding", ""))
-        return page(written)
+        return page(mute_form(written, context.now()))
 
     @pages.post("/rules/mute")
     @needs(Role.RESPONDER)
@@ -47,14 +49,13 @@ def add_to(pages: Blueprint, context: ConsoleContext) -> None:
             raise BadRequest("The form does not say what to do. Nothing was changed.")
         try:
             made = mute_of(written, context.person, context.now())
-            shown = what_it_covers(made)
-            if do == "preview" or written.texts["shown"] != shown:
-                is_other = do == "add"
-                text = "This is not what was shown. See what it would have covered, then add it."
-                return page(written, made=made, refused=text if is_other else "")
+            if do == "preview":
+                return previewed(written, made)
+            if written.texts["shown"] != what_it_covers(made):
+                return previewed(written, made, "This is not what was shown. Look at it, then add it.")
             added = muting(context.runtime).add(made)
         except (MuteRefused, ValueError) as refused:
-            return page(written, refused=_sentence(str(refused))), 422
+            return page(mute_form(written, context.now(), refused=_sentence(str(refused)))), 422
         flash(f"Muted until {utc_minute(added.until)}: {one_line(added.match.words, 300)}.")
         return redirect(url_for("rules.index") + "#mutes", 303)
 
@@ -70,23 +71,15 @@ def add_to(pages: Blueprint, context: ConsoleContext) -> None:
             flash(f"You have ended the mute of {one_line(ended.match.words, 300)}: it is told again.")
         return redirect(url_for("rules.index") + "#mutes", 303)
 
-    def page(written: Written, *, made: Mute | None = None, refused: str = "") -> str:
-        since = context.now() - timedelta(days=DAYS)
-        runtime = context.reading
-        found = (
-            preview(context.queries.events, runtime.ledger, context.config, made, since, EVENTS)
-            if made
-            else None
-        )
-        form = mute_form(
-            written,
-            context.now(),
-            refused=refused,
-            mute=made,
-            shown=what_it_covers(made) if made else "",
-            preview=found,
-        )
+    def page(form: MuteForm) -> str:
         return render_template("mute.html", form=form)
+
+    def previewed(written: Written, made: Mute, refused: str = "") -> str:
+        context.only_reads()
+        ledger, since = context.reading.ledger, context.now() - timedelta(days=DAYS)
+        found = preview(context.queries.events, ledger, context.config, made, since, EVENTS)
+        form = mute_form(written, context.now(), refused=refused)
+        return page(replace(form, mute=made, shown=what_it_covers(made), preview=found))
 
     def _alarm() -> Alarm | None:
         """The alarm of the event or of the case that the address names."""

@@ -25,7 +25,7 @@ from shared.models.severity import Severity
 from shared.text import one_line
 
 DAYS = 30  # of which the page shows what the mute would have covered
-EVENTS = 200  # that are looked at, the newest; more would cost the page more requests
+EVENTS = 150  # that are looked at, the newest; with more, the page would cost more than eight requests
 _MOST = 20  # patterns of one matcher
 _LONGEST = 500  # characters of a pattern
 _ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
@@ -97,9 +97,9 @@ class MuteForm:
     preview: Preview | None = None
 
 
-def mute_form(written: Written, now: datetime, **more: object) -> MuteForm:
+def mute_form(written: Written, now: datetime, refused: str = "") -> MuteForm:
     first, last = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}" for moment in (now, now + LONGEST))
-    return MuteForm(written, first, last, **more)  # type: ignore[arg-type]
+    return MuteForm(written, first, last, refused=refused)
 
 
 def filled(alarm: Alarm | None, mark: str = "") -> Written:

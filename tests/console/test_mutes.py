@@ -217,7 +217,8 @@ def test_what_an_attacker_wrote_fills_the_form_without_a_wildcard(make_console):
     house = House(make_console(**SETTINGS), text)
     house.capture()
     event = house.runtime.queries.events.list(kind="processing_with_alarms").rows[0].id
-    mark = house.runtime.queries.events.get(event).alarm.judgement.findings[0].fingerprint
+    links = read(house.console.get(f"/events/{event}", role="responder")).links()
+    mark = next(link for link in links if "finding=" in link).partition("finding=")[2]
     form = filled(house, event=event, finding=mark)
     assert form["path"] == "/tmp/??root???"
     made = {**form, "until": "2026-12-06", "why": "x", "malicious": "yes"}

@@ -16,11 +16,15 @@ import pytest
 
 from console.app import create_app
 from console.context import ConsoleContext
+from console.views.mute_form import EVENTS
 from receiver.destinations.contract import Rejected, Retry
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore, table_definition
+from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
+from shared.models.events import Event, EventFacts
 from shared.models.hunts import HuntState
+from shared.models.severity import Severity
 from tests.console.conftest import NOW, Console
 from tests.console.filled import SETTINGS, House
 from tests.console.filling import add_run, capture
@@ -53,6 +57,7 @@ MORE: dict[str, tuple[dict[str, Any], ...]] = {
         {"severity": "malicious", "taken_by": "nobody"},
     ),
     "/hunts": ({"hunt": "weekly"},),
+    "/rules/mute": ({"case": KEY}, {"event": EVENT}),
     "/coverage": ({"hunt": "weekly"}, {"name": "web"}, {"outcome": "failed"}),
     "/deliveries": (
         *({"state": state} for state in ("delivered", "waiting", "dead")),
@@ -151,7 +156,7 @@ def addresses(console: Console) -> Iterator[str]:
             path = urls.build(rule.endpoint, {name: known[name] for name in rule.arguments})
             for query in ({}, *MORE.get(path, ())):
                 asked = {**QUERIES.get(path, {}), **query}
-                asked |= {"id": event.id} if asked.get("id") == EVENT else {}
+                asked = {name: event.id if value == EVENT else value for name, value in asked.items()}
                 yield f"{path}?{urlencode(asked)}"
 
 
@@ -166,6 +171,21 @@ def test_every_screen_and_every_answer_costs_few_requests(warm, requests):
     assert len(costs) > 60
     too_many = {address: made for address, made in costs.items() if len(made) > MOST}
     assert not too_many, "\n".join(f"{len(made)} {address}: {made}" for address, made in too_many.items())
+
+
+def test_the_preview_of_a_mute_costs_few_requests(warm, requests):
+    ledger = warm.house.runtime.ledger
+    for number in range(EVENTS):
+        alarm = Alarm(Event(f"e{number}", "admin_login", NOW), Severity.INFO)
+        ledger.events.save_whole_alarm(alarm)
+        ledger.events.record_routed(alarm.event, Severity.INFO, ["soc"], facts=EventFacts("a login"))
+    warm.forget()
+    requests.clear()
+    mute = {"do": "preview", "event": "admin_login", "until": "2026-12-06", "why": "x"}
+    page = read(warm.house.console.post("/rules/mute", data=mute))
+    assert f"of the newest {EVENTS} events of the last 30 days." in page.text
+    assert "a login" in page.text
+    assert len(requests) <= MOST, requests
 
 
 def test_the_store_has_everything_that_may_cost_requests(warm):
