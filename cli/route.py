@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ import click
 from cli import tables
 from cli.assemble import load_config
 from cli.example_files import from_file, read_alarm
+from cli.moments import Moment
 from cli.settings import settings
 from receiver.events import route as routes
 from receiver.events.example import Description
@@ -20,6 +22,7 @@ from shared.text import one_line
 @click.command(short_help="Where would an event go? Sends nothing.")
 @settings
 @from_file
+@click.option("--at", type=Moment(), help="When the event comes: 2026-11-29T22:00+01:00; by default now.")
 @click.option("--explain", is_flag=True, help="Say for each route whether it matches, and why not.")
 @click.option("--json", "as_json", is_flag=True, help="Print the destinations and the alarm as JSON.")
 def route(
@@ -28,6 +31,7 @@ def route(
     file: BinaryIO | None,
     enrich: bool,
     options: Description,
+    at: datetime | None,
     explain: bool,
     as_json: bool,
 ) -> None:
@@ -36,15 +40,22 @@ def route(
     EVENT.json is a file of any kind that `huntbridge render` accepts. Options override what the file says,
     and can replace the file. Without --enrich an event has no tags and no account, so no route matches by
     these.
+
+    If a route holds the event for a destination, a line on stderr says until when.
     """
     config = load_config(config_path)
+    at = at or datetime.now(UTC)
     alarm = read_alarm(file, options, config, data, enrich=enrich)
     if explain:
-        for line in routes.explain(alarm, config):
+        for line in routes.explain(alarm, config, at):
             click.echo(one_line(line, 1_000), err=True)
-    destinations = routes.route(alarm, config)
+    targets = routes.targets(alarm, config, at)
     if as_json:
-        tables.print_json({"destinations": destinations, "alarm": dump(alarm)})
+        held = {target.name: dump(target.hold) for target in targets if target.hold}
+        names = [target.name for target in targets]
+        tables.print_json({"destinations": names, "held": held, "alarm": dump(alarm)})
         return
-    for name in destinations:
-        click.echo(name)
+    for target in targets:
+        click.echo(target.name)
+        if target.hold:
+            click.echo(str(target), err=True)

@@ -39,8 +39,7 @@ def test(config_path: str | None, data: Path, as_json: bool) -> None:
     else:
         for result in results:
             mark = "ok  " if result.passed else "FAIL"
-            detail = result.problem or f"to {', '.join(result.got) or 'nothing'}"
-            click.echo(f"{mark}  {one_line(f'{result.name}: {detail}', 1_000)}")
+            click.echo(f"{mark}  {one_line(f'{result.name}: {result.words}', 1_000)}")
     failed = sum(not result.passed for result in results)
     if failed:
         click.echo(f"{counted(failed, 'test')} of {len(results)} failed", err=True)

@@ -108,10 +108,11 @@ def delivery_worker(
     )
     sender = Sender(deliveries, destinations, recorder)
     digests = Digests(runtime.store, runtime.deliveries)
+    collector = Collector(deliveries, digests, runtime.ledger.waiting_digests, config)
     return DeliveryWorker(
         concurrency,
-        alarms=AlarmDelivery(deliveries, cases, turns, sender, Collector(deliveries, digests, config), now),
-        digests=DigestDelivery(deliveries, digests, turns, sender, now),
+        alarms=AlarmDelivery(deliveries, cases, turns, sender, collector, now),
+        digests=DigestDelivery(deliveries, digests, cases, turns, sender, now),
         edits=CaseEdits(references, cases, destinations, turns, claims, limiter, now),
         ephemerals=EphemeralDelivery(deliveries, destinations, now),
         notices=runtime.dead_letter_notices,

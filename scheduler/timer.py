@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from scheduler.coverage import compare_with_ec2
 from scheduler.daily_check import begin_daily_check
 from scheduler.day_counts import count_day
+from scheduler.due_digests import queue_due_digests
 from scheduler.ending_mutes import tell_ending_mutes
 from scheduler.follow import follow_hunts
 from scheduler.index_old_documents import index_old_documents
@@ -26,7 +27,7 @@ from scheduler.recover_lost_webhooks import recover_lost_alarms
 from scheduler.reminders import send_reminders
 from scheduler.trends import count_events
 from scheduler.webhook_check import check_webhook
-from shared.failures import describe
+from shared.failures import attempt_each, describe
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, within
 from shared.metrics.definitions import JOB_FAILURES, JOB_LAST_RUN, JOB_LAST_SUCCESS
@@ -43,6 +44,14 @@ class Job:
     run: Callable[[Runtime], object]
     budget: float  # seconds
     at_least_every: float = math.inf  # seconds between two runs on one machine, whatever `follow.interval` is
+
+
+def _due(runtime: Runtime) -> None:
+    parts: tuple[tuple[str, Callable[[Runtime], None]], ...] = (
+        ("cases", send_reminders),
+        ("digests", queue_due_digests),
+    )
+    attempt_each(parts, lambda part: part[1](runtime), lambda part: part[0])
 
 
 def _count(runtime: Runtime) -> None:
@@ -64,7 +73,7 @@ def _report_failures(runtime: Runtime) -> None:
 MISSED = Job("missed", start_or_report_missed, 15)
 JOBS = (
     MISSED,
-    Job("remind", send_reminders, 10, at_least_every=30.0),  # what is due is told within a minute
+    Job("remind", _due, 10, at_least_every=30.0),  # what is due is told within a minute
     Job("notices", lambda runtime: runtime.dead_letter_notices.count_abandoned(), 10),
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
     Job("report", _report, 8),

@@ -8,12 +8,13 @@ it. actions.py handles what people do with a case; send_reminders.py sends remin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from receiver.cases.next_hunt import next_hunt
 from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MUTE, UNTIL_NEXT_HUNT
+from receiver.messages.case_texts import case_in_words
 from receiver.messages.compose import compose
 from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.event_facts import event_facts
@@ -37,6 +38,7 @@ from shared.models.event_kinds import (
     TEST,
 )
 from shared.models.events import Event
+from shared.models.holds import Hold
 from shared.models.judgements import Judgement
 from shared.models.severity import Severity
 from shared.queues import items
@@ -83,12 +85,15 @@ class CaseLifecycle:
         self._config, self._destinations, self._now = config, destinations, now
         self._named_by_routes = named_by_routes
 
-    def add(self, alarm: Alarm, names: list[str]) -> list[str]:
+    def add(self, alarm: Alarm, names: list[str], holds: Mapping[str, Hold] = {}) -> list[str]:
         """Add an alarm to its case, which reopens a closed case. Returns the destinations that get the alarm:
-        `names`, and the tracker in which somebody asked for an issue."""
+        `names`, and the tracker in which somebody asked for an issue. `holds`: those of `names` that get it
+        later. Until then they are not told of the case at all, unless they were told of it before."""
         if not _can_be_acknowledged(alarm):
             return names
         reopening = _reopening(alarm, self._now())
+        told_now = [name for name in names if name not in holds]
+        held_until = {name: hold.until for name, hold in holds.items() if hold.until}
 
         def change(case: Case | None) -> Case:
             case = case or Case(alarm)
@@ -99,7 +104,8 @@ class CaseLifecycle:
             return replace(
                 _counted(case, alarm.event),
                 alarm=worst,
-                told=union(case.told, names),
+                told=union(case.told, told_now),
+                held=_held({**held_until, **case.held}, (*case.told, *told_now)),
                 told_at=max(case.told_at or alarm.event.received_at, alarm.event.received_at),
                 title=compose(worst, self._config).title,
                 system=system_of(worst) or case.system,
@@ -108,7 +114,8 @@ class CaseLifecycle:
         case = self._ledger.cases.change(alarm.case_key, change, durable=False)
         assert case is not None
         reopened = made(case, reopening.id)
-        if Severity.MALICIOUS in (alarm.severity, case.alarm.severity if reopened else None):
+        # While nobody is told of the case, nobody can take it.
+        if case.told and Severity.MALICIOUS in (alarm.severity, case.alarm.severity if reopened else None):
             self._remind(alarm.case_key, case, anew=reopened is not None)
         asked = [case.issue_in] if case.issue_in in self._destinations.trackers else []
         names = list(union(names, asked))
@@ -117,6 +124,20 @@ class CaseLifecycle:
             others = [name for name in case.told if name not in names]
             self._announce(alarm.case_key, case, reopened, others)
         return names
+
+    def told(self, case_key: str, destination: str) -> None:
+        """Record that a destination was told of a case whose alarms were held for it. From now on it is told
+        what becomes of the case. The reminders of a malicious case begin, unless they have begun."""
+
+        def change(case: Case | None) -> Case | None:
+            if case is None:
+                return None
+            told = union(case.told, (destination,))
+            return replace(case, told=told, held=_held(case.held, told))
+
+        case = self._ledger.cases.change(case_key, change)
+        if case and case.alarm.severity is Severity.MALICIOUS:
+            self._remind(case_key, case, anew=False)
 
     def still_there(self, alarm: Alarm, judgement: Judgement) -> None:
         """Record that an alarm says nothing new about its case, and edit the case's messages. An issue gets a
@@ -169,8 +190,13 @@ class CaseLifecycle:
             owner=None,
             change=None,
         )
-        told = union(names, self._named_by_routes(alarm))
+        named = [name for name in self._named_by_routes(alarm) if not self._is_held(case, name)]
+        told = union(names, named)
         self.announce(alarm, [name for name in told if name != decision.destination])
+
+    def _is_held(self, case: Case, name: str) -> bool:
+        """Whether a route still holds the case for this destination. Its digest says how the case stands."""
+        return case.held.get(name, self._now()) > self._now()
 
     def _remind(self, case_key: str, case: Case, *, anew: bool) -> None:
         """Have reminders sent, and the steps of the escalation, until somebody takes or closes the case.
@@ -239,6 +265,11 @@ class CaseLifecycle:
             still=case.still if case.state is not CaseState.CLOSED else None,
             state=case.state,
         )
+
+    def in_words(self, case_key: str) -> str:
+        """What became of the case, for one line of a list; empty if nobody has decided anything about it."""
+        case = self._ledger.cases.get(case_key)
+        return case_in_words(case) if case else ""
 
     def is_in_hand(self, case_key: str) -> bool:
         """Whether somebody has taken or closed the case."""
@@ -317,6 +348,10 @@ def _as_first(alarm: Alarm) -> Alarm:
 def _first_id(alarm: Alarm) -> str:
     """The id of the event, or of the event that this alarm repeats on request."""
     return alarm.sent_again.event_id if alarm.sent_again else alarm.event.id
+
+
+def _held(held: Mapping[str, datetime], told: Collection[str]) -> dict[str, datetime]:
+    return {name: until for name, until in held.items() if name not in told}
 
 
 def union(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """Sends reminders of malicious cases that nobody has acknowledged, and the steps of their escalation.
 
-The scheduler's timer puts an item into [events] for each that is due; the handlers here send it.
+The scheduler's timer puts an item into [events] for each that is due; the handlers here send it. A
+destination for which a route still holds the case gets none: it was not told of the case yet.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from receiver.cases.lifecycle import CaseLifecycle, event_about, union
 from shared.config.delivery import RemindersConfig
@@ -19,6 +20,10 @@ from shared.queues.ports import Done, Verdict
 from shared.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
+
+# How long after its hours began a destination that was not told of a held case counts as not told yet. Then
+# its digest cannot be delivered, and a reminder is better than nothing.
+_LATE = timedelta(hours=1)
 
 
 class CaseReminders:
@@ -37,7 +42,10 @@ class CaseReminders:
         """Handle an item of the timer: a reminder."""
         if self._config:
             text = f"First told at {_utc(item.since)}. Reminder {item.number} of {self._config.times}."
-            self._tell(item.case_key, str(item.number), text, self._config.to)
+            nobody_until = self._tell(item.case_key, str(item.number), text, self._config.to)
+            if nobody_until:  # the reminder is due later, unless another one is
+                left = (nobody_until - self._now()).total_seconds()
+                self._ledger.cases.await_acknowledgement(item.case_key, max(0.0, left) + self._config.after)
         return Done()
 
     def escalate(self, item: items.Escalation) -> Verdict:
@@ -46,23 +54,37 @@ class CaseReminders:
         self._tell(item.case_key, f"step-{item.number}", text, item.to)
         return Done()
 
-    def _tell(self, case_key: str, number: str, text: str, names: Iterable[str]) -> None:
-        """Send a message that nobody has taken the case, once for each opening of the case and number."""
+    def _tell(self, case_key: str, number: str, text: str, names: Sequence[str]) -> datetime | None:
+        """Send a message that nobody has taken the case, once for each opening of the case and number. If
+        the case is held for all of these destinations, the time until which it is held for the first."""
         case = self._ledger.cases.get(case_key)
         if case is None or case.state is not CaseState.OPEN:
-            return
+            return None
+        held = self._held(case)
+        told = [name for name in names if name not in held]
+        if not told:
+            log.info("no reminder of a held case", extra={"case": case_key, "reminder": number})
+            return min(held[name] for name in names)
         # Reminders begin anew when somebody gives the case back or it is reopened.
         about = ":".join(filter(None, (case_key, case.opening, number)))
         event = event_about(case.alarm, UNACKNOWLEDGED, about, self._now())
         if self._ledger.events.routed_to(event.id) is not None:
-            return  # already sent, or a later alarm restarted the wait
+            return None  # already sent, or a later alarm restarted the wait
 
         def with_told(case: Case | None) -> Case | None:
-            return replace(case, told=union(case.told, names)) if case else None
+            return replace(case, told=union(case.told, told)) if case else None
 
         self._ledger.cases.change(case_key, with_told)
-        self._cases.announce(replace(case.alarm, event=replace(event, text=text), case=case_key), names)
+        self._cases.announce(replace(case.alarm, event=replace(event, text=text), case=case_key), told)
         log.warning("case not acknowledged: reminder sent", extra={"case": case_key, "reminder": number})
+        return None
+
+    def _held(self, case: Case) -> dict[str, datetime]:
+        """The destinations that were not told of the case yet, since a route holds it for them."""
+        now = self._now()
+        return {
+            name: until for name, until in case.held.items() if name not in case.told and now < until + _LATE
+        }
 
 
 def _utc(at: datetime) -> str:

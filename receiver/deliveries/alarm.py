@@ -1,7 +1,7 @@
 """Delivers one alarm to one destination: turn → claim → compose → send → record.
 
 turn.py waits for the turn and claims the alarm's case; send.py sends and record.py records the result. If an
-alarm's turn is too far away, the alarm goes into a digest (digest.py).
+alarm's turn is too far away, or a route holds the alarm, it goes into a digest (digest.py).
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from datetime import datetime
 
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.deliveries.claim import wait_for_other_worker
-from receiver.deliveries.digest import DIGEST_AFTER, Collector, may_go_into_digest
+from receiver.deliveries.digest import DIGEST_AFTER, Collector, is_held, may_go_into_digest
 from receiver.deliveries.send import Sender
 from receiver.deliveries.turn import TooFarAway, Turn, Turns
 from receiver.messages.message import Message
 from shared.models.alarms import Alarm
 from shared.models.deliveries import DeliveryState
 from shared.models.event_kinds import UNACKNOWLEDGED
+from shared.models.holds import Hold
 from shared.models.severity import Severity
 from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.ledger.deliveries import Deliveries
@@ -35,7 +36,8 @@ class AlarmDelivery:
     collector: Collector
     now: Callable[[], datetime]
 
-    def deliver(self, item: Item, destination: str, alarm: Alarm) -> Verdict:
+    def deliver(self, item: Item, destination: str, alarm: Alarm, hold: Hold | None = None) -> Verdict:
+        """`hold`: why a route does not tell the alarm at once; None if it does."""
         delivery = self.deliveries.get(alarm.event.id, destination)
         if delivery.state is DeliveryState.DELIVERED or self._is_superfluous(alarm):
             return Done()
@@ -43,6 +45,8 @@ class AlarmDelivery:
             return wait
         if delivery.state is DeliveryState.IN_DIGEST and (verdict := self.collector.add(delivery, alarm)):
             return verdict
+        if hold and is_held(hold, delivery, self.now()):
+            return self.collector.hold(delivery, alarm, hold)
         turn = self.turns.of_alarm(
             item,
             destination,

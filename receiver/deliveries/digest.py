@@ -1,8 +1,9 @@
 """Puts alarms into the digest of their destination, and delivers the digest.
 
-If turn.py finds that an alarm would wait too long for its own message, alarm.py hands the alarm to this
-module. digest_store.py stores the digest itself. The record of an alarm's delivery names the digest before
-the alarm is written into the digest. So if a worker dies in between, the next worker uses the same digest.
+If turn.py finds that an alarm would wait too long for its own message, or a route holds the alarm, alarm.py
+hands the alarm to this module. digest_store.py stores the digest itself. The record of an alarm's delivery
+names the digest before the alarm is written into the digest. So if a worker dies in between, the next worker
+uses the same digest.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from receiver.cases.lifecycle import CaseLifecycle
 from receiver.deliveries.claim import wait_for_other_worker
 from receiver.deliveries.digest_store import Digests
 from receiver.deliveries.send import Sender
 from receiver.deliveries.turn import Turns
 from receiver.messages.compose import compose
-from receiver.messages.digest import DIGEST, DigestEntry, digest_message
+from receiver.messages.digest import DIGEST, DigestEntry, cases_shown, digest_entry, digest_message
 from receiver.messages.message import Message
 from shared.config.config import Config
 from shared.models.alarms import Alarm
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.event_kinds import OWN_KINDS
+from shared.models.holds import Hold
 from shared.models.severity import Severity
 from shared.queues.ports import Again, Done, Item, Verdict
 from shared.storage.ledger.deliveries import Deliveries
+from shared.storage.ledger.waiting_digests import WaitingDigests
 
 DIGEST_AFTER = 600.0  # seconds; an alarm that would wait longer for its own message goes into a digest
 _RECORDED_AT_ONCE = 500  # the most alarms that one attempt records, so that it ends within its lease
@@ -38,32 +42,40 @@ def may_go_into_digest(alarm: Alarm, delivery: Delivery) -> bool:
     return not (keeps_its_own or is_repeat)
 
 
+def is_held(hold: Hold, delivery: Delivery, now: datetime) -> bool:
+    """Whether an alarm that a route holds has to wait still. One that was put into its digest too late does
+    not, nor one that was tried before."""
+    is_over = hold.until is not None and hold.until <= now
+    return delivery == Delivery(delivery.event_id, delivery.destination) and not is_over
+
+
 @dataclass(eq=False, repr=False)
 class Collector:
     """Puts alarms into digests."""
 
     deliveries: Deliveries
     digests: Digests
+    waiting: WaitingDigests
     config: Config
+
+    def hold(self, delivery: Delivery, alarm: Alarm, hold: Hold) -> Verdict:
+        """Put an alarm into the digest that is told when the hold is over."""
+        self.waiting.save(delivery.destination, hold)
+        self.digests.open_as(delivery.destination, hold.digest_id)
+        return self._assign(delivery, alarm, hold.digest_id, hold)
 
     def collect(self, delivery: Delivery, alarm: Alarm) -> Verdict:
         """Put an alarm into the open digest of its destination."""
-        digest_id = self.digests.open(delivery.destination)
-        assigned = self.deliveries.start(delivery, state=DeliveryState.IN_DIGEST, ref=digest_id)
+        return self._assign(delivery, alarm, self.digests.open(delivery.destination), None)
+
+    def _assign(self, delivery: Delivery, alarm: Alarm, digest_id: str, hold: Hold | None) -> Verdict:
+        assigned = self.deliveries.start(delivery, state=DeliveryState.IN_DIGEST, ref=digest_id, hold=hold)
         verdict = self.add(assigned, alarm) if assigned else None
         return verdict or Again(1.0, "its digest was closed just now", expected=True)
 
     def add(self, delivery: Delivery, alarm: Alarm) -> Verdict | None:
         """Put an alarm into the digest that its delivery names. None if the digest was closed without it."""
-        title = compose(alarm, self.config).title
-        entry = DigestEntry(
-            alarm.event.id,
-            alarm.case_key,
-            f"{title} (may be a repeat)" if alarm.may_repeat else title,
-            alarm.severity,
-            alarm.malicious or 0,
-            alarm.suspicious or 0,
-        )
+        entry = digest_entry(alarm, compose(alarm, self.config), delivery.hold)
         is_in = self.digests.add(delivery.destination, delivery.ref, entry)
         if is_in is None:
             return Again(2.0, "its digest is being closed", expected=True)
@@ -76,6 +88,7 @@ class DigestDelivery:
 
     deliveries: Deliveries
     digests: Digests
+    cases: CaseLifecycle
     turns: Turns
     sender: Sender
     now: Callable[[], datetime]
@@ -96,7 +109,8 @@ class DigestDelivery:
             return Done()
 
         def compose(in_doubt: bool) -> Message:
-            return digest_message(digest_id, destination, entries, maybe_repeat=in_doubt)
+            states = {key: self.cases.in_words(key) for key in cases_shown(entries)}
+            return digest_message(digest_id, destination, entries, states, maybe_repeat=in_doubt)
 
         verdict = self.sender.send(item, delivery, turn, compose)
         return self._record(destination, digest_id, entries) if isinstance(verdict, Done) else verdict
@@ -104,6 +118,9 @@ class DigestDelivery:
     def _record(self, destination: str, digest_id: str, entries: list[DigestEntry]) -> Verdict:
         deliveries = (self.deliveries.get(entry.event_id, destination) for entry in entries)
         waiting = [delivery for delivery in deliveries if delivery.state is DeliveryState.IN_DIGEST]
+        now_told = {delivery.event_id for delivery in waiting[:_RECORDED_AT_ONCE] if delivery.hold}
+        for case_key in dict.fromkeys(entry.case_key for entry in entries if entry.event_id in now_told):
+            self.cases.told(case_key, destination)
         for delivery in waiting[:_RECORDED_AT_ONCE]:
             self.deliveries.save(replace(delivery, state=DeliveryState.DELIVERED, note="in a digest"))
         if len(waiting) > _RECORDED_AT_ONCE:

@@ -5,6 +5,9 @@ An alarm is written into the open digest of its destination. When the digest's t
 then sealed: the list of its alarms is stored and never changes again. The message contains only the alarms in
 this list. An alarm that comes too late goes into the next digest. So a crash at any point neither loses an
 alarm nor puts it into two digests.
+
+Alarms that a route holds go into a digest of their own, whose id follows from what they wait for. The timer
+queues it when it is due (scheduler/due_digests.py).
 """
 
 from __future__ import annotations
@@ -45,6 +48,10 @@ class Digests:
                     empty = {"state": _SEALED, "events": []}
                     self._store.put(kinds.DIGEST, destination, id, empty, expect=1)
                 return opened
+
+    def open_as(self, destination: str, id: str) -> None:
+        """Open the digest with this id, unless it was open before. It is not put into the queue."""
+        self._store.put(kinds.DIGEST, destination, id, {"state": _OPEN}, expect=0)
 
     def _use(self, destination: str, id: str) -> str:
         """Make this digest the destination's current one, unless another is open. Returns the current one."""

@@ -19,6 +19,7 @@ from receiver.deliveries.turn import busy
 from shared import log_context
 from shared.models.alarms import Alarm
 from shared.models.codec import load
+from shared.models.holds import Hold
 from shared.queues import items
 from shared.queues.dead_letter_notices import DeadLetterNotices
 from shared.queues.ports import DELIVERIES, Dead, Item, Verdict
@@ -66,7 +67,8 @@ class DeliveryWorker:
             case items.DeliverAlarm():
                 alarm = load(Alarm, content.alarm)
                 log_context.add(event=alarm.event.id)
-                return self.alarms.deliver(item, content.destination, alarm)
+                hold = load(Hold, content.hold) if content.hold else None
+                return self.alarms.deliver(item, content.destination, alarm, hold)
             case items.DeliverDigest():
                 return self.digests.deliver(item, content.destination, content.digest_id)
             case items.RefreshCase():

@@ -1,14 +1,16 @@
 """Decides which destinations an alarm is sent to, by the routes of the configuration.
 
 The first route that matches decides, unless it has `continue`. If no route matches, the default decides. An
-unknown value of an alarm matches nothing, not even `*`. Every alarm is sent somewhere.
+unknown value of an alarm matches nothing, not even `*`. Every alarm is sent somewhere; hold.py says when.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
+from receiver.events.hold import Target, each_once, targets_of
 from shared.config.config import Config
 from shared.config.patterns import fits
 from shared.config.routes import MatchConfig
@@ -22,33 +24,39 @@ _CASE_INSENSITIVE = ("event", "severity")
 
 
 def route(alarm: Alarm, config: Config) -> list[str]:
-    """The names of the destinations: each once, in the order of the routes.
+    """The names of the destinations within the active hours of every route."""
+    return [target.name for target in targets(alarm, config, None)]
+
+
+def targets(alarm: Alarm, config: Config, at: datetime | None) -> list[Target]:
+    """The destinations at this time: each once, in the order of the routes. `at`: None stands for a time
+    within the active hours of every route.
 
     If the configuration names none for this alarm, it is sent to every configured destination. The monthly
     report goes where its own section says. That a destination is broken is told at another one.
     """
-    names = _routed(alarm, config)
+    found = _routed(alarm, config, at)
     if alarm.event.kind != DESTINATION_BROKEN:
-        return names
+        return found
     others = [name for name in fallbacks(config) if name != alarm.event.title]
-    return [name for name in names if name in others] or others[:1]
+    return [target for target in found if target.name in others] or [Target(name) for name in others[:1]]
 
 
-def _routed(alarm: Alarm, config: Config) -> list[str]:
+def _routed(alarm: Alarm, config: Config, at: datetime | None) -> list[Target]:
     if alarm.event.kind == REPORT and config.report:
-        return list(config.report.to)
+        return [Target(name) for name in config.report.to]
     known = known_values(alarm, config)
-    destinations: list[str] = []
+    found: list[Target] = []
     matched = False
     for rule in config.routes:
         if mismatch(rule.match, known, alarm) is None:
             matched = True
-            destinations += rule.to
+            found += targets_of(rule, alarm, at)
             if not rule.go_on:
                 break
     if not matched:
-        destinations += config.default
-    return list(dict.fromkeys(destinations)) or list(config.destinations)
+        found += map(Target, config.default)
+    return each_once(found) or [Target(name) for name in config.destinations]
 
 
 def route_decision(alarm: Alarm, config: Config) -> list[str]:
@@ -64,7 +72,7 @@ def decision_steps(alarm: Alarm, config: Config) -> list[Step]:
     """The routes that send a decision about a case to their destinations."""
     known = known_values(alarm, config)
     return [
-        Step(number, True, "", rule.to, go_on=True)
+        Step(number, True, "", rule.to, go_on=True, targets=tuple(map(Target, rule.to)))
         for number, rule in enumerate(config.routes, start=1)
         if alarm.event.kind in map(str.lower, rule.match.event) and mismatch(rule.match, known, alarm) is None
     ]
@@ -79,6 +87,7 @@ class Step:
     why: str  # why it does not match, or is not looked at; empty if it matches
     to: tuple[str, ...] = ()  # where the alarm is sent by it; empty for the default: to every destination
     go_on: bool = False  # the routes below are looked at too
+    targets: tuple[Target, ...] = ()  # where the alarm is sent by it, and until when it is held
 
     @property
     def name(self) -> str:
@@ -87,17 +96,18 @@ class Step:
     def __str__(self) -> str:
         if not self.matches:
             return f"{self.name}: {self.why}"
-        to = ", ".join(self.to) or "every destination, since there is no default"
+        to = ", ".join(map(str, self.targets)) or "every destination, since there is no default"
         return f"{self.name}: yes, to {to}" + (", and goes on" if self.go_on else "")
 
 
-def explain(alarm: Alarm, config: Config) -> list[str]:
+def explain(alarm: Alarm, config: Config, at: datetime | None = None) -> list[str]:
     """One line for each route and one for the default: whether it matches this alarm, and why."""
-    return [str(step) for step in steps(alarm, config)]
+    return [str(step) for step in steps(alarm, config, at)]
 
 
-def steps(alarm: Alarm, config: Config) -> list[Step]:
-    """Each route in its order and then the default: whether it matches this alarm, and why."""
+def steps(alarm: Alarm, config: Config, at: datetime | None = None) -> list[Step]:
+    """Each route in its order and then the default: whether it matches this alarm, and why. `at` as in
+    `targets`."""
     known, found, decided = known_values(alarm, config), [], False
     for number, rule in enumerate(config.routes, start=1):
         if decided:
@@ -105,11 +115,13 @@ def steps(alarm: Alarm, config: Config) -> list[Step]:
         elif why := mismatch(rule.match, known, alarm):
             found.append(Step(number, False, f"no, {why}"))
         else:
-            found.append(Step(number, True, "", rule.to, rule.go_on))
+            there = tuple(targets_of(rule, alarm, at))
+            to = tuple(target.name for target in there)
+            found.append(Step(number, True, "", to, rule.go_on, there))
             decided = not rule.go_on
     if any(step.matches for step in found):
         return [*found, Step(0, False, "not needed")]
-    return [*found, Step(0, True, "", config.default)]
+    return [*found, Step(0, True, "", config.default, targets=tuple(map(Target, config.default)))]
 
 
 def known_values(alarm: Alarm, config: Config) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ beginning.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,9 +24,10 @@ from receiver.destinations.daily_check import DestinationChecks
 from receiver.events.dedupe import Dedupe, run_of
 from receiver.events.enrich import Enricher
 from receiver.events.history import History
+from receiver.events.hold import Target
 from receiver.events.mutes import covering, mutes_of
 from receiver.events.parse.webhook import parse
-from receiver.events.route import route
+from receiver.events.route import targets
 from receiver.messages.event_facts import event_facts
 from receiver.messages.subject import system_of
 from shared import log_context
@@ -36,6 +37,7 @@ from shared.models.alarms import Alarm, Earlier
 from shared.models.codec import dump, load
 from shared.models.event_kinds import ALARM_KINDS, DESTINATION_BROKEN
 from shared.models.events import Event
+from shared.models.holds import Hold
 from shared.models.judgements import Judgement
 from shared.models.mutes import Mute
 from shared.models.severity import Severity
@@ -101,6 +103,10 @@ class EventWorker:
                 return self.heartbeats.send(content)
             case items.DailyCheck():
                 return self.checks.check(content, claims=item.claims)
+            case items.DigestDue():
+                digest = items.DeliverDigest(content.destination, content.digest_id)
+                self.deliveries.put(items.encode(digest), id=f"{digest.digest_id}:{digest.destination}")
+                return Done()
             case items.LookAtIssues():
                 return self.closed_issues.look(content)
             case items.RefusedWebhooks():
@@ -138,7 +144,7 @@ class EventWorker:
             return self._mute(alarm, muted.whole)
         else:
             alarm = replace(alarm, case=alarm.case or self.judge.case_of(alarm))
-        destinations = route(alarm, self.config)
+        destinations = targets(alarm, self.config, self.now())
         if not destinations and alarm.event.kind == DESTINATION_BROKEN:
             log.error("a destination is broken, and there is no other to tell of it")
             self._record(alarm, [])
@@ -215,12 +221,13 @@ class EventWorker:
         )
         return Done()
 
-    def _send_to(self, destinations: list[str], alarm: Alarm) -> Verdict:
+    def _send_to(self, targets: list[Target], alarm: Alarm) -> Verdict:
         fitted = self._fitted(alarm)
-        destinations = self.cases.add(fitted, destinations)
+        holds = {target.name: target.hold for target in targets if target.hold}
+        destinations = self.cases.add(fitted, [target.name for target in targets], holds)
         # Enqueue before recording. After a crash in between, the id makes a second item harmless. The other
         # order could lose a delivery.
-        self._enqueue(fitted, destinations)
+        self._enqueue(fitted, destinations, holds)
         self._record_outcome(alarm)
         self._record(alarm, destinations)
         log.info(
@@ -230,6 +237,7 @@ class EventWorker:
                 "kind": alarm.event.kind,
                 "severity": alarm.severity.value,
                 "destinations": ", ".join(destinations),
+                "held_for": ", ".join(holds) or None,
             },
         )
         return Done()
@@ -244,12 +252,13 @@ class EventWorker:
         fitted = fitted_alarm(whole)
         return alarm if fitted is whole else load(Alarm, fitted)
 
-    def _enqueue(self, alarm: Alarm, destinations: list[str]) -> None:
+    def _enqueue(self, alarm: Alarm, destinations: list[str], holds: Mapping[str, Hold]) -> None:
         """One item of [deliveries] for each destination."""
         dumped = dump(alarm)
         for name in destinations:
+            hold = dump(holds[name]) if name in holds else None
             self.deliveries.put(
-                items.encode(items.DeliverAlarm(name, dumped)),
+                items.encode(items.DeliverAlarm(name, dumped, hold)),
                 id=f"{alarm.event.id}:{name}",
                 urgent=alarm.severity is Severity.MALICIOUS,
                 durable=False,

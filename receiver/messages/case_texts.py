@@ -9,9 +9,17 @@ from receiver.messages.safe_text import harmless_line
 from receiver.messages.subject import where
 from receiver.messages.wording import commas, joined, sentences
 from shared.models.alarms import Alarm
+from shared.models.cases import Case
 from shared.models.decisions import CaseDecision
 from shared.models.known_good_terms import Scope
 from shared.phrases import counted, ordinal
+
+
+def case_in_words(case: Case) -> str:
+    """What became of the case, for one line of a list; empty if nobody has decided anything about it."""
+    if case.closure:
+        return f"closed {how_closed(case.closure)}"
+    return f"taken by {person_of(case.acknowledgement.by)}" if case.acknowledgement else ""
 
 
 def acknowledged(alarm: Alarm) -> Content:

@@ -63,10 +63,21 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 def worst_finding(findings: Iterable[Finding]) -> str:
     """The worst finding with its path, short enough for the preview that a phone shows. Nothing follows the
     path, so that people can copy it."""
+    text, path = _worst_and_path(findings)
+    if not text:
+        return ""
+    return f"Worst: {text} at {path}" if path else f"Worst: {text}."
+
+
+def worst_in_a_list(findings: Iterable[Finding]) -> str:
+    """The worst finding with its path, for one line of a list."""
+    text, path = _worst_and_path(findings)
+    return f"{text} at {path}" if path else text
+
+
+def _worst_and_path(findings: Iterable[Finding]) -> tuple[str, str]:
     worst = min(findings, key=_worst_first, default=None)
     if worst is None:
-        return ""
+        return "", ""
     times = "once" if worst.count == 1 else f"{worst.count:,} times"
-    text = f"Worst: {harmless_line(worst.description, 200)} ({times})"
-    path = shortened_path(worst.path)
-    return f"{text} at {path}" if path else f"{text}."
+    return f"{harmless_line(worst.description, 200)} ({times})", shortened_path(worst.path)

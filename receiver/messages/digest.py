@@ -1,11 +1,17 @@
-"""Composes one message about many alarms, for a destination that would otherwise get more than it accepts."""
+"""Composes one message about many alarms: for a destination that would otherwise get more than it accepts,
+for alarms that a route held until its active hours began, and for the suspicious alarms of a hunt."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from receiver.messages.counts import worst_in_a_list
 from receiver.messages.message import MAX_LINES, Line, Message
+from receiver.messages.safe_text import copyable
+from shared.models.alarms import Alarm
+from shared.models.holds import PROJECT, Hold, local_minute
+from shared.models.hunts import hunt_name, hunt_time
 from shared.models.severity import Severity
 from shared.phrases import counted
 
@@ -22,36 +28,101 @@ class DigestEntry:
     severity: Severity
     malicious: int = 0
     suspicious: int = 0
+    # Earlier versions did not store what follows.
+    finding: str = ""  # the worst one, in words
+    hold: Hold | None = None  # why it was not told at once; None: only because of the rate limit
+
+
+def digest_entry(alarm: Alarm, message: Message, hold: Hold | None) -> DigestEntry:
+    """The entry of an alarm. `message`: what it would have become by itself."""
+    return DigestEntry(
+        alarm.event.id,
+        alarm.case_key,
+        f"{message.title} (may be a repeat)" if alarm.may_repeat else message.title,
+        alarm.severity,
+        alarm.malicious or 0,
+        alarm.suspicious or 0,
+        worst_in_a_list(alarm.findings),
+        hold,
+    )
+
+
+def cases_shown(entries: Sequence[DigestEntry]) -> tuple[str, ...]:
+    """The cases of which the message says how they stand. That is only said of alarms that were held."""
+    return tuple(key for key, case in _cases(entries).items() if case[0].hold)[:MAX_LINES]
 
 
 def digest_message(
-    id: str, destination: str, entries: Sequence[DigestEntry], *, maybe_repeat: bool
+    id: str,
+    destination: str,
+    entries: Sequence[DigestEntry],
+    states: Mapping[str, str] = {},
+    *,
+    maybe_repeat: bool,
 ) -> Message:
-    """The message about `entries`, of which there is at least one."""
-    cases: dict[str, list[DigestEntry]] = {}
-    for entry in sorted(entries, key=_worst_first):
-        cases.setdefault(entry.case_key, []).append(entry)
-    lines = tuple(Line(_line(case), "Alarms, worst first") for case in cases.values())
-    worst = min(entries, key=_worst_first).severity
-    title = f"{counted(len(entries), 'more alarm')} in {counted(len(cases), 'system')}, the worst first"
+    """The message about `entries`, of which there is at least one. `states`: how each case stands, in words;
+    nothing is said of a case that is not there."""
+    cases = _cases(entries)
+    worst = next(iter(cases.values()))[0]
+    title, summary, heading = _words(destination, entries, len(cases))
+    lines = tuple(Line(_line(case, states.get(key, "")), heading) for key, case in cases.items())
     return Message(
         id=id,
         kind=DIGEST,
-        severity=worst,
+        severity=worst.severity,
         title=title,
-        summary=f"They came faster than {destination} takes messages, so they share this one.",
+        summary=summary,
         lines=lines[:MAX_LINES],
         lines_total=len(lines),
-        values={"title": title, "severity": worst.value, "kind": DIGEST, "event_id": id},
-        labels=("huntbridge", worst.value, DIGEST),
+        values={"title": title, "severity": worst.severity.value, "kind": DIGEST, "event_id": id},
+        labels=("huntbridge", worst.severity.value, DIGEST),
         case_key=f"{DIGEST}/{id}",
         maybe_repeat=maybe_repeat,
     )
 
 
-def _line(case: list[DigestEntry]) -> str:
-    line = f"{case[0].title} (event {case[0].event_id})"
-    return f"{line}, and {counted(len(case) - 1, 'more alarm')}" if len(case) > 1 else line
+def _cases(entries: Sequence[DigestEntry]) -> dict[str, list[DigestEntry]]:
+    """The entries by case, the worst first."""
+    cases: dict[str, list[DigestEntry]] = {}
+    for entry in sorted(entries, key=_worst_first):
+        cases.setdefault(entry.case_key, []).append(entry)
+    return cases
+
+
+def _words(destination: str, entries: Sequence[DigestEntry], cases: int) -> tuple[str, str, str]:
+    """The title, the summary, and the heading of the lines."""
+    hold, systems = entries[0].hold, counted(cases, "system")
+    if hold is None:
+        title = f"{counted(len(entries), 'more alarm')} in {systems}, the worst first"
+        summary = f"They came faster than {destination} takes messages, so they share this one."
+        return title, summary, "Alarms, worst first"
+    if hold.until is None:
+        name, ended = _hunt(hold.hunt)
+        title = f"{name}: {counted(len(entries), 'suspicious alarm')} in {systems}, the worst first"
+        summary = f"{ended} Alarms that are malicious have messages of their own."
+        return title, summary, "Systems, worst first"
+    hours = {str(entry.hold.hours) for entry in entries if entry.hold and entry.hold.hours}
+    opened = local_minute(hold.until, hold.hours.timezone if hold.hours else "UTC")
+    when = f" of this route ({hours.pop()})" if len(hours) == 1 else ""
+    title = f"{counted(len(entries), 'held alarm')} in {systems}, the worst first"
+    summary = f"They came outside the active hours{when}, which began at {opened}."
+    return title, summary, "Alarms, worst first"
+
+
+def _hunt(hunt: str) -> tuple[str, str]:
+    """The hunt, and a sentence that it has ended."""
+    if hunt.startswith(PROJECT):
+        return f"Project {hunt.removeprefix(PROJECT)}", "No more alarms came for a while."
+    name, at = copyable(hunt_name(hunt) or hunt, 60), copyable(hunt_time(hunt), 40)
+    return f"Hunt {name}", f"The hunt of {at} has ended."
+
+
+def _line(case: list[DigestEntry], state: str) -> str:
+    worst = case[0]
+    finding = f": {worst.finding}" if worst.finding and worst.hold else ""
+    line = f"{worst.title}{finding} (event {worst.event_id})"
+    more = f", and {counted(len(case) - 1, 'more alarm')}" if len(case) > 1 else ""
+    return f"{line}{more}" + (f"; {state}" if state else "")
 
 
 def _worst_first(entry: DigestEntry) -> tuple[int, int, int]:

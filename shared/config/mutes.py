@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, date, datetime, time
-from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
+from shared.config.moments import Moment
 from shared.config.routes import MatchConfig
 from shared.config.types import Section, Text, Texts
 from shared.models.event_kinds import ALARM_KINDS
 from shared.models.mutes import IN_CONFIGURATION, Mute, MuteMatch, why_refused
-
-
-def _moment(value: Any) -> Any:
-    """A date is its first minute in UTC, and a time without an offset is in UTC."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise ValueError("is no time: write 2026-12-31 or 2026-12-31T18:00Z") from None
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return datetime.combine(value, time(), UTC)
-    raise ValueError("is no time: write 2026-12-31 or 2026-12-31T18:00Z")
-
-
-_Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string"})]
 
 
 class MuteMatchConfig(MatchConfig):
@@ -43,8 +25,8 @@ class MuteConfig(Section):
     """Alarms that are recorded and told to nobody."""
 
     match: MuteMatchConfig = Field(description="what is muted; at least one condition must be specific")
-    at: _Moment = Field(description="when it begins: a date, or a time with an offset")
-    until: _Moment = Field(description="when it ends; at most 90 days after it begins")
+    at: Moment = Field(description="when it begins: a date, or a time with an offset")
+    until: Moment = Field(description="when it ends; at most 90 days after it begins")
     by: Text = Field(description="who decided it")
     why: Text = Field(description="the reason, for everybody who reads it")
     malicious: bool = Field(default=False, strict=True, description="also mute malicious findings")

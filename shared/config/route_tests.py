@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.config.moments import Moment
 from shared.config.types import DestinationName, OneOrMany, Section, SeverityName, Text
 
 
@@ -21,6 +22,15 @@ class RouteTestConfig(Section):
     region: Text | None = Field(None, description="AWS region of the system")
     instance: Text | None = Field(None, description="the system's instance id or its tag Name")
     tags: dict[str, str] = Field({}, description="EC2 tags of the system: key and value")
+    at: Moment | None = Field(
+        None,
+        description="when the alarm comes; by default within the active hours of every route",
+    )
     to: Annotated[tuple[DestinationName, ...], OneOrMany()] = Field(
         description="exactly these destinations must get it, in any order"
+    )
+    held: Annotated[tuple[DestinationName, ...], OneOrMany()] | None = Field(
+        None,
+        description="exactly these destinations must get it later, since a route holds it; by default it is "
+        "not tested when they get it",
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from shared.config.active import ActiveConfig, Outside, OutsideConfig
 from shared.config.types import DestinationName, OneOrMany, Section, SeverityName, Texts
 
 
@@ -41,3 +42,33 @@ class RouteConfig(Section):
         OneOrMany(),
     ] = Field(description="names of destinations")
     go_on: bool = Field(default=False, alias="continue", strict=True, description="also try the routes below")
+    active: ActiveConfig | None = Field(
+        None, description="when its destinations are read; by default they are read at any time"
+    )
+    outside: Outside = Field(
+        OutsideConfig(),
+        description="what becomes of alarms outside the active hours: hold, until the hours begin, or "
+        "{elsewhere: [destinations]}",
+    )
+    hold_malicious: bool = Field(
+        default=False, strict=True, description="also hold malicious alarms outside the active hours"
+    )
+    digest: Literal["per_hunt"] | None = Field(
+        None,
+        description="per_hunt: tell the suspicious alarms of a hunt in one message when the hunt has ended",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> RouteConfig:
+        elsewhere = self.outside.elsewhere
+        if self.active is None and "outside" in self.model_fields_set:
+            raise ValueError("outside has no effect without active: write the active hours, or remove it")
+        if self.active is None and self.hold_malicious:
+            raise ValueError("hold_malicious has no effect without active: write the hours, or remove it")
+        if elsewhere and self.hold_malicious:
+            raise ValueError("hold_malicious has no effect here: outside the active hours nothing is held")
+        if "elsewhere" in self.outside.model_fields_set and not elsewhere:
+            raise ValueError("outside.elsewhere names no destination: what matches would be lost")
+        if elsewhere and set(elsewhere) == set(self.to):
+            raise ValueError("outside.elsewhere names the destinations of to: name others, or remove active")
+        return self

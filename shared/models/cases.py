@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -51,6 +52,8 @@ class Case:
     decisions: tuple[CaseDecision, ...] = ()  # the last ones, the newest last
     still: StillThere | None = None
     told_at: datetime | None = None  # when the last alarm came that people were told of
+    # Destinations that are not told of the case yet, since a route holds its alarms for them until then.
+    held: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def state(self) -> CaseState:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.models.holds import Hold
+
 
 class DeliveryState(StrEnum):
     PENDING = "pending"  # not sent yet, or to be sent again
@@ -31,3 +33,9 @@ class Delivery:
     in_doubt: bool = False  # an attempt may have arrived, and no later one is known to have arrived
     first_at: datetime | None = None
     last_at: datetime | None = None
+    hold: Hold | None = None  # why its digest is not told at once; None: it is told as soon as possible
+
+    @property
+    def held(self) -> bool:
+        """Whether its digest waits for the hours of a route, or for the end of a hunt."""
+        return self.state is DeliveryState.IN_DIGEST and self.hold is not None

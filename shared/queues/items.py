@@ -22,6 +22,7 @@ from typing import Any, Self
 from shared.queues.content import Content as Content
 from shared.queues.content import content as _content
 from shared.queues.daily_check_item import DailyCheck as DailyCheck
+from shared.queues.digest_due_item import DigestDue as DigestDue
 from shared.queues.escalation_item import Escalation as Escalation
 from shared.queues.look_at_issues_item import LookAtIssues as LookAtIssues
 from shared.queues.sizes import fitted_alarm, fitted_event
@@ -241,13 +242,15 @@ class DeliverAlarm(ForDestination):
 
     kind, key = "alarm", "alarm"
     alarm: dict[str, Any]
+    hold: dict[str, Any] | None = None  # why it is not told at once; earlier versions did not write it
 
     def keys(self) -> dict[str, Any]:
-        return {"destination": self.destination, "alarm": fitted_alarm(self.alarm)}
+        held = {"hold": self.hold} if self.hold else {}
+        return {"destination": self.destination, "alarm": fitted_alarm(self.alarm), **held}
 
     @classmethod
     def of(cls, keys: dict[str, Any]) -> Self:
-        return cls(keys["destination"], keys["alarm"])
+        return cls(keys["destination"], keys["alarm"], keys.get("hold"))
 
 
 @_content
@@ -313,6 +316,7 @@ KINDS: tuple[type[Content], ...] = (
     Heartbeat,
     DeadLetterNotice,
     DailyCheck,
+    DigestDue,
     LookAtIssues,
     RefusedWebhooks,
     StartHunt,

@@ -94,6 +94,10 @@ DELIVERY = _kind("delivery", _DELIVERIES, _HALF_YEAR, group="event id", name="de
 DIGEST = _kind("digest", _DIGEST, _HALF_YEAR, group="destination", name="digest id")
 DIGEST_ENTRY = _kind("digest-entry", _DIGEST, _HALF_YEAR, group="destination/digest id", name="event id")
 DIGEST_NOW = _kind("digest-now", _DIGEST, _HALF_YEAR, name="destination")
+# Deleted when the digest is due.
+WAITING_DIGEST = _kind(
+    "waiting-digest", "shared.storage.ledger.waiting_digests", _EVER, name="destination/digest id"
+)
 # The same request within a minute sends a message again only once.
 RESENT = _kind("resent", "receiver.deliveries.resend", 2, group="event id", name="destination")
 # No rate limit looks back two days.

@@ -18,6 +18,7 @@ from shared.storage.ledger.known_good import KnownGood
 from shared.storage.ledger.mutes import Mutes
 from shared.storage.ledger.notes import Notes
 from shared.storage.ledger.systems import Systems
+from shared.storage.ledger.waiting_digests import WaitingDigests
 from shared.storage.ledger.weeks import Weeks
 from shared.storage.ports import Store
 
@@ -33,6 +34,7 @@ class Ledger:
         self.hunts = Hunts(store, now, self.captures)
         self.events = Events(store, now)
         self.deliveries = Deliveries(store, now)
+        self.waiting_digests = WaitingDigests(store, now)
         self.cases = Cases(store, now)
         self.case_references = CaseReferences(store, now)
         self.findings = Findings(store)
