@@ -111,6 +111,7 @@ class Stage:
         tools: dict[str, Destination] | None = None,
         reminders: dict[str, Any] | None = None,
         escalate: Sequence[dict[str, Any]] = (),
+        routes: Sequence[dict[str, Any]] = ({"match": {"event": "hunt_finished"}, "to": "office"},),
     ) -> None:
         self.moment = START
         self.database = Database(folder / "huntbridge.db")
@@ -128,7 +129,7 @@ class Stage:
                         "soc": {"type": "slack", "webhook_url": "env:A"},
                         "office": {"type": "teams", "webhook_url": "env:B"},
                     },
-                    "routes": [{"match": {"event": "hunt_finished"}, "to": "office"}],
+                    "routes": list(routes),
                     "default": list(default),
                     "delivery": delivery or {},
                     "reminders": reminders,
