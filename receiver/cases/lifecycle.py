@@ -12,8 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from receiver.cases.next_hunt import next_hunt
-from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MUTE, UNTIL_NEXT_HUNT
+from receiver.cases.offers import offers
 from receiver.messages.case_texts import case_in_words
 from receiver.messages.compose import compose
 from receiver.messages.counts import malicious_count, suspicious_count
@@ -259,7 +258,7 @@ class CaseLifecycle:
         return CaseStatus(
             acknowledgement=case.acknowledgement,
             issue=None if destination in trackers else self.issue(alarm.case_key, case),
-            offers=_offers(case, trackers, self._config, self._now()),
+            offers=offers(case, trackers, self._config, self._now()),
             closure=case.closure,
             worst=case.alarm if _is_no_news(alarm) else None,
             still=case.still if case.state is not CaseState.CLOSED else None,
@@ -323,7 +322,7 @@ def opening(
     alarm."""
     if not _can_be_acknowledged(alarm):
         return CaseStatus()
-    return CaseStatus(offers=_offers(Case(alarm, tuple(told)), trackers, config, now))
+    return CaseStatus(offers=offers(Case(alarm, tuple(told)), trackers, config, now))
 
 
 def event_about(alarm: Alarm, kind: str, about: str, at: datetime) -> Event:
@@ -357,23 +356,6 @@ def _held(held: Mapping[str, datetime], told: Collection[str]) -> dict[str, date
 def union(names: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     """Each name once, in the order of their first occurrence."""
     return tuple(dict.fromkeys((*names, *more)))
-
-
-def _offers(case: Case, trackers: Collection[str], config: Config, now: datetime) -> tuple[str, ...]:
-    """The buttons and menus that the case still needs."""
-    buttons: list[str] = []
-    if case.state is CaseState.CLOSED:
-        return ()
-    if case.state is CaseState.OPEN:
-        buttons.append(ACKNOWLEDGE)
-    if trackers and not any(name in trackers for name in case.told):
-        buttons.append(CREATE_ISSUE)
-    buttons.append(CLOSE)
-    if case.system or system_of(case.alarm):
-        buttons.append(MUTE)
-        if next_hunt(case.alarm, config, now):
-            buttons.append(UNTIL_NEXT_HUNT)
-    return tuple(buttons)
 
 
 def _is_no_news(alarm: Alarm) -> bool:
