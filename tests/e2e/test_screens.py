@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
-SCREENS = ("", "cases", "hunts", "coverage", "deliveries", "rules", "settings")
+SCREENS = ("", "cases", "hunts", "coverage", "deliveries", "rules", "rules/mute", "settings")
+PREVIEW = "the preview of a mute"
 MAX_WEIGHT = 150_000  # bytes of a page with everything that it loads
 SERIOUS = {"serious", "critical"}
 
@@ -29,7 +31,7 @@ def session(browser: Browser, demo_url: str) -> tuple[str, StorageState]:
 
 @pytest.fixture(scope="module")
 def paths(browser: Browser, session) -> list[str]:
-    """Every screen, also one case and one run."""
+    """Every screen, also one case, one run, one event, and the form that mutes the alarms of the case."""
     console, state = session
     context = browser.new_context(storage_state=state)
     page = context.new_page()
@@ -38,8 +40,12 @@ def paths(browser: Browser, session) -> list[str]:
         page.goto(console + path)
         links = [link.get_attribute("href") or "" for link in page.locator("main a").all()]
         more += [link.lstrip("/") for link in links if link.startswith(prefix) and "?" not in link][:1]
+    page.goto(console + more[0])
+    links = [link.get_attribute("href") or "" for link in page.locator("main a").all()]
+    for prefix in ("/events/", "/rules/mute?"):
+        more += [link.lstrip("/") for link in links if link.startswith(prefix)][:1]
     context.close()
-    assert len(more) == 2
+    assert len(more) == 4
     return [*SCREENS, *more]
 
 
@@ -48,13 +54,24 @@ def look(browser: Browser, session, **options) -> tuple[BrowserContext, Page]:
     return context, context.new_page()
 
 
+def show(page: Page, console: str, path: str) -> None:
+    """Go to a screen. That of a mute with its preview is the answer to a form."""
+    page.goto(console + ("rules/mute" if path == PREVIEW else path))
+    if path == PREVIEW:
+        page.get_by_label("System:").fill("*a*")
+        page.get_by_label("Until (UTC, required)").fill(f"{datetime.now(UTC) + timedelta(3):%Y-%m-%dT%H:%M}")
+        page.get_by_label("Why (required)").fill("a test of the screens")
+        page.get_by_role("button", name="Preview").click()
+        page.get_by_role("button", name="Mute until").wait_for()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_no_barrier_and_no_sideways_scroll(browser, session, paths, scheme, width):
     context, page = look(browser, session, color_scheme=scheme, viewport={"width": width, "height": 900})
     faults = []
-    for path in paths:
-        page.goto(session[0] + path)
+    for path in [*paths, PREVIEW]:
+        show(page, session[0], path)
         violations = Axe().run(page).response["violations"]
         faults += [
             (path, each["id"], each["nodes"][0]["html"][:200])
