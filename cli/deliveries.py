@@ -30,8 +30,8 @@ def deliveries() -> None:
 @click.option("--destination", metavar="NAME", default="", help="Only those to this destination.")
 @click.option(
     "--state",
-    type=click.Choice(["waiting", "dead", "delivered"]),
-    help="Only those that wait after a failed attempt, were given up, or arrived.",
+    type=click.Choice(["waiting", "held", "dead", "delivered"]),
+    help="Only those that wait after a failed attempt, are held by a route, were given up, or arrived.",
 )
 @click.option("--system", metavar="SYSTEM", help="Key, instance id or name of a system, or its beginning.")
 @click.option("--hunt", metavar="RUN", default="", help="Those of this run of a hunt.")

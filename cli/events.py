@@ -177,6 +177,8 @@ def delivered_in_words(delivery: DeliveryRow | None) -> str:
     """What became of a message; None if no attempt was made yet."""
     if delivery is None:
         return "waiting, not tried yet"
+    if delivery.hold:
+        return f"{delivery.hold.words}, and then told in one message with others"
     when = f" at {utc_minute(delivery.last_at)}" if delivery.last_at else ""
     tries = f", attempt {delivery.attempts}" if delivery.attempts > 1 else ""
     parts = (delivery.ref, delivery.reason, delivery.note)

@@ -41,7 +41,8 @@ def why(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
         tables.print_json(
             {
                 "event": row.id,
-                "told": list(row.to),
+                "told": [name for name in row.to if name not in detail.holds],
+                "held": {name: dump(hold) for name, hold in detail.holds.items()},
                 "merged_into": row.merged_into,
                 "mute": row.mute,
                 "judgement": dump(judgement) if judgement else None,
@@ -55,8 +56,8 @@ def why(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
 def _lines(runtime: Runtime, detail: EventDetail, judgement: Judgement | None) -> Iterator[str]:
     row = detail.row
     yield f"{one_line(row.title or row.kind, 200)}, {utc_minute(row.at)}"
-    if row.to:
-        yield f"Told at {', '.join(row.to)}."
+    if detail.where_told:
+        yield detail.where_told
     elif row.merged_into:
         yield f"Not told: the message of the event {row.merged_into} says it already."
     elif row.mute:

@@ -1,6 +1,6 @@
 """Counts what happened in the last 24 hours, for the overview: events, and messages by destination.
 
-It reads four indexes once a minute, so that the overview, which several people leave open, need not.
+It reads five indexes once a minute, so that the overview, which several people leave open, need not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def count_day(runtime: Runtime) -> None:
     since = indexes.at(now - DAY)
     events = store.positions(indexes.EVENTS, since=since, most=_MOST)
     attempted = {_id(place) for place in store.positions(indexes.DELIVERIES, since=since, most=_MOST)}
-    for index in (indexes.DELIVERIES_WAITING, indexes.DELIVERIES_DEAD):
+    for index in (indexes.DELIVERIES_WAITING, indexes.DELIVERIES_HELD, indexes.DELIVERIES_DEAD):
         attempted -= {_id(place) for place in store.positions(index, most=_MOST)}
     delivered = Counter(id.rpartition("/")[2] for id in attempted)
     save_day_counts(store, DayCounts(now, len(events), delivered))

@@ -155,7 +155,7 @@ def _audit(context: ConsoleContext, limit: int, page: str) -> Rows[Entry]:
 
 
 def _rules(context: ConsoleContext) -> RulesView:
-    return rules_view(context.config)
+    return rules_view(context.config, context.now())
 
 
 def _known_good(context: ConsoleContext, limit: int, page: str) -> Rows[KnownGoodRow]:
@@ -243,8 +243,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             text("destination", "Only those to this destination."),
             one_of(
                 "state",
-                "Only these. Waiting: tried again after a failed attempt.",
-                [deliveries.WAITING, deliveries.DEAD, deliveries.DELIVERED],
+                "Only these. Waiting: tried again after a failed attempt. Held: by a route.",
+                [deliveries.WAITING, deliveries.HELD, deliveries.DEAD, deliveries.DELIVERED],
             ),
             SYSTEM,
             HUNT,

@@ -24,7 +24,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
     pages = Blueprint("rules", __name__)
 
     def page(values: dict[str, str], result: Tried | None = None, refused: str = "") -> str:
-        view = rules_view(context.config)
+        view = rules_view(context.config, context.now())
         return render_template(
             "rules.html",
             title=view.title,
@@ -46,7 +46,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         """The tester. It changes and sends nothing; the alarm may be too long for an address."""
         values = {name: request.form.get(name, "") for name in _FIELDS}
         try:
-            result = tried(context.config, values, _failing(context))
+            result = tried(context.config, values, _failing(context), context.now())
         except NotUsable as error:
             return page(values, refused=f"{error.part} {error}".strip()), 422
         return page(values, result)

@@ -22,7 +22,7 @@ from shared.storage.queries.queries import Queries
 
 WAITING_ROWS = 50
 ROWS = 50
-STATES = {"delivered": "delivered", "waiting": "waiting", "dead": "dead"}
+STATES = {"delivered": "delivered", "waiting": "waiting", "held": "held", "dead": "dead"}
 LONGEST = 600  # characters of a value of the filter
 
 

@@ -50,7 +50,7 @@ def event_view(queries: Queries, ledger: Ledger, config: Config, id: str) -> Eve
     found = judgement.findings if judgement else ()
     return EventView(
         detail.row,
-        _outcome(detail.row, judgement),
+        detail.where_told or _outcome(detail.row, judgement),
         _note(judgement),
         tuple(FindingLine(each, each.status.words, entries.get(each.by)) for each in found),
         judgement.total - len(found) if judgement else 0,
@@ -66,8 +66,6 @@ def _entries(ledger: Ledger, alarm: Alarm | None) -> dict[str, Entry]:
 
 
 def _outcome(row: EventRow, judgement: Judgement | None) -> str:
-    if row.to:
-        return f"Told at {', '.join(row.to)}."
     if row.merged_into:
         return f"Not told: the message of the event {row.merged_into} says it already."
     if row.mute:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from receiver.events import route_tests
 from receiver.events.example import (
@@ -16,12 +17,14 @@ from receiver.events.example import (
     recognise,
     without_facts,
 )
-from receiver.events.route import Step, route, steps
+from receiver.events.hold import Target
+from receiver.events.route import Step, steps, targets
 from shared.aws.regions import known_regions
 from shared.config.config import Config
 from shared.config.route_warnings import route_warnings, unreachable_routes
-from shared.config.routes import MatchConfig
+from shared.config.routes import MatchConfig, RouteConfig
 from shared.models.alarms import Alarm
+from shared.models.holds import local_minute
 from shared.models.severity import Severity
 from shared.phrases import counted
 
@@ -36,13 +39,25 @@ class RouteRow:
     go_on: bool
     hidden_by: int | None  # the number of a route above that takes all its alarms
     warnings: tuple[str, ...]
+    hours: HoursRow | None  # None: it has none
+    per_hunt: bool  # the suspicious alarms of a hunt are one message
+
+
+@dataclass(frozen=True)
+class HoursRow:
+    """The active hours of a route."""
+
+    words: str  # such as "Mon-Fri 08:00-18:00 Europe/Berlin"
+    is_open: bool
+    change: str  # when they end or begin, in their own time zone
+    outside: str  # what becomes of alarms outside them
 
 
 @dataclass(frozen=True)
 class Tried:
     """Where an alarm would go."""
 
-    to: tuple[str, ...]
+    to: tuple[Target, ...]
     steps: tuple[Step, ...]
     about: str  # the alarm in a few words
     failing: Mapping[str, str]  # the destinations that do not work at present, and since when
@@ -61,7 +76,7 @@ class RulesView:
     tests: tuple[route_tests.Tried, ...] = ()  # the tests of the configuration, those that fail first
 
 
-def rules_view(config: Config) -> RulesView:
+def rules_view(config: Config, now: datetime) -> RulesView:
     hidden = unreachable_routes(config)
     warnings: dict[int, list[str]] = {}
     for where, text in route_warnings(config, known_regions()):
@@ -76,6 +91,8 @@ def rules_view(config: Config) -> RulesView:
             go_on=rule.go_on,
             hidden_by=hidden[number] + 1 if number in hidden else None,
             warnings=tuple(warnings.get(number, ())),
+            hours=_hours(rule, now),
+            per_hunt=rule.digest is not None,
         )
         for number, rule in enumerate(config.routes)
     )
@@ -87,6 +104,21 @@ def rules_view(config: Config) -> RulesView:
         hunts=tuple(config.hunts),
         accounts=tuple(config.accounts),
         tests=tuple(sorted(route_tests.run(config), key=lambda test: test.passed)),
+    )
+
+
+def _hours(rule: RouteConfig, now: datetime) -> HoursRow | None:
+    if rule.active is None:
+        return None
+    hours = rule.active.times
+    change = hours.closing(now) or hours.opening(now)
+    elsewhere = rule.outside.elsewhere
+    held = "all alarms are held" if rule.hold_malicious else "alarms that are not malicious are held"
+    return HoursRow(
+        words=str(hours),
+        is_open=hours.is_open(now),
+        change=local_minute(change, hours.timezone),
+        outside=f"alarms go to {', '.join(elsewhere)}" if elsewhere else held,
     )
 
 
@@ -117,12 +149,13 @@ def _any_of(values: tuple[str, ...]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
 
 
-def tried(config: Config, form: Mapping[str, str], failing: Mapping[str, str]) -> Tried:
+def tried(config: Config, form: Mapping[str, str], failing: Mapping[str, str], now: datetime) -> Tried:
     """Where the alarm that the form describes would go: the one that is pasted in `json`, with what the other
-    fields say in place of its own values. Raises NotUsable."""
+    fields say in place of its own values, if it came now. Raises NotUsable."""
     alarm = _pasted(form.get("json", ""), config)
     alarm = apply(_description(form), alarm, config)
-    return Tried(tuple(route(alarm, config)), tuple(steps(alarm, config)), _about(alarm), failing)
+    found, trace = tuple(targets(alarm, config, now)), tuple(steps(alarm, config, now))
+    return Tried(found, trace, _about(alarm), failing)
 
 
 def _pasted(text: str, config: Config) -> Alarm:

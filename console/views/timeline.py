@@ -85,8 +85,11 @@ def _withheld(event: EventRow) -> Iterator[str]:
 
 def _of_delivery(at: datetime, row: DeliveryRow, configured: Mapping[str, DestinationConfig]) -> Line:
     mark, word = _STATES.get(row.state, ("waiting", row.state.value))
+    if row.hold:
+        mark, word = "waiting", "Held"
     known = reference(row.destination, row.ref, configured)
-    to = f" to {row.destination}" if word != "Waiting" else f" for {row.destination}"
+    to = f" for {row.destination}" if word in ("Waiting", "Held") else f" to {row.destination}"
+    to += row.hold.words.removeprefix("held") if row.hold else ""
     return Line(
         at,
         mark,

@@ -37,6 +37,8 @@ DELIVERIES_TO = "deliveries/to/"  # + destination, by the time of the first atte
 # Attempted before and not done, by the time of the first attempt. A delivery whose first attempt is under way
 # is not among them, so an attempt that succeeds at once does not write this index.
 DELIVERIES_WAITING = "deliveries/waiting"
+# Those that a route holds, by the time when their alarm was routed.
+DELIVERIES_HELD = "deliveries/held"
 DELIVERIES_DEAD = "deliveries/dead"  # by the time of the last attempt
 EVENTS = "events"  # by the time when it was routed, as in the three below
 EVENTS_OF_SYSTEM, EVENTS_OF_CASE = "events/system/", "events/case/"  # + System.key, + key of the case
@@ -152,6 +154,8 @@ def _delivery(event_id: str, destination: str, body: Body) -> Entries:
     attempted = number(body, "attempts") > (1 if state == "sending" else 0)
     if (attempted and state in ("pending", "sending")) or state == "unsure":
         indexes.append(DELIVERIES_WAITING)
+    if state == "in digest" and part(body, "hold"):
+        indexes.append(DELIVERIES_HELD)
     yield from by_time(moment(first, last), id, indexes)
     if state == "dead":
         yield from by_time(moment(last, first), id, [DELIVERIES_DEAD])

@@ -95,3 +95,31 @@ def test_without_tests_nothing_is_said_to_be_fine(run):
 
 def test_a_destination_that_there_is_not_is_a_mistake(run):
     assert "there is no destination 'sock'" in run("  - {to: sock}\n", code=2)
+
+
+HOURS = """\
+  - {name: a night, severity: suspicious, at: "2026-11-27T22:00+01:00", to: soc, held: soc}
+  - {name: a day, severity: suspicious, at: 2026-11-27T12:00Z, to: soc, held: []}
+  - {name: at night too, severity: malicious, at: "2026-11-27T22:00+01:00", to: soc}
+  - {name: any time, severity: suspicious, to: soc}
+"""
+CLOSED_AT_NIGHT = """\
+platform: {url: "https://cado.example", api_key: env:NOWHERE}
+destinations: {soc: {type: slack, webhook_url: env:NOWHERE}}
+routes:
+  - {to: soc, active: {days: Mon-Fri, hours: "08:00-18:00", timezone: Europe/Berlin}}
+  - {to: soc}
+tests:
+"""
+
+
+def test_a_test_at_a_time(run, monkeypatch):
+    monkeypatch.setitem(globals(), "CONFIG", CLOSED_AT_NIGHT)
+    assert run(HOURS, code=0).splitlines() == [
+        "ok    a night: to soc, held until 2026-11-30 08:00 Europe/Berlin",
+        "ok    a day: to soc",
+        "ok    at night too: to soc",
+        "ok    any time: to soc",
+    ]
+    wrong = run('  - {severity: malicious, at: "2026-11-27T22:00+01:00", to: soc, held: soc}\n', code=1)
+    assert wrong.startswith("FAIL  1: expected to be held for soc, and is held for nothing")

@@ -122,3 +122,31 @@ def test_the_tests_of_the_configuration_those_that_fail_first(make_console):
     assert page.index("expected soc, got office; decided by route 1") < page.index("everything else")
     assert "<script>alert" not in page
     assert "Tests" not in make_console(**SETTINGS).get("/rules").get_data(as_text=True)
+
+
+def test_the_active_hours_of_a_route(make_console):
+    hours = {"days": "Mon-Fri", "hours": "08:00-18:00", "timezone": "Europe/Berlin"}
+    night = {"days": "Mon-Sun", "hours": "00:00-00:01"}
+    console = make_console(
+        **SETTINGS
+        | {
+            "routes": [
+                {"match": {"severity": "malicious"}, "to": "soc", "active": hours, "digest": "per_hunt"},
+                {"to": "soc", "active": night, "outside": {"elsewhere": "office"}},
+            ]
+        }
+    )
+    page = console.get("/rules").get_data(as_text=True)
+    assert "active Mon-Fri 08:00-18:00 Europe/Berlin" in page
+    assert "outside these hours alarms that are not malicious are held" in page
+    assert "outside these hours alarms go to office" in page
+    assert "the suspicious alarms of a hunt are one message when it has ended" in page
+    assert ("closed now, until" in page, "Goes to office" in tried(console)) == (True, True)
+
+
+def test_the_tester_says_until_when_an_alarm_is_held(make_console):
+    night = {"days": "Mon-Sun", "hours": "00:00-00:01", "timezone": "Europe/Berlin"}
+    console = make_console(**SETTINGS | {"routes": [{"to": "soc", "active": night}]})
+    result = tried(console, severity="suspicious")
+    assert "Goes to soc" in result
+    assert "00:00 Europe/Berlin" in result.partition("soc, held until")[2]

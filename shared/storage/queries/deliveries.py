@@ -9,16 +9,22 @@ from datetime import UTC, datetime, timedelta
 
 from shared.models.codec import load
 from shared.models.deliveries import Delivery, DeliveryState
+from shared.models.holds import Hold
 from shared.storage import indexes, kinds
 from shared.storage.ports import Key, Record, Store
 from shared.storage.queries.event_rows import EventRow, between, event_key, event_row, span_of
 from shared.storage.queries.pages import Rows, bounded, position, token
 from shared.storage.queries.reading import MAX_JOINED, MAX_STEPS, STEP, Span, joined, position_in, rows
 
-WAITING, DEAD, DELIVERED = "waiting", "dead", "delivered"
+WAITING, HELD, DEAD, DELIVERED = "waiting", "held", "dead", "delivered"
 _ONE_REQUEST = 3_000  # positions that DynamoDB gives in one answer, which has at most 1 MB
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_STATES = ("", WAITING, DEAD, DELIVERED)
+_INDEX = {
+    WAITING: indexes.DELIVERIES_WAITING,
+    HELD: indexes.DELIVERIES_HELD,
+    DEAD: indexes.DELIVERIES_DEAD,
+}
+_STATES = ("", WAITING, DEAD, DELIVERED, HELD)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class DeliveryRow:
     first_at: datetime | None = None
     last_at: datetime | None = None
     event: EventRow | None = None  # None: the store has no such event any more
+    hold: Hold | None = None  # why a route holds it; None if none does, or it is over
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ def delivery_row(record: Record, event: EventRow | None) -> DeliveryRow:
         first_at=delivery.first_at,
         last_at=delivery.last_at,
         event=event,
+        hold=delivery.hold if delivery.held else None,
     )
 
 
@@ -89,8 +97,9 @@ class DeliveryQueries:
         steps: int = MAX_STEPS,
     ) -> Rows[DeliveryRow]:
         """The deliveries, newest first by their first attempt, the dead ones by their last. Those of a system
-        or hunt are in the order of their events. `state` is waiting, dead, delivered or empty; `system` is a
-        `System.key`, `hunt` a hunt's id, `steps` is as for `rows`. Raises ValueError for another state."""
+        or hunt are in the order of their events. `state` is waiting, dead, delivered, held or empty; `system`
+        is a `System.key`, `hunt` a hunt's id, `steps` is as for `rows`. Raises ValueError for another
+        state."""
         if state not in _STATES:
             raise ValueError(f"{state!r} is not one of {', '.join(filter(None, _STATES))}")
         question = {
@@ -114,7 +123,7 @@ class DeliveryQueries:
             span = between(span_of(system=system, hunt=hunt), since, until)
             found, after = self._of_events(span, system, hunt, is_wanted, limit, after, steps)
             return Rows(tuple(found), token(question, after))
-        index = {WAITING: indexes.DELIVERIES_WAITING, DEAD: indexes.DELIVERIES_DEAD}.get(state)
+        index = _INDEX.get(state)
         if index is None:
             index = f"{indexes.DELIVERIES_TO}{destination}" if destination else indexes.DELIVERIES
         records, after = rows(
@@ -188,6 +197,7 @@ class DeliveryQueries:
         day_ago = indexes.at(self._now() - timedelta(days=1))
         waiting = self._by_destination(indexes.DELIVERIES_WAITING)
         dead = self._by_destination(indexes.DELIVERIES_DEAD, most=_ONE_REQUEST)
+        held = self._by_destination(indexes.DELIVERIES_HELD, since=day_ago, most=_ONE_REQUEST)
         recent = self._by_destination(indexes.DELIVERIES, since=day_ago, most=_ONE_REQUEST)
         notes = self._store.read_many([_last_delivered(name) for name in names])
         last = {
@@ -207,7 +217,7 @@ class DeliveryQueries:
         health = {}
         for name in names:
             failed = read.get(newest[name]) if name in newest else None
-            not_delivered = {place.event_id for place in (*waiting[name], *dead[name])}
+            not_delivered = {place.event_id for place in (*waiting[name], *dead[name], *held[name])}
             health[name] = DestinationHealth(
                 name,
                 last_delivered_at=last.get(name),
@@ -246,7 +256,10 @@ class _Place:
 def _is_in(delivery: Delivery, state: str) -> bool:
     """Whether a list of this state has the delivery."""
     if state == DELIVERED:
-        return delivery.state in (DeliveryState.DELIVERED, DeliveryState.IN_DIGEST)
+        is_told = delivery.state in (DeliveryState.DELIVERED, DeliveryState.IN_DIGEST)
+        return is_told and not delivery.held
+    if state == HELD:
+        return delivery.held
     if state == DEAD:
         return delivery.state is DeliveryState.DEAD
     failed = delivery.state is DeliveryState.PENDING and delivery.attempts > 0

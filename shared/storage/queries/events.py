@@ -9,6 +9,7 @@ from datetime import datetime
 from shared.models.alarms import Alarm
 from shared.models.cases import Case
 from shared.models.codec import load
+from shared.models.holds import Hold
 from shared.models.severity import Severity
 from shared.storage import kinds
 from shared.storage.ports import Record, Store
@@ -25,6 +26,18 @@ class EventDetail:
     row: EventRow
     deliveries: tuple[DeliveryRow, ...]
     alarm: Alarm | None
+
+    @property
+    def holds(self) -> dict[str, Hold]:
+        """The destinations that a route holds its alarm for, and until when."""
+        return {each.destination: each.hold for each in self.deliveries if each.hold}
+
+    @property
+    def where_told(self) -> str:
+        """A sentence or more on who was told, or will be later; empty if it is sent to nobody."""
+        told = [name for name in self.row.to if name not in self.holds]
+        held = [f"For {name} it is {hold.words}." for name, hold in self.holds.items()]
+        return " ".join([f"Told at {', '.join(told)}."] * bool(told) + held)
 
 
 class EventQueries:
