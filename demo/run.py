@@ -23,6 +23,8 @@ import requests
 
 from console.one_time_links import OneTimeLinks
 from demo.serving import serving
+from demo.slack.dialogs import Dialog
+from demo.slack.records import Request
 from demo.web.app import create_app
 from demo.world import HUNT, WEBHOOKS, World, register_webhooks, world, write_config
 from shared.hosting import runtime
@@ -31,6 +33,8 @@ from shared.models.captures import CaptureState
 from shared.models.event_kinds import HUNT_FINISHED, RECOVERED
 from shared.models.hunts import Hunt
 
+# Seconds for which a click waits for the dialog or the text that answers it: the page then has it at once.
+_ANSWER_WITHIN = 2.0
 TOOLS = {"soc": "slack", "office": "teams", "tickets": "jira"}
 PAGERS = ("pager", "on-call")  # they get no alarm of a hunt, only what nobody takes
 
@@ -134,13 +138,29 @@ class Demo:
         if post is None:
             raise LookupError(f"no message {ts}")
         request = slack.click(post, action, choice, on=self.world.chat_url)
+        answers = slack.answers
+        if problem := self._send(request):
+            return problem
+        until = time.monotonic() + _ANSWER_WITHIN
+        while choice and slack.answers == answers and time.monotonic() < until:
+            time.sleep(0.05)
+        return "Slack has sent the click to huntbridge. The messages change in a moment."
+
+    def submit(self, dialog: Dialog, chosen: Mapping[str, Any]) -> str:
+        """Submit a dialog in the simulated Slack. It stays open if huntbridge does not take it. Returns what
+        huntbridge answered, in words. Raises LookupError."""
+        if problem := self._send(self.world.slack.submit(dialog, **chosen)):
+            return f"{problem} Try again."
+        dialog.is_open = False
+        return "Slack has sent the dialog to huntbridge. The messages change in a moment."
+
+    def _send(self, request: Request) -> str:
+        """Send what Slack sends. Returns what went wrong, in words."""
         try:
             answer = requests.post(self._actions_url, data=request.body, headers=request.headers, timeout=10)
         except requests.RequestException as error:
             return f"huntbridge could not be reached ({type(error).__name__})."
-        if not answer.ok:
-            return f"huntbridge refused the click with {answer.status_code}."
-        return "Slack has sent the click to huntbridge. The messages change in a moment."
+        return "" if answer.ok else f"huntbridge refused this with {answer.status_code}."
 
     def run_another(self) -> str:
         """Start one more hunt with the command, and do not wait for its end. Returns what happens, in
@@ -259,7 +279,7 @@ def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> d
 def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threading.Event) -> None:
     """Run one hunt slowly, and serve the demo's pages until `stopped` is set. Raises DemoError, OSError."""
     with stage(folder, pace=2.0) as demo:
-        app = create_app(demo.world, demo.state, demo.click, demo.run_another, demo.console)
+        app = create_app(demo.world, demo.state, demo.click, demo.submit, demo.run_another, demo.console)
         with serving(app, port) as url:
             demo.world.home.url = url
             tell(f"The demo is at {url} — Ctrl-C ends it")

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from demo.base import Refusal
-from demo.slack.block_kit import check_view
+from demo.slack.block_kit import MAX_INPUT, check_view
 
 TRIGGER_SECONDS = 3
 
@@ -30,6 +30,11 @@ class Dialog:
     id: str
     view: dict[str, Any]
     user: str
+    is_open: bool = True  # until the user submits or closes it
+
+
+class Unanswered(LookupError):
+    """Slack sends no dialog with such an answer, and asks the user for another one. The text says why."""
 
 
 class Dialogs:
@@ -46,6 +51,13 @@ class Dialogs:
 
     def latest(self) -> Trigger:
         return list(self._triggers.values())[-1]
+
+    def shown(self) -> Dialog | None:
+        """The dialog that is on top."""
+        return next((dialog for dialog in reversed(self.opened) if dialog.is_open), None)
+
+    def find(self, id: str) -> Dialog | None:
+        return next((dialog for dialog in self.opened if dialog.id == id and dialog.is_open), None)
 
     def open(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """views.open. Raises Refusal."""
@@ -68,18 +80,27 @@ class Dialogs:
         return {"view": {"id": dialog.id, **view}}
 
 
+def inputs(view: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], bool]]:
+    """The fields of a dialog by block_id: the element, and whether it needs an answer."""
+    return {
+        block["block_id"]: (block["element"], not block.get("optional", False))
+        for block in view["blocks"]
+        if block["type"] == "input"
+    }
+
+
 def submission(dialog: Dialog, chosen: Mapping[str, Any], user: str, name: str) -> bytes:
     """The body that Slack sends when the user submits the dialog with these values, by block_id. A field that
     is not among them keeps its initial value. Raises LookupError for a value that the dialog does not
-    offer."""
-    inputs = (block for block in dialog.view["blocks"] if block["type"] == "input")
-    fields = {block["block_id"]: block["element"] for block in inputs}
+    offer, and Unanswered."""
+    fields = inputs(dialog.view)
     if unknown := chosen.keys() - fields.keys():
         raise LookupError(f"no field {sorted(unknown)}")
-    values = {
-        block_id: {element["action_id"]: {"type": element["type"], **_value(element, chosen.get(block_id))}}
-        for block_id, element in fields.items()
-    }
+    values = {}
+    for block_id, (element, required) in fields.items():
+        value = _value(element, chosen.get(block_id))
+        _check_answer(element, *value.values(), required=required)
+        values[block_id] = {element["action_id"]: {"type": element["type"], **value}}
     payload = {
         "type": "view_submission",
         "team": {"id": "T00000000", "domain": "acme"},
@@ -94,11 +115,19 @@ def submission(dialog: Dialog, chosen: Mapping[str, Any], user: str, name: str) 
 def _value(element: Mapping[str, Any], chosen: Any) -> dict[str, Any]:
     match element["type"]:
         case "plain_text_input":
-            return {"value": chosen}
+            return {"value": chosen or None}
         case "checkboxes":
             return {"selected_options": [_option(element, value) for value in chosen or ()]}
     option = element.get("initial_option") if chosen is None else _option(element, chosen)
     return {"selected_option": option}
+
+
+def _check_answer(element: Mapping[str, Any], answer: Any, *, required: bool) -> None:
+    if required and not answer:
+        raise Unanswered("Slack wants an answer in each field that is not optional")
+    longest = element.get("max_length", MAX_INPUT)
+    if isinstance(answer, str) and len(answer) > longest:
+        raise Unanswered(f"Slack takes at most {longest} characters in a field of this dialog")
 
 
 def _option(element: Mapping[str, Any], value: str) -> Mapping[str, Any]:

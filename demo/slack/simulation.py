@@ -131,6 +131,11 @@ class Slack(Simulation):
         with self.lock:
             return signed(submission(dialog, chosen, user, name), self.signing_secret, self.now())
 
+    @property
+    def answers(self) -> int:
+        """How many dialogs and texts to one person have answered what users did."""
+        return len(self.dialogs.opened) + len(self.ephemerals)
+
     def shown(self) -> list[dict[str, Any]]:
         """The messages for the demo's page, oldest first. A parent has its replies; an ephemeral message has
         `only`, the user who sees it."""

@@ -13,7 +13,7 @@ from demo.web.jira_pages import jira_pages
 from demo.web.pager_pages import pager_pages
 from demo.web.platform_pages import platform_pages, send_again
 from demo.web.shell import guarded, shell, static_files
-from demo.web.slack_pages import Click, slack_pages
+from demo.web.slack_pages import Click, Submit, slack_pages
 from demo.web.teams_pages import teams_pages
 from demo.world import World
 
@@ -22,6 +22,7 @@ def create_app(
     world: World,
     state: Callable[[], dict[str, Any]],
     click: Click,
+    submit: Submit,
     run_hunt: Callable[[], str],
     console: Callable[[Mapping[str, str], str], str],
 ) -> Flask:
@@ -42,7 +43,7 @@ def create_app(
     )
     for pages in (
         index_page(state, switches, home),
-        slack_pages(world.slack, click, home),
+        slack_pages(world.slack, click, submit, home),
         teams_pages(world.teams, home),
         jira_pages(world.jira, home),
         pager_pages(world.pagerduty, world.jsm, home),

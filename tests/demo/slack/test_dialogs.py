@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from demo.slack.dialogs import Unanswered
 from demo.slack.records import DEMO_TOKEN
 from demo.slack.simulation import Slack
 from tests.demo.asking import Clock
@@ -110,3 +111,6 @@ def test_a_submission_has_the_initial_values_and_the_chosen_ones() -> None:
     for wrong in ({"f": "c"}, {"g": "b"}):
         with pytest.raises(LookupError):
             slack.submit(dialog, **wrong)
+    for answer in ("", None, "x" * 3_001):
+        with pytest.raises(Unanswered):
+            slack.submit(dialog, why=answer)

@@ -16,6 +16,9 @@ from demo.slack.simulation import Slack
 from demo.web.jira_pages import browse_page
 from demo.web.platform_pages import own_page
 from demo.web.shell import HEADERS, PER_PAGE, Home, static_files
+from receiver.destinations.contract import Option, TermsForm
+from receiver.destinations.slack.terms_dialog import dialog
+from shared.models.decisions import Verdict
 from tests.console.previews.payloads import golden
 from tests.console.previews.seen import Seen
 from tests.demo.web.world_of_one import Pages
@@ -200,20 +203,82 @@ def test_the_button_in_slack_sends_the_click(full: Pages) -> None:
 
 def test_the_menu_in_slack_sends_the_choice(full: Pages) -> None:
     ts = full.slack.posts[0].ts
-    forms = re.findall(
-        rf'<form method="post" action="/slack/{ts}/click">.*?</form>', full.get(f"/slack/{ts}")
-    )
-    form = next(form for form in forms if "<select" in form)
+    for path in ("/slack", f"/slack/{ts}"):
+        assert {f"/slack/{ts}?menu=close", f"/slack/{ts}?menu=mute"} <= Seen(full.get(path)).links
+    page = full.client.get(f"/slack/{ts}?menu=close")
+    assert "Refresh" not in page.headers  # somebody is choosing
+    forms = re.findall(rf'<form[^>]* action="/slack/{ts}/click">.*?</form>', page.get_data(as_text=True))
+    form = next(form for form in forms if 'name="choice"' in form)
     assert 'name="action" value="close"' in form
     for verdict in ("true_positive", "benign", "false_positive"):
         assert f'value="{verdict}"' in form
-    chosen = {"action": "close", "choice": "benign", "from": "message"}
-    assert full.client.post(f"/slack/{ts}/click", data=chosen).status_code == 303
+    assert "Close this case?" in Seen(form).text
+    assert "Close the case" in Seen(form).text
+    chosen = {"action": "close", "choice": "benign"}
+    answer = full.client.post(f"/slack/{ts}/click", data=chosen)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/slack")
     assert full.clicks == [(ts, "close", "benign")]
     assert full.client.post(f"/slack/{ts}/click", data={**chosen, "choice": "x"}).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/switches/Jira", "/hunt", "/webhook", "/slack/1.1/click"])
+def test_the_menu_that_mutes_offers_its_lengths_and_can_be_left(full: Pages) -> None:
+    ts = full.slack.posts[0].ts
+    text = Seen(full.get(f"/slack/{ts}?menu=mute")).text
+    for said in ("Mute the findings of this case?", "1 day", "7 days", "Until the next hunt", "Cancel"):
+        assert said in text
+    assert full.client.post(f"/slack/{ts}/left").headers["Location"] == f"/slack/{ts}"
+    assert full.clicks == []
+    assert full.client.get(f"/slack/{ts}?menu=nothing").headers["Refresh"] == "3"
+
+
+VERDICT = TermsForm(
+    "case/1",
+    "slack-1",
+    Verdict.BENIGN,
+    scopes=(Option("system", "On this system"), Option("everywhere", HOSTILE)),
+    days=(Option("7", "For 7 days"), Option("90", "For 90 days")),
+    usual_days="90",
+    malicious=(Option("0" * 16, f"Miner {HOSTILE}"), Option("1" * 16, "Rootkit")),
+)
+
+
+def test_a_dialog_lies_over_the_page_until_it_is_submitted(full: Pages) -> None:
+    full.slack.dialogs.open({"trigger_id": full.slack.dialogs.trigger("U012AB3CD"), "view": dialog(VERDICT)})
+    for path in ("/slack", f"/slack/{full.slack.posts[0].ts}"):
+        page = full.client.get(path)
+        assert "Refresh" not in page.headers
+        seen = Seen(page.get_data(as_text=True))
+        assert {"role": "dialog", "aria-modal": "true", "aria-labelledby": "over-title"} in [
+            attributes for _, attributes in seen.tags
+        ]
+        for said in ("Closed: benign", "For 90 days", "‹script›alert(1)", "Rootkit", "Save", "Keep it so"):
+            assert said in seen.text
+        assert "script" not in seen.names
+    chosen = {"scope": "everywhere", "days": "7", "why": "Backup", "malicious": ["0" * 16, "1" * 16]}
+    (action,) = re.findall(r'action="(/slack/dialogs/V[0-9]+\?back=/slack)"', full.get("/slack"))
+    assert full.client.post(action, data={**chosen, "days": "8"}).status_code == 400
+    assert full.client.post(action, data={**chosen, "why": ""}).status_code == 303
+    assert "Slack wants an answer in each field that is not optional." in full.get("/slack")
+    answer = full.client.post(action, data=chosen)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/slack")
+    assert full.submitted == [chosen]
+    assert full.client.get("/slack").headers["Refresh"] == "3"
+    assert full.client.post(action, data=chosen).status_code == 404
+
+
+def test_a_dialog_can_be_closed_without_an_answer(pages: Pages) -> None:
+    pages.slack.dialogs.open(
+        {"trigger_id": pages.slack.dialogs.trigger("U012AB3CD"), "view": dialog(VERDICT)}
+    )
+    answer = pages.client.post("/slack/dialogs/V00000001/close?back=//evil.example")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/slack")
+    assert pages.slack.dialogs.shown() is None
+    assert pages.submitted == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/switches/Jira", "/hunt", "/webhook", "/slack/1.1/click", "/slack/dialogs/V1"]
+)
 @pytest.mark.parametrize(
     "headers",
     [

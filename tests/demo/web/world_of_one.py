@@ -12,6 +12,7 @@ from demo.jira.simulation import Jira
 from demo.jsm.simulation import ALERTS, Jsm
 from demo.pagerduty.simulation import PagerDuty
 from demo.platform.simulation import Platform
+from demo.slack.dialogs import Dialog
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
 from demo.web.app import create_app
@@ -43,6 +44,7 @@ class Pages:
     platform: Platform = field(default_factory=lambda: Platform([], {}))
     state: dict[str, Any] = field(default_factory=lambda: dict(NO_HUNT))
     clicks: list[tuple[str, ...]] = field(default_factory=list)
+    submitted: list[Mapping[str, Any]] = field(default_factory=list)
     opened: list[tuple[Mapping[str, str], str]] = field(default_factory=list)
     hunts: int = 0
     client: FlaskClient = field(init=False)
@@ -54,7 +56,7 @@ class Pages:
             pagerduty=self.pagerduty,
             jsm=self.jsm,
         )
-        app = create_app(world, lambda: self.state, self.click, self.hunt, self.console)
+        app = create_app(world, lambda: self.state, self.click, self.submit, self.hunt, self.console)
         self.client = app.test_client()
 
     def click(self, ts: str, action: str, choice: str) -> str:
@@ -62,6 +64,12 @@ class Pages:
             raise LookupError(action)
         self.clicks.append((ts, action, choice))
         return "The click was sent."
+
+    def submit(self, dialog: Dialog, chosen: Mapping[str, Any]) -> str:
+        self.slack.submit(dialog, **chosen)
+        dialog.is_open = False
+        self.submitted.append(chosen)
+        return "The dialog was sent."
 
     def hunt(self) -> str:
         self.hunts += 1
