@@ -68,6 +68,24 @@ def test_from_the_hunt_to_a_mended_destination(walk):
     message.get_by_role("button", name="Acknowledge").click()
     walk.until("cases?owner=*", re.compile("batch-07"), MESSAGE_WITHIN, console=True)
 
+    # Another is closed there, with terms that the dialog asks for. Then nothing of it is open in the console.
+    walk.see("slack")
+    message = page.locator("article", has_text="bastion")
+    message.get_by_role("link", name="Close as…").click()
+    page.get_by_label("Benign").check()
+    page.get_by_role("button", name="Close the case").click()
+    page.get_by_label("Why").fill("The administrators use sudo")
+    page.get_by_role("button", name="Save").click()
+    walk.until("rules", re.compile("The administrators use sudo"), MESSAGE_WITHIN, console=True)
+
+    # The findings of a third are muted there.
+    walk.see("slack")
+    page.locator("article", has_text="ad-01").get_by_role("link", name="Mute…").click()
+    page.get_by_label("7 days").check()
+    page.get_by_role("button", name="Mute them").click()
+    expect(page.get_by_text(re.compile("You muted .*ad-01"))).to_be_visible()
+    walk.until("rules", re.compile("muted in Slack from the message of"), MESSAGE_WITHIN, console=True)
+
     # Jira breaks. The console shows with the reason that it cannot be told of an acknowledgement.
     walk.see("")
     page.get_by_role("button", name=re.compile("answers 503.*Jira")).click()

@@ -103,8 +103,8 @@ class SlackConfig(DestinationSection):
         | None
     ) = Field(
         None,
-        description="with signing_secret: ids of the users who may acknowledge and close cases; by default "
-        "everybody in the channel",
+        description="with signing_secret: ids of the users who may acknowledge and close cases and mute "
+        "their findings; by default everybody in the channel",
     )
     ca_bundle: FilePath | None = Field(
         None,
