@@ -12,10 +12,12 @@ from click.testing import CliRunner
 from cli.main import main
 from shared.hosting import runtime
 from shared.hosting.configuration import load
+from shared.models.active_hours import ActiveHours, Window
 from shared.models.alarms import Alarm
 from shared.models.captures import Capture, CaptureState
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.events import Event, EventFacts
+from shared.models.holds import Hold
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import System
@@ -123,6 +125,22 @@ def test_why_something_did_not_arrive(run):
     assert "404: workflow is off" in text
     assert "web-02" in text
     assert "there are no such deliveries" in run("deliveries", "list", "--state", "waiting")
+
+
+def test_until_when_a_message_is_held(run, tmp_path):
+    environ = ENVIRON | {"HUNTBRIDGE_DATA": str(tmp_path / "data")}
+    ledger = runtime.local(load(None, environ), tmp_path / "data", environ).ledger
+    hours = ActiveHours((0, 1, 2, 3, 4), (Window(480, 1080),), "Europe/Berlin")
+    hold = Hold(until=datetime(2099, 11, 30, 7, 0, tzinfo=UTC), hours=hours)
+    held = Delivery("event-of-db-01", "teams", DeliveryState.IN_DIGEST, ref=hold.digest_id, hold=hold)
+    ledger.deliveries.save(held)
+    until = "held until 2099-11-30 08:00 Europe/Berlin"
+    assert f"teams: {until}, and then told in one message" in run("events", "show", "event-of-db")
+    assert until in run("deliveries", "list", "--state", "held")
+    assert "event-of-db-01" not in run("deliveries", "list", "--state", "delivered", "--destination", "teams")
+    assert f"Told at slack. For teams it is {until}." in run("why", "event-of-db")
+    said = json.loads(run("why", "event-of-db", "--json"))
+    assert (said["told"], said["held"]["teams"]["until"]) == (["slack"], "2099-11-30T07:00:00Z")
 
 
 def test_pages_follow_each_other(run):

@@ -21,6 +21,7 @@ from shared.models.decisions import Action, CaseDecision, Verdict
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.events import Event, EventFacts
 from shared.models.evidence import Finding
+from shared.models.holds import Hold
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import System
@@ -268,6 +269,11 @@ def test_deliveries_are_listed_by_destination_state_and_event(story):
     assert listed(state="waiting", destination="soc") == []
     assert listed(state="dead") == [("e2", "soc")]
     assert listed(state="delivered") == [("e2", "tickets"), ("e1", "soc")]
+    story.deliver("e2", "office", DeliveryState.IN_DIGEST, hold=Hold(until=story.now))
+    assert listed(state="held") == listed(state="held", destination="office") == [("e2", "office")]
+    assert listed(state="delivered") == [("e2", "tickets"), ("e1", "soc")]
+    story.deliver("e2", "office", DeliveryState.DELIVERED)
+    assert listed(state="held") == []
     assert listed(system=WEB.key) == [("e1", "soc"), ("e1", "tickets")]
     assert listed(system=DB.key, state="dead") == [("e2", "soc")]
     assert listed(hunt="weekly@2026-11-22T02:00:00Z", destination="tickets") == [("e1", "tickets")]

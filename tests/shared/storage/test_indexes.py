@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shared.models.captures import Capture
 from shared.models.codec import dump
 from shared.models.deliveries import Delivery, DeliveryState
+from shared.models.holds import Hold
 from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System
 from shared.storage import indexes, kinds
@@ -72,6 +73,14 @@ def test_where_a_delivery_is_listed(state, attempts, more):
     delivery = Delivery("event-1", "soc", state, attempts, first_at=FIRST, last_at=LAST)
     found = places(kinds.DELIVERY, "event-1", "soc", delivery)
     assert found == dict.fromkeys({"deliveries", "deliveries/to/soc"} | more, f"{at(FIRST)}#event-1/soc")
+
+
+def test_a_delivery_that_a_route_holds_is_listed_as_held():
+    delivery = Delivery("event-1", "soc", DeliveryState.IN_DIGEST, first_at=FIRST, hold=Hold(until=LAST))
+    found = places(kinds.DELIVERY, "event-1", "soc", delivery)
+    assert found["deliveries/held"] == found["deliveries"] == f"{at(FIRST)}#event-1/soc"
+    told = replace(delivery, state=DeliveryState.DELIVERED)
+    assert "deliveries/held" not in places(kinds.DELIVERY, "event-1", "soc", told)
 
 
 def test_a_dead_delivery_is_listed_by_the_time_when_it_died():
