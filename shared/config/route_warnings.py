@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from shared.config.config import Config
-from shared.config.patterns import fits, patterns_within, values_within
-from shared.config.routes import MatchConfig
+from shared.config.hours_warnings import hours_warnings
+from shared.config.patterns import fits
+from shared.config.routes import MatchConfig, takes_all_of
 from shared.config.suggestions import advice, quoted
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
@@ -23,7 +24,6 @@ from shared.models.event_kinds import (
     UNDELIVERED,
     UNKNOWN_EVENT,
 )
-from shared.models.severity import Severity
 
 # No route applies to these events. Their messages go where the alarms went, or where a key of their own says.
 NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, STILL_THERE, UNDELIVERED, HEARTBEAT, REPORT)
@@ -40,7 +40,9 @@ def route_warnings(config: Config, known_regions: Collection[str]) -> Iterator[t
     for number, route in enumerate(config.routes):
         yield from _unknown_names(config, route.match, f"routes[{number}].match", regions)
         yield from _empty_values(route.match, f"routes[{number}].match")
-    for number, above in unreachable_routes(config).items():
+    unreachable = unreachable_routes(config)
+    yield from hours_warnings(config, unreachable)
+    for number, above in unreachable.items():
         yield (
             f"routes[{number}]",
             f"no alarm reaches this route: routes[{above}] above it takes all alarms that it matches; "
@@ -55,7 +57,7 @@ def unreachable_routes(config: Config) -> dict[int, int]:
         if _BY_NAME & set(map(str.lower, route.match.event)):
             continue
         for above, other in enumerate(config.routes[:number]):
-            if not other.go_on and _takes_all_of(other.match, route.match):
+            if not other.go_on and takes_all_of(other.match, route.match):
                 unreachable[number] = above
                 break
     return unreachable
@@ -118,17 +120,3 @@ def _empty_values(match: MatchConfig, where: str) -> Iterator[tuple[str, str]]:
             yield f"{where}.tags", text
         elif not values:
             yield f"{where}.tags.{name}", "is empty, so nothing matches; write '*' for any value"
-
-
-def _takes_all_of(wide: MatchConfig, narrow: MatchConfig) -> bool:
-    """Whether every alarm that matches `narrow` also matches `wide`."""
-    # Every alarm has an event and a severity, so a list of all their values is no condition.
-    events = () if "*" in wide.event else tuple(map(str.lower, wide.event))
-    severities = () if set(wide.severity) == set(Severity) else wide.severity
-    keys = ("hunt", "project", "account", "region", "instance")
-    return (
-        patterns_within(tuple(map(str.lower, narrow.event)), events)
-        and values_within(narrow.severity, severities)
-        and all(patterns_within(getattr(narrow, key), getattr(wide, key)) for key in keys)
-        and all(patterns_within(narrow.tags.get(key, ()), values) for key, values in wide.tags.items())
-    )

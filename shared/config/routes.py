@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.config.active import ActiveConfig, Outside, OutsideConfig
+from shared.config.patterns import patterns_within, values_within
 from shared.config.types import DestinationName, OneOrMany, Section, SeverityName, Texts
+from shared.models.severity import Severity
 
 
 def _check_not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -72,3 +74,17 @@ class RouteConfig(Section):
         if elsewhere and set(elsewhere) == set(self.to):
             raise ValueError("outside.elsewhere names the destinations of to: name others, or remove active")
         return self
+
+
+def takes_all_of(wide: MatchConfig, narrow: MatchConfig) -> bool:
+    """Whether every alarm that matches `narrow` also matches `wide`."""
+    # Every alarm has an event and a severity, so a list of all their values is no condition.
+    events = () if "*" in wide.event else tuple(map(str.lower, wide.event))
+    severities = () if set(wide.severity) == set(Severity) else wide.severity
+    keys = ("hunt", "project", "account", "region", "instance")
+    return (
+        patterns_within(tuple(map(str.lower, narrow.event)), events)
+        and values_within(narrow.severity, severities)
+        and all(patterns_within(getattr(narrow, key), getattr(wide, key)) for key in keys)
+        and all(patterns_within(narrow.tags.get(key, ()), values) for key, values in wide.tags.items())
+    )

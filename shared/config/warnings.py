@@ -96,7 +96,7 @@ def _destinations(config: Config) -> Iterator[tuple[str, str]]:
             name
             for number, route in enumerate(config.routes)
             if number not in unreachable
-            for name in route.to
+            for name in (*route.to, *route.outside.elsewhere)
         ),
         *config.default,
         *((config.delivery.fallback,) if config.delivery.fallback else ()),
