@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -18,11 +19,11 @@ from console.previews.previews import previews, tabs
 from console.views.case import case_view
 from console.views.cases import AGES, TABS, Chosen, case_list, system_name
 from console.views.closing import Chosen as ClosingChosen
-from console.views.closing import Closing, terms_of, what_closing_does
+from console.views.closing import Closing, closings_of, terms_of, what_closing_does
 from console.views.overview import SEVERITIES, types_of
 from console.views.problems import listed
 from console.views.references import references
-from receiver.assemble import case_decisions, case_lifecycle, resending
+from receiver.assemble import case_decisions, case_lifecycle, deciding, resending
 from receiver.deliveries.resend import NothingToSend
 from receiver.messages.case_texts import what_is_known_good
 from receiver.messages.wording import sentences
@@ -105,7 +106,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             case "close":
                 verdict = _verdict()
                 terms = terms_of(_chosen(), _closing(context.runtime, key)) if verdict.is_harmless else None
-                closed = decisions.close(key, person, verdict, why, terms)
+                closed = decisions.close(key, person, verdict, why, terms, request.form.get("shown"))
                 known_good = what_is_known_good(closed.decisions[-1]) if closed.decisions else ""
                 return sentences(f"You have closed the case as {verdict.words}.", known_good, _told(closed))
             case "resend":
@@ -116,7 +117,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         case = runtime.ledger.cases.get(key)
         if case is None or case.closure:
             return None
-        return what_closing_does(runtime.ledger.findings, config.cases, key, case, context.now())
+        return what_closing_does(deciding(runtime), key, case)
 
     def _resend(key: str, names: list[str], person: Person) -> str:
         """Send the worst alarm of the case to these destinations."""
@@ -132,25 +133,41 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
     @pages.post("/cases")
     @needs(Role.RESPONDER)
-    def decide_several() -> Response:
+    def decide_several() -> Response | str:
         """Take or close the selected cases. Each is one decision with its own entry in the audit log."""
-        do, why = request.form.get("do"), request.form.get("why", "")
         keys = list(dict.fromkeys(request.form.getlist("case")))[:MOST_AT_ONCE]
-        back, person = going_back(request.form, url_for("cases.index")), context.person
-        match do:
+        match request.form.get("do"):
             case "take":
-                done, decide = "taken", partial(decisions.acknowledge, person=person)
+                decide_each(keys, "taken", partial(decisions.acknowledge, person=context.person))
             case "close":
-                try:
-                    verdict = _verdict()
-                    if not one_line(why):
-                        raise ValueError("the reason is missing: say why the cases are closed")
-                except ValueError as mistake:
-                    flash(f"{_sentence(str(mistake))} Nothing was changed.", "fault")
-                    return redirect(back, 303)
-                done, decide = "closed", partial(decisions.close, person=person, verdict=verdict, why=why)
+                return close_several(keys, request.form.get("why", ""))
             case _:
                 raise BadRequest("The form does not say what to do. Nothing was changed.")
+        return back_to_list()
+
+    def close_several(keys: list[str], why: str) -> Response | str:
+        """Close them with one verdict. What a harmless verdict makes known good is shown first."""
+        try:
+            verdict = _verdict()
+            if not one_line(why):
+                raise ValueError("the reason is missing: say why the cases are closed")
+        except ValueError as mistake:
+            flash(f"{_sentence(str(mistake))} Nothing was changed.", "fault")
+            return back_to_list()
+        if verdict.is_harmless and "shown" not in request.form:
+            context.only_reads()
+            if closings := closings_of(deciding(context.reading), keys):
+                found = {"closings": closings, "keys": keys, "verdict": verdict, "why": why}
+                return render_template("close_several.html", **found, back=going_back(request.form, "/cases"))
+        shown = dict(text.split(" ", 1)[::-1] for text in request.form.getlist("shown") if " " in text)
+
+        def close(key: str) -> Case:
+            return decisions.close(key, context.person, verdict, why, shown=shown.get(key, ""))
+
+        decide_each(keys, "closed", close, f" as {verdict.words}")
+        return back_to_list()
+
+    def decide_each(keys: list[str], done: str, decide: Callable[[str], Case], how: str = "") -> None:
         refusals = []
         for key in keys:
             try:
@@ -158,7 +175,6 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             except DecisionRefused as refused:
                 refusals.append(f"{key}: {refused}")
         if count := len(keys) - len(refusals):
-            how = f" as {verdict.words}" if do == "close" else ""
             flash(f"You have {done} {counted(count, 'case')}{how}. Everybody who was told of them is told.")
         for text in refusals[:5]:
             flash(f"{_sentence(text)} Nothing was changed about it.", "fault")
@@ -167,7 +183,9 @@ def blueprint(context: ConsoleContext) -> Blueprint:
         if not keys:
             flash("No case was selected, so nothing was changed.", "fault")
         context.status.forget()
-        return redirect(back, 303)
+
+    def back_to_list() -> Response:
+        return redirect(going_back(request.form, url_for("cases.index")), 303)
 
     return pages
 
@@ -180,7 +198,6 @@ def _chosen() -> ClosingChosen:
         until=form.get("until", ""),
         tag=form.get("tag", ""),
         malicious=tuple(form.getlist("malicious")),
-        shown=form.get("shown", ""),
     )
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from shared.config.cases import CasesConfig
+from receiver.cases.deciding import Deciding, mark_of
+from receiver.messages.subject import host_of
 from shared.models.cases import Case
 from shared.models.hunts import hunt_name
 from shared.models.known_good import MOST_FINDINGS, latest_end
 from shared.models.known_good_terms import Scope, Terms
 from shared.models.severity import Severity
 from shared.models.system_findings import SystemFinding
-from shared.storage.ledger.findings import Findings
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _MOST_TAG = 400  # characters of KEY=VALUE
@@ -43,31 +42,48 @@ class Chosen:
     until: str = ""
     tag: str = ""
     malicious: tuple[str, ...] = ()
-    shown: str = ""
 
 
-def what_closing_does(
-    findings: Findings, config: CasesConfig, key: str, case: Case, now: datetime
-) -> Closing | None:
+@dataclass(frozen=True)
+class CaseClosing:
+    """What a harmless verdict about one of several cases does."""
+
+    key: str
+    name: str  # of its system
+    closing: Closing
+
+
+def what_closing_does(deciding: Deciding, key: str, case: Case) -> Closing | None:
     """None if closing the case makes nothing known good."""
-    if not config.across_hunts or case.system is None:
-        return None
-    found = {
-        fingerprint: finding
-        for fingerprint, finding in findings.of_system(case.system.instance).findings.items()
-        if finding.case == key
-    }
+    return _closing(deciding, deciding.told(key, case), case)
+
+
+def closings_of(deciding: Deciding, keys: Iterable[str]) -> tuple[CaseClosing, ...]:
+    """Those of these cases of which closing makes something known good."""
+    cases = {key: case for key, case in deciding.ledger.cases.get_many(keys).items() if not case.closure}
+    systems = {key: case.system.instance for key, case in cases.items() if case.system}
+    found = deciding.ledger.findings.of_systems(dict.fromkeys(systems.values()))
+    closings = []
+    for key, instance in systems.items():
+        told = found[instance].told_in(key) if instance in found else {}
+        if closing := _closing(deciding, told, cases[key]):
+            closings.append(CaseClosing(key, host_of(cases[key].alarm) or instance, closing))
+    return tuple(closings)
+
+
+def _closing(deciding: Deciding, found: Mapping[str, SystemFinding], case: Case) -> Closing | None:
     if not found:
         return None
+    now = deciding.now()
     malicious = [item for item in found.items() if item[1].told_severity is Severity.MALICIOUS]
     alarm = case.alarm
     return Closing(
         tuple(each for each in found.values() if each.told_severity is not Severity.MALICIOUS),
         tuple(malicious),
-        _digest(found),
+        mark_of(found),
         hunt_of(case),
         tuple(f"{name}={value}" for name, value in alarm.instance.tags.items()) if alarm.instance else (),
-        (now + timedelta(days=config.known_good_days)).date(),
+        (now + timedelta(days=deciding.known_good_days)).date(),
         (now + timedelta(days=1)).date(),
         latest_end(now).date(),
     )
@@ -77,8 +93,6 @@ def terms_of(chosen: Chosen, closing: Closing | None) -> Terms | None:
     """The terms that somebody chose; None: the defaults. Raises ValueError with a sentence."""
     if closing is None or not chosen.scope:
         return None
-    if chosen.shown != closing.shown:
-        raise ValueError("the case has other findings since you opened this page: look at them first")
     if chosen.scope not in set(Scope):
         raise ValueError("the scope is missing: choose where the findings are known good")
     scope = Scope(chosen.scope)
@@ -106,7 +120,3 @@ def _end(day: str) -> datetime | None:
         return datetime.strptime(day.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise ValueError("the end is no date: write it as YYYY-MM-DD") from None
-
-
-def _digest(fingerprints: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(sorted(fingerprints)).encode()).hexdigest()[:16]

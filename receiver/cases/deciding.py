@@ -8,8 +8,9 @@ was killed between the two writes.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -27,6 +28,7 @@ from shared.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
+OTHER_FINDINGS = "the case has other findings since you were shown them: look at them first"
 _REPEATS = 2  # hunts that must have had a finding before its content may differ each time
 
 
@@ -119,12 +121,10 @@ class Deciding:
         terms = decision.terms or Terms()
         if terms.nothing:
             return None
-        found = self.ledger.findings.of_system(system.instance).findings
         known = [
             _known(fingerprint, finding)
-            for fingerprint, finding in found.items()
-            if finding.case == case_key
-            and (finding.told_severity is not Severity.MALICIOUS or fingerprint in terms.malicious)
+            for fingerprint, finding in self.told(case_key, case).items()
+            if finding.told_severity is not Severity.MALICIOUS or fingerprint in terms.malicious
         ]
         if not known:
             return None
@@ -143,6 +143,18 @@ class Deciding:
             hunt=terms.hunt,
             tag=terms.tag,
         )
+
+    def told(self, case_key: str, case: Case) -> dict[str, SystemFinding]:
+        """The findings that were told in the case, by fingerprint: a harmless verdict may make them known
+        good."""
+        if case.system is None:
+            return {}
+        return self.ledger.findings.of_system(case.system.instance).told_in(case_key)
+
+    def require_shown(self, case_key: str, case: Case, shown: str) -> None:
+        """Raises DecisionRefused if the case has other findings than those of which `shown` is the mark."""
+        if mark_of(self.told(case_key, case)) != shown:
+            raise DecisionRefused(OTHER_FINDINGS, case)
 
     def _require_room(self, entry: Entry, case: Case) -> None:
         try:
@@ -168,6 +180,13 @@ class Deciding:
         for entry in self.ledger.known_good.all_of(id):
             self.ledger.known_good.end(entry, by)
             log.info("known-good entry ended", extra={"entry": id, "case": entry.case})
+
+
+def mark_of(fingerprints: Iterable[str]) -> str:
+    """Stands for these findings: a page shows them with this mark, and the verdict comes with it. Empty if
+    there are none."""
+    marks = "\0".join(sorted(fingerprints))
+    return hashlib.sha256(marks.encode()).hexdigest()[:16] if marks else ""
 
 
 def _ended(entry: Entry, case: Case) -> DecisionRefused:

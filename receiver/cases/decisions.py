@@ -56,15 +56,25 @@ class CaseDecisions:
         return self._decide(case_key, person, Action.RELEASE, why=why)
 
     def close(
-        self, case_key: str, person: Person, verdict: Verdict, why: str, terms: Terms | None = None
+        self,
+        case_key: str,
+        person: Person,
+        verdict: Verdict,
+        why: str,
+        terms: Terms | None = None,
+        shown: str | None = None,
     ) -> Case:
         """Close the case, whether somebody has taken it or not. `terms`: where and until when its findings
         are known good if the verdict is harmless; None: on this system, for the time of the
-        configuration."""
+        configuration. `shown`: the mark of the findings that the person was shown, so that nobody makes
+        known good what came since; None: whatever the case has."""
         if not one_line(why):
             raise ValueError("the reason is missing: say why the case is closed")
         if terms and not verdict.is_harmless:
             raise ValueError("the findings of a true positive are not known good; choose no scope and no end")
+        case = self.deciding.ledger.cases.get(case_key)
+        if case and shown is not None and verdict.is_harmless:
+            self.deciding.require_shown(case_key, case, shown)
         return self._decide(case_key, person, Action.CLOSE, verdict=verdict, why=why, terms=terms)
 
     def reopen(self, case_key: str, person: Person, why: str = "") -> Case:

@@ -119,6 +119,10 @@ class SystemFindings:
     findings: Mapping[str, SystemFinding] = field(default_factory=dict)  # by fingerprint
     rulings: Mapping[str, Ruling] = field(default_factory=dict)  # by the id of the event, the newest last
 
+    def told_in(self, case: str) -> dict[str, SystemFinding]:
+        """The findings that were told last in the case with this key, by fingerprint."""
+        return {mark: finding for mark, finding in self.findings.items() if finding.case == case}
+
 
 @dataclass(frozen=True)
 class CurrentCase:

@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from werkzeug.datastructures import MultiDict
 
-from shared.models.cases import CaseState
+from receiver.assemble import handlers
+from shared.models.cases import CaseState, Verdict
 from shared.models.fingerprints import fingerprint
 from shared.models.known_good_terms import Scope
 from tests.console.conftest import NOW
 from tests.console.filled import SETTINGS
-from tests.console.known_findings import KEY, House
+from tests.console.known_findings import KEY, SYSTEM, Enricher, House
 from tests.console.reading import read
 
 BACKDOOR = fingerprint("Malicious File Detected: php_backdoor", "/var/www/x.php").id
@@ -109,7 +111,10 @@ def test_the_scope_of_the_hunt(house):
         ({"scope": "system", "until": "soon"}, "The end is no date: write it as YYYY-MM-DD."),
         ({"scope": "system", "until": "2026-11-29"}, "The end of what is known good is not in the future."),
         ({"scope": "system", "until": "2027-11-30"}, "What is known good ends at the latest on 2027-11-29"),
-        ({"scope": "system", "shown": "old"}, "The case has other findings since you opened this page"),
+        (
+            {"scope": "system", "shown": "old"},
+            "The case has other findings since you were shown them",
+        ),
     ],
 )
 def test_what_cannot_be_chosen_changes_nothing(house, terms, said):
@@ -130,9 +135,70 @@ def test_without_cases_across_hunts_nothing_is_asked(make_console):
     assert "nown good" not in read(house.console.get(f"/cases/{key}", role="responder")).text
 
 
+SEVERAL = {"do": "close", "case": [KEY], "verdict": "benign", "why": "ours", "scope": "everywhere"}
+
+
+def several(house):
+    """The page that shows what closing the selected cases makes known good."""
+    return read(house.console.post("/cases", role="responder", data=SEVERAL))
+
+
 def test_several_cases_are_closed_with_the_defaults(house):
-    several = {"do": "close", "case": [KEY], "verdict": "benign", "why": "ours", "scope": "everywhere"}
-    house.console.post("/cases", role="responder", data=several)
+    page = several(house)
+    assert page.title == "Close 1 case as benign?"
+    assert page.rows() == [
+        "web-04 Malicious File Detected: php_backdoor again /var/log/x 1 malicious finding",
+    ]
+    assert entries(house) == []
+    form = page.form("Close 1 case")
+    sent = house.console.post(form.action, role="responder", data=MultiDict(form.fields))
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/cases")
     (entry,) = entries(house)
     assert entry.scope is Scope.SYSTEM
     assert entry.at == NOW + timedelta(minutes=1)
+    assert entry.why == "ours"
+
+
+def test_several_cases_with_nothing_to_make_known_good_are_closed_at_once(house):
+    sent = house.console.post("/cases", role="responder", data={**SEVERAL, "verdict": "true_positive"})
+    assert sent.status_code == 303
+    assert house.runtime.ledger.cases.get(KEY).closure
+    assert house.console.post("/cases", role="responder", data=SEVERAL).status_code == 303
+
+
+class TestWhatCameSinceItWasShown:
+    """Nobody makes known good what they have not seen."""
+
+    SAID = "he case has other findings since you were shown them: look at them first."
+
+    def unseen(self, house):
+        """One more finding in the case."""
+        house.work = handlers(house.runtime, Enricher(text="another tool"), dict(house.tools))
+        house.capture()
+        assert len(house.runtime.ledger.findings.of_system(SYSTEM).told_in(KEY)) == 4
+
+    def test_one_case(self, house):
+        fields = form(house)
+        self.unseen(house)
+        for terms in ({}, {"scope": "system"}):
+            assert self.SAID in house.close(shown=fields["shown"], **terms)
+        assert entries(house) == []
+        house.close(shown=form(house)["shown"])
+        assert len(entries(house)[0].findings) == 2
+
+    def test_a_page_that_showed_no_finding(self, house):
+        assert self.SAID in house.close(shown="")
+        house.close(Verdict.TRUE_POSITIVE, shown="")
+        assert house.runtime.ledger.cases.get(KEY).closure
+
+    def test_several_cases(self, house):
+        other = house.alarm(5, malicious=0)
+        both = {**SEVERAL, "case": [KEY, other]}
+        page = read(house.console.post("/cases", role="responder", data=both))
+        sent = MultiDict(page.form("Close 2 cases").fields)
+        self.unseen(house)
+        house.console.post("/cases", role="responder", data=sent)
+        text = read(house.console.get("/cases", role="responder")).text
+        assert "You have closed 1 case as benign." in text
+        assert f"{KEY[0].upper()}{KEY[1:]}: t{self.SAID} Nothing was changed about it." in text
+        assert [entry.case for entry in entries(house)] == [other]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,12 @@ class Cases:
 
     def get(self, case_key: str) -> Case | None:
         return documents.read(self._store, Case, kinds.CASE_FILE, case_key, "-")
+
+    def get_many(self, case_keys: Iterable[str]) -> dict[str, Case]:
+        """Those of these cases that there are, read together."""
+        keys = {case_key: (kinds.CASE_FILE, case_key, "-") for case_key in case_keys}
+        read = self._store.read_many(list(keys.values())) if keys else {}
+        return {name: load(Case, read[key].body) for name, key in keys.items() if key in read}
 
     def change(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from shared.models.codec import dump_short, load
 from shared.models.judgements import Judgement
 from shared.models.quiet_findings import MOST_NAMED, Quiet
@@ -19,6 +21,12 @@ class Findings:
 
     def of_system(self, instance: str) -> SystemFindings:
         return self.read(instance)[0]
+
+    def of_systems(self, instances: Iterable[str]) -> dict[str, SystemFindings]:
+        """The findings of each of these systems that has any, read together."""
+        keys = {instance: (kinds.SYSTEM_FINDINGS, instance, "-") for instance in instances}
+        read = self._store.read_many(list(keys.values())) if keys else {}
+        return {name: load(SystemFindings, read[key].body) for name, key in keys.items() if key in read}
 
     def read(self, instance: str) -> tuple[SystemFindings, int]:
         """The findings of a system, and the version of their document; 0 if there is none."""
