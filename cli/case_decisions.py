@@ -3,7 +3,7 @@ same as `cases ack`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from cli.operator import here, operator
 from cli.settings import settings
 from cli.stack import on_stack
 from receiver.assemble import case_decisions, deciding
-from receiver.cases.deciding import terms_error
+from receiver.cases.deciding import mark_of, terms_error
 from receiver.cases.decisions import CaseDecisions
 from receiver.cases.known_good_preview import preview
 from receiver.messages.compose import compose
@@ -30,7 +30,7 @@ from shared.models.decisions import Action, CaseDecision
 from shared.models.known_good import latest_end
 from shared.models.known_good_terms import Scope, Terms
 from shared.models.people import Person
-from shared.phrases import utc_minute
+from shared.phrases import counted, utc_minute
 from shared.text import one_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -110,6 +110,7 @@ def release(config_path: str | None, data: Path, case: str, by: str, why: str) -
 @click.option(
     "--dry-run", is_flag=True, help="Only show what would be known good, and what that covers of 30 days."
 )
+@click.option("--yes", is_flag=True, help="Do not show what would be known good, and do not ask.")
 def close(
     config_path: str | None,
     data: Path,
@@ -121,13 +122,15 @@ def close(
     until: datetime | None,
     malicious: tuple[str, ...],
     dry_run: bool,
+    yes: bool,
 ) -> None:
     """Close a case, whether somebody has acknowledged it or not. Everybody who was told of the case is told,
     and no more reminders are sent. An issue in Jira gets a comment, and stays open.
 
     If the case is benign or a false positive, its findings are known good: later alarms about them are
-    recorded, and nobody is told. A malicious finding is known good only if --malicious names it. What is new,
-    worse, or many times more is told. If a case that was a true positive is found again, it is reopened.
+    recorded, and nobody is told. You see them first and are asked, unless you write --yes. A malicious
+    finding is known good only if --malicious names it. What is new, worse, or many times more is told. If a
+    case that was a true positive is found again, it is reopened.
 
     Several cases get the same verdict and reason. Each of them is one decision, with its own entry in the
     audit log. If one of them does not exist, none is closed. If one cannot be closed, the others are.
@@ -142,10 +145,15 @@ def close(
     chosen_terms = partial(_terms, scope=scope, until=until, malicious=malicious)
     if not chosen.is_harmless and (scope or until or malicious):
         raise Misused("--scope, --until and --malicious need the verdict benign or false_positive")
+    shown: Mapping[str, str] | None = None
+    asks = False
+    if dry_run or (chosen.is_harmless and not yes):
+        shown, asks = _show_entries(config_path, data, cases, chosen, chosen_terms, dry_run=dry_run)
     if dry_run:
-        _show_entries(config_path, data, cases, chosen, chosen_terms)
-    else:
-        _decide(config_path, data, cases, by, done, _close, chosen, why, chosen_terms)
+        return
+    if asks:
+        click.confirm(f"Close {counted(len(cases), 'case')} as {chosen.words}?", abort=True)
+    _decide(config_path, data, cases, by, done, _close, chosen, why, chosen_terms, shown)
 
 
 def _show_entries(
@@ -154,9 +162,12 @@ def _show_entries(
     cases: Sequence[str],
     verdict: Verdict,
     terms: Callable[[str], Terms | None],
-) -> None:
-    """Show the known-good entries that closing these cases would make."""
-    runtime = reading_runtime(load_config(config_path), data)
+    *,
+    dry_run: bool,
+) -> tuple[Mapping[str, str], bool]:
+    """Show the known-good entries that closing these cases would make, in a dry run also what they cover of
+    the past. Returns the marks of the findings of each case, and whether there is any entry."""
+    runtime, shown, any_entry = reading_runtime(load_config(config_path), data), {}, False
     for key in dict.fromkeys(case_key(runtime, case) for case in cases):
         case = runtime.ledger.cases.get(key)
         assert case is not None
@@ -165,16 +176,22 @@ def _show_entries(
         if wrong:
             raise Misused(f"{key}: {wrong}")
         asked = CaseDecision("-", Action.CLOSE, "-", runtime.now(), verdict=verdict, terms=chosen)
-        entry = deciding(runtime).entry(key, case, asked)
+        shown[key] = mark_of(deciding(runtime).told(key, case))
+        entry = deciding(runtime).entry(key, case, asked) if not case.closure or dry_run else None
         if entry is None:
-            click.echo(f"{key}: nothing would be known good")
+            if dry_run:
+                click.echo(f"{key}: nothing would be known good")
             continue
+        any_entry = True
         click.echo(f"{key}: known good {one_line(entry.where, 200)} until {utc_minute(entry.until)}")
         for finding in entry.findings:
             place = f" at {one_line(finding.path, 200)}" if finding.path else ""
             click.echo(f"  {finding.severity.value}  {one_line(finding.description, 200)}{place}")
-        since = runtime.now() - timedelta(days=_DAYS)
-        click.echo(f"  {coverage_of(preview(runtime.queries.events, runtime.ledger, entry, since), _DAYS)}")
+        if dry_run:
+            since = runtime.now() - timedelta(days=_DAYS)
+            covered = preview(runtime.queries.events, runtime.ledger, entry, since)
+            click.echo(f"  {coverage_of(covered, _DAYS)}")
+    return shown, any_entry
 
 
 def _hunt_of(case: Case) -> str:
@@ -189,10 +206,14 @@ def _close(
     verdict: Verdict,
     why: str,
     terms: Callable[[str], Terms | None],
+    shown: Mapping[str, str] | None,
 ) -> Case:
+    """`shown`: the marks of the findings that the person was shown; None: they did not want to see any."""
     case = decisions.deciding.ledger.cases.get(key)
     try:
-        return decisions.close(key, person, verdict, why, terms(_hunt_of(case) if case else ""))
+        chosen = terms(_hunt_of(case) if case else "")
+        seen = None if shown is None else shown[key]
+        return decisions.close(key, person, verdict, why, chosen, seen)
     except ValueError as error:
         raise Misused(str(error)) from None
 

@@ -20,6 +20,7 @@ from tests.receiver.conftest import Tool
 
 CASE = f"system/{SYSTEM}/1"
 CLOSE = ("cases", "close", CASE, "--by", "Ada", "--verdict", "benign", "--why", "the nightly backup")
+SURE = (*CLOSE, "--yes")
 
 
 class Hunts:
@@ -61,7 +62,7 @@ def hunts(empty_side: Side) -> Hunts:
 @pytest.fixture
 def closed(hunts: Hunts) -> Hunts:
     hunts.find(1, MINER, found())
-    hunts.run(*CLOSE)
+    hunts.run(*SURE)
     hunts.drain()
     return hunts
 
@@ -139,7 +140,7 @@ def test_a_malicious_finding_is_known_good_if_it_is_named(hunts):
     event = hunts.find(1, MINER)
     mark = fingerprint(MINER.description, MINER.path).id
     assert f"[{mark}]" in hunts.run("why", event)
-    hunts.run(*CLOSE, "--malicious", mark)
+    hunts.run(*SURE, "--malicious", mark)
     hunts.drain()
     assert "withheld: known good" in hunts.run("why", hunts.find(2, MINER))
 
@@ -162,4 +163,34 @@ def test_options_that_make_no_sense_are_refused_in_words(hunts: Hunts, options, 
     hunts.find(1, found())
     check: Callable[..., str] = hunts.run
     assert refusal in check(*CLOSE, *options, code=2)
+    assert refusal in check(*SURE, *options, code=2)
     assert refusal in check(*CLOSE, *options, "--dry-run", code=2)
+
+
+def test_what_becomes_known_good_is_shown_first(hunts, monkeypatch):
+    """A script says that it need not be shown."""
+    hunts.find(1, MINER, found())
+    said = hunts.run(*CLOSE, code=1)
+    assert "suspicious  PUA.NetTool at /opt/backup/nc" in said
+    assert MINER.description not in said
+    assert "Close 1 case as benign?" in said
+    assert hunts.runtime.ledger.cases.get(CASE).closure is None
+    monkeypatch.setattr("cli.case_decisions.click.confirm", lambda *_, **__: True)
+    assert "Ada has closed" in hunts.run(*CLOSE)
+
+
+def test_what_came_since_it_was_shown_is_not_made_known_good(hunts, monkeypatch):
+    hunts.find(1, found())
+    another = found(path="/opt/another/nc")
+    monkeypatch.setattr("cli.case_decisions.click.confirm", lambda *_, **__: hunts.find(2, found(), another))
+    said = hunts.run(*CLOSE, code=1)
+    assert "the case has other findings since you were shown them: look at them first" in said
+    assert hunts.runtime.ledger.cases.get(CASE).closure is None
+    hunts.run(*SURE)
+    assert entry_of(hunts)
+    assert json.loads(hunts.run("known", "list", "--json"))["entries"][0]["entry"]["findings"][1:]
+
+
+def test_nobody_is_asked_if_nothing_becomes_known_good(hunts):
+    hunts.find(1, MINER)
+    assert "Ada has closed" in hunts.run(*CLOSE)
