@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from flask import Flask, Response
 from demo.base import app_of
 from demo.jira.simulation import Jira
 from demo.serving import serving
-from demo.slack.records import signed
+from demo.slack.records import Post, signed
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
 from receiver import edge, handler
 from receiver.destinations.slack.bot import SlackBotDestination
+from receiver.destinations.slack.mute_menu import mute_menu
 from scheduler import handler as scheduler_handler
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore
@@ -34,6 +35,8 @@ from shared.models.codec import dump
 from shared.models.decisions import Action, CaseDecision
 from shared.models.event_kinds import CAPTURE_FAILED, HUNT_FINISHED
 from shared.models.events import Event
+from shared.models.evidence import Artefact, Finding
+from shared.models.severity import Severity
 from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import ABANDONED
@@ -538,6 +541,31 @@ def test_a_click_takes_the_case_once_however_often_sqs_hands_it_out(with_buttons
     assert taken[0].thread_ts == parent.ts
     assert "Acknowledge" not in json.dumps(parent.body)
     assert stage.slack.ephemerals == []
+    assert stage.slack.refused == []
+
+
+def test_a_choice_that_mutes_does_so_once_however_often_sqs_hands_it_out(with_buttons):
+    stage = with_buttons
+    clients = Clients(stage.resources.environ, endpoint_url=stage.resources.endpoint)
+    ledger = Ledger(DynamoStore(clients, stage.resources.name), lambda: datetime.now(UTC))
+    (key,) = (waiting.case_key for waiting in ledger.cases.unacknowledged())
+    found = Finding("User accessing sudo", 2, Severity.SUSPICIOUS, artefacts=(Artefact("", 2),))
+    system = System("i-0aaaaaaaaaaaaaaa1", "us-east-1", "")
+    case = ledger.cases.change(key, lambda case: case and replace(case, system=system))
+    assert case is not None
+    ledger.events.save_whole_alarm(replace(case.alarm, findings=(found,)))
+    menu = {"type": "actions", "block_id": key, "elements": [mute_menu(next_hunt=False)]}
+    post = Post("C0123456789", "1764000000.000009", NOW, {"text": "x", "blocks": [menu]})
+    request = stage.slack.click(post, "mute", "7d")
+    event = api_event("2.0", "POST", "/slack/actions", request.body, request.headers)
+    assert [stage.edge(event)["statusCode"] for _ in range(2)] == [200, 200]
+    work_off(stage)
+    (mute,) = ledger.mutes.stored()
+    assert (mute.match.instance, mute.match.finding) == ((system.instance,), ("User accessing sudo",))
+    assert (mute.until - mute.at).days == 7
+    (answer,) = stage.slack.ephemerals
+    assert answer.body["text"].startswith("You muted 1 finding")
+    assert len([post for post in stage.slack.posts if "Muted: " in json.dumps(post.body["blocks"][0])]) == 1
     assert stage.slack.refused == []
 
 
