@@ -203,6 +203,7 @@ def _lines(row: CaseRow, seen: Mapping[str, Seen]) -> Iterator[str]:
         ("last alarm", f"{utc_minute(row.last_at)}, {counted(row.alarms, 'alarm')} in all"),
         ("hunt", row.hunt_id),
         ("told", ", ".join(_told(name, row.refs.get(name, "")) for name in row.told)),
+        ("held", ", ".join(f"for {name} until {utc_minute(until)}" for name, until in row.held.items())),
     )
     yield from (f"{label:<12} {one_line(value, 1_000)}" for label, value in values if value)
     for finding in row.findings[:_MOST_FINDINGS]:

@@ -50,6 +50,7 @@ class CaseRow:
     worst: str = ""  # the description of the worst finding
     refs: Mapping[str, str] = field(default_factory=dict)  # what each destination gave, such as a Jira key
     alarms: int = 0  # how many alarms it has
+    held: Mapping[str, datetime] = field(default_factory=dict)  # destinations that are told of it only then
 
 
 @dataclass(frozen=True)
@@ -199,4 +200,5 @@ def case_row(key: str, case: Case, refs: Mapping[str, str]) -> CaseRow:
         worst=findings[0].description if findings else "",
         refs=refs,
         alarms=case.alarms or 1,
+        held={name: until for name, until in case.held.items() if name not in case.told},
     )
