@@ -1,16 +1,26 @@
-"""What a system's earlier hunts and an earlier version left is taken over when an alarm is judged."""
+"""What earlier hunts and an earlier version left is taken over; the disks of one machine have one case."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from receiver.assemble import handlers
+from receiver.assemble import judge as judge_of
+from shared.models.alarms import Alarm
 from shared.models.cases import CaseState, Verdict
+from shared.models.events import Event
+from shared.models.evidence import Evidence, Finding
+from shared.models.hunts import Hunt
+from shared.models.judgements import Judgement
+from shared.models.mutes import Muted
+from shared.models.severity import Severity
+from shared.models.system_findings import Status
 from shared.storage import kinds
 from tests.receiver.cases.test_deciding import FIRST_CASE, MINER, SYSTEM, Hunts, found
-from tests.receiver.conftest import Stage
+from tests.receiver.conftest import INSTANCE, START, Stage
 
 
 def across_hunts(hunts: Hunts, on: bool) -> None:
@@ -82,3 +92,76 @@ def test_turning_cases_across_hunts_off_and_on_again_withholds_nothing_new(hunts
     across_hunts(hunts, True)
     assert hunts.find(found(), MINER), "the miner was not told in the case of the system"
     assert not hunts.find(found(), MINER)
+
+
+HUNT = Hunt("weekly", START)
+
+
+def judged_disk(
+    stage: Stage, evidence: int, *findings: Finding, hunt: Hunt | None = None, project: int = 3
+) -> Judgement:
+    """What is decided about the alarm of one disk. Its case is not recorded: that is the next step of the
+    worker, which another worker may overtake."""
+    event = Event(f"e{evidence}", "processing_with_alarms", stage.moment, "", "", project, evidence)
+    suspicious = sum(finding.count for finding in findings)
+    alarm = Alarm(
+        event,
+        Severity.SUSPICIOUS,
+        0,
+        suspicious,
+        hunt=hunt,
+        evidence=Evidence(evidence, project, "vol", instance=SYSTEM, malicious=0, suspicious=suspicious),
+        instance=INSTANCE,
+        findings=findings,
+        findings_total=len(findings),
+    )
+    judgement = judge_of(stage.runtime).judge(alarm, Muted())
+    assert judgement
+    return judgement
+
+
+def statuses(judgement: Judgement) -> list[Status]:
+    return [finding.status for finding in judgement.findings]
+
+
+@pytest.mark.parametrize("hunt", [HUNT, None], ids=["of a hunt", "of a project without a known hunt"])
+def test_the_second_disk_of_a_machine_is_told_in_the_case_that_the_first_one_begins(stage, hunt):
+    for evidence, path in ((1, "/opt/a"), (2, "/opt/b")):
+        judged = judged_disk(stage, evidence, found(path=path), hunt=hunt)
+        assert judged.tell
+        assert statuses(judged) == [Status.NEW]
+        assert judged.case == FIRST_CASE
+        assert not judged.continues, "the case was begun by this hunt"
+        stage.moment += timedelta(minutes=59)
+
+
+@pytest.mark.parametrize("hunt", [HUNT, None], ids=["of a hunt", "of a project without a known hunt"])
+def test_what_was_told_of_the_first_disk_does_not_hide_what_is_new_on_the_second(stage, hunt):
+    judged_disk(stage, 1, found(), hunt=hunt)
+    both = judged_disk(stage, 2, found(), found("Trojan.Linux", "/opt/b"), hunt=hunt)
+    assert both.tell
+    assert statuses(both) == [Status.NEW, Status.SEEN]
+    more = judged_disk(stage, 3, found(count=7), hunt=hunt)
+    assert more.tell
+    assert statuses(more) == [Status.MORE]
+    assert not both.continues
+    assert not more.continues
+
+
+def test_the_next_hunt_continues_the_case(stage):
+    judged_disk(stage, 1, found(), hunt=HUNT)
+    later = judged_disk(stage, 2, found(path="/opt/b"), hunt=HUNT)
+    assert not later.continues, "the same hunt"
+    after = replace(HUNT, scheduled_at=START + timedelta(days=7))
+    assert judged_disk(stage, 3, found(path="/opt/c"), hunt=after).continues
+    assert judged_disk(stage, 4, found(path="/opt/d"), project=4).continues, "another project"
+
+
+def test_a_case_that_was_never_recorded_is_not_waited_for_longer_than_an_hour(stage):
+    """The worker was killed after its judgement. What it judged is told again, in another case."""
+    judged_disk(stage, 1, found(), hunt=HUNT)
+    stage.moment += timedelta(minutes=61)
+    judged = judged_disk(stage, 2, found(), hunt=HUNT)
+    assert judged.tell
+    assert statuses(judged) == [Status.AGAIN]
+    assert judged.case == f"system/{SYSTEM}/2"
