@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from shared.config.suggestions import advice, quoted
+from shared.config.timezones import check_timezone
 from shared.config.types import DestinationName, OneOrMany, Section, as_list
 from shared.models.active_hours import DAY_NAMES, WHOLE_DAY, ActiveHours, Window
 
@@ -72,25 +72,25 @@ def _minutes(hour: str, minute: str, text: str) -> int:
     return minutes
 
 
-def _check_timezone(text: str) -> str:
-    known = available_timezones()
-    if text in known:
-        return text
-    meant = advice(text, known) or "; write one such as Europe/Berlin or UTC"
-    raise ValueError(f"{quoted(text)} is not a time zone{meant}")
-
-
 class ActiveConfig(Section):
     """When the destinations of a route are read."""
 
-    days: Annotated[tuple[int, ...], BeforeValidator(_days), WithJsonSchema(_TEXTS)] = Field(
-        tuple(range(7)), description="days of the week: a name, a list, or a range such as Mon-Fri"
-    )
-    hours: Annotated[tuple[Window, ...], BeforeValidator(_hours), WithJsonSchema(_TEXTS)] = Field(
+    days: Annotated[
+        tuple[int, ...],
+        BeforeValidator(_days),
+        PlainSerializer(lambda days: [DAY_NAMES[day] for day in days], return_type=list[str]),
+        WithJsonSchema(_TEXTS),
+    ] = Field(tuple(range(7)), description="days of the week: a name, a list, or a range such as Mon-Fri")
+    hours: Annotated[
+        tuple[Window, ...],
+        BeforeValidator(_hours),
+        PlainSerializer(lambda hours: [str(window) for window in hours], return_type=list[str]),
+        WithJsonSchema(_TEXTS),
+    ] = Field(
         (Window(0, WHOLE_DAY),),
         description='hours of these days such as "08:00-18:00", or a list of them; they may pass midnight',
     )
-    timezone: Annotated[str, AfterValidator(_check_timezone)] = Field(
+    timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
         "UTC", description="time zone of the days and hours, such as Europe/Berlin"
     )
 

@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticKnownError
 
 from shared.config.due_times import Schedule, Skipping, parse_schedule, why_never
-from shared.config.suggestions import advice, quoted
+from shared.config.suggestions import quoted
 from shared.config.targets import CaptureMode, ExcludeConfig, SelectorConfig, Target, TargetConfig
+from shared.config.timezones import check_timezone
 from shared.config.types import Context, OneOrMany, Section, Texts
 from shared.models.systems import System
 
@@ -43,18 +44,6 @@ def parse_window(text: str) -> Window:
     if not match or match[1] + match[2] == match[3] + match[4]:
         raise ValueError(f"{text!r} is not a window of the day; write it as 22:00-06:00")
     return Window(time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4])))
-
-
-def _check_timezone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (KeyError, ValueError, OSError):  # not found, not a name at all, a folder of the tz database
-        names = available_timezones()
-        if not names:
-            raise ValueError("this machine has no time zones; install the package tzdata") from None
-        hint = advice(text, names) or "; write one such as Europe/Berlin or Etc/UTC"
-        raise ValueError(f"{quoted(text)} is not a time zone{hint}") from None
-    return text
 
 
 def _check_schedule(text: str, info: ValidationInfo) -> str:
@@ -117,7 +106,7 @@ class ProjectConfig(Section):
 class HuntConfig(Section):
     """A hunt definition: which systems are captured, when and how."""
 
-    timezone: Annotated[str, AfterValidator(_check_timezone)] = Field(
+    timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
         "Etc/UTC", description="time zone of the schedule, such as Europe/Berlin"
     )
     schedule: Annotated[str, AfterValidator(_check_schedule)] | None = Field(
