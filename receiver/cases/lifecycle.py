@@ -265,10 +265,11 @@ class CaseLifecycle:
             state=case.state,
         )
 
-    def in_words(self, case_key: str) -> str:
-        """What became of the case, for one line of a list; empty if nobody has decided anything about it."""
+    def in_words(self, case_key: str, shown: Severity) -> str:
+        """What became of the case, for one line of a list that shows it as severe as `shown`; empty if
+        nothing did."""
         case = self._ledger.cases.get(case_key)
-        return case_in_words(case) if case else ""
+        return case_in_words(case, shown) if case else ""
 
     def is_in_hand(self, case_key: str) -> bool:
         """Whether somebody has taken or closed the case."""

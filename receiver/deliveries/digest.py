@@ -109,7 +109,8 @@ class DigestDelivery:
             return Done()
 
         def compose(in_doubt: bool) -> Message:
-            states = {key: self.cases.in_words(key) for key in cases_shown(entries)}
+            shown = cases_shown(entries).items()
+            states = {key: self.cases.in_words(key, severity) for key, severity in shown}
             return digest_message(digest_id, destination, entries, states, maybe_repeat=in_doubt)
 
         verdict = self.sender.send(item, delivery, turn, compose)

@@ -12,14 +12,19 @@ from shared.models.alarms import Alarm
 from shared.models.cases import Case
 from shared.models.decisions import CaseDecision
 from shared.models.known_good_terms import Scope
+from shared.models.severity import Severity
 from shared.phrases import counted, ordinal
 
 
-def case_in_words(case: Case) -> str:
-    """What became of the case, for one line of a list; empty if nobody has decided anything about it."""
+def case_in_words(case: Case, shown: Severity) -> str:
+    """What became of the case, for one line of a list that shows it as severe as `shown`; empty if nothing
+    did."""
+    worst = case.alarm.severity
+    worse = f"this system has {worst.value} alarms too" if worst.rank > shown.rank else ""
+    decided = f"taken by {person_of(case.acknowledgement.by)}" if case.acknowledgement else ""
     if case.closure:
-        return f"closed {how_closed(case.closure)}"
-    return f"taken by {person_of(case.acknowledgement.by)}" if case.acknowledgement else ""
+        decided = f"closed {how_closed(case.closure)}"
+    return commas(worse, decided)
 
 
 def acknowledged(alarm: Alarm) -> Content:

@@ -47,9 +47,11 @@ def digest_entry(alarm: Alarm, message: Message, hold: Hold | None) -> DigestEnt
     )
 
 
-def cases_shown(entries: Sequence[DigestEntry]) -> tuple[str, ...]:
-    """The cases of which the message says how they stand. That is only said of alarms that were held."""
-    return tuple(key for key, case in _cases(entries).items() if case[0].hold)[:MAX_LINES]
+def cases_shown(entries: Sequence[DigestEntry]) -> dict[str, Severity]:
+    """The cases of which the message says how they stand, and how severe it shows them. That is only said of
+    alarms that were held."""
+    cases = list(_cases(entries).items())[:MAX_LINES]
+    return {key: case[0].severity for key, case in cases if case[0].hold}
 
 
 def digest_message(
@@ -102,10 +104,10 @@ def _words(destination: str, entries: Sequence[DigestEntry], cases: int) -> tupl
         summary = f"{ended} Alarms that are malicious have messages of their own."
         return title, summary, "Systems, worst first"
     hours = {str(entry.hold.hours) for entry in entries if entry.hold and entry.hold.hours}
-    opened = local_minute(hold.until, hold.hours.timezone if hold.hours else "UTC")
-    when = f" of this route ({hours.pop()})" if len(hours) == 1 else ""
+    until = local_minute(hold.until, hold.hours.timezone if hold.hours else "UTC")
+    which = f" of this route ({hours.pop()})" if len(hours) == 1 else ""
     title = f"{counted(len(entries), 'held alarm')} in {systems}, the worst first"
-    summary = f"They came outside the active hours{when}, which began at {opened}."
+    summary = f"They came outside the active hours{which}, and were held until {until}."
     return title, summary, "Alarms, worst first"
 
 

@@ -22,6 +22,7 @@ from shared.models.holds import Hold
 from shared.models.hunts import Hunt, HuntState
 from shared.queues import items
 from tests.queue_items import decoded
+from tests.receiver.world import buttons, header
 
 # The stage begins at Tuesday 03:00 UTC, which is 04:00 in Berlin.
 HOURS = {"days": "Mon-Fri", "hours": "08:00-18:00", "timezone": "Europe/Berlin"}
@@ -77,8 +78,8 @@ def test_held_alarms_are_told_in_one_digest_when_the_hours_begin(held):
     (digest,) = held.soc.sent
     assert digest.title == "3 held alarms in 3 systems, the worst first"
     assert digest.summary == (
-        "They came outside the active hours of this route (Mon-Fri 08:00-18:00 Europe/Berlin), which began "
-        "at 2026-11-24 08:00 Europe/Berlin."
+        "They came outside the active hours of this route (Mon-Fri 08:00-18:00 Europe/Berlin), and were "
+        "held until 2026-11-24 08:00 Europe/Berlin."
     )
     assert [line.text.split(" (event")[0] for line in digest.lines] == [
         f"{count} suspicious event{'s' * (count > 1)} in project 3, evidence {count}" for count in (3, 2, 1)
@@ -199,6 +200,16 @@ def test_the_suspicious_alarms_of_a_hunt_are_told_when_it_has_ended(make_stage):
     assert stage.soc.sent[-1].id == late  # its table was told already
 
 
+def test_the_table_names_systems_that_have_malicious_alarms_too(make_stage):
+    stage = make_stage(routes=[{"to": "soc", "digest": "per_hunt"}])
+    suspicious(stage, 1)
+    stage.run()
+    malicious(stage, 2)
+    until(stage, stage.moment + timedelta(minutes=70))
+    (line,) = stage.soc.sent[1].lines
+    assert line.text.endswith("; this system has malicious alarms too")
+
+
 def test_a_hunt_whose_end_nobody_knows_is_told_an_hour_after_its_last_alarm(make_stage):
     stage = make_stage(routes=[{"to": "soc", "digest": "per_hunt"}])
     suspicious(stage, 1)
@@ -315,3 +326,29 @@ def test_what_is_decided_about_a_held_case_is_told_with_it(make_stage):
     (digest,) = stage.soc.sent
     states = sorted(line.text.partition("; ")[2] for line in digest.lines)
     assert states == ["", "closed as benign by ada at 2026-11-24 03:00 UTC: “a test”", "taken by ada"]
+
+
+def test_a_thread_begins_only_after_its_case_was_told(make_world):
+    """In Slack a held case has no thread. What is decided before the digest is told posts nothing."""
+    world = make_world(routes=[OFFICE_HOURS | {"to": "ir"}])
+    stage = world.stage
+    id = suspicious(stage, 4)
+    stage.run()
+    key = stage.runtime.ledger.events.case_of(id)
+
+    def decide(action, id):
+        decision = CaseDecision(id, action, "ada", stage.moment, "the console")
+        stage.runtime.events.put(items.encode(items.DecideCase(key, dump(decision))))
+        stage.run()
+
+    decide(Action.ACKNOWLEDGE, "d-1")
+    assert world.slack.posts == []
+    until(stage, OPENING)
+    (digest,) = world.slack.posts
+    assert header(digest).endswith("1 held alarm in 1 system, the worst first")
+    assert "taken by ada" in str(digest.body)
+    stage.forward(60)
+    decide(Action.RELEASE, "d-2")
+    opened = world.slack.posts[1]
+    assert header(opened).endswith("1 suspicious event on web-01 (i-0aaaaaaaaaaaaaaa1)")
+    assert buttons(opened)[0] == "Acknowledge"
