@@ -105,6 +105,7 @@ def _until(until, look):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(90)
 def test_the_command_prints_the_summary_and_nothing_else():
     result = subprocess.run(

@@ -148,6 +148,7 @@ def wanted(account: str, region: str, instance: dict[str, Any]) -> bool:
     return windows or named
 
 
+@pytest.mark.slow
 def test_the_plan_is_right_to_the_last_instance(make_stage: Any, raw: Any) -> None:
     stage = make_stage(hunt={"targets": TARGETS, "exclude": [{"tags": {"Hunt": "skip"}}]})
     config = stage.runtime.config
@@ -178,6 +179,7 @@ def test_the_plan_is_right_to_the_last_instance(make_stage: Any, raw: Any) -> No
     assert took <= SECONDS, f"{sum(map(len, raw.values()))} instances in {took:.1f} s"
 
 
+@pytest.mark.slow
 def test_all_of_it_without_a_filter(aws: None, raw: Any) -> None:
     instances = AwsFleet(lambda _: None, Secrets({})).instances("", "us-east-1")
     assert sorted(instance.id for instance in instances) == sorted(

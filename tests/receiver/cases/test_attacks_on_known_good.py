@@ -22,6 +22,8 @@ from shared.queues import items
 from tests.quarter.plan import REGION
 from tests.quarter.world import World
 
+pytestmark = pytest.mark.slow
+
 WEB, OTHER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2"
 RULE, PATH = "Suspicious File Detected: php_eval", "/home/ada/backup.php"
 KNOWN = SimAlarm(RULE, SUSPICIOUS, 2, path=PATH, content="<?php")

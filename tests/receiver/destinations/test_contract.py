@@ -175,6 +175,7 @@ HUGE = [
 ]
 
 
+@pytest.mark.slow
 def test_the_kept_part_of_an_answer_is_bounded(
     kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]
 ) -> None:
@@ -203,6 +204,7 @@ ENDLESS = {
 WORDS = ("", "channel_not_found", "is_inactive", "message_not_found", "invalid_blocks", "cant_update_message")
 
 
+@pytest.mark.slow
 def test_the_number_of_requests_is_bounded(kind: Kind, peer: Any, reply: Any, alarms: dict[str, Any]) -> None:
     """Also where every answer is the same, and asks for another step."""
     thread = json.loads(KINDS["bot"].delivered.ref) | {"to": "#soc"}

@@ -130,6 +130,7 @@ def test_a_document_that_is_replaced_while_it_is_read_is_read_again(store, monke
     assert store.get("event", "e", "a").body == newer
 
 
+@pytest.mark.slow
 def test_a_document_that_is_too_large_is_refused(store):
     with pytest.raises(TooLarge) as caught:
         store.put("event", "e", "a", {"text": noise(80_000_000)})

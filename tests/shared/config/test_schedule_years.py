@@ -90,6 +90,7 @@ def walk(case: Case, zone: str) -> list[datetime]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("case", CRON, ids=lambda case: case.text)
 def test_two_years_of_minutes(case, zone):
@@ -99,6 +100,7 @@ def test_two_years_of_minutes(case, zone):
     assert due
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(("text", "every"), [("rate(7 days)", 7 * 24 * 60), ("rate(90 minutes)", 90)])
 def test_two_years_of_a_rate_are_the_same_in_every_zone(text, every, zone):
