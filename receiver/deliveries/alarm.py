@@ -7,7 +7,7 @@ alarm's turn is too far away, or a route holds the alarm, it goes into a digest 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from receiver.cases.lifecycle import CaseLifecycle
@@ -62,9 +62,17 @@ class AlarmDelivery:
             case Turn(claim=claim):
 
                 def compose(in_doubt: bool) -> Message:
-                    return self.cases.message(alarm, destination, maybe_repeat=in_doubt, opens=claim.opens)
+                    known = self._as_known_at(destination, alarm)
+                    return self.cases.message(known, destination, maybe_repeat=in_doubt, opens=claim.opens)
 
                 return self.sender.send(item, delivery, turn, compose, alarm.event.received_at)
+
+    def _as_known_at(self, destination: str, alarm: Alarm) -> Alarm:
+        """The alarm; it adds to no earlier message that a route still holds for this destination."""
+        earlier = alarm.earlier
+        if earlier and self.deliveries.get(earlier.event_id, destination).held:
+            return replace(alarm, earlier=None)
+        return alarm
 
     def _is_superfluous(self, alarm: Alarm) -> bool:
         """Whether this is a reminder of a case that somebody has taken or closed since."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from receiver.messages.counts import worst_in_a_list
 from receiver.messages.message import MAX_LINES, Line, Message
-from receiver.messages.safe_text import copyable
+from receiver.messages.safe_text import copyable, harmless_line
 from shared.models.alarms import Alarm
 from shared.models.holds import PROJECT, Hold, local_minute
 from shared.models.hunts import hunt_name, hunt_time
@@ -16,6 +16,7 @@ from shared.models.severity import Severity
 from shared.phrases import counted
 
 DIGEST = "digest"  # the kind of the message
+_MAX_QUOTE = 200  # characters of a text from outside
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class DigestEntry:
     malicious: int = 0
     suspicious: int = 0
     # Earlier versions did not store what follows.
-    finding: str = ""  # the worst one, in words
+    finding: str = ""  # the worst one in words, or the reason of a failure
     hold: Hold | None = None  # why it was not told at once; None: only because of the rate limit
 
 
@@ -42,7 +43,7 @@ def digest_entry(alarm: Alarm, message: Message, hold: Hold | None) -> DigestEnt
         alarm.severity,
         alarm.malicious or 0,
         alarm.suspicious or 0,
-        worst_in_a_list(alarm.findings),
+        worst_in_a_list(alarm.findings) or harmless_line(message.quote, _MAX_QUOTE),
         hold,
     )
 

@@ -123,3 +123,17 @@ def test_a_test_at_a_time(run, monkeypatch):
     ]
     wrong = run('  - {severity: malicious, at: "2026-11-27T22:00+01:00", to: soc, held: soc}\n', code=1)
     assert wrong.startswith("FAIL  1: expected to be held for soc, and is held for nothing")
+
+
+def test_where_an_event_goes_at_a_time(run, monkeypatch, tmp_path):
+    (tmp_path / "huntbridge.yaml").write_text(CLOSED_AT_NIGHT.removesuffix("tests:\n"))
+    night = ["route", "--severity", "suspicious", "--at", "2026-11-27T22:00+01:00", "--explain"]
+    environ = {"HUNTBRIDGE_CONFIG": "", "HUNTBRIDGE_TABLE": ""}
+    result = CliRunner().invoke(main, night, env=environ, catch_exceptions=False)
+    assert result.stdout == "soc\n"
+    held = "soc, held until 2026-11-30 08:00 Europe/Berlin"
+    assert f"route 1: yes, to {held}\n" in result.stderr
+    assert result.stderr.endswith(f"\n{held}\n")
+    day = [*night[:3], "--at", "2026-11-27T12:00Z", "--json"]
+    result = CliRunner().invoke(main, day, env=environ, catch_exceptions=False)
+    assert json.loads(result.stdout)["held"] == {}

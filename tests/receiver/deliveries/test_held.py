@@ -122,6 +122,24 @@ def test_a_route_that_names_them_holds_events_of_huntbridge_and_malicious_alarms
     until(stage, OPENING)
     assert titles(stage) == ["2 held alarms in 2 systems, the worst first"]
     assert stage.soc.sent[0].severity == "malicious"
+    assert "access denied (event own-1)" in stage.soc.sent[0].lines[1].text
+
+
+def test_a_malicious_alarm_does_not_update_a_message_that_is_held(held):
+    held.enricher.runs[4] = held.moment
+    held.receive(
+        b'{"event": "processing_with_alarms", "message": "2 suspicious in project id 3 evidence id 4"}'
+    )
+    held.enricher.counts[4] = (0, 2)
+    held.run()
+    held.enricher.counts[4] = (5, 2)
+    urgent = malicious(held, 4)
+    held.run()
+    alarm = held.runtime.ledger.events.whole_alarm(urgent)
+    assert alarm
+    assert alarm.earlier
+    (title,) = titles(held)
+    assert not title.startswith("Update")
 
 
 def test_elsewhere_gets_all_alarms_at_once(make_stage):
