@@ -49,11 +49,11 @@ def why(config_path: str | None, data: Path, id: str, as_json: bool) -> None:
             }
         )
         return
-    for line in _lines(runtime, detail, judgement):
+    for line in lines(runtime, detail, judgement):
         click.echo(line)
 
 
-def _lines(runtime: Runtime, detail: EventDetail, judgement: Judgement | None) -> Iterator[str]:
+def lines(runtime: Runtime, detail: EventDetail, judgement: Judgement | None) -> Iterator[str]:
     row = detail.row
     yield f"{one_line(row.title or row.kind, 200)}, {utc_minute(row.at)}"
     if detail.where_told:
