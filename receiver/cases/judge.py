@@ -8,7 +8,7 @@ is handled again gets the same answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from receiver.messages.counts import adds_up
@@ -40,16 +40,6 @@ from shared.storage.queries.cases import CaseQueries
 _BEGINNING = timedelta(hours=1)  # the longest time between the judgement that begins a case and its record
 
 
-@dataclass(frozen=True)
-class _Covered:
-    """What people decided about a finding."""
-
-    cover: Cover = field(default_factory=Cover)
-    author: str = ""
-    reason: str = ""
-    until: datetime | None = None
-
-
 @dataclass(eq=False, repr=False)
 class Judge:
     """Judges the findings of alarms."""
@@ -78,10 +68,10 @@ class Judge:
                 seen,
                 self._current(known),
                 lambda number: f"system/{system.instance}/{number}",
-                lambda occurrence: covers[occurrence.fingerprint].cover,
+                lambda occurrence: covers[occurrence.fingerprint],
             )
             if after == known or self.ledger.findings.save(system.instance, after, version):
-                return _judgement(seen, ruling, after, covers)
+                return _judgement(seen, ruling, after)
 
     def case_of(self, alarm: Alarm) -> str:
         """The key of the case that an event without alarms belongs to: its system's, if that is not closed.
@@ -92,7 +82,7 @@ class Judge:
         case = self._current(self.ledger.findings.of_system(system.instance))
         return case.key if case and case.state is not CaseState.CLOSED else ""
 
-    def _covers(self, alarm: Alarm, system: System, seen: Seen, muted: Muted) -> dict[str, _Covered]:
+    def _covers(self, alarm: Alarm, system: System, seen: Seen, muted: Muted) -> dict[str, Cover]:
         """What people decided about each finding, by fingerprint. Nothing is withheld of an alarm of which
         not everything is known."""
         entries = self.ledger.known_good.naming(system.instance) if seen.complete and seen.occurrences else ()
@@ -102,20 +92,18 @@ class Judge:
             alarm.instance.tags if alarm.instance else {},
         )
         return {
-            each.fingerprint: self._covered(each, place, entries, muted) if seen.complete else _Covered()
+            each.fingerprint: self._covered(each, place, entries, muted) if seen.complete else Cover()
             for each in seen.occurrences
         }
 
-    def _covered(
-        self, occurrence: Occurrence, place: Place, entries: Iterable[Entry], muted: Muted
-    ) -> _Covered:
+    def _covered(self, occurrence: Occurrence, place: Place, entries: Iterable[Entry], muted: Muted) -> Cover:
         match = best_match(occurrence, place, entries, self.now())
         if match and not match.not_covered:
             entry = match.entry
-            return _Covered(Cover(Status.KNOWN, entry.id), entry.by, entry.why, entry.until)
+            return Cover(Status.KNOWN, entry.id, author=entry.by, reason=entry.why, until=entry.until)
         if mute := muted.findings.get(occurrence.fingerprint):
-            return _Covered(Cover(Status.MUTED, mute.id), mute.by, mute.why, mute.until)
-        return _Covered(Cover(by=match.entry.id, why=match.not_covered) if match else Cover())
+            return Cover(Status.MUTED, mute.id, author=mute.by, reason=mute.why, until=mute.until)
+        return Cover(by=match.entry.id, why=match.not_covered) if match else Cover()
 
     def _current(self, known: SystemFindings) -> CurrentCase | None:
         case = self.ledger.cases.get(known.case) if known.case else None
@@ -151,14 +139,14 @@ def _seen(alarm: Alarm, system: System) -> Seen:
     return Seen(event.id, event.received_at, hunt_id, found, complete)
 
 
-def _judgement(seen: Seen, ruling: Ruling, after: SystemFindings, covers: dict[str, _Covered]) -> Judgement:
+def _judgement(seen: Seen, ruling: Ruling, after: SystemFindings) -> Judgement:
     by_mark = {each.fingerprint: each for each in seen.occurrences}
     found = []
     for judged in ruling.findings:
         occurrence, known = by_mark.get(judged.fingerprint), after.findings.get(judged.fingerprint)
         if occurrence is None:
             continue  # the platform does not name it any more, and the ruling was made before
-        covered = covers[judged.fingerprint] if judged.status.is_withheld else _Covered()
+        covered = ruling.covers.get(judged.by, Cover()) if judged.status.is_withheld else Cover()
         found.append(
             JudgedFinding(
                 judged.fingerprint,

@@ -20,6 +20,7 @@ T = TypeVar("T")
 # The limits of one document. They keep it below the limit of a DynamoDB item, which is 400 kB.
 MOST_FINDINGS, MOST_RULINGS = 400, 20
 _MOST_TEXT = 300  # characters of a description or a path
+_MOST_COVERS, _MOST_REASON = 10, 200  # that a ruling keeps, and the characters of each reason
 
 
 class Status(StrEnum):
@@ -74,8 +75,8 @@ class SystemFinding:
     hunts: int = 1  # how many hunts had it; an alarm without a hunt counts as one
     contents: tuple[str, ...] = ()  # all that were seen, as in `Occurrence`
     case: str = ""  # the key of the case in which it was told last; empty: it was never told
-    told_severity: Severity = Severity.INFO
-    told_count: int = 0
+    told_severity: Severity = Severity.INFO  # the worst that was told in this case
+    told_count: int = 0  # the most that was told in this case
     told_at: datetime | None = None
     changed: int = 0  # how many hunts after the first one brought a content that was not seen before
 
@@ -92,6 +93,19 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Cover:
+    """What people decided earlier about a finding."""
+
+    status: Status | None = None  # KNOWN or MUTED; None: it is told
+    by: str = ""
+    why: str = ""  # as in `Judged`
+    # Of the entry or mute that withholds it.
+    author: str = ""
+    reason: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Ruling:
     """What was decided about one alarm."""
 
@@ -102,6 +116,8 @@ class Ruling:
     findings: tuple[Judged, ...] = ()
     hunts: int = 1  # how many hunts had the finding of the alarm that most hunts had
     since: datetime | None = None  # when the first of the told findings was first seen
+    # What withholds findings, by its id. It may have ended when the alarm is handled again after a crash.
+    covers: Mapping[str, Cover] = field(default_factory=dict)
 
     @property
     def still_there(self) -> bool:
@@ -144,15 +160,6 @@ class Seen:
     complete: bool  # the occurrences are all that the alarm is about, and the platform confirms them
 
 
-@dataclass(frozen=True)
-class Cover:
-    """What people decided earlier about a finding."""
-
-    status: Status | None = None  # KNOWN or MUTED; None: it is told
-    by: str = ""
-    why: str = ""  # as in `Judged`
-
-
 def rule(
     known: SystemFindings,
     seen: Seen,
@@ -171,7 +178,10 @@ def rule(
     ruled_on = {each.fingerprint for each in earlier.findings} if earlier else set()
     if earlier and (earlier.tell or ruled_on.issuperset(each.fingerprint for each in seen.occurrences)):
         return known, earlier
-    judged = tuple(_judge(each, known, current, cover(each)) for each in seen.occurrences)
+    covers = [cover(each) for each in seen.occurrences]
+    judged = tuple(
+        _judge(each, known, current, covered) for each, covered in zip(seen.occurrences, covers, strict=True)
+    )
     told = [each for each in judged if not each.status.is_withheld]
     tell = not seen.complete or any(each.status.is_news for each in told)
     case, reopens = _case(known, judged, current, new_key, tell=tell)
@@ -193,8 +203,9 @@ def rule(
         findings=judged,
         hunts=max((each.hunts for each in visible), default=1),
         since=min((each.first_at for each in visible), default=None),
+        covers={each.by: each for each in covers if each.status},
     )
-    rulings = {**known.rulings, seen.event_id: ruling}
+    rulings = {**known.rulings, seen.event_id: replace(ruling, covers=_shortened(ruling.covers))}
     after = SystemFindings(
         case=case or known.case,
         case_hunt=seen.hunt_id if begins else known.case_hunt,
@@ -277,6 +288,8 @@ def _updated(before: SystemFinding | None, occurrence: Occurrence, seen: Seen, t
     )
     if not told_in:
         return after
+    if told_in != after.case:  # what was told in another case was judged there
+        after = replace(after, told_severity=Severity.INFO, told_count=0)
     return replace(
         after,
         case=told_in,
@@ -284,6 +297,11 @@ def _updated(before: SystemFinding | None, occurrence: Occurrence, seen: Seen, t
         told_count=max(occurrence.count, after.told_count),
         told_at=max(seen.at, after.told_at or seen.at),
     )
+
+
+def _shortened(covers: Mapping[str, Cover]) -> dict[str, Cover]:
+    kept = list(covers.items())[:_MOST_COVERS]
+    return {by: replace(each, reason=each.reason[:_MOST_REASON]) for by, each in kept}
 
 
 def _last(documents: Mapping[str, T], most: int) -> dict[str, T]:

@@ -76,10 +76,7 @@ class Checks:
             assert row.mute, f"{about} was withheld without a reason"
             assert row.mute in text
             return None
-        claims = {
-            (each.description, PLACES[each.path]): each
-            for each in judgement.findings
-        }
+        claims = {(each.description, PLACES[each.path]): each for each in judgement.findings}
         claim = claims.get(sight.key)
         assert claim, f"{about} was withheld, and the judgement does not name it: {judgement}"
         if claim.status is Status.SEEN:
@@ -122,11 +119,7 @@ class Checks:
             )
             for key, sight in told_by(each).items() if not closed else ():
                 told.setdefault(key, []).append(sight)
-        new = [
-            sight
-            for key, sight in told_by(message).items()
-            if not no_more(sight, told.get(key, ()))
-        ]
+        new = [sight for key, sight in told_by(message).items() if not no_more(sight, told.get(key, ()))]
         assert new, f"{message.id} says nothing new of {message.case_key}, and does not say so"
 
     def every_case_has_an_end(self) -> None:
@@ -160,9 +153,7 @@ class Checks:
             if case and case.state is not CaseState.CLOSED:
                 system = case.system.instance if case.system else ""
                 until = self.world.moment + timedelta(days=1)
-                close_as(
-                    Closing("", key, system, False, self.world.tick, until), Verdict.TRUE_POSITIVE, None
-                )
+                close_as(Closing("", key, system, False, self.world.tick, until), Verdict.TRUE_POSITIVE, None)
                 self.world.drain()
                 after = cases.get(key)
                 assert after

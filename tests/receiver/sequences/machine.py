@@ -19,7 +19,6 @@ from receiver.cases.decisions import CaseDecisions
 from shared.models.case_states import DecisionRefused
 from shared.models.cases import Case, CaseState
 from shared.models.decisions import Verdict
-from shared.models.fingerprints import fingerprint
 from shared.models.known_good_terms import Scope, Terms
 from shared.models.mutes import Mute, MuteMatch
 from shared.models.people import Person
@@ -71,7 +70,7 @@ class Machine(RuleBasedStateMachine):
         self.checks = Checks(self.world, self.oracle)
         self.mail: list[tuple[Disk, bytes]] = []  # webhooks on their way
         self.posted: list[tuple[Disk, bytes]] = []  # webhooks that arrived
-        self.unsure: list[Closing | MuteMade] = []  # decisions of processes that died
+        self.unsure: list[Closing] = []  # decisions of processes that died
         self.number = 0
 
     def teardown(self) -> None:
@@ -236,7 +235,8 @@ class Machine(RuleBasedStateMachine):
         closing.by = person.name
         self.oracle.closings.append(closing)
         done = self.act(
-            lambda: case_decisions(self.world.runtime).close(closing.case, person, verdict, "why", terms), fuse
+            lambda: case_decisions(self.world.runtime).close(closing.case, person, verdict, "why", terms),
+            fuse,
         )
         if done:
             closing.end = self.world.tick
@@ -368,19 +368,19 @@ class Machine(RuleBasedStateMachine):
     def edit(self, **change: Any) -> None:
         self.world.settings = replace(self.world.settings, **change)
         self.world.start()
-        self.oracle.across_hunts.set(self.world.tick, self.world.settings.across_hunts)
+        self.oracle.across_hunts.change(self.world.tick, self.world.settings.across_hunts)
 
     @rule(system=systems, value=st.sampled_from(["", *TAGS]))
     def tag(self, system: str, value: str) -> None:
         self.step(0.1)
         self.world.ec2.tags[system] = {"role": value} if value else {}
-        self.oracle.tags.setdefault((system, "role"), Timeline("")).set(self.world.tick, value)
+        self.oracle.tags.setdefault((system, "role"), Timeline("")).change(self.world.tick, value)
 
     @rule(state=st.sampled_from(["up", "up", "up", "unlisted", "silent", "down"]))
     def platform(self, state: str) -> None:
         self.step(0.1)
         self.world.platform.state = state
-        self.oracle.platform.set(self.world.tick, state)
+        self.oracle.platform.change(self.world.tick, state)
 
     @rule(length=days)
     def wait(self, length: int) -> None:

@@ -1,5 +1,5 @@
-"""What may be withheld, by docs/noise.md alone. It knows what lies on the disks, what people decided, and what
-people were told. It calls no code that judges."""
+"""What may be withheld, by docs/noise.md alone. It knows what lies on the disks, what people decided, and
+what people were told. It calls no code that judges."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Timeline:
     def __init__(self, first: object) -> None:
         self._values: list[tuple[int, object]] = [(0, first)]
 
-    def set(self, moment: int, value: object) -> None:
+    def change(self, moment: int, value: object) -> None:
         self._values.append((moment, value))
 
     def during(self, start: int, end: int) -> set[object]:

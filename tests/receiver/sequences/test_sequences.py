@@ -1,5 +1,5 @@
-"""No sequence of hunts, verdicts, mutes, expiries, edits of the configuration, crashes and reorderings withholds
-a finding that nothing covers, tells one twice unmarked, or leaves a case without an end."""
+"""No sequence of hunts, verdicts, mutes, expiries, edits of the configuration, crashes and reorderings
+withholds a finding that nothing covers, tells one twice unmarked, or leaves a case without an end."""
 
 from __future__ import annotations
 

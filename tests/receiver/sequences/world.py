@@ -339,7 +339,7 @@ class World:
 
     def _next_due(self) -> float | None:
         ((due,),) = self.database.read("SELECT min(due) FROM items", ())
-        return due
+        return None if due is None else float(due)
 
     def dead(self) -> Iterator[str]:
         """The reasons of the dead items."""
