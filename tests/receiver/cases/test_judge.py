@@ -19,6 +19,7 @@ from shared.models.mutes import Muted
 from shared.models.severity import Severity
 from shared.models.system_findings import Status
 from shared.storage import kinds
+from shared.storage.ledger.events import Events
 from tests.receiver.cases.test_deciding import FIRST_CASE, MINER, SYSTEM, Hunts, found
 from tests.receiver.conftest import INSTANCE, START, Stage
 
@@ -165,3 +166,46 @@ def test_a_case_that_was_never_recorded_is_not_waited_for_longer_than_an_hour(st
     assert judged.tell
     assert statuses(judged) == [Status.AGAIN]
     assert judged.case == f"system/{SYSTEM}/2"
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_how_much_was_told_in_an_earlier_case_does_not_count_in_a_later_one(hunts, verdict):
+    second, many = f"system/{SYSTEM}/2", found(count=20)
+    hunts.find(many)
+    hunts.close(Verdict.TRUE_POSITIVE)
+    hunts.find(MINER)
+    assert hunts.find(found(count=1))
+    assert hunts.stage.soc.sent[-1].case_key == second
+    assert hunts.find(many), "twenty times as many as in the open case"
+    assert not hunts.find(many)
+    hunts.close(verdict, case=second)
+    assert hunts.find(many) is (verdict is Verdict.TRUE_POSITIVE)
+
+
+def test_a_verdict_covers_as_many_as_were_told_in_its_case(hunts):
+    hunts.find(found(count=20))
+    hunts.close(Verdict.TRUE_POSITIVE)
+    hunts.find(MINER)
+    hunts.find(found(count=1))
+    hunts.close(case=f"system/{SYSTEM}/2")
+    assert not hunts.find(found(count=5))
+    assert hunts.find(found(count=20))
+
+
+def test_what_withheld_a_finding_is_named_also_if_it_was_ended_after_a_crash(hunts, monkeypatch):
+    hunts.find(found())
+    hunts.close()
+    known, record = hunts.stage.runtime.ledger.known_good, Events.record_routed
+    (entry,) = known.naming(SYSTEM)
+
+    def crash(*args, **options):
+        monkeypatch.setattr(Events, "record_routed", record)
+        known.end(entry, "ada")
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(Events, "record_routed", crash)
+    assert not hunts.find(found())
+    newest = hunts.stage.runtime.queries.events.list().rows[0].id
+    (withheld,) = hunts.stage.runtime.queries.events.get(newest).alarm.judgement.withheld
+    assert (withheld.by, withheld.author, withheld.reason) == (entry.id, "ada", "the nightly backup")
+    assert withheld.until == entry.until
