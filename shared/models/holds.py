@@ -26,9 +26,10 @@ class Hold:
         """Such as "held until 2026-11-30 08:00 Europe/Berlin"."""
         if self.until:
             return f"held until {local_minute(self.until, self.hours.timezone if self.hours else 'UTC')}"
+        end = "its hunt has ended"
         if self.hunt.startswith(PROJECT):
-            return f"held until the alarms of project {self.hunt.removeprefix(PROJECT)} have ended"
-        return "held until its hunt has ended"
+            end = f"the alarms of project {self.hunt.removeprefix(PROJECT)} have ended"
+        return f"held until {end}" + (" and the hours of its route have begun" if self.hours else "")
 
     @property
     def digest_id(self) -> str:
