@@ -203,7 +203,7 @@ def _lines(row: CaseRow, seen: Mapping[str, Seen]) -> Iterator[str]:
         ("last alarm", f"{utc_minute(row.last_at)}, {counted(row.alarms, 'alarm')} in all"),
         ("hunt", row.hunt_id),
         ("told", ", ".join(_told(name, row.refs.get(name, "")) for name in row.told)),
-        ("held", ", ".join(f"for {name} until {utc_minute(until)}" for name, until in row.held.items())),
+        ("held", ", ".join(f"for {name} until {_end(until)}" for name, until in row.held.items())),
     )
     yield from (f"{label:<12} {one_line(value, 1_000)}" for label, value in values if value)
     for finding in row.findings[:_MOST_FINDINGS]:
@@ -220,6 +220,10 @@ def _seen(seen: Seen | None) -> str:
         return ""
     times = (("first seen", seen.first_at), ("last seen", seen.last_at))
     return ", ".join(filter(None, (seen.in_words, *(f"{what} {utc_minute(at)}" for what, at in times if at))))
+
+
+def _end(until: datetime | None) -> str:
+    return utc_minute(until) or "its hunt has ended"
 
 
 def _told(destination: str, ref: str) -> str:

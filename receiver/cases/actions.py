@@ -213,7 +213,7 @@ class CaseActions:
             return _NO_TRACKER
 
         def change(case: Case | None) -> Case | None:
-            if case is None or any(name in trackers for name in case.told):
+            if case is None or any(name in trackers for name in (*case.told, *case.held)):
                 return case
             return replace(case, issue_in=trackers[0], issue_asked=id, told=union(case.told, trackers[:1]))
 

@@ -92,7 +92,7 @@ class CaseLifecycle:
             return names
         reopening = _reopening(alarm, self._now())
         told_now = [name for name in names if name not in holds]
-        held_until = {name: hold.until for name, hold in holds.items() if hold.until}
+        held_until = {name: hold.until for name, hold in holds.items()}
 
         def change(case: Case | None) -> Case:
             case = case or Case(alarm)
@@ -195,7 +195,8 @@ class CaseLifecycle:
 
     def _is_held(self, case: Case, name: str) -> bool:
         """Whether a route still holds the case for this destination. Its digest says how the case stands."""
-        return case.held.get(name, self._now()) > self._now()
+        until = case.held.get(name, self._now())
+        return until is None or until > self._now()
 
     def _remind(self, case_key: str, case: Case, *, anew: bool) -> None:
         """Have reminders sent, and the steps of the escalation, until somebody takes or closes the case.
@@ -350,7 +351,7 @@ def _first_id(alarm: Alarm) -> str:
     return alarm.sent_again.event_id if alarm.sent_again else alarm.event.id
 
 
-def _held(held: Mapping[str, datetime], told: Collection[str]) -> dict[str, datetime]:
+def _held(held: Mapping[str, datetime | None], told: Collection[str]) -> dict[str, datetime | None]:
     return {name: until for name, until in held.items() if name not in told}
 
 

@@ -19,7 +19,7 @@ def offers(case: Case, trackers: Collection[str], config: Config, now: datetime)
         return ()
     if case.state is CaseState.OPEN:
         buttons.append(ACKNOWLEDGE)
-    if trackers and not any(name in trackers for name in case.told):
+    if trackers and not any(name in trackers for name in (*case.told, *case.held)):
         buttons.append(CREATE_ISSUE)
     buttons.append(CLOSE)
     if case.system or system_of(case.alarm):

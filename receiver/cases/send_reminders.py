@@ -80,10 +80,13 @@ class CaseReminders:
         return None
 
     def _held(self, case: Case) -> dict[str, datetime]:
-        """The destinations that were not told of the case yet, since a route holds it for them."""
+        """The destinations that were not told of the case yet, since a route holds it for them until then. A
+        route that waits for the end of a hunt holds no malicious alarms, so it does not count."""
         now = self._now()
         return {
-            name: until for name, until in case.held.items() if name not in case.told and now < until + _LATE
+            name: until
+            for name, until in case.held.items()
+            if until and name not in case.told and now < until + _LATE
         }
 
 

@@ -50,7 +50,8 @@ class CaseRow:
     worst: str = ""  # the description of the worst finding
     refs: Mapping[str, str] = field(default_factory=dict)  # what each destination gave, such as a Jira key
     alarms: int = 0  # how many alarms it has
-    held: Mapping[str, datetime] = field(default_factory=dict)  # destinations that are told of it only then
+    # Destinations that are told of it only then; None: when its hunt has ended.
+    held: Mapping[str, datetime | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -370,3 +370,12 @@ def test_a_thread_begins_only_after_its_case_was_told(make_world):
     opened = world.slack.posts[1]
     assert header(opened).endswith("1 suspicious event on web-01 (i-0aaaaaaaaaaaaaaa1)")
     assert buttons(opened)[0] == "Acknowledge"
+
+
+def test_no_issue_is_offered_while_the_tracker_is_to_be_told_later(make_world):
+    world = make_world(routes=[{"to": "ir", "continue": True}, OFFICE_HOURS | {"to": "tickets"}])
+    suspicious(world.stage, 4)
+    world.stage.run()
+    assert "Create Jira issue" not in buttons(world.parent)
+    until(world.stage, OPENING)
+    assert len(world.jira.issues) == 1
