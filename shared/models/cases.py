@@ -52,8 +52,8 @@ class Case:
     decisions: tuple[CaseDecision, ...] = ()  # the last ones, the newest last
     still: StillThere | None = None
     told_at: datetime | None = None  # when the last alarm came that people were told of
-    # Destinations that are not told of the case yet, since a route holds its alarms for them until then. None:
-    # until their hunt has ended.
+    # Destinations that are not told of the case yet, since a route holds its alarms for them until then.
+    # None: until their hunt has ended.
     held: Mapping[str, datetime | None] = field(default_factory=dict)
 
     @property
