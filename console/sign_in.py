@@ -147,7 +147,12 @@ def blueprint(sign: SignIn) -> Blueprint:
     @pages.get("/sign-in/link")
     def link() -> str:
         """Nothing happens here, since something may fetch the link before its user does."""
-        return render_template("link.html", title="Sign in", token=request.args.get("token", ""))
+        return render_template(
+            "link.html",
+            title="Sign in",
+            token=request.args.get("token", ""),
+            next=local_path(request.args.get("next", "")),
+        )
 
     @pages.post("/sign-in/link")
     def use_link() -> Response:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
@@ -175,7 +175,7 @@ class Demo:
 
     def console(self, cookies: Mapping[str, str], page: str = "") -> str:
         """The address that opens this page of the console. A browser without a session gets a one-time link,
-        which signs it in and opens the first page."""
+        which signs it in and opens the page."""
         name = f"huntbridge-{urlsplit(self._console_url).port}"
         if name in cookies:
             session = {name: cookies[name]}
@@ -183,7 +183,7 @@ class Demo:
             if known.status_code == 200:
                 return urljoin(self._console_url, page)
         links = OneTimeLinks(Path(self._environ["HUNTBRIDGE_DATA"]), self._runtime.now)
-        return f"{self._console_url}sign-in/link?token={links.new()}"
+        return f"{self._console_url}sign-in/link?token={links.new()}&next={quote(f'/{page}', safe='')}"
 
     def close(self) -> None:
         """End the command that starts another hunt, if it still runs. huntbridge goes on with the hunt."""
@@ -278,7 +278,7 @@ def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> d
 
 def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threading.Event) -> None:
     """Run one hunt slowly, and serve the demo's pages until `stopped` is set. Raises DemoError, OSError."""
-    with stage(folder, pace=2.0) as demo:
+    with stage(folder, pace=2.0, console_url=f"http://127.0.0.1:{port}/console" if port else "") as demo:
         app = create_app(demo.world, demo.state, demo.click, demo.submit, demo.run_another, demo.console)
         with serving(app, port) as url:
             demo.world.home.url = url
@@ -295,9 +295,9 @@ def _for_seconds(within: float) -> Callable[[], bool]:
 
 
 @contextmanager
-def stage(folder: Path, pace: float) -> Iterator[Demo]:
+def stage(folder: Path, pace: float, console_url: str = "") -> Iterator[Demo]:
     with world(pace) as staged:
-        config_path, environ = write_config(staged, folder)
+        config_path, environ = write_config(staged, folder, console_url)
         with served(environ) as webhook_url:
             register_webhooks(staged, webhook_url)
             demo = Demo(staged, config_path, environ, webhook_url)

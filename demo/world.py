@@ -101,8 +101,10 @@ def world(pace: float) -> Iterator[World]:
         )
 
 
-def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
-    """Write the configuration for a huntbridge in this world. Returns its path and the environment."""
+def write_config(world: World, folder: Path, console_url: str = "") -> tuple[Path, dict[str, str]]:
+    """Write the configuration for a huntbridge in this world. Returns its path and the environment.
+
+    Messages have buttons to pages of the console if its address is known."""
     path = folder / "huntbridge.yaml"
     path.write_text(
         yaml.safe_dump(
@@ -113,6 +115,7 @@ def write_config(world: World, folder: Path) -> tuple[Path, dict[str, str]]:
                     "link": "{url}/projects/{project_id}",
                 },
                 "webhook": {"tokens": ["env:WEBHOOK_TOKEN"]},
+                **({"console": {"url": console_url}} if console_url else {}),
                 "accounts": {"prod": {"id": ACCOUNT_ID}},
                 "hunts": {
                     HUNT: {

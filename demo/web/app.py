@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, redirect, request
 from werkzeug import Response
@@ -55,8 +56,9 @@ def create_app(
 
     @doors.get("/console")
     @doors.get("/console/<any(cases, deliveries, hunts):page>")
-    def open_console(page: str = "") -> Response:
-        return redirect(console(request.cookies, page), 303)
+    @doors.get("/console/<any(cases, hunts):page>/<path:rest>")
+    def open_console(page: str = "", rest: str = "") -> Response:
+        return redirect(console(request.cookies, f"{page}/{quote(rest)}" if rest else page), 303)
 
     app.register_blueprint(doors)
     return app

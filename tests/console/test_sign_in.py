@@ -107,6 +107,20 @@ def test_the_token_in_the_link_is_text(console):
     assert "<script>alert" not in page
 
 
+@pytest.mark.parametrize(
+    ("next_page", "opened"),
+    [("/cases/x", "/cases/x"), ("//evil.example", "/"), ("https://evil.example", "/")],
+)
+def test_the_link_may_lead_to_a_page_of_this_console_alone(console, next_page, opened):
+    token = console.sign.links.new()
+    where = {"token": token, "next": next_page}
+    client = console.app.test_client()
+    page = client.get("/sign-in/link", query_string=where).get_data(as_text=True)
+    assert f'name="next" value="{opened}"' in page
+    answer = client.post("/sign-in/link", data=where, headers=BROWSER)
+    assert (answer.status_code, answer.location) == (303, opened)
+
+
 # Sessions -------------------------------------------------------------------------------------------------
 
 

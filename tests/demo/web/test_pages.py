@@ -360,9 +360,10 @@ def test_the_console_is_one_click_away(pages: Pages) -> None:
         "http://127.0.0.1:9999/sign-in/link?token=once",
     )
     assert pages.client.get("/console/deliveries").status_code == 303
+    assert pages.client.get("/console/cases/system/i-1/1").status_code == 303
     assert pages.client.get("/console/elsewhere").status_code == 404
     cookies = {"huntbridge-9999": "session"}
-    assert pages.opened == [(cookies, ""), (cookies, "deliveries")]
+    assert pages.opened == [(cookies, ""), (cookies, "deliveries"), (cookies, "cases/system/i-1/1")]
     assert 'href="/console"' in pages.get("/jira")
 
 
