@@ -55,7 +55,7 @@ class DestinationHealth:
     # Since when there are deliveries that wait after a failed attempt, or that died after the last success.
     failing_since: datetime | None = None
     reason: str = ""  # why the newest of these failed
-    delivered_24h: int = 0
+    delivered_24h: int = 0  # with those that a route holds
 
 
 def delivery_key(event_id: str, destination: str) -> Key:
@@ -197,7 +197,6 @@ class DeliveryQueries:
         day_ago = indexes.at(self._now() - timedelta(days=1))
         waiting = self._by_destination(indexes.DELIVERIES_WAITING)
         dead = self._by_destination(indexes.DELIVERIES_DEAD, most=_ONE_REQUEST)
-        held = self._by_destination(indexes.DELIVERIES_HELD, since=day_ago, most=_ONE_REQUEST)
         recent = self._by_destination(indexes.DELIVERIES, since=day_ago, most=_ONE_REQUEST)
         notes = self._store.read_many([_last_delivered(name) for name in names])
         last = {
@@ -217,7 +216,7 @@ class DeliveryQueries:
         health = {}
         for name in names:
             failed = read.get(newest[name]) if name in newest else None
-            not_delivered = {place.event_id for place in (*waiting[name], *dead[name], *held[name])}
+            not_delivered = {place.event_id for place in (*waiting[name], *dead[name])}
             health[name] = DestinationHealth(
                 name,
                 last_delivered_at=last.get(name),
