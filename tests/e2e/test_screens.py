@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 SCREENS = ("", "cases", "hunts", "coverage", "deliveries", "rules", "rules/mute", "settings")
-PREVIEW = "the preview of a mute"
+PREVIEW, CLOSING = "the preview of a mute", "what closing a case makes known good"
 MAX_WEIGHT = 150_000  # bytes of a page with everything that it loads
 SERIOUS = {"serious", "critical"}
 
@@ -55,14 +55,21 @@ def look(browser: Browser, session, **options) -> tuple[BrowserContext, Page]:
 
 
 def show(page: Page, console: str, path: str) -> None:
-    """Go to a screen. That of a mute with its preview is the answer to a form."""
-    page.goto(console + ("rules/mute" if path == PREVIEW else path))
+    """Go to a screen. Two of them are the answer to a form."""
+    page.goto(console + {PREVIEW: "rules/mute", CLOSING: "cases"}.get(path, path))
     if path == PREVIEW:
         page.get_by_label("System:").fill("*a*")
         page.get_by_label("Until (UTC, required)").fill(f"{datetime.now(UTC) + timedelta(3):%Y-%m-%dT%H:%M}")
         page.get_by_label("Why (required)").fill("a test of the screens")
         page.get_by_role("button", name="Preview").click()
         page.get_by_role("button", name="Mute until").wait_for()
+    if path == CLOSING:
+        page.locator("tbody input[name=case]").first.check()
+        page.locator("summary", has_text="Close…").click()
+        page.get_by_label("Benign").check()
+        page.get_by_label("Why (required)").fill("a test of the screens")
+        page.get_by_role("button", name="Close the selected cases").click()
+        page.get_by_role("link", name="Do not close").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -70,7 +77,7 @@ def show(page: Page, console: str, path: str) -> None:
 def test_no_barrier_and_no_sideways_scroll(browser, session, paths, scheme, width):
     context, page = look(browser, session, color_scheme=scheme, viewport={"width": width, "height": 900})
     faults = []
-    for path in [*paths, PREVIEW]:
+    for path in [*paths, PREVIEW, CLOSING]:
         show(page, session[0], path)
         violations = Axe().run(page).response["violations"]
         faults += [
