@@ -26,6 +26,7 @@ from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
+from shared.models.mutes import Mute, MuteMatch
 from shared.models.systems import System
 from tests.console.filled import HOSTILE, SETTINGS, House
 
@@ -108,7 +109,7 @@ def sign_in(link: str) -> tuple[str, str, str]:
 
 
 def fill(made: Runtime) -> None:
-    """Alarms with hostile texts, deliveries in each state, a hunt with captures."""
+    """Alarms with hostile texts, deliveries in each state, a hunt with captures, a mute."""
     house = House(_Clock(made), HOSTILE)  # type: ignore[arg-type]
     said = HOSTILE.replace("\ud83d", "")
     house.tools["soc"].outcomes = [Rejected(said), Retry(said, after=3_600)]
@@ -118,6 +119,8 @@ def fill(made: Runtime) -> None:
     for number in range(30):
         system = System(f"i-0aaaaaaaaaaaaaa{number:02}", "us-east-1", "prod")
         made.ledger.captures.plan(Capture(hunt.id, system, CaptureState.FAILED, reason=HOSTILE))
+    match, now = MuteMatch(path=(said,), tags={said: (said,)}), made.now()
+    made.ledger.mutes.add(Mute("7c0d", match, now + timedelta(days=7), said, said, now, said))
 
 
 class _Clock:
