@@ -27,9 +27,11 @@ from receiver.messages.compose import compose
 from shared.models.case_states import DecisionRefused
 from shared.models.cases import Case, Verdict
 from shared.models.decisions import Action, CaseDecision
-from shared.models.known_good import latest_end
+from shared.models.known_good import Entry, latest_end
 from shared.models.known_good_terms import Scope, Terms
 from shared.models.people import Person
+from shared.models.severity import Severity
+from shared.models.system_findings import SystemFinding
 from shared.phrases import counted, utc_minute
 from shared.text import one_line
 
@@ -100,12 +102,17 @@ def release(config_path: str | None, data: Path, case: str, by: str, why: str) -
     help="Where its findings are known good: system (the default), hunt (every system of hunts of this "
     "name), KEY=VALUE (every system with this tag), or everywhere. Only of a harmless verdict.",
 )
-@click.option("--until", type=Moment(), help="Until when, such as 2027-06-30; at most a year.")
+@click.option(
+    "--until",
+    type=Moment(ahead=True),
+    help="Until when its findings are known good: 2027-06-30, or 30d for thirty days; at most a year. By "
+    "default as long as `known_good_days` of the configuration says, which is 90 days.",
+)
 @click.option(
     "--malicious",
     metavar="FINGERPRINT",
     multiple=True,
-    help="A malicious finding that is known good too; `huntbridge why EVENT` shows its fingerprint.",
+    help="A malicious finding that is known good too; may be repeated. --dry-run shows the fingerprints.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Only show what would be known good, and what that covers of 30 days."
@@ -135,6 +142,9 @@ def close(
     Several cases get the same verdict and reason. Each of them is one decision, with its own entry in the
     audit log. If one of them does not exist, none is closed. If one cannot be closed, the others are.
 
+    CASE_OR_EVENT is the key of a case, which `huntbridge cases list` shows, or the id of an event, which
+    every message ends with. The beginning of either is enough if it is unique.
+
     \b
     Example:  huntbridge cases close 7f3c9a52 --by Ada --verdict benign --why "the nightly backup"
     """
@@ -145,6 +155,8 @@ def close(
     chosen_terms = partial(_terms, scope=scope, until=until, malicious=malicious)
     if not chosen.is_harmless and (scope or until or malicious):
         raise Misused("--scope, --until and --malicious need the verdict benign or false_positive")
+    if malicious:
+        _require_told(config_path, data, cases, malicious)
     shown: Mapping[str, str] | None = None
     asks = False
     if dry_run or (chosen.is_harmless and not yes):
@@ -176,22 +188,50 @@ def _show_entries(
         if wrong:
             raise Misused(f"{key}: {wrong}")
         asked = CaseDecision("-", Action.CLOSE, "-", runtime.now(), verdict=verdict, terms=chosen)
-        shown[key] = mark_of(deciding(runtime).told(key, case))
+        told = deciding(runtime).told(key, case)
+        shown[key] = mark_of(told)
         entry = deciding(runtime).entry(key, case, asked) if not case.closure or dry_run else None
         if entry is None:
             if dry_run:
                 click.echo(f"{key}: nothing would be known good")
+                _show_left_out(told)
             continue
         any_entry = True
         click.echo(f"{key}: known good {one_line(entry.where, 200)} until {utc_minute(entry.until)}")
         for finding in entry.findings:
             place = f" at {one_line(finding.path, 200)}" if finding.path else ""
             click.echo(f"  {finding.severity.value}  {one_line(finding.description, 200)}{place}")
+        _show_left_out(told, entry)
         if dry_run:
             since = runtime.now() - timedelta(days=_DAYS)
             covered = preview(runtime.queries.events, runtime.ledger, entry, since)
             click.echo(f"  {coverage_of(covered, _DAYS)}")
     return shown, any_entry
+
+
+def _show_left_out(told: Mapping[str, SystemFinding], entry: Entry | None = None) -> None:
+    """Show the malicious findings that the entry does not cover, with the fingerprints that name them."""
+    covered = {finding.fingerprint for finding in entry.findings} if entry else set()
+    for mark, finding in told.items():
+        if mark not in covered and finding.told_severity is Severity.MALICIOUS:
+            place = f" at {one_line(finding.path, 200)}" if finding.path else ""
+            click.echo(f"  not known good: malicious  {one_line(finding.description, 200)}{place}  [{mark}]")
+
+
+def _require_told(
+    config_path: str | None, data: Path, cases: Sequence[str], malicious: Sequence[str]
+) -> None:
+    """A fingerprint that names nothing is a mistake: the person thinks that the finding becomes known good."""
+    runtime, told = reading_runtime(load_config(config_path), data), set[str]()
+    for key in dict.fromkeys(case_key(runtime, case) for case in cases):
+        if case := runtime.ledger.cases.get(key):
+            told |= deciding(runtime).told(key, case).keys()
+    for mark in malicious:
+        if mark not in told:
+            raise Misused(
+                f"--malicious {one_line(mark, 40)!r}: no finding of these cases has this fingerprint; --dry-run "
+                "shows those of the malicious ones"
+            )
 
 
 def _hunt_of(case: Case) -> str:

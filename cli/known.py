@@ -109,13 +109,14 @@ def show(config_path: str | None, data: Path, id: str, days: int, as_json: bool)
 )
 @click.option("--why", metavar="TEXT", default="", help="The reason.")
 def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None:
-    """End a known-good entry. What it names is told when it is found again. Its case stays closed."""
+    """End a known-good entry: its findings are told when they are found again. Its case stays closed.
+    `huntbridge known list` shows the id of the ENTRY."""
     runtime = runtime_of(load_config(config_path), data, write=True)
     person = Person(one_line(by), f"{here()}, {operator(runtime)}")
     try:
         ended = known_good.end(runtime.ledger.known_good, runtime.store, runtime.now(), id, person, why)
     except known_good.NotEnded as error:
-        raise Failed(str(error)) from None
+        raise Failed(f"{error}; `huntbridge known list` shows all entries") from None
     click.echo(
         f"{person.name} has ended the entry {ended.id}: {counted(len(ended.findings), 'finding')} "
         f"{one_line(ended.where, 200)} will be told again"

@@ -73,7 +73,9 @@ def _by(command: Command) -> Command:
 @_matchers
 @click.option("--tag", metavar="KEY=VALUE", multiple=True, help="A tag of the system; may be repeated.")
 @click.option("--for", "length", metavar="7d", help="How long: hours or days, at most 90d.")
-@click.option("--until", type=Moment(), help="When it ends, instead of --for: 2026-12-31 or a time.")
+@click.option(
+    "--until", type=Moment(ahead=True), help="When it ends, instead of --for: 2026-12-31 or a time."
+)
 @click.option(
     "--until-next-hunt", is_flag=True, help="Alarms of hunts that begin from now on are told in any case."
 )
@@ -104,9 +106,14 @@ def add(
     yes: bool,
     **matchers: tuple[str, ...],
 ) -> None:
-    """Add a mute. What it would have covered in the past is shown first. Then it is told where events of the
-    kind `muted` go, and once more a day before it ends. Options of one kind are
-    alternatives, and all kinds must match; * and ? are wildcards.
+    """Add a mute: nobody is told of the alarms that it matches until it ends. They are recorded and counted.
+
+    You see first which alarms of the past it would have covered, and are asked, unless you write --yes. When
+    it is added, and a day before it ends, a message goes where events of the kinds `muted` and `mute_ending`
+    go.
+
+    An option may be repeated: one of its values must match. If several options are given, all of them must
+    match. * and ? are wildcards.
 
     \b
     Example:
@@ -182,13 +189,14 @@ def list_(config_path: str | None, data: Path, as_json: bool) -> None:
 @_by
 @click.option("--why", metavar="TEXT", default="", help="The reason.")
 def end(config_path: str | None, data: Path, id: str, by: str, why: str) -> None:
-    """End a stored mute. One of the configuration is ended there."""
+    """End a mute that somebody added: alarms that it covered are told again. `huntbridge mute list` shows its
+    ID. A mute of the configuration ends when it is removed from the file."""
     runtime = runtime_of(load_config(config_path), data, write=True)
     person = Person(one_line(by), f"{here()}, {operator(runtime)}")
     try:
         ended = muting(runtime).end(id, person, why)
     except MuteRefused as error:
-        raise Failed(str(error)) from None
+        raise Failed(f"{error}; `huntbridge mute list` shows all mutes") from None
     click.echo(f"{one_line(by)} has ended the mute {id}: {one_line(ended.match.words, 300)} is told again")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -131,7 +132,8 @@ def test_a_dry_run_shows_what_would_be_known_good_and_closes_nothing(hunts):
     said = hunts.run(*CLOSE, "--scope", "everywhere", "--dry-run")
     assert f"{CASE}: known good everywhere until " in said
     assert "suspicious  PUA.NetTool at /opt/backup/nc" in said
-    assert "Miner" not in said
+    mark = fingerprint(MINER.description, MINER.path).id
+    assert f"  not known good: malicious  {MINER.description} at {MINER.path}  [{mark}]" in said
     assert "it covers 1 finding in 1 of 1 event of the last 30 days, on 1 system" in said
     assert hunts.run("known", "list") == "nothing is known good\n"
 
@@ -140,7 +142,14 @@ def test_a_malicious_finding_is_known_good_if_it_is_named(hunts):
     event = hunts.find(1, MINER)
     mark = fingerprint(MINER.description, MINER.path).id
     assert f"[{mark}]" in hunts.run("why", event)
-    hunts.run(*SURE, "--malicious", mark)
+    for close in (CLOSE, SURE):
+        assert "no finding of these cases has this fingerprint" in hunts.run(
+            *close, "--malicious", f"{mark}0", code=2
+        )
+    hunts.run(*SURE, "--malicious", mark, "--until", "30d")
+    assert f"until {datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}" in hunts.run(
+        "known", "show", entry_of(hunts)
+    )
     hunts.drain()
     assert "withheld: known good" in hunts.run("why", hunts.find(2, MINER))
 
@@ -172,7 +181,7 @@ def test_what_becomes_known_good_is_shown_first(hunts, monkeypatch):
     hunts.find(1, MINER, found())
     said = hunts.run(*CLOSE, code=1)
     assert "suspicious  PUA.NetTool at /opt/backup/nc" in said
-    assert MINER.description not in said
+    assert f"  not known good: malicious  {MINER.description} at " in said
     assert "Close 1 case as benign?" in said
     assert hunts.runtime.ledger.cases.get(CASE).closure is None
     monkeypatch.setattr("cli.case_decisions.click.confirm", lambda *_, **__: True)

@@ -79,7 +79,8 @@ def test_a_mute_is_added_listed_and_ended(place, run):
     assert "event admin_login" in lines[2]
     run("mute", "end", mute.id, "--by", "Cy", "--why", "enough")
     assert place.ledger.mutes.stored() == []
-    assert "no stored mute" in run("mute", "end", mute.id, "--by", "Cy", code=1)
+    said = run("mute", "end", mute.id, "--by", "Cy", code=1)
+    assert f"there is no stored mute {mute.id}; `huntbridge mute list` shows all mutes" in said
     ended, added = (entry for entry in audit.newest(place.store, datetime.now(UTC)) if "mute" in entry.action)
     assert (added.action, added.about, added.before) == ("mute add", f"mute {mute.id}", {})
     assert added.after["match"] == ended.before["match"] == "event admin_login"
@@ -94,6 +95,8 @@ def test_what_is_refused(run):
         (("--instance", "web-1"), "say when the mute ends"),
         (("--instance", "web-1", "--for", "91d"), "longer than 90 days"),
         (("--instance", "web-1", "--for", "soon"), "is no time"),
+        (("--instance", "web-1", "--until", "soon"), "or 7d for seven days from now"),
+        (("--instance", "web-1", "--until", "91d"), "longer than 90 days"),
         (("--instance", "web-1", "--until", "2020-01-01"), "end before it begins"),
         (("--tag", "Env", "--for", "1d"), "KEY=VALUE"),
     ):
