@@ -221,7 +221,7 @@ def _show_left_out(told: Mapping[str, SystemFinding], entry: Entry | None = None
 def _require_told(
     config_path: str | None, data: Path, cases: Sequence[str], malicious: Sequence[str]
 ) -> None:
-    """A fingerprint that names nothing is a mistake: the person thinks that the finding becomes known good."""
+    """Refuse a fingerprint of no finding of these cases: what the person means would not be known good."""
     runtime, told = reading_runtime(load_config(config_path), data), set[str]()
     for key in dict.fromkeys(case_key(runtime, case) for case in cases):
         if case := runtime.ledger.cases.get(key):
@@ -229,8 +229,8 @@ def _require_told(
     for mark in malicious:
         if mark not in told:
             raise Misused(
-                f"--malicious {one_line(mark, 40)!r}: no finding of these cases has this fingerprint; --dry-run "
-                "shows those of the malicious ones"
+                f"--malicious {one_line(mark, 40)!r}: no finding of these cases has this fingerprint; "
+                "--dry-run shows those of the malicious ones"
             )
 
 

@@ -15,8 +15,8 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 class Moment(click.ParamType[datetime]):
     """`2026-11-29`, `2026-11-29T10:00` (both in UTC unless an offset is written), `today` or `yesterday`, or
-    `30m`, `12h`, `7d`, `4w` for that long ago. `ahead`: the option wants the end of something, so `7d` is in seven
-    days."""
+    `30m`, `12h`, `7d`, `4w` for that long ago. `ahead`: the option names an end, so `7d` is seven days from
+    now."""
 
     name = "when"
 

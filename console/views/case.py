@@ -9,6 +9,7 @@ from console.read_once import read_along
 from console.views.references import Reference, reference, references
 from console.views.timeline import Line, line_of
 from receiver.cases.lifecycle import CaseLifecycle
+from receiver.messages.counts import worst_first
 from receiver.messages.message import Fact, Link, Message
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
@@ -16,9 +17,11 @@ from shared.models import attack
 from shared.models.evidence import Finding
 from shared.models.findings_seen import InHunt, Seen
 from shared.models.severity import Severity
+from shared.storage import kinds
 from shared.storage.queries.cases import CaseRow
 from shared.storage.queries.findings_seen import findings_keys
 
+BESIDE = 50  # findings of other alarms than the worst that the page shows
 LINES = 200  # of the timeline on one page, as far as they need no more requests
 # Facts that the head of the page or the timeline shows already.
 _ELSEWHERE = frozenset({"history", "received"})
@@ -71,7 +74,7 @@ class CaseView:
 
     row: CaseRow
     event_id: str  # of the worst alarm, which is sent again; empty if the ledger has no such alarm any more
-    findings: tuple[FindingRow, ...]
+    findings: tuple[FindingRow, ...]  # of the worst alarm, and what was told in others
     findings_total: int
     facts: tuple[Fact, ...]
     history: str  # how the alarm differs from earlier ones on this system, in words
@@ -108,17 +111,19 @@ def case_view(
     if row is None:
         return None
     if row.system:
-        read_along(runtime, findings_keys(row.system))
+        read_along(runtime, (*findings_keys(row.system), (kinds.SYSTEM_FINDINGS, row.system.instance, "-")))
     timeline = queries.cases.timeline(key, limit=LINES, page=page)
     message = lifecycle.current_message(key, "")
-    findings = message.findings if message else row.findings
+    shown = message.findings if message else row.findings
+    beside = _beside(runtime, row)
+    findings = worst_first((*shown, *beside[:BESIDE]))
     texts = [finding.description for finding in findings]
     seen = queries.findings.of_system(row.system, texts) if row.system else {}
     return CaseView(
         row=row,
         event_id=message.alarm.event.id if message and message.alarm else "",
         findings=tuple(_finding(finding, seen) for finding in findings),
-        findings_total=max(message.findings_total if message else 0, len(findings)),
+        findings_total=max(message.findings_total if message else 0, len(shown)) + len(beside),
         facts=_facts(message),
         history=_fact(message, "history"),
         gaps=message.gaps if message else (),
@@ -128,6 +133,13 @@ def case_view(
         timeline=tuple(line_of(entry, config.destinations) for entry in timeline.rows),
         next=timeline.next,
     )
+
+
+def _beside(runtime: Runtime, row: CaseRow) -> tuple[Finding, ...]:
+    """What the case was told of in other alarms than the worst."""
+    if row.system is None:
+        return ()
+    return runtime.ledger.findings.of_system(row.system.instance).told_beside(row.key, row.findings)
 
 
 def _finding(finding: Finding, seen: Mapping[str, Seen]) -> FindingRow:

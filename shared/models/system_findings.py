@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import TypeVar
 
 from shared.models.decisions import CaseState, Verdict
-from shared.models.occurrences import MOST_CONTENTS, Occurrence, many_more
+from shared.models.evidence import Finding
+from shared.models.occurrences import MOST_CONTENTS, Occurrence, many_more, occurrences
 from shared.models.severity import Severity
 
 T = TypeVar("T")
@@ -134,6 +135,21 @@ class SystemFindings:
     cases: int = 0  # how many cases it has had
     findings: Mapping[str, SystemFinding] = field(default_factory=dict)  # by fingerprint
     rulings: Mapping[str, Ruling] = field(default_factory=dict)  # by the id of the event, the newest last
+
+    def told_beside(self, case: str, shown: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """The findings that were told in the case and are not among these, worst first: those of its other
+        alarms."""
+        marks = {each.fingerprint for each in occurrences(shown)}
+        anywhere = {finding.description for finding in shown if not finding.artefacts}
+        told = (
+            each
+            for mark, each in self.told_in(case).items()
+            if mark not in marks and each.description not in anywhere
+        )
+        return tuple(
+            Finding(each.description, each.told_count, each.told_severity, path=each.path)
+            for each in sorted(told, key=lambda each: (-each.told_severity.rank, -each.told_count))
+        )
 
     def told_in(self, case: str) -> dict[str, SystemFinding]:
         """The findings that were told last in the case with this key, by fingerprint."""

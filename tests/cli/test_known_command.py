@@ -147,9 +147,8 @@ def test_a_malicious_finding_is_known_good_if_it_is_named(hunts):
             *close, "--malicious", f"{mark}0", code=2
         )
     hunts.run(*SURE, "--malicious", mark, "--until", "30d")
-    assert f"until {datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}" in hunts.run(
-        "known", "show", entry_of(hunts)
-    )
+    end = datetime.now(UTC) + timedelta(days=30)
+    assert f"until {end:%Y-%m-%d}" in hunts.run("known", "show", entry_of(hunts))
     hunts.drain()
     assert "withheld: known good" in hunts.run("why", hunts.find(2, MINER))
 
@@ -198,6 +197,15 @@ def test_what_came_since_it_was_shown_is_not_made_known_good(hunts, monkeypatch)
     hunts.run(*SURE)
     assert entry_of(hunts)
     assert json.loads(hunts.run("known", "list", "--json"))["entries"][0]["entry"]["findings"][1:]
+
+
+def test_a_case_shows_the_findings_of_all_its_alarms(hunts):
+    hunts.find(1, MINER)
+    hunts.find(2, found())
+    shown = hunts.run("cases", "show", CASE)
+    assert f"{MINER.description} (malicious) {MINER.path}" in shown
+    assert "PUA.NetTool (suspicious) /opt/backup/nc" in shown
+    assert shown.count("PUA.NetTool") == 1
 
 
 def test_nobody_is_asked_if_nothing_becomes_known_good(hunts):

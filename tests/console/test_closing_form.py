@@ -28,6 +28,13 @@ def house(make_console):
     return house
 
 
+class Another(Enricher):
+    def enrich(self, event):
+        alarm = super().enrich(event)
+        other = (replace(each, description=f"Another {each.description}") for each in alarm.findings)
+        return replace(alarm, findings=tuple(other))
+
+
 def form(house):
     return dict(read(house.console.get(f"/cases/{KEY}", role="responder")).form("Close").fields)
 
@@ -48,6 +55,13 @@ def test_the_form_says_what_is_withheld_and_what_is_not(house):
     assert ("until", "2027-02-27") in fields
     assert [value for name, value in fields if name == "scope"] == ["system", "tag", "everywhere"]
     assert page.all("option", value="Env=prod") != []
+
+
+def test_the_findings_that_other_alarms_told_are_on_the_page_too(house):
+    house.work = handlers(house.runtime, Another(), dict(house.tools))
+    house.capture()
+    page = read(house.console.get(f"/cases/{KEY}", role="responder"))
+    assert "Findings 4 kinds, worst first" in page.text
 
 
 def test_the_time_of_the_configuration_is_the_default(make_console):
