@@ -22,6 +22,7 @@ from receiver.deliveries.digest import Collector, DigestDelivery
 from receiver.deliveries.digest_store import Digests
 from receiver.deliveries.edit import CaseEdits
 from receiver.deliveries.ephemeral import EphemeralDelivery
+from receiver.deliveries.groups import Groups
 from receiver.deliveries.rate_limit import RateLimiter
 from receiver.deliveries.record import Recorder
 from receiver.deliveries.resend import Resending
@@ -111,7 +112,15 @@ def delivery_worker(
     collector = Collector(deliveries, digests, runtime.ledger.waiting_digests, config)
     return DeliveryWorker(
         concurrency,
-        alarms=AlarmDelivery(deliveries, cases, turns, sender, collector, now),
+        alarms=AlarmDelivery(
+            deliveries,
+            cases,
+            Groups(runtime.ledger, runtime.store, destinations, config.delivery, now),
+            turns,
+            sender,
+            collector,
+            now,
+        ),
         digests=DigestDelivery(deliveries, digests, cases, turns, sender, now),
         edits=CaseEdits(references, cases, destinations, turns, claims, limiter, now),
         ephemerals=EphemeralDelivery(deliveries, destinations, now),

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from receiver.cases.case_alarm import is_part, joins, what_it_is_about
 from receiver.cases.offers import offers
 from receiver.messages.case_texts import case_in_words
 from receiver.messages.compose import compose
-from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.event_facts import event_facts
 from receiver.messages.message import CaseStatus, Message
 from receiver.messages.subject import system_of
@@ -98,11 +98,13 @@ class CaseLifecycle:
             case = case or Case(alarm)
             if case.closure and alarm.event.id not in case.newest_alarms:  # an item may be repeated
                 case = decide(case, reopening)
-            worst = alarm if _badness(alarm) >= _badness(case.alarm) else case.alarm
-            worst = _as_first(worst)
+            about = what_it_is_about(case, alarm, self._ledger, self._config.delivery)
+            worst = about.alarm
             return replace(
                 _counted(case, alarm.event),
                 alarm=worst,
+                group=about.group,
+                group_until=about.group_until,
                 told=union(case.told, told_now),
                 held=_held({**held_until, **case.held}, (*case.told, *told_now)),
                 told_at=max(case.told_at or alarm.event.received_at, alarm.event.received_at),
@@ -213,13 +215,17 @@ class CaseLifecycle:
         for each case, and has none for this case yet."""
         status = self.status(alarm, destination)
         alarm = self._with_reopened(alarm)
-        if alarm.findings_total > len(alarm.findings):  # the queue item had no room for all findings
+        # The queue item had no room for all findings.
+        if alarm.findings_total > len(alarm.findings) and not alarm.group:
             alarm = self._whole(alarm)
         message = compose(alarm, self._config, maybe_repeat=maybe_repeat, case=status)
         if opens and message.kind in DECISION_KINDS and message.overview:
             # The alarm itself has not arrived yet. A new thread or issue must say what the case is about.
             return replace(message.overview, id=message.id, maybe_repeat=maybe_repeat)
-        return message
+        if message.overview is None or _is_no_news(alarm):
+            return message
+        case = self._ledger.cases.get(alarm.case_key)
+        return replace(message, joins=case is not None and joins(alarm, case, destination, self._ledger))
 
     def _whole(self, alarm: Alarm) -> Alarm:
         """The alarm with all of its findings, as far as the ledger has them."""
@@ -261,7 +267,7 @@ class CaseLifecycle:
             issue=None if destination in trackers else self.issue(alarm.case_key, case),
             offers=offers(case, trackers, self._config, self._now()),
             closure=case.closure,
-            worst=case.alarm if _is_no_news(alarm) else None,
+            worst=case.alarm if _is_no_news(alarm) or is_part(alarm, case) else None,
             still=case.still if case.state is not CaseState.CLOSED else None,
             state=case.state,
         )
@@ -340,12 +346,6 @@ def _reopening(alarm: Alarm, at: datetime) -> CaseDecision:
     return CaseDecision(f"alarm-{digest}", Action.REOPEN, "huntbridge", at, f"alarm {event}", alarm=event)
 
 
-def _as_first(alarm: Alarm) -> Alarm:
-    """The alarm as what the whole case is about: it adds to nothing that was told before."""
-    judgement = replace(alarm.judgement, continues=False) if alarm.judgement else None
-    return replace(alarm, earlier=None, may_repeat=False, judgement=judgement)
-
-
 def _first_id(alarm: Alarm) -> str:
     """The id of the event, or of the event that this alarm repeats on request."""
     return alarm.sent_again.event_id if alarm.sent_again else alarm.event.id
@@ -383,7 +383,3 @@ def _counted(case: Case, event: Event) -> Case:
         alarms=before + 1,
         newest_alarms=(*case.newest_alarms, event.id)[-MAX_NEWEST_ALARMS:],
     )
-
-
-def _badness(alarm: Alarm) -> tuple[int, int, int]:
-    return alarm.severity.rank, malicious_count(alarm) or 0, suspicious_count(alarm) or 0

@@ -1,7 +1,8 @@
-"""Delivers one alarm to one destination: turn → claim → compose → send → record.
+"""Delivers one alarm to one destination: group → turn → claim → compose → send → record.
 
-turn.py waits for the turn and claims the alarm's case; send.py sends and record.py records the result. If an
-alarm's turn is too far away, or a route holds the alarm, it goes into a digest (digest.py).
+groups.py finds the message that tells of the alarm, and waits for other alarms of its system. turn.py waits
+for the turn and claims the alarm's case; send.py sends and record.py records the result. If an alarm's turn
+is too far away, or a route holds the alarm, it goes into a digest (digest.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 from receiver.cases.lifecycle import CaseLifecycle
 from receiver.deliveries.claim import wait_for_other_worker
 from receiver.deliveries.digest import DIGEST_AFTER, Collector, is_held, may_go_into_digest
+from receiver.deliveries.groups import Due, Groups
 from receiver.deliveries.send import Sender
 from receiver.deliveries.turn import TooFarAway, Turn, Turns
 from receiver.messages.message import Message
@@ -31,6 +33,7 @@ class AlarmDelivery:
 
     deliveries: Deliveries
     cases: CaseLifecycle
+    groups: Groups
     turns: Turns
     sender: Sender
     collector: Collector
@@ -40,6 +43,7 @@ class AlarmDelivery:
         """`hold`: why a route does not tell the alarm at once; None if it does."""
         delivery = self.deliveries.get(alarm.event.id, destination)
         if delivery.state is DeliveryState.DELIVERED or self._is_superfluous(alarm):
+            self.groups.record(delivery)
             return Done()
         if wait := wait_for_other_worker(delivery, self.now()):
             return wait
@@ -47,25 +51,35 @@ class AlarmDelivery:
             return verdict
         if hold and is_held(hold, delivery, self.now()):
             return self.collector.hold(delivery, alarm, hold)
+        due = self.groups.message_of(delivery, alarm)
+        return self._send(item, due) if isinstance(due, Due) else due
+
+    def _send(self, item: Item, due: Due) -> Verdict:
+        delivery, alarm, destination = due.delivery, due.alarm, due.delivery.destination
         turn = self.turns.of_alarm(
             item,
             destination,
             alarm.case_key,
             urgent=alarm.severity is Severity.MALICIOUS,
             longest_wait=DIGEST_AFTER if may_go_into_digest(alarm, delivery) else None,
+            gathered=due.gathered,
         )
         match turn:
             case Again():
                 return turn
             case TooFarAway():
-                return self.collector.collect(delivery, alarm)
+                verdict = self.collector.collect(delivery, due.first)
+                return verdict if due.is_own else Again(0.0, "its group went into a digest", expected=True)
             case Turn(claim=claim):
 
                 def compose(in_doubt: bool) -> Message:
                     known = self._as_known_at(destination, alarm)
                     return self.cases.message(known, destination, maybe_repeat=in_doubt, opens=claim.opens)
 
-                return self.sender.send(item, delivery, turn, compose, alarm.event.received_at)
+                verdict = self.sender.send(item, delivery, turn, compose, alarm.event.received_at)
+                if isinstance(verdict, Done):
+                    self.groups.record(delivery)
+                return verdict
 
     def _as_known_at(self, destination: str, alarm: Alarm) -> Alarm:
         """The alarm; it adds to no earlier message that a route still holds for this destination."""

@@ -69,7 +69,10 @@ class Collector:
         return self._assign(delivery, alarm, self.digests.open(delivery.destination), None)
 
     def _assign(self, delivery: Delivery, alarm: Alarm, digest_id: str, hold: Hold | None) -> Verdict:
-        assigned = self.deliveries.start(delivery, state=DeliveryState.IN_DIGEST, ref=digest_id, hold=hold)
+        # Alarms that would have shared the alarm's message go their own ways.
+        assigned = self.deliveries.start(
+            delivery, state=DeliveryState.IN_DIGEST, ref=digest_id, hold=hold, covers=(), until=None
+        )
         verdict = self.add(assigned, alarm) if assigned else None
         return verdict or Again(1.0, "its digest was closed just now", expected=True)
 

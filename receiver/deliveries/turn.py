@@ -45,10 +45,18 @@ class Turns:
         self._concurrency, self._claims = concurrency, claims
 
     def of_alarm(
-        self, item: Item, destination: str, case_key: str, *, urgent: bool, longest_wait: float | None
+        self,
+        item: Item,
+        destination: str,
+        case_key: str,
+        *,
+        urgent: bool,
+        longest_wait: float | None,
+        gathered: bool = False,
     ) -> Turn | TooFarAway | Again:
         """TooFarAway if the alarm would wait for more than `longest_wait` seconds; None allows any wait. The
-        case is released unless the turn has come."""
+        case is released unless the turn has come. `gathered`: at its first claim the item waited for more
+        alarms, and did not ask for a turn."""
         claim = self._claims.acquire(item, destination, case_key)
         if isinstance(claim, Occupied):
             delay = min(claim.wait, backoff(item.claims, base=0.5, cap=10.0))
@@ -56,7 +64,8 @@ class Turns:
         lane = lane_of(destination, self._configured[destination], case_key)
         # A digest is for a whole destination, so it would not shorten the wait of a single case.
         longest = None if lane.by_case else longest_wait
-        wait = self._limiter.turn(lane, urgent=urgent, waited=not item.first_claim, longest=longest)
+        waited = item.claims > (2 if gathered else 1)
+        wait = self._limiter.turn(lane, urgent=urgent, waited=waited, longest=longest)
         if wait == 0 and self._concurrency[destination].acquire(item.receipt):
             return Turn(claim, lane)
         claim.release()

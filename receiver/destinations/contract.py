@@ -25,6 +25,8 @@ class Traits:
 
     thread: bool = False  # a later message of a case can follow an earlier one: a reply, a comment
     edit: bool = False  # the earlier message of a case can be edited
+    # Nothing can be added to a message, so alarms of one system that come close together share one.
+    gathers: bool = False
     tracks_issues: bool = False  # the ref of a delivery is the key of an issue that other messages link to
     rate_limit: RateLimit = ()  # the vendor's
     rate_limit_by_case: bool = False  # the vendor counts the messages of each case, not of the destination

@@ -43,6 +43,7 @@ def all_facts(alarm: Alarm, case: CaseStatus, of_this_kind: Iterable[Fact], owne
     yield from _told_before(alarm.earlier)
     yield from _history(alarm.change)
     yield from _all_disks(alarm)
+    yield from _group(alarm)
     yield from _on_duty(alarm)
     yield from of_this_kind
     yield from _context(alarm, owner_tag)
@@ -190,6 +191,18 @@ def _all_disks(alarm: Alarm) -> Iterator[Fact]:
         yield Fact("Whole machine", f"{counts} on its {disks} disks", place=Place.NEWS)
 
 
+def _group(alarm: Alarm) -> Iterator[Fact]:
+    """What each disk has, if the message tells of several."""
+    what = "Disk" if disks_of(alarm) else "Evidence"
+    for each in alarm.group:
+        named = ((each.malicious, "malicious"), (each.suspicious, "suspicious"))
+        counts = ", ".join(f"{count:,} {word}" for count, word in named if count)
+        counts = counts or (counted(each.alarms, "alarm") if each.alarms else each.severity.value)
+        place = with_id(copyable(each.evidence, 100), f"id {each.evidence_id}" if each.evidence_id else "")
+        text = f"{place}: {counts}" if place else counts
+        yield Fact(what, f"{text} (event {copyable(each.event_id, 60)})", place=Place.NEWS)
+
+
 def _on_duty(alarm: Alarm) -> Iterator[Fact]:
     """Who was on duty when the alarm came, unless a later message, such as a reminder, is sent after that."""
     duty = alarm.on_duty
@@ -234,7 +247,9 @@ def _context(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
     name = copyable(alarm.project.name, 80) if alarm.project else ""
     if project_id is not None:
         yield _fact("project", f"{name} (id {project_id})" if name else f"id {project_id}")
-    if alarm.evidence:
+    if alarm.group:
+        pass  # each evidence has its own fact
+    elif alarm.evidence:
         yield _fact("evidence", _evidence(alarm.evidence))
     elif alarm.event.evidence_id is not None:
         yield _fact("evidence", f"id {alarm.event.evidence_id}")

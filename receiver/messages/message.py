@@ -99,6 +99,7 @@ class Message:
     overview: Message | None = field(default=None, compare=False, repr=False)
     # What a destination may offer: acknowledge, create-issue, close, mute, and to mute until-next-hunt.
     offers: tuple[str, ...] = ()
+    joins: bool = False  # people were told moments ago of another alarm of the system that is as severe
     loud: bool = False  # news about a case that an earlier hunt began, so the whole channel must see it
     # How the case stands now, if somebody has decided about it since this message's event; else None. A
     # message may be sent late, and decisions may overtake each other.

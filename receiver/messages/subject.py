@@ -42,17 +42,19 @@ def disks_of(alarm: Alarm) -> int:
     return len(capture.evidence_ids)
 
 
-def _one_disk(alarm: Alarm) -> str:
-    """Says that the alarm's counts are those of one disk, so that they need not add up to the machine's."""
-    disks = disks_of(alarm)
-    return f"one of {disks} disks of " if disks > 1 else ""
+def _some_disks(alarm: Alarm) -> str:
+    """Says of how many disks the alarm's counts are, unless they are those of the whole machine."""
+    disks, told = disks_of(alarm), len({each.evidence_id for each in alarm.group}) or 1
+    if disks <= told:
+        return ""
+    return f"one of {disks} disks of " if told == 1 else f"{told} of {disks} disks of "
 
 
 def where(alarm: Alarm) -> str:
     """The place for a title, such as "on web-01 (prod, i-0abc)", or "in project 12" if no system is known."""
     host, system = host_of(alarm), system_of(alarm)
     if system and system.instance:
-        account, disk = copyable(system.account, 40), _one_disk(alarm)
+        account, disk = copyable(system.account, 40), _some_disks(alarm)
         if host:
             return f"on {disk}{host} ({commas(account, copyable(system.instance, 40))})"
         return f"on {disk}{copyable(system.instance, 40)}" + (f" ({account})" if account else "")

@@ -20,6 +20,9 @@ def _check_not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+_Wait = Annotated[int, Field(ge=0, le=300, strict=True), Duration()]
+
+
 class DeliveryConfig(Section):
     """How messages are sent."""
 
@@ -33,6 +36,14 @@ class DeliveryConfig(Section):
         None,
         description="destination that reports what could not be delivered to another one; "
         "by default the first other destination",
+    )
+    group_wait: _Wait = Field(
+        30,
+        description="seconds for which alarms of one system count as one message, or a text such as 30s; an "
+        "alarm waits so long for others where a message cannot be edited; 0: each has its own message",
+    )
+    group_wait_malicious: _Wait = Field(
+        5, description="the same for malicious alarms, at most group_wait; 0: they do not wait"
     )
 
 

@@ -63,6 +63,19 @@ class Change:
 
 
 @dataclass(frozen=True)
+class GroupedAlarm:
+    """One of several alarms about one system that one message tells of. An unknown number is None."""
+
+    event_id: str
+    severity: Severity
+    malicious: int | None = None
+    suspicious: int | None = None
+    alarms: int | None = None  # as the webhook counts them, if nothing else is known
+    evidence_id: int | None = None
+    evidence: str = ""  # its name, such as that of a volume
+
+
+@dataclass(frozen=True)
 class Alarm:
     """An event with everything that is known about it."""
 
@@ -95,6 +108,8 @@ class Alarm:
     disagreements: tuple[str, ...] = ()  # sentences on where the webhook contradicts the platform
     may_repeat: bool = False  # an earlier message may have said the same
     on_duty: Duty | None = None  # when the alarm came; only asked for malicious alarms
+    # The alarms that this one was made of, in the order in which they came. Empty: it is one alarm.
+    group: tuple[GroupedAlarm, ...] = ()
 
     @property
     def confirmed(self) -> bool:

@@ -55,6 +55,9 @@ class Case:
     # Destinations that are not told of the case yet, since a route holds its alarms for them until then.
     # None: until their hunt has ended.
     held: Mapping[str, datetime | None] = field(default_factory=dict)
+    # The ids of the events that `alarm` was made of, and until when one more counts as the same news.
+    group: tuple[str, ...] = ()
+    group_until: datetime | None = None
 
     @property
     def state(self) -> CaseState:

@@ -14,6 +14,8 @@ class DeliveryState(StrEnum):
     SENDING = "sending"  # a worker sends it, or died while it did
     UNSURE = "unsure"  # to be sent again, though an attempt may have arrived
     IN_DIGEST = "in digest"  # it is part of the digest that `ref` names
+    GATHERING = "gathering"  # it waits for more alarms of its system, until `until`
+    IN_GROUP = "in group"  # the message of the event `told_by` tells of it
     DELIVERED = "delivered"
     DEAD = "dead"
     DISCARDED = "discarded"  # it was dead, and somebody decided that it is not needed
@@ -34,6 +36,11 @@ class Delivery:
     first_at: datetime | None = None
     last_at: datetime | None = None
     hold: Hold | None = None  # why its digest is not told at once; None: it is told as soon as possible
+    # Of a message that tells of several alarms of one system: the ids of the other events, and until when it
+    # waits for more of them. Earlier versions did not store these.
+    covers: tuple[str, ...] = ()
+    until: datetime | None = None
+    told_by: str = ""  # the event whose message tells of this one; empty: its own message
 
     @property
     def held(self) -> bool:

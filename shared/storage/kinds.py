@@ -98,6 +98,8 @@ DIGEST_NOW = _kind("digest-now", _DIGEST, _HALF_YEAR, name="destination")
 WAITING_DIGEST = _kind(
     "waiting-digest", "shared.storage.ledger.waiting_digests", _EVER, name="destination/digest id"
 )
+# No group waits as long as two days.
+GROUP_NOW = _kind("group-now", "receiver.deliveries.groups", 2, group="destination", name="case key")
 # The same request within a minute sends a message again only once.
 RESENT = _kind("resent", "receiver.deliveries.resend", 2, group="event id", name="destination")
 # No rate limit looks back two days.

@@ -154,7 +154,8 @@ class SlackBotDestination:
             note = f"the case's message could not be edited ({edited.code})"
         elif not edited.delivered:
             return edited.outcome
-        loud = earlier.is_worsened_by(message) or message.loud or message.kind == UNACKNOWLEDGED
+        is_news = (earlier.is_worsened_by(message) or message.loud) and not message.joins
+        loud = is_news or message.kind == UNACKNOWLEDGED
         reply = message if loud else without_mention(message)
         broadcast: dict[str, Any] = {"reply_broadcast": True} if loud else {}
         replied = self._post(earlier.channel, reply, thread_ts=earlier.ts, **broadcast)

@@ -51,8 +51,8 @@ class CaseThread:
     def begin(cls, to: str, message: Message) -> CaseThread:
         """The thread that this message opens. Its channel and `ts` are still empty; `at` fills them in from
         Slack's answer."""
-        title = without_update(message.case_overview.title)
-        return cls(to, "", "", message.severity, message.malicious, message.suspicious, 1, title)
+        told = message.case_overview
+        return cls(to, "", "", told.severity, told.malicious, told.suspicious, 1, without_update(told.title))
 
     def at(self, to: str, channel: str, ts: str) -> CaseThread:
         return replace(self, to=to, channel=channel, ts=ts)
@@ -64,15 +64,15 @@ class CaseThread:
         """The thread after one more alarm. Of two equally bad alarms, the title is that of the newer one."""
         if _is_no_alarm(message):
             return self
-        thread = replace(self, alarms=self.alarms + 1)
-        if _badness(message) < _badness(self):
+        thread, told = replace(self, alarms=self.alarms + 1), message.case_overview
+        if _badness(told) < _badness(self):
             return thread
         return replace(
             thread,
-            severity=message.severity,
-            malicious=message.malicious,
-            suspicious=message.suspicious,
-            title=without_update(message.title),
+            severity=told.severity,
+            malicious=told.malicious,
+            suspicious=told.suspicious,
+            title=without_update(told.title),
         )
 
 

@@ -9,7 +9,7 @@ from shared.config.destinations.slack import SlackConfig
 #
 # huntbridge cannot ask which messages arrived. Only one message is sent at a time, so a crash leaves at most
 # one in doubt.
-WEBHOOK = Traits(rate_limit=((60, 60.0),), concurrency=1)
+WEBHOOK = Traits(gathers=True, rate_limit=((60, 60.0),), concurrency=1)
 # docs.slack.dev, rate limits: one message a second in a channel, and an alarm that opens a case posts two.
 BOT = Traits(thread=True, edit=True, rate_limit=((30, 60.0),), concurrency=1)
 

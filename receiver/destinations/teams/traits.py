@@ -9,7 +9,7 @@ from shared.config.destinations.teams import TeamsConfig
 #
 # huntbridge cannot ask which messages arrived. Only one message is sent at a time, so a crash leaves at most
 # one in doubt.
-TEAMS = Traits(rate_limit=((4, 1.0), (25, 300.0)), concurrency=1)
+TEAMS = Traits(gathers=True, rate_limit=((4, 1.0), (25, 300.0)), concurrency=1)
 
 
 def traits(config: TeamsConfig) -> Traits:

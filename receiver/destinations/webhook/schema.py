@@ -313,6 +313,19 @@ class ChangePart:
 
 
 @dataclass(eq=False, repr=False)
+class GroupedPart:
+    """One of several alarms about one system that the document tells of."""
+
+    event_id: Annotated[str, doc("huntbridge's id of the event")]
+    severity: Annotated[Severity, doc("how bad it is")]
+    malicious: _Count
+    suspicious: _Count
+    alarms: Annotated[int | None, doc("as the webhook counts them, where nothing else is known")]
+    evidence_id: _Id
+    evidence: Annotated[str, doc("its name, such as that of a volume; empty where it is not known")]
+
+
+@dataclass(eq=False, repr=False)
 class AlarmPart:
     """The alarm as values. Texts are as they came, without characters that nobody can see; never markup."""
 
@@ -336,6 +349,10 @@ class AlarmPart:
     change: Annotated[ChangePart | None, doc("against its alarms before; null where the system is not known")]
     disagreements: Annotated[
         tuple[str, ...], doc("where the webhook says something else than the platform, in words")
+    ]
+    group: Annotated[
+        tuple[GroupedPart, ...],
+        doc("the alarms that it is made of, where several about one system share the document; else empty"),
     ]
     may_repeat: Annotated[bool, doc("the platform did not confirm that this is news")]
 

@@ -6,7 +6,7 @@ from receiver.destinations.contract import Traits
 from shared.config.destinations.webhook import WebhookDestinationConfig
 
 # The rate limit of an unknown receiver is not known. What it refuses with 429 is sent again.
-WEBHOOK = Traits(rate_limit=((20, 1.0),))
+WEBHOOK = Traits(gathers=True, rate_limit=((20, 1.0),))
 
 
 def traits(config: WebhookDestinationConfig) -> Traits:

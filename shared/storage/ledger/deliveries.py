@@ -56,6 +56,24 @@ class Deliveries:
 
         return self._store.update(kinds.DELIVERY, before.event_id, before.destination, start)
 
+    def join(
+        self, first: str, destination: str, event_id: str, until: datetime, most: int
+    ) -> Delivery | None:
+        """Add an event to those that the message of the event `first` tells of, if that is not sent yet and
+        has room. `until`: the message waits no longer than this. Returns the delivery of the message."""
+
+        def join(body: Body | None) -> tuple[Body | None, Delivery | None]:
+            message = load(Delivery, body) if body else None
+            if message is None or event_id in message.covers:
+                return None, message
+            if message.state is not DeliveryState.GATHERING or len(message.covers) + 1 >= most:
+                return None, None
+            ends = min(message.until or until, until)
+            after = replace(message, covers=(*message.covers, event_id), until=ends)
+            return dump(after), after
+
+        return self._store.update(kinds.DELIVERY, first, destination, join)
+
     def end(self, started: Delivery, **fields: Any) -> None:
         """Record how the attempt that `start` began has ended.
 

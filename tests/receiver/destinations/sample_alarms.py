@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from receiver.messages.together import together
 from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier, Gap, SentAgain
 from shared.models.captures import Capture, CaptureState
@@ -399,8 +400,22 @@ def _alarms() -> dict[str, Alarm]:
         ),
     )
     test = Alarm(Event("test:1", TEST, NOON, title="soc"), Severity.INFO, link=PLATFORM)
+    second_disk = replace(
+        rich,
+        event=replace(rich.event, id="80aa31c7", received_at=NOON + timedelta(seconds=3), evidence_id=32),
+        severity=Severity.SUSPICIOUS,
+        malicious=0,
+        suspicious=2,
+        evidence=Evidence(32, 12, "vol-0d41c8e2f6a7b9035", instance=WEB.instance),
+        findings=(Finding("PUA.NetTool.Nmap", 2, Severity.SUSPICIOUS, ("T1046",), "/opt/scan/nmap"),),
+        gaps=(),
+        change=replace(rich.change, new_kinds=("PUA.NetTool.Nmap",), kinds=1) if rich.change else None,
+    )
+    disks = Capture("weekly", WEB, CaptureState.RUNNING, mode="full", evidence_ids=(31, 32, 33))
+    group = together([replace(rich, capture=disks), replace(second_disk, capture=disks)])
     return {
         "rich": rich,
+        "group": group,
         "minimal": minimal,
         "many_findings": many,
         "hostile": hostile,

@@ -65,7 +65,7 @@ MODELS = {
 # Kinds that did not exist when the file was made.
 NEWER = frozenset(
     {
-        *(kinds.RESENT, kinds.SYSTEM, kinds.WEEK, kinds.ESCALATION, kinds.MUTES),
+        *(kinds.RESENT, kinds.SYSTEM, kinds.WEEK, kinds.ESCALATION, kinds.MUTES, kinds.GROUP_NOW),
         *(kinds.SYSTEM_FINDINGS, kinds.QUIET_FINDINGS, kinds.KNOWN_GOOD, kinds.CLOSED_ISSUE),
         kinds.WAITING_DIGEST,
     }
