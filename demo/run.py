@@ -26,7 +26,7 @@ from demo.serving import serving
 from demo.slack.dialogs import Dialog
 from demo.slack.records import Request
 from demo.web.app import create_app
-from demo.world import HUNT, WEBHOOKS, World, register_webhooks, world, write_config
+from demo.world import ENVIRONMENT, HUNT, WEBHOOKS, World, register_webhooks, world, write_config
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.models.captures import CaptureState
@@ -85,6 +85,11 @@ class Demo:
         self._began = time.monotonic()
         self._summary: dict[str, Any] | None = None
         self._names = {machine.instance_id: machine.name for machine in world.fleet}
+
+    @property
+    def environment(self) -> Path:
+        """A file for a shell, in which commands of huntbridge then work on this demo."""
+        return self._folder / ENVIRONMENT
 
     def run(self, going_on: Callable[[], bool], tell: Callable[[str], None]) -> dict[str, Any]:
         """Run the hunt, wait until everything is delivered or `going_on` is false, and return the summary."""
@@ -267,6 +272,7 @@ class Demo:
             "pagerduty": self.world.pagerduty.shown(),
             "jsm": self.world.jsm.shown(),
             "summary": self._summary,
+            "environment": str(self.environment),
         }
 
 
@@ -283,6 +289,7 @@ def show(folder: Path, port: int, tell: Callable[[str], None], stopped: threadin
         with serving(app, port) as url:
             demo.world.home.url = url
             tell(f"The demo is at {url} — Ctrl-C ends it")
+            tell(f"Commands work on it too, in another shell: . {demo.environment}")
             summary = demo.run(lambda: not stopped.is_set(), lambda _: None)
             if not stopped.is_set():
                 tell(f"The first hunt has ended: {json.dumps(summary)}")

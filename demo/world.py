@@ -7,6 +7,7 @@ The platform and the tools are simulations in this process; EC2 is moto's server
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from demo.web.platform_pages import own_page
 from demo.web.shell import Home, static_files
 
 HUNT = "weekly-crown-jewels"
+ENVIRONMENT = "environment"  # the file from which a shell reads the settings of the demo
 ACCOUNT_ID = "123456789012"  # moto's own
 # The demo's own secrets. They protect only the simulations.
 RUN_KEY, ADMIN_KEY, TOKEN = "demo-lead-analyst-key", "demo-platform-admin-key", "demo-webhook-token"
@@ -181,6 +183,8 @@ def write_config(world: World, folder: Path, console_url: str = "") -> tuple[Pat
         "HUNTBRIDGE_CONFIG": str(path),
         "HUNTBRIDGE_DATA": str(folder / "data"),
     }
+    exports = (f"export {name}={shlex.quote(value)}\n" for name, value in environ.items())
+    (folder / ENVIRONMENT).write_text("".join(exports))
     return path, environ
 
 

@@ -75,7 +75,10 @@ def what_is_known_good(decision: CaseDecision | None) -> str:
 def _what_reopens(alarm: Alarm) -> str:
     if alarm.judgement is None:
         return "A new alarm reopens it."
-    return "What else is found of it reopens it; a new finding begins a new case."
+    return (
+        "The case is reopened if one of its findings comes back that is not known good. "
+        "A new finding begins a new case."
+    )
 
 
 def reopened(alarm: Alarm) -> Content:

@@ -116,6 +116,10 @@ def whole_site(pages: Pages) -> dict[str, Seen]:
     return seen
 
 
+def test_the_first_page_says_how_commands_work_on_the_demo(pages: Pages) -> None:
+    assert "<code>. /tmp/huntbridge-demo-1/environment</code>" in pages.client.get("/").get_data(as_text=True)
+
+
 def test_hostile_text_forms_no_markup_on_any_page(full: Pages) -> None:
     site = whole_site(full)
     assert len(site) > 12

@@ -29,6 +29,7 @@ NO_HUNT: dict[str, Any] = {
     "pagerduty": [],
     "jsm": [],
     "summary": None,
+    "environment": "/tmp/huntbridge-demo-1/environment",
 }
 
 

@@ -86,7 +86,10 @@ def test_a_case_from_its_first_alarm_to_its_reopening(make_world):
     assert world.stage.office.sent[2].summary == (
         "ada had taken it. Nobody has it now. Why: “She is on leave”."
     )
-    what_reopens = "What else is found of it reopens it; a new finding begins a new case."
+    what_reopens = (
+        "The case is reopened if one of its findings comes back that is not known good. "
+        "A new finding begins a new case."
+    )
     assert world.stage.office.sent[3].summary == f"Why: “A nightly job”. {what_reopens}"
     issue = world.jira.issues["SEC-1"]
     assert issue.status == "To Do"  # huntbridge closes no issue
