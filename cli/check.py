@@ -74,10 +74,12 @@ class Checks:
 def offline(runtime: Runtime) -> Iterator[CheckResult]:
     """What can be said without asking anybody."""
     config = runtime.config
-    yield passed(
-        "configuration",
-        f"{len(config.hunts)} hunts, {len(config.destinations)} destinations, {len(config.routes)} routes",
+    numbers = (
+        counted(len(config.hunts), "hunt"),
+        counted(len(config.destinations), "destination"),
+        counted(len(config.routes), "route"),
     )
+    yield passed("configuration", ", ".join(numbers))
     for warning in warnings(config, known_regions()):
         yield warned(warning.where, warning.text)
     yield from _route_tests(config)

@@ -147,6 +147,11 @@ def write_config(world: World, folder: Path, console_url: str = "") -> tuple[Pat
                         "api_token": "env:JIRA_API_TOKEN",
                         "project": "SEC",
                         "issue_type": "Incident",
+                        "verdicts": {
+                            "Done": "true_positive",
+                            "Won't Do": "benign",
+                            "Cannot Reproduce": "false_positive",
+                        },
                     },
                     "pager": {
                         "type": "pagerduty",

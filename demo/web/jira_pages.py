@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, url_for
+from flask import Blueprint, Response, abort, redirect, request, url_for
 from markupsafe import Markup
 
 from console.previews import jira as drawing
@@ -18,6 +18,10 @@ from demo.web.shell import Home, live, opens, part, shell
 from shared.phrases import counted
 
 ROWS = 20
+CLOSED = (
+    "{} is closed as {}. huntbridge asks Jira once a minute, and closes the case when it sees that twice."
+)
+OPENED = "{} is open again. Its case stays as it is: reopen that in huntbridge."
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Row:
 
 
 def jira_pages(jira: Jira, home: Home) -> Blueprint:
-    """`/jira` lists the issues, `/jira/<key>` is one issue, `/jira/<key>/comments/<id>` one comment."""
+    """`/jira` lists the issues, `/jira/<key>` is one issue, `/jira/<key>/comments/<id>` one comment. On the
+    page of an issue a person closes it, or opens it again."""
     pages = shell("jira_pages", home)
 
     @pages.get("/jira")
@@ -43,6 +48,20 @@ def jira_pages(jira: Jira, home: Home) -> Blueprint:
     @pages.get("/jira/<key>")
     def issue(key: str) -> Response:
         return issue_page(jira, key)
+
+    @pages.post("/jira/<key>/status")
+    def set_status(key: str) -> Any:
+        resolution = request.form.get("resolution", "")
+        with jira.lock:
+            known = _issue(jira, key).key
+            if resolution and resolution not in jira.resolutions:
+                abort(400)
+            if resolution:
+                jira.close(known, resolution)
+            else:
+                jira.reopen(known)
+        home.say(CLOSED.format(known, resolution) if resolution else OPENED.format(known))
+        return redirect(url_for(".issue", key=known), 303)
 
     @pages.get("/jira/<key>/comments/<id>")
     def comment(key: str, id: str) -> Response:
@@ -77,7 +96,7 @@ def issue_page(jira: Jira, key: str) -> Response:
             issue.status,
             attachments=tuple(name.partition("/")[2] for name in issue.attachments),
         )
-        fields = dict(issue.fields)
+        fields, closed = dict(issue.fields), jira.status_of(issue.key) == "done"
     shown = part(comments)
     return live(
         "message.html",
@@ -95,6 +114,8 @@ def issue_page(jira: Jira, key: str) -> Response:
         ],
         part=shown,
         heading=f"{counted(shown.total, 'comment')}, newest first",
+        issue=known.key,
+        resolutions=() if closed else jira.resolutions,
     )
 
 

@@ -205,6 +205,20 @@ def test_the_button_in_slack_sends_the_click(full: Pages) -> None:
     assert full.client.post(f"/slack/{ts}/click", data={"action": "nothing"}).status_code == 404
 
 
+def test_a_person_closes_an_issue_in_jira_and_opens_it_again(full: Pages) -> None:
+    assert "Close: Won't Do" in Seen(full.get("/jira/SEC-1")).text
+    answer = full.client.post("/jira/SEC-1/status", data={"resolution": "Won't Do"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/jira/SEC-1")
+    assert (full.jira.status_of("SEC-1"), full.jira.issues["SEC-1"].resolution) == ("done", "Won't Do")
+    text = Seen(full.get("/jira/SEC-1")).text
+    assert "SEC-1 is closed as Won't Do." in text
+    assert "Close: Done" not in text
+    full.client.post("/jira/SEC-1/status", data={"resolution": ""})
+    assert full.jira.status_of("SEC-1") == "new"
+    assert full.client.post("/jira/SEC-1/status", data={"resolution": "<b>"}).status_code == 400
+    assert full.client.post("/jira/SEC-99/status", data={"resolution": "Done"}).status_code == 404
+
+
 def test_the_menu_in_slack_sends_the_choice(full: Pages) -> None:
     ts = full.slack.posts[0].ts
     for path in ("/slack", f"/slack/{ts}"):
