@@ -182,7 +182,7 @@ def delivered_in_words(delivery: DeliveryRow | None) -> str:
     when = f" at {utc_minute(delivery.last_at)}" if delivery.last_at else ""
     tries = f", attempt {delivery.attempts}" if delivery.attempts > 1 else ""
     ref = "" if delivery.ref.startswith("{") else delivery.ref  # such as Slack's, which only machines read
-    parts = (ref, delivery.reason, delivery.note)
+    parts = (ref, delivery.reason, delivery.note, delivery.shared_with)
     rest = "; ".join(one_line(part, 500) for part in parts if part)
     return f"{delivery.state.value}{when}{tries}" + (f": {rest}" if rest else "")
 

@@ -58,6 +58,9 @@ def lines(runtime: Runtime, detail: EventDetail, judgement: Judgement | None) ->
     yield f"{one_line(row.title or row.kind, 200)}, {utc_minute(row.at)}"
     if detail.where_told:
         yield detail.where_told
+        for delivery in detail.deliveries:
+            if delivery.shared_with:
+                yield f"At {delivery.destination} it is {one_line(delivery.shared_with, 500)}."
     elif row.merged_into:
         yield f"Not told: the message of the event {row.merged_into} says it already."
     elif row.mute:

@@ -38,6 +38,8 @@ _STATES = {
     DeliveryState.SENDING: ("busy", "Being sent"),
     DeliveryState.IN_DIGEST: ("ok", "Put into a digest"),
     DeliveryState.PENDING: ("waiting", "Waiting"),
+    DeliveryState.GATHERING: ("waiting", "Waiting"),
+    DeliveryState.IN_GROUP: ("waiting", "Waiting"),
 }
 
 
@@ -106,6 +108,8 @@ def _about_delivery(row: DeliveryRow) -> Iterator[str]:
         yield row.event.title
     if row.attempts > 1:
         yield counted(row.attempts, "attempt")
+    if row.shared_with:
+        yield one_line(row.shared_with, _REASON)
     if row.note:
         yield one_line(row.note, _REASON)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from shared.models.codec import load
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.holds import Hold
+from shared.phrases import counted
 from shared.storage import indexes, kinds
 from shared.storage.ports import Key, Record, Store
 from shared.storage.queries.event_rows import EventRow, between, event_key, event_row, span_of
@@ -42,6 +43,16 @@ class DeliveryRow:
     last_at: datetime | None = None
     event: EventRow | None = None  # None: the store has no such event any more
     hold: Hold | None = None  # why a route holds it; None if none does, or it is over
+    told_by: str = ""  # the event whose message tells of this one; empty: its own message
+    covers: tuple[str, ...] = ()  # the other events that its message tells of
+
+    @property
+    def shared_with(self) -> str:
+        """With which events of its system it shares a message, in words; empty if it has its own."""
+        if self.told_by:
+            return f"in one message with event {self.told_by}"
+        others = f"{counted(len(self.covers), 'more event')} of its system: {', '.join(self.covers)}"
+        return f"in one message with {others}" if self.covers else ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,8 @@ def delivery_row(record: Record, event: EventRow | None) -> DeliveryRow:
         last_at=delivery.last_at,
         event=event,
         hold=delivery.hold if delivery.held else None,
+        told_by=delivery.told_by,
+        covers=delivery.covers,
     )
 
 
