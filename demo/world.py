@@ -165,8 +165,8 @@ def write_config(world: World, folder: Path, console_url: str = "") -> tuple[Pat
                     {"match": {"severity": ["malicious", "suspicious"]}, "to": ["soc", "office", "tickets"]},
                 ],
                 "default": ["soc"],
-                # The first message of a system would come later, and the demo shows the same.
-                "delivery": {"group_wait": "2s", "group_wait_malicious": "1s"},
+                # Long enough for the two volumes of a machine to share a message, and nobody waits in vain.
+                "delivery": {"group_wait": "3s"},
                 "escalate": [{"after": "2m", "to": ["pager"]}, {"after": "3m", "to": ["on-call"]}],
                 # On a busy machine a webhook may be late. It must not be taken for lost.
                 "follow": {"interval": 0.5, "recover_after": 20.0},

@@ -39,7 +39,8 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
         "captures": {"processed": 11, "failed": 1},
         "events": 8,  # six evidences with alarms, one capture that failed, the hunt's end
         "alarms": 6,
-        "deliveries": {"slack": 8, "teams": 8, "jira": 6},
+        # In Teams the two volumes of one machine share a message.
+        "deliveries": {"slack": 8, "teams": 7, "jira": 6},
         "lost": 0,
         "repeated": 0,
     }

@@ -99,9 +99,10 @@ def test_the_disks_of_a_machine_are_one_message_when_the_wait_is_over(hall):
     assert [state(hall, id).told_by for id in ids] == ["", ids[0], ids[0]]
     assert state(hall, ids[0]).covers == (ids[1], ids[2])
     rows = [row for id in ids for row in hall.runtime.queries.events.get(id).deliveries]
-    assert [delivered_in_words(row) for row in rows if row.destination == "soc"] == [
-        f"delivered at 2026-11-24 03:00 UTC: in one message with 2 more events of its system: {ids[1]}, {ids[2]}",
-        *[f"delivered at 2026-11-24 03:00 UTC: in one message with event {ids[0]}"] * 2,
+    said = [delivered_in_words(row).split(": ", 1)[1] for row in rows if row.destination == "soc"]
+    assert said == [
+        f"in one message with 2 more events of its system: {ids[1]}, {ids[2]}",
+        *[f"in one message with event {ids[0]}"] * 2,
     ]
 
 
