@@ -6,6 +6,7 @@ decides whether people are told, and in which case. It reads and writes nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -119,6 +120,7 @@ class Ruling:
     since: datetime | None = None  # when the first of the told findings was first seen
     # What withholds findings, by its id. It may have ended when the alarm is handled again after a crash.
     covers: Mapping[str, Cover] = field(default_factory=dict)
+    of: str = ""  # the digest of what was ruled on
 
     @property
     def still_there(self) -> bool:
@@ -175,6 +177,15 @@ class Seen:
     occurrences: Sequence[Occurrence]
     complete: bool  # the occurrences are all that the alarm is about, and the platform confirms them
 
+    @property
+    def digest(self) -> str:
+        """A short name for what the platform says of the alarm."""
+        found = sorted(
+            f"{each.fingerprint} {each.severity} {each.count} {each.contents}" for each in self.occurrences
+        )
+        text = f"{self.complete} {found}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
 
 def rule(
     known: SystemFindings,
@@ -184,15 +195,14 @@ def rule(
     cover: Callable[[Occurrence], Cover],
 ) -> tuple[SystemFindings, Ruling]:
     """The document after the alarm, and what was decided about it. An alarm that was ruled on before gets the
-    same ruling, and the document stays as it is; unless nothing of it was told and it has more findings now.
+    same ruling, and the document stays as it is. If nothing of it was told, this holds only while the
+    platform says the same of it: nobody would know of anything else.
 
     `current` is the case that `known.case` names; None if there is none. `new_key` makes the key of the
     system's case with a number.
     """
-    # By a ruling that tells nothing nobody knows of what the platform has found since.
     earlier = known.rulings.get(seen.event_id)
-    ruled_on = {each.fingerprint for each in earlier.findings} if earlier else set()
-    if earlier and (earlier.tell or ruled_on.issuperset(each.fingerprint for each in seen.occurrences)):
+    if earlier and (earlier.tell or earlier.of == seen.digest):
         return known, earlier
     covers = [cover(each) for each in seen.occurrences]
     judged = tuple(
@@ -220,6 +230,7 @@ def rule(
         hunts=max((each.hunts for each in visible), default=1),
         since=min((each.first_at for each in visible), default=None),
         covers={each.by: each for each in covers if each.status},
+        of=seen.digest,
     )
     rulings = {**known.rulings, seen.event_id: replace(ruling, covers=_shortened(ruling.covers))}
     after = SystemFindings(

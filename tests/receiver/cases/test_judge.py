@@ -209,3 +209,23 @@ def test_what_withheld_a_finding_is_named_also_if_it_was_ended_after_a_crash(hun
     (withheld,) = hunts.stage.runtime.queries.events.get(newest).alarm.judgement.withheld
     assert (withheld.by, withheld.author, withheld.reason) == (entry.id, "ada", "the nightly backup")
     assert withheld.until == entry.until
+
+
+@pytest.mark.parametrize(
+    "now",
+    [(), (found(count=20),), (found(severity=Severity.MALICIOUS),)],
+    ids=["not explained", "more", "worse"],
+)
+def test_a_silent_alarm_of_which_the_platform_says_something_else_after_a_crash_is_told(
+    hunts, monkeypatch, now
+):
+    hunts.find(found())
+    record = Events.record_routed
+
+    def crash(*args, **options):
+        monkeypatch.setattr(Events, "record_routed", record)
+        hunts.enricher.findings = now
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(Events, "record_routed", crash)
+    assert hunts.find(found())

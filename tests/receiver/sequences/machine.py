@@ -114,7 +114,8 @@ class Machine(RuleBasedStateMachine):
     def post(self, disk: Disk) -> None:
         kinds = ["processing_with_alarms"]
         kinds += ["high_severity_alarm"] if disk.count(Severity.MALICIOUS) else []
-        kinds += ["suspicious_severity_event"] if disk.count(Severity.SUSPICIOUS) else []
+        few = disk.count(Severity.SUSPICIOUS) in (1, 2)  # not for each disk, since each webhook takes time
+        kinds += ["suspicious_severity_event"] if few else []
         self.mail += [(disk, webhook(disk, kind)) for kind in kinds]
 
     def deliver_all(self, fuse: Any) -> None:
