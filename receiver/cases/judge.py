@@ -16,13 +16,13 @@ from receiver.messages.subject import system_of
 from shared.models.alarms import Alarm
 from shared.models.decisions import CaseState
 from shared.models.event_kinds import ALARM_KINDS, OWN_KINDS, TEST
-from shared.models.evidence import Finding
+from shared.models.evidence import Artefact, Finding
 from shared.models.fingerprints import fingerprint
 from shared.models.hunts import hunt_name
 from shared.models.judgements import MOST_SHOWN, JudgedFinding, Judgement
 from shared.models.known_good import Entry, Place, best_match
 from shared.models.mutes import Muted
-from shared.models.occurrences import Occurrence, explains_all, occurrences
+from shared.models.occurrences import Occurrence, by_fingerprint, explains_all, occurrences
 from shared.models.severity import Severity
 from shared.models.system_findings import (
     Cover,
@@ -144,17 +144,19 @@ def _judgement(seen: Seen, ruling: Ruling, after: SystemFindings) -> Judgement:
     found = []
     for judged in ruling.findings:
         occurrence, known = by_mark.get(judged.fingerprint), after.findings.get(judged.fingerprint)
-        if occurrence is None:
-            continue  # the platform does not name it any more, and the ruling was made before
+        # The ruling may be older, and the platform may not name the finding any more.
+        named = occurrence or known
+        if named is None:
+            continue
         covered = ruling.covers.get(judged.by, Cover()) if judged.status.is_withheld else Cover()
         found.append(
             JudgedFinding(
                 judged.fingerprint,
                 judged.status,
-                occurrence.description,
-                occurrence.path,
-                occurrence.severity,
-                occurrence.count,
+                named.description,
+                named.path,
+                named.severity,
+                named.count,
                 hunts=known.hunts if known else 1,
                 first_at=known.first_at if known else None,
                 first=judged.first,
@@ -183,7 +185,10 @@ def told_part(alarm: Alarm, judgement: Judgement) -> Alarm:
     so that what is withheld calls nobody."""
     withheld = {each.fingerprint for each in judgement.withheld}
     alarm = replace(alarm, case=judgement.case, judgement=judgement)
-    if not withheld or not judgement.tell:
+    if not judgement.tell:
+        return alarm
+    alarm = replace(alarm, findings=_with_lost(alarm.findings, judgement))
+    if not withheld:
         return alarm
     findings = tuple(filter(None, (_without(finding, withheld) for finding in alarm.findings)))
     counts = {
@@ -197,6 +202,30 @@ def told_part(alarm: Alarm, judgement: Judgement) -> Alarm:
         malicious=counts[Severity.MALICIOUS],
         suspicious=counts[Severity.SUSPICIOUS],
         severity=max(told, key=lambda severity: severity.rank, default=alarm.severity),
+    )
+
+
+def _with_lost(findings: tuple[Finding, ...], judgement: Judgement) -> tuple[Finding, ...]:
+    """The findings with those that an earlier attempt judged, and that the platform does not list now: later
+    alarms take them for told."""
+    listed = by_fingerprint(findings)
+    lost = [
+        each for each in judgement.findings if not each.status.is_withheld and each.fingerprint not in listed
+    ]
+    again = {(each.description, each.severity) for each in lost}
+    kept = (each for each in findings if each.artefacts or (each.description, each.severity) not in again)
+    return (
+        *kept,
+        *(
+            Finding(
+                each.description,
+                each.count,
+                each.severity,
+                path=each.path if each.severity is Severity.MALICIOUS else "",
+                artefacts=(Artefact(each.path, each.count),),
+            )
+            for each in lost
+        ),
     )
 
 

@@ -229,3 +229,21 @@ def test_a_silent_alarm_of_which_the_platform_says_something_else_after_a_crash_
 
     monkeypatch.setattr(Events, "record_routed", crash)
     assert hunts.find(found())
+
+
+def test_a_message_names_what_was_judged_although_the_platform_does_not_list_it_after_a_crash(
+    hunts, monkeypatch
+):
+    judge = hunts.stage.runtime.ledger.findings.save
+
+    def crash(*args, **options):
+        judge(*args, **options)
+        hunts.enricher.findings = ()
+        monkeypatch.undo()
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(hunts.stage.runtime.ledger.findings, "save", crash)
+    assert hunts.find(found(), MINER)
+    named = {each.description for each in hunts.stage.soc.sent[-1].findings}
+    assert named == {"PUA[.]NetTool", "Miner[.]XMRig"}
+    assert not hunts.find(found(), MINER)

@@ -178,6 +178,43 @@ def test_a_mute_ends_by_itself_or_with_the_next_hunt(script: Script) -> None:
     assert script.found(scanner(), on=OTHER) == 1
 
 
+def test_a_mute_of_a_path_must_fit_each_place_that_looks_the_same(script: Script) -> None:
+    script.muted(path="/home/ada/")
+    assert script.found(scanner("/home/ada/x.php")) == 0
+    assert script.found(scanner("/home/ada/x.php"), scanner("/home/eve/x.php")) == 1
+
+
+def test_what_the_platform_finds_later_on_a_disk_is_told(script: Script) -> None:
+    script.found(scanner(count=3))
+    script.judged()
+    assert script.found(scanner(count=3)) == 0
+    before = script.messages()
+    script.grow(LOG, 0)
+    script.deliver_all(None)
+    script.check()
+    assert script.messages() == before + 1
+
+
+@pytest.mark.parametrize("calls", range(40, 90, 5))
+def test_a_silent_alarm_whose_worker_is_killed(script: Script, calls: int) -> None:
+    """It is explained, or told if the platform does not explain it any more."""
+    script.found(scanner(count=3))
+    script.hunt({WEB: [(scanner(count=3),)]}, 24, at_once=False, fuse=None)
+    script.deliver(0, twice=False, fuse=(calls, "kill"))
+    script.platform("silent")
+
+
+@pytest.mark.parametrize("calls", range(40, 90, 5))
+@pytest.mark.parametrize("state", ["silent", "unlisted"])
+def test_an_alarm_whose_worker_is_killed_before_it_is_told(script: Script, calls: int, state: str) -> None:
+    """A later alarm takes its findings for told, so its message names them."""
+    script.hunt({WEB: [(scanner(count=3),)]}, 24, at_once=False, fuse=None)
+    script.deliver(0, twice=False, fuse=(calls, "kill"))
+    script.hunt({WEB: [(scanner(count=3),)]}, 24, at_once=False, fuse=None)
+    script.deliver(0, twice=False, fuse=None)
+    script.platform(state)
+
+
 def test_edits_of_the_configuration(script: Script) -> None:
     script.edit_configuration({"default": (BOT, PLAIN)})
     assert script.found(scanner()) == 2
