@@ -96,7 +96,7 @@ def check_failed(alarm: Alarm) -> Content:
 def muted(alarm: Alarm) -> Content:
     """The title says what is muted. The text has a line for its end, its author, its reason and its id."""
     return Content(
-        title=f"Muted: {copyable(alarm.event.title, 120)}",
+        title=f"Muted: {copyable(alarm.event.title, 160)}",
         summary="Nobody is told of such alarms until it ends; they are recorded and counted. "
         "`huntbridge mute list` shows it, and `huntbridge mute end` ends it.",
         quote=quoted_text(alarm.event.text),
@@ -106,7 +106,7 @@ def muted(alarm: Alarm) -> Content:
 def mute_ending(alarm: Alarm) -> Content:
     """The title and the text are those of `muted`, with how many alarms it has covered."""
     return Content(
-        title=f"A mute ends within a day: {copyable(alarm.event.title, 120)}",
+        title=f"A mute ends within a day: {copyable(alarm.event.title, 160)}",
         summary="What it withheld is told then when it is found again. `huntbridge mute add` adds another.",
         quote=quoted_text(alarm.event.text),
     )

@@ -44,7 +44,7 @@ class MuteMatch:
         parts = [f"{name} {' or '.join(getattr(self, name))}" for name in names]
         parts += [f"tag {key}={' or '.join(values)}" for key, values in self.tags.items()]
         if self.fingerprint:
-            parts.append(f"limited to {counted(len(self.fingerprint), 'known finding')}")
+            parts.append(f"limited to {counted(len(self.fingerprint), 'fingerprint')}")
         return ", ".join(parts)
 
 

@@ -136,7 +136,7 @@ def test_a_choice_mutes_the_findings_of_the_case_on_this_system_and_is_told(worl
     assert "until 2026-12-01 03:01 UTC: “PUA.NetTool”, “8 failed logins of" in text
     assert text.endswith(f"huntbridge mute end {mute.id} --by NAME")
     assert told_kinds(world)[-1] == MUTED
-    assert "limited to 2 known findings" in world.siem.sent[-1].title
+    assert "limited to 2 fingerprints" in world.siem.sent[-1].title
     added, *_ = audit.newest(world.stage.runtime.store, world.stage.moment)
     assert (added.action, added.about) == (audit.MUTE_ADD, f"mute {mute.id}")
     assert (added.by, added.origin) == ("ada", "Slack, user U012AB3CD")
