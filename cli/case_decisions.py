@@ -78,8 +78,8 @@ def ack(config_path: str | None, data: Path, case: str, by: str) -> None:
 @_about_a_case
 @click.option("--why", metavar="TEXT", default="", help="The reason. Everybody reads it.")
 def release(config_path: str | None, data: Path, case: str, by: str, why: str) -> None:
-    """Give back a case that somebody has acknowledged, you or somebody else. Everybody who was told of the
-    case is told. The reminders of a malicious case start again.
+    """Give back a case that you or somebody else has acknowledged. Everybody who was told of the case is
+    told. The reminders of a malicious case start again.
 
     \b
     Example:  huntbridge cases release 7f3c9a52 --by Ada --why "on leave from Monday"
@@ -276,8 +276,8 @@ def _terms(
 @_about_a_case
 @click.option("--why", metavar="TEXT", default="", help="The reason. Everybody reads it.")
 def reopen(config_path: str | None, data: Path, case: str, by: str, why: str) -> None:
-    """Open a closed case again. Nobody has it then, and everybody who was told of the case is told. The
-    reminders of a malicious case start again.
+    """Open a closed case again. Nobody has it then, and everybody who was told of the case is told. What was
+    known good by its verdict is told again when it is found. The reminders of a malicious case start again.
 
     \b
     Example:  huntbridge cases reopen 7f3c9a52 --by Ada --why "it was not the backup"

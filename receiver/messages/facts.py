@@ -99,7 +99,8 @@ def _closed(closure: Closure | None) -> Iterator[Fact]:
 def _reopened(before: Closure | None) -> Iterator[Fact]:
     """How the case was closed that this alarm reopened."""
     if before:
-        yield Fact("Reopened", f"it was closed {how_closed(before)}", place=Place.NEWS)
+        text = f"it was closed {how_closed(before, f'on {before.at:%Y-%m-%d}')}"
+        yield Fact("Reopened", text, place=Place.NEWS)
 
 
 def _still(still: StillThere | None) -> Iterator[Fact]:
@@ -140,9 +141,11 @@ def _named(finding: JudgedFinding) -> str:
     return f"{named} ({harmless_line(finding.not_covered, 150)})" if finding.not_covered else named
 
 
-def how_closed(closure: Closure) -> str:
-    """Such as "as benign by ada at 2027-01-31 02:00 UTC: “a nightly job”"."""
-    text = f"as {closure.verdict.words} by {person_of(closure.by)} at {utc_minute(closure.at)}"
+def how_closed(closure: Closure, when: str = "") -> str:
+    """Such as "as benign by ada at 2027-01-31 02:00 UTC: “a nightly job”". `when`: other words for the
+    time."""
+    when = when or f"at {utc_minute(closure.at)}"
+    text = f"as {closure.verdict.words} by {person_of(closure.by)} {when}"
     why = harmless_line(closure.why, MAX_WHY)
     return f"{text}: “{why}”" if why else text
 

@@ -65,7 +65,7 @@ def test_a_case_from_its_first_alarm_to_its_reopening(make_world):
     after = world.stage.runtime.ledger.cases.get(CASE)
     assert (after.state, after.closure, after.acknowledgement) == (CaseState.OPEN, None, None)
     assert buttons(world.parent)[0] == "Acknowledge"
-    before = "it was closed as benign by bob at 2026-11-24 03:03 UTC: “A nightly job”"
+    before = "it was closed as benign by bob on 2026-11-24: “A nightly job”"
     assert facts(world.parent)["Reopened"] == before
     assert "Closed" not in facts(world.parent)
     assert header(world.parent) == "▲ 9 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
