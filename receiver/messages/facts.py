@@ -19,7 +19,7 @@ from shared.models.acknowledgements import Acknowledgement
 from shared.models.alarms import Alarm, Change, Earlier
 from shared.models.cases import StillThere
 from shared.models.decisions import Closure
-from shared.models.event_kinds import DECISION_KINDS, HEARTBEAT, REPORT
+from shared.models.event_kinds import ALARM_KINDS, DECISION_KINDS, HEARTBEAT, REPORT
 from shared.models.evidence import Evidence
 from shared.models.judgements import JudgedFinding, Judgement
 from shared.models.system_findings import Status
@@ -253,13 +253,20 @@ def _context(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
     if alarm.group:
         pass  # each evidence has its own fact
     elif alarm.evidence:
-        yield _fact("evidence", _evidence(alarm.evidence))
+        yield _evidence_fact(alarm, _evidence(alarm.evidence))
     elif alarm.event.evidence_id is not None:
-        yield _fact("evidence", f"id {alarm.event.evidence_id}")
+        yield _evidence_fact(alarm, f"id {alarm.event.evidence_id}")
     if capture and capture.requested_at:
         yield _fact("captured", f"asked for at {utc_minute(capture.requested_at)}")
     yield _fact("processed", utc_minute(alarm.evidence.processed_at if alarm.evidence else None))
     yield _fact("received", utc_minute(alarm.event.received_at))
+
+
+def _evidence_fact(alarm: Alarm, text: str) -> Fact:
+    """If the platform lists no finding of an alarm, people must see where to look for one."""
+    fact = _fact("evidence", text)
+    is_unlisted = alarm.event.kind in ALARM_KINDS and not alarm.findings
+    return replace(fact, place=Place.FIRST) if is_unlisted else fact
 
 
 def _system_facts(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
