@@ -172,13 +172,14 @@ def _history(change: Change | None) -> Iterator[Fact]:
     if change.first_at is None:
         yield _fact("history", semicolons("first alarm on this system", _hunts_before(change)))
         return
+    first, last = f"{change.first_at:%Y-%m-%d}", f"{change.last_at:%Y-%m-%d}"
     yield _fact(
         "history",
         semicolons(
             _new_kinds(change),
             _hunts_before(change),
-            f"the last one came at {utc_minute(change.last_at)}",
-            f"the first at {utc_minute(change.first_at)}" if change.first_at != change.last_at else "",
+            f"the last one came on {last}",
+            f"the first on {first}" if first != last else "",
         ),
     )
 

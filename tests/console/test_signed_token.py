@@ -227,7 +227,7 @@ def test_cloudflare_names_the_user(access, access_vendor):
         (access_token(aud=[]), "MissingRequiredClaim|InvalidAudience"),
         (access_token(iss="https://evil.cloudflareaccess.com"), "InvalidIssuer"),
         (access_token(exp=int(time.time()) - 60), "ExpiredSignature"),
-        (access_token(nbf=int(time.time()) + 600), "ImmatureSignature"),
+        (access_token(nbf=int(time.time()) + 86_400), "ImmatureSignature"),
         (access_token(head={"kid": "k2"}), "unknown key"),
     ],
 )

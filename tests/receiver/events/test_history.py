@@ -132,23 +132,23 @@ def test_the_document_of_a_system_stays_small(history: History, store: SqliteSto
         (
             Change(LAST, LAST, 1, ("xmrig",), 4, 1, 1),
             "1 kind of alarm not seen here before: xmrig; alarms in the hunt before; "
-            "the last one came at 2026-11-15 02:00 UTC",
+            "the last one came on 2026-11-15",
         ),
         (
             Change(LAST, SUNDAY, 7, ("a", "b", "c", "https://evil.example"), 9, 1, 0),
             "7 kinds of alarm not seen here before: a, b, c and 4 more; none in the hunt before; "
-            "the last one came at 2026-11-22 02:00 UTC; the first at 2026-11-15 02:00 UTC",
+            "the last one came on 2026-11-22; the first on 2026-11-15",
         ),
         (
             Change(LAST, LAST, 1, ("\u202ehttps://evil.example <!here>",), 1),
             "1 kind of alarm not seen here before: hxxps://evil[.]example <!here>; "
-            "the last one came at 2026-11-15 02:00 UTC",
+            "the last one came on 2026-11-15",
         ),
         (
             Change(LAST, LAST, 0, (), 4),
-            "every kind of alarm was seen here before; the last one came at 2026-11-15 02:00 UTC",
+            "every kind of alarm was seen here before; the last one came on 2026-11-15",
         ),
-        (Change(LAST, LAST), "the last one came at 2026-11-15 02:00 UTC"),
+        (Change(LAST, LAST), "the last one came on 2026-11-15"),
     ],
 )
 def test_in_words(change: Change, told: str) -> None:
