@@ -207,10 +207,9 @@ def test_a_silent_alarm_whose_worker_is_killed(script: Script, calls: int) -> No
 @pytest.mark.parametrize("calls", range(40, 90, 5))
 @pytest.mark.parametrize("state", ["silent", "unlisted"])
 def test_an_alarm_whose_worker_is_killed_before_it_is_told(script: Script, calls: int, state: str) -> None:
-    """A later alarm takes its findings for told, so its message names them."""
-    script.hunt({WEB: [(scanner(count=3),)]}, 24, at_once=False, fuse=None)
+    """The alarm of the other disk takes its findings for told, so its message names them."""
+    script.hunt({WEB: [(scanner(count=3),), (scanner(count=3),)]}, 24, at_once=False, fuse=None)
     script.deliver(0, twice=False, fuse=(calls, "kill"))
-    script.hunt({WEB: [(scanner(count=3),)]}, 24, at_once=False, fuse=None)
     script.deliver(0, twice=False, fuse=None)
     script.platform(state)
 
