@@ -168,7 +168,7 @@ test-slow: $(VENV)/dev .cache/render/ready  ## the tests that are too slow for `
 pictures: $(VENV)/dev .cache/render/ready  ## the pictures in docs/, of the golden messages
 	$(BIN)/python -m tests.pictures
 
-fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, and hostile webhooks of the largest size: four minutes
+fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, hostile webhooks of the largest size, 400 long sequences of hunts and decisions: six minutes
 	HUNTBRIDGE_FUZZ=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -m '' -k 'fuzz or linear_time' tests/receiver
 
 .PHONY: fleet

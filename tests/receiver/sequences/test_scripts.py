@@ -242,7 +242,7 @@ def test_repeated_webhooks_and_crashes(script: Script, fuse: Any) -> None:
 def test_fuzz_an_interruption_at_every_call(script: Script, what: str, judged: bool) -> None:
     """Whatever happens in the middle of the work on an alarm, and whatever is decided before it goes on."""
     script.found(scanner(), LOG)
-    for calls in range(1, 110, 9):
+    for calls in range(1, 110, 4):
         if judged:
             script.judged(until=7)
         script.hunt({WEB: [(scanner(), LOG)]}, 24, at_once=False, fuse=None)
