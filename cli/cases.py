@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from cli.moments import Moment
 from cli.paging import more, page_token, paged, print_rows
 from cli.settings import settings
 from cli.stack import on_stack
-from receiver.messages.counts import worst_first
 from shared.models.cases import CaseState, Verdict
 from shared.models.codec import dump
 from shared.models.findings_seen import Seen
@@ -168,13 +166,9 @@ def show(config_path: str | None, data: Path, case: str, limit: int, page: str, 
     """
     runtime = reading_runtime(load_config(config_path), data)
     key = case_key(runtime, case)
-    row = runtime.queries.cases.get(key)
+    row = runtime.queries.cases.whole(key)
     if row is None:
         raise Failed(f"there is no case {key!r}")
-    if row.system:
-        known = runtime.ledger.findings.of_system(row.system.instance)
-        findings = (*row.findings, *known.told_beside(key, row.findings))
-        row = replace(row, findings=tuple(worst_first(findings)))
     texts = [finding.description for finding in row.findings]
     seen = runtime.queries.findings.of_system(row.system, texts) if row.system else {}
     with page_token():

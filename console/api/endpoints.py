@@ -87,7 +87,7 @@ def _cases(
 
 
 def _case(context: ConsoleContext, key: str) -> CaseRow | None:
-    return context.queries.cases.get(key)
+    return context.queries.cases.whole(key)
 
 
 def _timeline(context: ConsoleContext, case: str, limit: int, page: str) -> Rows[TimelineEntry]:
@@ -196,7 +196,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "/case",
-        "One case.",
+        "One case, with the findings of all its alarms.",
         CaseRow,
         _case,
         (text("key", "The key of the case.", required=True),),

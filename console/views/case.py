@@ -115,7 +115,7 @@ def case_view(
     timeline = queries.cases.timeline(key, limit=LINES, page=page)
     message = lifecycle.current_message(key, "")
     shown = message.findings if message else row.findings
-    beside = _beside(runtime, row)
+    beside = queries.cases.told_beside(row)
     findings = worst_first((*shown, *beside[:BESIDE]))
     texts = [finding.description for finding in findings]
     seen = queries.findings.of_system(row.system, texts) if row.system else {}
@@ -133,13 +133,6 @@ def case_view(
         timeline=tuple(line_of(entry, config.destinations) for entry in timeline.rows),
         next=timeline.next,
     )
-
-
-def _beside(runtime: Runtime, row: CaseRow) -> tuple[Finding, ...]:
-    """What the case was told of in other alarms than the worst."""
-    if row.system is None:
-        return ()
-    return runtime.ledger.findings.of_system(row.system.instance).told_beside(row.key, row.findings)
 
 
 def _finding(finding: Finding, seen: Mapping[str, Seen]) -> FindingRow:

@@ -62,6 +62,8 @@ def test_the_findings_that_other_alarms_told_are_on_the_page_too(house):
     house.capture()
     page = read(house.console.get(f"/cases/{KEY}", role="responder"))
     assert "Findings 4 kinds, worst first" in page.text
+    case = house.console.get(f"/api/v1/case?key={KEY}").get_json()
+    assert len(case["findings"]) == 4
 
 
 def test_the_time_of_the_configuration_is_the_default(make_console):

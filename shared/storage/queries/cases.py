@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.models.cases import Case, CaseState
@@ -13,6 +13,7 @@ from shared.models.evidence import Finding
 from shared.models.severity import Severity
 from shared.models.systems import System
 from shared.storage import indexes, kinds
+from shared.storage.ledger.findings import Findings
 from shared.storage.ports import Record, Store
 from shared.storage.queries.case_filter import Age, CaseFilter, Which
 from shared.storage.queries.case_timeline import Timeline, TimelineEntry
@@ -132,6 +133,21 @@ class CaseQueries:
         case = kinds.CASE_FILE, case_key, "-"
         read = self._store.read_many([case, *((kinds.CASE, case_key, name) for name in destinations)])
         return next(iter(self._rows([read[case]])), None) if case in read else None
+
+    def whole(self, case_key: str) -> CaseRow | None:
+        """The case with the findings of all its alarms, worst first. Lists have those of the worst alarm."""
+        row = self.get(case_key)
+        if row is None:
+            return None
+        findings = (*row.findings, *self.told_beside(row))
+        worst_first = sorted(findings, key=lambda finding: (-finding.severity.rank, -finding.count))
+        return replace(row, findings=tuple(worst_first))
+
+    def told_beside(self, row: CaseRow) -> tuple[Finding, ...]:
+        """What the case was told of in other alarms than the worst."""
+        if row.system is None:
+            return ()
+        return Findings(self._store).of_system(row.system.instance).told_beside(row.key, row.findings)
 
     def timeline(self, case_key: str, limit: int = 200, page: str = "") -> Rows[TimelineEntry]:
         """The events, deliveries and entries of the audit log of a case, oldest first. A delivery is on the
