@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import requests
 
 from demo import run
 from demo.slack.records import DEMO_SIGNING_SECRET, DEMO_TOKEN
-from demo.world import ADMIN_KEY, RUN_KEY, TOKEN
+from demo.world import ADMIN_KEY, ENVIRONMENT, RUN_KEY, TOKEN
 
 SECRETS = (ADMIN_KEY, RUN_KEY, TOKEN, DEMO_TOKEN, DEMO_SIGNING_SECRET, "demo-token")
 
@@ -66,6 +67,9 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {"huntbridge.db", "serve.log", "hunt.log"} <= {path.name for path in written}
     for path in written:
+        if path.name == ENVIRONMENT:  # the file that holds them for a shell of the same user
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            continue
         content = path.read_bytes()
         assert [secret for secret in (*SECRETS, sig) if secret.encode() in content] == [], path.name
 

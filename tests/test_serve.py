@@ -118,6 +118,7 @@ def test_a_click_in_slack_is_answered_where_it_was_signed(environ, tmp_path):
     assert "the-new-one" not in log
 
 
+@pytest.mark.slow
 def test_of_every_body_slack_is_told_and_once_where_it_names_an_evidence_with_the_environment_alone(
     environ, tmp_path, slack
 ):
@@ -206,6 +207,7 @@ def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path
     assert "504" in delivery.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_serve_in_whichever_thread_it_arrives(environ, tmp_path, number):
     with serve(environ, tmp_path) as (_, process):
@@ -298,6 +300,7 @@ def test_beyond_the_quota_a_webhook_is_refused_with_the_reason_and_what_waits_is
     slack.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("token", "code", "said"),
     [
@@ -375,6 +378,7 @@ def test_a_full_disk_is_a_503_and_heals_by_itself(environ, tmp_path, slack):
     database.close()
 
 
+@pytest.mark.slow
 def test_a_second_serve_on_the_same_data_directory_is_refused(environ, tmp_path):
     with serve(environ, tmp_path):
         second = subprocess.run(
@@ -405,6 +409,7 @@ def test_a_port_that_is_taken_is_said_so(environ):
     assert f"127.0.0.1:{port} cannot be listened on: Address already in use" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
@@ -425,6 +430,7 @@ def test_bad_requests_over_the_wire(environ, tmp_path, slack, body, headers, sta
     assert slack.messages == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "headers"),
     [

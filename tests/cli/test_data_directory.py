@@ -76,6 +76,7 @@ def served(data: Path):
         made.events.dead(item, reason="gone")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "code"), READING.items())
 def test_what_only_reads_makes_nothing(place, command, code):
     result = run(place, command)

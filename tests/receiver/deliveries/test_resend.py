@@ -202,6 +202,7 @@ def test_a_large_alarm_is_sent_again_whole(make_world):
     assert repeat.summary.startswith("Sent because ada asked for it")
 
 
+@pytest.mark.slow
 def test_a_repeat_never_goes_into_a_digest(make_world):
     world = make_world(["siem"])
     suspicious = world.stage.receive(

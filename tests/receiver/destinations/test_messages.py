@@ -125,6 +125,7 @@ def test_issues_are_valid_by_jiras_api_description(alarms: dict[str, Alarm]) -> 
         assert list(validator.iter_errors(jira_checks.jira_issue(compose(alarm), cloud=True))) == []
 
 
+@pytest.mark.slow
 def test_the_largest_message_says_what_was_left_out(alarms: dict[str, Alarm]) -> None:
     heavy = "&" * 5_000
     finding = Finding(heavy, 1, Severity.MALICIOUS, ("T1496",) * 9, heavy)

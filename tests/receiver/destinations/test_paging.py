@@ -239,6 +239,7 @@ def test_a_key_that_may_not_ask_what_became_of_an_alert_is_enough(world: OnCall)
     assert len(alert.notes) == 1
 
 
+@pytest.mark.slow
 def test_a_storm_at_the_vendors_pace_is_never_refused(world: OnCall) -> None:
     world.stage.enricher = Enricher(instance=None)  # each alarm is a case of its own
     world.stage.work = world.stage.worker()

@@ -122,6 +122,7 @@ def test_a_number_in_another_text_does_not_hide_what_the_platform_counts_later(s
     assert titles(stage)[-1] == "Update: 4 malicious, 1 suspicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
 
 
+@pytest.mark.slow
 def test_the_document_of_an_evidence_stays_small(stage):
     for number in range(200):
         stage.receive(body(number=number))

@@ -93,6 +93,7 @@ def all_items(clients: Clients, table: str) -> list[dict[str, Any]]:
     return stored
 
 
+@pytest.mark.slow
 def test_a_document_that_is_larger_than_an_item_may_be_is_split(clients, table, store):
     long, longer = {"text": noise(1_500_000)}, {"text": noise(2_200_000)}
     assert store.put("event", "e", "a", long)
@@ -112,6 +113,7 @@ def test_a_document_that_is_larger_than_an_item_may_be_is_split(clients, table, 
     assert all_items(clients, table) == []
 
 
+@pytest.mark.slow
 def test_a_document_that_is_replaced_while_it_is_read_is_read_again(store, monkeypatch):
     store.put("event", "e", "a", {"text": noise(1_500_000)})
     newer, call = {"text": noise(2_200_000)}, store._clients.call

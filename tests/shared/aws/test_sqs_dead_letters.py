@@ -48,6 +48,7 @@ def test_what_sqs_puts_aside_itself_can_be_seen_and_revived(abandoned):
     assert abandoned.dead_items() == []
 
 
+@pytest.mark.slow
 def test_what_sqs_puts_aside_itself_is_told_before_it_is_kept_and_once(abandoned):
     def crash(item):
         raise KeyboardInterrupt
@@ -157,6 +158,7 @@ def test_a_look_at_the_dead_asks_all_servers_of_sqs_and_sees_more_than_it_can_hi
     assert all(poll["WaitTimeSeconds"] >= 1 for poll in sqs.polls)
 
 
+@pytest.mark.slow
 def test_one_of_many_dead_items_is_found(queue):
     for number in range(23):
         queue.put(b"%d" % number, id=f"{number}")

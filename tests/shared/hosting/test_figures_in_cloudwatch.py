@@ -225,6 +225,7 @@ def watched() -> set[Figure]:
     }
 
 
+@pytest.mark.slow
 def test_the_dashboard_names_only_what_the_functions_write(written: Written) -> None:
     assert on_the_dashboard() - written.figures == set()
     assert len(on_the_dashboard()) > 25

@@ -206,7 +206,7 @@ class OneSystem(RuleBasedStateMachine):
         return known.any_content or (same and bool(found.contents) == bool(known.contents))
 
 
-OneSystem.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+OneSystem.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestOneSystem = OneSystem.TestCase
 
 

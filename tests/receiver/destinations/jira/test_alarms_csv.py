@@ -86,6 +86,7 @@ def test_a_path_with_a_separator_is_kept_and_made_text(text: str) -> None:
             assert not [cell for cell in cells if FORMULA.match(cell)], delimiter
 
 
+@pytest.mark.slow
 def test_a_fleet_of_alarms_is_bounded() -> None:
     finding = Finding("x" * 600, 1, Severity.INFO, (), "y" * 600)
     content = alarms_csv.content(finding for _ in range(alarms_csv.MAX_ROWS + 1))
