@@ -191,7 +191,8 @@ def write_config(world: World, folder: Path, console_url: str = "") -> tuple[Pat
         "HUNTBRIDGE_DATA": str(folder / "data"),
     }
     exports = (f"export {name}={shlex.quote(value)}\n" for name, value in environ.items())
-    (folder / ENVIRONMENT).write_text("".join(exports))
+    (folder / ENVIRONMENT).touch(mode=0o600)
+    (folder / ENVIRONMENT).write_text("".join(exports), encoding="utf-8")
     return path, environ
 
 
