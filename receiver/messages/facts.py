@@ -264,10 +264,10 @@ def _context(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
 
 
 def _evidence_fact(alarm: Alarm, text: str) -> Fact:
-    """If the platform lists no finding of an alarm, people must see where to look for one."""
+    """If the platform names no place of any finding of an alarm, people must see where to look for one."""
     fact = _fact("evidence", text)
-    is_unlisted = alarm.event.kind in ALARM_KINDS and not alarm.findings
-    return replace(fact, place=Place.FIRST) if is_unlisted else fact
+    named = any(finding.path for finding in alarm.findings)
+    return replace(fact, place=Place.FIRST) if alarm.event.kind in ALARM_KINDS and not named else fact
 
 
 def _system_facts(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from receiver.messages.compose import compose
 from receiver.messages.message import Fact, Message, Place
 from shared.config.config import Config
 from shared.models.captures import Capture, CaptureState
-from shared.models.evidence import Evidence
+from shared.models.evidence import Evidence, Finding
+from shared.models.severity import Severity
 from tests.receiver.messages.examples import WEB, WEB_INSTANCE, alarm
 
 
@@ -77,3 +80,19 @@ def test_of_the_configured_facts_the_first_six_come_first() -> None:
     assert [fact.name for fact in message.facts_at(Place.NEWS)] == ["instance", "host"]
     first = [fact.name for fact in message.facts_at(Place.FIRST)]
     assert first == ["received", "region", "account", "project", "evidence"]
+
+
+@pytest.mark.parametrize(
+    ("findings", "place"),
+    [
+        ((), Place.FIRST),
+        ((Finding("php_backdoor", 2, Severity.MALICIOUS),), Place.FIRST),
+        ((Finding("php_backdoor", 2, Severity.MALICIOUS, path="/srv/a.php"),), Place.REST),
+    ],
+)
+def test_where_no_finding_has_a_path_people_see_which_evidence_it_is_about(
+    findings: tuple[Finding, ...], place: Place
+) -> None:
+    evidence = Evidence(31, 12, "vol-1")
+    message = compose(alarm("processing_with_alarms", evidence=evidence, findings=findings))
+    assert "Evidence" in {fact.label for fact in message.facts_at(place)}
