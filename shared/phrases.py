@@ -15,6 +15,11 @@ def percent(part: int, whole: int) -> int:
     return 100 * part // whole
 
 
+def utc_day(moment: datetime | None) -> str:
+    """Such as "2027-01-31"; empty for None."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d}" if moment else ""
+
+
 def utc_minute(moment: datetime | None) -> str:
     """Such as "2027-01-31 02:00 UTC"; empty for None."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""

@@ -24,7 +24,7 @@ from shared.models.evidence import Evidence
 from shared.models.judgements import JudgedFinding, Judgement
 from shared.models.system_findings import Status
 from shared.models.systems import Instance
-from shared.phrases import counted, ordinal, utc_minute
+from shared.phrases import counted, ordinal, utc_day, utc_minute
 from shared.text import one_line
 
 MAX_TAGS = 10
@@ -172,13 +172,13 @@ def _history(change: Change | None) -> Iterator[Fact]:
     if change.first_at is None:
         yield _fact("history", semicolons("first alarm on this system", _hunts_before(change)))
         return
-    first, last = f"{change.first_at:%Y-%m-%d}", f"{change.last_at:%Y-%m-%d}"
+    first, last = utc_day(change.first_at), utc_day(change.last_at)
     yield _fact(
         "history",
         semicolons(
             _new_kinds(change),
             _hunts_before(change),
-            f"the last one came on {last}",
+            f"the last one came on {last}" if last else "",
             f"the first on {first}" if first != last else "",
         ),
     )
