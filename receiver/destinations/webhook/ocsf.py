@@ -200,7 +200,7 @@ def _cloud(alarm: Alarm) -> dict[str, Any] | None:
     instance, evidence, system = alarm.instance, alarm.evidence, alarm.system
     account = (instance and instance.account_id) or (evidence and evidence.account_id) or ""
     region = (system and system.region) or (instance and instance.region) or ""
-    if not account and not region:
+    if not (account or region or (instance and instance.zone)):  # a resource may have a zone only in a cloud
         return None
     cloud = {
         "provider": "AWS",
@@ -213,13 +213,13 @@ def _cloud(alarm: Alarm) -> dict[str, Any] | None:
 def _resources(alarm: Alarm, most_tags: int) -> Iterator[dict[str, Any]]:
     instance, evidence = alarm.instance, alarm.evidence
     uid = (alarm.system and alarm.system.instance) or (instance and instance.id) or ""
-    uid = uid or (evidence and evidence.instance) or ""
-    name = (instance and instance.name) or (evidence and evidence.hostname) or ""
+    uid = one_line(uid or (evidence and evidence.instance) or "", _MAX_NAME)
+    name = one_line((instance and instance.name) or (evidence and evidence.hostname) or "", _MAX_NAME)
     if not uid and not name:
         return
     resource = {
-        "uid": one_line(uid, _MAX_NAME),
-        "name": one_line(name, _MAX_NAME),
+        "uid": uid,
+        "name": name,
         "type": "EC2 instance",
         "hostname": one_line(evidence.hostname, _MAX_NAME) if evidence else "",
         "ip": _address(instance.private_ip) if instance else "",

@@ -450,8 +450,11 @@ class Machine(RuleBasedStateMachine):
             case "outage":
                 raise StoreError("the store does not answer")
             case "other":
-                self.world.work()
+                with self.world.another_worker():
+                    self.world.work()
             case "close":
-                self.close(0, Verdict.BENIGN, Scope.SYSTEM, "", None, True, None)
+                with self.world.another_worker():
+                    self.close(0, Verdict.BENIGN, Scope.SYSTEM, "", None, True, None)
             case "reopen":
-                self.reopen(SYSTEMS[0], None)
+                with self.world.another_worker():
+                    self.reopen(SYSTEMS[0], None)

@@ -267,6 +267,17 @@ class World:
         tools: dict[str, Destination] = {name: self.tools[name] for name in self.runtime.config.destinations}
         self.handlers = handlers(self.runtime, enricher, tools)
 
+    @contextmanager
+    def another_worker(self) -> Iterator[None]:
+        """In the block a second worker does everything, which shares the store and the queues with the first
+        one, and no lock of its process."""
+        runtime, mine = self.runtime, self.handlers
+        self.start()
+        try:
+            yield
+        finally:
+            self.runtime, self.handlers = runtime, mine
+
     # What happens outside
 
     def hunt(self, found: dict[str, list[Content]]) -> list[Disk]:
