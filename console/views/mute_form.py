@@ -158,7 +158,7 @@ def mute_of(written: Written, person: Person, now: datetime) -> Mute:
 
 
 def what_it_covers(mute: Mute) -> str:
-    """Stands for what the mute covers, so that nobody adds another one than was shown."""
+    """A digest of what the mute covers. The form sends it back, so only the mute that was shown is added."""
     said = repr((dump(mute.match), mute.malicious, mute.until_next_hunt))
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

@@ -66,8 +66,8 @@ class CaseDecisions:
     ) -> Case:
         """Close the case, whether somebody has taken it or not. `terms`: where and until when its findings
         are known good if the verdict is harmless; None: on this system, for the time of the
-        configuration. `shown`: the mark of the findings that the person was shown, so that nobody makes
-        known good what came since; None: whatever the case has."""
+        configuration. `shown`: the digest of the findings that the person was shown. If the case has other
+        findings by now, it is not closed as harmless. None: the findings are not compared."""
         if not one_line(why):
             raise ValueError("the reason is missing: say why the case is closed")
         if terms and not verdict.is_harmless:

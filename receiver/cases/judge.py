@@ -134,7 +134,7 @@ def _seen(alarm: Alarm, system: System) -> Seen:
     confirmed = evidence is not None and not event.ambiguous and system.instance in instances
     found = occurrences(alarm.findings) if confirmed else ()
     complete = bool(found) and adds_up(alarm) and explains_all(alarm.findings)
-    # Alarms of a project that nobody knows the hunt of are taken for those of one hunt.
+    # If the hunt of an alarm is not known, its project stands for the hunt.
     hunt_id = _hunt_id(alarm) or ("" if event.project_id is None else f"project/{event.project_id}")
     return Seen(event.id, event.received_at, hunt_id, found, complete)
 

@@ -39,7 +39,8 @@ class Muting:
         if other := next(filter(enough, others), None):
             return other
         self.mutes.require_room(mute)
-        # Told before it is stored, so that there is no mute that nobody was told of.
+        # The message about the mute is queued before the mute is stored. So after a crash every stored mute
+        # has a message.
         event = mute_event(MUTED, mute, mute.at)
         self.events.put(items.encode(items.OwnEvent(dump(event))), id=event.id)
         added = self.mutes.add(mute, enough)

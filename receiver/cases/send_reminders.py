@@ -55,8 +55,9 @@ class CaseReminders:
         return Done()
 
     def _tell(self, case_key: str, number: str, text: str, names: Sequence[str]) -> datetime | None:
-        """Send a message that nobody has taken the case, once for each opening of the case and number. If
-        the case is held for all of these destinations, the time until which it is held for the first."""
+        """Send the reminder that nobody has taken the case. Each reminder has a number, and is sent once each
+        time that the case is opened. If routes hold the case for all of these destinations, nothing is sent:
+        returns the time at which the first of them is told."""
         case = self._ledger.cases.get(case_key)
         if case is None or case.state is not CaseState.OPEN:
             return None

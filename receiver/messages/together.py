@@ -121,8 +121,8 @@ def _findings(alarms: Iterable[Alarm]) -> tuple[tuple[Finding, ...], int]:
 
 
 def _judgement(judgements: Sequence[Judgement]) -> Judgement | None:
-    """What is new of all. Of a finding that several have, the first one says whether it is new: the later
-    ones were judged after it."""
+    """One judgement of several. If several have the same finding, the first judgement says whether it is
+    new, because the later ones were made when it was known already."""
     if not judgements:
         return None
     found: dict[str, JudgedFinding] = {}

@@ -37,7 +37,7 @@ DELIVERIES_TO = "deliveries/to/"  # + destination, by the time of the first atte
 # Attempted before and not done, by the time of the first attempt. A delivery whose first attempt is under way
 # is not among them, so an attempt that succeeds at once does not write this index.
 DELIVERIES_WAITING = "deliveries/waiting"
-# Those that a route holds, by the time when their alarm was routed.
+# The deliveries that a route holds until later, by the time when their alarm was routed.
 DELIVERIES_HELD = "deliveries/held"
 DELIVERIES_DEAD = "deliveries/dead"  # by the time of the last attempt
 EVENTS = "events"  # by the time when it was routed, as in the three below

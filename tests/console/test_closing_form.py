@@ -183,7 +183,7 @@ def test_several_cases_with_nothing_to_make_known_good_are_closed_at_once(house)
 
 
 class TestWhatCameSinceItWasShown:
-    """Nobody makes known good what they have not seen."""
+    """A case is closed as harmless only if the person was shown all of its findings."""
 
     SAID = "he case has other findings since you were shown them: look at them first."
 
