@@ -174,7 +174,9 @@ def test_a_forged_cookie_is_no_session(console, cookie):
 def test_a_changed_cookie_is_no_session(console):
     client = console.client("viewer")
     value = client.get_cookie("huntbridge-80").value
-    for at in (0, len(value) // 2, len(value) - 1):
+    # The last character of the signature is left alone: two of its six bits are padding,
+    # so another character there can stand for the same signature.
+    for at in (0, len(value) // 2, len(value) - 2):
         changed = value[:at] + ("A" if value[at] != "A" else "B") + value[at + 1 :]
         client.set_cookie("huntbridge-80", changed)
         assert client.get("/").status_code == 302
