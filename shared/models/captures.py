@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.models.systems import System
+from shared.models.systems import Instance, System
 
 
 class CaptureState(StrEnum):
@@ -54,3 +54,4 @@ class Capture:
     progress_at: datetime | None = None  # when `progress` last changed
     stalled: bool = False  # an event about its lack of progress was raised
     preserved: tuple[Preserved, ...] = ()  # what the platform keeps of the system
+    facts: Instance | None = None  # what the platform said when the hunt was planned; None for EC2

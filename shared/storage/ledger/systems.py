@@ -60,8 +60,7 @@ class Systems:
 
     def seen(self, system_key: str, at: datetime, *, captured: bool) -> None:
         """Record when a system was hunted, or captured, as an earlier version stored it."""
-        account, region, instance = system_key.rsplit("/", 2)
-        system = System(instance, region, "" if account == "-" else account)
+        system = System.from_key(system_key)
         if is_future(at, self._now()):
             return
 
