@@ -1,24 +1,27 @@
 """AWS clients for the accounts of the configuration: with this machine's own credentials or an account's
 role.
 
-A role is assumed for an hour and kept. The only call made here is sts:AssumeRole. Every failure is an
-`InstanceError` with a text that a person can act on.
+A role is assumed for an hour, and its credentials serve in all regions. The only call made here is
+sts:AssumeRole. Every failure is an `InstanceError` with a text that a person can act on.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.aws.as_role import AsRole
 from shared.aws.clients import Clients
 from shared.aws.errors import DENIED, AwsError, understood
 from shared.config.accounts import AccountConfig
-from shared.models.inventory import InstanceError
+from shared.models.inventory import InstanceError, RoleRefused
 from shared.secrets import SecretError, Secrets
 
 _RENEW_BEFORE = timedelta(minutes=5)
@@ -26,9 +29,9 @@ _RENEW_BEFORE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class _Assumed:
-    """A client with the credentials of a role, and the time at which they end."""
+    """The credentials of a role, and the time at which they end."""
 
-    client: Any
+    credentials: Credentials = field(repr=False)
     until: datetime
 
 
@@ -58,7 +61,8 @@ class AccountClients:
             now=lambda: now().timestamp(),
         )
         self._lock = threading.Lock()
-        self._assumed: dict[tuple[str, str, str], _Assumed] = {}
+        self._assumed: dict[str, _Assumed] = {}  # by account
+        self._assuming: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def _client(self, account: str, region: str, service: str = "ec2") -> Any:
         """The client of a service. An empty account is this machine's own. Raises InstanceError."""
@@ -68,32 +72,28 @@ class AccountClients:
         try:
             if config is None or config.role is None:
                 return self._clients.get(service, region)
-            return self._client_of_role(account, config, region, service)
+            credentials = self._credentials(account, config, region)
+            return AsRole(self._clients.get(service, region), credentials)
         except AwsError as error:
             raise InstanceError(str(error)) from error
 
-    def _client_of_role(self, account: str, config: AccountConfig, region: str, service: str) -> Any:
+    def _credentials(self, account: str, config: AccountConfig, region: str) -> Credentials:
         with self._lock:
-            kept = self._assumed.get((account, region, service))
-        if kept and self._now() < kept.until - _RENEW_BEFORE:
-            return kept.client
-        granted = self._assume(account, config, region)
-        with understood("STS"):
-            until: datetime = granted["Expiration"].astimezone(UTC)
-            credentials = {
-                "aws_access_key_id": str(granted["AccessKeyId"]),
-                "aws_secret_access_key": str(granted["SecretAccessKey"]),
-                "aws_session_token": str(granted["SessionToken"]),
-            }
-        client = self._clients.make(service, region, **credentials)
-        with self._lock:
-            self._assumed[account, region, service] = _Assumed(client, until)
-        return client
+            assuming = self._assuming[account]
+        with assuming:  # many threads may need the same role at the same moment
+            kept = self._assumed.get(account)
+            if kept is None or self._now() >= kept.until - _RENEW_BEFORE:
+                granted = self._assume(account, config, region)
+                with understood("STS"):
+                    keys = [str(granted[key]) for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+                    kept = _Assumed(Credentials(*keys), granted["Expiration"].astimezone(UTC))
+                self._assumed[account] = kept
+            return kept.credentials
 
     def _assume(self, account: str, config: AccountConfig, region: str) -> Mapping[str, Any]:
         request = {"RoleArn": config.role, "RoleSessionName": "huntbridge"}
-        # STS is asked in the system's own region. This is right in every partition, and unlike the tokens of
-        # the global endpoint, its tokens are valid in opt-in regions.
+        # STS is asked in the region of the first system. This is right in every partition, and unlike the
+        # tokens of the global endpoint, its tokens are valid in opt-in regions.
         sts = self._clients.get("sts", region)
         try:
             if config.external_id is not None:
@@ -104,7 +104,7 @@ class AccountClients:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             reason = "its trust policy or the external id does not fit" if code in DENIED else code
-            raise InstanceError(
+            raise RoleRefused(
                 f"AWS does not let this machine assume the role {config.role}: {reason}"
             ) from error
         except BotoCoreError as error:

@@ -17,7 +17,7 @@ from shared.aws.clients import NAMES
 from shared.aws.ec2 import instance_of
 from shared.aws.errors import AwsError, understood
 from shared.config.accounts import AccountConfig
-from shared.models.inventory import InstanceError
+from shared.models.inventory import ACTIVE, InstanceError
 from shared.models.systems import Instance
 from shared.secrets import Secrets
 
@@ -64,14 +64,26 @@ class AwsFleet(AccountClients):
 
     @_understood("Organizations")
     def members(self, unit: str, account: str = "") -> list[str]:
+        return [id for id, state in self.accounts_below(unit, account).items() if state == ACTIVE]
+
+    @_understood("Organizations")
+    def accounts_below(self, unit: str, account: str = "") -> Mapping[str, str]:
         where = (account, self._first_region(account), "organizations")
-        members, units = [], [unit]
+        states: dict[str, str] = {}
+        units = [unit]
         for parent in units:
             for page in self._pages(*where, "list_accounts_for_parent", ParentId=parent):
-                members += [str(member["Id"]) for member in page["Accounts"] if _is_active(member)]
+                states |= {str(member["Id"]): _state(member) for member in page["Accounts"]}
             for page in self._pages(*where, "list_organizational_units_for_parent", ParentId=parent):
                 units += [str(child["Id"]) for child in page["OrganizationalUnits"]]
-        return members
+        return states
+
+    @_understood("STS")
+    def own_account(self) -> str:
+        try:
+            return str(self._clients.call("sts", "get_caller_identity")["Account"])
+        except AwsError as error:
+            raise InstanceError(str(error)) from error
 
     @_understood("EC2")
     def regions(self, account: str) -> list[str]:
@@ -142,10 +154,9 @@ class AwsFleet(AccountClients):
             raise InstanceError(str(error)) from error
 
 
-def _is_active(account: Mapping[str, Any]) -> bool:
+def _state(account: Mapping[str, Any]) -> str:
     """AWS Organizations has this in the field `State`; before 2026-09-09 it was `Status`."""
-    state = account["Status"] if "State" not in account and "Status" in account else account["State"]
-    return bool(state == "ACTIVE")
+    return str(account["Status"] if "State" not in account and "Status" in account else account["State"])
 
 
 def _requests(

@@ -20,7 +20,7 @@ from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.hosting.log_redaction import redact
 from shared.http.client import Http
-from shared.models.inventory import Fleet
+from shared.models.inventory import OrganizationFleet
 from shared.platform.client import Cado
 from shared.platform.transport import TRIES, Transport
 from shared.platform.v2 import CadoV2
@@ -138,7 +138,7 @@ class Runtime:
         key = self.config.platform.admin_key
         return self._cado(key, tries=TRIES, admin=True) if key else None
 
-    def make_fleet(self, **options: Any) -> Fleet:
+    def make_fleet(self, **options: Any) -> OrganizationFleet:
         """The instances in AWS. Nothing is called yet, and answers are not cached."""
         from shared.aws.fleet import AwsFleet
 

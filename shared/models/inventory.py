@@ -7,9 +7,15 @@ from typing import Protocol
 
 from shared.models.systems import Instance
 
+ACTIVE = "ACTIVE"  # the state of an account of AWS Organizations that can be used
+
 
 class InstanceError(Exception):
     """A fact could not be looked up. The text is one plain sentence for a person."""
+
+
+class RoleRefused(InstanceError):
+    """AWS does not let this machine assume the role of an account."""
 
 
 class InstanceFacts(Protocol):
@@ -51,4 +57,17 @@ class Fleet(Protocol):
 
     def volumes(self, account: str, region: str, only: Collection[str]) -> Mapping[str, list[int]]:
         """The sizes of the volumes of each instance, in GiB, by instance id."""
+        ...
+
+
+class OrganizationFleet(Fleet, Protocol):
+    """A fleet that also knows whose accounts these are."""
+
+    def own_account(self) -> str:
+        """The id of this machine's own account."""
+        ...
+
+    def accounts_below(self, unit: str, account: str = "") -> Mapping[str, str]:
+        """The ids of all accounts in and below a unit, each with its state: ACTIVE, SUSPENDED, …. `account`:
+        as for `members`."""
         ...
