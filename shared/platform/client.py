@@ -15,6 +15,7 @@ from typing import Any
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.alarm_lists import AlarmLists
 from shared.platform.answers import Identity, Pipeline, PipelinesStatus
+from shared.platform.browse import Browse
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
 from shared.platform.pipelines import PipelineJson, pipeline_from, pipelines_from
 from shared.platform.transport import Transport
@@ -69,6 +70,10 @@ class Cado:
     @cached_property
     def webhooks(self) -> Webhooks:
         return Webhooks(self._transport)
+
+    @cached_property
+    def browse(self) -> Browse:
+        return Browse(self._transport, self.version)
 
     def whoami(self) -> Identity:
         user = parse(UserJson, unwrap(self._transport.read("/api/v3/auth/whoami")))

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.answers import Identity, Pipeline, PipelinesStatus
+from shared.platform.browse import Browse
 from shared.platform.client import Cado, pipeline_ids
 from shared.platform.errors import NotFound, Refused
 from shared.platform.pipelines import PipelineJson, pipelines_from
@@ -36,6 +37,10 @@ class CadoV2(Cado):
             "The platform's API v2 has no webhooks: make them there by hand, "
             "under Settings, Integrations, Webhooks."
         )
+
+    @property
+    def browse(self) -> Browse:
+        raise Refused("The platform's API v2 captures EC2 instances only.")
 
     def whoami(self) -> Identity:
         """v2 does not say whose key it is. Any answer but a refusal means that the key is valid."""

@@ -73,6 +73,8 @@ class ProblemJson(JsonObject):
 
 class PagedJson(JsonObject):
     total_pages: Count = Field(None, validation_alias=AliasPath("pagination", "total_pages"))
+    total_records: Count = Field(None, validation_alias=AliasPath("pagination", "total_records"))
+    per_page: Count = Field(None, validation_alias=AliasPath("pagination", "per_page"))
     next_token: Text = Field(None, validation_alias=AliasPath("pagination", "next_token"))
 
 
