@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
+from shared.models.systems import Kind
 from shared.platform.browse_answers import (
     AzureMachine,
     CloudPlace,
@@ -23,7 +24,7 @@ from shared.platform.browse_answers import (
     PodContainer,
 )
 from shared.platform.errors import NotFound, Refused
-from shared.platform.kind_calls import KUBERNETES, since_error, words
+from shared.platform.kind_calls import CALLS, plural, since_error
 from shared.platform.paging import by_cursor, by_page
 from shared.platform.transport import Transport
 from shared.platform.wire import JsonObject, parse, unwrap
@@ -80,12 +81,12 @@ class Browse:
 
     def azure_subscriptions(self, account: str) -> Iterator[CloudPlace]:
         path = "azure/management/subscriptions"
-        return self._paged("azure_vm", path, _of(account), SubscriptionJson, subscription_from)
+        return self._paged(Kind.AZURE_VM, path, _of(account), SubscriptionJson, subscription_from)
 
     def azure_groups(self, account: str, subscription: str) -> Iterator[str]:
         """The names of the resource groups of a subscription."""
         params = _of(account) | {"subscription_id": subscription}
-        return self._paged("azure_vm", "azure/management/resource-groups", params, GroupJson, group_from)
+        return self._paged(Kind.AZURE_VM, "azure/management/resource-groups", params, GroupJson, group_from)
 
     def azure_machines(
         self, account: str, subscription: str, group: str, *, name: str = "", tags: Collection[str] = ()
@@ -96,14 +97,14 @@ class Browse:
         params |= {"vm_name": name} if name else {}
         params |= {"tags": list(tags)} if tags else {}
         return self._paged(
-            "azure_vm", "azure/virtual-machine", params, AzureMachineJson, azure_machine_from
+            Kind.AZURE_VM, "azure/virtual-machine", params, AzureMachineJson, azure_machine_from
         )
 
     # --- Google
 
     def google_projects(self, account: str) -> Iterator[CloudPlace]:
         path = "gcp/resource-manager/projects"
-        return self._paged("gce", path, _of(account), GoogleProjectJson, project_from)
+        return self._paged(Kind.GCE, path, _of(account), GoogleProjectJson, project_from)
 
     def google_machines(
         self,
@@ -120,78 +121,80 @@ class Browse:
         params |= {"instance_name": name} if name else {}
         params |= {"state": state} if state else {}
         params |= {"label": list(labels)} if labels else {}
-        return self._paged("gce", "gcp/gce", params, GoogleMachineJson, google_machine_from)
+        return self._paged(Kind.GCE, "gcp/gce", params, GoogleMachineJson, google_machine_from)
 
     # --- ECS and Lambda
 
     def ecs_clusters(self, account: str, region: str) -> Iterator[str]:
         """Their names, which are very likely whole ARNs."""
         params = _of(account) | {"region": region}
-        return self._cursor("ecs", "aws/ecs/clusters", params, ClusterJson, cluster_name_from)
+        return self._cursor(Kind.ECS, "aws/ecs/clusters", params, ClusterJson, cluster_name_from)
 
     def ecs_tasks(self, account: str, region: str, cluster: str) -> Iterator[EcsTask]:
         params = _of(account) | {"region": region, "cluster_name": cluster}
-        return self._cursor("ecs", "aws/ecs/tasks", params, TaskJson, task_from)
+        return self._cursor(Kind.ECS, "aws/ecs/tasks", params, TaskJson, task_from)
 
     def ecs_containers(
         self, account: str, region: str, cluster: str, task: str
     ) -> Iterator[EcsContainer]:
         path = "aws/ecs/containers"
         params = _of(account) | {"region": region, "cluster_name": cluster, "task_name": task}
-        answer = self._read("ecs", path, params)
+        answer = self._read(Kind.ECS, path, params)
         return self._items(path, parse(ContainersJson, unwrap(answer)).containers, ecs_container_from)
 
     def functions(self, account: str, region: str) -> Iterator[LambdaFunction]:
         params = {"cloud_id": account or "Default", "region": region}
-        return self._cursor("lambda", "aws/lambda", params, FunctionJson, function_from)
+        return self._cursor(Kind.LAMBDA, "aws/lambda", params, FunctionJson, function_from)
 
-    # --- Kubernetes. `place` has the parts of a system's id: EKS a region, AKS a subscription and a group, GKE a
-    # project and, once the cluster is known, its zone.
+    # --- Kubernetes
 
-    def clusters(self, kind: str, account: str, place: Mapping[str, str]) -> Iterator[Cluster]:
-        path = f"{KUBERNETES[kind].path}/clusters"
+    def clusters(self, kind: Kind, account: str, place: Mapping[str, str]) -> Iterator[Cluster]:
+        """The clusters of a place, which is a region for EKS, a subscription and a group for AKS, and a project
+        for GKE, under the names that these parts have in a system's id. The calls below need the zone of a
+        GKE cluster, too."""
+        path = f"{CALLS[kind].path}/clusters"
         return self._paged(kind, path, self._kubernetes(kind, account, place), ClusterJson, cluster_from)
 
-    def pods(self, kind: str, account: str, place: Mapping[str, str], cluster: str) -> Iterator[Pod]:
-        path = f"{KUBERNETES[kind].path}/pods"
+    def pods(self, kind: Kind, account: str, place: Mapping[str, str], cluster: str) -> Iterator[Pod]:
+        path = f"{CALLS[kind].path}/pods"
         params = self._kubernetes(kind, account, place) | {"cluster_name": cluster}
         return self._paged(kind, path, params, PodJson, pod_from)
 
     def containers(
-        self, kind: str, account: str, place: Mapping[str, str], cluster: str, pod: Pod
+        self, kind: Kind, account: str, place: Mapping[str, str], cluster: str, pod: Pod
     ) -> Iterator[PodContainer]:
-        path = f"{KUBERNETES[kind].path}/containers"
+        path = f"{CALLS[kind].path}/containers"
         params = self._kubernetes(kind, account, place) | {"cluster_name": cluster}
         params |= {"pod_name": pod.name, "pod_namespace": pod.namespace}
         return self._paged(kind, path, params, ContainerJson, pod_container_from)
 
     @staticmethod
-    def _kubernetes(kind: str, account: str, place: Mapping[str, str]) -> dict[str, Any]:
-        names = KUBERNETES[kind].place
+    def _kubernetes(kind: Kind, account: str, place: Mapping[str, str]) -> dict[str, Any]:
+        names = CALLS[kind].parameters
         return _of(account) | {names[part]: value for part, value in place.items() if part in names}
 
     # --- parts of the above
 
     def _paged(
-        self, kind: str, path: str, params: Mapping[str, Any], json: type[J], made: Callable[[J], T | None]
+        self, kind: Kind, path: str, params: Mapping[str, Any], json: type[J], made: Callable[[J], T | None]
     ) -> Iterator[T]:
         items = by_page(lambda page: self._read(kind, path, {**params, **page}))
         return self._items(path, (parse(json, item) for item in items), made)
 
     def _cursor(
-        self, kind: str, path: str, params: Mapping[str, Any], json: type[J], made: Callable[[J], T | None]
+        self, kind: Kind, path: str, params: Mapping[str, Any], json: type[J], made: Callable[[J], T | None]
     ) -> Iterator[T]:
         items = by_cursor(lambda page: self._read(kind, path, {**params, **page}))
         return self._items(path, (parse(json, item) for item in items), made)
 
-    def _read(self, kind: str, path: str, params: Mapping[str, Any]) -> Any:
+    def _read(self, kind: Kind, path: str, params: Mapping[str, Any]) -> Any:
         self._before()
         try:
             return self._transport.read(
-                f"/api/v3/import/{path}", params, what=f"the list of {words(kind)} that was asked for"
+                f"/api/v3/import/{path}", params, what=f"the list of {plural(kind)} that was asked for"
             )
         except (NotFound, Refused) as error:
-            raise since_error(error, kind, f"listing {words(kind)}", self._version) from None
+            raise since_error(error, kind, "listing", self._version) from None
 
     @staticmethod
     def _items(path: str, items: Iterator[J] | list[J], made: Callable[[J], T | None]) -> Iterator[T]:

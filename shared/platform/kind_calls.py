@@ -1,66 +1,85 @@
-"""What the platform's calls for each kind of system have in common: paths, parameters, and since when."""
+"""What the platform's calls for each kind of system have in common: paths, parameters, and since when.
+
+The parts of a system's id have names of their own (`shared.models.systems.PARTS`); the platform names them
+differently in almost every call.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from shared.models.kinds_of_system import ABILITIES
+from shared.models.systems import Kind
 from shared.platform.errors import CadoError, Refused
 from shared.platform.wire import version_numbers
 
+_POD = {
+    "cluster": "cluster_name",
+    "namespace": "pod_namespace",
+    "pod": "pod_name",
+    "container": "container_name",
+}
+
 
 @dataclass(frozen=True)
-class KubernetesCalls:
-    """`place`: the parts of a system's id that name its cluster's place, and the platform's parameters."""
+class KindCalls:
+    """`parameters`: what the platform calls the parts of a system's id."""
 
     path: str
-    place: Mapping[str, str]
+    parameters: Mapping[str, str]
+    account: str = "account_name"
+    project: str = "investigation_id"
 
 
-KUBERNETES: dict[str, KubernetesCalls] = {
-    "eks": KubernetesCalls("aws/eks", {"region": "cluster_region"}),
-    "aks": KubernetesCalls("azure/aks", {"subscription": "subscription_id", "group": "resource_group"}),
-    "gke": KubernetesCalls("gcp/gke", {"project": "gcp_project_id", "zone": "cluster_zone"}),
+# EC2 has calls of its own.
+CALLS: Mapping[Kind, KindCalls] = {
+    Kind.AZURE_VM: KindCalls(
+        "azure/virtual-machine",
+        {"subscription": "subscription_id", "group": "resource_group", "vm": "vm_name"},
+    ),
+    Kind.GCE: KindCalls(
+        "gcp/gce", {"project": "instance_project", "zone": "zone", "vm": "instance_name"}
+    ),
+    Kind.ECS: KindCalls(
+        "aws/ecs",
+        {
+            "region": "region",
+            "cluster": "cluster_name",
+            "task": "task_name",
+            "container": "container_name",
+        },
+    ),
+    Kind.EKS: KindCalls("aws/eks", {"region": "cluster_region", **_POD}),
+    Kind.AKS: KindCalls(
+        "azure/aks", {"subscription": "subscription_id", "group": "resource_group", **_POD}
+    ),
+    Kind.GKE: KindCalls("gcp/gke", {"project": "gcp_project_id", "zone": "cluster_zone", **_POD}),
+    Kind.LAMBDA: KindCalls(
+        "aws/lambda", {"region": "region", "function": "function"}, account="cloud_id", project="project_id"
+    ),
 }
 
-_SINCE: dict[str, tuple[int, int]] = {
-    "ec2": (2, 190),
-    "azure_vm": (2, 271),
-    "gce": (2, 267),
-    "ecs": (2, 247),
-    "eks": (2, 267),
-    "aks": (2, 253),
-    "gke": (2, 267),
-    "lambda": (2, 190),
-}
-_WORDS: dict[str, str] = {
-    "ec2": "EC2 instances",
-    "azure_vm": "Azure machines",
-    "gce": "Google machines",
-    "ecs": "ECS containers",
-    "eks": "EKS containers",
-    "aks": "AKS containers",
-    "gke": "GKE containers",
-    "lambda": "Lambda functions",
-}
+
+def plural(kind: Kind) -> str:
+    """What people call several systems of this kind: `Azure machines`, `containers on ECS`."""
+    one, on, where = ABILITIES[kind].noun.partition(" on ")
+    return f"{one}s{on}{where}"
 
 
-def words(kind: str) -> str:
-    return _WORDS[kind]
-
-
-def since_error(error: CadoError, kind: str, doing: str, version: Callable[[], str]) -> CadoError:
+def since_error(error: CadoError, kind: Kind, doing: str, version: Callable[[], str]) -> CadoError:
     """The error of a call about a kind of system, or a clearer one if the platform is too old for the call.
-    `doing` is what the call does, such as "listing Azure machines"."""
+    `doing` is what the call does, such as "listing"."""
     if error.status not in (404, 405):
         return error
     try:
         told = version()
     except CadoError:
         return error
-    numbers, since = version_numbers(told), _SINCE[kind]
+    numbers, since = version_numbers(told), ABILITIES[kind].since
     if numbers is None or numbers >= since:
         return error
     return Refused(
-        f"The platform is {told}; {doing} needs {since[0]}.{since[1]} or newer.", status=error.status
+        f"The platform is {told}; {doing} {plural(kind)} needs {since[0]}.{since[1]} or newer.",
+        status=error.status,
     )

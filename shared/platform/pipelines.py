@@ -9,7 +9,20 @@ from typing import Annotated, Any
 from pydantic import Field, WrapValidator
 
 from shared.platform.answers import Pipeline
-from shared.platform.wire import LATEST, Count, Flag, Id, JsonObject, NamedJson, Part, Text, or_none, parse
+from shared.platform.errors import Unavailable
+from shared.platform.wire import (
+    LATEST,
+    Count,
+    Flag,
+    Id,
+    JsonObject,
+    NamedJson,
+    Part,
+    StartedJson,
+    Text,
+    or_none,
+    parse,
+)
 from shared.text import one_line
 
 
@@ -80,6 +93,16 @@ def pipelines_from(items: Iterable[Any]) -> Iterator[Pipeline]:
         if pipeline is not None and pipeline.id not in seen:
             seen.add(pipeline.id)
             yield pipeline
+
+
+def pipeline_ids(started: Any) -> tuple[int, ...]:
+    """The pipelines that a request for a capture has started."""
+    ids = parse(StartedJson, started).ids
+    if not ids:
+        raise Unavailable(
+            "The platform took the capture and did not say which pipeline it started.", ambiguous=True
+        )
+    return ids
 
 
 _STATES = {

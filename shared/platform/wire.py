@@ -245,7 +245,7 @@ def webhook_from(webhook: WebhookJson, number: int) -> Webhook:
         payload_type=one_line(webhook.payload_type or "", 40),
         enabled=bool(webhook.enabled),
         times_sent=webhook.times_sent,
-        last_sent=_moment(webhook.last_sent),
+        last_sent=moment(webhook.last_sent),
     )
 
 
@@ -258,7 +258,7 @@ def instance_in(*candidates: str | None) -> str:
     return ""
 
 
-def _moment(seconds: float | None) -> datetime | None:
+def moment(seconds: float | None) -> datetime | None:
     """The specification says seconds. A number that would be later than the year 5138 is read as
     milliseconds. None for a time before 1970 or after 2199."""
     if not seconds:
@@ -273,7 +273,7 @@ def project_from(project: ProjectJson, number: int) -> Project:
         name=one_line(project.title or ""),
         malicious=project.alarms.malicious,
         suspicious=project.alarms.suspicious,
-        updated_at=_moment(project.last_update),
+        updated_at=moment(project.last_update),
     )
 
 
@@ -292,7 +292,7 @@ def evidence_from(evidence: EvidenceJson, number: int) -> Evidence:
         account_id=one_line(resource.account_id or "", 40),
         malicious=evidence.alarms.malicious,
         suspicious=evidence.alarms.suspicious,
-        processed_at=_moment(evidence.last_processed),
+        processed_at=moment(evidence.last_processed),
         disk_hash=one_line(details.disk_hash or "", 200),
         preserved=one_line(evidence.preservation.raw or evidence.preservation.encase or "", 1_000),
     )

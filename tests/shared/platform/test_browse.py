@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.models.systems import Kind
 from shared.platform.browse_answers import (
     AzureMachine,
     CloudPlace,
@@ -131,28 +132,28 @@ CASES: list[tuple[Any, str, Any, dict[str, Any], Any]] = [
         LambdaFunction("billing", "Image"),
     ),
     (
-        lambda b: b.clusters("eks", "prod", {"region": "us-east-1"}),
+        lambda b: b.clusters(Kind.EKS, "prod", {"region": "us-east-1"}),
         "aws/eks/clusters",
         paged([{"cluster_name": "c", "is_private": True}]),
         {"account_name": "prod", "cluster_region": "us-east-1", **FIRST},
         Cluster("c", "", True),
     ),
     (
-        lambda b: b.pods("aks", "az", {"subscription": "s", "group": "g"}, "c"),
+        lambda b: b.pods(Kind.AKS, "az", {"subscription": "s", "group": "g"}, "c"),
         "azure/aks/pods",
         paged([{"pod_name": "web-1", "pod_namespace": "shop"}]),
         {**AZURE, "cluster_name": "c", **FIRST},
         Pod("web-1", "shop"),
     ),
     (
-        lambda b: b.clusters("gke", "g", {"project": "p"}),
+        lambda b: b.clusters(Kind.GKE, "g", {"project": "p"}),
         "gcp/gke/clusters",
         paged([CLUSTER]),
         {"account_name": "g", "gcp_project_id": "p", **FIRST},
         Cluster("c", "europe-west1", False),
     ),
     (
-        lambda b: b.containers("gke", "g", {"project": "p", "zone": "z"}, "c", Pod("web-1", "shop")),
+        lambda b: b.containers(Kind.GKE, "g", {"project": "p", "zone": "z"}, "c", Pod("web-1", "shop")),
         "gcp/gke/containers",
         paged([{"container_name": "app", "container_image": "registry/app:1"}]),
         {**GOOGLE, "cluster_name": "c", "pod_name": "web-1", "pod_namespace": "shop", **FIRST},
@@ -253,8 +254,8 @@ def test_a_platform_that_is_too_old_says_so() -> None:
     cado, _, _ = client({"GET /api/v3/platform/update": update("2.253.1")})
     with pytest.raises(Refused, match=r"platform is 2\.253\.1; listing Azure machines needs 2\.271 or newer"):
         list(cado.browse.azure_machines("az", "s", "g"))
-    with pytest.raises(NotFound, match="does not know the list of AKS containers"):
-        list(cado.browse.clusters("aks", "az", {"subscription": "s", "group": "g"}))
+    with pytest.raises(NotFound, match="does not know the list of containers on AKS"):
+        list(cado.browse.clusters(Kind.AKS, "az", {"subscription": "s", "group": "g"}))
 
 
 def test_a_platform_that_does_not_tell_its_version() -> None:
