@@ -26,9 +26,9 @@ def list_evidences(call: Call) -> Answer:
         and (host is None or e.instance.hostname == host)
         and (not systems or e.instance.os in systems)
         and (not resources or e.resource_type in resources)
-        and (not accounts or "AWS" in accounts)
+        and (not accounts or e.account_type in accounts)
         and (not kinds or "disk" in kinds)
-        and (capture is None or capture == ("full" if e.resource_type == "EBS" else "triage"))
+        and (capture is None or capture == ("triage" if e.triage else "full"))
         and (bad is None or bad == (e.malicious > 0))
     ]
     order = call.text("order_by", orders(keys)) or "-id"
@@ -58,7 +58,7 @@ def _evidence(call: Call, evidence: Evidence) -> dict[str, Any]:
             "disk_size": evidence.gb * 1024,
             "disk_hash": hashlib.sha256(evidence.resource_id.encode()).hexdigest(),
             "unique_logs": [],
-            "is_cado_host": evidence.resource_type == "EC2",
+            "is_cado_host": evidence.triage,
             "type": "disk",
             "has_network_data": False,
         },
@@ -66,12 +66,12 @@ def _evidence(call: Call, evidence: Evidence) -> dict[str, Any]:
             "id": evidence.resource_id,
             "type": evidence.resource_type,
             "account_id": account_id(machine.account),
-            "account_type": "AWS",
+            "account_type": evidence.account_type,
             "roles": [],
             "parent_id": evidence.parent_id,
         },
         "preservation": {
-            "raw": f"s3://cadoresponse-simulated/cado_cloud_collector_{evidence.resource_id}"
+            "raw": f"s3://cadoresponse-simulated/cado_cloud_collector_{evidence.resource_id.replace('/', '_')}"
             f"_{evidence.gb}GB_{int(evidence.created)}.dd.gz"
         },
         "items": evidence.items,

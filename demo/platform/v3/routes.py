@@ -7,6 +7,7 @@ real ones are not public.
 from __future__ import annotations
 
 from demo.platform.calls import ADMIN, ANALYST, LEAD, PLATFORM, ROLES, Route
+from demo.platform.v3 import azure, containers, functions, google, settings
 from demo.platform.v3.about import get_license, platform_status, platform_update, system_status, whoami
 from demo.platform.v3.accounts import list_accounts
 from demo.platform.v3.alarms import alarms_overview, alarms_summary, list_alarms
@@ -50,4 +51,9 @@ ROUTES = (
     Route("GET", "/system/status", system_status, ROLES),
     Route("GET", "/accounts", list_accounts, (ADMIN, PLATFORM, LEAD, ANALYST)),
     Route("GET", "/license", get_license, ROLES),
+    *azure.ROUTES,
+    *google.ROUTES,
+    *containers.ROUTES,
+    *functions.ROUTES,
+    *settings.ROUTES,
 )
