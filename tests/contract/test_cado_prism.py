@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from shared.http.answers import Answer
-from shared.http.client import Http
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
 from shared.platform.answers import Pipeline, PipelinesStatus, Webhook
@@ -20,35 +16,7 @@ from shared.platform.client import Cado
 from shared.platform.errors import Refused
 from shared.platform.transport import Transport
 from shared.secrets import Secret
-
-
-class Recorder(Http):
-    """Keeps what was answered, so that a test can see what Prism thought of each request."""
-
-    def __init__(self) -> None:
-        super().__init__(read_timeout=10)
-        self.answers: list[tuple[str, Answer]] = []
-
-    def request(self, method: str, url: str, **rest: Any) -> Answer:
-        answer = super().request(method, url, **rest)
-        self.answers.append((f"{method} {url}", answer))
-        return answer
-
-
-@pytest.fixture
-def http() -> Iterator[Recorder]:
-    recorder = Recorder()
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def cado(prism: str, http: Recorder) -> Iterator[Cado]:
-    yield Cado(Transport(prism, Secret("k"), http))
-    assert http.answers
-    for request, answer in http.answers:
-        assert answer.status in (200, 201), (request, answer.status, answer.text, answer.headers)
-        assert "sl-violations" not in answer.headers, (request, answer.headers["sl-violations"])
+from tests.contract.conftest import Recorder
 
 
 def test_whoami(cado: Cado) -> None:

@@ -20,6 +20,7 @@ from demo.platform.records import SimAlarm, SimInstance, SimVolume
 from demo.platform.simulation import Platform
 from demo.platform.v3 import routes as v3
 from demo.serving import serving
+from tests.demo.platform import kinds
 
 NOW = 1_783_296_012.0
 SPEC = Path(__file__).resolve().parents[4] / "shared" / "contracts" / "cado-api-2.324.0.json"
@@ -55,7 +56,7 @@ KEYS = {
 
 def make(**options):
     options = {"rng": random.Random(7), "clock": lambda: NOW, **options}
-    return Platform(FLEET, KEYS, **options)
+    return Platform((*FLEET, *kinds.SYSTEMS), KEYS, **options)
 
 
 def ask(platform, method, path, body=None, *, key="admin", api="/api/v3"):
@@ -176,6 +177,7 @@ ASKED = {
     ("GET", "/system/status"): ("/system/status", None),
     ("GET", "/accounts"): ("/accounts", None),
     ("GET", "/license"): ("/license", None),
+    **kinds.ASKED,
 }
 
 
