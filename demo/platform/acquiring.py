@@ -1,7 +1,7 @@
-"""How the simulated platform acquires a system: with which pipelines, their steps, and what becomes evidence.
+"""How the simulated platform acquires a system: with which pipelines and steps, and what becomes evidence.
 
-The names of pipelines and evidence of other kinds than EC2 are not public. They are invented, and none of them
-can be taken for an EC2 instance.
+The names of pipelines and evidence of other kinds than EC2 are not public. They are invented, and none of
+them can be taken for an EC2 instance.
 """
 
 from __future__ import annotations

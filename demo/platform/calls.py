@@ -147,7 +147,6 @@ class Call:
             raise Refused(400, f"Instance {instance_id} cannot be imported")
         return instance
 
-
     def account(self, account: str, provider: str) -> str:
         """The name of an account of this provider. Raises Refused."""
         if self.world.accounts.get(account) != provider:

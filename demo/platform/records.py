@@ -63,6 +63,10 @@ class SimInstance:
     importable: bool = True
     fails: str = ""
 
+    @property
+    def provider(self) -> str:
+        return "aws"
+
 
 @dataclass(frozen=True)
 class SimSystem:

@@ -84,7 +84,7 @@ class Platform:
 
     @property
     def asked(self) -> Counter[str]:
-        """The number of imports that were carried out, by the id of an instance and `SimSystem.instance_id`."""
+        """The number of imports that were carried out, by the `instance_id` of the machine."""
         with self.world.lock:
             return Counter(self.world.asked)
 

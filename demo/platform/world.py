@@ -46,9 +46,7 @@ class World:
         self.fleet = {(i.account, i.region, i.instance_id): i for i in fleet if isinstance(i, SimInstance)}
         self.systems = {s.instance_id: s for s in fleet if isinstance(s, SimSystem)}  # of other kinds
         # The accounts by their names, each with its provider.
-        self.accounts = {"Default": "aws"} | {
-            machine.account: machine.provider if isinstance(machine, SimSystem) else "aws" for machine in fleet
-        }
+        self.accounts = {"Default": "aws"} | {machine.account: machine.provider for machine in fleet}
         self.about = About()
         self.named_pipelines = True  # otherwise those of other kinds than EC2 are only called by their kind
         self.workers = workers

@@ -1,8 +1,8 @@
 """The platform's browse calls: which systems it sees in the cloud accounts that it knows, level by level.
 
-The roles Administrator, Lead Analyst and Analyst may browse. A list is read page by page, so that a caller who
-stops early asks for nothing more. `account` is always the account's name on the platform; an empty one means
-"Default".
+The roles Administrator, Lead Analyst and Analyst may browse. A list is read page by page, so that a caller
+who stops early asks for nothing more. `account` is always the account's name on the platform; an empty one
+means "Default".
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class Browse:
     def azure_machines(
         self, account: str, subscription: str, group: str, *, name: str = "", tags: Collection[str] = ()
     ) -> Iterator[AzureMachine]:
-        """The machines of a resource group. `name` and `tags` (`key:value`) are the platform's filters; whether
-        it compares a name or a tag as a whole is not public."""
+        """The machines of a resource group. `name` and `tags` (`key:value`) are the platform's filters;
+        whether it compares a name or a tag as a whole is not public."""
         params = _of(account) | {"subscription_id": subscription, "resource_group": group}
         params |= {"vm_name": name} if name else {}
         params |= {"tags": list(tags)} if tags else {}
@@ -134,9 +134,7 @@ class Browse:
         params = _of(account) | {"region": region, "cluster_name": cluster}
         return self._cursor(Kind.ECS, "aws/ecs/tasks", params, TaskJson, task_from)
 
-    def ecs_containers(
-        self, account: str, region: str, cluster: str, task: str
-    ) -> Iterator[EcsContainer]:
+    def ecs_containers(self, account: str, region: str, cluster: str, task: str) -> Iterator[EcsContainer]:
         path = "aws/ecs/containers"
         params = _of(account) | {"region": region, "cluster_name": cluster, "task_name": task}
         answer = self._read(Kind.ECS, path, params)
@@ -149,9 +147,9 @@ class Browse:
     # --- Kubernetes
 
     def clusters(self, kind: Kind, account: str, place: Mapping[str, str]) -> Iterator[Cluster]:
-        """The clusters of a place, which is a region for EKS, a subscription and a group for AKS, and a project
-        for GKE, under the names that these parts have in a system's id. The calls below need the zone of a
-        GKE cluster, too."""
+        """The clusters of a place, which is a region for EKS, a subscription and a group for AKS, and a
+        project for GKE, under the names that these parts have in a system's id. The calls below need the
+        zone of a GKE cluster, too."""
         path = f"{CALLS[kind].path}/clusters"
         return self._paged(kind, path, self._kubernetes(kind, account, place), ClusterJson, cluster_from)
 

@@ -106,8 +106,8 @@ class Imports:
     def _google(self, mode: str, export: Export | None) -> dict[str, Any]:
         if export is None:
             raise Refused(
-                "A Google machine is exported through a bucket: write export: {project: …, bucket: …} for its "
-                "account."
+                "A Google machine is exported through a bucket: write export: {project: …, bucket: …} "
+                "for its account."
             )
         body: dict[str, Any] = {"gcs_project": export.project, "gcs_bucket": export.bucket}
         body |= {"fast_scan": True} if mode == "scan" else {}

@@ -38,9 +38,7 @@ CALLS: Mapping[Kind, KindCalls] = {
         "azure/virtual-machine",
         {"subscription": "subscription_id", "group": "resource_group", "vm": "vm_name"},
     ),
-    Kind.GCE: KindCalls(
-        "gcp/gce", {"project": "instance_project", "zone": "zone", "vm": "instance_name"}
-    ),
+    Kind.GCE: KindCalls("gcp/gce", {"project": "instance_project", "zone": "zone", "vm": "instance_name"}),
     Kind.ECS: KindCalls(
         "aws/ecs",
         {
@@ -51,9 +49,7 @@ CALLS: Mapping[Kind, KindCalls] = {
         },
     ),
     Kind.EKS: KindCalls("aws/eks", {"region": "cluster_region", **_POD}),
-    Kind.AKS: KindCalls(
-        "azure/aks", {"subscription": "subscription_id", "group": "resource_group", **_POD}
-    ),
+    Kind.AKS: KindCalls("azure/aks", {"subscription": "subscription_id", "group": "resource_group", **_POD}),
     Kind.GKE: KindCalls("gcp/gke", {"project": "gcp_project_id", "zone": "cluster_zone", **_POD}),
     Kind.LAMBDA: KindCalls(
         "aws/lambda", {"region": "region", "function": "function"}, account="cloud_id", project="project_id"

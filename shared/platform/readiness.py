@@ -1,7 +1,7 @@
 """What the platform says about itself before a hunt: its license, settings, workers, and cloud accounts.
 
-What an answer does not say is None or empty: it is not known. Roles: every role reads the license, the settings
-and the platform's own facts; the calls that name others say so.
+What an answer does not say is None or empty: it is not known. Every role may read the license, the settings
+and the platform's own facts; the other calls say who may not.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
+from pydantic import Field
+
 from shared.platform.browse_answers import (
     AzureMachine,
     CloudPlace,
@@ -52,8 +54,8 @@ class GroupJson(JsonObject):
 class AzureMachineJson(JsonObject):
     name: Text = None
     location: Text = None
-    tags: Annotated[list[Annotated[TagJson, Part]], Part] = []
-    disks: Annotated[list[Annotated[DiskJson, Part]], Part] = []
+    tags: Annotated[list[Annotated[TagJson, Part]], Part] = Field(default_factory=list)
+    disks: Annotated[list[Annotated[DiskJson, Part]], Part] = Field(default_factory=list)
     operating_system: Text = None
 
 
@@ -68,8 +70,8 @@ class GoogleMachineJson(JsonObject):
     state: Text = None
     instance_type: Text = None
     region_zone: Text = None
-    labels: Annotated[list[Annotated[TagJson, Part]], Part] = []
-    disks: Annotated[list[Annotated[DiskJson, Part]], Part] = []
+    labels: Annotated[list[Annotated[TagJson, Part]], Part] = Field(default_factory=list)
+    disks: Annotated[list[Annotated[DiskJson, Part]], Part] = Field(default_factory=list)
 
 
 class ClusterJson(JsonObject):
@@ -90,7 +92,7 @@ class ContainerJson(JsonObject):
 
 
 class ContainersJson(JsonObject):
-    containers: Annotated[list[Annotated[ContainerJson, Part]], Part] = []
+    containers: Annotated[list[Annotated[ContainerJson, Part]], Part] = Field(default_factory=list)
 
 
 class PodJson(JsonObject):

@@ -1,4 +1,7 @@
-"""The JSON of what the platform says about itself. As in `wire.py`, a field of a wrong type counts as missing."""
+"""The JSON of what the platform says about itself.
+
+As in `wire.py`, a field of a wrong type counts as missing.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ class TagJson(JsonObject):
 class SettingsJson(JsonObject):
     worker: Annotated[WorkersJson, Part] = WorkersJson()
     enable: Annotated[EnableJson, Part] = EnableJson()
-    features: Annotated[list[Annotated[FeatureJson, Part]], Part] = []
+    features: Annotated[list[Annotated[FeatureJson, Part]], Part] = Field(default_factory=list)
     tag: Annotated[TagJson, Part] = TagJson()
     bucket: Text = None
 
@@ -72,7 +75,7 @@ class DeploymentJson(JsonObject):
 
 class FactsJson(JsonObject):
     deployment_details: Annotated[DeploymentJson, Part] = DeploymentJson()
-    warnings: Annotated[list[Annotated[WarningJson, Part]], Part] = []
+    warnings: Annotated[list[Annotated[WarningJson, Part]], Part] = Field(default_factory=list)
 
 
 class WorkerJson(JsonObject):
@@ -94,7 +97,7 @@ class AccountJson(JsonObject):
     account_name: Text = None
     type: Text = None
     public_identifier: Text = None
-    account_issues: Annotated[list[Annotated[IssueJson, Part]], Part] = []
+    account_issues: Annotated[list[Annotated[IssueJson, Part]], Part] = Field(default_factory=list)
 
 
 def license_from(json: LicenseJson) -> License:

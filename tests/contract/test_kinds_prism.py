@@ -33,9 +33,7 @@ SYSTEMS = {
     Kind.EC2: System("i-0123456789abcdef0", "us-east-1"),
     Kind.AZURE_VM: System.of(Kind.AZURE_VM, account="az", subscription="0f8f", group="rg", vm="web-1"),
     Kind.GCE: System.of(Kind.GCE, account="g", region="europe-west1-b", project="shop", vm="db"),
-    Kind.ECS: System.of(
-        Kind.ECS, account="prod", region="us-east-1", cluster="c", task="t", container="app"
-    ),
+    Kind.ECS: System.of(Kind.ECS, account="prod", region="us-east-1", cluster="c", task="t", container="app"),
     Kind.EKS: System.of(Kind.EKS, account="prod", region="us-east-1", **POD),
     Kind.AKS: System.of(Kind.AKS, account="az", subscription="0f8f", group="rg", **POD),
     Kind.GKE: System.of(Kind.GKE, account="g", region="europe-west1", project="shop", **POD),

@@ -1,4 +1,4 @@
-"""API v3: ECS, and the Kubernetes services EKS, AKS and GKE: what runs there, and the import of a container."""
+"""API v3: the containers that run on ECS, EKS, AKS and GKE, and the import of one."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ def _evidence(call: Call, evidence: Evidence) -> dict[str, Any]:
             "parent_id": evidence.parent_id,
         },
         "preservation": {
-            "raw": f"s3://cadoresponse-simulated/cado_cloud_collector_{evidence.resource_id.replace('/', '_')}"
-            f"_{evidence.gb}GB_{int(evidence.created)}.dd.gz"
+            "raw": "s3://cadoresponse-simulated/cado_cloud_collector_"
+            f"{evidence.resource_id.replace('/', '_')}_{evidence.gb}GB_{int(evidence.created)}.dd.gz"
         },
         "items": evidence.items,
         "processing_ran": evidence.processed is not None,

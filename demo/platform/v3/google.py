@@ -26,7 +26,9 @@ def projects(call: Call) -> Answer:
     """Without an account, the projects of all accounts."""
     name, id = call.text("gcp_project_name"), call.text("gcp_project_id")
     one = call.text("account_name")
-    accounts = [call.account(one, "gcp")] if one else [a for a, p in call.world.accounts.items() if p == "gcp"]
+    accounts = (
+        [call.account(one, "gcp")] if one else [a for a, p in call.world.accounts.items() if p == "gcp"]
+    )
     ids = each_once(s.parts["project"] for account in accounts for s in seen(call, account, ("gce", "gke")))
     rows = [
         {"gcp_project_id": project, "gcp_project_name": project.title()}

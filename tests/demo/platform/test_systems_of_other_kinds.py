@@ -1,4 +1,4 @@
-"""The simulated platform's Azure and Google machines, containers and functions: what it lists, refuses, makes."""
+"""The simulated platform's systems of other kinds than EC2: what it lists, what it refuses, what it makes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from tests.demo.platform.kinds import (
     SUBSCRIPTION,
     SYSTEMS,
 )
-from tests.demo.platform.test_simulation import KEYS, ask, data, make, new_project
+from tests.demo.platform.test_simulation import KEYS, ask, data, new_project
+from tests.demo.platform.test_simulation import make as make_platform
+
+
+def make(**options: Any) -> Platform:
+    return make_platform(SYSTEMS, **options)
+
 
 VM = BODIES["/import/azure/virtual-machine"]
 GCE = BODIES["/import/gcp/gce"]

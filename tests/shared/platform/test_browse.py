@@ -96,8 +96,12 @@ CASES: list[tuple[Any, str, Any, dict[str, Any], Any]] = [
             ]
         ),
         {
-            "account_name": "g", "gcp_project": "p", "instance_name": "m", "state": "RUNNING",
-            "label": ["env:prod"], **FIRST,
+            "account_name": "g",
+            "gcp_project": "p",
+            "instance_name": "m",
+            "state": "RUNNING",
+            "label": ["env:prod"],
+            **FIRST,
         },
         GoogleMachine(
             "42", "m", "RUNNING", "e2-small", "europe-west1-b", {"env": "prod"}, (FoundDisk("m", 10),)
@@ -185,7 +189,9 @@ def named(*names: str) -> list[dict[str, str]]:
 
 def test_every_page_is_read_even_if_the_platform_gives_smaller_ones() -> None:
     pages = [
-        paged(named("a"), 1, total_records=3, per_page=1),  # it counts its pages by the size that was asked for
+        paged(
+            named("a"), 1, total_records=3, per_page=1
+        ),  # it counts its pages by the size that was asked for
         paged(named("b"), 1, total_records=3, per_page=1),
         paged(named("c"), 1, total_records=3, per_page=1),
     ]

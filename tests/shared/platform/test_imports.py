@@ -166,7 +166,8 @@ def test_a_platform_that_is_too_old() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [(500, {}), reply(200, b"<html>", {"Content-Type": "text/html"}), ok({}), ok({"pipeline_ids": []})]
+    "answer",
+    [(500, {}), reply(200, b"<html>", {"Content-Type": "text/html"}), ok({}), ok({"pipeline_ids": []})],
 )
 def test_an_answer_that_leaves_open_whether_it_was_started(answer: Any) -> None:
     cado, platform, _ = client({"POST /api/v3/import/aws/eks": answer})
