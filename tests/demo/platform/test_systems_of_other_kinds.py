@@ -22,7 +22,8 @@ from tests.demo.platform.test_simulation import make as make_platform
 
 
 def make(**options: Any) -> Platform:
-    return make_platform(SYSTEMS, **options)
+    platform: Platform = make_platform(SYSTEMS, **options)
+    return platform
 
 
 VM = BODIES["/import/azure/virtual-machine"]
