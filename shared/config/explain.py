@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from shared.config.errors import KeysError
 from shared.config.suggestions import advice, closest, quoted
 from shared.config.yaml import Document, Path, Problem
+from shared.models.systems import Kind
 
 _SENTENCES = {
     "string_type": "must be text",
@@ -73,6 +74,9 @@ def _problem(kind: str, path: Path, context: dict[str, Any], document: Document)
         return path, str(context["error"])
     if kind == "missing":
         return path, document.missing
+    if kind == "union_tag_invalid" and path[:1] == ("hunts",):  # a target
+        word = context["tag"]
+        return (*path, "kind"), f"{quoted(word)} is not a kind of system{advice(word, Kind)}"
     if kind == "union_tag_invalid":
         return (*path, "type"), _not_a_choice(context["tag"], context["expected_tags"])
     value = _value(document.data, path)
