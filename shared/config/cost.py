@@ -26,7 +26,11 @@ class CostConfig(Section):
     """What is assumed about a hunt's cost."""
 
     keep_days: float = Field(
-        7, ge=0, le=3_650, allow_inf_nan=False, description="days after which the platform’s snapshots are deleted"
+        7,
+        ge=0,
+        le=3_650,
+        allow_inf_nan=False,
+        description="days after which the platform’s snapshots are deleted",
     )
     store_days: float = Field(
         30,
@@ -44,6 +48,7 @@ class CostConfig(Section):
     region: Annotated[str, AfterValidator(check_region)] | None = Field(
         None, description="the AWS region of the platform; data of other regions costs its transfer"
     )
-    paid_by: Literal["self_hosted", "saas"] = Field(
-        "self_hosted", description="saas: the vendor pays for the workers and the bucket"
+    paid_by: Literal["self_hosted", "saas"] | None = Field(
+        None,
+        description="saas: the vendor pays for the workers and the bucket; by default the platform is asked",
     )

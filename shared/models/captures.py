@@ -53,5 +53,6 @@ class Capture:
     progress: str = ""  # how far its pipelines have come
     progress_at: datetime | None = None  # when `progress` last changed
     stalled: bool = False  # an event about its lack of progress was raised
+    worker_seconds: float | None = None  # that the platform's workers took, when it ended
     preserved: tuple[Preserved, ...] = ()  # what the platform keeps of the system
     facts: Instance | None = None  # what the platform said when the hunt was planned; None for EC2

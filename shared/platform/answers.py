@@ -31,6 +31,7 @@ class Pipeline:
     created_ms: int | None
     reason: str  # of a failure: what its failed steps say
     steps_ended: int = 0
+    started_ms: int | None = None  # None: not known
 
     @property
     def ended(self) -> bool:

@@ -56,6 +56,7 @@ class PipelineJson(JsonObject):
     aborted: Flag = None
     triggering_pipeline_id: Id = None
     created: Annotated[float | str | None, WrapValidator(or_none)] = None  # ms; v2: naive ISO time
+    start_time: Annotated[float | str | None, WrapValidator(or_none)] = None  # ms
     subtasks: Annotated[list[StepJson], Part] = Field(default_factory=list)
     pipeline_id: Id = None  # this field and the next four are v2's
     pipeline_type: Text = None
@@ -82,6 +83,7 @@ def pipeline_from(pipeline: PipelineJson) -> Pipeline | None:
         created_ms=_milliseconds(pipeline.created),
         reason=_reason(pipeline) if state == "failed" else "",
         steps_ended=(pipeline.summary.success or 0) + (pipeline.summary.failure or 0),
+        started_ms=_milliseconds(pipeline.start_time),
     )
 
 
