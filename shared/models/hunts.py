@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.models.captures import Capture, CaptureState
+from shared.models.cost import CostEstimate
+from shared.models.intelligence import InForce
 from shared.models.quiet_findings import Quiet
 from shared.models.systems import System
 
@@ -64,6 +66,8 @@ class Hunt:
     finished_at: datetime | None = None
     stopped_by: str = ""  # who stopped it; it is over when its running captures have ended
     totals: HuntTotals | None = None  # None while it is not over; earlier versions did not store them
+    intelligence: InForce | None = None  # None: the configuration has none for it
+    cost: CostEstimate | None = None  # what it was expected to cost when it was planned
 
     def stopped(self, by: str) -> Hunt:
         return replace(self, stopped_by=self.stopped_by or by or "somebody")
@@ -133,3 +137,5 @@ class HuntReport:
     stopped: bool = False  # a person stopped it
     covered: int | None = None  # how many of its systems were captured in the last COVERAGE_DAYS days
     quiet: Quiet = field(default_factory=Quiet)  # what people were not told of, once its event is handled
+    intelligence: InForce | None = None
+    cost: CostEstimate | None = None

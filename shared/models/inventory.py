@@ -1,13 +1,42 @@
-"""The ports for facts about systems, which EC2 fills on AWS and stubs fill in tests."""
+"""The ports for facts about systems, which AWS fills and stubs fill in tests."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from shared.models.systems import Instance
 
 ACTIVE = "ACTIVE"  # the state of an account of AWS Organizations that can be used
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of EBS that is attached to an instance. What could not be read is None."""
+
+    id: str
+    instance: str  # the instance that it is attached to
+    region: str
+    account: str = ""  # a key of accounts; empty for this machine's own
+    owner: str = ""  # the twelve digits of the account that owns it
+    gib: int = 0
+    type: str = ""  # gp3, io2, …
+    encrypted: bool = False
+    key: str = ""  # ARN of the KMS key
+    outpost: str = ""  # ARN
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot of a volume."""
+
+    id: str
+    volume: str
+    state: str  # pending | completed | error | …
+    started_at: datetime | None = None
+    full_bytes: int | None = None  # what a copy of all its blocks holds
 
 
 class InstanceError(Exception):
@@ -70,4 +99,17 @@ class OrganizationFleet(Fleet, Protocol):
     def accounts_below(self, unit: str, account: str = "") -> Mapping[str, str]:
         """The ids of all accounts in and below a unit, each with its state: ACTIVE, SUSPENDED, …. `account`:
         as for `members`."""
+
+
+class Inspection(Protocol):
+    """Read-only questions about volumes, their keys and what an account may do. `account`: as for
+    `InstanceFacts.describe`. Every method raises InstanceError and may be called by several threads at
+    once."""
+
+    def volumes(self, account: str, region: str, instances: Collection[str]) -> list[Volume]:
+        """The volumes that are attached to these instances."""
+        ...
+
+    def newest_snapshots(self, account: str, region: str, volumes: Collection[str]) -> Mapping[str, Snapshot]:
+        """The newest completed snapshot of each volume that has one, by volume id."""
         ...
