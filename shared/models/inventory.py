@@ -99,6 +99,7 @@ class OrganizationFleet(Fleet, Protocol):
     def accounts_below(self, unit: str, account: str = "") -> Mapping[str, str]:
         """The ids of all accounts in and below a unit, each with its state: ACTIVE, SUSPENDED, …. `account`:
         as for `members`."""
+        ...
 
 
 class Inspection(Protocol):
