@@ -202,6 +202,7 @@ def test_every_route_is_asked_below():
         for method, rule in ASKED
         for progress in ("queued", "under way", "settled")
         if (rule, progress) != ("/evidences/{evidence_id}", "queued")  # there is none yet
+        if (method, rule) not in kinds.ASKED or progress == "under way"  # they do not depend on it
     ],
 )
 def test_every_answer_keeps_the_contract(spec, method, rule, progress):
