@@ -24,6 +24,7 @@ from scheduler.targets import choose
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.codec import dump
+from shared.models.systems import Kind
 from shared.phrases import counted
 from shared.text import one_line
 
@@ -52,7 +53,8 @@ class Shown:
 def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | None, as_json: bool) -> None:
     """Show what the hunt NAME would do: which systems it captures or leaves out and why, how much, and when.
 
-    Looks up the systems in AWS and asks the platform which of them it can capture. Changes nothing.
+    Looks up EC2 instances in AWS, all other systems on the platform, and asks it what it can capture. Changes
+    nothing.
     Exit code 0 if everything could be looked up, 1 if something could not, 2 if the configuration is wrong.
     """
     config = load_config(config_path)
@@ -75,9 +77,12 @@ def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False) -> S
     hunt = plan(name, definition, at).hunt
     if planned := recorded(runtime.ledger, hunt):
         why = "recorded when this hunt was started first"
-        choices = (Choice(capture.system, why, mode=capture.mode) for capture in planned.captures)
+        choices = (
+            Choice(capture.system, why, instance=capture.facts, mode=capture.mode)
+            for capture in planned.captures
+        )
         return Shown(planned, Selection(tuple(choices)))
-    if definition.selects:
+    if definition.selects or definition.cloud_targets:
         click.echo(f"hunt {name}: looking for its systems", err=True)
     selection = choose(runtime, definition, identity=hunt.id, look=look)
     return Shown(plan(name, definition, at, selection), selection)
@@ -111,7 +116,7 @@ def show(shown: Shown, as_json: bool) -> None:
         if isinstance(part, str):
             click.echo(part)
         else:
-            tables.show(part.titles, part.rows, whole=(0, 2, 3))
+            tables.show(part.titles, part.rows, whole=(1, 3))
 
 
 @dataclass(frozen=True)
@@ -161,13 +166,16 @@ def _table(titles: tuple[str, ...], rows: list[tuple[Choice, tuple[str, ...]]]) 
     for choice, told in rows:
         system, instance = choice.system, choice.instance
         # Anybody can write a name into a tag.
-        name = one_line(instance.name, 60) if instance else ""
-        cells.append((system.instance, name, system.account or "own", system.region, _state(choice), *told))
-    return _Table(("Instance", "Name", "Account", "Region", "State", *titles), cells)
+        name = one_line(instance.name, 60) if instance and system.kind is Kind.EC2 else ""
+        place = (system.account or "own", one_line(system.place, 200))
+        cells.append((system.kind, one_line(system.title, 200), name, *place, _state(choice), *told))
+    return _Table(("Kind", "System", "Name", "Account", "Place", "State", *titles), cells)
 
 
 def _state(choice: Choice) -> str:
-    return choice.instance.state if choice.instance else "not looked up"
+    if choice.instance is None:
+        return "not looked up"
+    return choice.instance.state or "not known"  # the platform tells it for Google machines alone
 
 
 def _load(load: Estimate) -> str:
@@ -220,9 +228,12 @@ def _as_json(shown: Shown) -> dict[str, Any]:
 
 
 def _row(choice: Choice) -> dict[str, Any]:
-    instance = choice.instance
-    return dump(choice.system) | {
-        "name": instance.name if instance else None,
-        "state": instance.state if instance else None,
+    system, instance = choice.system, choice.instance
+    known = None if system.kind is Kind.EC2 else system.name
+    return dump(system) | {
+        "kind": system.kind,
+        "name": instance.name if instance else known,
+        "place": system.place,
+        "state": (instance.state or None) if instance else None,
         "why": choice.why,
     }

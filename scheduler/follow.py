@@ -27,6 +27,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.evidence import Evidence
 from shared.models.hunts import Hunt, HuntState
+from shared.models.systems import Kind
 from shared.platform.answers import Pipeline
 from shared.platform.client import Cado
 
@@ -182,11 +183,12 @@ def _processed(
     incomplete: list[Pipeline],
     evidences: list[Evidence],
 ) -> Capture:
-    by_pipeline = {pipeline.evidence_id for pipeline in processing}
+    by_pipeline = {pipeline.evidence_id for pipeline in (*own, *processing)}
+    is_ec2 = capture.system.kind is Kind.EC2  # the evidence of other kinds names its system in unknown ways
     made = [
         evidence
         for evidence in evidences
-        if evidence.id in by_pipeline or evidence.instance == capture.system.instance
+        if evidence.id in by_pipeline or (is_ec2 and evidence.instance == capture.system.instance)
     ]
     return runtime.ledger.captures.update(
         capture,

@@ -58,7 +58,11 @@ def plan(
         left_out=selection.left_out if selection else (),
     )
     modes = definition.modes | (selection.modes if selection else {})
-    captures = (Capture(hunt.id, system, mode=modes.get(system, hunt.mode)) for system in systems)
+    facts = selection.facts if selection else {}
+    captures = (
+        Capture(hunt.id, system, mode=modes.get(system, hunt.mode), facts=facts.get(system))
+        for system in systems
+    )
     return Plan(hunt, tuple(captures))
 
 

@@ -16,6 +16,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
 from shared.models.hunts import Hunt, hunt_name
+from shared.models.kinds_of_system import CONTAINERS
 from shared.queues import items
 from shared.storage.ledger.ledger import Ledger
 
@@ -39,10 +40,11 @@ def may_start(runtime: Runtime, hunt: Hunt) -> bool:
 
 
 def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
-    """Queue as many captures as may start now, in the order in which they are planned. `captures`: all
-    captures of the hunt. Returns True if time ran out before all were queued. Raises Unavailable,
-    SecretError."""
+    """Queue as many captures as may start now, in the order in which they are planned. Containers come first,
+    since they may live for minutes only. `captures`: all captures of the hunt. Returns True if time ran out
+    before all were queued. Raises Unavailable, SecretError."""
     waiting = [capture for capture in captures if waits(capture)]
+    waiting.sort(key=lambda capture: capture.system.kind not in CONTAINERS)
     if not waiting or not may_start(runtime, hunt):
         return False
     limit = max_in_flight(runtime, runtime.config.hunts.get(hunt.name))

@@ -120,7 +120,7 @@ def test_the_plan_for_a_script(huntbridge, platform, ec2, tmp_path):
     plan = json.loads(result.stdout)
     runs = plan.pop("next_runs")
     assert len([run for run in runs if run["utc"]]) == 5
-    place = {"region": REGION, "account": ""}
+    place = {"region": REGION, "account": "", "kind": "ec2", "place": REGION}
     why = "targets[0]: tag Tier is gold"
     assert plan == {
         "hunt": "weekly@2027-01-31T02:00:00Z",
