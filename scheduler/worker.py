@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from scheduler.capture import capture
+from scheduler.cover_accounts import cover_accounts
 from scheduler.daily_check import check_part
 from scheduler.missed import MADE_UP_FOR
 from scheduler.opening import open_project
@@ -38,6 +39,8 @@ def captures_handler(runtime: Runtime) -> Handler:
                 return open_project(runtime, hunt_id, until=until, claims=item.claims)
             case items.RequestCapture(hunt_id, system, until):
                 return capture(runtime, hunt_id, load(System, system), until=until, claims=item.claims)
+            case items.CoverAccounts():
+                return cover_accounts(runtime, content, claims=item.claims)
             case items.DailyCheck():
                 return check_part(runtime, content, claims=item.claims)
         return Dead("not an item of [captures]")

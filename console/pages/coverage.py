@@ -7,6 +7,7 @@ from flask import Blueprint, Response, render_template, request
 from console.context import ConsoleContext
 from console.views.coverage import coverage_view, systems_csv, techniques_csv
 from console.views.coverage_matrix import GROUPINGS, OUTCOMES, OWN_ACCOUNT, MatrixFilter
+from console.views.uncovered import uncovered_csv, uncovered_view
 from shared.config.config import Config
 from shared.models import attack
 
@@ -33,6 +34,15 @@ def blueprint(context: ConsoleContext) -> Blueprint:
     @pages.get("/coverage.csv")
     def systems() -> Response:
         return _file("coverage.csv", systems_csv(context.reading))
+
+    @pages.get("/coverage/machines")
+    def machines() -> str:
+        view = uncovered_view(context.reading, page=request.args.get("page", ""))
+        return render_template("uncovered.html", title=view.title, view=view)
+
+    @pages.get("/coverage/machines.csv")
+    def machines_file() -> Response:
+        return _file("machines.csv", uncovered_csv(context.reading))
 
     @pages.get("/attack.csv")
     def techniques() -> Response:

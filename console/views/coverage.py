@@ -18,6 +18,7 @@ from shared.models.hunts import COVERAGE_DAYS
 from shared.phrases import counted, percent
 from shared.storage.ledger.coverage import LISTING
 from shared.storage.queries.coverage import WEEKS, CoverageSummary, SystemCoverage, TechniqueTrend
+from shared.storage.queries.fleet import reasons_in_words
 from shared.storage.queries.pages import Rows
 from shared.text import inert_cell, one_line
 
@@ -92,6 +93,7 @@ class CoverageView:
     groups: tuple[Group, ...]  # of the systems on this page
     tactics: tuple[Tactic, ...]
     techniques: int
+    reasons: tuple[tuple[str, int], ...] = ()  # of the whole organization: why machines were not captured
 
 
 def coverage_view(
@@ -131,6 +133,7 @@ def coverage_view(
         groups=groups(rows, filter.group, now),
         tactics=tactics,
         techniques=sum(len(tactic.techniques) for tactic in tactics),
+        reasons=tuple(reasons_in_words(summary.organization)) if summary.organization else (),
     )
 
 

@@ -50,6 +50,25 @@ class SimVolume:
 
 
 @dataclass(frozen=True)
+class SimVulnerability:
+    """A vulnerability of a package, which is found from the `first` to the `last` hunt of its machine."""
+
+    cve: str
+    severity: str = "critical"
+    package: str = "openssl"
+    installed: str = "1.0.1"
+    fixed: str = ""  # the version that mends it
+    title: str = ""
+    target: str = "debian 12"
+    in_use: str = "undetermined"  # true | false | undetermined
+    first: int = 1
+    last: int | None = None
+
+    def found_in(self, hunt: int) -> bool:
+        return self.first <= hunt and (self.last is None or hunt <= self.last)
+
+
+@dataclass(frozen=True)
 class SimInstance:
     """One EC2 instance that the platform can see. With `fails` its acquisition fails for that reason."""
 
@@ -62,6 +81,7 @@ class SimInstance:
     volumes: tuple[SimVolume, ...] = ()
     importable: bool = True
     fails: str = ""
+    vulnerabilities: tuple[SimVulnerability, ...] = ()
 
     @property
     def provider(self) -> str:
@@ -97,6 +117,7 @@ class SimSystem:
     online: bool = True  # of an ECS container
     private: bool = False  # its cluster is
     fails: str = ""
+    vulnerabilities: tuple[SimVulnerability, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.volumes:

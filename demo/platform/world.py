@@ -114,7 +114,8 @@ class World:
             replace(volume, alarms=tuple(alarm for alarm in volume.alarms if alarm.found_in(hunt)))
             for volume in machine.volumes
         )
-        return replace(machine, volumes=tuple(volumes))
+        vulnerabilities = tuple(each for each in machine.vulnerabilities if each.found_in(hunt))
+        return replace(machine, volumes=tuple(volumes), vulnerabilities=vulnerabilities)
 
     def abort(self, pipeline: Pipeline, now: float) -> None:
         if pipeline.ended:

@@ -28,6 +28,7 @@ from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, UPDATE, CaseStatus
 from receiver.messages.own_events import (
     check_failed,
     connection_test,
+    coverage_old,
     destination_broken,
     destination_mended,
     heartbeat,
@@ -36,6 +37,7 @@ from receiver.messages.own_events import (
     muted,
     report,
     undelivered,
+    vulnerabilities_found,
     webhook_broken,
     webhooks_refused,
 )
@@ -62,6 +64,7 @@ from shared.models.event_kinds import (
     CAPTURE_STALLED,
     CHECK_FAILED,
     CLOSED,
+    COVERAGE_OLD,
     DESTINATION_BROKEN,
     DESTINATION_MENDED,
     HEARTBEAT,
@@ -79,6 +82,7 @@ from shared.models.event_kinds import (
     UNACKNOWLEDGED,
     UNDELIVERED,
     UNKNOWN_EVENT,
+    VULNERABILITIES_FOUND,
     WEBHOOK_BROKEN,
     WEBHOOKS_REFUSED,
 )
@@ -113,6 +117,8 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
     TEST: connection_test,
     HEARTBEAT: heartbeat,
     REPORT: report,
+    COVERAGE_OLD: coverage_old,
+    VULNERABILITIES_FOUND: vulnerabilities_found,
     UNDELIVERED: undelivered,
     ACKNOWLEDGED: acknowledged,
     RELEASED: released,

@@ -146,6 +146,33 @@ def report(alarm: Alarm) -> Content:
     )
 
 
+def coverage_old(alarm: Alarm) -> Content:
+    """The title is how many machines, and for how long they were not captured. The text has a line for each
+    account and reason."""
+    lines = alarm.event.text.split("\n")
+    return Content(
+        title=harmless_line(alarm.event.title, 150),
+        summary="They run and no hunt has captured them for long. `huntbridge coverage --uncovered` lists "
+        "every such machine; this is told once for each of them.",
+        lines=tuple(Line(harmless_line(line, 400)) for line in lines),
+        lines_total=len(lines),
+    )
+
+
+def vulnerabilities_found(alarm: Alarm) -> Content:
+    """`alarms` is how many are new. The title says on how many systems of which hunt. The text has a line for
+    each system."""
+    count, lines = alarm.event.alarms or 0, alarm.event.text.split("\n")
+    noun = "new vulnerability" if count == 1 else "new vulnerabilities"
+    return Content(
+        title=f"{count:,} {noun} {harmless_line(alarm.event.title, 120)}",
+        summary="The platform found them in the packages of captured systems. The hunt before did not find "
+        "them.",
+        lines=tuple(Line(harmless_line(line, 400)) for line in lines),
+        lines_total=len(lines),
+    )
+
+
 def heartbeat(alarm: Alarm) -> Content:
     """The text says for how long nothing was sent."""
     return Content(

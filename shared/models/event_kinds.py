@@ -56,6 +56,8 @@ STILL_THERE = "still_there"  # for issue trackers, once a month: nothing is new 
 UNACKNOWLEDGED = "unacknowledged"  # a reminder that nobody has acknowledged a case
 HEARTBEAT = "heartbeat"  # sent to a channel that received nothing else for a long time
 REPORT = "report"  # the figures of the last four weeks, once a month
+COVERAGE_OLD = "coverage_old"  # machines were not captured for longer than the configuration allows
+VULNERABILITIES_FOUND = "vulnerabilities_found"  # a hunt found new ones
 UNKNOWN_EVENT = "unknown"
 # What people decided about a case. Such an event says nothing new about the system.
 DECISION_KINDS = frozenset({ACKNOWLEDGED, RELEASED, CLOSED, REOPENED})
@@ -69,6 +71,7 @@ OWN_KINDS = frozenset(
         *(UNDELIVERED, UNACKNOWLEDGED, STILL_THERE, HEARTBEAT, REPORT),
         *(DESTINATION_BROKEN, DESTINATION_MENDED, CHECK_FAILED),
         *(MUTED, MUTE_ENDING),
+        *(COVERAGE_OLD, VULNERABILITIES_FOUND),
         *DECISION_KINDS,
     }
 )

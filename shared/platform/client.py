@@ -22,6 +22,7 @@ from shared.platform.imports import CaptureOptions, Imports
 from shared.platform.pipelines import PipelineJson, pipeline_from, pipeline_ids, pipelines_from
 from shared.platform.readiness import Readiness
 from shared.platform.transport import Transport
+from shared.platform.vulnerabilities import Vulnerabilities
 from shared.platform.webhooks import Webhooks
 from shared.platform.wire import (
     EvidenceJson,
@@ -84,6 +85,10 @@ class Cado:
     @cached_property
     def readiness(self) -> Readiness:
         return Readiness(self._transport)
+
+    @cached_property
+    def vulnerabilities(self) -> Vulnerabilities:
+        return Vulnerabilities(self._transport)
 
     def whoami(self) -> Identity:
         user = parse(UserJson, unwrap(self._transport.read("/api/v3/auth/whoami")))

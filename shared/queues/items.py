@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from shared.queues.content import Content as Content
 from shared.queues.content import content as _content
+from shared.queues.cover_accounts_item import CoverAccounts as CoverAccounts
 from shared.queues.daily_check_item import DailyCheck as DailyCheck
 from shared.queues.digest_due_item import DigestDue as DigestDue
 from shared.queues.escalation_item import Escalation as Escalation
@@ -326,6 +327,7 @@ KINDS: tuple[type[Content], ...] = (
     DigestDue,
     LookAtIssues,
     RefusedWebhooks,
+    CoverAccounts,
     StartHunt,
     OpenProject,
     RequestCapture,

@@ -49,6 +49,11 @@ CAPTURE = _kind("capture", _CAPTURES, _YEAR, group="hunt id", name="system key")
 HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="system key")
 CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="system key")
 SYSTEM = _kind("system", "shared.storage.ledger.systems", _YEAR, name="system key")
+# What runs in the accounts of the organization. Each day's look replaces the documents of the day before.
+FLEET = _kind("fleet", "shared.storage.ledger.fleet", 40, group="fleet", name="account/region/part")
+VULNERABILITIES = _kind(
+    "vulnerabilities", "shared.storage.ledger.vulnerabilities", _YEAR, group="hunt id", name="system key"
+)
 PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
 CLOCK = _kind("clock", "shared.local.hunt_starter", _EVER, name="hunt name")
@@ -131,7 +136,7 @@ def _note(group: str, owner: str, *, name: str) -> str:
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
 CLOSED_ISSUE_NOTES = _note("closed issues", "receiver.cases.closed_issues", name="destination")
 COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")
-COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, or old captures")
+COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, old captures, or plan")
 DAILY_CHECK_NOTES = _note("daily check", "shared.queues.check_results", name="part")
 DAILY_CHECK_DAY_NOTES = _note("daily check of", "scheduler.daily_check", name="day")
 DAY_NOTES = _note("day", "shared.storage.ledger.day_counts", name="counts")

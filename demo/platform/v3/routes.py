@@ -16,6 +16,7 @@ from demo.platform.v3.imports import browse_ec2, import_ec2
 from demo.platform.v3.pipelines import abort_pipeline, get_pipeline, list_pipelines, pipelines_status
 from demo.platform.v3.projects import create_project, get_project, list_projects
 from demo.platform.v3.roles import ANALYSTS, LEADS, PLATFORM_ADMINS, READERS
+from demo.platform.v3.vulnerabilities import list_vulnerabilities
 from demo.platform.v3.webhooks import (
     create_webhook,
     delete_webhook,
@@ -40,6 +41,7 @@ ROUTES = (
     Route("GET", "/alarms", list_alarms, READERS),
     Route("GET", "/alarms/summary", alarms_summary, READERS, since=(2, 273)),
     Route("GET", "/alarms/overview", alarms_overview, READERS, since=(2, 294)),
+    Route("GET", "/vulnerabilities", list_vulnerabilities, READERS),
     Route("GET", "/webhooks", list_webhooks, PLATFORM_ADMINS, since=(2, 244)),
     Route("POST", "/webhooks", create_webhook, PLATFORM_ADMINS, since=(2, 244)),
     Route("PATCH", "/webhooks/{webhook_id}", update_webhook, PLATFORM_ADMINS, since=(2, 244)),

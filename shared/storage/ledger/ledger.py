@@ -12,12 +12,14 @@ from shared.storage.ledger.coverage import Listings
 from shared.storage.ledger.deliveries import Deliveries
 from shared.storage.ledger.events import Events
 from shared.storage.ledger.findings import Findings
+from shared.storage.ledger.fleet import FleetRecords
 from shared.storage.ledger.hunts import Hunts
 from shared.storage.ledger.instance_names import InstanceNames
 from shared.storage.ledger.known_good import KnownGood
 from shared.storage.ledger.mutes import Mutes
 from shared.storage.ledger.notes import Notes
 from shared.storage.ledger.systems import Systems
+from shared.storage.ledger.vulnerabilities import VulnerabilityRecords
 from shared.storage.ledger.waiting_digests import WaitingDigests
 from shared.storage.ledger.weeks import Weeks
 from shared.storage.ports import Store
@@ -30,6 +32,8 @@ class Ledger:
         self.captures = Captures(store, now)
         self.systems = Systems(store, now)
         self.listings = Listings(store)
+        self.fleet = FleetRecords(store)
+        self.vulnerabilities = VulnerabilityRecords(store)
         self.weeks = Weeks(store)
         self.hunts = Hunts(store, now, self.captures)
         self.events = Events(store, now)

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from shared.models import attack
 from shared.models.codec import load
 from shared.models.coverage import CoveredShare, CoveredSystem, Listing, Outcome, Unselected, worst
+from shared.models.fleet_coverage import OrganizationCoverage
 from shared.models.hunts import COVERAGE_DAYS
 from shared.models.systems import System
 from shared.models.weeks import last_weeks, monday_of
@@ -62,6 +63,7 @@ class CoverageSummary:
     listed_captured: int | None = None  # listed machines captured in the last 30 days; None as `listed`
     weeks: Mapping[str, CoveredShare] = field(default_factory=dict)  # by ISO week, as far as it is known
     failures: int = 0  # how many accounts, regions and organizational units could not be listed
+    organization: OrganizationCoverage | None = None  # None: the configuration does not ask for it
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,7 @@ def summary_of(listing: Listing | None, captured: int, known: int) -> CoverageSu
         listed_captured=None if listing.listed is None else listing.recently_captured,
         weeks=listing.weeks,
         failures=listing.failures,
+        organization=listing.organization,
     )
 
 

@@ -17,6 +17,7 @@ from shared.storage.queries.coverage import CoverageQueries
 from shared.storage.queries.deliveries import DeliveryQueries
 from shared.storage.queries.events import EventQueries
 from shared.storage.queries.findings_seen import FindingQueries
+from shared.storage.queries.fleet import FleetQueries
 from shared.storage.queries.hunts import HuntQueries
 from shared.storage.queries.known_good import KnownGoodQueries
 from shared.storage.queries.open_issues import OpenIssueQueries
@@ -37,6 +38,7 @@ class Queries:
         self.findings = FindingQueries(store)
         self.captures = CaptureQueries(store, now)
         self.coverage = CoverageQueries(store, now)
+        self.fleet = FleetQueries(store)
         self.known_good = KnownGoodQueries(store, now)
         self.overview = OverviewQuery(store, now)
         self.pulse = PulseQuery(store, now)
