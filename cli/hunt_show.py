@@ -128,6 +128,7 @@ def _show(view: RunView) -> None:
         ("Duration", _time(run.duration)),
         ("Project", str(run.project_id) if run.project_id is not None else ""),
         ("Waits for", view.waits_for),
+        ("Yours", view.intelligence),
         ("Outcomes", ", ".join(f"{part.count:,} {part.outcome}" for part in view.segments)),
         ("Evidence", f"{counted(view.evidence, 'item')}{kept}" if view.evidence else ""),
     ):

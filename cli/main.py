@@ -18,6 +18,7 @@ from cli.demo import demo
 from cli.events import events
 from cli.finding import finding
 from cli.hunt import hunt
+from cli.intelligence import intelligence
 from cli.known import known
 from cli.mute import mute
 from cli.render import render
@@ -51,7 +52,7 @@ def main() -> None:
 COMMANDS = (
     *(serve, console, demo, check, send_test),
     *(hunt, cases, coverage, events, why, finding, deliveries, replay, mute, known, dead, ack, report),
-    *(render, route, routes, webhook, schedules, audit),
+    *(intelligence, render, route, routes, webhook, schedules, audit),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -45,6 +45,7 @@ from shared.config.destinations.registry import DestinationConfig
 from shared.hosting.runtime import Runtime
 from shared.http.client import Http
 from shared.models.evidence import Evidence, Finding, Project
+from shared.platform.answers import DetectedIndicator
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
 from shared.queues.ports import Handler
@@ -245,6 +246,9 @@ class _Platform:
 
     def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]:
         return self._cado().findings(project_id, evidence_id)
+
+    def detected(self, project_id: int, evidence_id: int | None = None) -> tuple[DetectedIndicator, ...]:
+        return self._cado().detected(project_id, evidence_id)
 
     def _cado(self) -> Cado:
         if self._made is None:

@@ -16,6 +16,7 @@ from typing import Any
 from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.codec import dump
 from shared.models.hunts import COVERAGE_DAYS, Hunt, HuntReport
+from shared.models.intelligence import InForce
 from shared.text import inert_cell, one_line
 
 _NO_ALARMS = {CaptureState.PROCESSED: "none", CaptureState.FAILED: "not searched"}
@@ -23,7 +24,7 @@ _COLUMNS = (
     "hunt", "scheduled_at", "trigger", "config_hash", "project_id", "account", "region", "instance", "name",
     "capture", "state", "reason", "attempts", "requested_at", "ended_at", "pipeline_ids",
     "processing_ids", "earlier_pipeline_ids", "malicious", "suspicious", "evidence_id",
-    "resource", "size_mb", "disk_hash", "preserved_at",
+    "resource", "size_mb", "disk_hash", "preserved_at", "intelligence",
 )  # fmt: skip
 
 
@@ -72,6 +73,7 @@ def _row(hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, 
         "size_mb": kept.size_mb if kept else "",
         "disk_hash": kept.disk_hash if kept else "",
         "preserved_at": kept.path if kept else "",
+        "intelligence": hunt.intelligence.hash if hunt.intelligence else "",
     }
 
 
@@ -137,6 +139,7 @@ def _about(hunt: Hunt, report: HuntReport) -> list[tuple[str, str]]:
         ("Identity", _code(hunt.id)),
         ("Asked for by", _text(hunt.trigger) or "not recorded"),
         ("Definition (SHA-256)", _code(hunt.config_hash) or "not recorded"),
+        *_intelligence(hunt.intelligence),
         ("Scheduled for", _time(hunt.scheduled_at)),
         ("Project on the platform", str(hunt.project_id or "none was opened")),
         ("Recorded", _time(hunt.created_at)),
@@ -144,6 +147,17 @@ def _about(hunt: Hunt, report: HuntReport) -> list[tuple[str, str]]:
         ("Ended", _time(hunt.finished_at) or "not yet"),
         ("State", hunt.state.value + (f": {_text(hunt.reason)}" if hunt.reason else "")),
         ("Coverage", covered if report.covered is not None else ""),
+    ]
+
+
+def _intelligence(in_force: InForce | None) -> list[tuple[str, str]]:
+    """What of one's own rules and indicators was in force."""
+    if in_force is None:
+        return []
+    return [
+        ("Own intelligence", _text(in_force.in_words)),
+        ("Own intelligence (SHA-256)", _code(in_force.hash)),
+        ("Intelligence that was missing", _text("; ".join(in_force.problems))),
     ]
 
 

@@ -38,6 +38,7 @@ def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now
         problems=hunt.problems,
         reason=reason,
         left_out=hunt.left_out,
+        intelligence=hunt.intelligence,
         since=before.scheduled_at if before else None,
         new_alarms=sum(new.values()),
         new_with=sum(count > 0 for count in new.values()),

@@ -123,6 +123,7 @@ class RunView:
     definition_unchanged: bool | None  # None: the hunt is not in the configuration
     attempt: int
     finished_at: datetime | None
+    intelligence: str  # which of one's own rules and indicators were in force; empty: it takes none
     waits_for: str  # the run that it waits for; empty if it waits for none
 
 
@@ -172,6 +173,7 @@ def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE
         definition_unchanged=_unchanged(runtime, hunt),
         attempt=hunt.attempt,
         finished_at=hunt.finished_at,
+        intelligence=hunt.intelligence.in_words if hunt.intelligence else "",
         waits_for=_waits_for(runtime, hunt),
     )
 

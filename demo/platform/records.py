@@ -29,6 +29,10 @@ class SimAlarm:
     of_log: bool = False  # without a path it always is
     first: int = 1
     last: int | None = None
+    # Found only while the platform holds this custom rule, or this indicator in the project or globally.
+    by_rule: str = ""
+    by_indicator: str = ""
+    said: str = ""  # what was written beside that indicator
 
     @property
     def type(self) -> str:
@@ -163,6 +167,7 @@ class Project:
     created: float
     last_update: float
     last_acquisition: float | None = None
+    ioc: str = ""  # its own indicators
 
 
 @dataclass
@@ -247,6 +252,7 @@ class Evidence:
     processed: float | None = None
     triage: bool = False
     account_type: str = "AWS"
+    holds: tuple[SimAlarm, ...] = ()  # what processing can find in it
 
 
 @dataclass(frozen=True)

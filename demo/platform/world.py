@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import count
 
 from demo.platform.acquiring import PROCESS, Steps, acquisitions, collected
+from demo.platform.custom_rules import CustomRules
 from demo.platform.records import (
     MALICIOUS,
     SUSPICIOUS,
@@ -50,6 +51,7 @@ class World:
         self.about = About()
         self.named_pipelines = True  # otherwise those of other kinds than EC2 are only called by their kind
         self.workers = workers
+        self.rules = CustomRules(self.about)
         self.projects: dict[int, Project] = {}
         self.pipelines: dict[int, Pipeline] = {}
         self.evidences: dict[int, Evidence] = {}
@@ -87,6 +89,14 @@ class World:
         ]  # fmt: skip
         self._start_queued(now)
         return started
+
+    def process_again(self, evidence: Evidence, user: User, now: float) -> Pipeline:
+        pipeline = self._pipeline(
+            "processing", PROCESS, evidence.project_id, user, now,
+            evidence_id=evidence.id, finds=evidence.holds,
+        )  # fmt: skip
+        self._start_queued(now)
+        return pipeline
 
     def plant(self, instance_id: str, *alarms: SimAlarm) -> None:
         """Add alarms to the first volume of a machine. Captures that are asked for from now on find them.
@@ -227,7 +237,7 @@ class World:
             evidence = Evidence(
                 next(self._ids["evidence"]), acquisition.project_id, item.name, asked.instance,
                 item.resource_id, item.resource_type, item.parent_id, volume.gb, at,
-                triage=item.triage, account_type=item.account_type,
+                triage=item.triage, account_type=item.account_type, holds=volume.alarms,
             )  # fmt: skip
             self.add_evidence(evidence)
             if asked.skip_processing:
@@ -247,6 +257,8 @@ class World:
         if fails:
             self._tell("processing_failed", "PROCESSING FAILED", f"Processing failed {where} Error: {fails}")
             return
+        finds = self.rules.found(finds, self.projects[evidence.project_id])
+        self._forget_alarms(evidence)
         self._raise_alarms(finds, evidence, at)
         bad, odd = evidence.malicious, evidence.suspicious
         if total := sum(kind.count for kind in finds):
@@ -265,6 +277,15 @@ class World:
                 f"{odd} suspicious severity events detected {where}",
             )  # fmt: skip
         self._tell("processing_finished", "PROCESSING FINISHED", f"Processing finished {where}")
+
+    def _forget_alarms(self, evidence: Evidence) -> None:
+        """Processing an evidence again replaces what the last time found in it."""
+        if evidence.processed is None:
+            return
+        evidence.malicious = evidence.suspicious = 0
+        self.alarms = [alarm for alarm in self.alarms if alarm.evidence_id != evidence.id]
+        left = [alarm for alarm in self._alarms_of[evidence.project_id] if alarm.evidence_id != evidence.id]
+        self._alarms_of[evidence.project_id] = left
 
     def _raise_alarms(self, finds: Iterable[SimAlarm], evidence: Evidence, at: float) -> None:
         evidence.processed, evidence.items = at, evidence.gb * 1543

@@ -20,6 +20,7 @@ from shared.models.inventory import InstanceFacts
 from shared.models.owners import Duty
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
+from shared.platform.answers import DetectedIndicator
 from shared.storage.ledger.ledger import Ledger
 
 # Seconds for each source. The queries for evidence, capture and EC2 follow one another.
@@ -35,6 +36,8 @@ class Platform(Protocol):
     def evidence(self, evidence_id: int) -> Evidence: ...
 
     def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]: ...
+
+    def detected(self, project_id: int, evidence_id: int | None = None) -> tuple[DetectedIndicator, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,21 @@ class Questions:
             "Instance details",
             lambda: ec2.describe(system.instance, system.region, system.account),
             title=f"EC2 in {system.region}",
+        )
+
+    def hits(
+        self, inquiry: Inquiry, event: Event, hunt: Hunt | None
+    ) -> Question[tuple[DetectedIndicator, ...]] | None:
+        """Only asked if the hunt had intelligence of one's own in force."""
+        platform, project_id = self._platform, event.project_id
+        if platform is None or project_id is None or event.kind in OWN_KINDS:
+            return None
+        if hunt is None or hunt.intelligence is None or not hunt.intelligence.hash:
+            return None
+        return inquiry.ask(
+            self._to_platform,
+            "Hits of your own indicators",
+            lambda: platform.detected(project_id, event.evidence_id),
         )
 
     def on_duty(self, inquiry: Inquiry, event: Event, severity: Severity) -> Question[Duty | None] | None:

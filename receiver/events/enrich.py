@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from receiver.events.ask import Platform, Questions
 from receiver.events.on_duty import DutyRoster
+from receiver.events.own_hits import own_hits
 from receiver.events.platform_over_webhook import reconcile_counts, reconcile_event
 from receiver.events.severity import severity_of
 from receiver.events.sources import Inquiry
@@ -63,9 +64,12 @@ class Enricher:
         hunt = inquiry.answer(asked.hunt)
         capture = inquiry.answer(ask.capture(inquiry, event, hunt, evidence))
         system = self._systems.system(event, evidence, capture)
+        asked_hits = ask.hits(inquiry, event, hunt)
         instance = inquiry.answer(ask.instance(inquiry, event, evidence, system))
         project = inquiry.answer(asked.project)
         findings = inquiry.answer(asked.findings) or ()
+        detected = inquiry.answer(asked_hits) or ()
+        hits = own_hits(detected, findings, hunt)
 
         counts = reconcile_counts(event, evidence, project, findings)
         severity = severity_of(event, counts.malicious, counts.suspicious)
@@ -82,6 +86,7 @@ class Enricher:
             instance=instance,
             system=system,
             findings=findings,
+            hits=hits,
             gaps=inquiry.gaps(),
             link=self._link(event),
             owner=self._owner(instance),

@@ -41,6 +41,7 @@ from receiver.messages.own_events import (
     webhook_broken,
     webhooks_refused,
 )
+from receiver.messages.own_hits import hit_facts, hits_of, named_first, own_first
 from receiver.messages.platform_events import (
     alarms_found,
     not_understood,
@@ -139,10 +140,13 @@ def compose(
     """
     event, earlier, case = alarm.event, alarm.earlier, case or CaseStatus()
     content = _CONTENT.get(event.kind, other_event)(alarm)
-    findings = worst_first(alarm.findings)
+    hits = hits_of(alarm) if event.kind in ALARM_KINDS else ()
+    if hits:
+        content = replace(content, title=named_first(content.title, hits))
+    findings = own_first(worst_first(alarm.findings))
     links = (*links_of(alarm, case, config), *configured_links(config))
     owner_tag = config.owner_tag if config else "Owner"
-    facts = tuple(all_facts(alarm, case, content.facts, owner_tag))
+    facts = (*hit_facts(hits), *all_facts(alarm, case, content.facts, owner_tag))
     values = template_values(alarm, content, facts, links)
     wording = ConfiguredWording(config.message if config else None, values)
     title = wording.title(content.title) if event.kind in ALARM_KINDS else content.title

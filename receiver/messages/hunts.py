@@ -9,7 +9,7 @@ from receiver.messages.content import Content, platform_sentence, quote_unless_s
 from receiver.messages.message import MAX_LINES, Fact, Line, Place
 from receiver.messages.safe_text import copyable, harmless_line, quoted_text
 from receiver.messages.subject import where
-from receiver.messages.wording import commas, joined
+from receiver.messages.wording import capitalised, commas, joined
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
@@ -36,6 +36,7 @@ def hunt_finished(alarm: Alarm) -> Content:
         facts=(
             *_report_facts(report),
             *_quiet_facts(report.quiet),
+            *_intelligence_facts(report),
             Fact("Hunt", name, place=Place.REST),
             Fact("Scheduled", utc_minute(report.scheduled_at), place=Place.REST),
         ),
@@ -93,6 +94,12 @@ def _tally(report: HuntReport) -> str:
         f"{unsettled:,} unsettled" if unsettled > 0 else "",
         f"{report.with_alarms:,} with alarms" if report.with_alarms else "no alarms",
     )
+
+
+def _intelligence_facts(report: HuntReport) -> Iterator[Fact]:
+    if report.intelligence:
+        in_words = harmless_line(report.intelligence.in_words, 200)
+        yield Fact("Your intelligence", capitalised(in_words), place=Place.REST)
 
 
 def _report_facts(report: HuntReport) -> Iterator[Fact]:

@@ -41,6 +41,7 @@ from shared.config.types import (
     matching,
 )
 from shared.config.vulnerabilities import VulnerabilitiesConfig
+from shared.models.intelligence import DEFAULT_NAME
 from shared.secrets import SecretRef
 
 _ExtraRegion = Annotated[str, AfterValidator(matching(r"^[a-z0-9-]+$", "must be a region such as eu-west-9"))]
@@ -138,6 +139,22 @@ class Config(Section):
             external_id=self.organization.external_id,
             cado_account=self.organization.cado_account.replace("{account_id}", name),
         )
+
+    @property
+    def intelligence_name(self) -> str:
+        return self.intelligence.name if self.intelligence else DEFAULT_NAME
+
+    def takes_intelligence(self, hunt: str) -> bool:
+        """Whether the hunt of this name takes one's own rules and indicators along. A hunt that is not in the
+        configuration takes those of all hunts."""
+        own = self.hunts[hunt].intelligence if hunt in self.hunts else None
+        return not own.none if own else self.intelligence is not None
+
+    def requires_intelligence(self, hunt: str) -> bool:
+        own = self.hunts[hunt].intelligence if hunt in self.hunts else None
+        if own and own.required is not None:
+            return own.required
+        return bool(self.intelligence and self.intelligence.required)
 
     @property
     def slack_signing_secrets(self) -> tuple[SecretRef, ...]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticKnownError
 
-from shared.config.types import Name, Section, Texts
+from shared.config.types import Context, Name, OneOrMany, Section, Text
 
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
@@ -19,11 +19,21 @@ def _check_not_in_document(value: bool, info: ValidationInfo) -> bool:
     return value
 
 
+def _in_folder(paths: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    """Relative to the configuration's folder. Whether there are such files is not looked at: on AWS the
+    functions read the configuration and have no files."""
+    context: Context | None = info.context
+    return paths if context is None else tuple(str(context.folder / path) for path in paths)
+
+
+Paths = Annotated[tuple[Text, ...], OneOrMany(), AfterValidator(_in_folder)]
+
+
 class IntelligenceConfig(Section):
     """Indicators and rules of all hunts."""
 
-    indicators: Texts = Field((), description="files of indicators, one a line; paths with * and ?")
-    yara: Texts = Field((), description="files of YARA rules; paths with * and ?")
+    indicators: Paths = Field((), description="files of indicators, one a line; paths with * and ?")
+    yara: Paths = Field((), description="files of YARA rules; paths with * and ?")
     required: bool = Field(default=False, strict=True, description="do not hunt without them")
     name: Name = Field("huntbridge", description="marks huntbridge's own part of the platform's rules")
 
@@ -31,8 +41,8 @@ class IntelligenceConfig(Section):
 class HuntIntelligenceConfig(Section):
     """Indicators and rules of one hunt, beside those of all hunts."""
 
-    indicators: Texts = Field((), description="files of indicators, one a line; paths with * and ?")
-    yara: Texts = Field((), description="files of YARA rules; paths with * and ?")
+    indicators: Paths = Field((), description="files of indicators, one a line; paths with * and ?")
+    yara: Paths = Field((), description="files of YARA rules; paths with * and ?")
     required: bool | None = Field(
         None, strict=True, description="do not hunt without them; by default as for all hunts"
     )

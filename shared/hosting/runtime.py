@@ -62,6 +62,8 @@ class Runtime:
     proxies: Mapping[str, str] = field(default_factory=dict)
     # On AWS only the function that faces the internet may read the webhook's tokens and signing secrets.
     reads_every_secret: bool = True
+    # The functions on AWS have neither the files of rules and indicators nor yara-x.
+    reads_files: bool = True
     identity: Callable[[], str] = str  # the IAM identity, or why it is unknown; empty on one machine
     _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -249,5 +251,6 @@ def aws(
         secrets=Secrets(environ, lambda: secrets or AwsSecrets(clients)),
         proxies=getproxies(),
         reads_every_secret=False,
+        reads_files=False,
         identity=lambda: stack.identity(clients),
     )

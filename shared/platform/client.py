@@ -15,10 +15,11 @@ from typing import Any
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.systems import Instance, Kind, System
 from shared.platform.alarm_lists import AlarmLists
-from shared.platform.answers import Identity, Pipeline, PipelinesStatus
+from shared.platform.answers import DetectedIndicator, Identity, Pipeline, PipelinesStatus
 from shared.platform.browse import Browse
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
 from shared.platform.imports import CaptureOptions, Imports
+from shared.platform.intelligence import Intelligence
 from shared.platform.pipelines import PipelineJson, pipeline_from, pipeline_ids, pipelines_from
 from shared.platform.readiness import Readiness
 from shared.platform.transport import Transport
@@ -89,6 +90,10 @@ class Cado:
     @cached_property
     def vulnerabilities(self) -> Vulnerabilities:
         return Vulnerabilities(self._transport)
+
+    @cached_property
+    def intelligence(self) -> Intelligence:
+        return Intelligence(self._transport)
 
     def whoami(self) -> Identity:
         user = parse(UserJson, unwrap(self._transport.read("/api/v3/auth/whoami")))
@@ -296,6 +301,10 @@ class Cado:
         events = {finding_from(row): row.event_alarm_count or 0 for row in rows}
         summary = tuple((finding, events[finding]) for finding in findings)
         return self._alarm_lists.complete(project_id, evidence_id, summary)
+
+    def detected(self, project_id: int, evidence_id: int | None = None) -> tuple[DetectedIndicator, ...]:
+        """As `Intelligence.detected`."""
+        return self.intelligence.detected(project_id, evidence_id)
 
     # --- parts of the above
 

@@ -11,6 +11,7 @@ from shared.platform.browse import Browse
 from shared.platform.client import Cado
 from shared.platform.errors import NotFound, Refused
 from shared.platform.imports import Imports
+from shared.platform.intelligence import Intelligence
 from shared.platform.pipelines import PipelineJson, pipeline_ids, pipelines_from
 from shared.platform.readiness import Readiness
 from shared.platform.transport import Transport
@@ -53,6 +54,10 @@ class CadoV2(Cado):
     @property
     def readiness(self) -> Readiness:
         raise NotFound("The platform's API v2 says nothing about its license and settings.")
+
+    @property
+    def intelligence(self) -> Intelligence:
+        raise Refused("The platform's API v2 has no custom intelligence; its API v3 has.")
 
     def whoami(self) -> Identity:
         """v2 does not say whose key it is. Any answer but a refusal means that the key is valid."""

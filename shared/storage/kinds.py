@@ -58,6 +58,11 @@ PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
 CLOCK = _kind("clock", "shared.local.hunt_starter", _EVER, name="hunt name")
 
+# The set of rules and indicators that the functions on AWS take along, and texts that pushes replaced.
+INTELLIGENCE = _kind(
+    "intelligence", "shared.storage.ledger.intelligence", _EVER, group="what is kept", name="time, or part"
+)
+
 # Alarms: what was received and reported, so that it is not reported again as new.
 _EVENTS, _DEDUPE = "shared.storage.ledger.events", "receiver.events.dedupe"
 EVENT = _kind("event", _EVENTS, _HALF_YEAR, group="event id", name="routed")

@@ -30,6 +30,7 @@ def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
             hunt: dict[str, Any] | None = None,
             follow: dict[str, Any] | None = None,
             accounts: dict[str, Any] | None = None,
+            intelligence: dict[str, Any] | None = None,
             **platform_options: Any,
         ) -> Stage:
             platform = Platform(fleet, {KEY: "Lead Analyst"}, **platform_options)
@@ -50,6 +51,7 @@ def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
                     },
                     "follow": follow or {},
                     "accounts": accounts or {},
+                    "intelligence": intelligence,
                 }
             )
             database = Database(tmp_path / "huntbridge.db")

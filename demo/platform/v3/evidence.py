@@ -37,10 +37,14 @@ def list_evidences(call: Call) -> Answer:
 
 
 def get_evidence(call: Call, evidence_id: int) -> Answer:
+    return Answer(_evidence(call, known_evidence(call, evidence_id)))
+
+
+def known_evidence(call: Call, evidence_id: int) -> Evidence:
     evidence = call.world.evidences.get(evidence_id)
     if evidence is None:
         raise Refused(404, "Evidence not found")
-    return Answer(_evidence(call, evidence))
+    return evidence
 
 
 def _evidence(call: Call, evidence: Evidence) -> dict[str, Any]:

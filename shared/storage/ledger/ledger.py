@@ -15,6 +15,7 @@ from shared.storage.ledger.findings import Findings
 from shared.storage.ledger.fleet import FleetRecords
 from shared.storage.ledger.hunts import Hunts
 from shared.storage.ledger.instance_names import InstanceNames
+from shared.storage.ledger.intelligence import KeptIntelligence
 from shared.storage.ledger.known_good import KnownGood
 from shared.storage.ledger.mutes import Mutes
 from shared.storage.ledger.notes import Notes
@@ -43,6 +44,7 @@ class Ledger:
         self.case_references = CaseReferences(store, now)
         self.findings = Findings(store)
         self.known_good = KnownGood(store, now)
+        self.intelligence = KeptIntelligence(store, now)
         self.instance_names = InstanceNames(store)
         self.mutes = Mutes(store, now)
         self.notes = Notes(store)
