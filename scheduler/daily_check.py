@@ -2,6 +2,7 @@
 
 The timer's job only puts an item into a queue for each part, so that each part has its own time. The
 destinations are checked by the receiver, from [events]; the parts below are checked here, from [captures].
+The hunts that ask for it get their preflight at the same time, each as an item of its own.
 The platform's webhooks are looked at more often, by webhook_check.py.
 """
 
@@ -44,6 +45,8 @@ def begin_daily_check(runtime: Runtime) -> None:
             runtime.captures.put(items.encode(items.DailyCheck(part, day)), id=f"check:{part}:{day}")
         for name in config.destinations:
             runtime.events.put(items.encode(items.DailyCheck(name, day)), id=f"check:{name}:{day}")
+        for name in (name for name, hunt in config.hunts.items() if hunt.preflight):
+            runtime.captures.put(items.encode(items.PreflightHunt(name, day)), id=f"preflight:{name}:{day}")
         log.info("daily check queued", extra={"day": day})
     notes.save(kinds.DAILY_CHECK_DAY_NOTES, _NOTE, {"day": day})
 

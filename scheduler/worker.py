@@ -9,6 +9,7 @@ from scheduler.cover_accounts import cover_accounts
 from scheduler.daily_check import check_part
 from scheduler.missed import MADE_UP_FOR
 from scheduler.opening import open_project
+from scheduler.preflight.daily import preflight_hunt
 from scheduler.triggers import on_event, scheduled_at
 from shared.hosting.runtime import Runtime
 from shared.models.codec import load
@@ -41,6 +42,8 @@ def captures_handler(runtime: Runtime) -> Handler:
                 return capture(runtime, hunt_id, load(System, system), until=until, claims=item.claims)
             case items.CoverAccounts():
                 return cover_accounts(runtime, content, claims=item.claims)
+            case items.PreflightHunt():
+                return preflight_hunt(runtime, content)
             case items.DailyCheck():
                 return check_part(runtime, content, claims=item.claims)
         return Dead("not an item of [captures]")

@@ -93,6 +93,22 @@ def check_failed(alarm: Alarm) -> Content:
     )
 
 
+def preflight_found(alarm: Alarm) -> Content:
+    """The title is the name of a hunt. The first line of the text says when it begins, and each further line
+    is one notice."""
+    hunt = copyable(alarm.event.title, 60)
+    begins, _, notices = alarm.event.text.partition("\n")
+    return Content(
+        title=f"The next run of hunt {hunt} will meet problems",
+        summary=sentences(
+            harmless_line(begins, 150),
+            "This is new since it was last told; "
+            f"`huntbridge hunt plan {hunt}` shows everything that is known.",
+        ),
+        quote=quoted_text(notices),
+    )
+
+
 def muted(alarm: Alarm) -> Content:
     """The title says what is muted. The text has a line for its end, its author, its reason and its id."""
     return Content(

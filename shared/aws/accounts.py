@@ -7,24 +7,44 @@ sts:AssumeRole. Every failure is an `InstanceError` with a text that a person ca
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.aws.as_role import AsRole
-from shared.aws.clients import Clients
+from shared.aws.clients import NAMES, Clients
 from shared.aws.errors import DENIED, AwsError, understood
 from shared.config.accounts import AccountConfig
 from shared.models.inventory import InstanceError, RoleRefused
 from shared.secrets import SecretError, Secrets
 
 _RENEW_BEFORE = timedelta(minutes=5)
+# The region in which calls that belong to no region are made, by the partition of the account.
+_FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+P = ParamSpec("P")
+V = TypeVar("V")
+
+
+def understanding(service: str) -> Callable[[Callable[P, V]], Callable[P, V]]:
+    """Turns an answer of an undocumented shape into an InstanceError."""
+
+    def guard(ask: Callable[P, V]) -> Callable[P, V]:
+        @functools.wraps(ask)
+        def asking(*args: P.args, **kwargs: P.kwargs) -> V:
+            with understood(service, InstanceError):
+                return ask(*args, **kwargs)
+
+        return asking
+
+    return guard
 
 
 @dataclass(frozen=True)
@@ -112,3 +132,41 @@ class AccountClients:
         with understood("STS"):
             credentials: Mapping[str, Any] = answer["Credentials"]
         return credentials
+
+    def _pages(
+        self,
+        account: str,
+        region: str,
+        service: str,
+        operation: str,
+        *,
+        cursor: tuple[str, str] = ("NextToken", "NextToken"),
+        called: str = "",
+        **request: Any,
+    ) -> Iterator[Mapping[str, Any]]:
+        """All pages of an answer; an answer without pages is a single one. `cursor`: the key of the answer
+        that names the next page, and the key of the request that takes it. `called`: the service in words.
+        Raises InstanceError."""
+        client = self._client(account, region, service)
+        following: dict[str, str] = {}
+        try:
+            # botocore's paginators are not used: the first one reads the folder of all services.
+            while True:
+                page = getattr(client, operation)(**request, **following)
+                yield page
+                if not page.get(cursor[0]):
+                    return
+                following = {cursor[1]: page[cursor[0]]}
+        except (BotoCoreError, ClientError) as error:
+            action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
+            failure = self._clients.failure(error, called or NAMES[service], action)
+            # The text does not name the region, so the same failure in many regions is reported once.
+            raise InstanceError(str(failure)) from error
+
+    def _first_region(self, account: str) -> str:
+        config = self._account_of(account)
+        partition = config.role.split(":")[1] if config and config.role else ""
+        try:
+            return _FIRST_REGION.get(partition) or self._clients.home_region()
+        except AwsError as error:
+            raise InstanceError(str(error)) from error

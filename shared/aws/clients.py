@@ -134,6 +134,8 @@ NAMES = {  # for messages
     "cloudformation": "CloudFormation",
     "dynamodb": "DynamoDB",
     "ec2": "EC2",
+    "iam": "IAM",
+    "kms": "KMS",
     "organizations": "Organizations",
     "s3": "S3",
     "scheduler": "EventBridge Scheduler",

@@ -20,6 +20,7 @@ from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.hosting.log_redaction import redact
 from shared.http.client import Http
+from shared.models.inspection import Inspection
 from shared.models.inventory import OrganizationFleet
 from shared.platform.client import Cado
 from shared.platform.transport import TRIES, Transport
@@ -145,6 +146,12 @@ class Runtime:
         from shared.aws.fleet import AwsFleet
 
         return AwsFleet(self.config.account, self.secrets, **options)
+
+    def make_inspection(self, **options: Any) -> Inspection:
+        """What a preflight reads in AWS. Nothing is called yet, and answers are not cached."""
+        from shared.aws.inspection import AwsInspection
+
+        return AwsInspection(self.config.account, self.secrets, **options)
 
     def make_cado(self, *, tries: int) -> Cado:
         """The platform. Each call is tried at most `tries` times. Raises SecretError if the API key cannot be

@@ -44,6 +44,7 @@ JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works 
 DESTINATION_BROKEN = "destination_broken"  # the daily check found that a destination would take no message
 DESTINATION_MENDED = "destination_mended"  # the daily check found that it would take one again
 CHECK_FAILED = "check_failed"  # the daily check found something else that fails, or that it works again
+PREFLIGHT_FOUND = "preflight_found"  # something will very likely keep the next hunt from capturing systems
 MUTED = "muted"  # somebody added a mute
 MUTE_ENDING = "mute_ending"  # a mute ends within a day
 TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
@@ -71,7 +72,7 @@ OWN_KINDS = frozenset(
         *(UNDELIVERED, UNACKNOWLEDGED, STILL_THERE, HEARTBEAT, REPORT),
         *(DESTINATION_BROKEN, DESTINATION_MENDED, CHECK_FAILED),
         *(MUTED, MUTE_ENDING),
-        *(COVERAGE_OLD, VULNERABILITIES_FOUND),
+        *(COVERAGE_OLD, VULNERABILITIES_FOUND, PREFLIGHT_FOUND),
         *DECISION_KINDS,
     }
 )

@@ -210,3 +210,8 @@ class Instance:
     tags: Mapping[str, str] = field(default_factory=dict)  # or labels
     disks: tuple[str, ...] = ()  # their names
     disks_gib: tuple[int, ...] = ()  # their sizes, in the same order
+    # Only of EC2, for the preflight.
+    root_device: str = ""  # ebs, instance-store
+    hibernation: bool = False
+    marketplace: bool = False  # its image has a product code of AWS Marketplace
+    managed_by: str = ""  # the AWS service that manages it

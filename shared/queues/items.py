@@ -26,6 +26,7 @@ from shared.queues.daily_check_item import DailyCheck as DailyCheck
 from shared.queues.digest_due_item import DigestDue as DigestDue
 from shared.queues.escalation_item import Escalation as Escalation
 from shared.queues.look_at_issues_item import LookAtIssues as LookAtIssues
+from shared.queues.preflight_item import PreflightHunt as PreflightHunt
 from shared.queues.sizes import fitted_alarm, fitted_event
 from shared.queues.slack_items import Click as Click
 from shared.queues.slack_items import SlackClick as SlackClick
@@ -326,6 +327,7 @@ KINDS: tuple[type[Content], ...] = (
     DailyCheck,
     DigestDue,
     LookAtIssues,
+    PreflightHunt,
     RefusedWebhooks,
     CoverAccounts,
     StartHunt,

@@ -154,6 +154,7 @@ LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", 
 MUTE_NOTES = _note("mutes", "scheduler.ending_mutes", name="told")
 MUTE_HIT_NOTES = _note("mute hits", "shared.storage.ledger.mutes", name="mute id")
 OPEN_ISSUE_NOTES = _note("open issues", "scheduler.look_at_issues", name="round")
+PREFLIGHT_NOTES = _note("preflight", "scheduler.preflight.told", name="hunt name")
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks, or day")

@@ -21,6 +21,7 @@ from shared.models.event_kinds import (
     JOB_FAILING,
     MUTE_ENDING,
     MUTED,
+    PREFLIGHT_FOUND,
     RECOVERED,
     RELEASED,
     REOPENED,
@@ -379,6 +380,19 @@ def _alarms() -> dict[str, Alarm]:
         Severity.UNKNOWN,
         link=PLATFORM,
     )
+    preflight_found = Alarm(
+        Event(
+            f"{PREFLIGHT_FOUND}:weekly@2026-11-29T02:00:00Z",
+            PREFLIGHT_FOUND,
+            NOON,
+            title="weekly",
+            text="It begins on Sunday 2026-11-29 at 02:00 (Etc/UTC).\nfails: the key "
+            "arn:aws:kms:us-east-1:111122223333:key/1 of its volume is Disabled, on 2 systems: "
+            "i-0aaaaaaaaaaaaaaa1, i-0aaaaaaaaaaaaaaa2 (vol-1, vol-2); enable the key, or cancel its deletion",
+        ),
+        Severity.UNKNOWN,
+        link=PLATFORM,
+    )
     muted = Alarm(
         Event(
             f"{MUTED}:7c0d",
@@ -439,6 +453,7 @@ def _alarms() -> dict[str, Alarm]:
         "destination_broken": destination_broken,
         "destination_mended": destination_mended,
         "check_failed": check_failed,
+        "preflight_found": preflight_found,
         "muted": muted,
         "mute_ending": mute_ending,
         "test": test,

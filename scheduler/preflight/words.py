@@ -1,0 +1,24 @@
+"""A notice as one line: what, on which systems, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler.wording import some_of
+from shared.models.notices import Notice
+from shared.models.systems import System
+from shared.phrases import counted
+
+
+def line(notice: Notice) -> str:
+    """Such as "fails: its SSM agent is not online, on 2 systems: i-1, i-2; start the agent"."""
+    text = f"{notice.degree}: {notice.what}"
+    if notice.systems:
+        text += f", on {counted(len(notice.systems), 'system')}: {names(notice.systems)}"
+    if notice.volumes:
+        text += f" ({some_of(notice.volumes)})"
+    return text + (f"; {notice.do}" if notice.do else "")
+
+
+def names(systems: Sequence[System]) -> str:
+    return some_of([system.name for system in systems])
