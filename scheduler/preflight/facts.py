@@ -72,7 +72,6 @@ class PlatformAccount:
     """One of the accounts that the platform captures from."""
 
     issues: tuple[str, ...] = ()  # what its own check found
-    role: str = ""  # the ARN, if it names one
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ def _of_key(facts: Facts, key: str, account: str, region: str, held: _Held) -> I
     if refused is None:
         return
     if refused.known:
-        words = (*words, ("why", refused.why), ("role", role))
-        yield Found(codes.KEY_DENIED, systems, volumes, words)
+        denied = (*words, ("why", refused.why), ("role", role))
+        yield Found(codes.KEY_DENIED, systems, volumes, denied)
     else:
         yield _unknown(refused, systems, volumes, words)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from scheduler.preflight import codes
 from scheduler.preflight.codes import Found
@@ -43,7 +44,10 @@ def _licence(facts: Facts) -> Iterator[Found]:
     elif says.licence == "TRIAGE_ONLY" and disks:
         yield Found(codes.LICENCE, _systems(disks), words=(("why", "it is for triage only"),))
     if says.licence_ends and says.licence_ends <= max(facts.now, facts.run_at or facts.now):
-        yield Found(codes.LICENCE, words=(("why", f"it ends on {says.licence_ends:%Y-%m-%d}"),))
+        yield Found(
+            codes.LICENCE,
+            words=(("why", f"its last day is {says.licence_ends - timedelta(days=1):%Y-%m-%d}"),),
+        )
 
 
 def _key(facts: Facts) -> Iterator[Found]:

@@ -72,7 +72,7 @@ class _Round:
         def ask(question: _Question) -> Any:
             return getattr(inspection, question.method)(question.account, *question.arguments)
 
-        self._answers, self._failures = calls.each(ask, questions)
+        self._answers, self._failures = calls.each(ask, dict.fromkeys(questions))
 
     def of(self, method: str) -> Answers[Any, Any]:
         """The parts of one list are put together. If one part failed, what is known is kept as well."""
@@ -94,7 +94,7 @@ class _Round:
 
 
 def _joined(before: Any, part: Any) -> Any:
-    if before is None:
+    if before is None or not isinstance(part, Mapping | list):
         return part
     return {**before, **part} if isinstance(part, Mapping) else [*before, *part]
 
@@ -183,20 +183,15 @@ def _about_volumes(facts: Facts, config: Config) -> Iterator[_Question]:
     held: dict[tuple[str, str], set[str]] = defaultdict(set)
     for target, volume in encrypted(facts):
         held[target.place].add(volume.key)
-    asked = set()
     for place, keys in held.items():
         role = facts.roles.get(place[0])
         for key in sorted(keys):
             # KMS shows the policy of a key in the key's own account alone.
             owner = config.account_name(account_of(key))
             account = owner if owner in config.accounts else place[0]
-            if key not in asked:
-                asked.add(key)
-                yield _Question("key_state", account, (place[1], key), key)
-                if role:
-                    yield _Question("key_policy", account, (place[1], key), key)
-            if role and (key, role) not in asked:
-                asked.add((key, role))
+            yield _Question("key_state", account, (place[1], key), key)
+            if role:
+                yield _Question("key_policy", account, (place[1], key), key)
                 yield _Question("key_grants", account, (place[1], key, role), (key, role))
         if role:
             simulations = (Asked(*place, (DECRYPT,), some) for some in _parts(keys, _KEYS_AT_ONCE))

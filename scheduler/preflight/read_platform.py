@@ -3,36 +3,62 @@ other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
+from scheduler.listed_fleet import Answers
 from scheduler.parallel_calls import ParallelCalls
-from scheduler.preflight.facts import Facts, NotRead, PlatformSays
+from scheduler.preflight.facts import Facts, NotRead, PlatformAccount, PlatformSays
+from scheduler.preflight.key_policy import ROLE
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
+from shared.models.kinds_of_system import Provider
 from shared.platform.answers import Identity, PipelinesStatus
+from shared.platform.readiness_answers import AccountChecked, License, PlatformFacts, PlatformSettings
 from shared.secrets import SecretError
 
 _PERMISSIONS = ("projects_create", "import_data_full", "import_data_triage")
-_KEY, _PIPELINES = "the rights of the platform's API key", "how busy the platform is"
+_KEY, _LICENCE, _SETTINGS = "the rights of the platform's API key", "the platform's licence", "its settings"
+_FACTS, _PIPELINES = "what it says about itself", "how busy it is"
 
 
 def read_platform(facts: Facts, runtime: Runtime, calls: ParallelCalls) -> Facts:
     """Adds what the platform says, and the role that it has in each account."""
     config = runtime.config
-    accounts = dict.fromkeys(target.system.account for target in facts.targets)
-    names = {account: _name(config, account) for account in accounts}
-    roles = {account: role for account in accounts if (role := _role(config, account))}
-    facts = replace(facts, names=names, roles=roles)
+    names = {target.system.account: "" for target in facts.targets}
+    names = {account: _name(config, account) for account in names}
+    facts = replace(facts, names=names, roles=_configured_roles(config, names))
+    if config.platform.api_version == "v2":  # it says nothing of this
+        return facts
     try:
         cado = runtime.make_cado(tries=1)
     except SecretError as error:
         return replace(facts, not_read=(NotRead("the platform", None, (), str(error), ""),))
-    questions: dict[str, Callable[[], Any]] = {_KEY: cado.whoami, _PIPELINES: cado.pipelines_status}
-    answers, failures = calls.each(lambda what: questions[what](), questions)
-    not_read = tuple(NotRead(what, None, (), why, "") for what, why in failures.items())
-    return replace(facts, platform=_says(answers), not_read=not_read)
+    asks: dict[str, Callable[[], Any]] = {
+        _KEY: cado.whoami,
+        _LICENCE: cado.readiness.license,
+        _SETTINGS: cado.readiness.settings,
+        _FACTS: cado.readiness.facts,
+        _PIPELINES: cado.pipelines_status,
+    }
+    wanted = sorted({name for name in names.values() if name})
+    asks |= {_account(name): partial(cado.readiness.account, name) for name in wanted}
+    answers, failures = calls.each(lambda what: asks[what](), asks)
+    accounts = {name: answers[_account(name)] for name in wanted if answers.get(_account(name))}
+    return replace(
+        facts,
+        platform=_says(answers),
+        platform_accounts=Answers({name: _checked(account) for name, account in accounts.items()}),
+        roles={**_roles_of(accounts, names), **facts.roles},
+        not_read=tuple(NotRead(what, None, (), why, "") for what, why in failures.items()),
+    )
+
+
+def _account(name: str) -> str:
+    return f"its account {name}"
 
 
 def _name(config: Config, account: str) -> str:
@@ -40,18 +66,56 @@ def _name(config: Config, account: str) -> str:
     return section.cado_account if section else "Default"
 
 
-def _role(config: Config, account: str) -> str:
-    section = config.account(account)
-    return (section.platform_role or "") if section else ""
+def _configured_roles(config: Config, accounts: Mapping[str, str]) -> dict[str, str]:
+    sections = {account: config.account(account) for account in accounts}
+    return {
+        account: section.platform_role
+        for account, section in sections.items()
+        if section and section.platform_role
+    }
 
 
-def _says(answers: dict[str, Any]) -> PlatformSays:
+def _roles_of(accounts: Mapping[str, AccountChecked], names: Mapping[str, str]) -> dict[str, str]:
+    """What the platform calls the public identifier of an account is very likely the ARN of its role; no
+    example is public. Anything else is not used."""
+    identifiers = {
+        account: accounts[name].public_identifier for account, name in names.items() if name in accounts
+    }
+    return {account: text for account, text in identifiers.items() if ROLE.fullmatch(text)}
+
+
+def _checked(account: AccountChecked) -> PlatformAccount:
+    return PlatformAccount(tuple(f"{one.service}: {one.issue}" for one in account.issues))
+
+
+def _says(answers: Mapping[str, Any]) -> PlatformSays:
     says = PlatformSays()
     identity: Identity | None = answers.get(_KEY)
     if identity and identity.told:
         lacks = tuple(name for name in _PERMISSIONS if name not in identity.permissions)
         says = replace(says, role=identity.role, lacks=lacks)
+    licence: License | None = answers.get(_LICENCE)
+    if licence:
+        says = replace(says, licence=licence.level, licence_ends=_end_of(licence))
+    settings: PlatformSettings | None = answers.get(_SETTINGS)
+    about: PlatformFacts | None = answers.get(_FACTS)
+    is_local = (settings and settings.local_workers) or (about and about.local_workers)
+    off = {
+        Provider.AWS: about is not None and about.supports_aws is False,
+        Provider.AZURE: about is not None and about.supports_azure is False,
+    }
     status: PipelinesStatus | None = answers.get(_PIPELINES)
-    if status:
-        says = replace(says, queued=status.queued, limit=status.limit)
-    return says
+    return replace(
+        says,
+        local_workers=bool(is_local),
+        clouds_off=tuple(cloud for cloud, is_off in off.items() if is_off),
+        queued=status.queued if status else 0,
+        limit=status.limit if status else None,
+    )
+
+
+def _end_of(licence: License) -> datetime | None:
+    """The end of the licence's last day."""
+    if licence.expires is None:
+        return None
+    return datetime.combine(licence.expires + timedelta(days=1), time(), UTC)

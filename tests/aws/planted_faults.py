@@ -64,7 +64,7 @@ class Fleet:
         """The section `accounts` of the configuration."""
         return {
             name: {"id": id, "role": f"arn:aws:iam::{id}:role/{ROLE_OF_HUNTBRIDGE}"}
-            | ({} if name in ROLELESS else {"platform_role": platform_role(name)})
+            | ({"cado_account": name} if name in ROLELESS else {"platform_role": platform_role(name)})
             for name, id in IDS.items()
         }
 

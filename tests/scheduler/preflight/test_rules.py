@@ -61,7 +61,7 @@ def platform(target: Target = FULL, run_at: datetime | None = None, **says: Any)
         (platform(TRIAGE, licence="TRIAGE_ONLY"), "licence", None),
         (platform(licence="FULL", licence_ends=NOW + timedelta(days=1)), "licence", None),
         (platform(run_at=NOW + timedelta(days=2), licence_ends=NOW + timedelta(days=1)), "licence",
-         "fails: the platform's licence does not allow it: it ends on 2026-11-28"),
+         "fails: the platform's licence does not allow it: its last day is 2026-11-27"),
         (platform(role="Read Only Analyst", lacks=("import_data_full", "import_data_triage")), "key-right",
          "fails: the role Read Only Analyst of the platform's API key lacks import_data_full"),
         (platform(TRIAGE, role="x", lacks=("import_data_full",)), "key-right", None),

@@ -97,6 +97,7 @@ def start(endpoint: str, region: str, name: str, owner: str, keys: dict[str, str
         platform="Windows",
         launched_at=made["LaunchTime"].astimezone(UTC),
         tags={"Name": name, "Env": "prod"},
+        root_device="ebs",
     )
 
 
