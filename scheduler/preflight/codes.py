@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.models.notices import Degree, Notice
+from shared.models.preflight import Degree, Notice
 from shared.models.systems import System
 
 FAILS, MAY_FAIL, TAKES_LONG = Degree.FAILS, Degree.MAY_FAIL, Degree.TAKES_LONG

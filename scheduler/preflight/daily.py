@@ -22,7 +22,7 @@ from shared.http.deadlines import within
 from shared.models.event_kinds import PREFLIGHT_FOUND
 from shared.models.events import Event
 from shared.models.hunts import Hunt
-from shared.models.notices import Degree, Notice
+from shared.models.preflight import Degree, Notice
 from shared.queues.items import PreflightHunt
 from shared.queues.ports import Done, Verdict
 

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from scheduler.chosen_systems import Place
 from scheduler.listed_fleet import Answers
-from shared.models.inspection import Agent, Grant, KeyState, Simulated, Snapshot, Volume
+from shared.models.inspection import Agent, Grant, KeyState, Simulated
+from shared.models.inventory import Snapshot, Volume
 from shared.models.kinds_of_system import Provider
 from shared.models.systems import Instance, Kind, System
 

@@ -13,7 +13,8 @@ from scheduler.preflight import codes
 from scheduler.preflight.codes import Found
 from scheduler.preflight.facts import DECRYPT, Facts, Target
 from scheduler.preflight.key_policy import Access, Use, access
-from shared.models.inspection import Decision, Simulated, Volume
+from shared.models.inspection import Decision, Simulated
+from shared.models.inventory import Volume
 from shared.models.systems import System
 from shared.text import one_line
 

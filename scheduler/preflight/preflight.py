@@ -24,7 +24,7 @@ from scheduler.preflight.triage_rules import triage_rules
 from scheduler.preflight.volume_rules import volume_rules
 from shared.hosting.runtime import Runtime
 from shared.models.kinds_of_system import ABILITIES
-from shared.models.notices import Notice
+from shared.models.preflight import Notice
 
 BUDGET = 60.0  # seconds for all questions about a hunt
 _RULES = (platform_rules, system_rules, volume_rules, key_rules, triage_rules, place_rules)

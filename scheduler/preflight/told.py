@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from shared.models.notices import Degree, Notice
+from shared.models.preflight import Degree, Notice
 from shared.storage import kinds
 from shared.storage.ledger.notes import Notes
 

@@ -12,7 +12,7 @@ from scheduler.preflight import codes
 from scheduler.preflight.codes import Found
 from scheduler.preflight.facts import Facts
 from scheduler.wording import account_in_words
-from shared.models.inspection import Snapshot, Volume
+from shared.models.inventory import Snapshot, Volume
 from shared.models.systems import System
 
 LARGE_GIB, VERY_LARGE_GIB = 500, 1_500  # the platform's documentation

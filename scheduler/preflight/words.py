@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scheduler.wording import some_of
-from shared.models.notices import Notice
+from shared.models.preflight import Notice
 from shared.models.systems import System
 from shared.phrases import counted
 

@@ -22,6 +22,8 @@ from shared.secrets import Secrets
 _PAGE, _GROUPS_PAGE = 1_000, 100
 # Values in one filter (EC2 API reference, "Filter").
 _FILTER_VALUES = 200
+
+
 class AwsFleet(AccountClients):
     """Safe to use from several threads."""
 

@@ -13,7 +13,8 @@ from typing import Any
 from shared.aws.accounts import AccountClients, understanding
 from shared.aws.ec2 import manager_of
 from shared.config.accounts import AccountConfig
-from shared.models.inspection import Agent, Decision, Grant, KeyState, Simulated, Snapshot, Volume
+from shared.models.inspection import Agent, Decision, Grant, KeyState, Simulated
+from shared.models.inventory import Snapshot, Volume
 from shared.secrets import Secrets
 
 # The permissions that a preflight needs beside those of a hunt.
@@ -52,7 +53,7 @@ class AwsInspection(AccountClients):
     @understanding("EC2")
     def volumes(self, account: str, region: str, instances: Collection[str]) -> Sequence[Volume]:
         return [
-            _volume(facts, str(attachment["InstanceId"]))
+            _volume(facts, str(attachment["InstanceId"]), region, account)
             for some in _parts(instances, _FILTER_VALUES)
             for page in self._pages(
                 account, region, "ec2", "describe_volumes", MaxResults=_PAGE,
@@ -166,15 +167,19 @@ class AwsInspection(AccountClients):
                 yield Snapshot(
                     str(facts["SnapshotId"]),
                     str(facts["VolumeId"]),
+                    str(facts["State"]),
                     facts.get("StartTime"),
                     facts.get("FullSnapshotSizeInBytes"),
                 )
 
 
-def _volume(facts: Mapping[str, Any], instance: str) -> Volume:
+def _volume(facts: Mapping[str, Any], instance: str, region: str, account: str) -> Volume:
     return Volume(
         id=str(facts["VolumeId"]),
         instance=instance,
+        region=region,
+        account=account,
+        owner=str(facts.get("OwnerId", "")),
         gib=int(facts["Size"]),
         type=str(facts.get("VolumeType", "")),
         encrypted=bool(facts.get("Encrypted")),

@@ -8,27 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-
-@dataclass(frozen=True)
-class Volume:
-    """A volume that is attached to an instance."""
-
-    id: str
-    instance: str
-    gib: int
-    type: str = ""  # gp3, st1, …
-    encrypted: bool = False
-    key: str = ""  # the ARN of its KMS key
-    outpost: str = ""  # the ARN of its Outpost
-    managed_by: str = ""  # the AWS service that manages it
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    id: str
-    volume: str
-    started_at: datetime | None = None
-    full_bytes: int | None = None  # everything that was ever written; older snapshots do not have it
+from shared.models.inventory import Snapshot, Volume
 
 
 @dataclass(frozen=True)

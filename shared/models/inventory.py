@@ -14,7 +14,7 @@ ACTIVE = "ACTIVE"  # the state of an account of AWS Organizations that can be us
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of EBS that is attached to an instance. What could not be read is None."""
+    """A volume of EBS that is attached to an instance."""
 
     id: str
     instance: str  # the instance that it is attached to
@@ -26,6 +26,7 @@ class Volume:
     encrypted: bool = False
     key: str = ""  # ARN of the KMS key
     outpost: str = ""  # ARN
+    managed_by: str = ""  # the AWS service that manages it
 
 
 @dataclass(frozen=True)
@@ -99,18 +100,4 @@ class OrganizationFleet(Fleet, Protocol):
     def accounts_below(self, unit: str, account: str = "") -> Mapping[str, str]:
         """The ids of all accounts in and below a unit, each with its state: ACTIVE, SUSPENDED, …. `account`:
         as for `members`."""
-        ...
-
-
-class Inspection(Protocol):
-    """Read-only questions about volumes, their keys and what an account may do. `account`: as for
-    `InstanceFacts.describe`. Every method raises InstanceError and may be called by several threads at
-    once."""
-
-    def volumes(self, account: str, region: str, instances: Collection[str]) -> list[Volume]:
-        """The volumes that are attached to these instances."""
-        ...
-
-    def newest_snapshots(self, account: str, region: str, volumes: Collection[str]) -> Mapping[str, Snapshot]:
-        """The newest completed snapshot of each volume that has one, by volume id."""
         ...

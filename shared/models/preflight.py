@@ -1,28 +1,29 @@
-"""What is known before a hunt about captures that will fail, may fail or take long."""
+"""What a preflight found: one notice for each thing that may keep captures from working."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.models.systems import System
+
 
 class Degree(StrEnum):
     FAILS = "fails"
     MAY_FAIL = "may fail"
     TAKES_LONG = "takes long"
-    NOT_KNOWN = "not known"  # it could not be looked up
-    INFO = "info"
+    NOT_KNOWN = "not known"
+    INFO = "note"
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing that was found, on all systems that have it."""
+    """One line: what, on which systems, and what to do."""
 
-    code: str  # stable; docs/targets.md lists all
+    code: str
     degree: Degree
-    what: str  # a sentence
-    systems: tuple[str, ...] = ()  # some of them, by `System.key`
-    systems_total: int = 0  # 0: it is about the platform and no single system
-    do: str = ""  # what a person does about it
+    what: str
+    do: str = ""
+    systems: tuple[System, ...] = ()  # empty: it is about the hunt as a whole
     volumes: tuple[str, ...] = ()
-    right: str = ""  # the permission that was missing to look, such as kms:GetKeyPolicy
+    right: str = ""  # the permission of AWS or of the platform that was missing to look

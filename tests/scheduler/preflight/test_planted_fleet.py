@@ -17,7 +17,7 @@ import pytest
 from scheduler.chosen_systems import Choice
 from scheduler.preflight.codes import CODES
 from scheduler.preflight.preflight import preflight
-from shared.models.notices import Degree, Notice
+from shared.models.preflight import Degree, Notice
 from shared.models.systems import System
 from tests.aws.planted import serving
 from tests.aws.planted_faults import NOW, OFF, PINNED, Fleet, plant

@@ -14,9 +14,10 @@ from scheduler.preflight import codes
 from scheduler.preflight.facts import DECRYPT, Asked, Facts, PlatformAccount, PlatformSays, Target
 from scheduler.preflight.preflight import found
 from scheduler.preflight.words import line
-from shared.models.inspection import Decision, Grant, KeyState, Simulated, Volume
+from shared.models.inspection import Decision, Grant, KeyState, Simulated
+from shared.models.inventory import Volume
 from shared.models.kinds_of_system import Provider
-from shared.models.notices import Notice
+from shared.models.preflight import Notice
 from shared.models.systems import Instance, Kind, System
 
 NOW = datetime(2026, 11, 27, 6, 0, tzinfo=UTC)
@@ -32,8 +33,7 @@ AZURE = Target(
 )  # fmt: skip
 HELD = Facts(
     (FULL,), NOW, roles={"prod": ROLE},
-    volumes=Answers({PLACE: [Volume("vol-1", SYSTEM.instance, 30, "gp3", encrypted=True, key=KEY)]}),
-    newest=Answers({PLACE: {"vol-1": None}}),  # type: ignore[dict-item]
+    volumes=Answers({PLACE: [Volume("vol-1", SYSTEM.instance, "us-east-1", encrypted=True, key=KEY)]}),
     key_states=Answers({KEY: KeyState("Enabled", by_aws=False)}),
     key_grants=Answers({(KEY, ROLE): []}),
 )  # fmt: skip
@@ -171,7 +171,9 @@ def test_a_key_fails_only_if_that_is_certain(said: list[str], expected: list[str
 
 def test_the_same_words_are_one_line_with_all_their_systems_and_volumes() -> None:
     other = replace(FULL, system=replace(SYSTEM, instance="i-0aaaaaaaaaaaaaaa2"))
-    volumes = [Volume(f"vol-{n}", t.system.instance, 600, "gp3") for n, t in enumerate((FULL, other))]
+    volumes = [
+        Volume(f"vol-{n}", t.system.instance, "us-east-1", gib=600) for n, t in enumerate((FULL, other))
+    ]
     facts = Facts((FULL, other), NOW, roles={"prod": ROLE}, volumes=Answers({PLACE: volumes}))
     (notice,) = notices(facts)
     assert line(notice) == (
