@@ -7,9 +7,8 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from shared.config.cloud_targets import CloudTarget, NamedTarget
-
 from scheduler.wording import alternatives
+from shared.config.cloud_targets import CloudTarget, NamedTarget
 from shared.config.patterns import fits
 from shared.config.targets import ExcludeConfig
 from shared.models.kinds_of_system import ABILITIES, Provider
