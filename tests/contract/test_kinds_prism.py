@@ -5,6 +5,11 @@ Prism answers "string" and 0 everywhere, and names the same next page for ever.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +119,51 @@ def test_what_it_says_about_itself(cado: Cado) -> None:
 
 def test_pipelines_of_an_evidence(cado: Cado) -> None:
     assert [pipeline.id for pipeline in cado.pipelines_of_evidence(31)] == [0]
+
+
+def test_a_hunt_of_many_kinds(prism: str, tmp_path: Path) -> None:
+    """Prism names everything "string". Its clusters of Kubernetes are private."""
+    config = {
+        "platform": {"url": prism, "api_key": "env:API_KEY"},
+        "accounts": {
+            "az": {"provider": "azure", "cado_account": "az"},
+            "g": {
+                "provider": "gcp",
+                "cado_account": "g",
+                "export": {"project": "forensics", "bucket": "exports"},
+            },
+        },
+        "hunts": {
+            "mixed": {
+                "targets": [
+                    {"instance": "i-0123456789abcdef0", "region": "us-east-1"},
+                    {"kind": "azure_vm", "account": "az", "names": "string"},
+                    {"kind": "gce", "account": "g", "zones": "string", "states": "RUNNING"},
+                    {"kind": "ecs", "regions": "us-east-1"},
+                    {"kind": "eks", "regions": "us-east-1"},
+                    {"kind": "aks", "account": "az"},
+                    {"kind": "gke", "account": "g"},
+                    {"kind": "lambda", "regions": "us-east-1", "name": "string"},
+                ]
+            }
+        },
+    }
+    path = tmp_path / "huntbridge.yaml"
+    path.write_text(json.dumps(config))
+    environ = {
+        "PATH": os.environ["PATH"],
+        "API_KEY": "k",
+        "HUNTBRIDGE_CONFIG": str(path),
+        "HUNTBRIDGE_DATA": str(tmp_path / "data"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "hunt", "run", "mixed"],
+        env=environ,
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    print(done.stdout, done.stderr)
