@@ -138,12 +138,12 @@ def test_a_hunt_of_many_kinds(prism: str, tmp_path: Path) -> None:
                 "targets": [
                     {"instance": "i-0123456789abcdef0", "region": "us-east-1"},
                     {"kind": "azure_vm", "account": "az", "names": "string"},
-                    {"kind": "gce", "account": "g", "zones": "string", "states": "RUNNING"},
+                    {"kind": "gce", "account": "g", "project": "p", "zone": "string", "name": "string"},
                     {"kind": "ecs", "regions": "us-east-1"},
                     {"kind": "eks", "regions": "us-east-1"},
                     {"kind": "aks", "account": "az"},
                     {"kind": "gke", "account": "g"},
-                    {"kind": "lambda", "regions": "us-east-1", "name": "string"},
+                    {"kind": "lambda", "region": "us-east-1", "name": "string"},
                 ]
             }
         },
@@ -166,4 +166,6 @@ def test_a_hunt_of_many_kinds(prism: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    print(done.stdout, done.stderr)
+    assert "7 of 7 systems" in done.stdout  # so Prism has allowed each import
+    assert done.stderr.count("left out") == 1  # and each list
+    assert "1 left out: the platform cannot reach private clusters" in done.stderr
