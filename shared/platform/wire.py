@@ -163,7 +163,15 @@ class ResourceJson(JsonObject):
     id: Text = None
     type: Text = None
     account_id: Text = None
+    account_type: Text = None
     parent_id: Text = None
+
+    @property
+    def may_be_of_ec2(self) -> bool:
+        """Whether it may be an EC2 instance or its volume. A name of other kinds may look like an id of EC2,
+        and the host of a container is not the container."""
+        is_on_aws = (self.account_type or "").lower() in ("", "aws")
+        return is_on_aws and (self.type or "").lower() not in ("ecs", "lambda", "kubernetes")
 
 
 class PreservationJson(JsonObject):
@@ -288,7 +296,9 @@ def evidence_from(evidence: EvidenceJson, number: int) -> Evidence:
         size_mb=details.disk_size,
         resource=one_line(resource.id or ""),
         resource_type=one_line(resource.type or "", 40),
-        instance=instance_in(resource.parent_id, resource.id, evidence.display_name),
+        instance=instance_in(resource.parent_id, resource.id, evidence.display_name)
+        if resource.may_be_of_ec2
+        else "",
         account_id=one_line(resource.account_id or "", 40),
         malicious=evidence.alarms.malicious,
         suspicious=evidence.alarms.suspicious,
