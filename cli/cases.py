@@ -10,7 +10,7 @@ import click
 
 from cli import tables
 from cli.assemble import load_config, reading_runtime
-from cli.case_decisions import ack, close, release, reopen
+from cli.case_decisions import ack, capture_again, close, release, reopen
 from cli.events import delivered_in_words
 from cli.exit_codes import Failed, Misused
 from cli.find_case import case_key
@@ -51,7 +51,7 @@ def cases() -> None:
     """
 
 
-for _command in (ack, release, close, reopen):
+for _command in (ack, release, close, reopen, capture_again):
     cases.add_command(_command)
 
 

@@ -213,6 +213,7 @@ def _row(name: str, config: Config, now: datetime, newest: list[runs.RunResult])
     calendar = definition.calendar if definition else None
     due = calendar.next_after(now) if calendar else None
     never = definition is not None and definition.never_runs(now)
+    after = f"after {definition.after.hunt}" if definition and definition.after else None
     own = [run.as_json() for run in newest if run.hunt.name == name]
     return {
         "name": name,
@@ -220,7 +221,7 @@ def _row(name: str, config: Config, now: datetime, newest: list[runs.RunResult])
         # Only a look-up in AWS shows which systems a selector finds.
         "systems": len(definition.systems) if definition and not definition.selects else None,
         "capture": definition.capture if definition else "not in the configuration",
-        "next": runs.in_utc(due) if due else "never" if never else None,
+        "next": runs.in_utc(due) if due else "never" if never else after,
         "last": own[0]["scheduled_at"] if own else None,
         "state": own[0]["state"] if own else None,
         "runs": own,

@@ -18,6 +18,7 @@ from cli.settings import settings
 from cli.stack import on_stack
 from scheduler.chosen_systems import Choice, Selection
 from scheduler.estimate import Estimate, estimate
+from scheduler.narrow import WHOLE, Narrow
 from scheduler.next_runs import Run, next_runs
 from scheduler.plan import Plan, plan, recorded
 from scheduler.targets import choose
@@ -71,7 +72,7 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
         raise click.exceptions.Exit(1)
 
 
-def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False) -> Shown:
+def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False, narrow: Narrow = WHOLE) -> Shown:
     """The plan of one run. With `look` systems that are named in the configuration are looked up too."""
     definition = runtime.config.hunts[name]
     hunt = plan(name, definition, at).hunt
@@ -84,8 +85,8 @@ def draft(runtime: Runtime, name: str, at: datetime, *, look: bool = False) -> S
         return Shown(planned, Selection(tuple(choices)))
     if definition.selects or definition.cloud_targets:
         click.echo(f"hunt {name}: looking for its systems", err=True)
-    selection = choose(runtime, definition, identity=hunt.id, look=look)
-    return Shown(plan(name, definition, at, selection), selection)
+    selection = choose(runtime, definition, identity=hunt.id, look=look, narrow=narrow)
+    return Shown(plan(name, definition, at, selection, narrow), selection)
 
 
 def the_hunt(config: Config, name: str | None) -> str:

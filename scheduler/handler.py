@@ -36,8 +36,8 @@ _READING = 10.0  # seconds for reading open cases, coverage and the destinations
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """The event is `{"hunt": name, "scheduled_at": time}`, a finding of GuardDuty, `{"follow": true}`, or has
-    records of [captures].
+    """The event is `{"hunt": name, "scheduled_at": time}`, `{"follow": true}`, an event of EventBridge, or
+    has records of [captures].
 
     Raises ValueError for any other event, KeyError if there is no such hunt, and ConfigError; Lambda then
     puts the event into the queue `missed`, with the error. A failure of the follow timer is not raised.

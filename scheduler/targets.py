@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from scheduler.chosen_systems import NAMED, Choice, Selection
 from scheduler.discovery import Discovery
+from scheduler.narrow import WHOLE, Narrow
 from scheduler.parallel_calls import ParallelCalls
 from scheduler.platform_discovery import PlatformDiscovery
 from shared.config.hunts import HuntConfig
@@ -27,11 +28,17 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def choose(
-    runtime: Runtime, definition: HuntConfig, *, identity: str, look: bool = False, budget: float = BUDGET
+    runtime: Runtime,
+    definition: HuntConfig,
+    *,
+    identity: str,
+    look: bool = False,
+    budget: float = BUDGET,
+    narrow: Narrow = WHOLE,
 ) -> Selection:
     """The systems of a hunt as they are now. If the definition only names EC2 instances, AWS and the platform
     are not asked, unless `look` is set. `identity`: the hunt's id, so that `random` gives one hunt the same
-    order each time. `budget`: seconds."""
+    order each time. `budget`: seconds. `narrow`: what a person limits the run to."""
 
     def make_cado() -> Cado:
         return runtime.make_cado(tries=1)
@@ -40,7 +47,7 @@ def choose(
     named = [Choice(system, NAMED, mode=modes.get(system, "")) for system in definition.systems]
     selection = Selection(tuple(named))
     with ParallelCalls(runtime.now, budget) as calls:
-        if definition.selects or (look and named):
+        if definition.selects or ((look or narrow.needs_facts) and named):
             selection = Discovery(runtime.config, definition, runtime.make_fleet(), make_cado, calls).select(
                 named
             )
@@ -48,12 +55,14 @@ def choose(
             selection = selection.joined(
                 PlatformDiscovery(runtime.config, definition, runtime.make_fleet, make_cado, calls).select()
             )
-    chosen = [choice for choice in selection.choices if not choice.why_not]
-    left_out = [choice for choice in selection.choices if choice.why_not]
-    most = definition.max_systems
+    choices = narrow.applied(selection.choices)
+    chosen = [choice for choice in choices if not choice.why_not]
+    left_out = [choice for choice in choices if choice.why_not]
+    limits = {"max_systems": definition.max_systems, "the limit of this run": narrow.limit}
+    most, limit = min(((most, limit) for limit, most in limits.items() if most), default=(None, ""))
     if most is not None and len(chosen) > most:
         ordered = _in_order(runtime.ledger, definition, identity, chosen)
-        reason = f"max_systems is {most}: in the order {definition.order} others come first"
+        reason = f"{limit} is {most}: in the order {definition.order} others come first"
         chosen = ordered[:most]
         left_out = [*(replace(choice, why_not=reason) for choice in ordered[most:]), *left_out]
     return replace(selection, choices=(*chosen, *left_out))

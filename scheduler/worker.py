@@ -53,11 +53,12 @@ def captures_handler(runtime: Runtime) -> Handler:
 
 def _start(runtime: Runtime, item: items.StartHunt) -> Verdict:
     """Start a hunt that could not be started at its time. If it is over an hour late and has no `catch_up`,
-    it is not started; the timer's check for missed hunts reports it."""
+    it is not started; the timer's check for missed hunts reports it. A hunt that begins after another one has
+    the time of that one, so it is not late."""
     name = str(item.event.get("hunt", ""))
     try:
         definition = runtime.config.hunts.get(name)
-        if definition and not definition.catch_up:
+        if definition and not definition.catch_up and "after" not in item.event:
             late = runtime.now() - scheduled_at(item.event)
             if late > MADE_UP_FOR:
                 log.error("hunt not started: it is too late", extra={"hunt": name, "late": late})

@@ -19,6 +19,7 @@ from receiver.events.parse.webhook import parse
 from shared.aws.regions import known_regions
 from shared.config.config import Config
 from shared.config.suggestions import advice, quoted
+from shared.config.unnamed_hunts import is_name_of_one
 from shared.models.alarms import Alarm
 from shared.models.codec import load
 from shared.models.event_kinds import OWN_KINDS, PLATFORM_KINDS, RECOVERED, UNKNOWN_EVENT
@@ -87,7 +88,7 @@ def apply(said: Description, alarm: Alarm, config: Config) -> Alarm:
         severity = _one_of(said.severity.lower(), list(Severity), "severity")
         alarm = replace(alarm, severity=Severity(severity))
     if said.hunt is not None:
-        if not (config.guardduty and said.hunt.startswith("guardduty-")):
+        if not is_name_of_one(config, said.hunt):
             _one_of(said.hunt, config.hunts, "hunt")
         at = alarm.hunt.scheduled_at if alarm.hunt else alarm.event.received_at
         alarm = replace(alarm, hunt=Hunt(said.hunt, at))

@@ -1,4 +1,4 @@
-"""The section `capture_again`: people may capture the system of a case again."""
+"""The section `capture_again`: whether and how often people may have the system of a case captured again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ from shared.config.types import Section
 
 
 class CaptureAgainConfig(Section):
-    """Whether and how often."""
+    """Captures that people ask for from a case."""
 
-    enabled: bool = Field(default=True, strict=True, description="offer it in the console and in Slack")
-    per_day: int = Field(10, gt=0, strict=True, description="how many captures a day people may start so")
+    enabled: bool = Field(
+        default=True, strict=True, description="whether pages and messages of cases offer *Capture again*"
+    )
+    per_day: int = Field(
+        10, ge=1, le=100, strict=True, description="how many may be asked for on one day, in UTC"
+    )
     per_system: Annotated[int, Duration()] = Field(
-        86_400, ge=0, strict=True, description="seconds between two such captures of one system"
+        86_400,
+        ge=0,
+        le=604_800,
+        strict=True,
+        description="seconds, or 1d, in which one system is captured again only once; at most 7d",
     )

@@ -67,7 +67,7 @@ class Config(Section):
     )
     triggers: dict[Name, TriggerConfig] = Field(
         {},
-        description="which other events of EventBridge start a capture or a hunt, by name",
+        description="other events of EventBridge that start a capture or a hunt, by name",
         json_schema_extra=NAMES_ONLY,
     )
     capture_again: CaptureAgainConfig = Field(

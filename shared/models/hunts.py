@@ -68,6 +68,7 @@ class Hunt:
     totals: HuntTotals | None = None  # None while it is not over; earlier versions did not store them
     intelligence: InForce | None = None  # None: the configuration has none for it
     cost: CostEstimate | None = None  # what it was expected to cost when it was planned
+    limited_to: str = ""  # what a person limited the run to, in words; empty: to nothing
 
     def stopped(self, by: str) -> Hunt:
         return replace(self, stopped_by=self.stopped_by or by or "somebody")

@@ -180,7 +180,7 @@ class RefusedWebhooks(Content):
 
 @_content
 class StartHunt(Content):
-    """Start a hunt. `event` is what asked the scheduler for it: a schedule or a finding of GuardDuty."""
+    """Start a hunt. `event` is what asked the scheduler for it, as `scheduler/triggers.py` reads it."""
 
     kind, key = "start", "start"
     event: dict[str, Any]

@@ -138,6 +138,7 @@ def _note(group: str, owner: str, *, name: str) -> str:
     return group
 
 
+AGAIN_NOTES = _note("captured again", "shared.storage.ledger.captures_again", name="asked")
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
 CLOSED_ISSUE_NOTES = _note("closed issues", "receiver.cases.closed_issues", name="destination")
 COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")

@@ -49,6 +49,7 @@ COMMANDS = {
     "cases release": "e1 --by Ada",
     "cases close": "e1 --by Ada --verdict benign --why known",
     "cases reopen": "e1 --by Ada --why again",
+    "cases capture-again": "e1 --by Ada",
     "mute add": "--instance web-1 --for 1d --by Ada --why drill --yes",
     "known list": "",
     "known show": "k1",

@@ -82,6 +82,7 @@ RECEIVER = BOTH | {
     ("sqs:ReceiveMessage", "Deliveries.Arn"),
     ("sqs:DeleteMessage", "Deliveries.Arn"),
     ("sqs:ChangeMessageVisibility", "Deliveries.Arn"),
+    ("sqs:SendMessage", "Captures.Arn"),  # what people ask for from a case: to capture its system again
     ("sqs:SendMessage", "Events.Arn"),
     ("sqs:SendMessage", "EventsDead.Arn"),
     ("sqs:SendMessage", "Deliveries.Arn"),

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 
 from receiver.destinations.size import WORST, fitting, folded_text
+from receiver.destinations.slack.again_button import again_button
 from receiver.destinations.slack.close_menu import MAX_BLOCK_ID, close_menu
 from receiver.destinations.slack.escape import escape_slack, flat, mention, safe, slack_code
 from receiver.destinations.slack.escape import plain as plain_text
@@ -31,6 +32,7 @@ from receiver.destinations.wording import (
 )
 from receiver.intake.slack_request import (
     ACKNOWLEDGE,
+    CAPTURE_AGAIN,
     CLOSE,
     CREATE_ISSUE,
     MAX_VALUE,
@@ -171,6 +173,8 @@ def _offers(message: Message) -> Iterator[dict[str, Any]]:
         style = {"style": "primary"} if offer == ACKNOWLEDGE else {}
         text = plain_text(_OFFERS[offer], 75)
         yield {"type": "button", "action_id": offer, "text": text, "value": message.case_key, **style}
+    if CAPTURE_AGAIN in message.offers:
+        yield again_button(message.case_key)
 
 
 def _menus(message: Message) -> Iterator[dict[str, Any]]:

@@ -42,12 +42,15 @@ class Hunts:
         return [hunt for hunt in map(self.get, ids) if hunt]
 
     def finished_before(self, hunt: Hunt) -> Hunt | None:
-        """The latest finished hunt of the same name that was scheduled before this hunt."""
+        """The latest finished hunt of the same name that was scheduled before this hunt. One that a person
+        limited to some of its systems does not count."""
         return next(
             (
                 earlier
                 for earlier in self.of_name(hunt.name)
-                if earlier.state is HuntState.FINISHED and earlier.scheduled_at < hunt.scheduled_at
+                if earlier.state is HuntState.FINISHED
+                and earlier.scheduled_at < hunt.scheduled_at
+                and not earlier.limited_to
             ),
             None,
         )

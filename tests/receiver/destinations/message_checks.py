@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MUTE, UNTIL_NEXT_HUNT
+from receiver.intake.slack_request import (
+    ACKNOWLEDGE,
+    CAPTURE_AGAIN,
+    CLOSE,
+    CREATE_ISSUE,
+    MUTE,
+    UNTIL_NEXT_HUNT,
+)
 from receiver.messages.compose import compose
 from receiver.messages.message import Message
 from shared.config.config import Config
@@ -94,7 +101,7 @@ def contract(name: str) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-OFFERS = (ACKNOWLEDGE, CREATE_ISSUE, CLOSE, MUTE, UNTIL_NEXT_HUNT)
+OFFERS = (ACKNOWLEDGE, CREATE_ISSUE, CAPTURE_AGAIN, CLOSE, MUTE, UNTIL_NEXT_HUNT)
 
 
 def walk(node: Any) -> Iterator[dict[str, Any]]:
