@@ -46,7 +46,7 @@ def test_only_a_destination_with_a_signing_secret_has_buttons(make_world):
     )
     world.stage.work = world.stage.worker()
     world.alarm()
-    assert buttons(world.parent) == ["Capture again", "Open in the EC2 console"]
+    assert buttons(world.parent) == ["Open in the EC2 console"]
 
 
 def test_only_findings_have_buttons(make_world):
