@@ -130,6 +130,7 @@ def _show(view: RunView) -> None:
         ("Waits for", view.waits_for),
         ("Yours", view.intelligence),
         ("Outcomes", ", ".join(f"{part.count:,} {part.outcome}" for part in view.segments)),
+        ("CVEs", view.vulnerabilities.words if view.vulnerabilities else ""),
         ("Evidence", f"{counted(view.evidence, 'item')}{kept}" if view.evidence else ""),
     ):
         if text:
@@ -141,6 +142,9 @@ def _show(view: RunView) -> None:
         named = ", ".join(_named(row) for row in reason.systems)
         more = reason.count - len(reason.systems)
         click.echo(f"  {named}" + (f" and {more:,} more" if more else ""))
+    for each in view.vulnerabilities.worst[:_LONGEST] if view.vulnerabilities else ():
+        cves = ", ".join(f"{row.cve} ({row.package})" for row in each.found.rows[:_LONGEST])
+        click.echo(f"Vulnerable: {one_line(f'{each.name or each.title}: {cves}', 1_000)}")
     if view.timeline:
         longest = (f"{_named(bar.row)} {_time(bar.row.duration)}" for bar in view.timeline.bars[:_LONGEST])
         click.echo(f"Longest: {', '.join(longest)}")

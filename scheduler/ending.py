@@ -11,6 +11,7 @@ from datetime import datetime
 from scheduler.following_hunts import start_following
 from scheduler.own_events import raise_event
 from scheduler.report import report
+from scheduler.vulnerabilities import record_vulnerabilities
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import CAPTURE_FAILED, CAPTURE_STALLED, HUNT_FINISHED, HUNT_MISSED
@@ -103,6 +104,8 @@ def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -
     if state is HuntState.FAILED:
         captures = [_failed(runtime, capture, reason) for capture in captures]
         log.error("hunt failed", extra={"hunt": hunt.id, "reason": reason})
+    else:
+        record_vulnerabilities(runtime, hunt, captures)
     event = Event(
         id=f"{HUNT_FINISHED}:{hunt.id}" + (f"#{hunt.attempt}" if hunt.attempt > 1 else ""),
         kind=HUNT_FINISHED,

@@ -44,6 +44,7 @@ def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now
         new_with=sum(count > 0 for count in new.values()),
         slowest=line(slowest) if slowest and _seconds(slowest) else None,
         slowest_seconds=_seconds(slowest) if slowest else 0.0,
+        vulnerabilities=ledger.vulnerabilities.in_sum(hunt.id),
         covered=sum(capture.system.key in covered for capture in captures),
     )
 

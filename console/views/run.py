@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from console.views.hunt_runs import RunRow, run_row
+from console.views.vulnerabilities import VulnerabilitiesView, vulnerabilities_view
 from scheduler import custody
 from scheduler.plan import definition_hash, project_name
 from scheduler.report import report
@@ -125,6 +126,7 @@ class RunView:
     finished_at: datetime | None
     intelligence: str  # which of one's own rules and indicators were in force; empty: it takes none
     waits_for: str  # the run that it waits for; empty if it waits for none
+    vulnerabilities: VulnerabilitiesView | None = None  # None: the platform did not say, or found none
 
 
 def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE) -> RunView | None:
@@ -175,6 +177,7 @@ def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE
         finished_at=hunt.finished_at,
         intelligence=hunt.intelligence.in_words if hunt.intelligence else "",
         waits_for=_waits_for(runtime, hunt),
+        vulnerabilities=vulnerabilities_view(runtime, hunt.id) if hunt.over else None,
     )
 
 

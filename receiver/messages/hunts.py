@@ -14,6 +14,7 @@ from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
 from shared.models.quiet_findings import Quiet
+from shared.models.vulnerabilities import FoundVulnerabilities
 from shared.phrases import counted, duration, percent, utc_minute
 
 MAX_SAME = 10  # systems that one line names
@@ -37,6 +38,7 @@ def hunt_finished(alarm: Alarm) -> Content:
             *_report_facts(report),
             *_quiet_facts(report.quiet),
             *_intelligence_facts(report),
+            *_vulnerability_facts(report.vulnerabilities),
             Fact("Hunt", name, place=Place.REST),
             Fact("Scheduled", utc_minute(report.scheduled_at), place=Place.REST),
         ),
@@ -114,6 +116,17 @@ def _report_facts(report: HuntReport) -> Iterator[Fact]:
             f"{report.covered:,} of {counted(report.systems, 'system')} ({share} %) captured in the last "
             f"{COVERAGE_DAYS} days",
         )
+
+
+def _vulnerability_facts(found: FoundVulnerabilities | None) -> Iterator[Fact]:
+    if found and found.total:
+        at_least = "" if found.complete else "at least "
+        counts = f"{found.critical:,} critical and {found.high:,} high on {counted(found.systems, 'system')}"
+        new = (
+            f"{found.new:,} new since the hunt of {utc_minute(found.since)}" if found.new is not None else ""
+        )
+        in_use = f"{found.in_use:,} in packages in use"
+        yield Fact("Vulnerabilities", at_least + commas(counts, in_use, new), place=Place.REST)
 
 
 def _quiet_facts(quiet: Quiet) -> Iterator[Fact]:

@@ -12,6 +12,7 @@ from shared.models.cost import CostEstimate
 from shared.models.intelligence import InForce
 from shared.models.quiet_findings import Quiet
 from shared.models.systems import System
+from shared.models.vulnerabilities import FoundVulnerabilities
 
 
 class HuntState(StrEnum):
@@ -138,5 +139,6 @@ class HuntReport:
     stopped: bool = False  # a person stopped it
     covered: int | None = None  # how many of its systems were captured in the last COVERAGE_DAYS days
     quiet: Quiet = field(default_factory=Quiet)  # what people were not told of, once its event is handled
+    vulnerabilities: FoundVulnerabilities | None = None  # None: the platform does not say
     intelligence: InForce | None = None
     cost: CostEstimate | None = None

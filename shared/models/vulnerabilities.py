@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -72,3 +73,20 @@ class FoundVulnerabilities:
     @property
     def total(self) -> int:
         return self.critical + self.high
+
+
+@dataclass(frozen=True)
+class HuntVulnerabilities:
+    """What one hunt found, in sum and on the systems that have the worst."""
+
+    found: FoundVulnerabilities
+    worst: tuple[SystemVulnerabilities, ...] = ()  # at most MAX_WORST, each with at most MAX_SHOWN rows
+
+
+MAX_WORST, MAX_SHOWN = 20, 10
+
+
+def worst_of(systems: Iterable[SystemVulnerabilities]) -> tuple[SystemVulnerabilities, ...]:
+    """The systems that have the worst, shortened."""
+    worst_first = sorted(systems, key=lambda each: (-each.critical, -each.high, -each.in_use))
+    return tuple(replace(each, rows=each.rows[:MAX_SHOWN], ids=()) for each in worst_first[:MAX_WORST])

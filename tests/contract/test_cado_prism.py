@@ -11,6 +11,7 @@ import pytest
 
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
+from shared.models.vulnerabilities import Vulnerability
 from shared.platform.answers import Pipeline, PipelinesStatus, Webhook
 from shared.platform.client import Cado
 from shared.platform.errors import Refused
@@ -103,6 +104,13 @@ def test_artefacts_of_findings(cado: Cado, http: Recorder) -> None:
     assert miner.path == "string"
     assert [artefact.listed for artefact in miner.artefacts] == [False]  # Prism's alarm has severity 0
     assert len(http.answers) == 2
+
+
+def test_vulnerabilities(cado: Cado) -> None:
+    vulnerability = Vulnerability(
+        "string", "critical", "string", "string", "string", "string", "string", in_use=True, evidence_id=0
+    )
+    assert cado.vulnerabilities.of_project(12) == ([vulnerability], True)
 
 
 def test_importable(cado: Cado) -> None:

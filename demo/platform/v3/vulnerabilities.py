@@ -70,6 +70,6 @@ def _vulnerability(evidence: Evidence, found: SimVulnerability) -> dict[str, Any
         "first_seen": milliseconds(evidence.created),
         "last_seen": milliseconds(evidence.created),
         "package_in_use": found.in_use,
-        "in_use_file_paths": [f"/usr/lib/{found.package}"] if found.in_use == "true" else None,
+        "in_use_file_paths": [f"/usr/lib/{found.package}"] if found.in_use == "true" else [],
     }
     return item | ({"fixed_version": found.fixed} if found.fixed else {})

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shared.models.codec import dump, dump_short, load
-from shared.models.vulnerabilities import FoundVulnerabilities, SystemVulnerabilities
+from shared.models.vulnerabilities import (
+    FoundVulnerabilities,
+    HuntVulnerabilities,
+    SystemVulnerabilities,
+    worst_of,
+)
 from shared.storage import kinds
 from shared.storage.ledger.documents import read
 from shared.storage.ports import Store
@@ -21,13 +26,19 @@ class VulnerabilityRecords:
     def save(
         self, hunt_id: str, found: FoundVulnerabilities, systems: Iterable[SystemVulnerabilities]
     ) -> None:
-        for each in systems:
-            self._store.put(kinds.VULNERABILITIES, hunt_id, _name(each), dump_short(each))
-        self._store.put(kinds.VULNERABILITIES, hunt_id, _IN_SUM, dump(found))
+        of_hunt = list(systems)
+        for each in of_hunt:
+            self._store.put(kinds.VULNERABILITIES, hunt_id, _name(each), dump_short(each), durable=False)
+        whole = HuntVulnerabilities(found, worst_of(of_hunt))
+        self._store.put(kinds.VULNERABILITIES, hunt_id, _IN_SUM, dump(whole))
+
+    def worst(self, hunt_id: str) -> HuntVulnerabilities | None:
+        """None if the platform did not say."""
+        return read(self._store, HuntVulnerabilities, kinds.VULNERABILITIES, hunt_id, _IN_SUM)
 
     def in_sum(self, hunt_id: str) -> FoundVulnerabilities | None:
-        """None if the platform did not say."""
-        return read(self._store, FoundVulnerabilities, kinds.VULNERABILITIES, hunt_id, _IN_SUM)
+        whole = self.worst(hunt_id)
+        return whole.found if whole else None
 
     def of_hunt(self, hunt_id: str) -> dict[str, SystemVulnerabilities]:
         """What was found on each system that has any, by `System.lasting_key`; under the empty text what

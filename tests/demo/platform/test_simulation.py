@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from demo.platform.records import SimAlarm, SimInstance, SimVolume
+from demo.platform.records import SimAlarm, SimInstance, SimVolume, SimVulnerability
 from demo.platform.simulation import Platform
 from demo.platform.v3 import routes as v3
 from demo.serving import serving
@@ -41,7 +41,17 @@ WEB, DB, APP, IDLE, OWN, FAR = FLEET = (
         "i-0ccc", "app-1", "eu-west-1", hostname="app", os="Windows",
         volumes=(SimVolume("vol-0c1", fails="NTFS is damaged"),),
     ),
-    SimInstance("i-0ddd", "idle-1", "eu-west-1", volumes=(SimVolume("vol-0d1"),)),
+    SimInstance(
+        "i-0ddd",
+        "idle-1",
+        "eu-west-1",
+        volumes=(SimVolume("vol-0d1"),),
+        vulnerabilities=(
+            SimVulnerability("CVE-2026-0001", fixed="1.0.2", in_use="true"),
+            SimVulnerability("CVE-2026-0002", "high"),
+            SimVulnerability("CVE-2026-0003", "low"),
+        ),
+    ),
     SimInstance("i-0eee", "CadoResponse", "us-east-1", importable=False),
     SimInstance("i-0fff", "far", "us-east-1", account="prod", volumes=(SimVolume("vol-0f1"),)),
 )  # fmt: skip
@@ -163,6 +173,7 @@ ASKED = {
     ("GET", "/alarms"): ("/alarms?investigation_id=11", None),
     ("GET", "/alarms/summary"): ("/alarms/summary?investigation_id=11", None),
     ("GET", "/alarms/overview"): ("/alarms/overview?investigation_ids=11&investigation_ids=99", None),
+    ("GET", "/vulnerabilities"): ("/vulnerabilities?severity=critical&severity=high&page=1", None),
     ("GET", "/webhooks"): ("/webhooks", None),
     ("POST", "/webhooks"): (
         "/webhooks",
