@@ -21,9 +21,10 @@ from shared.config.accounts import AccountConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import hunt_name
+from shared.models.kinds_of_system import CONTAINERS
 from shared.models.systems import Kind, System
 from shared.platform.client import Cado
-from shared.platform.errors import CadoError, Unauthorized, Unavailable
+from shared.platform.errors import CadoError, NotFound, Unauthorized, Unavailable
 from shared.platform.imports import CaptureOptions, Export
 from shared.queues.ports import Again, Dead, Done, Verdict
 from shared.queues.worker import backoff
@@ -34,7 +35,8 @@ log = logging.getLogger(__name__)
 # Seconds between two checks of the project while it is not known whether a capture was started.
 LOOK_EVERY = 10.0
 OTHERS_SETTLE = timedelta(seconds=60)
-_KEY = "the key"  # a cause of failure that all captures of a hunt share
+_KEY, _GONE = "the key", "gone"  # causes of failure that captures of a hunt share
+GONE = "it is gone since the hunt was planned"  # a pod or a task, which live shortly
 
 
 def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, claims: int) -> Verdict:
@@ -110,6 +112,11 @@ def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> boo
         if not error.ambiguous:  # the request was certainly not carried out, so it may be repeated
             runtime.ledger.captures.update(planned, state=CaptureState.PLANNED, reason=str(error))
         raise
+    except NotFound:
+        if system.kind not in CONTAINERS:
+            raise
+        fail_capture(runtime, planned, GONE, same=_GONE)
+        return True
     runtime.ledger.captures.update(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
     log.info(
         "capture requested",

@@ -13,6 +13,7 @@ from shared.config.patterns import fits
 from shared.config.targets import ExcludeConfig
 from shared.models.kinds_of_system import ABILITIES, Provider
 from shared.models.systems import Instance, Kind, System, last_segment
+from shared.text import one_line
 
 # The keys of targets and rules with patterns for the parts of a system's name.
 _KEYS = {
@@ -102,7 +103,8 @@ class Wanted:
         states: tuple[str, ...] = getattr(self.target, "states", ())
         if not states or facts is None or facts.state in states:
             return ""
-        return f"it is {facts.state or 'in no known state'}, and the target wants {' or '.join(states)}"
+        state = one_line(facts.state, 40) or "in no known state"
+        return f"it is {state}, and the target wants {' or '.join(states)}"
 
     @property
     def described(self) -> str:

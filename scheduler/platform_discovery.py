@@ -31,6 +31,9 @@ from shared.text import one_line
 
 MOST_REQUESTS = 2_000  # of one hunt
 _NAMED_SHOWN = 4  # spots in one problem
+_MOST_REASONS = 10  # why spots of one level could not be read
+_NOT_HUNTED, _TAKEN = "no system there is hunted", "what is named there is taken as it is"
+_OTHER = "there are more reasons than are listed here"
 
 
 class TooManyRequests(CadoError):
@@ -175,22 +178,26 @@ class PlatformDiscovery:
     def _add_problems(
         self, serves: Mapping[Question, Sequence[Wanted]], failures: Mapping[Question, str]
     ) -> None:
-        """Add one problem for each account, level and reason."""
+        """Add one problem for each account, level and reason. If there are many reasons, those that are left
+        share one."""
         asked = Counter((question.spot.account, question.spot.plural) for question in serves)
-        unread: dict[tuple[str, str, str], list[Question]] = defaultdict(list)
+        unread: dict[tuple[str, str], dict[str, list[Question]]] = defaultdict(lambda: defaultdict(list))
         for question, why in failures.items():
             self._unread.update(want.number for want in serves[question])
-            unread[question.spot.account, question.spot.plural, why].append(question)
-        for (account, plural, why), questions in unread.items():
-            where, names = account_in_words(account), sorted({q.spot.name for q in questions} - {""})
-            if len(questions) > _NAMED_SHOWN:
-                total = asked[account, plural]
-                where += f": {len(questions):,} of {total:,} {plural} were not looked at"
-            elif names:
-                where += f", {alternatives(names)}"
-            selects = any(want.system is None for question in questions for want in serves[question])
-            therefore = "no system there is hunted" if selects else "what is named there is taken as it is"
-            self._problems.append(f"{where}: {why}; {therefore}")
+            reasons = unread[question.spot.account, question.spot.plural]
+            is_shared = why not in reasons and len(reasons) >= _MOST_REASONS
+            reasons[_OTHER if is_shared else why].append(question)
+        for (account, plural), reasons in unread.items():
+            for why, questions in reasons.items():
+                where = account_in_words(account)
+                names = sorted({one_line(question.spot.name, 60) for question in questions} - {""})
+                if len(questions) > _NAMED_SHOWN:
+                    total = asked[account, plural]
+                    where += f": {len(questions):,} of {total:,} {plural} were not looked at"
+                elif names:
+                    where += f", {alternatives(names)}"
+                selects = any(want.system is None for question in questions for want in serves[question])
+                self._problems.append(f"{where}: {why}; {_NOT_HUNTED if selects else _TAKEN}")
 
     def _candidate(self, want: Wanted, found: Found) -> Iterator[Candidate]:
         try:

@@ -160,13 +160,17 @@ def test_what_may_have_begun_is_never_asked_for_again(mixed):
     assert [event.kind for event in stage.events()] == [CAPTURE_FAILED] * 2
 
 
-def test_a_container_that_is_gone_fails_and_the_others_go_on(mixed):
-    stage = mixed((pod("web-a"), pod("web-b")))
+def test_containers_that_are_gone_are_told_once_and_the_others_go_on(mixed):
+    stage = mixed((pod("web-a"), pod("web-b"), pod("web-c")))
     stage.start()
-    gone = next(iter(stage.platform.world.systems))
-    del stage.platform.world.systems[gone]
+    systems = stage.platform.world.systems
+    for gone in list(systems)[:2]:
+        del systems[gone]
     stage.run_to_end()
-    assert sorted(stage.states()) == [FAILED, PROCESSED]
+    assert sorted(stage.states()) == [FAILED, FAILED, PROCESSED]
+    failed, finished = stage.events()
+    assert (failed.kind, failed.text) == (CAPTURE_FAILED, "it is gone since the hunt was planned")
+    assert finished.report.failed == 2
 
 
 def test_an_account_that_is_no_longer_configured_fails_in_words(mixed):

@@ -306,6 +306,15 @@ def test_many_branches_without_an_answer_are_one_problem(select):
     )
 
 
+def test_many_reasons_share_one_problem(select):
+    groups = [f"rg-{number:02}" for number in range(30)]
+    lists: dict[str, Any] = {f"groups azure-main {SUB}": groups}
+    lists |= {f"machines azure-main {SUB} {group}": f"No rights in {group}." for group in groups}
+    problems = select(AZ | {"subscriptions": SUB}, lists=lists).problems
+    assert len(problems) == 11
+    assert problems[-1].startswith("account az: 20 of 30 resource groups were not looked at: there are more")
+
+
 def test_a_hunt_asks_a_bounded_number_of_times(select, monkeypatch):
     monkeypatch.setattr(platform_discovery, "MOST_REQUESTS", 11)
     lists: dict[str, Any] = {f"groups azure-main {SUB}": [f"rg-{number:02}" for number in range(20)]}
