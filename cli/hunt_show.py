@@ -131,6 +131,7 @@ def _show(view: RunView) -> None:
         ("Yours", view.intelligence),
         ("Outcomes", ", ".join(f"{part.count:,} {part.outcome}" for part in view.segments)),
         ("CVEs", view.vulnerabilities.words if view.vulnerabilities else ""),
+        ("Cost", view.cost),
         ("Evidence", f"{counted(view.evidence, 'item')}{kept}" if view.evidence else ""),
     ):
         if text:

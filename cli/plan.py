@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cli import tables
+from cli import plan_cost, tables
 from cli.assemble import load_config, reading_runtime
 from cli.exit_codes import Misused
 from cli.identifiers import whole
@@ -18,6 +18,7 @@ from cli.settings import settings
 from cli.stack import on_stack
 from scheduler.chosen_systems import Choice, Selection
 from scheduler.estimate import Estimate, estimate
+from scheduler.expected import Expected, expect, too_expensive
 from scheduler.narrow import WHOLE, Narrow
 from scheduler.next_runs import Run, next_runs
 from scheduler.plan import Plan, plan, recorded
@@ -30,6 +31,7 @@ from shared.phrases import counted
 from shared.text import one_line
 
 _MOST_LEFT_OUT = 50
+_EXPECT_BUDGET = 60.0  # seconds for all questions about disks and workers
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,10 @@ class Shown:
     plan: Plan
     selection: Selection
     load: Estimate | None = None
+    expected: Expected | None = None
     runs: tuple[Run, ...] = ()
     never: str = ""  # why the schedule starts nothing any more
+    refused: str = ""  # why the run may not begin
 
 
 @click.command("plan", short_help="Show what a hunt would do.")
@@ -66,9 +70,12 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
     first = next((run.at.astimezone(UTC) for run in runs if run.runs), now)
     shown = draft(runtime, name, moment(at) if at else first, look=True)
     load = estimate(runtime.make_fleet(), runtime.ledger, runtime.now, name, shown.selection)
+    expected = expect(runtime, name, shown.plan.captures, shown.plan.hunt.scheduled_at, budget=_EXPECT_BUDGET)
     never = config.hunts[name].never_runs(now)
-    show(Shown(shown.plan, shown.selection, load, runs, never), as_json)
-    if shown.plan.hunt.problems or load.problems or never:
+    refused = too_expensive(config.hunts[name], replace(shown.plan.hunt, cost=expected.cost))
+    shown = Shown(shown.plan, shown.selection, load, expected, runs, never, refused)
+    show(shown, as_json)
+    if shown.plan.hunt.problems or load.problems or never or refused:
         raise click.exceptions.Exit(1)
 
 
@@ -147,6 +154,12 @@ def _parts(shown: Shown) -> Iterator[str | _Table]:
             yield from (f"  {line}" for line in selection.left_out)
     if load:
         yield f"Load: {_load(load)}"
+    if shown.expected:
+        yield from plan_cost.capacity_lines(shown.expected)
+        yield plan_cost.cost_line(shown.expected.cost)
+        if rows := plan_cost.cost_rows(shown.expected.cost):
+            yield _Table(plan_cost.TITLES, rows)
+        yield from (f"  {line}" for line in plan_cost.about_cost(shown.expected.cost))
     if shown.runs:
         yield f"Next runs ({shown.runs[0].at.tzinfo}):"
         yield from (f"  {_run(run)}" for run in shown.runs)
@@ -159,7 +172,8 @@ def _parts(shown: Shown) -> Iterator[str | _Table]:
 def _problems(shown: Shown) -> list[str]:
     hunt, load = shown.plan.hunt, shown.load
     never = [f"the schedule of {hunt.name}: {shown.never}"] if shown.never else []
-    return [*hunt.problems, *(load.problems if load else ()), *never]
+    refused = [f"this run would not start: {shown.refused}"] if shown.refused else []
+    return [*hunt.problems, *(load.problems if load else ()), *never, *refused]
 
 
 def _table(titles: tuple[str, ...], rows: list[tuple[Choice, tuple[str, ...]]]) -> _Table:
@@ -212,6 +226,8 @@ def _as_json(shown: Shown) -> dict[str, Any]:
         "problems": _problems(shown),
         "notes": list(shown.selection.notes),
     }
+    if shown.expected:
+        plan |= plan_cost.as_json(shown.expected)
     if load:
         plan["load"] = {
             "systems": load.systems,

@@ -28,6 +28,7 @@ from flask import Flask, g
 from markupsafe import Markup, escape
 
 from console.access import may
+from shared.models.cost import dollars
 from shared.phrases import percent
 from shared.text import clean
 
@@ -200,6 +201,7 @@ def add_to(app: Flask) -> None:
         "until": lambda moment: until(moment, g.now),
         "span": span,
         "number": number,
+        "dollars": dollars,
         "percent": percent,
         "counted": counted,
         "spelled": spelled,

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from scheduler.cost_came_to import came_to
 from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.codec import dump
+from shared.models.cost import compared
 from shared.models.hunts import COVERAGE_DAYS, Hunt, HuntReport
 from shared.models.intelligence import InForce
 from shared.text import inert_cell, one_line
@@ -24,7 +26,7 @@ _COLUMNS = (
     "hunt", "scheduled_at", "trigger", "config_hash", "project_id", "account", "region", "instance", "name",
     "capture", "state", "reason", "attempts", "requested_at", "ended_at", "pipeline_ids",
     "processing_ids", "earlier_pipeline_ids", "malicious", "suspicious", "evidence_id",
-    "resource", "size_mb", "disk_hash", "preserved_at", "intelligence",
+    "resource", "size_mb", "disk_hash", "preserved_at", "intelligence", "cost",
 )  # fmt: skip
 
 
@@ -39,13 +41,19 @@ def as_csv(hunt: Hunt, captures: Iterable[Capture], names: dict[str, str]) -> st
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS)
     writer.writeheader()
+    captures = list(captures)
+    cost = compared(hunt.cost, came_to(hunt.cost, captures))
     for capture in captures:
         for kept in capture.preserved or (None,):
-            writer.writerow({key: _cell(value) for key, value in _row(hunt, capture, kept, names).items()})
+            row = _row(hunt, capture, kept, names, cost)
+            writer.writerow({key: _cell(value) for key, value in row.items()})
     return out.getvalue()
 
 
-def _row(hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, str]) -> dict[str, Any]:
+def _row(
+    hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, str], cost: str
+) -> dict[str, Any]:
+    """`cost`: of the hunt as a whole."""
     system = capture.system
     return {
         "hunt": hunt.id,
@@ -74,6 +82,7 @@ def _row(hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, 
         "disk_hash": kept.disk_hash if kept else "",
         "preserved_at": kept.path if kept else "",
         "intelligence": hunt.intelligence.hash if hunt.intelligence else "",
+        "cost": cost,
     }
 
 
@@ -147,6 +156,7 @@ def _about(hunt: Hunt, report: HuntReport) -> list[tuple[str, str]]:
         ("Ended", _time(hunt.finished_at) or "not yet"),
         ("State", hunt.state.value + (f": {_text(hunt.reason)}" if hunt.reason else "")),
         ("Coverage", covered if report.covered is not None else ""),
+        ("Cost", _text(compared(report.cost, report.came_to))),
     ]
 
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from scheduler import check_aws, check_platform
+from scheduler.look_for_leftovers import asks_aws
 from shared.config.configured_values import secret_references
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, within
@@ -43,6 +44,8 @@ def begin_daily_check(runtime: Runtime) -> None:
     if last:
         for part in _PARTS:
             runtime.captures.put(items.encode(items.DailyCheck(part, day)), id=f"check:{part}:{day}")
+        if asks_aws(config):
+            runtime.captures.put(items.encode(items.Leftovers(day)), id=f"leftovers:{day}")
         for name in config.destinations:
             runtime.events.put(items.encode(items.DailyCheck(name, day)), id=f"check:{name}:{day}")
         for name in (name for name, hunt in config.hunts.items() if hunt.preflight):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from scheduler.cost_came_to import came_to
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import COVERAGE_DAYS, MAX_REPORT_LINES, CaptureResult, Hunt, HuntReport
 from shared.storage.ledger.ledger import Ledger
@@ -45,6 +46,8 @@ def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now
         slowest=line(slowest) if slowest and _seconds(slowest) else None,
         slowest_seconds=_seconds(slowest) if slowest else 0.0,
         vulnerabilities=ledger.vulnerabilities.in_sum(hunt.id),
+        cost=hunt.cost,
+        came_to=came_to(hunt.cost, captures),
         covered=sum(capture.system.key in covered for capture in captures),
     )
 

@@ -7,6 +7,7 @@ import logging
 from scheduler.capture import capture
 from scheduler.cover_accounts import cover_accounts
 from scheduler.daily_check import check_part
+from scheduler.look_for_leftovers import keep_leftovers
 from scheduler.missed import MADE_UP_FOR
 from scheduler.opening import open_project
 from scheduler.preflight.daily import preflight_hunt
@@ -44,6 +45,8 @@ def captures_handler(runtime: Runtime) -> Handler:
                 return cover_accounts(runtime, content, claims=item.claims)
             case items.PreflightHunt():
                 return preflight_hunt(runtime, content)
+            case items.Leftovers():
+                return keep_leftovers(runtime)
             case items.DailyCheck():
                 return check_part(runtime, content, claims=item.claims)
         return Dead("not an item of [captures]")

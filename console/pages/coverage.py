@@ -7,6 +7,7 @@ from flask import Blueprint, Response, render_template, request
 from console.context import ConsoleContext
 from console.views.coverage import coverage_view, systems_csv, techniques_csv
 from console.views.coverage_matrix import GROUPINGS, OUTCOMES, OWN_ACCOUNT, MatrixFilter
+from console.views.leftovers import leftovers_view
 from console.views.uncovered import uncovered_csv, uncovered_view
 from shared.config.config import Config
 from shared.models import attack
@@ -30,6 +31,11 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             choices=_choices(context.config, filter),
             regions=sorted({row.system.region for row in view.systems.rows}),
         )
+
+    @pages.get("/coverage/leftovers")
+    def leftovers() -> str:
+        view = leftovers_view(context.queries.left_behind())
+        return render_template("leftovers.html", title=view.title, view=view)
 
     @pages.get("/coverage.csv")
     def systems() -> Response:

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from console.views.hunt_runs import RunRow, run_row
 from console.views.vulnerabilities import VulnerabilitiesView, vulnerabilities_view
 from scheduler import custody
+from scheduler.cost_came_to import came_to
 from scheduler.plan import definition_hash, project_name
 from scheduler.report import report
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
+from shared.models.cost import CostEstimate, CostItem, compared
 from shared.models.hunts import Hunt, HuntTotals
 from shared.phrases import counted
 from shared.storage import kinds
@@ -104,6 +106,15 @@ class Timeline:
 
 
 @dataclass(frozen=True)
+class CostLine:
+    """One part of the cost of the run."""
+
+    what: str
+    expected: CostItem
+    came_to: CostItem | None  # None while nothing has ended
+
+
+@dataclass(frozen=True)
 class RunView:
     title: str
     run: RunRow
@@ -125,6 +136,8 @@ class RunView:
     attempt: int
     finished_at: datetime | None
     intelligence: str  # which of one's own rules and indicators were in force; empty: it takes none
+    cost: str  # what it came to and what was expected; empty if neither is known
+    cost_items: tuple[CostLine, ...]
     waits_for: str  # the run that it waits for; empty if it waits for none
     vulnerabilities: VulnerabilitiesView | None = None  # None: the platform did not say, or found none
 
@@ -151,6 +164,7 @@ def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE
     after = str(first + limit) if first + limit < len(captures) else ""
     counts = Counter(map(_outcome, captures))
     totals = HuntTotals.of(captures)
+    spent = came_to(hunt.cost, captures)
     systems = max(len(captures), hunt.systems)
     return RunView(
         title=_title(hunt, totals, systems),
@@ -176,8 +190,17 @@ def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE
         attempt=hunt.attempt,
         finished_at=hunt.finished_at,
         intelligence=hunt.intelligence.in_words if hunt.intelligence else "",
+        cost=compared(hunt.cost, spent),
+        cost_items=_cost_lines(hunt.cost, spent),
         waits_for=_waits_for(runtime, hunt),
         vulnerabilities=vulnerabilities_view(runtime, hunt.id) if hunt.over else None,
+    )
+
+
+def _cost_lines(expected: CostEstimate | None, spent: CostEstimate | None) -> tuple[CostLine, ...]:
+    known = {item.what: item for item in spent.items} if spent else {}
+    return tuple(
+        CostLine(item.what, item, known.get(item.what)) for item in (expected.items if expected else ())
     )
 
 

@@ -12,6 +12,7 @@ from receiver.messages.subject import where
 from receiver.messages.wording import capitalised, commas, joined
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
+from shared.models.cost import compared
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
 from shared.models.quiet_findings import Quiet
 from shared.models.vulnerabilities import FoundVulnerabilities
@@ -39,6 +40,7 @@ def hunt_finished(alarm: Alarm) -> Content:
             *_quiet_facts(report.quiet),
             *_intelligence_facts(report),
             *_vulnerability_facts(report.vulnerabilities),
+            *_cost_facts(report),
             Fact("Hunt", name, place=Place.REST),
             Fact("Scheduled", utc_minute(report.scheduled_at), place=Place.REST),
         ),
@@ -127,6 +129,12 @@ def _vulnerability_facts(found: FoundVulnerabilities | None) -> Iterator[Fact]:
         )
         in_use = f"{found.in_use:,} in packages in use"
         yield Fact("Vulnerabilities", at_least + commas(counts, in_use, new), place=Place.REST)
+
+
+def _cost_facts(report: HuntReport) -> Iterator[Fact]:
+    """What the hunt came to, and what was expected."""
+    if cost := compared(report.cost, report.came_to):
+        yield Fact("Cost", cost, place=Place.REST)
 
 
 def _quiet_facts(quiet: Quiet) -> Iterator[Fact]:

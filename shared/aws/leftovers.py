@@ -1,25 +1,22 @@
 """Lists what carries the platform's marks: snapshots, volumes, keys. Nothing is changed in AWS.
 
 The platform names what it makes `CadoResponse…`: very likely so, since its deployment templates let it delete
-only what has such a name. The calls are ec2:DescribeSnapshots, ec2:DescribeVolumes and kms:ListAliases.
+only what has such a name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from shared.aws.accounts import AccountClients
-from shared.aws.clients import NAMES
-from shared.aws.errors import understood
+from shared.aws.accounts import AccountClients, understanding
 from shared.config.accounts import AccountConfig
-from shared.models.inventory import InstanceError
 from shared.models.leftovers import Marked, Sort
 from shared.secrets import Secrets
 
+# The permissions that this needs. template.yaml and deploy/member-account-role.yaml grant them.
+RIGHTS = ("ec2:DescribeSnapshots", "ec2:DescribeVolumes", "kms:ListAliases")
 _NAMED = {"Name": "tag:Name", "Values": ["CadoResponse*"]}
 _ALIAS = "alias/CadoResponse-KMS-Alias"
 _PAGE, _ALIASES = 1_000, 100  # the largest pages, by the API references
@@ -38,84 +35,63 @@ class AwsMarks(AccountClients):
         retries: int = 4,
         **manners: Any,
     ) -> None:
-        """The arguments are those of `AccountClients`."""
         super().__init__(account_of, secrets, read_timeout=read_timeout, retries=retries, **manners)
 
+    @understanding("EC2")
     def snapshots(self, account: str, region: str) -> list[Marked]:
-        request = {"OwnerIds": ["self"], "Filters": [_NAMED], "MaxResults": _PAGE}
-        with understood("EC2", InstanceError):
-            return [
-                Marked(
-                    Sort.SNAPSHOT,
-                    str(snapshot["SnapshotId"]),
-                    account,
-                    region,
-                    _moment(snapshot["StartTime"]),
-                    _name(snapshot),
-                    str(snapshot.get("State", "")),
-                    _snapshot_gib(snapshot),
-                    str(snapshot.get("VolumeId", "")),
-                )
-                for page in self._every_page(account, region, "ec2", "describe_snapshots", request)
-                for snapshot in page["Snapshots"]
-            ]
+        where = (account, region, "ec2", "describe_snapshots")
+        return [
+            Marked(
+                Sort.SNAPSHOT,
+                str(snapshot["SnapshotId"]),
+                account,
+                region,
+                _moment(snapshot["StartTime"]),
+                _name(snapshot),
+                str(snapshot.get("State", "")),
+                _snapshot_gib(snapshot),
+                str(snapshot.get("VolumeId", "")),
+            )
+            for page in self._pages(*where, OwnerIds=["self"], Filters=[_NAMED], MaxResults=_PAGE)
+            for snapshot in page["Snapshots"]
+        ]
 
+    @understanding("EC2")
     def volumes(self, account: str, region: str) -> list[Marked]:
+        where = (account, region, "ec2", "describe_volumes")
         filters = [_NAMED, {"Name": "status", "Values": ["available"]}]
-        request = {"Filters": filters, "MaxResults": _PAGE}
-        with understood("EC2", InstanceError):
-            return [
-                Marked(
-                    Sort.VOLUME,
-                    str(volume["VolumeId"]),
-                    account,
-                    region,
-                    _moment(volume["CreateTime"]),
-                    _name(volume),
-                    str(volume.get("State", "")),
-                    float(volume["Size"]),
-                )
-                for page in self._every_page(account, region, "ec2", "describe_volumes", request)
-                for volume in page["Volumes"]
-            ]
+        return [
+            Marked(
+                Sort.VOLUME,
+                str(volume["VolumeId"]),
+                account,
+                region,
+                _moment(volume["CreateTime"]),
+                _name(volume),
+                str(volume.get("State", "")),
+                float(volume["Size"]),
+            )
+            for page in self._pages(*where, Filters=filters, MaxResults=_PAGE)
+            for volume in page["Volumes"]
+        ]
 
+    @understanding("KMS")
     def keys(self, account: str, region: str) -> list[Marked]:
         """A key without its alias is not found: the platform schedules it to be deleted."""
-        request = {"Limit": _ALIASES}
-        with understood("KMS", InstanceError):
-            return [
-                Marked(
-                    Sort.KEY,
-                    str(alias["TargetKeyId"]),
-                    account,
-                    region,
-                    _moment(alias["CreationDate"]) if alias.get("CreationDate") else None,
-                    str(alias["AliasName"]),
-                )
-                for page in self._every_page(account, region, "kms", "list_aliases", request)
-                for alias in page["Aliases"]
-                if str(alias["AliasName"]).startswith(_ALIAS) and alias.get("TargetKeyId")
-            ]
-
-    def _every_page(
-        self, account: str, region: str, service: str, operation: str, request: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
-        client = self._client(account, region, service)
-        following: dict[str, str] = {}
-        try:
-            while True:
-                page = getattr(client, operation)(**request, **following)
-                yield page
-                # EC2 and KMS name the mark of the next page differently.
-                if token := page.get("NextToken"):
-                    following = {"NextToken": token}
-                elif page.get("Truncated"):
-                    following = {"Marker": page["NextMarker"]}
-                else:
-                    return
-        except (BotoCoreError, ClientError) as error:
-            action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-            raise InstanceError(str(self._clients.failure(error, NAMES[service], action))) from error
+        where, cursor = (account, region, "kms", "list_aliases"), ("NextMarker", "Marker")
+        return [
+            Marked(
+                Sort.KEY,
+                str(alias["TargetKeyId"]),
+                account,
+                region,
+                _moment(alias["CreationDate"]) if alias.get("CreationDate") else None,
+                str(alias["AliasName"]),
+            )
+            for page in self._pages(*where, cursor=cursor, Limit=_ALIASES)
+            for alias in page["Aliases"]
+            if str(alias["AliasName"]).startswith(_ALIAS) and alias.get("TargetKeyId")
+        ]
 
 
 def _name(facts: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from shared.hosting.log_redaction import redact
 from shared.http.client import Http
 from shared.models.inspection import Inspection
 from shared.models.inventory import OrganizationFleet
+from shared.models.leftovers import Marks
 from shared.platform.client import Cado
 from shared.platform.transport import TRIES, Transport
 from shared.platform.v2 import CadoV2
@@ -152,6 +153,12 @@ class Runtime:
         from shared.aws.inspection import AwsInspection
 
         return AwsInspection(self.config.account, self.secrets, **options)
+
+    def make_marks(self, **options: Any) -> Marks:
+        """What carries the platform's marks in AWS. Nothing is called yet."""
+        from shared.aws.leftovers import AwsMarks
+
+        return AwsMarks(self.config.account, self.secrets, **options)
 
     def make_cado(self, *, tries: int) -> Cado:
         """The platform. Each call is tried at most `tries` times. Raises SecretError if the API key cannot be

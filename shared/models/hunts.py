@@ -141,4 +141,5 @@ class HuntReport:
     quiet: Quiet = field(default_factory=Quiet)  # what people were not told of, once its event is handled
     vulnerabilities: FoundVulnerabilities | None = None  # None: the platform does not say
     intelligence: InForce | None = None
-    cost: CostEstimate | None = None
+    cost: CostEstimate | None = None  # as it was estimated before the hunt began
+    came_to: CostEstimate | None = None

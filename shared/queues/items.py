@@ -25,6 +25,7 @@ from shared.queues.cover_accounts_item import CoverAccounts as CoverAccounts
 from shared.queues.daily_check_item import DailyCheck as DailyCheck
 from shared.queues.digest_due_item import DigestDue as DigestDue
 from shared.queues.escalation_item import Escalation as Escalation
+from shared.queues.leftovers_item import Leftovers as Leftovers
 from shared.queues.look_at_issues_item import LookAtIssues as LookAtIssues
 from shared.queues.preflight_item import PreflightHunt as PreflightHunt
 from shared.queues.sizes import fitted_alarm, fitted_event
@@ -332,6 +333,7 @@ KINDS: tuple[type[Content], ...] = (
     CoverAccounts,
     StartHunt,
     OpenProject,
+    Leftovers,
     RequestCapture,
     DeliverAlarm,
     DeliverDigest,

@@ -37,6 +37,7 @@ COMMANDS = {
     "hunt report": "weekly",
     "hunt stop": "weekly",
     "coverage": "",
+    "leftovers": "",
     "events list": "",
     "events show": "e1",
     "events resend": "e1 --to soc",

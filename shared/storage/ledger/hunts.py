@@ -117,7 +117,11 @@ class Hunts:
         return self.change(
             hunt_id,
             lambda current: replace(
-                current, systems=planned.systems, problems=planned.problems, left_out=planned.left_out
+                current,
+                systems=planned.systems,
+                problems=planned.problems,
+                left_out=planned.left_out,
+                cost=planned.cost,
             ),
         )
 

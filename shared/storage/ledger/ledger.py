@@ -17,6 +17,7 @@ from shared.storage.ledger.hunts import Hunts
 from shared.storage.ledger.instance_names import InstanceNames
 from shared.storage.ledger.intelligence import KeptIntelligence
 from shared.storage.ledger.known_good import KnownGood
+from shared.storage.ledger.left_behind import LeftBehinds
 from shared.storage.ledger.mutes import Mutes
 from shared.storage.ledger.notes import Notes
 from shared.storage.ledger.systems import Systems
@@ -35,6 +36,7 @@ class Ledger:
         self.listings = Listings(store)
         self.fleet = FleetRecords(store)
         self.vulnerabilities = VulnerabilityRecords(store)
+        self.left_behind = LeftBehinds(store)
         self.weeks = Weeks(store)
         self.hunts = Hunts(store, now, self.captures)
         self.events = Events(store, now)

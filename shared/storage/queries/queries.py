@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from shared.storage.ledger.left_behind import LeftBehinds
 from shared.storage.ports import Store
 from shared.storage.queries.audit import AuditQueries
 from shared.storage.queries.captures import CaptureQueries
@@ -44,3 +45,4 @@ class Queries:
         self.pulse = PulseQuery(store, now)
         self.trends = TrendQueries(store, now)
         self.audit = AuditQueries(store, now)
+        self.left_behind = LeftBehinds(store).last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shared.models.cost import dollars
 from shared.phrases import counted, duration, percent
 from shared.storage.queries.report import HuntFigures, Report
 
@@ -52,6 +53,9 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
         yield f"Running machines captured in the last {days} days", f"{at_most}{of}{share}"
         yield f"Running machines not captured for more than {days} days", f"{organization.too_old:,}"
         yield "Accounts and regions that are not known", f"{organization.unknown_total:,}"
+    if left := report.left_behind:
+        month = f", up to {dollars(left.usd_a_month)} a month" if left.usd_a_month else ""
+        yield "Left behind by the platform in AWS", f"{left.total:,}{month}"
     yield "Cases opened", f"{cases.opened:,}"
     for verdict, words in VERDICTS.items():
         yield f"Cases closed as {words}", f"{cases.closed.get(verdict, 0):,}"
