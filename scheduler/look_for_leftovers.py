@@ -19,7 +19,6 @@ from scheduler.wording import account_in_words, alternatives
 from shared.config.config import Config
 from shared.config.targets import SelectorConfig
 from shared.hosting.runtime import Runtime
-from shared.models.kinds_of_system import Provider
 from shared.models.leftovers import MAX_ROWS, LeftBehind, Marked, Sort
 from shared.models.prices import Prices
 from shared.models.systems import Kind
@@ -142,7 +141,7 @@ def _places(runtime: Runtime, calls: ParallelCalls, problems: list[str]) -> list
     problems += [f"the accounts of {unit} are not known: {why}" for unit, why in units.failures.items()]
     accounts = {
         "",  # this machine's own
-        *(name for name, account in config.accounts.items() if account.provider == Provider.AWS),
+        *(name for name, account in config.accounts.items() if account.provider == "aws"),
         *(system.account for hunt in config.hunts.values() for system in hunt.systems),
         *(config.account_name(id) for ids in units.given.values() for id in ids),
     }

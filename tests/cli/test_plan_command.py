@@ -118,6 +118,11 @@ def test_the_plan_for_a_script(huntbridge, platform, ec2, tmp_path):
     result = huntbridge(WEEKLY, "plan", "weekly", "--json", "--at", "2027-01-31T02:00Z")
     assert result.exit_code == 0, result.output
     plan = json.loads(result.stdout)
+    duration, cost = plan.pop("duration"), plan.pop("cost")
+    assert (duration["hours"], duration["at_once"], duration["warning"]) == (1.0, 5, "")
+    assert cost["usd"]["low"] < cost["usd"]["likely"] < cost["usd"]["high"]
+    assert cost["not_counted"] == []
+    assert "1 disk of which no snapshot is known: 40% of the size is data" in cost["assumptions"]
     runs = plan.pop("next_runs")
     assert len([run for run in runs if run["utc"]]) == 5
     place = {"region": REGION, "account": "", "kind": "ec2", "place": REGION}
@@ -141,6 +146,23 @@ def test_the_plan_for_a_script(huntbridge, platform, ec2, tmp_path):
         "load": {"systems": 1, "volumes": 1, "gib": 8, "hours": 1.5, "after_hunts": 1},
     }  # fmt: skip
     assert not [request for request in platform.requests if request.method != "GET"]
+
+
+@pytest.mark.usefixtures("ec2")
+def test_a_plan_that_cannot_end_in_time_and_costs_too_much(huntbridge):
+    config = WEEKLY.replace("cron(30 2 ? * SUN *)", "rate(30 minutes)") + "    max_cost: 0.5\n"
+    result = huntbridge(config, "plan")
+    assert result.exit_code == 1
+    for said in (
+        "Duration: about 1 h 0 min, 5 captures at once",
+        "warning: the hunt takes 1 h 0 min, its next run begins after 30 min: not even one capture fits",
+        "prices of 2024-07 to 2026-11",
+        "the platform’s workers",
+        "assumed: a capture of mode full takes 1 h 0 min, since none of kind ec2 was made before",
+        "prices: The prices are list prices in US dollars",
+        "problem: this run would not start: it is likely to cost about $1.",
+    ):
+        assert said in result.output
 
 
 def test_the_plan_for_a_person(huntbridge, ec2):

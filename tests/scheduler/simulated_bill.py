@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from demo.platform.records import Pipeline
+from demo.platform.records import Pipeline, SimInstance
 from demo.platform.world import World
 
 GIB = 2**30
@@ -48,19 +48,20 @@ def bill(world: World, project_id: int, disks: Mapping[str, PlantedDisk], dice: 
         if pipeline.asked.triage:
             total += dice.uniform(0.2, 3.0) * _BUCKET
             continue
-        for volume in pipeline.asked.instance.volumes:
-            total += _disk(disks[volume.volume_id], pipeline, dice)
+        machine = pipeline.asked.instance
+        assert isinstance(machine, SimInstance)
+        for volume in machine.volumes:
+            total += _disk(disks[volume.volume_id], machine.region, pipeline.asked.scan_only, dice)
     return total
 
 
-def _disk(disk: PlantedDisk, pipeline: Pipeline, dice: random.Random) -> float:
-    assert pipeline.asked is not None
+def _disk(disk: PlantedDisk, region: str, is_scan: bool, dice: random.Random) -> float:
     blocks = math.ceil(disk.written / _BLOCK)
     new = disk.written if disk.changed is None else disk.changed
     cost = new / GIB * _SNAPSHOT * dice.uniform(6.5, 7.5) / _MONTH
     cost += blocks * _BLOCKS + math.ceil(blocks / 10_000) * _LISTS
-    cost += disk.written / GIB * _TRANSFER[pipeline.asked.instance.region]
-    if not pipeline.asked.scan_only and disk.gib <= 500:
+    cost += disk.written / GIB * _TRANSFER[region]
+    if not is_scan and disk.gib <= 500:
         cost += disk.written / GIB * dice.uniform(0.4, 0.6) * _BUCKET * 30 / _MONTH
     return cost
 

@@ -136,6 +136,7 @@ def test_the_estimate_is_near_the_bill(make_stage, monkeypatch, name):
         | ({"capture": modes[number % len(modes)]} if modes else {})
         for number, machine in enumerate(fleet)
     ]
+    stage_of: list[Stage] = []
     stage = make_stage(
         fleet,
         hunt={"targets": targets, "capture": mode, "schedule": "rate(7 days)"},
@@ -144,7 +145,7 @@ def test_the_estimate_is_near_the_bill(make_stage, monkeypatch, name):
         rng=random.Random(7),
         clock=lambda: stage_of[0].moment.timestamp() if stage_of else SUNDAY.timestamp(),
     )
-    stage_of = [stage]
+    stage_of.append(stage)
     stage.runtime.config = stage.runtime.config.model_copy(
         update={"cost": stage.runtime.config.cost.model_copy(update={"region": "us-east-1"})}
     )

@@ -23,7 +23,7 @@ SNAPSHOTS = {"OwnerIds": ["self"], "Filters": [BY_NAME], "MaxResults": 1_000}
 
 @pytest.fixture
 def marks() -> AwsMarks:
-    return AwsMarks({}.get, Secrets({}), retries=0)
+    return AwsMarks(lambda _: None, Secrets({}), retries=0)
 
 
 @pytest.fixture
