@@ -32,6 +32,7 @@ from shared.models.event_kinds import (
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.intelligence import Force, Hit, InForce
 from shared.models.quiet_findings import Quiet
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
@@ -427,8 +428,25 @@ def _alarms() -> dict[str, Alarm]:
     )
     disks = Capture("weekly", WEB, CaptureState.RUNNING, mode="full", evidence_ids=(31, 32, 33))
     group = together([replace(rich, capture=disks), replace(second_disk, capture=disks)])
+    in_force = InForce(Force.IN_FORCE, "ab" * 32, 12, 300, ("abuse_ch", "case_7"))
+    own_hits = replace(
+        rich,
+        hunt=replace(rich.hunt, intelligence=in_force),
+        findings=(
+            *rich.findings,
+            Finding(
+                "Suspicious File Detected: hb_abuse_ch_xmrig",
+                1,
+                Severity.SUSPICIOUS,
+                path="C:\\Windows\\Temp\\kswapd0",
+            ),
+        ),
+        hits=(Hit("case_7", "evil.example", "indicator", "C2 of case 7"),),
+        gaps=(),
+    )
     return {
         "rich": rich,
+        "own_hits": own_hits,
         "group": group,
         "minimal": minimal,
         "many_findings": many,
