@@ -121,7 +121,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     rest = [line for line in message.lines if line.place is Place.REST]
     yield from _lines(line for line in message.lines if line.place is not Place.REST)
     yield from _facts(message.facts_at(Place.NEWS))
-    yield from _findings("*Alarms, worst first*", message, message.findings[:WORST])
+    yield from _findings(f"*Alarms, {message.order}*", message, message.findings[:WORST])
     for text in (folded_text(message, rest, "below"), message.left_out):
         if text:
             yield _section(f"_{escape_slack(text)}_")
