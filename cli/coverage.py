@@ -109,13 +109,13 @@ def coverage(
     if summary.unselected:
         click.echo(f"In no hunt ({counted(summary.unselected_total, 'machine')}):")
         tables.show(
-            ("Instance", "Name", "Account", "Region", "Why"),
+            ("System", "Name", "Account", "Place", "Why"),
             [
                 (
-                    each.system.instance,
+                    one_line(each.system.title, 200),
                     one_line(each.name, 60),
                     each.system.account or "own",
-                    each.system.region,
+                    one_line(each.system.place, 200),
                     one_line(each.why or "no hunt finds it", 300),
                 )
                 for each in summary.unselected[:limit]
@@ -126,7 +126,7 @@ def coverage(
         since = runtime.now() - timedelta(days=COVERAGE_DAYS)
         click.echo("Systems, the least recently captured first:")
         tables.show(
-            ("Instance", "Name", "Account", "Region", "Last captured", "Weeks", "Why not"),
+            ("System", "Name", "Account", "Place", "Last captured", "Weeks", "Why not"),
             [_cells(row, why_blind(row) if is_blind(row, since) else "") for row in systems],
             whole=(0, 2, 3, 5),
         )
@@ -134,10 +134,10 @@ def coverage(
 
 def _cells(row: SystemCoverage, why: str) -> tuple[str, ...]:
     return (
-        row.system.instance,
+        one_line(row.system.title, 200),
         one_line(row.name, 60),
         row.system.account or "own",
-        row.system.region,
+        one_line(row.system.place, 200),
         utc_minute(row.last_captured_at) or "never",
         "".join(_LETTERS[week.outcome] for week in row.weeks),
         one_line(why, 300),

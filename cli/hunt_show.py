@@ -153,10 +153,10 @@ def _show(view: RunView) -> None:
         click.echo(f"Left out: {one_line(text, 1_000)}")
     if view.systems.rows:
         titles = (
-            "Instance",
+            "System",
             "Name",
             "Account",
-            "Region",
+            "Place",
             "Outcome",
             "Malicious",
             "Suspicious",
@@ -168,10 +168,10 @@ def _show(view: RunView) -> None:
 
 def _cells(row: CaptureRow) -> tuple[str, ...]:
     return (
-        row.instance,
+        one_line(row.title, 200),
         one_line(row.name, 60),
         row.account or "own",
-        row.region,
+        one_line(row.place, 200),
         row.outcome,
         str(row.malicious),
         str(row.suspicious),
@@ -181,7 +181,8 @@ def _cells(row: CaptureRow) -> tuple[str, ...]:
 
 
 def _named(row: CaptureRow) -> str:
-    return f"{one_line(row.name, 60)} ({row.instance})" if row.name else row.instance
+    title = one_line(row.title, 200)
+    return f"{one_line(row.name, 60)} ({title})" if row.name else title
 
 
 def _time(length: timedelta | None) -> str:

@@ -19,6 +19,7 @@ from shared.models.codec import dump
 from shared.models.cost import compared
 from shared.models.hunts import COVERAGE_DAYS, Hunt, HuntReport
 from shared.models.intelligence import InForce
+from shared.models.systems import Kind
 from shared.text import inert_cell, one_line
 
 _NO_ALARMS = {CaptureState.PROCESSED: "none", CaptureState.FAILED: "not searched"}
@@ -26,7 +27,8 @@ _COLUMNS = (
     "hunt", "scheduled_at", "trigger", "config_hash", "project_id", "account", "region", "instance", "name",
     "capture", "state", "reason", "attempts", "requested_at", "ended_at", "pipeline_ids",
     "processing_ids", "earlier_pipeline_ids", "malicious", "suspicious", "evidence_id",
-    "resource", "size_mb", "disk_hash", "preserved_at", "intelligence", "cost",
+    "resource", "size_mb", "disk_hash", "preserved_at", "kind", "place", "resource_id", "intelligence",
+    "cost",
 )  # fmt: skip
 
 
@@ -81,9 +83,21 @@ def _row(
         "size_mb": kept.size_mb if kept else "",
         "disk_hash": kept.disk_hash if kept else "",
         "preserved_at": kept.path if kept else "",
+        "kind": system.kind.value,
+        "place": system.place,
+        "resource_id": _resource_id(capture),
         "intelligence": hunt.intelligence.hash if hunt.intelligence else "",
         "cost": cost,
     }
+
+
+def _resource_id(capture: Capture) -> str:
+    """What the provider calls the system itself: the id of a machine does not stay when it is made anew under
+    the same name."""
+    system, facts = capture.system, capture.facts
+    if system.kind is Kind.EC2 or (facts and facts.id not in ("", system.instance)):
+        return facts.id if facts and system.kind is not Kind.EC2 else system.instance
+    return ""
 
 
 def _cell(value: Any) -> Any:
@@ -172,7 +186,8 @@ def _intelligence(in_force: InForce | None) -> list[tuple[str, str]]:
 
 
 def _capture_line(capture: Capture, names: dict[str, str]) -> str:
-    name = _text(names.get(capture.system.instance, ""))
+    # Only the id of an EC2 instance says nothing of its name.
+    name = _text(names.get(capture.system.instance, "")) if capture.system.kind is Kind.EC2 else ""
     pipelines = _ids(capture.pipeline_ids)
     if capture.processing_ids:
         pipelines += f", processing {_ids(capture.processing_ids)}"
@@ -195,7 +210,7 @@ def _kept_line(capture: Capture, kept: Preserved) -> str:
     size = f"{kept.size_mb / 1024:,.4g} GB" if kept.size_mb else ""
     cells = (
         str(kept.evidence_id),
-        _code(capture.system.instance),
+        _code(capture.system.title),
         _code(kept.resource),
         size,
         _code(kept.disk_hash) or "the platform gave none",
@@ -206,8 +221,8 @@ def _kept_line(capture: Capture, kept: Preserved) -> str:
 
 def _system(capture: Capture) -> str:
     system = capture.system
-    place = f"{_text(system.account)}, {system.region}" if system.account else system.region
-    return f"{_code(system.instance)} ({place})"
+    place = _text(f"{system.account}, {system.place}" if system.account else system.place)
+    return f"{_code(system.title)} ({place})"
 
 
 def _text(text: str) -> str:

@@ -112,7 +112,7 @@ def case_view(
     if row is None:
         return None
     if row.system:
-        read_along(runtime, (*findings_keys(row.system), (kinds.SYSTEM_FINDINGS, row.system.instance, "-")))
+        read_along(runtime, (*findings_keys(row.system), (kinds.SYSTEM_FINDINGS, row.system.lasting, "-")))
     timeline = queries.cases.timeline(key, limit=LINES, page=page)
     message = lifecycle.current_message(key, "")
     shown = message.findings if message else row.findings

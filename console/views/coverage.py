@@ -239,7 +239,7 @@ def systems_csv(runtime: Runtime) -> str:
     systems, unselected = list(every_system(runtime)), runtime.queries.coverage.summary().unselected
     weeks = [week.start.isoformat() for week in systems[0].weeks] if systems else []
     head = ["instance", "name", "account", "region", "hunts", "last_captured_at", "last_attempt_at"]
-    writer.writerow([*head, "failures_in_a_row", "last_reason", *weeks])
+    writer.writerow([*head, "failures_in_a_row", "last_reason", *weeks, "kind", "place"])
     for row in systems:
         cells = [
             row.system.instance,
@@ -252,12 +252,15 @@ def systems_csv(runtime: Runtime) -> str:
             str(row.failures_in_a_row),
             row.last_reason,
             *(week.outcome.value for week in row.weeks),
+            row.system.kind.value,
+            row.system.place,
         ]
         writer.writerow([_cell(cell) for cell in cells])
     for machine in unselected:
         system, why = machine.system, machine.why or "no hunt finds it"
         place = [system.instance, machine.name, system.account, system.region]
-        writer.writerow([_cell(cell) for cell in [*place, "", "", "", "", why, *("" for _ in weeks)]])
+        line = [*place, "", "", "", "", why, *("" for _ in weeks), system.kind.value, system.place]
+        writer.writerow([_cell(cell) for cell in line])
     return out.getvalue()
 
 

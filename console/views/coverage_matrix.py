@@ -91,7 +91,7 @@ def groups(rows: Sequence[SystemCoverage], by: str, now: datetime) -> tuple[Grou
 
 def _title(row: SystemCoverage, by: str) -> str:
     if by == PLACE:
-        return f"{row.system.account or 'the platform’s own account'}, {row.system.region}"
+        return f"{row.system.account or 'the platform’s own account'}, {row.system.place}"
     if by == HUNT:
         return row.hunts[0] if row.hunts else "no hunt has captured them"
     return ""

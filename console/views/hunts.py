@@ -194,7 +194,7 @@ def _under_way(run: RunRow, captures: Collection[Capture]) -> Iterator[Problem]:
     stalled = [capture for capture in captures if capture.stalled and capture.state is CaptureState.RUNNING]
     if len(stalled) == 1:
         (capture,) = stalled
-        text = f"The capture of {capture.system.instance} in {run.name} makes no progress"
+        text = f"The capture of {capture.system.title} in {run.name} makes no progress"
         yield Problem(text, capture.progress, capture.progress_at, run.id)
     elif stalled:
         since = min((capture.progress_at for capture in stalled if capture.progress_at), default=None)

@@ -217,7 +217,7 @@ def delivering(health: Mapping[str, DestinationState]) -> str:
 
 
 def of_coverage(coverage: CoverageSummary) -> Iterator[Problem]:
-    names = [each.name or each.system.instance for each in coverage.unselected]
+    names = [each.name or each.system.title for each in coverage.unselected]
     if coverage.unselected_total:
         yield Problem(
             "fault",

@@ -18,6 +18,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.cost import CostEstimate, CostItem, compared
 from shared.models.hunts import Hunt, HuntTotals
+from shared.models.systems import Kind
 from shared.phrases import counted
 from shared.storage import kinds
 from shared.storage.queries.pages import BadToken, Rows
@@ -48,9 +49,12 @@ class CaptureRow:
 
     system_key: str
     instance: str
+    kind: str
+    title: str  # what people call it; EC2: the instance id
     name: str
     account: str  # empty: the platform's own
     region: str
+    place: str  # in words
     outcome: str  # a key of the outcomes above
     mark: str
     malicious: int
@@ -270,6 +274,9 @@ def _row(capture: Capture, names: Mapping[str, str], now: datetime) -> CaptureRo
     return CaptureRow(
         system_key=capture.system.key,
         instance=capture.system.instance,
+        kind=capture.system.kind.value,
+        title=capture.system.title,
+        place=capture.system.place,
         name=names.get(capture.system.instance, ""),
         account=capture.system.account,
         region=capture.system.region,
@@ -339,7 +346,9 @@ def _by_reason(failed: Iterable[Capture]) -> dict[str, list[Capture]]:
 
 def _general(capture: Capture) -> str:
     """The reason without the id of the instance, so that equal reasons are counted together."""
-    return capture.reason.replace(capture.system.instance, "the instance") or "no reason was given"
+    system = capture.system
+    word = "the instance" if system.kind is Kind.EC2 else "the system"
+    return capture.reason.replace(system.title, word) or "no reason was given"
 
 
 _STEPS = (1, 2, 3, 6, 12, 24, 48, 96)  # hours between two marks

@@ -257,7 +257,7 @@ def _labels(alarm: Alarm) -> tuple[str, ...]:
         alarm.severity.value,
         alarm.event.kind,
         report.hunt if report else alarm.hunt.name if alarm.hunt else "",
-        system.instance if system else "",
+        system.name if system else "",
     )
     safe = (re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")[:255] for name in named)
     return tuple(dict.fromkeys(filter(None, safe)))

@@ -77,8 +77,9 @@ def _unknown_names(
         if not _fits_any([*config.accounts, *ids], pattern) and not _fits_an_account_id(pattern):
             hint = advice(pattern, [*config.accounts, *ids])
             yield f"{where}.account", f"there is no account {quoted(pattern)}{hint}"
-    for pattern in match.region:
-        if not _fits_any(regions, pattern):
+    has_other_places = any(account.provider != "aws" for account in config.accounts.values())
+    for pattern in match.region:  # also zones of Google and locations of Azure, of which there is no list
+        if not has_other_places and not _fits_any(regions, pattern):
             yield f"{where}.region", f"{quoted(pattern)} is not a region{advice(pattern, regions)}"
 
 
@@ -107,7 +108,7 @@ def _fits_an_account_id(pattern: str) -> bool:
 
 def _empty_values(match: MatchConfig, where: str) -> Iterator[tuple[str, str]]:
     """Values that are not a condition, and conditions that no alarm meets."""
-    for key in ("event", "severity", "hunt", "project", "account", "region", "instance"):
+    for key in ("event", "severity", "hunt", "project", "account", "region", "kind", "instance"):
         if key in match.model_fields_set and not getattr(match, key):
             yield f"{where}.{key}", "is empty, so it is no condition: remove it, or write what must match"
     for key in ("project", "instance"):

@@ -128,7 +128,7 @@ class Alarm:
             return self.case
         project = self.project.id if self.project else self.event.project_id
         if self.system:
-            return f"project/{project or '-'}/{self.system.key}"
+            return f"project/{project or '-'}/{self.system.lasting_key}"
         if self.evidence and self.evidence.instance:
             return f"project/{project or '-'}/{self.evidence.instance}"
         return f"project/{project or '-'}/evidence/{self.event.evidence_id or self.event.id}"

@@ -40,8 +40,8 @@ PARTS: Mapping[Kind, tuple[str, ...]] = {
     Kind.GKE: ("project", "zone", "cluster", "namespace", "pod", "container"),
     Kind.LAMBDA: ("account", "region", "function"),
 }
-_OF_THE_SYSTEM = ("account", "region", "zone")
-_WITHOUT_REGION = (Kind.AZURE_VM, Kind.AKS)
+OF_THE_SYSTEM = ("account", "region", "zone")
+WITHOUT_REGION = (Kind.AZURE_VM, Kind.AKS)
 _IGNORES_CASE = ("subscription", "group", "vm")  # of Azure
 _ID = re.compile(rf"({'|'.join(kind for kind in Kind if kind is not Kind.EC2)}):(.*)", re.DOTALL)
 _KEY = re.compile(rf"(.*)/([^/]*)/({_ID.pattern})", re.DOTALL)
@@ -67,15 +67,15 @@ class System:
         """A system of a kind other than EC2, of its parts without account, region and zone. Raises ValueError
         with a sentence."""
         names = PARTS[kind]
-        own = [name for name in names if name not in _OF_THE_SYSTEM]
+        own = [name for name in names if name not in OF_THE_SYSTEM]
         if kind is Kind.EC2 or sorted(parts) != sorted(own) or not all(parts.values()):
             raise ValueError(f"a system of kind {kind} has other parts: {', '.join(own)}")
         if "account" not in names and not account:
             raise ValueError(f"a system of kind {kind} needs an account")
-        if bool(region) == (kind in _WITHOUT_REGION) or (region and not _REGION.fullmatch(region)):
+        if bool(region) == (kind in WITHOUT_REGION) or (region and not _REGION.fullmatch(region)):
             raise ValueError(f"{region!r} is no place of a system of kind {kind}")
         values = {**parts, "account": account or PLATFORM_ACCOUNT, "region": region, "zone": region}
-        if kind in _WITHOUT_REGION:
+        if kind in WITHOUT_REGION:
             values |= {name: values[name].lower() for name in _IGNORES_CASE if name in values}
         instance = f"{kind}:{'/'.join(quote(values[name], safe='') for name in names)}"
         if len(instance) > MOST_CHARACTERS:
@@ -129,6 +129,11 @@ class System:
         return f"{self.kind}:{'/'.join(texts)}"
 
     @property
+    def lasts_in_others(self) -> bool:
+        """Whether other systems may have the same `lasting`."""
+        return self.lasting != self.instance
+
+    @property
     def as_lasting(self) -> System:
         """The system of this name that lasts: for all but containers it is this one."""
         return replace(self, instance=self.lasting)
@@ -173,6 +178,16 @@ class System:
                 return f"cluster {cluster}, namespace {parts.get('namespace')}"
             case _:
                 return self.region
+
+
+def lasting_key(key: str) -> str:
+    """`System.lasting_key` of the system with this key. Texts that are no key stay as they are."""
+    return System.from_key(key).lasting_key if _KEY.fullmatch(key) else key
+
+
+def is_key(text: str) -> bool:
+    """Whether the text has the form of a `System.key`."""
+    return bool(_KEY.fullmatch(text)) or text.count("/") == 2
 
 
 def folded_pod(name: str) -> str:

@@ -46,15 +46,15 @@ PROJECT = _kind("project", _HUNTS, _EVER, name="project id")  # an alarm may com
 # Deleted when the project's alarms are no longer compared with the received webhooks.
 CHECKED_PROJECT = _kind("checked-project", _HUNTS, _EVER, name="project id")
 CAPTURE = _kind("capture", _CAPTURES, _YEAR, group="hunt id", name="system key")
-HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="system key")
-CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="system key")
-SYSTEM = _kind("system", "shared.storage.ledger.systems", _YEAR, name="system key")
+HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="lasting system key")
+CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="lasting system key")
+SYSTEM = _kind("system", "shared.storage.ledger.systems", _YEAR, name="lasting system key")
 # What runs in the accounts of the organization. Each day's look replaces the documents of the day before.
 FLEET = _kind("fleet", "shared.storage.ledger.fleet", 40, group="fleet", name="account/region/part")
 VULNERABILITIES = _kind(
     "vulnerabilities", "shared.storage.ledger.vulnerabilities", _YEAR, group="hunt id", name="system key"
 )
-PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
+PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="lasting id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
 CLOCK = _kind("clock", "shared.local.hunt_starter", _EVER, name="hunt name")
 
@@ -73,14 +73,14 @@ ALARM_RUN = _kind("alarm-run", _EVENTS, _EVER, group="project id", name="evidenc
 # are compared, so it is kept for 60 days.
 BODY = _kind("body", _DEDUPE, 60, group="SHA-256 of platform and body")
 ALARM = _kind("alarm", _DEDUPE, _EVER, group="platform/project id", name="evidence id/story")
-SYSTEM_ALARMS = _kind("system-alarms", "receiver.events.history", _YEAR, group="instance id")
+SYSTEM_ALARMS = _kind("system-alarms", "receiver.events.history", _YEAR, group="lasting id")
 # What each system's alarms found over all hunts. A finding must not be told as new again.
-SYSTEM_FINDINGS = _kind("system-findings", "shared.storage.ledger.findings", _EVER, group="instance id")
+SYSTEM_FINDINGS = _kind("system-findings", "shared.storage.ledger.findings", _EVER, group="lasting id")
 QUIET_FINDINGS = _kind(
-    "quiet-findings", "shared.storage.ledger.findings", _YEAR, group="hunt id", name="instance id"
+    "quiet-findings", "shared.storage.ledger.findings", _YEAR, group="hunt id", name="lasting id"
 )
 # What people decided, in documents that no alarm writes.
-KNOWN_GOOD = _kind("known-good", "shared.storage.ledger.known_good", _EVER, group="instance id, or wide")
+KNOWN_GOOD = _kind("known-good", "shared.storage.ledger.known_good", _EVER, group="lasting id, or wide")
 NAME = _kind("name", "shared.storage.ledger.instance_names", _YEAR, name="instance id")
 
 # Cases: what prevents a second issue or thread.
