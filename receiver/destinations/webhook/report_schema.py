@@ -10,15 +10,19 @@ from receiver.destinations.webhook.described import Id, doc
 from shared.models.captures import CaptureState
 from shared.models.hunts import COVERAGE_DAYS
 from shared.models.intelligence import Force
+from shared.models.systems import Kind
 
 
 @dataclass(eq=False, repr=False)
 class SystemPart:
-    """One EC2 instance as huntbridge captures it."""
+    """One system as huntbridge captures it."""
 
-    instance: Annotated[str, doc("EC2 instance id")]
-    region: Annotated[str, doc("AWS region; empty where it is not known")]
+    instance: Annotated[str, doc("EC2 instance id; for other kinds kind:part/part/…, percent-encoded")]
+    region: Annotated[str, doc("AWS region, or zone of Google; empty where it is not known")]
     account: Annotated[str, doc("the account's name in the configuration; empty for the platform's own")]
+    kind: Annotated[Kind, doc("kind of system, such as ec2 or azure_vm")]
+    name: Annotated[str, doc("what it is called in its place; for EC2 its id")]
+    place: Annotated[str, doc("where it is, in words, such as a cluster and a namespace")]
 
 
 @dataclass(eq=False, repr=False)
@@ -73,6 +77,44 @@ class HitPart:
 
 
 @dataclass(eq=False, repr=False)
+class CostItemPart:
+    """One part of a cost, in US dollars."""
+
+    what: Annotated[str, doc("what is paid for")]
+    low: Annotated[float, doc("at least")]
+    likely: Annotated[float, doc("most likely")]
+    high: Annotated[float, doc("at most")]
+
+
+@dataclass(eq=False, repr=False)
+class CostPart:
+    """The parts of a hunt's cost, and what they were computed from."""
+
+    items: Annotated[tuple[CostItemPart, ...], doc("empty where it is not known")]
+    as_of: Annotated[str, doc("the dates of the prices")]
+    own_prices: Annotated[tuple[str, ...], doc("ids of the prices that the configuration gives")]
+    assumptions: Annotated[tuple[str, ...], doc("what was assumed, in words")]
+    not_counted: Annotated[tuple[str, ...], doc("what the sum does not hold, and why")]
+    systems: Annotated[int, doc("how many systems")]
+    copied: Annotated[int, doc("how many of them have their disks copied")]
+    gib: Annotated[float, doc("sizes of these disks")]
+    worker_seconds: Annotated[float, doc("how long the platform's workers are busy")]
+
+
+@dataclass(eq=False, repr=False)
+class VulnerabilitiesPart:
+    """The vulnerabilities that the platform found in the packages of the systems."""
+
+    critical: Annotated[int, doc("how many are critical")]
+    high: Annotated[int, doc("how many are high")]
+    in_use: Annotated[int, doc("how many of both are in packages that are in use")]
+    systems: Annotated[int, doc("how many systems have any")]
+    new: Annotated[int | None, doc("how many the hunt before did not find; null where it is not known")]
+    since: Annotated[datetime | None, doc("scheduled time of that hunt, UTC")]
+    complete: Annotated[bool, doc("false where the platform has more of them than were read")]
+
+
+@dataclass(eq=False, repr=False)
 class ReportPart:
     """What a hunt came to. The totals are of all systems."""
 
@@ -104,3 +146,6 @@ class ReportPart:
     stopped: Annotated[bool, doc("whether somebody stopped the hunt before its end")]
     quiet: Annotated[QuietPart, doc("what people were not told of")]
     intelligence: Annotated[InForcePart | None, doc("null where it takes none along")]
+    cost: Annotated[CostPart | None, doc("as it was estimated before the hunt; null where it was not")]
+    came_to: Annotated[CostPart | None, doc("by what the hunt took; null where it was not estimated")]
+    vulnerabilities: Annotated[VulnerabilitiesPart | None, doc("null where the platform does not say")]

@@ -122,11 +122,12 @@ class EvidencePart:
 
 @dataclass(eq=False, repr=False)
 class InstancePart:
-    """What EC2 says about the instance. An empty value is not set there."""
+    """What EC2 says about the instance, or the platform about another system. An empty value is not set
+    there."""
 
-    id: Annotated[str, doc("EC2 instance id")]
-    region: Annotated[str, doc("AWS region")]
-    name: Annotated[str, doc("its tag Name")]
+    id: Annotated[str, doc("EC2 instance id, or the provider's own id of another system")]
+    region: Annotated[str, doc("AWS region, zone of Google, or location of Azure")]
+    name: Annotated[str, doc("its tag Name, or the name of another system")]
     type: Annotated[str, doc("such as m5.large")]
     state: Annotated[str, doc("such as running")]
     zone: Annotated[str, doc("availability zone")]
@@ -137,10 +138,12 @@ class InstancePart:
     subnet: Text
     security_groups: Annotated[tuple[str, ...], doc("name (id)")]
     iam_profile: Annotated[str, doc("ARN of the instance profile")]
-    image: Annotated[str, doc("id of the AMI")]
+    image: Annotated[str, doc("id of the AMI, or the image of a container")]
     platform: Annotated[str, doc("such as Linux/UNIX or Windows")]
     launched_at: Time
-    tags: Annotated[Mapping[str, str], doc("all tags of the instance")]
+    tags: Annotated[Mapping[str, str], doc("all tags or labels of the system")]
+    disks: Annotated[tuple[str, ...], doc("names of its disks; empty for EC2")]
+    disks_gib: Annotated[tuple[int, ...], doc("sizes of its disks in GB; empty for EC2")]
 
 
 @dataclass(eq=False, repr=False)
@@ -296,7 +299,7 @@ class AlarmData:
     case: Annotated[str, doc("the same for all alarms about one system in one project; empty for a test")]
     maybe_repeat: Annotated[bool, doc("an earlier attempt got no answer, and may have arrived")]
     link: Annotated[str | None, doc("into the platform")]
-    console_link: Annotated[str | None, doc("to the instance in the EC2 console of its partition")]
+    console_link: Annotated[str | None, doc("to the system in the console of its cloud provider")]
     issue_link: Annotated[str | None, doc("to the case's issue in Jira, where it is known to have one")]
     message: Annotated[MessagePart, doc("the alarm in words")]
     alarm: Annotated[AlarmPart | None, doc("the alarm as values; null in a digest, which tells of many")]
