@@ -22,10 +22,13 @@ from scheduler.expected import Expected, expect, too_expensive
 from scheduler.narrow import WHOLE, Narrow
 from scheduler.next_runs import Run, next_runs
 from scheduler.plan import Plan, plan, recorded
+from scheduler.preflight.preflight import preflight
+from scheduler.preflight.words import line
 from scheduler.targets import choose
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.codec import dump
+from shared.models.preflight import Degree, Notice
 from shared.models.systems import Kind
 from shared.phrases import counted
 from shared.text import one_line
@@ -36,7 +39,7 @@ _EXPECT_BUDGET = 60.0  # seconds for all questions about disks and workers
 
 @dataclass(frozen=True)
 class Shown:
-    """A plan with its reasons, its load and its times."""
+    """A plan with its reasons, its load, its times, and what will keep it from working."""
 
     plan: Plan
     selection: Selection
@@ -45,6 +48,7 @@ class Shown:
     runs: tuple[Run, ...] = ()
     never: str = ""  # why the schedule starts nothing any more
     refused: str = ""  # why the run may not begin
+    notices: tuple[Notice, ...] = ()
 
 
 @click.command("plan", short_help="Show what a hunt would do.")
@@ -58,9 +62,10 @@ class Shown:
 def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | None, as_json: bool) -> None:
     """Show what the hunt NAME would do: which systems it captures or leaves out and why, how much, and when.
 
-    Looks up EC2 instances in AWS, all other systems on the platform, and asks it what it can capture. Changes
-    nothing.
-    Exit code 0 if everything could be looked up, 1 if something could not, 2 if the configuration is wrong.
+    Looks up EC2 instances in AWS, all other systems on the platform, and asks it what it can capture. Then
+    looks for what will keep captures from working: docs/preflight.md lists it. Changes nothing.
+    Exit code 0 if everything could be looked up and nothing is known that will fail, 1 otherwise, 2 if the
+    configuration is wrong.
     """
     config = load_config(config_path)
     name = the_hunt(config, name)
@@ -72,10 +77,12 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
     load = estimate(runtime.make_fleet(), runtime.ledger, runtime.now, name, shown.selection)
     expected = expect(runtime, name, shown.plan.captures, shown.plan.hunt.scheduled_at, budget=_EXPECT_BUDGET)
     never = config.hunts[name].never_runs(now)
-    refused = too_expensive(config.hunts[name], replace(shown.plan.hunt, cost=expected.cost))
-    shown = Shown(shown.plan, shown.selection, load, expected, runs, never, refused)
-    show(shown, as_json)
-    if shown.plan.hunt.problems or load.problems or never or refused:
+    hunt = shown.plan.hunt
+    refused = too_expensive(config.hunts[name], replace(hunt, cost=expected.cost))
+    notices = tuple(preflight(runtime, shown.selection.choices, hunt.mode, run_at=hunt.scheduled_at))
+    show(Shown(shown.plan, shown.selection, load, expected, runs, never, refused, notices), as_json)
+    will_fail = any(notice.degree is Degree.FAILS for notice in notices)
+    if hunt.problems or load.problems or never or refused or will_fail:
         raise click.exceptions.Exit(1)
 
 
@@ -160,6 +167,9 @@ def _parts(shown: Shown) -> Iterator[str | _Table]:
         if rows := plan_cost.cost_rows(shown.expected.cost):
             yield _Table(plan_cost.TITLES, rows)
         yield from (f"  {line}" for line in plan_cost.about_cost(shown.expected.cost))
+    if shown.notices:
+        yield "What to expect:"
+        yield from (f"  {line(notice)}" for notice in shown.notices)
     if shown.runs:
         yield f"Next runs ({shown.runs[0].at.tzinfo}):"
         yield from (f"  {_run(run)}" for run in shown.runs)
@@ -229,6 +239,7 @@ def _as_json(shown: Shown) -> dict[str, Any]:
     if shown.expected:
         plan |= plan_cost.as_json(shown.expected)
     if load:
+        plan["notices"] = [_notice(notice) for notice in shown.notices]
         plan["load"] = {
             "systems": load.systems,
             "volumes": load.volumes,
@@ -242,6 +253,18 @@ def _as_json(shown: Shown) -> dict[str, Any]:
             for run in shown.runs
         ]  # fmt: skip
     return plan
+
+
+def _notice(notice: Notice) -> dict[str, Any]:
+    return {
+        "code": notice.code,
+        "degree": notice.degree,
+        "what": notice.what,
+        "do": notice.do,
+        "systems": [system.key for system in notice.systems],
+        "volumes": list(notice.volumes),
+        "right": notice.right,
+    }
 
 
 def _row(choice: Choice) -> dict[str, Any]:

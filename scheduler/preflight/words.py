@@ -8,6 +8,7 @@ from scheduler.wording import some_of
 from shared.models.preflight import Notice
 from shared.models.systems import System
 from shared.phrases import counted
+from shared.text import one_line
 
 
 def line(notice: Notice) -> str:
@@ -21,4 +22,4 @@ def line(notice: Notice) -> str:
 
 
 def names(systems: Sequence[System]) -> str:
-    return some_of([system.name for system in systems])
+    return some_of([one_line(system.title, 100) for system in systems])

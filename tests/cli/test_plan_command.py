@@ -123,7 +123,11 @@ def test_the_plan_for_a_script(huntbridge, platform, ec2, tmp_path):
     assert cost["usd"]["low"] < cost["usd"]["likely"] < cost["usd"]["high"]
     assert cost["not_counted"] == []
     assert "1 disk of which no snapshot is known: 40% of the size is data" in cost["assumptions"]
-    runs = plan.pop("next_runs")
+    runs, notices = plan.pop("next_runs"), plan.pop("notices")
+    (snapshot,) = [one for one in notices if one["code"] == "first-snapshot"]
+    assert snapshot["systems"] == [f"-/{REGION}/{ec2['web[red]']}"]
+    assert snapshot["degree"] == "note"
+    assert {one["degree"] for one in notices} == {"note", "not known"}  # moto simulates no policies
     assert len([run for run in runs if run["utc"]]) == 5
     place = {"region": REGION, "account": "", "kind": "ec2", "place": REGION}
     why = "targets[0]: tag Tier is gold"
