@@ -6,6 +6,7 @@ estimate says what it does not cover.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from scheduler.plan import Plan
 from scheduler.wording import account_in_words, alternatives
 from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime
+from shared.http.deadlines import DeadlineExceeded
 from shared.models.captures import Capture
 from shared.models.cost import CostEstimate, dollars
 from shared.models.hunts import Hunt
@@ -27,6 +29,9 @@ from shared.models.prices import Prices
 from shared.models.systems import Kind
 from shared.phrases import counted, duration
 from shared.secrets import SecretError
+from shared.storage.ports import StoreError
+
+log = logging.getLogger(__name__)
 
 _GIB = 2**30
 
@@ -198,7 +203,15 @@ def with_cost(runtime: Runtime, planned: Plan) -> Plan:
     if definition is None or not planned.captures or hunt.cost:
         return planned
     asks = definition.selects or definition.max_cost is not None
-    expected = expect(runtime, hunt.name, planned.captures, hunt.scheduled_at, budget=_BUDGET, ask_aws=asks)
+    try:
+        expected = expect(
+            runtime, hunt.name, planned.captures, hunt.scheduled_at, budget=_BUDGET, ask_aws=asks
+        )
+    except (StoreError, DeadlineExceeded):
+        raise
+    except Exception:  # a hunt is more important than what it costs
+        log.exception("cost of a hunt not estimated", extra={"hunt": hunt.id})
+        return planned
     return replace(planned, hunt=replace(hunt, cost=expected.cost))
 
 

@@ -13,7 +13,8 @@ from shared.models.prices import price_ids
 
 def _check_price(id: str) -> str:
     if id not in price_ids():
-        raise ValueError(f"there is no price {quoted(id)}{advice(id, price_ids())}")
+        meant = advice(id, price_ids()) or "; docs/cost.md lists the prices"
+        raise ValueError(f"there is no price {quoted(id)}{meant}")
     return id
 
 
