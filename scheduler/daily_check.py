@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from scheduler import check_aws, check_platform
+from scheduler.intelligence import check as check_intelligence
 from scheduler.look_for_leftovers import asks_aws
 from shared.config.configured_values import secret_references
 from shared.hosting.runtime import Runtime
@@ -72,6 +73,8 @@ def _platform(runtime: Runtime) -> Iterator[CheckResult]:
     except (CadoError, SecretError) as error:
         yield failed("platform", str(error))
     yield from check_platform.certificate(runtime)
+    yield from check_intelligence.files(runtime)
+    yield from check_intelligence.platform(runtime)
 
 
 def _secrets(runtime: Runtime) -> Iterator[CheckResult]:

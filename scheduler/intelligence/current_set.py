@@ -22,6 +22,7 @@ MOST_PROBLEMS = 5  # of the files that a hunt names; `huntbridge intelligence ch
 class Current:
     set: IntelligenceSet | None  # None: there is no set that can be used
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what is no mistake, but good to know
 
 
 def current_set(runtime: Runtime) -> Current:
@@ -30,7 +31,7 @@ def current_set(runtime: Runtime) -> Current:
         return Current(None, (_NEVER_PUSHED,)) if stored is None or stored.empty else Current(stored)
     reading = read_set(runtime.config)
     if not reading.refused:
-        return Current(reading.set)
+        return Current(reading.set, notes=reading.notes)
     problems = [str(refusal) for refusal in reading.refused[:MOST_PROBLEMS]]
     if more := len(reading.refused) - len(problems):
         problems.append(f"and {more:,} more: `huntbridge intelligence check` shows all")

@@ -1,0 +1,132 @@
+"""`huntbridge intelligence`, as a person would call it, against the simulated platform."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import main
+from shared.models.marked_section import read
+from tests.served import served_platform
+
+HAND = "rule by_hand { condition: false }\n"
+
+
+@pytest.fixture
+def platform():
+    with served_platform((), {"lead": "Lead Analyst", "analyst": "Analyst"}) as platform:
+        platform.world.rules.yara = HAND
+        yield platform
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, platform):
+    """Runs `huntbridge intelligence …` in a folder with a configuration, rules and indicators."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUNTBRIDGE_CONFIG", "HUNTBRIDGE_DATA", "HUNTBRIDGE_TABLE", "PLATFORM_IP"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "huntbridge.yaml").write_text(
+        f"platform: {{url: '{platform.url}', api_key: env:KEY}}\n"
+        "hunts: {weekly: {targets: [{instance: i-0123456789abcdef0, region: us-east-1}]}}\n"
+        "intelligence: {indicators: 'iocs/*.txt', yara: [rules/*.yar]}\n"
+    )
+    (tmp_path / "iocs").mkdir()
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "iocs" / "case-7.txt").write_text("# C2\nevil.example;C2\n203.0.113.7\n")
+    (tmp_path / "rules" / "abuse-ch.yar").write_text("rule evil { condition: true }\n")
+
+    def run(*args: str, key: str = "lead"):
+        return CliRunner().invoke(main, ["intelligence", *args], env={"KEY": key}, catch_exceptions=False)
+
+    return run
+
+
+def section(platform) -> str | None:
+    return read(platform.world.rules.yara, "huntbridge").body
+
+
+def test_check_shows_the_feeds_and_asks_nobody(run, platform):
+    result = run("check")
+    assert result.exit_code == 0
+    assert [line.split() for line in result.output.splitlines()] == [
+        ["Feed", "Rules", "Indicators"],
+        ["abuse_ch", "1", "0"],
+        ["case_7", "0", "2"],
+    ]
+    assert platform.requests == []
+
+
+def test_check_names_every_mistake_with_its_line(run, tmp_path):
+    (tmp_path / "rules" / "bad.yar").write_text("rule one { condition: true }\nrule two { condition: $x }\n")
+    (tmp_path / "iocs" / "bad.txt").write_text("evil[.]example\n\n10.0.0.0/8\n")
+    result = run("check")
+    assert result.exit_code == 1
+    assert [line.split(": ")[0] for line in result.output.splitlines()] == [
+        "iocs/bad.txt:1",
+        "iocs/bad.txt:3",
+        "rules/bad.yar:2",
+    ]
+    assert len(json.loads(run("check", "--json").stdout)["refused"]) == 3
+
+
+@pytest.mark.parametrize("command", ["push", "diff"])
+def test_nothing_is_pushed_if_anything_is_wrong(run, tmp_path, platform, command):
+    (tmp_path / "rules" / "ABUSE_CH.yar").write_text("rule one { condition: true }\n")
+    result = run(command)
+    assert result.exit_code == 2
+    assert "names the feed abuse_ch, as " in result.stderr
+    assert platform.requests == []
+
+
+def test_push_diff_and_remove(run, tmp_path, platform):
+    assert "+rule hb_abuse_ch_evil { condition: true }" in run("diff").output
+    assert "the rules were put on the platform" in run("push").output
+    assert "rule hb_abuse_ch_evil" in section(platform)
+    assert "already" in run("push").output
+    assert "are those of the files" in run("diff").output
+    assert run("diff", "--before").stdout == HAND
+    (tmp_path / "rules" / "abuse-ch.yar").write_text("rule other { condition: true }\n")
+    assert "-rule hb_abuse_ch_evil { condition: true }" in run("diff").output
+    assert run("push").exit_code == 0
+    assert "hb_abuse_ch_other" in section(platform)
+    assert "the section was taken out" in run("remove", "--yes").output
+    assert platform.world.rules.yara == HAND
+    assert "there was no section" in run("remove", "--yes").output
+    audit = CliRunner().invoke(main, ["audit", "--json"], env={"KEY": "lead"}).stdout
+    assert [entry["action"] for entry in json.loads(audit)].count("intelligence push") == 3
+
+
+def test_an_analyst_may_not(run, platform):
+    for command in (["push"], ["remove", "--yes"]):
+        result = run(*command, key="analyst")
+        assert result.exit_code == 3
+        assert "lacks settings_intelligence_access" in result.stderr
+    assert platform.world.rules.yara == HAND
+
+
+def test_rules_that_are_switched_off_are_named(run, platform):
+    platform.world.about.custom_yara = False
+    assert "have switched off custom YARA rules: they hit nothing" in run("push").output
+
+
+def test_damaged_marks_are_named(run, platform):
+    platform.world.rules.yara = "/* huntbridge:end huntbridge */"
+    for command in ("push", "diff"):
+        result = run(command)
+        assert "marks of the section huntbridge" in result.stderr
+        assert result.exit_code in (1, 3)
+
+
+def test_the_check_of_everything_looks_at_intelligence_too(run, tmp_path, platform):
+    def lines() -> list[str]:
+        result = CliRunner().invoke(main, ["check"], env={"KEY": "lead"}, catch_exceptions=False)
+        return [line for line in result.output.splitlines() if "intelligence" in line]
+
+    assert lines()[0] == "ok    intelligence: 1 rule and 2 indicators can be used"
+    assert "warn  intelligence on the platform: the rules differ" in lines()[1]
+    run("push")
+    assert lines()[1].startswith("ok  ")
+    (tmp_path / "iocs" / "case-7.txt").write_text("abc\n")
+    assert lines()[0].startswith("FAIL  intelligence: iocs/case-7.txt:1: is shorter than 4 characters")
