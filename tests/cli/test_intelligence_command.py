@@ -43,8 +43,8 @@ def run(tmp_path, monkeypatch, platform):
     return run
 
 
-def section(platform) -> str | None:
-    return read(platform.world.rules.yara, "huntbridge").body
+def section(platform) -> str:
+    return read(platform.world.rules.yara, "huntbridge").body or ""
 
 
 def test_check_shows_the_feeds_and_asks_nobody(run, platform):

@@ -10,7 +10,7 @@ from shared.platform.answers import DetectedIndicator
 from shared.platform.client import Cado
 from shared.platform.transport import Transport
 from shared.secrets import Secret
-from tests.contract.test_cado_prism import Recorder
+from tests.contract.conftest import Recorder
 
 
 @pytest.fixture

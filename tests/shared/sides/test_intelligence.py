@@ -20,7 +20,7 @@ def test_a_set_that_is_larger_than_a_document(side):
         kept.save_set(intelligence)
         side.forward(1)
     assert kept.current_set() == intelligence
-    assert kept.current_set().indicators_of("weekly") == "evil.example;hb:feed\n"
+    assert intelligence.indicators_of("weekly") == "evil.example;hb:feed\n"
 
 
 def test_the_last_three_texts_are_kept(side):
