@@ -20,7 +20,7 @@ from shared.models.case_states import UnknownCase
 from shared.models.cases import Case
 from shared.models.codec import dump
 from shared.models.inventory import Fleet, InstanceError
-from shared.models.kinds_of_system import ABILITIES
+from shared.models.kinds_of_system import ABILITIES, CONTAINERS
 from shared.models.people import Person
 from shared.models.systems import Kind, System
 from shared.queues import items
@@ -84,9 +84,14 @@ class CapturingAgain:
             raise AgainRefused("the case names no system")
         if system.kind is Kind.EC2 and not system.region:
             system = System(system.instance, region_of(case.alarm), system.account)
-        captures = CaptureQueries(self.store, self.now).of_system(system.lasting_key, limit=1).rows
-        last = captures[0] if captures else None
-        return (last.system if last else system), last
+        queries = CaptureQueries(self.store, self.now)
+        keys = dict.fromkeys((system.lasting_key, system.key))
+        captures = [capture for key in keys for capture in queries.of_system(key, limit=1).rows]
+        if captures:
+            return captures[0].system, captures[0]
+        if system.kind in CONTAINERS:
+            raise AgainRefused("none of its captures is known, so nobody knows which container it was")
+        return system, None
 
     def _check(self, system: System, last: Capture | None) -> None:
         if not self.config.capture_again.enabled:
