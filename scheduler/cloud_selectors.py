@@ -77,6 +77,8 @@ class Wanted:
             return ()
         if part == "subscription" and not all(map(_ID_OF_A_SUBSCRIPTION.fullmatch, patterns)):
             return ()  # it may be the subscription's name
+        if part == "group" and len(self.exactly("subscription")) != 1:
+            return ()  # not every subscription needs to have it
         return patterns
 
     def admits(self, part: str, names: Collection[str]) -> bool:

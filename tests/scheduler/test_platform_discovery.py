@@ -182,6 +182,8 @@ def test_each_place_is_read_once_whichever_targets_ask_for_it(select):
 def test_a_name_in_full_needs_no_list(select):
     select(AZ | {"subscriptions": [SUB], "resource_groups": "rg-web"}, GCE | {"projects": "shop"})
     assert sorted(select.browse.asked) == [f"machines azure-main {SUB} rg-web", "machines gcp-main shop"]
+    select(AZ | {"subscriptions": "all", "resource_groups": "rg-lab"})
+    assert "machines azure-main s-2 rg-lab" not in select.browse.asked
 
 
 NAMED = AZ | {"subscription": SUB, "resource_group": "rg-web", "name": "web-1"}
