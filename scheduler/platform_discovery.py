@@ -234,7 +234,11 @@ class PlatformDiscovery:
             if want.sample and not reason:
                 taken[want.number, system.lasting_key] += 1
                 if taken[want.number, system.lasting_key] > want.sample:
-                    reason = f"{want.sample} of the same workload stand for it"
+                    reason = (
+                        "another of the same workload stands for it"
+                        if want.sample == 1
+                        else f"{want.sample} others of the same workload stand for it"
+                    )
             why = f"targets[{want.number}]: {want.described}"
             yield Choice(system, why, reason, facts, want.mode)
 

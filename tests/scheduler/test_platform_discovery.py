@@ -3,6 +3,8 @@ not be asked."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +13,9 @@ from scheduler import platform_discovery
 from scheduler.chosen_systems import Selection
 from scheduler.plan import plan
 from scheduler.targets import choose
+from shared.models.captures import Capture, CaptureState
 from shared.models.inventory import InstanceError
-from shared.models.systems import Kind, System
+from shared.models.systems import Instance, Kind, System
 from shared.platform.browse_answers import (
     AzureMachine,
     CloudPlace,
@@ -93,6 +96,12 @@ class Fleet:
         if account == "gone":
             raise InstanceError("the role cannot be assumed")
         return ["us-east-1"]
+
+    def instances(self, account: str, region: str, **_: Any) -> list[Instance]:
+        return [Instance(f"i-{n:017x}", region, state="running", launched_at=SUNDAY) for n in (1, 2)]
+
+    def groups(self, account: str, region: str) -> dict[str, str]:
+        return {}
 
 
 class Select:
@@ -266,7 +275,7 @@ def test_exclude(select, rule, gone):
 def test_a_sample_of_the_pods_of_one_workload(select):
     selection = select({"kind": "eks", **ON_AWS, "clusters": "main", "sample": 1})
     assert {system.parts["pod"] for system in selection.systems} == {"dns-x", "web-7d4b9c6f5d-x2x4q"}
-    assert left_out(selection) == {"app": "1 of the same workload stand for it"}
+    assert left_out(selection) == {"app": "another of the same workload stands for it"}
 
 
 def test_containers_and_functions_have_one_mode_and_machines_that_of_the_hunt(select):
@@ -345,18 +354,25 @@ def test_regions_that_are_not_known_and_a_key_that_cannot_be_read_are_problems(s
 
 
 def test_max_systems_and_order_count_all_kinds_together(select):
-    targets = (
-        {"instance": "i-0aaaaaaaaaaaaaaa1", "region": "us-east-1"},
-        AZ | {"subscriptions": SUB},
-        GCE | {"projects": "shop"},
-    )
-    selection = select(*targets, max_systems=2)
-    assert len(selection.systems) == 2
-    assert sum("max_systems is 2" in choice.why_not for choice in selection.choices) == 4
-    rested = selection.systems[0]
-    select.runtime.ledger.captures._systems.seen(rested.lasting_key, SUNDAY, captured=False)
-    again = choose(select.runtime, select.definition, identity="weekly@next")
-    assert len(again.systems) == 2
+    targets = ({"regions": ["us-east-1"]}, AZ | {"subscriptions": SUB}, GCE | {"projects": "shop"})
+    selection = select(*targets, max_systems=3, order="oldest")
+    # Only EC2 says when a machine was launched.
+    assert [system.kind for system in selection.systems] == [Kind.EC2, Kind.EC2, Kind.AZURE_VM]
+    assert sum("max_systems is 3" in choice.why_not for choice in selection.choices) == 4
+
+
+def test_what_was_hunted_last_comes_last_whatever_its_pod_is_called(select):
+    def hunted(system: System, at: datetime) -> None:
+        capture = select.runtime.ledger.captures.plan(Capture(f"weekly@{at.isoformat()}", system))
+        select.runtime.ledger.captures.update(capture, state=CaptureState.REQUESTED, requested_at=at)
+
+    target = {"kind": "eks", **ON_AWS, "clusters": "main", "sample": 1}
+    (dns,) = select(target, max_systems=1).systems
+    hunted(dns, SUNDAY - timedelta(days=14))
+    (web,) = choose(select.runtime, select.definition, identity="weekly@then").systems
+    assert (dns.name, web.name) == ("dns", "app")
+    hunted(replace(web, instance=web.instance.replace("x2x4q", "bbbbb")), SUNDAY - timedelta(days=7))
+    assert choose(select.runtime, select.definition, identity="weekly@then").systems == (dns,)
 
 
 def test_names_that_are_too_long_are_a_problem(select):
