@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scheduler.wording import some_of
 from shared.models.systems import Instance, Kind, System
+from shared.text import one_line
 
 Place = tuple[str, str]  # account, region
 NAMED = "named"  # the `why` of a system that the definition names
@@ -64,7 +65,7 @@ class Selection:
         by_reason: dict[str, list[str]] = defaultdict(list)
         for choice in self.choices:
             if choice.why_not:
-                by_reason[choice.why_not].append(choice.system.title)
+                by_reason[choice.why_not].append(one_line(choice.system.title, 200))
         most_first = sorted(by_reason.items(), key=lambda item: -len(item[1]))
         return tuple(f"{len(ids):,} left out: {reason}: {some_of(ids)}" for reason, ids in most_first)
 

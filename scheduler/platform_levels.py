@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from shared.models.systems import PARTS, Instance, Kind, System
 from shared.platform.browse import Browse
 from shared.platform.browse_answers import FoundDisk, Pod
+from shared.text import one_line
 
 NOT_EXECUTABLE = "its task was started without enableExecuteCommand"
 OFFLINE = "the platform says that the container is offline"
@@ -150,8 +151,8 @@ def _kubernetes(kind: Kind) -> tuple[Level, ...]:
             is_out_of_reach = one.private is True and kind is Kind.GKE
             # AKS is asked through its management API, and EKS may have a public endpoint as well.
             is_doubtful = one.private is True and kind is Kind.EKS
-            note = f"cluster {one.name} is private: the platform may not reach it" if is_doubtful else ""
-            yield Found(cluster, why_not=PRIVATE if is_out_of_reach else "", note=note)
+            note = f"cluster {one_line(one.name, 100)} is private: the platform may not reach it"
+            yield Found(cluster, why_not=PRIVATE if is_out_of_reach else "", note=note if is_doubtful else "")
 
     def pods(browse: Browse, cloud: str, spot: Spot, _: str) -> Iterator[Found]:
         for pod in browse.pods(kind, cloud, _place(spot), spot.part("cluster")):
