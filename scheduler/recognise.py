@@ -54,14 +54,19 @@ def recognise(
                 and pipeline.id not in capture.earlier_pipeline_ids
             )
         )
+    candidates = _candidates(capture, pipelines, settle_after)
+    if not candidates:
+        return Recognised(())
     captures = read_captures()
+    taken = {id for other in captures for id in (*other.pipeline_ids, *other.earlier_pipeline_ids)}
     others = [other for other in captures if other.system != system]
     unknown = [other for other in others if _may_have_begun(other)]
     # Only pipelines that no other system of the hunt fits better are left.
     left = [
         pipeline
-        for pipeline in _candidates(capture, captures, pipelines, settle_after)
-        if all(_fit(pipeline, other.system) <= _fit(pipeline, system) for other in others)
+        for pipeline in candidates
+        if pipeline.id not in taken
+        and all(_fit(pipeline, other.system) <= _fit(pipeline, system) for other in others)
     ]
     named = [
         pipeline
@@ -84,11 +89,8 @@ def _may_have_begun(capture: Capture) -> bool:
     )
 
 
-def _candidates(
-    capture: Capture, captures: Sequence[Capture], pipelines: Collection[Pipeline], settle_after: float
-) -> list[Pipeline]:
-    """The acquisitions that no capture of the hunt has and that are as old as the request."""
-    taken = {id for other in captures for id in (*other.pipeline_ids, *other.earlier_pipeline_ids)}
+def _candidates(capture: Capture, pipelines: Collection[Pipeline], settle_after: float) -> list[Pipeline]:
+    """The acquisitions that began at the time of the request."""
     first = last = 0.0
     if asked_at := capture.requested_at:
         first = (asked_at - CLOCKS).timestamp()
@@ -98,7 +100,6 @@ def _candidates(
         for pipeline in pipelines
         if pipeline.triggered_by is None
         and pipeline.type in _TYPES
-        and pipeline.id not in taken
         and (not first or pipeline.created_ms is None or first <= pipeline.created_ms / 1_000 <= last)
     ]
 
@@ -112,6 +113,8 @@ def _fit(pipeline: Pipeline, system: System) -> int:
 
 
 def _holds(text: str, name: str) -> bool:
+    if name.lower() not in text.lower():
+        return False  # that is nearly always so, and costs little
     return bool(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", text, re.IGNORECASE))
 
 
