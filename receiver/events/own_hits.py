@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from shared.models.evidence import Finding
 from shared.models.hunts import Hunt
 from shared.models.intelligence import Hit, indicator_hit, rules_named_in
 from shared.platform.answers import DetectedIndicator
+from shared.text import shorten
 
-MOST_HITS = 50  # that are kept with an alarm
+MOST_HITS = 20  # that are kept with an alarm
 
 
 def own_hits(
@@ -27,4 +29,4 @@ def _hits(detected: DetectedIndicator, feeds: Collection[str]) -> Iterator[Hit]:
     rules = rules_named_in(detected.indicator, feeds)
     yield from rules
     if not rules and (hit := indicator_hit(detected.indicator, detected.description)):
-        yield hit
+        yield replace(hit, named=shorten(hit.named, 200))

@@ -18,8 +18,8 @@ from shared.models.indicators import (
 )
 from shared.models.intelligence import IntelligenceSet, indicator_prefix, rule_prefix
 
-MOST_FILES = 500
-MOST_BYTES = 5_000_000  # of one file
+MOST_FILES = 200
+MOST_BYTES = 5_000_000  # of all files together
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class _Files:
     """Every file once, however many patterns name it."""
 
     refused: list[Refusal] = field(default_factory=list)
+    _left: int = MOST_BYTES
     _texts: dict[str, tuple[str, str]] = field(default_factory=dict)  # feed and text, by path
     _feeds: dict[tuple[str, str], str] = field(default_factory=dict)  # the path of each kind and feed
 
@@ -75,16 +76,17 @@ class _Files:
     def _text(self, path: str) -> str | None:
         try:
             with Path(path).open("rb") as file:
-                raw = file.read(MOST_BYTES + 1)
+                raw = file.read(self._left + 1)
+            self._left = max(0, self._left - len(raw))
             text = raw.decode("utf-8-sig")
         except OSError as error:
             self._refuse(path, f"cannot be read ({error.strerror})")
         except UnicodeDecodeError:
             self._refuse(path, "is not UTF-8 text")
         else:
-            if len(raw) <= MOST_BYTES:
+            if self._left or not raw:
                 return text
-            self._refuse(path, f"is larger than {MOST_BYTES:,} bytes")
+            self._refuse(path, f"is too large: all files together may have {MOST_BYTES:,} bytes")
         return None
 
     def _refuse(self, file: str, why: str) -> None:

@@ -69,11 +69,17 @@ class Push:
             indicators = self.texts.indicators()
             if self.texts.yara() != text:
                 continue  # somebody is writing just now
+            if section.edited:
+                notes.append(
+                    "somebody had changed rules inside the section, which are replaced: `huntbridge "
+                    "intelligence diff --before` shows them"
+                )
             written = True
             if self._write(text, body):
                 notes += self._put_back(indicators)
                 if not same(self._section(self.texts.yara()).outside, section.outside):
                     notes.append("others changed the platform's YARA text at the same time; theirs is kept")
+                return Pushed(True, tuple(dict.fromkeys(notes)))
         raise NotPushed(
             f"others kept changing the platform's YARA text: after {ROUNDS} attempts the section {self.name} "
             "is not as it should be. Push again when they are done"

@@ -12,6 +12,7 @@ from enum import StrEnum
 from shared.phrases import counted
 
 DEFAULT_NAME = "huntbridge"
+_NAMED = 10  # feeds that a line names
 
 
 def rule_prefix(name: str) -> str:
@@ -50,7 +51,9 @@ class InForce:
             for count, noun in ((self.rules, "rule"), (self.indicators, "indicator"))
             if count
         ]
-        what = "; ".join(filter(None, (", ".join(held), ", ".join(self.feeds) if held else "")))
+        more = len(self.feeds) - _NAMED
+        feeds = ", ".join(self.feeds[:_NAMED]) + (f" and {counted(more, 'more feed')}" if more > 0 else "")
+        what = "; ".join(filter(None, (", ".join(held), feeds if held else "")))
         return f"{self.state}: {what}" if what else self.state.value
 
 

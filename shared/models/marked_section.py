@@ -25,6 +25,7 @@ class Section:
     before: str
     body: str | None
     after: str
+    edited: bool = False  # somebody else changed the body
 
     @property
     def outside(self) -> str:
@@ -60,7 +61,9 @@ def read(text: str, name: str) -> Section:
             "move one of them out of the other"
         )
     before, after = text[: begin.start()], text[end.end() :]
-    return Section(before.removesuffix("\n"), inside.strip("\n"), after.removeprefix("\n"))
+    body = inside.replace("\r\n", "\n").strip("\n")
+    edited = f"sha256={digest(body)}" not in begin[0]
+    return Section(before.removesuffix("\n"), body, after.removeprefix("\n"), edited)
 
 
 def with_body(text: str, name: str, body: str | None) -> str:

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from receiver.messages.compose import compose
 from receiver.messages.together import together
+from shared.models.alarms import Alarm
+from shared.models.codec import dump, load
 from shared.models.evidence import Finding
 from shared.models.hunts import Hunt
 from shared.models.intelligence import Force, Hit, InForce
 from shared.models.severity import Severity
+from shared.queues.sizes import fitted_alarm
 from tests.receiver.destinations.sample_alarms import ALARMS, HOSTILE, NIGHT
 
 RICH = ALARMS["rich"]
@@ -59,3 +62,11 @@ def test_hits_of_several_alarms_are_told_together():
 def test_hostile_texts_of_hits():
     message = compose(replace(RICH, hits=(Hit(HOSTILE, HOSTILE, "indicator", HOSTILE),)))
     assert "https://evil.example" not in message.title + message.facts[0].value
+
+
+def test_a_hit_is_not_cut_from_an_alarm_with_thousands_of_findings():
+    worse = (Finding(f"Malicious File Detected: {'x' * 200}{n}", 9, Severity.MALICIOUS) for n in range(2_000))
+    whole = replace(RICH, findings=(*worse, OWN))
+    kept = load(Alarm, fitted_alarm(dump(whole)))
+    assert len(kept.findings) < 2_000
+    assert compose(kept).findings[0].description == OWN.description

@@ -145,6 +145,17 @@ def test_a_hand_edit_after_the_write_is_kept_and_said(platforms):
     assert read(rules.yara, "huntbridge").outside == HAND
 
 
+def test_an_edit_inside_the_section_is_replaced_and_said(platforms):
+    platform, client = platforms.make()
+    pushing(client()).put(ONE)
+    rules, kept = platform.world.rules, []
+    rules.yara = edited = rules.yara.replace("aaaa", "by hand")
+    (note,) = pushing(client(), kept=kept).put(ONE).notes
+    assert "changed rules inside the section" in note
+    assert kept == [edited]
+    assert "aaaa" in rules.yara
+
+
 def test_another_huntbridge_of_the_same_name_is_named(platforms):
     platform, client = platforms.make()
 

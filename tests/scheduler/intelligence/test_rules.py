@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import yara_x
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler.intelligence.rules import RuleFile, compiled
 from scheduler.intelligence.yara_text import names_in, renamed
@@ -80,3 +82,9 @@ def test_two_feeds_that_give_two_rules_the_same_name():
 
 def test_a_text_that_does_not_compile_still_shows_its_names():
     assert names_in('include "x"\nrule one { foo }\nprivate rule two { condition: }') == {"one", "two"}
+
+
+@given(st.text(alphabet="rule a{}/\\*\"'=$:condition\n (#._12)", max_size=200))
+def test_any_text_keeps_all_that_is_no_name_of_a_rule(text):
+    assert renamed(text, "") == text
+    assert renamed(text, "hb_").replace("hb_", "") == text
