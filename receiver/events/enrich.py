@@ -63,9 +63,14 @@ class Enricher:
             asked = ask.about_project(inquiry, event)
         hunt = inquiry.answer(asked.hunt)
         capture = inquiry.answer(ask.capture(inquiry, event, hunt, evidence))
+        # The pipelines that made an evidence have priority over every name.
+        pipelines = inquiry.answer(ask.pipelines(inquiry, hunt, evidence, capture))
+        capture = inquiry.answer(ask.capture_of(inquiry, hunt, pipelines)) or capture
         system = self._systems.system(event, evidence, capture)
         asked_hits = ask.hits(inquiry, event, hunt)
         instance = inquiry.answer(ask.instance(inquiry, event, evidence, system))
+        if instance is None and capture and capture.system == system:
+            instance = capture.facts
         project = inquiry.answer(asked.project)
         findings = inquiry.answer(asked.findings) or ()
         detected = inquiry.answer(asked_hits) or ()
@@ -96,7 +101,9 @@ class Enricher:
 
     def _owner(self, instance: Instance | None) -> Owner | None:
         """The configured owner whose key is the whole value of the instance's owner tag."""
-        tag = instance.tags.get(self._config.owner_tag, "") if instance else ""
+        key = self._config.owner_tag.lower()  # labels of Google are in lower case
+        tags = instance.tags.items() if instance else ()
+        tag = next((value for name, value in tags if name.lower() == key), "")
         owner = self._config.owners.get(tag)
         if owner is None:
             return None

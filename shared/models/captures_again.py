@@ -9,6 +9,8 @@ from datetime import datetime
 from shared.models.hunts import Hunt, hunt_name, hunt_time
 from shared.models.systems import Instance, System
 
+AGAIN = "again-"  # what the names of its hunts begin with
+
 
 class AgainRefused(Exception):
     """The system is not captured again. The text is a sentence for people, without its full stop."""
@@ -28,7 +30,7 @@ class CaptureAgain:
     @property
     def hunt(self) -> Hunt:
         digest = hashlib.sha256(self.system.lasting.encode("utf-8", "surrogatepass")).hexdigest()
-        return Hunt(f"again-{digest[:12]}", self.at.replace(microsecond=0), mode=self.mode, systems=1)
+        return Hunt(f"{AGAIN}{digest[:12]}", self.at.replace(microsecond=0), mode=self.mode, systems=1)
 
 
 def run_in_words(hunt_id: str) -> str:

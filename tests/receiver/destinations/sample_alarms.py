@@ -35,7 +35,7 @@ from shared.models.hunts import CaptureResult, Hunt, HuntReport
 from shared.models.intelligence import Force, Hit, InForce
 from shared.models.quiet_findings import Quiet
 from shared.models.severity import Severity
-from shared.models.systems import Instance, System
+from shared.models.systems import Instance, Kind, System
 
 PLATFORM = "https://cado.example"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -444,8 +444,51 @@ def _alarms() -> dict[str, Alarm]:
         hits=(Hit("case_7", "evil.example", "indicator", "C2 of case 7"),),
         gaps=(),
     )
+    azure_vm = System.of(
+        Kind.AZURE_VM,
+        account="az",
+        subscription="0f8fad5b-d9cb-469f-a165-70867728950e",
+        group="rg-web",
+        vm="web-1",
+    )
+    azure = replace(
+        rich,
+        evidence=replace(rich.evidence, instance="", account_id="", resource_type="", resource=""),
+        system=azure_vm,
+        instance=Instance(
+            azure_vm.instance,
+            "westeurope",
+            name="web-1",
+            platform="linux",
+            tags={"Owner": "shop-team@acme.example", "Env": "prod"},
+            disks=("web-1-os", "web-1-data"),
+            disks_gib=(30, 190),
+        ),
+        gaps=(
+            Gap("System details", "the platform does not say whether it runs, its size and its addresses"),
+        ),
+    )
+    pod = System.of(
+        Kind.EKS,
+        account="prod",
+        region="us-east-1",
+        cluster="shop",
+        namespace="shop-prod",
+        pod="web-7d4b9c8f5d-x2x4z",
+        container="app",
+    )
+    container = replace(
+        azure,
+        system=pod,
+        instance=Instance(
+            pod.instance, "us-east-1", name="app", image="registry.acme.example/shop/web:1.4.2"
+        ),
+        gaps=(Gap("System details", "the platform does not say its labels and the digest of its image"),),
+    )
     return {
         "rich": rich,
+        "azure_machine": azure,
+        "container": container,
         "own_hits": own_hits,
         "group": group,
         "minimal": minimal,
