@@ -47,7 +47,7 @@ from shared.hosting.runtime import Runtime
 from shared.http.client import Http
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.inventory import Fleet
-from shared.platform.answers import DetectedIndicator
+from shared.platform.answers import DetectedIndicator, Pipeline
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
 from shared.queues.ports import Handler
@@ -261,6 +261,9 @@ class _Platform:
 
     def detected(self, project_id: int, evidence_id: int | None = None) -> tuple[DetectedIndicator, ...]:
         return self._cado().detected(project_id, evidence_id)
+
+    def pipelines_of_evidence(self, evidence_id: int) -> tuple[Pipeline, ...]:
+        return self._cado().pipelines_of_evidence(evidence_id)
 
     def _cado(self) -> Cado:
         if self._made is None:

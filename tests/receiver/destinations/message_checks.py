@@ -29,7 +29,13 @@ from shared.models.owners import TeamsUser
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ISSUE = ("SEC-7", "https://jira.example/browse/SEC-7")
-LINK_HOSTS = {"cado.example", "attack.mitre.org", "us-east-1.console.aws.amazon.com", "jira.example"}
+LINK_HOSTS = {
+    "cado.example",
+    "attack.mitre.org",
+    "us-east-1.console.aws.amazon.com",
+    "portal.azure.com",
+    "jira.example",
+}
 
 
 LIVE = re.compile(
