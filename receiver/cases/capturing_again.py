@@ -84,9 +84,7 @@ class CapturingAgain:
             raise AgainRefused("the case names no system")
         if system.kind is Kind.EC2 and not system.region:
             system = System(system.instance, region_of(case.alarm), system.account)
-        queries = CaptureQueries(self.store, self.now)
-        keys = dict.fromkeys((system.lasting_key, system.key))
-        captures = [capture for key in keys for capture in queries.of_system(key, limit=1).rows]
+        captures = CaptureQueries(self.store, self.now).of_system(system.key, limit=1).rows
         if captures:
             return captures[0].system, captures[0]
         if system.kind in CONTAINERS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt
 from shared.models.inventory import InstanceError
-from shared.models.systems import Instance, System
+from shared.models.systems import Instance, Kind, System
 from shared.queues import items
 from shared.queues.ports import Done, Handler, Item, Verdict
 from shared.queues.worker import work
@@ -182,6 +183,49 @@ def test_what_is_not_configured_is_not_captured(make):
     case.change(key, lambda known: known and replace(known, system=replace(WEB, account="old")))
     world.click(CAPTURE_AGAIN)
     assert "the configuration has no account old any more" in answer(world)
+
+
+def test_of_containers_the_one_that_was_captured_last_is_captured(make):
+    """The case is about all pods of a Deployment."""
+    world = make()
+    runtime = world.stage.runtime
+    account = {"prod": {"id": "111122223333", "cado_account": "prod"}}
+    given = runtime.config.model_dump(mode="json", exclude_unset=True, by_alias=True)
+    runtime.config = type(runtime.config).model_validate({**given, "accounts": account})
+    world.stage.work = world.stage.worker()
+    pods = [
+        System.of(
+            Kind.EKS,
+            account="prod",
+            region="us-east-1",
+            cluster="shop",
+            namespace="web",
+            pod=f"web-7c9f8d5b4-{end}",
+            container="app",
+        )
+        for end in ("x2k4b", "z9q7w")
+    ]
+    (row,) = runtime.queries.cases.list(CaseFilter(), limit=5).rows
+    runtime.ledger.cases.change(row.key, lambda known: known and replace(known, system=pods[0].as_lasting))
+    world.click(CAPTURE_AGAIN)
+    assert "nobody knows which container it was" in answer(world)
+    for number, pod in enumerate(pods):
+        facts = Instance(pod.instance, pod.region, image="shop/app:1")
+        captured_at = world.stage.moment + timedelta(seconds=number)
+        capture = Capture("weekly@2026-11-22T02:00:00Z", pod, mode="triage", facts=facts)
+        runtime.ledger.captures.update(
+            runtime.ledger.captures.plan(capture),
+            state=CaptureState.PROCESSED,
+            requested_at=captured_at,
+            ended_at=captured_at,
+        )
+    world.click(CAPTURE_AGAIN)
+    ((_, capture),) = started(world)
+    assert (capture.system, capture.mode) == (pods[1], "triage")
+    assert capture.facts == facts
+    assert answer(world).startswith(
+        "container app in pod web-7c9f8d5b4-z9q7w of web will be captured again, by"
+    )
 
 
 def test_where_it_is_switched_off_nothing_is_captured(make):
