@@ -150,6 +150,7 @@ $(CLIENT)/ready: requirements/emulator.txt | $(AWS)/ready
 bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start (after test-lambda), fleets, hunts, the console
 	$(BIN)/python bench/init.py
 	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
+	HUNTBRIDGE_PREFLIGHT_SECONDS=60 $(BIN)/python -m pytest -m '' tests/scheduler/preflight/test_planted_fleet.py
 	$(BIN)/python -m bench.hunt
 	$(BIN)/python -m bench.console
 

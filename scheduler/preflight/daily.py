@@ -13,7 +13,7 @@ from scheduler.own_events import raise_event
 from scheduler.plan import plan
 from scheduler.preflight.due import run_to_tell_of
 from scheduler.preflight.preflight import preflight
-from scheduler.preflight.told import Told
+from scheduler.preflight.told import TARGETS, Told
 from scheduler.preflight.words import line
 from scheduler.targets import choose
 from shared.config.hunts import HuntConfig
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 # Seconds. The rest of the lease of a capture is for recording what was found.
 _BUDGET, _TO_CHOOSE, _TO_LOOK = 95.0, 40.0, 50.0
 _MOST_LINES = 40  # of one message
-_PROBLEM = "targets"  # the code of a problem with the targets themselves
 
 
 def preflight_hunt(runtime: Runtime, item: PreflightHunt) -> Verdict:
@@ -55,11 +54,9 @@ def preflight_hunt(runtime: Runtime, item: PreflightHunt) -> Verdict:
 def _look(runtime: Runtime, name: str, definition: HuntConfig, run: datetime) -> list[Notice]:
     hunt = plan(name, definition, run).hunt
     selection = choose(runtime, definition, identity=hunt.id, look=True, budget=_TO_CHOOSE)
-    problems = [Notice(_PROBLEM, Degree.MAY_FAIL, problem) for problem in selection.problems]
-    return [
-        *problems,
-        *preflight(runtime, selection.choices, hunt.mode, run_at=run, budget=_TO_LOOK),
-    ]
+    notices = preflight(runtime, selection.choices, hunt.mode, run_at=run, budget=_TO_LOOK)
+    problems = (Notice(TARGETS, Degree.MAY_FAIL, problem) for problem in selection.problems)
+    return [*notices, *problems]
 
 
 def _event(

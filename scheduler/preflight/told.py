@@ -12,6 +12,7 @@ from shared.models.preflight import Degree, Notice
 from shared.storage import kinds
 from shared.storage.ledger.notes import Notes
 
+TARGETS = "targets"  # the code of a problem with the targets themselves
 # Systems of one notice that are remembered one by one. Of more, only the number is: it is new if it grew.
 _MOST = 300
 
@@ -44,8 +45,8 @@ class Told:
 
     def save(self, run: datetime, notices: Sequence[Notice]) -> None:
         # What could not be read this time may be as it was told before.
-        is_whole = all(notice.degree is not Degree.NOT_KNOWN for notice in notices)
-        told: dict[str, Any] = {} if is_whole else dict(self._body.get("told", {}))
+        is_part = any(notice.degree is Degree.NOT_KNOWN or notice.code == TARGETS for notice in notices)
+        told: dict[str, Any] = dict(self._body.get("told", {})) if is_part else {}
         for notice in notices:
             systems = [_short(system.key) for system in notice.systems]
             told[_key(notice)] = systems if len(systems) <= _MOST else len(systems)

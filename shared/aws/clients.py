@@ -26,6 +26,8 @@ from shared.http.deadlines import within
 # Seconds. Three attempts of at most 8 s and the pauses between them end before API Gateway gives up (29 s).
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 3.0, 5.0, 2
 
+_CONNECTIONS = 16  # of one client; as many threads ask at once (scheduler/parallel_calls.py)
+
 # On a machine without credentials, each search for credentials asks the instance metadata service, which may
 # hang. So after a failed search there is no new one for this long (seconds).
 _NO_CREDENTIALS_FOR = 60.0
@@ -55,6 +57,7 @@ class Clients:
         self._boto = BotoConfig(
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
+            max_pool_connections=_CONNECTIONS,
             retries={"total_max_attempts": retries + 1, "mode": "standard"},
             user_agent_extra="huntbridge",
         )

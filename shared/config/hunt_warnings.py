@@ -21,6 +21,7 @@ def hunt_warnings(config: Config) -> Iterator[tuple[str, str]]:
     for name, hunt in config.hunts.items():
         yield from _targets(f"hunts.{name}", hunt)
         yield from _host_options(f"hunts.{name}.host_options", hunt)
+        yield from _preflight(f"hunts.{name}.preflight", hunt, config)
     if config.platform.api_version == "v2":
         for name, hunt in config.hunts.items():
             yield from _refused_by_v2(f"hunts.{name}", hunt)
@@ -54,6 +55,15 @@ def _selector(where: str, selector: SelectorConfig) -> Iterator[tuple[str, str]]
     for name, values in selector.tags.items():
         if not values:
             yield f"{where}.tags.{name}", "is empty, so nothing matches; write '*' for any value"
+
+
+def _preflight(where: str, hunt: HuntConfig, config: Config) -> Iterator[tuple[str, str]]:
+    if not hunt.preflight:
+        return
+    if not hunt.schedule:
+        yield where, "has no effect: the hunt has no schedule, so nobody knows when it begins next"
+    elif not config.daily_check.enabled:
+        yield where, "has no effect: daily_check is switched off, and the preflight runs with it"
 
 
 def _host_options(where: str, hunt: HuntConfig) -> Iterator[tuple[str, str]]:
