@@ -98,7 +98,7 @@ def estimate(facts: CostFacts, prices: Prices, settings: CostConfig) -> CostEsti
         ),
         as_of=dates(prices.used),
         own_prices=tuple(price.id for price in prices.used if price.own),
-        assumptions=(*facts.assumptions, *_assumptions(facts, settings)),
+        assumptions=(*facts.assumptions, *_assumptions(facts, prices, settings)),
         not_counted=(*facts.not_counted, *_not_counted(facts, prices, settings)),
         systems=len(facts.captures),
         copied=sum(capture.copies_disks for capture in facts.captures),
@@ -167,7 +167,7 @@ def _months(settings: CostConfig) -> Range:
     return Range(min(days, 1.0), days, max(days, _DAYS_OF_A_MONTH)) * (1 / _DAYS_OF_A_MONTH)
 
 
-def _assumptions(facts: CostFacts, settings: CostConfig) -> Iterator[str]:
+def _assumptions(facts: CostFacts, prices: Prices, settings: CostConfig) -> Iterator[str]:
     copied = [capture for capture in facts.captures if capture.copies_disks]
     disks = [disk for capture in copied for disk in capture.disks or ()]
     if unknown := sum(disk.written_gib is None for disk in disks):
@@ -180,6 +180,8 @@ def _assumptions(facts: CostFacts, settings: CostConfig) -> Iterator[str]:
         yield f"snapshots and images of disks are deleted after {_days(settings.keep_days)} (cost.keep_days)"
         if lasting := sum(disk.written.likely for disk in disks):
             yield f"if nobody deletes them, up to {lasting:,.0f} GiB are paid for every month"
+    if not facts.vendor_pays and not prices.knows_worker(facts.worker_type):
+        yield f"a worker of type {facts.worker_type} costs as much as an i3.4xlarge (prices.worker)"
     if any(capture.kind is Kind.EC2 for capture in copied) and settings.region is None:
         yield "the platform is in the region of the systems; if it is not, write its region as cost.region"
 

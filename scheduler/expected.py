@@ -34,6 +34,7 @@ from shared.storage.ports import StoreError
 log = logging.getLogger(__name__)
 
 _GIB = 2**30
+_MAX_PROBLEMS = 10  # that are kept with the hunt
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,10 @@ def _disks(runtime: Runtime, captures: Sequence[Capture], calls: ParallelCalls) 
             disk = Disk(volume.gib, None if full is None else full / _GIB, has_snapshot=snapshot is not None)
             of[volume.instance] = (*of.get(volume.instance, ()), disk)
         found[place] = of
-    return _Disks(found, (*_in_words("disks", failed), *_in_words("older snapshots", unread)))
+    problems = (*_in_words("disks", failed), *_in_words("older snapshots", unread))
+    more = len(problems) - _MAX_PROBLEMS
+    told = (f"and {more:,} more such reasons",) if more > 0 else ()
+    return _Disks(found, (*problems[:_MAX_PROBLEMS], *told))
 
 
 def _in_words(what: str, failures: Mapping[Place, str]) -> Iterator[str]:

@@ -194,7 +194,7 @@ def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE
         attempt=hunt.attempt,
         finished_at=hunt.finished_at,
         intelligence=hunt.intelligence.in_words if hunt.intelligence else "",
-        cost=compared(hunt.cost, spent),
+        cost=compared(hunt.cost, spent if hunt.over else None),
         cost_items=_cost_lines(hunt.cost, spent),
         waits_for=_waits_for(runtime, hunt),
         vulnerabilities=vulnerabilities_view(runtime, hunt.id) if hunt.over else None,

@@ -28,7 +28,7 @@ class Marked:
     region: str
     made_at: datetime | None
     name: str = ""  # its tag Name, or the alias of a key
-    state: str = ""
+    state: str = ""  # of a worker: its type
     gib: float | None = None
     volume: str = ""  # of which a snapshot was made
 

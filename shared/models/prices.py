@@ -47,6 +47,14 @@ class Prices:
         own_type = f"{WORKER}_{instance_type.replace('.', '_')}"
         return self.usd(WORKER if self._prices[WORKER].own or own_type not in self._prices else own_type)
 
+    def knows_worker(self, instance_type: str) -> bool:
+        """Whether there is a price for workers of this type."""
+        return (
+            self._prices[WORKER].own
+            or instance_type in self._prices[WORKER].what
+            or f"{WORKER}_{instance_type.replace('.', '_')}" in self._prices
+        )
+
     def transfer(self, origin: str, to: str) -> float | None:
         """For a GB that leaves the region `origin` for another one. None: no price is known."""
         if origin == to:
