@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.aws.inspection import RIGHTS
+from shared.aws import inspection, leftovers
 
 PLATFORM = "arn:aws:secretsmanager:us-east-1:111122223333:secret:huntbridge/cado-AbCdEf"
 SLACK = "arn:aws:secretsmanager:us-east-1:111122223333:secret:huntbridge/slack-GhIjKl"
@@ -46,11 +46,12 @@ BOTH = {
 A_UNIT = "arn:${Partition}:organizations::*:ou/o-*/ou-*"
 A_ROOT = "arn:${Partition}:organizations::*:root/o-*/r-*"
 ANY_KEY, ANY_ROLE = "arn:${Partition}:kms:*:${AccountId}:key/*", "arn:${Partition}:iam::${AccountId}:role/*"
-# What a preflight reads, action by action.
+# What a preflight and the look for leftovers read, action by action.
 PREFLIGHT = {
     ("ec2:DescribeInstanceTypes", "*"),
     ("ec2:DescribeSnapshots", "*"),
     ("ec2:DescribeVolumes", "*"),
+    ("kms:ListAliases", "*"),
     ("ssm:DescribeInstanceInformation", "*"),
     ("kms:DescribeKey", ANY_KEY),
     ("kms:GetKeyPolicy", ANY_KEY),
@@ -178,7 +179,7 @@ def test_what_each_function_may_do(deployed: Callable[..., Any], allowed: Allowe
 def test_a_preflight_reads_what_its_code_asks_for_and_can_be_switched_off(
     deployed: Callable[..., Any], allowed: Allowed
 ) -> None:
-    assert {action for action, _ in PREFLIGHT} == set(RIGHTS)
+    assert {action for action, _ in PREFLIGHT} == {*inspection.RIGHTS, *leftovers.RIGHTS}
     assert allowed(deployed(**SECRETS, Preflight="off"), "SchedulerRole") == SCHEDULER - PREFLIGHT
 
 
@@ -259,9 +260,10 @@ def test_everything_stands_for_descriptions_and_traces_only(
     roles = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::IAM::Role"]
     wide = {action for role in roles for action, resource in allowed(template, role) if resource == "*"}
 
-    # X-Ray's two actions, and those of Auto Scaling and Systems Manager, know no resources.
+    # X-Ray's two actions, and those of Auto Scaling, KMS and Systems Manager, know no resources.
     assert {one for one in wide if not one.startswith("ec2:Describe")} == {
         "autoscaling:DescribeAutoScalingGroups",
+        "kms:ListAliases",
         "ssm:DescribeInstanceInformation",
         "xray:PutTraceSegments",
         "xray:PutTelemetryRecords",
