@@ -76,7 +76,8 @@ def in_order(facts: Iterable[Fact], title: str, *, chosen: bool = False) -> tupl
     for fact in facts:
         place = fact.place
         if fact.name in ("host", "instance"):
-            place = Place.REST if fact.value.split(" (")[0] in title else Place.NEWS
+            named = fact.value.split(" (")[0].lower() in title.lower()  # Azure ignores case
+            place = Place.REST if named else Place.NEWS
         elif chosen and place is Place.REST:
             place = Place.FIRST
         placed.append(replace(fact, place=place))
