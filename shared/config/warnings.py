@@ -73,6 +73,8 @@ def file_warnings(path: str | None, environ: Mapping[str, str]) -> list[ConfigWa
 def _platform(config: Config) -> Iterator[tuple[str, str]]:
     if config.platform.api_version == "v2" and not config.platform.bucket and config.hunts:
         yield "platform.bucket", "is not set, and a v2 platform copies disks through a bucket"
+    if config.platform.api_version == "v2" and config.intelligence:
+        yield "intelligence", "has no effect: the platform's API v2 takes neither rules nor indicators"
     for ref, times in Counter(config.webhook.tokens).items():
         if times > 1:
             yield "webhook.tokens", f"{ref} is listed twice"

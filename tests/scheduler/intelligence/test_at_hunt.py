@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from demo.platform.records import SimAlarm, SimVolume
+from receiver.destinations.slack import blocks as slack
+from receiver.destinations.teams import card as teams
+from receiver.events.enrich import Enricher
+from receiver.messages.compose import compose
 from scheduler import custody
 from scheduler.intelligence import by_hand, past_hunts
 from scheduler.intelligence.files import read_set
 from scheduler.report import report
+from shared.models.events import Event
 from shared.models.hunts import HuntState
 from shared.models.intelligence import Force, IntelligenceSet, intelligence_hash
 from shared.models.marked_section import read
 from shared.models.people import Person
+from tests.receiver.destinations.jira.checks import jira_issue
 from tests.scheduler.staging import BAD, QUIET
 
 HAND = "rule by_hand { condition: false }\n"
@@ -212,3 +219,30 @@ def test_evidence_that_is_processed_again_is_searched_with_the_rules_of_today(ma
     stage.run_platform()
     (found,) = past_hunts.hits_since(runtime, since)
     assert [(hit.named, count) for hit, count in found.hits] == [("hb_feed_evil", 1)]
+
+
+def test_hits_of_a_hunt_are_named_first_at_slack_teams_and_jira(make_stage, files):
+    c2 = SimAlarm("Indicator found", by_indicator="evil.example", severity=3, path="/etc/cron.d/x")
+    other = SimAlarm("Malicious File Detected: php_backdoor", count=3, path="/var/www/x.php")
+    machine = replace(BAD, volumes=(SimVolume("vol-0000000b1", alarms=(other, FOUND, c2)),))
+    stage = make_stage(fleet=(machine,), intelligence=files)
+    stage.start()
+    stage.run_to_end()
+    (capture,) = stage.captures().values()
+    event = Event(
+        "e1",
+        "processing_with_alarms",
+        stage.now(),
+        project_id=stage.hunt().project_id,
+        evidence_id=capture.evidence_ids[0],
+    )
+    alarm = Enricher(stage.runtime.ledger, stage.runtime.cado, None, stage.runtime.config).enrich(event)
+    message = compose(alarm)
+    assert message.title.startswith("Your rule hb_feed_evil of feed feed and 1 more of yours: 4 malicious")
+    assert message.facts[0].value == (
+        "rule hb_feed_evil of feed feed; indicator evil[.]example of feed feed (C2)"
+    )
+    assert message.findings[0].description == "Malicious File Detected: hb_feed_evil"
+    assert message.title in slack.payload(message)["blocks"][0]["text"]["text"]
+    assert message.title in json.loads(teams.payload(message))["attachments"][0]["content"]["fallbackText"]
+    assert jira_issue(message, cloud=True)["fields"]["summary"] == message.title

@@ -148,7 +148,8 @@ def test_a_hand_edit_after_the_write_is_kept_and_said(platforms):
 def test_an_edit_inside_the_section_is_replaced_and_said(platforms):
     platform, client = platforms.make()
     pushing(client()).put(ONE)
-    rules, kept = platform.world.rules, []
+    rules = platform.world.rules
+    kept: list[str] = []
     rules.yara = edited = rules.yara.replace("aaaa", "by hand")
     (note,) = pushing(client(), kept=kept).put(ONE).notes
     assert "changed rules inside the section" in note
