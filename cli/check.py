@@ -86,7 +86,6 @@ def offline(runtime: Runtime) -> Iterator[CheckResult]:
     yield from _route_tests(config)
     yield from _hunts(runtime)
     yield from check_files.findings(config)
-    yield from check_intelligence.files(runtime)
 
 
 def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
@@ -95,6 +94,7 @@ def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     yield _finding("platform", partial(check_platform.key_rights, runtime))
     yield from check_platform.certificate(runtime)
     yield from check_platform.page(runtime)
+    yield from check_intelligence.files(runtime)
     yield from check_intelligence.platform(runtime)
     if config.platform.admin_key and config.platform.api_version != "v2":
         yield _finding("webhook", partial(_webhook, runtime))
