@@ -11,6 +11,8 @@ from console.views.leftovers import leftovers_view
 from console.views.uncovered import uncovered_csv, uncovered_view
 from shared.config.config import Config
 from shared.models import attack
+from shared.models.kinds_of_system import ABILITIES
+from shared.models.systems import Kind
 
 _CELLS = {"malicious": "mal", "suspicious": "sus", "unknown": "unk", "failed": "fail", "clean": "clean"}
 
@@ -62,7 +64,10 @@ def _choices(config: Config, filter: MatrixFilter) -> dict[str, dict[str, str]]:
     also if the configuration does not have it any more."""
     hunts = {name: name for name in (*config.hunts, filter.hunt) if name}
     accounts = {name: name for name in (*config.accounts, filter.account) if name}
+    captured = {kind for hunt in config.hunts.values() for kind in hunt.kinds}
+    has_others = bool(captured - {Kind.EC2}) or bool(filter.kind)
     return {
+        "kind": {kind.value: ABILITIES[kind].noun for kind in Kind} if has_others else {},
         "hunt": hunts,
         "account": accounts | {OWN_ACCOUNT: "the platform’s own"},
         "outcome": OUTCOMES,
