@@ -49,10 +49,6 @@ class Target:
     def takes_disks(self) -> bool:
         return self.mode != TRIAGE
 
-    @property
-    def account_id(self) -> str:
-        return self.instance.account_id if self.instance else ""
-
 
 @dataclass(frozen=True)
 class PlatformSays:
@@ -119,11 +115,6 @@ class Facts:
 
     def ec2(self) -> Iterator[Target]:
         return (target for target in self.targets if target.is_ec2)
-
-    def volumes_of(self, target: Target) -> list[Volume]:
-        """Empty too if they could not be read."""
-        of_place = self.volumes.given.get(target.place, ())
-        return [volume for volume in of_place if volume.instance == target.system.instance]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from scheduler.preflight.key_policy import account_of
 from scheduler.preflight.key_rules import encrypted
 from shared.config.config import Config
 from shared.models.inspection import Inspection
+from shared.models.kinds_of_system import ABILITIES, Provider
 
 _AT_ONCE = 200  # instances or volumes in one question
 _KEYS_AT_ONCE = 50  # in one simulation
@@ -102,8 +103,7 @@ def _joined(before: Any, part: Any) -> Any:
 def read_aws(facts: Facts, config: Config, inspection: Inspection, calls: ParallelCalls) -> Facts:
     """Adds what AWS says about the EC2 instances among the targets. `facts` have the targets and the
     platform's roles already."""
-    targets = list(facts.ec2())
-    first = _Round(inspection, calls, _about_places(facts, targets))
+    first = _Round(inspection, calls, [*_about_places(facts, config), *_about_regions(facts)])
     facts = replace(
         facts,
         volumes=first.of("volumes"),
@@ -128,10 +128,16 @@ def read_aws(facts: Facts, config: Config, inspection: Inspection, calls: Parall
     )
 
 
-def _about_places(facts: Facts, targets: Collection[Target]) -> Iterator[_Question]:
+def _about_regions(facts: Facts) -> Iterator[_Question]:
+    for target in facts.targets:
+        if ABILITIES[target.system.kind].provider is Provider.AWS:
+            yield _Question("opt_in", target.system.account, (), target.system.account)
+
+
+def _about_places(facts: Facts, config: Config) -> Iterator[_Question]:
     with_disks: dict[Place, list[Target]] = defaultdict(list)
     with_agents: dict[Place, list[Target]] = defaultdict(list)
-    for target in targets:
+    for target in facts.ec2():
         (with_disks if target.takes_disks else with_agents)[target.place].append(target)
     for place, there in with_disks.items():
         account, region = place
@@ -141,12 +147,10 @@ def _about_places(facts: Facts, targets: Collection[Target]) -> Iterator[_Questi
         types = sorted({target.instance.type for target in there if target.instance and target.instance.type})
         if types:
             yield _Question("local_gib", account, (region, tuple(types)), place)
-        yield from _questions(facts, _of_disks(facts, place))
+        yield from _questions(facts, config, _of_disks(facts, place))
     for place in with_agents:
         yield _Question("agents", place[0], (place[1],), place)
-        yield from _questions(facts, _of_triage(facts, place))
-    for account in dict.fromkeys(account for account, _ in (*with_disks, *with_agents)):
-        yield _Question("opt_in", account, (), account)
+        yield from _questions(facts, config, _of_triage(facts, place))
 
 
 def _of_disks(facts: Facts, place: Place) -> Iterator[Asked]:
@@ -187,21 +191,27 @@ def _about_volumes(facts: Facts, config: Config) -> Iterator[_Question]:
         role = facts.roles.get(place[0])
         for key in sorted(keys):
             # KMS shows the policy of a key in the key's own account alone.
-            owner = config.account_name(account_of(key))
-            account = owner if owner in config.accounts else place[0]
+            account = _owner(config, key, place[0])
             yield _Question("key_state", account, (place[1], key), key)
             if role:
                 yield _Question("key_policy", account, (place[1], key), key)
                 yield _Question("key_grants", account, (place[1], key, role), (key, role))
         if role:
             simulations = (Asked(*place, (DECRYPT,), some) for some in _parts(keys, _KEYS_AT_ONCE))
-            yield from _questions(facts, simulations)
+            yield from _questions(facts, config, simulations)
 
 
-def _questions(facts: Facts, simulations: Iterable[Asked]) -> Iterator[_Question]:
+def _questions(facts: Facts, config: Config, simulations: Iterable[Asked]) -> Iterator[_Question]:
     for asked in simulations:
-        arguments = (facts.roles[asked.account], asked.actions, asked.resources, asked.context)
-        yield _Question("simulate", asked.account, arguments, asked)
+        role = facts.roles[asked.account]
+        arguments = (role, asked.actions, asked.resources, asked.context)
+        yield _Question("simulate", _owner(config, role, asked.account), arguments, asked)
+
+
+def _owner(config: Config, arn: str, otherwise: str) -> str:
+    """The configured account to which a key or a role belongs."""
+    owner = config.account_name(account_of(arn))
+    return owner if owner in config.accounts else otherwise
 
 
 def _parts(ids: Collection[str], size: int = _AT_ONCE) -> Iterator[tuple[str, ...]]:

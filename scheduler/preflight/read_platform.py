@@ -21,8 +21,9 @@ from shared.platform.readiness_answers import AccountChecked, License, PlatformF
 from shared.secrets import SecretError
 
 _PERMISSIONS = ("projects_create", "import_data_full", "import_data_triage")
-_KEY, _LICENCE, _SETTINGS = "the rights of the platform's API key", "the platform's licence", "its settings"
-_FACTS, _PIPELINES = "what it says about itself", "how busy it is"
+_KEY, _LICENCE = "the rights of the platform's API key", "the platform's licence"
+_SETTINGS, _FACTS = "the platform's settings", "what the platform says about itself"
+_PIPELINES = "how busy the platform is"
 
 
 def read_platform(facts: Facts, runtime: Runtime, calls: ParallelCalls) -> Facts:
@@ -58,7 +59,7 @@ def read_platform(facts: Facts, runtime: Runtime, calls: ParallelCalls) -> Facts
 
 
 def _account(name: str) -> str:
-    return f"its account {name}"
+    return f"the platform's account {name}"
 
 
 def _name(config: Config, account: str) -> str:

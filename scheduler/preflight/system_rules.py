@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from scheduler.preflight import codes
 from scheduler.preflight.codes import Found
 from scheduler.preflight.facts import Facts, Target
-from shared.models.systems import Kind
+from shared.models.systems import Instance, Kind, System
 from shared.text import one_line
 
 _CHANGING = ("pending", "stopping")
 
 
 def system_rules(facts: Facts) -> Iterator[Found]:
+    managed = _managed_volumes(facts)
     for target in facts.targets:
         if target.instance is None:
             continue
         if target.is_ec2:
-            yield from _ec2(facts, target)
+            yield from _ec2(facts, target, target.instance, managed)
         elif target.takes_disks and target.system.kind in (Kind.AZURE_VM, Kind.GCE):
             yield from _sizes(target, target.instance.disks_gib, target.instance.disks)
 
 
-def _ec2(facts: Facts, target: Target) -> Iterator[Found]:
-    instance, this = target.instance, (target.system,)
-    assert instance is not None
+def _managed_volumes(facts: Facts) -> dict[System, dict[str, str]]:
+    """For each system, by the service that manages it, one of its volumes."""
+    managed: dict[System, dict[str, str]] = defaultdict(dict)
+    for (account, region), volumes in facts.volumes.given.items():
+        for volume in volumes:
+            if volume.managed_by:
+                managed[System(volume.instance, region, account)][volume.managed_by] = volume.id
+    return managed
+
+
+def _ec2(
+    facts: Facts, target: Target, instance: Instance, managed: Mapping[System, Mapping[str, str]]
+) -> Iterator[Found]:
+    this = (target.system,)
     if instance.state in _CHANGING:
         yield Found(codes.CHANGING, this, words=(("state", instance.state),))
     if not target.takes_disks:
@@ -40,10 +53,10 @@ def _ec2(facts: Facts, target: Target) -> Iterator[Found]:
         yield Found(codes.HIBERNATION, this)
     if instance.marketplace:
         yield Found(codes.MARKETPLACE, this)
-    managers = {volume.managed_by: volume.id for volume in facts.volumes_of(target) if volume.managed_by}
-    for manager in dict.fromkeys([*filter(None, [instance.managed_by]), *managers]):
-        volumes = tuple(filter(None, [managers.get(manager)]))
-        yield Found(codes.MANAGED, this, volumes, words=(("service", one_line(manager, 80)),))
+    volumes = managed.get(target.system, {})
+    for service in dict.fromkeys([*filter(None, [instance.managed_by]), *volumes]):
+        of_service = (volumes[service],) if service in volumes else ()
+        yield Found(codes.MANAGED, this, of_service, words=(("service", one_line(service, 80)),))
 
 
 def _sizes(target: Target, sizes: tuple[int, ...], names: tuple[str, ...]) -> Iterator[Found]:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from shared.aws.accounts import AccountClients, understanding
 from shared.aws.ec2 import manager_of
 from shared.config.accounts import AccountConfig
 from shared.models.inspection import Agent, Decision, Grant, KeyState, Simulated
-from shared.models.inventory import Snapshot, Volume
+from shared.models.inventory import InstanceError, Snapshot, Volume
 from shared.secrets import Secrets
 
 # The permissions that a preflight needs beside those of a hunt.
@@ -111,7 +113,12 @@ class AwsInspection(AccountClients):
 
     @understanding("KMS")
     def key_state(self, account: str, region: str, key: str) -> KeyState:
-        (page,) = self._pages(account, _region_of(key, region), "kms", "describe_key", KeyId=key)
+        try:
+            (page,) = self._pages(account, _region_of(key, region), "kms", "describe_key", KeyId=key)
+        except InstanceError as error:
+            if isinstance(error.__cause__, ClientError) and _code(error.__cause__) == "NotFoundException":
+                return KeyState("deleted", by_aws=False)
+            raise
         facts = page["KeyMetadata"]
         return KeyState(str(facts["KeyState"]), by_aws=facts.get("KeyManager") == "AWS")
 
@@ -199,6 +206,10 @@ def _decisions(result: Mapping[str, Any]) -> Iterator[tuple[str, Simulated]]:
     for one in specific:
         of_one = tuple(map(str, one.get("MissingContextValues", ()))) or missing
         yield str(one["EvalResourceName"]), Simulated(Decision(one["EvalResourceDecision"]), of_one)
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _region_of(key: str, region: str) -> str:

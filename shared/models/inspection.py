@@ -15,7 +15,7 @@ from shared.models.inventory import Snapshot, Volume
 class KeyState:
     """What KMS says about a key."""
 
-    state: str  # Enabled, Disabled, PendingDeletion, …
+    state: str  # Enabled, Disabled, PendingDeletion, …; deleted: there is no such key
     by_aws: bool  # AWS manages it, such as aws/ebs
 
 

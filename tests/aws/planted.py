@@ -172,19 +172,24 @@ class Planted:
         assert asked["MaxResults"] <= 50
         return _page(self.world.agents[place], asked, "InstanceInformationList")
 
+    def _key(self, asked: dict[str, Any]) -> Key:
+        if asked["KeyId"] not in self.world.keys:
+            raise Refusal("NotFoundException", "there is no such key")
+        return self.world.keys[asked["KeyId"]]
+
     def kms_DescribeKey(self, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
-        key = self.world.keys[asked["KeyId"]]
+        key = self._key(asked)
         manager = "AWS" if key.by_aws else "CUSTOMER"
         return {"KeyMetadata": {"KeyId": asked["KeyId"], "KeyState": key.state, "KeyManager": manager}}
 
     def kms_GetKeyPolicy(self, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
-        key = self.world.keys[asked["KeyId"]]
+        key = self._key(asked)
         if not key.readable or asked["KeyId"].split(":")[4] != place[0]:
             raise Refusal("AccessDeniedException", "not authorized to perform kms:GetKeyPolicy")
         return {"Policy": key.policy, "PolicyName": "default"}
 
     def kms_ListGrants(self, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
-        grants = self.world.keys[asked["KeyId"]].grants
+        grants = self._key(asked).grants
         return {
             "Grants": [one for one in grants if one["GranteePrincipal"] == asked["GranteePrincipal"]],
             "Truncated": False,

@@ -244,8 +244,10 @@ class _Planting:
     def _keys(self) -> None:
         states, denied, unclear = self._apart(3, FULL, but=ROLELESS)
         for number, machine in enumerate(states):
-            state = ("Disabled", "PendingDeletion", "PendingImport")[number % 3]
-            self._give(machine, Key(state, policy=_policy(("Allow", "*"))), f"{state}-{number // 10}")
+            state = ("Disabled", "PendingDeletion", "PendingImport", "deleted")[number % 4]
+            arn = self._give(machine, Key(state, policy=_policy(("Allow", "*"))), f"{state}-{number // 10}")
+            if state == "deleted":
+                del self.world.keys[arn]
             self._expect(machine, "key-state")
         for number, machine in enumerate(denied):
             self._deny(machine, number)
