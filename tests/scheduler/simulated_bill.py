@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from demo.platform.records import Pipeline, SimInstance
+from demo.platform.records import Machine, Pipeline, SimInstance
 from demo.platform.world import World
 
 GIB = 2**30
@@ -19,6 +19,7 @@ _BLOCK = 512 * 1024
 _IDLE = 300.0
 # US dollars
 _SNAPSHOT, _BLOCKS, _LISTS, _WORKER, _BUCKET = 0.05, 0.003 / 1_000, 0.0006 / 1_000, 1.248, 0.023
+_OTHER_SNAPSHOT = 0.05  # of Azure, and an image of Google
 _TRANSFER = {"us-east-1": 0.0, "us-east-2": 0.01, "eu-west-1": 0.02, "ap-northeast-1": 0.09}  # to us-east-1
 _MONTH = 30.4
 
@@ -42,28 +43,32 @@ def bill(world: World, project_id: int, disks: Mapping[str, PlantedDisk], dice: 
     and what the bucket keeps is deleted after thirty."""
     pipelines = [pipeline for pipeline in world.pipelines.values() if pipeline.project_id == project_id]
     total = _worker_hours(pipelines) * _WORKER
+    billed: set[str] = set()  # an Azure machine has a pipeline for each of its disks
     for pipeline in pipelines:
         if pipeline.asked is None:
             continue
-        if pipeline.asked.triage:
+        machine = pipeline.asked.instance
+        if pipeline.asked.triage or not all(volume.volume_id in disks for volume in machine.volumes):
             total += dice.uniform(0.2, 3.0) * _BUCKET
             continue
-        machine = pipeline.asked.instance
-        assert isinstance(machine, SimInstance)
         for volume in machine.volumes:
-            total += _disk(disks[volume.volume_id], machine.region, pipeline.asked.scan_only, dice)
+            if volume.volume_id not in billed:
+                total += _disk(disks[volume.volume_id], machine, pipeline.asked.scan_only, dice)
+                billed.add(volume.volume_id)
     return total
 
 
-def _disk(disk: PlantedDisk, region: str, is_scan: bool, dice: random.Random) -> float:
+def _disk(disk: PlantedDisk, machine: Machine, is_scan: bool, dice: random.Random) -> float:
+    kept = disk.written / GIB * dice.uniform(0.4, 0.6) * _BUCKET * 30 / _MONTH
+    if is_scan or disk.gib > 500:
+        kept = 0.0
+    if not isinstance(machine, SimInstance):
+        return kept + disk.written / GIB * _OTHER_SNAPSHOT * dice.uniform(6.5, 7.5) / _MONTH
     blocks = math.ceil(disk.written / _BLOCK)
     new = disk.written if disk.changed is None else disk.changed
     cost = new / GIB * _SNAPSHOT * dice.uniform(6.5, 7.5) / _MONTH
     cost += blocks * _BLOCKS + math.ceil(blocks / 10_000) * _LISTS
-    cost += disk.written / GIB * _TRANSFER[region]
-    if not is_scan and disk.gib <= 500:
-        cost += disk.written / GIB * dice.uniform(0.4, 0.6) * _BUCKET * 30 / _MONTH
-    return cost
+    return cost + disk.written / GIB * _TRANSFER[machine.region] + kept
 
 
 def _worker_hours(pipelines: list[Pipeline]) -> float:
