@@ -87,6 +87,7 @@ class IntelligenceSet:
 
 def intelligence_hash(rules: str, indicators: str) -> str:
     """What custody names: one hash of all that was in force. Empty if that was nothing."""
+    rules = rules.replace("\r\n", "\n").strip()
     if not rules and not indicators:
         return ""
     return hashlib.sha256(f"{rules}\0{indicators}".encode()).hexdigest()

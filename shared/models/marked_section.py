@@ -61,9 +61,13 @@ def read(text: str, name: str) -> Section:
             "move one of them out of the other"
         )
     before, after = text[: begin.start()], text[end.end() :]
-    body = inside.replace("\r\n", "\n").strip("\n")
+    body = _lines(inside)
     edited = f"sha256={digest(body)}" not in begin[0]
     return Section(before.removesuffix("\n"), body, after.removeprefix("\n"), edited)
+
+
+def _lines(body: str) -> str:
+    return body.replace("\r\n", "\n").strip("\n")
 
 
 def with_body(text: str, name: str, body: str | None) -> str:
@@ -72,7 +76,7 @@ def with_body(text: str, name: str, body: str | None) -> str:
     section = read(text, name)
     if body is None:
         return section.outside
-    body = body.strip("\n")
+    body = _lines(body)
     block = (
         f"\n/* huntbridge:begin {name} sha256={digest(body)} - huntbridge writes what stands up to its end */"
         f"\n{body}\n/* huntbridge:end {name} */\n"

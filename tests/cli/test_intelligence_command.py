@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
 
 from cli.main import main
+from scheduler.intelligence.at_hunt import put_in_force
+from scheduler.intelligence.current_set import current_set
+from shared.hosting import runtime
+from shared.hosting.configuration import load
+from shared.models.hunts import Hunt
+from shared.models.intelligence import Force
 from shared.models.marked_section import read
+from tests.emulated import Resources
+from tests.moto_server import moto_server
 from tests.served import served_platform
+
+NOW = datetime(2026, 11, 29, 2, 0, tzinfo=UTC)
 
 HAND = "rule by_hand { condition: false }\n"
 
@@ -130,3 +142,28 @@ def test_the_check_of_everything_looks_at_intelligence_too(run, tmp_path, platfo
     assert lines()[1].startswith("ok  ")
     (tmp_path / "iocs" / "case-7.txt").write_text("abc\n")
     assert lines()[0].startswith("FAIL  intelligence: iocs/case-7.txt:1: is shorter than 4 characters")
+
+
+@pytest.fixture(scope="module")
+def moto():
+    with moto_server() as url:
+        yield url
+
+
+def test_on_aws_a_push_stores_the_set_for_the_functions(run, tmp_path, platform, moto):
+    environ = Resources(moto).environ | {"KEY": "lead"}
+    result = CliRunner().invoke(main, ["intelligence", "push"], env=environ, catch_exceptions=False)
+    assert "the rules were put on the platform" in result.output
+    functions = runtime.aws(load(str(tmp_path / "huntbridge.yaml"), environ), environ)
+    for each in (tmp_path / "rules", tmp_path / "iocs"):
+        shutil.rmtree(each)  # the functions have none of these files
+    current = current_set(functions)
+    assert (current.set.rules_of, current.set.made_at is not None) == ({"abuse_ch": 1}, True)
+    assert current.set.indicators_of("weekly") == "evil.example;hb:case_7:C2\n203.0.113.7;hb:case_7\n"
+    in_force = put_in_force(functions, Hunt("weekly", NOW), 12, claims=9)
+    assert "hb_abuse_ch_evil" in section(platform)
+    assert (in_force.state, in_force.rules) == (Force.PARTLY, 1)  # there is no project 12
+    assert any("project 12" in problem for problem in in_force.problems)
+    CliRunner().invoke(main, ["intelligence", "remove", "--yes"], env=environ, catch_exceptions=False)
+    assert current_set(functions).set is None
+    assert platform.world.rules.yara == HAND

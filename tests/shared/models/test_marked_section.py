@@ -25,6 +25,13 @@ def test_what_was_there_is_kept(text):
     assert with_body(put, "huntbridge", None) == text
 
 
+def test_whether_somebody_else_changed_the_body():
+    text = with_body("", "huntbridge", BODY.replace(" { ", " {\r\n"))
+    assert not read(text, "huntbridge").edited
+    assert not read(text.replace("\n", "\r\n"), "huntbridge").edited
+    assert read(text.replace("true", "false"), "huntbridge").edited
+
+
 @pytest.mark.parametrize("text", TEXTS)
 def test_another_body_takes_its_place(text):
     put = with_body(text, "huntbridge", BODY) + "rule later { condition: false }"
