@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler.preflight.key_policy import Access, Use, access
 
@@ -95,3 +97,42 @@ def test_a_single_statement_need_not_stand_in_a_list() -> None:
 def test_a_bracket_in_a_pattern_stands_for_itself() -> None:
     like = {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/[a-z]*"}}
     assert says(statement("*", Condition=like)) is Access.NOT_NAMED
+
+
+def _statements() -> st.SearchStrategy[dict[str, Any]]:
+    principals = st.sampled_from(["*", ROLE, ROOT, ADMIN, SESSION, [ADMIN, ROLE], {"Service": "s3"}])
+    conditions = st.sampled_from([None, VIA_EC2, NOT_FROM_VPC, WITHOUT_TLS, {"Null": {"x": "true"}}])
+
+    def made(effect: str, principal: Any, action: str, condition: Any) -> dict[str, Any]:
+        one = statement(principal, effect=effect, action=action)
+        one |= {"Principal": principal} if isinstance(principal, dict) else {}
+        return one | ({"Condition": condition} if condition else {})
+
+    actions = st.sampled_from(["kms:*", "kms:Decrypt", "kms:DescribeKey", "kms:D*", "*"])
+    return st.builds(made, st.sampled_from(["Allow", "Deny"]), principals, actions, conditions)
+
+
+@given(st.lists(_statements(), max_size=5))
+def test_whatever_a_policy_says_a_deny_for_everybody_beats_it(statements: list[dict[str, Any]]) -> None:
+    assert says(*statements, statement("*", effect="Deny")) is Access.DENIED
+
+
+@given(st.lists(_statements(), max_size=5))
+def test_a_further_allow_never_takes_access_away(statements: list[dict[str, Any]]) -> None:
+    better = [Access.DENIED, Access.NOT_NAMED, Access.UNCLEAR, Access.LEFT_TO_IAM, Access.ALLOWED]
+    before, after = says(*statements), says(*statements, statement(ROLE))
+    assert better.index(after) >= better.index(before)
+    if not any(one["Effect"] == "Deny" for one in statements):
+        assert after is Access.ALLOWED
+
+
+_KEYS = st.sampled_from(["Statement", "Effect", "Principal", "Action", "AWS", "Condition"])
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.text(max_size=5),
+    lambda inner: st.lists(inner) | st.dictionaries(_KEYS, inner),
+)
+
+
+@given(_JSON)
+def test_no_json_makes_it_raise(document: Any) -> None:
+    assert access(json.dumps(document), USE) in Access
