@@ -174,8 +174,9 @@ fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, hostile webhook
 
 .PHONY: fleet
 
-fleet: $(VENV)/dev  ## the plan over 3 accounts, 4 regions and 3,000 instances
+fleet: $(VENV)/dev  ## the plan over 3,000 instances, and the coverage of 10,000 instances in 50 accounts
 	HUNTBRIDGE_FLEET=250 $(BIN)/python -m pytest -m '' tests/scheduler/test_fleet.py
+	HUNTBRIDGE_ORGANIZATION=10000 $(BIN)/python -m pytest -s tests/scheduler/test_organization.py
 
 .PHONY: test-metrics
 

@@ -57,7 +57,8 @@ class AwsFleet(AccountClients):
     @understanding("STS")
     def own_account(self) -> str:
         try:
-            return str(self._clients.call("sts", "get_caller_identity")["Account"])
+            region = self._first_region("")
+            return str(self._clients.call("sts", "get_caller_identity", region=region)["Account"])
         except AwsError as error:
             raise InstanceError(str(error)) from error
 
