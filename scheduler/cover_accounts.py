@@ -38,7 +38,7 @@ def cover_accounts(runtime: Runtime, item: items.CoverAccounts, *, claims: int) 
     settings, plan = runtime.config.coverage, load_plan(runtime.ledger.notes)
     if settings is None or plan is None or plan.day.isoformat() != item.day:
         return Done()  # it is not wanted any more, or a newer look has begun
-    fleet = runtime.make_fleet()
+    fleet = runtime.fleet
     if item.number == 0:
         with ParallelCalls(runtime.now, BUDGET) as calls:
             _find_accounts(runtime, settings, plan, fleet, calls)

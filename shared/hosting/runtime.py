@@ -142,6 +142,11 @@ class Runtime:
         key = self.config.platform.admin_key
         return self._cado(key, tries=TRIES, admin=True) if key else None
 
+    @cached_property
+    def fleet(self) -> OrganizationFleet:
+        """The instances in AWS. Its clients and the credentials of roles are kept; answers are not."""
+        return self.make_fleet()
+
     def make_fleet(self, **options: Any) -> OrganizationFleet:
         """The instances in AWS. Nothing is called yet, and answers are not cached."""
         from shared.aws.fleet import AwsFleet
