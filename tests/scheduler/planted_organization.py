@@ -20,6 +20,7 @@ import boto3
 import pytest
 from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.organizations.models import organizations_backends
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from shared.models.codec import dump
@@ -141,11 +142,20 @@ def planted(accounts: int, machines: int, regions: list[str], now: datetime) -> 
             environ.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # else a region takes half a second
             for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
                 environ.setenv(name, "testing")
+            _forget()
             yield _plant(app, url, accounts, machines, regions, now)
     finally:
+        _forget()
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _forget() -> None:
+    """moto keeps its organization for the whole process, and other tests make one too."""
+    for of_account in organizations_backends.values():
+        for backend in of_account.values():
+            backend.reset()
 
 
 def _plant(
@@ -240,9 +250,9 @@ def _with(known: CoveredSystem, captured_at: datetime | None, **fields: Any) -> 
 
 def _run(account: str, region: str, tags: dict[str, str], launched: datetime, state: str = "running") -> str:
     (machine,) = ec2_backends[account][region].run_instances(
-        "ami-1", 1, "", [], instance_type="t3.micro", is_instance_type_default=False,
+        "ami-1", 1, None, [], instance_type="t3.micro", is_instance_type_default=False,
         tags={"instance": tags}, nics=[], region_name=region, security_group_ids=[],
     ).instances  # fmt: skip
     machine._state.name = state
-    machine.launch_time = launched.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    machine.launch_time = launched
     return str(machine.id)
