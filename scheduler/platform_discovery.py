@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 from scheduler.chosen_systems import NAMED, Choice, Selection
@@ -42,11 +42,10 @@ class TooManyRequests(CadoError):
 
 @dataclass(frozen=True)
 class Question:
-    """One browse call. `only`: the name of the one system that is asked for."""
+    """One browse call."""
 
     level: Level
     spot: Spot
-    only: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,14 +161,11 @@ class PlatformDiscovery:
     def _answers(
         self, browse: Browse, serves: Mapping[Question, Sequence[Wanted]]
     ) -> Mapping[Question, Sequence[Found]]:
-        asked = {
-            question: replace(question, only=_only(question, wants)) for question, wants in serves.items()
-        }
-
         def ask(question: Question) -> list[Found]:
             account = self._config.account(question.spot.account)
             cloud = account.cado_account if account else "Default"
-            return list(question.level.ask(browse, cloud, question.spot, asked[question].only))
+            only = _only(serves[question]) if question.level.filters else ""
+            return list(question.level.ask(browse, cloud, question.spot, only))
 
         answers, failures = self._calls.each(ask, serves)
         self._add_problems(serves, failures)
@@ -256,7 +252,7 @@ def _admits(want: Wanted, level: Level, found: Found) -> bool:
     return want.admits(last, named) and all(want.admits(part, {found.spot.part(part)}) for part in before)
 
 
-def _only(question: Question, wants: Iterable[Wanted]) -> str:
+def _only(wants: Iterable[Wanted]) -> str:
     """The one name that all these targets ask for; empty if there is none."""
     names = {want.only for want in wants}
-    return names.pop() if len(names) == 1 and question.level.filters else ""
+    return names.pop() if len(names) == 1 else ""

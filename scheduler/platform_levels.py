@@ -19,7 +19,7 @@ PRIVATE = "the platform cannot reach private clusters"
 ANY = "*"  # stands for the names below a spot that the platform cannot look into
 
 _PLURALS = {
-    "account": "accounts", "subscription": "subscriptions", "group": "resource groups",
+    "subscription": "subscriptions", "group": "resource groups",
     "project": "projects", "cluster": "clusters", "pod": "pods", "task": "tasks",
 }  # fmt: skip
 
