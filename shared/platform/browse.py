@@ -198,13 +198,17 @@ class Browse:
     def _items(path: str, items: Iterator[J] | list[J], made: Callable[[J], T | None]) -> Iterator[T]:
         """Each item once. An item that cannot be told by its names is left out, and the log says so."""
         seen: set[str] = set()
+        nameless = 0
         for json in items:
             item = made(json)
             if item is None:
-                log.warning("the platform listed something without a usable name", extra={"list": path})
+                nameless += 1
             elif (mark := repr(item)) not in seen:
                 seen.add(mark)
                 yield item
+        if nameless:
+            extra = {"list": path, "left_out": nameless}
+            log.warning("the platform listed something without a usable name", extra=extra)
 
 
 def _of(account: str) -> dict[str, Any]:
