@@ -22,6 +22,7 @@ from shared.models.cases import CaseState, Verdict
 from shared.models.codec import dump
 from shared.models.findings_seen import Seen
 from shared.models.severity import Severity
+from shared.models.systems import Kind
 from shared.phrases import counted, utc_minute
 from shared.storage import audit
 from shared.storage.queries.case_filter import Age, CaseFilter, Which
@@ -186,13 +187,20 @@ def show(config_path: str | None, data: Path, case: str, limit: int, page: str, 
     more(timeline.next)
 
 
+def _system(row: CaseRow) -> str:
+    system = row.system
+    if system is None or system.kind is Kind.EC2:
+        return f"{row.name} {system.key if system else ''}".strip()
+    return f"{system.title} ({', '.join(filter(None, (system.account, system.place)))})"
+
+
 def _lines(row: CaseRow, seen: Mapping[str, Seen]) -> Iterator[str]:
     state = _state(row)
     if row.state == CaseState.CLOSED:
         state = f"{state}, at {utc_minute(row.closed_at)}: {row.why}"
     elif row.state == CaseState.ACKNOWLEDGED:
         state = f"{state}, at {utc_minute(row.acknowledged_at)}"
-    system = f"{row.name} {row.system.key if row.system else ''}".strip()
+    system = _system(row)
     values = (
         ("case", row.key),
         ("title", row.title),
