@@ -29,7 +29,7 @@ HUNTS = {"weekly": {"targets": [{"kind": "eks", "regions": "us-east-1"}]}}
 
 
 def captured(system: System, **fields: object) -> Capture:
-    return replace(capture(1, **fields), system=system)
+    return replace(capture(1, **fields), system=system)  # type: ignore[arg-type]
 
 
 @pytest.fixture
