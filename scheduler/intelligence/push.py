@@ -110,7 +110,7 @@ class Push:
         except Unavailable as error:
             if not error.ambiguous:
                 raise  # nothing was written
-        for pause in (0.0, SETTLES + self.rng()):
+        for pause in (0.0, SETTLES * (1 + self.rng() / 2)):
             self.sleep(pause)
             after = self.texts.yara()
             if text.strip() and same("".join(after.split()), "".join((text + wanted).split())):

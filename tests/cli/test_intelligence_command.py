@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
 
 from cli.main import main
+from demo.platform.records import SimAlarm, SimInstance, SimVolume
+from scheduler.intelligence import push
 from scheduler.intelligence.at_hunt import put_in_force
 from scheduler.intelligence.current_set import current_set
 from shared.hosting import runtime
@@ -23,12 +26,14 @@ from tests.served import served_platform
 
 NOW = datetime(2026, 11, 29, 2, 0, tzinfo=UTC)
 
+MACHINE = SimInstance("i-0123456789abcdef0", "web-1", "us-east-1", volumes=(SimVolume("vol-0000000a1"),))
 HAND = "rule by_hand { condition: false }\n"
 
 
 @pytest.fixture
 def platform():
-    with served_platform((), {"lead": "Lead Analyst", "analyst": "Analyst"}) as platform:
+    keys = {"lead": "Lead Analyst", "analyst": "Analyst"}
+    with served_platform((MACHINE,), keys, pace=0.01) as platform:
         platform.world.rules.yara = HAND
         yield platform
 
@@ -37,10 +42,12 @@ def platform():
 def run(tmp_path, monkeypatch, platform):
     """Runs `huntbridge intelligence …` in a folder with a configuration, rules and indicators."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(push, "SETTLES", 0.0)
     for name in ("HUNTBRIDGE_CONFIG", "HUNTBRIDGE_DATA", "HUNTBRIDGE_TABLE", "PLATFORM_IP"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "huntbridge.yaml").write_text(
         f"platform: {{url: '{platform.url}', api_key: env:KEY}}\n"
+        "follow: {interval: 0.1}\n"
         "hunts: {weekly: {targets: [{instance: i-0123456789abcdef0, region: us-east-1}]}}\n"
         "intelligence: {indicators: 'iocs/*.txt', yara: [rules/*.yar]}\n"
     )
@@ -49,8 +56,9 @@ def run(tmp_path, monkeypatch, platform):
     (tmp_path / "iocs" / "case-7.txt").write_text("# C2\nevil.example;C2\n203.0.113.7\n")
     (tmp_path / "rules" / "abuse-ch.yar").write_text("rule evil { condition: true }\n")
 
-    def run(*args: str, key: str = "lead"):
-        return CliRunner().invoke(main, ["intelligence", *args], env={"KEY": key}, catch_exceptions=False)
+    def run(*args: str, key: str = "lead", input: str | None = None):
+        command = ["intelligence", *args]
+        return CliRunner().invoke(main, command, input, env={"KEY": key}, catch_exceptions=False)
 
     return run
 
@@ -167,3 +175,31 @@ def test_on_aws_a_push_stores_the_set_for_the_functions(run, tmp_path, platform,
     CliRunner().invoke(main, ["intelligence", "remove", "--yes"], env=environ, catch_exceptions=False)
     assert current_set(functions).set is None
     assert platform.world.rules.yara == HAND
+
+
+def test_hits_of_a_hunt_and_a_rerun_with_a_newer_rule(run, tmp_path, platform):
+    evil, new = "hb_abuse_ch_evil", "hb_abuse_ch_new"
+    found = SimAlarm(f"Malicious File Detected: {evil}", count=2, path="/x", by_rule=evil)
+    newer = SimAlarm(f"Malicious File Detected: {new}", path="/y", by_rule=new)
+    platform.plant("i-0123456789abcdef0", found, newer)
+    platform.start()
+    try:
+        hunt = CliRunner().invoke(main, ["hunt", "run", "weekly", "--wait"], env={"KEY": "lead"})
+        assert hunt.exit_code == 0, hunt.output
+        assert [line.split()[1:5] for line in run("hits").output.splitlines()[1:]] == [
+            ["rule", evil, "abuse_ch", "2"]
+        ]
+        (tmp_path / "rules" / "abuse-ch.yar").write_text(
+            "rule evil { condition: true }\nrule new { condition: true }\n"
+        )
+        assert run("push").exit_code == 0
+        assert run("rerun", "--weeks", "1", input="n\n").exit_code == 1
+        asked = run("rerun", "--weeks", "1", input="y\n")
+        assert "1 item of evidence; at most about 0 min" in asked.output
+        assert "1 started" in asked.output
+        while platform.busy:
+            time.sleep(0.01)
+    finally:
+        platform.stop()
+    rows = json.loads(run("hits", "--json").stdout)["hits"]
+    assert [(row["named"], row["alarms"]) for row in rows] == [(evil, 2), (new, 1)]
