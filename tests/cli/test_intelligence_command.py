@@ -166,10 +166,12 @@ def test_on_aws_a_push_stores_the_set_for_the_functions(run, tmp_path, platform,
     for each in (tmp_path / "rules", tmp_path / "iocs"):
         shutil.rmtree(each)  # the functions have none of these files
     current = current_set(functions)
+    assert current.set
     assert (current.set.rules_of, current.set.made_at is not None) == ({"abuse_ch": 1}, True)
     assert current.set.indicators_of("weekly") == "evil.example;hb:case_7:C2\n203.0.113.7;hb:case_7\n"
     in_force = put_in_force(functions, Hunt("weekly", NOW), 12, claims=9)
     assert "hb_abuse_ch_evil" in section(platform)
+    assert in_force
     assert (in_force.state, in_force.rules) == (Force.PARTLY, 1)  # there is no project 12
     assert any("project 12" in problem for problem in in_force.problems)
     CliRunner().invoke(main, ["intelligence", "remove", "--yes"], env=environ, catch_exceptions=False)
