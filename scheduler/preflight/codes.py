@@ -56,11 +56,15 @@ KEY_RIGHT = _code(
 LOCAL_WORKERS = _code(
     "local-workers", FAILS,
     "the platform has local workers only, which cannot capture disks of EC2 instances",
-    "give the platform cloud workers, or write capture: triage", "GET /settings, GET /platform",
+    "give the platform cloud workers, or use capture: triage", "GET /settings, GET /platform",
 )  # fmt: skip
 CLOUD_OFF = _code(
     "cloud-off", FAILS, "the platform says that it does not capture from {cloud}",
     "switch {cloud} on in the platform's settings", "GET /platform",
+)  # fmt: skip
+ACCOUNT_UNKNOWN = _code(
+    "account-unknown", FAILS, "the platform has no account named {account}",
+    "add the account to the platform, or write its name there as cado_account", "GET /accounts",
 )  # fmt: skip
 ACCOUNT_ISSUE = _code(
     "account-issue", MAY_FAIL, "the platform's own check of its account {account} found: {issue}",
@@ -75,32 +79,32 @@ BUSY = _code(
 # The system
 
 CHANGING = _code(
-    "changing", MAY_FAIL, "it is {state}: a capture has to wait until that has ended",
+    "changing", MAY_FAIL, "{state}: a capture has to wait until that has ended",
     "plan again in some minutes", "ec2:DescribeInstances",
 )  # fmt: skip
 STOPPED = _code(
-    "stopped", FAILS, "it is stopped, and a triage needs a machine that runs",
-    "start it, or write capture: full, which takes its disks", "ec2:DescribeInstances",
+    "stopped", FAILS, "stopped, and a triage needs a machine that runs",
+    "start it, or use capture: full, which takes the disks", "ec2:DescribeInstances",
 )  # fmt: skip
 NO_EBS_ROOT = _code(
-    "no-ebs-root", FAILS, "its root device is an instance store, which has no snapshot",
-    "write capture: triage for it", "ec2:DescribeInstances",
+    "no-ebs-root", FAILS, "the root device is an instance store, which has no snapshot",
+    "use capture: triage", "ec2:DescribeInstances",
 )  # fmt: skip
 LOCAL_DISKS = _code(
-    "local-disks", INFO, "it has {gib} GB of local disks, which no snapshot holds",
-    "write capture: triage for it if what is there matters", "ec2:DescribeInstanceTypes",
+    "local-disks", INFO, "{gib} GB of local disks, which no snapshot holds",
+    "use capture: triage if what is there matters", "ec2:DescribeInstanceTypes",
 )  # fmt: skip
 HIBERNATION = _code(
     "hibernation", MAY_FAIL, "hibernation is on, and AWS advises against snapshots of such an instance",
-    "write capture: triage for it, or try one capture by hand", "ec2:DescribeInstances",
+    "use capture: triage, or try one capture by hand", "ec2:DescribeInstances",
 )  # fmt: skip
 MANAGED = _code(
-    "managed", MAY_FAIL, "{service} manages it or one of its volumes, and may refuse a snapshot",
+    "managed", MAY_FAIL, "{service} manages the machine or a volume, and may refuse a snapshot",
     "try one capture by hand, or leave it out", "ec2:DescribeInstances, ec2:DescribeVolumes",
 )  # fmt: skip
 MARKETPLACE = _code(
     "marketplace", MAY_FAIL,
-    "it comes from AWS Marketplace, and its product code passes on to the snapshots",
+    "made of an image of AWS Marketplace, whose product code passes on to the snapshots",
     "try one capture by hand; where the platform attaches volumes, it needs a subscription of its own",
     "ec2:DescribeInstances",
 )  # fmt: skip
@@ -108,26 +112,26 @@ MARKETPLACE = _code(
 # Its volumes
 
 OUTPOST = _code(
-    "outpost", FAILS, "it has a volume on an Outpost, whose snapshots the platform cannot read",
-    "write capture: triage for it", "ec2:DescribeVolumes",
+    "outpost", FAILS, "a volume is on an Outpost, and the platform cannot read its snapshots",
+    "use capture: triage", "ec2:DescribeVolumes",
 )  # fmt: skip
 LARGE = _code(
     "large", TAKES_LONG,
-    "it has a disk of more than 500 GiB: that takes hours, and the platform keeps no image of it",
-    "give it a hunt of its own, or write capture: triage for it", "ec2:DescribeVolumes",
+    "a disk has more than 500 GiB: that takes hours, and the platform keeps no image of it",
+    "use a hunt of its own, or capture: triage", "ec2:DescribeVolumes",
 )  # fmt: skip
 VERY_LARGE = _code(
     "very-large", MAY_FAIL,
-    "it has a disk of more than 1,500 GiB, which does not fit on the platform's usual worker",
-    "give the platform larger workers, or write capture: triage for it", "ec2:DescribeVolumes",
+    "a disk has more than 1,500 GiB, which does not fit on the platform's usual worker",
+    "give the platform larger workers, or use capture: triage", "ec2:DescribeVolumes",
 )  # fmt: skip
 FIRST_SNAPSHOT = _code(
-    "first-snapshot", INFO, "it has a volume without a complete snapshot: its first one takes longest", "",
+    "first-snapshot", INFO, "a volume has no complete snapshot yet: the first one takes longest", "",
     "ec2:DescribeSnapshots",
 )  # fmt: skip
 PENDING = _code(
     "pending", MAY_FAIL,
-    "snapshots of one of its volumes are under way, as many as AWS allows or only seconds old",
+    "snapshots of a volume are under way, as many as AWS allows or only seconds old",
     "keep the hunt clear of the backup's hours", "ec2:DescribeSnapshots",
 )  # fmt: skip
 REGION_PENDING = _code(
@@ -139,29 +143,29 @@ REGION_PENDING = _code(
 # Its keys
 
 KEY_STATE = _code(
-    "key-state", FAILS, "the key {key} of its volume is {state}", "enable the key, or cancel its deletion",
+    "key-state", FAILS, "the key {key} of a volume is {state}", "enable the key, or cancel its deletion",
     "kms:DescribeKey",
 )  # fmt: skip
 KEY_DENIED = _code(
-    "key-denied", FAILS, "the platform may not use the key {key} of its volume: {why}",
-    "allow kms:Decrypt to {role}, or write capture: triage",
+    "key-denied", FAILS, "the platform may not use the key {key} of a volume: {why}",
+    "allow kms:Decrypt to {role}, or use capture: triage",
     "kms:GetKeyPolicy, kms:ListGrants, iam:SimulatePrincipalPolicy",
 )  # fmt: skip
 KEY_NOT_KNOWN = _code(
-    "key-not-known", NOT_KNOWN, "whether the platform may use the key {key} of its volume: {why}",
+    "key-not-known", NOT_KNOWN, "whether the platform may use the key {key} of a volume: {why}",
     "{do}", "kms:GetKeyPolicy, kms:ListGrants, iam:SimulatePrincipalPolicy",
 )  # fmt: skip
 
 # Its agent
 
 AGENT = _code(
-    "agent", FAILS, "its SSM agent is not online{since}, and a triage needs it",
-    "start the agent and see that it reaches Systems Manager, or write capture: full",
+    "agent", FAILS, "the SSM agent is not online, and a triage needs it",
+    "start the agent and see that it reaches Systems Manager, or use capture: full",
     "ssm:DescribeInstanceInformation",
 )  # fmt: skip
 SSM_TAG = _code(
-    "ssm-tag", FAILS, "it has no tag {tag}, with which alone the platform's role may run a triage",
-    "set the tag, or write capture: full", "iam:SimulatePrincipalPolicy, ec2:DescribeInstances",
+    "ssm-tag", FAILS, "the tag {tag} is missing, and the platform's role may run a triage only with it",
+    "set the tag, or use capture: full", "iam:SimulatePrincipalPolicy, ec2:DescribeInstances",
 )  # fmt: skip
 
 # Its place
@@ -202,9 +206,15 @@ OTHER_CLOUD = _code(
 )  # fmt: skip
 
 
+_OF_PLATFORM = frozenset(
+    code.id for code in (LICENCE, KEY_RIGHT, LOCAL_WORKERS, CLOUD_OFF, ACCOUNT_UNKNOWN, ACCOUNT_ISSUE, BUSY)
+)
+_DEGREES = (FAILS, MAY_FAIL, TAKES_LONG, INFO, NOT_KNOWN)
+
+
 def notices(found: Iterator[Found]) -> list[Notice]:
-    """One notice for each code and words, with all their systems, in the order of the table: first what the
-    platform says, last what is not known."""
+    """One notice for each code and words, with all their systems. First comes what the platform says, last
+    what is not known; between them the worst comes first."""
     grouped: dict[tuple[str, str, str, str], tuple[dict[System, None], dict[str, None]]] = {}
     for one in found:
         words = dict(one.words)
@@ -217,4 +227,13 @@ def notices(found: Iterator[Found]) -> list[Notice]:
         for (id, what, do, right), (systems, volumes) in grouped.items()
     ]
     order = list(CODES)
-    return sorted(made, key=lambda one: (one.degree is NOT_KNOWN, order.index(one.code), -len(one.systems)))
+    return sorted(
+        made,
+        key=lambda one: (
+            one.degree is NOT_KNOWN,
+            one.code not in _OF_PLATFORM,
+            _DEGREES.index(one.degree),
+            order.index(one.code),
+            -len(one.systems),
+        ),
+    )

@@ -62,6 +62,7 @@ class PlatformSays:
     queued: int = 0
     limit: int | None = None  # how many pipelines run at once
     clouds_off: tuple[Provider, ...] = ()
+    accounts: frozenset[str] | None = None  # the names of the accounts that it knows
 
 
 @dataclass(frozen=True)

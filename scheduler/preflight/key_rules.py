@@ -19,7 +19,7 @@ from shared.models.systems import System
 from shared.text import one_line
 
 _ENABLED = "Enabled"
-_LOOK = "allow huntbridge to read it, or look at the key's policy"
+_LOOK = "look at the policies of the key and of the role"
 
 
 @dataclass(frozen=True)

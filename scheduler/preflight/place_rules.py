@@ -30,12 +30,16 @@ def _regions(facts: Facts) -> Iterator[Found]:
         if ABILITIES[target.system.kind].provider is Provider.AWS:
             there[target.place].append(target.system)
     for (account, region), systems in there.items():
-        state = facts.opt_in.given.get(account, {}).get(region)
         words = (("region", region), ("account", account_in_words(account)))
-        if state == "opted-in":
+        if facts.opt_in.given.get(account, {}).get(region) == "opted-in":
             yield Found(codes.OPT_IN_REGION, tuple(systems), words=words)
-        elif state is not None and state not in _ON:
+        elif _is_off(facts, account, region):
             yield Found(codes.REGION_OFF, tuple(systems), words=words)
+
+
+def _is_off(facts: Facts, account: str | None, region: str) -> bool:
+    states = facts.opt_in.given.get(account, {}) if account is not None else {}
+    return region in states and states[region] not in _ON
 
 
 def _rights(facts: Facts) -> Iterator[Found]:
@@ -89,6 +93,8 @@ def _not_read(facts: Facts) -> Iterator[Found]:
     """One for each account and reason, which names everything that it kept from being read."""
     grouped: dict[tuple[str | None, str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for one in facts.not_read:
+        if any(_is_off(facts, one.account, place) for place in one.places):
+            continue  # said already: the region is not enabled
         whats, places = grouped.setdefault((one.account, one.why, one.right), ({}, {}))
         whats[one.what] = None
         places.update(dict.fromkeys(one.places))

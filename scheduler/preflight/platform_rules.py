@@ -14,6 +14,8 @@ from shared.text import one_line
 
 _NAMES = {Provider.AWS: "AWS", Provider.AZURE: "Azure", Provider.GCP: "Google Cloud"}
 
+_OWN = "Default"  # the platform's name of its own account
+
 
 def platform_rules(facts: Facts) -> Iterator[Found]:
     yield from _licence(facts)
@@ -66,6 +68,12 @@ def _key(facts: Facts) -> Iterator[Found]:
 
 
 def _accounts(facts: Facts) -> Iterator[Found]:
+    known = facts.platform.accounts
+    for name in dict.fromkeys(facts.names.values()):
+        # That the platform lists its own account too is not documented.
+        if known is not None and name not in known and name != _OWN:
+            there = [target for target in facts.targets if facts.names.get(target.system.account) == name]
+            yield Found(codes.ACCOUNT_UNKNOWN, _systems(there), words=(("account", one_line(name, 60)),))
     for name, account in facts.platform_accounts.given.items():
         there = [target for target in facts.targets if facts.names.get(target.system.account) == name]
         for issue in account.issues:

@@ -23,7 +23,7 @@ from shared.secrets import SecretError
 _PERMISSIONS = ("projects_create", "import_data_full", "import_data_triage")
 _KEY, _LICENCE = "the rights of the platform's API key", "the platform's licence"
 _SETTINGS, _FACTS = "the platform's settings", "what the platform says about itself"
-_PIPELINES = "how busy the platform is"
+_PIPELINES, _ACCOUNTS = "how busy the platform is", "the names of the platform's accounts"
 
 
 def read_platform(facts: Facts, runtime: Runtime, calls: ParallelCalls) -> Facts:
@@ -44,14 +44,19 @@ def read_platform(facts: Facts, runtime: Runtime, calls: ParallelCalls) -> Facts
         _SETTINGS: cado.readiness.settings,
         _FACTS: cado.readiness.facts,
         _PIPELINES: cado.pipelines_status,
+        _ACCOUNTS: lambda: frozenset(account.name for account in cado.readiness.accounts()),
     }
-    wanted = sorted({name for name in names.values() if name})
+    wanted = sorted(set(names.values()))
     asks |= {_account(name): partial(cado.readiness.account, name) for name in wanted}
     answers, failures = calls.each(lambda what: asks[what](), asks)
+    says = _says(answers)
+    if says.accounts is not None:  # of an account that is not there the rules speak
+        unknown = {_account(name) for name in wanted if name not in says.accounts}
+        failures = {what: why for what, why in failures.items() if what not in unknown}
     accounts = {name: answers[_account(name)] for name in wanted if answers.get(_account(name))}
     return replace(
         facts,
-        platform=_says(answers),
+        platform=says,
         platform_accounts=Answers({name: _checked(account) for name, account in accounts.items()}),
         roles={**_roles_of(accounts, names), **facts.roles},
         not_read=tuple(NotRead(what, None, (), why, "") for what, why in failures.items()),
@@ -112,6 +117,7 @@ def _says(answers: Mapping[str, Any]) -> PlatformSays:
         clouds_off=tuple(cloud for cloud, is_off in off.items() if is_off),
         queued=status.queued if status else 0,
         limit=status.limit if status else None,
+        accounts=answers.get(_ACCOUNTS),
     )
 
 

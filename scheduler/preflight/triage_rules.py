@@ -8,7 +8,6 @@ from scheduler.preflight import codes
 from scheduler.preflight.codes import Found
 from scheduler.preflight.facts import COMMAND_RIGHT, TAG, TAG_CONDITION, TAG_VALUE, Facts, Target
 from shared.models.inspection import Agent, Decision
-from shared.phrases import utc_minute
 
 _CONDITION = TAG_CONDITION.lower()
 
@@ -31,8 +30,7 @@ def _agent(facts: Facts, target: Target) -> Iterator[Found]:
         return
     agent = agents.get(target.system.instance, Agent("absent"))
     if agent.ping != "Online":
-        since = f" since {utc_minute(agent.last_ping)}" if agent.last_ping else ""
-        yield Found(codes.AGENT, (target.system,), words=(("since", since),))
+        yield Found(codes.AGENT, (target.system,))
 
 
 def _accounts_with_tag(facts: Facts) -> set[str]:

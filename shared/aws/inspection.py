@@ -88,7 +88,7 @@ class AwsInspection(AccountClients):
     def agents(self, account: str, region: str) -> Mapping[str, Agent]:
         operation = "describe_instance_information"
         return {
-            str(one["InstanceId"]): Agent(str(one["PingStatus"]), one.get("LastPingDateTime"))
+            str(one["InstanceId"]): Agent(str(one["PingStatus"]))
             for page in self._pages(account, region, "ssm", operation, called=_SSM, MaxResults=_AGENTS_PAGE)
             for one in page["InstanceInformationList"]
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -32,7 +31,6 @@ class Agent:
     """What Systems Manager says about the agent of an instance."""
 
     ping: str  # Online, ConnectionLost, Inactive
-    last_ping: datetime | None = None
 
 
 class Decision(StrEnum):

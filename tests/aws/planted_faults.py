@@ -192,6 +192,8 @@ class _Planting:
             }  # fmt: skip
             if code := of_place.get((account, region)):
                 self._expect(machine, code)
+            if account in ROLELESS:
+                self._expect(machine, "account-unknown")
 
     def _machines(self) -> None:
         for machine in self._some(FULL):

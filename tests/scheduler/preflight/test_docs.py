@@ -17,7 +17,7 @@ def table() -> str:
     """The words in braces are filled in when a notice is made, so the page shows them in italics."""
 
     def shown(text: str) -> str:
-        text = "as the line says" if text == "{do}" else re.sub(r"\{(since|by)\}", "", text)
+        text = "as the line says" if text == "{do}" else text.replace("{by}", "")
         return re.sub(r"\{(\w+)\}", r"*\1*", text).replace("|", "\\|")
 
     return "".join(

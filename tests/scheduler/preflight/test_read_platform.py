@@ -63,7 +63,7 @@ def test_what_the_platform_says_about_itself(
 def test_what_the_key_may_not_read_is_not_known_and_what_it_may_not_do_fails(stage: Stage) -> None:
     stage.platform.users[KEY] = User(1, "Read Only Analyst")
     notices = look(stage)
-    (account,) = [one for one in notices if one.what.startswith("the platform's account Default")]
+    (account,) = [one for one in notices if "the platform's account Default" in one.what]
     assert account.degree is Degree.NOT_KNOWN
     assert {one.what for one in notices if one.degree is Degree.FAILS} == {
         "the role Read Only Analyst of the platform's API key lacks projects_create",

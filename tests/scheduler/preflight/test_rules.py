@@ -78,9 +78,12 @@ def platform(target: Target = FULL, run_at: datetime | None = None, **says: Any)
          "takes long: the platform has 6 pipelines waiting, more than the 5 that it runs at once"),
         (platform(queued=5, limit=5), "busy", None),
         (platform(queued=5), "busy", None),
+        (replace(platform(accounts=frozenset({"Default"})), names={"prod": "Prod"}), "account-unknown",
+         "fails: the platform has no account named Prod"),
+        (replace(platform(accounts=frozenset()), names={"prod": "Default"}), "account-unknown", None),
+        (replace(platform(), names={"prod": "Prod"}), "account-unknown", None),
         (platform(AZURE), "large",
-         "takes long: it has a disk of more than 500 GiB: that takes hours, and the platform keeps no image "
-         "of it"),
+         "takes long: a disk has more than 500 GiB: that takes hours, and the platform keeps no image of it"),
     ],
 )  # fmt: skip
 def test_what_the_platform_says(facts: Facts, code: str, expected: str | None) -> None:
@@ -177,7 +180,7 @@ def test_the_same_words_are_one_line_with_all_their_systems_and_volumes() -> Non
     facts = Facts((FULL, other), NOW, roles={"prod": ROLE}, volumes=Answers({PLACE: volumes}))
     (notice,) = notices(facts)
     assert line(notice) == (
-        "takes long: it has a disk of more than 500 GiB: that takes hours, and the platform keeps no image "
-        "of it, on 2 systems: i-0aaaaaaaaaaaaaaa1, i-0aaaaaaaaaaaaaaa2 (vol-0, vol-1); give it a hunt of "
-        "its own, or write capture: triage for it"
+        "takes long: a disk has more than 500 GiB: that takes hours, and the platform keeps no image of it, "
+        "on 2 systems: i-0aaaaaaaaaaaaaaa1, i-0aaaaaaaaaaaaaaa2 (vol-0, vol-1); use a hunt of its own, or "
+        "capture: triage"
     )
