@@ -11,7 +11,7 @@ from shared.config.hunts import HuntConfig
 from shared.config.suggestions import quoted
 from shared.config.targets import Target, TargetConfig
 from shared.config.yaml import Path, Problem
-from shared.models.kinds_of_system import ABILITIES, CONTAINERS, Ability
+from shared.models.kinds_of_system import ABILITIES, CONTAINERS, Ability, Provider
 from shared.models.systems import Kind
 
 _LIKE_A_SYSTEM = re.compile(rf"(?:.*/)?(?:{'|'.join(Kind)}):.*", re.DOTALL)
@@ -21,6 +21,11 @@ def wrong_kinds(config: Config) -> Iterator[Problem]:
     for name in config.accounts:
         if _LIKE_A_SYSTEM.fullmatch(name):
             yield ("accounts", name), "looks like the key of a system: choose a name without a colon"
+    for name in config.coverage.accounts if config.coverage else ():
+        account = config.accounts.get(name)
+        if account and account.provider != Provider.AWS:
+            text = f"account {quoted(name)} is of {account.provider}; coverage lists the machines of AWS alone"
+            yield ("coverage", "accounts"), text
     for name, hunt in config.hunts.items():
         where = ("hunts", name)
         if hunt.skip_processing and hunt.kinds != {Kind.EC2}:
