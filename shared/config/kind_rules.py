@@ -24,8 +24,8 @@ def wrong_kinds(config: Config) -> Iterator[Problem]:
     for name in config.coverage.accounts if config.coverage else ():
         account = config.accounts.get(name)
         if account and account.provider != Provider.AWS:
-            text = f"account {quoted(name)} is of {account.provider}; coverage lists the machines of AWS alone"
-            yield ("coverage", "accounts"), text
+            text = f"account {quoted(name)} is of {account.provider}"
+            yield ("coverage", "accounts"), f"{text}; coverage lists the machines of AWS alone"
     for name, hunt in config.hunts.items():
         where = ("hunts", name)
         if hunt.skip_processing and hunt.kinds != {Kind.EC2}:

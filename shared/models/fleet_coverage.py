@@ -22,7 +22,6 @@ class Reason(StrEnum):
     NOT_REACHED = "not reached"  # `max_systems` of each hunt that selects it leaves no room for it
     WAITING = "waiting"  # a hunt selects it, and has not tried to capture it since
     TOO_NEW = "too new"  # a hunt selects it, and it was launched less than a day ago
-    PREFLIGHT = "preflight"  # the look ahead at the next hunt says that its capture fails
     UNSELECTED = "no hunt"
     UNCLEAR = "unclear"  # no hunt is known to select it, and the accounts of a hunt are not known
     LEFT_OUT = "left out"  # by the states or the sample of the targets that find it
@@ -41,7 +40,6 @@ REASONS_IN_WORDS: Mapping[Reason, str] = {
     Reason.NOT_REACHED: "not reached by max_systems",
     Reason.WAITING: "selected, not tried",
     Reason.TOO_NEW: "launched less than a day ago",
-    Reason.PREFLIGHT: "the next capture will fail",
     Reason.UNSELECTED: "no hunt selects it",
     Reason.UNCLEAR: "not known whether a hunt selects it",
     Reason.LEFT_OUT: "left out by its target",

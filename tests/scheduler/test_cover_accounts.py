@@ -354,5 +354,25 @@ def test_a_look_of_ten_accounts_takes_one_item(look):
     assert sum(asked[0] == "regions" for asked in fleet.asked) == 25
 
 
+def test_a_machine_that_stands_for_its_group(look):
+    fleet = Organization(prod=tuple(machine(number) for number in range(1, 4)))
+    fleet.grouped = {machine(number).id: "web" for number in (1, 2)}
+    target = {"regions": "us-east-1", "accounts": "prod", "auto_scaling_groups": {}}
+    stage = look(fleet, target)
+    assert whys(stage) == {
+        1: "weekly selects it and has not captured it",
+        2: "weekly: 1 of its Auto Scaling group that ran longer stands for it",
+        3: "no hunt selects it",
+    }
+    assert sum(asked[0] == "groups" for asked in fleet.asked) == 1
+    fleet.raised["groups", "prod", "us-east-1"] = InstanceError("access denied by Auto Scaling")
+    stage.forward(86_400)
+    again(stage)
+    assert set(whys(stage).values()) == {
+        "the Auto Scaling groups are not known: access denied by Auto Scaling"
+    }
+    assert result(stage).reasons == {"unclear": 3}
+
+
 def told(stage: Stage) -> list[Any]:
     return [event for event in stage.events() if event.kind == COVERAGE_OLD]
