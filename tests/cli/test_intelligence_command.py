@@ -158,8 +158,10 @@ def moto():
         yield url
 
 
-def test_on_aws_a_push_stores_the_set_for_the_functions(run, tmp_path, platform, moto):
+def test_on_aws_a_push_stores_the_set_for_the_functions(run, tmp_path, platform, moto, monkeypatch):
     environ = Resources(moto).environ | {"KEY": "lead"}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     result = CliRunner().invoke(main, ["intelligence", "push"], env=environ, catch_exceptions=False)
     assert "the rules were put on the platform" in result.output
     functions = runtime.aws(load(str(tmp_path / "huntbridge.yaml"), environ), environ)
