@@ -64,8 +64,9 @@ class Enricher:
         hunt = inquiry.answer(asked.hunt)
         capture = inquiry.answer(ask.capture(inquiry, event, hunt, evidence))
         # The pipelines that made an evidence have priority over every name.
-        pipelines = inquiry.answer(ask.pipelines(inquiry, hunt, evidence, capture))
-        capture = inquiry.answer(ask.capture_of(inquiry, hunt, pipelines)) or capture
+        if asked_pipelines := ask.pipelines(inquiry, hunt, evidence, capture):
+            pipelines = inquiry.answer(asked_pipelines)
+            capture = inquiry.answer(ask.capture_of(inquiry, hunt, pipelines))
         system = self._systems.system(event, evidence, capture)
         asked_hits = ask.hits(inquiry, event, hunt)
         instance = inquiry.answer(ask.instance(inquiry, event, evidence, system))

@@ -21,10 +21,21 @@ from shared.models.hunts import Hunt
 from shared.models.owners import Owner
 from shared.models.systems import Instance, Kind, System
 from shared.platform.answers import Pipeline
+from shared.platform.errors import Unavailable
 from shared.storage.ledger.ledger import Ledger
 from tests.receiver.cases.test_deciding import Enricher, Hunts, found
 from tests.receiver.conftest import Stage
-from tests.receiver.events.stubs import EVENT, EVIDENCE, HUNT, Ec2, Platform, config, enriched, raising
+from tests.receiver.events.stubs import (
+    EVENT,
+    EVIDENCE,
+    HUNT,
+    SYSTEM,
+    Ec2,
+    Platform,
+    config,
+    enriched,
+    raising,
+)
 
 SUBSCRIPTION = "0f8fad5b-d9cb-469f-a165-70867728950e"
 AZURE = System.of(Kind.AZURE_VM, account="az", subscription=SUBSCRIPTION, group="RG-Web", vm="Web-1")
@@ -91,6 +102,16 @@ def test_an_evidence_of_no_capture_moves_an_alarm_to_no_system(ledger):
     platform = Platform(evidence=lambda _: UNNAMED, pipelines_of_evidence=lambda _: (processing(71, 99),))
     alarm = enriched(EVENT, ledger, platform, Ec2(), hunts_azure())
     assert (alarm.system, alarm.capture) == (None, None)
+
+
+def test_a_text_moves_no_alarm_to_an_instance_of_the_same_hunt(ledger):
+    """SYSTEM is in the hunt, and its capture has no evidence yet."""
+    asked_for(ledger, AZURE, 70, FACTS)
+    event = replace(EVENT, instance=SYSTEM.instance)
+    platform = Platform(evidence=lambda _: UNNAMED, pipelines_of_evidence=lambda _: (processing(71, 70),))
+    assert enriched(event, ledger, platform, Ec2(), hunts_azure()).system == AZURE
+    silent = replace(platform, pipelines_of_evidence=raising(Unavailable("The platform is down.")))
+    assert enriched(event, ledger, silent, Ec2(), hunts_azure()).capture is None
 
 
 def test_no_link_is_made_of_odd_names(ledger):
