@@ -48,6 +48,7 @@ def template_values(
         "account": copyable(system.account, 40) if system else "",
         "account_id": account_id_of(alarm),
         "region": region_of(alarm),
+        "place": copyable(system.place, 160) if system else "",
         "zone": copyable(instance.zone, 30) if instance else "",
         "private_address": copyable(instance.private_ip, 45) if instance else "",
         "public_address": copyable(instance.public_ip, 45) if instance else "",
