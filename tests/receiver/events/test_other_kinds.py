@@ -9,16 +9,20 @@ from datetime import timedelta
 import pytest
 
 from receiver.assemble import handlers
+from receiver.events.example import Description, NotUsable, apply, minimal_alarm
+from receiver.events.route import known_values, mismatch
 from receiver.messages.compose import compose
 from receiver.messages.links import links_of
 from receiver.messages.message import CaseStatus
 from shared.config.owners import OwnerConfig
+from shared.config.routes import MatchConfig
 from shared.models.alarms import Alarm, Gap
 from shared.models.captures import Capture, CaptureState
 from shared.models.events import Event
 from shared.models.evidence import Evidence
 from shared.models.hunts import Hunt
 from shared.models.owners import Owner
+from shared.models.severity import Severity
 from shared.models.systems import Instance, Kind, System
 from shared.platform.answers import Pipeline
 from shared.platform.errors import Unavailable
@@ -174,6 +178,39 @@ def test_what_is_known_good_of_a_pod_is_so_of_the_next_one(hunts):
     hunts.close(case=case.key)
     assert not hunts.find(found(), on="web-5c9d8f7b4c-bcdfg")
     assert hunts.find(found("Other.Tool"), on="web-5c9d8f7b4c-bcdfg")
+
+
+@pytest.mark.parametrize(
+    ("match", "why"),
+    [
+        ({"kind": ["eks", "ecs"]}, None),
+        ({"kind": "azure_vm"}, "kind is eks, not azure_vm"),
+        ({"instance": "app"}, None),
+        ({"instance": "eks:prod/us-east-1/c1/shop/web-*/app"}, None),
+        ({"instance": "eks:prod/us-east-1/c1/shop/db-*/app"}, "instance is eks:prod/"),
+        ({"region": "us-*"}, None),
+    ],
+)
+def test_routes_and_mutes_match_kind_name_and_what_lasts(match, why):
+    alarm = Alarm(EVENT, Severity.SUSPICIOUS, system=pod("web-7d4b9c8f5d-x2x4z"))
+    said = mismatch(MatchConfig.model_validate(match), known_values(alarm, config()), alarm)
+    assert (said is None) == (why is None)
+    assert (said or "").startswith(why or "")
+
+
+def test_an_example_of_a_route_has_a_kind():
+    settings = hunts_azure()
+    said = Description(
+        kind="azure_vm", instance="web-1", account="az", region="westeurope", tag=("Env=prod",)
+    )
+    alarm = apply(said, minimal_alarm(), settings)
+    known = known_values(alarm, settings)
+    assert (known["kind"], known["region"], known["account"]) == (["azure_vm"], ["westeurope"], ["az"])
+    assert "web-1" in known["instance"]
+    unsaid = known_values(apply(Description(kind="gke"), minimal_alarm(), settings), settings)
+    assert (unsaid["kind"], unsaid["account"], unsaid["region"]) == (["gke"], [], [])
+    with pytest.raises(NotUsable, match="there is no kind of system 'vm'"):
+        apply(Description(kind="vm"), minimal_alarm(), settings)
 
 
 def test_captures_of_pods_are_remembered_together(stage):
