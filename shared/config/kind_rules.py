@@ -11,7 +11,7 @@ from shared.config.hunts import HuntConfig
 from shared.config.suggestions import quoted
 from shared.config.targets import Target, TargetConfig
 from shared.config.yaml import Path, Problem
-from shared.models.kinds_of_system import ABILITIES, CONTAINERS, Ability, Provider
+from shared.models.kinds_of_system import ABILITIES, CONTAINERS, Ability
 from shared.models.systems import Kind
 
 _LIKE_A_SYSTEM = re.compile(rf"(?:.*/)?(?:{'|'.join(Kind)}):.*", re.DOTALL)
@@ -23,7 +23,7 @@ def wrong_kinds(config: Config) -> Iterator[Problem]:
             yield ("accounts", name), "looks like the key of a system: choose a name without a colon"
     for name in config.coverage.accounts if config.coverage else ():
         account = config.accounts.get(name)
-        if account and account.provider != Provider.AWS:
+        if account and account.provider != "aws":
             text = f"account {quoted(name)} is of {account.provider}"
             yield ("coverage", "accounts"), f"{text}; coverage lists the machines of AWS alone"
     for name, hunt in config.hunts.items():
