@@ -32,6 +32,14 @@ def test_the_page_about_coverage_leads_there(console):
     assert "444455556666" in page
 
 
+def test_the_overview_names_what_is_too_old(console):
+    add_run(console.runtime, [capture(1)])
+    add_organization(console.runtime)
+    page = page_of(console, "/")
+    assert "3 running machines" in page
+    assert "were not captured for more than 35 days" in page
+
+
 def test_without_a_look_the_page_says_what_to_write(console):
     page = page_of(console, "/coverage/machines")
     assert "<h1>The organization was not looked at yet</h1>" in page

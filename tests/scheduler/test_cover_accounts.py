@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from receiver.messages.compose import compose
 from scheduler.cover_organization import LATE
 from scheduler.coverage import compare_with_ec2
 from scheduler.why_left_out import NAMED_LIKE_PLATFORM
 from shared.hosting.runtime import Runtime
+from shared.models.alarms import Alarm
 from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import COVERAGE_OLD
 from shared.models.fleet_coverage import OrganizationCoverage, Unread
 from shared.models.inventory import InstanceError, RoleRefused
-from shared.models.systems import Instance, System
+from shared.models.severity import Severity
+from shared.models.systems import Instance, Kind, System
 from tests.scheduler.staging import SUNDAY, Stage
 from tests.scheduler.test_targets import Fleet, machine
 
@@ -268,6 +271,34 @@ def test_a_machine_that_gets_too_old_is_told_once(look):
     (event,) = told(stage)
     assert event.title == "1 machine not captured for 20 days"
     assert "i-00000000000000004" in event.text
+
+
+def test_the_message_has_a_line_for_each_account_and_reason(look):
+    fleet = Organization(prod=(machine(1, name="web"), machine(2)), test=(machine(3),))
+    stage = look(fleet, {"regions": "us-east-1", "accounts": "prod", "names": "web"})
+    (event,) = told(stage)
+    message = compose(Alarm(event, Severity.UNKNOWN))
+    assert message.title == "3 machines not captured for 35 days"
+    assert [line.text for line in message.lines] == [
+        "1 in account prod: weekly selects it and has not captured it: web (i-00000000000000001), never in "
+        "331 days",
+        "1 in account prod: no hunt selects it: i-00000000000000002, never in 330 days",
+        "1 in account test: no hunt selects it: i-00000000000000003, never in 329 days",
+    ]
+    assert "coverage --uncovered" in message.summary
+
+
+def test_systems_of_other_kinds_are_counted_apart(look):
+    stage = look(Organization(prod=(machine(1),)), {"regions": "us-east-1", "accounts": "prod"})
+    captures = stage.runtime.ledger.captures
+    for vm, state in (("web-1", CaptureState.PROCESSED), ("web-2", CaptureState.FAILED)):
+        system = System.of(Kind.AZURE_VM, account="az", subscription="0f", group="rg", vm=vm)
+        capture = captures.plan(Capture("weekly@2026-11-28T02:00:00Z", system))
+        captures.update(capture, state=state, ended_at=stage.moment)
+    stage.forward(86_400)
+    again(stage)
+    found = result(stage)
+    assert (found.running, found.others, found.others_captured) == (1, 2, 1)
 
 
 def test_nobody_is_told_if_the_configuration_says_so(look):

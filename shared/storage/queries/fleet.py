@@ -24,7 +24,7 @@ from shared.storage.ledger.fleet import GROUP, part_of
 from shared.storage.ports import MOST_ON_A_PAGE, Store
 from shared.storage.queries.pages import Rows, bounded, position, token
 
-_STEPS = 5  # of one page, of which each reads up to a hundred documents
+_STEPS = 4  # of one page, of which each reads up to a hundred documents
 _QUESTION = {"list": "uncovered"}
 
 
