@@ -79,6 +79,7 @@ def plan_hunt(config_path: str | None, data: Path, name: str | None, at: str | N
     never = config.hunts[name].never_runs(now)
     hunt = shown.plan.hunt
     refused = too_expensive(config.hunts[name], replace(hunt, cost=expected.cost))
+    click.echo(f"hunt {name}: looking for what will keep it from working", err=True)
     notices = tuple(preflight(runtime, shown.selection.choices, hunt.mode, run_at=hunt.scheduled_at))
     show(Shown(shown.plan, shown.selection, load, expected, runs, never, refused, notices), as_json)
     will_fail = any(notice.degree is Degree.FAILS for notice in notices)
