@@ -34,8 +34,8 @@ class Fuse:
 
     def step(self) -> None:
         self.steps += 1
-        if self.steps == self.at:
-            raise Killed
+        if self.at and self.steps >= self.at:
+            raise Killed  # the process stays dead, whatever its other threads try
 
     def wrap(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **rest: Any) -> Any:
@@ -100,6 +100,7 @@ def story(stage: Stage, path: Any, fuse: Fuse, monkeypatch: pytest.MonkeyPatch) 
             else:
                 raise AssertionError(f"it does not end: {stage.states()}")
         except Killed:
+            fuse.at = 0
             stage.forward(61)  # the leases run out
     return processes
 
