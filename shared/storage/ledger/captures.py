@@ -75,10 +75,10 @@ class Captures:
         if updated.state is not capture.state:
             CAPTURES.add(state=updated.state.value)
         if updated.requested_at and fields.get("state") in (CaptureState.REQUESTED, CaptureState.FAILED):
-            # Failed captures count too. Otherwise a system that always fails would stay first in line.
-            self._store.put(
-                kinds.HUNTED, "", capture.system.lasting_key, {"at": updated.requested_at.isoformat()}
-            )
+            # Failed captures count too. Otherwise a system that always fails would stay first in line. This
+            # need not be durable: if a power cut undoes it, the system is only hunted earlier than others.
+            at = {"at": updated.requested_at.isoformat()}
+            self._store.put(kinds.HUNTED, "", capture.system.lasting_key, at, durable=False)
         if fields.get("state") is CaptureState.PROCESSED:
             self._store.put(kinds.CAPTURED, "", capture.system.lasting_key, {"at": self._now().isoformat()})
             self._add_past_hunt(updated)
