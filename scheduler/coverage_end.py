@@ -105,12 +105,15 @@ class _Tally:
         return tuple(self._unknown.values())
 
     def is_over(self, part: FleetPart) -> bool:
-        """Whether the place is not there any more: its account was read on this day, and it was not."""
+        """Whether the place is not there any more: its account was read on this day, and it was not. While a
+        unit cannot be read, an account that is missing may be one of its own."""
         if part.account not in self._accounts:
-            return True
+            return not self._plan.unread_units
         return part.day != self.day and part.account not in self._unread_accounts
 
     def add(self, part: FleetPart) -> None:
+        if part.account not in self._accounts:
+            return
         # The part of an account as a whole comes before those of its regions.
         if not part.region:
             if part.unread:

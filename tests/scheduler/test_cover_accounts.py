@@ -234,6 +234,25 @@ def test_a_unit_that_cannot_be_read_is_unknown_and_no_reason_is_guessed(look):
     assert [(each.account, each.region) for each in result(stage).unknown] == [(UNIT, "")]
 
 
+def test_the_accounts_of_a_unit_that_cannot_be_read_today_are_not_forgotten(look):
+    fleet = Organization(prod=(machine(1),), **{CLOSED: (machine(2),)})
+    fleet.states[UNIT] = {CLOSED: "ACTIVE"}
+    target = {"regions": "us-east-1", "organizational_units": UNIT}
+    stage = look(fleet, target)
+    assert set(whys(stage)) == {1, 2}
+    assert len(told(stage)) == 1
+    fleet.raised["accounts_below", UNIT] = InstanceError("access denied by Organizations")
+    stage.forward(86_400)
+    again(stage)
+    assert set(whys(stage)) == {1}
+    assert (result(stage).running, result(stage).unknown_total) == (1, 1)
+    fleet.raised.clear()
+    stage.forward(86_400)
+    again(stage)
+    assert set(whys(stage)) == {1, 2}
+    assert told(stage) == []  # it was told before
+
+
 def test_two_names_of_an_account_are_one_account(look):
     twin = {**ACCOUNTS["prod"]}
     fleet = Organization(prod=(machine(1),), twin=(machine(1),))
