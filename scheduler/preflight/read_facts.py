@@ -57,7 +57,7 @@ class _Question:
 # what is not known.
 _WORDS = {
     "volumes": ("the volumes", "ec2:DescribeVolumes"),
-    "newest_snapshots": ("their snapshots", "ec2:DescribeSnapshots"),
+    "newest_snapshots": ("the snapshots of the volumes", "ec2:DescribeSnapshots"),
     "pending_snapshots": ("the snapshots that are under way", "ec2:DescribeSnapshots"),
     "agents": ("the SSM agents", "ssm:DescribeInstanceInformation"),
     "local_gib": ("the types of the instances", "ec2:DescribeInstanceTypes"),

@@ -32,7 +32,8 @@ def volume_rules(facts: Facts) -> Iterator[Found]:
         pending: dict[str, list[Snapshot]] = defaultdict(list)
         for snapshot in facts.pending.given.get(place, ()):
             pending[snapshot.volume].append(snapshot)
-        newest = facts.newest.given.get(place)
+        # If a part of them could not be read, nothing is said about volumes without one.
+        newest = None if place in facts.newest.failures else facts.newest.given.get(place)
         first = set()
         for volume in facts.volumes.given.get(place, ()):
             system = of_place.get(volume.instance)

@@ -108,6 +108,13 @@ def test_of_other_clouds_one_line_says_what_is_not_known() -> None:
     assert notice.what.endswith("in Azure: huntbridge has no credentials there")
 
 
+def test_of_snapshots_that_were_read_in_part_no_volume_counts_as_one_without() -> None:
+    facts = replace(HELD, volumes=Answers({PLACE: [Volume("vol-1", SYSTEM.instance, "us-east-1")]}))
+    assert len(of(replace(facts, newest=Answers({PLACE: {}})), "first-snapshot")) == 1
+    assert of(replace(facts, newest=Answers({PLACE: {}}, {PLACE: "throttled"})), "first-snapshot") == []
+    assert of(facts, "first-snapshot") == []
+
+
 # Keys about which not everything could be read
 
 
