@@ -209,7 +209,7 @@ def _load(load: Estimate) -> str:
     if load.volumes is not None:
         parts.append(f"{counted(load.volumes, 'volume')}, {load.gib:,} GiB")
     if load.hours is None:
-        parts.append("how long it takes is not known: it never finished before")
+        parts.append("no run of this hunt has finished before")
     else:
         last = "its last hunt" if load.after_hunts == 1 else f"its last {load.after_hunts} hunts"
         parts.append(f"about {load.hours:.1f} hours at the pace of {last}")

@@ -163,7 +163,7 @@ def test_a_plan_that_cannot_end_in_time_and_costs_too_much(huntbridge):
         "prices of 2024-07 to 2026-11",
         "the platform’s workers",
         "assumed: a capture of mode full takes 1 h 0 min, since none of kind ec2 was made before",
-        "prices: The prices are list prices in US dollars",
+        "prices: List prices in US dollars, without tax and discounts",
         "problem: this run would not start: it is likely to cost about $1.",
     ):
         assert said in result.output
@@ -175,7 +175,7 @@ def test_the_plan_for_a_person(huntbridge, ec2):
     for said in (
         "and ask for 1 capture:", ec2["web[red]"], "web[red]", "targets[0]: tag Tier is gold", "Left out:",
         "exclude[0]: tag Hunt is skip", "it is terminated",
-        "Load: 1 system, 1 volume, 8 GiB, how long it takes is not known: it never finished before",
+        "Load: 1 system, 1 volume, 8 GiB, no run of this hunt has finished before",
         "Next runs (Europe/Berlin):",
     ):  # fmt: skip
         assert said in result.stdout
