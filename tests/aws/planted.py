@@ -51,6 +51,7 @@ class World:
     volumes: dict[Place, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     snapshots: dict[Place, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     agents: dict[Place, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    aliases: dict[Place, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))  # of keys
     local_gb: dict[str, int] = field(default_factory=dict)
     not_opted_in: set[Place] = field(default_factory=set)
     opted_in: set[Place] = field(default_factory=set)
@@ -157,14 +158,20 @@ class Planted:
         }
 
     def ec2_DescribeRegions(self, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
-        assert asked["AllRegions"]
 
         def state(region: str) -> str:
             if (place[0], region) in self.world.not_opted_in:
                 return "not-opted-in"
             return "opted-in" if (place[0], region) in self.world.opted_in else "opt-in-not-required"
 
-        return {"Regions": [{"RegionName": region, "OptInStatus": state(region)} for region in REGIONS]}
+        states = {region: state(region) for region in REGIONS}
+        return {
+            "Regions": [
+                {"RegionName": region, "OptInStatus": status}
+                for region, status in states.items()
+                if asked.get("AllRegions") or status != "not-opted-in"
+            ]
+        }
 
     # Systems Manager, KMS
 
@@ -187,6 +194,12 @@ class Planted:
         if not key.readable or asked["KeyId"].split(":")[4] != place[0]:
             raise Refusal("AccessDeniedException", "not authorized to perform kms:GetKeyPolicy")
         return {"Policy": key.policy, "PolicyName": "default"}
+
+    def kms_ListAliases(self, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
+        first, size = int(asked.get("Marker") or 0), asked["Limit"]
+        aliases = self.world.aliases[place]
+        more = {"NextMarker": str(first + size)} if first + size < len(aliases) else {}
+        return {"Aliases": aliases[first : first + size], "Truncated": bool(more), **more}
 
     def kms_ListGrants(self, place: Place, asked: dict[str, Any]) -> dict[str, Any]:
         grants = self._key(asked).grants
@@ -244,6 +257,7 @@ _FIELDS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "volume-id": lambda one: [one["VolumeId"]],
     "status": lambda one: [one["State"]],
     "instance-id": lambda one: [one["InstanceId"]],
+    "tag:Name": lambda one: [tag["Value"] for tag in one.get("Tags", ()) if tag["Key"] == "Name"],
 }
 
 
@@ -251,8 +265,14 @@ def _filtered(things: list[dict[str, Any]], asked: dict[str, Any]) -> list[dict[
     for rule in asked.get("Filters", ()):
         values = set(rule["Values"])
         assert len(values) <= 200
-        things = [one for one in things if values & set(_FIELDS[rule["Name"]](one))]
+        things = [one for one in things if _matches(_FIELDS[rule["Name"]](one), values)]
     return things
+
+
+def _matches(texts: list[str], patterns: set[str]) -> bool:
+    return bool(patterns & set(texts)) or any(
+        fnmatchcase(text, pattern) for pattern in patterns if "*" in pattern for text in texts
+    )
 
 
 def _page(things: list[Any], asked: dict[str, Any], name: str) -> dict[str, Any]:
