@@ -22,15 +22,15 @@ from shared.hosting.runtime import Runtime
 from shared.models.leftovers import MAX_ROWS, LeftBehind, Marked, Sort
 from shared.models.prices import Prices
 from shared.models.systems import Kind
-from shared.platform.errors import CadoError
+from shared.platform.readiness_answers import Worker
 from shared.queues.ports import Done, Verdict
-from shared.secrets import SecretError
 from shared.storage.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
 # Seconds for all calls. The rest of the lease of an item is for storing what was found.
 BUDGET = 90.0
+_PLATFORM_BUDGET = 20.0  # of these, for the platform
 _CLOCKS_DIFFER = timedelta(hours=1)  # at most; the clock of the platform and the clocks of AWS
 _MAX_PROBLEMS = 20
 NOT_ASKED = (
@@ -56,17 +56,17 @@ def look(runtime: Runtime, *, budget: float) -> LeftBehind:
     """What there is now. What could not be looked at is named in the problems."""
     config = runtime.config
     problems: list[str] = []
-    marked = [*_workers(runtime, problems)]
     places: list[Place] = []
     under_way = _UnderWay(runtime.ledger)
-    if asks_aws(config):
-        with ParallelCalls(runtime.now, budget) as calls:
+    with ParallelCalls(runtime.now, budget) as calls:
+        marked = [*_workers(runtime, calls, problems)]
+        if asks_aws(config):
             places = _places(runtime, calls, problems)
             marked += _marked(runtime, places, calls, problems)
             judged = under_way.look_up_volumes(runtime, calls)
-    else:
-        judged = under_way.without_volumes()
-        problems.append(NOT_ASKED)
+        else:
+            judged = under_way.without_volumes()
+            problems.append(NOT_ASKED)
     found, used = left_behind(marked, judged, Prices(config.prices), runtime.now())
     return LeftBehind(
         runtime.now(),
@@ -124,13 +124,15 @@ class _UnderWay:
         return UnderWay(self.since, volumes, unknown)
 
 
-def _workers(runtime: Runtime, problems: list[str]) -> Iterator[Marked]:
-    try:
-        for worker in runtime.cado.readiness.workers():
-            if worker.status != "terminating":
-                yield Marked(Sort.WORKER, worker.id, "", "", worker.launched_at, state=worker.type)
-    except (CadoError, SecretError) as error:
-        problems.append(f"the workers of the platform are not known: {error}")
+def _workers(runtime: Runtime, calls: ParallelCalls, problems: list[str]) -> Iterator[Marked]:
+    def ask(_: str) -> list[Worker]:
+        return list(runtime.make_cado(tries=1).readiness.workers())
+
+    answers, failures = calls.each(ask, ["workers"], within=_PLATFORM_BUDGET)
+    problems += [f"the workers of the platform are not known: {why}" for why in failures.values()]
+    for worker in answers.get("workers", ()):
+        if worker.status != "terminating":
+            yield Marked(Sort.WORKER, worker.id, "", "", worker.launched_at, state=worker.type)
 
 
 def _places(runtime: Runtime, calls: ParallelCalls, problems: list[str]) -> list[Place]:

@@ -14,6 +14,7 @@ from shared.aws.leftovers import RIGHTS
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import Hunt
 from shared.models.systems import System
+from shared.platform.readiness import Readiness
 from shared.platform.readiness_answers import Worker
 from tests.aws.planted import OWN, REGIONS, World, serving
 from tests.scheduler.staging import SUNDAY
@@ -200,7 +201,7 @@ def test_an_old_worker_is_named_with_what_it_costs(world, monkeypatch):
     stuck = Worker("i-0bbbbbbbbbbbbbbb1", "active", "i4i.2xlarge", NOW - timedelta(days=3), None, None)
     young = replace(stuck, id="i-0bbbbbbbbbbbbbbb2", launched_at=NOW - timedelta(hours=2))
     ending = replace(stuck, id="i-0bbbbbbbbbbbbbbb3", status="terminating")
-    monkeypatch.setattr(type(stage.runtime.cado.readiness), "workers", lambda _: iter((stuck, young, ending)))
+    monkeypatch.setattr(Readiness, "workers", lambda _: iter((stuck, young, ending)))
     (one,) = look(stage.runtime, budget=30).found
     assert one.what.id == stuck.id
     assert one.usd_a_month == pytest.approx(0.686 * 730)
