@@ -56,12 +56,12 @@ def _show(found: LeftBehind, limit: int) -> None:
 
 
 def headline(found: LeftBehind) -> str:
-    where = f"in {counted(found.places, 'region')} of all accounts" if found.places else "on the platform"
+    where = f" in {counted(found.places, 'region')} of all accounts" if found.places else ""
     used = f"; {found.in_use:,} with its marks may be in use" if found.in_use else ""
     if not found.total:
-        return f"The platform left nothing behind {where}{used}."
+        return f"The platform left nothing behind{where}{used}."
     month = f", up to {dollars(found.usd_a_month)} a month" if found.usd_a_month else ""
-    return f"The platform left {counted(found.total, 'thing')} behind {where}{month}{used}."
+    return f"The platform left {counted(found.total, 'thing')} behind{where}{month}{used}."
 
 
 def _cells(one: Leftover) -> tuple[str, ...]:
