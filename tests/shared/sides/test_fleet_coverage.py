@@ -12,6 +12,7 @@ from shared.models.systems import System
 from shared.models.vulnerabilities import FoundVulnerabilities, SystemVulnerabilities, Vulnerability
 from shared.storage.ledger.fleet import ROWS
 from shared.storage.ledger.ledger import Ledger
+from shared.storage.queries.fleet import Uncovered
 from shared.storage.queries.pages import BadToken
 from shared.storage.queries.queries import Queries
 
@@ -56,7 +57,8 @@ def test_pages_have_every_machine_once(side) -> None:
     unread = [row(next(numbers))]
     ledger.fleet.save("prod", "ap-east-1", DAY, unread, unread=Unread.REGION_OFF, why="off")
     ledger.fleet.save("old", "us-east-1", DAY - timedelta(days=1), unread)
-    found, page = [], ""
+    found: list[Uncovered] = []
+    page = ""
     while True:
         shown = ask.uncovered(limit=100, page=page)
         found += shown.rows
