@@ -15,6 +15,7 @@ from scheduler.worker import captures_handler
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.captures import CaptureState
+from shared.models.systems import Kind
 from shared.queues.worker import work
 from shared.secrets import Secrets
 from tests.scheduler.mixed import ACCOUNTS, azure, function, google, instance, pod, targets, task
@@ -66,6 +67,6 @@ def test_a_hunt_asks_for_each_system_once_and_keeps_what_the_platform_said(side,
     assert {capture.state for capture in captures} <= {CaptureState.PROCESSED, CaptureState.RUNNING}
     if fleet is FEW:
         facts = {capture.system.kind: capture.facts for capture in captures if capture.facts}
-        assert facts["azure_vm"].tags == {"Env": "prod"}
-        assert facts["eks"].image == "web:7"
+        assert facts[Kind.AZURE_VM].tags == {"Env": "prod"}
+        assert facts[Kind.EKS].image == "web:7"
         assert len(facts) == 5
