@@ -72,13 +72,10 @@ class FleetQueries:
         return Rows(tuple(found), token(_QUESTION, after))
 
     def every_uncovered(self) -> Iterator[Uncovered]:
-        page = ""
-        while True:
-            rows = self.uncovered(limit=MOST_ON_A_PAGE, page=page)
-            yield from rows.rows
-            page = rows.next
-            if not page:
-                return
+        """All of them, for files and commands: this reads every place."""
+        if last := self.coverage():
+            for record in self._store.scan(kinds.FLEET, GROUP):
+                yield from _rows(part_of(record), last)
 
 
 def _rows(part: FleetPart, last: OrganizationCoverage) -> Iterator[Uncovered]:
