@@ -45,8 +45,8 @@ def may_start(runtime: Runtime, hunt: Hunt) -> bool:
 
 def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
     """Queue as many captures as may start now, about in the order in which they are planned. Containers come
-    first, since they may live for minutes only. `captures`: all captures of the hunt. Returns True if time ran out
-    before all were queued. Raises Unavailable, SecretError."""
+    first, since they may live for minutes only. `captures`: all captures of the hunt. Returns True if time
+    ran out before all were queued. Raises Unavailable, SecretError."""
     waiting = [capture for capture in captures if waits(capture)]
     waiting.sort(key=lambda capture: capture.system.kind not in CONTAINERS)
     if not waiting or not may_start(runtime, hunt):

@@ -14,6 +14,7 @@ from receiver.events.route import known_values, mismatch
 from receiver.messages.compose import compose
 from receiver.messages.links import links_of
 from receiver.messages.message import CaseStatus
+from shared.config.mutes import MuteConfig
 from shared.config.owners import OwnerConfig
 from shared.config.routes import MatchConfig
 from shared.models.alarms import Alarm, Gap
@@ -196,6 +197,12 @@ def test_routes_and_mutes_match_kind_name_and_what_lasts(match, why):
     said = mismatch(MatchConfig.model_validate(match), known_values(alarm, config()), alarm)
     assert (said is None) == (why is None)
     assert (said or "").startswith(why or "")
+
+
+def test_a_configured_mute_without_a_kind_keeps_the_id_that_earlier_versions_gave_it():
+    written = {"match": {"instance": "build-*", "tags": {"Env": ["prod"]}}, "by": "Ada", "why": "x"}
+    times = {"at": "2026-11-29", "until": "2026-12-31"}
+    assert MuteConfig.model_validate(written | times).mute().id == "config-c65c1969b627"
 
 
 def test_an_example_of_a_route_has_a_kind():
