@@ -15,6 +15,7 @@ SCREENS = (
     "hunts",
     "coverage",
     "coverage/machines",
+    "coverage/leftovers",
     "deliveries",
     "rules",
     "rules/mute",
