@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from statistics import mean, quantiles
 
 from scheduler.ranges import Range
@@ -14,7 +14,7 @@ from shared.models.systems import Kind, System
 from shared.storage.ledger.ledger import Ledger
 
 HUNTS_BACK = 5  # runs of a hunt that are looked at
-_MOST = 10_000  # captures that are looked at
+_MOST = 5_000  # captures of the hunt that are looked at, and of all others
 Sort = tuple[Kind, str]  # kind of the system, mode of the capture
 
 _FULL = Range(1_200, 3_600, 14_400)
@@ -72,10 +72,10 @@ def observe(ledger: Ledger, name: str, others: Collection[str], wanted: Collecti
         systems.setdefault(_key(capture.system, capture.mode), took)
         sorts[capture.system.kind, capture.mode].append(took)
     missing = {*wanted} - {*sorts}
-    for other in others if missing else ():
-        for capture, took in islice(_of_hunt(ledger, other), _MOST):
-            if (sort := (capture.system.kind, capture.mode)) in missing:
-                sorts[sort].append(took)
+    found = chain.from_iterable(_of_hunt(ledger, other) for other in others) if missing else ()
+    for capture, took in islice(found, _MOST):
+        if (sort := (capture.system.kind, capture.mode)) in missing:
+            sorts[sort].append(took)
     return CaptureTimes(systems, sorts)
 
 
