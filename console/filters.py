@@ -15,10 +15,12 @@
 | `bare` | the shape alone; screen readers hear the word |
 | `amount("malicious")` | a number with the shape; screen readers hear the word too |
 | `outside("text")` | a link to another site, or the text alone if the address is none |
+| `in_shell` | an argument of a command, quoted where a shell needs that |
 """
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -209,5 +211,6 @@ def add_to(app: Flask) -> None:
         "bare": bare,
         "amount": amount,
         "outside": outside,
+        "in_shell": shlex.quote,
     }
     app.jinja_env.globals |= {"may": may, "NONE": NONE}

@@ -31,7 +31,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             cells=_CELLS,
             attack_url=attack.url,
             choices=_choices(context.config, filter),
-            regions=sorted({row.system.region for row in view.systems.rows}),
+            regions=sorted({row.system.region for row in view.systems.rows} - {""}),
         )
 
     @pages.get("/coverage/leftovers")

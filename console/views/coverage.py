@@ -126,7 +126,7 @@ def coverage_view(
         accounts=_shares(rows, since, lambda row: row.system.account or "the platform’s own")
         if is_whole
         else (),
-        regions=_shares(rows, since, lambda row: row.system.region) if is_whole else (),
+        regions=_shares(rows, since, lambda row: row.system.region or "no region") if is_whole else (),
         weeks=weeks,
         systems=systems,
         filter=filter,

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from console.views.hunt_runs import RunRow, run_row, typical
+from scheduler.cloud_selectors import wanted
 from scheduler.next_runs import Run, next_runs
 from scheduler.selectors import described
+from shared.config.cloud_targets import SelectingTarget
 from shared.config.config import Config
 from shared.config.due_times import runs_between
 from shared.config.hunts import HuntConfig
@@ -127,9 +129,17 @@ def _definition(name: str, hunt: HuntConfig, runs: Sequence[RunRow], now: dateti
 
 
 def _systems(hunt: HuntConfig) -> str:
-    parts = [counted(len(hunt.systems), "named system")] if hunt.systems else []
-    parts += dict.fromkeys(described(target) for target in hunt.targets if isinstance(target, SelectorConfig))
+    parts = [counted(len(hunt.named_systems), "named system")] if hunt.named_systems else []
+    parts += dict.fromkeys(filter(None, map(_selector_in_words, hunt.targets)))
     return "; ".join(parts)
+
+
+def _selector_in_words(target: object) -> str:
+    """Empty for a target that names one system."""
+    if isinstance(target, SelectorConfig):
+        return described(target)
+    found = wanted(0, target) if isinstance(target, SelectingTarget) else None
+    return found.described if found else ""
 
 
 def _title(definitions: Sequence[Definition], running: Sequence[RunRow], now: datetime) -> str:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticKnownError
 
-from shared.config.cloud_targets import CloudTarget
+from shared.config.cloud_targets import CloudTarget, NamedTarget
 from shared.config.due_times import Schedule, Skipping, parse_schedule, why_never
 from shared.config.intelligence import HuntIntelligence
 from shared.config.sequence import After
@@ -228,6 +228,12 @@ class HuntConfig(Section):
     def cloud_targets(self) -> tuple[CloudTarget, ...]:
         """The targets of other kinds than EC2. The platform must be asked for their systems."""
         return tuple(target for target in self.targets if isinstance(target, CloudTarget))
+
+    @property
+    def named_systems(self) -> tuple[System, ...]:
+        """The systems of every kind that the targets name, each once."""
+        others = (target.system for target in self.targets if isinstance(target, NamedTarget))
+        return tuple(dict.fromkeys((*self.systems, *others)))
 
     @property
     def kinds(self) -> frozenset[Kind]:

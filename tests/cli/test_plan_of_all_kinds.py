@@ -70,3 +70,8 @@ def test_the_plan_for_a_person(huntbridge):
         "container app in task t-1", "function billing", "triage", "Left out:", "Google machine shop-1",
     ):  # fmt: skip
         assert said in result.stdout
+
+
+def test_the_list_counts_named_systems_of_every_kind(huntbridge):
+    (row,) = json.loads(huntbridge("list", "--json").stdout)
+    assert row["systems"] is None, "how many containers there are is not known before the look-up"

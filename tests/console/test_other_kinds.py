@@ -77,3 +77,42 @@ def test_a_case_whose_key_has_encoded_names_has_an_address(console):
     assert "namespace shop" in page.get_data(as_text=True)
     of_pod = console.get(f"/cases?system={quote(OTHER_POD.key)}").get_data(as_text=True)
     assert address[1] in of_pod, "the next pod has the case of the last one"
+
+
+def test_a_case_of_an_azure_machine_leads_to_azure(console):
+    subscription = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    system = System.of(Kind.AZURE_VM, account="az", subscription=subscription, group="rg-web", vm="web-1")
+    key = f"system/{system.instance}/1"
+    alarm = Alarm(
+        Event("e1", "processing_with_alarms", NOW), Severity.MALICIOUS, 2, 0, system=system, case=key
+    )
+    case = Case(alarm, opened_at=NOW, system=system, title="2 malicious")
+    console.runtime.ledger.cases.change(key, lambda before: case)
+    page = console.get(page_of_case(key)).get_data(as_text=True)
+    assert ">Azure portal</a>" in page
+    assert "EC2 console" not in page
+
+
+def test_the_command_of_a_case_is_one_word_for_a_shell(console):
+    key = f"system/{POD.lasting}/1"
+    event = Event("e1", "processing_with_alarms", NOW, project_id=3)
+    alarm = Alarm(event, Severity.MALICIOUS, 2, 0, system=POD, case=key)
+    console.runtime.ledger.cases.change(key, lambda before: Case(alarm, opened_at=NOW, system=POD))
+    page = console.get(page_of_case(key)).get_data(as_text=True)
+    assert f"huntbridge cases show &#39;{key}&#39;" in page
+
+
+def test_systems_without_a_region_are_counted_as_such(console):
+    add_run(console.runtime, [captured(AZURE)])
+    page = console.get("/coverage").get_data(as_text=True)
+    assert '<th scope="row">no region</th>' in page
+    assert '<option value="">' not in page.partition("<datalist")[2].partition("</datalist>")[0]
+
+
+def test_the_definition_of_a_hunt_says_what_it_takes(make_console):
+    azure = {"kind": "azure_vm", "account": "az", "subscription": "0f8f", "resource_group": "rg", "name": "a"}
+    targets = [azure, {"kind": "eks", "regions": "us-east-1", "namespaces": "shop"}]
+    accounts = {"az": {"provider": "azure", "cado_account": "azure-main"}}
+    console = make_console(hunts={"weekly": {"targets": targets}}, accounts=accounts)
+    page = console.get("/hunts").get_data(as_text=True)
+    assert "1 named system; kind is eks, namespace is shop, region is us-east-1" in page
