@@ -41,11 +41,13 @@ def compiled(files: Sequence[RuleFile], prefix: str) -> tuple[RuleSet, list[Refu
     refused = [refusal for file in files for refusal in _refusals(file, prefix)]
     if refused or not files:
         return RuleSet(), refused
-    texts = [f"// {file.feed}\n{renamed(file.text, f'{prefix}{file.feed}_').strip()}\n" for file in files]
-    whole = "\n".join(texts)
+    texts = [renamed(file.text, f"{prefix}{file.feed}_") for file in files]
+    whole = "\n".join(f"// {file.feed}\n{text.strip()}\n" for file, text in zip(files, texts, strict=True))
     counts = tuple((file.feed, len(outline(file.text).rules)) for file in files)
-    if refusal := _too_large(sum(count for _, count in counts), whole) or _broken_together(whole):
+    if refusal := _too_large(sum(count for _, count in counts), whole):
         return RuleSet(), [refusal]
+    if refused := _broken_together(files, texts, whole):
+        return RuleSet(), refused
     return RuleSet(whole, counts), []
 
 
@@ -77,7 +79,8 @@ def _not_taken(file: RuleFile, found: Outline, prefix: str) -> Iterable[Refusal]
                 f"{_LONGEST_NAME} characters",
             )
     if holds_marks(file.text):
-        yield Refusal(file.file, 0, "holds a mark of huntbridge (huntbridge:begin or huntbridge:end)")
+        line = next((at for at, text in enumerate(file.text.split("\n"), 1) if holds_marks(text)), 0)
+        yield Refusal(file.file, line, "holds a mark of huntbridge (huntbridge:begin or huntbridge:end)")
     if not found.rules:
         yield Refusal(file.file, 0, "holds no rule")
 
@@ -105,13 +108,19 @@ def _words(error: dict[str, Any]) -> str:
     return str(error.get("title") or "the rule does not compile") + (f" ({detail})" if detail else "")
 
 
-def _broken_together(text: str) -> Refusal | None:
+def _broken_together(files: Sequence[RuleFile], texts: Sequence[str], whole: str) -> list[Refusal]:
     """Each file compiles alone. Two feeds may still give two rules the same name, as rule c_d of feed a_b and
-    rule b_c_d of feed a."""
-    error = next(iter(_compile_errors(text, "")), None)
-    return (
-        Refusal("intelligence.yara", 0, f"the rules do not compile together: {error.why}") if error else None
-    )
+    rule b_c_d of feed a; or a rule has the name of a variable of its file."""
+    error = next(iter(_compile_errors(whole, "")), None)
+    if error is None:
+        return []
+    renamed_alone = [
+        Refusal(file.file, broken.line, f"not with the names that rules have on the platform: {broken.why}")
+        for file, text in zip(files, texts, strict=True)
+        for broken in _compile_errors(text, file.file)
+    ]
+    together = Refusal("intelligence.yara", 0, f"the rules do not compile together: {error.why}")
+    return renamed_alone or [together]
 
 
 def _too_large(rules: int, text: str) -> Refusal | None:

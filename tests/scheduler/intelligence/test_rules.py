@@ -57,7 +57,7 @@ def test_the_rules_of_all_files_become_one_text():
         ('\n\ninclude "other.yar"\nrule a { condition: true }', 3, "include is not possible"),
         ("private\nglobal rule a { condition: true }", 2, "rule a is global"),
         ('import "cuckoo"\nrule a { condition: true }', 1, "the module cuckoo is not allowed"),
-        ("// huntbridge:begin x\nrule a { condition: true }", 0, "holds a mark of huntbridge"),
+        ("rule a { condition: true }\n// huntbridge:begin x", 2, "holds a mark of huntbridge"),
         ("// nothing", 0, "holds no rule"),
         (f"rule {'a' * 125} {{ condition: true }}", 1, "is too long"),
     ],
@@ -88,3 +88,12 @@ def test_a_text_that_does_not_compile_still_shows_its_names():
 def test_any_text_keeps_all_that_is_no_name_of_a_rule(text):
     assert renamed(text, "") == text
     assert renamed(text, "hb_").replace("hb_", "") == text
+
+
+def test_a_rule_with_the_name_of_a_variable_is_named_with_its_line():
+    loop = 'for any name in pe.sections : (name.name == "x")'
+    text = f'import "pe"\nrule name {{ condition: true }}\nrule c {{\n  condition: {loop}\n}}'
+    good = RuleFile("good", "good.yar", "rule a { condition: true }")
+    _, (refusal,) = compiled([good, RuleFile("own", "own.yar", text)], "hb_")
+    assert (refusal.file, refusal.line) == ("own.yar", 4)
+    assert "with the names that rules have on the platform: unknown identifier `name`" in refusal.why
