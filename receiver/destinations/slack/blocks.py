@@ -163,7 +163,8 @@ _OFFERS = {ACKNOWLEDGE: "Acknowledge", CREATE_ISSUE: "Create Jira issue"}
 def _actions(message: Message) -> Iterator[dict[str, Any]]:
     menus = list(_menus(message)) if len(message.case_key) <= MAX_BLOCK_ID else []
     links = map(_button, safe_links(message, longest=LONGEST_SLACK_LINK))
-    if elements := [*_offers(message), *menus, *links]:
+    again = [again_button(message.case_key)] if CAPTURE_AGAIN in message.offers else []
+    if elements := [*_offers(message), *menus, *again, *links]:
         named = {"block_id": message.case_key} if menus else {}
         yield {"type": "actions", **named, "elements": elements}
 
@@ -173,8 +174,6 @@ def _offers(message: Message) -> Iterator[dict[str, Any]]:
         style = {"style": "primary"} if offer == ACKNOWLEDGE else {}
         text = plain_text(_OFFERS[offer], 75)
         yield {"type": "button", "action_id": offer, "text": text, "value": message.case_key, **style}
-    if CAPTURE_AGAIN in message.offers:
-        yield again_button(message.case_key)
 
 
 def _menus(message: Message) -> Iterator[dict[str, Any]]:
