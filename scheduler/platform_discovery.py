@@ -23,6 +23,7 @@ from shared.config.hunts import HuntConfig
 from shared.config.targets import ALL_REGIONS
 from shared.models.inventory import Fleet
 from shared.models.systems import Instance, System
+from shared.phrases import counted
 from shared.platform.browse import Browse
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
@@ -75,19 +76,22 @@ class PlatformDiscovery:
         self._problems: list[str] = []
         self._notes: list[str] = []
         self._unread: set[int] = set()  # the targets of which not everything could be read
-        self._requests, self._lock = 0, Lock()
+        self._requests, self._nameless, self._lock = 0, 0, Lock()
 
     def select(self) -> Selection:
         if not self._wants:
             return Selection(())
         try:
-            browse = self._make_cado().browse.counted(self._count)
+            browse = self._make_cado().browse.counted(self._count, self._count_nameless)
         except SecretError as error:
             self._problems.append(f"the platform was not asked for its systems: {error}")
             self._unread.update(want.number for want in self._wants)
             candidates = []
         else:
             candidates = list(self._walk(browse))
+        if self._nameless:
+            things = counted(self._nameless, "thing")
+            self._problems.append(f"the platform listed {things} without a usable name; {_NOT_HUNTED}")
         chosen: dict[tuple[str, str], Choice] = {}
         for choice in (*self._named(candidates), *self._judged(candidates)):
             # Two names of an account may lead to the same system. The first target that takes it counts.
@@ -103,6 +107,10 @@ class PlatformDiscovery:
             self._requests += 1
             if self._requests > MOST_REQUESTS:
                 raise TooManyRequests(f"a hunt asks the platform at most {MOST_REQUESTS:,} times")
+
+    def _count_nameless(self, count: int) -> None:
+        with self._lock:
+            self._nameless += count
 
     # --- what there is
 

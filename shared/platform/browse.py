@@ -68,14 +68,19 @@ class Browse:
         transport: Transport,
         version: Callable[[], str],
         before: Callable[[], None] = lambda: None,
+        on_nameless: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """`before` is called before each request. What it raises ends the list."""
-        self._transport, self._version, self._before = transport, version, before
+        """`before` is called before each request. What it raises ends the list. `on_nameless` is called with
+        the number of items that a list leaves out, since they have no usable name."""
+        self._transport, self._version = transport, version
+        self._before, self._on_nameless = before, on_nameless
 
-    def counted(self, before: Callable[[], None]) -> Browse:
+    def counted(
+        self, before: Callable[[], None], on_nameless: Callable[[int], None] = lambda count: None
+    ) -> Browse:
         """The same calls, with `before` called before each request: to count the requests, or to end them by
         an error of the caller's own."""
-        return Browse(self._transport, self._version, before)
+        return Browse(self._transport, self._version, before, on_nameless)
 
     # --- Azure
 
@@ -194,9 +199,8 @@ class Browse:
         except (NotFound, Refused) as error:
             raise since_error(error, kind, "listing", self._version) from None
 
-    @staticmethod
-    def _items(path: str, items: Iterator[J] | list[J], made: Callable[[J], T | None]) -> Iterator[T]:
-        """Each item once. An item that cannot be told by its names is left out, and the log says so."""
+    def _items(self, path: str, items: Iterator[J] | list[J], made: Callable[[J], T | None]) -> Iterator[T]:
+        """Each item once. An item that cannot be told by its names is left out and counted."""
         seen: set[str] = set()
         nameless = 0
         for json in items:
@@ -209,6 +213,7 @@ class Browse:
         if nameless:
             extra = {"list": path, "left_out": nameless}
             log.warning("the platform listed something without a usable name", extra=extra)
+            self._on_nameless(nameless)
 
 
 def _of(account: str) -> dict[str, Any]:

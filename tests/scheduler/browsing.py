@@ -21,15 +21,16 @@ from shared.platform.errors import Refused
 
 class FakeBrowse:
     """`lists`: what each question gives, by the question's words. A question that is not there gives nothing.
-    An error there is raised."""
+    An error there is raised. None stands for something without a usable name."""
 
     def __init__(self, **lists: Any) -> None:
         self.lists: dict[str, Any] = {key.replace("__", " "): value for key, value in lists.items()}
         self.asked: list[str] = []
         self._before: Callable[[], None] = lambda: None
+        self._on_nameless: Callable[[int], None] = lambda count: None
 
-    def counted(self, before: Callable[[], None]) -> FakeBrowse:
-        self._before = before
+    def counted(self, before: Callable[[], None], on_nameless: Callable[[int], None]) -> FakeBrowse:
+        self._before, self._on_nameless = before, on_nameless
         return self
 
     def _list(self, *question: str) -> Iterator[Any]:
@@ -39,7 +40,8 @@ class FakeBrowse:
         answer = self.lists.get(text, ())
         if isinstance(answer, str):
             raise Refused(answer)
-        yield from answer
+        self._on_nameless(sum(item is None for item in answer))
+        yield from (item for item in answer if item is not None)
 
     def azure_subscriptions(self, account: str) -> Iterator[CloudPlace]:
         return self._list("subscriptions", account)

@@ -168,6 +168,14 @@ def test_what_a_target_selects(select, target, expected):
     assert sorted(chosen(select(target))) == expected
 
 
+def test_what_has_no_usable_name_is_a_problem(select):
+    lists = EVERYTHING | {"functions aws-prod us-east-1": [LambdaFunction("billing-a", "Zip"), None, None]}
+    selection = select({"kind": "lambda", **ON_AWS}, lists=lists)
+    assert chosen(selection) == ["billing-a"]
+    problem = "the platform listed 2 things without a usable name; no system there is hunted"
+    assert selection.problems == (problem,)
+
+
 def test_a_selected_system_has_its_facts_and_its_place(select):
     selection = select(AZ | {"names": "web-1", "subscriptions": SUB}, GCE | {"names": "shop-1"})
     web, shop = selection.choices

@@ -232,6 +232,11 @@ def test_what_comes_twice_or_has_no_usable_name_is_left_out(caplog: pytest.LogCa
     odd = [*named("a", "a", "", "two\nlines", "x" * 301, "\u202eevil"), {"name": 7}, "text", {}]
     assert groups(paged(odd))[0] == ["a"]
     assert "without a usable name" in caplog.text
+    left_out: list[int] = []
+    cado, _, _ = client({f"{IMPORT}/azure/management/resource-groups": paged(odd)})
+    browse = cado.browse.counted(lambda: None, left_out.append)
+    assert list(browse.azure_groups("az", "s")) == ["a"]
+    assert left_out == [7]
 
 
 # --- bounds and refusals
