@@ -34,6 +34,7 @@ from shared.phrases import counted
 from shared.text import one_line
 
 _MOST_LEFT_OUT = 50
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199  # as in a schedule of EventBridge
 _EXPECT_BUDGET = 60.0  # seconds for all questions about disks and workers
 
 
@@ -117,10 +118,13 @@ def the_hunt(config: Config, name: str | None) -> str:
 
 
 def moment(text: str) -> datetime:
+    """The time that `--at` gives. Raises Misused."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise Misused(f"--at {text!r} is not a time; write it as 2027-01-31T02:00Z") from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise Misused(f"--at {text!r}: write a year from {_FIRST_YEAR} to {_LAST_YEAR}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -76,6 +76,14 @@ def test_the_same_time_again_asks_for_nothing(huntbridge, platform):
     assert len(platform.world.projects) == 1
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00+05:00", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_time_that_no_schedule_has_is_refused(huntbridge, command, at):
+    result = huntbridge("hunt", command, "--at", at, SYSTEM1=system(ONE))
+    assert result.exit_code == 2
+    assert "write a year from 1970 to 2199" in result.stderr
+
+
 def test_wait_follows_to_the_digest(huntbridge, platform, tmp_path):
     (tmp_path / "huntbridge.yaml").write_text(f"""
 platform: {{url: "{platform.url}", api_key: env:API_KEY}}
