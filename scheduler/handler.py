@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import shared.aws.fleet  # noqa: F401  otherwise the first hunt with a selector waits for this import
+import shared.aws.inspection  # noqa: F401  the same for the estimate of what the first hunt costs
 import shared.hosting.import_without_gc as import_without_gc
 from scheduler.timer import MISSED, Jobs
 from scheduler.triggers import is_trigger, on_event
