@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import shared.aws.fleet  # noqa: F401  otherwise the first hunt with a selector waits for this import
-import shared.aws.inspection  # noqa: F401  the same for the estimate of what the first hunt costs
+# The first hunt would wait for these two imports: its selectors and the estimate of its cost need them.
+import shared.aws.fleet
+import shared.aws.inspection  # noqa: F401
 import shared.hosting.import_without_gc as import_without_gc
 from scheduler.timer import MISSED, Jobs
 from scheduler.triggers import is_trigger, on_event
