@@ -150,6 +150,7 @@ $(CLIENT)/ready: requirements/emulator.txt | $(AWS)/ready
 bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start (after test-lambda), fleets, hunts, the console
 	$(BIN)/python bench/init.py
 	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
+	HUNTBRIDGE_PREFLIGHT_SECONDS=60 $(BIN)/python -m pytest -m '' tests/scheduler/preflight/test_planted_fleet.py
 	$(BIN)/python -m bench.hunt
 	$(BIN)/python -m bench.console
 
@@ -173,8 +174,9 @@ fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, hostile webhook
 
 .PHONY: fleet
 
-fleet: $(VENV)/dev  ## the plan over 3 accounts, 4 regions and 3,000 instances
+fleet: $(VENV)/dev  ## the plan over 3,000 instances, and the coverage of 10,000 instances in 50 accounts
 	HUNTBRIDGE_FLEET=250 $(BIN)/python -m pytest -m '' tests/scheduler/test_fleet.py
+	HUNTBRIDGE_ORGANIZATION=10000 $(BIN)/python -m pytest -s tests/scheduler/test_organization.py
 
 .PHONY: test-metrics
 

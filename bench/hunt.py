@@ -4,6 +4,9 @@ The simulated platform answers in 200 ms, about as a real one does, and runs any
 For each size one `huntbridge hunt run` runs in a process of its own with an empty data directory. Its memory
 is read from the kernel after every thousand requests. The loop is the one of the original Lambda function:
 one request after another, for 100 systems, against the same platform.
+
+Then a hunt of 1,000 systems of five kinds is measured, which it finds through the platform. The limit for its
+requests is the latency divided by the requests in flight.
 """
 
 from __future__ import annotations
@@ -14,14 +17,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 import yaml
 
-from demo.platform.records import SimInstance, SimVolume
+from cli.assemble import CAPTURE_THREADS
+from demo.platform.records import Machine, SimInstance, SimSystem, SimVolume
 from demo.platform.simulation import Platform
 from demo.serving import serving
 
@@ -29,6 +35,8 @@ LATENCY = 0.2
 REGION = "us-east-1"
 LOOP = 100
 KEY = "lead-analyst-key"
+MIXED = 1_000
+SUBSCRIPTION = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 def fleet(size: int) -> list[SimInstance]:
@@ -38,8 +46,36 @@ def fleet(size: int) -> list[SimInstance]:
     ]
 
 
+def mixed_fleet(size: int) -> list[Machine]:
+    """A fifth each of EC2 instances, Azure machines, Google machines, tasks on ECS and functions."""
+    each = size // 5
+    systems: list[Machine] = [*fleet(each)]
+    for number in range(each):
+        name, group = f"system-{number}", f"group-{number % 10}"
+        place = {"region": REGION, "cluster": f"cluster-{number % 4}"}
+        systems += [
+            SimSystem("azure_vm", "azure", {"subscription": SUBSCRIPTION, "group": group, "vm": name}),
+            SimSystem("gce", "gcp", {"project": group, "zone": "europe-west1-b", "vm": name}),
+            SimSystem("ecs", "Default", {**place, "task": f"task-{number}", "container": "app"}),
+            SimSystem("lambda", "Default", {"region": REGION, "function": name}),
+        ]
+    return systems
+
+
+MIXED_TARGETS: list[dict[str, Any]] = [
+    {"kind": "azure_vm", "account": "az"},
+    {"kind": "gce", "account": "gcp"},
+    {"kind": "ecs", "regions": REGION},
+    {"kind": "lambda", "regions": REGION},
+]
+ACCOUNTS = {
+    "az": {"provider": "azure", "cado_account": "azure"},
+    "gcp": {"provider": "gcp", "cado_account": "gcp", "export": {"project": "p", "bucket": "b"}},
+}
+
+
 @contextmanager
-def platform(systems: list[SimInstance]) -> Iterator[tuple[Platform, str]]:
+def platform(systems: Sequence[Machine]) -> Iterator[tuple[Platform, str]]:
     simulated = Platform(systems, {KEY: "Lead Analyst"}, latency=LATENCY, workers=10**6)
     with serving(simulated.app) as url:
         yield simulated, url
@@ -61,17 +97,29 @@ def original_loop(systems: list[SimInstance]) -> float:
         return (time.monotonic() - began) / len(systems)
 
 
-def hunt(size: int) -> tuple[float, list[tuple[int, int]]]:
-    """Seconds from the process's start to the last request, and kilobytes of memory by requests."""
-    systems = fleet(size)
+@dataclass(frozen=True)
+class Measured:
+    to_first: float  # seconds from the process's start to its first request for a capture
+    to_last: float  # to the answer to its last one
+    memory: list[tuple[int, int]]  # kilobytes by requests
+
+
+def hunt(systems: Sequence[Machine]) -> Measured:
+    size = len(systems)
     with platform(systems) as (simulated, url), tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "huntbridge.yaml"
-        targets = [{"instance": system.instance_id, "region": REGION} for system in systems]
-        config.write_text(
-            yaml.safe_dump(
-                {"platform": {"url": url, "api_key": "env:API_KEY"}, "hunts": {"big": {"targets": targets}}}
-            )
-        )
+        targets: list[dict[str, Any]] = [
+            {"instance": system.instance_id, "region": REGION}
+            for system in systems
+            if isinstance(system, SimInstance)
+        ]
+        is_mixed = len(targets) < size
+        document = {
+            "platform": {"url": url, "api_key": "env:API_KEY"},
+            "accounts": ACCOUNTS if is_mixed else {},
+            "hunts": {"big": {"targets": targets + (MIXED_TARGETS if is_mixed else [])}},
+        }
+        config.write_text(yaml.safe_dump(document))
         command = [sys.executable, "-m", "cli.main", "hunt", "run", "--config", str(config)]
         environ = {**os.environ, "API_KEY": KEY, "HUNTBRIDGE_DATA": str(Path(folder) / "data")}
         began = time.time()
@@ -81,8 +129,8 @@ def hunt(size: int) -> tuple[float, list[tuple[int, int]]]:
         asked = simulated.asked
         if process.returncode or len(asked) != size or set(asked.values()) != {1}:
             raise SystemExit(f"{output.decode()}{errors.decode()[-2_000:]}\n{len(asked)} systems asked for")
-        last = max(r.at for r in simulated.requests if r.path == "/api/v3/import/aws/ec2")
-        return last + LATENCY - began, memory
+        times = [r.at for r in simulated.requests if r.method == "POST" and "/import/" in r.path]
+        return Measured(min(times) - began, max(times) + LATENCY - began, memory)
 
 
 def _memory_by_requests(
@@ -116,10 +164,17 @@ def main() -> None:
     each = original_loop(fleet(LOOP))
     print(f"the original loop: {each:.3f} s a system, measured on {LOOP}")
     for size in sizes:
-        took, memory = hunt(size)
+        measured = hunt(fleet(size))
+        took, memory = measured.to_last, measured.memory
         print(f"huntbridge: {size:,} systems asked for in {took:.1f} s; the loop: {each * size:,.0f} s")
         shown = ", ".join(f"{asked:,}: {kilobytes / 1024:.0f}" for asked, kilobytes in memory if kilobytes)
         print(f"  its memory in MB by systems asked for: {shown}")
+    measured = hunt(mixed_fleet(MIXED))
+    took, limit = measured.to_last - measured.to_first, MIXED * LATENCY / CAPTURE_THREADS
+    print(
+        f"mixed: {MIXED:,} systems of five kinds asked for in {took:.1f} s, {took / limit:.2f} times the "
+        f"limit of {limit:.1f} s ({CAPTURE_THREADS} in flight); found after {measured.to_first:.1f} s"
+    )
 
 
 if __name__ == "__main__":

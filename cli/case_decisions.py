@@ -3,6 +3,7 @@ same as `cases ack`."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,11 +20,13 @@ from cli.moments import Moment
 from cli.operator import here, operator
 from cli.settings import settings
 from cli.stack import on_stack
-from receiver.assemble import case_decisions, deciding
+from receiver.assemble import capturing_again, case_decisions, deciding
+from receiver.cases.capturing_again import in_words
 from receiver.cases.deciding import mark_of, terms_error
 from receiver.cases.decisions import CaseDecisions
 from receiver.cases.known_good_preview import preview
 from receiver.messages.compose import compose
+from shared.models.captures_again import AgainRefused
 from shared.models.case_states import DecisionRefused
 from shared.models.cases import Case, Verdict
 from shared.models.decisions import Action, CaseDecision
@@ -283,6 +286,29 @@ def reopen(config_path: str | None, data: Path, case: str, by: str, why: str) ->
     Example:  huntbridge cases reopen 7f3c9a52 --by Ada --why "it was not the backup"
     """
     _decide(config_path, data, [case], by, "reopened {}", CaseDecisions.reopen, why)
+
+
+@click.command("capture-again", short_help="Capture the system of a case again.")
+@_about_a_case
+def capture_again(config_path: str | None, data: Path, case: str, by: str) -> None:
+    """Capture the system of a case again: in full, where the platform can do that. It becomes a run of its
+    own, which `huntbridge hunt list` shows. `capture_again` of the configuration limits how often.
+
+    A `serve` on the same data directory requests the capture. With --stack the stack's functions do.
+
+    \b
+    Example:  huntbridge cases capture-again 7f3c9a52 --by Ada
+    """
+    if not one_line(by):
+        raise Failed("--by is empty: say who asks for it")
+    runtime = runtime_of(load_config(config_path), data, write=True)
+    key = case_key(runtime, case)
+    person = Person(one_line(by), f"{here()}, {operator(runtime)}")
+    try:
+        asked = capturing_again(runtime).ask(key, person, runtime.now(), f"again-{secrets.token_hex(8)}")
+    except (AgainRefused, DecisionRefused) as refused:
+        raise Failed(f"nothing is captured again: {refused}") from None
+    click.echo(in_words(asked))
 
 
 def _decide(

@@ -10,7 +10,7 @@ import click
 
 from cli import tables
 from cli.assemble import load_config, reading_runtime
-from cli.case_decisions import ack, close, release, reopen
+from cli.case_decisions import ack, capture_again, close, release, reopen
 from cli.events import delivered_in_words
 from cli.exit_codes import Failed, Misused
 from cli.find_case import case_key
@@ -22,6 +22,7 @@ from shared.models.cases import CaseState, Verdict
 from shared.models.codec import dump
 from shared.models.findings_seen import Seen
 from shared.models.severity import Severity
+from shared.models.systems import Kind
 from shared.phrases import counted, utc_minute
 from shared.storage import audit
 from shared.storage.queries.case_filter import Age, CaseFilter, Which
@@ -51,7 +52,7 @@ def cases() -> None:
     """
 
 
-for _command in (ack, release, close, reopen):
+for _command in (ack, release, close, reopen, capture_again):
     cases.add_command(_command)
 
 
@@ -186,13 +187,20 @@ def show(config_path: str | None, data: Path, case: str, limit: int, page: str, 
     more(timeline.next)
 
 
+def _system(row: CaseRow) -> str:
+    system = row.system
+    if system is None or system.kind is Kind.EC2:
+        return f"{row.name} {system.key if system else ''}".strip()
+    return f"{system.title} ({', '.join(filter(None, (system.account, system.place)))})"
+
+
 def _lines(row: CaseRow, seen: Mapping[str, Seen]) -> Iterator[str]:
     state = _state(row)
     if row.state == CaseState.CLOSED:
         state = f"{state}, at {utc_minute(row.closed_at)}: {row.why}"
     elif row.state == CaseState.ACKNOWLEDGED:
         state = f"{state}, at {utc_minute(row.acknowledged_at)}"
-    system = f"{row.name} {row.system.key if row.system else ''}".strip()
+    system = _system(row)
     values = (
         ("case", row.key),
         ("title", row.title),

@@ -19,6 +19,7 @@ from receiver.assemble import duty_roster
 from receiver.events import route_tests
 from receiver.events.on_duty import DutyRoster, DutyUnknown
 from scheduler import check_aws, check_platform
+from scheduler.intelligence import check as check_intelligence
 from scheduler.webhook_check import problems as webhook_problems
 from shared.aws.regions import known_regions
 from shared.config.config import Config
@@ -93,6 +94,8 @@ def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     yield _finding("platform", partial(check_platform.key_rights, runtime))
     yield from check_platform.certificate(runtime)
     yield from check_platform.page(runtime)
+    yield from check_intelligence.files(runtime)
+    yield from check_intelligence.platform(runtime)
     if config.platform.admin_key and config.platform.api_version != "v2":
         yield _finding("webhook", partial(_webhook, runtime))
     yield from check_secrets.webhook_tokens(runtime)

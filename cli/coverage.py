@@ -10,8 +10,10 @@ import click
 
 from cli import tables
 from cli.assemble import load_config, reading_runtime
+from cli.exit_codes import Misused
 from cli.settings import settings
 from cli.stack import on_stack
+from cli.uncovered import show_uncovered
 from console.views.coverage import (
     every_system,
     is_blind,
@@ -44,19 +46,39 @@ _LETTERS = {
 @click.option(
     "--limit", type=click.IntRange(1), default=100, show_default=True, help="The most systems to list."
 )
+@click.option(
+    "--uncovered",
+    is_flag=True,
+    help="List every running machine of the organization that was not captured for long instead.",
+)
 @click.option("--techniques", is_flag=True, help="List the ATT&CK techniques that were found instead.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print all systems, or all techniques, as CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the whole list as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def coverage(
-    config_path: str | None, data: Path, limit: int, techniques: bool, as_csv: bool, as_json: bool
+    config_path: str | None,
+    data: Path,
+    limit: int,
+    uncovered: bool,
+    techniques: bool,
+    as_csv: bool,
+    as_json: bool,
 ) -> None:
     """List the systems of all hunts, the least recently captured first, with the outcome of each of the last
     twelve weeks; and the machines that no hunt selects.
 
     A system that was not captured within 30 days is a blind spot. The letters of the weeks, the present one
     last: M malicious, S suspicious, ? not known, F failed, + clean, - not captured.
+
+    --uncovered needs the section coverage in the configuration. Each machine comes with the days since its
+    last successful capture and with the reason. An account or region that cannot be read is named, and what
+    is in it does not count as captured.
     """
+    if uncovered and techniques:
+        raise Misused("--uncovered and --techniques are two different lists: leave one of them out")
     runtime = reading_runtime(load_config(config_path), data)
+    if uncovered:
+        show_uncovered(runtime, limit=limit, as_csv=as_csv, as_json=as_json)
+        return
     queries = runtime.queries.coverage
     if as_csv:
         click.echo(techniques_csv(runtime) if techniques else systems_csv(runtime), nl=False)
@@ -87,13 +109,13 @@ def coverage(
     if summary.unselected:
         click.echo(f"In no hunt ({counted(summary.unselected_total, 'machine')}):")
         tables.show(
-            ("Instance", "Name", "Account", "Region", "Why"),
+            ("System", "Name", "Account", "Place", "Why"),
             [
                 (
-                    each.system.instance,
+                    one_line(each.system.title, 200),
                     one_line(each.name, 60),
                     each.system.account or "own",
-                    each.system.region,
+                    one_line(each.system.place, 200),
                     one_line(each.why or "no hunt finds it", 300),
                 )
                 for each in summary.unselected[:limit]
@@ -104,7 +126,7 @@ def coverage(
         since = runtime.now() - timedelta(days=COVERAGE_DAYS)
         click.echo("Systems, the least recently captured first:")
         tables.show(
-            ("Instance", "Name", "Account", "Region", "Last captured", "Weeks", "Why not"),
+            ("System", "Name", "Account", "Place", "Last captured", "Weeks", "Why not"),
             [_cells(row, why_blind(row) if is_blind(row, since) else "") for row in systems],
             whole=(0, 2, 3, 5),
         )
@@ -112,10 +134,10 @@ def coverage(
 
 def _cells(row: SystemCoverage, why: str) -> tuple[str, ...]:
     return (
-        row.system.instance,
+        one_line(row.system.title, 200),
         one_line(row.name, 60),
         row.system.account or "own",
-        row.system.region,
+        one_line(row.system.place, 200),
         utc_minute(row.last_captured_at) or "never",
         "".join(_LETTERS[week.outcome] for week in row.weeks),
         one_line(why, 300),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli.exit_codes import Misused
+from shared.models.systems import is_key
 from shared.storage.queries.queries import Queries
 from shared.text import one_line
 
@@ -13,7 +14,7 @@ _SHOWN = 10  # candidates in an error message
 
 def system_key(queries: Queries, given: str) -> str:
     """The `System.key` of the system that `given` names. Raises Misused if several are meant, or none."""
-    if given.count("/") == 2:
+    if is_key(given):
         return given
     exact: set[str] = set()
     beginning: dict[str, str] = {}
@@ -21,11 +22,11 @@ def system_key(queries: Queries, given: str) -> str:
     while looked_at < MOST:
         rows = queries.coverage.systems(limit=_AT_ONCE, page=page)
         for row in rows.rows:
-            names = (row.system.instance, row.name.lower())
+            names = (row.system.instance, row.name.lower() or row.system.name.lower())
             if given == names[0] or given.lower() == names[1]:
                 exact.add(row.system_key)
             elif any(name.startswith(given.lower()) for name in names):
-                beginning[row.system_key] = row.name or row.system.instance
+                beginning[row.system_key] = row.name or row.system.title
         looked_at += len(rows.rows)
         page = rows.next
         if not page:

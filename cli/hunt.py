@@ -20,6 +20,7 @@ from cli.stack import on_stack
 from console.views.hunt_runs import RunRow, run_row
 from scheduler import by_hand, custody
 from scheduler.report import report
+from shared.config.cloud_targets import SelectingTarget
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.models.codec import dump
@@ -213,14 +214,18 @@ def _row(name: str, config: Config, now: datetime, newest: list[runs.RunResult])
     calendar = definition.calendar if definition else None
     due = calendar.next_after(now) if calendar else None
     never = definition is not None and definition.never_runs(now)
+    after = f"after {definition.after.hunt}" if definition and definition.after else None
+    looks_up = definition is not None and (
+        definition.selects or any(isinstance(target, SelectingTarget) for target in definition.targets)
+    )
     own = [run.as_json() for run in newest if run.hunt.name == name]
     return {
         "name": name,
         "configured": definition is not None,
-        # Only a look-up in AWS shows which systems a selector finds.
-        "systems": len(definition.systems) if definition and not definition.selects else None,
+        # Only a look-up in AWS or on the platform shows which systems the targets find.
+        "systems": len(definition.named_systems) if definition and not looks_up else None,
         "capture": definition.capture if definition else "not in the configuration",
-        "next": runs.in_utc(due) if due else "never" if never else None,
+        "next": runs.in_utc(due) if due else "never" if never else after,
         "last": own[0]["scheduled_at"] if own else None,
         "state": own[0]["state"] if own else None,
         "runs": own,

@@ -27,9 +27,11 @@ from cli.settings import settings
 from cli.stack import on_stack
 from scheduler import by_hand
 from scheduler.follow import follow
+from scheduler.narrow import Narrow, time_beside_schedule
 from scheduler.plan import prepare
 from scheduler.report import report
 from scheduler.worker import captures_handler
+from shared.config.config import Config
 from shared.hosting.runtime import Runtime
 from shared.local.server import Server, Timer, Workers
 from shared.models.captures import Capture, CaptureState
@@ -49,6 +51,13 @@ _SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
 @settings
 @click.argument("name", required=False)
 @click.option(
+    "--only",
+    metavar="TAG=VALUE",
+    multiple=True,
+    help="Capture only systems with this tag. name=VALUE and kind=VALUE work too, with * and ?. Repeatable.",
+)
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Capture at most N systems.")
+@click.option(
     "--at", metavar="TIME", help="The scheduled time of the run, such as 2027-01-31T02:00Z [default: now]."
 )
 @click.option("--dry-run", is_flag=True, help="Show which captures would be requested, and request none.")
@@ -58,13 +67,16 @@ _SHOWN = {CaptureState.UNKNOWN: "not answered yet"}
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Request only the failed captures of the last run, or of the run at --at, again.",
+    help="Request only the failed captures of the last run, of the run at --at, or of NAME if that is a "
+    "run, again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run_hunt(
     config_path: str | None,
     data: Path,
     name: str | None,
+    only: tuple[str, ...],
+    limit: int | None,
     at: str | None,
     dry_run: bool,
     wait: bool,
@@ -78,36 +90,73 @@ def run_hunt(
     it waits until some captures have ended. The same NAME and --at again requests nothing twice: it continues
     the interrupted run. A `serve` on the same data directory may be running.
 
+    A run with --only or --limit is beside the schedule: it starts now, replaces no scheduled run, no hunt
+    begins after it, and later runs are not compared with it.
+
     With --stack the hunt is planned here, and the functions of that stack on AWS request its captures.
     """
     config = load_config(config_path)
-    name = the_hunt(config, name)
-    scheduled_at = moment(at) if at else datetime.now(UTC)
+    narrow = _narrow(only, limit)
     console = Console(stderr=True, highlight=False)
     if retry_failed:
         if dry_run:
             raise Misused(
                 "--dry-run shows what a new run would do; `huntbridge hunt report` shows what failed"
             )
+        if narrow:
+            raise Misused(
+                "--retry-failed requests all failed captures of a run again; leave out --only and --limit"
+            )
+        again = _which_run(config, name, at)
         runtime = runtime_of(config, data, write=True)
-        again = _retry(runtime, f"{name}@{runs.in_utc(scheduled_at)}" if at else name, retry_for)
-        _to_its_end(runtime, again, wait, console, as_json)
+        _to_its_end(runtime, _retry(runtime, again, retry_for), wait, console, as_json)
         return
+    if narrow and at:
+        raise Misused("a run with --only or --limit starts now; leave out --at")
+    name = the_hunt(config, name)
+    scheduled_at = moment(at) if at else datetime.now(UTC)
     if dry_run:
-        show(draft(reading_runtime(config, data), name, scheduled_at), as_json)
+        runtime = reading_runtime(config, data)
+        if narrow:
+            scheduled_at = time_beside_schedule(runtime.ledger, name, config.hunts[name], scheduled_at)
+        show(draft(runtime, name, scheduled_at, narrow=narrow), as_json)
         return
     runtime = reading_runtime(config, data) if on_aws() else local_runtime(config, data)
     if not on_aws():
         runtime.secret(config.platform.api_key)  # without the key no capture can be requested
     if config.hunts[name].selects:
         console.print(f"hunt {name}: looking for its systems")
-    planned = prepare(runtime, name, scheduled_at)
+    if narrow:
+        scheduled_at = time_beside_schedule(runtime.ledger, name, config.hunts[name], scheduled_at)
+    planned = prepare(runtime, name, scheduled_at, narrow)
     for problem in planned.hunt.problems:
         console.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
     for reason in planned.hunt.left_out:
         console.print(reason, markup=False, soft_wrap=True)
+    if narrow and not planned.captures:
+        raise Failed(
+            f"no system of hunt {name} fits: {narrow.words}; `huntbridge hunt plan {name}` lists them"
+        )
     started = by_hand.run(runtime, planned, person_here(runtime), retry_for=retry_for)
     _to_its_end(runtime, started, wait, console, as_json)
+
+
+def _narrow(only: tuple[str, ...], limit: int | None) -> Narrow:
+    try:
+        return Narrow.parse(only, limit)
+    except ValueError as error:
+        raise Misused(f"--only: {error}") from None
+
+
+def _which_run(config: Config, name: str | None, at: str | None) -> str:
+    """The run whose failed captures are meant. NAME may be a run, also of a hunt that is no longer in the
+    configuration."""
+    if name and "@" in name:
+        if at:
+            raise Misused(f"{name} is a run, which has its time; leave out --at")
+        return name
+    name = the_hunt(config, name)
+    return f"{name}@{runs.in_utc(moment(at))}" if at else name
 
 
 def _retry(runtime: Runtime, given: str, retry_for: float) -> Hunt:

@@ -128,7 +128,10 @@ def _show(view: RunView) -> None:
         ("Duration", _time(run.duration)),
         ("Project", str(run.project_id) if run.project_id is not None else ""),
         ("Waits for", view.waits_for),
+        ("Yours", view.intelligence),
         ("Outcomes", ", ".join(f"{part.count:,} {part.outcome}" for part in view.segments)),
+        ("CVEs", view.vulnerabilities.words if view.vulnerabilities else ""),
+        ("Cost", view.cost),
         ("Evidence", f"{counted(view.evidence, 'item')}{kept}" if view.evidence else ""),
     ):
         if text:
@@ -140,6 +143,9 @@ def _show(view: RunView) -> None:
         named = ", ".join(_named(row) for row in reason.systems)
         more = reason.count - len(reason.systems)
         click.echo(f"  {named}" + (f" and {more:,} more" if more else ""))
+    for each in view.vulnerabilities.worst[:_LONGEST] if view.vulnerabilities else ():
+        cves = ", ".join(f"{row.cve} ({row.package})" for row in each.found.rows[:_LONGEST])
+        click.echo(f"Vulnerable: {one_line(f'{each.name or each.title}: {cves}', 1_000)}")
     if view.timeline:
         longest = (f"{_named(bar.row)} {_time(bar.row.duration)}" for bar in view.timeline.bars[:_LONGEST])
         click.echo(f"Longest: {', '.join(longest)}")
@@ -147,10 +153,10 @@ def _show(view: RunView) -> None:
         click.echo(f"Left out: {one_line(text, 1_000)}")
     if view.systems.rows:
         titles = (
-            "Instance",
+            "System",
             "Name",
             "Account",
-            "Region",
+            "Place",
             "Outcome",
             "Malicious",
             "Suspicious",
@@ -162,10 +168,10 @@ def _show(view: RunView) -> None:
 
 def _cells(row: CaptureRow) -> tuple[str, ...]:
     return (
-        row.instance,
+        one_line(row.title, 200),
         one_line(row.name, 60),
         row.account or "own",
-        row.region,
+        one_line(row.place, 200),
         row.outcome,
         str(row.malicious),
         str(row.suspicious),
@@ -175,7 +181,8 @@ def _cells(row: CaptureRow) -> tuple[str, ...]:
 
 
 def _named(row: CaptureRow) -> str:
-    return f"{one_line(row.name, 60)} ({row.instance})" if row.name else row.instance
+    title = one_line(row.title, 200)
+    return f"{one_line(row.name, 60)} ({title})" if row.name else title
 
 
 def _time(length: timedelta | None) -> str:

@@ -18,7 +18,9 @@ from cli.demo import demo
 from cli.events import events
 from cli.finding import finding
 from cli.hunt import hunt
+from cli.intelligence import intelligence
 from cli.known import known
+from cli.leftovers import leftovers
 from cli.mute import mute
 from cli.render import render
 from cli.replay import replay
@@ -50,8 +52,8 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, console, demo, check, send_test),
-    *(hunt, cases, coverage, events, why, finding, deliveries, replay, mute, known, dead, ack, report),
-    *(render, route, routes, webhook, schedules, audit),
+    *(hunt, cases, coverage, leftovers, events, why, finding, deliveries, replay, mute, known, dead),
+    *(ack, report, intelligence, render, route, routes, webhook, schedules, audit),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -15,10 +15,12 @@
 | `bare` | the shape alone; screen readers hear the word |
 | `amount("malicious")` | a number with the shape; screen readers hear the word too |
 | `outside("text")` | a link to another site, or the text alone if the address is none |
+| `in_shell` | an argument of a command, quoted where a shell needs that |
 """
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +30,7 @@ from flask import Flask, g
 from markupsafe import Markup, escape
 
 from console.access import may
+from shared.models.cost import dollars
 from shared.phrases import percent
 from shared.text import clean
 
@@ -200,6 +203,7 @@ def add_to(app: Flask) -> None:
         "until": lambda moment: until(moment, g.now),
         "span": span,
         "number": number,
+        "dollars": dollars,
         "percent": percent,
         "counted": counted,
         "spelled": spelled,
@@ -207,5 +211,6 @@ def add_to(app: Flask) -> None:
         "bare": bare,
         "amount": amount,
         "outside": outside,
+        "in_shell": shlex.quote,
     }
     app.jinja_env.globals |= {"may": may, "NONE": NONE}

@@ -1,6 +1,8 @@
-"""Twelve made-up instances in two regions, for the simulated platform and for moto's EC2.
+"""The made-up fleet: twelve instances in two regions, for the simulated platform and for moto's EC2, and four
+systems elsewhere, for the platform alone.
 
-Five have alarms; one of these has them on two volumes. The capture of another instance fails.
+Five instances have alarms; one of these has them on two volumes. The capture of another instance fails. One
+Azure machine has alarms, too.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 
 import requests
 
-from demo.platform.records import SimAlarm, SimInstance, SimVolume
+from demo.platform.records import SimAlarm, SimInstance, SimSystem, SimVolume
 
 _MINER = SimAlarm(
     "Malicious File Detected: cryptomining_malware_wannamine",
@@ -74,6 +76,31 @@ MACHINES = (
     Machine("shop-02", "eu-west-1", "t3.large", "shop@acme.example"),
     Machine("ad-01", "eu-west-1", "m6i.large", "it@acme.example", os="Windows", volumes=((_RDP,),)),
     Machine("backup", "eu-west-1", "t3.medium", "it@acme.example"),
+)  # fmt: skip
+
+AZURE_ACCOUNT, GOOGLE_ACCOUNT = "azure-main", "gcp-main"  # as the platform calls them
+SUBSCRIPTION, GROUP = "0f8fad5b-d9cb-469f-a165-70867728950e", "rg-shop"
+PROJECT, ZONE, CLUSTER = "acme-shop", "europe-west1-b", "prod-shop"
+_AZURE, _GOOGLE = {"subscription": SUBSCRIPTION, "group": GROUP}, {"project": PROJECT, "zone": ZONE}
+_TASK = "arn:aws:ecs:us-east-1:123456789012:task/prod-shop/0b69d5c0d655425faa8f7c1d5c3e1a6f"
+ELSEWHERE = (
+    SimSystem(
+        "azure_vm", AZURE_ACCOUNT, {**_AZURE, "vm": "pay-01"}, hostname="pay-01",
+        tags={"Owner": "pay@acme.example", "Env": "prod"},
+        volumes=(SimVolume("pay-01_OsDisk", 64, (_WEBSHELL,)), SimVolume("pay-01_Data", 128)),
+    ),
+    SimSystem(
+        "azure_vm", AZURE_ACCOUNT, {**_AZURE, "vm": "pay-02"}, hostname="pay-02",
+        tags={"Owner": "pay@acme.example", "Env": "prod"}, volumes=(SimVolume("pay-02_OsDisk", 64),),
+    ),
+    SimSystem(
+        "gce", GOOGLE_ACCOUNT, {**_GOOGLE, "vm": "search-01"}, hostname="search-01",
+        tags={"owner": "search@acme.example", "env": "prod"}, volumes=(SimVolume("search-01", 20),),
+    ),
+    SimSystem(
+        "ecs", "Default",
+        {"region": "us-east-1", "cluster": CLUSTER, "task": _TASK, "container": "checkout"},
+    ),
 )  # fmt: skip
 
 

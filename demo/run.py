@@ -245,7 +245,7 @@ class Demo:
         hunt = self._hunt()
         captures = self._runtime.ledger.captures.of_hunt(hunt.id) if hunt else []
         order = {machine.instance_id: number for number, machine in enumerate(self.world.fleet)}
-        captures.sort(key=lambda capture: order.get(capture.system.instance, 0))
+        captures.sort(key=lambda capture: order.get(capture.system.instance, len(order)))
         return {
             "hunt": hunt
             and {
@@ -257,8 +257,8 @@ class Demo:
             "captures": [
                 {
                     "instance": capture.system.instance,
-                    "name": self._names.get(capture.system.instance, ""),
-                    "region": capture.system.region,
+                    "name": self._names.get(capture.system.instance) or capture.system.title,
+                    "place": capture.system.place,
                     "state": capture.state,
                     "malicious": capture.malicious,
                     "suspicious": capture.suspicious,
@@ -277,7 +277,7 @@ class Demo:
 
 
 def once(folder: Path, tell: Callable[[str], None], *, within: float = 120) -> dict[str, Any]:
-    """Run one hunt of twelve systems, and return its summary. Raises DemoError."""
+    """Run one hunt of sixteen systems, and return its summary. Raises DemoError."""
     with stage(folder, pace=0.5) as demo:
         return demo.run(_for_seconds(within), tell)
 

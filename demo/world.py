@@ -19,7 +19,17 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from demo.base import app_of
-from demo.fleet import launch
+from demo.fleet import (
+    AZURE_ACCOUNT,
+    CLUSTER,
+    ELSEWHERE,
+    GOOGLE_ACCOUNT,
+    GROUP,
+    PROJECT,
+    SUBSCRIPTION,
+    ZONE,
+    launch,
+)
 from demo.jira.simulation import Jira
 from demo.jsm.simulation import Jsm
 from demo.pagerduty.simulation import PagerDuty
@@ -86,7 +96,10 @@ def world(pace: float) -> Iterator[World]:
         ec2_url = f"http://{host}:{port}"
         fleet = launch(ec2_url)
         platform = Platform(
-            fleet, {RUN_KEY: "Lead Analyst", ADMIN_KEY: "Platform Administrator"}, pace=pace, latency=0.02
+            (*fleet, *ELSEWHERE),
+            {RUN_KEY: "Lead Analyst", ADMIN_KEY: "Platform Administrator"},
+            pace=pace,
+            latency=0.02,
         )
         home = Home()
         platform.app.register_blueprint(own_page(platform, home))
@@ -118,17 +131,23 @@ def write_config(world: World, folder: Path, console_url: str = "") -> tuple[Pat
                 },
                 "webhook": {"tokens": ["env:WEBHOOK_TOKEN"]},
                 **({"console": {"url": console_url}} if console_url else {}),
-                "accounts": {"prod": {"id": ACCOUNT_ID}},
+                "accounts": {
+                    "prod": {"id": ACCOUNT_ID},
+                    "azure": {"provider": "azure", "cado_account": AZURE_ACCOUNT},
+                    "google": {
+                        "provider": "gcp",
+                        "cado_account": GOOGLE_ACCOUNT,
+                        "export": {"project": "acme-forensics", "bucket": "acme-hunts"},
+                    },
+                },
                 "hunts": {
                     HUNT: {
                         "schedule": "cron(0 2 ? * SUN *)",
                         "timezone": "Etc/UTC",
                         "capture": "full",
-                        "max_in_flight": len(world.fleet),  # all at once, so that the hunt ends soon
-                        "targets": [
-                            {"instance": machine.instance_id, "region": machine.region, "account": "prod"}
-                            for machine in world.fleet
-                        ],
+                        # All at once, so that the hunt ends soon.
+                        "max_in_flight": len(world.fleet) + len(ELSEWHERE),
+                        "targets": [*_instances(world), *_elsewhere()],
                     }
                 },
                 "destinations": {
@@ -194,6 +213,24 @@ def write_config(world: World, folder: Path, console_url: str = "") -> tuple[Pat
     (folder / ENVIRONMENT).touch(mode=0o600)
     (folder / ENVIRONMENT).write_text("".join(exports), encoding="utf-8")
     return path, environ
+
+
+def _instances(world: World) -> list[dict[str, str]]:
+    return [
+        {"instance": machine.instance_id, "region": machine.region, "account": "prod"}
+        for machine in world.fleet
+    ]
+
+
+def _elsewhere() -> list[dict[str, object]]:
+    azure = {"account": "azure", "subscription": SUBSCRIPTION, "resource_group": GROUP}
+    google = {"account": "google", "project": PROJECT, "zone": ZONE}
+    return [
+        {"kind": "azure_vm", **azure, "name": "pay-01"},
+        {"kind": "azure_vm", **azure, "name": "pay-02"},
+        {"kind": "gce", **google, "name": "search-01"},
+        {"kind": "ecs", "accounts": ["prod"], "regions": ["us-east-1"], "clusters": CLUSTER},
+    ]
 
 
 def register_webhooks(world: World, webhook_url: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from receiver.cases.actions import CaseActions
+from receiver.cases.capturing_again import CapturingAgain
 from receiver.cases.closed_issues import ClosedIssues
 from receiver.cases.closing_terms import ClosingTerms
 from receiver.cases.deciding import Deciding
@@ -45,6 +46,8 @@ from shared.config.destinations.registry import DestinationConfig
 from shared.hosting.runtime import Runtime
 from shared.http.client import Http
 from shared.models.evidence import Evidence, Finding, Project
+from shared.models.inventory import Fleet
+from shared.platform.answers import DetectedIndicator, Pipeline
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
 from shared.queues.ports import Handler
@@ -183,6 +186,16 @@ def case_actions(
         case_destinations(runtime.config.destinations),
         ClosingTerms(decides, cases, runtime.ledger, runtime.store, destinations or {}, runtime.now),
         MutingInSlack(muting(runtime), cases, runtime.ledger, runtime.config),
+        capturing_again(runtime),
+    )
+
+
+def capturing_again(runtime: Runtime) -> CapturingAgain:
+    def make_fleet() -> Fleet:
+        return runtime.make_fleet(retries=1)
+
+    return CapturingAgain(
+        runtime.ledger, runtime.store, runtime.captures, runtime.config, make_fleet, runtime.now
     )
 
 
@@ -245,6 +258,12 @@ class _Platform:
 
     def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]:
         return self._cado().findings(project_id, evidence_id)
+
+    def detected(self, project_id: int, evidence_id: int | None = None) -> tuple[DetectedIndicator, ...]:
+        return self._cado().detected(project_id, evidence_id)
+
+    def pipelines_of_evidence(self, evidence_id: int) -> tuple[Pipeline, ...]:
+        return self._cado().pipelines_of_evidence(evidence_id)
 
     def _cado(self) -> Cado:
         if self._made is None:

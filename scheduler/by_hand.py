@@ -26,8 +26,10 @@ __all__ = ["NotPossible", "Person", "ask_for_run", "retry", "run", "stop"]
 
 def run(runtime: Runtime, planned: Plan, person: Person, *, retry_for: float) -> Hunt:
     """Start a planned hunt. `retry_for` and the result are those of `scheduler.start`."""
-    started = start_hunt(runtime, planned, retry_for=retry_for, trigger=f"{BY_HAND}{person}")
-    after = {"state": started.state, "systems": started.systems}
+    limit = planned.hunt.limited_to
+    trigger = f"{BY_HAND}{person}" + (f", {limit}" if limit else "")
+    started = start_hunt(runtime, planned, retry_for=retry_for, trigger=trigger)
+    after = {"state": started.state, "systems": started.systems} | ({"limited_to": limit} if limit else {})
     _audited(runtime, audit.HUNT_RUN, started, person, {}, after)
     return started
 

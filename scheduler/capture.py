@@ -7,21 +7,25 @@ before it requests the capture again.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from scheduler.clock_errors import corrected_captures
 from scheduler.ending import end_stopped, fail_capture
+from scheduler.recognise import NOT_AVAILABLE, PERHAPS_BEGUN, recognise
 from scheduler.release_captures import may_start
+from shared.config.accounts import AccountConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import hunt_name
-from shared.models.systems import System
-from shared.platform.answers import Pipeline
+from shared.models.kinds_of_system import CONTAINERS
+from shared.models.systems import Kind, System
 from shared.platform.client import Cado
-from shared.platform.errors import CadoError, Unauthorized, Unavailable
+from shared.platform.errors import CadoError, NotFound, Unauthorized, Unavailable
+from shared.platform.imports import CaptureOptions, Export
 from shared.queues.ports import Again, Dead, Done, Verdict
 from shared.queues.worker import backoff
 from shared.secrets import SecretError
@@ -30,7 +34,9 @@ log = logging.getLogger(__name__)
 
 # Seconds between two checks of the project while it is not known whether a capture was started.
 LOOK_EVERY = 10.0
-_KEY = "the key"  # a cause of failure that all captures of a hunt share
+OTHERS_SETTLE = timedelta(seconds=60)
+_KEY, _GONE = "the key", "gone"  # causes of failure that captures of a hunt share
+GONE = "it is gone since the hunt was planned"  # a pod or a task, which live shortly
 
 
 def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, claims: int) -> Verdict:
@@ -66,7 +72,7 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, cla
         if isinstance(error, SecretError):
             fail_capture(runtime, current, str(error), same=_KEY)
         else:
-            fail_capture(runtime, current, f"the platform was not available: {error}")
+            fail_capture(runtime, current, f"{NOT_AVAILABLE}: {error}")
         return Done()
     except Unauthorized as error:
         fail_capture(runtime, current, str(error), same=_KEY)
@@ -80,7 +86,10 @@ def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> boo
     """Request the capture. False if another worker has claimed the capture; then this call sent nothing."""
     system = planned.system
     account = runtime.config.account(system.account)
-    options = _options(runtime, planned)
+    if account is None and system.account and system.kind is not Kind.EC2:
+        fail_capture(runtime, planned, f"the configuration has no account {system.account} any more")
+        return True
+    options = _options(runtime, planned, account)
     asked_at = runtime.now()
     if not runtime.ledger.captures.claim(
         planned,
@@ -91,18 +100,23 @@ def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> boo
     ):
         return False
     try:
-        pipelines = cado.capture_ec2(
+        pipelines = cado.capture(
             project_id,
-            system.instance,
-            system.region,
-            cloud_id=account.cado_account if account else "",
-            mode=planned.mode,
-            **options,
+            system,
+            account.cado_account if account else "",
+            planned.mode,
+            facts=planned.facts,
+            options=options,
         )
     except Unavailable as error:
         if not error.ambiguous:  # the request was certainly not carried out, so it may be repeated
             runtime.ledger.captures.update(planned, state=CaptureState.PLANNED, reason=str(error))
         raise
+    except NotFound:
+        if system.kind not in CONTAINERS:
+            raise
+        fail_capture(runtime, planned, GONE, same=_GONE)
+        return True
     runtime.ledger.captures.update(planned, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines)
     log.info(
         "capture requested",
@@ -111,45 +125,62 @@ def _ask(runtime: Runtime, cado: Cado, planned: Capture, project_id: int) -> boo
     return True
 
 
-def _options(runtime: Runtime, capture: Capture) -> dict[str, Any]:
+def _options(runtime: Runtime, capture: Capture, account: AccountConfig | None) -> CaptureOptions:
+    """What the definition and the account say about this capture. Each kind of system takes what it has."""
     definition = runtime.config.hunts.get(hunt_name(capture.hunt_id))
-    if definition is None:
-        return {}
-    options: dict[str, Any] = {}
-    if definition.skip_processing and capture.mode != "scan":
-        options["skip_processing"] = True
-    if definition.host_options and capture.mode == "triage":
-        options["host_options"] = definition.host_options.model_dump(mode="json", exclude_unset=True)
+    options = CaptureOptions(file_name=_file_name(capture))
+    if definition and definition.skip_processing and capture.mode != "scan":
+        options = replace(options, skip_processing=True)
+    if definition and definition.host_options and capture.mode == "triage":
+        host_options = definition.host_options.model_dump(mode="json", exclude_unset=True)
+        options = replace(options, host_options=host_options)
+    if account and account.acquisition_resource_group:
+        options = replace(options, acquisition_resource_group=account.acquisition_resource_group)
+    if account and account.export:
+        export = account.export
+        options = replace(
+            options,
+            export=Export(
+                export.project, export.bucket, export.subnet or "", export.acquisition_service_account
+            ),
+        )
     return options
+
+
+def _file_name(capture: Capture) -> str:
+    """The name of the archive of a container on ECS: no two captures have the same."""
+    text = f"{capture.hunt_id} {capture.system.key} {capture.attempt}"
+    return f"hb-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _look(runtime: Runtime, cado: Cado, unknown: Capture, project_id: int) -> Capture | Again:
     """Find out whether an unknown capture was started: then the platform has pipelines for it. If there are
-    still none when `settle_after` is over, the capture is planned again."""
-    pipelines = acquisitions(unknown, cado.pipelines(project_id))
-    if pipelines:
-        log.info("capture was started after all", extra=_keys(unknown) | {"pipelines": pipelines})
+    still none when `settle_after` is over, the capture is planned again. If there are some that may be its
+    own, it is never requested again."""
+    settle_after = runtime.config.platform.settle_after
+    found = recognise(
+        unknown,
+        list(cado.pipelines(project_id)),
+        lambda: runtime.ledger.captures.of_hunt(unknown.hunt_id),
+        settle_after,
+    )
+    if found.own:
+        log.info("capture was started after all", extra=_keys(unknown) | {"pipelines": found.own})
         return runtime.ledger.captures.update(
-            unknown, state=CaptureState.REQUESTED, reason="", pipeline_ids=pipelines
+            unknown, state=CaptureState.REQUESTED, reason="", pipeline_ids=found.own
         )
     asked_at = unknown.requested_at or runtime.now()
-    wait = timedelta(seconds=runtime.config.platform.settle_after) - (runtime.now() - asked_at)
+    # Requests of other workers that are under way need a moment until their pipelines are known as theirs.
+    wait = timedelta(seconds=settle_after) - (runtime.now() - asked_at)
+    wait += OTHERS_SETTLE if found.perhaps else timedelta(0)
     if wait > timedelta(0):
         return Again(min(LOOK_EVERY, wait.total_seconds()), "looking whether the capture was started")
+    if found.perhaps:
+        return fail_capture(
+            runtime, unknown, f"{PERHAPS_BEGUN}: look at its pipelines in project {project_id}"
+        )
     log.info("capture was not started and is requested again", extra=_keys(unknown))
     return runtime.ledger.captures.update(unknown, state=CaptureState.PLANNED, reason="")
-
-
-def acquisitions(capture: Capture, pipelines: Iterable[Pipeline]) -> tuple[int, ...]:
-    """The ids of the pipelines that acquire the capture's system. Their names contain the instance id.
-    Pipelines of earlier attempts do not count."""
-    return tuple(
-        pipeline.id
-        for pipeline in pipelines
-        if pipeline.triggered_by is None
-        and capture.system.instance in pipeline.name
-        and pipeline.id not in capture.earlier_pipeline_ids
-    )
 
 
 def _keys(capture: Capture) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _places(config: Config, of_hunts: Collection[Place]) -> list[Place]:
     roles = {
         (name, home_region)
         for name, account in config.accounts.items()
-        if account.role and name not in covered
+        if account.role and name not in covered  # only an account of AWS has a role
     }
     # Without any hunt, alarms are still enriched with what this machine's own account knows.
     return sorted({*of_hunts, *roles} or {("", home_region)})

@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from scheduler.wording import some_of
-from shared.models.systems import Instance, System
+from shared.models.systems import Instance, Kind, System
+from shared.text import one_line
 
 Place = tuple[str, str]  # account, region
 NAMED = "named"  # the `why` of a system that the definition names
@@ -19,7 +20,8 @@ class Choice:
     system: System
     why: str  # the target that chooses it
     why_not: str = ""  # why it is left out; empty if it is not
-    instance: Instance | None = None  # None if EC2 was not asked, gave no answer, or has no such instance
+    # What EC2 or the platform says about it. None if it was not asked, gave no answer, or does not know it.
+    instance: Instance | None = None
     mode: str = ""  # the target's `capture`; empty if the target has none
 
     @property
@@ -35,9 +37,23 @@ class Selection:
     problems: tuple[str, ...] = ()  # why systems may be missing
     notes: tuple[str, ...] = ()  # why there may be too many systems
 
+    def joined(self, other: Selection) -> Selection:
+        """Both selections in one; the systems that targets name come first."""
+        choices = sorted((*self.choices, *other.choices), key=list_order)
+        return Selection(tuple(choices), (*self.problems, *other.problems), (*self.notes, *other.notes))
+
     @property
     def systems(self) -> tuple[System, ...]:
         return tuple(choice.system for choice in self.choices if not choice.why_not)
+
+    @property
+    def facts(self) -> dict[System, Instance]:
+        """What the platform says about the systems of other kinds than EC2."""
+        return {
+            choice.system: choice.instance
+            for choice in self.choices
+            if choice.instance and choice.system.kind is not Kind.EC2
+        }
 
     @property
     def modes(self) -> dict[System, str]:
@@ -49,6 +65,15 @@ class Selection:
         by_reason: dict[str, list[str]] = defaultdict(list)
         for choice in self.choices:
             if choice.why_not:
-                by_reason[choice.why_not].append(choice.system.instance)
+                by_reason[choice.why_not].append(one_line(choice.system.title, 200))
         most_first = sorted(by_reason.items(), key=lambda item: -len(item[1]))
         return tuple(f"{len(ids):,} left out: {reason}: {some_of(ids)}" for reason, ids in most_first)
+
+
+def list_order(choice: Choice) -> tuple[str, ...]:
+    """Named systems come first, in the order of the configuration. The others are sorted by place and
+    name."""
+    if choice.why == NAMED:
+        return ("",)
+    system, name = choice.system, choice.instance.name if choice.instance else ""
+    return ("found", system.account, system.region, name, system.instance)

@@ -1,5 +1,8 @@
 """Compares the machines that EC2 lists with those that hunts select and capture.
 
+If the configuration has `coverage`, the whole organization is looked at instead, by
+scheduler/cover_organization.py.
+
 The timer runs this often, and it asks AWS at most every six hours. Before that, it enters the captures that
 an earlier version stored into the record of systems, some of them in each run.
 """
@@ -9,10 +12,10 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scheduler.chosen_systems import NAMED, Choice
+from scheduler.cover_organization import look_at_organization
 from scheduler.discovery import Discovery
 from scheduler.listed_fleet import ListedFleet, list_fleet
 from scheduler.old_captures import enter_old_captures
@@ -20,10 +23,9 @@ from scheduler.parallel_calls import ParallelCalls
 from scheduler.wording import account_in_words, alternatives
 from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime
-from shared.models.coverage import MAX_UNSELECTED, CoveredShare, CoveredSystem, Listing, Unselected
+from shared.models.coverage import MAX_UNSELECTED, CoveredSystem, Listing, Unselected, with_week
 from shared.models.hunts import COVERAGE_DAYS
 from shared.models.systems import Instance, System
-from shared.models.weeks import last_weeks, week_of
 from shared.platform.client import Cado
 from shared.secrets import SecretError
 from shared.storage import kinds
@@ -32,7 +34,6 @@ from shared.storage.stored_times import within_last
 log = logging.getLogger(__name__)
 
 EVERY = timedelta(hours=6)
-WEEKS_KEPT = 12
 AGAIN_AFTER = timedelta(minutes=30)  # if the last attempt was cut off
 BUDGET = 20.0  # seconds for all questions to AWS
 _NAMES_AT_ONCE = 100  # systems whose name is stored in one run
@@ -49,6 +50,9 @@ def compare_with_ec2(runtime: Runtime) -> None:
     now, ledger = runtime.now(), runtime.ledger
     if not enter_old_captures(runtime.store, ledger, now):
         return
+    if runtime.config.coverage is not None:
+        look_at_organization(runtime)
+        return
     last = ledger.listings.last()
     attempt = ledger.notes.get(kinds.COVERAGE_JOB_NOTES, _ATTEMPT).get("at")
     if last and within_last(EVERY, last.at, now):
@@ -57,20 +61,12 @@ def compare_with_ec2(runtime: Runtime) -> None:
         return
     ledger.notes.save(kinds.COVERAGE_JOB_NOTES, _ATTEMPT, {"at": now.isoformat()})
     listing = make_listing(runtime)
-    ledger.listings.save(replace(listing, weeks=_weeks(last, listing)))
+    ledger.listings.save(with_week(listing, last))
     ledger.notes.delete(kinds.COVERAGE_JOB_NOTES, _ATTEMPT)
     log.info(
         "machines compared with the hunts",
         extra={"listed": listing.listed, "unselected": listing.unselected_total},
     )
-
-
-def _weeks(last: Listing | None, listing: Listing) -> dict[str, CoveredShare]:
-    """The coverage of the last weeks, with that of the present one."""
-    before = last.weeks if last else {}
-    known = {*last_weeks(listing.at, WEEKS_KEPT)}
-    kept = {week: share for week, share in before.items() if week in known}
-    return kept | {week_of(listing.at): CoveredShare(listing.captured, listing.known)}
 
 
 def make_listing(runtime: Runtime) -> Listing:

@@ -13,9 +13,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from scheduler.cost_came_to import came_to
 from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.codec import dump
+from shared.models.cost import compared
 from shared.models.hunts import COVERAGE_DAYS, Hunt, HuntReport
+from shared.models.intelligence import InForce
+from shared.models.systems import Kind
 from shared.text import inert_cell, one_line
 
 _NO_ALARMS = {CaptureState.PROCESSED: "none", CaptureState.FAILED: "not searched"}
@@ -23,7 +27,8 @@ _COLUMNS = (
     "hunt", "scheduled_at", "trigger", "config_hash", "project_id", "account", "region", "instance", "name",
     "capture", "state", "reason", "attempts", "requested_at", "ended_at", "pipeline_ids",
     "processing_ids", "earlier_pipeline_ids", "malicious", "suspicious", "evidence_id",
-    "resource", "size_mb", "disk_hash", "preserved_at",
+    "resource", "size_mb", "disk_hash", "preserved_at", "kind", "place", "resource_id", "intelligence",
+    "cost",
 )  # fmt: skip
 
 
@@ -38,13 +43,19 @@ def as_csv(hunt: Hunt, captures: Iterable[Capture], names: dict[str, str]) -> st
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS)
     writer.writeheader()
+    captures = list(captures)
+    cost = compared(hunt.cost, came_to(hunt.cost, captures))
     for capture in captures:
         for kept in capture.preserved or (None,):
-            writer.writerow({key: _cell(value) for key, value in _row(hunt, capture, kept, names).items()})
+            row = _row(hunt, capture, kept, names, cost)
+            writer.writerow({key: _cell(value) for key, value in row.items()})
     return out.getvalue()
 
 
-def _row(hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, str]) -> dict[str, Any]:
+def _row(
+    hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, str], cost: str
+) -> dict[str, Any]:
+    """`cost`: of the hunt as a whole."""
     system = capture.system
     return {
         "hunt": hunt.id,
@@ -72,7 +83,21 @@ def _row(hunt: Hunt, capture: Capture, kept: Preserved | None, names: dict[str, 
         "size_mb": kept.size_mb if kept else "",
         "disk_hash": kept.disk_hash if kept else "",
         "preserved_at": kept.path if kept else "",
+        "kind": system.kind.value,
+        "place": system.place,
+        "resource_id": _resource_id(capture),
+        "intelligence": hunt.intelligence.hash if hunt.intelligence else "",
+        "cost": cost,
     }
+
+
+def _resource_id(capture: Capture) -> str:
+    """What the provider calls the system itself: the id of a machine does not stay when it is made anew under
+    the same name."""
+    system, facts = capture.system, capture.facts
+    if system.kind is Kind.EC2 or (facts and facts.id not in ("", system.instance)):
+        return facts.id if facts and system.kind is not Kind.EC2 else system.instance
+    return ""
 
 
 def _cell(value: Any) -> Any:
@@ -137,6 +162,7 @@ def _about(hunt: Hunt, report: HuntReport) -> list[tuple[str, str]]:
         ("Identity", _code(hunt.id)),
         ("Asked for by", _text(hunt.trigger) or "not recorded"),
         ("Definition (SHA-256)", _code(hunt.config_hash) or "not recorded"),
+        *_intelligence(hunt.intelligence),
         ("Scheduled for", _time(hunt.scheduled_at)),
         ("Project on the platform", str(hunt.project_id or "none was opened")),
         ("Recorded", _time(hunt.created_at)),
@@ -144,11 +170,24 @@ def _about(hunt: Hunt, report: HuntReport) -> list[tuple[str, str]]:
         ("Ended", _time(hunt.finished_at) or "not yet"),
         ("State", hunt.state.value + (f": {_text(hunt.reason)}" if hunt.reason else "")),
         ("Coverage", covered if report.covered is not None else ""),
+        ("Cost", _text(compared(report.cost, report.came_to))),
+    ]
+
+
+def _intelligence(in_force: InForce | None) -> list[tuple[str, str]]:
+    """What of one's own rules and indicators was in force."""
+    if in_force is None:
+        return []
+    return [
+        ("Own intelligence", _text(in_force.in_words)),
+        ("Own intelligence (SHA-256)", _code(in_force.hash)),
+        ("Intelligence that was missing", _text("; ".join(in_force.problems))),
     ]
 
 
 def _capture_line(capture: Capture, names: dict[str, str]) -> str:
-    name = _text(names.get(capture.system.instance, ""))
+    # Only the id of an EC2 instance says nothing of its name.
+    name = _text(names.get(capture.system.instance, "")) if capture.system.kind is Kind.EC2 else ""
     pipelines = _ids(capture.pipeline_ids)
     if capture.processing_ids:
         pipelines += f", processing {_ids(capture.processing_ids)}"
@@ -171,7 +210,7 @@ def _kept_line(capture: Capture, kept: Preserved) -> str:
     size = f"{kept.size_mb / 1024:,.4g} GB" if kept.size_mb else ""
     cells = (
         str(kept.evidence_id),
-        _code(capture.system.instance),
+        _code(capture.system.title),
         _code(kept.resource),
         size,
         _code(kept.disk_hash) or "the platform gave none",
@@ -182,8 +221,8 @@ def _kept_line(capture: Capture, kept: Preserved) -> str:
 
 def _system(capture: Capture) -> str:
     system = capture.system
-    place = f"{_text(system.account)}, {system.region}" if system.account else system.region
-    return f"{_code(system.instance)} ({place})"
+    place = _text(f"{system.account}, {system.place}" if system.account else system.place)
+    return f"{_code(system.title)} ({place})"
 
 
 def _text(text: str) -> str:

@@ -2,6 +2,7 @@
 
 The timer's job only puts an item into a queue for each part, so that each part has its own time. The
 destinations are checked by the receiver, from [events]; the parts below are checked here, from [captures].
+The hunts that ask for it get their preflight at the same time, each as an item of its own.
 The platform's webhooks are looked at more often, by webhook_check.py.
 """
 
@@ -11,6 +12,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from scheduler import check_aws, check_platform
+from scheduler.intelligence import check as check_intelligence
+from scheduler.look_for_leftovers import asks_aws
 from shared.config.configured_values import secret_references
 from shared.hosting.runtime import Runtime
 from shared.http.deadlines import DeadlineExceeded, within
@@ -42,8 +45,12 @@ def begin_daily_check(runtime: Runtime) -> None:
     if last:
         for part in _PARTS:
             runtime.captures.put(items.encode(items.DailyCheck(part, day)), id=f"check:{part}:{day}")
+        if asks_aws(config):
+            runtime.captures.put(items.encode(items.Leftovers(day)), id=f"leftovers:{day}")
         for name in config.destinations:
             runtime.events.put(items.encode(items.DailyCheck(name, day)), id=f"check:{name}:{day}")
+        for name in (name for name, hunt in config.hunts.items() if hunt.preflight):
+            runtime.captures.put(items.encode(items.PreflightHunt(name, day)), id=f"preflight:{name}:{day}")
         log.info("daily check queued", extra={"day": day})
     notes.save(kinds.DAILY_CHECK_DAY_NOTES, _NOTE, {"day": day})
 
@@ -66,6 +73,8 @@ def _platform(runtime: Runtime) -> Iterator[CheckResult]:
     except (CadoError, SecretError) as error:
         yield failed("platform", str(error))
     yield from check_platform.certificate(runtime)
+    yield from check_intelligence.files(runtime)
+    yield from check_intelligence.platform(runtime)
 
 
 def _secrets(runtime: Runtime) -> Iterator[CheckResult]:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from scheduler.chosen_systems import NAMED, Choice, Place, Selection
+from scheduler.chosen_systems import Choice, Place, Selection, list_order
 from scheduler.parallel_calls import ParallelCalls
 from scheduler.selectors import common_tags, selects
 from scheduler.why_left_out import NAMED_LIKE_PLATFORM, Candidate, Importable, LeftOut
@@ -64,7 +64,7 @@ class Discovery:
             key = (choice.system.region, choice.system.instance)
             if key not in chosen or (chosen[key].why_not and not choice.why_not):
                 chosen[key] = choice
-        choices = sorted(chosen.values(), key=_list_order)
+        choices = sorted(chosen.values(), key=list_order)
         if hidden := [choice.system.instance for choice in choices if choice.why_not == NAMED_LIKE_PLATFORM]:
             self._notes.append(f"left out is {some_of(hidden)}: {NAMED_LIKE_PLATFORM}")
         return Selection(tuple(choices), tuple(self._problems), tuple(self._notes))
@@ -203,12 +203,3 @@ class Discovery:
         if never := reasons.never(system, instance):
             self._problems.append(f"{system.instance} is named and left out: {never}")
         return replace(choice, why_not=never or reasons.excluded(system, instance))
-
-
-def _list_order(choice: Choice) -> tuple[str, ...]:
-    """Named systems come first, in the order of the configuration. The others are sorted by place and
-    name."""
-    if choice.why == NAMED:
-        return ("",)
-    system, name = choice.system, choice.instance.name if choice.instance else ""
-    return ("found", system.account, system.region, name, system.instance)

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+from scheduler.following_hunts import start_following
 from scheduler.own_events import raise_event
 from scheduler.report import report
+from scheduler.vulnerabilities import record_vulnerabilities
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import CAPTURE_FAILED, CAPTURE_STALLED, HUNT_FINISHED, HUNT_MISSED
@@ -93,12 +95,17 @@ def skip_hunt(runtime: Runtime, hunt: Hunt, reason: str, *, tell: bool = True) -
 
 
 def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -> Hunt:
-    """End a hunt and raise its report as an event. A hunt fails as a whole only before any capture was
-    requested. Then its captures fail too, without events of their own, since the report has the reason."""
+    """End a hunt, raise its report as an event, and start the hunts that begin after it.
+
+    A hunt fails as a whole only before any capture was requested. Then its captures fail too, without events
+    of their own, since the report has the reason.
+    """
     captures = runtime.ledger.captures.of_hunt(hunt.id)
     if state is HuntState.FAILED:
         captures = [_failed(runtime, capture, reason) for capture in captures]
         log.error("hunt failed", extra={"hunt": hunt.id, "reason": reason})
+    else:
+        record_vulnerabilities(runtime, hunt, captures)
     event = Event(
         id=f"{HUNT_FINISHED}:{hunt.id}" + (f"#{hunt.attempt}" if hunt.attempt > 1 else ""),
         kind=HUNT_FINISHED,
@@ -108,6 +115,7 @@ def end_hunt(runtime: Runtime, hunt: Hunt, state: HuntState, reason: str = "") -
         report=report(runtime.ledger, hunt, captures, reason, runtime.now()),
     )
     raise_event(runtime.events, event)
+    start_following(runtime, hunt, state, reason)
     return runtime.ledger.hunts.end(hunt.id, state, reason, HuntTotals.of(captures))
 
 

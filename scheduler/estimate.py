@@ -1,6 +1,7 @@
 """Estimates a hunt: how much data there is to copy, and how long it will take by the last hunts of its name.
 
-AWS is asked for the sizes of the volumes. Nothing is recorded.
+AWS is asked for the sizes of the volumes of EC2 instances; the platform has told those of Azure and Google
+machines. Nothing is recorded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scheduler.chosen_systems import Place, Selection
 from scheduler.parallel_calls import ParallelCalls
 from shared.models.hunts import HuntState
 from shared.models.inventory import Fleet
+from shared.models.systems import Kind
 from shared.storage.ledger.ledger import Ledger
 
 # Seconds for all queries about volumes.
@@ -40,17 +42,22 @@ def estimate(
 ) -> Estimate:
     """`name` is the name of the hunt. If the volumes of a place cannot be read, `problems` says so."""
     instances: dict[Place, list[str]] = defaultdict(list)
+    sizes: list[int] = []  # of the disks that the platform told the size of
     for choice in selection.choices:
         if choice.instance and not choice.why_not:
-            instances[choice.place].append(choice.system.instance)
+            if choice.system.kind is Kind.EC2:
+                instances[choice.place].append(choice.system.instance)
+            else:
+                sizes += choice.instance.disks_gib
     with ParallelCalls(now, BUDGET) as calls:
         answers, failures = calls.each(lambda place: fleet.volumes(*place, instances[place]), instances)
-    sizes = [size for volumes in answers.values() for attached in volumes.values() for size in attached]
+    is_known = bool(answers or sizes)
+    sizes += [size for volumes in answers.values() for attached in volumes.values() for size in attached]
     hours, after = _hours(ledger, name, len(selection.systems))
     return Estimate(
         systems=len(selection.systems),
-        volumes=len(sizes) if answers else None,
-        gib=sum(sizes) if answers else None,
+        volumes=len(sizes) if is_known else None,
+        gib=sum(sizes) if is_known else None,
         hours=hours,
         after_hunts=after,
         problems=tuple(

@@ -21,11 +21,13 @@ from scheduler.opening import queue_opening
 from scheduler.release_captures import ENDED, plan_again, release, waits
 from scheduler.round_robin import round_robin
 from scheduler.start import take_turn
+from scheduler.worker_seconds import worker_seconds
 from shared.failures import SomeFailed
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState, Preserved
 from shared.models.evidence import Evidence
 from shared.models.hunts import Hunt, HuntState
+from shared.models.systems import Kind
 from shared.platform.answers import Pipeline
 from shared.platform.client import Cado
 
@@ -148,7 +150,7 @@ def _follow_capture(runtime: Runtime, hunt: Hunt, capture: Capture, project: _Pr
     incomplete = [pipeline for pipeline in processing if pipeline.state != "complete"]
     if incomplete and len(incomplete) == len(processing):
         return _again_or_failed(runtime, hunt, capture, incomplete)
-    return _processed(runtime, capture, processing, incomplete, project.evidences)
+    return _processed(runtime, capture, own, processing, incomplete, project.evidences)
 
 
 def _again_or_failed(runtime: Runtime, hunt: Hunt, capture: Capture, broken: list[Pipeline]) -> Capture:
@@ -176,15 +178,17 @@ def _waits_for_processing(runtime: Runtime, capture: Capture, own: list[Pipeline
 def _processed(
     runtime: Runtime,
     capture: Capture,
+    own: list[Pipeline],
     processing: list[Pipeline],
     incomplete: list[Pipeline],
     evidences: list[Evidence],
 ) -> Capture:
-    by_pipeline = {pipeline.evidence_id for pipeline in processing}
+    by_pipeline = {pipeline.evidence_id for pipeline in (*own, *processing)}
+    is_ec2 = capture.system.kind is Kind.EC2  # the evidence of other kinds names its system in unknown ways
     made = [
         evidence
         for evidence in evidences
-        if evidence.id in by_pipeline or evidence.instance == capture.system.instance
+        if evidence.id in by_pipeline or (is_ec2 and evidence.instance == capture.system.instance)
     ]
     return runtime.ledger.captures.update(
         capture,
@@ -202,6 +206,7 @@ def _processed(
             )
             for evidence in sorted(made, key=lambda evidence: evidence.id)
         ),
+        worker_seconds=worker_seconds(own, processing, runtime.now()),
         malicious=sum(evidence.malicious or 0 for evidence in made),
         suspicious=sum(evidence.suspicious or 0 for evidence in made),
         ended_at=runtime.now(),

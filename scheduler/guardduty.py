@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 SOURCE = "aws.guardduty"
 # The instance that every sample finding is about (GuardDuty user guide, "Sample findings").
-_SAMPLE_INSTANCE = "i-99999999"
+SAMPLE_INSTANCE = "i-99999999"
 
 
 class _Part(BaseModel):
@@ -77,7 +77,7 @@ class _Detail(_Part):
             except ValueError:
                 value = None
         marked = any(isinstance(part, dict) and part.get("sample") is True for part in (info, value))
-        return marked or self.title.startswith("[SAMPLE]") or self.instance == _SAMPLE_INSTANCE
+        return marked or self.title.startswith("[SAMPLE]") or self.instance == SAMPLE_INSTANCE
 
 
 class _Finding(_Part):

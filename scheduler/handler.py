@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-import shared.aws.fleet  # noqa: F401  otherwise the first hunt with a selector waits for this import
+# The first hunt would wait for these two imports: its selectors and the estimate of its cost need them.
+import shared.aws.fleet
+import shared.aws.inspection  # noqa: F401
 import shared.hosting.import_without_gc as import_without_gc
 from scheduler.timer import MISSED, Jobs
 from scheduler.triggers import is_trigger, on_event
@@ -36,8 +38,8 @@ _READING = 10.0  # seconds for reading open cases, coverage and the destinations
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """The event is `{"hunt": name, "scheduled_at": time}`, a finding of GuardDuty, `{"follow": true}`, or has
-    records of [captures].
+    """The event is `{"hunt": name, "scheduled_at": time}`, `{"follow": true}`, an event of EventBridge, or
+    has records of [captures].
 
     Raises ValueError for any other event, KeyError if there is no such hunt, and ConfigError; Lambda then
     puts the event into the queue `missed`, with the error. A failure of the follow timer is not raised.

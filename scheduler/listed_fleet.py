@@ -80,7 +80,7 @@ def list_fleet(config: Config, fleet: Fleet, calls: ParallelCalls) -> ListedFlee
     of_units = {unit for selector in selectors for unit in selector.organizational_units}
     units = Answers(*calls.each(lambda unit: fleet.members(unit, by), sorted(of_units)))
     accounts = {
-        *config.accounts,
+        *(name for name, account in config.accounts.items() if account.provider == "aws"),
         *(system.account for system in named),
         *(name for selector in selectors for name in selector.accounts),
         *(config.account_name(id) for ids in units.given.values() for id in ids),

@@ -114,7 +114,7 @@ class _Check:
         calendar = definition.calendar
         following = calendar.next_after(due[-1]) if calendar else None
         period = following - due[-1] if following else timedelta(0)
-        runs = [hunt.scheduled_at for hunt in self.ledger.hunts.of_name(name)]
+        runs = [hunt.scheduled_at for hunt in self.ledger.hunts.of_name(name) if not hunt.limited_to]
         return [
             moment
             for moment in due

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from scheduler.ending import end_hunt
+from scheduler.intelligence.at_hunt import put_in_force, why_not_without
 from scheduler.plan import project_name
 from scheduler.release_captures import enqueue, release, waits
 from shared.config.hunts import ProjectConfig
@@ -52,6 +53,7 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -
             project_id = runtime.cado.open_project(
                 project_name(hunt), f"huntbridge hunt {hunt.id}", users=project.users, groups=project.groups
             )
+            in_force = put_in_force(runtime, hunt, project_id, claims=claims)
         except (Unavailable, SecretError) as error:
             if runtime.now().timestamp() < until and (again := _worth_waiting(error, claims)):
                 return again
@@ -61,7 +63,10 @@ def open_project(runtime: Runtime, hunt_id: str, *, until: float, claims: int) -
         except CadoError as error:
             end_hunt(runtime, hunt, HuntState.FAILED, str(error))
             return Done()
-        hunt = ledger.hunts.start(hunt_id, project_id)
+        if why := why_not_without(runtime, hunt, in_force):
+            end_hunt(runtime, hunt, HuntState.FAILED, why)
+            return Done()
+        hunt = ledger.hunts.start(hunt_id, project_id, in_force)
         log.info("project opened", extra={"hunt": hunt.id, "project": project_id})
     for capture in captures:
         if capture.state in (CaptureState.PLANNED, CaptureState.UNKNOWN) and not waits(capture):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scheduler.chosen_systems import Selection
+from scheduler.narrow import WHOLE, Narrow
 from scheduler.targets import choose
 from shared.config.hunts import HuntConfig
 from shared.hosting.runtime import Runtime
@@ -44,7 +45,11 @@ def definition_hash(definition: HuntConfig) -> str:
 
 
 def plan(
-    name: str, definition: HuntConfig, scheduled_at: datetime, selection: Selection | None = None
+    name: str,
+    definition: HuntConfig,
+    scheduled_at: datetime,
+    selection: Selection | None = None,
+    narrow: Narrow = WHOLE,
 ) -> Plan:
     """The plan of a hunt. Without `selection` it has the systems that the definition names."""
     systems = definition.systems if selection is None else selection.systems
@@ -56,20 +61,26 @@ def plan(
         config_hash=definition_hash(definition),
         problems=definition.problems + (selection.problems if selection else ()),
         left_out=selection.left_out if selection else (),
+        limited_to=narrow.words,
     )
     modes = definition.modes | (selection.modes if selection else {})
-    captures = (Capture(hunt.id, system, mode=modes.get(system, hunt.mode)) for system in systems)
+    facts = selection.facts if selection else {}
+    captures = (
+        Capture(hunt.id, system, mode=modes.get(system, hunt.mode), facts=facts.get(system))
+        for system in systems
+    )
     return Plan(hunt, tuple(captures))
 
 
-def prepare(runtime: Runtime, name: str, scheduled_at: datetime) -> Plan:
+def prepare(runtime: Runtime, name: str, scheduled_at: datetime, narrow: Narrow = WHOLE) -> Plan:
     """The plan of a hunt with the systems that its targets find now. If the hunt is recorded already, the
     plan has the recorded systems. Raises KeyError if the configuration has no such hunt."""
     definition = runtime.config.hunts[name]
     hunt = plan(name, definition, scheduled_at).hunt
-    return recorded(runtime.ledger, hunt) or plan(
-        name, definition, scheduled_at, choose(runtime, definition, identity=hunt.id)
-    )
+    if stored := recorded(runtime.ledger, hunt):
+        return stored
+    selection = choose(runtime, definition, identity=hunt.id, narrow=narrow)
+    return plan(name, definition, scheduled_at, selection, narrow)
 
 
 def recorded(ledger: Ledger, hunt: Hunt) -> Plan | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
 
 from scheduler.max_in_flight import max_in_flight
@@ -16,6 +18,7 @@ from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
 from shared.models.hunts import Hunt, hunt_name
+from shared.models.kinds_of_system import CONTAINERS
 from shared.queues import items
 from shared.storage.ledger.ledger import Ledger
 
@@ -25,6 +28,8 @@ ENDED = (CaptureState.PROCESSED, CaptureState.FAILED)
 # One call of `release` stops after this time. Otherwise ten thousand items could take longer than a Lambda
 # invocation or a lease.
 _AT_MOST = timedelta(seconds=50)
+_AT_ONCE = 8  # captures of a large hunt that are released at the same time
+_FEW = 32  # so many are released one after another, in their order
 
 
 def waits(capture: Capture) -> bool:
@@ -39,10 +44,11 @@ def may_start(runtime: Runtime, hunt: Hunt) -> bool:
 
 
 def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
-    """Queue as many captures as may start now, in the order in which they are planned. `captures`: all
-    captures of the hunt. Returns True if time ran out before all were queued. Raises Unavailable,
-    SecretError."""
+    """Queue as many captures as may start now, about in the order in which they are planned. Containers come
+    first, since they may live for minutes only. `captures`: all captures of the hunt. Returns True if time
+    ran out before all were queued. Raises Unavailable, SecretError."""
     waiting = [capture for capture in captures if waits(capture)]
+    waiting.sort(key=lambda capture: capture.system.kind not in CONTAINERS)
     if not waiting or not may_start(runtime, hunt):
         return False
     limit = max_in_flight(runtime, runtime.config.hunts.get(hunt.name))
@@ -50,16 +56,27 @@ def release(runtime: Runtime, hunt: Hunt, captures: Sequence[Capture]) -> bool:
         under_way = sum(capture.state not in ENDED for capture in captures) - len(waiting)
         waiting = waiting[: max(0, limit - under_way)]
     began = runtime.now()
-    for capture in waiting:
-        if runtime.now() - began > _AT_MOST:
-            return True
-        # Enqueue before recording. After a crash in between, the item is queued twice, which its id and the
-        # claim make harmless. The other order could lose the capture.
-        enqueue(runtime, capture)
-        runtime.ledger.captures.update(capture, released_at=runtime.now())
+    # Each release waits twice for the disk, or for AWS. One after another, they would be slower than the
+    # requests that they lead to.
+    at_once = _AT_ONCE if len(waiting) > _FEW else 1
+    with ThreadPoolExecutor(at_once, thread_name_prefix="release") as pool:
+        for first in range(0, len(waiting), _FEW):
+            if runtime.now() - began > _AT_MOST:
+                return True
+            some = waiting[first : first + _FEW]
+            futures = [pool.submit(copy_context().run, _release, runtime, capture) for capture in some]
+            for future in futures:
+                future.result()
     if waiting:
         log.info("captures released", extra={"hunt": hunt.id, "count": len(waiting)})
     return False
+
+
+def _release(runtime: Runtime, capture: Capture) -> None:
+    # Enqueue before recording. After a crash in between, the item is queued twice, which its id and the claim
+    # make harmless. The other order could lose the capture.
+    enqueue(runtime, capture)
+    runtime.ledger.captures.update(capture, released_at=runtime.now())
 
 
 def plan_again(ledger: Ledger, capture: Capture, reason: str) -> Capture:

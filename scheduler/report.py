@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from scheduler.cost_came_to import came_to
 from shared.models.captures import Capture, CaptureState
 from shared.models.hunts import COVERAGE_DAYS, MAX_REPORT_LINES, CaptureResult, Hunt, HuntReport
 from shared.storage.ledger.ledger import Ledger
@@ -12,9 +15,8 @@ from shared.storage.ledger.ledger import Ledger
 def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now: datetime) -> HuntReport:
     """`captures`: all captures of the hunt. `reason`: why the hunt failed, if it did."""
     before = ledger.hunts.finished_before(hunt)
-    known = {c.system.key: _alarms(c) for c in ledger.captures.of_hunt(before.id)} if before else {}
-    new = {c.system.key: max(0, _alarms(c) - known.get(c.system.key, _alarms(c))) for c in captures}
     worst_first = sorted(captures, key=_badness, reverse=True)
+    new = _new(worst_first, ledger.captures.of_hunt(before.id) if before else [])
     slowest = max(captures, key=_seconds, default=None)
     covered = ledger.captures.captured_since(now - timedelta(days=COVERAGE_DAYS))
 
@@ -38,13 +40,33 @@ def report(ledger: Ledger, hunt: Hunt, captures: list[Capture], reason: str, now
         problems=hunt.problems,
         reason=reason,
         left_out=hunt.left_out,
+        intelligence=hunt.intelligence,
         since=before.scheduled_at if before else None,
         new_alarms=sum(new.values()),
         new_with=sum(count > 0 for count in new.values()),
         slowest=line(slowest) if slowest and _seconds(slowest) else None,
         slowest_seconds=_seconds(slowest) if slowest else 0.0,
-        covered=sum(capture.system.key in covered for capture in captures),
+        vulnerabilities=ledger.vulnerabilities.in_sum(hunt.id),
+        cost=hunt.cost,
+        came_to=came_to(hunt.cost, captures),
+        covered=sum(capture.system.lasting_key in covered for capture in captures),
     )
+
+
+def _new(worst_first: Iterable[Capture], before: Iterable[Capture]) -> dict[str, int]:
+    """How many more alarms each system has than in the hunt before, by `System.key`. Pods that share what
+    lasts are compared together, and what is new counts for the worst of them."""
+    known, now, new = Counter[str](), Counter[str](), dict[str, int]()
+    for capture in before:
+        known[capture.system.lasting_key] += _alarms(capture)
+    worst_first = list(worst_first)
+    for capture in worst_first:
+        now[capture.system.lasting_key] += _alarms(capture)
+    for capture in worst_first:
+        lasting = capture.system.lasting_key
+        count = now.pop(lasting, 0)
+        new[capture.system.key] = max(0, count - known[lasting]) if lasting in known else 0
+    return new
 
 
 def _alarms(capture: Capture) -> int:

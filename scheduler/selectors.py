@@ -23,8 +23,10 @@ def selects(selector: SelectorConfig, instance: Instance, group: str) -> bool:
 
 
 def excludes(rule: ExcludeConfig, system: System, instance: Instance | None) -> bool:
-    """Whether the rule leaves the system out. If `instance` is None, a rule that needs facts from EC2 does
-    not match."""
+    """Whether the rule leaves the EC2 instance out. If `instance` is None, a rule that needs facts from EC2
+    does not match."""
+    if not rule.may_match_ec2:
+        return False
     if instance is None:
         if any(getattr(rule, name) for name in SystemConditions.model_fields if name != "instance_regex"):
             return False
@@ -66,8 +68,11 @@ def described(which: SystemConditions) -> str:
     """The selector or rule in words."""
     parts = [f"tag {key} is {' or '.join(values)}" for key, values in which.tags.items()]
     for name, text in (
-        ("names", "Name is"), ("vpcs", "VPC is"), ("platforms", "platform is"), ("instance", "instance is"),
-        ("regions", "region is"), ("accounts", "account is"), ("states", "state is"),
+        ("kinds", "kind is"), ("names", "Name is"), ("vpcs", "VPC is"), ("platforms", "platform is"),
+        ("instance", "instance is"), ("regions", "region is"), ("accounts", "account is"),
+        ("states", "state is"), ("subscriptions", "subscription is"), ("resource_groups", "group is"),
+        ("projects", "project is"), ("zones", "zone is"), ("clusters", "cluster is"),
+        ("namespaces", "namespace is"), ("pods", "pod is"),
     ):  # fmt: skip
         values = getattr(which, name, ())
         is_shown = isinstance(which, ExcludeConfig) or name not in ("regions", "accounts", "states")

@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 
 from scheduler.ending import skip_hunt
+from scheduler.expected import too_expensive, with_cost
 from scheduler.opening import queue_opening
 from scheduler.plan import Plan
 from shared.hosting.runtime import Runtime
@@ -32,6 +33,8 @@ def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "
     ledger = runtime.ledger
     if trigger:
         planned = replace(planned, hunt=replace(planned.hunt, trigger=trigger))
+    if ledger.hunts.get(planned.hunt.id) is None:
+        planned = with_cost(runtime, planned)
     hunt = _record(ledger, planned)
     for problem in hunt.problems:
         log.warning("hunt has a problem", extra={"hunt": hunt.id, "reason": problem})
@@ -41,8 +44,10 @@ def start(runtime: Runtime, planned: Plan, *, retry_for: float, trigger: str = "
         hunt = ledger.hunts.reopen(hunt)
     if hunt.over:
         return hunt
-    turn = take_turn(runtime, hunt)
     definition = runtime.config.hunts.get(hunt.name)
+    if reason := too_expensive(definition, hunt):
+        return skip_hunt(runtime, hunt, reason, tell=not hunt.trigger.startswith(BY_HAND))
+    turn = take_turn(runtime, hunt)
     if turn is None and definition and definition.overlap == "skip":
         before = ledger.hunts.last_turn(hunt.name)
         reason = f"the hunt before it, {before}, was still under way"

@@ -6,11 +6,11 @@ So it may run while `serve` or the functions on AWS run: their workers read the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scheduler.capture import acquisitions
 from scheduler.ending import end_hunt
+from scheduler.recognise import recognise
 from scheduler.release_captures import ENDED
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
@@ -69,19 +69,22 @@ def stop_hunt(runtime: Runtime, hunt_id: str, *, by: str, cancel: bool = False) 
             problems.append(f"what runs on the platform is not known: {error}")
         else:
             for capture in under_way:
-                running = _running(capture, pipelines)
+                running = _running(runtime, capture, captures, pipelines)
                 failures = list(_cancel(cado.cancel_pipeline, running))
-                problems += [f"{capture.system.instance}: {failure}" for failure in failures]
+                problems += [f"{capture.system.title}: {failure}" for failure in failures]
                 cancelled += bool(running) and not failures
     if not under_way:
         hunt = end_hunt(runtime, hunt, HuntState.STOPPED, hunt.why_stopped)
     return Stopped(hunt, not_asked, len(under_way) - cancelled, cancelled, tuple(problems))
 
 
-def _running(capture: Capture, pipelines: Collection[Pipeline]) -> list[Pipeline]:
+def _running(
+    runtime: Runtime, capture: Capture, captures: Sequence[Capture], pipelines: Collection[Pipeline]
+) -> list[Pipeline]:
     """The pipelines of one capture that have not ended: the acquisition, and the processing that it started.
-    While the ids of the acquisition are not stored yet, it is recognised by its name."""
-    own = capture.pipeline_ids or acquisitions(capture, pipelines)
+    While the ids of the acquisition are not stored yet, huntbridge tries to recognise it."""
+    settle_after = runtime.config.platform.settle_after
+    own = capture.pipeline_ids or recognise(capture, pipelines, lambda: captures, settle_after).own
     return [
         pipeline
         for pipeline in pipelines

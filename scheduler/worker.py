@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 
 from scheduler.capture import capture
+from scheduler.cover_accounts import cover_accounts
 from scheduler.daily_check import check_part
+from scheduler.look_for_leftovers import keep_leftovers
 from scheduler.missed import MADE_UP_FOR
 from scheduler.opening import open_project
+from scheduler.preflight.daily import preflight_hunt
 from scheduler.triggers import on_event, scheduled_at
 from shared.hosting.runtime import Runtime
 from shared.models.codec import load
@@ -38,6 +41,12 @@ def captures_handler(runtime: Runtime) -> Handler:
                 return open_project(runtime, hunt_id, until=until, claims=item.claims)
             case items.RequestCapture(hunt_id, system, until):
                 return capture(runtime, hunt_id, load(System, system), until=until, claims=item.claims)
+            case items.CoverAccounts():
+                return cover_accounts(runtime, content, claims=item.claims)
+            case items.PreflightHunt():
+                return preflight_hunt(runtime, content)
+            case items.Leftovers():
+                return keep_leftovers(runtime)
             case items.DailyCheck():
                 return check_part(runtime, content, claims=item.claims)
         return Dead("not an item of [captures]")
@@ -47,11 +56,12 @@ def captures_handler(runtime: Runtime) -> Handler:
 
 def _start(runtime: Runtime, item: items.StartHunt) -> Verdict:
     """Start a hunt that could not be started at its time. If it is over an hour late and has no `catch_up`,
-    it is not started; the timer's check for missed hunts reports it."""
+    it is not started; the timer's check for missed hunts reports it. A hunt that begins after another one has
+    the time of that one, so it is not late."""
     name = str(item.event.get("hunt", ""))
     try:
         definition = runtime.config.hunts.get(name)
-        if definition and not definition.catch_up:
+        if definition and not definition.catch_up and "after" not in item.event:
             late = runtime.now() - scheduled_at(item.event)
             if late > MADE_UP_FOR:
                 log.error("hunt not started: it is too late", extra={"hunt": name, "late": late})

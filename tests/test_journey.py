@@ -22,11 +22,11 @@ SECRETS = (ADMIN_KEY, RUN_KEY, TOKEN, DEMO_TOKEN, DEMO_SIGNING_SECRET, "demo-tok
 
 
 @pytest.mark.timeout(120)
-def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path):
+def test_a_hunt_of_sixteen_systems_from_the_request_to_the_last_message(tmp_path):
     until = time.monotonic() + 90
     with run.stage(tmp_path, pace=0.3) as demo:
         summary = demo.run(lambda: time.monotonic() < until, lambda _: None)
-        world, state = demo.world, demo.state()
+        world, state, asked = demo.world, demo.state(), demo.world.platform.asked
         sig = parse_qs(urlsplit(world.teams.path).query)["sig"][0]
         mentions = list(world.slack.mentions)
         links = {link: requests.get(link, timeout=10) for link in _links(state)}
@@ -37,11 +37,11 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
 
     assert summary.pop("seconds") < 90
     assert summary == {
-        "captures": {"processed": 11, "failed": 1},
-        "events": 8,  # six evidences with alarms, one capture that failed, the hunt's end
-        "alarms": 6,
+        "captures": {"processed": 15, "failed": 1},
+        "events": 9,  # seven evidences with alarms, one capture that failed, the hunt's end
+        "alarms": 7,
         # In Teams the two volumes of one machine share a message.
-        "deliveries": {"slack": 8, "teams": 7, "jira": 6},
+        "deliveries": {"slack": 9, "teams": 8, "jira": 7},
         "lost": 0,
         "repeated": 0,
     }
@@ -51,9 +51,11 @@ def test_a_hunt_of_twelve_systems_from_the_request_to_the_last_message(tmp_path)
     assert {refusal.status for refusal in refused} <= {429}
     # EC2 was asked and answered: the message names the machine, and not only its id.
     texts = " ".join(json.dumps(message.body) for message in world.slack.messages)
-    for name in ("web-01", "batch-07", "bastion", "ci-runner-3", "ad-01"):
+    for name in ("web-01", "batch-07", "bastion", "ci-runner-3", "ad-01", "pay-01"):
         assert name in texts
-    assert len(state["captures"]) == 12
+    assert len(state["captures"]) == 16
+    assert {"Azure machine pay-02", "Google machine search-01"} < {row["name"] for row in state["captures"]}
+    assert set(asked.values()) == {1}
 
     # Every link to the simulated platform and Jira leads to a page, and none of those runs a script.
     assert len(links) > 5

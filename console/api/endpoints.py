@@ -29,6 +29,7 @@ from shared.storage.queries.coverage import CoverageSummary, SystemCoverage, Tec
 from shared.storage.queries.deliveries import DeliveryRow
 from shared.storage.queries.event_rows import EventRow
 from shared.storage.queries.events import EventDetail
+from shared.storage.queries.fleet import Uncovered
 from shared.storage.queries.known_good import KnownGoodRow
 from shared.storage.queries.pages import Rows
 from shared.storage.queries.trends import WeekTrend
@@ -136,6 +137,10 @@ def _captures(context: ConsoleContext, system: str, limit: int, page: str) -> Ro
 
 def _coverage(context: ConsoleContext) -> CoverageSummary:
     return context.queries.coverage.summary()
+
+
+def _uncovered(context: ConsoleContext, limit: int, page: str) -> Rows[Uncovered]:
+    return context.queries.fleet.uncovered(limit=limit, page=page)
 
 
 def _systems(context: ConsoleContext, limit: int, page: str) -> Rows[SystemCoverage]:
@@ -280,6 +285,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "/coverage", "How many systems are hunted, and which machines are not.", CoverageSummary, _coverage
+    ),
+    Endpoint(
+        "/uncovered",
+        "The running machines of the organization that were not captured for long, by account and region. A "
+        "page may have more of them than `limit`.",
+        Rows[Uncovered],
+        _uncovered,
+        (LIMIT, PAGE),
     ),
     Endpoint(
         "/systems",

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from console.api.parameters import Parameter
+from console.identity import Role
 
 PREFIX = "/api/v1"
 _SCHEMAS = "#/components/schemas/"
@@ -26,7 +27,9 @@ _ERROR = {
 _ERRORS = {
     400: "A parameter is missing, unknown, or out of its bounds.",
     401: "There is no session: sign in at the console first.",
+    403: "The user has not the role for this, or the request does not come from the console's own origin.",
     404: "There is nothing of this name.",
+    409: "It is refused. The detail says why.",
     503: "The ledger does not answer at the moment.",
 }
 
@@ -42,20 +45,29 @@ class Endpoint:
     read: Callable[..., object]
     parameters: tuple[Parameter, ...] = ()
     may_be_missing: bool = False
+    role: Role | None = None  # only of an address that does something: the role that this needs
+
+    @property
+    def method(self) -> str:
+        return "POST" if self.role else "GET"
 
 
 def document(endpoints: Sequence[Endpoint], version: str, cookie: str) -> dict[str, Any]:
     """`cookie`: the name of the cookie that holds the session."""
     schemas: dict[str, Any] = {"Error": _ERROR}
-    paths = {PREFIX + endpoint.path: {"get": _operation(endpoint, schemas)} for endpoint in endpoints}
+    paths = {
+        PREFIX + endpoint.path: {endpoint.method.lower(): _operation(endpoint, schemas)}
+        for endpoint in endpoints
+    }
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "huntbridge",
             "version": version,
             "description": (
-                "What the console shows, as JSON. Nothing is changed here. Every list is in pages: pass "
-                "`next` of one answer as `page` of the following request, until it is empty. Times are in "
+                "What the console shows, as JSON. Only POST changes something; such a request needs the "
+                "header `Origin` with the console's own address. Every list is in pages: pass `next` of one "
+                "answer as `page` of the following request, until it is empty. Times are in "
                 "UTC."
             ),
         },
@@ -78,7 +90,13 @@ def document(endpoints: Sequence[Endpoint], version: str, cookie: str) -> dict[s
 
 def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     has_pages = any(parameter.name == "page" for parameter in endpoint.parameters)
-    statuses = [400, 401, *([404] if endpoint.may_be_missing or has_pages else []), 503]
+    statuses = [
+        *(400, 401),
+        *([403] if endpoint.role else []),
+        *([404] if endpoint.may_be_missing or has_pages else []),
+        *([409] if endpoint.role else []),
+        503,
+    ]
     answers = {"200": _answer("The answer.", "application/json", _schema(endpoint.answer, schemas))}
     for status in statuses:
         error = _answer(_ERRORS[status], "application/problem+json", {"$ref": f"{_SCHEMAS}Error"})

@@ -9,6 +9,8 @@ from functools import cache
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, NotFound
 
+from console.access import needs
+from console.api.actions import ACTIONS
 from console.api.answers import as_json
 from console.api.endpoints import ENDPOINTS
 from console.api.openapi import PREFIX, Endpoint, document
@@ -37,12 +39,13 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
         return view
 
-    for endpoint in ENDPOINTS:
-        pages.add_url_rule(endpoint.path, endpoint.path.strip("/"), view_of(endpoint), methods=["GET"])
+    for endpoint in (*ENDPOINTS, *ACTIONS):
+        view = needs(endpoint.role)(view_of(endpoint)) if endpoint.role else view_of(endpoint)
+        pages.add_url_rule(endpoint.path, endpoint.path.strip("/"), view, methods=[endpoint.method])
 
     @cache
     def described(cookie: str) -> dict[str, object]:
-        return document(ENDPOINTS, context.version, cookie)
+        return document((*ENDPOINTS, *ACTIONS), context.version, cookie)
 
     @pages.get("/openapi.json")
     def index() -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from functools import partial
 
@@ -23,11 +24,13 @@ from console.views.closing import Closing, closings_of, terms_of, what_closing_d
 from console.views.overview import SEVERITIES, types_of
 from console.views.problems import listed
 from console.views.references import references
-from receiver.assemble import case_decisions, case_lifecycle, deciding, resending
+from receiver.assemble import capturing_again, case_decisions, case_lifecycle, deciding, resending
+from receiver.cases.capturing_again import in_words
 from receiver.deliveries.resend import NothingToSend
 from receiver.messages.case_texts import what_is_known_good
 from receiver.messages.wording import sentences
 from shared.hosting.runtime import Runtime
+from shared.models.captures_again import AgainRefused
 from shared.models.case_states import DecisionRefused, UnknownCase
 from shared.models.cases import Case, Verdict
 from shared.models.people import Person
@@ -90,6 +93,8 @@ def blueprint(context: ConsoleContext) -> Blueprint:
             flash(f"{_sentence(str(refused))} Nothing was changed.", "fault")
         except (NothingToSend, ValueError) as mistake:
             flash(f"{_sentence(str(mistake))} Nothing was changed.", "fault")
+        except AgainRefused as refused:
+            flash(f"Nothing is captured again: {refused}.", "fault")
         context.status.forget()
         return redirect(back, 303)
 
@@ -109,6 +114,9 @@ def blueprint(context: ConsoleContext) -> Blueprint:
                 closed = decisions.close(key, person, verdict, why, terms, request.form.get("shown"))
                 known_good = what_is_known_good(closed.decisions[-1]) if closed.decisions else ""
                 return sentences(f"You have closed the case as {verdict.words}.", known_good, _told(closed))
+            case "capture again":
+                again = capturing_again(context.runtime)
+                return in_words(again.ask(key, person, context.now(), f"again-{secrets.token_hex(8)}"))
             case "resend":
                 return _resend(key, request.form.getlist("to"), person)
         raise BadRequest("The form does not say what to do. Nothing was changed.")

@@ -9,6 +9,7 @@ from console.read_once import read_along
 from console.report.csv_rows import as_csv
 from console.report.html import as_html
 from shared.storage.ledger.coverage import LISTING
+from shared.storage.ledger.left_behind import LEFT_BEHIND
 from shared.storage.queries.report import Report, report
 
 _MOST_WEEKS = 52
@@ -32,7 +33,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
 
 
 def figures_of(context: ConsoleContext) -> Report:
-    read_along(context.reading, [LISTING])
+    read_along(context.reading, [LISTING, LEFT_BEHIND])
     return report(context.queries, context.now(), _weeks())
 
 

@@ -17,7 +17,7 @@ from receiver.events.example import NotUsable
 from shared.phrases import counted
 
 _KNOWN_GOOD_ROWS = 100  # on one page
-_FIELDS = ("event", "severity", "hunt", "project", "account", "region", "instance", "tags", "json")
+_FIELDS = ("event", "severity", "hunt", "project", "account", "region", "kind", "instance", "tags", "json")
 
 
 def blueprint(context: ConsoleContext) -> Blueprint:

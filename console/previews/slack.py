@@ -111,24 +111,29 @@ def _element(element: Mapping[str, Any], pen: Pen) -> Markup:
 def _button(button: Mapping[str, Any], pen: Pen) -> Markup:
     if not button.get("url") and button.get("action_id") and pen.click:
         return pen.click(button)
+    if button.get("confirm"):
+        return el("details", "menu", el("summary", "fake", button_label(button)), *_asked_back(button))
     return pen.link(button.get("url"), button_label(button), button_classes(button))
 
 
 def _select(select: Mapping[str, Any], pen: Pen) -> Markup:
     if pen.click:
         return pen.click(select)
-    confirm = mapping(select.get("confirm"))
     return el(
         "details",
         "menu",
         el("summary", "fake", text(mapping(select.get("placeholder")).get("text"))),
         *(el("div", "", button_label(option)) for option in objects(select.get("options"))),
-        *(
-            el("div", "small", text(mapping(confirm.get(part)).get("text")))
-            for part in ("title", "text", "confirm", "deny")
-            if confirm.get(part)
-        ),
+        *_asked_back(select),
     )
+
+
+def _asked_back(element: Mapping[str, Any]) -> Iterator[Markup]:
+    """The dialog in which Slack asks before it reports the click."""
+    confirm = mapping(element.get("confirm"))
+    for part in ("title", "text", "confirm", "deny"):
+        if confirm.get(part):
+            yield el("div", "small", text(mapping(confirm.get(part)).get("text")))
 
 
 def button_label(button: Mapping[str, Any]) -> str:

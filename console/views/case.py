@@ -84,6 +84,7 @@ class CaseView:
     targets: tuple[Target, ...]
     timeline: tuple[Line, ...]
     next: str  # the token of the next page of the timeline
+    may_capture_again: bool = False
 
     @property
     def issues(self) -> tuple[Reference, ...]:
@@ -111,7 +112,7 @@ def case_view(
     if row is None:
         return None
     if row.system:
-        read_along(runtime, (*findings_keys(row.system), (kinds.SYSTEM_FINDINGS, row.system.instance, "-")))
+        read_along(runtime, (*findings_keys(row.system), (kinds.SYSTEM_FINDINGS, row.system.lasting, "-")))
     timeline = queries.cases.timeline(key, limit=LINES, page=page)
     message = lifecycle.current_message(key, "")
     shown = message.findings if message else row.findings
@@ -132,6 +133,7 @@ def case_view(
         targets=_targets(row, config, types),
         timeline=tuple(line_of(entry, config.destinations) for entry in timeline.rows),
         next=timeline.next,
+        may_capture_again=bool(row.system) and config.capture_again.enabled,
     )
 
 

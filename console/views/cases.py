@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from console import urls
 from console.filters import counted, number
 from shared.models.severity import Severity
+from shared.models.systems import Kind
 from shared.storage.queries.case_filter import Age, CaseFilter, Which
 from shared.storage.queries.cases import MOST_LOOKED_AT, CaseCounts, CaseRow
 from shared.storage.queries.pages import Rows
@@ -27,11 +28,13 @@ TABS = {
 AGES = {Age.DAY: "less than a day", Age.WEEK: "1 to 7 days", Age.OLDER: "more than 7 days"}
 NOBODY = "nobody"
 LONGEST = 200  # characters of a value of the filter
+_LONGEST_KEY = 700  # of a system
 
 
 def system_name(row: CaseRow) -> str:
     """The shortest name by which people know the system of a case."""
-    return row.name or (row.system.instance if row.system else "") or row.title or row.key
+    named = row.name if row.system is None or row.system.kind is Kind.EC2 else ""
+    return named or (row.system.title if row.system else "") or row.title or row.key
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Chosen:
     def of(cls, arguments: Mapping[str, str]) -> Chosen:
         """The filter in the address. A value that means nothing is left out."""
         state, severity, age = (arguments.get(name, "") for name in ("state", "severity", "age"))
-        system = arguments.get("system", "")[:LONGEST].strip()
+        system = arguments.get("system", "")[:_LONGEST_KEY].strip()
         return cls(
             state if state in TABS else Which.ALL if system else Which.NOT_CLOSED,
             Severity(severity) if severity in set(Severity) else None,

@@ -61,13 +61,13 @@ def what_closing_does(deciding: Deciding, key: str, case: Case) -> Closing | Non
 def closings_of(deciding: Deciding, keys: Iterable[str]) -> tuple[CaseClosing, ...]:
     """Those of these cases of which closing makes something known good."""
     cases = {key: case for key, case in deciding.ledger.cases.get_many(keys).items() if not case.closure}
-    systems = {key: case.system.instance for key, case in cases.items() if case.system}
-    found = deciding.ledger.findings.of_systems(dict.fromkeys(systems.values()))
+    systems = {key: case.system.as_lasting for key, case in cases.items() if case.system}
+    found = deciding.ledger.findings.of_systems({system.lasting: None for system in systems.values()})
     closings = []
-    for key, instance in systems.items():
-        told = found[instance].told_in(key) if instance in found else {}
+    for key, system in systems.items():
+        told = found[system.lasting].told_in(key) if system.lasting in found else {}
         if closing := _closing(deciding, told, cases[key]):
-            closings.append(CaseClosing(key, host_of(cases[key].alarm) or instance, closing))
+            closings.append(CaseClosing(key, host_of(cases[key].alarm) or system.title, closing))
     return tuple(closings)
 
 

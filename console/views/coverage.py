@@ -18,6 +18,7 @@ from shared.models.hunts import COVERAGE_DAYS
 from shared.phrases import counted, percent
 from shared.storage.ledger.coverage import LISTING
 from shared.storage.queries.coverage import WEEKS, CoverageSummary, SystemCoverage, TechniqueTrend
+from shared.storage.queries.fleet import reasons_in_words
 from shared.storage.queries.pages import Rows
 from shared.text import inert_cell, one_line
 
@@ -92,6 +93,7 @@ class CoverageView:
     groups: tuple[Group, ...]  # of the systems on this page
     tactics: tuple[Tactic, ...]
     techniques: int
+    reasons: tuple[tuple[str, int], ...] = ()  # of the whole organization: why machines were not captured
 
 
 def coverage_view(
@@ -124,13 +126,14 @@ def coverage_view(
         accounts=_shares(rows, since, lambda row: row.system.account or "the platform’s own")
         if is_whole
         else (),
-        regions=_shares(rows, since, lambda row: row.system.region) if is_whole else (),
+        regions=_shares(rows, since, lambda row: row.system.region or "no region") if is_whole else (),
         weeks=weeks,
         systems=systems,
         filter=filter,
         groups=groups(rows, filter.group, now),
         tactics=tactics,
         techniques=sum(len(tactic.techniques) for tactic in tactics),
+        reasons=tuple(reasons_in_words(summary.organization)) if summary.organization else (),
     )
 
 
@@ -236,7 +239,7 @@ def systems_csv(runtime: Runtime) -> str:
     systems, unselected = list(every_system(runtime)), runtime.queries.coverage.summary().unselected
     weeks = [week.start.isoformat() for week in systems[0].weeks] if systems else []
     head = ["instance", "name", "account", "region", "hunts", "last_captured_at", "last_attempt_at"]
-    writer.writerow([*head, "failures_in_a_row", "last_reason", *weeks])
+    writer.writerow([*head, "failures_in_a_row", "last_reason", *weeks, "kind", "place"])
     for row in systems:
         cells = [
             row.system.instance,
@@ -249,12 +252,15 @@ def systems_csv(runtime: Runtime) -> str:
             str(row.failures_in_a_row),
             row.last_reason,
             *(week.outcome.value for week in row.weeks),
+            row.system.kind.value,
+            row.system.place,
         ]
         writer.writerow([_cell(cell) for cell in cells])
     for machine in unselected:
         system, why = machine.system, machine.why or "no hunt finds it"
         place = [system.instance, machine.name, system.account, system.region]
-        writer.writerow([_cell(cell) for cell in [*place, "", "", "", "", why, *("" for _ in weeks)]])
+        line = [*place, "", "", "", "", why, *("" for _ in weeks), system.kind.value, system.place]
+        writer.writerow([_cell(cell) for cell in line])
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.models.coverage import Outcome
 from shared.models.hunts import COVERAGE_DAYS
+from shared.models.systems import Kind
 from shared.storage.queries.coverage import SystemCoverage, SystemFilter
 
 LONGEST = 200  # characters of a value of the filter
@@ -34,6 +35,7 @@ class MatrixFilter:
     hunt: str = ""
     account: str = ""
     region: str = ""
+    kind: str = ""
     outcome: str = ""
     group: str = PLACE
 
@@ -43,25 +45,27 @@ class MatrixFilter:
         name, hunt, account, region = (
             arguments.get(key, "")[:LONGEST].strip() for key in ("name", "hunt", "account", "region")
         )
-        outcome, group = arguments.get("outcome", ""), arguments.get("group", "")
+        outcome, group, kind = (arguments.get(key, "") for key in ("outcome", "group", "kind"))
         return cls(
             name,
             hunt,
             account,
             region,
+            kind if kind in set(Kind) else "",
             outcome if outcome in OUTCOMES else "",
             group if group in GROUPINGS else PLACE,
         )
 
     @property
     def narrows(self) -> bool:
-        return bool(self.name or self.hunt or self.account or self.region or self.outcome)
+        return bool(self.name or self.hunt or self.account or self.region or self.kind or self.outcome)
 
     def question(self, now: datetime) -> SystemFilter:
         return SystemFilter(
             hunt=self.hunt,
             account=self.account,
             region=self.region,
+            kind=Kind(self.kind) if self.kind else None,
             outcome=Outcome(self.outcome) if self.outcome not in ("", BLIND) else None,
             name=self.name,
             not_captured_since=now - timedelta(days=COVERAGE_DAYS) if self.outcome == BLIND else None,
@@ -91,7 +95,7 @@ def groups(rows: Sequence[SystemCoverage], by: str, now: datetime) -> tuple[Grou
 
 def _title(row: SystemCoverage, by: str) -> str:
     if by == PLACE:
-        return f"{row.system.account or 'the platform’s own account'}, {row.system.region}"
+        return f"{row.system.account or 'the platform’s own account'}, {row.system.place}"
     if by == HUNT:
         return row.hunts[0] if row.hunts else "no hunt has captured them"
     return ""

@@ -23,7 +23,7 @@ from shared.storage.queries.queries import Queries
 WAITING_ROWS = 50
 ROWS = 50
 STATES = {"delivered": "delivered", "waiting": "waiting", "held": "held", "dead": "dead"}
-LONGEST = 600  # characters of a value of the filter
+LONGEST = 700  # characters of a value of the filter
 
 
 @dataclass(frozen=True)

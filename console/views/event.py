@@ -62,7 +62,7 @@ def event_view(queries: Queries, ledger: Ledger, config: Config, id: str) -> Eve
 def _entries(ledger: Ledger, alarm: Alarm | None) -> dict[str, Entry]:
     """The known-good entries that may name its findings, by id. One read of the store."""
     system = system_of(alarm) if alarm and alarm.judgement else None
-    return {entry.id: entry for entry in ledger.known_good.naming(system.instance)} if system else {}
+    return {entry.id: entry for entry in ledger.known_good.naming(system.lasting)} if system else {}
 
 
 def _outcome(row: EventRow, judgement: Judgement | None) -> str:

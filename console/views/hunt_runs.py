@@ -87,6 +87,8 @@ def started_by(hunt: Hunt) -> str:
         first = "scheduled"
     elif first.startswith(BY_HAND):
         first = f"started by {_name(first.removeprefix(BY_HAND))}"
+    if hunt.limited_to:
+        first += f", {hunt.limited_to}"
     return "; ".join(filter(None, (first, f"failed captures again by {_name(again[-1])}" if again else "")))
 
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from console.views.hunt_runs import RunRow, run_row, typical
+from scheduler.cloud_selectors import wanted
 from scheduler.next_runs import Run, next_runs
 from scheduler.selectors import described
+from shared.config.cloud_targets import SelectingTarget
 from shared.config.config import Config
 from shared.config.due_times import runs_between
 from shared.config.hunts import HuntConfig
 from shared.config.schedule_words import in_words
 from shared.config.targets import SelectorConfig
+from shared.config.triggers import TriggerConfig
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
 from shared.models.event_kinds import HUNT_MISSED
@@ -43,7 +46,8 @@ class Definition:
     capture: str
     systems: str  # how they are chosen, in words
     last_systems: int | None  # how many the last run had
-    schedule: str  # the expression; empty if it runs on demand
+    schedule: str  # the expression; empty if it has none
+    after: str  # the hunt after which it begins; empty if there is none
     words: str
     timezone: str
     next: tuple[Run, ...]
@@ -73,6 +77,7 @@ class HuntsView:
     name: str  # the runs of this hunt only; empty: of all hunts
     names: tuple[str, ...]  # that the runs can be filtered by
     guardduty: str  # which findings start a hunt; empty if none does
+    triggers: tuple[str, ...]  # which other events start something, a sentence for each
 
 
 def hunts_view(runtime: Runtime, *, name: str = "", limit: int = _RECENT, page: str = "") -> HuntsView:
@@ -99,6 +104,7 @@ def hunts_view(runtime: Runtime, *, name: str = "", limit: int = _RECENT, page: 
         name=name,
         names=tuple(dict.fromkeys([*config.hunts, *by_name])),
         guardduty=_guardduty(config),
+        triggers=tuple(_trigger(*each) for each in config.triggers.items()),
     )
 
 
@@ -109,6 +115,7 @@ def _definition(name: str, hunt: HuntConfig, runs: Sequence[RunRow], now: dateti
         systems=_systems(hunt),
         last_systems=next((run.systems for run in runs if run.systems), None),
         schedule=hunt.schedule or "",
+        after=hunt.after.hunt if hunt.after else "",
         words=in_words(hunt.schedule, hunt.timezone) if hunt.schedule else "",
         timezone=hunt.timezone,
         next=tuple(next_runs(hunt, now, _NEXT)),
@@ -122,9 +129,17 @@ def _definition(name: str, hunt: HuntConfig, runs: Sequence[RunRow], now: dateti
 
 
 def _systems(hunt: HuntConfig) -> str:
-    parts = [counted(len(hunt.systems), "named system")] if hunt.systems else []
-    parts += dict.fromkeys(described(target) for target in hunt.targets if isinstance(target, SelectorConfig))
+    parts = [counted(len(hunt.named_systems), "named system")] if hunt.named_systems else []
+    parts += dict.fromkeys(filter(None, map(_selector_in_words, hunt.targets)))
     return "; ".join(parts)
+
+
+def _selector_in_words(target: object) -> str:
+    """Empty for a target that names one system."""
+    if isinstance(target, SelectorConfig):
+        return described(target)
+    found = wanted(0, target) if isinstance(target, SelectingTarget) else None
+    return found.described if found else ""
 
 
 def _title(definitions: Sequence[Definition], running: Sequence[RunRow], now: datetime) -> str:
@@ -189,7 +204,7 @@ def _under_way(run: RunRow, captures: Collection[Capture]) -> Iterator[Problem]:
     stalled = [capture for capture in captures if capture.stalled and capture.state is CaptureState.RUNNING]
     if len(stalled) == 1:
         (capture,) = stalled
-        text = f"The capture of {capture.system.instance} in {run.name} makes no progress"
+        text = f"The capture of {capture.system.title} in {run.name} makes no progress"
         yield Problem(text, capture.progress, capture.progress_at, run.id)
     elif stalled:
         since = min((capture.progress_at for capture in stalled if capture.progress_at), default=None)
@@ -216,6 +231,11 @@ def _missed(runtime: Runtime, recorded: set[str], since: datetime) -> Iterator[P
     for key in runtime.store.read_many(list(keys)):
         hunt = keys[key]
         yield Problem(f"{hunt.name} was not started", _NOTHING_RAN, hunt.scheduled_at)
+
+
+def _trigger(name: str, trigger: TriggerConfig) -> str:
+    what = f"the hunt {trigger.hunt}" if trigger.hunt else "a capture of the instance that they name"
+    return f"Events “{', '.join(trigger.detail_type)}” of {trigger.source} start {what} (trigger {name})."
 
 
 def _guardduty(config: Config) -> str:

@@ -22,6 +22,7 @@ from shared.models.fingerprints import fingerprint
 from shared.models.mutes import LONGEST, Mute, MuteMatch, why_refused
 from shared.models.people import Person
 from shared.models.severity import Severity
+from shared.models.systems import Kind
 from shared.text import one_line
 
 DAYS = 30  # of which the page shows what the mute would have covered
@@ -42,6 +43,7 @@ class Matcher(NamedTuple):
 
 
 MATCHERS = (
+    Matcher("kind", "Kind of system", "azure_vm"),
     Matcher("instance", "System: instance id or name", "build-*"),
     Matcher("tags", "Tags of the system", "Env=test"),
     Matcher("finding", "Finding: the platform’s description", "User accessing sudo", wide=True),
@@ -118,13 +120,16 @@ def filled(alarm: Alarm | None, mark: str = "") -> Written:
     # With several findings, a path of one of them would stand for the others as well.
     paths = dict.fromkeys(path for _, path in found if path) if len(descriptions) == 1 else {}
     texts = {
-        "instance": [system.instance] if system else [],
+        "instance": [system.lasting] if system else [],
         "project": [alarm.project.name] if alarm.project and not system else [],
         "event": [] if alarm.event.kind in ALARM_KINDS else [alarm.event.kind],
         "finding": descriptions,
         "path": paths if len(paths) == len(found) else [],
     }
-    return Written({name: "\n".join(map(_literal, list(each)[:_MOST])) for name, each in texts.items()})
+    written = {name: "\n".join(map(_literal, list(each)[:_MOST])) for name, each in texts.items()}
+    if system and system.kind is not Kind.EC2:
+        written["instance"] = system.lasting  # huntbridge's own wildcard; those of names are encoded
+    return Written(written)
 
 
 def _places(finding: Finding) -> list[str]:

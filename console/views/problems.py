@@ -217,7 +217,7 @@ def delivering(health: Mapping[str, DestinationState]) -> str:
 
 
 def of_coverage(coverage: CoverageSummary) -> Iterator[Problem]:
-    names = [each.name or each.system.instance for each in coverage.unselected]
+    names = [each.name or each.system.title for each in coverage.unselected]
     if coverage.unselected_total:
         yield Problem(
             "fault",
@@ -236,6 +236,16 @@ def of_coverage(coverage: CoverageSummary) -> Iterator[Problem]:
             f"{missed:,} of {counted(coverage.known, 'system')}",
             after=f" {'was' if missed == 1 else 'were'} not captured within 30 days.",
             action=Action("See which", "/coverage"),
+        )
+    organization = coverage.organization
+    if organization and organization.too_old:
+        were = "was" if organization.too_old == 1 else "were"
+        yield Problem(
+            "fault",
+            "/coverage/machines",
+            counted(organization.too_old, "running machine"),
+            after=f" {were} not captured for more than {organization.max_age_days} days.",
+            action=Action("See which", "/coverage/machines"),
         )
     if coverage.problems and coverage.listed is not None:  # else EC2 need not be asked, or not yet
         yield Problem(

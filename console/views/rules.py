@@ -137,7 +137,7 @@ def _title(config: Config, hidden: int) -> str:
 def conditions(match: MatchConfig) -> list[str]:
     """The conditions of a route in words; all must be met."""
     words = []
-    for key in ("event", "severity", "hunt", "project", "account", "region", "instance"):
+    for key in ("event", "severity", "hunt", "project", "account", "region", "kind", "instance"):
         if values := getattr(match, key):
             words.append(f"{key} is {_any_of(values)}")
     words += [f"tag {name} is {_any_of(values)}" for name, values in match.tags.items()]
@@ -180,6 +180,7 @@ def _description(form: Mapping[str, str]) -> Description:
         project=said("project"),
         account=said("account"),
         region=said("region"),
+        kind=said("kind"),
         instance=said("instance"),
         tag=tuple(tags[:_MOST_TAGS]),
     )

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from console.views.hunt_runs import RunRow, run_row
+from console.views.vulnerabilities import VulnerabilitiesView, vulnerabilities_view
 from scheduler import custody
+from scheduler.cost_came_to import came_to
 from scheduler.plan import definition_hash, project_name
 from scheduler.report import report
 from shared.hosting.runtime import Runtime
 from shared.models.captures import Capture, CaptureState
+from shared.models.cost import CostEstimate, CostItem, compared
 from shared.models.hunts import Hunt, HuntTotals
+from shared.models.systems import Kind
 from shared.phrases import counted
 from shared.storage import kinds
 from shared.storage.queries.pages import BadToken, Rows
@@ -45,9 +49,12 @@ class CaptureRow:
 
     system_key: str
     instance: str
+    kind: str
+    title: str  # what people call it; EC2: the instance id
     name: str
     account: str  # empty: the platform's own
     region: str
+    place: str  # in words
     outcome: str  # a key of the outcomes above
     mark: str
     malicious: int
@@ -103,6 +110,15 @@ class Timeline:
 
 
 @dataclass(frozen=True)
+class CostLine:
+    """One part of the cost of the run."""
+
+    what: str
+    expected: CostItem
+    came_to: CostItem | None  # None while nothing has ended
+
+
+@dataclass(frozen=True)
 class RunView:
     title: str
     run: RunRow
@@ -123,7 +139,11 @@ class RunView:
     definition_unchanged: bool | None  # None: the hunt is not in the configuration
     attempt: int
     finished_at: datetime | None
+    intelligence: str  # which of one's own rules and indicators were in force; empty: it takes none
+    cost: str  # what it came to and what was expected; empty if neither is known
+    cost_items: tuple[CostLine, ...]
     waits_for: str  # the run that it waits for; empty if it waits for none
+    vulnerabilities: VulnerabilitiesView | None = None  # None: the platform did not say, or found none
 
 
 def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE) -> RunView | None:
@@ -148,6 +168,7 @@ def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE
     after = str(first + limit) if first + limit < len(captures) else ""
     counts = Counter(map(_outcome, captures))
     totals = HuntTotals.of(captures)
+    spent = came_to(hunt.cost, captures)
     systems = max(len(captures), hunt.systems)
     return RunView(
         title=_title(hunt, totals, systems),
@@ -172,7 +193,18 @@ def run_view(runtime: Runtime, run_id: str, *, page: str = "", limit: int = PAGE
         definition_unchanged=_unchanged(runtime, hunt),
         attempt=hunt.attempt,
         finished_at=hunt.finished_at,
+        intelligence=hunt.intelligence.in_words if hunt.intelligence else "",
+        cost=compared(hunt.cost, spent if hunt.over else None),
+        cost_items=_cost_lines(hunt.cost, spent),
         waits_for=_waits_for(runtime, hunt),
+        vulnerabilities=vulnerabilities_view(runtime, hunt.id) if hunt.over else None,
+    )
+
+
+def _cost_lines(expected: CostEstimate | None, spent: CostEstimate | None) -> tuple[CostLine, ...]:
+    known = {item.what: item for item in spent.items} if spent else {}
+    return tuple(
+        CostLine(item.what, item, known.get(item.what)) for item in (expected.items if expected else ())
     )
 
 
@@ -242,6 +274,9 @@ def _row(capture: Capture, names: Mapping[str, str], now: datetime) -> CaptureRo
     return CaptureRow(
         system_key=capture.system.key,
         instance=capture.system.instance,
+        kind=capture.system.kind.value,
+        title=capture.system.title,
+        place=capture.system.place,
         name=names.get(capture.system.instance, ""),
         account=capture.system.account,
         region=capture.system.region,
@@ -311,7 +346,9 @@ def _by_reason(failed: Iterable[Capture]) -> dict[str, list[Capture]]:
 
 def _general(capture: Capture) -> str:
     """The reason without the id of the instance, so that equal reasons are counted together."""
-    return capture.reason.replace(capture.system.instance, "the instance") or "no reason was given"
+    system = capture.system
+    word = "the instance" if system.kind is Kind.EC2 else "the system"
+    return capture.reason.replace(system.title, word) or "no reason was given"
 
 
 _STEPS = (1, 2, 3, 6, 12, 24, 48, 96)  # hours between two marks

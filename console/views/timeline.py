@@ -25,6 +25,7 @@ _DONE = {
     "case release": "Given back",
     "case close": "Closed",
     "case reopen": "Reopened",
+    "capture again": "Asked to be captured again",
     "known good end": "Known good ended",
     "event resend": "Sent again",
     "dead retry": "Retried",
@@ -123,7 +124,8 @@ def _of_audit(entry: Entry) -> Line:
     lead = "Refused" if refused else _DONE.get(entry.action, entry.action.capitalize())
     rest = f" by {entry.by or 'huntbridge'}" + (f" as {verdict}" if verdict else "")
     rest = f" to {to}{rest}" if to else rest
-    more = tuple(filter(None, (entry.origin, refused, _known_good(after))))
+    run = str(after.get("hunt") or "")
+    more = tuple(filter(None, (entry.origin, refused, _known_good(after), f"run {run}" if run else "")))
     return Line(entry.at, "fault" if refused else "", lead, rest, why, more)
 
 

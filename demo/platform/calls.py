@@ -82,6 +82,12 @@ class Call:
             if _given(name, body, field)
         }
 
+    @staticmethod
+    def checked(name: str, value: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
+        """Check the known fields of an object inside the body. Raises Refused (400)."""
+        for field in fields.keys() & value.keys():
+            _checked(f"{name}.{field}", value[field], fields[field])
+
     def text(self, name: str, choices: tuple[str, ...] = (), *, required: bool = False) -> str | None:
         value = self.request.args.get(name)
         if value is None and required:
@@ -118,9 +124,13 @@ class Call:
         value = self.text(name, ("true", "false", "True", "False", "1", "0"))
         return None if value is None else value in ("true", "True", "1")
 
-    def page(self, items: list[Any], *, default: int = 10, most: int = 100) -> tuple[list[Any], Page]:
-        """The requested part of `items`. A page larger than `most` is cut, and `Page` says so."""
-        number, size = self.number("page"), self.number("per_page")
+    def page(
+        self, items: list[Any], *, default: int = 10, most: int = 100, required: bool = False
+    ) -> tuple[list[Any], Page]:
+        """The requested part of `items`. A page larger than `most` is cut, and `Page` says so. `required`:
+        the request must name both the page and its size."""
+        number = self.number("page", required=required)
+        size = self.number("per_page", required=required)
         number, size = 1 if number is None else number, default if size is None else size
         if number < 1 or size < 1:
             raise Refused(400, "page and per_page must be 1 or more")
@@ -129,14 +139,19 @@ class Call:
 
     def instance(self, instance_id: str, region: str, account: str) -> SimInstance:
         """The instance to import. Raises Refused."""
-        if account not in self.world.accounts:
-            raise Refused(400, f"Account {account} does not exist")
+        self.account(account, "aws")
         instance = self.world.fleet.get((account, region, instance_id))
         if instance is None:
             raise Refused(404, f"Instance {instance_id} was not found in {region}")
         if not instance.importable:
             raise Refused(400, f"Instance {instance_id} cannot be imported")
         return instance
+
+    def account(self, account: str, provider: str) -> str:
+        """The name of an account of this provider. Raises Refused."""
+        if self.world.accounts.get(account) != provider:
+            raise Refused(400, f"Account {account} does not exist")
+        return account
 
 
 class Answer(Protocol):
@@ -148,7 +163,8 @@ class Answer(Protocol):
 
 @dataclass(frozen=True)
 class Route:
-    """One call of the API. `rule` is the path, such as `/projects/{project_id}`; ids in it are integers."""
+    """One call of the API. `rule` is the path, such as `/projects/{project_id}`. A part whose name ends in
+    `_id` is an integer, any other is text."""
 
     method: str
     rule: str

@@ -24,7 +24,7 @@ from demo.platform import v2
 from demo.platform.calls import ROLES, Call, Refused, Route
 from demo.platform.edge import Edge, Fault, Request
 from demo.platform.hooks import Sent, Webhooks
-from demo.platform.records import SimAlarm, SimInstance, User
+from demo.platform.records import Machine, SimAlarm, User
 from demo.platform.v3 import routes as v3_routes
 from demo.platform.world import World
 
@@ -48,7 +48,7 @@ class Platform:
 
     def __init__(
         self,
-        fleet: Sequence[SimInstance],
+        fleet: Sequence[Machine],
         keys: Mapping[str, str],
         *,
         version: str = "2.324.0",
@@ -84,7 +84,7 @@ class Platform:
 
     @property
     def asked(self) -> Counter[str]:
-        """The number of imports that were carried out, by instance id."""
+        """The number of imports that were carried out, by the `instance_id` of the machine."""
         with self.world.lock:
             return Counter(self.world.asked)
 
@@ -107,6 +107,16 @@ class Platform:
     @drop_webhooks.setter
     def drop_webhooks(self, share: float) -> None:
         self.webhooks.drop = share
+
+    @property
+    def named_pipelines(self) -> bool:
+        """Whether the pipelines of other kinds than EC2 are called by their system's name. Whether the real
+        platform does that is not public."""
+        return self.world.named_pipelines
+
+    @named_pipelines.setter
+    def named_pipelines(self, named: bool) -> None:
+        self.world.named_pipelines = named
 
     @property
     def hang(self) -> float:
@@ -229,7 +239,8 @@ def _app(platform: Platform, with_v3: bool) -> _App:
         routes += [(v3_routes.PREFIX, route) for route in v3_routes.ROUTES]
     for prefix, route in routes:
         if version >= route.since:
-            rule = re.sub(r"\{(\w+)\}", r"<int:\1>", prefix + route.rule)
+            rule = re.sub(r"\{(\w+_id)\}", r"<int:\1>", prefix + route.rule)
+            rule = re.sub(r"\{(\w+)\}", r"<\1>", rule)
             name = f"{route.method} {rule}"
             app.add_url_rule(rule, name, _view(platform, route), methods=[route.method])
     app.register_error_handler(Refused, lambda error: _refusal(error.status, error.text, with_v3))
@@ -238,7 +249,7 @@ def _app(platform: Platform, with_v3: bool) -> _App:
 
 
 def _view(platform: Platform, route: Route) -> Callable[..., tuple[Response, int]]:
-    def view(**ids: int) -> tuple[Response, int]:
+    def view(**parts: Any) -> tuple[Response, int]:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         user = platform.users.get(key) if scheme == "Bearer" else None
         if user is None:
@@ -250,7 +261,7 @@ def _view(platform: Platform, route: Route) -> Callable[..., tuple[Response, int
             platform.now(),
         )  # fmt: skip
         with platform.world.lock if route.locked else nullcontext():
-            answer = route.handler(call, **ids)
+            answer = route.handler(call, **parts)
             return jsonify(answer.json()), answer.status
 
     return view

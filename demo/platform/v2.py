@@ -74,7 +74,7 @@ def import_ec2(call: Call, project_id: int) -> Answer:
     # Clients also send bucket and the include_* flags. They change nothing here.
     body = call.body({"instance_id": Field(str, required=True), "region": Field(str, required=True)})
     instance = call.instance(body["instance_id"], body["region"], "Default")
-    pipeline = call.world.acquire(project, Import(instance), call.user, call.now)
+    (pipeline,) = call.world.acquire(project, Import(instance), call.user, call.now)
     return Answer(
         {
             "created": _iso(pipeline.created),

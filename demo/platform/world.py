@@ -14,18 +14,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 
+from demo.platform.acquiring import PROCESS, Steps, acquisitions, collected
+from demo.platform.custom_rules import CustomRules
 from demo.platform.records import (
     MALICIOUS,
     SUSPICIOUS,
+    About,
     Alarm,
     Evidence,
     Import,
+    Machine,
     Occurrence,
     Pipeline,
     Project,
     SimAlarm,
     SimInstance,
-    SimVolume,
+    SimSystem,
     Step,
     User,
 )
@@ -35,39 +39,19 @@ class NameTaken(Exception):
     """A project of this name exists already."""
 
 
-# Name, key and seconds (at pace 1) of each step. Real steps take minutes to hours.
-_Steps = tuple[tuple[str, str, float], ...]
-_ACQUIRE: _Steps = (
-    ("Acquisition: Check access to the EC2 instance", "acquisition.check_access", 0.2),
-    ("Acquisition: Create a snapshot of each EC2 volume", "acquisition.create_snapshots", 0.8),
-    ("Acquisition: Copy each EC2 volume", "acquisition.copy_volumes", 0.8),
-    ("Acquisition: Remove the snapshots", "acquisition.remove_snapshots", 0.2),
-    (
-        "Acquisition: Create a processing pipeline for each copied EC2 volume",
-        "acquisition.create_processing",
-        0.2,
-    ),
-)
-_PROCESS: _Steps = (
-    ("Setup: Starting worker machine.", "infrastructure.start_worker", 0.4),
-    ("Extraction: Reading the file systems.", "extraction.file_systems", 0.6),
-    ("Analysis > Timeline: Building MACB timeline events.", "timeline_builder.macb_events", 0.6),
-    ("Analysis > Detection: Scanning files.", "detection.scan_files", 0.6),
-    ("Shutdown: Stopping worker machine.", "infrastructure.self_shutdown", 0.2),
-)
-_SCAN: _Steps = (*_ACQUIRE[:-1], _PROCESS[0], _PROCESS[3], _PROCESS[4])
-
-
 class World:
     """The platform's state. Not thread-safe: hold `lock` around every call."""
 
-    def __init__(
-        self, fleet: Sequence[SimInstance], *, workers: int, pace: float, rng: random.Random
-    ) -> None:
+    def __init__(self, fleet: Sequence[Machine], *, workers: int, pace: float, rng: random.Random) -> None:
         self.lock = threading.RLock()
-        self.fleet = {(i.account, i.region, i.instance_id): i for i in fleet}
-        self.accounts = list(dict.fromkeys(["Default", *(i.account for i in fleet)]))
+        self.fleet = {(i.account, i.region, i.instance_id): i for i in fleet if isinstance(i, SimInstance)}
+        self.systems = {s.instance_id: s for s in fleet if isinstance(s, SimSystem)}  # of other kinds
+        # The accounts by their names, each with its provider.
+        self.accounts = {"Default": "aws"} | {machine.account: machine.provider for machine in fleet}
+        self.about = About()
+        self.named_pipelines = True  # otherwise those of other kinds than EC2 are only called by their kind
         self.workers = workers
+        self.rules = CustomRules(self.about)
         self.projects: dict[int, Project] = {}
         self.pipelines: dict[int, Pipeline] = {}
         self.evidences: dict[int, Evidence] = {}
@@ -91,18 +75,25 @@ class World:
         self.projects[project.id] = project
         return project
 
-    def acquire(self, project: Project, asked: Import, user: User, now: float) -> Pipeline:
+    def acquire(self, project: Project, asked: Import, user: User, now: float) -> list[Pipeline]:
+        """Start what acquires a system: one pipeline, or one for each disk."""
         asked = replace(asked, instance=self._in_hunt(asked.instance, project))
         self.asked[asked.instance.instance_id] += 1
         project.last_acquisition = project.last_update = now
-        type_, steps = "acquisition", _ACQUIRE
-        fails = asked.instance.fails
-        if asked.scan_only:
-            type_, steps = "scanning", _SCAN
-            fails = fails or next((volume.fails for volume in asked.instance.volumes if volume.fails), "")
+        started = [
+            self._pipeline(
+                each.type, each.steps, project.id, user, now,
+                name=each.name, fails=each.fails, asked=each.asked, in_one=each.in_one,
+            )
+            for each in acquisitions(asked, named=self.named_pipelines)
+        ]  # fmt: skip
+        self._start_queued(now)
+        return started
+
+    def process_again(self, evidence: Evidence, user: User, now: float) -> Pipeline:
         pipeline = self._pipeline(
-            type_, steps, project.id, user, now,
-            name=f"Acquiring {asked.instance.instance_id}", fails=fails, asked=asked,
+            "processing", PROCESS, evidence.project_id, user, now,
+            evidence_id=evidence.id, finds=evidence.holds,
         )  # fmt: skip
         self._start_queued(now)
         return pipeline
@@ -110,6 +101,11 @@ class World:
     def plant(self, instance_id: str, *alarms: SimAlarm) -> None:
         """Add alarms to the first volume of a machine. Captures that are asked for from now on find them.
         Raises LookupError if there is no such machine with a volume."""
+        if (system := self.systems.get(instance_id)) and system.volumes:
+            root, *others = system.volumes
+            root = replace(root, alarms=(*root.alarms, *alarms))
+            self.systems[instance_id] = replace(system, volumes=(root, *others))
+            return
         for place, machine in self.fleet.items():
             if machine.instance_id == instance_id and machine.volumes:
                 root, *others = machine.volumes
@@ -118,7 +114,7 @@ class World:
                 return
         raise LookupError(instance_id)
 
-    def _in_hunt(self, machine: SimInstance, project: Project) -> SimInstance:
+    def _in_hunt(self, machine: Machine, project: Project) -> Machine:
         """The machine with the alarms that this hunt finds: each project that captures it is one hunt."""
         hunts = self._hunts_of[machine.instance_id]
         if project.id not in hunts:
@@ -128,7 +124,8 @@ class World:
             replace(volume, alarms=tuple(alarm for alarm in volume.alarms if alarm.found_in(hunt)))
             for volume in machine.volumes
         )
-        return replace(machine, volumes=tuple(volumes))
+        vulnerabilities = tuple(each for each in machine.vulnerabilities if each.found_in(hunt))
+        return replace(machine, volumes=tuple(volumes), vulnerabilities=vulnerabilities)
 
     def abort(self, pipeline: Pipeline, now: float) -> None:
         if pipeline.ended:
@@ -172,7 +169,7 @@ class World:
     def _pipeline(
         self,
         type: str,
-        steps: _Steps,
+        steps: Steps,
         project_id: int,
         user: User,
         now: float,
@@ -183,11 +180,12 @@ class World:
         evidence_id: int | None = None,
         triggered_by: int | None = None,
         finds: tuple[SimAlarm, ...] = (),
+        in_one: bool = False,
     ) -> Pipeline:
         timed = [Step(n, k, s * self._pace * self._rng.uniform(0.7, 1.3)) for n, k, s in steps]
         pipeline = Pipeline(
             next(self._ids["pipeline"]), type, name, project_id, user, now, timed,
-            fails, evidence_id, triggered_by, asked, finds,
+            fails, evidence_id, triggered_by, asked, finds, in_one=in_one,
         )  # fmt: skip
         self.pipelines[pipeline.id] = pipeline
         self._queued.append(pipeline)
@@ -234,23 +232,23 @@ class World:
 
     def _collect(self, acquisition: Pipeline, asked: Import, at: float) -> None:
         """Create the evidence and their processing pipelines. A scan raises its alarms at once."""
-        machine = asked.instance
-        for volume in [_triage_of(machine)] if asked.triage else machine.volumes:
-            name, kind, parent = volume.volume_id, "EBS", machine.instance_id
-            if asked.triage:
-                name, kind, parent = machine.hostname or machine.name, "EC2", ""
+        for item in collected(asked):
+            volume = item.volume
             evidence = Evidence(
-                next(self._ids["evidence"]), acquisition.project_id, name, machine,
-                volume.volume_id, kind, parent, volume.gb, at,
+                next(self._ids["evidence"]), acquisition.project_id, item.name, asked.instance,
+                item.resource_id, item.resource_type, item.parent_id, volume.gb, at,
+                triage=item.triage, account_type=item.account_type, holds=volume.alarms,
             )  # fmt: skip
             self.add_evidence(evidence)
             if asked.skip_processing:
                 continue
-            if asked.scan_only:  # a scan has no separate processing
+            if acquisition.in_one:
+                acquisition.evidence_id = evidence.id
+            if asked.scan_only or acquisition.in_one:  # it has no separate processing
                 self._processed(evidence, volume.alarms, "", at)
                 continue
             self._pipeline(
-                "processing", _PROCESS, acquisition.project_id, acquisition.user, at, fails=volume.fails,
+                "processing", PROCESS, acquisition.project_id, acquisition.user, at, fails=volume.fails,
                 evidence_id=evidence.id, triggered_by=acquisition.id, finds=volume.alarms,
             )  # fmt: skip
 
@@ -259,6 +257,8 @@ class World:
         if fails:
             self._tell("processing_failed", "PROCESSING FAILED", f"Processing failed {where} Error: {fails}")
             return
+        finds = self.rules.found(finds, self.projects[evidence.project_id])
+        self._forget_alarms(evidence)
         self._raise_alarms(finds, evidence, at)
         bad, odd = evidence.malicious, evidence.suspicious
         if total := sum(kind.count for kind in finds):
@@ -277,6 +277,15 @@ class World:
                 f"{odd} suspicious severity events detected {where}",
             )  # fmt: skip
         self._tell("processing_finished", "PROCESSING FINISHED", f"Processing finished {where}")
+
+    def _forget_alarms(self, evidence: Evidence) -> None:
+        """Processing an evidence again replaces what the last time found in it."""
+        if evidence.processed is None:
+            return
+        evidence.malicious = evidence.suspicious = 0
+        self.alarms = [alarm for alarm in self.alarms if alarm.evidence_id != evidence.id]
+        left = [alarm for alarm in self._alarms_of[evidence.project_id] if alarm.evidence_id != evidence.id]
+        self._alarms_of[evidence.project_id] = left
 
     def _raise_alarms(self, finds: Iterable[SimAlarm], evidence: Evidence, at: float) -> None:
         evidence.processed, evidence.items = at, evidence.gb * 1543
@@ -301,13 +310,3 @@ class World:
 
     def _tell(self, event_type: str, title: str, text: str) -> None:
         self.occurrences.append(Occurrence(event_type, title, text))
-
-
-def _triage_of(machine: SimInstance) -> SimVolume:
-    """A triage collects the files of all volumes as one evidence."""
-    return SimVolume(
-        machine.instance_id,
-        gb=1,
-        alarms=tuple(alarm for volume in machine.volumes for alarm in volume.alarms),
-        fails=next((volume.fails for volume in machine.volumes if volume.fails), ""),
-    )

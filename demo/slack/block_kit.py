@@ -31,7 +31,7 @@ MAX_OPTIONS = 100
 MAX_OPTION_VALUE = 75  # @slack/types 3.2.0; slack_sdk 3.48.0 has 150
 _SELECT_KEYS = {"type", "action_id", "placeholder", "options", "initial_option", "confirm"}
 _CONFIRM_TEXTS = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
-_BUTTON_KEYS = {"type", "text", "action_id", "url", "value", "style", "accessibility_label"}
+_BUTTON_KEYS = {"type", "text", "action_id", "url", "value", "style", "accessibility_label", "confirm"}
 
 
 class Invalid(Exception):
@@ -205,6 +205,8 @@ class _Checker:
         if "url" in element:
             _require(_URL.fullmatch(_string(element, "url", 3_000)), "url is not a URL")
         _require(element.get("style", "primary") in {"primary", "danger"}, "unknown button style")
+        if "confirm" in element:
+            self.confirmation(element["confirm"])
 
     def select(self, element: Mapping[str, Any]) -> None:
         _keys(element, _SELECT_KEYS)

@@ -163,14 +163,20 @@ def _pen(post: Post, place: str = "message") -> Pen:
         if block.get("type") == "static_select":
             label = text(mapping(block.get("placeholder")).get("text"))
             return el("a", "fake", label, href=url_for("slack_pages.message", ts=post.ts, menu=action))
-        return el(
+        label, confirm = drawing.button_label(block), mapping(block.get("confirm"))
+        form = el(
             "form",
             "",
             el("input", "", type="hidden", name="action", value=action),
             el("input", "", type="hidden", name="from", value=place),
-            el("button", drawing.button_classes(block), drawing.button_label(block)),
+            el("button", drawing.button_classes(block), label),
             method="post",
             action=url_for("slack_pages.clicked", ts=post.ts),
         )
+        if not confirm:
+            return form
+        asked = (text(mapping(confirm.get(part)).get("text")) for part in ("title", "text"))
+        said = (el("div", "small", each) for each in asked)
+        return el("details", "menu", el("summary", "fake", label), *said, form)
 
     return Pen(opens, button)

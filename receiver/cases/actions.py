@@ -11,19 +11,22 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from receiver.cases.capturing_again import CapturingAgain, in_words
 from receiver.cases.closing_terms import ClosingTerms
 from receiver.cases.deciding import Deciding
 from receiver.cases.lifecycle import CaseDestinations, CaseLifecycle, union
 from receiver.cases.muting_in_slack import MutingInSlack
-from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MUTE
+from receiver.intake.slack_request import ACKNOWLEDGE, CAPTURE_AGAIN, CLOSE, CREATE_ISSUE, MUTE
 from shared.config.config import Config
 from shared.config.destinations.slack import LONGEST_SLACK_LINK, SlackConfig
 from shared.models import console_pages
 from shared.models.acknowledgements import Acknowledgement
+from shared.models.captures_again import AgainRefused
 from shared.models.case_states import DecisionRefused, UnknownCase, made, named
 from shared.models.cases import Case, CaseState
 from shared.models.codec import dump, load
 from shared.models.decisions import Action, CaseDecision, Verdict
+from shared.models.people import Person
 from shared.phrases import utc_minute
 from shared.queues import items, ports
 from shared.queues.ports import Dead, Done, Queue
@@ -35,7 +38,13 @@ log = logging.getLogger(__name__)
 
 _UNKNOWN_CASE = "huntbridge knows nothing of this case any more, so nothing was done."
 _NO_REASON = "closed in Slack, where no reason was given"
-_AUDITED = {ACKNOWLEDGE: audit.ACK, CLOSE: audit.CASE_CLOSE, MUTE: audit.MUTE_ADD}
+_AUDITED = {
+    ACKNOWLEDGE: audit.ACK,
+    CLOSE: audit.CASE_CLOSE,
+    MUTE: audit.MUTE_ADD,
+    CAPTURE_AGAIN: audit.CAPTURE_AGAIN,
+}
+_VERBS = {CAPTURE_AGAIN: "capture again the system of"}
 _NO_TRACKER = "No Jira project is configured here any more, so no issue was created."
 
 
@@ -51,8 +60,9 @@ class CaseActions:
         destinations: CaseDestinations,
         terms: ClosingTerms,
         muting: MutingInSlack,
+        again: CapturingAgain,
     ) -> None:
-        self._terms, self._muting = terms, muting
+        self._terms, self._muting, self._again = terms, muting, again
         self._cases, self._deciding, self._ledger, self._store = cases, deciding, ledger, store
         self._deliveries, self._config, self._destinations = deliveries, config, destinations
 
@@ -87,6 +97,8 @@ class CaseActions:
         case_key, action = item.click.value, item.click.action
         if action == MUTE:
             return self._muting.mute(id, item)
+        if action == CAPTURE_AGAIN:
+            return self._capture_again(id, item)
         if action not in (ACKNOWLEDGE, CLOSE):
             return _UNKNOWN_CASE
         answer = self._decide(case_key, _asked(id, item))
@@ -185,8 +197,9 @@ class CaseActions:
                 "action": click.action,
             },
         )
+        verb = _VERBS.get(click.action, click.action)
         return (
-            f"You may not {click.action} “{self._cases.title(case_key)}”: only the users in "
+            f"You may not {verb} “{self._cases.title(case_key)}”: only the users in "
             "may_acknowledge of huntbridge's configuration may. Nothing was changed."
         )
 
@@ -205,6 +218,17 @@ class CaseActions:
             "case decided", extra={"case": case_key, "action": decision.action, "by": named(decision.by)}
         )
         return ""
+
+    def _capture_again(self, id: str, item: items.SlackClick) -> str:
+        """The answer to the person who asked."""
+        click = item.click
+        person = Person(audit.slack_user(click.name or click.user, click.user), "Slack")
+        try:
+            return in_words(self._again.ask(click.value, person, item.at, id))
+        except UnknownCase:
+            return _UNKNOWN_CASE
+        except AgainRefused as refused:
+            return f"Nothing is captured again: {refused}."
 
     def _create_issue(self, case_key: str, id: str) -> str:
         """The answer to the person who asked; empty if the issue is on its way. `id` is the click's id."""

@@ -58,7 +58,7 @@ class ClosingTerms:
         )
 
     def _form(self, case_key: str, case: Case, closing: CaseDecision) -> TermsForm:
-        found = self.ledger.findings.of_system(case.system.instance).findings if case.system else {}
+        found = self.ledger.findings.of_system(case.system.lasting).findings if case.system else {}
         return form_of(case_key, case, closing, found.items(), self.deciding.known_good_days)
 
     def _opened(self, form: TermsForm, item: SlackClick, name: str) -> bool:

@@ -139,7 +139,7 @@ class Deciding:
             verdict=verdict,
             case=case_key,
             origin=decision.origin,
-            system=system.instance,
+            system=system.lasting,
             hunt=terms.hunt,
             tag=terms.tag,
         )
@@ -149,7 +149,7 @@ class Deciding:
         good."""
         if case.system is None:
             return {}
-        return self.ledger.findings.of_system(case.system.instance).told_in(case_key)
+        return self.ledger.findings.of_system(case.system.lasting).told_in(case_key)
 
     def require_shown(self, case_key: str, case: Case, shown: str) -> None:
         """Raises DecisionRefused if the case has other findings than those of which `shown` is the mark."""

@@ -60,17 +60,17 @@ class Judge:
             return None
         covers = self._covers(alarm, system, seen, muted)
         while True:
-            known, version = self.ledger.findings.read(system.instance)
+            known, version = self.ledger.findings.read(system.lasting)
             if not version:
                 known = self._taken_over(system)
             after, ruling = rule(
                 known,
                 seen,
                 self._current(known),
-                lambda number: f"system/{system.instance}/{number}",
+                lambda number: f"system/{system.lasting}/{number}",
                 lambda occurrence: covers[occurrence.fingerprint],
             )
-            if after == known or self.ledger.findings.save(system.instance, after, version):
+            if after == known or self.ledger.findings.save(system.lasting, after, version):
                 return _judgement(seen, ruling, after)
 
     def case_of(self, alarm: Alarm) -> str:
@@ -79,15 +79,15 @@ class Judge:
         system = system_of(alarm)
         if not self.across_hunts or system is None or alarm.event.kind in OWN_KINDS | {TEST}:
             return ""
-        case = self._current(self.ledger.findings.of_system(system.instance))
+        case = self._current(self.ledger.findings.of_system(system.lasting))
         return case.key if case and case.state is not CaseState.CLOSED else ""
 
     def _covers(self, alarm: Alarm, system: System, seen: Seen, muted: Muted) -> dict[str, Cover]:
         """What people decided about each finding, by fingerprint. Nothing is withheld of an alarm of which
         not everything is known."""
-        entries = self.ledger.known_good.naming(system.instance) if seen.complete and seen.occurrences else ()
+        entries = self.ledger.known_good.naming(system.lasting) if seen.complete and seen.occurrences else ()
         place = Place(
-            system.instance,
+            system.lasting,
             alarm.hunt.name if alarm.hunt else hunt_name(_hunt_id(alarm)),
             alarm.instance.tags if alarm.instance else {},
         )
@@ -117,7 +117,7 @@ class Judge:
     def _taken_over(self, system: System) -> SystemFindings:
         """What is known of a system whose earlier alarms an earlier version handled: its newest case that is
         not closed goes on."""
-        rows = self.cases.of_system(system.key, limit=10).rows
+        rows = self.cases.of_system(system.lasting_key, limit=10).rows
         row = next((row for row in rows if row.state is not CaseState.CLOSED), None)
         return SystemFindings(case=row.key) if row else SystemFindings()
 

@@ -37,13 +37,13 @@ def preview(events: EventQueries, ledger: Ledger, entry: Entry, since: datetime)
             if system is None:
                 continue
             hunt, tags = alarm.hunt, alarm.instance.tags if alarm.instance else {}
-            place = Place(system.instance, hunt.name if hunt else "", tags)
+            place = Place(system.lasting, hunt.name if hunt else "", tags)
             matches = [best_match(each, place, (entry,), entry.at) for each in occurrences(alarm.findings)]
             covered = sum(match is not None and not match.not_covered for match in matches)
             if covered:
                 covered_events += 1
                 findings += covered
-                systems[system.instance] = None
+                systems[system.title] = None
         page = rows.next
         if not page:
             break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,17 +65,17 @@ class MutingInSlack:
         until = self._until(click.length, case, item.at)
         if until is None:
             return f"Nothing was muted: the hunt of {title} is not scheduled, so nobody knows the next one."
-        found = self._found(case_key, case, system.instance)
+        found = self._found(case_key, case, system.lasting)
         others = ((mark, text) for mark, (text, severity) in found.items() if severity in _MUTED)
         harmless = dict(list(others)[-_MOST_FINDINGS:])
         if not harmless:
             return (
                 f"Nothing was muted: {title} has no finding that is not malicious. Only “huntbridge mute add "
-                f"--instance {system.instance} --malicious” mutes malicious ones."
+                f"--instance {shlex.quote(system.lasting)} --malicious” mutes malicious ones."
             )
         asked = Mute(
             id=hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:12],
-            match=_match(system.instance, harmless),
+            match=_match(system.lasting, harmless),
             until=until,
             by=one_line(click.name, MAX_NAME) or click.user,
             why=one_line(f"muted in Slack from the message of {title}", MAX_WHY),
@@ -93,7 +94,7 @@ class MutingInSlack:
         return (
             f"You muted {counted(len(harmless), 'finding')} of {title} until {_end(asked)}: "
             f"{_kinds(harmless.values())}. Malicious findings, and whatever else is found on "
-            f"{system.instance}, are still told. {how_to_end}"
+            f"{system.as_lasting.title}, are still told. {how_to_end}"
         )
 
     def _until(self, length: str, case: Case, at: datetime) -> datetime | None:
@@ -102,11 +103,11 @@ class MutingInSlack:
             return min(due, at + LONGEST) if due else None
         return at + _LENGTHS[length]
 
-    def _found(self, case_key: str, case: Case, instance: str) -> dict[str, tuple[str, Severity]]:
+    def _found(self, case_key: str, case: Case, lasting: str) -> dict[str, tuple[str, Severity]]:
         """The findings that were told in the case, by their fingerprint: what they are, and how severe."""
         found = {
             mark: (finding.description, finding.told_severity)
-            for mark, finding in self.ledger.findings.of_system(instance).findings.items()
+            for mark, finding in self.ledger.findings.of_system(lasting).findings.items()
             if finding.case == case_key
         }
         if found:
@@ -116,11 +117,11 @@ class MutingInSlack:
         return {each.fingerprint: (each.description, each.severity) for each in occurrences(alarm.findings)}
 
 
-def _match(instance: str, found: Mapping[str, str]) -> MuteMatch:
+def _match(lasting: str, found: Mapping[str, str]) -> MuteMatch:
     """The findings by their fingerprints. The mute says what they are as well: an earlier version knows no
     fingerprints, and people read it."""
     kinds = tuple(dict.fromkeys(map(_pattern, found.values())))
-    return MuteMatch(instance=(instance,), finding=kinds, fingerprint=tuple(found))
+    return MuteMatch(instance=(lasting,), finding=kinds, fingerprint=tuple(found))
 
 
 def _pattern(description: str) -> str:

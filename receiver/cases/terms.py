@@ -15,6 +15,7 @@ from shared.models.known_good import MOST_DAYS
 from shared.models.known_good_terms import Scope, Terms
 from shared.models.severity import Severity
 from shared.models.system_findings import SystemFinding
+from shared.models.systems import System
 from shared.queues.items import SlackTerms
 
 _DAYS = (7, 30, 90, 180, MOST_DAYS)
@@ -38,7 +39,7 @@ def form_of(
         case_key,
         closing.id,
         closing.verdict,
-        scopes=tuple(_scopes(case, case.system.instance)),
+        scopes=tuple(_scopes(case, case.system.as_lasting)),
         days=tuple(_days(closing.at, usual)),
         usual_days=str(usual),
         malicious=tuple(_malicious(case_key, findings))[-MAX_NAMED:],
@@ -63,8 +64,8 @@ def terms_of(case: Case, closing: CaseDecision, item: SlackTerms) -> Terms | Non
     return Terms(scope, until, hunt=hunt, tag=tag, malicious=item.malicious)
 
 
-def _scopes(case: Case, instance: str) -> Iterator[Option]:
-    yield Option(Scope.SYSTEM.value, f"On this system, {instance}")
+def _scopes(case: Case, system: System) -> Iterator[Option]:
+    yield Option(Scope.SYSTEM.value, f"On this system, {system.title}")
     if hunt := _hunt(case):
         yield Option(Scope.HUNT.value, f"On every system of the hunt {hunt}")
     for tag in _tags(case):

@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from receiver.messages.facts import person_of
 from receiver.messages.message import Message
-from receiver.messages.safe_text import copyable, harmless_line
-from receiver.messages.subject import host_of, system_of
+from receiver.messages.safe_text import harmless_line
+from receiver.messages.subject import host_of, system_of, titled
 from shared.models.cases import CaseState
 from shared.models.event_kinds import ACKNOWLEDGED, CLOSED, DECISION_KINDS
 
@@ -70,9 +70,9 @@ def source_of(message: Message) -> str:
 
 
 def instance_of(message: Message) -> str:
-    """The instance id of the system; empty if no system is known."""
+    """The instance id of the system, or what people call one of another kind; empty if no system is known."""
     system = system_of(message.alarm) if message.alarm else None
-    return copyable(system.instance, 80) if system else ""
+    return titled(system, 80) if system else ""
 
 
 def decided_by(message: Message) -> str:

@@ -48,8 +48,8 @@ def techniques(finding: Finding) -> tuple[Link, ...]:
 
 def safe_links(message: Message, *, longest: int = LONGEST_LINK) -> tuple[Link, ...]:
     """The message's links that are https (http only to this machine) and have at most `longest` characters.
-    Links come from the platform's origin and from AWS alone; this is the last check before sending.
-    Characters that could end a link early are percent-encoded."""
+    Links lead to the platform's origin and to the consoles of cloud providers alone; this is the last check
+    before sending. Characters that could end a link early are percent-encoded."""
     return tuple(replace(link, url=url) for link in message.links if (url := _safe_url(link.url, longest)))
 
 

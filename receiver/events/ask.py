@@ -10,7 +10,7 @@ from typing import Protocol
 
 from receiver.events.on_duty import DutyRoster
 from receiver.events.sources import Inquiry, Question, Source
-from receiver.events.systems import Systems, instance_id_of, why_no_system
+from receiver.events.systems import Systems, instance_id_of, what_is_not_said, why_no_system
 from shared.models.captures import Capture
 from shared.models.event_kinds import HUNT_FINISHED, HUNT_MISSED, OWN_KINDS, TEST, is_audit
 from shared.models.events import Event
@@ -19,7 +19,8 @@ from shared.models.hunts import Hunt
 from shared.models.inventory import InstanceFacts
 from shared.models.owners import Duty
 from shared.models.severity import Severity
-from shared.models.systems import Instance, System
+from shared.models.systems import Instance, Kind, System
+from shared.platform.answers import DetectedIndicator, Pipeline
 from shared.storage.ledger.ledger import Ledger
 
 # Seconds for each source. The queries for evidence, capture and EC2 follow one another.
@@ -35,6 +36,10 @@ class Platform(Protocol):
     def evidence(self, evidence_id: int) -> Evidence: ...
 
     def findings(self, project_id: int, evidence_id: int | None = None) -> tuple[Finding, ...]: ...
+
+    def pipelines_of_evidence(self, evidence_id: int) -> tuple[Pipeline, ...]: ...
+
+    def detected(self, project_id: int, evidence_id: int | None = None) -> tuple[DetectedIndicator, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -90,15 +95,42 @@ class Questions:
             self._to_ledger, "Capture", lambda: self._systems.capture(ledger, event, hunt, evidence)
         )
 
+    def pipelines(
+        self, inquiry: Inquiry, hunt: Hunt | None, evidence: Evidence | None, capture: Capture | None
+    ) -> Question[tuple[Pipeline, ...]] | None:
+        """The pipelines that made the evidence, if only they lead to its capture."""
+        platform = self._platform
+        if platform is None or evidence is None or hunt is None:
+            return None
+        is_certain = capture is not None and evidence.id in capture.evidence_ids
+        if is_certain or not self._systems.may_be_of_another_kind(hunt, evidence):
+            return None
+        id = evidence.id
+        return inquiry.ask(self._to_platform, "Capture", lambda: platform.pipelines_of_evidence(id))
+
+    def capture_of(
+        self, inquiry: Inquiry, hunt: Hunt | None, pipelines: tuple[Pipeline, ...] | None
+    ) -> Question[Capture | None] | None:
+        ledger = self._ledger
+        if ledger is None or hunt is None or not pipelines:
+            return None
+        return inquiry.ask(
+            self._to_ledger, "Capture", lambda: self._systems.capture_of(ledger, hunt, pipelines)
+        )
+
     def instance(
         self, inquiry: Inquiry, event: Event, evidence: Evidence | None, system: System | None
     ) -> Question[Instance] | None:
+        """What EC2 says about the instance. Other kinds of systems have the facts of their captures."""
         ec2 = self._ec2
         if event.kind in (HUNT_FINISHED, HUNT_MISSED) or is_audit(event.kind):
             return None
         if system is None:
             if why := why_no_system(event, evidence):
                 inquiry.add_gap("Instance details", why)
+            return None
+        if system.kind is not Kind.EC2:
+            inquiry.add_gap("System details", what_is_not_said(system))
             return None
         if ec2 is None:
             inquiry.add_gap("Instance details", "EC2 is not set up")
@@ -108,6 +140,21 @@ class Questions:
             "Instance details",
             lambda: ec2.describe(system.instance, system.region, system.account),
             title=f"EC2 in {system.region}",
+        )
+
+    def hits(
+        self, inquiry: Inquiry, event: Event, hunt: Hunt | None
+    ) -> Question[tuple[DetectedIndicator, ...]] | None:
+        """Only asked if the hunt had intelligence of one's own in force."""
+        platform, project_id = self._platform, event.project_id
+        if platform is None or project_id is None or event.kind in OWN_KINDS:
+            return None
+        if hunt is None or hunt.intelligence is None or not hunt.intelligence.hash:
+            return None
+        return inquiry.ask(
+            self._to_platform,
+            "Hits of your own indicators",
+            lambda: platform.detected(project_id, event.evidence_id),
         )
 
     def on_duty(self, inquiry: Inquiry, event: Event, severity: Severity) -> Question[Duty | None] | None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from receiver.events.ask import Platform, Questions
 from receiver.events.on_duty import DutyRoster
+from receiver.events.own_hits import own_hits
 from receiver.events.platform_over_webhook import reconcile_counts, reconcile_event
 from receiver.events.severity import severity_of
 from receiver.events.sources import Inquiry
@@ -62,10 +63,19 @@ class Enricher:
             asked = ask.about_project(inquiry, event)
         hunt = inquiry.answer(asked.hunt)
         capture = inquiry.answer(ask.capture(inquiry, event, hunt, evidence))
+        # The pipelines that made an evidence have priority over every name.
+        if asked_pipelines := ask.pipelines(inquiry, hunt, evidence, capture):
+            pipelines = inquiry.answer(asked_pipelines)
+            capture = inquiry.answer(ask.capture_of(inquiry, hunt, pipelines))
         system = self._systems.system(event, evidence, capture)
+        asked_hits = ask.hits(inquiry, event, hunt)
         instance = inquiry.answer(ask.instance(inquiry, event, evidence, system))
+        if instance is None and capture and capture.system == system:
+            instance = capture.facts
         project = inquiry.answer(asked.project)
         findings = inquiry.answer(asked.findings) or ()
+        detected = inquiry.answer(asked_hits) or ()
+        hits = own_hits(detected, findings, hunt)
 
         counts = reconcile_counts(event, evidence, project, findings)
         severity = severity_of(event, counts.malicious, counts.suspicious)
@@ -82,6 +92,7 @@ class Enricher:
             instance=instance,
             system=system,
             findings=findings,
+            hits=hits,
             gaps=inquiry.gaps(),
             link=self._link(event),
             owner=self._owner(instance),
@@ -91,7 +102,9 @@ class Enricher:
 
     def _owner(self, instance: Instance | None) -> Owner | None:
         """The configured owner whose key is the whole value of the instance's owner tag."""
-        tag = instance.tags.get(self._config.owner_tag, "") if instance else ""
+        key = self._config.owner_tag.lower()  # labels of Google are in lower case
+        tags = instance.tags.items() if instance else ()
+        tag = next((value for name, value in tags if name.lower() == key), "")
         owner = self._config.owners.get(tag)
         if owner is None:
             return None

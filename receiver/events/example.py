@@ -19,6 +19,7 @@ from receiver.events.parse.webhook import parse
 from shared.aws.regions import known_regions
 from shared.config.config import Config
 from shared.config.suggestions import advice, quoted
+from shared.config.unnamed_hunts import is_name_of_one
 from shared.models.alarms import Alarm
 from shared.models.codec import load
 from shared.models.event_kinds import OWN_KINDS, PLATFORM_KINDS, RECOVERED, UNKNOWN_EVENT
@@ -26,12 +27,14 @@ from shared.models.event_notes import NOT_UNDERSTOOD_NOTE
 from shared.models.events import Event
 from shared.models.evidence import Project
 from shared.models.hunts import Hunt
+from shared.models.kinds_of_system import ABILITIES, Provider
 from shared.models.severity import Severity
-from shared.models.systems import Instance, System
+from shared.models.systems import OF_THE_SYSTEM, PARTS, WITHOUT_REGION, Instance, Kind, System
 
 KINDS = (*PLATFORM_KINDS, *sorted(OWN_KINDS), RECOVERED, UNKNOWN_EVENT)
 # An alarm in a queue, or the body of a webhook, has at most a quarter of this.
 MAX_BYTES = 1024 * 1024
+_ANY = "example"  # a name that the example does not say
 _ACCEPTED = (
     "write the body of a webhook of the platform, an event or an alarm as huntbridge writes it down, or what "
     "`huntbridge render --to webhook` or `huntbridge route --json` prints"
@@ -65,6 +68,7 @@ class Description:
     project: str | None = None
     account: str | None = None
     region: str | None = None
+    kind: str | None = None
     instance: str | None = None
     tag: tuple[str, ...] = ()
 
@@ -87,13 +91,15 @@ def apply(said: Description, alarm: Alarm, config: Config) -> Alarm:
         severity = _one_of(said.severity.lower(), list(Severity), "severity")
         alarm = replace(alarm, severity=Severity(severity))
     if said.hunt is not None:
-        if not (config.guardduty and said.hunt.startswith("guardduty-")):
+        if not is_name_of_one(config, said.hunt):
             _one_of(said.hunt, config.hunts, "hunt")
         at = alarm.hunt.scheduled_at if alarm.hunt else alarm.event.received_at
         alarm = replace(alarm, hunt=Hunt(said.hunt, at))
     if said.project is not None:
         alarm = _with_project(said.project, alarm)
-    if said.account or said.region or said.instance or said.tag:
+    if said.kind is not None:
+        _one_of(said.kind, list(Kind), "kind of system")
+    if said.account or said.region or said.kind or said.instance or said.tag:
         alarm = _with_system(said, alarm, config)
     return alarm
 
@@ -114,9 +120,12 @@ def _with_project(project: str, alarm: Alarm) -> Alarm:
 def _with_system(said: Description, alarm: Alarm, config: Config) -> Alarm:
     instance = alarm.instance or Instance("", "")
     account = alarm.system.account if alarm.system else ""
+    kind = Kind(said.kind) if said.kind else alarm.system.kind if alarm.system else Kind.EC2
     if said.region is not None:
         regions = known_regions() | set(config.extra_regions)
-        instance = replace(instance, region=_one_of(said.region, regions, "region"))
+        of_aws = ABILITIES[kind].provider is Provider.AWS
+        region = _one_of(said.region, regions, "region") if of_aws else said.region
+        instance = replace(instance, region=region)
     if said.account is not None:
         if re.fullmatch(r"[0-9]{12}", said.account):
             instance = replace(instance, account_id=said.account)
@@ -129,7 +138,18 @@ def _with_system(said: Description, alarm: Alarm, config: Config) -> Alarm:
         instance = replace(instance, id=said.instance) if is_id else replace(instance, name=said.instance)
     tags = dict(instance.tags) | dict(map(_tag, said.tag))
     instance = replace(instance, tags=tags)
+    if kind is not Kind.EC2:
+        return replace(alarm, instance=instance, system=_example_of(kind, instance, account))
     return replace(alarm, instance=instance, system=System(instance.id, instance.region, account))
+
+
+def _example_of(kind: Kind, instance: Instance, account: str) -> System:
+    """A system of another kind than EC2. Nobody says of an example in which cluster or group it is."""
+    own = [part for part in PARTS[kind] if part not in OF_THE_SYSTEM]
+    parts = dict.fromkeys(own, _ANY) | {own[-1]: instance.name or _ANY}
+    region = "" if kind in WITHOUT_REGION else instance.region or _ANY
+    system = System.of(kind, account=account or _ANY, region=region, **parts)
+    return replace(system, region=region.replace(_ANY, ""), account=account)
 
 
 def _tag(text: str) -> tuple[str, str]:

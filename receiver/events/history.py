@@ -50,11 +50,11 @@ class History:
             mark_of(finding.description): finding.description for finding in worst_first(alarm.findings)
         }
         hunt = alarm.hunt.id if alarm.hunt else ""
-        past = self._store_kinds(system.instance, event, hunt, list(descriptions))
+        past = self._store_kinds(system.lasting, event, hunt, list(descriptions))
         new = [text for mark, text in descriptions.items() if past.first_by[mark] == event.id]
         hunts = [
             alarms
-            for hunt_id, alarms in self._ledger.captures.past_hunts(system.instance)
+            for hunt_id, alarms in self._ledger.captures.past_hunts(system.lasting)
             if alarm.hunt is None or hunt_id != alarm.hunt.id
         ][-HUNTS:]
         return Change(
@@ -67,7 +67,7 @@ class History:
             with_alarms=sum(alarms > 0 for alarms in hunts),
         )
 
-    def _store_kinds(self, instance: str, event: Event, hunt: str, marks: list[str]) -> _Past:
+    def _store_kinds(self, lasting: str, event: Event, hunt: str, marks: list[str]) -> _Past:
         def change(stored: Body | None) -> tuple[Body | None, _Past]:
             events: list[list[str]] = stored["events"] if stored else []
             known: dict[str, str] = stored["kinds"] if stored else {}
@@ -92,7 +92,7 @@ class History:
             }
             return body, past
 
-        return self._store.update(kinds.SYSTEM_ALARMS, instance, "-", change, durable=False)
+        return self._store.update(kinds.SYSTEM_ALARMS, lasting, "-", change, durable=False)
 
 
 def _with(events: list[list[str]], event: list[str]) -> list[list[str]]:

@@ -139,9 +139,11 @@ def known_values(alarm: Alarm, config: Config) -> dict[str, list[str]]:
         "account": _some(
             alias, account and account.id, instance and instance.account_id, evidence and evidence.account_id
         ),
-        "region": _some(system and system.region, instance and instance.region),
+        "region": _some(system and system.region, instance and instance.region, instance and instance.zone),
+        "kind": _some(system and system.kind),
         "instance": _some(
             system and system.instance,
+            system and system.name,
             event.instance,
             instance and instance.id,
             instance and instance.name,

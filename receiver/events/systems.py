@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from shared.aws.regions import known_regions
 from shared.config.config import Config
 from shared.models.captures import Capture
+from shared.models.captures_again import AGAIN
 from shared.models.events import Event
 from shared.models.evidence import Evidence
 from shared.models.hunts import Hunt
-from shared.models.systems import System
+from shared.models.systems import Kind, System
+from shared.platform.answers import Pipeline
 from shared.storage.ledger.ledger import Ledger
 
 
@@ -29,6 +32,16 @@ def why_no_system(event: Event, evidence: Evidence | None) -> str:
     if event.evidence_id is not None:
         return "without the evidence it is not known which instance this is about"
     return "the event names no evidence, and so no instance" if event.project_id is not None else ""
+
+
+def what_is_not_said(system: System) -> str:
+    """What the platform does not say of a system that is no EC2 instance, for people."""
+    said = {
+        Kind.AZURE_VM: "whether it runs, its size and its addresses",
+        Kind.GCE: "its addresses and its network",
+        Kind.LAMBDA: "its runtime and its tags",
+    }
+    return f"the platform does not say {said.get(system.kind, 'its labels and the digest of its image')}"
 
 
 class Systems:
@@ -59,6 +72,21 @@ class Systems:
         )
         of_evidence = (capture for capture in captures if evidence_id in capture.evidence_ids)
         return next(of_instance, None) or next(of_evidence, None)
+
+    def may_be_of_another_kind(self, hunt: Hunt, evidence: Evidence | None) -> bool:
+        """Whether the evidence may be from a system that is no EC2 instance. Its data does not name one then,
+        and only the pipelines that made it lead to the capture."""
+        definition = self._config.hunts.get(hunt.name)
+        captures_others = hunt.name.startswith(AGAIN) or bool(definition and definition.cloud_targets)
+        return captures_others and evidence is not None and not evidence.instance
+
+    @staticmethod
+    def capture_of(ledger: Ledger, hunt: Hunt, pipelines: Collection[Pipeline]) -> Capture | None:
+        """The capture of the hunt to which one of these pipelines, or what started it, belongs. Reads the
+        ledger. Raises StoreError."""
+        ids = {id for pipeline in pipelines for id in (pipeline.id, pipeline.triggered_by)}
+        captures = ledger.captures.of_hunt(hunt.id) if ids else []
+        return next((capture for capture in captures if ids & set(capture.pipeline_ids)), None)
 
     def system(self, event: Event, evidence: Evidence | None, capture: Capture | None) -> System | None:
         """The system from the ledger, else from the configuration, else from the webhook."""

@@ -42,6 +42,7 @@ from shared.models.judgements import Judgement
 from shared.models.mutes import Mute
 from shared.models.severity import Severity
 from shared.models.system_findings import Status
+from shared.models.systems import Kind
 from shared.queues import items
 from shared.queues.dead_letter_notices import DeadLetterNotices, alarm_of_event
 from shared.queues.heartbeats import Heartbeats
@@ -183,7 +184,7 @@ class EventWorker:
             hit(id, alarm.event.id)
         system, hunt_id = system_of(alarm), alarm.hunt.id if alarm.hunt else alarm.event.hunt_id
         if hunt_id and system:
-            self.ledger.findings.save_quiet(hunt_id, system.instance, judgement)
+            self.ledger.findings.save_quiet(hunt_id, system.lasting, judgement)
 
     def _with_quiet(self, alarm: Alarm) -> Alarm:
         """The alarm; the report of a hunt says what people were not told of. It is read here and not when the
@@ -196,7 +197,8 @@ class EventWorker:
 
     def _save_name(self, alarm: Alarm) -> None:
         """Store the name of the instance, for the report of the hunt."""
-        if alarm.instance and alarm.instance.name:
+        is_ec2 = alarm.system is None or alarm.system.kind is Kind.EC2  # others have their names in their ids
+        if is_ec2 and alarm.instance and alarm.instance.name:
             self.ledger.instance_names.save(alarm.instance.id, alarm.instance.name)
 
     def _told(self, earlier: Earlier | None) -> Earlier | None:

@@ -22,6 +22,7 @@ from shared.secrets import Secret, SecretRef
 # The action ids of huntbridge's buttons, and of its menus. Slack also reports clicks on buttons that are only
 # links.
 ACKNOWLEDGE, CREATE_ISSUE, CLOSE, MUTE = "acknowledge", "create-issue", "close", "mute"
+CAPTURE_AGAIN = "capture-again"
 _MENUS = (CLOSE, MUTE)
 
 # The options of the menu that mutes.
@@ -120,7 +121,7 @@ def _click(interaction: dict[str, Any]) -> Click | None:
     actions = interaction.get("actions")
     if not isinstance(actions, list) or not all(isinstance(action, dict) for action in actions):
         raise Malformed("its block_actions have no actions")
-    known = (ACKNOWLEDGE, CREATE_ISSUE, *_MENUS)
+    known = (ACKNOWLEDGE, CREATE_ISSUE, CAPTURE_AGAIN, *_MENUS)
     clicked = [action for action in actions if action.get("action_id") in known]
     if not clicked:
         return None

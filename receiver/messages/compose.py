@@ -28,17 +28,21 @@ from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, UPDATE, CaseStatus
 from receiver.messages.own_events import (
     check_failed,
     connection_test,
+    coverage_old,
     destination_broken,
     destination_mended,
     heartbeat,
     job_failing,
     mute_ending,
     muted,
+    preflight_found,
     report,
     undelivered,
+    vulnerabilities_found,
     webhook_broken,
     webhooks_refused,
 )
+from receiver.messages.own_hits import hit_facts, hits_of, named_first, own_first
 from receiver.messages.platform_events import (
     alarms_found,
     not_understood,
@@ -62,6 +66,7 @@ from shared.models.event_kinds import (
     CAPTURE_STALLED,
     CHECK_FAILED,
     CLOSED,
+    COVERAGE_OLD,
     DESTINATION_BROKEN,
     DESTINATION_MENDED,
     HEARTBEAT,
@@ -70,6 +75,7 @@ from shared.models.event_kinds import (
     JOB_FAILING,
     MUTE_ENDING,
     MUTED,
+    PREFLIGHT_FOUND,
     RECOVERED,
     RELEASED,
     REOPENED,
@@ -79,6 +85,7 @@ from shared.models.event_kinds import (
     UNACKNOWLEDGED,
     UNDELIVERED,
     UNKNOWN_EVENT,
+    VULNERABILITIES_FOUND,
     WEBHOOK_BROKEN,
     WEBHOOKS_REFUSED,
 )
@@ -108,11 +115,14 @@ _CONTENT: dict[str, Callable[[Alarm], Content]] = {
     DESTINATION_BROKEN: destination_broken,
     DESTINATION_MENDED: destination_mended,
     CHECK_FAILED: check_failed,
+    PREFLIGHT_FOUND: preflight_found,
     MUTED: muted,
     MUTE_ENDING: mute_ending,
     TEST: connection_test,
     HEARTBEAT: heartbeat,
     REPORT: report,
+    COVERAGE_OLD: coverage_old,
+    VULNERABILITIES_FOUND: vulnerabilities_found,
     UNDELIVERED: undelivered,
     ACKNOWLEDGED: acknowledged,
     RELEASED: released,
@@ -133,10 +143,13 @@ def compose(
     """
     event, earlier, case = alarm.event, alarm.earlier, case or CaseStatus()
     content = _CONTENT.get(event.kind, other_event)(alarm)
-    findings = worst_first(alarm.findings)
+    hits = hits_of(alarm) if event.kind in ALARM_KINDS else ()
+    if hits:
+        content = replace(content, title=named_first(content.title, hits))
+    findings = own_first(worst_first(alarm.findings))
     links = (*links_of(alarm, case, config), *configured_links(config))
     owner_tag = config.owner_tag if config else "Owner"
-    facts = tuple(all_facts(alarm, case, content.facts, owner_tag))
+    facts = (*hit_facts(hits), *all_facts(alarm, case, content.facts, owner_tag))
     values = template_values(alarm, content, facts, links)
     wording = ConfiguredWording(config.message if config else None, values)
     title = wording.title(content.title) if event.kind in ALARM_KINDS else content.title
@@ -244,7 +257,7 @@ def _labels(alarm: Alarm) -> tuple[str, ...]:
         alarm.severity.value,
         alarm.event.kind,
         report.hunt if report else alarm.hunt.name if alarm.hunt else "",
-        system.instance if system else "",
+        system.name if system else "",
     )
     safe = (re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")[:255] for name in named)
     return tuple(dict.fromkeys(filter(None, safe)))

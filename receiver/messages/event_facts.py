@@ -20,7 +20,7 @@ def event_facts(alarm: Alarm, config: Config) -> EventFacts:
     event, system = alarm.event, system_of(alarm)
     return EventFacts(
         title=compose(alarm, config).title,
-        system=system.key if system else "",
+        system=system.lasting_key if system else "",
         name=host_of(alarm),
         hunt_id=(alarm.hunt.id if alarm.hunt else event.hunt_id) or "",
         project_id=alarm.project.id if alarm.project else event.project_id,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.message import MAX_FIRST, CaseStatus, Fact, Place
 from receiver.messages.safe_text import copyable, harmless_line, shortened_path
-from receiver.messages.subject import account_id_of, disks_of, host_of, region_of, system_of
+from receiver.messages.subject import account_id_of, disks_of, host_of, region_of, system_of, titled
 from receiver.messages.wording import capitalised, commas, disk_size, semicolons, with_id
 from shared.config.message import FACTS
 from shared.models.acknowledgements import Acknowledgement
@@ -22,8 +22,9 @@ from shared.models.decisions import Closure
 from shared.models.event_kinds import ALARM_KINDS, DECISION_KINDS, HEARTBEAT, REPORT
 from shared.models.evidence import Evidence
 from shared.models.judgements import JudgedFinding, Judgement
+from shared.models.kinds_of_system import ABILITIES, Provider
 from shared.models.system_findings import Status
-from shared.models.systems import Instance
+from shared.models.systems import Instance, Kind, System
 from shared.phrases import counted, ordinal, utc_day, utc_minute
 from shared.text import one_line
 
@@ -75,7 +76,8 @@ def in_order(facts: Iterable[Fact], title: str, *, chosen: bool = False) -> tupl
     for fact in facts:
         place = fact.place
         if fact.name in ("host", "instance"):
-            place = Place.REST if fact.value.split(" (")[0] in title else Place.NEWS
+            named = fact.value.split(" (")[0].lower() in title.lower()  # Azure ignores case
+            place = Place.REST if named else Place.NEWS
         elif chosen and place is Place.REST:
             place = Place.FIRST
         placed.append(replace(fact, place=place))
@@ -275,17 +277,33 @@ def _system_facts(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
     host = host_of(alarm)
     hostname = copyable(evidence.hostname, 60) if evidence else ""
     yield _fact("host", f"{host} ({hostname})" if hostname and hostname != host else host)
-    if system:
-        yield _fact("instance", copyable(system.instance, 40), code=True)
+    if system and system.kind is not Kind.EC2:
+        yield replace(_fact("instance", with_id(titled(system), copyable(system.place, 160))), label="System")
+    elif system:
+        yield _fact("instance", titled(system), code=True)
     account = copyable(system.account, 40) if system else ""
     yield _fact("account", with_id(account, account_id_of(alarm)))
-    yield _fact("region", with_id(region_of(alarm), copyable(instance.zone, 30) if instance else ""))
+    region = with_id(region_of(alarm), copyable(instance.zone, 30) if instance else "")
+    yield replace(_fact("region", region), label=_place_of(system))
     if instance:
         yield from _instance_facts(instance, owner_tag)
 
 
+def _place_of(system: System | None) -> str:
+    """What the provider calls the place of a system."""
+    provider = ABILITIES[system.kind].provider if system else Provider.AWS
+    return {Provider.AZURE: "Location", Provider.GCP: "Zone"}.get(provider, FACTS["region"])
+
+
+def _size(instance: Instance) -> str:
+    """The disks of a machine of Azure or Google; EC2 is not asked for them."""
+    disks, gib = max(len(instance.disks), len(instance.disks_gib)), sum(instance.disks_gib)
+    return commas(counted(disks, "disk"), f"{gib:,} GB" if gib else "") if disks else ""
+
+
 def _instance_facts(instance: Instance, owner_tag: str) -> Iterator[Fact]:
     yield _fact("type", commas(copyable(instance.type, 30), copyable(instance.platform, 40)))
+    yield _fact("size", _size(instance))
     yield _fact("state", copyable(instance.state, 30))
     yield _fact("private_address", copyable(instance.private_ip, 45), code=True)
     yield _fact("public_address", copyable(instance.public_ip, 45), code=True)

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from receiver.messages.content import Content, platform_sentence, quote_unless_sentence
 from receiver.messages.message import MAX_LINES, Fact, Line, Place
 from receiver.messages.safe_text import copyable, harmless_line, quoted_text
-from receiver.messages.subject import where
-from receiver.messages.wording import commas, joined
+from receiver.messages.subject import titled, where
+from receiver.messages.wording import capitalised, commas, joined
 from shared.models.alarms import Alarm
 from shared.models.captures import CaptureState
+from shared.models.cost import compared
 from shared.models.hunts import COVERAGE_DAYS, CaptureResult, HuntReport, hunt_name, hunt_time
 from shared.models.quiet_findings import Quiet
+from shared.models.systems import Kind, System
+from shared.models.vulnerabilities import FoundVulnerabilities
 from shared.phrases import counted, duration, percent, utc_minute
 
 MAX_SAME = 10  # systems that one line names
@@ -36,6 +39,9 @@ def hunt_finished(alarm: Alarm) -> Content:
         facts=(
             *_report_facts(report),
             *_quiet_facts(report.quiet),
+            *_intelligence_facts(report),
+            *_vulnerability_facts(report.vulnerabilities),
+            *_cost_facts(report),
             Fact("Hunt", name, place=Place.REST),
             Fact("Scheduled", utc_minute(report.scheduled_at), place=Place.REST),
         ),
@@ -95,11 +101,17 @@ def _tally(report: HuntReport) -> str:
     )
 
 
+def _intelligence_facts(report: HuntReport) -> Iterator[Fact]:
+    if report.intelligence:
+        in_words = harmless_line(report.intelligence.in_words, 200)
+        yield Fact("Your intelligence", capitalised(in_words), place=Place.REST)
+
+
 def _report_facts(report: HuntReport) -> Iterator[Fact]:
     """The slowest capture, and the share of systems captured in the last 30 days."""
     if report.slowest:
-        named = report.slowest.name or report.slowest.system.instance
-        yield Fact("Slowest", f"{copyable(named, 60)}, {duration(report.slowest_seconds)}")
+        named = _named(report.slowest.system, report.slowest.name)
+        yield Fact("Slowest", f"{copyable(named, 120)}, {duration(report.slowest_seconds)}")
     if report.covered is not None and report.systems:
         share = percent(report.covered, report.systems)
         yield Fact(
@@ -107,6 +119,23 @@ def _report_facts(report: HuntReport) -> Iterator[Fact]:
             f"{report.covered:,} of {counted(report.systems, 'system')} ({share} %) captured in the last "
             f"{COVERAGE_DAYS} days",
         )
+
+
+def _vulnerability_facts(found: FoundVulnerabilities | None) -> Iterator[Fact]:
+    if found and found.total:
+        at_least = "" if found.complete else "at least "
+        counts = f"{found.critical:,} critical and {found.high:,} high on {counted(found.systems, 'system')}"
+        new = (
+            f"{found.new:,} new since the hunt of {utc_minute(found.since)}" if found.new is not None else ""
+        )
+        in_use = f"{found.in_use:,} in packages in use"
+        yield Fact("Vulnerabilities", at_least + commas(counts, in_use, new), place=Place.REST)
+
+
+def _cost_facts(report: HuntReport) -> Iterator[Fact]:
+    """What the hunt came to, and what was expected."""
+    if cost := compared(report.cost, report.came_to):
+        yield Fact("Cost", cost, place=Place.REST)
 
 
 def _quiet_facts(quiet: Quiet) -> Iterator[Fact]:
@@ -194,9 +223,19 @@ def _has_alarms(capture: CaptureResult) -> bool:
 
 
 def _names(captures: list[CaptureResult]) -> str:
-    named = [f"{copyable(c.name, 60)} {copyable(c.system.instance, 40)}".lstrip() for c in captures]
+    named = [_name_and_id(capture) for capture in captures]
     more = len(named) - MAX_SAME
     return ", ".join(named[:MAX_SAME]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _name_and_id(capture: CaptureResult) -> str:
+    system = capture.system
+    name = copyable(capture.name, 60) if system.kind is Kind.EC2 else ""  # the title names the others
+    return f"{name} {titled(system)}".lstrip()
+
+
+def _named(system: System, name: str) -> str:
+    return (name if system.kind is Kind.EC2 else "") or system.title
 
 
 def _system_line(capture: CaptureResult) -> str:
@@ -207,9 +246,8 @@ def _system_line(capture: CaptureResult) -> str:
     )
     counts += f" on {capture.disks:,} disks" if capture.disks > 1 else ""
     new = f"{capture.new:,} of them new" if capture.new else ""
-    place = commas(copyable(system.account, 40), copyable(system.region, 30))
+    place = commas(copyable(system.account, 40), copyable(system.place, 120))
     state = "" if capture.state is CaptureState.PROCESSED else capture.state.value
     reason = harmless_line(capture.reason, 150)
-    name, instance = copyable(capture.name, 60), copyable(system.instance, 40)
     result = commas(state, counts, new)
-    return f"{name} {instance} ({place}): {result}".lstrip() + (f". {reason}" if reason else "")
+    return f"{_name_and_id(capture)} ({place}): {result}" + (f". {reason}" if reason else "")

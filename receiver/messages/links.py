@@ -1,9 +1,11 @@
-"""The links of a message: to the platform, the EC2 console, the issue in Jira, and the configured ones."""
+"""The links of a message: to the platform, the console of the cloud provider, the issue in Jira, and the
+configured ones."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote
 
 from receiver.messages.message import CaseStatus, Link
 from receiver.messages.safe_text import copyable
@@ -21,6 +23,7 @@ from shared.models.event_kinds import (
     OWN_KINDS,
     TEST,
 )
+from shared.models.systems import Kind, System
 
 # The host of the EC2 console by the form of the region's name, from
 # docs.aws.amazon.com/general/latest/gr/mgmt-console.html and the same page of the other partitions. The
@@ -31,6 +34,18 @@ _CONSOLES = (
     (re.compile(r"eusc-[a-z]{2}-[a-z]+-\d", re.ASCII), "console.amazonaws-eusc.eu"),
     (re.compile(r"[a-z]{2}-[a-z]+-\d", re.ASCII), "console.aws.amazon.com"),
 )
+# The parts of the ids of machines, from learn.microsoft.com (naming rules of resources) and the reference of
+# Google's Compute Engine.
+_AZURE = {
+    "subscription": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII),
+    "group": re.compile(r"[\w.()-]{1,90}", re.ASCII),
+    "vm": re.compile(r"[\w.-]{1,64}", re.ASCII),
+}
+_GOOGLE = {
+    "project": re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII),
+    "zone": re.compile(r"[a-z]+-[a-z]+\d+-[a-z]", re.ASCII),
+    "vm": re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII),
+}
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8}([0-9a-f]{9})?", re.ASCII)
 
 
@@ -41,9 +56,30 @@ def links_of(alarm: Alarm, case: CaseStatus, config: Config | None = None) -> It
     system = system_of(alarm)
     if system and (url := console_url(system.instance, system.region)):
         yield Link("console", "Open in the EC2 console", url)
+    elif system:
+        yield from _portal(system)
     if case.issue:
         key, url = case.issue
         yield Link("issue", f"Open {key} in Jira", url)
+
+
+def _portal(system: System) -> Iterator[Link]:
+    """The machine's page at Azure or Google, unless a part of its id has characters that no such part has.
+    The form of these addresses is not public."""
+    parts = system.parts
+    if system.kind is Kind.AZURE_VM and _fit(parts, _AZURE):
+        subscription, group, vm = (quote(parts[name]) for name in _AZURE)
+        path = f"subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute"
+        url = f"https://portal.azure.com/#@/resource/{path}/virtualMachines/{vm}"
+        yield Link("console", "Open in the Azure portal", url)
+    if system.kind is Kind.GCE and _fit(parts, _GOOGLE):
+        path = f"zones/{parts['zone']}/instances/{parts['vm']}?project={parts['project']}"
+        url = f"https://console.cloud.google.com/compute/instancesDetail/{path}"
+        yield Link("console", "Open in the Google Cloud console", url)
+
+
+def _fit(parts: Mapping[str, str], patterns: Mapping[str, re.Pattern[str]]) -> bool:
+    return all(pattern.fullmatch(parts.get(name, "")) for name, pattern in patterns.items())
 
 
 def _page_of_huntbridge(alarm: Alarm, config: Config | None) -> Iterator[Link]:

@@ -15,6 +15,7 @@ from shared.models.alarms import Alarm
 from shared.models.cases import CaseState, StillThere
 from shared.models.decisions import Closure
 from shared.models.evidence import Finding
+from shared.models.intelligence import rules_named_in
 from shared.models.owners import Owner
 from shared.models.severity import Severity
 
@@ -112,6 +113,12 @@ class Message:
 
     def facts_at(self, *places: Place) -> tuple[Fact, ...]:
         return tuple(fact for fact in self.facts if fact.place in places)
+
+    @property
+    def order(self) -> str:
+        """How the findings are ordered, for their heading."""
+        own = self.findings and rules_named_in(self.findings[0].description, ())
+        return "yours first" if own else "worst first"
 
     @property
     def case_overview(self) -> Message:

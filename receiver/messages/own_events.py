@@ -93,6 +93,22 @@ def check_failed(alarm: Alarm) -> Content:
     )
 
 
+def preflight_found(alarm: Alarm) -> Content:
+    """The title is the name of a hunt. The first line of the text says when it begins, and each further line
+    is one notice."""
+    hunt = copyable(alarm.event.title, 60)
+    begins, _, notices = alarm.event.text.partition("\n")
+    return Content(
+        title=f"The next run of hunt {hunt} will meet problems",
+        summary=sentences(
+            harmless_line(begins, 150),
+            "This is new since it was last told; "
+            f"`huntbridge hunt plan {hunt}` shows everything that is known.",
+        ),
+        quote=quoted_text(notices),
+    )
+
+
 def muted(alarm: Alarm) -> Content:
     """The title says what is muted. The text has a line for its end, its author, its reason and its id."""
     return Content(
@@ -142,6 +158,33 @@ def report(alarm: Alarm) -> Content:
         title=harmless_line(alarm.event.title, 150),
         summary=harmless_line(summary, 300),
         lines=tuple(Line(harmless_line(line, 150)) for line in lines),
+        lines_total=len(lines),
+    )
+
+
+def coverage_old(alarm: Alarm) -> Content:
+    """The title is how many machines, and for how long they were not captured. The text has a line for each
+    account and reason."""
+    lines = alarm.event.text.split("\n")
+    return Content(
+        title=harmless_line(alarm.event.title, 150),
+        summary="They run and no hunt has captured them for long. `huntbridge coverage --uncovered` lists "
+        "every such machine; this is told once for each of them.",
+        lines=tuple(Line(harmless_line(line, 400)) for line in lines),
+        lines_total=len(lines),
+    )
+
+
+def vulnerabilities_found(alarm: Alarm) -> Content:
+    """`alarms` is how many are new. The title says on how many systems of which hunt. The text has a line for
+    each system."""
+    count, lines = alarm.event.alarms or 0, alarm.event.text.split("\n")
+    noun = "new vulnerability" if count == 1 else "new vulnerabilities"
+    return Content(
+        title=f"{count:,} {noun} {harmless_line(alarm.event.title, 120)}",
+        summary="The platform found them in the packages of captured systems. The hunt before did not find "
+        "them.",
+        lines=tuple(Line(harmless_line(line, 400)) for line in lines),
         lines_total=len(lines),
     )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from receiver.messages.safe_text import copyable
 from receiver.messages.wording import commas
 from shared.models.alarms import Alarm
-from shared.models.systems import System
+from shared.models.systems import Kind, System
+
+_MAX_TITLE = 120
 
 
 def system_of(alarm: Alarm) -> System | None:
@@ -16,6 +18,11 @@ def system_of(alarm: Alarm) -> System | None:
         return System(alarm.instance.id, alarm.instance.region)
     id = (alarm.evidence.instance if alarm.evidence else "") or alarm.event.instance
     return System(id, "") if id else None
+
+
+def titled(system: System, most: int = 40) -> str:
+    """What people call the system: the id of an EC2 instance, or such as "Azure machine web-1"."""
+    return copyable(system.title, most if system.kind is Kind.EC2 else _MAX_TITLE)
 
 
 def host_of(alarm: Alarm) -> str:
@@ -55,9 +62,11 @@ def where(alarm: Alarm) -> str:
     host, system = host_of(alarm), system_of(alarm)
     if system and system.instance:
         account, disk = copyable(system.account, 40), _some_disks(alarm)
+        if system.kind is not Kind.EC2:
+            return f"on {disk}{titled(system)}" + (f" ({account})" if account else "")
         if host:
-            return f"on {disk}{host} ({commas(account, copyable(system.instance, 40))})"
-        return f"on {disk}{copyable(system.instance, 40)}" + (f" ({account})" if account else "")
+            return f"on {disk}{host} ({commas(account, titled(system))})"
+        return f"on {disk}{titled(system)}" + (f" ({account})" if account else "")
     project = alarm.project.id if alarm.project else alarm.event.project_id
     evidence = alarm.evidence.id if alarm.evidence else alarm.event.evidence_id
     ids = commas(

@@ -9,7 +9,7 @@ from receiver.messages.counts import malicious_count, suspicious_count, worst_fi
 from receiver.messages.facts import security_groups_of
 from receiver.messages.message import MAX_SUMMARY, MAX_TITLE, Fact, Link
 from receiver.messages.safe_text import copyable, harmless_line
-from receiver.messages.subject import account_id_of, host_of, region_of, system_of
+from receiver.messages.subject import account_id_of, host_of, region_of, system_of, titled
 from receiver.messages.wording import commas
 from shared.models import attack
 from shared.models.alarms import Alarm
@@ -41,13 +41,14 @@ def template_values(
         "techniques": commas(*map(attack.titled, list(techniques)[:MAX_TECHNIQUES])),
         "history": named.get("history", ""),
         "host": host_of(alarm),
-        "instance": copyable(system.instance, 40) if system else "",
+        "instance": titled(system) if system else "",
         "type": copyable(instance.type, 30) if instance else "",
         "platform": copyable(instance.platform, 40) if instance else "",
         "state": copyable(instance.state, 30) if instance else "",
         "account": copyable(system.account, 40) if system else "",
         "account_id": account_id_of(alarm),
         "region": region_of(alarm),
+        "place": copyable(system.place, 160) if system else "",
         "zone": copyable(instance.zone, 30) if instance else "",
         "private_address": copyable(instance.private_ip, 45) if instance else "",
         "public_address": copyable(instance.public_ip, 45) if instance else "",

@@ -54,6 +54,7 @@ def together(alarms: Sequence[Alarm]) -> Alarm:
         system=_first(alarm.system for alarm in alarms),
         findings=findings,
         findings_total=findings_total,
+        hits=tuple(dict.fromkeys(hit for alarm in alarms for hit in alarm.hits)),
         gaps=tuple(dict.fromkeys(gap for alarm in alarms for gap in alarm.gaps)),
         earlier=None,
         owner=_first(alarm.owner for alarm in alarms),

@@ -1,34 +1,57 @@
 """AWS clients for the accounts of the configuration: with this machine's own credentials or an account's
 role.
 
-A role is assumed for an hour and kept. The only call made here is sts:AssumeRole. Every failure is an
-`InstanceError` with a text that a person can act on.
+A role is assumed for an hour, and its credentials serve in all regions. The only call made here is
+sts:AssumeRole. Every failure is an `InstanceError` with a text that a person can act on.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.aws.clients import Clients
+from shared.aws.as_role import AsRole
+from shared.aws.clients import NAMES, Clients
 from shared.aws.errors import DENIED, AwsError, understood
 from shared.config.accounts import AccountConfig
-from shared.models.inventory import InstanceError
+from shared.models.inventory import InstanceError, RoleRefused
 from shared.secrets import SecretError, Secrets
 
 _RENEW_BEFORE = timedelta(minutes=5)
+# The region in which calls that belong to no region are made, by the partition of the account.
+_FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+P = ParamSpec("P")
+V = TypeVar("V")
+
+
+def understanding(service: str) -> Callable[[Callable[P, V]], Callable[P, V]]:
+    """Turns an answer of an undocumented shape into an InstanceError."""
+
+    def guard(ask: Callable[P, V]) -> Callable[P, V]:
+        @functools.wraps(ask)
+        def asking(*args: P.args, **kwargs: P.kwargs) -> V:
+            with understood(service, InstanceError):
+                return ask(*args, **kwargs)
+
+        return asking
+
+    return guard
 
 
 @dataclass(frozen=True)
 class _Assumed:
-    """A client with the credentials of a role, and the time at which they end."""
+    """The credentials of a role, and the time at which they end."""
 
-    client: Any
+    credentials: Credentials = field(repr=False)
     until: datetime
 
 
@@ -58,7 +81,8 @@ class AccountClients:
             now=lambda: now().timestamp(),
         )
         self._lock = threading.Lock()
-        self._assumed: dict[tuple[str, str, str], _Assumed] = {}
+        self._assumed: dict[str, _Assumed] = {}  # by account
+        self._assuming: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def _client(self, account: str, region: str, service: str = "ec2") -> Any:
         """The client of a service. An empty account is this machine's own. Raises InstanceError."""
@@ -68,32 +92,28 @@ class AccountClients:
         try:
             if config is None or config.role is None:
                 return self._clients.get(service, region)
-            return self._client_of_role(account, config, region, service)
+            credentials = self._credentials(account, config, region)
+            return AsRole(self._clients.get(service, region), credentials)
         except AwsError as error:
             raise InstanceError(str(error)) from error
 
-    def _client_of_role(self, account: str, config: AccountConfig, region: str, service: str) -> Any:
+    def _credentials(self, account: str, config: AccountConfig, region: str) -> Credentials:
         with self._lock:
-            kept = self._assumed.get((account, region, service))
-        if kept and self._now() < kept.until - _RENEW_BEFORE:
-            return kept.client
-        granted = self._assume(account, config, region)
-        with understood("STS"):
-            until: datetime = granted["Expiration"].astimezone(UTC)
-            credentials = {
-                "aws_access_key_id": str(granted["AccessKeyId"]),
-                "aws_secret_access_key": str(granted["SecretAccessKey"]),
-                "aws_session_token": str(granted["SessionToken"]),
-            }
-        client = self._clients.make(service, region, **credentials)
-        with self._lock:
-            self._assumed[account, region, service] = _Assumed(client, until)
-        return client
+            assuming = self._assuming[account]
+        with assuming:  # many threads may need the same role at the same moment
+            kept = self._assumed.get(account)
+            if kept is None or self._now() >= kept.until - _RENEW_BEFORE:
+                granted = self._assume(account, config, region)
+                with understood("STS"):
+                    keys = [str(granted[key]) for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+                    kept = _Assumed(Credentials(*keys), granted["Expiration"].astimezone(UTC))
+                self._assumed[account] = kept
+            return kept.credentials
 
     def _assume(self, account: str, config: AccountConfig, region: str) -> Mapping[str, Any]:
         request = {"RoleArn": config.role, "RoleSessionName": "huntbridge"}
-        # STS is asked in the system's own region. This is right in every partition, and unlike the tokens of
-        # the global endpoint, its tokens are valid in opt-in regions.
+        # STS is asked in the region of the first system. This is right in every partition, and unlike the
+        # tokens of the global endpoint, its tokens are valid in opt-in regions.
         sts = self._clients.get("sts", region)
         try:
             if config.external_id is not None:
@@ -104,7 +124,7 @@ class AccountClients:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             reason = "its trust policy or the external id does not fit" if code in DENIED else code
-            raise InstanceError(
+            raise RoleRefused(
                 f"AWS does not let this machine assume the role {config.role}: {reason}"
             ) from error
         except BotoCoreError as error:
@@ -112,3 +132,41 @@ class AccountClients:
         with understood("STS"):
             credentials: Mapping[str, Any] = answer["Credentials"]
         return credentials
+
+    def _pages(
+        self,
+        account: str,
+        region: str,
+        service: str,
+        operation: str,
+        *,
+        cursor: tuple[str, str] = ("NextToken", "NextToken"),
+        called: str = "",
+        **request: Any,
+    ) -> Iterator[Mapping[str, Any]]:
+        """All pages of an answer; an answer without pages is a single one. `cursor`: the key of the answer
+        that names the next page, and the key of the request that takes it. `called`: the service in words.
+        Raises InstanceError."""
+        client = self._client(account, region, service)
+        following: dict[str, str] = {}
+        try:
+            # botocore's paginators are not used: the first one reads the folder of all services.
+            while True:
+                page = getattr(client, operation)(**request, **following)
+                yield page
+                if not page.get(cursor[0]):
+                    return
+                following = {cursor[1]: page[cursor[0]]}
+        except (BotoCoreError, ClientError) as error:
+            action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
+            failure = self._clients.failure(error, called or NAMES[service], action)
+            # The text does not name the region, so the same failure in many regions is reported once.
+            raise InstanceError(str(failure)) from error
+
+    def _first_region(self, account: str) -> str:
+        config = self._account_of(account)
+        partition = config.role.split(":")[1] if config and config.role else ""
+        try:
+            return _FIRST_REGION.get(partition) or self._clients.home_region()
+        except AwsError as error:
+            raise InstanceError(str(error)) from error

@@ -18,13 +18,15 @@ from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
-from shared.aws import deadlines, errors
+from shared.aws import as_role, deadlines, errors
 from shared.aws.errors import NO_CREDENTIALS, AwsError
 from shared.http import trust
 from shared.http.deadlines import within
 
 # Seconds. Three attempts of at most 8 s and the pauses between them end before API Gateway gives up (29 s).
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 3.0, 5.0, 2
+
+_CONNECTIONS = 16  # of one client; as many threads ask at once (scheduler/parallel_calls.py)
 
 # On a machine without credentials, each search for credentials asks the instance metadata service, which may
 # hang. So after a failed search there is no new one for this long (seconds).
@@ -55,6 +57,7 @@ class Clients:
         self._boto = BotoConfig(
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
+            max_pool_connections=_CONNECTIONS,
             retries={"total_max_attempts": retries + 1, "mode": "standard"},
             user_agent_extra="huntbridge",
         )
@@ -70,7 +73,7 @@ class Clients:
         region = region or self.region
         with self._lock:  # making a client is not safe from several threads
             if (service, region) not in self._clients:
-                self._clients[service, region] = self._make(service, region, {})
+                self._clients[service, region] = self._make(service, region)
             return self._clients[service, region]
 
     def prepare(self, *services: str) -> None:
@@ -83,11 +86,6 @@ class Clients:
         """This machine's region, for a service that has none. Raises AwsError if there are no credentials."""
         with self._lock:
             return self.region or self._own_session().region_name or "us-east-1"
-
-    def make(self, service: str, region: str, **credentials: str) -> Any:
-        """A new client with other credentials. It is not kept. Raises AwsError."""
-        with self._lock:
-            return self._make(service, region, credentials)
 
     def call(self, service: str, operation: str, *, region: str | None = None, **request: Any) -> Any:
         """The answer to one call, such as `call("sqs", "send_message", QueueUrl=…)`. Raises AwsError."""
@@ -102,14 +100,13 @@ class Clients:
         """What a call raised, as an AwsError. `action` is the permission that the call takes."""
         return errors.failure(error, service, action, timeout=self._read_timeout)
 
-    def _make(self, service: str, region: str | None, credentials: Mapping[str, str]) -> Any:
+    def _make(self, service: str, region: str | None) -> Any:
         try:
             return self._own_session().client(
                 service,
                 region_name=region,
                 endpoint_url=self._endpoint_url,
                 config=self._boto,
-                **credentials,
             )
         except BotoCoreError as error:
             raise self.failure(error, f"{NAMES[service]} in {region}", "") from error
@@ -121,6 +118,7 @@ class Clients:
         if self._session is None:
             core = botocore.session.get_session()
             deadlines.bound(core, self._call_timeout)
+            as_role.prepare(core)
             core.set_config_variable("metadata_service_timeout", _METADATA_TIMEOUT)
             core.set_config_variable("metadata_service_num_attempts", 1)
             session = boto3.Session(botocore_session=core)
@@ -139,6 +137,8 @@ NAMES = {  # for messages
     "cloudformation": "CloudFormation",
     "dynamodb": "DynamoDB",
     "ec2": "EC2",
+    "iam": "IAM",
+    "kms": "KMS",
     "organizations": "Organizations",
     "s3": "S3",
     "scheduler": "EventBridge Scheduler",

@@ -72,4 +72,16 @@ def instance_of(facts: Mapping[str, Any], region: str, owner: str) -> Instance:
         platform=facts.get("PlatformDetails", "") or facts.get("Platform", "").capitalize(),
         launched_at=launched.astimezone(UTC) if launched else None,
         tags=tags,
+        root_device=facts.get("RootDeviceType", ""),
+        hibernation=bool(facts.get("HibernationOptions", {}).get("Configured")),
+        marketplace=any(
+            code.get("ProductCodeType") == "marketplace" for code in facts.get("ProductCodes", ())
+        ),
+        managed_by=manager_of(facts),
     )
+
+
+def manager_of(facts: Mapping[str, Any]) -> str:
+    """The AWS service that manages an instance or a volume; empty if none does."""
+    operator = facts.get("Operator", {})
+    return str(operator.get("Principal") or "an AWS service") if operator.get("Managed") else ""

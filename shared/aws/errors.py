@@ -126,7 +126,7 @@ def _refusal(error: ClientError, service: str, action: str) -> AwsError:
     passing = code in _THROTTLED
     if code in DENIED:
         explanation = f"{code} {answer['Error'].get('Message', '')}".lower()
-        key = " and the use of its KMS key" if "kms" in explanation else ""
+        key = " and the use of its KMS key" if "kms" in explanation and "kms:" not in action else ""
         text = f"access denied by {service}: the role needs {action}{key}"
     elif code in _BAD_CREDENTIALS:
         text = f"{service} does not accept the AWS credentials ({code})"

@@ -5,19 +5,15 @@ All pages of a list are read. Nothing is changed in AWS. `scheduler/` decides wh
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from shared.aws.accounts import AccountClients
-from shared.aws.clients import NAMES
+from shared.aws.accounts import AccountClients, understanding
 from shared.aws.ec2 import instance_of
-from shared.aws.errors import AwsError, understood
+from shared.aws.errors import AwsError
 from shared.config.accounts import AccountConfig
-from shared.models.inventory import InstanceError
+from shared.models.inventory import ACTIVE, InstanceError
 from shared.models.systems import Instance
 from shared.secrets import Secrets
 
@@ -26,26 +22,6 @@ from shared.secrets import Secrets
 _PAGE, _GROUPS_PAGE = 1_000, 100
 # Values in one filter (EC2 API reference, "Filter").
 _FILTER_VALUES = 200
-# The region in which calls that belong to no region are made, by the partition of the account.
-_FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-
-
-P = ParamSpec("P")
-V = TypeVar("V")
-
-
-def _understood(service: str) -> Callable[[Callable[P, V]], Callable[P, V]]:
-    """Turns an answer of an undocumented shape into an InstanceError."""
-
-    def guard(ask: Callable[P, V]) -> Callable[P, V]:
-        @functools.wraps(ask)
-        def asking(*args: P.args, **kwargs: P.kwargs) -> V:
-            with understood(service, InstanceError):
-                return ask(*args, **kwargs)
-
-        return asking
-
-    return guard
 
 
 class AwsFleet(AccountClients):
@@ -62,23 +38,36 @@ class AwsFleet(AccountClients):
     ) -> None:
         super().__init__(account_of, secrets, read_timeout=read_timeout, retries=retries, **manners)
 
-    @_understood("Organizations")
+    @understanding("Organizations")
     def members(self, unit: str, account: str = "") -> list[str]:
+        return [id for id, state in self.accounts_below(unit, account).items() if state == ACTIVE]
+
+    @understanding("Organizations")
+    def accounts_below(self, unit: str, account: str = "") -> Mapping[str, str]:
         where = (account, self._first_region(account), "organizations")
-        members, units = [], [unit]
+        states: dict[str, str] = {}
+        units = [unit]
         for parent in units:
             for page in self._pages(*where, "list_accounts_for_parent", ParentId=parent):
-                members += [str(member["Id"]) for member in page["Accounts"] if _is_active(member)]
+                states |= {str(member["Id"]): _state(member) for member in page["Accounts"]}
             for page in self._pages(*where, "list_organizational_units_for_parent", ParentId=parent):
                 units += [str(child["Id"]) for child in page["OrganizationalUnits"]]
-        return members
+        return states
 
-    @_understood("EC2")
+    @understanding("STS")
+    def own_account(self) -> str:
+        try:
+            region = self._first_region("")
+            return str(self._clients.call("sts", "get_caller_identity", region=region)["Account"])
+        except AwsError as error:
+            raise InstanceError(str(error)) from error
+
+    @understanding("EC2")
     def regions(self, account: str) -> list[str]:
         pages = self._pages(account, self._first_region(account), "ec2", "describe_regions")
         return sorted(str(region["RegionName"]) for page in pages for region in page["Regions"])
 
-    @_understood("EC2")
+    @understanding("EC2")
     def instances(
         self,
         account: str,
@@ -95,7 +84,7 @@ class AwsFleet(AccountClients):
             for facts in reservation["Instances"]
         ]
 
-    @_understood("Auto Scaling")
+    @understanding("Auto Scaling")
     def groups(self, account: str, region: str) -> Mapping[str, str]:
         operation = "describe_auto_scaling_groups"
         return {
@@ -105,7 +94,7 @@ class AwsFleet(AccountClients):
             for instance in group.get("Instances", ())
         }
 
-    @_understood("EC2")
+    @understanding("EC2")
     def volumes(self, account: str, region: str, only: Collection[str]) -> Mapping[str, list[int]]:
         sizes: dict[str, list[int]] = defaultdict(list)
         for request in _requests("attachment.instance-id", only):
@@ -115,37 +104,10 @@ class AwsFleet(AccountClients):
                         sizes[attachment["InstanceId"]].append(int(volume["Size"]))
         return sizes
 
-    def _pages(
-        self, account: str, region: str, service: str, operation: str, **request: Any
-    ) -> Iterator[Mapping[str, Any]]:
-        client = self._client(account, region, service)
-        following: dict[str, str] = {}
-        try:
-            # botocore's paginators are not used: the first one reads the folder of all services.
-            while True:
-                page = getattr(client, operation)(**request, **following)
-                yield page
-                if not page.get("NextToken"):
-                    return
-                following = {"NextToken": page["NextToken"]}
-        except (BotoCoreError, ClientError) as error:
-            action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-            # The text does not name the region, so the same failure in many regions is reported once.
-            raise InstanceError(str(self._clients.failure(error, NAMES[service], action))) from error
 
-    def _first_region(self, account: str) -> str:
-        config = self._account_of(account)
-        partition = config.role.split(":")[1] if config and config.role else ""
-        try:
-            return _FIRST_REGION.get(partition) or self._clients.home_region()
-        except AwsError as error:
-            raise InstanceError(str(error)) from error
-
-
-def _is_active(account: Mapping[str, Any]) -> bool:
+def _state(account: Mapping[str, Any]) -> str:
     """AWS Organizations has this in the field `State`; before 2026-09-09 it was `Status`."""
-    state = account["Status"] if "State" not in account and "Status" in account else account["State"]
-    return bool(state == "ACTIVE")
+    return str(account["Status"] if "State" not in account and "Status" in account else account["State"])
 
 
 def _requests(

@@ -9,13 +9,17 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, Field
 
 from shared.config.accounts import AccountConfig, OrganizationConfig
+from shared.config.capture_again import CaptureAgainConfig
 from shared.config.cases import CasesConfig
 from shared.config.console import ConsoleConfig
+from shared.config.cost import CostConfig, PricesConfig
+from shared.config.coverage import CoverageConfig
 from shared.config.daily_check import DailyCheckConfig
 from shared.config.delivery import DeliveryConfig, Escalation, RemindersConfig
 from shared.config.destinations.registry import DestinationConfig
 from shared.config.destinations.slack import SlackConfig
 from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
+from shared.config.intelligence import IntelligenceConfig
 from shared.config.message import MessageConfig
 from shared.config.metrics import MetricsConfig
 from shared.config.mutes import MuteConfig
@@ -25,6 +29,7 @@ from shared.config.platform_section import PlatformConfig, WebhookConfig
 from shared.config.report import ReportConfig
 from shared.config.route_tests import RouteTestConfig
 from shared.config.routes import RouteConfig
+from shared.config.triggers import TriggerConfig
 from shared.config.types import (
     ACCOUNT_ID,
     NAMES_ONLY,
@@ -35,6 +40,8 @@ from shared.config.types import (
     Text,
     matching,
 )
+from shared.config.vulnerabilities import VulnerabilitiesConfig
+from shared.models.intelligence import DEFAULT_NAME
 from shared.secrets import SecretRef
 
 _ExtraRegion = Annotated[str, AfterValidator(matching(r"^[a-z0-9-]+$", "must be a region such as eu-west-9"))]
@@ -54,6 +61,25 @@ class Config(Section):
     )
     guardduty: GuardDutyConfig | None = Field(
         None, description="which findings of GuardDuty start a hunt; by default none does"
+    )
+    intelligence: IntelligenceConfig | None = Field(
+        None, description="your own indicators and YARA rules, in force at every hunt; by default none"
+    )
+    triggers: dict[Name, TriggerConfig] = Field(
+        {},
+        description="other events of EventBridge that start a capture or a hunt, by name",
+        json_schema_extra=NAMES_ONLY,
+    )
+    capture_again: CaptureAgainConfig = Field(
+        CaptureAgainConfig(), description="whether people may capture a case's system again"
+    )
+    coverage: CoverageConfig | None = Field(
+        None, description="which accounts are compared with what was captured; by default those of hunts"
+    )
+    cost: CostConfig = Field(CostConfig(), description="what the cost of a hunt is estimated from")
+    prices: PricesConfig = Field({}, description="your own prices in US dollars, by their ids")
+    vulnerabilities: VulnerabilitiesConfig | None = Field(
+        None, description="which vulnerabilities are told; by default they are only shown"
     )
     destinations: dict[Name, DestinationConfig] = Field(
         {},
@@ -113,6 +139,22 @@ class Config(Section):
             external_id=self.organization.external_id,
             cado_account=self.organization.cado_account.replace("{account_id}", name),
         )
+
+    @property
+    def intelligence_name(self) -> str:
+        return self.intelligence.name if self.intelligence else DEFAULT_NAME
+
+    def takes_intelligence(self, hunt: str) -> bool:
+        """Whether the hunt of this name takes one's own rules and indicators along. A hunt that is not in the
+        configuration takes those of all hunts."""
+        own = self.hunts[hunt].intelligence if hunt in self.hunts else None
+        return not own.none if own else self.intelligence is not None
+
+    def requires_intelligence(self, hunt: str) -> bool:
+        own = self.hunts[hunt].intelligence if hunt in self.hunts else None
+        if own and own.required is not None:
+            return own.required
+        return bool(self.intelligence and self.intelligence.required)
 
     @property
     def slack_signing_secrets(self) -> tuple[SecretRef, ...]:

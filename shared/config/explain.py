@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from shared.config.errors import KeysError
 from shared.config.suggestions import advice, closest, quoted
 from shared.config.yaml import Document, Path, Problem
+from shared.models.systems import Kind
 
 _SENTENCES = {
     "string_type": "must be text",
@@ -24,6 +25,7 @@ _SENTENCES = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "finite_number": "must be a finite number",
     "greater_than": "must be more than {gt:g}",
     "greater_than_equal": "must be {ge:g} or more",
@@ -73,6 +75,9 @@ def _problem(kind: str, path: Path, context: dict[str, Any], document: Document)
         return path, str(context["error"])
     if kind == "missing":
         return path, document.missing
+    if kind == "union_tag_invalid" and path[:1] == ("hunts",):  # a target
+        word = context["tag"]
+        return (*path, "kind"), f"{quoted(word)} is not a kind of system{advice(word, Kind)}"
     if kind == "union_tag_invalid":
         return (*path, "type"), _not_a_choice(context["tag"], context["expected_tags"])
     value = _value(document.data, path)

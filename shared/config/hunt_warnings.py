@@ -6,11 +6,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from shared.config.cloud_targets import CloudTarget, NamedTarget
 from shared.config.config import Config
 from shared.config.hunts import HuntConfig
 from shared.config.patterns import patterns_within, values_within
 from shared.config.suggestions import quoted
-from shared.config.targets import ALL_REGIONS, ExcludeConfig, SelectorConfig, TargetConfig
+from shared.config.targets import ALL_REGIONS, ExcludeConfig, SelectorConfig, Target, TargetConfig
+from shared.models.kinds_of_system import ABILITIES
+from shared.models.systems import Kind
 
 
 def hunt_warnings(config: Config) -> Iterator[tuple[str, str]]:
@@ -18,20 +21,23 @@ def hunt_warnings(config: Config) -> Iterator[tuple[str, str]]:
     for name, hunt in config.hunts.items():
         yield from _targets(f"hunts.{name}", hunt)
         yield from _host_options(f"hunts.{name}.host_options", hunt)
+        yield from _preflight(f"hunts.{name}.preflight", hunt, config)
     if config.platform.api_version == "v2":
         for name, hunt in config.hunts.items():
             yield from _refused_by_v2(f"hunts.{name}", hunt)
 
 
 def _targets(where: str, hunt: HuntConfig) -> Iterator[tuple[str, str]]:
-    first: dict[tuple[str, str, str], int] = {}
+    first: dict[str, int] = {}
     for number, target in enumerate(hunt.targets):
         here = f"{where}.targets[{number}]"
-        if isinstance(target, TargetConfig):
-            same = first.setdefault((target.instance, target.region, target.account), number)
+        if isinstance(target, TargetConfig | NamedTarget):
+            same = first.setdefault(target.system.key, number)
             if same != number:
                 yield here, f"names the same system as targets[{same}]"
-        else:
+        if isinstance(target, CloudTarget):
+            continue
+        if isinstance(target, SelectorConfig):
             yield from _selector(here, target)
         for rule_number, rule in enumerate(hunt.exclude):
             if _leaves_out_all(rule, target):
@@ -51,16 +57,29 @@ def _selector(where: str, selector: SelectorConfig) -> Iterator[tuple[str, str]]
             yield f"{where}.tags.{name}", "is empty, so nothing matches; write '*' for any value"
 
 
+def _preflight(where: str, hunt: HuntConfig, config: Config) -> Iterator[tuple[str, str]]:
+    if not hunt.preflight:
+        return
+    if not hunt.schedule:
+        yield where, "has no effect: the hunt has no schedule, so nobody knows when it begins next"
+    elif not config.daily_check.enabled:
+        yield where, "has no effect: daily_check is switched off, and the preflight runs with it"
+
+
 def _host_options(where: str, hunt: HuntConfig) -> Iterator[tuple[str, str]]:
     options = hunt.host_options
     if options is None:
         return
-    if "triage" not in {hunt.capture, *(target.capture for target in hunt.targets)}:
+    if not any(_is_triage(target, hunt) for target in hunt.targets):
         yield where, "has no effect: it applies only to captures of mode triage, and there are none"
     elif options.collection_type == "balanced" and (
         options.groups or options.additional_files or options.additional_files_only
     ):
         yield where, "its groups and files have no effect; write collection_type: custom"
+
+
+def _is_triage(target: Target, hunt: HuntConfig) -> bool:
+    return ABILITIES[Kind(target.kind)].mode(target.capture or hunt.capture) == "triage"
 
 
 def _refused_by_v2(where: str, hunt: HuntConfig) -> Iterator[tuple[str, str]]:
@@ -77,6 +96,8 @@ def _refused_by_v2(where: str, hunt: HuntConfig) -> Iterator[tuple[str, str]]:
 
 def _leaves_out_all(rule: ExcludeConfig, target: TargetConfig | SelectorConfig) -> bool:
     """Whether the rule leaves out every system that the target can take."""
+    if not rule.may_match_ec2:
+        return False
     if isinstance(target, TargetConfig):
         needs_facts = (
             rule.tags or rule.names or rule.vpcs or rule.platforms or rule.states or rule.instance_regex

@@ -12,12 +12,15 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticKnownError
 
+from shared.config.cloud_targets import CloudTarget, NamedTarget
 from shared.config.due_times import Schedule, Skipping, parse_schedule, why_never
+from shared.config.intelligence import HuntIntelligence
+from shared.config.sequence import After
 from shared.config.suggestions import quoted
 from shared.config.targets import CaptureMode, ExcludeConfig, SelectorConfig, Target, TargetConfig
 from shared.config.timezones import check_timezone
 from shared.config.types import Context, OneOrMany, Section, Texts
-from shared.models.systems import System
+from shared.models.systems import Kind, System
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,18 @@ class HuntConfig(Section):
     order: Literal["least_recently_hunted", "random", "oldest"] = Field(
         "least_recently_hunted", description="which systems come first if there are more than max_systems"
     )
+    after: After = None
+    preflight: bool = Field(
+        default=False, strict=True, description="look every day for what would fail, and tell what is new"
+    )
+    max_cost: float | None = Field(
+        None,
+        gt=0,
+        strict=True,
+        allow_inf_nan=False,
+        description="US dollars; a run that probably costs more does not start",
+    )
+    intelligence: HuntIntelligence = None
     problems: SkipJsonSchema[Annotated[tuple[str, ...], AfterValidator(_check_not_in_document)]] = Field(
         default=(), exclude=True
     )  # what is wrong with the variables SYSTEM1…n
@@ -206,27 +221,42 @@ class HuntConfig(Section):
 
     @property
     def systems(self) -> tuple[System, ...]:
-        """The systems that the targets name, each once, in the order of the file."""
-        return tuple(dict.fromkeys(map(_system, self._named_targets)))
+        """The EC2 instances that the targets name, each once, in the order of the file."""
+        return tuple(dict.fromkeys(target.system for target in self._named_targets))
+
+    @property
+    def cloud_targets(self) -> tuple[CloudTarget, ...]:
+        """The targets of other kinds than EC2. The platform must be asked for their systems."""
+        return tuple(target for target in self.targets if isinstance(target, CloudTarget))
+
+    @property
+    def named_systems(self) -> tuple[System, ...]:
+        """The systems of every kind that the targets name, each once."""
+        others = (target.system for target in self.targets if isinstance(target, NamedTarget))
+        return tuple(dict.fromkeys((*self.systems, *others)))
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds of systems that it captures."""
+        return frozenset(Kind(target.kind) for target in self.targets)
 
     @property
     def modes(self) -> dict[System, str]:
         """The capture modes of those named systems that have one of their own."""
-        modes = {_system(target): target.capture for target in reversed(self._named_targets)}
+        modes = {target.system: target.capture for target in reversed(self._named_targets)}
         return {system: mode for system, mode in modes.items() if mode}
 
     @property
     def selects(self) -> bool:
-        """Whether AWS must be asked which systems the hunt captures."""
-        return bool(self.exclude) or any(isinstance(target, SelectorConfig) for target in self.targets)
+        """Whether AWS must be asked which EC2 instances the hunt captures."""
+        rules = any(rule.may_match_ec2 for rule in self.exclude)
+        return (rules and bool(self._named_targets)) or any(
+            isinstance(target, SelectorConfig) for target in self.targets
+        )
 
     @property
     def _named_targets(self) -> list[TargetConfig]:
         return [target for target in self.targets if isinstance(target, TargetConfig)]
-
-
-def _system(target: TargetConfig) -> System:
-    return System(target.instance, target.region, target.account)
 
 
 class GuardDutyConfig(Section):

@@ -19,6 +19,8 @@ from shared.config.config import SECRET_KEYS, Config
 from shared.config.environment import HUNT, SYSTEM_FORM, in_quotation_marks, read_environment, read_systems
 from shared.config.errors import ConfigError
 from shared.config.explain import explain
+from shared.config.hunt_rules import wrong_starts
+from shared.config.kind_rules import wrong_kinds
 from shared.config.rules import unrouted_alarms
 from shared.config.targets import TargetConfig
 from shared.config.tokens import IN_QUOTES, in_quotes
@@ -183,7 +185,7 @@ def _validated(document: Document, context: Context, problems: Iterable[Problem]
     config = None
     try:
         config = _with_default(Config.model_validate(document.data, context=context))
-        problems = [*problems, *unrouted_alarms(config)]
+        problems = [*problems, *wrong_kinds(config), *wrong_starts(config), *unrouted_alarms(config)]
     except ValidationError as error:
         problems = [*explain(error, Config, document), *problems]
     lines = document.report(list(problems))

@@ -24,6 +24,7 @@ FACTS: Mapping[str, str] = {
     "account": "Account",
     "region": "Region",
     "type": "Type",
+    "size": "Size",
     "state": "State",
     "private_address": "Private address",
     "public_address": "Public address",

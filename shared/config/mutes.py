@@ -39,7 +39,9 @@ class MuteConfig(Section):
 
     def mute(self) -> Mute:
         """The mute. Its id is made of all that it says, so an edited mute is another one."""
-        digest = hashlib.sha256(self.model_dump_json().encode("utf-8", "surrogatepass")).hexdigest()
+        # Mutes that say nothing of the kind keep the ids that earlier versions gave them.
+        whole = self.model_dump_json(exclude={"match": set() if self.match.kind else {"kind"}})
+        digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
         match = MuteMatch(**{key: getattr(self.match, key) for key in MuteMatchConfig.model_fields})
         return Mute(
             id=f"config-{digest[:12]}",

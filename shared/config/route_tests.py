@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.config.moments import Moment
-from shared.config.types import DestinationName, OneOrMany, Section, SeverityName, Text
+from shared.config.types import DestinationName, KindName, OneOrMany, Section, SeverityName, Text
 
 
 class RouteTestConfig(Section):
@@ -19,9 +19,10 @@ class RouteTestConfig(Section):
     hunt: Text | None = Field(None, description="name of the hunt that the alarm belongs to")
     project: Text | None = Field(None, description="the project's name or id")
     account: Text | None = Field(None, description="the account's key in accounts, or its id")
-    region: Text | None = Field(None, description="AWS region of the system")
-    instance: Text | None = Field(None, description="the system's instance id or its tag Name")
-    tags: dict[str, str] = Field({}, description="EC2 tags of the system: key and value")
+    region: Text | None = Field(None, description="AWS region, zone or location of the system")
+    kind: KindName | None = Field(None, description="kind of the system, such as ec2 or azure_vm")
+    instance: Text | None = Field(None, description="the system's instance id or its name")
+    tags: dict[str, str] = Field({}, description="tags or labels of the system: key and value")
     at: Moment | None = Field(
         None,
         description="when the alarm comes; by default within the active hours of every route",

@@ -10,6 +10,7 @@ from shared.config.hours_warnings import hours_warnings
 from shared.config.patterns import fits
 from shared.config.routes import MatchConfig, takes_all_of
 from shared.config.suggestions import advice, quoted
+from shared.config.unnamed_hunts import may_match_one
 from shared.models.event_kinds import (
     ACKNOWLEDGED,
     DECISION_KINDS,
@@ -30,7 +31,6 @@ NOT_ROUTED = (ACKNOWLEDGED, UNACKNOWLEDGED, STILL_THERE, UNDELIVERED, HEARTBEAT,
 _ROUTED = sorted({*PLATFORM_KINDS, *OWN_KINDS, RECOVERED, TEST, UNKNOWN_EVENT} - set(NOT_ROUTED))
 # Every route that names one of these is looked at, whichever route above it matches.
 _BY_NAME = DECISION_KINDS - set(NOT_ROUTED)
-_GUARDDUTY_HUNT = "guardduty-i-0123456789abcdef0"  # an example of the name of a hunt that a finding started
 _LONGEST_TAG_KEY = 128  # characters
 
 
@@ -69,8 +69,7 @@ def _unknown_names(
     for pattern in match.event:
         yield from ((f"{where}.event", text) for text in _event(pattern))
     for pattern in match.hunt:
-        is_guardduty = config.guardduty is not None and fits(_GUARDDUTY_HUNT, [pattern])
-        if not _fits_any(config.hunts, pattern) and not is_guardduty:
+        if not _fits_any(config.hunts, pattern) and not may_match_one(config, pattern):
             yield f"{where}.hunt", f"there is no hunt {quoted(pattern)}{advice(pattern, config.hunts)}"
     ids = [account.id for account in config.accounts.values() if account.id]
     for pattern in match.account:
@@ -78,8 +77,9 @@ def _unknown_names(
         if not _fits_any([*config.accounts, *ids], pattern) and not _fits_an_account_id(pattern):
             hint = advice(pattern, [*config.accounts, *ids])
             yield f"{where}.account", f"there is no account {quoted(pattern)}{hint}"
-    for pattern in match.region:
-        if not _fits_any(regions, pattern):
+    has_other_places = any(account.provider != "aws" for account in config.accounts.values())
+    for pattern in match.region:  # also zones of Google and locations of Azure, of which there is no list
+        if not has_other_places and not _fits_any(regions, pattern):
             yield f"{where}.region", f"{quoted(pattern)} is not a region{advice(pattern, regions)}"
 
 
@@ -108,7 +108,7 @@ def _fits_an_account_id(pattern: str) -> bool:
 
 def _empty_values(match: MatchConfig, where: str) -> Iterator[tuple[str, str]]:
     """Values that are not a condition, and conditions that no alarm meets."""
-    for key in ("event", "severity", "hunt", "project", "account", "region", "instance"):
+    for key in ("event", "severity", "hunt", "project", "account", "region", "kind", "instance"):
         if key in match.model_fields_set and not getattr(match, key):
             yield f"{where}.{key}", "is empty, so it is no condition: remove it, or write what must match"
     for key in ("project", "instance"):

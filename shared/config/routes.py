@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from shared.config.active import ActiveConfig, Outside, OutsideConfig
 from shared.config.patterns import patterns_within, values_within
-from shared.config.types import DestinationName, OneOrMany, Section, SeverityName, Texts
+from shared.config.types import DestinationName, KindName, OneOrMany, Section, SeverityName, Texts
 from shared.models.severity import Severity
 
 
@@ -28,9 +28,12 @@ class MatchConfig(Section):
     hunt: Texts = Field((), description="name of the hunt")
     project: Texts = Field((), description="the project's name or id")
     account: Texts = Field((), description="the account's key in accounts, or its id")
-    region: Texts = Field((), description="AWS region of the system")
-    instance: Texts = Field((), description="the system's instance id or its tag Name")
-    tags: dict[str, Texts] = Field({}, description="EC2 tags of the system: key and values")
+    region: Texts = Field((), description="AWS region, zone or location of the system")
+    kind: Annotated[tuple[KindName, ...], OneOrMany()] = Field(
+        (), description="kind of the system, such as ec2 or azure_vm"
+    )
+    instance: Texts = Field((), description="the system's instance id or its name")
+    tags: dict[str, Texts] = Field({}, description="tags or labels of the system: key and values")
 
 
 class RouteConfig(Section):
@@ -85,6 +88,7 @@ def takes_all_of(wide: MatchConfig, narrow: MatchConfig) -> bool:
     return (
         patterns_within(tuple(map(str.lower, narrow.event)), events)
         and values_within(narrow.severity, severities)
+        and values_within(narrow.kind, wide.kind)
         and all(patterns_within(getattr(narrow, key), getattr(wide, key)) for key in keys)
         and all(patterns_within(narrow.tags.get(key, ()), values) for key, values in wide.tags.items())
     )

@@ -44,6 +44,7 @@ NAMES: Mapping[str, object] = {
     "account_id": "111122223333",
     "region": "us-east-1",
     "zone": "us-east-1a",
+    "place": "us-east-1",
     "private_address": "10.0.1.5",
     "public_address": "203.0.113.7",
     "vpc": "vpc-0a1b2c3d",

@@ -29,6 +29,7 @@ from pydantic_core import CoreSchema, core_schema
 from shared.config.suggestions import advice, quoted
 from shared.config.urls import https_url
 from shared.models.severity import Severity
+from shared.models.systems import Kind
 from shared.secrets import SecretRef
 
 ACCOUNT_ID = r"^[0-9]{12}$"
@@ -104,6 +105,12 @@ def _check_severity(text: str) -> str:
     return text
 
 
+def _check_kind(text: str) -> str:
+    if text not in set(Kind):
+        raise ValueError(f"{quoted(text)} is not a kind of system{advice(text, Kind)}")
+    return text
+
+
 def check_region(text: str, info: ValidationInfo) -> str:
     context: Context | None = info.context
     if context is None or text in context.extra_regions or text in context.regions():
@@ -165,5 +172,6 @@ FilePath = Annotated[str, AfterValidator(_absolute_file)]
 SeverityName = Annotated[
     str, AfterValidator(_check_severity), Field(json_schema_extra={"enum": list(Severity)})
 ]
+KindName = Annotated[str, AfterValidator(_check_kind), Field(json_schema_extra={"enum": list(Kind)})]
 TemplateText = Annotated[str, AfterValidator(check_template)]
 DestinationName = Annotated[str, AfterValidator(_check_destination)]

@@ -49,6 +49,7 @@ def warnings(config: Config, regions: Collection[str], now: datetime | None = No
         *_links(config),
         *_follow(config),
         *_metrics(config),
+        *_coverage(config),
     ]
     return [ConfigWarning(where, text) for where, text in found]
 
@@ -73,6 +74,8 @@ def file_warnings(path: str | None, environ: Mapping[str, str]) -> list[ConfigWa
 def _platform(config: Config) -> Iterator[tuple[str, str]]:
     if config.platform.api_version == "v2" and not config.platform.bucket and config.hunts:
         yield "platform.bucket", "is not set, and a v2 platform copies disks through a bucket"
+    if config.platform.api_version == "v2" and config.intelligence:
+        yield "intelligence", "has no effect: the platform's API v2 takes neither rules nor indicators"
     for ref, times in Counter(config.webhook.tokens).items():
         if times > 1:
             yield "webhook.tokens", f"{ref} is listed twice"
@@ -155,3 +158,12 @@ def _follow(config: Config) -> Iterator[tuple[str, str]]:
         yield "follow.stall_after", "is never reached: give_up_after comes first"
     if follow.recover_after is not None and follow.recover_after >= follow.recover_for > 0:
         yield "follow.recover_after", "is never reached: recover_for ends first"
+
+
+def _coverage(config: Config) -> Iterator[tuple[str, str]]:
+    if config.coverage and config.organization and not config.coverage.organizational_units:
+        yield (
+            "coverage.organizational_units",
+            "without it, no more of the organization is looked at than the units that hunts name; for all of "
+            "it write the root, such as r-ab12",
+        )

@@ -31,6 +31,10 @@ _SYNTAX = (
         "a colon cannot stand here; check the indentation, or write in quotes",
     ),
     (r"unexpected end of stream", "a quote is opened here and never closed"),
+    (
+        r"expected ',' or .* but got '\?'",
+        'between braces or brackets a value with a ? is written in quotes: "cron(0 2 ? * SUN *)"',
+    ),
     (r"expected ',' or", "a bracket is opened here and not closed, or a comma is missing"),
     (r"could not find expected ':'", "a key begins here and has no colon"),
     (r"expected <block end>", "the indentation does not fit the lines above"),

@@ -20,7 +20,9 @@ from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.hosting.log_redaction import redact
 from shared.http.client import Http
-from shared.models.inventory import Fleet
+from shared.models.inspection import Inspection
+from shared.models.inventory import OrganizationFleet
+from shared.models.leftovers import Marks
 from shared.platform.client import Cado
 from shared.platform.transport import TRIES, Transport
 from shared.platform.v2 import CadoV2
@@ -62,6 +64,8 @@ class Runtime:
     proxies: Mapping[str, str] = field(default_factory=dict)
     # On AWS only the function that faces the internet may read the webhook's tokens and signing secrets.
     reads_every_secret: bool = True
+    # The functions on AWS have neither the files of rules and indicators nor yara-x.
+    reads_files: bool = True
     identity: Callable[[], str] = str  # the IAM identity, or why it is unknown; empty on one machine
     _making: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -138,11 +142,28 @@ class Runtime:
         key = self.config.platform.admin_key
         return self._cado(key, tries=TRIES, admin=True) if key else None
 
-    def make_fleet(self, **options: Any) -> Fleet:
+    @cached_property
+    def fleet(self) -> OrganizationFleet:
+        """The instances in AWS. Its clients and the credentials of roles are kept; answers are not."""
+        return self.make_fleet()
+
+    def make_fleet(self, **options: Any) -> OrganizationFleet:
         """The instances in AWS. Nothing is called yet, and answers are not cached."""
         from shared.aws.fleet import AwsFleet
 
         return AwsFleet(self.config.account, self.secrets, **options)
+
+    def make_inspection(self, **options: Any) -> Inspection:
+        """What a preflight reads in AWS. Nothing is called yet, and answers are not cached."""
+        from shared.aws.inspection import AwsInspection
+
+        return AwsInspection(self.config.account, self.secrets, **options)
+
+    def make_marks(self, **options: Any) -> Marks:
+        """What carries the platform's marks in AWS. Nothing is called yet."""
+        from shared.aws.leftovers import AwsMarks
+
+        return AwsMarks(self.config.account, self.secrets, **options)
 
     def make_cado(self, *, tries: int) -> Cado:
         """The platform. Each call is tried at most `tries` times. Raises SecretError if the API key cannot be
@@ -249,5 +270,6 @@ def aws(
         secrets=Secrets(environ, lambda: secrets or AwsSecrets(clients)),
         proxies=getproxies(),
         reads_every_secret=False,
+        reads_files=False,
         identity=lambda: stack.identity(clients),
     )

@@ -15,6 +15,7 @@ from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import Hunt
+from shared.models.intelligence import Hit
 from shared.models.judgements import Judgement
 from shared.models.owners import Duty, Owner
 from shared.models.severity import Severity
@@ -91,6 +92,8 @@ class Alarm:
     system: System | None = None
     findings: tuple[Finding, ...] = ()
     findings_total: int = 0  # how many findings there are, if a queue item has no room for all
+    # One's own rules and indicators that the platform lists as hit, and that no finding names.
+    hits: tuple[Hit, ...] = ()
     gaps: tuple[Gap, ...] = ()
     link: str = ""  # to the platform; always of the platform's own origin
     earlier: Earlier | None = None  # this alarm adds to it and is sent as an update
@@ -125,7 +128,7 @@ class Alarm:
             return self.case
         project = self.project.id if self.project else self.event.project_id
         if self.system:
-            return f"project/{project or '-'}/{self.system.key}"
+            return f"project/{project or '-'}/{self.system.lasting_key}"
         if self.evidence and self.evidence.instance:
             return f"project/{project or '-'}/{self.evidence.instance}"
         return f"project/{project or '-'}/evidence/{self.event.evidence_id or self.event.id}"

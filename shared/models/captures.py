@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.models.systems import System
+from shared.models.systems import Instance, System
 
 
 class CaptureState(StrEnum):
@@ -53,4 +53,6 @@ class Capture:
     progress: str = ""  # how far its pipelines have come
     progress_at: datetime | None = None  # when `progress` last changed
     stalled: bool = False  # an event about its lack of progress was raised
+    worker_seconds: float | None = None  # that the platform's workers took, when it ended
     preserved: tuple[Preserved, ...] = ()  # what the platform keeps of the system
+    facts: Instance | None = None  # what the platform said when the hunt was planned; None for EC2

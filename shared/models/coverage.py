@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from shared.models.fleet_coverage import OrganizationCoverage
 from shared.models.systems import System
+from shared.models.weeks import last_weeks, week_of
 
 MAX_UNSELECTED = 500  # machines that a listing names
+WEEKS_KEPT = 12
 
 
 class Outcome(StrEnum):
@@ -80,3 +83,12 @@ class Listing:
     captured: int = 0  # of these, the ones with a successful capture in the last COVERAGE_DAYS days
     # By ISO week, as it was at the last comparison in that week; earlier versions did not write it.
     weeks: Mapping[str, CoveredShare] = field(default_factory=dict)
+    organization: OrganizationCoverage | None = None  # None: the configuration does not ask for it
+
+
+def with_week(listing: Listing, last: Listing | None) -> Listing:
+    """The listing with the coverage of the last weeks, its own included."""
+    before = last.weeks if last else {}
+    known = {*last_weeks(listing.at, WEEKS_KEPT)}
+    kept = {week: share for week, share in before.items() if week in known}
+    return replace(listing, weeks=kept | {week_of(listing.at): CoveredShare(listing.captured, listing.known)})

@@ -44,6 +44,7 @@ JOB_FAILING = "job_failing"  # a job of the timer has failed for long, or works 
 DESTINATION_BROKEN = "destination_broken"  # the daily check found that a destination would take no message
 DESTINATION_MENDED = "destination_mended"  # the daily check found that it would take one again
 CHECK_FAILED = "check_failed"  # the daily check found something else that fails, or that it works again
+PREFLIGHT_FOUND = "preflight_found"  # something will very likely keep the next hunt from capturing systems
 MUTED = "muted"  # somebody added a mute
 MUTE_ENDING = "mute_ending"  # a mute ends within a day
 TEST = "test"  # sent by `huntbridge send-test`, or by the platform to test its webhook
@@ -56,6 +57,8 @@ STILL_THERE = "still_there"  # for issue trackers, once a month: nothing is new 
 UNACKNOWLEDGED = "unacknowledged"  # a reminder that nobody has acknowledged a case
 HEARTBEAT = "heartbeat"  # sent to a channel that received nothing else for a long time
 REPORT = "report"  # the figures of the last four weeks, once a month
+COVERAGE_OLD = "coverage_old"  # machines were not captured for longer than the configuration allows
+VULNERABILITIES_FOUND = "vulnerabilities_found"  # a hunt found new ones
 UNKNOWN_EVENT = "unknown"
 # What people decided about a case. Such an event says nothing new about the system.
 DECISION_KINDS = frozenset({ACKNOWLEDGED, RELEASED, CLOSED, REOPENED})
@@ -69,6 +72,7 @@ OWN_KINDS = frozenset(
         *(UNDELIVERED, UNACKNOWLEDGED, STILL_THERE, HEARTBEAT, REPORT),
         *(DESTINATION_BROKEN, DESTINATION_MENDED, CHECK_FAILED),
         *(MUTED, MUTE_ENDING),
+        *(COVERAGE_OLD, VULNERABILITIES_FOUND, PREFLIGHT_FOUND),
         *DECISION_KINDS,
     }
 )

@@ -58,7 +58,7 @@ class EventFacts:
     """What a list shows of an event. Earlier versions did not store it."""
 
     title: str = ""  # of its message
-    system: str = ""  # `System.key`; empty if the event is about no system
+    system: str = ""  # `System.lasting_key`; empty if the event is about no system
     name: str = ""  # the instance's name
     hunt_id: str = ""
     project_id: int | None = None

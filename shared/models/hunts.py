@@ -8,8 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.models.captures import Capture, CaptureState
+from shared.models.cost import CostEstimate
+from shared.models.intelligence import InForce
 from shared.models.quiet_findings import Quiet
 from shared.models.systems import System
+from shared.models.vulnerabilities import FoundVulnerabilities
 
 
 class HuntState(StrEnum):
@@ -64,6 +67,9 @@ class Hunt:
     finished_at: datetime | None = None
     stopped_by: str = ""  # who stopped it; it is over when its running captures have ended
     totals: HuntTotals | None = None  # None while it is not over; earlier versions did not store them
+    intelligence: InForce | None = None  # None: the configuration has none for it
+    cost: CostEstimate | None = None  # what it was expected to cost when it was planned
+    limited_to: str = ""  # what a person limited the run to, in words; empty: to nothing
 
     def stopped(self, by: str) -> Hunt:
         return replace(self, stopped_by=self.stopped_by or by or "somebody")
@@ -133,3 +139,7 @@ class HuntReport:
     stopped: bool = False  # a person stopped it
     covered: int | None = None  # how many of its systems were captured in the last COVERAGE_DAYS days
     quiet: Quiet = field(default_factory=Quiet)  # what people were not told of, once its event is handled
+    vulnerabilities: FoundVulnerabilities | None = None  # None: the platform does not say
+    intelligence: InForce | None = None
+    cost: CostEstimate | None = None  # as it was estimated before the hunt began
+    came_to: CostEstimate | None = None

@@ -14,6 +14,7 @@ from shared.models.decisions import Verdict
 from shared.models.known_good_terms import Scope
 from shared.models.occurrences import Occurrence, many_more
 from shared.models.severity import Severity
+from shared.models.systems import System
 
 MOST_DAYS = 365  # an entry cannot be valid for longer
 MOST_FINDINGS = 100  # of one entry
@@ -46,7 +47,7 @@ class Entry:
     verdict: Verdict
     case: str = ""  # the key of the case whose closing made the entry
     origin: str = ""  # from where it was made
-    system: str = ""  # the instance id, for the scope `system`
+    system: str = ""  # `System.lasting`, for the scope `system`
     hunt: str = ""  # the hunt's name, for the scope `hunt`
     tag: tuple[str, str] = ("", "")  # key and value, for the scope `tag`
     ended_by: str = ""  # who ended it before its time
@@ -60,7 +61,7 @@ class Entry:
         """The scope in words, such as "on i-0abc"."""
         match self.scope:
             case Scope.SYSTEM:
-                return f"on {self.system}"
+                return f"on {System(self.system, '').title}"
             case Scope.HUNT:
                 return f"on every system of the hunt {self.hunt}"
             case Scope.TAG:
@@ -73,7 +74,7 @@ class Entry:
 class Place:
     """Where a finding was made."""
 
-    system: str  # the instance id
+    system: str  # `System.lasting`
     hunt: str = ""  # the hunt's name; empty if it is not known
     tags: Mapping[str, str] = field(default_factory=dict)
 

@@ -22,6 +22,7 @@ class MuteMatch:
     project: tuple[str, ...] = ()
     account: tuple[str, ...] = ()
     region: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
     instance: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     finding: tuple[str, ...] = ()  # descriptions of the platform

@@ -31,6 +31,7 @@ class Pipeline:
     created_ms: int | None
     reason: str  # of a failure: what its failed steps say
     steps_ended: int = 0
+    started_ms: int | None = None  # None: not known
 
     @property
     def ended(self) -> bool:
@@ -60,3 +61,12 @@ class Webhook:
     enabled: bool
     times_sent: int | None = None  # since 2.304
     last_sent: datetime | None = None  # since 2.286
+
+
+@dataclass(frozen=True)
+class DetectedIndicator:
+    """What an indicator or a rule hit. Which types there are is not public; `Yara` is one of them."""
+
+    type: str
+    indicator: str  # the value, or the name of the rule
+    description: str

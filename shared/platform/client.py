@@ -13,11 +13,17 @@ from functools import cached_property
 from typing import Any
 
 from shared.models.evidence import Evidence, Finding, Project
+from shared.models.systems import Instance, Kind, System
 from shared.platform.alarm_lists import AlarmLists
-from shared.platform.answers import Identity, Pipeline, PipelinesStatus
+from shared.platform.answers import DetectedIndicator, Identity, Pipeline, PipelinesStatus
+from shared.platform.browse import Browse
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
-from shared.platform.pipelines import PipelineJson, pipeline_from, pipelines_from
+from shared.platform.imports import CaptureOptions, Imports
+from shared.platform.intelligence import Intelligence
+from shared.platform.pipelines import PipelineJson, pipeline_from, pipeline_ids, pipelines_from
+from shared.platform.readiness import Readiness
 from shared.platform.transport import Transport
+from shared.platform.vulnerabilities import Vulnerabilities
 from shared.platform.webhooks import Webhooks
 from shared.platform.wire import (
     EvidenceJson,
@@ -26,7 +32,6 @@ from shared.platform.wire import (
     PagedJson,
     PipelinesStatusJson,
     ProjectJson,
-    StartedJson,
     SummaryJson,
     UpdateJson,
     UserJson,
@@ -69,6 +74,26 @@ class Cado:
     @cached_property
     def webhooks(self) -> Webhooks:
         return Webhooks(self._transport)
+
+    @cached_property
+    def browse(self) -> Browse:
+        return Browse(self._transport, self.version)
+
+    @cached_property
+    def imports(self) -> Imports:
+        return Imports(self._transport, self.version)
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        return Readiness(self._transport)
+
+    @cached_property
+    def vulnerabilities(self) -> Vulnerabilities:
+        return Vulnerabilities(self._transport)
+
+    @cached_property
+    def intelligence(self) -> Intelligence:
+        return Intelligence(self._transport)
 
     def whoami(self) -> Identity:
         user = parse(UserJson, unwrap(self._transport.read("/api/v3/auth/whoami")))
@@ -143,6 +168,31 @@ class Cado:
                 return
             cursor = {"cursor": following}
 
+    def capture(
+        self,
+        project_id: int,
+        system: System,
+        account: str,
+        mode: str,
+        *,
+        facts: Instance | None = None,
+        options: CaptureOptions | None = None,
+    ) -> tuple[int, ...]:
+        """As `capture_ec2`, for a system of any kind. `account` is the account's name on the platform,
+        `facts` is what browsing said about the system."""
+        if system.kind is not Kind.EC2:
+            return self.imports.capture(project_id, system, account, mode, facts=facts, options=options)
+        options = options or CaptureOptions()
+        return self.capture_ec2(
+            project_id,
+            system.instance,
+            system.region,
+            cloud_id=account,
+            mode=mode,
+            skip_processing=options.skip_processing,
+            host_options=options.host_options,
+        )
+
     def capture_ec2(
         self,
         project_id: int,
@@ -181,6 +231,12 @@ class Cado:
                     yield self._with_reason(pipeline)
                     continue
             yield pipeline
+
+    def pipelines_of_evidence(self, evidence_id: int) -> tuple[Pipeline, ...]:
+        """The pipelines that work on this evidence. v2 cannot be asked."""
+        what = f"evidence {evidence_id}"
+        listed = self._transport.pages("/api/v3/pipelines", {"evidence_id": evidence_id}, what=what)
+        return tuple(pipelines_from(listed))
 
     def pipeline(self, pipeline_id: int) -> Pipeline:
         """One pipeline. If it failed, `reason` is what its failed steps said; in a list it may be only their
@@ -246,6 +302,10 @@ class Cado:
         summary = tuple((finding, events[finding]) for finding in findings)
         return self._alarm_lists.complete(project_id, evidence_id, summary)
 
+    def detected(self, project_id: int, evidence_id: int | None = None) -> tuple[DetectedIndicator, ...]:
+        """As `Intelligence.detected`."""
+        return self.intelligence.detected(project_id, evidence_id)
+
     # --- parts of the above
 
     def _ask_version(self) -> str:
@@ -310,16 +370,6 @@ class Cado:
                 self._reasons.clear()
             self._reasons[pipeline.id] = reason
         return replace(pipeline, reason=reason)
-
-
-def pipeline_ids(started: Any) -> tuple[int, ...]:
-    """The pipelines that a request for a capture has started."""
-    ids = parse(StartedJson, started).ids
-    if not ids:
-        raise Unavailable(
-            "The platform took the capture and did not say which pipeline it started.", ambiguous=True
-        )
-    return ids
 
 
 def _visible_to(users: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:

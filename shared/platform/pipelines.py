@@ -9,7 +9,20 @@ from typing import Annotated, Any
 from pydantic import Field, WrapValidator
 
 from shared.platform.answers import Pipeline
-from shared.platform.wire import LATEST, Count, Flag, Id, JsonObject, NamedJson, Part, Text, or_none, parse
+from shared.platform.errors import Unavailable
+from shared.platform.wire import (
+    LATEST,
+    Count,
+    Flag,
+    Id,
+    JsonObject,
+    NamedJson,
+    Part,
+    StartedJson,
+    Text,
+    or_none,
+    parse,
+)
 from shared.text import one_line
 
 
@@ -43,6 +56,7 @@ class PipelineJson(JsonObject):
     aborted: Flag = None
     triggering_pipeline_id: Id = None
     created: Annotated[float | str | None, WrapValidator(or_none)] = None  # ms; v2: naive ISO time
+    start_time: Annotated[float | str | None, WrapValidator(or_none)] = None  # ms
     subtasks: Annotated[list[StepJson], Part] = Field(default_factory=list)
     pipeline_id: Id = None  # this field and the next four are v2's
     pipeline_type: Text = None
@@ -69,6 +83,7 @@ def pipeline_from(pipeline: PipelineJson) -> Pipeline | None:
         created_ms=_milliseconds(pipeline.created),
         reason=_reason(pipeline) if state == "failed" else "",
         steps_ended=(pipeline.summary.success or 0) + (pipeline.summary.failure or 0),
+        started_ms=_milliseconds(pipeline.start_time),
     )
 
 
@@ -80,6 +95,16 @@ def pipelines_from(items: Iterable[Any]) -> Iterator[Pipeline]:
         if pipeline is not None and pipeline.id not in seen:
             seen.add(pipeline.id)
             yield pipeline
+
+
+def pipeline_ids(started: Any) -> tuple[int, ...]:
+    """The pipelines that a request for a capture has started."""
+    ids = parse(StartedJson, started).ids
+    if not ids:
+        raise Unavailable(
+            "The platform took the capture and did not say which pipeline it started.", ambiguous=True
+        )
+    return ids
 
 
 _STATES = {

@@ -7,9 +7,13 @@ from typing import Any
 
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.answers import Identity, Pipeline, PipelinesStatus
-from shared.platform.client import Cado, pipeline_ids
+from shared.platform.browse import Browse
+from shared.platform.client import Cado
 from shared.platform.errors import NotFound, Refused
-from shared.platform.pipelines import PipelineJson, pipelines_from
+from shared.platform.imports import Imports
+from shared.platform.intelligence import Intelligence
+from shared.platform.pipelines import PipelineJson, pipeline_ids, pipelines_from
+from shared.platform.readiness import Readiness
 from shared.platform.transport import Transport
 from shared.platform.webhooks import Webhooks
 from shared.platform.wire import (
@@ -20,6 +24,8 @@ from shared.platform.wire import (
     project_from,
 )
 from shared.text import one_line
+
+_ONLY_EC2 = "The platform's API v2 captures EC2 instances only."
 
 
 class CadoV2(Cado):
@@ -36,6 +42,22 @@ class CadoV2(Cado):
             "The platform's API v2 has no webhooks: make them there by hand, "
             "under Settings, Integrations, Webhooks."
         )
+
+    @property
+    def browse(self) -> Browse:
+        raise Refused(_ONLY_EC2)
+
+    @property
+    def imports(self) -> Imports:
+        raise Refused(_ONLY_EC2)
+
+    @property
+    def readiness(self) -> Readiness:
+        raise NotFound("The platform's API v2 says nothing about its license and settings.")
+
+    @property
+    def intelligence(self) -> Intelligence:
+        raise Refused("The platform's API v2 has no custom intelligence; its API v3 has.")
 
     def whoami(self) -> Identity:
         """v2 does not say whose key it is. Any answer but a refusal means that the key is valid."""
@@ -83,6 +105,9 @@ class CadoV2(Cado):
 
     def pipelines(self, project_id: int) -> Iterator[Pipeline]:
         yield from pipelines_from(self._list_pipelines({"project_id": project_id}))
+
+    def pipelines_of_evidence(self, evidence_id: int) -> tuple[Pipeline, ...]:
+        raise NotFound("The platform's API v2 cannot be asked about one evidence.")
 
     def pipeline(self, pipeline_id: int) -> Pipeline:
         what = f"pipeline {pipeline_id}"

@@ -73,6 +73,8 @@ class ProblemJson(JsonObject):
 
 class PagedJson(JsonObject):
     total_pages: Count = Field(None, validation_alias=AliasPath("pagination", "total_pages"))
+    total_records: Count = Field(None, validation_alias=AliasPath("pagination", "total_records"))
+    per_page: Count = Field(None, validation_alias=AliasPath("pagination", "per_page"))
     next_token: Text = Field(None, validation_alias=AliasPath("pagination", "next_token"))
 
 
@@ -161,7 +163,15 @@ class ResourceJson(JsonObject):
     id: Text = None
     type: Text = None
     account_id: Text = None
+    account_type: Text = None
     parent_id: Text = None
+
+    @property
+    def may_be_of_ec2(self) -> bool:
+        """Whether it may be an EC2 instance or its volume. A name of other kinds may look like an id of EC2,
+        and the host of a container is not the container."""
+        is_on_aws = (self.account_type or "").lower() in ("", "aws")
+        return is_on_aws and (self.type or "").lower() not in ("ecs", "lambda", "kubernetes")
 
 
 class PreservationJson(JsonObject):
@@ -243,7 +253,7 @@ def webhook_from(webhook: WebhookJson, number: int) -> Webhook:
         payload_type=one_line(webhook.payload_type or "", 40),
         enabled=bool(webhook.enabled),
         times_sent=webhook.times_sent,
-        last_sent=_moment(webhook.last_sent),
+        last_sent=moment(webhook.last_sent),
     )
 
 
@@ -256,7 +266,7 @@ def instance_in(*candidates: str | None) -> str:
     return ""
 
 
-def _moment(seconds: float | None) -> datetime | None:
+def moment(seconds: float | None) -> datetime | None:
     """The specification says seconds. A number that would be later than the year 5138 is read as
     milliseconds. None for a time before 1970 or after 2199."""
     if not seconds:
@@ -271,7 +281,7 @@ def project_from(project: ProjectJson, number: int) -> Project:
         name=one_line(project.title or ""),
         malicious=project.alarms.malicious,
         suspicious=project.alarms.suspicious,
-        updated_at=_moment(project.last_update),
+        updated_at=moment(project.last_update),
     )
 
 
@@ -286,11 +296,13 @@ def evidence_from(evidence: EvidenceJson, number: int) -> Evidence:
         size_mb=details.disk_size,
         resource=one_line(resource.id or ""),
         resource_type=one_line(resource.type or "", 40),
-        instance=instance_in(resource.parent_id, resource.id, evidence.display_name),
+        instance=instance_in(resource.parent_id, resource.id, evidence.display_name)
+        if resource.may_be_of_ec2
+        else "",
         account_id=one_line(resource.account_id or "", 40),
         malicious=evidence.alarms.malicious,
         suspicious=evidence.alarms.suspicious,
-        processed_at=_moment(evidence.last_processed),
+        processed_at=moment(evidence.last_processed),
         disk_hash=one_line(details.disk_hash or "", 200),
         preserved=one_line(evidence.preservation.raw or evidence.preservation.encase or "", 1_000),
     )

@@ -20,6 +20,12 @@ class Content:
 
     kind: ClassVar[str]
     key: ClassVar[str]
+    newest: ClassVar[int] = 1  # the highest version of its format that is read here
+
+    @property
+    def version(self) -> int:
+        """The version of the format that this item is written in."""
+        return 1
 
     def keys(self) -> dict[str, Any]:
         """The item's own keys and their values, as JSON can hold them."""

@@ -4,9 +4,9 @@ An item is a JSON object with `kind` (which of the classes below it is), `v` (th
 the item's own keys. Earlier versions wrote no `kind` and distinguished the kinds by their keys. Their items
 are still read here. Those versions can read what is written here, because each kind keeps its keys.
 
-To add a field, give it a default and leave VERSION as it is. Raise VERSION only if an older worker would do
-something wrong with the item. Older workers then refuse the item. It is tried again for some minutes, in
-which a deployment replaces these workers. After that it is dead.
+To add a field, give it a default and leave the version as it is. Raise the version of a kind, or of some of
+its items, only if an older worker would do something wrong with the item. Older workers then refuse it. It is
+tried again for some minutes, in which a deployment replaces these workers. After that it is dead.
 
 This module imports only dataclasses and json, because the web function loads it. So events, alarms and
 systems are here as `shared.models.codec.dump` made them.
@@ -21,16 +21,17 @@ from typing import Any, Self
 
 from shared.queues.content import Content as Content
 from shared.queues.content import content as _content
+from shared.queues.cover_accounts_item import CoverAccounts as CoverAccounts
 from shared.queues.daily_check_item import DailyCheck as DailyCheck
 from shared.queues.digest_due_item import DigestDue as DigestDue
 from shared.queues.escalation_item import Escalation as Escalation
+from shared.queues.leftovers_item import Leftovers as Leftovers
 from shared.queues.look_at_issues_item import LookAtIssues as LookAtIssues
+from shared.queues.preflight_item import PreflightHunt as PreflightHunt
 from shared.queues.sizes import fitted_alarm, fitted_event
 from shared.queues.slack_items import Click as Click
 from shared.queues.slack_items import SlackClick as SlackClick
 from shared.queues.slack_items import SlackTerms as SlackTerms
-
-VERSION = 1
 
 
 class NotAnItem(ValueError):
@@ -180,7 +181,7 @@ class RefusedWebhooks(Content):
 
 @_content
 class StartHunt(Content):
-    """Start a hunt. `event` is what asked the scheduler for it: a schedule or a finding of GuardDuty."""
+    """Start a hunt. `event` is what asked the scheduler for it, as `scheduler/triggers.py` reads it."""
 
     kind, key = "start", "start"
     event: dict[str, Any]
@@ -211,12 +212,21 @@ class OpenProject(Content):
 
 @_content
 class RequestCapture(Content):
-    """Ask the platform for one capture. `until`: epoch seconds until which it is worth trying."""
+    """Ask the platform for one capture. `until`: epoch seconds until which it is worth trying.
+
+    An item about another kind of system than an EC2 instance has version 2: a worker that knows EC2 alone
+    would ask the platform for an instance of that name.
+    """
 
     kind, key = "capture", "capture"
+    newest = 2
     hunt_id: str
     system: dict[str, Any]
     until: float
+
+    @property
+    def version(self) -> int:
+        return 2 if ":" in self.system["instance"] else 1  # no id of EC2 has a colon
 
     def keys(self) -> dict[str, Any]:
         return {"capture": self.hunt_id, "system": self.system, "until": self.until}
@@ -318,9 +328,12 @@ KINDS: tuple[type[Content], ...] = (
     DailyCheck,
     DigestDue,
     LookAtIssues,
+    PreflightHunt,
     RefusedWebhooks,
+    CoverAccounts,
     StartHunt,
     OpenProject,
+    Leftovers,
     RequestCapture,
     DeliverAlarm,
     DeliverDigest,
@@ -331,7 +344,7 @@ KINDS: tuple[type[Content], ...] = (
 
 def encode(content: Content) -> bytes:
     """The body of an item."""
-    item = {"kind": content.kind, "v": VERSION, **content.keys()}
+    item = {"kind": content.kind, "v": content.version, **content.keys()}
     return json.dumps(item, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
@@ -343,7 +356,7 @@ def decode(body: bytes) -> Content:
     else:
         kinds = [content for content in KINDS if content.kind == keys["kind"]]
         version = keys.get("v")
-        if not kinds or not isinstance(version, int) or version > VERSION:
+        if not kinds or not isinstance(version, int) or version > kinds[0].newest:
             raise NewerItem(f"an item of kind {keys['kind']!r}, version {version}, is not known here")
     if not kinds:
         raise NotAnItem("not an item of huntbridge")

@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from shared.models.intelligence import rules_named_in
+
 MAX_ITEM = 256 * 1024  # bytes of an event or an alarm as JSON
 # What is kept of an event or alarm that does not fit: characters of the event's text, of any other text, and
 # of a text in a list; entries of a list; bytes of a list of texts. Messages show less than that.
@@ -83,10 +85,11 @@ def _shorter(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _worst_first(finding: Mapping[str, Any]) -> tuple[int, int]:
+def _worst_first(finding: Mapping[str, Any]) -> tuple[bool, int, int]:
+    """Hits of one's own rules before all others, as in messages."""
     severity = finding["severity"]
     rank = _WORST_FIRST.index(severity) if severity in _WORST_FIRST else len(_WORST_FIRST)
-    return rank, -finding["count"]
+    return not rules_named_in(finding["description"], ()), rank, -finding["count"]
 
 
 def _size(thing: Any) -> int:

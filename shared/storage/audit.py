@@ -27,8 +27,11 @@ ACK, DEAD_RETRY, DEAD_DISCARD, EVENT_RESEND = "ack", "dead retry", "dead discard
 MUTE_ADD, MUTE_END = "mute add", "mute end"
 KNOWN_GOOD_END = "known good end"
 HUNT_RUN, HUNT_STOP = "hunt run", "hunt stop"
+CAPTURE_AGAIN = "capture again"
 CASE_RELEASE, CASE_CLOSE, CASE_REOPEN = "case release", "case close", "case reopen"
 WEBHOOK_REGISTER, WEBHOOK_TEST, SEND_TEST = "webhook register", "webhook test", "send-test"
+INTELLIGENCE_PUSH, INTELLIGENCE_REMOVE = "intelligence push", "intelligence remove"
+INTELLIGENCE_RERUN = "intelligence rerun"
 CONFIGURATION = "configuration"
 _OF_CASES = {
     Action.ACKNOWLEDGE: ACK,

@@ -20,7 +20,7 @@ from typing import Any
 
 from shared.models.hunts import HuntState
 from shared.models.severity import Severity
-from shared.models.systems import System
+from shared.models.systems import System, lasting_key
 from shared.storage import kinds
 from shared.storage.ports import IndexEntry
 
@@ -31,7 +31,7 @@ VERSION = 2
 # Names of indexes. Those that end with / are followed by what the documents have in common.
 HUNTS = "hunts"  # by scheduled time
 HUNTS_RUNNING = "hunts/running"  # those that are planned or running, by scheduled time
-CAPTURES_OF_SYSTEM = "captures/system/"  # + System.key, by the time of the request or of the hunt
+CAPTURES_OF_SYSTEM = "captures/system/"  # + System.lasting_key, by the time of the request or of the hunt
 DELIVERIES = "deliveries"  # by the time of the first attempt
 DELIVERIES_TO = "deliveries/to/"  # + destination, by the time of the first attempt
 # Attempted before and not done, by the time of the first attempt. A delivery whose first attempt is under way
@@ -41,13 +41,13 @@ DELIVERIES_WAITING = "deliveries/waiting"
 DELIVERIES_HELD = "deliveries/held"
 DELIVERIES_DEAD = "deliveries/dead"  # by the time of the last attempt
 EVENTS = "events"  # by the time when it was routed, as in the three below
-EVENTS_OF_SYSTEM, EVENTS_OF_CASE = "events/system/", "events/case/"  # + System.key, + key of the case
+EVENTS_OF_SYSTEM, EVENTS_OF_CASE = "events/system/", "events/case/"  # + System.lasting_key, + case
 EVENTS_OF_HUNT = "events/hunt/"  # + hunt id
 # The worst first, then by the time it was opened. A position begins with `severity_digit` and #.
 CASES_OPEN = "cases/open"  # not closed
 CASES_ACKNOWLEDGED = "cases/acknowledged"  # those of CASES_OPEN that somebody has acknowledged
 CASES_CLOSED = "cases/closed"  # by the time it was closed
-CASES_OF_SYSTEM = "cases/system/"  # + System.key, by the time it was opened
+CASES_OF_SYSTEM = "cases/system/"  # + System.lasting_key, by the time it was opened
 SYSTEMS = "systems"  # by the time of the last successful capture; those without one come first
 KNOWN_GOOD = "known-good"  # by the soonest end of the document's entries
 KNOWN_GOOD_LAST = "known-good/last"  # by the end of the document's entry that ends last
@@ -144,7 +144,10 @@ def _hunt(group: str, name: str, body: Body) -> Entries:
 def _capture(hunt_id: str, system_key: str, body: Body) -> Entries:
     scheduled = hunt_id.rpartition("@")[2]
     time = moment(text(body, "requested_at"), scheduled)
-    yield from by_time(time, hunt_id, [under(CAPTURES_OF_SYSTEM, system_key)])
+    lasting = lasting_key(system_key)
+    # One hunt may capture several pods that share what lasts.
+    id = hunt_id if lasting == system_key else f"{hunt_id}/{system_key}"
+    yield from by_time(time, id, [under(CAPTURES_OF_SYSTEM, lasting)])
 
 
 def _delivery(event_id: str, destination: str, body: Body) -> Entries:
@@ -182,7 +185,7 @@ def _case(case_key: str, name: str, body: Body) -> Entries:
     opened = moment(text(body, "opened_at"), text(event, "received_at"))
     system = part(body, "system") or part(alarm, "system") or part(event, "system")
     if instance := text(system, "instance"):
-        key = System(instance, text(system, "region"), text(system, "account")).key
+        key = System(instance, text(system, "region"), text(system, "account")).lasting_key
         yield from by_time(opened, case_key, [under(CASES_OF_SYSTEM, key)])
     if closure:
         yield from by_time(moment(text(closure, "at")), case_key, [CASES_CLOSED])

@@ -46,12 +46,22 @@ PROJECT = _kind("project", _HUNTS, _EVER, name="project id")  # an alarm may com
 # Deleted when the project's alarms are no longer compared with the received webhooks.
 CHECKED_PROJECT = _kind("checked-project", _HUNTS, _EVER, name="project id")
 CAPTURE = _kind("capture", _CAPTURES, _YEAR, group="hunt id", name="system key")
-HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="system key")
-CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="system key")
-SYSTEM = _kind("system", "shared.storage.ledger.systems", _YEAR, name="system key")
-PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="instance id")
+HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="lasting system key")
+CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="lasting system key")
+SYSTEM = _kind("system", "shared.storage.ledger.systems", _YEAR, name="lasting system key")
+# What runs in the accounts of the organization. Each day's look replaces the documents of the day before.
+FLEET = _kind("fleet", "shared.storage.ledger.fleet", 40, group="fleet", name="account/region/part")
+VULNERABILITIES = _kind(
+    "vulnerabilities", "shared.storage.ledger.vulnerabilities", _YEAR, group="hunt id", name="system key"
+)
+PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="lasting id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
 CLOCK = _kind("clock", "shared.local.hunt_starter", _EVER, name="hunt name")
+
+# The set of rules and indicators that the functions on AWS take along, and texts that pushes replaced.
+INTELLIGENCE = _kind(
+    "intelligence", "shared.storage.ledger.intelligence", _EVER, group="what is kept", name="time, or part"
+)
 
 # Alarms: what was received and reported, so that it is not reported again as new.
 _EVENTS, _DEDUPE = "shared.storage.ledger.events", "receiver.events.dedupe"
@@ -63,14 +73,14 @@ ALARM_RUN = _kind("alarm-run", _EVENTS, _EVER, group="project id", name="evidenc
 # are compared, so it is kept for 60 days.
 BODY = _kind("body", _DEDUPE, 60, group="SHA-256 of platform and body")
 ALARM = _kind("alarm", _DEDUPE, _EVER, group="platform/project id", name="evidence id/story")
-SYSTEM_ALARMS = _kind("system-alarms", "receiver.events.history", _YEAR, group="instance id")
+SYSTEM_ALARMS = _kind("system-alarms", "receiver.events.history", _YEAR, group="lasting id")
 # What each system's alarms found over all hunts. A finding must not be told as new again.
-SYSTEM_FINDINGS = _kind("system-findings", "shared.storage.ledger.findings", _EVER, group="instance id")
+SYSTEM_FINDINGS = _kind("system-findings", "shared.storage.ledger.findings", _EVER, group="lasting id")
 QUIET_FINDINGS = _kind(
-    "quiet-findings", "shared.storage.ledger.findings", _YEAR, group="hunt id", name="instance id"
+    "quiet-findings", "shared.storage.ledger.findings", _YEAR, group="hunt id", name="lasting id"
 )
 # What people decided, in documents that no alarm writes.
-KNOWN_GOOD = _kind("known-good", "shared.storage.ledger.known_good", _EVER, group="instance id, or wide")
+KNOWN_GOOD = _kind("known-good", "shared.storage.ledger.known_good", _EVER, group="lasting id, or wide")
 NAME = _kind("name", "shared.storage.ledger.instance_names", _YEAR, name="instance id")
 
 # Cases: what prevents a second issue or thread.
@@ -128,10 +138,11 @@ def _note(group: str, owner: str, *, name: str) -> str:
     return group
 
 
+AGAIN_NOTES = _note("captured again", "shared.storage.ledger.captures_again", name="asked")
 CLICK_NOTES = _note("click", "receiver.cases.actions", name="click id")
 CLOSED_ISSUE_NOTES = _note("closed issues", "receiver.cases.closed_issues", name="destination")
 COVERAGE_NOTES = _note("coverage", "shared.storage.ledger.coverage", name="listing")
-COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, or old captures")
+COVERAGE_JOB_NOTES = _note("coverage job", "scheduler.coverage", name="attempt, old captures, or plan")
 DAILY_CHECK_NOTES = _note("daily check", "shared.queues.check_results", name="part")
 DAILY_CHECK_DAY_NOTES = _note("daily check of", "scheduler.daily_check", name="day")
 DAY_NOTES = _note("day", "shared.storage.ledger.day_counts", name="counts")
@@ -141,9 +152,11 @@ INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")
 KNOWN_GOOD_HIT_NOTES = _note("known good hits", "shared.storage.ledger.known_good", name="entry id")
 LAST_DELIVERED_NOTES = _note("last delivered", "shared.storage.last_delivered", name="destination")
+LEFTOVER_NOTES = _note("leftovers", "shared.storage.ledger.left_behind", name="found")
 MUTE_NOTES = _note("mutes", "scheduler.ending_mutes", name="told")
 MUTE_HIT_NOTES = _note("mute hits", "shared.storage.ledger.mutes", name="mute id")
 OPEN_ISSUE_NOTES = _note("open issues", "scheduler.look_at_issues", name="round")
+PREFLIGHT_NOTES = _note("preflight", "scheduler.preflight.told", name="hunt name")
 # The hash of the platform follows the text of this group.
 PROJECT_NOTES = _note("project on", "scheduler.recover_lost_webhooks", name="project id")
 REFUSAL_NOTES = _note("refused", "receiver.intake.refusals", name="webhooks, or day")

@@ -20,6 +20,7 @@ from shared.models.weeks import last_weeks
 from shared.storage.ledger.coverage import Listings
 from shared.storage.ledger.weeks import WeekCounts, Weeks
 from tests.console.filling import add_run, capture, system
+from tests.console.organization import add_organization
 
 CONFIG = """
 platform: {url: "http://127.0.0.1:9", api_key: env:KEY}
@@ -97,3 +98,23 @@ def test_techniques(filled):
     assert "4 this week, new" in coverage("--techniques")
     assert json.loads(coverage("--techniques", "--json"))[0]["name"] == "Resource Hijacking"
     assert "T1496,Resource Hijacking,Impact,4" in coverage("--techniques", "--csv")
+
+
+def test_every_machine_that_was_not_captured_for_long(runtime):
+    refused = CliRunner().invoke(main, ["coverage", "--uncovered"])
+    assert refused.exit_code == 2
+    assert "write coverage: {accounts: all, regions: all}" in refused.output
+    add_organization(runtime, 650)
+    lines = coverage("--uncovered").splitlines()
+    assert lines[0] == "at most 0 % of 651 running machines were captured in 35 days (2026-11-29)"
+    assert lines[1] == "650 machines not captured for more than 35 days"
+    assert "Not known (2 places), and not counted:" in lines
+    assert any("444455556666" in line and "no role" in line for line in lines)
+    assert any("prod, eu-west-1" in line and "650" in line for line in lines)
+    assert "Machines (the first 100 of 650):" in lines
+    assert sum("no hunt selects it" in line for line in lines) == 101  # with the line of the reason
+    answer = json.loads(coverage("--uncovered", "--json", "--limit", "1000"))
+    assert len(answer["machines"]) == 650
+    assert answer["organization"]["unknown_total"] == 2
+    assert len(coverage("--uncovered", "--csv").splitlines()) == 653
+    assert CliRunner().invoke(main, ["coverage", "--uncovered", "--techniques"]).exit_code == 2

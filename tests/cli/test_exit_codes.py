@@ -37,6 +37,7 @@ COMMANDS = {
     "hunt report": "weekly",
     "hunt stop": "weekly",
     "coverage": "",
+    "leftovers": "",
     "events list": "",
     "events show": "e1",
     "events resend": "e1 --to soc",
@@ -49,6 +50,7 @@ COMMANDS = {
     "cases release": "e1 --by Ada",
     "cases close": "e1 --by Ada --verdict benign --why known",
     "cases reopen": "e1 --by Ada --why again",
+    "cases capture-again": "e1 --by Ada",
     "mute add": "--instance web-1 --for 1d --by Ada --why drill --yes",
     "known list": "",
     "known show": "k1",
@@ -69,6 +71,12 @@ COMMANDS = {
     "dead retry": "e1",
     "dead discard": "e1 --why old",
     "audit": "",
+    "intelligence check": "",
+    "intelligence diff": "",
+    "intelligence push": "",
+    "intelligence remove": "--yes",
+    "intelligence hits": "",
+    "intelligence rerun": "--weeks 4 --yes",
     "webhook register": "--url https://hunt.example/webhooks/cado",
     "webhook show": "",
     "webhook test": "",
@@ -79,6 +87,7 @@ NO_CONFIGURATION = {"demo", "console password"}  # neither reads the configurati
 NO_DATA = {
     *("send-test", "route", "routes test", "render", "schedules sync"),
     *("webhook register", "webhook show", "webhook test", "webhook remove"),
+    "intelligence check",
 }
 NO_DATABASE = {"console link"}  # its links are in a file beside the database
 PLATFORM_DOWN = {
@@ -87,6 +96,9 @@ PLATFORM_DOWN = {
     "webhook show": 3,
     "webhook test": 3,
     "webhook remove": 3,
+    "intelligence diff": 3,
+    "intelligence push": 3,
+    "intelligence remove": 3,
     "check": 1,  # by the README: whatever it is that would not work
 }
 FAILED = {

@@ -76,6 +76,14 @@ def test_the_same_time_again_asks_for_nothing(huntbridge, platform):
     assert len(platform.world.projects) == 1
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00+05:00", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_time_that_no_schedule_has_is_refused(huntbridge, command, at):
+    result = huntbridge("hunt", command, "--at", at, SYSTEM1=system(ONE))
+    assert result.exit_code == 2
+    assert "write a year from 1970 to 2199" in result.stderr
+
+
 def test_wait_follows_to_the_digest(huntbridge, platform, tmp_path):
     (tmp_path / "huntbridge.yaml").write_text(f"""
 platform: {{url: "{platform.url}", api_key: env:API_KEY}}
@@ -363,6 +371,50 @@ def test_only_what_failed_is_asked_for_again(huntbridge, platform, tmp_path):
     assert platform.asked == {ONE.instance_id: 1, BROKEN.instance_id: 2}
     assert len(platform.world.projects) == 1
     assert "1 of 2 systems captured, 1 failed" in again.stdout
+
+
+def test_the_failed_captures_of_a_run_are_named_by_it(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, BROKEN)
+    for day in ("15", "22"):
+        huntbridge("hunt", "run", "--wait", "--at", f"2026-11-{day}T02:00Z")
+    again = huntbridge("hunt", "run", "--retry-failed", "weekly@2026-11-15", "--wait")
+    assert "hunt weekly@2026-11-15T02:00:00Z: asking again for 1 failed capture" in again.stderr
+    twice = huntbridge("hunt", "run", "--retry-failed", "weekly@2026-11-15", "--at", "2026-11-15T02:00Z")
+    assert (twice.exit_code, "leave out --at" in twice.stderr) == (2, True)
+    nothing = huntbridge("hunt", "run", "--retry-failed", "monthly@2026")
+    assert (nothing.exit_code, "there is no run of monthly@2026" in nothing.stderr) == (2, True)
+
+
+def test_a_run_is_limited_to_some_systems(huntbridge, platform, tmp_path):
+    _weekly(tmp_path, platform, ONE, TWO)
+    dry = huntbridge("hunt", "run", "--only", f"name={TWO.instance_id}", "--dry-run", "--json")
+    plan = json.loads(dry.stdout)
+    assert [system["instance"] for system in plan["systems"]] == [TWO.instance_id]
+    assert plan["left_out"][0]["why_not"] == f"the run was limited to name={TWO.instance_id}"
+    result = huntbridge("hunt", "run", "--limit", "1", "--only", "kind=ec2", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["systems"] == 1
+    assert sum(platform.asked.values()) == 1
+    shown = huntbridge("hunt", "show", "weekly").stdout
+    assert ", only kind=ec2, at most 1 system" in shown
+    assert "the limit of this run is 1" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--only", "Env"), 2, "'Env' is no condition; write TAG=VALUE, name=VALUE or kind=VALUE"),
+        (("--only", "kind=vm"), 2, "there is no kind 'vm'"),
+        (("--only", "name=nothing"), 1, "no system of hunt weekly fits: only name=nothing"),
+        (("--limit", "1", "--at", "2026-11-15T02:00Z"), 2, "starts now; leave out --at"),
+        (("--limit", "1", "--retry-failed"), 2, "leave out --only and --limit"),
+    ],
+)
+def test_what_is_no_limit(huntbridge, platform, tmp_path, options, code, said):
+    _weekly(tmp_path, platform, ONE)
+    result = huntbridge("hunt", "run", *options)
+    assert (result.exit_code, said in result.stderr) == (code, True), result.stderr
+    assert platform.asked == {}
 
 
 def test_where_nothing_failed_nothing_is_asked_for_again(huntbridge, platform, tmp_path):

@@ -13,6 +13,7 @@ from shared.config.config import Config
 from shared.hosting import runtime as runtimes
 from shared.models.captures import CaptureState
 from shared.models.hunts import HuntState, HuntTotals
+from shared.models.vulnerabilities import FoundVulnerabilities, SystemVulnerabilities, Vulnerability
 from tests.console.filling import HOSTILE, SUNDAY, add_run, capture, kept, system
 
 FAILED, RUNNING = CaptureState.FAILED, CaptureState.RUNNING
@@ -73,6 +74,17 @@ def test_a_finished_run(huntbridge, runtime):
     table = lines[next(n for n, line in enumerate(lines) if "Took" in line) + 1 :]
     assert table[0].split()[0] == system(2).instance  # problems first
     assert len(table) == 4
+
+
+def test_vulnerabilities_of_a_run(huntbridge, runtime):
+    hunt = finished(runtime)
+    row = Vulnerability("CVE-2026-0001", "critical", "openssl", "1.0", in_use=True)
+    found = FoundVulnerabilities(critical=1, in_use=1, systems=1)
+    weak = SystemVulnerabilities(system(1), critical=1, in_use=1, rows=(row,), ids=(row.id,))
+    runtime.ledger.vulnerabilities.save(hunt.id, found, [weak])
+    output = huntbridge("hunt", "show", hunt.id).output
+    assert "CVEs:      1 critical and 0 high on 1 system, 1 of them in packages in use" in output
+    assert "Vulnerable: web-01: CVE-2026-0001 (openssl)" in output
 
 
 def test_everything_as_json(huntbridge, runtime):

@@ -118,9 +118,18 @@ def test_the_plan_for_a_script(huntbridge, platform, ec2, tmp_path):
     result = huntbridge(WEEKLY, "plan", "weekly", "--json", "--at", "2027-01-31T02:00Z")
     assert result.exit_code == 0, result.output
     plan = json.loads(result.stdout)
-    runs = plan.pop("next_runs")
+    duration, cost = plan.pop("duration"), plan.pop("cost")
+    assert (duration["hours"], duration["at_once"], duration["warning"]) == (1.0, 5, "")
+    assert cost["usd"]["low"] < cost["usd"]["likely"] < cost["usd"]["high"]
+    assert cost["not_counted"] == []
+    assert "1 disk of which no snapshot is known: 40% of the size is data" in cost["assumptions"]
+    runs, notices = plan.pop("next_runs"), plan.pop("notices")
+    (snapshot,) = [one for one in notices if one["code"] == "first-snapshot"]
+    assert snapshot["systems"] == [f"-/{REGION}/{ec2['web[red]']}"]
+    assert snapshot["degree"] == "note"
+    assert {one["degree"] for one in notices} == {"note", "not known"}  # moto simulates no policies
     assert len([run for run in runs if run["utc"]]) == 5
-    place = {"region": REGION, "account": ""}
+    place = {"region": REGION, "account": "", "kind": "ec2", "place": REGION}
     why = "targets[0]: tag Tier is gold"
     assert plan == {
         "hunt": "weekly@2027-01-31T02:00:00Z",
@@ -143,13 +152,30 @@ def test_the_plan_for_a_script(huntbridge, platform, ec2, tmp_path):
     assert not [request for request in platform.requests if request.method != "GET"]
 
 
+@pytest.mark.usefixtures("ec2")
+def test_a_plan_that_cannot_end_in_time_and_costs_too_much(huntbridge):
+    config = WEEKLY.replace("cron(30 2 ? * SUN *)", "rate(30 minutes)") + "    max_cost: 0.5\n"
+    result = huntbridge(config, "plan")
+    assert result.exit_code == 1
+    for said in (
+        "Duration: about 1 h 0 min, 5 captures at once",
+        "warning: the hunt takes 1 h 0 min, its next run begins after 30 min: not even one capture fits",
+        "prices of 2024-07 to 2026-11",
+        "the platform’s workers",
+        "assumed: a capture of mode full takes 1 h 0 min, since none of kind ec2 was made before",
+        "prices: List prices in US dollars, without tax and discounts",
+        "problem: this run would not start: it is likely to cost about $1.",
+    ):
+        assert said in result.output
+
+
 def test_the_plan_for_a_person(huntbridge, ec2):
     result = huntbridge(WEEKLY, "plan")
     assert result.exit_code == 0, result.output
     for said in (
         "and ask for 1 capture:", ec2["web[red]"], "web[red]", "targets[0]: tag Tier is gold", "Left out:",
         "exclude[0]: tag Hunt is skip", "it is terminated",
-        "Load: 1 system, 1 volume, 8 GiB, how long it takes is not known: it never finished before",
+        "Load: 1 system, 1 volume, 8 GiB, no run of this hunt has finished before",
         "Next runs (Europe/Berlin):",
     ):  # fmt: skip
         assert said in result.stdout

@@ -116,7 +116,7 @@ def test_by_a_bot_token_it_is_what_the_channel_would_show_with_its_buttons(run):
     body = json.loads(result.stdout)
     assert body["channel"] == "C0123456789"
     buttons = next(block for block in body["blocks"] if block["type"] == "actions")["elements"]
-    named = ["acknowledge", "close", "mute", "open_platform", "open_console"]
+    named = ["acknowledge", "close", "mute", "capture-again", "open_platform", "open_console"]
     assert [button["action_id"] for button in buttons] == named  # its issue is on the route
     assert "Block Kit Builder" in result.stderr
     elsewhere = dump(replace(ALARM, instance=None))

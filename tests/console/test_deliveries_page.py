@@ -140,3 +140,9 @@ def test_nothing_selected_and_nothing_to_do(house, dead):
     assert handle(house, id=dead).status_code == 400
     handle(house, do="retry")
     assert "No dead letter was selected" in page_of(house).text
+
+
+def test_without_any_destination_the_page_says_so(make_console):
+    page = make_console().get("/deliveries")
+    assert page.status_code == 200
+    assert "No destination is configured" in page.get_data(as_text=True)

@@ -28,6 +28,7 @@ from shared.models.severity import Severity
 from tests.console.conftest import NOW, Console
 from tests.console.filled import SETTINGS, House
 from tests.console.filling import add_run, capture
+from tests.console.organization import DAY, add_organization
 from tests.console.reading import read
 from tests.moto_server import moto_server
 
@@ -112,6 +113,9 @@ def warm(make_console, clients):
     for evidence in range(4, 12):
         house.alarm(evidence)
     add_run(runtime, [capture(1), capture(2, CaptureState.FAILED, reason="no space")], at=NOW - timedelta(3))
+    add_organization(runtime, 650)
+    for number in range(500):
+        runtime.ledger.fleet.save("empty", f"region-{number}", DAY)
     for name in ("weekly", "daily", "other"):
         run = add_run(
             runtime,

@@ -8,6 +8,7 @@ import pytest
 
 from shared.models.captures import CaptureState
 from shared.models.hunts import HuntState
+from shared.models.vulnerabilities import FoundVulnerabilities, SystemVulnerabilities, Vulnerability
 from shared.platform.errors import Unavailable
 from shared.storage import audit
 from shared.storage.ports import StoreError
@@ -26,6 +27,20 @@ HUNTS = {
         "targets": [{"instance": system(1).instance, "region": "us-east-1"}],
     }
 }
+
+
+def test_vulnerabilities_of_a_run(console):
+    hunt = add_run(console.runtime, [capture(1)], names=["web-01"])
+    assert "Vulnerabilities" not in page_of(console, hunt)
+    row = Vulnerability("CVE-2026-0001", "critical", HOSTILE, "1.0", "1.1", in_use=True)
+    found = FoundVulnerabilities(critical=1, in_use=1, systems=1, new=1, since=hunt.scheduled_at)
+    weak = SystemVulnerabilities(system(1), critical=1, in_use=1, new=1, rows=(row,), ids=(row.id,))
+    console.runtime.ledger.vulnerabilities.save(hunt.id, found, [weak])
+    page = page_of(console, hunt).partition('id="h-vul"')[2].partition("</section>")[0]
+    assert "1 critical and 0 high on 1 system, 1 of them in packages in use, 1 new since" in page
+    for text in ("web-01", "CVE-2026-0001", "mended in 1.1", "<b>in use</b>", "&lt;script&gt;"):
+        assert text in page
+    assert "<script>" not in page
 
 
 @pytest.fixture

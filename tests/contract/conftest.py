@@ -9,11 +9,16 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from shared.http.answers import Answer
 from shared.http.client import Http
 from shared.http.errors import NetworkError
+from shared.platform.client import Cado
+from shared.platform.transport import Transport
+from shared.secrets import Secret
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT.parent / "shared" / "contracts" / "cado-api-2.324.0.json"
@@ -59,3 +64,32 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         finally:
             probe.close()
     pytest.fail(f"Prism does not answer:\n{log.read_text(errors='replace')[-2_000:]}")
+
+
+class Recorder(Http):
+    """Keeps what was answered, so that a test can see what Prism thought of each request."""
+
+    def __init__(self) -> None:
+        super().__init__(read_timeout=10)
+        self.answers: list[tuple[str, Answer]] = []
+
+    def request(self, method: str, url: str, **rest: Any) -> Answer:
+        answer = super().request(method, url, **rest)
+        self.answers.append((f"{method} {url}", answer))
+        return answer
+
+
+@pytest.fixture
+def http() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def cado(prism: str, http: Recorder) -> Iterator[Cado]:
+    yield Cado(Transport(prism, Secret("k"), http))
+    assert http.answers
+    for request, answer in http.answers:
+        assert answer.status in (200, 201), (request, answer.status, answer.text, answer.headers)
+        assert "sl-violations" not in answer.headers, (request, answer.headers["sl-violations"])

@@ -5,50 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from shared.http.answers import Answer
-from shared.http.client import Http
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
+from shared.models.vulnerabilities import Vulnerability
 from shared.platform.answers import Pipeline, PipelinesStatus, Webhook
 from shared.platform.client import Cado
 from shared.platform.errors import Refused
 from shared.platform.transport import Transport
 from shared.secrets import Secret
-
-
-class Recorder(Http):
-    """Keeps what was answered, so that a test can see what Prism thought of each request."""
-
-    def __init__(self) -> None:
-        super().__init__(read_timeout=10)
-        self.answers: list[tuple[str, Answer]] = []
-
-    def request(self, method: str, url: str, **rest: Any) -> Answer:
-        answer = super().request(method, url, **rest)
-        self.answers.append((f"{method} {url}", answer))
-        return answer
-
-
-@pytest.fixture
-def http() -> Iterator[Recorder]:
-    recorder = Recorder()
-    yield recorder
-    recorder.close()
-
-
-@pytest.fixture
-def cado(prism: str, http: Recorder) -> Iterator[Cado]:
-    yield Cado(Transport(prism, Secret("k"), http))
-    assert http.answers
-    for request, answer in http.answers:
-        assert answer.status in (200, 201), (request, answer.status, answer.text, answer.headers)
-        assert "sl-violations" not in answer.headers, (request, answer.headers["sl-violations"])
+from tests.contract.conftest import Recorder
 
 
 def test_whoami(cado: Cado) -> None:
@@ -135,6 +104,13 @@ def test_artefacts_of_findings(cado: Cado, http: Recorder) -> None:
     assert miner.path == "string"
     assert [artefact.listed for artefact in miner.artefacts] == [False]  # Prism's alarm has severity 0
     assert len(http.answers) == 2
+
+
+def test_vulnerabilities(cado: Cado) -> None:
+    vulnerability = Vulnerability(
+        "string", "critical", "string", "string", "string", "string", "string", in_use=True, evidence_id=0
+    )
+    assert cado.vulnerabilities.of_project(12) == ([vulnerability], True)
 
 
 def test_importable(cado: Cado) -> None:

@@ -9,7 +9,18 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
-SCREENS = ("", "cases", "hunts", "coverage", "deliveries", "rules", "rules/mute", "settings")
+SCREENS = (
+    "",
+    "cases",
+    "hunts",
+    "coverage",
+    "coverage/machines",
+    "coverage/leftovers",
+    "deliveries",
+    "rules",
+    "rules/mute",
+    "settings",
+)
 PREVIEW, CLOSING = "the preview of a mute", "what closing a case makes known good"
 MAX_WEIGHT = 150_000  # bytes of a page with everything that it loads
 SERIOUS = {"serious", "critical"}

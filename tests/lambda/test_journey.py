@@ -1,4 +1,4 @@
-"""The whole way on AWS, once: a schedule, twelve captures, webhooks, messages and the hunt's report, with
+"""The whole way on AWS, once: a schedule, sixteen captures, webhooks, messages and the hunt's report, with
 what was built, in Lambda's runtime emulator."""
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tests.emulated import Resources, Stack, Watch, allowed, scheduled
 
 AT = "2026-11-22T02:00:00Z"
 SUMMARY = {
-    "captures": {"processed": 11, "failed": 1},
-    "events": 8,  # six evidences with alarms, one capture that failed, the hunt's end
-    "alarms": 6,
-    "deliveries": {"slack": 8, "teams": 8, "jira": 6},
+    "captures": {"processed": 15, "failed": 1},
+    "events": 9,  # seven evidences with alarms, one capture that failed, the hunt's end
+    "alarms": 7,
+    "deliveries": {"slack": 9, "teams": 9, "jira": 7},
     "lost": 0,
     "repeated": 0,
 }
@@ -92,7 +92,7 @@ def test_a_hunt_from_its_schedule_to_the_last_message(tmp_path, monkeypatch):
     assert health == {"status": "ok", "problems": []}
     assert (world.slack.mentions, world.teams.mentions, world.teams.failed_runs) == ([], [], [])
     texts = " ".join(world.received()["slack"])
-    for name in ("web-01", "batch-07", "bastion", "ci-runner-3", "ad-01"):
+    for name in ("web-01", "batch-07", "bastion", "ci-runner-3", "ad-01", "pay-01"):
         assert name in texts
     # What a function asked AWS for, its role allows.
     for room in ("scheduler", "receiver", "edge"):

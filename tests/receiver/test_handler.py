@@ -25,8 +25,10 @@ from demo.slack.records import Post, signed
 from demo.slack.simulation import Slack
 from demo.teams.simulation import Teams
 from receiver import edge, handler
+from receiver.destinations.slack.again_button import again_button
 from receiver.destinations.slack.bot import SlackBotDestination
 from receiver.destinations.slack.mute_menu import mute_menu
+from receiver.intake.slack_request import CAPTURE_AGAIN
 from scheduler import handler as scheduler_handler
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore
@@ -567,6 +569,24 @@ def test_a_choice_that_mutes_does_so_once_however_often_sqs_hands_it_out(with_bu
     assert answer.body["text"].startswith("You muted 1 finding")
     assert len([post for post in stage.slack.posts if "Muted: " in json.dumps(post.body["blocks"][0])]) == 1
     assert stage.slack.refused == []
+
+
+def test_a_click_that_has_a_system_captured_again_asks_the_scheduler(with_buttons):
+    stage = with_buttons
+    clients = Clients(stage.resources.environ, endpoint_url=stage.resources.endpoint)
+    ledger = Ledger(DynamoStore(clients, stage.resources.name), lambda: datetime.now(UTC))
+    (key,) = (waiting.case_key for waiting in ledger.cases.unacknowledged())
+    system = System("i-0aaaaaaaaaaaaaaa1", "us-east-1")
+    ledger.cases.change(key, lambda case: case and replace(case, system=system))
+    button = {"type": "actions", "elements": [again_button(key)]}
+    post = Post("C0123456789", "1764000000.000009", NOW, {"text": "x", "blocks": [button]})
+    request = stage.slack.click(post, CAPTURE_AGAIN)
+    event = api_event("2.0", "POST", "/slack/actions", request.body, request.headers)
+    assert [stage.edge(event)["statusCode"] for _ in range(2)] == [200, 200]
+    work_off(stage)
+    assert stage.resources.depth("captures") == 1
+    (answer,) = stage.slack.ephemerals
+    assert answer.body["text"].startswith("i-0aaaaaaaaaaaaaaa1 will be captured again, in full: run again-")
 
 
 def test_a_stack_that_was_not_told_a_signing_secret_says_so(with_buttons, caplog):

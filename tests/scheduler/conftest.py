@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from demo.platform.records import SimInstance
+from demo.platform.records import Machine, SimInstance
 from demo.platform.simulation import Platform
 from demo.serving import serving
 from shared.config.config import Config
@@ -24,11 +24,13 @@ def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     with ExitStack() as stack:
 
         def make(
-            fleet: tuple[SimInstance, ...] = (QUIET, BAD, BROKEN),
+            fleet: tuple[Machine, ...] = (QUIET, BAD, BROKEN),
             settings: dict[str, Any] | None = None,
             problems: tuple[str, ...] = (),
             hunt: dict[str, Any] | None = None,
             follow: dict[str, Any] | None = None,
+            accounts: dict[str, Any] | None = None,
+            intelligence: dict[str, Any] | None = None,
             **platform_options: Any,
         ) -> Stage:
             platform = Platform(fleet, {KEY: "Lead Analyst"}, **platform_options)
@@ -41,12 +43,15 @@ def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
                             "targets": [
                                 {"instance": machine.instance_id, "region": machine.region}
                                 for machine in fleet
+                                if isinstance(machine, SimInstance)
                             ],
                             "problems": problems,
                             **(hunt or {}),
                         }
                     },
                     "follow": follow or {},
+                    "accounts": accounts or {},
+                    "intelligence": intelligence,
                 }
             )
             database = Database(tmp_path / "huntbridge.db")

@@ -20,6 +20,8 @@ from shared.config.errors import ConfigError
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.models.captures import CaptureState
+from shared.models.captures_again import CaptureAgain
+from shared.models.codec import dump
 from shared.models.hunts import Hunt, HuntState
 from shared.models.systems import System
 from shared.queues import items
@@ -51,7 +53,7 @@ class Stage:
         environ = self.resources.environ
         self.runtime = runtime.aws(load(None, environ), environ)
 
-    def configure(self) -> None:
+    def configure(self, **more: Any) -> None:
         targets = [{"instance": m.instance_id, "region": m.region} for m in (QUIET, BAD)]
         self.resources.configure(
             {
@@ -59,6 +61,7 @@ class Stage:
                 "hunts": {"weekly": {"targets": targets}},
                 "destinations": {"soc": {"type": "slack", "webhook_url": "env:NOT_READ_HERE"}},
                 "default": ["soc"],
+                **more,
             }
         )
 
@@ -88,6 +91,29 @@ def test_a_schedule_that_comes_twice_is_one_hunt(stage):
     (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
     assert (hunt.state, hunt.systems) == (HuntState.RUNNING, 2)
     assert [c.state for c in stage.runtime.ledger.captures.of_hunt(hunt.id)] == [CaptureState.REQUESTED] * 2
+
+
+def test_an_event_of_eventbridge_starts_what_a_trigger_says(stage):
+    stage.configure(
+        triggers={"ir": {"source": "aws.security-ir", "detail_type": "Case Created", "hunt": "weekly"}}
+    )
+    event = {"source": "aws.security-ir", "detail-type": "Case Updated", "time": AT, "detail": {}}
+    assert stage.function(event)["state"] == "ignored"
+    case = {**event, "detail-type": "Case Created", "account": "111122223333", "region": "us-east-1"}
+    assert stage.function(case) == {"hunt": f"weekly@{AT}", "state": "planned"}
+    for _ in range(3):  # start, open the project, request
+        assert stage.function.work("captures") == []
+    assert dict(stage.platform.asked) == {QUIET.instance_id: 1, BAD.instance_id: 1}
+
+
+def test_a_system_is_captured_again(stage):
+    asked = CaptureAgain(System(QUIET.instance_id, QUIET.region), "full", stage.runtime.now(), "ada", "c")
+    start = items.StartHunt({"again": dump(asked), "scheduled_at": asked.at.isoformat(), "by": "ada"})
+    for _ in range(2):
+        stage.runtime.captures.put(items.encode(start))
+    for _ in range(3):  # start, open the project, request
+        assert stage.function.work("captures") == []
+    assert dict(stage.platform.asked) == {QUIET.instance_id: 1}
 
 
 def test_two_workers_with_the_same_capture_ask_for_it_once(stage, monkeypatch):

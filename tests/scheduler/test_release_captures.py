@@ -10,10 +10,12 @@ import pytest
 from demo.platform.records import SimInstance, SimVolume
 from scheduler.plan import prepare
 from scheduler.start import start
+from scheduler.worker import captures_handler
 from shared.config.hunts import parse_window
 from shared.models.captures import CaptureState
 from shared.models.event_kinds import HUNT_FINISHED, HUNT_MISSED
 from shared.models.hunts import HuntState
+from shared.queues.worker import settle
 from tests.scheduler.staging import KEY, QUIET, SUNDAY, Stage
 
 FLEET = tuple(
@@ -379,3 +381,14 @@ def test_a_start_that_is_refused_as_a_repeat_is_not_told_as_a_run_that_is_missin
     planned = prepare(stage.runtime, "weekly", at)
     assert start(stage.runtime, planned, retry_for=60, trigger=trigger).state is HuntState.SKIPPED
     assert len([event for event in stage.events() if event.kind == HUNT_MISSED]) == told
+
+
+def test_a_large_hunt_releases_each_capture_once(make_stage):
+    fleet = tuple(SimInstance(f"i-{n:017x}", f"m{n}", "us-east-1") for n in range(1, 101))
+    stage = make_stage(fleet, hunt={"max_in_flight": 90})
+    stage.start()
+    (opening,) = stage.runtime.captures.claim(lease=60)
+    settle(stage.runtime.captures, opening, captures_handler(stage.runtime)(opening))
+    claimed = stage.runtime.captures.claim(200, lease=60)
+    assert len({item.id for item in claimed}) == len(claimed) == 90
+    assert sum(capture.released_at is not None for capture in stage.captures().values()) == 90

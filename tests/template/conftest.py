@@ -121,6 +121,8 @@ class Deployment:
                 return not self._holds(given[0])
             case "Fn::And":
                 return all(self._holds(one) for one in given)
+            case "Fn::Or":
+                return any(self._holds(one) for one in given)
         raise AssertionError(f"{name} is not a condition of this template")
 
     def _value(self, value: Any) -> Any:

@@ -150,6 +150,11 @@ def test_no_trace_of_the_machine_that_built_it(built: Path) -> None:
     assert [one for one in files(built) if here in (built / one).read_bytes()] == []
 
 
+# Only the command line and `serve` compile rules. It is imported where that is done (scheduler/intelligence/
+# current_set.py takes the stored set in a function).
+NOT_IN_FUNCTIONS = {"scheduler/intelligence/rules.py: yara_x"}
+
+
 def test_everything_that_is_imported_is_there(built: Path, room: str) -> None:
     """Read and not run: the libraries are those of another machine."""
     missing = set()
@@ -164,7 +169,7 @@ def test_everything_that_is_imported_is_there(built: Path, room: str) -> None:
                 if top not in sys.stdlib_module_names and not there:
                     missing.add(f"{source.relative_to(built)}: {name}")
 
-    assert missing == set()
+    assert missing <= NOT_IN_FUNCTIONS
 
 
 @pytest.fixture

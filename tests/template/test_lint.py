@@ -28,6 +28,8 @@ WAYS = {
         "EdgeSecretArns": SECRET,
         "SnapStart": "on",
         "GuardDutyFindings": "on",
+        "TriggerSources": "aws.securityhub,aws.security-ir",
+        "TriggerDetailTypes": "Security Hub Findings - Imported,Case Created",
     },
     "rest": {"ApiType": "REST"},
     "rest, filtered": {

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from shared.aws import inspection, leftovers
+
 PLATFORM = "arn:aws:secretsmanager:us-east-1:111122223333:secret:huntbridge/cado-AbCdEf"
 SLACK = "arn:aws:secretsmanager:us-east-1:111122223333:secret:huntbridge/slack-GhIjKl"
 JIRA = "arn:aws:ssm:us-east-1:111122223333:parameter/huntbridge/jira"
@@ -43,6 +45,19 @@ BOTH = {
 # Of whichever organization: it belongs to another account.
 A_UNIT = "arn:${Partition}:organizations::*:ou/o-*/ou-*"
 A_ROOT = "arn:${Partition}:organizations::*:root/o-*/r-*"
+ANY_KEY, ANY_ROLE = "arn:${Partition}:kms:*:${AccountId}:key/*", "arn:${Partition}:iam::${AccountId}:role/*"
+# What a preflight and the look for leftovers read, action by action.
+PREFLIGHT = {
+    ("ec2:DescribeInstanceTypes", "*"),
+    ("ec2:DescribeSnapshots", "*"),
+    ("ec2:DescribeVolumes", "*"),
+    ("kms:ListAliases", "*"),
+    ("ssm:DescribeInstanceInformation", "*"),
+    ("kms:DescribeKey", ANY_KEY),
+    ("kms:GetKeyPolicy", ANY_KEY),
+    ("kms:ListGrants", ANY_KEY),
+    ("iam:SimulatePrincipalPolicy", ANY_ROLE),
+}
 SCHEDULER = BOTH | {
     ("dynamodb:Scan", "Ledger.Arn"),
     ("logs:CreateLogStream", "SchedulerLogs.Arn"),
@@ -72,6 +87,7 @@ SCHEDULER = BOTH | {
     ("organizations:ListAccountsForParent", A_ROOT),
     ("organizations:ListOrganizationalUnitsForParent", A_UNIT),
     ("organizations:ListOrganizationalUnitsForParent", A_ROOT),
+    *PREFLIGHT,
 }
 RECEIVER = BOTH | {
     ("logs:CreateLogStream", "ReceiverLogs.Arn"),
@@ -82,6 +98,7 @@ RECEIVER = BOTH | {
     ("sqs:ReceiveMessage", "Deliveries.Arn"),
     ("sqs:DeleteMessage", "Deliveries.Arn"),
     ("sqs:ChangeMessageVisibility", "Deliveries.Arn"),
+    ("sqs:SendMessage", "Captures.Arn"),  # what people ask for from a case: to capture its system again
     ("sqs:SendMessage", "Events.Arn"),
     ("sqs:SendMessage", "EventsDead.Arn"),
     ("sqs:SendMessage", "Deliveries.Arn"),
@@ -157,6 +174,13 @@ def test_what_each_function_may_do(deployed: Callable[..., Any], allowed: Allowe
     assert allowed(template, "SchedulerRole") == SCHEDULER
     assert allowed(template, "ReceiverRole") == RECEIVER
     assert allowed(template, "EdgeRole") == EDGE
+
+
+def test_a_preflight_reads_what_its_code_asks_for_and_can_be_switched_off(
+    deployed: Callable[..., Any], allowed: Allowed
+) -> None:
+    assert {action for action, _ in PREFLIGHT} == {*inspection.RIGHTS, *leftovers.RIGHTS}
+    assert allowed(deployed(**SECRETS, Preflight="off"), "SchedulerRole") == SCHEDULER - PREFLIGHT
 
 
 def test_which_secrets_the_edge_reads(deployed: Callable[..., Any], allowed: Allowed) -> None:
@@ -236,9 +260,11 @@ def test_everything_stands_for_descriptions_and_traces_only(
     roles = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::IAM::Role"]
     wide = {action for role in roles for action, resource in allowed(template, role) if resource == "*"}
 
-    # X-Ray's two actions and that of Auto Scaling know no resources.
+    # X-Ray's two actions, and those of Auto Scaling, KMS and Systems Manager, know no resources.
     assert {one for one in wide if not one.startswith("ec2:Describe")} == {
         "autoscaling:DescribeAutoScalingGroups",
+        "kms:ListAliases",
+        "ssm:DescribeInstanceInformation",
         "xray:PutTraceSegments",
         "xray:PutTelemetryRecords",
     }
@@ -252,17 +278,25 @@ def test_the_role_in_another_account_reads_and_lets_in_two_roles(
     [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     [policy] = role["Properties"]["Policies"]
 
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Action": [
-                "ec2:DescribeInstances",
-                "ec2:DescribeRegions",
-                "autoscaling:DescribeAutoScalingGroups",
-            ],
-            "Resource": "*",
-        }
-    ]
+    always, *optional = policy["PolicyDocument"]["Statement"]
+    assert always == {
+        "Effect": "Allow",
+        "Action": [
+            "ec2:DescribeInstances",
+            "ec2:DescribeRegions",
+            "autoscaling:DescribeAutoScalingGroups",
+        ],
+        "Resource": "*",
+    }
+    for one in optional:
+        condition, _, otherwise = one["Fn::If"]
+        assert (condition, otherwise) == ("LooksBefore", {"Ref": "AWS::NoValue"})
+    assert {
+        (action, plain(statement["Resource"]))
+        for statement in (one["Fn::If"][1] for one in optional)
+        for action in listed(statement["Action"])
+        if statement["Effect"] == "Allow"
+    } == PREFLIGHT
     assert plain(trust) == {
         "Effect": "Allow",
         "Principal": {"AWS": "arn:${Partition}:iam::${HubAccountId}:root"},

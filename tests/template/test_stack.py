@@ -207,6 +207,27 @@ def test_everything_that_is_started_without_waiting_has_a_dead_letter_queue(
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "GuardDutyRule.Arn"}}
 
 
+@pytest.mark.parametrize("types", ["", "Security Hub Findings - Imported,Case Created"])
+def test_events_of_other_services_go_to_the_scheduler_if_they_are_wanted(
+    deployed: DEPLOYED, plain: PLAIN, types: str
+) -> None:
+    assert "TriggerRule" not in deployed()["Resources"]
+    template = deployed(TriggerSources="aws.securityhub,aws.security-ir", TriggerDetailTypes=types)
+    rule = template["Resources"]["TriggerRule"]["Properties"]
+    wanted = {"source": ["aws.securityhub", "aws.security-ir"]}
+    assert rule["EventPattern"] == wanted | ({"detail-type": types.split(",")} if types else {})
+    (target,) = rule["Targets"]
+    assert plain([target["Arn"], target["DeadLetterConfig"]["Arn"]]) == [
+        "SchedulerFunction.Arn",
+        "Missed.Arn",
+    ]
+    permission = template["Resources"]["TriggerPermission"]["Properties"]
+    assert plain(permission["SourceArn"]) == "TriggerRule.Arn"
+    [policy] = of_type(template, "AWS::SQS::QueuePolicy").values()
+    [statement] = plain(policy["PolicyDocument"]["Statement"])
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "TriggerRule.Arn"}}
+
+
 def test_what_the_follow_timer_missed_goes_by_itself_and_rings_nothing(stack: dict[str, Any]) -> None:
     """The next ring does its work. What needs somebody is in Missed, and its alarm stays until then."""
     assert of_type(stack, "AWS::SQS::Queue")["TimerMissed"]["MessageRetentionPeriod"] == 3_600

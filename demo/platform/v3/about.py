@@ -51,12 +51,12 @@ def platform_status(call: Call) -> Answer:
             "deployment_details": {
                 "cloud": "aws",
                 "account_id": ACCOUNT_ID,
-                "supports_azure": True,
-                "supports_aws": True,
+                "supports_azure": call.world.about.supports_azure,
+                "supports_aws": call.world.about.supports_aws,
                 "govcloud": False,
                 "image_id": "ami-0123456789abcdef0",
                 "nfs_enabled": True,
-                "local_workers": False,
+                "local_workers": call.world.about.local_workers,
                 "secrets_manager": True,
                 "saas": False,
             },
@@ -80,8 +80,8 @@ def get_license(call: Call) -> Answer:
                 "customer_id": "simulated",
                 "dev_license": True,
                 "issue_date": "2026-01-01",
-                "level": "FULL",
-                "expiry_date": "2036-01-01",
+                "level": call.world.about.license_level,
+                "expiry_date": call.world.about.license_expires,
                 "signature": "none",
             }
         }

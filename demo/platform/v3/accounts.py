@@ -16,20 +16,30 @@ ACCOUNT_TYPES = (
 
 def list_accounts(call: Call) -> Answer:
     name, types = call.text("account_name"), call.texts("type", ACCOUNT_TYPES)
+    result = call.text("account_check_result", ("success", "failure", "cancelled", "no_checks"))
+    issues = call.world.about.account_issues
     rows = [
         {
             "id": number,
             "account_name": account,
-            "type": "aws",
-            "public_identifier": f"arn:aws:iam::{account_id(account)}:role/myCadoResponseRole",
+            "type": provider,
+            "public_identifier": public_identifier(account, provider),
             "account_check_id": None,
             "account_last_used": None,
         }
-        for number, account in enumerate(call.world.accounts, 1)
-        if name in (None, account) and (not types or "aws" in types)
+        for number, (account, provider) in enumerate(call.world.accounts.items(), 1)
+        if name in (None, account)
+        and (not types or provider in types)
+        and (result is None or result == ("failure" if issues.get(account) else "success"))
     ]
     part, page = call.page(rows)
     return Answer(part, page)
+
+
+def public_identifier(account: str, provider: str) -> str:
+    if provider == "aws":
+        return f"arn:aws:iam::{account_id(account)}:role/myCadoResponseRole"
+    return f"simulated-{provider}-{account_id(account)}"
 
 
 def account_id(account: str) -> str:

@@ -26,9 +26,9 @@ def list_evidences(call: Call) -> Answer:
         and (host is None or e.instance.hostname == host)
         and (not systems or e.instance.os in systems)
         and (not resources or e.resource_type in resources)
-        and (not accounts or "AWS" in accounts)
+        and (not accounts or e.account_type in accounts)
         and (not kinds or "disk" in kinds)
-        and (capture is None or capture == ("full" if e.resource_type == "EBS" else "triage"))
+        and (capture is None or capture == ("triage" if e.triage else "full"))
         and (bad is None or bad == (e.malicious > 0))
     ]
     order = call.text("order_by", orders(keys)) or "-id"
@@ -37,10 +37,14 @@ def list_evidences(call: Call) -> Answer:
 
 
 def get_evidence(call: Call, evidence_id: int) -> Answer:
+    return Answer(_evidence(call, known_evidence(call, evidence_id)))
+
+
+def known_evidence(call: Call, evidence_id: int) -> Evidence:
     evidence = call.world.evidences.get(evidence_id)
     if evidence is None:
         raise Refused(404, "Evidence not found")
-    return Answer(_evidence(call, evidence))
+    return evidence
 
 
 def _evidence(call: Call, evidence: Evidence) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def _evidence(call: Call, evidence: Evidence) -> dict[str, Any]:
             "disk_size": evidence.gb * 1024,
             "disk_hash": hashlib.sha256(evidence.resource_id.encode()).hexdigest(),
             "unique_logs": [],
-            "is_cado_host": evidence.resource_type == "EC2",
+            "is_cado_host": evidence.triage,
             "type": "disk",
             "has_network_data": False,
         },
@@ -66,13 +70,13 @@ def _evidence(call: Call, evidence: Evidence) -> dict[str, Any]:
             "id": evidence.resource_id,
             "type": evidence.resource_type,
             "account_id": account_id(machine.account),
-            "account_type": "AWS",
+            "account_type": evidence.account_type,
             "roles": [],
             "parent_id": evidence.parent_id,
         },
         "preservation": {
-            "raw": f"s3://cadoresponse-simulated/cado_cloud_collector_{evidence.resource_id}"
-            f"_{evidence.gb}GB_{int(evidence.created)}.dd.gz"
+            "raw": "s3://cadoresponse-simulated/cado_cloud_collector_"
+            f"{evidence.resource_id.replace('/', '_')}_{evidence.gb}GB_{int(evidence.created)}.dd.gz"
         },
         "items": evidence.items,
         "processing_ran": evidence.processed is not None,

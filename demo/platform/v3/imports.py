@@ -1,9 +1,10 @@
-"""API v3: the EC2 instances that the platform sees, and the import of one."""
+"""API v3: the EC2 instances that the platform sees, and the import of one. Lists with a cursor."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from typing import TypeVar
 
 from demo.platform.calls import Call, Field, Refused
 from demo.platform.records import Import
@@ -11,12 +12,12 @@ from demo.platform.v3.answers import Answer
 from demo.platform.v3.projects import known_project
 
 BROWSE_PAGE = 50
+T = TypeVar("T")
 
 
 def browse_ec2(call: Call) -> Answer:
     account, region = call.text("cloud_id", required=True), call.text("region", required=True)
-    if account not in call.world.accounts:
-        raise Refused(400, f"Account {account} does not exist")
+    call.account(account or "", "aws")
     ids, names, states = call.texts("instance_id"), call.texts("instance_name"), call.texts("state")
     system = call.text("os")
     bare = call.texts("tags") or call.texts("ip_address")  # no simulated instance has tags or addresses
@@ -30,10 +31,7 @@ def browse_ec2(call: Call) -> Answer:
         and (not system or system.lower() in i.os.lower())
         and not bare
     ]
-    start = _offset(call.text("cursor"))
-    cursor = {"current_token": call.text("cursor") or ""}
-    if start + BROWSE_PAGE < len(matching):
-        cursor["next_token"] = _token(start + BROWSE_PAGE)
+    part, cursor = cursor_page(call, matching, BROWSE_PAGE)
     data = [
         {
             "instance_name": i.name,
@@ -46,7 +44,7 @@ def browse_ec2(call: Call) -> Answer:
             "tags": [],
             "volumes": [{"volume_id": v.volume_id, "size": v.gb} for v in i.volumes],
         }
-        for i in matching[start : start + BROWSE_PAGE]
+        for i in part
     ]
     return Answer(data, cursor=cursor)
 
@@ -76,8 +74,17 @@ def import_ec2(call: Call) -> Answer:
         skip_processing=body.get("skip_processing", False),
         scan_only=body.get("fast_scan", False),
     )
-    pipeline = call.world.acquire(project, asked, call.user, call.now)
-    return Answer({"pipeline_ids": [{"id": pipeline.id}]})
+    started = call.world.acquire(project, asked, call.user, call.now)
+    return Answer({"pipeline_ids": [{"id": pipeline.id} for pipeline in started]})
+
+
+def cursor_page(call: Call, items: list[T], size: int) -> tuple[list[T], dict[str, str]]:
+    """The part of `items` that the request's cursor points to, and the cursors of the answer."""
+    start = _offset(call.text("cursor"))
+    cursor = {"current_token": call.text("cursor") or ""}
+    if start + size < len(items):
+        cursor["next_token"] = _token(start + size)
+    return items[start : start + size], cursor
 
 
 def _token(offset: int) -> str:

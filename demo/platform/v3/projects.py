@@ -10,6 +10,7 @@ from demo.platform.records import Project
 from demo.platform.v3.answers import (
     LIST_ALARM_SUMMARY,
     MANUALLY_CREATED,
+    PROJECT_IOC,
     SNAKE_CASE_NAME,
     Answer,
     milliseconds,
@@ -64,10 +65,23 @@ def get_project(call: Call, project_id: int) -> Answer:
     project = known_project(call, project_id)
     item = _project(call, project, alarms=True)
     item["unique_sources"] = ["FILE"] if call.world.evidence_of(project.id) else []
-    item["details"] |= {"users": [], "groups": [], "ioc": {"custom_data": {}}}
+    item["details"] |= {"users": [], "groups": [], "ioc": {"custom_data": _own_indicators(project)}}
     if call.version >= MANUALLY_CREATED:
         item["manually_created"] = True
     return Answer(item)
+
+
+def update_project(call: Call, project_id: int) -> Answer:
+    """Only its indicators can be changed here. Before 2.284 the field is not known, so it is ignored."""
+    project = known_project(call, project_id)
+    body = call.body({"ioc": Field(str)})
+    if call.version >= PROJECT_IOC:
+        project.ioc = body.get("ioc", project.ioc)
+    return Answer({"project_id": project.id})
+
+
+def _own_indicators(project: Project) -> dict[str, str]:
+    return {"user_input": project.ioc} if project.ioc else {}
 
 
 def known_project(call: Call, project_id: int | None) -> Project:

@@ -19,6 +19,7 @@ PERMISSIONS = {
     "platform_status_read": ROLES,
     "projects_create": LEADS,
     "projects_read": READERS,
+    "settings_intelligence_access": LEADS,
     "system_read": ROLES,
     "webhook_read": PLATFORM_ADMINS,
     "webhook_write": PLATFORM_ADMINS,

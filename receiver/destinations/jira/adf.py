@@ -79,7 +79,7 @@ def _content(message: Message, titled: bool) -> Iterator[Node]:
         yield _paragraph(_text(REPEAT, mark="strong"))
     yield from _lines(line for line in message.lines if line.place is not Place.REST)
     yield from map(_short_fact, message.facts_at(Place.NEWS))
-    yield from _findings("Alarms, worst first", message, message.findings[:WORST])
+    yield from _findings(f"Alarms, {message.order}", message, message.findings[:WORST])
     rest = [line for line in message.lines if line.place is Place.REST]
     for text in filter(None, (folded_text(message, rest, MORE), message.left_out)):
         yield _paragraph(_text(text, 400, mark="em"))

@@ -47,7 +47,7 @@ def _lines(message: Message, titled: bool) -> Iterator[str]:
         yield f"*{REPEAT}*\n"
     yield from _groups(line for line in message.lines if line.place is not Place.REST)
     yield from map(_fact, message.facts_at(Place.NEWS))
-    yield from _findings("Alarms, worst first", message, message.findings[:WORST])
+    yield from _findings(f"Alarms, {message.order}", message, message.findings[:WORST])
     rest = [line for line in message.lines if line.place is Place.REST]
     for text in filter(None, (folded_text(message, rest, "below"), message.left_out)):
         yield f"\n_{escape_wiki(text)}_"

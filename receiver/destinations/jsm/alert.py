@@ -92,7 +92,7 @@ def _lines(message: Message, kept: Message, *, titled: bool) -> Iterator[str]:
     for fact in kept.facts:
         yield _line(f"{fact.label}: {fact.value}")
     if kept.findings:
-        yield "Alarms, worst first:"
+        yield f"Alarms, {message.order}:"
     for finding in kept.findings:
         named = f" [{', '.join(finding.attack)}]" if finding.attack else ""
         text = f"{MARKS[finding.severity]} {finding.count:,} × {finding.description}{named} {finding.path}"

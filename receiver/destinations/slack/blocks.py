@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 
 from receiver.destinations.size import WORST, fitting, folded_text
+from receiver.destinations.slack.again_button import again_button
 from receiver.destinations.slack.close_menu import MAX_BLOCK_ID, close_menu
 from receiver.destinations.slack.escape import escape_slack, flat, mention, safe, slack_code
 from receiver.destinations.slack.escape import plain as plain_text
@@ -31,6 +32,7 @@ from receiver.destinations.wording import (
 )
 from receiver.intake.slack_request import (
     ACKNOWLEDGE,
+    CAPTURE_AGAIN,
     CLOSE,
     CREATE_ISSUE,
     MAX_VALUE,
@@ -119,7 +121,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     rest = [line for line in message.lines if line.place is Place.REST]
     yield from _lines(line for line in message.lines if line.place is not Place.REST)
     yield from _facts(message.facts_at(Place.NEWS))
-    yield from _findings("*Alarms, worst first*", message, message.findings[:WORST])
+    yield from _findings(f"*Alarms, {message.order}*", message, message.findings[:WORST])
     for text in (folded_text(message, rest, "below"), message.left_out):
         if text:
             yield _section(f"_{escape_slack(text)}_")
@@ -161,7 +163,8 @@ _OFFERS = {ACKNOWLEDGE: "Acknowledge", CREATE_ISSUE: "Create Jira issue"}
 def _actions(message: Message) -> Iterator[dict[str, Any]]:
     menus = list(_menus(message)) if len(message.case_key) <= MAX_BLOCK_ID else []
     links = map(_button, safe_links(message, longest=LONGEST_SLACK_LINK))
-    if elements := [*_offers(message), *menus, *links]:
+    again = [again_button(message.case_key)] if CAPTURE_AGAIN in message.offers else []
+    if elements := [*_offers(message), *menus, *again, *links]:
         named = {"block_id": message.case_key} if menus else {}
         yield {"type": "actions", **named, "elements": elements}
 

@@ -137,7 +137,7 @@ def _body(message: Message) -> Iterator[dict[str, Any]]:
     shown, folded = _divided(message.lines)
     yield from _lines(shown)
     yield from map(_short_fact, message.facts_at(Place.NEWS))
-    yield from _findings("Alarms, worst first", message, message.findings[:WORST])
+    yield from _findings(f"Alarms, {message.order}", message, message.findings[:WORST])
     for text in filter(None, (folded_text(message, folded, MORE), message.left_out)):
         yield _block(_run(text, 400, italic=True))
     if message.quote:

@@ -18,6 +18,7 @@ from shared.http.urls import host_of
 from shared.models import attack
 from shared.models.alarms import Alarm
 from shared.models.codec import dump, load
+from shared.models.systems import MOST_CHARACTERS, System
 from shared.text import clean, one_line
 
 TYPE = "huntbridge.alarm"
@@ -34,7 +35,10 @@ _LIMITS = {
     "why": 500,
     "note": 500,
     "title": 300,
+    "instance": MOST_CHARACTERS,
+    "place": 500,
 }
+_OF_A_SYSTEM = {"instance", "region", "account"}
 _MAX_TAG = 256
 
 
@@ -98,6 +102,9 @@ def _cleaned(value: Any, limit: int = _MAX_NAME) -> Any:
     if isinstance(value, list):
         return [_cleaned(entry, limit) for entry in value]
     if isinstance(value, dict):
+        if value.keys() == _OF_A_SYSTEM:
+            system = System(**value)
+            value = value | {"kind": system.kind, "name": system.name, "place": system.place}
         return {
             key: _tags(entry) if key == "tags" else _cleaned(entry, _LIMITS.get(key, _MAX_NAME))
             for key, entry in value.items()

@@ -24,7 +24,9 @@ from shared.models.cases import CaseState
 from shared.models.decisions import Action, Verdict
 from shared.models.event_kinds import ALARM_KINDS, DECISION_KINDS, UNACKNOWLEDGED
 from shared.models.evidence import Finding
+from shared.models.kinds_of_system import ABILITIES, Provider
 from shared.models.severity import Severity
+from shared.models.systems import Kind
 from shared.text import clean, one_line
 
 VERSION = "1.8.0"
@@ -64,6 +66,7 @@ _NAMES_OF_TYPES = {
     _RESOURCE: "Resource UID",
     _PATH: "File Path",
 }
+_PROVIDERS = {Provider.AWS: "AWS", Provider.AZURE: "Azure", Provider.GCP: "GCP"}  # as the schema writes them
 _REGULAR_FILE, _SHA256 = 1, 3
 _MAX_NAME, _MAX_TEXT, _MAX_PATH, _MAX_TAG = 200, 2_000, 1_000, 256
 _MOST_FINDINGS, _MOST_TECHNIQUES, _MOST_OTHERS = 100, 50, 50
@@ -202,8 +205,9 @@ def _cloud(alarm: Alarm) -> dict[str, Any] | None:
     region = (system and system.region) or (instance and instance.region) or ""
     if not (account or region or (instance and instance.zone)):  # a resource may have a zone only in a cloud
         return None
+    kind = system.kind if system else Kind.EC2
     cloud = {
-        "provider": "AWS",
+        "provider": _PROVIDERS[ABILITIES[kind].provider],
         "region": one_line(region, _MAX_NAME),
         "account": {"uid": one_line(account, _MAX_NAME)} if account else None,
     }
@@ -214,13 +218,16 @@ def _resources(alarm: Alarm, most_tags: int) -> Iterator[dict[str, Any]]:
     instance, evidence = alarm.instance, alarm.evidence
     uid = (alarm.system and alarm.system.instance) or (instance and instance.id) or ""
     uid = one_line(uid or (evidence and evidence.instance) or "", _MAX_NAME)
-    name = one_line((instance and instance.name) or (evidence and evidence.hostname) or "", _MAX_NAME)
+    kind, own = Kind.EC2, ""
+    if alarm.system and alarm.system.kind is not Kind.EC2:
+        kind, own = alarm.system.kind, alarm.system.name  # its id already names it
+    name = one_line(own or (instance and instance.name) or (evidence and evidence.hostname) or "", _MAX_NAME)
     if not uid and not name:
         return
     resource = {
         "uid": uid,
         "name": name,
-        "type": "EC2 instance",
+        "type": ABILITIES[kind].noun,
         "hostname": one_line(evidence.hostname, _MAX_NAME) if evidence else "",
         "ip": _address(instance.private_ip) if instance else "",
         "region": one_line(instance.region, _MAX_NAME) if instance else "",

@@ -12,25 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from receiver.destinations.webhook.described import Count, Id, Text, Time, doc
+from receiver.destinations.webhook.report_schema import HitPart, ReportPart, SystemPart
 from shared.models.captures import CaptureState
 from shared.models.decisions import Action, Verdict
-from shared.models.hunts import COVERAGE_DAYS
 from shared.models.severity import Severity
 
 SCHEMA = "urn:huntbridge:alarm:1"
-
-
-def doc(text: str) -> Any:
-    return Field(description=text)
-
-
-_Text = Annotated[str, doc("empty where it is not known")]
-_Id = Annotated[int | None, doc("the platform's id; null where it is not known")]
-_Count = Annotated[int | None, doc("null where it is not known, which is not 0")]
-_Time = Annotated[datetime | None, doc("UTC; null where it is not known")]
 
 
 @dataclass(eq=False, repr=False)
@@ -59,85 +50,14 @@ class MessagePart:
 
 
 @dataclass(eq=False, repr=False)
-class SystemPart:
-    """One EC2 instance as huntbridge captures it."""
-
-    instance: Annotated[str, doc("EC2 instance id")]
-    region: Annotated[str, doc("AWS region; empty where it is not known")]
-    account: Annotated[str, doc("the account's name in the configuration; empty for the platform's own")]
-
-
-@dataclass(eq=False, repr=False)
-class CaptureLine:
-    """What became of one system in a hunt."""
-
-    system: Annotated[SystemPart, doc("which system")]
-    name: Annotated[str, doc("its tag Name, where an earlier alarm found it out")]
-    state: Annotated[CaptureState, doc("what became of its capture")]
-    malicious: Annotated[int, doc("number of malicious alarms")]
-    suspicious: Annotated[int, doc("number of suspicious alarms")]
-    reason: Annotated[str, doc("why it failed, or why it is unknown")]
-    new: Annotated[int, doc("how many alarms more than in the hunt before; 0 where that had no such system")]
-    disks: Annotated[int, doc("whose alarms the counts add up; 0 where it is not known")]
-
-
-@dataclass(eq=False, repr=False)
-class QuietPart:
-    """What people were not told of in a hunt."""
-
-    known: Annotated[int, doc("how many findings are known good")]
-    muted: Annotated[int, doc("how many findings are muted")]
-    still: Annotated[int, doc("how many findings of open cases were told before")]
-    systems: Annotated[int, doc("how many systems had findings that are known good or muted")]
-    first: Annotated[
-        tuple[str, ...],
-        doc("what an entry for several systems withheld on systems that never had it: at most 50"),
-    ]
-    first_total: Annotated[int, doc("how many of those there are")]
-
-
-@dataclass(eq=False, repr=False)
-class ReportPart:
-    """What a hunt came to. The totals are of all systems."""
-
-    hunt: Annotated[str, doc("name of the hunt")]
-    scheduled_at: Annotated[datetime, doc("the scheduled time, UTC")]
-    project_id: _Id
-    systems: Annotated[int, doc("how many systems")]
-    captured: Annotated[int, doc("how many of them were captured and processed")]
-    failed: Annotated[int, doc("how many of them were not")]
-    with_alarms: Annotated[int, doc("how many of them have alarms")]
-    captures: Annotated[tuple[CaptureLine, ...], doc("worst first, at most 200")]
-    problems: Annotated[tuple[str, ...], doc("parts of the hunt's definition that could not be used")]
-    reason: Annotated[str, doc("why the hunt as a whole failed; empty where it did not")]
-    left_out: Annotated[tuple[str, ...], doc("systems that were found and not captured: how many, and why")]
-    since: Annotated[
-        datetime | None,
-        doc("scheduled time of the last finished hunt of this name, UTC; null before there is one"),
-    ]
-    new_alarms: Annotated[int, doc("how many alarms more than in that hunt, of all systems")]
-    new_with: Annotated[int, doc("how many systems have new alarms")]
-    slowest: Annotated[
-        CaptureLine | None, doc("the capture that took longest; null where none was processed")
-    ]
-    slowest_seconds: Annotated[float, doc("from its request to its end")]
-    covered: Annotated[
-        int | None,
-        doc(f"how many of the systems were captured in the last {COVERAGE_DAYS} days; null: not known"),
-    ]
-    stopped: Annotated[bool, doc("whether somebody stopped the hunt before its end")]
-    quiet: Annotated[QuietPart, doc("what people were not told of")]
-
-
-@dataclass(eq=False, repr=False)
 class DetectionPart:
     """What a security product found, as the webhook names it."""
 
-    name: _Text
+    name: Text
     severity: Annotated[Severity | None, doc("what `said` means here; null where that is not known")]
     said: Annotated[str, doc("its severity as it was written, such as high or 8.0")]
     resource: Annotated[str, doc("as it was written, such as an instance id or an ARN")]
-    id: _Text
+    id: Text
 
 
 @dataclass(eq=False, repr=False)
@@ -147,12 +67,12 @@ class EventPart:
     id: Annotated[str, doc("the same as the id of the CloudEvents event")]
     kind: Annotated[str, doc("the platform's name for the kind of event, or huntbridge's own")]
     received_at: Annotated[datetime, doc("UTC, by the clock of huntbridge")]
-    title: _Text
-    text: _Text
-    project_id: _Id
-    evidence_id: _Id
-    malicious: _Count
-    suspicious: _Count
+    title: Text
+    text: Text
+    project_id: Id
+    evidence_id: Id
+    malicious: Count
+    suspicious: Count
     alarms: Annotated[
         int | None,
         doc("how many alarms, where the webhook does not name their class; null where it has no such count"),
@@ -189,38 +109,41 @@ class EvidencePart:
     """What the platform made of a capture: one for each volume."""
 
     id: Annotated[int, doc("the platform's id")]
-    name: _Text
-    hostname: _Text
-    os: _Text
+    name: Text
+    hostname: Text
+    os: Text
     size_mb: Annotated[int | None, doc("MiB; null where it is not known")]
     resource: Annotated[str, doc("what was captured, such as vol-080c44054f2073a7f")]
     resource_type: Annotated[str, doc("such as EBS")]
     instance: Annotated[str, doc("EC2 instance id")]
     account_id: Annotated[str, doc("twelve digits")]
-    processed_at: _Time
+    processed_at: Time
 
 
 @dataclass(eq=False, repr=False)
 class InstancePart:
-    """What EC2 says about the instance. An empty value is not set there."""
+    """What EC2 says about the instance, or the platform about another system. An empty value is not set
+    there."""
 
-    id: Annotated[str, doc("EC2 instance id")]
-    region: Annotated[str, doc("AWS region")]
-    name: Annotated[str, doc("its tag Name")]
+    id: Annotated[str, doc("EC2 instance id, or the provider's own id of another system")]
+    region: Annotated[str, doc("AWS region, zone of Google, or location of Azure")]
+    name: Annotated[str, doc("its tag Name, or the name of another system")]
     type: Annotated[str, doc("such as m5.large")]
     state: Annotated[str, doc("such as running")]
     zone: Annotated[str, doc("availability zone")]
     account_id: Annotated[str, doc("twelve digits")]
-    private_ip: _Text
-    public_ip: _Text
-    vpc: _Text
-    subnet: _Text
+    private_ip: Text
+    public_ip: Text
+    vpc: Text
+    subnet: Text
     security_groups: Annotated[tuple[str, ...], doc("name (id)")]
     iam_profile: Annotated[str, doc("ARN of the instance profile")]
-    image: Annotated[str, doc("id of the AMI")]
+    image: Annotated[str, doc("id of the AMI, or the image of a container")]
     platform: Annotated[str, doc("such as Linux/UNIX or Windows")]
-    launched_at: _Time
-    tags: Annotated[Mapping[str, str], doc("all tags of the instance")]
+    launched_at: Time
+    tags: Annotated[Mapping[str, str], doc("all tags or labels of the system")]
+    disks: Annotated[tuple[str, ...], doc("names of its disks; empty for EC2")]
+    disks_gib: Annotated[tuple[int, ...], doc("sizes of its disks in GB; empty for EC2")]
 
 
 @dataclass(eq=False, repr=False)
@@ -318,10 +241,10 @@ class GroupedPart:
 
     event_id: Annotated[str, doc("huntbridge's id of the event")]
     severity: Annotated[Severity, doc("how bad it is")]
-    malicious: _Count
-    suspicious: _Count
+    malicious: Count
+    suspicious: Count
     alarms: Annotated[int | None, doc("as the webhook counts them, where nothing else is known")]
-    evidence_id: _Id
+    evidence_id: Id
     evidence: Annotated[str, doc("its name, such as that of a volume; empty where it is not known")]
 
 
@@ -331,8 +254,8 @@ class AlarmPart:
 
     event: Annotated[EventPart, doc("what happened")]
     severity: Annotated[Severity, doc("how bad it is")]
-    malicious: _Count
-    suspicious: _Count
+    malicious: Count
+    suspicious: Count
     hunt: Annotated[HuntPart | None, doc("null where it is of no hunt, or not known")]
     capture: Annotated[CaptureState | None, doc("state of the capture; null where it is not known")]
     project: Annotated[ProjectPart | None, doc("null where it is not known")]
@@ -340,6 +263,7 @@ class AlarmPart:
     system: Annotated[SystemPart | None, doc("null where it is not known")]
     instance: Annotated[InstancePart | None, doc("null where it is not known")]
     findings: Annotated[tuple[FindingPart, ...], doc("worst first")]
+    hits: Annotated[tuple[HitPart, ...], doc("own rules and indicators that no finding names")]
     gaps: Annotated[tuple[GapPart, ...], doc("what could not be found out")]
     earlier: Annotated[EarlierPart | None, doc("where this alarm updates one that was told before")]
     taken: Annotated[TakenPart | None, doc("only of acknowledged")]
@@ -375,7 +299,7 @@ class AlarmData:
     case: Annotated[str, doc("the same for all alarms about one system in one project; empty for a test")]
     maybe_repeat: Annotated[bool, doc("an earlier attempt got no answer, and may have arrived")]
     link: Annotated[str | None, doc("into the platform")]
-    console_link: Annotated[str | None, doc("to the instance in the EC2 console of its partition")]
+    console_link: Annotated[str | None, doc("to the system in the console of its cloud provider")]
     issue_link: Annotated[str | None, doc("to the case's issue in Jira, where it is known to have one")]
     message: Annotated[MessagePart, doc("the alarm in words")]
     alarm: Annotated[AlarmPart | None, doc("the alarm as values; null in a digest, which tells of many")]

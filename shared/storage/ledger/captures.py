@@ -75,36 +75,41 @@ class Captures:
         if updated.state is not capture.state:
             CAPTURES.add(state=updated.state.value)
         if updated.requested_at and fields.get("state") in (CaptureState.REQUESTED, CaptureState.FAILED):
-            # Failed captures count too. Otherwise a system that always fails would stay first in line.
-            self._store.put(kinds.HUNTED, "", capture.system.key, {"at": updated.requested_at.isoformat()})
+            # Failed captures count too. Otherwise a system that always fails would stay first in line. This
+            # need not be durable: if a power cut undoes it, the system is only hunted earlier than others.
+            at = {"at": updated.requested_at.isoformat()}
+            self._store.put(kinds.HUNTED, "", capture.system.lasting_key, at, durable=False)
         if fields.get("state") is CaptureState.PROCESSED:
-            self._store.put(kinds.CAPTURED, "", capture.system.key, {"at": self._now().isoformat()})
+            self._store.put(kinds.CAPTURED, "", capture.system.lasting_key, {"at": self._now().isoformat()})
             self._add_past_hunt(updated)
         if fields.keys() & _BROUGHT:
             self._systems.capture_ended(updated)
         return updated
 
     def _add_past_hunt(self, capture: Capture) -> None:
-        hunt = [capture.hunt_id, capture.malicious + capture.suspicious]
+        system, alarms = capture.system, capture.malicious + capture.suspicious
 
         def add(body: Body | None) -> tuple[Body, None]:
-            others = [past for past in body["hunts"] if past[0] != capture.hunt_id] if body else []
-            return {"hunts": [*others, hunt][-PAST_HUNTS:]}, None
+            hunts = body["hunts"] if body else []
+            others = [past for past in hunts if past[0] != capture.hunt_id]
+            # One hunt may capture several pods that share what lasts; the worst of them counts.
+            same = [past[1] for past in hunts if past[0] == capture.hunt_id and system.lasts_in_others]
+            return {"hunts": [*others, [capture.hunt_id, max([alarms, *same])]][-PAST_HUNTS:]}, None
 
-        self._store.update(kinds.PAST_HUNTS, capture.system.instance, "-", add)
+        self._store.update(kinds.PAST_HUNTS, capture.system.lasting, "-", add)
 
-    def past_hunts(self, instance: str) -> list[tuple[str, int]]:
-        """The id and the number of alarms of each of the last hunts that captured an instance, oldest
-        first."""
-        record = self._store.get(kinds.PAST_HUNTS, instance, "-")
+    def past_hunts(self, lasting: str) -> list[tuple[str, int]]:
+        """The id and the number of alarms of each of the last hunts that captured the system with this
+        `System.lasting`, oldest first."""
+        record = self._store.get(kinds.PAST_HUNTS, lasting, "-")
         return [(str(hunt_id), int(alarms)) for hunt_id, alarms in record.body["hunts"]] if record else []
 
     def captured_since(self, moment: datetime) -> set[str]:
-        """The `System.key` of every system that any hunt has captured since `moment`."""
+        """The `System.lasting_key` of every system that any hunt has captured since `moment`."""
         return {key for key, at in self._times(kinds.CAPTURED).items() if at >= moment}
 
     def last_requested(self) -> dict[str, datetime]:
-        """For each `System.key`, when any hunt last requested its capture."""
+        """For each `System.lasting_key`, when any hunt last requested its capture."""
         return self._times(kinds.HUNTED)
 
     def _times(self, kind: str) -> dict[str, datetime]:

@@ -8,6 +8,7 @@ from shared.models.codec import dump_short, load
 from shared.models.judgements import Judgement
 from shared.models.quiet_findings import MOST_NAMED, Quiet
 from shared.models.system_findings import Status, SystemFindings
+from shared.models.systems import System
 from shared.storage import kinds
 from shared.storage.ports import Body, Store
 from shared.text import one_line
@@ -19,27 +20,28 @@ class Findings:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def of_system(self, instance: str) -> SystemFindings:
-        return self.read(instance)[0]
+    def of_system(self, lasting: str) -> SystemFindings:
+        """The findings of the system with this `System.lasting`."""
+        return self.read(lasting)[0]
 
-    def of_systems(self, instances: Iterable[str]) -> dict[str, SystemFindings]:
+    def of_systems(self, lasting: Iterable[str]) -> dict[str, SystemFindings]:
         """The findings of each of these systems that has any, read together."""
-        keys = {instance: (kinds.SYSTEM_FINDINGS, instance, "-") for instance in instances}
+        keys = {name: (kinds.SYSTEM_FINDINGS, name, "-") for name in lasting}
         read = self._store.read_many(list(keys.values())) if keys else {}
         return {name: load(SystemFindings, read[key].body) for name, key in keys.items() if key in read}
 
-    def read(self, instance: str) -> tuple[SystemFindings, int]:
+    def read(self, lasting: str) -> tuple[SystemFindings, int]:
         """The findings of a system, and the version of their document; 0 if there is none."""
-        record = self._store.get(kinds.SYSTEM_FINDINGS, instance, "-")
+        record = self._store.get(kinds.SYSTEM_FINDINGS, lasting, "-")
         return (load(SystemFindings, record.body), record.version) if record else (SystemFindings(), 0)
 
-    def save(self, instance: str, findings: SystemFindings, version: int) -> bool:
+    def save(self, lasting: str, findings: SystemFindings, version: int) -> bool:
         """False, and nothing is written, if another worker has changed the document since it was read."""
         return self._store.put(
-            kinds.SYSTEM_FINDINGS, instance, "-", dump_short(findings), expect=version, durable=False
+            kinds.SYSTEM_FINDINGS, lasting, "-", dump_short(findings), expect=version, durable=False
         )
 
-    def save_quiet(self, hunt_id: str, instance: str, judgement: Judgement) -> None:
+    def save_quiet(self, hunt_id: str, lasting: str, judgement: Judgement) -> None:
         """Record which findings of a system a hunt found, and people were not told of. Again changes
         nothing."""
         marks: dict[str, list[str]] = {
@@ -47,7 +49,7 @@ class Findings:
             for name, status in _QUIET.items()
         }
         marks["first"] = [
-            f"{one_line(each.description, 100)} on {instance}"
+            f"{one_line(each.description, 100)} on {System(lasting, '').title}"
             for each in judgement.findings
             if each.status is Status.KNOWN and each.first
         ]
@@ -61,7 +63,7 @@ class Findings:
                 for name, new in marks.items()
             }, None
 
-        self._store.update(kinds.QUIET_FINDINGS, hunt_id, instance, added, durable=False)
+        self._store.update(kinds.QUIET_FINDINGS, hunt_id, lasting, added, durable=False)
 
     def quiet(self, hunt_id: str) -> Quiet:
         """What people were not told of in a hunt. Reads one document for each system that had such

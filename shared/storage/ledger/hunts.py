@@ -10,6 +10,7 @@ from shared.metrics.definitions import HUNTS, hunt_result
 from shared.models.captures import CaptureState
 from shared.models.codec import dump
 from shared.models.hunts import Hunt, HuntState, HuntTotals, hunt_name
+from shared.models.intelligence import InForce
 from shared.storage import kinds
 from shared.storage.ledger import documents
 from shared.storage.ledger.captures import Captures
@@ -41,12 +42,15 @@ class Hunts:
         return [hunt for hunt in map(self.get, ids) if hunt]
 
     def finished_before(self, hunt: Hunt) -> Hunt | None:
-        """The latest finished hunt of the same name that was scheduled before this hunt."""
+        """The latest finished hunt of the same name that was scheduled before this hunt. One that a person
+        limited to some of its systems does not count."""
         return next(
             (
                 earlier
                 for earlier in self.of_name(hunt.name)
-                if earlier.state is HuntState.FINISHED and earlier.scheduled_at < hunt.scheduled_at
+                if earlier.state is HuntState.FINISHED
+                and earlier.scheduled_at < hunt.scheduled_at
+                and not earlier.limited_to
             ),
             None,
         )
@@ -113,16 +117,31 @@ class Hunts:
         return self.change(
             hunt_id,
             lambda current: replace(
-                current, systems=planned.systems, problems=planned.problems, left_out=planned.left_out
+                current,
+                systems=planned.systems,
+                problems=planned.problems,
+                left_out=planned.left_out,
+                cost=planned.cost,
             ),
         )
 
-    def start(self, hunt_id: str, project_id: int) -> Hunt:
-        """Record the hunt's project on the platform. From now on the project's alarms belong to this hunt."""
+    def start(self, hunt_id: str, project_id: int, intelligence: InForce | None = None) -> Hunt:
+        """Record the hunt's project on the platform, and what of one's own intelligence is in force in it.
+        From now on the project's alarms belong to this hunt."""
         self._store.put(kinds.CHECKED_PROJECT, "", str(project_id), {"hunt_id": hunt_id})
         self._store.put(kinds.PROJECT, "", str(project_id), {"hunt_id": hunt_id})
+        problems = (
+            tuple(f"intelligence: {problem}" for problem in intelligence.problems) if intelligence else ()
+        )
         return self.change(
-            hunt_id, lambda hunt: replace(hunt, state=HuntState.RUNNING, project_id=project_id)
+            hunt_id,
+            lambda hunt: replace(
+                hunt,
+                state=HuntState.RUNNING,
+                project_id=project_id,
+                intelligence=intelligence,
+                problems=tuple(dict.fromkeys((*hunt.problems, *problems))),
+            ),
         )
 
     def end(self, hunt_id: str, state: HuntState, reason: str = "", totals: HuntTotals | None = None) -> Hunt:

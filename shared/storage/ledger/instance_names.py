@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.models.systems import Kind, System
 from shared.storage import kinds
 from shared.storage.ports import Store
 
@@ -11,7 +12,11 @@ class InstanceNames:
         self._store = store
 
     def get(self, instance: str) -> str:
-        """The name by instance id; empty if it is not known."""
+        """The name by `System.instance`; empty if it is not known. Only EC2 knows systems by ids without
+        names."""
+        system = System(instance, "")
+        if system.kind is not Kind.EC2:
+            return system.name
         record = self._store.get(kinds.NAME, "", instance)
         return str(record.body["name"]) if record else ""
 

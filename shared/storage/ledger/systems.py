@@ -39,7 +39,7 @@ class Systems:
         self._store, self._now = store, now
 
     def all(self) -> Iterator[tuple[str, CoveredSystem]]:
-        """Every system that hunts capture, with its `System.key`."""
+        """Every system that hunts capture, with its `System.lasting_key`."""
         for record in self._store.scan(kinds.SYSTEM, ""):
             yield record.name, load(CoveredSystem, record.body)
 
@@ -60,8 +60,7 @@ class Systems:
 
     def seen(self, system_key: str, at: datetime, *, captured: bool) -> None:
         """Record when a system was hunted, or captured, as an earlier version stored it."""
-        account, region, instance = system_key.rsplit("/", 2)
-        system = System(instance, region, "" if account == "-" else account)
+        system = System.from_key(system_key)
         if is_future(at, self._now()):
             return
 
@@ -77,6 +76,8 @@ class Systems:
         self._change(system, lambda known: replace(known, name=name))
 
     def _change(self, system: System, change: Callable[[CoveredSystem], CoveredSystem]) -> None:
+        system = system.as_lasting
+
         def changed(body: Body | None) -> tuple[Body, None]:
             return dump(change(load(CoveredSystem, body) if body else CoveredSystem(system))), None
 
@@ -85,7 +86,9 @@ class Systems:
     def _with_capture(
         self, known: CoveredSystem, capture: Capture, outcome: Outcome, ended_at: datetime
     ) -> CoveredSystem:
-        weeks = self._merged(known.weeks, {week_of(ended_at): {capture.hunt_id: outcome}}, replaces=True)
+        # One hunt may capture several pods that share what lasts; the worst of them counts.
+        replaces = not capture.system.lasts_in_others
+        weeks = self._merged(known.weeks, {week_of(ended_at): {capture.hunt_id: outcome}}, replaces=replaces)
         known = replace(known, weeks=weeks)
         succeeded = capture.state is CaptureState.PROCESSED
         if succeeded:

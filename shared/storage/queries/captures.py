@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.models.captures import Capture
 from shared.models.codec import load
+from shared.models.systems import lasting_key
 from shared.storage import indexes, kinds
 from shared.storage.ports import Record, Store
 from shared.storage.queries.pages import Rows, bounded, position, token
@@ -24,7 +25,7 @@ class CaptureQueries:
         captures, after = rows(
             self._store,
             kinds.CAPTURE,
-            Span(f"{indexes.CAPTURES_OF_SYSTEM}{system_key}"),
+            Span(f"{indexes.CAPTURES_OF_SYSTEM}{lasting_key(system_key)}"),
             _capture,
             limit=limit,
             after=after,

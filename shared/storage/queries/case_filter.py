@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared.models.severity import Severity
+from shared.models.systems import lasting_key
 from shared.storage import indexes
 from shared.storage.ports import Record
 from shared.storage.queries.reading import Span
@@ -61,7 +62,7 @@ class CaseFilter:
     def spans(self) -> tuple[Span, ...]:
         """The parts of the indexes that hold these cases, in the order in which they are listed."""
         if self.system:
-            return (Span(f"{indexes.CASES_OF_SYSTEM}{self.system}"),)
+            return (Span(f"{indexes.CASES_OF_SYSTEM}{lasting_key(self.system)}"),)
         since = indexes.at(self.closed_since) if self.closed_since else ""
         closed = Span(indexes.CASES_CLOSED, since=since)
         if self.which is Which.CLOSED:

@@ -147,7 +147,7 @@ class CaseQueries:
         """What the case was told of in other alarms than the worst."""
         if row.system is None:
             return ()
-        return Findings(self._store).of_system(row.system.instance).told_beside(row.key, row.findings)
+        return Findings(self._store).of_system(row.system.lasting).told_beside(row.key, row.findings)
 
     def timeline(self, case_key: str, limit: int = 200, page: str = "") -> Rows[TimelineEntry]:
         """The events, deliveries and entries of the audit log of a case, oldest first. A delivery is on the

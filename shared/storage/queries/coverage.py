@@ -9,8 +9,9 @@ from datetime import date, datetime, timedelta
 from shared.models import attack
 from shared.models.codec import load
 from shared.models.coverage import CoveredShare, CoveredSystem, Listing, Outcome, Unselected, worst
+from shared.models.fleet_coverage import OrganizationCoverage
 from shared.models.hunts import COVERAGE_DAYS
-from shared.models.systems import System
+from shared.models.systems import Kind, System
 from shared.models.weeks import last_weeks, monday_of
 from shared.storage import indexes, kinds
 from shared.storage.ledger.coverage import LISTING
@@ -38,7 +39,9 @@ class SystemCoverage:
 
     system_key: str
     system: System
-    name: str  # the instance's name; empty if it is not known
+    kind: Kind
+    place: str  # in words
+    name: str  # the name of an EC2 instance, empty if it is not known; for other kinds their own
     weeks: tuple[WeekOutcome, ...]  # the last 12, oldest first
     last_captured_at: datetime | None = None  # the last capture that succeeded
     last_attempt_at: datetime | None = None
@@ -62,6 +65,7 @@ class CoverageSummary:
     listed_captured: int | None = None  # listed machines captured in the last 30 days; None as `listed`
     weeks: Mapping[str, CoveredShare] = field(default_factory=dict)  # by ISO week, as far as it is known
     failures: int = 0  # how many accounts, regions and organizational units could not be listed
+    organization: OrganizationCoverage | None = None  # None: the configuration does not ask for it
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class SystemFilter:
     hunt: str = ""  # the name of a hunt that captured it
     account: str = ""  # "-" is the platform's own, which has no name
     region: str = ""
+    kind: Kind | None = None
     outcome: Outcome | None = None  # in at least one of the last 12 weeks
     name: str = ""  # a part of its name or of its instance id
     not_captured_since: datetime | None = None  # it was last captured before this, or never
@@ -101,6 +106,7 @@ class SystemFilter:
             (not self.hunt or self.hunt in system.hunts)
             and self.account.lower() in ("", system.system.account.lower() or "-")
             and self.region.lower() in ("", system.system.region.lower())
+            and self.kind in (None, system.system.kind)
             and (since is None or captured is None or captured < since)
             and (
                 self.outcome is None
@@ -147,7 +153,7 @@ class CoverageQueries:
         for system in known:
             name = names.get(_name_key(system))
             shown = str(name.body["name"]) if name else system.name
-            if filter.name.lower() in f"{shown}\n{system.system.instance}".lower():
+            if filter.name.lower() in f"{shown}\n{system.system.instance}\n{system.system.title}".lower():
                 found.append(_coverage(system, shown, weeks))
         return Rows(tuple(found), token(question, after))
 
@@ -185,6 +191,7 @@ def summary_of(listing: Listing | None, captured: int, known: int) -> CoverageSu
         listed_captured=None if listing.listed is None else listing.recently_captured,
         weeks=listing.weeks,
         failures=listing.failures,
+        organization=listing.organization,
     )
 
 
@@ -201,7 +208,9 @@ def _coverage(known: CoveredSystem, name: str, weeks: Iterable[str]) -> SystemCo
     return SystemCoverage(
         system_key=known.system.key,
         system=known.system,
-        name=name,
+        kind=known.system.kind,
+        place=known.system.place,
+        name=name or ("" if known.system.kind is Kind.EC2 else known.system.name),
         weeks=tuple(
             WeekOutcome(monday_of(week), worst(known.weeks.get(week, {}).values())) for week in weeks
         ),

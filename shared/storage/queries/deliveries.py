@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from shared.models.codec import load
 from shared.models.deliveries import Delivery, DeliveryState
 from shared.models.holds import Hold
+from shared.models.systems import lasting_key
 from shared.phrases import counted
 from shared.storage import indexes, kinds
 from shared.storage.ports import Key, Record, Store
@@ -115,6 +116,7 @@ class DeliveryQueries:
         state."""
         if state not in _STATES:
             raise ValueError(f"{state!r} is not one of {', '.join(filter(None, _STATES))}")
+        system = lasting_key(system)
         question = {
             "list": "deliveries",
             "destination": destination,

@@ -23,7 +23,7 @@ class EventRow:
     severity: Severity
     at: datetime  # when it was routed
     title: str = ""  # of its message; empty if an earlier version stored the event
-    system_key: str = ""  # `System.key`; empty if it names no system
+    system_key: str = ""  # `System.lasting_key`; empty if it names no system
     name: str = ""  # the instance's name
     hunt_id: str = ""
     project_id: int | None = None

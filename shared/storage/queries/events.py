@@ -11,6 +11,7 @@ from shared.models.cases import Case
 from shared.models.codec import load
 from shared.models.holds import Hold
 from shared.models.severity import Severity
+from shared.models.systems import lasting_key
 from shared.storage import kinds
 from shared.storage.ports import Record, Store
 from shared.storage.queries.deliveries import DeliveryRow, delivery_key, delivery_row
@@ -57,7 +58,9 @@ class EventQueries:
         limit: int = 50,
         page: str = "",
     ) -> Rows[EventRow]:
-        """The events, newest first. `system` is a `System.key`, `hunt` a hunt's id, `case` a case's key."""
+        """The events, newest first. `system` is a `System.key` or
+        `System.lasting_key`, `hunt` a hunt's id, `case` a case's key."""
+        system = lasting_key(system)
         question = {
             "list": "events",
             "system": system,

@@ -47,7 +47,7 @@ class FindingQueries:
 
 def findings_keys(system: System) -> tuple[Key, Key]:
     """The two documents that `of_system` reads."""
-    return (kinds.SYSTEM_ALARMS, system.instance, "-"), (kinds.SYSTEM, "", system.key)
+    return (kinds.SYSTEM_ALARMS, system.lasting, "-"), (kinds.SYSTEM, "", system.lasting_key)
 
 
 def _outcomes(system: CoveredSystem) -> dict[str, Outcome | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from shared.storage.ledger.left_behind import LeftBehinds
 from shared.storage.ports import Store
 from shared.storage.queries.audit import AuditQueries
 from shared.storage.queries.captures import CaptureQueries
@@ -17,6 +18,7 @@ from shared.storage.queries.coverage import CoverageQueries
 from shared.storage.queries.deliveries import DeliveryQueries
 from shared.storage.queries.events import EventQueries
 from shared.storage.queries.findings_seen import FindingQueries
+from shared.storage.queries.fleet import FleetQueries
 from shared.storage.queries.hunts import HuntQueries
 from shared.storage.queries.known_good import KnownGoodQueries
 from shared.storage.queries.open_issues import OpenIssueQueries
@@ -37,8 +39,10 @@ class Queries:
         self.findings = FindingQueries(store)
         self.captures = CaptureQueries(store, now)
         self.coverage = CoverageQueries(store, now)
+        self.fleet = FleetQueries(store)
         self.known_good = KnownGoodQueries(store, now)
         self.overview = OverviewQuery(store, now)
         self.pulse = PulseQuery(store, now)
         self.trends = TrendQueries(store, now)
         self.audit = AuditQueries(store, now)
+        self.left_behind = LeftBehinds(store).last

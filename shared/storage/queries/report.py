@@ -10,6 +10,7 @@ from statistics import median
 from typing import TypeVar
 
 from shared.models.hunts import Hunt, HuntState
+from shared.models.leftovers import LeftBehind
 from shared.models.severity import Severity
 from shared.storage.queries.case_filter import CaseFilter, Which
 from shared.storage.queries.cases import CaseRow
@@ -64,6 +65,7 @@ class Report:
     alarms: tuple[WeekTrend, ...]  # one for each week, oldest first
     techniques: tuple[TechniqueTrend, ...]  # most frequent first
     incomplete: tuple[str, ...] = ()  # sentences on what the report leaves out
+    left_behind: LeftBehind | None = None  # None: nobody has looked
 
 
 def report(queries: Queries, now: datetime, weeks: int) -> Report:
@@ -81,6 +83,7 @@ def report(queries: Queries, now: datetime, weeks: int) -> Report:
         alarms=queries.trends(weeks),
         techniques=tuple(sorted(techniques, key=lambda trend: -trend.total)),
         incomplete=tuple(incomplete),
+        left_behind=queries.left_behind(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shared.models.cost import dollars
 from shared.phrases import counted, duration, percent
 from shared.storage.queries.report import HuntFigures, Report
 
@@ -44,6 +45,17 @@ def figures(report: Report) -> Iterator[tuple[str, str]]:
     yield "Systems captured in the last 30 days", f"{coverage.captured:,} of {coverage.known:,}{share}"
     if coverage.listed is not None:
         yield "Machines that no hunt selects", f"{coverage.unselected_total:,} of {coverage.listed:,}"
+    if organization := coverage.organization:
+        at_most = "at most " if organization.unknown_total else ""
+        of = f"{organization.captured:,} of {organization.running:,}"
+        share = f" ({percent(organization.captured, organization.running)} %)" if organization.running else ""
+        days = organization.max_age_days
+        yield f"Running machines captured in the last {days} days", f"{at_most}{of}{share}"
+        yield f"Running machines not captured for more than {days} days", f"{organization.too_old:,}"
+        yield "Accounts and regions that are not known", f"{organization.unknown_total:,}"
+    if left := report.left_behind:
+        month = f", up to {dollars(left.usd_a_month)} a month" if left.usd_a_month else ""
+        yield "Left behind by the platform in AWS", f"{left.total:,}{month}"
     yield "Cases opened", f"{cases.opened:,}"
     for verdict, words in VERDICTS.items():
         yield f"Cases closed as {words}", f"{cases.closed.get(verdict, 0):,}"

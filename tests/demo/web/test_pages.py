@@ -32,7 +32,7 @@ HUNT: dict[str, Any] = {
         {
             "instance": "i-0123456789abcdef0",
             "name": HOSTILE,
-            "region": "us-east-1",
+            "place": "us-east-1",
             "state": "failed",
             "malicious": 0,
             "suspicious": 0,
@@ -41,7 +41,7 @@ HUNT: dict[str, Any] = {
         {
             "instance": "i-1",
             "name": "web-01",
-            "region": "us-east-1",
+            "place": "us-east-1",
             "state": "processed",
             "malicious": 7,
             "suspicious": 8,

@@ -22,12 +22,17 @@ from tests.receiver.world import CASE, HIDDEN, SIGNING, SOC, TITLE, buttons, fac
 def test_a_click_acknowledges_the_case_and_every_destination_that_was_told_is_told_once(make_world):
     world = make_world(["ir", "tickets", "office", "siem"])
     world.alarm()
-    assert buttons(world.parent) == ["Acknowledge", "Open in the EC2 console", "Open SEC-1 in Jira"]
+    assert buttons(world.parent) == [
+        "Acknowledge",
+        "Capture again",
+        "Open in the EC2 console",
+        "Open SEC-1 in Jira",
+    ]
     assert world.slack.mentions == []
 
     world.click()
 
-    assert buttons(world.parent) == ["Open in the EC2 console", "Open SEC-1 in Jira"]
+    assert buttons(world.parent) == ["Capture again", "Open in the EC2 console", "Open SEC-1 in Jira"]
     assert facts(world.parent)["Taken by"] == "ada, 2026-11-24 03:01 UTC"
     title = "5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"
     assert header(world.parent) == "▲ 5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
@@ -294,7 +299,12 @@ def test_an_invalid_user_id_is_never_mentioned(make_world):
 def test_many_clicks_create_one_issue_and_the_button_becomes_a_link(make_world):
     world = make_world()
     world.alarm()
-    assert buttons(world.parent) == ["Acknowledge", "Create Jira issue", "Open in the EC2 console"]
+    assert buttons(world.parent) == [
+        "Acknowledge",
+        "Create Jira issue",
+        "Capture again",
+        "Open in the EC2 console",
+    ]
     twice = world.slack.click(world.parent, "create-issue", user="U0BOB00001", name="bob")
     world.click("create-issue", run=False)
     assert world.send(twice) == 200
@@ -302,7 +312,12 @@ def test_many_clicks_create_one_issue_and_the_button_becomes_a_link(make_world):
 
     assert list(world.jira.issues) == ["SEC-1"]
     assert world.jira.issues["SEC-1"].fields["summary"].startswith("5 high severity alarms on web-01")
-    assert buttons(world.parent) == ["Acknowledge", "Open in the EC2 console", "Open SEC-1 in Jira"]
+    assert buttons(world.parent) == [
+        "Acknowledge",
+        "Capture again",
+        "Open in the EC2 console",
+        "Open SEC-1 in Jira",
+    ]
     link = world.parent.body["blocks"][-2]["elements"][-1]
     assert link["url"] == f"{world.origin}/browse/SEC-1"
     ((user, text),) = world.ephemerals()
@@ -334,7 +349,7 @@ def test_if_jira_is_down_the_button_disappears_and_the_issue_is_created_later(ma
     world.click("create-issue", run=False)
     world.stage.run()
     assert world.jira.issues == {}
-    assert buttons(world.parent) == ["Acknowledge", "Open in the EC2 console"]
+    assert buttons(world.parent) == ["Acknowledge", "Capture again", "Open in the EC2 console"]
     world.stage.run_all()
     assert list(world.jira.issues) == ["SEC-1"]
     assert buttons(world.parent)[-1] == "Open SEC-1 in Jira"

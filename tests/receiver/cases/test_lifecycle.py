@@ -23,7 +23,7 @@ def test_after_a_deletion_the_new_message_says_who_acknowledged_the_case(make_wo
     (parent,) = world.parents
     assert header(parent) == "▲ 5 high severity alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
     assert facts(parent)["Taken by"] == "ada, 2026-11-24 03:01 UTC"
-    assert buttons(parent) == ["Create Jira issue", "Open in the EC2 console"]
+    assert buttons(parent) == ["Create Jira issue", "Capture again", "Open in the EC2 console"]
     assert world.thread() == ["▲ Taken by ada: 5 malicious on web-01 (i-0aaaaaaaaaaaaaaa1)"]
 
 
@@ -66,9 +66,14 @@ def test_the_link_to_the_issue_appears_once_the_issue_exists(make_world):
     world.jira.fail(503, times=3)
     world.stage.receive(b'{"event": "high_severity_alarm", "message": "5 in project id 3 evidence id 4"}')
     world.stage.run()
-    assert buttons(world.parent) == ["Acknowledge", "Open in the EC2 console"]
+    assert buttons(world.parent) == ["Acknowledge", "Capture again", "Open in the EC2 console"]
     world.stage.run_all()
-    assert buttons(world.parent) == ["Acknowledge", "Open in the EC2 console", "Open SEC-1 in Jira"]
+    assert buttons(world.parent) == [
+        "Acknowledge",
+        "Capture again",
+        "Open in the EC2 console",
+        "Open SEC-1 in Jira",
+    ]
     assert len(world.thread()) == 1
 
 

@@ -96,6 +96,8 @@ KINDS = (
     *("acknowledged", "unacknowledged", "capture_stalled", "hunt_missed", "undelivered", "webhook_broken"),
     *("webhooks_refused", "job_failing", "released", "closed", "reopened"),
     *("destination_broken", "destination_mended", "check_failed", "muted", "mute_ending"),
+    *("coverage_old", "vulnerabilities_found"),
+    "preflight_found",
 )
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LINKS = ("", "https://cado.example/projects/3", "https://cado.example/a|b]c{d}?x=<y>")

@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from receiver.intake.slack_request import ACKNOWLEDGE, CLOSE, CREATE_ISSUE, MUTE, UNTIL_NEXT_HUNT
+from receiver.intake.slack_request import (
+    ACKNOWLEDGE,
+    CAPTURE_AGAIN,
+    CLOSE,
+    CREATE_ISSUE,
+    MUTE,
+    UNTIL_NEXT_HUNT,
+)
 from receiver.messages.compose import compose
 from receiver.messages.message import Message
 from shared.config.config import Config
@@ -22,7 +29,13 @@ from shared.models.owners import TeamsUser
 CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ISSUE = ("SEC-7", "https://jira.example/browse/SEC-7")
-LINK_HOSTS = {"cado.example", "attack.mitre.org", "us-east-1.console.aws.amazon.com", "jira.example"}
+LINK_HOSTS = {
+    "cado.example",
+    "attack.mitre.org",
+    "us-east-1.console.aws.amazon.com",
+    "portal.azure.com",
+    "jira.example",
+}
 
 
 LIVE = re.compile(
@@ -94,7 +107,7 @@ def contract(name: str) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-OFFERS = (ACKNOWLEDGE, CREATE_ISSUE, CLOSE, MUTE, UNTIL_NEXT_HUNT)
+OFFERS = (ACKNOWLEDGE, CREATE_ISSUE, CAPTURE_AGAIN, CLOSE, MUTE, UNTIL_NEXT_HUNT)
 
 
 def walk(node: Any) -> Iterator[dict[str, Any]]:

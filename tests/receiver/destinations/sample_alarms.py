@@ -21,6 +21,7 @@ from shared.models.event_kinds import (
     JOB_FAILING,
     MUTE_ENDING,
     MUTED,
+    PREFLIGHT_FOUND,
     RECOVERED,
     RELEASED,
     REOPENED,
@@ -31,9 +32,10 @@ from shared.models.event_kinds import (
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import CaptureResult, Hunt, HuntReport
+from shared.models.intelligence import Force, Hit, InForce
 from shared.models.quiet_findings import Quiet
 from shared.models.severity import Severity
-from shared.models.systems import Instance, System
+from shared.models.systems import Instance, Kind, System
 
 PLATFORM = "https://cado.example"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -379,6 +381,19 @@ def _alarms() -> dict[str, Alarm]:
         Severity.UNKNOWN,
         link=PLATFORM,
     )
+    preflight_found = Alarm(
+        Event(
+            f"{PREFLIGHT_FOUND}:weekly@2026-11-29T02:00:00Z",
+            PREFLIGHT_FOUND,
+            NOON,
+            title="weekly",
+            text="It begins on Sunday 2026-11-29 at 02:00 (Etc/UTC).\nfails: the key "
+            "arn:aws:kms:us-east-1:111122223333:key/1 of its volume is Disabled, on 2 systems: "
+            "i-0aaaaaaaaaaaaaaa1, i-0aaaaaaaaaaaaaaa2 (vol-1, vol-2); enable the key, or cancel its deletion",
+        ),
+        Severity.UNKNOWN,
+        link=PLATFORM,
+    )
     muted = Alarm(
         Event(
             f"{MUTED}:7c0d",
@@ -413,8 +428,68 @@ def _alarms() -> dict[str, Alarm]:
     )
     disks = Capture("weekly", WEB, CaptureState.RUNNING, mode="full", evidence_ids=(31, 32, 33))
     group = together([replace(rich, capture=disks), replace(second_disk, capture=disks)])
+    in_force = InForce(Force.IN_FORCE, "ab" * 32, 12, 300, ("abuse_ch", "case_7"))
+    own_hits = replace(
+        rich,
+        hunt=replace(rich.hunt, intelligence=in_force),
+        findings=(
+            *rich.findings,
+            Finding(
+                "Suspicious File Detected: hb_abuse_ch_xmrig",
+                1,
+                Severity.SUSPICIOUS,
+                path="C:\\Windows\\Temp\\kswapd0",
+            ),
+        ),
+        hits=(Hit("case_7", "evil.example", "indicator", "C2 of case 7"),),
+        gaps=(),
+    )
+    azure_vm = System.of(
+        Kind.AZURE_VM,
+        account="az",
+        subscription="0f8fad5b-d9cb-469f-a165-70867728950e",
+        group="rg-web",
+        vm="web-1",
+    )
+    azure = replace(
+        rich,
+        evidence=replace(rich.evidence, instance="", account_id="", resource_type="", resource=""),
+        system=azure_vm,
+        instance=Instance(
+            azure_vm.instance,
+            "westeurope",
+            name="web-1",
+            platform="linux",
+            tags={"Owner": "shop-team@acme.example", "Env": "prod"},
+            disks=("web-1-os", "web-1-data"),
+            disks_gib=(30, 190),
+        ),
+        gaps=(
+            Gap("System details", "the platform does not say whether it runs, its size and its addresses"),
+        ),
+    )
+    pod = System.of(
+        Kind.EKS,
+        account="prod",
+        region="us-east-1",
+        cluster="shop",
+        namespace="shop-prod",
+        pod="web-7d4b9c8f5d-x2x4z",
+        container="app",
+    )
+    container = replace(
+        azure,
+        system=pod,
+        instance=Instance(
+            pod.instance, "us-east-1", name="app", image="registry.acme.example/shop/web:1.4.2"
+        ),
+        gaps=(Gap("System details", "the platform does not say its labels and the digest of its image"),),
+    )
     return {
         "rich": rich,
+        "azure_machine": azure,
+        "container": container,
+        "own_hits": own_hits,
         "group": group,
         "minimal": minimal,
         "many_findings": many,
@@ -439,6 +514,7 @@ def _alarms() -> dict[str, Alarm]:
         "destination_broken": destination_broken,
         "destination_mended": destination_mended,
         "check_failed": check_failed,
+        "preflight_found": preflight_found,
         "muted": muted,
         "mute_ending": mute_ending,
         "test": test,

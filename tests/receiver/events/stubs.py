@@ -15,6 +15,7 @@ from shared.models.evidence import Evidence, Finding, Project
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
+from shared.platform.answers import DetectedIndicator, Pipeline
 from shared.storage.ledger.ledger import Ledger
 
 AT = datetime(2026, 7, 6, tzinfo=UTC)
@@ -46,6 +47,8 @@ class Platform:
         (12, 31): FINDINGS,
         (12, None): FINDINGS,
     }[project, evidence]
+    pipelines_of_evidence: Callable[[int], tuple[Pipeline, ...]] = lambda evidence: ()
+    detected: Callable[..., tuple[DetectedIndicator, ...]] = lambda project, evidence=None: ()
 
 
 @dataclass

@@ -18,6 +18,7 @@ from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.severity import Severity
+from shared.platform.answers import DetectedIndicator
 from shared.platform.errors import NotFound, Unavailable
 from tests.scheduler.staging import recover
 
@@ -45,6 +46,9 @@ class Platform:
 
     def findings(self, project: int, evidence: int | None = None) -> tuple[Finding, ...]:
         self._answer()
+        return ()
+
+    def detected(self, project: int, evidence: int | None = None) -> tuple[DetectedIndicator, ...]:
         return ()
 
     def projects(self) -> list[Project]:

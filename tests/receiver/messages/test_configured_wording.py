@@ -126,7 +126,7 @@ def test_what_is_no_fact_of_the_system_is_always_shown() -> None:
 def test_every_fact_can_be_chosen_by_its_name() -> None:
     alarm = replace(
         ALARM,
-        instance=replace(INSTANCE, tags={"Owner": "Zoë", "Env": "prod"}),
+        instance=replace(INSTANCE, tags={"Owner": "Zoë", "Env": "prod"}, disks_gib=(8,)),
         on_duty=Duty(("Jane Doe",)),
     )
     shown = {fact.name: fact.label for fact in compose(alarm).facts}

@@ -26,6 +26,7 @@ from shared.models.evidence import Artefact, Evidence, Finding, Project
 from shared.models.hunts import Hunt
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
+from shared.platform.answers import DetectedIndicator, Pipeline
 from shared.platform.errors import CadoError
 from shared.queues import items
 from shared.queues.worker import work
@@ -148,6 +149,12 @@ class Platform:
         assert evidence_id is not None
         found = findings_of(self.disks[evidence_id].content)
         return tuple(replace(each, artefacts=()) for each in found) if self.state == "unlisted" else found
+
+    def detected(self, project_id: int, evidence_id: int | None = None) -> tuple[DetectedIndicator, ...]:
+        return ()
+
+    def pipelines_of_evidence(self, evidence_id: int) -> tuple[Pipeline, ...]:
+        return ()
 
     def _answer(self, *not_in: str) -> None:
         if self.state in not_in:

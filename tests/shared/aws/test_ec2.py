@@ -97,6 +97,7 @@ def start(endpoint: str, region: str, name: str, owner: str, keys: dict[str, str
         platform="Windows",
         launched_at=made["LaunchTime"].astimezone(UTC),
         tags={"Name": name, "Env": "prod"},
+        root_device="ebs",
     )
 
 
@@ -155,12 +156,11 @@ def test_the_role_is_asked_for_by_name_with_its_external_id(endpoint, monkeypatc
     }
     made = []
 
-    def of(service, region, **credentials):
-        made.append((service, region, sorted(credentials)))
+    def of(service, region):
+        made.append((service, region))
         return sts
 
     monkeypatch.setattr(source._clients, "get", of)
-    monkeypatch.setattr(source._clients, "make", of)
     with Stubber(sts) as stub:
         stub.add_response(
             "assume_role",
@@ -168,8 +168,7 @@ def test_the_role_is_asked_for_by_name_with_its_external_id(endpoint, monkeypatc
             {"RoleArn": ROLE, "RoleSessionName": "huntbridge", "ExternalId": "an-external-id"},
         )
         source._client("prod", "cn-north-1")
-    keys = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"]
-    assert made == [("sts", "cn-north-1", []), ("ec2", "cn-north-1", keys)]
+    assert made == [("sts", "cn-north-1"), ("ec2", "cn-north-1")]
 
 
 @pytest.mark.parametrize(

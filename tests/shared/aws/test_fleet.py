@@ -189,11 +189,28 @@ def test_a_role_of_which_sts_tells_nothing_usable(endpoint, monkeypatch, answer)
         fleet.instances("member", REGION)
 
 
-def test_one_client_for_each_service_of_a_role(endpoint, monkeypatch):
-    fleet = AwsFleet({"member": MEMBER}.get, Secrets({}), endpoint_url=endpoint, retries=0)
-    keys = {"AccessKeyId": "testing", "SecretAccessKey": "testing", "SessionToken": "testing"}
-    granted = keys | {"Expiration": datetime.now(UTC) + timedelta(hours=1)}
-    monkeypatch.setattr(fleet, "_assume", lambda *_: granted)
-    first = fleet._client("member", REGION, "ec2")
-    assert fleet._client("member", REGION, "ec2") is first
-    assert fleet._client("member", REGION, "autoscaling").meta.service_model.service_name == "autoscaling"
+def test_all_accounts_share_the_client_of_a_service_and_region_and_sign_for_themselves(endpoint, monkeypatch):
+    role = "arn:aws:iam::111122223333:role/read"
+    roles = {name: AccountConfig(role=role) for name in ("one", "two")}
+    fleet = AwsFleet(roles.get, Secrets({}), endpoint_url=endpoint, retries=0)
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    asked = []
+
+    def assume(account, *_):
+        asked.append(account)
+        return {"AccessKeyId": account, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": ends}
+
+    monkeypatch.setattr(fleet, "_assume", assume)
+    signed = []
+    own = fleet._client("", REGION)
+    own.meta.events.register("before-send", lambda request, **_: signed.append(signer(request)))
+    for account in ("one", "two", "", "one"):
+        fleet._client(account, REGION).describe_regions()
+    assert signed == ["one", "two", "testing", "one"]
+    assert asked == ["one", "two"]
+    assert fleet._client("one", REGION, "autoscaling").meta.service_model.service_name == "autoscaling"
+
+
+def signer(request):
+    """The access key that signed a request."""
+    return request.headers["Authorization"].decode().partition("Credential=")[2].partition("/")[0]

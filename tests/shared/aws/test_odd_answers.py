@@ -14,6 +14,7 @@ from shared.aws.ec2 import Ec2
 from shared.aws.errors import AwsError
 from shared.aws.files import FileError, read_config
 from shared.aws.fleet import AwsFleet
+from shared.aws.inspection import AwsInspection
 from shared.aws.sqs import SqsQueue
 from shared.aws.stack import outputs
 from shared.models.inventory import InstanceError
@@ -47,7 +48,25 @@ def fleet(url: str) -> AwsFleet:
     return AwsFleet(lambda _: None, Secrets({}), endpoint_url=url, retries=0)
 
 
+def inspection(url: str) -> AwsInspection:
+    return AwsInspection(lambda _: None, Secrets({}), endpoint_url=url, retries=0)
+
+
+KEY, ROLE = "arn:aws:kms:eu-west-1:111122223333:key/1", "arn:aws:iam::111122223333:role/r"
+INSPECTED: dict[str, Ask] = {
+    "volumes": lambda url: inspection(url).volumes("", "eu-west-1", ["i-1"]),
+    "snapshots": lambda url: inspection(url).newest_snapshots("", "eu-west-1", ["vol-1"]),
+    "pending snapshots": lambda url: inspection(url).pending_snapshots("", "eu-west-1"),
+    "agents": lambda url: inspection(url).agents("", "eu-west-1"),
+    "types": lambda url: inspection(url).local_gib("", "eu-west-1", ["m5.large"]),
+    "regions": lambda url: inspection(url).opt_in(""),
+    "a key": lambda url: inspection(url).key_state("", "eu-west-1", KEY),
+    "a key's policy": lambda url: inspection(url).key_policy("", "eu-west-1", KEY),
+    "a key's grants": lambda url: inspection(url).key_grants("", "eu-west-1", KEY, ROLE),
+    "rights": lambda url: inspection(url).simulate("", ROLE, ["kms:Decrypt"], [KEY], ()),
+}
 ASKED: dict[str, Ask] = {
+    **INSPECTED,
     "an instance": lambda url: ec2(url).describe("i-0123456789abcdef0", "eu-west-1"),
     "instances": lambda url: fleet(url).instances("", "eu-west-1"),
     "accounts": lambda url: fleet(url).members("ou-ab12-34cd56ef"),
@@ -96,3 +115,9 @@ def test_a_time_that_cannot_be_read_ends_in_a_sentence(asked, time):
 def test_an_item_without_a_receipt_of_sqs_is_not_stored():
     reply = answer(200, "application/x-amz-json-1.0", "{}")
     assert "SQS did not say that it has the item" in said(ASKED["an item to put"], reply)
+
+
+@pytest.mark.parametrize("asked", ["agents", "a key", "a key's policy", "a key's grants"])
+def test_an_answer_without_what_was_asked_for_is_named_by_what_is_missing(asked):
+    reply = answer(200, "application/x-amz-json-1.1", "{}")
+    assert "answered in a form that this version of huntbridge does not know" in said(ASKED[asked], reply)

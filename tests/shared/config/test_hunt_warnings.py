@@ -66,6 +66,21 @@ def test_options_of_a_triage_that_nothing_reads(tmp_path, options, said):
     assert warning.startswith(f"hunts.weekly.{said}")
 
 
+@pytest.mark.parametrize(
+    ("options", "check", "said"),
+    [
+        ("", "", "has no effect: the hunt has no schedule, so nobody knows when it begins next"),
+        ("schedule: rate(7 days), ", "daily_check: {enabled: false}\n",
+         "has no effect: daily_check is switched off, and the preflight runs with it"),
+        ("schedule: rate(7 days), ", "", None),
+    ],
+)  # fmt: skip
+def test_a_preflight_that_never_runs(tmp_path, options, check, said):
+    targets = "targets: [{instance: i-0123456789abcdef0, region: us-east-1}]"
+    text = with_hunt(f"preflight: true, {options}{targets}") + check
+    assert warnings_of(tmp_path, text) == ([f"hunts.weekly.preflight: {said}"] if said else [])
+
+
 def test_what_a_platform_of_api_v2_refuses(tmp_path):
     old = "platform: {url: https://cado.example, api_key: env:API_KEY, api_version: v2}\n"
     target = "targets: [{instance: i-0123456789abcdef0, region: us-east-1, capture: scan}]"

@@ -69,7 +69,7 @@ def test_an_account_of_the_organization_is_known_by_its_digits():
         ("[{capture: scan, region: us-east-1}]", "targets[0].instance: missing"),
         (
             "[{instance: i-01234567, region: us-east-1, tags: {A: b}}]",
-            "targets[0].tags: unknown key; write one of instance, region, account, capture",
+            "targets[0].tags: unknown key; write one of kind, instance, region, account, capture",
         ),
         (
             "[{tags: {A: b}, regions: []}]",

@@ -85,3 +85,13 @@ def test_a_mute_that_is_over(tmp_path):
         return warnings_of(tmp_path, f"{TWO}default: [soc, ir]\nmutes: [{mute}]\n")
 
     assert mutes("2020-01-02") == ["mutes[0].until: was 2020-01-02 00:00 UTC: the mute is over, so remove it"]
+
+
+def test_a_coverage_that_leaves_out_most_of_the_organization(tmp_path):
+    section = 'organization: {role: "arn:aws:iam::{account_id}:role/read"}\n'
+    text = f"{TWO}default: [soc, ir]\n{section}coverage: "
+    (found,) = warnings_of(tmp_path, f"{text}{{}}\n")
+    assert found.startswith(
+        "coverage.organizational_units: without it, no more of the organization is looked"
+    )
+    assert warnings_of(tmp_path, f"{text}{{organizational_units: r-ab12}}\n") == []

@@ -35,9 +35,9 @@ def test_a_client_is_made_when_it_is_used_and_all_queues_share_one(endpoint, mon
     made = []
     make = Clients._make
 
-    def noting(self, service, region, credentials):
+    def noting(self, service, region):
         made.append((service, region))
-        return make(self, service, region, credentials)
+        return make(self, service, region)
 
     monkeypatch.setattr(Clients, "_make", noting)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)

@@ -231,6 +231,10 @@ def test_one_evidence() -> None:
         ({"resource": {"id": "vol-1"}, "display_name": "mi-0593beef"}, ""),
         ({"resource": {"parent_id": "i-12"}}, ""),
         ({"resource": "none", "details": 5, "alarms": None}, ""),
+        ({"resource": {"account_type": "AWS"}, "display_name": "i-0593beef"}, "i-0593beef"),
+        ({"resource": {"account_type": "Azure"}, "display_name": "app-i-0593beef"}, ""),
+        ({"resource": {"id": "i-0593beef", "account_type": "GCP"}}, ""),
+        ({"resource": {"parent_id": "i-0593beef", "account_type": "AWS", "type": "ECS"}}, ""),
     ],
 )
 def test_the_instance_behind_an_evidence(rest: dict[str, Any], instance: str) -> None:

@@ -16,7 +16,7 @@ from shared.models.decisions import Action, CaseDecision, Verdict
 from shared.models.events import Event
 from shared.models.evidence import Artefact, Finding
 from shared.models.severity import Severity
-from shared.models.systems import System
+from shared.models.systems import Kind, System
 from shared.queues import items
 from shared.queues.sizes import MAX_ITEM
 from tests.queue_items import C, decoded
@@ -187,3 +187,13 @@ def test_a_newer_version_of_a_known_kind_is_refused():
 def test_a_field_that_a_newer_version_added_is_left_out():
     body = b'{"kind":"digest","v":1,"destination":"soc","digest":"d","new":1}'
     assert items.decode(body) == items.DeliverDigest("soc", "d")
+
+
+def test_an_item_about_another_kind_of_system_is_refused_by_an_older_worker():
+    system = System.of(Kind.AZURE_VM, account="az", subscription="0f", group="rg", vm="web-1")
+    container = items.RequestCapture(HUNT, dump(system), 1764000000.5)
+    ec2 = items.RequestCapture(HUNT, dump(System("i-0aaaaaaaaaaaaaaa1", "us-east-1")), 1764000000.5)
+    assert [json.loads(items.encode(item))["v"] for item in (container, ec2)] == [2, 1]
+    assert items.decode(items.encode(container)) == container
+    with pytest.raises(items.NewerItem, match="version 3"):
+        items.decode(items.encode(container).replace(b'"v":2', b'"v":3'))

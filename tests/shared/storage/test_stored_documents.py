@@ -33,6 +33,7 @@ from shared.models.cases import Case, CaseState
 from shared.models.codec import dump, load
 from shared.models.decisions import Action, CaseDecision
 from shared.models.deliveries import Delivery
+from shared.models.events import Event
 from shared.models.hunts import Hunt, HuntState
 from shared.models.severity import Severity
 from shared.models.systems import System
@@ -67,7 +68,7 @@ NEWER = frozenset(
     {
         *(kinds.RESENT, kinds.SYSTEM, kinds.WEEK, kinds.ESCALATION, kinds.MUTES, kinds.GROUP_NOW),
         *(kinds.SYSTEM_FINDINGS, kinds.QUIET_FINDINGS, kinds.KNOWN_GOOD, kinds.CLOSED_ISSUE),
-        kinds.WAITING_DIGEST,
+        *(kinds.WAITING_DIGEST, kinds.FLEET, kinds.VULNERABILITIES, kinds.INTELLIGENCE),
     }
 )
 
@@ -145,6 +146,21 @@ def test_captures(ledger):
     assert ledger.captures.past_hunts(WEB.instance) == [(HUNT, 7)]
     assert ledger.captures.captured_since(NOW - timedelta(days=1)) == {WEB.key}
     assert ledger.captures.last_requested() == {WEB.key: NOW - timedelta(minutes=50)}
+
+
+def test_an_ec2_instance_has_the_keys_that_it_always_had():
+    with sqlite3.connect(f"file:{STORED}?mode=ro&immutable=1", uri=True) as db:
+        places = {
+            place for row in db.execute('SELECT kind, "group", name FROM documents') for place in row[1:]
+        }
+    keys = {place for place in places if place.count("/") == 2 and "/i-" in place}
+    ids = {place for place in places if place.startswith("i-")}
+    assert {WEB.key} <= keys
+    assert {WEB.instance} <= ids
+    assert {System.from_key(key).lasting_key for key in keys} == keys
+    assert {System(id, "").lasting for id in ids} == ids
+    event = Event("e", "processing_with_alarms", NOW, project_id=3)
+    assert Alarm(event, Severity.UNKNOWN, system=WEB).case_key == CASE
 
 
 def test_the_clock_starts_nothing_that_it_has_started(store):

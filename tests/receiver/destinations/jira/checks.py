@@ -73,8 +73,10 @@ def check_issue(alarm: Alarm, *, cloud: bool) -> None:
 
 NOFORMAT = re.compile(r"\{noformat\}\n((?:(?!\{noformat\}).|\n)*)\n\{noformat\}", re.IGNORECASE)
 OWN_WIKI = re.compile(
-    r"\[(?:Open in the platform|Open in the EC2 console|T[A0-9][0-9.]+[A-Za-z0-9 ./&-]*)"
-    r"\|https://(?:cado\.example|attack\.mitre\.org|us-east-1\.console\.aws\.amazon\.com)[^\s|\]{}]*\]"
+    r"\[(?:Open in the platform|Open in the EC2 console|Open in the Azure portal"
+    r"|T[A0-9][0-9.]+[A-Za-z0-9 ./&-]*)"
+    r"\|https://(?:cado\.example|attack\.mitre\.org|us-east-1\.console\.aws\.amazon\.com|portal\.azure\.com)"
+    r"[^\s|\]{}]*\]"
     r"|\{panel(?::bgColor=#[0-9A-F]{6})?\}|\{\{|\}\}",
     re.ASCII,
 )

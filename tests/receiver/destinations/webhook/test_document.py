@@ -112,6 +112,9 @@ def test_every_field_of_a_report_is_published(alarms: dict[str, Alarm]) -> None:
     published = json.loads(document.payload(compose(alarms["hunt_finished"])))["data"]["alarm"]["event"][
         "report"
     ]
+    for line in (*published["captures"], published["slowest"]):
+        assert [line["system"].pop(key) for key in ("kind", "place")] == ["ec2", line["system"]["region"]]
+        assert line["system"].pop("name") == line["system"]["instance"]
     assert published == dump(report)  # every field of the model is published
     assert (published["since"], published["covered"]) == ("2026-11-15T02:00:00Z", 12)
     assert published["slowest"]["name"] == "web-07"
