@@ -6,8 +6,7 @@ is read from the kernel after every thousand requests. The loop is the one of th
 one request after another, for 100 systems, against the same platform.
 
 Then a hunt of 1,000 systems of five kinds is measured, which it finds through the platform. The limit for its
-requests is the latency that the loop measured, divided by the requests in flight. The server keeps
-connections open, as that of a real platform does.
+requests is the latency that the loop measured, divided by the requests in flight.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,12 +25,11 @@ from typing import Any
 
 import requests
 import yaml
-from flask import Flask
-from waitress.server import create_server
 
 from cli.assemble import CAPTURE_THREADS
 from demo.platform.records import Machine, SimInstance, SimSystem, SimVolume
 from demo.platform.simulation import Platform
+from demo.serving import serving
 
 LATENCY = 0.2
 REGION = "us-east-1"
@@ -75,17 +72,6 @@ ACCOUNTS = {
     "az": {"provider": "azure", "cado_account": "azure"},
     "gcp": {"provider": "gcp", "cado_account": "gcp", "export": {"project": "p", "bucket": "b"}},
 }
-
-
-@contextmanager
-def serving(app: Flask) -> Iterator[str]:
-    server = create_server(app, host="127.0.0.1", port=0, threads=2 * CAPTURE_THREADS, backlog=512)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}"
-    finally:
-        server.close()
 
 
 @contextmanager
