@@ -18,7 +18,7 @@ from werkzeug.security import generate_password_hash
 
 from console.guard import CSP
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 
 TOKEN = "a-token-of-serve"
 SAME = {"Sec-Fetch-Site": "same-origin"}

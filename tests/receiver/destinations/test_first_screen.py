@@ -37,7 +37,10 @@ PAGE = """<!doctype html>
   document.getElementById("told").textContent = JSON.stringify(ends);
 </script>
 """
-pytestmark = pytest.mark.skipif(bool(rendering.missing()), reason=rendering.missing())
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(rendering.missing()), reason=rendering.missing()),
+]
 
 
 def golden(type: str, name: str) -> Any:

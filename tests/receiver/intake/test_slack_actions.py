@@ -405,6 +405,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(
     interaction=anything, raw=st.binary(max_size=60), changed=st.sampled_from(list(payload())), value=anything

@@ -133,6 +133,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(_JSON)
 def test_no_json_makes_it_raise(document: Any) -> None:
     assert access(json.dumps(document), USE) in Access

@@ -60,9 +60,10 @@ def pairs(notices: list[Notice]) -> set[tuple[System, str]]:
     return {(system, notice.code) for notice in notices for system in notice.systems}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("systems", "faults", "delay"),
-    [(200, 10, 0.0), pytest.param(1_000, 100, 0.1, marks=pytest.mark.slow)],
+    [(200, 10, 0.0), (1_000, 100, 0.1)],
 )
 def test_almost_every_fault_is_found_and_almost_nothing_else(
     make_stage: MakeStage, systems: int, faults: int, delay: float
@@ -105,6 +106,7 @@ def _check_form(notices: list[Notice]) -> None:
     assert {system.account for system in notice.systems} == {"norole"}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_named_with_the_missing_right_and_never_a_fault(make_stage: MakeStage) -> None:
     fleet = plant(systems=100, faults=0, seed=1)
     for account in fleet.accounts.values():

@@ -231,6 +231,7 @@ def test_the_dashboard_names_only_what_the_functions_write(written: Written) -> 
     assert len(on_the_dashboard()) > 25
 
 
+@pytest.mark.slow
 def test_the_alarms_watch_only_what_the_functions_write(written: Written) -> None:
     assert watched() - written.figures == set()
     assert {figure.name for figure in watched()} == {

@@ -43,6 +43,7 @@ def rows(content: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(findings, max_size=4))
 def test_every_file_is_read_back_and_nothing_in_it_runs(findings: list[Finding]) -> None:
@@ -62,6 +63,7 @@ DELIMITERS = (",", ";", "\t", "|")
 FORMULA = re.compile(r"\s*[=+\-@\u2212\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20]")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(findings, max_size=4))
 def test_no_cell_is_a_formula_whatever_separates_the_cells(findings: list[Finding]) -> None:

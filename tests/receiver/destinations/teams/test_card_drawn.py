@@ -22,7 +22,10 @@ CARDS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))["attachments"][0]["content"]
     for path in sorted(GOLDEN.glob("*.json"))
 }
-pytestmark = pytest.mark.skipif(bool(rendering.missing()), reason=rendering.missing())
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(rendering.missing()), reason=rendering.missing()),
+]
 
 
 @pytest.fixture(scope="module", params=rendering.THEMES)
