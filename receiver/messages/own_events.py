@@ -167,7 +167,7 @@ def coverage_old(alarm: Alarm) -> Content:
     account and reason."""
     lines = alarm.event.text.split("\n")
     return Content(
-        title=harmless_line(alarm.event.title, 150),
+        title=harmless_line(alarm.event.title, 150) or "Machines were not captured for long",
         summary="They run and no hunt has captured them for long. `huntbridge coverage --uncovered` lists "
         "every such machine; this is told once for each of them.",
         lines=tuple(Line(harmless_line(line, 400)) for line in lines),
