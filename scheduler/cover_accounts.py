@@ -189,7 +189,7 @@ class _Look:
         self._records.save(*place, self._plan.day, rows, unread=reason.unread, why=reason.why)
 
     def _known(self, place: Place, instances: Collection[Instance]) -> dict[str, CoveredSystem]:
-        """What is stored of the captures of these machines, under any name of their account."""
+        """The stored captures of these machines, under any name of their account."""
         account, region = place
         found: dict[str, CoveredSystem] = {}
         for name in dict.fromkeys([account, *self._plan.names.of(account), ""]):

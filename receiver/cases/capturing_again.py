@@ -121,6 +121,6 @@ class CapturingAgain:
 
 
 def in_words(asked: CaptureAgain) -> str:
-    """What was asked for, in a sentence."""
+    """The sentence that confirms the request."""
     how = {"full": "in full", "triage": "by a triage", "scan": "by a scan"}.get(asked.mode, asked.mode)
     return f"{asked.system.title} will be captured again, {how}: run {run_in_words(asked.hunt.id)}."

@@ -39,9 +39,9 @@ class _Found:
 
 
 def put_in_force(runtime: Runtime, hunt: Hunt, project_id: int, *, claims: int) -> InForce | None:
-    """What is in force for the hunt; None if it takes nothing along. Safe to repeat. `claims`: how often this
-    is tried. Raises Unavailable as long as waiting for the platform may help; a hunt that does not require
-    its intelligence waits for a few tries only."""
+    """Returns the rules and indicators in force for the hunt, or None if it has none. Safe to repeat.
+    `claims`: how often this is tried. Raises Unavailable as long as waiting for the platform may help; a
+    hunt that does not require its intelligence waits for a few tries only."""
     config, name = runtime.config, hunt.name
     if not config.takes_intelligence(name):
         return None

@@ -1,4 +1,4 @@
-"""Puts huntbridge's section into the platform's YARA text, so that nobody loses anything without being told.
+"""Writes huntbridge's section into the platform's YARA text. Other sections stay, or the push names the loss.
 
 The platform has no versions and no locks: a write replaces the whole text, whatever others have written since
 it was read. So the text is read, compared with a second reading right before the write, written, and read

@@ -1,4 +1,4 @@
-"""What is known of the KMS keys of encrypted volumes: whether the platform's role may read through them.
+"""Checks whether the platform's role may use the KMS keys of encrypted volumes.
 
 A snapshot needs no right on the key; reading it does. What could not be read is said as not known.
 """

@@ -1,4 +1,4 @@
-"""What is known of an account and its regions, and of what the platform's role may do there."""
+"""Checks an account and its regions, and the permissions of the platform's role there."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
@@ -58,6 +58,10 @@ class _Assumed:
 class AccountClients:
     """Safe to use from several threads. Clients are made when they are first needed."""
 
+    # The manners of its clients: seconds for each attempt, and how often a failed call is repeated.
+    read_timeout: ClassVar[float] = 4
+    retries: ClassVar[int] = 1
+
     def __init__(
         self,
         account_of: Callable[[str], AccountConfig | None],
@@ -65,8 +69,8 @@ class AccountClients:
         *,
         endpoint_url: str | None = None,
         connect_timeout: float = 3,
-        read_timeout: float = 4,
-        retries: int = 1,
+        read_timeout: float | None = None,
+        retries: int | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`account_of` returns the account of a name. The timeouts are seconds for each attempt. `retries` is
@@ -76,8 +80,8 @@ class AccountClients:
             {},
             endpoint_url=endpoint_url,
             connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            retries=retries,
+            read_timeout=self.read_timeout if read_timeout is None else read_timeout,
+            retries=self.retries if retries is None else retries,
             now=lambda: now().timestamp(),
         )
         self._lock = threading.Lock()

@@ -6,16 +6,14 @@ All pages of a list are read. Nothing is changed in AWS. `scheduler/` decides wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from shared.aws.accounts import AccountClients, understanding
 from shared.aws.ec2 import instance_of
 from shared.aws.errors import AwsError
-from shared.config.accounts import AccountConfig
 from shared.models.inventory import ACTIVE, InstanceError
 from shared.models.systems import Instance
-from shared.secrets import Secrets
 
 # The largest page sizes of DescribeInstances and DescribeVolumes, and of DescribeAutoScalingGroups, by their
 # API references.
@@ -27,16 +25,8 @@ _FILTER_VALUES = 200
 class AwsFleet(AccountClients):
     """Safe to use from several threads."""
 
-    def __init__(
-        self,
-        account_of: Callable[[str], AccountConfig | None],
-        secrets: Secrets,
-        *,
-        read_timeout: float = 20,
-        retries: int = 4,
-        **manners: Any,
-    ) -> None:
-        super().__init__(account_of, secrets, read_timeout=read_timeout, retries=retries, **manners)
+    read_timeout = 20
+    retries = 4
 
     @understanding("Organizations")
     def members(self, unit: str, account: str = "") -> list[str]:

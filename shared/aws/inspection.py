@@ -6,7 +6,7 @@ deploy/member-account-role.yaml grant them, and tests compare all three.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +14,8 @@ from botocore.exceptions import ClientError
 
 from shared.aws.accounts import AccountClients, understanding
 from shared.aws.ec2 import manager_of
-from shared.config.accounts import AccountConfig
 from shared.models.inspection import Agent, Decision, Grant, KeyState, Simulated
 from shared.models.inventory import InstanceError, Snapshot, Volume
-from shared.secrets import Secrets
 
 # The permissions that a preflight needs beside those of a hunt.
 RIGHTS = (
@@ -41,16 +39,8 @@ _SSM = "Systems Manager"
 class AwsInspection(AccountClients):
     """Safe to use from several threads."""
 
-    def __init__(
-        self,
-        account_of: Callable[[str], AccountConfig | None],
-        secrets: Secrets,
-        *,
-        read_timeout: float = 15,
-        retries: int = 3,
-        **manners: Any,
-    ) -> None:
-        super().__init__(account_of, secrets, read_timeout=read_timeout, retries=retries, **manners)
+    read_timeout = 15
+    retries = 3
 
     @understanding("EC2")
     def volumes(self, account: str, region: str, instances: Collection[str]) -> Sequence[Volume]:

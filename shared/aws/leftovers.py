@@ -6,14 +6,12 @@ only what has such a name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.aws.accounts import AccountClients, understanding
-from shared.config.accounts import AccountConfig
 from shared.models.leftovers import Marked, Sort
-from shared.secrets import Secrets
 
 # The permissions that this needs. template.yaml and deploy/member-account-role.yaml grant them.
 RIGHTS = ("ec2:DescribeSnapshots", "ec2:DescribeVolumes", "kms:ListAliases")
@@ -26,16 +24,8 @@ _GIB = 2**30
 class AwsMarks(AccountClients):
     """Safe to use from several threads."""
 
-    def __init__(
-        self,
-        account_of: Callable[[str], AccountConfig | None],
-        secrets: Secrets,
-        *,
-        read_timeout: float = 20,
-        retries: int = 4,
-        **manners: Any,
-    ) -> None:
-        super().__init__(account_of, secrets, read_timeout=read_timeout, retries=retries, **manners)
+    read_timeout = 20
+    retries = 4
 
     @understanding("EC2")
     def snapshots(self, account: str, region: str) -> list[Marked]:

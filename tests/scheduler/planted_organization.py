@@ -137,7 +137,8 @@ def planted(accounts: int, machines: int, regions: list[str], now: datetime) -> 
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
-    there = _regions()
+    others = dict(ec2_backends)  # the machines of other tests are no part of this organization
+    ec2_backends.clear()
     try:
         with pytest.MonkeyPatch.context() as environ:
             environ.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # else a region takes half a second
@@ -150,13 +151,8 @@ def planted(accounts: int, machines: int, regions: list[str], now: datetime) -> 
         thread.join()
         server.server_close()
         _forget()
-        for account, region in _regions() - there:  # they lack the images that other tests use
-            del ec2_backends[account][region]
-
-
-def _regions() -> set[tuple[str, str]]:
-    """The accounts and regions of which moto has anything of EC2."""
-    return {(account, region) for account, of_account in ec2_backends.items() for region in of_account}
+        ec2_backends.clear()  # its regions lack the images that other tests use
+        ec2_backends.update(others)
 
 
 def _forget() -> None:
