@@ -80,7 +80,7 @@ class Checks:
         claim = claims.get(sight.key)
         assert claim, f"{about} was withheld, and the judgement does not name it: {judgement}"
         if claim.status is Status.SEEN:
-            # An entry may cover it too, if a person closed the case while its worker was killed.
+            assert "seen" in reasons, f"{about} was not told before in {row.case}, but {reasons}: {judgement}"
             assert Status.SEEN.words in text
             assert row.case in text
         else:

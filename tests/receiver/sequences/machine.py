@@ -433,6 +433,7 @@ class Machine(RuleBasedStateMachine):
             return False
         finally:
             self.world.fuse.left = 0
+        self.world.tick += 1  # what is done from now on is done after the decision
         self.work(None)
         return True
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.models.cases import Verdict
+from shared.models.cases import CaseState, Verdict
 from shared.models.known_good_terms import Scope
 from tests.receiver.sequences.checks import is_telling
 from tests.receiver.sequences.machine import Machine
@@ -251,3 +251,18 @@ def test_fuzz_an_interruption_at_every_call(script: Script, what: str, judged: b
         script.judged()
         script.reopen(WEB, None)
         script.check()
+
+
+@pytest.mark.parametrize("calls", [15, 23, 33])
+def test_a_case_closed_while_the_worker_of_an_alarm_is_dead(script: Script, calls: int) -> None:
+    """The alarm reopens the case when it is told, so the next hunt finds nothing new in an open case."""
+    script.found(scanner())
+    script.hunt_again(scanner("/home/ada/x.php"), 4, (calls, "kill"))
+    script.judged()
+    before = script.messages()
+    script.hunt_again(None, 1, None)
+    script.check()
+    case = script.case_of(WEB)
+    assert script.messages() == before
+    assert case
+    assert case[1].state is not CaseState.CLOSED
