@@ -15,52 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from shared.local.layout import prepare
 from shared.local.private import close_to_others, make_private
 from shared.storage.ports import StoreError
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-
-FORMAT = 4
-# The entries of the indexes, see `shared.storage.indexes`.
-_ENTRIES = """
-CREATE TABLE entries (
-    "index" TEXT NOT NULL, position TEXT NOT NULL,
-    kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
-    PRIMARY KEY ("index", position)
-) WITHOUT ROWID
-"""
-_TABLES = f"""{_ENTRIES};
-CREATE TABLE documents (
-    kind TEXT NOT NULL, "group" TEXT NOT NULL, name TEXT NOT NULL,
-    version INTEGER NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (kind, "group", name)
-) WITHOUT ROWID;
-CREATE TABLE items (
-    queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
-    added REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, receipt TEXT,
-    urgent INTEGER NOT NULL DEFAULT 0, surprises INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (queue, id)
-);
-CREATE INDEX items_due ON items (queue, urgent DESC, due);
-CREATE TABLE dead (
-    queue TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
-    added REAL NOT NULL, died REAL NOT NULL, attempts INTEGER NOT NULL, reason TEXT NOT NULL,
-    PRIMARY KEY (queue, id)
-);
-"""
-
-# For each earlier format, the statements that turn it into the next format. A new file gets the newest format
-# at once.
-_UPDATES = {
-    1: """
-ALTER TABLE items ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
-DROP INDEX items_due;
-CREATE INDEX items_due ON items (queue, urgent DESC, due);
-""",
-    2: "ALTER TABLE items ADD COLUMN surprises INTEGER NOT NULL DEFAULT 0",
-    3: _ENTRIES,  # `scheduler.index_old_documents` fills it
-}
 
 
 class Database:
@@ -99,39 +59,13 @@ class Database:
                     close_to_others(path.with_name(path.name + suffix))
             self._writer = connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
-            self._make_tables()
+            prepare(self._writer, path)
             if read_only:
                 self._writer.execute("PRAGMA query_only=ON")
             self._reader = connect()
             self._reader.execute("PRAGMA query_only=ON")
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path} cannot be opened as huntbridge's database: {error}") from error
-
-    def _make_tables(self) -> None:
-        """Make the tables, or update those of an older format, in one transaction."""
-        db = self._writer
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            (current,) = db.execute("PRAGMA user_version").fetchone()
-            if current != FORMAT:
-                for script in self._scripts(current):
-                    for statement in script.split(";"):
-                        db.execute(statement)
-                db.execute(f"PRAGMA user_version={FORMAT}")
-            db.execute("COMMIT")
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-
-    def _scripts(self, current: int) -> list[str]:
-        if current == 0:
-            return [_TABLES]
-        if current in _UPDATES:
-            return [_UPDATES[version] for version in range(current, FORMAT)]
-        raise StoreError(
-            f"{self._path} has format {current}, which is not {FORMAT}: a newer huntbridge wrote it; install "
-            "that version again, or name another data directory with --data"
-        )
 
     def close(self) -> None:
         with self._committed:

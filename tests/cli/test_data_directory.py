@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from cli.main import main
 from shared.hosting import runtime
 from shared.hosting.configuration import load
-from shared.local.database import FORMAT
+from shared.local.layout import FORMAT
 
 FORMATS = Path(__file__).parents[1] / "shared" / "local" / "formats"
 ENVIRON = {"API_KEY": "k", "ADMIN": "k", "SLACK": "https://hooks.slack.com/services/T0/B0/x"}

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from shared.local.database import FORMAT, Database
+from shared.local.database import Database
+from shared.local.layout import FORMAT
 from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm
@@ -228,7 +229,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version=99")
     other.close()
-    with pytest.raises(StoreError, match="has format 99, which is not 4"):
+    with pytest.raises(StoreError, match="has format 99, which is not 5"):
         Database(path)
 
 
