@@ -17,8 +17,11 @@ from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
 
-# A platform answers a capture request in about 200 ms, so a thousand systems take less than ten seconds.
-CAPTURE_THREADS = 32
+
+def capture_threads(config: Config) -> int:
+    """How many threads request captures. A third more than may wait for the platform, since the others read
+    and write the ledger meanwhile."""
+    return config.platform.max_requests * 4 // 3 + 1
 
 
 def load_config(path: str | None) -> Config:

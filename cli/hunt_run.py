@@ -12,7 +12,7 @@ from rich.console import Console
 
 from cli import runs, tables
 from cli.assemble import (
-    CAPTURE_THREADS,
+    capture_threads,
     load_config,
     local_runtime,
     on_aws,
@@ -204,7 +204,9 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
     workers, timers = [], []
     if not on_aws():
         handler = captures_handler(runtime)
-        workers.append(Workers(runtime.captures, handler, leases.CAPTURE, threads=CAPTURE_THREADS))
+        workers.append(
+            Workers(runtime.captures, handler, leases.CAPTURE, threads=capture_threads(runtime.config))
+        )
         timers.append(Timer("follow", lambda: follow(runtime), runtime.config.follow.interval))
     if wait and not on_aws():
         try:

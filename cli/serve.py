@@ -12,7 +12,7 @@ from typing import NamedTuple
 import click
 
 from cli import serve_metrics
-from cli.assemble import CAPTURE_THREADS, load_config, local_runtime, receiver
+from cli.assemble import capture_threads, load_config, local_runtime, receiver
 from cli.exit_codes import DataUnusable, Misused
 from cli.health import Health
 from cli.operator import here, operator
@@ -163,7 +163,12 @@ def assemble(runtime: Runtime) -> Server:
     jobs = Jobs(runtime)
     return Server(
         [
-            Workers(runtime.captures, captures_handler(runtime), leases.CAPTURE, threads=CAPTURE_THREADS),
+            Workers(
+                runtime.captures,
+                captures_handler(runtime),
+                leases.CAPTURE,
+                threads=capture_threads(runtime.config),
+            ),
             Workers(runtime.events, work.event, leases.EVENT, threads=4),
             Workers(runtime.deliveries, work.delivery, leases.DELIVERY, threads=8),
         ],

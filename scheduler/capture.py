@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -35,13 +36,23 @@ log = logging.getLogger(__name__)
 # Seconds between two checks of the project while it is not known whether a capture was started.
 LOOK_EVERY = 10.0
 OTHERS_SETTLE = timedelta(seconds=60)
+SLOT_WITHIN = 10.0  # seconds to wait until fewer requests are under way
 _KEY, _GONE = "the key", "gone"  # causes of failure that captures of a hunt share
 GONE = "it is gone since the hunt was planned"  # a pod or a task, which live shortly
 
 
-def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, claims: int) -> Verdict:
+def capture(
+    runtime: Runtime,
+    hunt_id: str,
+    system: System,
+    *,
+    slots: threading.Semaphore,
+    until: float,
+    claims: int,
+) -> Verdict:
     """Work on one item. If the platform is not available or its key cannot be read, the capture is tried
-    again until `until` (epoch seconds), and fails after that."""
+    again until `until` (epoch seconds), and fails after that. A request holds one of the `slots` until it is
+    answered."""
     hunt = runtime.ledger.hunts.get(hunt_id)
     stored = runtime.ledger.captures.get(hunt_id, system)
     if hunt is None or hunt.project_id is None or stored is None:
@@ -62,9 +73,16 @@ def capture(runtime: Runtime, hunt_id: str, system: System, *, until: float, cla
         if current.state is CaptureState.PLANNED and not may_start(runtime, hunt):
             runtime.ledger.captures.update(current, released_at=None)  # released again in the next window
             return Done()
-        if current.state is CaptureState.PLANNED and not _ask(runtime, cado, current, hunt.project_id):
-            return Again(LOOK_EVERY, "another worker is asking for it")
-        return Done()
+        if current.state is not CaptureState.PLANNED:
+            return Done()
+        # The slot comes first: the ledger says that a request was sent only while one is under way.
+        if not slots.acquire(timeout=SLOT_WITHIN):
+            return Again(1.0, "platform.max_requests requests wait for their answers", expected=True)
+        try:
+            asked = _ask(runtime, cado, current, hunt.project_id)
+        finally:
+            slots.release()
+        return Done() if asked else Again(LOOK_EVERY, "another worker is asking for it")
     except (Unavailable, SecretError) as error:
         if runtime.now().timestamp() < until:
             after = error.after if isinstance(error, Unavailable) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from scheduler.capture import capture
 from scheduler.cover_accounts import cover_accounts
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 
 def captures_handler(runtime: Runtime) -> Handler:
+    slots = threading.BoundedSemaphore(runtime.config.platform.max_requests)
+
     def handle(item: Item) -> Verdict:
         verdict = attempt(dispatch, item)
         if isinstance(verdict, Dead):
@@ -40,7 +43,9 @@ def captures_handler(runtime: Runtime) -> Handler:
             case items.OpenProject(hunt_id, until):
                 return open_project(runtime, hunt_id, until=until, claims=item.claims)
             case items.RequestCapture(hunt_id, system, until):
-                return capture(runtime, hunt_id, load(System, system), until=until, claims=item.claims)
+                return capture(
+                    runtime, hunt_id, load(System, system), slots=slots, until=until, claims=item.claims
+                )
             case items.CoverAccounts():
                 return cover_accounts(runtime, content, claims=item.claims)
             case items.PreflightHunt():

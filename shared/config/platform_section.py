@@ -73,6 +73,13 @@ class PlatformConfig(Section):
         allow_inf_nan=False,
         description="seconds after which a capture request is repeated that got no answer and left no trace",
     )
+    max_requests: int = Field(
+        64,
+        ge=1,
+        le=256,
+        strict=True,
+        description="only for one machine: how many capture requests may wait for their answers at once",
+    )
 
 
 class WebhookConfig(Section):

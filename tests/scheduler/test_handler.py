@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -130,10 +131,36 @@ def test_two_workers_with_the_same_capture_ask_for_it_once(stage, monkeypatch):
 
     monkeypatch.setattr(stage.runtime.ledger.captures, "get", read_together)
     with ThreadPoolExecutor(2) as two:
-        asked = [two.submit(capture, stage.runtime, hunt.id, system, until=until, claims=1) for _ in "ab"]
+        ask = partial(capture, slots=threading.Semaphore(2), until=until, claims=1)
+        asked = [two.submit(ask, stage.runtime, hunt.id, system) for _ in "ab"]
         verdicts = {type(future.result(30)) for future in asked}
     assert verdicts == {Done, Again}
     assert stage.platform.asked[QUIET.instance_id] == 1
+
+
+def test_no_more_requests_wait_for_the_platform_than_the_configuration_allows(stage, monkeypatch):
+    """The ledger still says that the capture was not requested."""
+    monkeypatch.setattr("scheduler.capture.SLOT_WITHIN", 0)
+    stage.function(DUE)
+    stage.function.work("captures", limit=1)
+    (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
+    system = System(QUIET.instance_id, QUIET.region)
+    slots = threading.Semaphore(1)
+    slots.acquire()
+
+    def ask():
+        until = datetime.now(UTC).timestamp() + 60
+        return capture(stage.runtime, hunt.id, system, slots=slots, until=until, claims=1)
+
+    verdict = ask()
+    assert isinstance(verdict, Again)
+    assert verdict.expected
+    assert stage.runtime.ledger.captures.get(hunt.id, system).state == "planned"
+    assert not stage.platform.asked
+    slots.release()
+    assert ask() == Done()
+    assert stage.platform.asked[QUIET.instance_id] == 1
+    assert slots.acquire(blocking=False), "the slot is free again"
 
 
 def test_the_follow_timer_ends_a_hunt_and_counts_the_days(stage, capsys, monkeypatch):
