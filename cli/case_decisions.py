@@ -3,7 +3,6 @@ same as `cases ack`."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -305,7 +304,7 @@ def capture_again(config_path: str | None, data: Path, case: str, by: str) -> No
     key = case_key(runtime, case)
     person = Person(one_line(by), f"{here()}, {operator(runtime)}")
     try:
-        asked = capturing_again(runtime).ask(key, person, runtime.now(), f"again-{secrets.token_hex(8)}")
+        asked = capturing_again(runtime).ask(key, person, runtime.now())
     except (AgainRefused, DecisionRefused) as refused:
         raise Failed(f"nothing is captured again: {refused}") from None
     click.echo(in_words(asked))

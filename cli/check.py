@@ -18,7 +18,7 @@ from cli.settings import settings
 from receiver.assemble import duty_roster
 from receiver.events import route_tests
 from receiver.events.on_duty import DutyRoster, DutyUnknown
-from scheduler import check_aws, check_platform
+from scheduler import check_aws, check_browsing, check_platform
 from scheduler.intelligence import check as check_intelligence
 from scheduler.webhook_check import problems as webhook_problems
 from shared.aws.regions import known_regions
@@ -94,6 +94,7 @@ def online(runtime: Runtime, data: Path) -> Iterator[CheckResult]:
     yield _finding("platform", partial(check_platform.key_rights, runtime))
     yield from check_platform.certificate(runtime)
     yield from check_platform.page(runtime)
+    yield from check_browsing.findings(runtime)
     yield from check_intelligence.files(runtime)
     yield from check_intelligence.platform(runtime)
     if config.platform.admin_key and config.platform.api_version != "v2":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from scheduler import check_aws, check_platform
+from scheduler import check_aws, check_browsing, check_platform
 from scheduler.intelligence import check as check_intelligence
 from scheduler.look_for_leftovers import asks_aws
 from shared.config.configured_values import secret_references
@@ -73,6 +73,7 @@ def _platform(runtime: Runtime) -> Iterator[CheckResult]:
     except (CadoError, SecretError) as error:
         yield failed("platform", str(error))
     yield from check_platform.certificate(runtime)
+    yield from check_browsing.findings(runtime)
     yield from check_intelligence.files(runtime)
     yield from check_intelligence.platform(runtime)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scheduler.chosen_systems import Selection
@@ -80,7 +80,10 @@ def prepare(runtime: Runtime, name: str, scheduled_at: datetime, narrow: Narrow 
     if stored := recorded(runtime.ledger, hunt):
         return stored
     selection = choose(runtime, definition, identity=hunt.id, narrow=narrow)
-    return plan(name, definition, scheduled_at, selection, narrow)
+    made = plan(name, definition, scheduled_at, selection, narrow)
+    # The process that begins the run may have another configuration.
+    needs = runtime.config.requires_intelligence(name)
+    return replace(made, hunt=replace(made.hunt, needs_intelligence=needs))
 
 
 def recorded(ledger: Ledger, hunt: Hunt) -> Plan | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
 from werkzeug.exceptions import Conflict
@@ -28,7 +27,7 @@ class CapturedAgain:
 def _capture_again(context: ConsoleContext, case: str) -> CapturedAgain | None:
     again = capturing_again(context.runtime)
     try:
-        asked = again.ask(case, context.person, context.now(), f"again-{secrets.token_hex(8)}")
+        asked = again.ask(case, context.person, context.now())
     except UnknownCase:
         return None
     except AgainRefused as refused:

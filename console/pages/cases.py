@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from functools import partial
 
@@ -116,7 +115,7 @@ def blueprint(context: ConsoleContext) -> Blueprint:
                 return sentences(f"You have closed the case as {verdict.words}.", known_good, _told(closed))
             case "capture again":
                 again = capturing_again(context.runtime)
-                return in_words(again.ask(key, person, context.now(), f"again-{secrets.token_hex(8)}"))
+                return in_words(again.ask(key, person, context.now()))
             case "resend":
                 return _resend(key, request.form.getlist("to"), person)
         raise BadRequest("The form does not say what to do. Nothing was changed.")

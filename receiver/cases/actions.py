@@ -98,7 +98,7 @@ class CaseActions:
         if action == MUTE:
             return self._muting.mute(id, item)
         if action == CAPTURE_AGAIN:
-            return self._capture_again(id, item)
+            return self._capture_again(item)
         if action not in (ACKNOWLEDGE, CLOSE):
             return _UNKNOWN_CASE
         answer = self._decide(case_key, _asked(id, item))
@@ -219,12 +219,12 @@ class CaseActions:
         )
         return ""
 
-    def _capture_again(self, id: str, item: items.SlackClick) -> str:
+    def _capture_again(self, item: items.SlackClick) -> str:
         """The answer to the person who asked."""
         click = item.click
         person = Person(audit.slack_user(click.name or click.user, click.user), "Slack")
         try:
-            return in_words(self._again.ask(click.value, person, item.at, id))
+            return in_words(self._again.ask(click.value, person, item.at))
         except UnknownCase:
             return _UNKNOWN_CASE
         except AgainRefused as refused:

@@ -48,9 +48,9 @@ class CapturingAgain:
     make_fleet: Callable[[], Fleet]
     now: Callable[[], datetime]
 
-    def ask(self, case_key: str, person: Person, at: datetime, id: str) -> CaptureAgain:
-        """Ask the scheduler to capture the system of the case. The same second again asks for the same run.
-        `id` is part of the audit entry's id.
+    def ask(self, case_key: str, person: Person, at: datetime) -> CaptureAgain:
+        """Ask the scheduler to capture the system of the case. The same second again asks for the same run,
+        and the audit log has it once.
 
         Raises UnknownCase, AgainRefused, and StoreError and QueueError if it could not be recorded.
         """
@@ -72,8 +72,8 @@ class CapturingAgain:
         event = {"again": dump(asked), "scheduled_at": asked.at.isoformat(), "by": asked.by}
         self.captures.put(items.encode(items.StartHunt(event)), id=f"start:{hunt_id}")
         after = {"hunt": hunt_id, "capture": asked.mode}
-        entry = audit.Entry(at, audit.CAPTURE_AGAIN, person.name, person.origin, case_key, after=after)
-        audit.record(self.store, entry, id)
+        entry = audit.Entry(asked.at, audit.CAPTURE_AGAIN, person.name, person.origin, case_key, after=after)
+        audit.record(self.store, entry, hunt_id)
         log.info("system is captured again", extra={"case": case_key, "hunt": hunt_id})
         return asked
 

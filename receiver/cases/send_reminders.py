@@ -55,9 +55,9 @@ class CaseReminders:
         return Done()
 
     def _tell(self, case_key: str, number: str, text: str, names: Sequence[str]) -> datetime | None:
-        """Send the reminder that nobody has taken the case. Each reminder has a number, and is sent once each
-        time that the case is opened. If routes hold the case for all of these destinations, nothing is sent:
-        returns the time at which the first of them is told."""
+        """Tell these destinations that the case is still open. A reminder with the same number is sent once
+        for each time that the case is opened or reopened. If routes hold the case for all of these
+        destinations, nothing is sent, and the time at which the first one is told is returned."""
         case = self._ledger.cases.get(case_key)
         if case is None or case.state is not CaseState.OPEN:
             return None

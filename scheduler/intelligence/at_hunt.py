@@ -64,9 +64,11 @@ def put_in_force(runtime: Runtime, hunt: Hunt, project_id: int, *, claims: int) 
 
 def why_not_without(runtime: Runtime, hunt: Hunt, in_force: InForce | None) -> str:
     """Why the hunt must not begin; empty if it may."""
-    if in_force is None or in_force.state is Force.IN_FORCE:
+    if not (hunt.needs_intelligence or runtime.config.requires_intelligence(hunt.name)):
         return ""
-    if not runtime.config.requires_intelligence(hunt.name):
+    if in_force is None:
+        return "it was planned with required intelligence, and the configuration here has none for it"
+    if in_force.state is Force.IN_FORCE:
         return ""
     return f"the required intelligence is {in_force.state}: {'; '.join(in_force.problems)}"
 

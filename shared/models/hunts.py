@@ -69,6 +69,7 @@ class Hunt:
     totals: HuntTotals | None = None  # None while it is not over; earlier versions did not store them
     intelligence: InForce | None = None  # None: the configuration has none for it
     cost: CostEstimate | None = None  # what it was expected to cost when it was planned
+    needs_intelligence: bool = False  # it does not begin unless its intelligence is in force
     limited_to: str = ""  # what a person limited the run to, in words; empty: to nothing
 
     def stopped(self, by: str) -> Hunt:

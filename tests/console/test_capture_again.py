@@ -8,6 +8,7 @@ import pytest
 from scheduler.worker import captures_handler
 from shared.models.inventory import InstanceError
 from shared.queues.worker import work
+from shared.storage.audit import CAPTURE_AGAIN, newest
 from tests.console.conftest import BROWSER
 from tests.console.filled import SETTINGS, House
 from tests.console.reading import read
@@ -51,6 +52,15 @@ def test_the_page_offers_it_and_shows_who_asked(make):
     assert hunt.name.startswith("again-")
     assert hunt.trigger.startswith("hunt run by Mara Lindqvist at the console, from 127.0.0.1")
     assert f"run {hunt.id}" in read(house.console.get(f"/cases/{KEY}")).text
+
+
+def test_several_clicks_in_one_second_are_one_capture_and_one_audit_entry(make):
+    house = make()
+    for _ in range(3):
+        ask(house)
+    entries = [entry for entry in newest(house.runtime.store, house.runtime.now()) if entry.about == KEY]
+    assert [entry.action for entry in entries] == [CAPTURE_AGAIN]
+    assert house.runtime.captures.depth().living == 1
 
 
 def test_a_refusal_is_said_on_the_page(make):

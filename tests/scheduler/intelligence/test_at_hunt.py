@@ -124,6 +124,17 @@ def test_a_hunt_that_requires_what_is_not_in_force_captures_nothing(make_stage, 
     assert not stage.platform.asked
 
 
+def test_a_run_keeps_what_it_requires_where_the_configuration_has_none_of_it(make_stage, files):
+    """`hunt run` planned it with a newer configuration than that of the running server."""
+    stage = make_stage(fleet=(QUIET,), intelligence=files | {"required": True})
+    stage.start()
+    stage.runtime.config = stage.runtime.config.model_copy(update={"intelligence": None})
+    stage.run_to_end()
+    assert stage.hunt().state is HuntState.FAILED
+    assert stage.hunt().reason.startswith("it was planned with required intelligence")
+    assert not stage.platform.asked
+
+
 @pytest.mark.parametrize(
     ("version", "state", "said"),
     [
