@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from scheduler.capture_slots import CaptureSlots, NoSlot
 from scheduler.clock_errors import corrected_captures
 from scheduler.ending import end_stopped, fail_capture
 from scheduler.recognise import NOT_AVAILABLE, PERHAPS_BEGUN, recognise
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 10.0
 OTHERS_SETTLE = timedelta(seconds=60)
 SLOT_WITHIN = 10.0  # seconds to wait until fewer requests are under way
+_BUSY = (429, 503)
 _KEY, _GONE = "the key", "gone"  # causes of failure that captures of a hunt share
 GONE = "it is gone since the hunt was planned"  # a pod or a task, which live shortly
 
@@ -46,7 +47,7 @@ def capture(
     hunt_id: str,
     system: System,
     *,
-    slots: threading.Semaphore,
+    slots: CaptureSlots,
     until: float,
     claims: int,
 ) -> Verdict:
@@ -76,17 +77,17 @@ def capture(
         if current.state is not CaptureState.PLANNED:
             return Done()
         # The slot comes first: the ledger says that a request was sent only while one is under way.
-        if not slots.acquire(timeout=SLOT_WITHIN):
-            return Again(1.0, "platform.max_requests requests wait for their answers", expected=True)
-        try:
+        with slots.slot(SLOT_WITHIN):
             asked = _ask(runtime, cado, current, hunt.project_id)
-        finally:
-            slots.release()
         return Done() if asked else Again(LOOK_EVERY, "another worker is asking for it")
+    except NoSlot as wait:
+        return Again(wait.after, str(wait), expected=True)
     except (Unavailable, SecretError) as error:
         if runtime.now().timestamp() < until:
-            after = error.after if isinstance(error, Unavailable) else None
-            return Again(after or backoff(claims), str(error))
+            after = (error.after if isinstance(error, Unavailable) else None) or backoff(claims)
+            if isinstance(error, Unavailable) and error.status in _BUSY:
+                slots.pause(after)
+            return Again(after, str(error))
         if isinstance(error, SecretError):
             fail_capture(runtime, current, str(error), same=_KEY)
         else:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 from scheduler.capture import capture
+from scheduler.capture_slots import CaptureSlots
 from scheduler.cover_accounts import cover_accounts
 from scheduler.daily_check import check_part
 from scheduler.look_for_leftovers import keep_leftovers
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def captures_handler(runtime: Runtime) -> Handler:
-    slots = threading.BoundedSemaphore(runtime.config.platform.max_requests)
+    slots = CaptureSlots(runtime.config.platform.max_requests)
 
     def handle(item: Item) -> Verdict:
         verdict = attempt(dispatch, item)

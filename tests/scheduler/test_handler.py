@@ -17,6 +17,7 @@ from demo.platform.simulation import Platform
 from demo.serving import serving
 from scheduler import handler
 from scheduler.capture import capture
+from scheduler.capture_slots import CaptureSlots
 from shared.config.errors import ConfigError
 from shared.hosting import runtime
 from shared.hosting.configuration import load
@@ -131,7 +132,7 @@ def test_two_workers_with_the_same_capture_ask_for_it_once(stage, monkeypatch):
 
     monkeypatch.setattr(stage.runtime.ledger.captures, "get", read_together)
     with ThreadPoolExecutor(2) as two:
-        ask = partial(capture, slots=threading.Semaphore(2), until=until, claims=1)
+        ask = partial(capture, slots=CaptureSlots(2), until=until, claims=1)
         asked = [two.submit(ask, stage.runtime, hunt.id, system) for _ in "ab"]
         verdicts = {type(future.result(30)) for future in asked}
     assert verdicts == {Done, Again}
@@ -145,22 +146,43 @@ def test_no_more_requests_wait_for_the_platform_than_the_configuration_allows(st
     stage.function.work("captures", limit=1)
     (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
     system = System(QUIET.instance_id, QUIET.region)
-    slots = threading.Semaphore(1)
-    slots.acquire()
+    slots = CaptureSlots(1)
 
     def ask():
         until = datetime.now(UTC).timestamp() + 60
         return capture(stage.runtime, hunt.id, system, slots=slots, until=until, claims=1)
 
-    verdict = ask()
+    with slots.slot(0):
+        verdict = ask()
     assert isinstance(verdict, Again)
     assert verdict.expected
     assert stage.runtime.ledger.captures.get(hunt.id, system).state == "planned"
     assert not stage.platform.asked
-    slots.release()
     assert ask() == Done()
     assert stage.platform.asked[QUIET.instance_id] == 1
-    assert slots.acquire(blocking=False), "the slot is free again"
+    with slots.slot(0):
+        pass
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_platform_gets_no_other_request_for_a_moment(stage, status):
+    stage.function(DUE)
+    stage.function.work("captures", limit=1)
+    (hunt,) = stage.runtime.ledger.hunts.of_name("weekly")
+    moment, until = 0.0, datetime.now(UTC).timestamp() + 60
+    slots = CaptureSlots(64, clock=lambda: moment)
+
+    def ask(instance):
+        system = System(instance.instance_id, instance.region)
+        return capture(stage.runtime, hunt.id, system, slots=slots, until=until, claims=1)
+
+    stage.platform.fault("POST", "/import/", status, headers={"Retry-After": "7"})
+    assert ask(QUIET).delay == 7
+    requests = len(stage.platform.requests)
+    assert ask(BAD) == Again(7, "the platform is busy, and all requests wait a moment", expected=True)
+    assert len(stage.platform.requests) == requests
+    moment = 7.0
+    assert ask(BAD) == Done()
 
 
 def test_the_follow_timer_ends_a_hunt_and_counts_the_days(stage, capsys, monkeypatch):
