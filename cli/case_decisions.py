@@ -24,7 +24,7 @@ from receiver.cases.capturing_again import in_words
 from receiver.cases.deciding import mark_of, terms_error
 from receiver.cases.decisions import CaseDecisions
 from receiver.cases.known_good_preview import preview
-from receiver.messages.compose import compose
+from receiver.messages.compose import title_of
 from shared.models.captures_again import AgainRefused
 from shared.models.case_states import DecisionRefused
 from shared.models.cases import Case, Verdict
@@ -334,6 +334,6 @@ def _decide(
         except DecisionRefused as refused:
             refusals.append(str(refused) if len(keys) == 1 else f"{key}: {refused}")
         else:
-            click.echo(f"{by} has {done.format(key)}: {compose(decided.alarm, runtime.config).title}")
+            click.echo(f"{by} has {done.format(key)}: {title_of(decided.alarm, runtime.config)}")
     if refusals:
         raise Failed("\n".join(refusals))

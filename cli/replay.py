@@ -16,7 +16,7 @@ from cli.settings import settings
 from cli.stack import on_stack
 from receiver.assemble import resending
 from receiver.deliveries.resend import NothingToSend, is_repeat
-from receiver.messages.compose import compose
+from receiver.messages.compose import title_of
 from shared.models.severity import Severity
 from shared.phrases import counted
 from shared.storage.queries.event_rows import EventRow
@@ -78,7 +78,7 @@ def replay(
         try:
             if not row.to and not row.merged_into:
                 raise NothingToSend(f"event {row.id} was sent to nobody")
-            title = compose(resend.would_send(row.id, destination, person), runtime.config).title
+            title = title_of(resend.would_send(row.id, destination, person), runtime.config)
             sent_as = resend.send_again(row.id, destination, person) if send else ""
         except NothingToSend as error:
             results.append({**entry, "title": row.title, "sent_as": "", "left_out": str(error)})

@@ -29,7 +29,9 @@ _INVISIBLE = re.compile(
 def clean(text: str, limit: int = 2_000) -> str:
     """Removes control, bidirectional and invisible characters, except newline and tab, and shortens the text
     to `limit` characters."""
-    return shorten(_INVISIBLE.sub("", _LINE_END.sub("\n", text)), limit)
+    if not (text.isascii() and text.isprintable()):  # most texts are, and have nothing to remove
+        text = _INVISIBLE.sub("", _LINE_END.sub("\n", text))
+    return shorten(text, limit)
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -93,7 +95,8 @@ def defang(text: str) -> str:
     Chat clients also make links of bare host names, IP addresses and the hosts of e-mail addresses. A file
     name such as `run.sh` looks like a host and becomes `run[.]sh`, except in a path, which stays as it is.
     """
-    return _DOTTED.sub(_inert_host, _SCHEME.sub(_inert_scheme, text))
+    text = _SCHEME.sub(_inert_scheme, text) if "://" in text else text
+    return _DOTTED.sub(_inert_host, text) if _DOT.search(text) else text
 
 
 def _inert_host(match: re.Match[str]) -> str:

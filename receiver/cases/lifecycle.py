@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from receiver.cases.case_alarm import is_part, joins, what_it_is_about
 from receiver.cases.offers import offers
 from receiver.messages.case_texts import case_in_words
-from receiver.messages.compose import compose
+from receiver.messages.compose import compose, title_of
 from receiver.messages.event_facts import event_facts
 from receiver.messages.message import CaseStatus, Message
 from receiver.messages.subject import system_of
@@ -108,7 +108,7 @@ class CaseLifecycle:
                 told=union(case.told, told_now),
                 held=_held({**held_until, **case.held}, (*case.told, *told_now)),
                 told_at=max(case.told_at or alarm.event.received_at, alarm.event.received_at),
-                title=compose(worst, self._config).title,
+                title=title_of(worst, self._config),
                 system=system_of(worst) or case.system,
             )
 
@@ -294,7 +294,7 @@ class CaseLifecycle:
     def title(self, case_key: str) -> str:
         """The title of the case's worst alarm; the key if there is no such case."""
         case = self._ledger.cases.get(case_key)
-        return compose(case.alarm, self._config).title if case else case_key
+        return title_of(case.alarm, self._config) if case else case_key
 
     def refresh(self, case_key: str, why: str) -> None:
         """Queue an edit of the case's message at each destination that can edit messages. `why` is part of

@@ -44,12 +44,27 @@ def send_shorter_if_refused(send: Callable[[float], Answer]) -> tuple[Answer, st
     return send(SHORTENED), "shortened, since the whole message was refused for its size (413)"
 
 
-def fit(message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float) -> T:
-    """The rendered message, shortened until `size` of the result is within `limit`."""
-    return render(fitting(message, render, size, limit))
+def fit(
+    message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float, **form: Any
+) -> T:
+    """The rendered message, shortened until `size` of the result is within `limit`. `form`: as of
+    `fitting`."""
+    return _fitted(message, render, size, limit, **form)[1]
 
 
 def fitting(
+    message: Message, render: Callable[[Message], T], size: Callable[[T], float], limit: float, **form: Any
+) -> Message:
+    """The message, shortened until `size` of the rendered message is within `limit`. `form` may have `short`,
+    a shorter form of the message to begin with, and `elsewhere`, where people find what it leaves out.
+
+    Title, summary, the first three facts and the first link always stay: together they are far smaller than
+    any limit here.
+    """
+    return _fitted(message, render, size, limit, **form)[0]
+
+
+def _fitted(
     message: Message,
     render: Callable[[Message], T],
     size: Callable[[T], float],
@@ -57,26 +72,24 @@ def fitting(
     *,
     short: Message | None = None,
     elsewhere: str = IN_THE_PLATFORM,
-) -> Message:
-    """The message, shortened until `size` of the rendered message is within `limit`. `short`: a shorter form
-    of it, to begin with; `elsewhere`: where people find what it leaves out.
+) -> tuple[Message, T]:
+    """The shortened message, and the same rendered."""
 
-    Title, summary, the first three facts and the first link always stay: together they are far smaller than
-    any limit here.
-    """
+    def with_notice(kept: Message) -> tuple[Message, T]:
+        noticed = replace(kept, left_out=_left_out(message, kept, elsewhere))
+        return noticed, render(noticed)
 
     def fits(kept: Message) -> bool:
-        return size(render(with_notice(kept))) <= limit
-
-    def with_notice(kept: Message) -> Message:
-        return replace(kept, left_out=_left_out(message, kept, elsewhere))
+        return size(with_notice(kept)[1]) <= limit
 
     kept = short or message
+    noticed, rendered = with_notice(kept)
     for field, least in ORDER:
-        if fits(kept):
+        if size(rendered) <= limit:
             break
         kept = _longest(kept, field, least, fits)
-    return with_notice(kept)
+        noticed, rendered = with_notice(kept)
+    return noticed, rendered
 
 
 def _longest(message: Message, field: str, least: int, fits: Callable[[Message], bool]) -> Message:

@@ -26,7 +26,7 @@ from shared.metrics.definitions import (
 )
 from shared.models.alarms import Gap
 from shared.models.inventory import InstanceError
-from shared.platform.errors import CadoError
+from shared.platform.errors import CadoError, Unavailable
 from shared.storage.ports import StoreError
 
 T = TypeVar("T")
@@ -38,6 +38,8 @@ _LEEWAY = 1.0
 # The most queries to one source at a time. Without this limit, each alarm would leave threads at a hung
 # source.
 _MAX_QUESTIONS = 32
+# For this many seconds after a source could not be reached, it is not asked: it answers nobody else either.
+_UNREACHABLE_FOR = 1.0
 # After this many timeouts in a row, a source is not asked for this many seconds. Otherwise each alarm of a
 # storm would wait for its whole time limit.
 _SILENT_AFTER, _SILENT_FOR = 6, 15.0
@@ -55,7 +57,7 @@ class Question(Generic[T]):
         self.keys = dict(log_context.current())  # for the log lines of the thread that asks
         self.done = threading.Event()
         self.value: T | None = None
-        self.failure = ""
+        self.failure, self.unreachable = "", False
 
     def run(self) -> None:
         began = time.monotonic()
@@ -64,6 +66,7 @@ class Question(Generic[T]):
                 self.value = self.call()
         except (CadoError, InstanceError, StoreError, DutyUnknown) as error:
             self.failure = str(error)
+            self.unreachable = isinstance(error, Unavailable) and error.unreachable
         except Exception as error:  # a bug; the alarm goes on without this answer
             log.exception("asking failed unexpectedly", extra={"asked": self.fact, "source": self.title})
             self.failure = f"asking {self.title} failed unexpectedly ({type(error).__name__})"
@@ -87,6 +90,14 @@ class Source:
         self._lock = threading.Lock()
         self._busy = self._threads = 0
         self._timeouts, self._last_timeout = 0, 0.0
+        self._unreachable, self._unreachable_until = "", 0.0
+
+    def unreachable(self, now: float) -> str:
+        """Why no connection could be made a moment ago; empty if the source may be asked."""
+        return self._unreachable if now < self._unreachable_until else ""
+
+    def could_not_be_reached(self, why: str, now: float) -> None:
+        self._unreachable, self._unreachable_until = why, now + _UNREACHABLE_FOR
 
     def silent(self, now: float) -> bool:
         """Whether the source is not asked at the moment, because its last answers timed out."""
@@ -123,6 +134,15 @@ class Source:
                 self._busy -= 1
 
 
+class OwnSource(Source):
+    """A source that is asked in the thread of the caller. It is for the ledger, without which no alarm can be
+    handled: to ask it in the background would save no time."""
+
+    def start(self, question: Question[Any]) -> bool:
+        question.run()
+        return True
+
+
 class Inquiry:
     """All queries about one alarm: their common deadline, and the gaps that they left."""
 
@@ -142,6 +162,9 @@ class Inquiry:
             return None
         if source.silent(start):
             self._not_asked(source, fact, f"{title} has not answered lately and was not asked")
+            return None
+        if why := source.unreachable(start):
+            self._not_asked(source, fact, why)
             return None
         question = Question(fact, title, source, call, start + allowed, allowed)
         if not source.start(question):
@@ -164,6 +187,8 @@ class Inquiry:
         question.source.answered()
         outcome = FAILED if question.failure else ANSWERED
         ENRICHMENT_QUERIES.add(source=question.source.name, outcome=outcome)
+        if question.unreachable:
+            question.source.could_not_be_reached(question.failure, self._now())
         if question.failure:
             self.add_gap(question.fact, question.failure)
             return None

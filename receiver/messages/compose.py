@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 
 from receiver.messages.case_texts import (
     acknowledged,
@@ -90,6 +91,7 @@ from shared.models.event_kinds import (
     WEBHOOKS_REFUSED,
 )
 from shared.models.evidence import Finding
+from shared.models.intelligence import Hit
 from shared.models.owners import Owner
 from shared.models.severity import Severity
 from shared.text import one_line
@@ -141,16 +143,13 @@ def compose(
 
     Every alarm becomes a message, however little is known about it. Never raises.
     """
-    event, earlier, case = alarm.event, alarm.earlier, case or CaseStatus()
-    content = _CONTENT.get(event.kind, other_event)(alarm)
-    hits = hits_of(alarm) if event.kind in ALARM_KINDS else ()
-    if hits:
-        content = replace(content, title=named_first(content.title, hits))
+    event, case = alarm.event, case or CaseStatus()
+    content, hits = _content_of(alarm)
     findings = own_first(worst_first(alarm.findings))
     links = (*links_of(alarm, case, config), *configured_links(config))
     owner_tag = config.owner_tag if config else "Owner"
     facts = (*hit_facts(hits), *all_facts(alarm, case, content.facts, owner_tag))
-    values = template_values(alarm, content, facts, links)
+    values = cache(partial(template_values, alarm, content, facts, links))  # few configurations need them
     wording = ConfiguredWording(config.message if config else None, values)
     title = wording.title(content.title) if event.kind in ALARM_KINDS else content.title
     chosen = bool(config and config.message.facts and not event.report)
@@ -170,7 +169,7 @@ def compose(
         id=copyable(event.id, 200),
         kind=copyable(event.kind, 60),
         severity=alarm.severity,
-        title=one_line(f"{UPDATE}{title}" if earlier or _continues(alarm) else title, MAX_TITLE),
+        title=_whole_title(alarm, title),
         summary=one_line(
             sentences(_sent_again(alarm), _REPEAT if alarm.may_repeat else "", content.summary), MAX_SUMMARY
         ),
@@ -197,6 +196,24 @@ def compose(
         values=values,
         alarm=alarm,
     )
+
+
+def title_of(alarm: Alarm, config: Config) -> str:
+    """The title of the alarm's message. Composing the whole message takes five times as long."""
+    if config.message.title:  # a template, which may use any part of the message
+        return compose(alarm, config).title
+    return _whole_title(alarm, _content_of(alarm)[0].title)
+
+
+def _content_of(alarm: Alarm) -> tuple[Content, tuple[Hit, ...]]:
+    """What its kind of event says, and which rules and indicators of one's own were hit."""
+    content = _CONTENT.get(alarm.event.kind, other_event)(alarm)
+    hits = hits_of(alarm) if alarm.event.kind in ALARM_KINDS else ()
+    return (replace(content, title=named_first(content.title, hits)) if hits else content), hits
+
+
+def _whole_title(alarm: Alarm, title: str) -> str:
+    return one_line(f"{UPDATE}{title}" if alarm.earlier or _continues(alarm) else title, MAX_TITLE)
 
 
 def _continues(alarm: Alarm) -> bool:

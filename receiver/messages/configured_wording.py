@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from receiver.messages.message import MAX_TITLE, Fact
 from receiver.messages.safe_text import copyable, harmless_line
@@ -18,7 +18,7 @@ class ConfiguredWording:
     If a template cannot be rendered, the usual text stays, and `failed` names the template and the reason.
     """
 
-    def __init__(self, config: MessageConfig | None, values: Mapping[str, object]) -> None:
+    def __init__(self, config: MessageConfig | None, values: Callable[[], Mapping[str, object]]) -> None:
         self._config, self._values = config or MessageConfig(), values
         self.failed: list[str] = []
 
@@ -50,7 +50,7 @@ class ConfiguredWording:
                 )
 
     def _tag(self, name: str) -> str:
-        tags = self._values.get("tags")
+        tags = self._values().get("tags")
         return str(tags.get(name, "")) if isinstance(tags, Mapping) else ""
 
     def _filled(self, key: str, text: str | None, limit: int) -> str:
@@ -63,7 +63,7 @@ class ConfiguredWording:
         )
 
         try:
-            return copyable(template(text).render(self._values), limit)
+            return copyable(template(text).render(self._values()), limit)
         except ValueError as error:
             self.failed.append(
                 f"{key} of the configuration cannot be filled in: {harmless_line(str(error), 200)}"

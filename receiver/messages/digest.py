@@ -77,7 +77,7 @@ def digest_message(
         summary=summary,
         lines=lines[:MAX_LINES],
         lines_total=len(lines),
-        values={"title": title, "severity": worst.severity.value, "kind": DIGEST, "event_id": id},
+        values=lambda: {"title": title, "severity": worst.severity.value, "kind": DIGEST, "event_id": id},
         labels=("huntbridge", worst.severity.value, DIGEST),
         case_key=f"{DIGEST}/{id}",
         maybe_repeat=maybe_repeat,

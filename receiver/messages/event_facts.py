@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from receiver.messages.compose import compose
+from receiver.messages.compose import title_of
 from receiver.messages.counts import malicious_count, suspicious_count
 from receiver.messages.subject import host_of, system_of
 from shared.config.config import Config
@@ -19,7 +19,7 @@ _MAX_TECHNIQUES = 50  # of one event; the rarest are left out
 def event_facts(alarm: Alarm, config: Config) -> EventFacts:
     event, system = alarm.event, system_of(alarm)
     return EventFacts(
-        title=compose(alarm, config).title,
+        title=title_of(alarm, config),
         system=system.lasting_key if system else "",
         name=host_of(alarm),
         hunt_id=(alarm.hunt.id if alarm.hunt else event.hunt_id) or "",

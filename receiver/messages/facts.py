@@ -80,7 +80,7 @@ def in_order(facts: Iterable[Fact], title: str, *, chosen: bool = False) -> tupl
             place = Place.REST if named else Place.NEWS
         elif chosen and place is Place.REST:
             place = Place.FIRST
-        placed.append(replace(fact, place=place))
+        placed.append(fact if place is fact.place else replace(fact, place=place))
     first = [fact for fact in placed if fact.place is Place.FIRST]
     below = {id(fact) for fact in first[MAX_FIRST:]}
     placed = [replace(fact, place=Place.REST) if id(fact) in below else fact for fact in placed]

@@ -6,7 +6,7 @@ inert links. Each destination escapes the text by its own rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -107,7 +107,7 @@ class Message:
     decided_since: CaseState | None = None
     silent: bool = False  # nothing is posted; the message at the head of the case's thread is edited
     # The values that a template of the configuration can use: clean text, numbers and the instance's tags.
-    values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
+    values: Callable[[], Mapping[str, object]] = field(default=dict, compare=False, repr=False)
     # The same content as data, for destinations that programs read.
     alarm: Alarm | None = field(default=None, compare=False, repr=False)
 

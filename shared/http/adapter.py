@@ -44,7 +44,7 @@ class Adapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context, self._fingerprint = context, None
-        super().__init__(pool_connections=4, pool_maxsize=32, max_retries=0)
+        super().__init__(pool_connections=4, pool_maxsize=64, max_retries=0)
 
     _fingerprint: str | None
 

@@ -37,7 +37,8 @@ class Unavailable(CadoError):
     """No usable answer: a network error, a 5xx, a 429, or a body that is not from the platform's API.
 
     `ambiguous`: the platform may have carried out the request nevertheless. `after`: seconds to wait, if the
-    platform named them. `retryable`: whether repeating the call soon may help.
+    platform named them. `retryable`: whether repeating the call soon may help. `unreachable`: no connection
+    could be made.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class Unavailable(CadoError):
         after: float | None = None,
         status: int | None = None,
         retryable: bool = True,
+        unreachable: bool = False,
     ) -> None:
         super().__init__(text, status=status)
         self.ambiguous, self.after, self.retryable = ambiguous, after, retryable
+        self.unreachable = unreachable

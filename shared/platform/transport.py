@@ -16,7 +16,7 @@ from typing import Any
 from shared.http.answers import Answer, retry_after
 from shared.http.client import Http
 from shared.http.deadlines import lasts
-from shared.http.errors import NetworkError, TlsFailed
+from shared.http.errors import ConnectFailed, NetworkError, TlsFailed, UnknownHost
 from shared.metrics.definitions import PLATFORM_REQUESTS
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
 from shared.platform.wire import PagedJson, ProblemJson, as_list, parse, unwrap
@@ -195,6 +195,7 @@ class Transport:
                 f"The platform {did_not}: {error}.",
                 ambiguous=error.sent,
                 retryable=not isinstance(error, TlsFailed),
+                unreachable=isinstance(error, ConnectFailed | UnknownHost),
             ) from None
         except ValueError as error:
             raise Refused(f"The platform cannot be asked: {error}.") from None

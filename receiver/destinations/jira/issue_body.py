@@ -56,7 +56,7 @@ def _configured(
     from shared.config.templates import template  # Jinja takes 0.1 s, and few configurations need it
 
     def render(text: str) -> str:
-        return template(text).render(message.values)
+        return template(text).render(message.values())
 
     fields, unfit = {}, []
     for id, written in config.fields.items():

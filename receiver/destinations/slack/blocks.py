@@ -15,7 +15,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from receiver.destinations.size import WORST, fitting, folded_text
+from receiver.destinations.size import WORST, fit, folded_text
 from receiver.destinations.slack.again_button import again_button
 from receiver.destinations.slack.close_menu import MAX_BLOCK_ID, close_menu
 from receiver.destinations.slack.escape import escape_slack, flat, mention, safe, slack_code
@@ -68,7 +68,7 @@ def payload(message: Message, *, buttons: bool = False, form: Form = Form.ALONE)
     show the buttons of the message's offers as well as those of its links."""
     offers = message.offers if buttons and 0 < len(message.case_key) <= MAX_VALUE else ()
     shown = of_form(replace(message, offers=offers), form)
-    return _payload(fitting(shown, _payload, _text_length, MAX_ALL_TEXT, **in_thread(shown, form)))
+    return fit(shown, _payload, _text_length, MAX_ALL_TEXT, **in_thread(shown, form))
 
 
 def of_form(message: Message, form: Form) -> Message:
@@ -79,7 +79,7 @@ def of_form(message: Message, form: Form) -> Message:
 
 
 def in_thread(message: Message, form: Form) -> dict[str, Any]:
-    """What `fitting` needs to know of a post whose thread has the rest: what it shows, and where the rest
+    """What `fit` needs to know of a post whose thread has the rest: what it shows, and where the rest
     is."""
     if form is not Form.HEAD:
         return {}

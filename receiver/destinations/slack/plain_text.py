@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from receiver.destinations.size import fitting
+from receiver.destinations.size import fit
 from receiver.destinations.slack.blocks import Form, in_thread, of_form
 from receiver.destinations.slack.escape import escape_slack, mention, safe
 from receiver.destinations.wording import MARKS, REPEAT, safe_links
@@ -29,7 +29,7 @@ def plain_payload(message: Message, refused: str, form: Form = Form.ALONE) -> di
         return list(_lines(kept, refused))
 
     shown = of_form(message, form)
-    lines = render(fitting(shown, render, _length, MAX_LENGTH, **in_thread(shown, form)))
+    lines = fit(shown, render, _length, MAX_LENGTH, **in_thread(shown, form))
     while _length(lines) > MAX_LENGTH and len(lines) > 3:
         del lines[-2]  # the last line names the event; escaping may make a text five times as long
     return {"text": "\n".join(lines), "unfurl_links": False, "unfurl_media": False}

@@ -58,7 +58,7 @@ def cloud_event(message: Message) -> dict[str, Any]:
         "source": host_of(platform) if platform else "/huntbridge",
         "type": f"{TYPE}.{_type_suffix(message.kind)}",
         "subject": one_line(message.case_key, 300),
-        "time": dump(message.alarm)["event"]["received_at"] if message.alarm else None,
+        "time": dump(message.alarm.event)["received_at"] if message.alarm else None,
         "datacontenttype": "application/json",
         "dataschema": SCHEMA,
     }

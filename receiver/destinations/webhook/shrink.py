@@ -32,11 +32,13 @@ _ORDER = (
 
 def shrunk(event: dict[str, Any], limit: int) -> bytes:
     """The document in UTF-8, at most `limit` bytes long. Changes `event`."""
+    document = _serialized(event)
     for path, least in _ORDER:
-        if _fits(event, limit):
+        if len(document) <= limit:
             break
         _shorten(event, path, least, limit)
-    return _serialized(event)
+        document = _serialized(event)
+    return document
 
 
 def _shorten(event: dict[str, Any], path: str, least: int, limit: int) -> None:

@@ -16,9 +16,21 @@ import pytest
 from receiver.events.enrich import Enricher
 from shared.hosting.log import sentence
 from shared.models.alarms import Gap
+from shared.models.evidence import Project
 from shared.models.inventory import InstanceError
 from shared.platform.errors import Unauthorized, Unavailable
-from tests.receiver.events.stubs import EVENT, HUNT, SYSTEM, Ec2, Platform, config, enriched, raising, whole
+from tests.receiver.events.stubs import (
+    EVENT,
+    HUNT,
+    PROJECT,
+    SYSTEM,
+    Ec2,
+    Platform,
+    config,
+    enriched,
+    raising,
+    whole,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -59,12 +71,15 @@ def test_ec2_that_hangs(ledger, stuck):
     assert gap.why.startswith("EC2 in us-east-1 did not answer within 0.")
 
 
-def test_everything_hangs_and_the_budget_holds(ledger, stuck, monkeypatch):
-    monkeypatch.setattr(ledger.hunts, "of_project", stuck)
+def test_everything_hangs_and_the_budget_holds(ledger, stuck):
     started = time.monotonic()
     alarm = enriched(EVENT, ledger, Platform(stuck, stuck, stuck), Ec2(stuck), budget=0.2)
     assert time.monotonic() - started < 2
-    assert [gap.what for gap in alarm.gaps] == ["Evidence, project, top alarms", "Hunt", "Instance details"]
+    assert [gap.what for gap in alarm.gaps] == [
+        "Evidence, project, top alarms",
+        "Capture",
+        "Instance details",
+    ]
 
 
 def test_each_source_is_given_its_own_time(stuck):
@@ -153,6 +168,43 @@ def test_a_surprise_is_a_gap_and_is_logged_with_its_traceback(ledger, caplog):
         ("ERROR", 'asking failed unexpectedly asked=Project source="the platform"')
     ]
     assert "ZeroDivisionError: boom" in caplog.text
+
+
+def test_a_platform_that_cannot_be_reached_is_not_asked_again_for_a_second():
+    moment = [0.0]
+    calls = []
+
+    def refuse(*_: object) -> Any:
+        calls.append(moment[0])
+        raise Unavailable("The platform cannot be reached: no connection.", unreachable=True)
+
+    platform = Platform(refuse, refuse, refuse)
+    enricher = Enricher(None, platform, Ec2(), config(targets=(SYSTEM,)), lambda: moment[0])
+    first = enricher.enrich(EVENT)
+    assert first.gaps[0] == Gap(
+        "Evidence, project, top alarms", "The platform cannot be reached: no connection."
+    )
+    moment[0] = 0.9
+    assert enricher.enrich(EVENT) == first
+    assert calls == [0.0] * 3
+    moment[0] = 1.1
+    assert enricher.enrich(EVENT) == first
+    assert calls == [0.0] * 3 + [1.1] * 3
+
+
+def test_alarms_of_one_project_that_come_together_ask_for_it_once():
+    calls = []
+
+    def answer(number: int) -> Project:
+        calls.append(number)
+        return PROJECT
+
+    enricher = Enricher(None, Platform(answer), Ec2(), config(targets=(SYSTEM,)))
+    projects = [enricher.enrich(EVENT).project for _ in range(3)]
+    assert projects == [projects[0]] * 3
+    assert len(calls) == 1
+    enricher.enrich(replace(EVENT, evidence_id=None))  # its counts are those of the project
+    assert len(calls) == 2
 
 
 def test_a_source_that_stays_silent_is_left_alone_for_a_while_and_then_asked_again(stuck):

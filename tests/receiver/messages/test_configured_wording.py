@@ -135,7 +135,7 @@ def test_every_fact_can_be_chosen_by_its_name() -> None:
 
 def test_every_name_of_a_template_has_a_value_of_the_kind_that_it_was_tried_with() -> None:
     alarm = replace(ALARM, instance=replace(INSTANCE, tags={"Owner": "Zoë"}))
-    values = compose(alarm).values
+    values = compose(alarm).values()
     assert values.keys() == NAMES.keys()
     assert {name: type(value) for name, value in values.items()} == {
         name: type(value) for name, value in NAMES.items()
