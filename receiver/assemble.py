@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from receiver.cases.actions import CaseActions
 from receiver.cases.capturing_again import CapturingAgain
@@ -38,6 +39,7 @@ from receiver.destinations.slack.case_thread import CaseThread
 from receiver.events.dedupe import Dedupe
 from receiver.events.enrich import Enricher
 from receiver.events.history import History
+from receiver.events.mute_preview import preview_of_system
 from receiver.events.on_duty import DutyRoster, PagerDutyRoster
 from receiver.events.route import route_decision
 from receiver.events.worker import EventWorker
@@ -185,7 +187,18 @@ def case_actions(
         runtime.config,
         case_destinations(runtime.config.destinations),
         ClosingTerms(decides, cases, runtime.ledger, runtime.store, destinations or {}, runtime.now),
-        MutingInSlack(muting(runtime), cases, runtime.ledger, runtime.config),
+        MutingInSlack(
+            muting(runtime),
+            cases,
+            runtime.ledger,
+            runtime.config,
+            partial(
+                preview_of_system,
+                EventQueries(runtime.store, runtime.now),
+                runtime.ledger,
+                runtime.config,
+            ),
+        ),
         capturing_again(runtime),
     )
 

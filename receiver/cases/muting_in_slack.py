@@ -10,7 +10,7 @@ import hashlib
 import logging
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ from shared.models.fingerprints import rule_of
 from shared.models.mutes import LONGEST, Mute, MuteMatch
 from shared.models.occurrences import occurrences
 from shared.models.severity import Severity
+from shared.models.systems import System
 from shared.phrases import counted, utc_minute
 from shared.queues import items
 from shared.storage.ledger.ledger import Ledger
@@ -50,6 +51,7 @@ class MutingInSlack:
     cases: CaseLifecycle
     ledger: Ledger
     config: Config
+    preview: Callable[[Mute, System], str]  # a sentence: what a mute would have covered on this system
 
     def mute(self, id: str, item: items.SlackClick) -> str:
         """Mute what was told in the case, and tell it. Returns the answer to the person who clicked. `id` is
@@ -93,8 +95,9 @@ class MutingInSlack:
         log.info("muted in Slack", extra={"case": case_key, "mute": stored.id})
         return (
             f"You muted {counted(len(harmless), 'finding')} of {title} until {_end(asked)}: "
-            f"{_kinds(harmless.values())}. Malicious findings, and whatever else is found on "
-            f"{system.as_lasting.title}, are still told. {how_to_end}"
+            f"{_kinds(harmless.values())}. {self.preview(asked, system)} "
+            f"Malicious findings, and whatever else is found on {system.as_lasting.title}, are still told. "
+            f"{how_to_end}"
         )
 
     def _until(self, length: str, case: Case, at: datetime) -> datetime | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from receiver.events.mutes import covering
 from shared.config.config import Config
 from shared.models.mutes import Mute
 from shared.models.severity import Severity
+from shared.models.systems import System
+from shared.phrases import counted
 from shared.storage.ledger.ledger import Ledger
 from shared.storage.queries.event_rows import EventRow
 from shared.storage.queries.events import EventQueries
@@ -16,6 +18,7 @@ from shared.storage.queries.pages import MAX_LIMIT
 
 MOST = 500  # events that are looked at, the newest
 _EXAMPLES = 5
+_DAYS, _OF_SYSTEM = 30, 100  # of which events of one system are counted, and how many at most
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,22 @@ class Preview:
 
 
 def preview(
-    events: EventQueries, ledger: Ledger, config: Config, mute: Mute, since: datetime, most: int = MOST
+    events: EventQueries,
+    ledger: Ledger,
+    config: Config,
+    mute: Mute,
+    since: datetime,
+    most: int = MOST,
+    system: str = "",
 ) -> Preview:
-    """The events from `since` on that the mute covers, whenever it begins and ends. Raises StoreError."""
+    """The events from `since` on that the mute covers, whenever it begins and ends. `system`: the key of the
+    only system that it can cover. Raises StoreError."""
     looked_at = partly = 0
     covered: list[EventRow] = []
     systems = set()
     page = ""
     while looked_at < most:
-        rows = events.list(since=since, limit=min(MAX_LIMIT, most - looked_at), page=page)
+        rows = events.list(system=system, since=since, limit=min(MAX_LIMIT, most - looked_at), page=page)
         looked_at += len(rows.rows)
         alarms = ledger.events.whole_alarms(row.id for row in rows.rows)
         for row in rows.rows:
@@ -65,3 +75,14 @@ def preview(
         bool(page),
         tuple(covered[:_EXAMPLES]),
     )
+
+
+def preview_of_system(
+    events: EventQueries, ledger: Ledger, config: Config, mute: Mute, system: System
+) -> str:
+    """A sentence about the last events of the only system that the mute covers. Raises StoreError."""
+    since = mute.at - timedelta(days=_DAYS)
+    past = preview(events, ledger, config, mute, since, _OF_SYSTEM, system=system.lasting_key)
+    of = f"{'the newest ' if past.more else ''}{counted(past.looked_at, 'event')}"
+    partly = f", and a part of {past.partly:,} more" if past.partly else ""
+    return f"It would have covered {past.covered:,} of {of} of the last {_DAYS} days there{partly}."

@@ -134,6 +134,7 @@ def test_a_choice_mutes_the_findings_of_the_case_on_this_system_and_is_told(worl
     assert user == "U012AB3CD"
     assert text.startswith("You muted 2 findings of “")
     assert "until 2026-12-01 03:01 UTC: “PUA.NetTool”, “8 failed logins of" in text
+    assert "It would have covered 0 of 1 event of the last 30 days there, and a part of 1 more." in text
     assert text.endswith(f"huntbridge mute end {mute.id} --by NAME")
     assert told_kinds(world)[-1] == MUTED
     assert "limited to 2 fingerprints" in world.siem.sent[-1].title
