@@ -131,7 +131,7 @@ chaos: $(VENV)/dev  ## serve during kills and faults, 14 minutes; SHORT=1 takes 
 storm: $(VENV)/dev  ## 5,000 webhooks in a minute at the pace of a real channel
 	$(BIN)/python -m tests.chaos.storm
 
-.PHONY: test-lambda bench
+.PHONY: test-lambda bench bench-more
 
 # Lambda's runtime client, for the Python version of the functions, which may differ from the local one.
 CLIENT := .cache/lambda-client
@@ -147,11 +147,14 @@ $(CLIENT)/ready: requirements/emulator.txt | $(AWS)/ready
 	  --platform=manylinux_2_28_x86_64 --target=$(@D) -r $<
 	touch $@
 
-bench: $(VENV)/dev  ## the figures, on a quiet machine: the web function's start (after test-lambda), fleets, hunts, the console
-	$(BIN)/python bench/init.py
+bench: $(VENV)/dev  ## the table of docs/performance.md, on a quiet machine, in ten minutes; QUICK=1 prints one of two minutes
+	$(BIN)/python -m bench.run $(if $(QUICK),--quick,--output bench/results.json)
+	$(if $(QUICK),,$(BIN)/python -m bench.page)
+
+bench-more: $(VENV)/dev  ## further figures, on a quiet machine: fleets, the preflight, the handlers, every page of the console
 	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
 	HUNTBRIDGE_PREFLIGHT_SECONDS=60 $(BIN)/python -m pytest -m '' tests/scheduler/preflight/test_planted_fleet.py
-	$(BIN)/python -m bench.hunt
+	$(BIN)/python -m bench.handlers
 	$(BIN)/python -m bench.console
 
 .PHONY: quarter

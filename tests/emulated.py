@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -325,10 +326,10 @@ def record_of(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
 
 
 class Watch:
-    """Stands before moto and writes down which function asked for what: (room, action, resource)."""
+    """Stands before moto and counts which function asked for what: (room, action, resource)."""
 
     def __init__(self, endpoint: str) -> None:
-        self.calls: set[tuple[str, str, str]] = set()
+        self.calls: Counter[tuple[str, str, str]] = Counter()
         self.app = Flask("tests.watch")
         methods = ["GET", "POST", "PUT", "DELETE", "HEAD"]
 
@@ -358,7 +359,7 @@ class Watch:
         if service == "s3":
             action = {"GET": "GetObject"}[request.method]
         url = asked.get("QueueUrl", "").rpartition("/")[2].partition("-")[2]
-        self.calls.add((room, f"{service}:{action}", "".join(map(str.title, url.split("-")))))
+        self.calls[room, f"{service}:{action}", "".join(map(str.title, url.split("-")))] += 1
 
 
 def allowed(room: str) -> set[tuple[str, str]]:

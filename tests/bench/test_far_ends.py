@@ -1,0 +1,69 @@
+"""The client, the sink and the small server that they use."""
+
+from __future__ import annotations
+
+import json
+
+import requests
+
+from bench import client
+from bench.http_server import Request, _take
+from bench.processes import helper
+from bench.sink import Arrival, arrivals, first_times
+
+ID = "0123456789abcdef"
+
+
+def test_a_request_is_taken_when_it_is_complete_and_leaves_the_next_one():
+    whole = b"POST /a?b=1 HTTP/1.1\r\nContent-Length: 4\r\nX-Y: z\r\n\r\nbody"
+    buffer = bytearray(whole[:-1])
+    assert _take(buffer) is None
+    buffer += whole[-1:] + b"GET / HTTP/1.1\r\n\r\n"
+    assert _take(buffer) == Request("POST", "/a?b=1", {"content-length": "4", "x-y": "z"}, b"body")
+    assert _take(buffer) == Request("GET", "/", {}, b"")
+    assert buffer == b""
+
+
+def test_an_alarm_has_arrived_when_it_is_at_every_destination():
+    noted = [
+        Arrival(1.0, "/one", ["a"], False),
+        Arrival(2.0, "/one", ["a", "b"], False),
+        Arrival(3.0, "/two", ["a"], False),
+    ]
+    assert first_times(noted, 1) == {"b": 2.0}
+    assert first_times(noted, 2) == {"a": 3.0}
+    assert first_times(noted[:2], 1) == {"a": 1.0, "b": 2.0}
+
+
+def test_the_client_sends_every_number_once_and_the_sink_notes_the_ids():
+    with helper("bench.sink", "marked") as sink:
+        load = client.Load(
+            f"{sink}/services/one", '{"text": "alarm %016x marked"}', 40, connections=4, first=7
+        )
+        sent = client.send(load)
+        requests.post(f"{sink}/services/two", data=f'{{"text": "{ID} and {ID}, not 00{ID}"}}', timeout=5)
+        found = arrivals(sink)
+    assert sorted(one.id for one in sent) == [f"{number:016x}" for number in range(7, 47)]
+    assert client.refused(sent) == 0
+    assert all(one.due <= one.answered for one in sent)
+    assert sorted(id for note in found[:40] for id in note.ids) == sorted(one.id for one in sent)
+    assert [(note.path, note.ids, note.marked) for note in found[40:]] == [("/services/two", [ID], False)]
+    assert all(note.marked for note in found[:40])
+
+
+def test_the_client_keeps_the_rate_and_notes_what_is_refused():
+    with helper("bench.slow_platform") as url:
+        sent = client.send(client.Load(f"{url}/none", '{"n": %d}', 5, rate=100))
+    assert client.refused(sent) == 5
+    dues = sorted(one.due for one in sent)
+    assert [round(due - dues[0], 6) for due in dues] == [0, 0.01, 0.02, 0.03, 0.04]
+
+
+def test_nobody_who_answers_is_refused_too():
+    (sent,) = client.send(client.Load("http://127.0.0.1:9/", "%d", 1))
+    assert (sent.status, client.refused([sent])) == (0, 1)
+
+
+def test_the_platform_counts_what_it_was_asked_for():
+    with helper("bench.slow_platform", "--systems", "3") as url:
+        assert json.loads(requests.get(f"{url}/bench/asked", timeout=5).text) == 0
