@@ -49,17 +49,19 @@ lock-npm:  ## resolve tests/tools/*/package.json again
 	done
 
 lock:  ## resolve requirements/*.in again; needs uv on the PATH
-	for set in run demo dev e2e; do \
+	for set in run demo dev e2e release; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	    requirements/$$set.in -o requirements/$$set.txt; \
 	done
 
 clean:
-	rm -rf $(VENV) $(AWS) $(CHECKOV) .aws-sam .huntbridge .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
+	rm -rf $(VENV) $(AWS) $(CHECKOV) $(RELEASE) .venv-sbom dist .aws-sam .huntbridge .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
 
 # The tools for AWS have their own environment, because their pinned versions conflict with those in dev.txt.
 AWS := .venv-aws
 CHECKOV := .venv-checkov
+# Also the tools that build and check a release: nothing of them runs with huntbridge.
+RELEASE := .venv-release
 ARCH ?= arm64
 BUILD := .aws-sam/build$(if $(filter-out arm64,$(ARCH)),-$(ARCH))
 # `sam` runs without an AWS account.
@@ -87,7 +89,7 @@ lint-template: $(AWS)/ready $(CHECKOV)/ready samconfig.toml  ## the template as 
 $(FUNCTIONS:%=build-%Function): build-%Function:
 	$(PYTHON) deploy/build.py $(if $(filter Scheduler,$*),scheduler,receiver) "$(ARTIFACTS_DIR)" --arch $(ARCH)
 
-$(AWS)/ready $(CHECKOV)/ready: .venv-%/ready: requirements/%.txt
+$(AWS)/ready $(CHECKOV)/ready $(RELEASE)/ready: .venv-%/ready: requirements/%.txt
 	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	touch $@
@@ -180,6 +182,31 @@ fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, hostile webhook
 fleet: $(VENV)/dev  ## the plan over 3,000 instances, and the coverage of 10,000 instances in 50 accounts
 	HUNTBRIDGE_FLEET=250 $(BIN)/python -m pytest -m '' tests/scheduler/test_fleet.py
 	HUNTBRIDGE_ORGANIZATION=10000 $(BIN)/python -m pytest -s tests/scheduler/test_organization.py
+
+.PHONY: dist package sbom lint-ship
+
+dist: $(RELEASE)/ready  ## the wheel and the source archive, in dist/
+	rm -rf dist
+	$(RELEASE)/bin/python -m build --no-isolation
+	$(RELEASE)/bin/twine check --strict dist/*
+
+package: dist $(VENV)/dev  ## the wheel on each Python that is here, the container's steps and the systemd unit, each up to a message
+	$(BIN)/python -m pytest -n 2 --dist loadfile --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/package
+
+sbom: dist  ## what a release consists of, in dist/ as CycloneDX
+	rm -rf .venv-sbom
+	$(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	.venv-sbom/bin/python -m pip uninstall --quiet --yes pip setuptools wheel
+	$(RELEASE)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate \
+	  -o dist/huntbridge.cdx.json .venv-sbom/bin/python
+
+lint-ship: $(RELEASE)/ready  ## the container file, the compose file and the workflows
+	$(RELEASE)/bin/hadolint Containerfile
+	$(RELEASE)/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(RELEASE)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(RELEASE)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 .PHONY: test-metrics
 

@@ -38,7 +38,9 @@ def demo(once: bool, as_json: bool, port: int) -> None:
         from demo import run
     except ImportError as error:
         raise Failed(
-            f"the demo needs moto's server ({error.name} is missing): pip install 'moto[ec2,server]'"
+            f"{error.name} is missing: the packages of the demo are an extra, because nothing else needs "
+            "them. Start it with `uvx --from 'huntbridge[demo]' huntbridge demo`, or add them to this "
+            "environment with `pip install 'huntbridge[demo]'`"
         ) from None
     with tempfile.TemporaryDirectory(prefix="huntbridge-demo-") as folder:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import click
 
 from cli.audit import audit
@@ -30,13 +28,21 @@ from cli.routes import routes
 from cli.schedules import schedules
 from cli.send_test import send_test
 from cli.serve import serve
+from cli.version import only_with_version, show_version
 from cli.webhook import webhook
 from cli.why import why
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(version("huntbridge"), prog_name="huntbridge")
-def main() -> None:
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version and exit; with --json also the Python, the machine and the database format.",
+)
+@click.option("--json", "as_json", is_flag=True, is_eager=True, help="With --version: print JSON.")
+def main(as_json: bool) -> None:
     """Run regular threat hunts with Cado Response, and get their alarms in Slack, Microsoft Teams and Jira.
 
     \b
@@ -48,6 +54,7 @@ def main() -> None:
     3 the platform refused or did not answer; 4 the data directory (on AWS the table or a queue) is missing
     or cannot be used; 5 send-test only: it may work later; 130 hunt run only: it was interrupted.
     """
+    only_with_version(as_json)
 
 
 COMMANDS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_every_line_about_an_alarm_names_its_event(environ, tmp_path):  # noqa: 
     (again,) = [line for line in about if "error.type" in line]
     assert (again["destination"], again["error.type"]) == ("slack", "server_error")
     assert {line["service.name"] for line in found} == {"huntbridge"}
-    assert {line["service.version"] for line in found} == {"0.1.0"}
+    assert {line["service.version"] for line in found} == {version("huntbridge")}
     (refused,) = [line for line in found if line["message"] == "webhook refused"]
     assert refused["http.response.status_code"] == 401
     assert "event" not in refused

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -60,10 +61,9 @@ def site(tmp_path_factory):
     text = (ROOT / "deploy/nginx.conf").read_text()
     for before, after in (
         ("listen 443 ssl", f"listen 127.0.0.1:{front} ssl"),
-        ("server_name hunt.example", "server_name localhost"),
         ("127.0.0.1:8080", f"127.0.0.1:{behind}"),
-        ("/etc/ssl/hunt.example.pem", str(certificate)),
-        ("/etc/ssl/private/hunt.example.key", str(key)),
+        ("/etc/nginx/tls/huntbridge.pem", str(certificate)),
+        ("/etc/nginx/tls/huntbridge.key", str(key)),
         ("Host $host;", "Host $host:$server_port;"),  # the test does not listen on 443
     ):
         assert before in text
@@ -140,3 +140,18 @@ def test_the_answers_carry_the_headers_of_both(site, browser_like):
     answer = browser_like.get(f"{site[0]}/sign-in", timeout=10)
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_nothing_names_the_version_of_nginx(site, browser_like):
+    answer = browser_like.get(f"{site[0]}/sign-in", timeout=10)
+    assert answer.headers["Server"] == "nginx"
+
+
+def test_a_sender_without_pause_is_slowed_down(site, browser_like):
+    """The console is limited to 20 requests a second from one address, after 100 at once."""
+
+    def status(_: int) -> int:
+        return int(browser_like.get(f"{site[0]}/health", timeout=10).status_code)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert 429 in set(pool.map(status, range(400)))
