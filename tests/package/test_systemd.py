@@ -1,4 +1,4 @@
-"""The service, installed into a throw-away copy of this machine and started as its unit says, without systemd.
+"""The service, installed into a throw-away copy of this machine and started as its unit says, not by systemd.
 
 Of the unit's settings, user, environment, credentials and the read-only tree are imitated. `systemd-analyze`
 judges the rest.
