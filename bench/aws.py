@@ -116,7 +116,7 @@ def _records(resources: emulated.Resources) -> list[dict[str, object]]:
 
 def measure_once(quick: bool) -> Figures:
     """What 1,000 alarms and 1,000 systems cost."""
-    count = 10 if quick else 30
+    count = 6 if quick else 30
     with moto_server() as moto, helper("bench.sink") as sink:
         alarms = _alarms(moto, sink, count)
         systems = _hunt(moto, sink, count)

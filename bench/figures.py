@@ -48,10 +48,11 @@ def verdict(row: Row, value: float) -> str:
         return ""
     if is_met(row, value):
         return "met"
-    missed = abs(value - row.target)
+    missed = f"missed by {shown(abs(value - row.target))}"
     if not row.target:
-        return f"missed by {shown(missed)}"
-    return f"missed by {shown(missed)} ({missed / row.target:.0%})"
+        return missed
+    ratio = value / row.target
+    return f"{missed} ({abs(ratio - 1):.0%})" if ratio < 2 else f"{missed} ({shown(ratio)} times the target)"
 
 
 def shown(value: float) -> str:

@@ -92,7 +92,7 @@ def hunt(size: int, *, mixed: bool = False) -> Hunted:
             memory = 0
             while process.poll() is None:
                 memory = max(memory, used(process.pid).resident)
-                time.sleep(0.1)
+                time.sleep(0.2)
         at = requests.get(f"{url}/bench/requests", timeout=60).json()
         asked = requests.get(f"{url}/bench/asked", timeout=60).json()
         if process.returncode or asked != size or len(at) != size:

@@ -66,18 +66,29 @@ def _descendants(pid: int) -> list[int]:
 
 
 def end(process: subprocess.Popen[bytes], within: float = 15.0) -> None:
-    """Ask the process to end, and kill it and its descendants if it does not in time (seconds)."""
-    left = [process.pid, *_descendants(process.pid)]
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=within)
-            return
-        except subprocess.TimeoutExpired:
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-    process.wait()
+    """Ask the process to end, and kill it and its descendants if they do not in time (seconds).
+
+    Raises RuntimeError if a descendant outlived the process.
+    """
+    descendants = _descendants(process.pid)
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if not wait_for(lambda: not any(map(_is_there, descendants)), 5):
+        left = list(filter(_is_there, descendants))
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        raise RuntimeError(f"{len(left)} processes outlived the one that started them")
+
+
+def _is_there(pid: int) -> bool:
+    with suppress(OSError):
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def measure(quick: bool) -> Figures:
 def at_rate(url: str, body: str, sink: str, rate: int, quick: bool) -> list[float]:
     """Seconds from the time at which each webhook was due until its message had arrived, or until now if it
     has not. Raises RuntimeError if a webhook was refused."""
-    count = rate * (4 if quick else 6)
+    count = rate * (3 if quick else 6)
     sent = client.send(client.Load(url, body, count, rate, connections=16, first=rate * 100_000))
     if bad := client.refused(sent):
         raise RuntimeError(f"{bad} webhooks were refused")

@@ -27,7 +27,7 @@ def missing() -> str:
 
 
 def measure(quick: bool) -> Figures:
-    months, each = (4, 100) if quick else (12, 200)
+    months, each = (2, 100) if quick else (12, 200)
     with tempfile.TemporaryDirectory(prefix="huntbridge-bench-") as made, helper("bench.sink") as sink:
         library = Path(made) / "later.so"
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(ROOT / "bench/later.c"), "-ldl"]

@@ -1,14 +1,19 @@
-"""The client, the sink and the small server that they use."""
+"""The client, the sink, the small server that they use, and what is read of processes."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
+import pytest
 import requests
 
 from bench import client
 from bench.http_server import Request, _take
-from bench.processes import helper
+from bench.processes import Used, end, helper, used, wait_for
 from bench.sink import Arrival, arrivals, first_times
 
 ID = "0123456789abcdef"
@@ -67,3 +72,23 @@ def test_nobody_who_answers_is_refused_too():
 def test_the_platform_counts_what_it_was_asked_for():
     with helper("bench.slow_platform", "--systems", "3") as url:
         assert json.loads(requests.get(f"{url}/bench/asked", timeout=5).text) == 0
+
+
+@pytest.mark.parametrize("script", ["import time; time.sleep(60)", "print(0)"])
+def test_a_process_is_ended_whether_it_still_runs_or_not(script):
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL)
+    end(process)
+    assert process.poll() is not None
+
+
+def test_what_a_process_and_its_children_used_is_added_up():
+    child = "sum(range(3_000_000)); import time; time.sleep(60)"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    process = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    try:
+        assert wait_for(lambda: used(process.pid).cpu > 0.05, 20)
+        assert used(process.pid).resident > 10_000_000
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert used(process.pid) == Used(0.0, 0, 0)

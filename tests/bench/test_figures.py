@@ -45,6 +45,7 @@ def test_the_best_is_the_largest_of_what_should_be_large():
         (FAST, 450.0, "missed by 450 (50%)"),
         (SMALL, 2_000.0, "met"),
         (SMALL, 3_000.0, "missed by 1,000 (50%)"),
+        (SMALL, 8_500.0, "missed by 6,500 (4.25 times the target)"),
         (Row("none", "lost", target=0), 3.0, "missed by 3"),
         (BARE, 5.0, ""),
     ],
