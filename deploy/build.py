@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import gzip
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("scheduler", "receiver")
@@ -21,6 +24,8 @@ PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
 PYTHON = "3.13"
 UNPACKED = "/var/task"  # where Lambda unpacks the function
 LIMIT = 45 * 1024 * 1024  # bytes, unpacked
+# botocore calls these itself: to find a bucket's region, and for the credentials of a role.
+CALLED_BY_BOTOCORE = {"head_bucket", "create_session", "assume_role", "assume_role_with_web_identity"}
 
 
 def main() -> None:
@@ -67,19 +72,61 @@ def install(room: str, target: Path, platform: str) -> None:
 
 
 def trim_botocore(data: Path) -> None:
-    """Delete the models of the services that the code does not use."""
-    kept = named_services(data)
+    """Keep only what the code uses of botocore's data: the models of the services that it names, and in them
+    the operations that it names. A client reads its service's whole model when it is made, and the model of
+    EC2 has 830 operations."""
+    texts, attributes = names_in_code()
+    called = texts | attributes | CALLED_BY_BOTOCORE
+    services = {entry.name for entry in data.iterdir() if entry.is_dir()} & texts
     for entry in data.iterdir():
-        if entry.is_dir() and entry.name not in kept:
+        if entry.is_dir() and entry.name not in services:
             shutil.rmtree(entry)
+    for service in services:
+        *old, newest = sorted((data / service).iterdir())
+        for folder in old:
+            shutil.rmtree(folder)
+        packed = newest / "service-2.json.gz"
+        model = json.loads(gzip.decompress(packed.read_bytes()))
+        (newest / "service-2.json").write_text(json.dumps(trimmed(model, called)))
+        packed.unlink()
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    for partition in endpoints["partitions"]:
+        every = partition["services"]
+        partition["services"] = {name: every[name] for name in every.keys() & services}
+    (data / "endpoints.json").write_text(json.dumps(endpoints))
 
 
-def named_services(data: Path) -> set[str]:
-    """The services that the code uses. Only `shared/aws` uses boto3; it names a service such as "sqs"."""
+def trimmed(model: dict[str, Any], called: set[str]) -> dict[str, Any]:
+    """The model of a service with the operations that are called, and with the shapes that they use."""
+    called = {name.replace("_", "") for name in called}  # DescribeInstances is called as describe_instances
+    every = model["operations"]
+    operations = {name: every[name] for name in every if name.lower() in called}
+    shapes: dict[str, Any] = {}
+    unread: list[Any] = [operations]
+    while unread:
+        for name in shapes_in(unread.pop()) - shapes.keys():
+            shapes[name] = model["shapes"][name]
+            unread.append(shapes[name])
+    return {**model, "operations": operations, "shapes": shapes}
+
+
+def shapes_in(part: Any) -> set[str]:
+    """The names of the shapes that a part of a model refers to."""
+    if isinstance(part, list):
+        return set().union(*map(shapes_in, part))
+    if not isinstance(part, dict):
+        return set()
+    named = {part["shape"]} if isinstance(part.get("shape"), str) else set()
+    return named.union(*map(shapes_in, part.values()))
+
+
+def names_in_code() -> tuple[set[str], set[str]]:
+    """The texts and the attributes in `shared/aws`, which alone uses boto3. Services such as "sqs" are among
+    the texts. An operation is a text such as "send_message", or an attribute as in `client.send_message`."""
     sources = (ROOT / "shared/aws").rglob("*.py")
-    nodes = (node for source in sources for node in ast.walk(ast.parse(source.read_text())))
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
-    return {entry.name for entry in data.iterdir() if entry.is_dir() and entry.name in texts}
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source.read_text()))]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return texts, {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def compile_all(target: Path) -> None:

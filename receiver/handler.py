@@ -22,6 +22,9 @@ from shared.hosting import lambda_runtime, lambda_start, log, metrics
 from shared.hosting.lambda_records import Context, work_records
 from shared.hosting.lambda_runtime import Reloading
 from shared.hosting.runtime import Runtime
+from shared.models import codec
+from shared.models.alarms import Alarm
+from shared.models.cases import Case
 from shared.queues import leases
 from shared.queues.ports import DELIVERIES, EVENTS
 
@@ -79,6 +82,7 @@ def _reloading() -> Reloading[Handlers]:
                     "clicks in Slack are refused: the stack's parameter SlackSigningSecrets lacks a secret",
                     extra={"secret": ref},
                 )
+        registry.load(section.type for section in runtime.config.destinations.values())
         return work(runtime)
 
     return Reloading(assemble, os.environ, _clients())
@@ -86,9 +90,9 @@ def _reloading() -> Reloading[Handlers]:
 
 def _prepare() -> None:
     _logging()
-    lambda_runtime.prepare(_clients(), os.environ)
+    codec.prepare(Alarm, Case)
+    lambda_runtime.prepare(_clients(), _reloading())
 
 
-registry.load_all()  # otherwise the first message to each type of destination waits for its imports
 lambda_start.prepare(_prepare)
 import_without_gc.resume()

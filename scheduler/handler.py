@@ -124,7 +124,7 @@ def _reloading() -> Reloading[Runtime]:
 def _prepare() -> None:
     log.setup("INFO", json=True)
     metrics.record()
-    lambda_runtime.prepare(_clients(), os.environ)
+    lambda_runtime.prepare(_clients(), _reloading())
 
 
 lambda_start.prepare(_prepare)

@@ -8,7 +8,7 @@ shows how a message would look at the destination, without a secret and without 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import ModuleType
 
@@ -65,9 +65,9 @@ def preview(type: str, message: Message, config: DestinationConfig | None) -> Pr
     return made
 
 
-def load_all() -> None:
-    """Import the code of every destination, so that the process need not do that at its first message."""
-    for type in PACKAGES:
+def load(types: Iterable[str]) -> None:
+    """Import the code of these types, so that the first message to each need not wait for it."""
+    for type in types:
         _module(type, "destination")
 
 

@@ -39,7 +39,7 @@ _NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 class Section(BaseModel):
     """One section of the configuration. An unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ this machine's secrets."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from shared.aws.regions import known_regions
 from shared.config.config import Config
@@ -12,10 +13,14 @@ from shared.config.load import Loader
 from shared.config.rules import wrong_webhook_urls
 from shared.secrets import Secrets
 
+if TYPE_CHECKING:
+    from shared.aws.clients import Clients
 
-def load(path: str | None, environ: Mapping[str, str]) -> Config:
+
+def load(path: str | None, environ: Mapping[str, str], clients: Clients | None = None) -> Config:
     """Loads the configuration as `Loader.load` does. Also raises ConfigError if a webhook URL cannot work. A
-    URL that is kept in AWS or cannot be read is not checked here."""
+    URL that is kept in AWS or cannot be read is not checked here. `clients` reads a configuration that is in
+    AWS; without it, clients are made for that."""
 
     def read_in_aws(name: str, limit: int) -> bytes:
         # Imported here: with a configuration in a local file, the AWS libraries need not be loaded.
@@ -23,7 +28,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> Config:
         from shared.aws.files import FileError, read_config
 
         try:
-            return read_config(name, Clients(environ), limit=limit)
+            return read_config(name, clients or Clients(environ), limit=limit)
         except FileError as error:
             raise ConfigError([f"{name}: {error}"]) from error
 

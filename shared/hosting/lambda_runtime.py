@@ -9,33 +9,30 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-# Imported here so that the first invocation need not: it uses `files` to read the configuration, and
-# `templates` if the configuration has templates.
-import shared.aws.dynamodb
-import shared.aws.files
-import shared.config.templates  # noqa: F401
 from shared.aws.clients import Clients
-from shared.aws.regions import known_regions
 from shared.aws.secrets import AwsSecrets
 from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
+from shared.http.deadlines import within
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RELOAD_AFTER = 300.0  # seconds
+_PREPARING = 5.0  # seconds for reading the configuration; Lambda allows 10 s before the first event
 
 
-def prepare(clients: Clients, environ: Mapping[str, str]) -> None:
-    """Make the AWS clients that the first invocation needs. Raises AwsError."""
-    config = "ssm" if environ.get("HUNTBRIDGE_CONFIG", "").startswith("ssm:") else "s3"
-    clients.prepare("sqs", "dynamodb", config, "secretsmanager", "ec2")
-    known_regions()
+def prepare(clients: Clients, reloading: Reloading[Any]) -> None:
+    """Do what the first invocation would wait for: make the AWS clients, read the configuration, and import
+    and make what it needs. Raises AwsError, and ConfigError."""
+    clients.prepare("sqs", "dynamodb", "secretsmanager", "ec2")
+    with within(_PREPARING):
+        reloading.get()
 
 
 class Reloading(Generic[T]):
@@ -65,7 +62,7 @@ class Reloading(Generic[T]):
 
     def _look(self) -> T:
         try:
-            config = load(None, self._environ)
+            config = load(None, self._environ, self._clients)
             if self._made is not None and config == self._config:
                 return self._made
             made = runtime.aws(config, self._environ, self._clients, self._secrets)

@@ -20,9 +20,6 @@ from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.hosting.log_redaction import redact
 from shared.http.client import Http
-from shared.models.inspection import Inspection
-from shared.models.inventory import OrganizationFleet
-from shared.models.leftovers import Marks
 from shared.platform.client import Cado
 from shared.platform.transport import TRIES, Transport
 from shared.platform.v2 import CadoV2
@@ -38,6 +35,9 @@ from shared.storage.ports import Store, StoreError
 if TYPE_CHECKING:
     from shared.aws.clients import Clients
     from shared.local.database import Database
+    from shared.models.inspection import Inspection
+    from shared.models.inventory import OrganizationFleet
+    from shared.models.leftovers import Marks
     from shared.storage.queries.queries import Queries
 
 # Seconds. The platform answers a capture request only after it looked at the instance; no figure is public.

@@ -34,7 +34,9 @@ def authorities() -> ssl.SSLContext:
 @lru_cache(maxsize=4)
 def _authorities(named: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
-    context.load_default_certs()
+    # Lambda's system has the public authorities that certifi has, and reading them again takes 20 ms.
+    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ or os.environ.get("SSL_CERT_DIR"):
+        context.load_default_certs()
     for name, path in named:
         try:
             if path and name != "SSL_CERT_DIR":  # may be several folders; OpenSSL has read them above

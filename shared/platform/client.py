@@ -10,21 +10,17 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.models.evidence import Evidence, Finding, Project
 from shared.models.systems import Instance, Kind, System
 from shared.platform.alarm_lists import AlarmLists
 from shared.platform.answers import DetectedIndicator, Identity, Pipeline, PipelinesStatus
-from shared.platform.browse import Browse
 from shared.platform.errors import CadoError, Conflict, NotFound, Refused, Unauthorized, Unavailable
 from shared.platform.imports import CaptureOptions, Imports
 from shared.platform.intelligence import Intelligence
 from shared.platform.pipelines import PipelineJson, pipeline_from, pipeline_ids, pipelines_from
-from shared.platform.readiness import Readiness
 from shared.platform.transport import Transport
-from shared.platform.vulnerabilities import Vulnerabilities
-from shared.platform.webhooks import Webhooks
 from shared.platform.wire import (
     EvidenceJson,
     ImportableJson,
@@ -45,6 +41,12 @@ from shared.platform.wire import (
     worst_first,
 )
 
+if TYPE_CHECKING:
+    from shared.platform.browse import Browse
+    from shared.platform.readiness import Readiness
+    from shared.platform.vulnerabilities import Vulnerabilities
+    from shared.platform.webhooks import Webhooks
+
 _MOST_PAGES = 2_000  # of the instances of one region
 _MOST_DETAILS = 20  # failed pipelines of one list that are looked up one by one
 
@@ -63,7 +65,11 @@ _MODES: dict[str, dict[str, Any]] = {
 
 
 class Cado:
-    """Safe to use from several threads. Every method raises CadoError."""
+    """Safe to use from several threads. Every method raises CadoError.
+
+    A part whose code is large, and that the function which delivers messages does not use, imports its code
+    when it is first used.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -73,10 +79,14 @@ class Cado:
 
     @cached_property
     def webhooks(self) -> Webhooks:
+        from shared.platform.webhooks import Webhooks
+
         return Webhooks(self._transport)
 
     @cached_property
     def browse(self) -> Browse:
+        from shared.platform.browse import Browse
+
         return Browse(self._transport, self.version)
 
     @cached_property
@@ -85,10 +95,14 @@ class Cado:
 
     @cached_property
     def readiness(self) -> Readiness:
+        from shared.platform.readiness import Readiness
+
         return Readiness(self._transport)
 
     @cached_property
     def vulnerabilities(self) -> Vulnerabilities:
+        from shared.platform.vulnerabilities import Vulnerabilities
+
         return Vulnerabilities(self._transport)
 
     @cached_property

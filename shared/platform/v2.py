@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.models.evidence import Evidence, Finding, Project
 from shared.platform.answers import Identity, Pipeline, PipelinesStatus
-from shared.platform.browse import Browse
 from shared.platform.client import Cado
 from shared.platform.errors import NotFound, Refused
-from shared.platform.imports import Imports
-from shared.platform.intelligence import Intelligence
 from shared.platform.pipelines import PipelineJson, pipeline_ids, pipelines_from
-from shared.platform.readiness import Readiness
 from shared.platform.transport import Transport
-from shared.platform.webhooks import Webhooks
 from shared.platform.wire import (
     ProjectJson,
     as_list,
@@ -24,6 +19,13 @@ from shared.platform.wire import (
     project_from,
 )
 from shared.text import one_line
+
+if TYPE_CHECKING:
+    from shared.platform.browse import Browse
+    from shared.platform.imports import Imports
+    from shared.platform.intelligence import Intelligence
+    from shared.platform.readiness import Readiness
+    from shared.platform.webhooks import Webhooks
 
 _ONLY_EC2 = "The platform's API v2 captures EC2 instances only."
 

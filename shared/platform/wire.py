@@ -61,7 +61,7 @@ Part = WrapValidator(_or_empty)
 
 
 class JsonObject(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 class ProblemJson(JsonObject):

@@ -6,11 +6,14 @@ Reads the folders that `make build` made; says so and skips where there are none
 from __future__ import annotations
 
 import ast
+import gzip
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import botocore.session
 import pytest
@@ -119,6 +122,28 @@ def test_the_models_of_the_services_that_the_code_names(built: Path) -> None:
     }
 
 
+# Lambda, SQS and others make these calls, with the permission of a role or for it.
+NOT_CALLED_BY_CODE = {
+    *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"),
+    *("ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses", "ec2:DescribeSubnets"),
+    *("kms:Decrypt", "kms:GenerateDataKey"),
+}
+
+
+def test_the_operations_that_the_roles_allow(built: Path) -> None:
+    """botocore's models keep only the operations that `shared/aws` names. Each call needs a permission."""
+    models = {
+        path.parts[-3]: json.loads(path.read_text())["operations"]
+        for path in (built / "botocore/data").glob("*/*/service-2.json")
+    }
+    template = re.sub(r"#.*", "", (ROOT / "template.yaml").read_text())
+    actions = set(re.findall(r"\b([a-z0-9]+):([A-Z]\w+)", template))
+    allowed = {(service, name) for service, name in actions if service in models}
+
+    assert len(allowed) > 30
+    assert {f"{one[0]}:{one[1]}" for one in allowed if one[1] not in models[one[0]]} == NOT_CALLED_BY_CODE
+
+
 def test_its_size(built: Path) -> None:
     assert sum((built / one).stat().st_size for one in files(built)) <= 45 * MB
 
@@ -188,13 +213,41 @@ def test_a_service_that_the_code_asks_keeps_its_model(
     (tmp_path / "shared/aws").mkdir(parents=True)
     (tmp_path / "shared/aws/new.py").write_text('clients.call("kms", "decrypt")\nx = "not a service"\n')
     for name in ("kms", "iot"):
-        (tmp_path / "data" / name).mkdir(parents=True)
-    (tmp_path / "data/endpoints.json").touch()
+        for version in ("2014-11-01", "2026-01-01"):
+            folder = tmp_path / "data" / name / version
+            folder.mkdir(parents=True)
+            (folder / "service-2.json.gz").write_bytes(gzip.compress(json.dumps(MODEL).encode()))
+    endpoints = {"partitions": [{"regions": {}, "services": {"kms": {"a": 1}, "iot": {}}}]}
+    (tmp_path / "data/endpoints.json").write_text(json.dumps(endpoints))
     monkeypatch.setattr(build, "ROOT", tmp_path)
 
     build.trim_botocore(tmp_path / "data")
 
-    assert {one.name for one in (tmp_path / "data").iterdir()} == {"kms", "endpoints.json"}
+    assert files(tmp_path / "data") == {"endpoints.json", "kms/2026-01-01/service-2.json"}
+    model = json.loads((tmp_path / "data/kms/2026-01-01/service-2.json").read_text())
+    assert set(model["operations"]) == {"Decrypt"}
+    assert set(model["shapes"]) == {"DecryptRequest", "Key", "shape", "Denied"}
+    assert model["metadata"] == MODEL["metadata"]
+    (partition,) = json.loads((tmp_path / "data/endpoints.json").read_text())["partitions"]
+    assert partition == {"regions": {}, "services": {"kms": {"a": 1}}}
+
+
+# A request with a list of keys, each of which may contain keys.
+MODEL: dict[str, Any] = {
+    "metadata": {"apiVersion": "2014-11-01"},
+    "operations": {
+        "Decrypt": {"name": "Decrypt", "input": {"shape": "DecryptRequest"}, "errors": [{"shape": "Denied"}]},
+        "Encrypt": {"name": "Encrypt", "input": {"shape": "EncryptRequest"}},
+    },
+    "shapes": {
+        "DecryptRequest": {"type": "structure", "members": {"shape": {"shape": "Key"}}},
+        "EncryptRequest": {"type": "structure", "members": {"Text": {"shape": "Text"}}},
+        "Key": {"type": "structure", "members": {"Keys": {"shape": "Key"}, "Name": {"shape": "shape"}}},
+        "shape": {"type": "string"},
+        "Text": {"type": "string"},
+        "Denied": {"type": "structure", "members": {}},
+    },
+}
 
 
 def test_what_is_shipped_is_not_laid_over_something_else(build: ModuleType, tmp_path: Path) -> None:
