@@ -1,4 +1,4 @@
-"""`huntbridge serve`: runs the whole of huntbridge in one process until a signal stops it."""
+"""`huntbridge serve`: runs the whole of huntbridge until a signal stops it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import partial
 from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
@@ -18,12 +17,15 @@ from cli.health import Health
 from cli.operator import here, operator
 from cli.serve_console import served_console
 from cli.serve_metrics import CLOCK
+from cli.serve_web import Options, edge
 from cli.settings import settings
 from cli.signals import stop_signals
+from cli.web_process import TALKATIVE
 from receiver.intake.refusals import Refusals
 from receiver.intake.sender_secrets import accepted, readable
 from receiver.intake.webhook_request import MAX_BODY
-from receiver.web import WEBHOOK, create_app, single_slashes
+from receiver.intake.webhooks import WEBHOOK, Webhooks
+from receiver.web import create_app
 from scheduler.timer import JOBS, Job, Jobs
 from scheduler.triggers import on_schedule
 from scheduler.worker import captures_handler
@@ -37,7 +39,6 @@ from shared.local.hunt_starter import Clock
 from shared.local.listen import Listener
 from shared.local.server import Server, Timer, Workers
 from shared.local.webhook_quota import WebhookQuota
-from shared.metrics.definitions import WEBHOOKS, refusal_of
 from shared.metrics.memory import Memory
 from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef
@@ -59,13 +60,7 @@ def _is_address(context: click.Context, option: click.Parameter, text: str | Non
         raise click.BadParameter("write an IP address, such as 127.0.0.1") from None
 
 
-class Web(NamedTuple):
-    host: str
-    port: int
-    proxy: str | None
-
-
-@click.command(short_help="Run everything in one process.")
+@click.command(short_help="Run everything on this machine.")
 @settings
 @click.option(
     "--port",
@@ -113,19 +108,19 @@ def serve(
     try:
         with (
             logs.once_a_minute(
+                *TALKATIVE,
                 "receiver.web",
-                "receiver.intake.refusal_log",
-                "receiver.intake.sender_secrets",
                 "console.proxy_user",
                 "console.sign_in",
             ),
-            sole_server(data),
+            sole_server(data) as lock,
         ):
             server = assemble(runtime)
             configuration_loaded(
                 runtime.store, runtime.config, operator(runtime), here("serve"), runtime.now()
             )
-            _run_until_signal(server, runtime, data, Web(host, port, proxy), memory)
+            options = Options(host, port, proxy, log_level, log_json)
+            _run_until_signal(server, runtime, data, lock, options, memory)
     except AlreadyServed as error:
         raise DataUnusable(str(error)) from None
     except StoreError as error:
@@ -187,7 +182,9 @@ def assemble(runtime: Runtime) -> Server:
     )
 
 
-def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web, memory: Memory) -> None:
+def _run_until_signal(
+    server: Server, runtime: Runtime, data: Path, lock: int, web: Options, memory: Memory
+) -> None:
     config = runtime.config
     _check_tokens(runtime)
     refs = config.slack_signing_secrets
@@ -223,11 +220,6 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web, me
         full=full,
     )
 
-    def refused_early(path: str, status: int, reason: str, peer: str) -> None:
-        if single_slashes(path) == WEBHOOK:
-            WEBHOOKS.add(outcome=refusal_of(status))
-            refusals(status, reason, peer)
-
     console = served_console(runtime, data, web.host, web.proxy)
     try:
         listener = Listener(
@@ -236,14 +228,19 @@ def _run_until_signal(server: Server, runtime: Runtime, data: Path, web: Web, me
             web.port,
             max_body=MAX_BODY,
             proxy=web.proxy,
-            on_refusal=refused_early,
+            on_refusal=Webhooks(tokens, runtime.now, full, refusals).refused_early,
             pages=console.pages if console else None,
+            accepts=False,
         )
     except OSError as error:
         raise Misused(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from None
+    web_edge = edge(runtime, data, lock, web, listener, refusals, full, memory)
     server.add(Timer("refusals", refusals.report, 10.0))
     with stop_signals() as signals:
-        server.listen(listener)
+        web_edge.start()
+        server.listen(web_edge.process)
+        server.listen(web_edge.importer, "inbox")
+        server.listen(listener, "pages")
         if console and console.listener:
             server.listen(console.listener, "console")
         server.start()

@@ -7,7 +7,6 @@ reason and the sender's address.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -15,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from receiver.intake.refusal_log import log_refused
 from receiver.intake.slack_request import (
@@ -26,26 +25,24 @@ from receiver.intake.slack_request import (
     request_id,
     signed_by,
 )
-from receiver.intake.webhook_request import MAX_BODY, read_webhook
-from shared.metrics.definitions import ACCEPTED, NO_TOKEN, NOT_STORED, QUEUE_FULL, WEBHOOKS, refusal_of
+from receiver.intake.webhook_request import MAX_BODY
+from receiver.intake.webhooks import (
+    HEADERS,
+    WEBHOOK,
+    Refused,
+    Webhooks,
+    as_error,
+    error_answer,
+    not_stored,
+    single_slashes,
+)
 from shared.queues import items
 from shared.queues.ports import Queue, QueueError
 from shared.secrets import Secret, SecretRef
 
 log = logging.getLogger(__name__)
 
-WEBHOOK = "/webhooks/cado"
 HEALTH_KEPT = 0.5  # seconds for which an answer of `health` is cached
-
-Refused = Callable[[int, str, str], None]  # status, reason, address of the sender
-
-
-class Unavailable(ServiceUnavailable):
-    """A 503. `outcome` is its value in the metric WEBHOOKS, since its status does not say why."""
-
-    def __init__(self, outcome: str, description: str) -> None:
-        super().__init__(description)
-        self.outcome = outcome
 
 
 def create_app(
@@ -71,22 +68,15 @@ def create_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.wsgi_app = _SingleSlashes(app.wsgi_app)  # type: ignore[method-assign]
 
+    webhooks = Webhooks(tokens, now, full, refused)
+
     @app.post(WEBHOOK)
     def webhook() -> tuple[dict[str, str], int]:
-        valid = tokens()
-        if not valid:
-            log.error("webhook refused: no token is configured (webhook.tokens, or WEBHOOK_TOKEN)")
-            raise Unavailable(NO_TOKEN, "No webhook token is configured here; see the log.")
         encoding, authorization = (
             request.headers.get(name, "") for name in ("Content-Encoding", "Authorization")
         )
-        body = read_webhook(request.get_data(), encoding, authorization, valid)
-        if reason := full():
-            raise Unavailable(QUEUE_FULL, reason)
-        id = put(items.Webhook(body, now()))
-        WEBHOOKS.add(outcome=ACCEPTED)
-        log.info("webhook accepted", extra={"event": id, "bytes": len(body)})
-        return {"status": "accepted", "id": id}, 202
+        item = webhooks.read(request.get_data(), encoding, authorization)
+        return webhooks.accepted(put(item), item), 202
 
     @app.post("/slack/actions")
     def slack_actions() -> tuple[dict[str, str], int]:
@@ -104,10 +94,10 @@ def create_app(
             done = read_interaction(body)
         except NotAuthentic as error:
             log.warning("click refused", extra={"reason": error})
-            return _error("The signature is missing, wrong or too old."), 401
+            return as_error("The signature is missing, wrong or too old."), 401
         except Malformed as error:
             log.warning("click refused", extra={"reason": error})
-            return _error("This is no interaction of Slack."), 400
+            return as_error("This is no interaction of Slack."), 400
         id = request_id(timestamp, signature)
         if isinstance(done, Chosen):
             put(items.SlackTerms(**vars(done), signed_by=ref, at=now()), id)
@@ -122,8 +112,7 @@ def create_app(
         try:
             return events.put(items.encode(content), id=id)
         except QueueError as error:
-            log.error("item not stored", extra={"kind": content.kind, "reason": error})
-            raise Unavailable(NOT_STORED, "The event could not be stored; send it again later.") from None
+            raise not_stored(content, error) from None
 
     kept: tuple[float, dict[str, Any]] | None = None
 
@@ -136,30 +125,18 @@ def create_app(
         return answer, 200 if answer["status"] == "ok" else 503
 
     @app.errorhandler(HTTPException)
-    def error_answer(error: HTTPException) -> Response:
-        status = error.code or 500
-        message = _MESSAGES.get(status) or error.description or ""
+    def refuse(error: HTTPException) -> Response:
         if request.path == WEBHOOK and request.method == "POST":
-            WEBHOOKS.add(outcome=error.outcome if isinstance(error, Unavailable) else refusal_of(status))
-            refused(status, message, request.remote_addr or "unknown")
-        response = Response(json.dumps(_error(message)), status=status, mimetype="application/json")
-        if isinstance(error, Unauthorized):
-            response.headers["WWW-Authenticate"] = "Bearer"
-        if isinstance(error, MethodNotAllowed):
-            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
-        return response
+            webhooks.refused(error, request.remote_addr or "unknown")
+        status, body, headers = error_answer(error)
+        return Response(body, status, headers, mimetype="application/json")
 
     @app.after_request
     def finish(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.extend(HEADERS)
         return response
 
     return app
-
-
-def single_slashes(path: str) -> str:
-    return "/" + "/".join(filter(None, path.split("/")))
 
 
 class _SingleSlashes:
@@ -179,21 +156,8 @@ def _healthy(health: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         answer = health()
     except QueueError as error:
         log.error("not healthy: the queues cannot be read", extra={"reason": error})
-        return _error("The queues cannot be read; see the log.")
+        return as_error("The queues cannot be read; see the log.")
     return {"status": "failing" if answer.get("problems") else "ok", **answer}
 
 
-_MESSAGES = {
-    401: 'The token is missing or wrong: put it into the body as "token", or send Authorization: Bearer.',
-    404: "There is nothing here. Webhooks go to POST /webhooks/cado.",
-    405: "Webhooks are sent with POST to /webhooks/cado.",
-    413: f"The body is larger than {MAX_BODY // 1024} KiB.",
-    415: "The body is compressed in a way that is not known here: send it as it is, or gzipped.",
-}
-
-
 _SIGNING = "signing_secret of the Slack destination; on AWS, SlackSigningSecrets of the stack as well"
-
-
-def _error(message: str) -> dict[str, str]:
-    return {"status": "error", "message": message}

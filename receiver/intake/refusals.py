@@ -1,23 +1,20 @@
-"""Counts refused webhooks, logs them at most once a minute for each reason, and reports them to people at
-most once an hour as an event of kind `webhooks_refused`.
+"""Counts refused webhooks, logs them, and reports them to people at most once an hour as an event of kind
+`webhooks_refused`.
 
 Counts stay in memory until their event is in the queue, so none is lost while the queue is unavailable.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import math
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from receiver.intake.refusal_log import log_refused
+from receiver.intake.refusal_log import QuietRefusalLog, address_of
 from shared.models.codec import dump
 from shared.models.event_kinds import WEBHOOKS_REFUSED
 from shared.models.events import Event
@@ -34,7 +31,6 @@ log = logging.getLogger(__name__)
 
 EVENT_INTERVAL = timedelta(hours=1)  # between two events
 COLLECT_FOR = timedelta(minutes=1)  # before an event reports them
-LOG_INTERVAL = 60.0  # seconds between two log lines with the same status and reason
 # Anybody may send from many addresses. The counts are complete; only the number of listed addresses is
 # limited.
 MAX_SENDERS, SHOWN_SENDERS = 100, 10
@@ -56,24 +52,23 @@ class Refusals:
         self._uncounted: dict[int, Refused] = {}  # by status, what is not in the ledger yet
         self._last_at: datetime | None = None
         self._last_event: dict[str, Any] = {}  # when the last event was queued, and its number
-        # By status and reason: when the last line was logged, and the number of refusals after it.
-        self._logged: dict[tuple[int, str], tuple[float, int]] = {}
+        self._log = QuietRefusalLog()
 
     def __call__(self, status: int, reason: str, sender: str) -> None:
         """Count and log one more refused webhook."""
+        self.count(status, reason, sender, 1)
+        self._log(status, reason, sender)
+
+    def count(self, status: int, reason: str, sender: str, number: int) -> None:
+        """Count webhooks that another process refused and logged."""
+        sender = address_of(sender)
         with self._lock:
             self._last_at = self._now()
             self._first_at = self._first_at or self._last_at
-            self._since_start[status] += 1
+            self._since_start[status] += number
             count = self._uncounted[status].count if status in self._uncounted else 0
-            self._uncounted[status] = Refused(status, count + 1, self._last_at, reason, _address(sender))
-            _add(self._unreported, (status, reason), _address(sender), 1)
-            at, unlogged = self._logged.get((status, reason), (-math.inf, 0))
-            quiet = time.monotonic() - at < LOG_INTERVAL
-            self._logged[status, reason] = (at, unlogged + 1) if quiet else (time.monotonic(), 0)
-        if not quiet:
-            more = f"{reason} ({unlogged} more like it since the last line)" if unlogged else reason
-            log_refused(status, more, _address(sender))
+            self._uncounted[status] = Refused(status, count + number, self._last_at, reason, sender)
+            _add(self._unreported, (status, reason), sender, number)
 
     def summary(self) -> dict[str, Any]:
         """For `/health`: how many webhooks were refused since the start, by status."""
@@ -154,12 +149,3 @@ def _line(status: int, reason: str, senders: Counter[str]) -> str:
     if rest := total - sum(count for _, count in shown):
         named.append(f"others ({rest:,})")
     return f"{status}, {counted(total, 'time')}, from {', '.join(named)}: {reason}"
-
-
-def _address(sender: str) -> str:
-    """The sender's address. Text that is not an address is not repeated, since a proxy may forward
-    anything."""
-    try:
-        return str(ipaddress.ip_address(sender))
-    except ValueError:
-        return "an unknown address"

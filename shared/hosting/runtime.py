@@ -18,6 +18,7 @@ from urllib.request import getproxies
 
 from shared.config.config import Config
 from shared.config.errors import ConfigError
+from shared.hosting.local_secrets import local_secrets
 from shared.hosting.log_redaction import redact
 from shared.http.client import Http
 from shared.platform.client import Cado
@@ -229,19 +230,6 @@ def _on_one_machine(config: Config, database: Database, environ: Mapping[str, st
         secrets=local_secrets(environ),
         proxies=getproxies(),
     )
-
-
-def local_secrets(environ: Mapping[str, str]) -> Secrets:
-    """The secrets of this machine, and those in AWS that its credentials may read."""
-
-    def connect() -> SecretsInAws:
-        # Imported here: without a reference into AWS, the AWS libraries need not be loaded.
-        from shared.aws.clients import Clients
-        from shared.aws.secrets import AwsSecrets
-
-        return AwsSecrets(Clients(environ))
-
-    return Secrets(environ, connect)
 
 
 def aws(

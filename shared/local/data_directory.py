@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from shared.local.private import make_private
 from shared.storage.ports import StoreError
@@ -20,9 +22,14 @@ class AlreadyServed(Exception):
     """Another process serves this data directory."""
 
 
+# Seconds. After a kill of `serve`, its web process may need a moment to notice that and to end.
+_ENDS_WITHIN = 3.0
+
+
 @contextmanager
-def sole_server(data: Path) -> Iterator[None]:
-    """Lock the data directory, so that no second `serve` uses it. Raises AlreadyServed or StoreError."""
+def sole_server(data: Path) -> Iterator[int]:
+    """Lock the data directory, so that no second `serve` uses it. Yields the descriptor of the lock: the lock
+    lasts until all processes that inherited it have ended. Raises AlreadyServed or StoreError."""
     path = data / _LOCK
     try:
         make_private(path)
@@ -31,7 +38,7 @@ def sole_server(data: Path) -> Iterator[None]:
         raise StoreError(f"the data directory {data} cannot be written: {error.strerror}") from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(lock)
         except BlockingIOError:
             raise AlreadyServed(
                 f"another huntbridge serves {data.resolve()}; stop it, or give this one its own --data"
@@ -41,7 +48,19 @@ def sole_server(data: Path) -> Iterator[None]:
                 f"{path} cannot be locked ({error.strerror}), so a second serve could not be kept away; "
                 "put the data directory on a local disk"
             ) from error
-        yield
+        yield lock.fileno()
+
+
+def _take(lock: TextIO) -> None:
+    """Raises BlockingIOError if another process keeps the lock, and OSError."""
+    until = time.monotonic() + _ENDS_WITHIN
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def is_served(data: Path) -> bool:

@@ -9,14 +9,12 @@ of them answered, so that its answers never fill the buffer for which a thread w
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import resource
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +26,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
 from waitress.utilities import Error
 
+from shared.local.sockets import bound, connection_limit
 from shared.local.web_threads import RETRY_AFTER, Busy, Pages, WebThreads, with_connection
 
 log = logging.getLogger(__name__)
@@ -40,12 +39,10 @@ KEPT_ALIVE = 75.0
 # Seconds and bytes that are read and discarded after a refusal. Closing a connection with unread data resets
 # it, and its client may never see the answer.
 DRAIN_WITHIN, DRAIN_MOST = 2.0, 16 * 1024 * 1024
-CONNECTIONS = 1_000
 MAX_HEADERS = 32 * 1024
 AHEAD = 16  # requests of one connection that may wait for the answers before them
 MAX_HELD = 64 * 1024 * 1024  # bytes of all incomplete bodies together
 _ACCEPTED_AT_ONCE = 64  # connections, in one turn of the loop
-_NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 # Called with path, status, reason and the client's address.
 OnRefusal = Callable[[str, int, str, str], None]
@@ -83,12 +80,16 @@ class Listener:
         on_refusal: OnRefusal,
         threads: int = WEB_THREADS,
         pages: Pages | None = None,
+        sockets: Sequence[socket.socket] = (),
+        accepts: bool = True,
     ) -> None:
         """Port 0 means any free port. `max_body` is in bytes. `proxy` is the address whose X-Forwarded-For
-        header is trusted. `pages` are requests with threads of their own. Raises OSError."""
-        sockets = list(_bound(host, port))
+        header is trusted. `pages` are requests with threads of their own. `sockets` are bound already, to
+        this host and port. Without `accepts`, only connections that are passed to `adopt` are answered.
+        Raises OSError."""
+        self.sockets = list(sockets) or bound(host, port)
         adjustments = Adjustments(
-            sockets=sockets,
+            sockets=self.sockets,
             threads=threads,
             ident=None,
             recv_bytes=64 * 1024,
@@ -100,24 +101,53 @@ class Listener:
             **({"trusted_proxy": proxy, "trusted_proxy_headers": {"x-forwarded-for"}} if proxy else {}),
         )
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it logs a line for each queued request
-        self.host, self.port = host, int(sockets[0].getsockname()[1])
+        self.host, self.port = host, int(self.sockets[0].getsockname()[1])
         self.on_refusal, self.max_body = on_refusal, max_body
-        self.connections = _connection_limit()
+        self.connections = connection_limit()
         self._map: dict[int, Any] = {}
         self.tasks = WebThreads(threads, pages)
-        self._servers = [_SocketServer(app, self, self._map, adjustments, bound) for bound in sockets]
+        self._servers = [
+            self.make_server(app, self, self._map, adjustments, each, accepts) for each in self.sockets
+        ]
         self._next_check = 0.0
         self._beat: Callable[[], None] = lambda: None
 
     def run(self, beat: Callable[[], None] = lambda: None) -> None:
         """`beat` is called at least every few seconds."""
         self._beat = beat
-        while self._map:
+        while self.goes_on():
             try:
-                wasyncore.loop(timeout=1.0, use_poll=True, map=self._map)
+                self.turn()
             except Exception:
                 log.exception("the loop that answers requests failed and continues")
                 time.sleep(0.1)
+
+    def make_server(self, *given: Any) -> SocketServer:
+        return SocketServer(*given)
+
+    def goes_on(self) -> bool:
+        return bool(self._map)
+
+    def turn(self) -> None:
+        """Wait until something happens at the connections, at most a second, and deal with it."""
+        wasyncore.loop(timeout=1.0, use_poll=True, map=self._map, count=1)
+
+    def adopt(self, connection: socket.socket, received: bytes, since: float) -> None:
+        """Answer a connection that another process accepted. `received` are the bytes of its next request
+        that came in so far; `since` is when that request began, in seconds of the monotonic clock."""
+        self._servers[0].trigger.pull_trigger(partial(self._adopt, connection, received, since))
+
+    def _adopt(self, connection: socket.socket, received: bytes, since: float) -> None:
+        server = self._servers[0]
+        try:
+            peer = connection.getpeername()
+        except OSError:  # the client has gone
+            connection.close()
+            return
+        channel = Channel(server, connection, peer, server.adj, self._map)
+        channel.since = since
+        channel.received(received)
+        self.make_room()
 
     def close(self) -> None:
         """Accept no new connections. Requests that have come in are still answered."""
@@ -139,7 +169,7 @@ class Listener:
             if channel.overdue(now):
                 channel.give_up(408)
         held = sum(channel.held() for channel in self._channels())
-        while held > MAX_HELD and (victim := self._victim(_Channel.held)):
+        while held > MAX_HELD and (victim := self._victim(Channel.held)):
             held -= victim.held()
             victim.give_up(503)
 
@@ -147,19 +177,19 @@ class Listener:
         if len(self._channels()) > self.connections and (victim := self._victim()):
             victim.give_up(503)
 
-    def _channels(self) -> list[_Channel]:
+    def _channels(self) -> list[Channel]:
         """The connections that are not about to be closed."""
-        channels = (entry for entry in self._map.values() if isinstance(entry, _Channel))
+        channels = (entry for entry in self._map.values() if isinstance(entry, Channel))
         return [channel for channel in channels if not channel.will_close]
 
-    def _victim(self, fits: Callable[[_Channel], object] = lambda _: True) -> _Channel | None:
+    def _victim(self, fits: Callable[[Channel], object] = lambda _: True) -> Channel | None:
         """The connection to close: the oldest incomplete request of the client that has the most of them."""
         waiting = [channel for channel in self._channels() if not channel.requests and fits(channel)]
         peers = Counter(channel.peer for channel in waiting)
         return min(waiting, key=lambda channel: (-peers[channel.peer], channel.since), default=None)
 
 
-class _SocketServer(TcpWSGIServer):  # type: ignore[misc]
+class SocketServer(TcpWSGIServer):  # type: ignore[misc]
     """One listening socket."""
 
     def __init__(
@@ -169,9 +199,10 @@ class _SocketServer(TcpWSGIServer):  # type: ignore[misc]
         map: dict[int, Any],
         adjustments: Adjustments,
         bound: socket.socket,
+        accepts: bool,
     ) -> None:
         self.listener = listener
-        self.channel_class = _Channel
+        self.channel_class = Channel
         super().__init__(
             app,
             map,
@@ -180,10 +211,11 @@ class _SocketServer(TcpWSGIServer):  # type: ignore[misc]
             adj=adjustments,
             sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
             bind_socket=False,
+            _start=accepts,
         )
         self.application: Any = with_connection(self.application)
 
-    def add_task(self, channel: _Channel) -> None:
+    def add_task(self, channel: Channel) -> None:
         self.listener.tasks.add(channel)
 
     def readable(self) -> bool:
@@ -199,7 +231,7 @@ class _SocketServer(TcpWSGIServer):  # type: ignore[misc]
             self.listener.make_room()
 
 
-class _Parser(HTTPRequestParser):  # type: ignore[misc]
+class Parser(HTTPRequestParser):  # type: ignore[misc]
     command = path = ""  # for a first line that cannot be parsed
 
     def received(self, data: bytes) -> int:
@@ -234,16 +266,16 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]
+class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
-    parser_class = _Parser
+    parser_class: Any = Parser
     error_task_class = _Refusal
-    request: _Parser | None
+    request: Parser | None
     close_when_flushed: bool
 
     def __init__(
-        self, server: _SocketServer, sock: socket.socket, addr: Any, adj: Adjustments, map: Any
+        self, server: SocketServer, sock: socket.socket, addr: Any, adj: Adjustments, map: Any
     ) -> None:
         self.since = time.monotonic()  # when the current wait began
         self._idle = False  # it waits for the first byte of a later request
@@ -278,7 +310,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.refuse(request, status)
             self.will_close = True
 
-    def refuse(self, request: _Parser, status: int) -> str:
+    def refuse(self, request: Parser, status: int) -> str:
         """Report a request that never reaches the application. Returns the reason for the client."""
         self._refused = True
         listener = self.server.listener
@@ -335,54 +367,3 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.will_close = True
         self.close_when_flushed = False
         self._drained, self.since = 0, time.monotonic()
-
-
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
-    """A bound socket for each address of the host. Leaves out addresses that this machine does not have,
-    such as `::1` without IPv6, if another one is left. Raises OSError."""
-    name = None if host == "*" else host.removeprefix("[").removesuffix("]")
-    try:
-        addresses = socket.getaddrinfo(
-            name, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
-        )
-    except UnicodeError:
-        raise OSError(errno.EINVAL, "this is not a host name") from None
-    bound: list[socket.socket] = []
-    missing: OSError | None = None
-    try:
-        for family, address in dict.fromkeys((family, address) for family, _, _, _, address in addresses):
-            try:
-                new = socket.socket(family, socket.SOCK_STREAM)
-            except OSError as error:
-                missing = error
-                continue
-            bound.append(new)
-            new.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                new.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
-                new.bind((address[0], port, *address[2:]))
-            except OSError as error:
-                if error.errno not in _NO_SUCH_ADDRESS:
-                    raise
-                missing = error
-                bound.pop().close()
-            else:
-                port = port or new.getsockname()[1]  # the same for each address
-        if not bound:
-            raise missing or OSError(errno.EADDRNOTAVAIL, "the host has no address")
-    except OSError:
-        for new in bound:
-            new.close()
-        raise
-    yield from bound
-
-
-def _connection_limit() -> int:
-    """How many connections the process may hold. Half of its file descriptors are for other things."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * CONNECTIONS
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return min(CONNECTIONS, soft // 2)

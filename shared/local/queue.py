@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from shared.local.database import Database, Row
+from shared.local.inbox import Record
 from shared.queues.ports import DeadItem, Depth, Item, QueueError
 from shared.storage import kinds
 
@@ -26,7 +27,7 @@ _CORRECTION = 5.0
 class SqliteQueue:
     def __init__(self, database: Database, name: str, now: Callable[[], float] = time.time) -> None:
         self.name = name
-        self._db = database
+        self.database = self._db = database
         self._now = now
         self._clock = (kinds.QUEUE_CLOCK, name)
         self._added = threading.Condition()
@@ -48,6 +49,24 @@ class SqliteQueue:
         with self._added:
             self._added.notify()
         return id
+
+    def add(self, db: sqlite3.Connection, records: list[Record]) -> None:
+        """Add records of the inbox as items, within a transaction. An item with the same id stays as it is.
+        Raises sqlite3.Error."""
+        now = self._tick(db)
+        db.executemany(
+            "INSERT INTO items (queue, id, body, added, due, urgent) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            [
+                (self.name, record.id, record.body, min(record.at, now), now, record.urgent)
+                for record in records
+            ],
+        )
+
+    def wake(self) -> None:
+        """Wake all that wait for an item."""
+        with self._added:
+            self._added.notify_all()
 
     def wait(self, timeout: float) -> None:
         """Return when this process puts an item, or after `timeout` seconds."""

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from shared.local.listen import Listener
 from shared.local.queue import SqliteQueue
 from shared.queues.ports import Handler, Item, Queue, QueueError, Verdict
 from shared.queues.worker import work
@@ -76,6 +75,16 @@ class Pulse:
         return f"has given no sign of life for {late:.0f} s" if late > self._within else ""
 
 
+class Listening(Protocol):
+    """What `Server.listen` runs in a thread, and stops: a `Listener`, or something with its methods."""
+
+    def run(self, beat: Callable[[], None]) -> None: ...
+
+    def close(self) -> None: ...
+
+    def rest(self) -> bool: ...
+
+
 class Server:
     """Runs the threads from `start` to `stop`."""
 
@@ -90,7 +99,7 @@ class Server:
         ]
         for timer in timers:
             self.add(timer)
-        self._webs: list[Listener] = []
+        self._webs: list[Listening] = []
 
     def _thread(self, name: str, run: Callable[..., None], *of: Any) -> threading.Thread:
         pulse = self._pulses[name] = Pulse()
@@ -118,7 +127,7 @@ class Server:
         for thread in self._threads:
             thread.start()
 
-    def listen(self, web: Listener, name: str = "web") -> None:
+    def listen(self, web: Listening, name: str = "web") -> None:
         """Answer the requests to this listener from now on, in a thread of this name."""
         self._webs.append(web)
         self._thread(name, self._serve, web).start()
@@ -151,7 +160,7 @@ class Server:
             with suppress(QueueError):  # on failure the item comes back when its lease ends
                 queue.retry(item, delay=0)
 
-    def _serve(self, web: Listener, pulse: Pulse) -> None:
+    def _serve(self, web: Listening, pulse: Pulse) -> None:
         web.run(lambda: pulse.beat(0))
 
     def _handle(self, group: Workers, pulse: Pulse, item: Item) -> Verdict:

@@ -126,6 +126,8 @@ AUDIT = _kind("audit", "shared.storage.audit", _YEAR, group="month", name="time 
 AUDIT_CONFIGURATION = _kind("audit-configuration", "shared.storage.audit", _EVER)
 # The latest time that a queue of SQLite has seen.
 QUEUE_CLOCK = _kind("queue-clock", "shared.local.queue", _EVER, name="queue")
+# How far a segment of the inbox is imported. Deleted after the segment.
+INBOX = _kind("inbox", "shared.local.inbox_reader", _EVER, name="segment")
 
 # Notes are kept for ever: some of them say which of the platform's projects were looked at.
 NOTE = _kind("note", "shared.storage.ledger.notes", _EVER, group="one of the groups below", name="")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from receiver.web import WEBHOOK, create_app
+from receiver.intake.webhooks import WEBHOOK
+from receiver.web import create_app
 from shared.local.database import Database
 from shared.local.queue import SqliteQueue
 from shared.metrics.definitions import WEBHOOKS

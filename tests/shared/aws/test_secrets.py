@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
 from shared.aws.secrets import AwsSecrets
-from shared.hosting.runtime import local_secrets
+from shared.hosting.local_secrets import local_secrets
 from shared.secrets import SecretError, SecretRef, Secrets
 
 ROOT = Path(__file__).resolve().parents[3]

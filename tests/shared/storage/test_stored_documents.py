@@ -68,7 +68,7 @@ NEWER = frozenset(
     {
         *(kinds.RESENT, kinds.SYSTEM, kinds.WEEK, kinds.ESCALATION, kinds.MUTES, kinds.GROUP_NOW),
         *(kinds.SYSTEM_FINDINGS, kinds.QUIET_FINDINGS, kinds.KNOWN_GOOD, kinds.CLOSED_ISSUE),
-        *(kinds.WAITING_DIGEST, kinds.FLEET, kinds.VULNERABILITIES, kinds.INTELLIGENCE),
+        *(kinds.WAITING_DIGEST, kinds.FLEET, kinds.VULNERABILITIES, kinds.INTELLIGENCE, kinds.INBOX),
     }
 )
 
