@@ -18,7 +18,7 @@ from tests.test_serve import TOKEN, environ, eventually, serve, slack  # noqa: F
 pytestmark = pytest.mark.timeout(120)
 # The rooms through which an alarm passes, and what is logged there.
 ROOMS = {
-    "receiver.web": "webhook accepted",
+    "receiver.intake.webhooks": "webhook accepted",
     "receiver.events.worker": "event routed",
     "shared.queues.worker": "item tried again later",
     "receiver.deliveries.record": "delivered",

@@ -352,6 +352,17 @@ def test_the_trusted_proxy_names_the_sender_of_a_refused_webhook(environ, tmp_pa
     assert "sender=203.0.113.9" in (tmp_path / "serve.log").read_text()
 
 
+def limit_files(pid: int, limits: tuple[int, int]) -> None:
+    for each in (pid, web_process(pid)):
+        resource.prlimit(each, resource.RLIMIT_FSIZE, limits)
+
+
+def web_process(pid: int) -> int:
+    """The id of the web process of a `serve`."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
 def test_a_full_disk_is_a_503_and_heals_by_itself(environ, tmp_path, slack):
     def body(count):
         return {"token": TOKEN, "message": f"{count} alarms in project id 12."}
@@ -360,14 +371,14 @@ def test_a_full_disk_is_a_503_and_heals_by_itself(environ, tmp_path, slack):
         assert requests.post(url, json=body(1), timeout=10).status_code == 202
         eventually(lambda: len(slack.messages) == 1)
         _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1_024, most))  # no file may grow beyond it
+        limit_files(process.pid, (16, most))  # no file may grow beyond it
         for count in (2, 3):
             answer = requests.post(url, json=body(count), timeout=10)
             assert (answer.status_code, answer.json()["status"]) == (503, "error")
         status, health = health_of(url)
         assert (status, health["status"]) == (503, "failing")
         assert health["problems"][0].startswith("the database cannot be written: ")
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+        limit_files(process.pid, (most, most))
         assert requests.post(url, json=body(4), timeout=10).status_code == 202
         eventually(lambda: len(slack.messages) == 2)
         eventually(lambda: health_of(url)[0] == 200)

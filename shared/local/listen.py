@@ -104,7 +104,7 @@ class Listener:
         self.host, self.port = host, int(self.sockets[0].getsockname()[1])
         self.on_refusal, self.max_body = on_refusal, max_body
         self.connections = connection_limit()
-        self._map: dict[int, Any] = {}
+        self._map = self.make_map()
         self.tasks = WebThreads(threads, pages)
         self._servers = [
             self.make_server(app, self, self._map, adjustments, each, accepts) for each in self.sockets
@@ -121,6 +121,9 @@ class Listener:
             except Exception:
                 log.exception("the loop that answers requests failed and continues")
                 time.sleep(0.1)
+
+    def make_map(self) -> dict[int, Any]:
+        return {}
 
     def make_server(self, *given: Any) -> SocketServer:
         return SocketServer(*given)

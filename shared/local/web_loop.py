@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from waitress import wasyncore
-
 from shared.local.listen import Channel, Listener, OnRefusal, Parser, SocketServer
+from shared.local.polled import Polled
 from shared.local.web_parent import Parent
 from shared.local.web_threads import Busy
 
@@ -80,6 +79,8 @@ class WebLoop(Listener):
             threads=0,
             sockets=sockets,
         )
+        for server in self._servers:
+            server.adj.send_bytes = 64 * 1024  # headers and body of an answer go out together
         parent.join(self._map)
 
     def run(self, beat: Callable[[], None] = lambda: None) -> None:
@@ -88,7 +89,7 @@ class WebLoop(Listener):
         self.close()
         until = time.monotonic() + FLUSH_WITHIN
         while time.monotonic() < until:
-            wasyncore.loop(timeout=0.02, use_poll=True, map=self._map, count=1)
+            self.polled.turn(0.02)
             if not self.complete and not any(each.total_outbufs_len for each in self._channels()):
                 break
             self.answer()
@@ -96,11 +97,16 @@ class WebLoop(Listener):
     def goes_on(self) -> bool:
         return not self.parent.stopped
 
+    def make_map(self) -> Polled:
+        self.polled = Polled()
+        return self.polled
+
     def make_server(self, *given: Any) -> SocketServer:
         return _Server(*given)
 
     def turn(self) -> None:
-        super().turn()
+        self.polled.turn(1.0)
+        self.check()
         self.answer()
         self.parent.after_turn()
 
@@ -123,6 +129,7 @@ class WebLoop(Listener):
                 if each.requests:
                     each.service()
                     each.handle_write()
+                    self.polled.changed(each._fileno)
 
     def _app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         """WSGI. Waitress applies the headers of a proxy before, and adds what HTTP requires."""
@@ -151,6 +158,10 @@ class _Connection(Channel):
     def __init__(self, server: _Server, *given: Any, **more: Any) -> None:
         super().__init__(server, *given, **more)
         self.parser_class = partial(_Request, takes=server.listener.webhooks.takes)
+
+    def give_up(self, status: int) -> None:
+        super().give_up(status)
+        self.server.listener.polled.changed(self._fileno)
 
     def received(self, data: bytes) -> bool:
         taken = super().received(data)

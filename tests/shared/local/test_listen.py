@@ -6,8 +6,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 
 from shared.local import listen
 from shared.local.listen import Listener
+from shared.local.sockets import bound
+from shared.local.web_loop import Answer, Request, WebLoop
 
 MAX_BODY = 256 * 1024
 HALF_BODY = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"
@@ -32,13 +35,17 @@ class Listening:
     def __init__(self, **more: Any) -> None:
         self.turned_away: list[tuple[Any, ...]] = []
         given = {"max_body": MAX_BODY, "proxy": None, **more}
-        self.listener = Listener(
-            echo, "127.0.0.1", 0, on_refusal=lambda *what: self.turned_away.append(what), **given
-        )
         self.beats: list[float] = []
+        self.listener = self._make(on_refusal=lambda *what: self.turned_away.append(what), **given)
         threading.Thread(
             target=self.listener.run, args=(lambda: self.beats.append(time.monotonic()),), daemon=True
         ).start()
+
+    def _make(self, **given: Any) -> Listener:
+        return Listener(echo, "127.0.0.1", 0, **given)
+
+    def close(self) -> None:
+        self.listener.close()
 
     def connect(self, data: bytes = b"", source: str = "127.0.0.1") -> socket.socket:
         peer = socket.create_connection(("127.0.0.1", self.listener.port), 5, source_address=(source, 0))
@@ -61,6 +68,50 @@ class Listening:
         return self.ask(head % (len(body), headers) + body, source)
 
 
+class Echo:
+    """As `echo`, for the loop. It answers what is posted, and gives everything else away."""
+
+    def __init__(self, beat: Callable[[], None]) -> None:
+        self.each_second = beat
+
+    def takes(self, method: str, path: str) -> bool:
+        self._asked = method, path
+        return method == "POST"
+
+    def store(self, requests: Sequence[Request]) -> list[Callable[[str], Answer]]:
+        return [partial(self._answer, *self._asked, len(request.body)) for request in requests]
+
+    def _answer(self, *said: object) -> Answer:
+        return Answer("200 OK", [], json.dumps(said).encode())
+
+
+class Parent:
+    def __init__(self) -> None:
+        self.stopped = False
+        self.given: list[bytes] = []
+
+    def join(self, map: dict[int, Any]) -> None:
+        pass
+
+    def give_away(self, connection: socket.socket, received: bytes, since: float) -> bool:
+        self.given.append(received)
+        return True
+
+    def after_turn(self) -> None:
+        pass
+
+
+class LoopListening(Listening):
+    def _make(self, **given: Any) -> Listener:
+        self.parent = Parent()
+        echo = Echo(lambda: self.beats.append(time.monotonic()))
+        return WebLoop(echo, self.parent, bound("127.0.0.1", 0), **given)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        super().close()
+        self.parent.stopped = True
+
+
 def answer(peer: socket.socket) -> bytes:
     """All until the other side closes, be it with a reset."""
     parts = []
@@ -79,11 +130,16 @@ def one_answer(peer: socket.socket) -> bytes:
     return received
 
 
+@pytest.fixture(params=[Listening, LoopListening], ids=["threads", "loop"])
+def kind(request) -> type[Listening]:
+    return request.param
+
+
 @pytest.fixture
-def listening(request) -> Iterator[Listening]:
-    made = Listening(**getattr(request, "param", {}))
+def listening(request, kind) -> Iterator[Listening]:
+    made = kind(**getattr(request, "param", {}))
     yield made
-    made.listener.close()
+    made.close()
 
 
 @pytest.fixture
@@ -289,6 +345,7 @@ def test_the_sender_is_the_peer_unless_the_peer_is_a_trusted_proxy(listening, se
     assert f'"{sender}"'.encode() in said
 
 
+@pytest.mark.parametrize("kind", [Listening])
 def test_after_close_what_is_in_is_answered_and_nobody_gets_in(listening):
     with listening.connect(HALF_BODY):
         listening.listener.close()
@@ -312,6 +369,60 @@ def test_a_fault_of_ours_in_the_loop_ends_no_listening(listening, monkeypatch, c
         assert failed.wait(5)
     assert listening.post().startswith(b"HTTP/1.1 200 ")
     assert "failed and continues" in caplog.text
+
+
+# What the loop gives away
+
+
+def test_the_loop_gives_a_connection_away_with_all_that_came_in_after_the_answers_before_it():
+    made = LoopListening()
+    posted = b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    asked = b"PUT /page HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nab"
+    with made.connect(posted + posted + asked) as peer:
+        said = answer(peer)
+    assert (said.count(b"200 OK"), said.count(b"100 Continue")) == (2, 0)
+    with made.connect(b"GET /dripped HTTP/1.1\r\n") as peer:
+        time.sleep(0.1)
+        peer.sendall(b"Host: x\r\n\r\n")
+        assert answer(peer) == b""
+    assert made.parent.given == [asked, b"GET /dripped HTTP/1.1\r\nHost: x\r\n\r\n"]
+    made.close()
+
+
+def test_a_connection_that_nobody_can_take_is_told_so():
+    made = LoopListening()
+    made.parent.give_away = lambda *_: False  # type: ignore[method-assign]
+    said = made.ask(b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert b"Retry-After: 2" in said
+    made.close()
+
+
+def connection() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return socket.create_connection(server.getsockname()), server.accept()[0]
+
+
+def test_a_listener_goes_on_with_a_connection_that_another_accepted():
+    refused: list[Any] = []
+    made = Listener(
+        echo,
+        *("127.0.0.1", 0),
+        max_body=MAX_BODY,
+        proxy=None,
+        on_refusal=lambda *what: refused.append(what),
+        accepts=False,
+    )
+    threading.Thread(target=made.run, daemon=True).start()
+    ours, theirs = connection()
+    made.adopt(theirs, b"POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab", time.monotonic())
+    ours.sendall(b"cd")
+    assert b'"/page", 4, "127.0.0.1"' in one_answer(ours)
+    late, theirs = connection()
+    made.adopt(theirs, HALF_BODY, time.monotonic() - listen.REQUEST_WITHIN)
+    assert answer(late).startswith(b"HTTP/1.1 408 ")
+    assert [what[:2] for what in refused] == [("/hook", 408)]
+    made.close()
 
 
 # Addresses
