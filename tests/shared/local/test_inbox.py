@@ -24,7 +24,7 @@ A, B, C = (
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path):
     return tmp_path / "inbox"
 
 

@@ -131,7 +131,7 @@ def one_answer(peer: socket.socket) -> bytes:
 
 
 @pytest.fixture(params=[Listening, LoopListening], ids=["threads", "loop"])
-def kind(request) -> type[Listening]:
+def kind(request):
     return request.param
 
 
