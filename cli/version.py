@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import click
 
-from shared.local.database import FORMAT
+from shared.local.layout import FORMAT
 
 
 def show_version(context: click.Context, _: click.Parameter, asked: bool) -> None:

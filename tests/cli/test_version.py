@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from shared.local.database import FORMAT
+from shared.local.layout import FORMAT
 
 
 def test_the_version_for_people():
