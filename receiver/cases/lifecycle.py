@@ -213,8 +213,10 @@ class CaseLifecycle:
     def message(self, alarm: Alarm, destination: str, *, maybe_repeat: bool, opens: bool) -> Message:
         """The message about an alarm for one destination. `opens`: the destination keeps a thread or an issue
         for each case, and has none for this case yet."""
-        status = self.status(alarm, destination)
-        alarm = self._with_reopened(alarm)
+        case = self._ledger.cases.get(alarm.case_key)
+        status = self._status(alarm, destination, case)
+        if case and (reopened := made(case, _reopening(alarm, alarm.event.received_at).id)):
+            alarm = replace(alarm, reopens=reopened.closed)
         # The queue item had no room for all findings.
         if alarm.findings_total > len(alarm.findings) and not alarm.group:
             alarm = self._whole(alarm)
@@ -224,7 +226,6 @@ class CaseLifecycle:
             return replace(message.overview, id=message.id, maybe_repeat=maybe_repeat)
         if message.overview is None or _is_no_news(alarm):
             return message
-        case = self._ledger.cases.get(alarm.case_key)
         return replace(message, joins=case is not None and joins(alarm, case, destination, self._ledger))
 
     def _whole(self, alarm: Alarm) -> Alarm:
@@ -241,24 +242,17 @@ class CaseLifecycle:
             sent_again=alarm.sent_again,
         )
 
-    def _with_reopened(self, alarm: Alarm) -> Alarm:
-        """The alarm, which says how its case was closed if it reopened the case."""
-        case = self._ledger.cases.get(alarm.case_key)
-        reopened = made(case, _reopening(alarm, alarm.event.received_at).id) if case else None
-        return replace(alarm, reopens=reopened.closed) if reopened else alarm
-
     def current_message(self, case_key: str, destination: str) -> Message | None:
         """The message about the present state of the case, which replaces the message at the destination.
         None if there is no such case."""
         case = self._ledger.cases.get(case_key)
         if case is None:
             return None
-        status = self.status(case.alarm, destination)
+        status = self._status(case.alarm, destination, case)
         return replace(compose(case.alarm, self._config, case=status), silent=True)
 
-    def status(self, alarm: Alarm, destination: str) -> CaseStatus:
+    def _status(self, alarm: Alarm, destination: str, case: Case | None) -> CaseStatus:
         """What a message about this alarm to this destination shows of the case."""
-        case = self._ledger.cases.get(alarm.case_key)
         if case is None or alarm.event.kind == TEST:
             return CaseStatus()
         trackers = self._destinations.trackers

@@ -76,7 +76,8 @@ def _fitted(
     """The shortened message, and the same rendered."""
 
     def with_notice(kept: Message) -> tuple[Message, T]:
-        noticed = replace(kept, left_out=_left_out(message, kept, elsewhere))
+        left_out = _left_out(message, kept, elsewhere)
+        noticed = replace(kept, left_out=left_out) if left_out else kept
         return noticed, render(noticed)
 
     def fits(kept: Message) -> bool:

@@ -50,7 +50,8 @@ def safe_links(message: Message, *, longest: int = LONGEST_LINK) -> tuple[Link, 
     """The message's links that are https (http only to this machine) and have at most `longest` characters.
     Links lead to the platform's origin and to the consoles of cloud providers alone; this is the last check
     before sending. Characters that could end a link early are percent-encoded."""
-    return tuple(replace(link, url=url) for link in message.links if (url := _safe_url(link.url, longest)))
+    safe = ((link, _safe_url(link.url, longest)) for link in message.links)
+    return tuple(link if url == link.url else replace(link, url=url) for link, url in safe if url)
 
 
 def _safe_url(url: str, longest: int) -> str:

@@ -27,7 +27,7 @@ from shared.storage.ledger.ledger import Ledger
 # Seconds for each source. The queries for evidence, capture and EC2 follow one another.
 _LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME, _ROSTER_TIME = 2.0, 5.0, 4.0, 3.0
 # A platform that answers in 200 ms is asked about 100 alarms a second with as many questions under way.
-_MAX_PLATFORM_QUESTIONS = 64
+_MAX_PLATFORM_QUESTIONS = 96
 _PROJECT_KEPT_FOR, _MAX_PROJECTS = 30.0, 50  # seconds, and projects
 _NO_PLATFORM = "the platform is not set up"
 

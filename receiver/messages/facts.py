@@ -64,8 +64,8 @@ _PLACES = {
 }
 
 
-def _fact(name: str, value: str, *, code: bool = False) -> Fact:
-    return Fact(FACTS[name], value, code, name, _PLACES.get(name, Place.REST))
+def _fact(name: str, value: str, *, code: bool = False, label: str = "") -> Fact:
+    return Fact(label or FACTS[name], value, code, name, _PLACES.get(name, Place.REST))
 
 
 def in_order(facts: Iterable[Fact], title: str, *, chosen: bool = False) -> tuple[Fact, ...]:
@@ -278,13 +278,13 @@ def _system_facts(alarm: Alarm, owner_tag: str) -> Iterator[Fact]:
     hostname = copyable(evidence.hostname, 60) if evidence else ""
     yield _fact("host", f"{host} ({hostname})" if hostname and hostname != host else host)
     if system and system.kind is not Kind.EC2:
-        yield replace(_fact("instance", with_id(titled(system), copyable(system.place, 160))), label="System")
+        yield _fact("instance", with_id(titled(system), copyable(system.place, 160)), label="System")
     elif system:
         yield _fact("instance", titled(system), code=True)
     account = copyable(system.account, 40) if system else ""
     yield _fact("account", with_id(account, account_id_of(alarm)))
     region = with_id(region_of(alarm), copyable(instance.zone, 30) if instance else "")
-    yield replace(_fact("region", region), label=_place_of(system))
+    yield _fact("region", region, label=_place_of(system))
     if instance:
         yield from _instance_facts(instance, owner_tag)
 

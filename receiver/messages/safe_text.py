@@ -6,13 +6,18 @@ Anybody who can name a file or a host on a captured machine can write this text.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from shared.text import clean, defang, one_line, shorten
 
 MAX_QUOTE = 1_500
 MAX_PATH, MAX_PATH_END = 200, 140  # of a long path, at most this much of its end is kept
 
+# An alarm is composed once for each destination, each time with the same texts.
+_remembered = lru_cache(maxsize=256)
 
+
+@_remembered
 def harmless_line(text: str, limit: int) -> str:
     """One line of text with inert links.
 
@@ -29,6 +34,7 @@ def copyable(text: str, limit: int) -> str:
     return one_line(defang(line), limit) if "://" in line else line
 
 
+@_remembered
 def shortened_path(text: str) -> str:
     """The path, at most MAX_PATH characters long. The middle is left out, since the name of the file matters
     most."""

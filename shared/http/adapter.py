@@ -6,8 +6,9 @@ import ssl
 from typing import Any
 
 import urllib3
-from requests import PreparedRequest
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from shared.http import trust
@@ -44,7 +45,7 @@ class Adapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context, self._fingerprint = context, None
-        super().__init__(pool_connections=4, pool_maxsize=64, max_retries=0)
+        super().__init__(pool_connections=4, pool_maxsize=96, max_retries=0)
 
     _fingerprint: str | None
 
@@ -71,6 +72,13 @@ class Adapter(HTTPAdapter):
             # urllib3 checks the pin in place of the name; the pin is the stronger check.
             trusted["assert_fingerprint"] = self._fingerprint
         return host, trusted
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        """Only the status, the headers and the stream, which are all that `Http` reads."""
+        response = Response()
+        response.status_code, response.raw, response.request = resp.status, resp, req
+        response.headers = CaseInsensitiveDict(resp.headers)
+        return response
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Does nothing, because requests would add the public authorities to a context that trusts one

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult
 
 from requests import PreparedRequest, RequestException, Response
 from requests.exceptions import InvalidSchema, InvalidURL
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from shared.http import trust
@@ -28,6 +29,7 @@ from shared.http.proxies import excepted
 from shared.http.urls import checked, is_loopback, with_params
 
 _CHUNK = 64 * 1024
+_HEADER = re.compile(r"(?![\t ])[\t\x20-\x7e\xa0-\xff]*")
 
 
 class Http:
@@ -157,16 +159,17 @@ class Http:
 def _prepare(
     method: str, url: str, headers: Mapping[str, str], json: Any, data: bytes | None
 ) -> PreparedRequest:
-    if any(not re.fullmatch(r"[\t\x20-\x7e\xa0-\xff]*", value) for value in headers.values()):
+    """The request as it is sent. `PreparedRequest.prepare` would take a quarter of the call, and would decode
+    and encode parts of the URL, which breaks a signed one."""
+    if not all(map(_HEADER.fullmatch, headers.values())):
         raise ValueError("a header holds a character that HTTP does not allow; look at the key or the token")
     head = {"User-Agent": "huntbridge", "Accept": "application/json", **headers}
     if json is not None:
         data = jsonlib.dumps(json, separators=(",", ":"), allow_nan=False).encode()
         head = {"Content-Type": "application/json", **head}
+    if data is not None or method not in ("GET", "HEAD"):
+        head["Content-Length"] = str(len(data or b""))
     request = PreparedRequest()
-    try:
-        request.prepare(method=method, url=url, headers=head, data=data)
-    except RequestException:
-        raise ValueError("this is not an http or https URL that can be called") from None
-    request.url = url  # requests decodes and encodes parts of it, which breaks a signed URL
+    request.method, request.url, request.body = method, url, data
+    request.headers = CaseInsensitiveDict(head)
     return request

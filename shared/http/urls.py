@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -15,6 +16,7 @@ def host_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
+@lru_cache(maxsize=64)  # every request asks, about few hosts
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine's own."""
     try:
@@ -27,7 +29,8 @@ def checked(url: str) -> SplitResult:
     """The parts of a URL that may be called. Raises ValueError; its text does not hold the URL."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or "."
+        usable = parts.scheme in ("http", "https") and host[0] not in ".*" and parts.port != 0
     except ValueError:
         usable = False
     if not usable or not re.fullmatch(r"[\x21-\x7e]+", url):

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.models.folding import DESCRIPTION_RULES, PATH_RULES, Rule
 
@@ -46,6 +47,7 @@ class Explanation:
     steps: tuple[Step, ...]
 
 
+@lru_cache(maxsize=1024)  # several steps ask for the fingerprints of one alarm
 def fingerprint(description: str, path: str) -> Fingerprint:
     return _fingerprint(rule_of(description), place_of(path))
 

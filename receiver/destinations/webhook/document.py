@@ -97,6 +97,8 @@ def _alarm(alarm: Alarm) -> AlarmPart:
 
 
 def _cleaned(value: Any, limit: int = _MAX_NAME) -> Any:
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, str):
         return clean(value, limit)
     if isinstance(value, list):

@@ -49,12 +49,17 @@ class Deliveries:
         as `before`."""
         now = self._now()
         started = replace(before, **fields, first_at=before.first_at or now, last_at=now)
+        place = (kinds.DELIVERY, before.event_id, before.destination)
+        # Most deliveries were not recorded before. Then there is nothing to read.
+        is_new = before == Delivery(before.event_id, before.destination)
+        if is_new and self._store.put(*place, dump(started), expect=0):
+            return started
 
         def start(body: Body | None) -> tuple[Body | None, Delivery | None]:
             current = load(Delivery, body) if body else Delivery(before.event_id, before.destination)
             return (dump(started), started) if current == before else (None, None)
 
-        return self._store.update(kinds.DELIVERY, before.event_id, before.destination, start)
+        return self._store.update(*place, start)
 
     def join(
         self, first: str, destination: str, event_id: str, until: datetime, most: int
