@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from shared.aws.clients import Clients
 from shared.aws.dynamodb_index import Pointers, must_renew
 from shared.aws.dynamodb_items import (
+    Known,
     after_key,
     document_key,
     expiry,
@@ -31,7 +31,7 @@ from shared.aws.dynamodb_items import (
 from shared.aws.dynamodb_table import ABSENT, MOST_READ, Condition, Item, Table, has_version
 from shared.aws.errors import AwsError, understood
 from shared.storage import indexes
-from shared.storage.kinds import seconds_kept
+from shared.storage.kinds import DEFAULT_DAYS, days_kept
 from shared.storage.ports import (
     Body,
     IndexEntry,
@@ -50,6 +50,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_DAY = 86_400  # seconds
 _SEARCH_TIME = 60.0  # seconds
 _COUNTED_ONE_BY_ONE = 25  # entries
 _READS = 3  # tries to read a document that other writes keep replacing before its parts are read
@@ -72,8 +73,15 @@ def table_definition() -> dict[str, Any]:
 
 
 class DynamoStore(Store):
-    def __init__(self, clients: Clients, table: str, now: Callable[[], float] = time.time) -> None:
-        self._clients, self._now = clients, now
+    def __init__(
+        self,
+        clients: Clients,
+        table: str,
+        now: Callable[[], float] = time.time,
+        keep: Mapping[str, int] = DEFAULT_DAYS,
+    ) -> None:
+        """`now` is in epoch seconds, `keep` as in `kinds.days_kept`."""
+        self._clients, self._now, self._keep = clients, now, keep
         self._table = Table(clients, table)
         self._pointers = Pointers(self._table)
 
@@ -81,14 +89,14 @@ class DynamoStore(Store):
         known = self._known(kind, group, name)
         return known.record if known else None
 
-    def _known(self, kind: str, group: str, name: str) -> _Known | None:
+    def _known(self, kind: str, group: str, name: str) -> Known | None:
         for _ in range(_READS):
             answer = self._table.call("get_item", Key=document_key(kind, group, name), ConsistentRead=True)
             item = answer.get("Item")
             if item is None:
                 return None
             if record := self._record(group, item):
-                return _Known(record, expiry(item), item.get("write", {}).get("S", ""))
+                return Known(record, expiry(item), item.get("write", {}).get("S", ""))
         raise StoreError(f"the {kind} {name} changes each time that it is read")
 
     def scan(self, kind: str, group: str) -> Iterator[Record]:
@@ -178,7 +186,7 @@ class DynamoStore(Store):
             if self._replace(kind, group, name, after, known):
                 return result
 
-    def _replace(self, kind: str, group: str, name: str, body: Body, known: _Known | None) -> bool:
+    def _replace(self, kind: str, group: str, name: str, body: Body, known: Known | None) -> bool:
         """Write a document and its pointers if it still is as it is known. Returns False otherwise."""
         write, expires = secrets.token_hex(8), self._will_expire(kind)
         before = known.entries(kind) if known else set()
@@ -225,8 +233,8 @@ class DynamoStore(Store):
         return True
 
     def _will_expire(self, kind: str) -> int | None:
-        kept = seconds_kept(kind)
-        return None if kept is None else int(self._now()) + kept
+        days = days_kept(kind, self._keep)
+        return None if days is None else int(self._now()) + days * _DAY
 
     def _update(
         self, key: Item, values: Item, expires: int | None, condition: Condition | None = None
@@ -351,6 +359,9 @@ class DynamoStore(Store):
     def record_indexed(self, all: bool) -> None:
         self._pointers.record_indexed(all)
 
+    def tidy(self) -> bool:
+        return False
+
     def _drop_parts(self, item: Item) -> None:
         """Delete the parts of a document that was replaced or deleted. A part that cannot be deleted expires
         later."""
@@ -376,22 +387,3 @@ class DynamoStore(Store):
     def _part(self, write: str, number: int) -> bytes | None:
         answer = self._table.call("get_item", Key=part_key(write, number), ConsistentRead=True)
         return answer["Item"]["body"]["B"] if "Item" in answer else None
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A document that was read before it is written."""
-
-    record: Record
-    expires: int | None
-    write: str  # what identifies the write that left it so; empty if an early version wrote it
-
-    def entries(self, kind: str) -> set[IndexEntry]:
-        return set(indexes.entries(kind, self.record.group, self.record.name, self.record.body))
-
-    @property
-    def unchanged(self) -> Condition:
-        """Versions begin again when a document is deleted and made anew, and writes do not."""
-        if self.write:
-            return Condition("#write = :expect", {":expect": {"S": self.write}})
-        return has_version(self.record.version)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import dataclass
 
-from shared.aws.dynamodb_table import Item, key
-from shared.storage.ports import Body, TooLarge
+from shared.aws.dynamodb_table import Condition, Item, has_version, key
+from shared.storage import indexes
+from shared.storage.ports import Body, IndexEntry, Record, TooLarge
 
 # DynamoDB's limit of an item, names and values together ("Quotas in Amazon DynamoDB": 400 KB).
 _MAX_ITEM = 400 * 1024
@@ -16,6 +18,25 @@ _PACK_ABOVE = 4 * 1024  # bytes; DynamoDB charges a write for each KB, a read fo
 # item says how many there are.
 _PART, _PART_SIZE, _MAX_PARTS = "part", 350 * 1024, 100
 _GZIP = b"\x1f\x8b"  # the first bytes of gzip, with which no JSON text begins
+
+
+@dataclass(frozen=True)
+class Known:
+    """A document that was read before it is written."""
+
+    record: Record
+    expires: int | None
+    write: str  # what identifies the write that left it so; empty if an early version wrote it
+
+    def entries(self, kind: str) -> set[IndexEntry]:
+        return set(indexes.entries(kind, self.record.group, self.record.name, self.record.body))
+
+    @property
+    def unchanged(self) -> Condition:
+        """Versions begin again when a document is deleted and made anew, and writes do not."""
+        if self.write:
+            return Condition("#write = :expect", {":expect": {"S": self.write}})
+        return has_version(self.record.version)
 
 
 def document_key(kind: str, group: str, name: str) -> Item:

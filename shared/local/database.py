@@ -11,11 +11,13 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from shared.local.layout import prepare
+from shared.local.conversion import convert, remove_old_backups
+from shared.local.layout import format_of, make_tables
 from shared.local.private import close_to_others, make_private
 from shared.storage.ports import StoreError
 
@@ -31,8 +33,8 @@ class Database:
         """Open the file, or make it. Raises StoreError if that is not possible.
 
         Without `path`, the database is empty and in memory. With `read_only`, no file is made and nothing is
-        changed, except that a file of an older format is updated. `busy_timeout` is how many seconds a write
-        waits for other processes.
+        changed, except that the file of an earlier version is converted. `busy_timeout` is how many seconds a
+        write waits for other processes.
         """
         self._path = path
         self._levels = {True: "FULL", False: "NORMAL"}  # SQLite's `synchronous`, by whether it is durable
@@ -55,11 +57,15 @@ class Database:
         try:
             if path is not None and not read_only:
                 make_private(path)
+                remove_old_backups(path, time.time())
                 for suffix in ("-wal", "-shm"):  # SQLite makes them with the permissions of the database
                     close_to_others(path.with_name(path.name + suffix))
+            if path is not None:
+                convert(path, busy_timeout)
             self._writer = connect()
+            if not format_of(self._writer, path):
+                make_tables(self._writer)
             self._writer.execute("PRAGMA journal_mode=WAL")
-            prepare(self._writer, path)
             if read_only:
                 self._writer.execute("PRAGMA query_only=ON")
             self._reader = connect()

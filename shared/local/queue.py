@@ -20,6 +20,10 @@ T = TypeVar("T")
 _DUE = "SELECT 1 FROM items WHERE queue=? AND urgent IN (0, 1) AND due<=? LIMIT 1"
 # The latest time that the queue has seen, which shows whether the clock was set back since.
 _LATEST = "SELECT body FROM documents WHERE kind=? AND \"group\"='' AND name=?"
+_SAVE_LATEST = (
+    'INSERT INTO documents (kind, "group", name, version, body) '
+    "VALUES (?, '', ?, 1, ?) ON CONFLICT DO UPDATE SET body=excluded.body"
+)
 # Seconds. Clocks are often corrected by less than this, and no item needs to move for that.
 _CORRECTION = 5.0
 
@@ -203,7 +207,7 @@ class SqliteQueue:
             )
         elif latest:
             now = max(now, float(latest[0][0]))
-        db.execute("INSERT OR REPLACE INTO documents VALUES (?, '', ?, 1, ?)", (*self._clock, repr(now)))
+        db.execute(_SAVE_LATEST, (*self._clock, repr(now)))
         return now
 
     def _read(self, query: str, values: tuple[str | float, ...]) -> list[Row]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from shared.local.database import Database, Row
+from shared.local.packing import pack, unpack
 from shared.storage import indexes
+from shared.storage.kinds import DEFAULT_DAYS, days_kept
 from shared.storage.ports import (
     Body,
     IndexEntry,
@@ -27,12 +30,25 @@ from shared.storage.ports import (
 T = TypeVar("T")
 
 _DOCUMENT = 'SELECT "group", name, version, body FROM documents WHERE kind=? AND "group"=?'
+_REPLACE = "UPDATE SET version=version+1, expires=excluded.expires, body=excluded.body"
+_WHOLE = 'SELECT id, kind, "group", name, body FROM documents WHERE kind=? AND "group"=? AND name=?'
+_EXPIRED = 'SELECT id, kind, "group", name, body FROM documents WHERE id>? AND id<=? AND expires<? LIMIT ?'
 _KEYS_AT_ONCE = 200  # in one statement, which takes three values for each
+_DAY = 86_400  # seconds
+# What one short transaction of `tidy` takes on. Either takes a few milliseconds.
+_READ_AT_ONCE, _DELETED_AT_ONCE, _FREED_AT_ONCE = 5_000, 50, 200  # documents, documents, pages
+# New documents use free pages, so some are kept: a tenth of the file, and at least these.
+_FREE_PAGES = 1_000
+_FREE = f"PRAGMA incremental_vacuum({_FREED_AT_ONCE})"
 
 
 class SqliteStore(Store):
-    def __init__(self, database: Database) -> None:
-        self._db = database
+    def __init__(
+        self, database: Database, now: Callable[[], float] = time.time, keep: Mapping[str, int] = DEFAULT_DAYS
+    ) -> None:
+        """`now` is in epoch seconds, `keep` as in `kinds.days_kept`."""
+        self._db, self._now, self._keep = database, now, keep
+        self._tidied = (0, 0)  # the day, and the id up to which no document has expired on it
 
     def get(self, kind: str, group: str, name: str) -> Record | None:
         rows = self._read(f"{_DOCUMENT} AND name=?", (kind, group, name))
@@ -59,38 +75,46 @@ class SqliteStore(Store):
         expect: int | None = None,
         durable: bool = True,
     ) -> bool:
-        text = json.dumps(body, separators=(",", ":"))
+        packed, expires = pack(body), self._will_expire(kind)
         entries = indexes.entries(kind, group, name, body)
 
         def change(db: sqlite3.Connection) -> bool:
+            id: int | None = None
+            before: tuple[IndexEntry, ...] = ()
             # A new document has no entries yet. Where `expect` is 0, any other document is left as it is.
-            before = () if expect == 0 else _entries(db, kind, group, name)
+            if expect != 0 and indexes.is_indexed(kind):
+                for known, *row in db.execute(_WHOLE, (kind, group, name)).fetchall():
+                    id, before = known, _entries(row)
             if expect:
                 cursor = db.execute(
-                    "UPDATE documents SET version=version+1, body=? "
+                    "UPDATE documents SET version=version+1, expires=?, body=? "
                     'WHERE kind=? AND "group"=? AND name=? AND version=?',
-                    (text, kind, group, name, expect),
+                    (expires, packed, kind, group, name, expect),
                 )
             else:
-                conflict = "NOTHING" if expect == 0 else "UPDATE SET version=version+1, body=excluded.body"
+                conflict = "NOTHING" if expect == 0 else _REPLACE
                 cursor = db.execute(
-                    f"INSERT INTO documents VALUES (?, ?, ?, 1, ?) ON CONFLICT DO {conflict}",  # noqa: S608
-                    (kind, group, name, text),
+                    'INSERT INTO documents (kind, "group", name, version, expires, body) '  # noqa: S608
+                    f"VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO {conflict}",
+                    (kind, group, name, expires, packed),
                 )
             written = cursor.rowcount == 1
             if written and entries != before:
-                _move(db, (kind, group, name), before, entries)
+                _move(db, cursor.lastrowid if id is None else id, before, entries)  # type: ignore[arg-type]
             return written
 
         return self._write(change, durable=durable)
 
     def delete(self, kind: str, group: str, name: str) -> None:
         def change(db: sqlite3.Connection) -> None:
-            before = _entries(db, kind, group, name)
-            db.execute('DELETE FROM documents WHERE kind=? AND "group"=? AND name=?', (kind, group, name))
-            _move(db, (kind, group, name), before, ())
+            _delete(db, db.execute(_WHOLE, (kind, group, name)).fetchall())
 
         self._write(change)
+
+    def _will_expire(self, kind: str) -> int | None:
+        """The last day that a document which is written now is kept for, counted from 1970."""
+        days = days_kept(kind, self._keep)
+        return None if days is None else int(self._now() // _DAY) + days
 
     # Pages. Each is one statement that begins at its first row, so its cost does not depend on the size of
     # the tables.
@@ -109,8 +133,8 @@ class SqliteStore(Store):
         conditions, values = _between("e.position", after, newest_first, since, until)
         # A cross join keeps the order of the tables: first the entries, then the document of each.
         rows = self._read(
-            'SELECT e.position, e.kind, d."group", d.name, d.version, d.body FROM entries e '  # noqa: S608
-            'CROSS JOIN documents d ON d.kind=e.kind AND d."group"=e."group" AND d.name=e.name '
+            'SELECT e.position, d.kind, d."group", d.name, d.version, d.body '  # noqa: S608
+            "FROM entries e CROSS JOIN documents d ON d.id=e.document "
             f'WHERE e."index"=?{conditions} ORDER BY e.position {_order(newest_first)} LIMIT ?',
             (index, *values, limit + 1),
         )
@@ -166,7 +190,9 @@ class SqliteStore(Store):
         left = most + 1
         for index in indexes.ATTENTION:
             rows = self._read(
-                'SELECT position, kind, "group", name FROM entries WHERE "index"=? ORDER BY position LIMIT ?',
+                'SELECT e.position, d.kind, d."group", d.name '
+                "FROM entries e CROSS JOIN documents d ON d.id=e.document "
+                'WHERE e."index"=? ORDER BY e.position LIMIT ?',
                 (index, left),
             )
             found[index] = tuple(Place(position, (kind, group, name)) for position, kind, group, name in rows)
@@ -203,13 +229,32 @@ class SqliteStore(Store):
     def reindex(self, kind: str, records: Sequence[Record]) -> None:
         def change(db: sqlite3.Connection) -> None:
             for record in records:  # which may have been replaced since it was read
-                key = (kind, record.group, record.name)
-                _move(db, key, (), _entries(db, *key))
+                for id, *row in db.execute(_WHOLE, (kind, record.group, record.name)).fetchall():
+                    _move(db, id, (), _entries(row))
 
         self._write(change, durable=False)
 
     def record_indexed(self, all: bool) -> None:
         """Nothing to record: the entries are where they always were."""
+
+    def tidy(self) -> bool:
+        today = int(self._now() // _DAY)
+        if self._tidied[0] != today:
+            self._tidied = (today, 0)
+        after = self._tidied[1]
+        ((last,),) = self._read("SELECT coalesce(max(id), 0) FROM documents", ())
+        if after < last:
+            part = (after, after + _READ_AT_ONCE, today, _DELETED_AT_ONCE)
+            if self._read(f"SELECT EXISTS ({_EXPIRED})", part)[0][0]:
+                self._write(lambda db: _delete(db, db.execute(_EXPIRED, part).fetchall()), durable=False)
+            else:
+                self._tidied = (today, after + _READ_AT_ONCE)
+            return True
+        ((pages,),), ((free,),) = self._read("PRAGMA page_count", ()), self._read("PRAGMA freelist_count", ())
+        if free <= max(_FREE_PAGES, pages // 10):
+            return False
+        self._write(lambda db: db.execute(_FREE).fetchall(), durable=False)
+        return True
 
     def _read(self, query: str, values: tuple[str | int, ...]) -> list[Row]:
         try:
@@ -224,21 +269,26 @@ class SqliteStore(Store):
             raise StoreError(f"the database cannot be written: {error}") from error
 
 
-def _record(row: Sequence[object]) -> Record:
+def _record(row: Sequence[Any]) -> Record:
     group, name, version, body = row
-    return Record(group, name, version, json.loads(body))  # type: ignore[arg-type]
+    return Record(group, name, version, unpack(body))
 
 
-def _entries(db: sqlite3.Connection, kind: str, group: str, name: str) -> tuple[IndexEntry, ...]:
-    """The entries that the stored document has."""
-    if not indexes.is_indexed(kind):
-        return ()
-    rows = db.execute(f"{_DOCUMENT} AND name=?", (kind, group, name)).fetchall()
-    return indexes.entries(kind, group, name, _record(rows[0]).body) if rows else ()
+def _entries(row: Sequence[Any]) -> tuple[IndexEntry, ...]:
+    """The entries of a document that _WHOLE has read, without its id."""
+    kind, group, name, body = row
+    return indexes.entries(kind, group, name, unpack(body)) if indexes.is_indexed(kind) else ()
+
+
+def _delete(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Delete documents that _WHOLE has read, with their entries."""
+    for id, *row in rows:
+        db.execute("DELETE FROM documents WHERE id=?", (id,))
+        _move(db, id, _entries(row), ())
 
 
 def _move(
-    db: sqlite3.Connection, key: Key, before: Sequence[IndexEntry], after: Sequence[IndexEntry]
+    db: sqlite3.Connection, document: int, before: Sequence[IndexEntry], after: Sequence[IndexEntry]
 ) -> None:
     """Replace the entries of a document. Those that it keeps are not written."""
     for entry in before:
@@ -246,8 +296,8 @@ def _move(
             db.execute('DELETE FROM entries WHERE "index"=? AND position=?', (entry.index, entry.position))
     for entry in after:
         if entry not in before:
-            values = (entry.index, entry.position, *key)
-            db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", values)
+            values = (entry.index, entry.position, document)
+            db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", values)
 
 
 def _order(newest_first: bool) -> str:

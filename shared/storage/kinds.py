@@ -1,21 +1,38 @@
 """Every kind of document: what its group and name are, which module writes it, and how long it is kept.
 
-A document is found by (kind, group, name), and is kept for a number of days after its last write. A document
-that prevents something, such as a second message or hunt, is kept for longer than that could still happen. An
-item may wait in a queue for 14 days, die, and wait as long among the dead items, more than once. A document
-that prevents old alarms from being reported as new is kept for ever, since the platform keeps their evidence
-as long as it likes. DynamoDB deletes documents that are past their time; SQLite keeps all.
+A document is found by (kind, group, name), and is kept for a number of days after its last write. The
+section `keep` of the configuration sets the days of some kinds. A document that prevents something, such as a
+second message or hunt, is kept for longer than that could still happen. An item may wait in a queue for 14
+days, die, and wait as long among the dead items, more than once. A document that prevents old alarms from
+being reported as new is kept for ever, since the platform keeps their evidence as long as it likes.
+
+DynamoDB deletes documents that are past their time, and the timer's job `expire` does so in SQLite. That job
+also writes what open cases and hunts refer to again in time, so that it stays.
 
 The texts of the kinds are stored, so they never change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _EVER = None
 _YEAR = 400
 _HALF_YEAR = 180  # longer than any item lives
+# The keys of the section `keep`, with the days that are the default. Items refer to the documents for up to
+# two months, so no key may have less.
+_OF_HUNTS, _OF_CAPTURES, _OF_ALARMS = "hunts", "captures", "alarms"
+_OF_CASES, _OF_DELIVERIES, _OF_AUDIT = "cases", "deliveries", "audit"
+DEFAULT_DAYS: Mapping[str, int] = {
+    _OF_HUNTS: _YEAR,
+    _OF_CAPTURES: _YEAR,
+    _OF_ALARMS: _HALF_YEAR,
+    _OF_CASES: _YEAR,
+    _OF_DELIVERIES: _HALF_YEAR,
+    _OF_AUDIT: _YEAR,
+}
+LEAST_DAYS = 60
 
 
 @dataclass(frozen=True)
@@ -25,36 +42,37 @@ class Kind:
     group: str  # what identifies a group, such as "hunt name"; "" if the kind has a single group (named "")
     name: str  # what identifies a document in its group; "-" if each group has one document (named "-")
     owner: str  # the module that writes it
-    days: int | None  # days that it is kept after its last write; None: for ever
+    # Days that it is kept after its last write, or the key of `keep` that says how many; None: for ever.
+    kept: int | str | None
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def _kind(text: str, owner: str, days: int | None, *, group: str = "", name: str = "-") -> str:
-    KINDS[text] = Kind(group, name, owner, days)
+def _kind(text: str, owner: str, kept: int | str | None, *, group: str = "", name: str = "-") -> str:
+    KINDS[text] = Kind(group, name, owner, kept)
     return text
 
 
 # Hunts: one hunt starts for each scheduled time, and reports compare it with the hunts of a year.
 _HUNTS, _CAPTURES = "shared.storage.ledger.hunts", "shared.storage.ledger.captures"
-HUNT = _kind("hunt", _HUNTS, _YEAR, group="hunt name", name="hunt id")
+HUNT = _kind("hunt", _HUNTS, _OF_HUNTS, group="hunt name", name="hunt id")
 OPEN_HUNT = _kind("open-hunt", _HUNTS, _EVER, name="hunt id")  # deleted when the hunt is over
 TURN = _kind("turn", _HUNTS, _EVER, name="hunt name")
-QUIET = _kind("quiet", _HUNTS, _YEAR, group="source of the hunt", name="system key")
+QUIET = _kind("quiet", _HUNTS, _OF_HUNTS, group="source of the hunt", name="system key")
 PROJECT = _kind("project", _HUNTS, _EVER, name="project id")  # an alarm may come from an old project
 # Deleted when the project's alarms are no longer compared with the received webhooks.
 CHECKED_PROJECT = _kind("checked-project", _HUNTS, _EVER, name="project id")
-CAPTURE = _kind("capture", _CAPTURES, _YEAR, group="hunt id", name="system key")
-HUNTED = _kind("hunted", _CAPTURES, _YEAR, name="lasting system key")
-CAPTURED = _kind("captured", _CAPTURES, _YEAR, name="lasting system key")
-SYSTEM = _kind("system", "shared.storage.ledger.systems", _YEAR, name="lasting system key")
+CAPTURE = _kind("capture", _CAPTURES, _OF_CAPTURES, group="hunt id", name="system key")
+HUNTED = _kind("hunted", _CAPTURES, _OF_CAPTURES, name="lasting system key")
+CAPTURED = _kind("captured", _CAPTURES, _OF_CAPTURES, name="lasting system key")
+SYSTEM = _kind("system", "shared.storage.ledger.systems", _OF_CAPTURES, name="lasting system key")
 # What runs in the accounts of the organization. Each day's look replaces the documents of the day before.
 FLEET = _kind("fleet", "shared.storage.ledger.fleet", 40, group="fleet", name="account/region/part")
 VULNERABILITIES = _kind(
-    "vulnerabilities", "shared.storage.ledger.vulnerabilities", _YEAR, group="hunt id", name="system key"
+    "vulnerabilities", "shared.storage.ledger.vulnerabilities", _OF_HUNTS, group="hunt id", name="system key"
 )
-PAST_HUNTS = _kind("past-hunts", _CAPTURES, _YEAR, group="lasting id")
+PAST_HUNTS = _kind("past-hunts", _CAPTURES, _OF_HUNTS, group="lasting id")
 # The names that begin with @ belong to shared.storage.ledger.hunts.
 CLOCK = _kind("clock", "shared.local.hunt_starter", _EVER, name="hunt name")
 
@@ -65,9 +83,9 @@ INTELLIGENCE = _kind(
 
 # Alarms: what was received and reported, so that it is not reported again as new.
 _EVENTS, _DEDUPE = "shared.storage.ledger.events", "receiver.events.dedupe"
-EVENT = _kind("event", _EVENTS, _HALF_YEAR, group="event id", name="routed")
+EVENT = _kind("event", _EVENTS, _OF_ALARMS, group="event id", name="routed")
 PROJECT_EVENT = _kind("project-event", _EVENTS, _YEAR, group="project id, or -", name="event id")
-WHOLE_ALARM = _kind("whole-alarm", _EVENTS, _HALF_YEAR, group="event id")
+WHOLE_ALARM = _kind("whole-alarm", _EVENTS, _OF_ALARMS, group="event id")
 ALARM_RUN = _kind("alarm-run", _EVENTS, _EVER, group="project id", name="evidence id")
 # Recognises repeats (same body within 15 minutes). Both webhooks may wait in the queue for weeks before they
 # are compared, so it is kept for 60 days.
@@ -77,20 +95,20 @@ SYSTEM_ALARMS = _kind("system-alarms", "receiver.events.history", _YEAR, group="
 # What each system's alarms found over all hunts. A finding must not be told as new again.
 SYSTEM_FINDINGS = _kind("system-findings", "shared.storage.ledger.findings", _EVER, group="lasting id")
 QUIET_FINDINGS = _kind(
-    "quiet-findings", "shared.storage.ledger.findings", _YEAR, group="hunt id", name="lasting id"
+    "quiet-findings", "shared.storage.ledger.findings", _OF_HUNTS, group="hunt id", name="lasting id"
 )
 # What people decided, in documents that no alarm writes.
 KNOWN_GOOD = _kind("known-good", "shared.storage.ledger.known_good", _EVER, group="lasting id, or wide")
-NAME = _kind("name", "shared.storage.ledger.instance_names", _YEAR, name="instance id")
+NAME = _kind("name", "shared.storage.ledger.instance_names", _OF_CAPTURES, name="instance id")
 
 # Cases: what prevents a second issue or thread.
 _CASES = "shared.storage.ledger.cases"
-CASE = _kind("case", "shared.storage.ledger.case_references", _YEAR, group="case key", name="destination")
-CASE_FILE = _kind("case-file", _CASES, _YEAR, group="case key")
+CASE = _kind("case", "shared.storage.ledger.case_references", _OF_CASES, group="case key", name="destination")
+CASE_FILE = _kind("case-file", _CASES, _OF_CASES, group="case key")
 # Deleted when somebody acknowledges the case, or after the last reminder.
 UNACKNOWLEDGED = _kind("unacknowledged", _CASES, _EVER, name="case key")
 # Deleted when somebody takes or closes the case.
-ESCALATION = _kind("escalation", _CASES, _YEAR, name="case key")
+ESCALATION = _kind("escalation", _CASES, _OF_CASES, name="case key")
 
 # When the issue of a case was first found closed. The next look comes within hours.
 CLOSED_ISSUE = _kind("closed-issue", "receiver.cases.closed_issues", 30, group="case key", name="destination")
@@ -100,9 +118,9 @@ MUTES = _kind("mutes", "shared.storage.ledger.mutes", _EVER)
 
 # Deliveries: what prevents a second message.
 _DELIVERIES, _DIGEST = "shared.storage.ledger.deliveries", "receiver.deliveries.digest_store"
-DELIVERY = _kind("delivery", _DELIVERIES, _HALF_YEAR, group="event id", name="destination")
-DIGEST = _kind("digest", _DIGEST, _HALF_YEAR, group="destination", name="digest id")
-DIGEST_ENTRY = _kind("digest-entry", _DIGEST, _HALF_YEAR, group="destination/digest id", name="event id")
+DELIVERY = _kind("delivery", _DELIVERIES, _OF_DELIVERIES, group="event id", name="destination")
+DIGEST = _kind("digest", _DIGEST, _OF_DELIVERIES, group="destination", name="digest id")
+DIGEST_ENTRY = _kind("digest-entry", _DIGEST, _OF_DELIVERIES, group="destination/digest id", name="event id")
 DIGEST_NOW = _kind("digest-now", _DIGEST, _HALF_YEAR, name="destination")
 # Deleted when the digest is due.
 WAITING_DIGEST = _kind(
@@ -122,7 +140,7 @@ HEARTBEAT = _kind("heartbeat", "shared.queues.heartbeats", _EVER, name="destinat
 # How many events there were in each ISO week.
 WEEK = _kind("week", "shared.storage.ledger.weeks", _YEAR, name="week")
 
-AUDIT = _kind("audit", "shared.storage.audit", _YEAR, group="month", name="time and digest")
+AUDIT = _kind("audit", "shared.storage.audit", _OF_AUDIT, group="month", name="time and digest")
 AUDIT_CONFIGURATION = _kind("audit-configuration", "shared.storage.audit", _EVER)
 # The latest time that a queue of SQLite has seen.
 QUEUE_CLOCK = _kind("queue-clock", "shared.local.queue", _EVER, name="queue")
@@ -169,7 +187,8 @@ TREND_NOTES = _note("trends", "scheduler.trends", name="week")
 WEBHOOK_NOTES = _note("watch", "scheduler.webhook_check", name="webhook")
 
 
-def seconds_kept(kind: str) -> int | None:
-    """None means for ever. A kind that is not listed, as one of a later version, is kept for ever too."""
-    days = KINDS[kind].days if kind in KINDS else None
-    return None if days is None else days * 86_400
+def days_kept(kind: str, keep: Mapping[str, int] = DEFAULT_DAYS) -> int | None:
+    """For how many days a document is kept after its last write. None means for ever. A kind that is not
+    listed, as one of a later version, is kept for ever too. `keep`: the days of the section `keep`."""
+    kept = KINDS[kind].kept if kind in KINDS else None
+    return keep[kept] if isinstance(kept, str) else kept

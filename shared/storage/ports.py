@@ -214,6 +214,12 @@ class Store(Protocol):
         also reads the entries from where an earlier version kept them."""
         ...
 
+    @abstractmethod
+    def tidy(self) -> bool:
+        """Delete some documents that have expired, or return some unused space to the disk, in one short
+        transaction. Returns whether more may be left to do. DynamoDB does this by itself."""
+        ...
+
     def update(
         self,
         kind: str,
