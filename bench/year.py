@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from bench import client
@@ -19,7 +20,8 @@ from bench.through import arrived
 from shared.hosting.runtime import DATABASE
 from shared.local.database import Database
 
-_DAY = 86_400
+_DAY = 86_400  # seconds
+_INTERVAL = 4  # seconds between two runs of the timer, whose jobs remove what is no longer kept
 
 
 def missing() -> str:
@@ -27,25 +29,32 @@ def missing() -> str:
 
 
 def measure(quick: bool) -> Figures:
-    months, each = (2, 100) if quick else (12, 200)
+    burst, months, each = (300, 2, 100) if quick else (1_000, 12, 200)
     with tempfile.TemporaryDirectory(prefix="huntbridge-bench-") as made, helper("bench.sink") as sink:
         library = Path(made) / "later.so"
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(ROOT / "bench/later.c"), "-ldl"]
         subprocess.run(command, check=True, timeout=60)
-        folder = Path(made) / "year"
-        folder.mkdir()
-        with serving([f"{sink}/services/T/B/one"], folder=folder):
-            pass
-        empty = stored(folder / "data")
-        figures: Figures = {}
+
+        def run(name: str, alarms: int, *, first: int = 1, days: int = 0, tidy: bool = True) -> int:
+            """The bytes that are stored after `serve` has run with this data directory, days from now."""
+            folder = Path(made) / name
+            folder.mkdir(exist_ok=True)
+            later = {"LD_PRELOAD": str(library), "LATER_BY": str(days * _DAY)}
+            sinks, sections = [f"{sink}/services/T/B/one"], {"follow": {"interval": _INTERVAL}}
+            with serving(sinks, sections=sections, folder=folder, environ=later) as serve:
+                _alarms(serve, sink, alarms, first=first)
+                time.sleep(2 * _INTERVAL if tidy else 0)
+            return stored(folder / "data")
+
+        empty = run("empty", 0)
+        after_burst = run("burst", burst)
         for month in range(months):
-            later = {"LD_PRELOAD": str(library), "LATER_BY": str(month * 365 * _DAY // months)}
-            with serving([f"{sink}/services/T/B/one"], folder=folder, environ=later) as serve:
-                _alarms(serve, sink, each, first=1 + month * each)
-            if month == 0:
-                figures["bytes_per_alarm"] = (stored(folder / "data") - empty) / each
-        figures["bytes_per_alarm_year"] = (stored(folder / "data") - empty) / (months * each)
-        return figures
+            run("year", each, first=1 + month * each, days=month * 365 // months, tidy=False)
+        after_year = run("year", 0, days=365)
+        return {
+            "bytes_per_alarm": (after_burst - empty) / burst,
+            "bytes_per_alarm_year": (after_year - empty) / (months * each),
+        }
 
 
 def _alarms(serve: Serve, sink: str, count: int, *, first: int) -> None:
