@@ -109,17 +109,18 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="write the results into this file")
     options = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    load = os.getloadavg()[1]
+    commit, versions = results.commit(), results.versions()
+    machine = results.machine() | {"load_at_start": round(os.getloadavg()[1], 1)}
     run = Run(options.quick, options.only)
     run.measure(ONCE)
     run.rounds(1 if options.quick else 3, 600)
     found = Results(
         date=f"{datetime.now(UTC):%Y-%m-%d}",
-        commit=results.commit(),
+        commit=commit,
         quick=options.quick,
         seconds=round(run.seconds),
-        machine=results.machine() | {"load_at_start": round(load, 1)},
-        versions=results.versions(),
+        machine=machine,
+        versions=versions,
         values=merged(ROWS, run.figures),
         skipped=run.skipped,
         failed=run.failed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import sys
 import pytest
 import requests
 
-from bench import client
+from bench import client, wrk
 from bench.http_server import Request, _take
 from bench.processes import Used, end, helper, used, wait_for
 from bench.sink import Arrival, arrivals, first_times
@@ -64,7 +65,22 @@ def test_the_client_keeps_the_rate_and_notes_what_is_refused():
     assert [round(due - dues[0], 6) for due in dues] == [0, 0.01, 0.02, 0.03, 0.04]
 
 
-def test_nobody_who_answers_is_refused_too():
+@pytest.mark.parametrize("command", ["wrk", "no such command"])
+def test_as_many_requests_as_fit_are_counted(command, monkeypatch):
+    found = shutil.which(command)
+    if command == "wrk" and not found:
+        pytest.skip("wrk is not installed")
+    monkeypatch.setattr("bench.wrk.shutil.which", lambda _: found)
+    with helper("bench.sink") as sink:
+        taken = wrk.load(f"{sink}/one", '{"text": "%016x"}', connections=2, seconds=1, first=1)
+        noted = arrivals(sink)
+    within = [note for note in noted if taken.began <= note.at <= taken.ended]
+    assert taken.refused == 0
+    assert taken.per_second > 0
+    assert len({id for note in within for id in note.ids}) == len(within)
+
+
+def test_a_request_without_an_answer_counts_as_refused():
     (sent,) = client.send(client.Load("http://127.0.0.1:9/", "%d", 1))
     assert (sent.status, client.refused([sent])) == (0, 1)
 
