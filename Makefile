@@ -69,12 +69,15 @@ OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=no
 
 FUNCTIONS := Scheduler Receiver Edge EdgeSnap
 
-.PHONY: build lint-template lock-aws $(FUNCTIONS:%=build-%Function)
+.PHONY: build bundle lint-template lock-aws $(FUNCTIONS:%=build-%Function)
 
 build: $(AWS)/ready samconfig.toml  ## the Lambda functions, without Docker; ARCH=x86_64 builds them for Intel
 	$(OFFLINE) PYTHON=$(CURDIR)/$(AWS)/bin/python ARCH=$(ARCH) $(AWS)/bin/sam build --build-dir $(BUILD)
 	sed 's/^\( *- \)arm64$$/\1$(ARCH)/' $(BUILD)/template.yaml > $(BUILD)/for-$(ARCH).yaml
 	mv $(BUILD)/for-$(ARCH).yaml $(BUILD)/template.yaml
+
+bundle: build  ## the built functions and their template in dist/aws, for deploy/terraform
+	$(PYTHON) deploy/bundle.py $(BUILD) dist/aws
 
 # `sam deploy --guided` stores its answers in this copy.
 samconfig.toml:
@@ -186,9 +189,9 @@ fleet: $(VENV)/dev  ## the plan over 3,000 instances, and the coverage of 10,000
 .PHONY: dist package sbom lint-ship
 
 dist: $(RELEASE)/ready  ## the wheel and the source archive, in dist/
-	rm -rf dist
+	rm -rf dist/*.whl dist/*.tar.gz
 	$(RELEASE)/bin/python -m build --no-isolation
-	$(RELEASE)/bin/twine check --strict dist/*
+	$(RELEASE)/bin/twine check --strict dist/*.whl dist/*.tar.gz
 
 package: dist $(VENV)/dev  ## the wheel on each Python that is here, the container's steps and the systemd unit, each up to a message
 	$(BIN)/python -m pytest -n 2 --dist loadfile --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/package

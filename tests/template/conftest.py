@@ -102,8 +102,8 @@ class Deployment:
             for section in ("Resources", "Outputs")
         }
         worked_out: dict[str, Any] = self._value(kept)
-        for resource in worked_out["Resources"].values():
-            resource.pop("Condition", None)
+        for one in (*worked_out["Resources"].values(), *worked_out["Outputs"].values()):
+            one.pop("Condition", None)
         return {"AWSTemplateFormatVersion": "2010-09-09", **worked_out}
 
     def _holds(self, condition: dict[str, Any]) -> bool:

@@ -14,6 +14,9 @@ import pytest
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"
 SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:huntbridge/cado-AbCdEf"
+BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/11111111-2222-3333-4444-555555555555"
+WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/acme/11111111-2222-3333-4444-555555555555"
 WAYS = {
     "as it comes": {},
     "http, everything": {
@@ -30,8 +33,17 @@ WAYS = {
         "GuardDutyFindings": "on",
         "TriggerSources": "aws.securityhub,aws.security-ir",
         "TriggerDetailTypes": "Security Hub Findings - Imported,Case Created",
+        "PermissionsBoundaryArn": BOUNDARY,
+        "DomainName": "hunt.acme.example",
+        "CertificateArn": CERTIFICATE,
     },
     "rest": {"ApiType": "REST"},
+    "rest, with a domain and a web ACL": {
+        "ApiType": "REST",
+        "DomainName": "hunt.acme.example",
+        "CertificateArn": CERTIFICATE,
+        "WebAclArn": WEB_ACL,
+    },
     "rest, filtered": {
         "ApiType": "REST",
         "AllowedIps": "192.0.2.1,198.51.100.0/24",

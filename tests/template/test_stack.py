@@ -14,6 +14,7 @@ from shared.hosting.metrics import NAMESPACE, cloudwatch_name
 from shared.metrics.definitions import ALL
 from shared.queues.worker import backoff
 
+WEB_ACL = "arn:aws:wafv2:us-east-1:111122223333:regional/webacl/acme/1"
 DEPLOYED = Callable[..., Any]
 PLAIN = Callable[[Any], Any]
 
@@ -343,11 +344,61 @@ def test_a_firewall_limits_each_address_where_it_is_asked_for(deployed: DEPLOYED
     assert "${RestApi}/stages/${RestApiv1Stage}" in plain(association["ResourceArn"])
 
 
+@pytest.mark.parametrize(
+    ("parameters", "acl"), [({"Firewall": "on"}, "WebAcl.Arn"), ({"WebAclArn": WEB_ACL}, WEB_ACL), ({}, None)]
+)
+def test_the_api_has_the_web_acl_of_the_stack_or_the_given_one(
+    deployed: DEPLOYED, plain: PLAIN, parameters: dict[str, str], acl: str | None
+) -> None:
+    found = of_type(deployed(ApiType="REST", **parameters), "AWS::WAFv2::WebACLAssociation").values()
+
+    assert [plain(one["WebACLArn"]) for one in found] == ([acl] if acl else [])
+
+
+def test_every_role_has_the_permissions_boundary(deployed: DEPLOYED) -> None:
+    boundary = "arn:aws:iam::111122223333:policy/boundary"
+    ways = {"ApiType": "REST", "ApiGatewayLogRole": "create"}
+    with_one = of_type(deployed(PermissionsBoundaryArn=boundary, **ways), "AWS::IAM::Role")
+    without = of_type(deployed(**ways), "AWS::IAM::Role")
+
+    assert len(with_one) == 5
+    assert {one["PermissionsBoundary"] for one in with_one.values()} == {boundary}
+    assert not [name for name, one in without.items() if "PermissionsBoundary" in one]
+
+
+@pytest.mark.parametrize(
+    ("api", "mapped"), [("HTTP", ("HttpApi", "HttpStage")), ("REST", ("RestApi", "RestApiv1Stage"))]
+)
+def test_a_name_of_its_own_leads_to_the_api_and_stands_in_the_outputs(
+    deployed: DEPLOYED, plain: PLAIN, api: str, mapped: tuple[str, str]
+) -> None:
+    certificate = "arn:aws:acm:us-east-1:111122223333:certificate/1"
+    template = deployed(ApiType=api, DomainName="hunt.acme.example", CertificateArn=certificate)
+    [domain] = of_type(template, "AWS::ApiGatewayV2::DomainName").values()
+    [mapping] = of_type(template, "AWS::ApiGatewayV2::ApiMapping").values()
+    outputs = template["Outputs"]
+
+    assert domain["DomainName"] == "hunt.acme.example"
+    assert domain["DomainNameConfigurations"][0]["CertificateArn"] == certificate
+    assert (plain(mapping["ApiId"]), plain(mapping["Stage"])) == mapped
+    assert outputs["WebhookUrl"]["Value"] == "https://hunt.acme.example/webhooks/cado"
+    assert outputs["SlackActionsUrl"]["Value"] == "https://hunt.acme.example/slack/actions"
+    assert plain(outputs["DomainTarget"]["Value"]) == "Domain.RegionalDomainName"
+    assert "DomainTarget" not in deployed(ApiType=api)["Outputs"]
+
+
 def test_what_an_api_cannot_do_is_refused_and_not_ignored(template: dict[str, Any]) -> None:
     refused = {one["AssertDescription"] for rule in template["Rules"].values() for one in rule["Assertions"]}
 
-    assert len(refused) == 3
-    for parameter in ("VpcEndpointId", "AllowedIps", "WAF"):
+    assert len(refused) == 6
+    for parameter in (
+        "VpcEndpointId",
+        "AllowedIps",
+        "WAF",
+        "WebAclArn",
+        "CertificateArn",
+        "DomainName counts",
+    ):
         assert [text for text in refused if parameter in text], parameter
 
 
