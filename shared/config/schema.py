@@ -9,6 +9,9 @@ from pydantic.json_schema import GenerateJsonSchema
 from shared.config.config import Config
 from shared.config.load import DEFAULT_FILE
 
+# Each release publishes the schema here. Editors find it by the first line of a configuration.
+ADDRESS = "https://github.com/huntbridge/huntbridge/releases/latest/download/huntbridge.schema.json"
+
 
 class _Schema(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -17,4 +20,4 @@ class _Schema(GenerateJsonSchema):
 
 def schema() -> dict[str, Any]:
     generated = Config.model_json_schema(by_alias=True, schema_generator=_Schema)
-    return {"$schema": _Schema.schema_dialect, **generated, "title": DEFAULT_FILE}
+    return {"$schema": _Schema.schema_dialect, "$id": ADDRESS, **generated, "title": DEFAULT_FILE}
