@@ -86,9 +86,12 @@ def _label_and_value(entries: list[tuple[str, Any]]) -> tuple[str, str] | None:
     return label[:_MAX_KEY].strip(" *_:"), str(value)
 
 
+_SEPARATORS = re.compile(r"[\W_]+")
+
+
 def key_name(key: str) -> str:
     """The key in lower case, without anything but letters and digits, cut to 64 characters."""
-    return re.sub(r"[\W_]+", "", key[:_MAX_KEY]).lower()
+    return _SEPARATORS.sub("", key[:_MAX_KEY]).lower()
 
 
 def lines(tree: Any) -> str:

@@ -87,7 +87,7 @@ def _ids_in(text: str, pattern: re.Pattern[str]) -> list[int]:
 
 def is_named(field: Field, key: str) -> bool:
     """Whether the field has this key, alone or with its parent's key, and nobody else chose its value."""
-    return key in field.names and not field.untrusted
+    return (field.key == key or field.path == key) and not field.untrusted
 
 
 def _id(value: str | int | bool | None) -> int | None:

@@ -23,8 +23,11 @@ def prose_of(texts: Iterator[str]) -> Prose:
     own, doubtful = [], []
     for text in texts:
         for line in _LINE_END.split(text):
-            unpaired = _unpaired_mark(line)
-            before, after = _split(_MARKUP.sub(" ", _QUOTED.sub(_blank, line)), unpaired)
+            unpaired = None
+            if _ANY_MARK.search(line):  # few lines have one, and the search for quotes takes long
+                unpaired = _unpaired_mark(line)
+                line = _MARKUP.sub(" ", _QUOTED.sub(_blank, line))
+            before, after = _split(line, unpaired)
             own.append(before)
             doubtful.append(after)
         own.append("")
@@ -40,6 +43,7 @@ _QUOTED = re.compile(
     r"""|`[^`]*+`|“[^”“]*+”|‘[^’‘]*+’|«[^»«]*+»|»[^»«]*+«|‹[^›‹]*+›|›[^›‹]*+‹|„[^“”„]*+[“”]|‚[^‘’‚]*+[‘’]"""
     r"""|「[^」「]*+」|『[^』『]*+』|(?<=<code>)[^<]*+(?=</code>)"""
 )
+_ANY_MARK = re.compile("[<\"'`“‘«»‹›„‚「『]")  # each match of the two above has one of these
 # Numbers and keys may be quoted too, but nobody else chose them: "evidence_id": "4".
 _PLAIN = re.compile(r"\s*(?:[0-9]{1,10}|[A-Za-z]+(?:_[A-Za-z]+)*)\s*")
 
@@ -71,6 +75,9 @@ _LABEL = re.compile(
 )
 
 
+_TOKEN = re.compile(r"\S+")
+
+
 def _split(line: str, unpaired: re.Pattern[str] | None) -> tuple[str, str]:
     """The text before the first name in a line, and the text after the last one."""
     label = _LABEL.search(line)
@@ -79,7 +86,7 @@ def _split(line: str, unpaired: re.Pattern[str] | None) -> tuple[str, str]:
         begins = min(begins, mark.start())
     ends = begins
     names = []
-    for token in re.finditer(r"\S+", line):
+    for token in _TOKEN.finditer(line):
         if _is_path(token[0]):
             begins, ends = min(begins, token.start()), max(ends if label else 0, token.end())
         elif _is_file(token[0]):
@@ -104,11 +111,14 @@ _NO_PATH = re.compile(
 )
 
 
+_SLASH, _LETTER = re.compile(r"/|\\(?=\w|\\)"), re.compile(r"\w")
+_FILE = re.compile(r"\w\.[A-Za-z][A-Za-z0-9]{0,5}(?!\w)|[0-9]/[0-9]")
+
+
 def _is_path(token: str) -> bool:
-    slash = re.search(r"/|\\(?=\w|\\)", token)
-    return bool(slash) and bool(re.search(r"\w", token)) and not _NO_PATH.fullmatch(token)
+    return bool(_SLASH.search(token) and _LETTER.search(token)) and not _NO_PATH.fullmatch(token)
 
 
 def _is_file(token: str) -> bool:
     """Whether it has an extension, or is like `4/9999`, which may be a date or a path, and is no number."""
-    return bool(re.search(r"\w\.[A-Za-z][A-Za-z0-9]{0,5}(?!\w)|[0-9]/[0-9]", token))
+    return bool(_FILE.search(token))
