@@ -213,5 +213,5 @@ def _spent(stack: emulated.Stack, watch: emulated.Watch) -> Spent:
         if action.startswith(("sqs:", "dynamodb:")):
             calls[action] += count
     # An event source receives each batch and deletes it. That is not what the functions ask for.
-    calls["sqs:EventSource"] = 2 * invocations
+    calls["sqs:EventSource"] = 2 * (invocations - len(taken["edge"]))
     return Spent({room: sum(each) for room, each in taken.items()}, invocations, calls)

@@ -88,7 +88,8 @@ class Run:
             try:
                 self.figures.append(scenario.measure(self._quick))
             except Exception as error:  # noqa: BLE001 (the other scenarios are measured all the same)
-                self.failed[scenario.name] = f"{type(error).__name__}: {error}"
+                print(error, file=sys.stderr)
+                self.failed[scenario.name] = f"{type(error).__name__}: {error}".partition("\n")[0]
             print(f"{scenario.name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
     def rounds(self, most: int, limit: float) -> None:
