@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 _DAY = 86_400  # seconds
 _BACKUP_DAYS = 30
+# Characters. To compress shorter bodies as well would take longer, and they are compressed when they are
+# written again.
+_LONG = 400
 
 
 def backup_of(path: Path, format: int) -> Path:
@@ -131,8 +134,10 @@ def _copy(db: sqlite3.Connection, new: Path) -> None:
     db.executemany("INSERT INTO kept VALUES (?, ?)", kept)
     db.execute(
         'INSERT INTO new.documents (kind, "group", name, version, expires, body) '
-        'SELECT kind, "group", name, version, (SELECT expires FROM kept WHERE kind=d.kind), pack(body) '
-        'FROM main.documents d ORDER BY kind, "group", name'
+        'SELECT kind, "group", name, version, (SELECT expires FROM kept WHERE kind=d.kind), '
+        "CASE WHEN length(body)>? THEN pack(body) ELSE body END "
+        'FROM main.documents d ORDER BY kind, "group", name',
+        (_LONG,),
     )
     if _columns(db, "main", "entries"):
         db.execute(
