@@ -17,6 +17,7 @@ from scheduler.daily_check import begin_daily_check
 from scheduler.day_counts import count_day
 from scheduler.due_digests import queue_due_digests
 from scheduler.ending_mutes import tell_ending_mutes
+from scheduler.expire import expire
 from scheduler.follow import follow_hunts
 from scheduler.index_old_documents import index_old_documents
 from scheduler.job_failures import JobFailures
@@ -64,6 +65,11 @@ def _report(runtime: Runtime) -> None:
     tell_ending_mutes(runtime)
 
 
+def _tend_documents(runtime: Runtime) -> None:
+    index_old_documents(runtime)
+    expire(runtime)
+
+
 def _report_failures(runtime: Runtime) -> None:
     _failures(runtime).report()
 
@@ -78,7 +84,7 @@ JOBS = (
     Job("heartbeats", lambda runtime: runtime.heartbeats.enqueue_due(), 8),
     Job("report", _report, 8),
     Job("trends", _count, 8),
-    Job("index", index_old_documents, 10),
+    Job("index", _tend_documents, 10),
     Job("jobs", _report_failures, 8),
     Job("checks", begin_daily_check, 5),
     Job("issues", look_at_issues, 8, at_least_every=60.0),

@@ -20,6 +20,7 @@ from shared.config.destinations.registry import DestinationConfig
 from shared.config.destinations.slack import SlackConfig
 from shared.config.hunts import FollowConfig, GuardDutyConfig, HuntConfig
 from shared.config.intelligence import IntelligenceConfig
+from shared.config.keep import KeepConfig
 from shared.config.message import MessageConfig
 from shared.config.metrics import MetricsConfig
 from shared.config.mutes import MuteConfig
@@ -121,6 +122,7 @@ class Config(Section):
         DailyCheckConfig(), description="the daily check of everything that the configuration names"
     )
     follow: FollowConfig = Field(FollowConfig(), description="how open hunts are followed")
+    keep: KeepConfig = Field(KeepConfig(), description="how long what is stored is kept")
     console: ConsoleConfig = Field(ConsoleConfig(), description="the console, and who may use it")
     metrics: MetricsConfig = Field(
         MetricsConfig(), description="who may read the page /metrics of serve; by default there is none"

@@ -223,7 +223,7 @@ def _on_one_machine(config: Config, database: Database, environ: Mapping[str, st
 
     return Runtime(
         config=config,
-        store=SqliteStore(database),
+        store=SqliteStore(database, keep=config.keep.days),
         captures=SqliteQueue(database, CAPTURES),
         events=SqliteQueue(database, EVENTS),
         deliveries=SqliteQueue(database, DELIVERIES),
@@ -251,7 +251,7 @@ def aws(
     queues = stack.queues(clients, environ)
     return Runtime(
         config=config,
-        store=DynamoStore(clients, environ[stack.TABLE]),
+        store=DynamoStore(clients, environ[stack.TABLE], keep=config.keep.days),
         captures=queues[CAPTURES],
         events=queues[EVENTS],
         deliveries=queues[DELIVERIES],

@@ -167,6 +167,7 @@ DAILY_CHECK_NOTES = _note("daily check", "shared.queues.check_results", name="pa
 DAILY_CHECK_DAY_NOTES = _note("daily check of", "scheduler.daily_check", name="day")
 DAY_NOTES = _note("day", "shared.storage.ledger.day_counts", name="counts")
 DEAD_ITEM_NOTES = _note("dead items seen", "shared.queues.dead_letter_notices", name="queue")
+EXPIRY_NOTES = _note("expiry", "scheduler.expire", name="round, or clock")
 HEALTH_NOTES = _note("health", "cli.health", name="write")
 INDEX_NOTES = _note("index", "scheduler.index_old_documents", name="documents")
 JOB_NOTES = _note("job", "scheduler.job_failures", name="job")

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import uuid
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from botocore.stub import Stubber
 
 from shared.aws.clients import Clients
 from shared.aws.dynamodb import DynamoStore, table_definition
+from shared.storage.kinds import DEFAULT_DAYS
 from shared.storage.ports import Record, StoreError, TooLarge
+from shared.storage.renewal import renew_case
 
 NOW = 1_790_000_000.25
 DAY = 86_400
@@ -78,6 +81,19 @@ def test_how_long_a_kind_is_kept(clients, table, store, kind, days):
     store.put(kind, "", "a", {})
     kept = item(clients, table, kind, "", "a").get("expires")
     assert kept == (None if days is None else {"N": str(int(NOW) + days * DAY)})
+
+
+def test_the_configuration_says_how_long_and_a_renewed_case_expires_later(clients, table):
+    for now, days in ((NOW, 100), (NOW + 30 * DAY, 130)):
+        store = DynamoStore(clients, table, partial(float, now), {**DEFAULT_DAYS, "cases": 100})
+        if now == NOW:
+            store.put("case-file", "c", "-", {})
+            store.put("case", "c", "soc", {"ref": "1.2"})
+        renew_case(store, "c")
+        for kind, name in (("case-file", "-"), ("case", "soc")):
+            expires = item(clients, table, kind, "c", name)["expires"]
+            assert expires == {"N": str(int(NOW) + days * DAY)}
+    assert not store.tidy()
 
 
 def test_a_long_document_is_packed(clients, table, store):
