@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 # Seconds for which a call may go on after its limit. The alarm has stopped waiting before, and names the time
 # limit as the reason.
 _LEEWAY = 1.0
-# The most queries to one source at a time. Without this limit, each alarm would leave threads at a hung
-# source.
+# The most queries to one source at a time; more wait for their turn. Without this limit, each alarm would
+# leave threads at a hung source.
 _MAX_QUESTIONS = 32
 # For this many seconds after a source could not be reached, it is not asked: it answers nobody else either.
 _UNREACHABLE_FOR = 1.0
@@ -55,12 +55,15 @@ class Question(Generic[T]):
         self.fact, self.title, self.source, self.call = fact, title, source, call
         self.until, self.allowed = until, allowed
         self.keys = dict(log_context.current())  # for the log lines of the thread that asks
+        self.waits_for_turn = self.given_up = False
         self.done = threading.Event()
         self.value: T | None = None
         self.failure, self.unreachable = "", False
 
     def run(self) -> None:
-        began = time.monotonic()
+        if self.given_up:
+            return
+        self.waits_for_turn, began = False, time.monotonic()
         try:
             with within(self.allowed + _LEEWAY), log_context.scope(**self.keys):
                 self.value = self.call()
@@ -88,7 +91,7 @@ class Source:
         self._limit = limit
         self._questions: SimpleQueue[Question[Any]] = SimpleQueue()
         self._lock = threading.Lock()
-        self._busy = self._threads = 0
+        self._open = self._threads = 0  # queries that have no answer yet, and threads
         self._timeouts, self._last_timeout = 0, 0.0
         self._unreachable, self._unreachable_until = "", 0.0
 
@@ -110,18 +113,17 @@ class Source:
         self._timeouts, self._last_timeout = self._timeouts + 1, now
 
     def start(self, question: Question[Any]) -> bool:
-        """False if the source is still busy with earlier queries."""
+        """Ask as soon as a thread is free. False if there is no thread, and none can be started."""
         with self._lock:
-            if self._busy >= self._limit:
-                return False
-            self._busy += 1
-            if self._busy > self._threads:
+            if self._threads <= self._open and self._threads < self._limit:
                 try:
                     threading.Thread(target=self._work, name=f"enrich-{self.name}", daemon=True).start()
+                    self._threads += 1
                 except RuntimeError:  # no more threads can be started
-                    self._busy -= 1
-                    return False
-                self._threads += 1
+                    if not self._threads:
+                        return False
+            question.waits_for_turn = self._open >= self._threads
+            self._open += 1
         self._questions.put(question)
         return True
 
@@ -131,7 +133,7 @@ class Source:
             question.run()
             del question  # an idle thread must not keep the last alarm in memory
             with self._lock:
-                self._busy -= 1
+                self._open -= 1
 
 
 class OwnSource(Source):
@@ -168,7 +170,7 @@ class Inquiry:
             return None
         question = Question(fact, title, source, call, start + allowed, allowed)
         if not source.start(question):
-            self._not_asked(source, fact, f"{title} is still busy with earlier requests")
+            self._not_asked(source, fact, _still_busy(title))
             return None
         return question
 
@@ -178,6 +180,10 @@ class Inquiry:
         if question is None or question.fact in self._gaps:
             return None
         if not question.done.wait(max(0.0, question.until - self._now())):
+            if question.waits_for_turn:
+                question.given_up = True
+                self._not_asked(question.source, question.fact, _still_busy(question.title))
+                return None
             question.source.timed_out(self._now())
             ENRICHMENT_QUERIES.add(source=question.source.name, outcome=TIMED_OUT)
             self.add_gap(
@@ -207,3 +213,7 @@ class Inquiry:
         for fact, why in self._gaps.items():
             by_reason.setdefault(why, []).append(fact)
         return tuple(Gap(", ".join(facts).capitalize(), why) for why, facts in by_reason.items())
+
+
+def _still_busy(title: str) -> str:
+    return f"{title} is still busy with earlier requests"

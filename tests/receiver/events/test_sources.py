@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from shared.models.inventory import InstanceError
 from shared.platform.errors import Unauthorized, Unavailable
 from tests.receiver.events.stubs import (
     EVENT,
+    EVIDENCE,
     HUNT,
     PROJECT,
     SYSTEM,
@@ -104,6 +106,24 @@ def test_requests_that_hang_do_not_pile_up(stuck):
     assert alarm.gaps == (Gap("Instance details", "EC2 in us-east-1 is still busy with earlier requests"),)
     assert stuck.calls == 32
     assert threading.active_count() - before <= 32 + 4
+
+
+def test_more_questions_than_may_be_asked_at_once_wait_for_their_turn():
+    under_way, most = [], []
+
+    def answer(number: int) -> Any:
+        under_way.append(number)
+        most.append(len(under_way))
+        time.sleep(0.005)
+        under_way.pop()
+        return EVIDENCE
+
+    enricher = Enricher(None, Platform(evidence=answer), Ec2(), config(targets=(SYSTEM,)))
+    enricher._ask._to_platform._limit = 4
+    with ThreadPoolExecutor(16) as alarms:
+        found = list(alarms.map(enricher.enrich, [EVENT] * 64))
+    assert [alarm.evidence for alarm in found] == [EVIDENCE] * 64
+    assert max(most) <= 4
 
 
 def test_a_machine_that_has_no_more_threads(monkeypatch):
