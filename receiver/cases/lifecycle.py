@@ -222,8 +222,10 @@ class CaseLifecycle:
             alarm = self._whole(alarm)
         message = compose(alarm, self._config, maybe_repeat=maybe_repeat, case=status)
         if opens and message.kind in DECISION_KINDS and message.overview:
-            # The alarm itself has not arrived yet. A new thread or issue must say what the case is about.
-            return replace(message.overview, id=message.id, maybe_repeat=maybe_repeat)
+            # The alarm itself is not known to have arrived. A new thread or issue must say what the case is
+            # about.
+            arrives_again = self._ledger.deliveries.get(message.overview.id, destination).may_have_arrived
+            return replace(message.overview, id=message.id, maybe_repeat=maybe_repeat or arrives_again)
         if message.overview is None or _is_no_news(alarm):
             return message
         return replace(message, joins=case is not None and joins(alarm, case, destination, self._ledger))

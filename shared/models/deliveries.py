@@ -43,6 +43,12 @@ class Delivery:
     told_by: str = ""  # the event whose message tells of this one; empty: its own message
 
     @property
+    def may_have_arrived(self) -> bool:
+        """Whether people may have seen the message."""
+        sent = (DeliveryState.SENDING, DeliveryState.UNSURE, DeliveryState.DELIVERED)
+        return self.in_doubt or self.state in sent
+
+    @property
     def held(self) -> bool:
         """Whether its digest waits for the hours of a route, or for the end of a hunt."""
         return self.state is DeliveryState.IN_DIGEST and self.hold is not None

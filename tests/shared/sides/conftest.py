@@ -23,6 +23,7 @@ from shared.local.store import SqliteStore
 from shared.queues.ports import Queue
 from shared.storage.ports import Store
 from tests.moto_server import moto_server
+from tests.simulation.aws import SimulatedClients
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -64,7 +65,7 @@ class Side:
 
 
 # `make test-emulators` runs the tests against two emulators that are independent of moto.
-SIDES = ["emulators"] if os.environ.get("HUNTBRIDGE_EMULATORS") else ["sqlite", "aws"]
+SIDES = ["emulators"] if os.environ.get("HUNTBRIDGE_EMULATORS") else ["sqlite", "simulated", "aws"]
 
 
 @pytest.fixture(params=SIDES)
@@ -134,11 +135,20 @@ def aws(moto_clients: Clients) -> Side:
 
 
 @pytest.fixture
+def simulated() -> Side:
+    """DynamoDB and SQS as tests/simulation plays them."""
+    clock = Clock()
+    clients = SimulatedClients(clock)
+    side = aws_side(clients, clients, clock)
+    return replace(side, clock=clock, forward=clock.forward, unit=30, tolerance=0)
+
+
+@pytest.fixture
 def emulators(emulated: tuple[Clients, Clients]) -> Side:
     return replace(aws_side(*emulated), beyond_ffff=False)
 
 
-def aws_side(dynamodb: Clients, sqs: Clients) -> Side:
+def aws_side(dynamodb: Clients, sqs: Clients, now: Callable[[], float] = time.time) -> Side:
     table = f"table-{uuid.uuid4()}"
     definition = table_definition()
     del definition["TimeToLiveSpecification"]  # no word of create_table
@@ -149,10 +159,10 @@ def aws_side(dynamodb: Clients, sqs: Clients) -> Side:
             sqs.call("sqs", "create_queue", QueueName=f"{name}-{uuid.uuid4()}")["QueueUrl"]
             for name in (name, f"{name}-dlq")
         ]
-        return SqsQueue(sqs, name, *urls)
+        return SqsQueue(sqs, name, *urls, now=now)
 
     return Side(
-        DynamoStore(dynamodb, table),
+        DynamoStore(dynamodb, table, now),
         queue("events"),
         queue("deliveries"),
         time.time,

@@ -1,0 +1,147 @@
+"""Faults of the product that exist here only: they prove that the schedules find such faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+from receiver.cases.lifecycle import CaseLifecycle
+from receiver.deliveries import alarm, digest
+from receiver.deliveries.record import Recorder
+from receiver.messages.message import Message
+from scheduler.recover_lost_webhooks import _Check
+from scheduler.timer import JOBS
+from shared.hosting import lambda_records
+from shared.local.queue import SqliteQueue
+from shared.models import known_good
+from shared.queues import worker
+from shared.queues.dead_letter_notices import DeadLetterNotices
+from shared.queues.ports import Again, Done, Item, Queue, Verdict
+from shared.storage.ledger.deliveries import Deliveries
+from tests.simulation import sides
+
+Change = tuple[Any, str, Any]  # in which object, which name, and what it becomes
+
+
+@dataclass(frozen=True)
+class Plant:
+    changes: Callable[[], list[Change]]
+    side: str = ""  # the only side on which it can be seen
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for target, name, new in self.changes():
+                stack.enter_context(patch.object(target, name, new))
+            yield
+
+
+def _done_unsent() -> list[Change]:
+    real = Recorder.record
+
+    def record(self: Recorder, *args: Any) -> Verdict:
+        verdict = real(self, *args)
+        return Done() if isinstance(verdict, Again) else verdict
+
+    return [(Recorder, "record", record)]
+
+
+def _no_lease() -> list[Change]:
+    def start(self: Deliveries, before: Any, **fields: Any) -> Any:
+        now = self._now()
+        self.save(started := replace(before, **fields, first_at=before.first_at or now, last_at=now))
+        return started
+
+    def work(queue: Queue, handler: Any, *, lease: float) -> int:
+        items = queue.claim(lease=0.001)
+        for item in items:
+            worker.settle(queue, item, worker.attempt(handler, item))
+        return len(items)
+
+    def never_waits(*_: object) -> None: ...
+
+    return [
+        (alarm, "wait_for_other_worker", never_waits),
+        (digest, "wait_for_other_worker", never_waits),
+        (Deliveries, "start", start),
+        (sides, "work", work),
+    ]
+
+
+def _not_durable() -> list[Change]:
+    real = SqliteQueue.put
+
+    def put(self: SqliteQueue, body: bytes, **options: Any) -> str:
+        return real(self, body, **{**options, "durable": False})
+
+    return [(SqliteQueue, "put", put)]
+
+
+def _unmarked() -> list[Change]:
+    real = CaseLifecycle.message
+
+    def message(self: CaseLifecycle, *args: Any, maybe_repeat: bool, opens: bool) -> Message:
+        return real(self, *args, maybe_repeat=False, opens=opens)
+
+    return [(CaseLifecycle, "message", message)]
+
+
+def _endless_entry() -> list[Change]:
+    real = known_good._why_not
+
+    def why_not(occurrence: Any, known: Any, entry: Any, now: Any) -> str:
+        return real(occurrence, known, replace(entry, ended_at=None), min(now, entry.at))
+
+    return [(known_good, "_why_not", why_not)]
+
+
+def _dropped() -> list[Change]:
+    real = worker.attempt
+
+    def attempt(handler: Any, item: Item) -> Verdict:
+        verdict = real(handler, item)
+        throttled = isinstance(verdict, Again) and ("throttl" in verdict.reason or "locked" in verdict.reason)
+        return Done() if throttled else verdict
+
+    return [(worker, "attempt", attempt), (lambda_records, "attempt", attempt)]
+
+
+def _not_recovered() -> list[Change]:
+    return [(_Check, "_raise", lambda *_: None)]
+
+
+def _whole_batch_done() -> list[Change]:
+    real = lambda_records._finished
+
+    def finished(*args: Any) -> bool:
+        with suppress(Exception):
+            real(*args)
+        return True
+
+    return [(lambda_records, "_finished", finished)]
+
+
+def _never_due() -> list[Change]:
+    idle = [replace(job, run=lambda runtime: None) if job.name == "remind" else job for job in JOBS]
+    return [(sides, "JOBS", tuple(idle))]
+
+
+def _no_notice() -> list[Change]:
+    return [(DeadLetterNotices, "count", lambda *_, **__: None)]
+
+
+PLANTS = {
+    "an item is done though its message must be sent again": Plant(_done_unsent),
+    "a lease is ignored": Plant(_no_lease),
+    "202 before the write is durable": Plant(_not_durable, "one machine"),
+    "the mark of a repeat is forgotten": Plant(_unmarked),
+    "an entry that has ended still withholds": Plant(_endless_entry),
+    "an item is dropped when the store throttles": Plant(_dropped),
+    "a lost webhook is not recovered": Plant(_not_recovered),
+    "a batch counts as done though an item failed": Plant(_whole_batch_done, "aws"),
+    "held alarms are never due": Plant(_never_due),
+    "an item dies without a notice": Plant(_no_notice),
+}

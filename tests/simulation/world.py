@@ -1,0 +1,417 @@
+"""huntbridge and its surroundings in one thread, on one of the two sides."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from receiver.assemble import Handlers, handlers
+from receiver.destinations.contract import Destination, Traits
+from receiver.events.enrich import Enricher
+from receiver.web import WEBHOOK, create_app
+from scheduler.triggers import on_event
+from shared.config.config import Config
+from shared.hosting.runtime import Runtime
+from shared.models.people import Person
+from shared.queues import items
+from shared.queues.ports import EVENTS, QUEUES, Queue
+from shared.secrets import Secret, SecretRef, Secrets
+from shared.storage.ports import NotNow, Store
+from tests.receiver.sequences.world import (
+    BOT,
+    EXTRA,
+    PLAIN,
+    Content,
+    Ec2,
+    Fuse,
+    Killed,
+    Settings,
+    World,
+)
+from tests.simulation.actors import Actor, Actors, Clock, Process, Trace
+from tests.simulation.network import CloudPlatform, Place, Weather
+from tests.simulation.one_thread import locks_of
+from tests.simulation.sides import SIDES, Aws, OneMachine
+
+TOKEN, SIGNING, CHANNEL = "0123456789abcdef0123", "signing-secret", "C0123456789"
+# Each near a change of the clocks in Europe or America, in hours around which things are held.
+STARTS = tuple(
+    datetime(*day, tzinfo=UTC)
+    for day in ((2026, 3, 27, 22), (2026, 10, 23, 22), (2026, 10, 31, 2), (2026, 6, 1, 2), (2026, 12, 30, 22))
+)
+TIMER = 60.0  # seconds between two runs of the timer
+_QUIET_ROUNDS = 4  # of the timer in which nothing happens, before nothing more is expected
+_MOST_ROUNDS = 1_500  # a day of the timer
+
+
+@dataclass(frozen=True)
+class AllSettings(Settings):
+    """The configuration as far as the schedules edit it."""
+
+    held: bool = False  # the suspicious alarms of hunts are told in a digest, in active hours
+    reminders: bool = False
+    catch_up: bool = False
+
+    def config(self) -> Config:
+        return _configs(repr(self), self.whole)
+
+    def whole(self) -> Config:
+        config = super().config().model_dump(mode="json", exclude_unset=True)
+        config["destinations"][BOT]["signing_secret"] = "env:SIGNING"
+        config["hunts"][self.hunt] |= {"timezone": "Europe/Berlin", "catch_up": self.catch_up}
+        # The machine may be off for weeks between two acts.
+        config["follow"] = {"interval": TIMER, "recover_for": 100 * 86_400}
+        if self.reminders:
+            config["reminders"] = {"after": 1_800, "to": [BOT], "times": 2}
+        if self.held:
+            hours = {"days": "Mon-Fri", "hours": "02:30-19:00", "timezone": "Europe/Berlin"}
+            config["routes"] = [
+                {"match": {"severity": "suspicious"}, "to": list(self.default), "active": hours},
+            ]
+        return Config.model_validate(config)
+
+
+_made: dict[str, Config] = {}
+
+
+def _configs(settings: str, make: Callable[[], Config]) -> Config:
+    """To validate a configuration takes as long as some alarms."""
+    if settings not in _made:
+        _made[settings] = make()
+    return _made[settings]
+
+
+class Faults:
+    """What may go wrong at a pause. Each schedule has some kinds of faults, each with a rate of its own."""
+
+    def __init__(self, world: SimulatedWorld, rng: random.Random, kinds: tuple[str, ...]) -> None:
+        self._world, self._rng = world, rng
+        self.rates = {kind: rng.choice([0.0003, 0.001, 0.004]) for kind in kinds}
+        self.total = sum(self.rates.values())
+        self.left = 12  # of all kinds together
+        self.on = True
+
+    def at(self, point: str) -> None:
+        if not self.on or not self.left or self._rng.random() >= self.total:
+            return
+        (fault,) = self._rng.choices(list(self.rates), list(self.rates.values()))
+        running = self._world.actors.running
+        if not running or fault == "torn commit":  # which happens within a commit
+            return
+        if (fault == "person killed") != (running.process.name == "a person"):
+            return
+        self.left -= 1
+        self._world.trace.add(f"fault: {fault}, at {point}")
+        match fault:
+            case "stall":
+                self._world.actors.sleep(self._rng.choice([20, 70, 400]))
+            case "person killed":
+                self._world.actors.kill(running.process)
+                raise Killed
+            case _:
+                self._world.tick += 1
+                self._world.side.crash(fault)
+
+
+class SimulatedWorld(World):
+    """What the sequences of `tests/receiver/sequences` need of a world, for either side."""
+
+    def __init__(self, folder: Path, side: str, seed: int) -> None:
+        self.rng = random.Random(f"world {seed}")
+        self.clock = Clock(self.rng.choice(STARTS))
+        self.trace = Trace(self.clock)
+        self.actors = Actors(self.clock, self.rng, self.trace)
+        self.tick, self.fuse = 0, Fuse()
+        self.weather = Weather(self.rng, self.rng.choice([0, 0.1, 0.3]), self.rng.choice([0, 0, 0.1]))
+        self.settings: Settings = AllSettings()
+        self.ec2 = Ec2()
+        self.cloud = CloudPlatform(
+            seconds=lambda: self.clock.true,
+            tick=lambda: self.tick,
+            actors=self.actors,
+            weather=self.weather,
+            trace=self.trace,
+        )
+        self.platform = self.cloud
+        self._ids = self.cloud.ids  # type: ignore[assignment]
+        places = {BOT: Traits(thread=True, edit=True), PLAIN: Traits(), EXTRA: Traits()}
+        self.places = {
+            name: Place(name, traits, self.actors, self.weather, self.trace)
+            for name, traits in places.items()
+        }
+        self.tools = dict(self.places)
+        for place in self.places.values():
+            place.now = lambda: self.tick
+        self.webhook_put: Callable[[items.Content, str], None] = lambda content, id: None
+        self.side = SIDES[side](self, folder)
+        faults = tuple(sorted({*self.side.faults(), "stall"}))
+        self.faults = Faults(self, self.rng, tuple(each for each in faults if self.rng.random() < 0.5))
+        self.actors.fault = self.faults.at
+        if isinstance(self.side, OneMachine):
+            self.side.disk.before_commit = lambda: self._at_commit("commit")
+            self.side.disk.after_commit = lambda: self._at_commit("committed")
+        self._web = create_app(
+            _Events(self),
+            lambda: [Secret(TOKEN)],
+            lambda: self.clock.now(),
+            dict,
+            lambda: {SecretRef("env:SIGNING"): Secret(SIGNING)},
+            refused=lambda status, reason, address: None,
+        ).test_client()
+
+    def _at_commit(self, point: str) -> None:
+        """Within a transaction nobody else goes on, but the process may die."""
+        faults, running = self.faults, self.actors.running
+        if running and running.process.alive and faults.on and faults.left:
+            for fault in ("kill", "power cut", *(("torn commit",) if point == "committed" else ())):
+                if self.rng.random() < faults.rates.get(fault, 0.0):
+                    faults.left -= 1
+                    self.trace.add(f"fault: {fault}, at {point}")
+                    self.tick += 1
+                    self.side.crash(fault)
+
+    # What the sequences know of a world
+
+    @property
+    def runtime(self) -> Runtime:  # type: ignore[override]
+        return self.side.runtime
+
+    @property
+    def moment(self) -> datetime:
+        return self.clock.now()
+
+    @moment.setter
+    def moment(self, moment: datetime) -> None:
+        self.clock.true += max(0.0, (moment - self.clock.now()).total_seconds())
+
+    def start(self) -> None:
+        self.side.configure()
+
+    def dead(self) -> Iterator[str]:
+        for name in QUEUES:
+            for dead in getattr(self.runtime, name).dead_items():
+                yield dead.reason
+
+    # The product, put together
+
+    def runtime_on(self, store: Store, captures: Queue, events: Queue, deliveries: Queue) -> Runtime:
+        runtime = Runtime(
+            config=self.settings.config(),
+            store=store,
+            captures=captures,
+            events=_Watched(self, events),
+            deliveries=deliveries,
+            secrets=Secrets({"KEY": "key", "T": "xoxb-1", "S": "s", "SIGNING": SIGNING}),
+            now=self.clock.now,
+            sleep=self.actors.sleep,
+        )
+        runtime.__dict__["_retrying_platform"] = self.cloud
+        runtime.__dict__["make_cado"] = lambda tries: self.cloud
+        return runtime
+
+    def handlers_of(self, runtime: Runtime) -> Handlers:
+        config = runtime.config
+        enricher = Enricher(runtime.ledger, self.cloud, self.ec2, config, now=self.clock.monotonic)
+        tools: dict[str, Destination] = {name: self.places[name] for name in config.destinations}
+        with locks_of(self.actors):
+            return handlers(runtime, enricher, tools)
+
+    # Time passes
+
+    def run(self, steps: int = 10**9) -> None:
+        """Let the actors go on for some steps, or until nothing is ready."""
+        for _ in range(steps):
+            if not self.step():
+                return
+
+    def step(self) -> bool:
+        """Let one actor go on. False if none can."""
+        self.side.recover()
+        self.cloud.go_on()
+        ready = self.actors.ready()
+        if (not ready or self.rng.random() < 0.2) and self.side.start_work():
+            ready = self.actors.ready()
+        if not ready:
+            return False
+        self.actors.resume(self.rng.choice(ready))
+        self.side.recover()
+        return True
+
+    def finish(self, actor: Actor) -> None:
+        """Let the actors go on until this one has ended."""
+        while not actor.done:
+            if not self.step():
+                wakes_at = self.actors.wakes_at()
+                assert wakes_at is not None, f"{actor.name} hangs"
+                self.clock.true = max(self.clock.true, wakes_at)
+
+    def calm_down(self) -> None:
+        """From now on nothing fails."""
+        self.faults.on, self.weather.calm = False, True
+        for place in self.places.values():
+            place.state = "up"
+        if isinstance(self.side, Aws):
+            self.side.clients.rates.clear()
+
+    def drain(self) -> None:
+        """Let everything come to its end. Raises AssertionError if something waits for ever."""
+        self.calm_down()
+        quiet = 0
+        for _ in range(_MOST_ROUNDS):
+            before = self._signs()
+            self._run_until(self.clock.true + TIMER)
+            self.side.run_timer()
+            self._run_until(self.clock.true + 1)
+            quiet = quiet + 1 if self._signs() == before else 0
+            soon = self._next()
+            if quiet < _QUIET_ROUNDS:
+                continue
+            if soon is None:
+                break
+            self.clock.true = max(self.clock.true, soon)  # all rest until then
+        else:
+            raise AssertionError("something waits for ever: " + ", ".join(self._waiting()))
+
+    def _run_until(self, until: float) -> None:
+        while True:
+            self.run()
+            due = [each for each in (self.side.next_due(), self.actors.wakes_at()) if each is not None]
+            soon = min((*due, until))
+            if soon >= until:
+                self.clock.true = max(self.clock.true, until)
+                return
+            self.clock.true = max(self.clock.true + 0.001, soon + 0.001)
+
+    def _signs(self) -> tuple[int, ...]:
+        """What changes when something happens."""
+        return (sum(len(place.arrived) for place in self.places.values()), len(self.trace.lines))
+
+    def _next(self) -> float | None:
+        """When something happens that is not due yet."""
+        digests = [
+            each.hold.until.timestamp() - self.clock.offset
+            for each in self.runtime.ledger.waiting_digests.all()
+            if each.hold.until
+        ]
+        soon = [self.side.next_due(), self.cloud.next_end(), *digests]
+        if not any(each is not None for each in soon):
+            if any(True for _ in self.runtime.ledger.waiting_digests.all()):
+                return self.clock.true + 3_600
+            if any(True for _ in self.runtime.ledger.hunts.unfinished()):
+                return self.clock.true + 3_600
+        return min((each for each in soon if each is not None), default=None)
+
+    def _waiting(self) -> Iterator[str]:
+        for name in QUEUES:
+            if count := getattr(self.runtime, name).depth().living:
+                yield f"{count} items of {name}"
+        for hunt in self.runtime.ledger.hunts.unfinished():
+            yield f"the hunt {hunt.id}, which is {hunt.state}"
+        for digest in self.runtime.ledger.waiting_digests.all():
+            yield f"the digest {digest.id}"
+
+    # What people and the platform do
+
+    def post(self, body: bytes) -> str:
+        """The platform calls the webhook. Returns the event's id, or an empty text if it was not accepted."""
+        whole = {"token": TOKEN, **json.loads(body)}
+
+        def post() -> str:
+            answer = self._web.post(WEBHOOK, json=whole)
+            id = str((answer.json or {}).get("id", ""))
+            self.trace.add(f"web: {answer.status_code} {id}".rstrip())
+            return id if answer.status_code == 202 else ""
+
+        actor = self.actors.spawn("platform", self.side.person(), post)
+        self.finish(actor)
+        return actor.result if isinstance(actor.result, str) else ""
+
+    def click(self, action: str, case_key: str, name: str, option: str = "") -> bool:
+        """Somebody clicks in Slack. Returns whether huntbridge accepted it."""
+        clicked: dict[str, Any] = {"action_id": action, "value": case_key}
+        if option:
+            clicked = {"action_id": action, "block_id": case_key, "selected_option": {"value": option}}
+        payload = {
+            "type": "block_actions",
+            "user": {"id": "U0123456789", "username": name},
+            "channel": {"id": CHANNEL},
+            "container": {"message_ts": "1.1"},
+            "actions": [clicked],
+        }
+        body = urlencode({"payload": json.dumps(payload)}).encode("ascii")
+
+        def click() -> bool:
+            at = str(int(self.clock.seconds()))
+            digest = hmac.new(SIGNING.encode(), b"v0:" + at.encode() + b":" + body, hashlib.sha256)
+            headers = {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": f"v0={digest.hexdigest()}"}
+            answer = self._web.post("/slack/actions", data=body, headers=headers)
+            self.trace.add(f"web: {answer.status_code}")
+            return bool(answer.status_code == 200)
+
+        actor = self.actors.spawn("Slack", self.side.person(), click)
+        self.finish(actor)
+        return actor.result is True
+
+    def by_person(self, person: Person, call: Callable[[], object]) -> Actor:
+        """A person uses a command. Returns what came of it."""
+        actor = self.actors.spawn(person.name, Process("a person"), call)
+        self.finish(actor)
+        return actor
+
+    def begin_hunt(self, found: dict[str, list[Content]]) -> str:
+        """The schedule starts a hunt of all systems, of which these have alarms on their disks."""
+        at = self.clock.now().replace(second=0, microsecond=0)
+        name = self.settings.hunt
+        self.cloud.planted[f"{name} {at:%Y-%m-%d %H:%M}Z"] = found
+
+        def begin() -> object:
+            event = {"hunt": name, "scheduled_at": at.isoformat()}
+            try:
+                return on_event(self.runtime, event)
+            except NotNow:  # as scheduler/handler.py
+                with suppress(NotNow):
+                    self.runtime.captures.put(items.encode(items.StartHunt(event)))
+            return None
+
+        actor = self.actors.spawn("schedule", self.side.person(), begin)
+        self.finish(actor)
+        return f"{name} {at:%Y-%m-%d %H:%M}Z"
+
+
+class _Events:
+    """[events] as it is now; the process that has it may have been started again."""
+
+    name = EVENTS
+
+    def __init__(self, world: SimulatedWorld) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.side.events, name)
+
+
+class _Watched:
+    """[events], with each event about a disk announced before it is put."""
+
+    def __init__(self, world: SimulatedWorld, queue: Queue) -> None:
+        self._world, self._queue = world, queue
+
+    def put(self, body: bytes, *, id: str = "", **options: Any) -> str:
+        content = items.decode(body)
+        world = self._world
+        if isinstance(content, items.Webhook):
+            id = id or f"e{next(world.cloud.ids)}"
+        world.webhook_put(content, id)
+        return self._queue.put(body, id=id, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
