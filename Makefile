@@ -136,6 +136,11 @@ chaos: $(VENV)/dev  ## serve during kills and faults, 14 minutes; SHORT=1 takes 
 storm: $(VENV)/dev  ## 5,000 webhooks in a minute at the pace of a real channel
 	$(BIN)/python -m tests.chaos.storm
 
+.PHONY: simulate
+
+simulate: $(VENV)/dev  ## 2,000 simulated schedules of both sides, four minutes; SCHEDULES=100000 SEED=7 runs others; REPLAY=7 shows one
+	$(BIN)/python -m tests.simulation.run $(if $(REPLAY),--replay $(REPLAY),--schedules $(or $(SCHEDULES),2000) --seed $(or $(SEED),1))
+
 .PHONY: test-lambda bench bench-more
 
 # Lambda's runtime client, for the Python version of the functions, which may differ from the local one.

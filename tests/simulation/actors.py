@@ -16,10 +16,13 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from shared.models.case_states import DecisionRefused
+from shared.storage.ports import NotNow
 from tests.receiver.sequences.world import Killed
 
 _SWITCH = 0.15  # the share of pauses at which another actor goes on
 _PAUSE = 0.002  # seconds that pass at a pause
+_FORESEEN = (NotNow, DecisionRefused)  # what a command or the server may meet
 
 
 class Clock:
@@ -143,6 +146,8 @@ class Actors:
         finally:
             self._running, self._trace.actor = None, ""
         self._bury()
+        if isinstance(actor.error, Exception) and not isinstance(actor.error, _FORESEEN):
+            raise actor.error
 
     def kill(self, *processes: Process) -> None:
         """Nothing of these processes goes on. The actor whose turn it is ends at its next pause."""

@@ -88,14 +88,10 @@ class Judgement(Checks):
                         assert is_marked(message), f"{message.id} repeats {earlier.id} at {place.name}"
                 self.says_something_new_of_its_case(message, told[:number])
 
-    def says_something_new_of_its_case(self, message: Message, before: list[Message]) -> None:
-        """Compared only with messages whose events were done before this one came: the others were judged at
-        the same time."""
+    def was_judged_before(self, one: Message, other: Message) -> bool:
+        """Here events are judged at the same time, so one must be done before the other came."""
         events = self.oracle.events
-        if message.id in events:
-            came = events[message.id].start
-            known = [each for each in before if each.id in events and events[each.id].end < came]
-            super().says_something_new_of_its_case(message, known)
+        return one.id in events and other.id in events and events[one.id].end < events[other.id].start
 
     def no_item_is_lost(self, event: Event) -> None:
         detail = self.world.runtime.queries.events.get(event.id)

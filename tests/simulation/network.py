@@ -141,7 +141,7 @@ class CloudPlatform(Platform):
             raise Unavailable(LOST, ambiguous=True)
         return project
 
-    def capture(self, project_id: int, system: System, *_: Any, **__: Any) -> tuple[int, ...]:
+    def capture(self, project_id: int, system: System, *__: Any, **___: Any) -> tuple[int, ...]:
         lost = self._ask(f"capture {system.instance}")
         name = next(name for name, id in self.projects_by_name.items() if id == project_id)
         assert self.weather

@@ -1,7 +1,7 @@
 """One schedule: what people, the platform and the machines do, all drawn from one seed.
 
-The acts are those of `tests/receiver/sequences`, with everything going on at once and over the whole path. The
-model of what may be withheld is theirs too.
+The acts are those of `tests/receiver/sequences`, with everything going on at once and over the whole path. So
+is the model of what may be withheld.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shared.models.case_states import DecisionRefused
 from shared.models.cases import CaseState
 from shared.models.decisions import Verdict
 from shared.models.event_kinds import ALARM_KINDS
@@ -282,12 +281,8 @@ class Schedule(Machine):
     def act(self, call: Callable[[], object], fuse: Any) -> bool:
         actor = self.world.by_person(Person(f"person-{self.number}", "the console"), call)
         self.world.tick += 1
-        if isinstance(actor.error, Killed | NotNow):
-            return False
-        if actor.error and not isinstance(actor.error, DecisionRefused):
-            raise actor.error
         self.work(None)
-        return True
+        return not isinstance(actor.error, Killed | NotNow)
 
     def receive(self, disk: Disk, body: bytes) -> None:
         self.note_ends()

@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 from receiver.assemble import Handlers, handlers
 from receiver.destinations.contract import Destination, Traits
 from receiver.events.enrich import Enricher
-from receiver.web import WEBHOOK, create_app
+from receiver.intake.webhooks import WEBHOOK
+from receiver.web import create_app
 from scheduler.triggers import on_event
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime

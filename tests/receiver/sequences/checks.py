@@ -104,8 +104,7 @@ class Checks:
         known = [
             each
             for each in before
-            # Not one that overtook this message, whose worker died after it was judged.
-            if each.case_key == message.case_key and events[each.id].start < events[message.id].start
+            if each.case_key == message.case_key and self.was_judged_before(each, message)
         ]
         if not (alarm and alarm.judgement and alarm.judgement.complete and known) or is_marked(message):
             return
@@ -121,6 +120,12 @@ class Checks:
                 told.setdefault(key, []).append(sight)
         new = [sight for key, sight in told_by(message).items() if not no_more(sight, told.get(key, ()))]
         assert new, f"{message.id} says nothing new of {message.case_key}, and does not say so"
+
+    def was_judged_before(self, one: Message, other: Message) -> bool:
+        """False for a message that overtook the other one, whose worker died after it was judged. A decision
+        that opens a thread is no event."""
+        events = self.oracle.events
+        return one.id in events and other.id in events and events[one.id].start < events[other.id].start
 
     def every_case_has_an_end(self) -> None:
         reasons = [reason for reason in self.world.dead() if f"no destination '{EXTRA}'" not in reason]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from receiver.destinations.contract import CaseRef, Outcome, Retry
+from receiver.messages.message import Message
 from shared.models.cases import CaseState, Verdict
 from shared.models.known_good_terms import Scope
 from tests.receiver.sequences.checks import is_telling
@@ -212,6 +214,24 @@ def test_an_alarm_whose_worker_is_killed_before_it_is_told(script: Script, calls
     script.deliver(0, twice=False, fuse=(calls, "kill"))
     script.deliver(0, twice=False, fuse=None)
     script.platform(state)
+
+
+def test_a_thread_that_a_decision_opens_says_so_if_its_alarm_may_have_arrived(script: Script) -> None:
+    slack = script.world.tools[BOT]
+    deliver = slack.deliver
+
+    def lost(message: Message, case: CaseRef) -> Outcome:
+        deliver(message, case)
+        return Retry("the answer was lost", ambiguous=True)
+
+    slack.deliver = lost  # type: ignore[method-assign]
+    script.hunt({WEB: [(scanner(),)]}, 1, at_once=True, fuse=None)
+    slack.deliver = deliver  # type: ignore[method-assign]
+    script.judged()
+    first, opened, *_ = (message for _, message in slack.seen)
+    assert is_telling(opened)
+    assert (first.id, first.maybe_repeat) == ("e1", False)
+    assert (opened.id.partition(":")[0], opened.maybe_repeat) == ("closed", True)
 
 
 def test_edits_of_the_configuration(script: Script) -> None:
