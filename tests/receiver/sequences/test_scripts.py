@@ -4,6 +4,7 @@ be told, so that a product which withholds nothing fails as well."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from shared.models.cases import CaseState, Verdict
 from shared.models.known_good_terms import Scope
 from tests.receiver.sequences.checks import is_telling
 from tests.receiver.sequences.machine import Machine
+from tests.receiver.sequences.oracle import Closing
 from tests.receiver.sequences.world import BOT, PLAIN, SYSTEMS, Planted
 
 WEB, OTHER, _ = SYSTEMS
@@ -227,8 +229,10 @@ def test_a_thread_that_a_decision_opens_says_so_if_its_alarm_may_have_arrived(sc
     slack.deliver = lost  # type: ignore[method-assign]
     script.hunt({WEB: [(scanner(),)]}, 1, at_once=True, fuse=None)
     slack.deliver = deliver  # type: ignore[method-assign]
-    script.judged()
-    first, opened, *_ = (message for _, message in slack.seen)
+    key, _ = script.case_of(WEB) or ("", None)
+    until = script.world.moment + timedelta(days=1)
+    script.close_as(Closing("", key, WEB, False, script.world.tick, until), Verdict.TRUE_POSITIVE, None)
+    first, opened = (message for _, message in slack.seen)
     assert is_telling(opened)
     assert (first.id, first.maybe_repeat) == ("e1", False)
     assert (opened.id.partition(":")[0], opened.maybe_repeat) == ("closed", True)
