@@ -28,7 +28,6 @@ mount --rbind /dev {folder}/root/dev
 mount -t proc proc {folder}/root/proc
 mount -t tmpfs none {folder}/root/tmp
 chmod 1777 {folder}/root/tmp
-{more}
 echo ready
 cat
 """
@@ -88,12 +87,11 @@ class Machine:
 
 
 @contextmanager
-def machine(folder: Path, more: str = "") -> Iterator[Machine]:
-    """A copy of this machine while the block lasts. `more`: shell lines that go on with the mounts."""
+def machine(folder: Path) -> Iterator[Machine]:
+    """A copy of this machine while the block lasts. `folder`: an empty one."""
     if os.geteuid() != 0 or not found("unshare") or not found("setpriv"):
         pytest.skip("a copy of this machine needs root, unshare and setpriv")
-    script = _MADE.format(folder=folder, more=more)
-    command = ["unshare", "--mount", "sh", "-c", script]
+    command = ["unshare", "--mount", "sh", "-c", _MADE.format(folder=folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         assert process.stdout

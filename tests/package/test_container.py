@@ -129,6 +129,20 @@ def test_it_serves_and_says_whether_it_is_healthy(container: Container, tmp_path
     assert container.health() == 1
 
 
+def test_the_ignore_file_lets_through_what_is_copied() -> None:
+    lines = (ROOT / ".containerignore").read_text().splitlines()
+    copied = [
+        source
+        for name, arguments in (*BUILD, *FINAL)
+        if name == "COPY" and "--from" not in arguments
+        for source in arguments.split()[:-1]
+    ]
+
+    assert lines[0] == "*"
+    assert {line.removeprefix("!") for line in lines if line.startswith("!")} == set(copied)
+    assert (ROOT / ".dockerignore").read_text().splitlines() == lines  # Docker reads this name, Podman both
+
+
 @pytest.fixture
 def compose() -> dict[str, Any]:
     read: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())

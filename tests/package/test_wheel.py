@@ -21,21 +21,20 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 pytestmark = pytest.mark.timeout(900)
 
 
-def python_of(wanted: str) -> list[str] | None:
-    """How to start this Python: from the PATH, or from pyenv. None if it is not here."""
-    for environ in ({}, {"PYENV_VERSION": wanted}):
-        command = ["env", *(f"{name}={value}" for name, value in environ.items()), f"python{wanted}"]
-        where = [*command, "-c", "import sys; print(sys.executable)"]
-        done = subprocess.run(where, capture_output=True, text=True)
+def path_of(version: str) -> str | None:
+    """The path of a Python, which is on the PATH or in pyenv. None if it is not here."""
+    for extra in ({}, {"PYENV_VERSION": version}):
+        command = ["env", f"python{version}", "-c", "import sys; print(sys.executable)"]
+        done = subprocess.run(command, env={**os.environ, **extra}, capture_output=True, text=True)
         if done.returncode == 0:
-            return [done.stdout.strip()]
+            return done.stdout.strip()
     return None
 
 
 class Installed:
     """The wheel in a new environment."""
 
-    def __init__(self, python: list[str], folder: Path, world: Sandbox) -> None:
+    def __init__(self, python: str, folder: Path, world: Sandbox) -> None:
         self.bin, self.empty, self.world = folder / "venv/bin", folder / "empty", world
         self.empty.mkdir()
         (folder / "huntbridge.yaml").write_text(world.config)
@@ -47,7 +46,7 @@ class Installed:
                 "HUNTBRIDGE_DATA": str(folder / "data"),
             }
         )
-        ended([*python, "-m", "venv", folder / "venv"])
+        ended([python, "-m", "venv", folder / "venv"])
         self.pip("--require-hashes", "-r", ROOT / "requirements/run.txt")
         self.pip("--no-deps", WHEEL)
 
@@ -63,7 +62,7 @@ class Installed:
 def installed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
-    python = python_of(request.param)
+    python = path_of(request.param)
     if python is None:
         pytest.skip(f"Python {request.param} is not here")
     folder = tmp_path_factory.mktemp(f"python-{request.param}")
