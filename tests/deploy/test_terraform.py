@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,17 @@ class Template(yaml.SafeLoader):
 Template.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
+@cache
+def parsed(file: Path) -> dict[str, Any]:
+    content: dict[str, Any] = hcl2.loads(file.read_text())
+    return content
+
+
 def blocks(kind: str, folder: Path = MODULE) -> dict[str, Any]:
     """The blocks of a kind, by their names."""
     found: dict[str, Any] = {}
     for file in folder.glob("*.tf"):
-        for block in hcl2.loads(file.read_text()).get(kind, []):
+        for block in parsed(file).get(kind, []):
             found |= {name.strip('"'): body for name, body in block.items()}
     return found
 
