@@ -16,6 +16,7 @@ from shared.config.errors import ConfigError
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
+from shared.queues.waiting import Waiting
 
 
 def capture_threads(config: Config) -> int:
@@ -79,10 +80,11 @@ def destination(runtime: Runtime, name: str) -> ReloadingDestination:
     return made
 
 
-def receiver(runtime: Runtime) -> Handlers:
-    """The handlers of events and deliveries. Raises SecretError if the platform's key or a destination's
-    secret cannot be read, so that the command fails at its start and not at the first alarm."""
+def receiver(runtime: Runtime, waiting: Waiting | None = None) -> Handlers:
+    """The handlers of events and deliveries. `waiting`: how they wait for peers; None if each has a thread
+    for itself. Raises SecretError if the platform's key or a destination's secret cannot be read, so that the
+    command fails at its start and not at the first alarm."""
     runtime.secret(runtime.config.platform.api_key)
     for name in runtime.config.destinations:
         destination(runtime, name)
-    return assemble.work(runtime)
+    return assemble.work(runtime, waiting)

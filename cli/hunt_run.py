@@ -12,12 +12,10 @@ from rich.console import Console
 
 from cli import runs, tables
 from cli.assemble import (
-    capture_threads,
     load_config,
     local_runtime,
     on_aws,
     reading_runtime,
-    receiver,
     runtime_of,
 )
 from cli.exit_codes import Failed, Misused, PlatformFailed
@@ -25,20 +23,20 @@ from cli.operator import person_here
 from cli.plan import draft, moment, show, the_hunt
 from cli.settings import settings
 from cli.stack import on_stack
+from cli.workers import workers
 from scheduler import by_hand
 from scheduler.follow import follow
 from scheduler.narrow import Narrow, time_beside_schedule
 from scheduler.plan import prepare
 from scheduler.report import report
-from scheduler.worker import captures_handler
 from shared.config.config import Config
 from shared.hosting.runtime import Runtime
-from shared.local.server import Server, Timer, Workers
+from shared.local.core import Core
+from shared.local.server import Server, Timer
 from shared.models.captures import Capture, CaptureState
 from shared.models.codec import dump
 from shared.models.hunts import Hunt, HuntState
 from shared.phrases import counted
-from shared.queues import leases
 from shared.secrets import SecretError
 
 _ASKED = (CaptureState.REQUESTED, CaptureState.RUNNING, CaptureState.PROCESSED, CaptureState.FAILED)
@@ -201,23 +199,16 @@ def _work(runtime: Runtime, hunt: Hunt, wait: bool, console: Console) -> Hunt:
 
     Raises SecretError.
     """
-    workers, timers = [], []
+    server = Server([], [])
     if not on_aws():
-        handler = captures_handler(runtime)
-        workers.append(
-            Workers(runtime.captures, handler, leases.CAPTURE, threads=capture_threads(runtime.config))
-        )
-        timers.append(Timer("follow", lambda: follow(runtime), runtime.config.follow.interval))
-    if wait and not on_aws():
+        core = Core()
         try:
-            work = receiver(runtime)
+            work = workers(runtime, core, receives=wait)
         except SecretError as error:
             raise Misused(str(error)) from None
-        workers += [
-            Workers(runtime.events, work.event, leases.EVENT, threads=2),
-            Workers(runtime.deliveries, work.delivery, leases.DELIVERY, threads=4),
-        ]
-    server = Server(workers, timers)
+        server = Server(
+            work, [Timer("follow", lambda: follow(runtime), runtime.config.follow.interval)], core
+        )
     server.start()
     shown = ""
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from cli import serve_metrics
-from cli.assemble import capture_threads, load_config, local_runtime, receiver
+from cli.assemble import load_config, local_runtime
 from cli.exit_codes import DataUnusable, Misused
 from cli.health import Health
 from cli.operator import here, operator
@@ -21,6 +21,7 @@ from cli.serve_web import Options, edge
 from cli.settings import settings
 from cli.signals import stop_signals
 from cli.web_process import TALKATIVE
+from cli.workers import workers
 from receiver.intake.refusals import Refusals
 from receiver.intake.sender_secrets import accepted, readable
 from receiver.intake.webhook_request import MAX_BODY
@@ -28,19 +29,18 @@ from receiver.intake.webhooks import WEBHOOK, Webhooks
 from receiver.web import create_app
 from scheduler.timer import JOBS, Job, Jobs
 from scheduler.triggers import on_schedule
-from scheduler.worker import captures_handler
 from shared.aws.regions import known_regions
 from shared.config.tokens import refusal, warning
 from shared.config.warnings import warnings
 from shared.hosting import log as logs
 from shared.hosting.runtime import Runtime
+from shared.local.core import Core
 from shared.local.data_directory import AlreadyServed, announce, sole_server
 from shared.local.hunt_starter import Clock
 from shared.local.listen import Listener
-from shared.local.server import Server, Timer, Workers
+from shared.local.server import Server, Timer
 from shared.local.webhook_quota import WebhookQuota
 from shared.metrics.memory import Memory
-from shared.queues import leases
 from shared.secrets import Secret, SecretError, SecretRef
 from shared.storage.audit import configuration_loaded
 from shared.storage.ledger.refusals import RefusalCounts
@@ -135,7 +135,8 @@ def assemble(runtime: Runtime) -> Server:
     Raises SecretError if the secret of a destination cannot be read, so that the error shows at the start and
     not at the first alarm.
     """
-    work = receiver(runtime)
+    core = Core()
+    work = workers(runtime, core)
     for doubt in warnings(runtime.config, known_regions()):
         log.warning("the configuration may be wrong", extra={"reason": doubt})
     for name, hunt in runtime.config.hunts.items():
@@ -157,16 +158,7 @@ def assemble(runtime: Runtime) -> Server:
     )
     jobs = Jobs(runtime)
     return Server(
-        [
-            Workers(
-                runtime.captures,
-                captures_handler(runtime),
-                leases.CAPTURE,
-                threads=capture_threads(runtime.config),
-            ),
-            Workers(runtime.events, work.event, leases.EVENT, threads=4),
-            Workers(runtime.deliveries, work.delivery, leases.DELIVERY, threads=8),
-        ],
+        work,
         [
             *(
                 Timer(
@@ -179,6 +171,7 @@ def assemble(runtime: Runtime) -> Server:
             ),
             Timer(CLOCK, partial(jobs.run, Job(CLOCK, lambda _: clock.tick(), CLOCK_BUDGET)), 1.0),
         ],
+        core,
     )
 
 

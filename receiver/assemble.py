@@ -19,7 +19,6 @@ from receiver.cases.muting_in_slack import MutingInSlack
 from receiver.cases.send_reminders import CaseReminders
 from receiver.deliveries.alarm import AlarmDelivery
 from receiver.deliveries.claim import CaseClaims
-from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.deliveries.digest import Collector, DigestDelivery
 from receiver.deliveries.digest_store import Digests
 from receiver.deliveries.edit import CaseEdits
@@ -53,7 +52,8 @@ from shared.platform.answers import DetectedIndicator, Pipeline
 from shared.platform.client import Cado
 from shared.platform.errors import CadoError
 from shared.queues.ports import Handler
-from shared.secrets import SecretError
+from shared.queues.waiting import InThisThread, Waiting
+from shared.secrets import SecretError, SecretRef
 from shared.storage.last_delivered import LastDelivered
 from shared.storage.ledger.refusals import RefusalCounts
 from shared.storage.queries.cases import CaseQueries
@@ -68,11 +68,23 @@ class Handlers:
     delivery: Handler  # of the items of [deliveries]
 
 
-def work(runtime: Runtime) -> Handlers:
-    return handlers(runtime, enricher(runtime), destinations(runtime))
+def work(runtime: Runtime, waiting: Waiting | None = None) -> Handlers:
+    """`waiting`: how the handlers wait for peers; None if each has a thread for itself."""
+    waiting = waiting or InThisThread()
+    return handlers(runtime, enricher(runtime, waiting), destinations(runtime, waiting), waiting)
 
 
-def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, Destination]) -> Handlers:
+def handlers(
+    runtime: Runtime,
+    enricher: Enricher,
+    destinations: Mapping[str, Destination],
+    waiting: Waiting | None = None,
+) -> Handlers:
+    outside = (waiting or InThisThread()).outside
+
+    def why_old(ref: SecretRef) -> str:
+        return outside(lambda: runtime.why_old(ref))
+
     cases = case_lifecycle(runtime)
     events = EventWorker(
         config=runtime.config,
@@ -83,11 +95,11 @@ def handlers(runtime: Runtime, enricher: Enricher, destinations: Mapping[str, De
         history=History(runtime.store, runtime.ledger),
         judge=judge(runtime),
         cases=cases,
-        actions=case_actions(runtime, cases, destinations),
+        actions=case_actions(runtime, cases, destinations, waiting),
         reminders=CaseReminders(cases, runtime.ledger, runtime.config.reminders, runtime.now),
         notices=runtime.dead_letter_notices,
         heartbeats=runtime.heartbeats,
-        checks=DestinationChecks(destinations, runtime.config, runtime.check_results, runtime.why_old),
+        checks=DestinationChecks(destinations, runtime.config, runtime.check_results, why_old),
         closed_issues=ClosedIssues(runtime.ledger, runtime.store, runtime.events, destinations, runtime.now),
         now=runtime.now,
         refusals=RefusalCounts(runtime.store, runtime.now),
@@ -99,15 +111,10 @@ def delivery_worker(
     runtime: Runtime, cases: CaseLifecycle, destinations: Mapping[str, Destination]
 ) -> DeliveryWorker:
     config, now, deliveries = runtime.config, runtime.now, runtime.ledger.deliveries
-    concurrency = {
-        name: ConcurrencyLimit(traits_of(section).concurrency, now)
-        for name, section in config.destinations.items()
-        if name in destinations
-    }
     limiter = RateLimiter(runtime.store, lambda: now().timestamp())
     references = runtime.ledger.case_references
     claims = CaseClaims(references, cases, destinations)
-    turns = Turns(config.destinations, limiter, concurrency, claims)
+    turns = Turns(config.destinations, limiter, claims)
     last_delivered = LastDelivered(runtime.store, now)
     recorder = Recorder(
         deliveries, limiter, runtime.heartbeats, last_delivered, config.delivery.retry_for, now
@@ -116,7 +123,7 @@ def delivery_worker(
     digests = Digests(runtime.store, runtime.deliveries)
     collector = Collector(deliveries, digests, runtime.ledger.waiting_digests, config)
     return DeliveryWorker(
-        concurrency,
+        destinations,
         alarms=AlarmDelivery(
             deliveries,
             cases,
@@ -174,7 +181,10 @@ def resending(runtime: Runtime) -> Resending:
 
 
 def case_actions(
-    runtime: Runtime, cases: CaseLifecycle, destinations: Mapping[str, Destination] | None = None
+    runtime: Runtime,
+    cases: CaseLifecycle,
+    destinations: Mapping[str, Destination] | None = None,
+    waiting: Waiting | None = None,
 ) -> CaseActions:
     """`destinations`: those that may open a dialog; None if none is opened."""
     decides = deciding(runtime)
@@ -199,16 +209,22 @@ def case_actions(
                 runtime.config,
             ),
         ),
-        capturing_again(runtime),
+        capturing_again(runtime, waiting),
     )
 
 
-def capturing_again(runtime: Runtime) -> CapturingAgain:
+def capturing_again(runtime: Runtime, waiting: Waiting | None = None) -> CapturingAgain:
     def make_fleet() -> Fleet:
         return runtime.make_fleet(retries=1)
 
     return CapturingAgain(
-        runtime.ledger, runtime.store, runtime.captures, runtime.config, make_fleet, runtime.now
+        runtime.ledger,
+        runtime.store,
+        runtime.captures,
+        runtime.config,
+        make_fleet,
+        runtime.now,
+        waiting or InThisThread(),
     )
 
 
@@ -226,12 +242,12 @@ def case_destinations(configured: Mapping[str, DestinationConfig]) -> CaseDestin
     )
 
 
-def enricher(runtime: Runtime) -> Enricher:
+def enricher(runtime: Runtime, waiting: Waiting | None = None) -> Enricher:
     config = runtime.config
     # Only one try, because the alarm waits for the answer. Its message names the facts that are missing.
     platform = _Platform(lambda: runtime.make_cado(tries=1))
     ec2 = Ec2(config.account, runtime.secrets)
-    return Enricher(runtime.ledger, platform, ec2, config, roster=duty_roster(runtime))
+    return Enricher(runtime.ledger, platform, ec2, config, roster=duty_roster(runtime), waiting=waiting)
 
 
 def duty_roster(runtime: Runtime) -> DutyRoster | None:
@@ -246,13 +262,14 @@ def duty_roster(runtime: Runtime) -> DutyRoster | None:
     return PagerDutyRoster(config, http, runtime.secret, runtime.now)
 
 
-def destinations(runtime: Runtime) -> dict[str, ReloadingDestination]:
-    return {name: destination(runtime, name) for name in runtime.config.destinations}
+def destinations(runtime: Runtime, waiting: Waiting | None = None) -> dict[str, ReloadingDestination]:
+    return {name: destination(runtime, name, waiting) for name in runtime.config.destinations}
 
 
-def destination(runtime: Runtime, name: str) -> ReloadingDestination:
+def destination(runtime: Runtime, name: str, waiting: Waiting | None = None) -> ReloadingDestination:
     config = runtime.config.destinations[name]
-    return ReloadingDestination(name, config, runtime.secret, runtime.secrets.refresh, runtime.http)
+    secrets = runtime.secrets
+    return ReloadingDestination(name, config, runtime.secret, secrets.refresh, runtime.http, waiting)
 
 
 class _Platform:

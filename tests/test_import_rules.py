@@ -24,7 +24,7 @@ MAY_IMPORT = {
 # The rooms of a house, the lowest first. A room may import rooms of its own layer and of lower layers.
 LAYERS = {
     "shared": (
-        {"text", "phrases", "models", "log_context"},
+        {"text", "phrases", "models", "log_context", "daemon_threads"},
         {"metrics", "secrets", "http"},
         {"config"},
         {"platform"},
@@ -48,6 +48,7 @@ ONLY_IN = {
     "botocore": ("shared/aws/",),
     "click": ("cli/",),
     "flask": ("receiver/web.py", "console/", "demo/"),
+    "greenlet": ("shared/local/core.py",),
     "itsdangerous": ("console/",),
     "jwt": ("console/signed_token.py",),
     "jinja2": ("shared/config/templates.py", "console/"),

@@ -88,7 +88,7 @@ class CaseActions:
         if answer:
             links = self._links(case_key, mutes=click.action == MUTE) if told else ()
             ephemeral = items.Ephemeral(clicked_at, click.channel, click.user, answer, links)
-            self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
+            self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper", lane=clicked_at)
         self._ledger.notes.save(kinds.CLICK_NOTES, id, {"at": item.at.isoformat()})
         return Done()
 
@@ -130,7 +130,7 @@ class CaseActions:
             if channel := self._destinations.channel_of(ref):
                 links = self._links(item.case_key)
                 ephemeral = items.Ephemeral(name, channel, item.user, answer, links)
-                self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper")
+                self._deliveries.put(items.encode(ephemeral), id=f"{id}:whisper", lane=name)
                 return
         log.warning("terms not changed", extra={"case": item.case_key, "reason": answer})
 
@@ -250,7 +250,9 @@ class CaseActions:
                 f": {issue[1]}" if issue else ", or it is on its way."
             )
         item = items.DeliverAlarm(case.issue_in, dump(case.alarm))
-        self._deliveries.put(items.encode(item), id=f"{case.alarm.event.id}:{case.issue_in}")
+        self._deliveries.put(
+            items.encode(item), id=f"{case.alarm.event.id}:{case.issue_in}", lane=case.issue_in
+        )
         self._cases.refresh(case_key, "asked")
         log.info("issue requested", extra={"case": case_key, "destination": case.issue_in})
         return ""

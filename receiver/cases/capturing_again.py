@@ -25,6 +25,7 @@ from shared.models.people import Person
 from shared.models.systems import Kind, System
 from shared.queues import items
 from shared.queues.ports import Queue
+from shared.queues.waiting import Waiting
 from shared.storage import audit
 from shared.storage.ledger.captures_again import CapturesAgain
 from shared.storage.ledger.ledger import Ledger
@@ -47,6 +48,7 @@ class CapturingAgain:
     config: Config
     make_fleet: Callable[[], Fleet]
     now: Callable[[], datetime]
+    waiting: Waiting
 
     def ask(self, case_key: str, person: Person, at: datetime) -> CaptureAgain:
         """Ask the scheduler to capture the system of the case. The same second again asks for the same run,
@@ -109,7 +111,9 @@ class CapturingAgain:
         platform will."""
         try:
             with within(_LOOK):
-                found = self.make_fleet().instances(system.account, system.region, only=[system.instance])
+                found = self.waiting.outside(
+                    lambda: self.make_fleet().instances(system.account, system.region, only=[system.instance])
+                )
         except (InstanceError, DeadlineExceeded) as error:
             log.info("EC2 was not asked", extra={"system": system.key, "reason": error})
             return ""

@@ -299,7 +299,7 @@ class CaseLifecycle:
         for name in case.told if case else ():
             if name in self._destinations.editable:
                 item = items.RefreshCase(name, case_key)
-                self._deliveries.put(items.encode(item), id=f"refresh:{case_key}:{why}:{name}")
+                self._deliveries.put(items.encode(item), id=f"refresh:{case_key}:{why}:{name}", lane=name)
 
     def announce(self, alarm: Alarm, names: Iterable[str]) -> None:
         """Send one of huntbridge's own events about a case to these destinations, and record it. A second
@@ -307,7 +307,7 @@ class CaseLifecycle:
         configured = [name for name in names if name in self._config.destinations]
         for name in configured:
             item = items.DeliverAlarm(name, dump(alarm))
-            self._deliveries.put(items.encode(item), id=f"{alarm.event.id}:{name}")
+            self._deliveries.put(items.encode(item), id=f"{alarm.event.id}:{name}", lane=name)
         self._ledger.events.save_whole_alarm(alarm)
         event = replace(alarm.event, evidence_id=None)  # the event reports no alarms of the evidence
         self._ledger.events.record_routed(

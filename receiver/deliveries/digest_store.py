@@ -40,7 +40,7 @@ class Digests:
                     return str(current.body["id"])
                 id = f"{DIGEST}-{secrets.token_hex(6)}"
                 item = items.DeliverDigest(destination, id)
-                self._deliveries.put(items.encode(item), id=f"{id}:{destination}")
+                self._deliveries.put(items.encode(item), id=f"{id}:{destination}", lane=destination)
                 if not self._store.put(kinds.DIGEST, destination, id, {"state": _OPEN}, expect=0):
                     continue  # another worker handled the item before the digest was stored as open
                 opened = self._use(destination, id)

@@ -63,6 +63,7 @@ class Resending:
             items.encode(items.DeliverAlarm(destination, fitted_alarm(dump(again)))),
             id=f"{id}:{destination}",
             urgent=alarm.severity is Severity.MALICIOUS,
+            lane=destination,
         )
         self._keep(again)
         self.ledger.events.record_routed(

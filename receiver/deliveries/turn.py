@@ -1,7 +1,7 @@
 """Decides whether a delivery may be sent now.
 
-It needs its case, a turn by the rate limit, and a place at the destination. Nothing is sent here, and no
-message is composed before the turn has come.
+It needs its case and a turn by the rate limit. Nothing is sent here, and no message is composed before the
+turn has come.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from receiver.deliveries.claim import CaseClaim, CaseClaims, Occupied
-from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.deliveries.rate_limit import Lane, RateLimiter, lane_of
 from shared.config.destinations.registry import DestinationConfig
 from shared.metrics.definitions import RATE_LIMIT_WAIT_SECONDS, RATE_LIMIT_WAITS
@@ -38,11 +37,9 @@ class Turns:
         self,
         configured: Mapping[str, DestinationConfig],
         limiter: RateLimiter,
-        concurrency: Mapping[str, ConcurrencyLimit],
         claims: CaseClaims,
     ) -> None:
-        self._configured, self._limiter = configured, limiter
-        self._concurrency, self._claims = concurrency, claims
+        self._configured, self._limiter, self._claims = configured, limiter, claims
 
     def of_alarm(
         self,
@@ -66,15 +63,13 @@ class Turns:
         longest = None if lane.by_case else longest_wait
         waited = item.claims > (2 if gathered else 1)
         wait = self._limiter.turn(lane, urgent=urgent, waited=waited, longest=longest)
-        if wait == 0 and self._concurrency[destination].acquire(item.receipt):
+        if wait == 0:
             return Turn(claim, lane)
         claim.release()
         if wait is None:
             return TooFarAway()
-        if wait:
-            _measure_wait(destination, wait)
-            return Again(wait, f"{destination} takes no more for now", expected=True)
-        return busy(destination, self._concurrency[destination])
+        _measure_wait(destination, wait)
+        return Again(wait, f"{destination} takes no more for now", expected=True)
 
     def of_digest(self, item: Item, destination: str, case_key: str) -> Turn | Again:
         """A digest waits like an alarm that is not urgent. While it waits, it collects alarms."""
@@ -98,7 +93,3 @@ class Turns:
 def _measure_wait(destination: str, seconds: float) -> None:
     RATE_LIMIT_WAITS.add(destination=destination)
     RATE_LIMIT_WAIT_SECONDS.add(seconds, destination=destination)
-
-
-def busy(destination: str, limit: ConcurrencyLimit) -> Again:
-    return Again(limit.retry_after(), f"{destination} is busy", expected=True)

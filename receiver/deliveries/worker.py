@@ -1,21 +1,19 @@
 """Handles the items of [deliveries]: sends a message for each, or stores the reason why it was not sent.
 
-This module takes a place at the item's destination and passes the item on by its kind: alarm.py delivers an
-alarm, digest.py delivers a digest, edit.py edits the message about a case, and ephemeral.py answers one
-person. An item may be handled twice: a message that was delivered is not sent again.
+This module passes an item on by its kind: alarm.py delivers an alarm, digest.py delivers a digest, edit.py
+edits the message about a case, and ephemeral.py answers one person. An item may be handled twice: a message
+that was delivered is not sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 
 from receiver.deliveries.alarm import AlarmDelivery
-from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.deliveries.digest import DigestDelivery
 from receiver.deliveries.edit import CaseEdits
 from receiver.deliveries.ephemeral import EphemeralDelivery
-from receiver.deliveries.turn import busy
 from shared import log_context
 from shared.models.alarms import Alarm
 from shared.models.codec import load
@@ -30,7 +28,7 @@ from shared.queues.worker import attempt
 class DeliveryWorker:
     """Handles the items of [deliveries]."""
 
-    concurrency: Mapping[str, ConcurrencyLimit]  # by destination
+    destinations: Container[str]
     alarms: AlarmDelivery
     digests: DigestDelivery
     edits: CaseEdits
@@ -48,20 +46,8 @@ class DeliveryWorker:
         content = items.decode(item.body)
         if not isinstance(content, items.ForDestination):
             raise ValueError(f"[deliveries] has no items of kind {content.kind}")
-        limit = self.concurrency.get(content.destination)
-        if limit is None:
+        if content.destination not in self.destinations:
             return Dead(f"there is no destination {content.destination!r} any more")
-        # At its first claim an alarm often only gets its turn or goes into a digest. So an alarm takes a
-        # place later, when its turn has come.
-        takes_place_later = item.first_claim and isinstance(content, items.DeliverAlarm)
-        if not takes_place_later and not limit.acquire(item.receipt):
-            return busy(content.destination, limit)
-        try:
-            return self._dispatch(item, content)
-        finally:
-            limit.release(item.receipt)
-
-    def _dispatch(self, item: Item, content: items.ForDestination) -> Verdict:
         log_context.add(destination=content.destination)
         match content:
             case items.DeliverAlarm():

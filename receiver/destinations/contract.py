@@ -30,7 +30,7 @@ class Traits:
     tracks_issues: bool = False  # the ref of a delivery is the key of an issue that other messages link to
     rate_limit: RateLimit = ()  # the vendor's
     rate_limit_by_case: bool = False  # the vendor counts the messages of each case, not of the destination
-    concurrency: int = 2  # workers of a process that may be busy with the destination at once
+    concurrency: int = 2  # messages that one process may be sending to the destination at once
 
 
 @dataclass(frozen=True)

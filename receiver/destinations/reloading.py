@@ -32,6 +32,7 @@ from receiver.destinations.registry import build, traits_of
 from receiver.messages.message import Message
 from shared.config.destinations.registry import DestinationConfig
 from shared.http.client import Http
+from shared.queues.waiting import InThisThread, Waiting
 from shared.secrets import Secret, SecretError, SecretRef
 
 log = logging.getLogger(__name__)
@@ -59,11 +60,14 @@ class ReloadingDestination:
         secret: Callable[[SecretRef], Secret],
         refresh: Callable[[SecretRef], None],
         http_for: Callable[..., Http],
+        waiting: Waiting | None = None,
     ) -> None:
-        """`secret` reads a secret. `refresh` drops the cached values, so that `secret` reads them anew."""
+        """`secret` reads a secret. `refresh` drops the cached values, so that `secret` reads them anew.
+        `waiting`: how to wait for the destination; None if the thread may wait."""
         self.name = name
         self.traits = traits_of(config)
         self._config, self._secret, self._refresh, self._http_for = config, secret, refresh, http_for
+        self._outside = (waiting or InThisThread()).outside
         self._lock = threading.Lock()
         self._made: _Made | None = None
 
@@ -103,6 +107,9 @@ class ReloadingDestination:
         return self._call(call)
 
     def _call(self, call: Callable[[Destination], T]) -> T | Retry:
+        return self._outside(lambda: self._call_outside(call))
+
+    def _call_outside(self, call: Callable[[Destination], T]) -> T | Retry:
         try:
             used = self._current()
         except (SecretError, ValueError) as error:
@@ -128,6 +135,9 @@ class ReloadingDestination:
 
     def check(self) -> Check:
         """With secrets that are read anew, since a delivery also reads them anew if they are refused."""
+        return self._outside(self._check_outside)
+
+    def _check_outside(self) -> Check:
         try:
             used = self._made
             made = self._reloaded(used) if used else self._current()

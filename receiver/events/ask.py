@@ -5,6 +5,7 @@ Each method starts a query and returns it. It returns None if there is nothing t
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,11 +23,12 @@ from shared.models.owners import Duty
 from shared.models.severity import Severity
 from shared.models.systems import Instance, Kind, System
 from shared.platform.answers import DetectedIndicator, Pipeline
+from shared.queues.waiting import MakeEvent
 from shared.storage.ledger.ledger import Ledger
 
 # Seconds for each source. The queries for evidence, capture and EC2 follow one another.
 _LEDGER_TIME, _PLATFORM_TIME, _EC2_TIME, _ROSTER_TIME = 2.0, 5.0, 4.0, 3.0
-# A platform that answers in 200 ms is asked about 100 alarms a second with as many questions under way.
+# On one machine 32 alarms wait for the platform at once (cli/workers.py), each with up to three questions.
 _MAX_PLATFORM_QUESTIONS = 96
 _PROJECT_KEPT_FOR, _MAX_PROJECTS = 30.0, 50  # seconds, and projects
 _NO_PLATFORM = "the platform is not set up"
@@ -64,16 +66,19 @@ class Questions:
         platform: Platform | None,
         ec2: InstanceFacts | None,
         systems: Systems,
-        roster: DutyRoster | None = None,
+        roster: DutyRoster | None,
+        event: MakeEvent,
     ) -> None:
-        """A source that is None is not asked."""
+        """A source that is None is not asked. `event`: makes what a handler can wait for."""
         self._ledger, self._platform, self._ec2, self._systems = ledger, platform, ec2, systems
-        self._to_ledger = OwnSource("ledger", "the ledger", _LEDGER_TIME)
-        self._to_platform = Source("platform", "the platform", _PLATFORM_TIME, limit=_MAX_PLATFORM_QUESTIONS)
+        self._to_ledger = OwnSource("ledger", "the ledger", _LEDGER_TIME, threading.Event)
+        self._to_platform = Source(
+            "platform", "the platform", _PLATFORM_TIME, event, limit=_MAX_PLATFORM_QUESTIONS
+        )
         self._projects: dict[int, tuple[float, Project]] = {}  # with the time when each was read
-        self._to_ec2 = Source("ec2", "EC2", _EC2_TIME)
+        self._to_ec2 = Source("ec2", "EC2", _EC2_TIME, event)
         self._roster = roster
-        self._to_roster = Source("on-duty", "PagerDuty", _ROSTER_TIME)
+        self._to_roster = Source("on-duty", "PagerDuty", _ROSTER_TIME, event)
 
     def evidence(self, inquiry: Inquiry, event: Event) -> Question[Evidence] | None:
         platform, evidence_id = self._platform, event.evidence_id

@@ -24,6 +24,7 @@ from shared.models.events import Event
 from shared.models.inventory import InstanceFacts
 from shared.models.owners import Owner, TeamsUser
 from shared.models.systems import Instance
+from shared.queues.waiting import InThisThread, Waiting
 from shared.storage.ledger.ledger import Ledger
 
 
@@ -39,10 +40,12 @@ class Enricher:
         now: Callable[[], float] = time.monotonic,
         budget: float = 10.0,
         roster: DutyRoster | None = None,
+        waiting: Waiting | None = None,
     ) -> None:
-        """A source that is None is not asked. `now` is a monotonic clock; `budget` is in seconds."""
+        """A source that is None is not asked. `now` is a monotonic clock; `budget` is in seconds. `waiting`:
+        how to wait for the sources; None if the thread may wait."""
         self._config, self._systems = config, Systems(config)
-        self._ask = Questions(ledger, platform, ec2, self._systems, roster)
+        self._ask = Questions(ledger, platform, ec2, self._systems, roster, (waiting or InThisThread()).event)
         self._now, self._budget = now, budget
 
     def enrich(self, event: Event) -> Alarm:

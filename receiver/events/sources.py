@@ -27,6 +27,7 @@ from shared.metrics.definitions import (
 from shared.models.alarms import Gap
 from shared.models.inventory import InstanceError
 from shared.platform.errors import CadoError, Unavailable
+from shared.queues.waiting import Event, MakeEvent
 from shared.storage.ports import StoreError
 
 T = TypeVar("T")
@@ -49,14 +50,22 @@ class Question(Generic[T]):
     """One query to one source, and its answer as soon as there is one."""
 
     def __init__(
-        self, fact: str, title: str, source: Source, call: Callable[[], T], until: float, allowed: float
+        self,
+        fact: str,
+        title: str,
+        source: Source,
+        call: Callable[[], T],
+        until: float,
+        allowed: float,
+        done: Event,
     ) -> None:
-        """`fact`: what is asked for. `title`: the source that is asked. People read both."""
+        """`fact`: what is asked for. `title`: the source that is asked. People read both. `done`: happens
+        when there is an answer."""
         self.fact, self.title, self.source, self.call = fact, title, source, call
         self.until, self.allowed = until, allowed
         self.keys = dict(log_context.current())  # for the log lines of the thread that asks
         self.waits_for_turn = self.given_up = False
-        self.done = threading.Event()
+        self.done = done
         self.value: T | None = None
         self.failure, self.unreachable = "", False
 
@@ -84,10 +93,12 @@ class Source:
     They are daemon threads: unlike those of concurrent.futures, a hung one does not keep the process alive.
     """
 
-    def __init__(self, name: str, title: str, allowed: float, limit: int = _MAX_QUESTIONS) -> None:
+    def __init__(
+        self, name: str, title: str, allowed: float, event: MakeEvent, *, limit: int = _MAX_QUESTIONS
+    ) -> None:
         """`name`: for the threads' names and the metrics. `title`: for people. `allowed`: seconds for one
-        query."""
-        self.name, self.title, self.allowed = name, title, allowed
+        query. `event`: makes what a handler can wait for."""
+        self.name, self.title, self.allowed, self.event = name, title, allowed, event
         self._limit = limit
         self._questions: SimpleQueue[Question[Any]] = SimpleQueue()
         self._lock = threading.Lock()
@@ -168,7 +179,7 @@ class Inquiry:
         if why := source.unreachable(start):
             self._not_asked(source, fact, why)
             return None
-        question = Question(fact, title, source, call, start + allowed, allowed)
+        question = Question(fact, title, source, call, start + allowed, allowed, source.event())
         if not source.start(question):
             self._not_asked(source, fact, _still_busy(title))
             return None

@@ -106,7 +106,11 @@ class EventWorker:
                 return self.checks.check(content, claims=item.claims)
             case items.DigestDue():
                 digest = items.DeliverDigest(content.destination, content.digest_id)
-                self.deliveries.put(items.encode(digest), id=f"{digest.digest_id}:{digest.destination}")
+                self.deliveries.put(
+                    items.encode(digest),
+                    id=f"{digest.digest_id}:{digest.destination}",
+                    lane=digest.destination,
+                )
                 return Done()
             case items.LookAtIssues():
                 return self.closed_issues.look(content)
@@ -264,6 +268,7 @@ class EventWorker:
                 id=f"{alarm.event.id}:{name}",
                 urgent=alarm.severity is Severity.MALICIOUS,
                 durable=False,
+                lane=name,
             )
 
     def _record_outcome(self, alarm: Alarm) -> None:

@@ -52,6 +52,7 @@ class SqsQueue:
         delay: float = 0,
         urgent: bool = False,  # SQS cannot hand out an item ahead of others
         durable: bool = True,  # everything in SQS is durable
+        lane: str = "",  # SQS has no lanes
     ) -> str:
         # The id is made here and not by SQS, so that both items have the same one if botocore repeats a call
         # whose answer was lost.

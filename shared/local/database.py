@@ -3,7 +3,8 @@
 It uses a write-ahead log. A durable write is on the disk when `write` returns. Any other write is in the log
 but not yet synced: it survives a crash of the process, and a power cut undoes it only together with all later
 writes. Writers that arrive while another one commits share the next transaction, so many threads cost about
-one sync between them. Several processes may use the same file at the same time.
+one sync between them. A thread may also open a round, a transaction in which it reads and writes much
+(`round`); writes of other threads join it. Several processes may use the same file at the same time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -23,6 +25,11 @@ from shared.storage.ports import StoreError
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+Values = tuple[Any, ...] | dict[str, Any]
+
+# After a change failed half way, so many rounds set a savepoint for each change, so that one which fails
+# again undoes only itself. Usually that is not worth its price: a round has dozens of changes.
+_CAREFUL_ROUNDS = 1000
 
 
 class Database:
@@ -43,6 +50,9 @@ class Database:
         self._committing = False
         self._committed = threading.Condition()  # guards the two attributes above
         self._reader_lock = threading.Lock()
+        self._round_of: int | None = None  # the thread that has a round open
+        self._lost: BaseException | None = None  # what undid the open round
+        self._careful = 0  # rounds that set savepoints from now on
 
         if path is None:
             uri = f"file:{secrets.token_hex(16)}?mode=memory&cache=shared"
@@ -83,13 +93,20 @@ class Database:
             # not.
             self._writer.close()
 
-    def read(self, query: str, values: tuple[Any, ...]) -> list[Row]:
+    def read(self, query: str, values: Values) -> list[Row]:
         """Raises sqlite3.Error."""
+        if self._round_of == threading.get_ident():
+            return self._writer.execute(query, values).fetchall()
         with self._reader_lock:
             return self._reader.execute(query, values).fetchall()
 
     def write(self, change: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
-        """Run `change` in a transaction, and return its result after the commit. Raises sqlite3.Error."""
+        """Run `change` in a transaction, and return its result after the commit. Raises sqlite3.Error.
+
+        In a round of this thread the result comes at once, and the commit at the end of the round.
+        """
+        if self._round_of == threading.get_ident():
+            return self._change(change)
         mine = _Write(change, durable)
         with self._committed:
             self._pending.append(mine)
@@ -97,15 +114,90 @@ class Database:
                 self._committed.wait()
             if mine.settled:  # another thread has committed this write with its own
                 return mine.result()
-            self._committing = True
-            batch, self._pending = self._pending, []
+            batch = self._begin_turn()
         try:
             self._commit(batch)
         finally:
-            with self._committed:
-                self._committing = False
-                self._committed.notify_all()
+            self._end_turn()
         return mine.result()
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """One transaction for all that this thread reads and writes in the block. It is durable when the
+        block is left. Writes that other threads ask for meanwhile are committed with it.
+
+        Raises sqlite3.Error if it cannot begin, or if nothing of it was committed. Whatever the block raises
+        undoes it too.
+        """
+        with self._committed:
+            while self._committing:
+                self._committed.wait()
+            batch = self._begin_turn()
+        try:
+            self._begin("FULL")
+            try:
+                self._round_of, self._lost = threading.get_ident(), None
+                yield
+                with self._committed:
+                    batch += self._pending
+                    self._pending = []
+                for write in batch:
+                    self._join(write)
+                if self._lost:
+                    raise sqlite3.OperationalError("a change failed half way") from self._lost
+                self._writer.execute("COMMIT")
+                for write in batch:
+                    write.settled = True
+            finally:
+                self._round_of, self._lost, self._careful = None, None, max(self._careful - 1, 0)
+                self._roll_back()
+        finally:
+            if batch and not batch[0].settled:
+                self._commit(batch)
+            self._end_turn()
+
+    @property
+    def lost(self) -> BaseException | None:
+        """What undid the open round, in which nothing more can be written; None if nothing did."""
+        return self._lost
+
+    def _begin_turn(self) -> list[_Write[Any]]:
+        """Be the thread that commits. Returns the writes that wait. Call this with `_committed` held."""
+        self._committing = True
+        batch, self._pending = self._pending, []
+        return batch
+
+    def _end_turn(self) -> None:
+        with self._committed:
+            self._committing = False
+            self._committed.notify_all()
+
+    def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a change in the round. If it fails half way without a savepoint, the whole round is lost."""
+        db, careful = self._writer, self._careful > 0
+        if self._lost:
+            raise sqlite3.OperationalError("the transaction is undone") from self._lost
+        if careful:
+            db.execute("SAVEPOINT one")
+        before = db.total_changes
+        try:
+            return change(db)
+        except BaseException as error:
+            if careful and db.in_transaction:
+                db.execute("ROLLBACK TO one")
+            elif db.total_changes != before or not db.in_transaction:
+                self._lost, self._careful = error, _CAREFUL_ROUNDS
+            raise
+        finally:
+            if careful and db.in_transaction:
+                db.execute("RELEASE one")
+
+    def _join(self, write: _Write[Any]) -> None:
+        """Run the write of another thread in the round."""
+        try:
+            self._change(write.run)
+        except BaseException as error:  # noqa: BLE001 (raised again in the thread that asked for the write)
+            write.fail(error)
 
     def _commit(self, batch: list[_Write[Any]]) -> None:
         """Commit all writes in one transaction. If that fails, commit each in its own transaction, so that
@@ -126,22 +218,26 @@ class Database:
             write.settled = True
 
     def _run(self, batch: list[_Write[Any]]) -> None:
-        db = self._writer
-        level = self._levels[any(write.durable for write in batch)]
-        try:
-            if level != self._level:
-                db.execute(f"PRAGMA synchronous={level}")
-                self._level = level
-            db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise _NotBegun(*error.args) from error
+        self._begin(self._levels[any(write.durable for write in batch)])
         try:
             for write in batch:
-                write.run(db)
-            db.execute("COMMIT")
+                write.run(self._writer)
+            self._writer.execute("COMMIT")
         finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            self._roll_back()
+
+    def _begin(self, level: str) -> None:
+        try:
+            if level != self._level:
+                self._writer.execute(f"PRAGMA synchronous={level}")
+                self._level = level
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise _NotBegun(*error.args) from error
+
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
 
 
 class _NotBegun(sqlite3.OperationalError):
@@ -158,7 +254,7 @@ class _Write(Generic[T]):
         self.settled = False
 
     def run(self, db: sqlite3.Connection) -> None:
-        self._returned = [self._change(db)]
+        self._returned, self._error = [self._change(db)], None
 
     def fail(self, error: BaseException) -> None:
         self._error = error

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import math
 import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from shared.local.database import Database, Row
+from shared.local.database import Database, Row, Values
 from shared.local.inbox import Record
 from shared.queues.ports import DeadItem, Depth, Item, QueueError
 from shared.storage import kinds
 
 T = TypeVar("T")
 
-_DUE = "SELECT 1 FROM items WHERE queue=? AND urgent IN (0, 1) AND due<=? LIMIT 1"
+_DUE = "SELECT rowid, urgent, due FROM items WHERE queue=:queue AND due<=:now"
+# Of a lane with thousands of items, only the first of each urgency are looked at.
+_DUE_IN_LANE = " UNION ALL ".join(
+    "SELECT * FROM (SELECT rowid, urgent, due FROM items WHERE queue=:queue AND lane=:lane AND "  # noqa: S608
+    f"urgent={urgent} AND due<=:now ORDER BY due, rowid LIMIT :most)"
+    for urgent in (1, 0)
+)
+# An item may be claimed before others of its lane: the most urgent that waits longest, or that which waits
+# longest.
+_BY_URGENCY, _BY_AGE = "urgent DESC, due, rowid", "due, rowid"
 # The latest time that the queue has seen, which shows whether the clock was set back since.
 _LATEST = "SELECT body FROM documents WHERE kind=? AND \"group\"='' AND name=?"
 _SAVE_LATEST = (
@@ -26,6 +36,10 @@ _SAVE_LATEST = (
 )
 # Seconds. Clocks are often corrected by less than this, and no item needs to move for that.
 _CORRECTION = 5.0
+# Seconds after which the latest time is stored anew. That it is older than it could be does no harm.
+_STORED_EVERY = 1.0
+
+Noticed = Callable[[str, float], None]  # the lane of an item, and the seconds until it may be claimed
 
 
 class SqliteQueue:
@@ -34,24 +48,34 @@ class SqliteQueue:
         self.database = self._db = database
         self._now = now
         self._clock = (kinds.QUEUE_CLOCK, name)
-        self._added = threading.Condition()
+        self._notice: Noticed = _nobody
+
+    def notify(self, notice: Noticed) -> None:
+        """Call `notice` whenever this process adds an item or hands one back."""
+        self._notice = notice
 
     def put(
-        self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False, durable: bool = True
+        self,
+        body: bytes,
+        *,
+        id: str = "",
+        delay: float = 0,
+        urgent: bool = False,
+        durable: bool = True,
+        lane: str = "",
     ) -> str:
         id = id or secrets.token_hex(8)
 
         def change(db: sqlite3.Connection) -> None:
             now = self._tick(db)
             db.execute(
-                "INSERT INTO items (queue, id, body, added, due, urgent) VALUES (?, ?, ?, ?, ?, ?) "
+                "INSERT INTO items (queue, id, body, added, due, urgent, lane) VALUES (?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
-                (self.name, id, body, now, now + delay, urgent),
+                (self.name, id, body, now, now + delay, urgent, lane),
             )
 
         self._write(change, durable=durable)
-        with self._added:
-            self._added.notify()
+        self._notice(lane, delay)
         return id
 
     def add(self, db: sqlite3.Connection, records: list[Record]) -> None:
@@ -68,30 +92,29 @@ class SqliteQueue:
         )
 
     def wake(self) -> None:
-        """Wake all that wait for an item."""
-        with self._added:
-            self._added.notify_all()
+        """Have items claimed that were put in another way than by `put`."""
+        self._notice("", 0.0)
 
-    def wait(self, timeout: float) -> None:
-        """Return when this process puts an item, or after `timeout` seconds."""
-        with self._added:
-            self._added.wait(timeout)
-
-    def claim(self, limit: int = 1, *, lease: float) -> list[Item]:
-        # An idle worker calls this several times a second, so it must not cost a write.
-        now = self._now()
-        due = self._read(_DUE, (self.name, now))
-        if not due and not _was_set_back(now, self._read(_LATEST, self._clock)):
+    def claim(
+        self, limit: int = 1, *, lease: float, lane: str | None = None, oldest_first: bool = False
+    ) -> list[Item]:
+        """As in `Queue`. `lane`: only items of this lane. `oldest_first`: also ahead of urgent items."""
+        due = _DUE if lane is None else _DUE_IN_LANE
+        values = {"queue": self.name, "lane": lane, "now": self._now(), "most": limit}
+        # A claim that finds nothing must not cost a write.
+        is_due = self._read(f"SELECT 1 FROM ({due}) LIMIT 1", values)  # noqa: S608
+        if not is_due and not _was_set_back(self._now(), self._read(_LATEST, self._clock)):
             return []
         receipt = secrets.token_hex(8)
+        order = _BY_AGE if oldest_first else _BY_URGENCY
 
         def change(db: sqlite3.Connection) -> list[Row]:
             now = self._tick(db)
             return db.execute(
-                "UPDATE items SET due=?, attempts=attempts+1, receipt=? WHERE queue=? AND id IN "
-                "(SELECT id FROM items WHERE queue=? AND due<=? ORDER BY urgent DESC, due, rowid LIMIT ?) "
+                "UPDATE items SET due=:until, attempts=attempts+1, receipt=:receipt WHERE rowid IN "  # noqa: S608
+                f"(SELECT rowid FROM ({due}) ORDER BY {order} LIMIT :most) "
                 "RETURNING id, body, attempts, added, surprises",
-                (now + lease, receipt, self.name, self.name, now, limit),
+                {**values, "now": now, "until": now + lease, "receipt": receipt},
             ).fetchall()
 
         rows = self._write(change, durable=False)
@@ -99,6 +122,32 @@ class SqliteQueue:
             Item(id, bytes(body), claims, _moment(added), receipt, surprises)
             for id, body, claims, added, surprises in sorted(rows, key=lambda row: row[3])
         ]
+
+    def lanes(self) -> dict[str, float]:
+        """The lanes that have items, and for each the seconds until one of them may be claimed."""
+        found: dict[str, float] = {}
+        lane = self._next_lane("")
+        while lane is not None:
+            found[lane] = self.until_due(lane)
+            lane = self._next_lane(f"{lane}\0")
+        return found
+
+    def _next_lane(self, at_least: str) -> str | None:
+        query = "SELECT min(lane) FROM items WHERE queue=? AND lane>=?"
+        ((lane,),) = self._read(query, (self.name, at_least))
+        return lane  # type: ignore[no-any-return]
+
+    def until_due(self, lane: str) -> float:
+        """Seconds until an item of the lane may be claimed; infinite if it has none."""
+        now = self._now()
+        ((due,),) = self._read(
+            "SELECT min(due) FROM (SELECT min(due) AS due FROM items WHERE queue=? AND lane=? AND urgent=0 "
+            "UNION ALL SELECT min(due) FROM items WHERE queue=? AND lane=? AND urgent=1)",
+            (self.name, lane, self.name, lane),
+        )
+        if _was_set_back(now, self._read(_LATEST, self._clock)):
+            return 0.0  # a claim moves what is due
+        return math.inf if due is None else max(due - now, 0.0)
 
     def done(self, item: Item) -> bool:
         return self._write(lambda db: self._remove(db, item), durable=False)
@@ -110,16 +159,18 @@ class SqliteQueue:
         return cursor.rowcount == 1
 
     def retry(self, item: Item, *, delay: float, surprise: bool = False) -> bool:
-        def change(db: sqlite3.Connection) -> bool:
+        def change(db: sqlite3.Connection) -> list[Row]:
             due = self._tick(db) + delay
-            cursor = db.execute(
+            return db.execute(
                 "UPDATE items SET due=?, receipt=NULL, surprises=surprises+? "
-                "WHERE queue=? AND id=? AND receipt=?",
+                "WHERE queue=? AND id=? AND receipt=? RETURNING lane",
                 (due, surprise, self.name, item.id, item.receipt),
-            )
-            return cursor.rowcount == 1
+            ).fetchall()
 
-        return self._write(change, durable=False)
+        handed_back = self._write(change, durable=False)
+        for (lane,) in handed_back:
+            self._notice(lane, delay)
+        return bool(handed_back)
 
     def dead(self, item: Item, *, reason: str) -> bool:
         now = self._now()
@@ -161,17 +212,14 @@ class SqliteQueue:
                 if row is None:
                     continue
                 db.execute(
-                    "INSERT INTO items (queue, id, body, added, due) VALUES (?, ?, ?, ?, ?) "
+                    "INSERT INTO items (queue, id, body, added, due, lane) VALUES (?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT DO NOTHING",
-                    (self.name, id, row[0], now, now),
+                    (self.name, id, row[0], now, now, _lane_of(row[0])),
                 )
                 revived.append(id)
             return revived
 
-        revived = self._write(change)
-        with self._added:
-            self._added.notify()
-        return revived
+        return self._write(change)
 
     def discard(self, ids: Collection[str]) -> list[str]:
         def change(db: sqlite3.Connection) -> list[str]:
@@ -205,12 +253,12 @@ class SqliteQueue:
                 "WHERE queue=?",
                 (step, now, step, self.name),
             )
-        elif latest:
-            now = max(now, float(latest[0][0]))
+        elif latest and now < float(latest[0][0]) + _STORED_EVERY:
+            return max(now, float(latest[0][0]))
         db.execute(_SAVE_LATEST, (*self._clock, repr(now)))
         return now
 
-    def _read(self, query: str, values: tuple[str | float, ...]) -> list[Row]:
+    def _read(self, query: str, values: Values) -> list[Row]:
         try:
             return self._db.read(query, values)
         except sqlite3.Error as error:
@@ -221,6 +269,18 @@ class SqliteQueue:
             return self._db.write(change, durable=durable)
         except sqlite3.Error as error:
             raise QueueError(f"the queue {self.name} cannot be written: {error}") from error
+
+
+def _lane_of(body: bytes) -> str:
+    """The lane that the item was put into. Dead items do not have it in a column."""
+    try:
+        return str(json.loads(body).get("destination", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _nobody(lane: str, delay: float) -> None:
+    """Nobody waits for items in this process."""
 
 
 def _was_set_back(now: float, latest: list[Row]) -> bool:

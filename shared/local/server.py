@@ -1,4 +1,4 @@
-"""The server of one machine: one process with the web application, worker threads for the queues, and timers.
+"""The server of one machine: one process with the web application, the core with the queues, and timers.
 
 It gets handlers and knows nothing of what they do. When it stops, it stops them in order.
 """
@@ -9,33 +9,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.local.queue import SqliteQueue
-from shared.queues.ports import Handler, Item, Queue, QueueError, Verdict
-from shared.queues.worker import work
+from shared.local.core import Core, Workers
+from shared.local.pulse import GRACE, Pulse
 
 log = logging.getLogger(__name__)
 
-# Seconds. An idle worker wakes when this process adds an item, and this often for items of other processes.
-IDLE_WAIT = 0.25
-AFTER_A_FAILURE = 1.0  # seconds that a worker waits when its queue cannot be used
 # Seconds that running work has to finish at a stop. Items that are not done by then are handed back.
 STOP_WITHIN = 8.0
-# Seconds by which a sign of life may be late, since the machine may be busy or the database locked.
-GRACE = 60.0
-
-
-@dataclass(frozen=True)
-class Workers:
-    """The worker threads of one queue."""
-
-    queue: Queue
-    handler: Handler
-    lease: float  # seconds; longer than the handler can take
-    threads: int
+HAND_BACK_WITHIN = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -46,33 +30,6 @@ class Timer:
     call: Callable[[], None]
     interval: float  # seconds
     within: float = 600.0  # seconds that a call may take
-
-
-class Pulse:
-    """The signs of life of one thread. With each, it says within how many seconds the next one comes."""
-
-    def __init__(self) -> None:
-        self.thread: threading.Thread | None = None
-        self.seen, self._within = time.monotonic(), GRACE
-        self._failing: tuple[float, str] | None = None  # since when, and the type of the last error
-
-    def beat(self, within: float) -> None:
-        self.seen, self._within = time.monotonic(), within + GRACE
-
-    def failed(self, error: BaseException) -> None:
-        self._failing = (self._failing[0] if self._failing else time.monotonic()), type(error).__name__
-
-    def succeeded(self) -> None:
-        self._failing = None
-
-    def problem(self) -> str:
-        """What is wrong with the thread, for a person; empty if it is well."""
-        if self.thread and self.thread.ident and not self.thread.is_alive():
-            return "has ended"
-        if (failing := self._failing) and time.monotonic() - failing[0] > self._within:
-            return f"has failed for {time.monotonic() - failing[0]:.0f} s, the last time with {failing[1]}"
-        late = time.monotonic() - self.seen
-        return f"has given no sign of life for {late:.0f} s" if late > self._within else ""
 
 
 class Listening(Protocol):
@@ -88,15 +45,14 @@ class Listening(Protocol):
 class Server:
     """Runs the threads from `start` to `stop`."""
 
-    def __init__(self, workers: list[Workers], timers: list[Timer]) -> None:
+    def __init__(self, workers: list[Workers], timers: list[Timer], core: Core | None = None) -> None:
+        """`core`: that with which the handlers wait, if they do."""
         self._stop = threading.Event()
-        self._running: dict[tuple[str, str], tuple[Queue, Item]] = {}
         self._pulses: dict[str, Pulse] = {}
-        self._threads = [
-            self._thread(f"{group.queue.name}-{number}", self._work, group)
-            for group in workers
-            for number in range(group.threads)
-        ]
+        self._core = core or Core()
+        self._threads = [self._thread("core", self._core.run)] if workers else []
+        for each in workers:
+            self._core.use(each)
         for timer in timers:
             self.add(timer)
         self._webs: list[Listening] = []
@@ -112,12 +68,13 @@ class Server:
         return {name: round(now - pulse.seen, 1) for name, pulse in self._pulses.items()}
 
     def problems(self) -> list[str]:
-        """Sentences about threads that have ended, keep failing, or take longer than they may."""
+        """Sentences about threads that have ended, keep failing, or take longer than they may, and about
+        items that have been in work for too long."""
         return [
             f"the thread {name} {problem}"
             for name, pulse in self._pulses.items()
             if (problem := pulse.problem())
-        ]
+        ] + self._core.late(GRACE)
 
     def add(self, timer: Timer) -> None:
         """Add a timer. Call this before `start`."""
@@ -136,6 +93,7 @@ class Server:
         """Accept no new requests, claim no new items, and wait for the running work. Returns False if some
         work was still running after STOP_WITHIN seconds, or when `at_once` ended the wait."""
         self._stop.set()
+        self._core.stop()
         deadline = time.monotonic() + STOP_WITHIN
 
         def wait(rest: Callable[[], bool], until: float) -> None:
@@ -148,48 +106,19 @@ class Server:
             # Answer the requests that have come in, since their webhooks may be durable already.
             wait(web.rest, deadline - STOP_WITHIN / 2)
         wait(self._at_rest, deadline)
-        self._hand_back()
-        return self._at_rest()
+        if self._at_rest():
+            return True
+        self._core.abandon()
+        handed_back = time.monotonic() + HAND_BACK_WITHIN
+        while self._core.running and time.monotonic() < handed_back:
+            time.sleep(0.02)
+        return False
 
     def _at_rest(self) -> bool:
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _hand_back(self) -> None:
-        """Hand back the items of work that hangs, so that the next start need not wait for their leases."""
-        for queue, item in list(self._running.values()):
-            with suppress(QueueError):  # on failure the item comes back when its lease ends
-                queue.retry(item, delay=0)
-
     def _serve(self, web: Listening, pulse: Pulse) -> None:
         web.run(lambda: pulse.beat(0))
-
-    def _handle(self, group: Workers, pulse: Pulse, item: Item) -> Verdict:
-        pulse.beat(group.lease)
-        key = group.queue.name, item.id
-        self._running[key] = group.queue, item
-        try:
-            return group.handler(item)
-        finally:
-            self._running.pop(key, None)
-
-    def _work(self, group: Workers, pulse: Pulse) -> None:
-        wait = group.queue.wait if isinstance(group.queue, SqliteQueue) else self._stop.wait
-        while not self._stop.is_set():
-            pulse.beat(0)
-            try:
-                worked = work(group.queue, lambda item: self._handle(group, pulse, item), lease=group.lease)
-            except QueueError as error:
-                log.error("the queue cannot be used", extra={"queue": group.queue.name, "error": str(error)})
-                self._stop.wait(AFTER_A_FAILURE)
-                continue
-            except BaseException as error:  # also SystemExit, which would end only this thread
-                log.exception("a worker failed and continues", extra={"queue": group.queue.name})
-                pulse.failed(error)
-                self._stop.wait(AFTER_A_FAILURE)
-                continue
-            pulse.succeeded()
-            if not worked:
-                wait(IDLE_WAIT)
 
     def _run_timer(self, timer: Timer, pulse: Pulse) -> None:
         while not self._stop.is_set():

@@ -105,7 +105,7 @@ class DeadLetterNotices:
         notice = replace(alarm, event=event, case=id, findings=(), findings_total=0, gaps=())
         notice = replace(notice, earlier=None, change=None)
         body = items.encode(items.DeliverAlarm(destination, dump(notice)))
-        self._deliveries.put(body, id=f"{id}:{destination}", urgent=True)
+        self._deliveries.put(body, id=f"{id}:{destination}", urgent=True, lane=destination)
         self._update(about, lambda tally: tally.with_own_notice(now))
         return True
 
@@ -154,7 +154,7 @@ class DeadLetterNotices:
         )
         severity = Severity.MALICIOUS if tally.malicious else Severity.UNKNOWN
         body = items.encode(items.DeliverAlarm(destination, dump(Alarm(event, severity))))
-        self._deliveries.put(body, id=f"{event.id}:{destination}")
+        self._deliveries.put(body, id=f"{event.id}:{destination}", lane=destination)
         log.warning("dead-letter notice queued", extra={**keys, "destination": destination})
 
     def fallback(self, about: str) -> str | None:

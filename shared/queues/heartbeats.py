@@ -82,7 +82,7 @@ class Heartbeats:
             text=f"Nothing was sent here for {period.days} day{'' if period.days == 1 else 's'}.",
         )
         body = items.encode(items.DeliverAlarm(name, dump(Alarm(event, Severity.INFO))))
-        self._deliveries.put(body, id=f"{event.id}:{name}")
+        self._deliveries.put(body, id=f"{event.id}:{name}", lane=name)
         log.info("heartbeat queued", extra={"destination": name, "quiet_since": since})
         return Done()
 

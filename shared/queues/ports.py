@@ -72,14 +72,22 @@ class Queue(Protocol):
     name: str
 
     def put(
-        self, body: bytes, *, id: str = "", delay: float = 0, urgent: bool = False, durable: bool = True
+        self,
+        body: bytes,
+        *,
+        id: str = "",
+        delay: float = 0,
+        urgent: bool = False,
+        durable: bool = True,
+        lane: str = "",
     ) -> str:
         """Add an item, and return its id once the item is durable. `durable`: as in `Store.put`.
 
         `delay`: seconds until the item can be claimed. An `urgent` item is handed out ahead of others, if the
-        queue can do that. A second item with the `id` of a living item is ignored if the queue notices it;
-        handlers are idempotent by id in any case. Raises QueueError if the item could not be added, and
-        TooLarge if it never can be.
+        queue can do that. `lane`: what the item has to wait for, such as its destination; a queue that knows
+        lanes hands out only so many items of each at once. A second item with the `id` of a living item is
+        ignored if the queue notices it; handlers are idempotent by id in any case. Raises QueueError if the
+        item could not be added, and TooLarge if it never can be.
         """
         ...
 

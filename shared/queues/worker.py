@@ -28,11 +28,16 @@ def work(queue: Queue, handler: Handler, *, lease: float) -> int:
     """Claim one item, handle it before its lease ends, and settle it. Returns how many items were claimed."""
     items = queue.claim(lease=lease)
     for item in items:
-        with log_context.scope():
-            with within(leases.budget(lease)):
-                verdict = attempt(handler, item)
-            settle(queue, item, verdict)
+        work_on(queue, handler, item, lease=lease)
     return len(items)
+
+
+def work_on(queue: Queue, handler: Handler, item: Item, *, lease: float) -> None:
+    """Handle a claimed item before its lease ends, and settle it."""
+    with log_context.scope():
+        with within(leases.budget(lease)):
+            verdict = attempt(handler, item)
+        settle(queue, item, verdict)
 
 
 def attempt(handler: Handler, item: Item) -> Verdict:

@@ -1,4 +1,4 @@
-"""A delivery gets its case, a turn of the rate limit and a place at the destination, or none of them."""
+"""A delivery gets its case and a turn of the rate limit, or none of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from receiver.assemble import case_lifecycle
 from receiver.deliveries.claim import CaseClaims
-from receiver.deliveries.concurrency import ConcurrencyLimit
 from receiver.deliveries.digest import DIGEST_AFTER
 from receiver.deliveries.rate_limit import Lane, RateLimiter
 from receiver.deliveries.turn import TooFarAway, Turn, Turns
@@ -23,7 +22,7 @@ JIRA = {
 
 
 class Door:
-    """`soc` accepts one message a minute and one worker at a time; `tickets` keeps an issue for each case."""
+    """`soc` accepts one message a minute; `tickets` keeps an issue for each case."""
 
     def __init__(self, make_stage):
         self.stage = make_stage(destinations={"soc": SLOW, "tickets": JIRA}, default=["soc"])
@@ -32,9 +31,8 @@ class Door:
         self.references = runtime.ledger.case_references
         destinations = {"soc": self.stage.soc, "tickets": self.stage.office}
         self.limiter = RateLimiter(runtime.store, lambda: self.stage.moment.timestamp())
-        self.places = {name: ConcurrencyLimit(1, runtime.now) for name in destinations}
         claims = CaseClaims(self.references, case_lifecycle(runtime), destinations)
-        self.turns = Turns(runtime.config.destinations, self.limiter, self.places, claims)
+        self.turns = Turns(runtime.config.destinations, self.limiter, claims)
 
     def item(self, claims=1, receipt="mine"):
         return Item("e:soc", b"", claims, self.stage.moment, receipt)
@@ -61,12 +59,11 @@ def door(make_stage):
     return Door(make_stage)
 
 
-def test_a_turn_comes_with_the_case_and_a_place(door):
+def test_a_turn_comes_with_the_case(door):
     turn = door.ask()
     assert isinstance(turn, Turn)
     assert turn.claim.opens
     assert not door.case_is_free()
-    assert not door.places["soc"].acquire("another")
 
 
 def test_a_delivery_waits_while_another_delivery_opens_the_case(door):
@@ -81,14 +78,6 @@ def test_without_a_turn_the_case_is_given_back(door):
     verdict = door.ask("second")
     assert verdict == Again(60.0, "soc takes no more for now", expected=True)
     assert door.case_is_free("second")
-
-
-def test_without_a_place_the_case_is_given_back(door):
-    assert door.places["soc"].acquire("another")
-    door.stage.forward(1)  # a place that was taken only a moment ago would be waited for
-    verdict = door.ask()
-    assert verdict == Again(1.0, "soc is busy", expected=True)
-    assert door.case_is_free()
 
 
 def test_an_alarm_that_would_wait_too_long_goes_into_a_digest_if_it_may(door):

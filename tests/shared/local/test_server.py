@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.local import server
+from shared.local import core, pulse, server
+from shared.local.core import Core, Workers
 from shared.local.database import Database
 from shared.local.queue import SqliteQueue
-from shared.local.server import Server, Timer, Workers
-from shared.queues.ports import Done, Handler, Item, Queue
+from shared.local.server import Server, Timer
+from shared.queues.ports import Done, Handler, Item
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_work_that_hangs_is_handed_back_and_can_be_claimed_at_once(queue, monkey
         return Done()
 
     queue.put(b"one", id="one")
-    hanging = Server([Workers(queue, hang, lease=3_600, threads=2)], [])
+    hanging = Server([Workers(queue, hang, lease=3_600, places=2, in_thread=True)], [])
     hanging.start()
     claimed.wait()
     assert hanging.stop() is False
@@ -44,14 +45,14 @@ def test_work_that_hangs_is_handed_back_and_can_be_claimed_at_once(queue, monkey
 
 def test_a_worker_survives_whatever_is_raised(queue, monkeypatch, caplog):
     """Even if neither the handler nor the queue should raise it."""
-    monkeypatch.setattr(server, "AFTER_A_FAILURE", 0.01)
+    monkeypatch.setattr(core, "AFTER_A_FAILURE", 0.01)
     faults = [RuntimeError("broken"), MemoryError(), SystemExit(1)]
     done, claim = threading.Event(), queue.claim
 
-    def broken(*limit, lease):
+    def broken(*limit, **options):
         if faults:
             raise faults.pop()
-        return claim(*limit, lease=lease)
+        return claim(*limit, **options)
 
     def handle(item: Item) -> Done:
         done.set()
@@ -59,11 +60,11 @@ def test_a_worker_survives_whatever_is_raised(queue, monkeypatch, caplog):
 
     monkeypatch.setattr(queue, "claim", broken)
     queue.put(b"one")
-    serving = Server([Workers(queue, handle, lease=60, threads=1)], [])
+    serving = Server([Workers(queue, handle, lease=60, places=1, in_thread=True)], [])
     serving.start()
     assert done.wait(10)
     assert serving.stop() is True
-    assert caplog.text.count("a worker failed and continues queue=events") == 3
+    assert caplog.text.count("a round failed, and its items are tried again") == 3
 
 
 def test_work_that_ends_in_time_is_done(queue):
@@ -75,7 +76,7 @@ def test_work_that_ends_in_time_is_done(queue):
         return Done()
 
     queue.put(b"one", id="one")
-    serving = Server([Workers(queue, slow, lease=3_600, threads=2)], [])
+    serving = Server([Workers(queue, slow, lease=3_600, places=2, in_thread=True)], [])
     serving.start()
     claimed.wait()
     threading.Timer(0.1, go_on.set).start()
@@ -89,12 +90,12 @@ def test_work_that_ends_in_time_is_done(queue):
 class Serving:
     """Starts servers. Their handlers may wait for `go_on`."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: SqliteQueue) -> None:
         self.queue, self.go_on = queue, threading.Event()
         self.servers: list[Server] = []
 
     def __call__(self, handler: Handler, timers: Sequence[Timer] = (), lease: float = 60.0) -> Server:
-        server = Server([Workers(self.queue, handler, lease=lease, threads=1)], list(timers))
+        server = Server([Workers(self.queue, handler, lease=lease, places=1, in_thread=True)], list(timers))
         self.servers.append(server)
         server.start()
         return server
@@ -121,14 +122,14 @@ def test_threads_that_work_are_no_problem_and_give_signs_of_life(serving):
     server = serving(lambda item: Done(), [Timer("clock", rung.set, 0.01)])
     rung.wait()
     assert server.problems() == []
-    assert set(server.signs()) == {"events-0", "clock"}
+    assert set(server.signs()) == {"core", "clock"}
     assert max(server.signs().values()) < 5
 
 
 def test_a_thread_that_has_ended_is_a_problem(serving, monkeypatch):
-    monkeypatch.setattr(Server, "_work", lambda *_: None)
+    monkeypatch.setattr(Core, "run", lambda *_: None)
     server = serving(lambda item: Done())
-    eventually(lambda: server.problems() == ["the thread events-0 has ended"])
+    eventually(lambda: server.problems() == ["the thread core has ended"])
 
 
 def test_work_that_outlasts_its_lease_is_a_problem_until_it_ends(queue, serving, monkeypatch):
@@ -142,20 +143,20 @@ def test_work_that_outlasts_its_lease_is_a_problem_until_it_ends(queue, serving,
     assert slow.problems() == []
     queue.put(b"one")
     eventually(slow.problems)
-    assert slow.problems()[0].startswith("the thread events-0 has given no sign of life for ")
+    assert slow.problems()[0].startswith("an item of events has been in work for ")
     serving.go_on.set()
     eventually(lambda: not slow.problems())
 
 
 def test_a_timer_whose_call_does_not_return_is_a_problem(serving, monkeypatch):
-    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(pulse, "GRACE", 0.1)
     late = serving(lambda item: Done(), [Timer("follow", lambda: serving.go_on.wait(), 60.0, within=0.1)])
     eventually(lambda: any("follow" in problem for problem in late.problems()))
 
 
 def test_a_worker_and_a_timer_that_only_fail_are_a_problem_until_they_succeed(queue, serving, monkeypatch):
-    monkeypatch.setattr(server, "GRACE", 0.1)
-    monkeypatch.setattr(server, "AFTER_A_FAILURE", 0.01)
+    monkeypatch.setattr(pulse, "GRACE", 0.1)
+    monkeypatch.setattr(core, "AFTER_A_FAILURE", 0.01)
     broken = threading.Event()
     broken.set()
     claim = queue.claim
@@ -166,9 +167,10 @@ def test_a_worker_and_a_timer_that_only_fail_are_a_problem_until_they_succeed(qu
         return claim(*of, **how) if of or how else None
 
     monkeypatch.setattr(queue, "claim", fail)
+    queue.put(b"one")
     failing = serving(lambda item: Done(), [Timer("follow", fail, 0.02, within=0.1)])
     eventually(lambda: len(failing.problems()) == 2)
-    for name, problem in zip(("events-0", "follow"), failing.problems(), strict=True):
+    for name, problem in zip(("core", "follow"), failing.problems(), strict=True):
         assert problem.startswith(f"the thread {name} has failed for ")
         assert problem.endswith(" s, the last time with TypeError")
     broken.clear()
