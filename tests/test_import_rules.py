@@ -24,7 +24,7 @@ MAY_IMPORT = {
 # The rooms of a house, the lowest first. A room may import rooms of its own layer and of lower layers.
 LAYERS = {
     "shared": (
-        {"text", "phrases", "models", "log_context", "daemon_threads"},
+        {"text", "phrases", "models", "log_context"},
         {"metrics", "secrets", "http"},
         {"config"},
         {"platform"},

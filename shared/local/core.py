@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from shared.daemon_threads import DaemonThreads
+from shared.local.daemon_threads import DaemonThreads
 from shared.local.pulse import Pulse
 from shared.local.queue import SqliteQueue
 from shared.queues.ports import Handler, Item, QueueError
