@@ -226,7 +226,9 @@ class Core:
                 with self._database.round():
                     self._round()
             except BaseException as error:  # also SystemExit, which would end only this thread
-                log.exception("a round failed, and its items are tried again")
+                is_bug = not isinstance(error, sqlite3.Error)
+                keys = {"error": f"{type(error).__name__}: {error}"}
+                log.error("a round failed, and its items are tried again", extra=keys, exc_info=is_bug)
                 pulse.failed(error)
                 self._undo()
                 time.sleep(AFTER_A_FAILURE)
@@ -279,6 +281,8 @@ class Core:
             if work.wait_ends <= began:
                 self._ready[work] = None
         while self._ready and time.monotonic() < ends:
+            if self._database.lost:  # what is ready goes on when a round works again
+                raise sqlite3.OperationalError("the transaction is undone") from self._database.lost
             work = next(iter(self._ready))
             del self._ready[work]
             if work.run in self._in_work:
@@ -318,8 +322,6 @@ class Core:
         self._switch_to(work)
 
     def _switch_to(self, work: _Work) -> None:
-        if self._database.lost:
-            raise sqlite3.OperationalError("the transaction is undone") from self._database.lost
         self._took_part.add(work)
         work.run.switch()
 
