@@ -38,12 +38,15 @@ class Parent(wasyncore.dispatcher):  # type: ignore[misc]
             message = b""
         kind, content = message[:1], message[1:]
         if not message:
-            # `serve` has ended. What was answered with 202 is on the disk; nothing may keep the port.
-            os._exit(1)
+            self.handle_close()
         if kind == web_messages.FULL:
             self.full = content.decode()
         elif kind == web_messages.STOP:
             self.stopped = True
+
+    def handle_close(self) -> None:
+        """`serve` has ended. What was answered with 202 is on the disk, and nothing may keep the port."""
+        os._exit(1)
 
     def stored(self) -> None:
         self._tell(web_messages.STORED)  # if that fails, there are enough messages that wait to be read
