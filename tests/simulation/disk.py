@@ -1,11 +1,13 @@
-"""The file of one machine, of which an image can be cut: what is left of it after a crash or a power cut.
+"""The files of one machine, of which an image can be cut: what is left of them after a crash or a power cut.
 
-SQLite's write-ahead log is synced by a commit at the level FULL, and not by one at a lower level. The bytes
-after the last sync are what a power cut may take: from any byte on, or a page in between.
+SQLite's write-ahead log is synced by a commit at the level FULL, and not by one at a lower level. A segment
+of the inbox is synced by `fdatasync`. The bytes after the last sync are what a power cut may take: from any
+byte on, or a page in between.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; sqlite.org/fileformat2.html
 _SYNCED = ("FULL", "EXTRA", "2", "3")
@@ -26,7 +29,9 @@ class Disk:
         self._folder, self._rng, self._generation = folder, rng, 0
         self.before_commit: Callable[[], None] = lambda: None
         self.after_commit: Callable[[], None] = lambda: None
+        self.after_write: Callable[[], None] = lambda: None  # before the sync of a segment; may raise OSError
         self._synced = (b"", 0)  # the log's salt and its frames at the last sync
+        self._segments: dict[str, int] = {}  # the bytes of each segment of the inbox that are synced
         self._page = 0  # bytes of a page, as soon as it is known
         self._committed_from = 0  # where the bytes of the last commit begin
         self._path().parent.mkdir()
@@ -37,6 +42,18 @@ class Disk:
 
     def _path(self) -> Path:
         return self._folder / str(self._generation) / "huntbridge.db"
+
+    @property
+    def inbox(self) -> Path:
+        return self.path.with_name("inbox")
+
+    def sync(self, file: int, run: Callable[[], Any]) -> None:
+        """A segment of the inbox was written and is synced."""
+        self.after_write()
+        run()
+        name = Path(f"/proc/self/fd/{file}").readlink().name
+        self._segments[name] = os.fstat(file).st_size
+        self.after_commit()
 
     def commit(self, connection: Connection, run: Callable[[], Any]) -> Any:
         self.before_commit()
@@ -68,9 +85,22 @@ class Disk:
             hole = self._rng.randrange(safe, len(kept) - 32)
             kept[hole : hole + 32] = bytes(32)  # written later than the bytes behind it
         after.with_name("huntbridge.db-wal").write_bytes(kept)
+        self._copy_inbox(before.with_name("inbox"), whole=not (power or torn))
         if power:  # what is left lies on the disk
             self._synced = (salt, self._frames(len(kept), before))
         return f"{len(log) - cut} of {len(log) - safe} bytes that were not synced are lost"
+
+    def _copy_inbox(self, before: Path, *, whole: bool) -> None:
+        for segment in sorted(before.glob("*.segment")):
+            data = segment.read_bytes()
+            if not whole:
+                data = data[
+                    : self._rng.randint(min(self._segments.get(segment.name, 0), len(data)), len(data))
+                ]
+            self.inbox.mkdir(exist_ok=True)
+            (self.inbox / segment.name).write_bytes(data)
+            if not whole:
+                self._segments[segment.name] = len(data)
 
     def drop_old(self) -> None:
         for number in range(self._generation):
@@ -124,16 +154,20 @@ class Connection(sqlite3.Connection):
 
 @contextmanager
 def watched(disk: Disk) -> Iterator[None]:
-    """In this block each connection to SQLite tells the disk of its commits."""
+    """In this block the disk is told of each commit of SQLite, and of each sync of the inbox."""
     global _current
     connect: Any = sqlite3.connect
 
     def watching(*args: Any, **options: Any) -> Any:
         return connect(*args, **options, factory=Connection)
 
+    def syncing(file: int) -> None:
+        disk.sync(file, lambda: sync(file))
+
+    sync = os.fdatasync
     before, _current = _current, disk
-    sqlite3.connect = watching
     try:
-        yield
+        with patch.object(sqlite3, "connect", watching), patch.object(os, "fdatasync", syncing):
+            yield
     finally:
-        sqlite3.connect, _current = connect, before
+        _current = before

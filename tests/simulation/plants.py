@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from receiver.messages.message import Message
 from scheduler.recover_lost_webhooks import _Check
 from scheduler.timer import JOBS
 from shared.hosting import lambda_records
-from shared.local.queue import SqliteQueue
+from shared.local.inbox import Inbox
 from shared.models import known_good
 from shared.queues import worker
 from shared.queues.dead_letter_notices import DeadLetterNotices
@@ -72,12 +73,10 @@ def _no_lease() -> list[Change]:
 
 
 def _not_durable() -> list[Change]:
-    real = SqliteQueue.put
+    def write(self: Inbox, file: int, data: bytes) -> None:
+        self._size += os.write(file, data)
 
-    def put(self: SqliteQueue, body: bytes, **options: Any) -> str:
-        return real(self, body, **{**options, "durable": False})
-
-    return [(SqliteQueue, "put", put)]
+    return [(Inbox, "_write", write)]
 
 
 def _unmarked() -> list[Change]:

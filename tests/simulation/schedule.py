@@ -44,7 +44,7 @@ class Schedule(Machine):
         self.number = 0
         self.sending: list[tuple[int, datetime, Disk]] = []
         self.world.cloud.alarmed = self.alarmed
-        self.world.webhook_put = self.announce
+        self.world.announce = self.announce
         if isinstance(self.world.side, Aws):
             chaos, rates = self.world.side.chaos, self.world.side.clients.rates
             chaos.shuffled = self.rng.random() < 0.5

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from cli.web_process import _Accepting
 from receiver.assemble import Handlers
+from receiver.intake.webhooks import Webhooks
 from scheduler.timer import JOBS, Job, Jobs
 from scheduler.worker import captures_handler
 from shared.aws.dynamodb import DynamoStore, table_definition
@@ -22,9 +24,11 @@ from shared.aws.sqs import SqsQueue
 from shared.hosting.lambda_records import work_records
 from shared.hosting.runtime import Runtime
 from shared.local.database import Database
+from shared.local.inbox import Inbox, Record
+from shared.local.inbox_import import InboxImport
 from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore
-from shared.queues import leases
+from shared.queues import items, leases
 from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, QUEUES, Handler, Queue, QueueError
 from shared.queues.worker import work
 from shared.storage.ports import NotNow, Store, StoreError
@@ -50,6 +54,8 @@ class Home(Protocol):
     clock: Clock
     trace: Trace
     rng: random.Random
+    webhooks: Webhooks  # what decides about their requests
+    announce: Callable[[items.Content, str], None]  # called before an item of [events] is put
 
     def runtime_on(self, store: Store, captures: Queue, events: Queue, deliveries: Queue) -> Runtime: ...
 
@@ -114,8 +120,24 @@ class Side(Protocol):
     def close(self) -> None: ...
 
 
+class WatchedInbox(Inbox):
+    """Announces what it is about to store."""
+
+    def __init__(self, home: Home, directory: Path) -> None:
+        super().__init__(directory)
+        self._home = home
+
+    def append(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self._home.announce(items.decode(record.body), record.id)
+        self._home.actors.pause("inbox append")
+        super().append(records)
+        self._home.actors.pause("inbox append done")
+
+
 class OneMachine(Side):
-    """One process does everything: when it crashes, all workers, the timer and the web application do."""
+    """One process does everything: when it crashes, all workers, the timer and the web application do. The
+    web process stores webhooks in the inbox, and dies with it."""
 
     name = "one machine"
 
@@ -125,11 +147,13 @@ class OneMachine(Side):
         self.disk = self._disk
         self._busy: dict[str, list[Any]] = {name: [] for name in QUEUES}
         self._timer: Any = None
+        self._import: Any = None
+        self._waits = False  # whether something may stand in the inbox
         self._crashed = False
         self._open()
 
     def faults(self) -> tuple[str, ...]:
-        return ("kill", "torn commit", "power cut", "database busy", "jump", "person killed")
+        return ("kill", "torn commit", "power cut", "database busy", "sync fails", "jump", "person killed")
 
     def _open(self) -> None:
         home, actors = self._home, self._home.actors
@@ -144,6 +168,21 @@ class OneMachine(Side):
             actors.pausing(queue, "put", "claim", "done", "retry", "dead", also=f"{name} ")
         self.store, self.queues = store, queues
         self.configure()
+        inbox = self._inbox = WatchedInbox(home, self._disk.inbox)
+        self._importer = InboxImport(queues[EVENTS], inbox._directory)
+        self.accepting = _Accepting(home.webhooks, inbox, self._stored)
+        self._waits = True
+
+    def _stored(self) -> None:
+        self._waits = True
+
+    def _start_import(self) -> bool:
+        """Bring in what stands in the inbox, unless that is under way."""
+        if not self._waits or (self._import and not self._import.done):
+            return False
+        self._waits = False
+        self._import = self._home.actors.spawn("import", self._serve, self._importer.bring_in)
+        return True
 
     def configure(self) -> None:
         self.runtime = self._home.runtime_on(self.store, *(self.queues[name] for name in QUEUES))
@@ -157,6 +196,8 @@ class OneMachine(Side):
         self._jobs = Inline(self.runtime)
 
     def start_work(self) -> bool:
+        if self._start_import():
+            return True
         ready = [name for name in QUEUES if self._has_place(name) and self._is_due(name)]
         if not ready:
             return False
@@ -184,6 +225,8 @@ class OneMachine(Side):
         return due is not None and due <= self._home.clock.seconds()
 
     def run_timer(self) -> None:
+        self._inbox.close()  # it was idle
+        self._waits = True
         if self._timer is None or self._timer.done:
             jobs = self._jobs
             self._timer = self._home.actors.spawn("timer", self._serve, jobs.run_once)
@@ -221,6 +264,7 @@ class OneMachine(Side):
         return None if due is None else float(due) - self._home.clock.offset
 
     def close(self) -> None:
+        self._inbox.close()
         for database in self._databases:
             database.close()
         self._databases.clear()
