@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from typing import Any
 import requests
 import yaml
 
-from bench.processes import ROOT, Used, end, free_port, used, wait_for
+from bench.processes import ROOT, Used, end, used, wait_for
 
 TOKEN = "bench-webhook-token-of-32-letters"
 # A hunt brings many alarms of one project. Every alarm has an evidence of its own.
@@ -24,6 +25,8 @@ BODY = (
     + _TEXT.format(project=3)
     + '"}'
 )
+_LOG, _SAID = "serve.log", "serve.out"
+_URL = re.compile(r"webhooks go to (\S+)")
 NOWHERE = "http://127.0.0.1:9"  # nobody listens on this port
 START = 90.0  # seconds
 
@@ -50,11 +53,11 @@ def configuration(
 
 
 class Serve:
-    def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-        self._process, self.folder = process, folder
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self._process, self._folder = process, folder
         self.data = folder / "data"
-        self._health = f"http://127.0.0.1:{port}/health"
-        self.webhooks = f"http://127.0.0.1:{port}/webhooks/cado"
+        self.webhooks = self._when_up()
+        self._health = self.webhooks.replace("/webhooks/cado", "/health")
 
     def used(self) -> Used:
         return used(self._process.pid)
@@ -67,13 +70,18 @@ class Serve:
             return None
         return int(health["events"]["waiting"]) + int(health["deliveries"]["waiting"])
 
-    def wait_until_up(self) -> None:
-        def is_up() -> bool:
-            return self.waiting() is not None or self._process.poll() is not None
+    def _when_up(self) -> str:
+        """The URL for webhooks, which `serve` prints when it listens there."""
 
-        if not wait_for(is_up, START) or self._process.poll() is not None:
-            log = (self.folder / "serve.log").read_text(encoding="utf-8")
-            raise RuntimeError(f"huntbridge serve does not run:\n{log[-3000:]}")
+        def said() -> str:
+            found = _URL.search((self._folder / _SAID).read_text(encoding="utf-8"))
+            return found[1] if found else ""
+
+        wait_for(lambda: bool(said()) or self._process.poll() is not None, START)
+        if url := said():
+            return url
+        log = (self._folder / _LOG).read_text(encoding="utf-8")
+        raise RuntimeError(f"huntbridge serve does not run:\n{log[-3000:]}")
 
     def wait_until_idle(self, within: float) -> bool:
         """Whether nothing waits in the queues within this time (seconds)."""
@@ -87,18 +95,16 @@ def serving(
     platform: str = NOWHERE,
     sections: Mapping[str, Any] | None = None,
     folder: Path | None = None,
-    before: tuple[str, ...] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Serve]:
-    """A `serve` that answers. `folder` keeps its data; `before` are words before its command."""
+    """A `serve` that answers. `folder` keeps its data."""
     with tempfile.TemporaryDirectory(prefix="huntbridge-bench-") as made:
         folder = folder or Path(made)
         config, secrets = configuration(sinks, platform, sections)
         path = folder / "huntbridge.yaml"
         path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-        port = free_port()
-        command = [*before, sys.executable, "-m", "cli.main", "serve", "--port", str(port)]
-        with (folder / "serve.log").open("ab") as log:
+        command = [sys.executable, "-m", "cli.main", "serve", "--port", "0"]
+        with (folder / _LOG).open("ab") as log, (folder / _SAID).open("wb") as said:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -111,12 +117,10 @@ def serving(
                     **secrets,
                     **(environ or {}),
                 },
-                stdout=subprocess.DEVNULL,
+                stdout=said,
                 stderr=log,
             )
         try:
-            serve = Serve(process, port, folder)
-            serve.wait_until_up()
-            yield serve
+            yield Serve(process, folder)
         finally:
             end(process)
