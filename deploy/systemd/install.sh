@@ -8,7 +8,7 @@ deploy=$(cd "$(dirname "$0")/.." && pwd)
 
 "$deploy/install.sh" /opt/huntbridge
 ln -sf /opt/huntbridge/bin/huntbridge /usr/local/bin/huntbridge
-install -D -m 0644 "$deploy/systemd/huntbridge.sysusers" /usr/lib/sysusers.d/huntbridge.conf
+install -D -m 0644 "$deploy/systemd/huntbridge.sysusers" /etc/sysusers.d/huntbridge.conf
 systemd-sysusers huntbridge.conf
 
 install -d -m 0755 /etc/huntbridge
