@@ -1,32 +1,46 @@
-"""How many bytes of the database an alarm takes: `python -m bench.storage`."""
+"""How large the database is after a simulated year: `python -m bench.storage`.
+
+One process receives alarms day by day, tells each at one destination, closes most cases after a week, and
+runs the timer's job that deletes what has expired. The clock is simulated. The figures are bytes an alarm and
+the documents of each kind. This is done twice: with a platform that cannot be reached, and with one that
+knows everything about each alarm.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
+import logging
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from receiver.assemble import handlers
+from receiver.assemble import case_decisions, handlers
 from receiver.destinations.contract import CaseRef, Check, Delivered, Outcome, Traits
 from receiver.events.enrich import Enricher
 from receiver.messages.message import Message
+from scheduler.expire import expire
 from shared.config.config import Config
-from shared.hosting.runtime import Runtime
+from shared.hosting.runtime import DATABASE, Runtime
 from shared.local.database import Database
 from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore
 from shared.models.alarms import Alarm
+from shared.models.decisions import Verdict
 from shared.models.events import Event
 from shared.models.evidence import Evidence, Finding, Project
+from shared.models.people import Person
 from shared.models.severity import Severity
 from shared.models.systems import Instance, System
 from shared.queues import items
 from shared.queues.worker import work
 from shared.secrets import Secrets
+from shared.storage import indexes
 
 SYSTEMS = 1_000
 START = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
+ADA = Person("ada", "the bench")
 CONFIG = {
     "platform": {"url": "https://cado.example", "api_key": "env:KEY"},
     "destinations": {"soc": {"type": "slack", "webhook_url": "env:KEY", "pace": 10_000}},
@@ -53,7 +67,7 @@ class Known(Enricher):
     def enrich(self, event: Event) -> Alarm:
         number, at = event.project_id or 0, event.received_at
         system = System(f"i-{number % SYSTEMS:017x}", "us-east-1", "123456789012")
-        volume, name = f"vol-{number % SYSTEMS:017x}", f"web-{number % SYSTEMS}"
+        volume, name = f"vol-{number % SYSTEMS:017x}", f"shop-{number % SYSTEMS}.acme.example"
         found = replace(event, evidence_id=number * 10)
         return Alarm(
             found,
@@ -77,24 +91,24 @@ class Known(Enricher):
                 system.instance,
                 system.region,
                 name,
-                "m5.large",
+                "c7g.xlarge",
                 "running",
                 account_id=system.account,
-                private_ip="10.0.3.17",
+                private_ip=f"172.16.{number % 250}.{number % 199}",
                 launched_at=START,
-                tags={"Name": name, "owner": "payments", "env": "prod"},
+                tags={"Name": name, "Team": "shop", "CostCenter": "4711"},
             ),
             system=system,
             findings=(
                 Finding(
-                    "Malicious File Detected: php_backdoor",
+                    "Malicious File Detected: linux_cryptominer",
                     1,
                     Severity.MALICIOUS,
-                    ("T1505.003",),
-                    f"/var/www/html/uploads/{number}.php",
+                    ("T1496", "T1059.004"),
+                    f"/opt/app-{number % 77}/tmp/.{number}",
                 ),
-                Finding("Suspicious Cron Job", 3, Severity.SUSPICIOUS, ("T1053.003",)),
-                Finding("Suspicious SSH Key", 1, Severity.SUSPICIOUS, ("T1098.004",)),
+                Finding("Hidden executable in a temporary folder", 3, Severity.SUSPICIOUS, ("T1564.001",)),
+                Finding("Login from an unusual address", 1, Severity.SUSPICIOUS, ("T1078",)),
             ),
             link=self._link(found),
         )
@@ -102,35 +116,86 @@ class Known(Enricher):
 
 class World:
     def __init__(self, folder: Path, *, known: bool) -> None:
-        self.moment = START
-        self.path = folder / "huntbridge.db"
+        self.moment, self.path = START, folder / DATABASE
         self.database = Database(self.path)
-        self.database._levels = dict.fromkeys((True, False), "OFF")
+        self.database._levels = dict.fromkeys((True, False), "OFF")  # it need not survive a power cut
 
         def seconds() -> float:
             return self.moment.timestamp()
 
         self.runtime = Runtime(
             config=Config.model_validate(CONFIG),
-            store=SqliteStore(self.database),
+            store=SqliteStore(self.database, seconds),
             captures=SqliteQueue(self.database, "captures", seconds),
             events=SqliteQueue(self.database, "events", seconds),
             deliveries=SqliteQueue(self.database, "deliveries", seconds),
             secrets=Secrets({"KEY": "key"}),
             now=lambda: self.moment,
+            sleep=lambda _: None,
         )
         enricher = (Known if known else Enricher)(self.runtime.ledger, None, None, self.runtime.config)
         self.handlers = handlers(self.runtime, enricher, {"soc": Sink()})
 
-    def alarm(self, number: int) -> None:
-        """Receive one alarm and send its message."""
-        body = {
-            "event": "processing_with_alarms",
-            "title": "Processing complete with alarms",
-            "message": f"Processing of evidence {number * 10} completed in project id {number} with 5 alarms",
-        }
-        self.runtime.events.put(items.encode(items.Webhook(json.dumps(body).encode(), self.moment)))
+    def day(self, first: int, count: int) -> None:
+        """Receive alarms, a week later close nine of ten cases, and delete what has expired."""
+        for number in range(first, first + count):
+            self.moment += timedelta(days=1) / count
+            body = {
+                "event": "processing_with_alarms",
+                "title": "Processing has found something",
+                "message": f"Evidence {number * 10} was processed in project id {number} with 5 alarms",
+            }
+            item = items.Webhook(json.dumps(body).encode(), self.moment)
+            self.runtime.events.put(items.encode(item))
+            self._work()
+        week_ago = indexes.at(self.moment - timedelta(days=7))
+        for row in self.runtime.store.page(indexes.EVENTS, limit=count, until=week_ago).records:
+            case = self.runtime.ledger.cases.get(row.body["case"])
+            if case and not case.closure and int(row.group, 16) % 10:
+                case_decisions(self.runtime).close(row.body["case"], ADA, Verdict.BENIGN, "a planned test")
+        self._work()
+        expire(self.runtime)
+
+    def _work(self) -> None:
         while work(self.runtime.events, self.handlers.event, lease=60) or work(
             self.runtime.deliveries, self.handlers.delivery, lease=60
         ):
             pass
+
+
+@dataclass(frozen=True)
+class Stored:
+    alarms: int
+    bytes: int
+    documents: dict[str, int]  # by kind
+
+    @property
+    def bytes_an_alarm(self) -> float:
+        return self.bytes / self.alarms
+
+
+def year(*, known: bool, days: int = 365, each: int = 10) -> Stored:
+    """What is stored after `days` days with `each` alarms a day."""
+    with tempfile.TemporaryDirectory(prefix="huntbridge-bench-") as made:
+        world = World(Path(made), known=known)
+        for number in range(days):
+            world.day(1 + number * each, each)
+        rows = world.database.read("SELECT kind, count(*) FROM documents GROUP BY kind ORDER BY 2 DESC", ())
+        world.database.close()
+        return Stored(days * each, world.path.stat().st_size, dict(rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--each", type=int, default=10, help="alarms a day")
+    options = parser.parse_args()
+    logging.disable()  # a log line for each alarm says nothing here
+    for known, about in ((False, "the platform cannot be reached"), (True, "everything is known")):
+        stored = year(known=known, days=options.days, each=options.each)
+        print(f"{about}: {stored.bytes_an_alarm:,.0f} bytes an alarm, {stored.bytes / 1e6:.1f} MB")
+        print("  " + ", ".join(f"{count:,} {kind}" for kind, count in stored.documents.items()))
+
+
+if __name__ == "__main__":
+    main()
