@@ -38,7 +38,7 @@ _DAY = 86_400  # seconds
 # What one short transaction of `tidy` takes on. Either takes a few milliseconds.
 _READ_AT_ONCE, _DELETED_AT_ONCE, _FREED_AT_ONCE = 5_000, 50, 200  # documents, documents, pages
 # New documents use free pages, so some are kept: a tenth of the file, and at least these.
-_FREE_PAGES = 1_000
+_FREE_PAGES = 100
 _FREE = f"PRAGMA incremental_vacuum({_FREED_AT_ONCE})"
 
 
