@@ -175,7 +175,12 @@ quarter: $(VENV)/dev  ## a simulated quarter of weekly hunts: the messages with 
 .PHONY: test-slow
 
 test-slow: $(VENV)/dev .cache/render/ready  ## the tests that are too slow for `make test`: the contracts on AWS, outages, hundreds of cases
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m slow -k 'not fuzz and not linear_time' --ignore=tests/prometheus
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m slow -k 'not fuzz and not linear_time' --ignore=tests/prometheus --ignore=tests/durability
+
+.PHONY: durability
+
+durability: $(VENV)/dev  ## real faults of the disk and kills under a real serve: nothing that was accepted is lost; three minutes
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests/durability
 
 .PHONY: fuzz pictures
 

@@ -148,10 +148,9 @@ class Served:
     def check(self, within: float = 90.0) -> None:
         """The ledger knows of everything that was accepted where it went, and no message was repeated without
         saying so."""
-        eventually(lambda: not self.waiting(), within)
         store = runtime.reading(load(None, self.environ), self.data, self.environ).store
-        lost = {number for id, number in self.accepted.items() if not store.get("event", id, "routed")}
-        assert lost == set(), f"of {len(self.accepted)}"
+        eventually(lambda: all(store.get("event", id, "routed") for id in self.accepted), within)
+        eventually(lambda: not self.waiting(), within)
         assert {id: count for id, count in self.told().items() if count > 1} == {}
 
     def waiting(self) -> int:
