@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -75,6 +76,7 @@ class Served:
         self.log = folder / "serve.log"
         self.accepted: dict[str, int] = {}  # the number of each webhook, by the id of its event
         self.refused: list[int] = []
+        self.numbers = itertools.count(100)  # each is an evidence of its own
         self._lock = threading.Lock()
         self.process: subprocess.Popen[bytes]
 
@@ -161,16 +163,11 @@ class Served:
 @contextmanager
 def senders(served: Served, threads: int, pause: float = 0.0) -> Iterator[Callable[[], int]]:
     """Webhooks without end, while the block lasts. Yields how many were answered so far."""
-    ended, lock = threading.Event(), threading.Lock()
-    number = 0
+    ended = threading.Event()
 
     def send() -> None:
-        nonlocal number
         while not ended.is_set():
-            with lock:
-                number += 1
-                mine = number
-            if not served.post(mine):
+            if not served.post(next(served.numbers)):
                 time.sleep(0.02)
             ended.wait(pause)
 
