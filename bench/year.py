@@ -7,6 +7,7 @@ time, and removes what its configuration keeps no longer.
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 import tempfile
 import time
@@ -21,7 +22,7 @@ from shared.hosting.runtime import DATABASE
 from shared.local.database import Database
 
 _DAY = 86_400  # seconds
-_INTERVAL = 4  # seconds between two runs of the timer, whose jobs remove what is no longer kept
+_INTERVAL = 4  # seconds between two runs of the timer, one of whose jobs removes what is no longer kept
 
 
 def missing() -> str:
@@ -35,21 +36,22 @@ def measure(quick: bool) -> Figures:
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(ROOT / "bench/later.c"), "-ldl"]
         subprocess.run(command, check=True, timeout=60)
 
-        def run(name: str, alarms: int, *, first: int = 1, days: int = 0, tidy: bool = True) -> int:
-            """The bytes that are stored after `serve` has run with this data directory, days from now."""
+        def run(name: str, alarms: int, *, first: int = 1, days: int = 0) -> int:
+            """The bytes that are stored after `serve` has run with this data directory, days from now. Without
+            alarms it runs until the timer's jobs have run."""
             folder = Path(made) / name
             folder.mkdir(exist_ok=True)
             later = {"LD_PRELOAD": str(library), "LATER_BY": str(days * _DAY)}
             sinks, sections = [f"{sink}/services/T/B/one"], {"follow": {"interval": _INTERVAL}}
             with serving(sinks, sections=sections, folder=folder, environ=later) as serve:
                 _alarms(serve, sink, alarms, first=first)
-                time.sleep(2 * _INTERVAL if tidy else 0)
+                time.sleep(0 if alarms else 2 * _INTERVAL)
             return stored(folder / "data")
 
         empty = run("empty", 0)
         after_burst = run("burst", burst)
         for month in range(months):
-            run("year", each, first=1 + month * each, days=month * 365 // months, tidy=False)
+            run("year", each, first=1 + month * each, days=month * 365 // months)
         after_year = run("year", 0, days=365)
         return {
             "bytes_per_alarm": (after_burst - empty) / burst,
@@ -65,6 +67,10 @@ def _alarms(serve: Serve, sink: str, count: int, *, first: int) -> None:
 
 
 def stored(data: Path) -> int:
-    """The bytes of everything in a data directory, after SQLite's log was merged into the database."""
+    """The bytes of everything in a data directory, after SQLite's log was merged into the database, without
+    the database's free pages."""
     Database(data / DATABASE).close()
-    return sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+    with (data / DATABASE).open("rb") as file:
+        # From the header of the file: sqlite.org/fileformat.html
+        page, free = map(int, struct.unpack(">16xH18xI", file.read(40)))
+    return sum(path.stat().st_size for path in data.rglob("*") if path.is_file()) - page * free
