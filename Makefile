@@ -161,10 +161,11 @@ bench: $(VENV)/dev  ## the table of docs/performance.md, on a quiet machine, in 
 	$(BIN)/python -m bench.run $(if $(QUICK),--quick,--output bench/results.json)
 	$(if $(QUICK),,$(BIN)/python -m bench.page)
 
-bench-more: $(VENV)/dev  ## further figures, on a quiet machine: fleets, the preflight, the handlers, every page of the console
+bench-more: $(VENV)/dev  ## further figures, on a quiet machine: fleets, the preflight, the handlers, the database, every page of the console
 	HUNTBRIDGE_FLEET=250 HUNTBRIDGE_FLEET_SECONDS=10 $(BIN)/python -m pytest tests/scheduler/test_fleet.py
 	HUNTBRIDGE_PREFLIGHT_SECONDS=60 $(BIN)/python -m pytest -m '' tests/scheduler/preflight/test_planted_fleet.py
 	$(BIN)/python -m bench.handlers
+	$(BIN)/python -m bench.storage
 	$(BIN)/python -m bench.console
 
 .PHONY: quarter

@@ -37,8 +37,8 @@ def measure(quick: bool) -> Figures:
         subprocess.run(command, check=True, timeout=60)
 
         def run(name: str, alarms: int, *, first: int = 1, days: int = 0) -> int:
-            """The bytes that are stored after `serve` has run with this data directory, days from now. Without
-            alarms it runs until the timer's jobs have run."""
+            """The bytes that are stored after `serve` has run with this data directory, days from now. It
+            gets alarms, or else time for the jobs of the timer."""
             folder = Path(made) / name
             folder.mkdir(exist_ok=True)
             later = {"LD_PRELOAD": str(library), "LATER_BY": str(days * _DAY)}
