@@ -7,7 +7,6 @@ wrong as soon as it is stored.
 from __future__ import annotations
 
 from shared.metrics.instruments import OTHER, Counter, Gauge, Histogram, Label, Metric
-from shared.models.captures import CaptureState
 from shared.models.event_kinds import (
     OWN_KINDS,
     PLATFORM_KINDS,
@@ -16,8 +15,8 @@ from shared.models.event_kinds import (
     UNKNOWN_EVENT,
     is_audit,
 )
-from shared.models.hunts import HuntState
 from shared.models.severity import Severity
+from shared.models.states import CaptureState, HuntState
 
 # Kinds of event that are counted together, since few people tell them apart.
 AUDIT, DETECTION = "audit", "detection"

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from shared.models.states import CaptureState as CaptureState
 from shared.models.systems import Instance, System
-
-
-class CaptureState(StrEnum):
-    PLANNED = "planned"
-    REQUESTED = "requested"
-    RUNNING = "running"
-    PROCESSED = "processed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"  # whether the platform accepted it is unclear; its list of pipelines will show it
 
 
 @dataclass(frozen=True)

@@ -5,24 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 
-from shared.models.captures import Capture, CaptureState
+from shared.models.captures import Capture
 from shared.models.cost import CostEstimate
 from shared.models.intelligence import InForce
 from shared.models.quiet_findings import Quiet
+from shared.models.states import CaptureState
+from shared.models.states import HuntState as HuntState
 from shared.models.systems import System
 from shared.models.vulnerabilities import FoundVulnerabilities
-
-
-class HuntState(StrEnum):
-    PLANNED = "planned"  # recorded; the platform has no project for it yet
-    RUNNING = "running"
-    FINISHED = "finished"
-    FAILED = "failed"  # no capture could be requested: the key was refused, or the platform stayed down
-    SKIPPED = "skipped"  # not started, since the previous hunt of its name was still running
-    EMPTY = "nothing captured"  # all captures have ended, and none succeeded
-    STOPPED = "stopped"  # a person stopped it
 
 
 @dataclass(frozen=True)

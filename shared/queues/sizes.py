@@ -11,8 +11,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from shared.models.intelligence import rules_named_in
-
 MAX_ITEM = 256 * 1024  # bytes of an event or an alarm as JSON
 # What is kept of an event or alarm that does not fit: characters of the event's text, of any other text, and
 # of a text in a list; entries of a list; bytes of a list of texts. Messages show less than that.
@@ -87,6 +85,8 @@ def _shorter(text: str, limit: int) -> str:
 
 def _worst_first(finding: Mapping[str, Any]) -> tuple[bool, int, int]:
     """Hits of one's own rules before all others, as in messages."""
+    from shared.models.intelligence import rules_named_in  # only the web function has not loaded it
+
     severity = finding["severity"]
     rank = _WORST_FIRST.index(severity) if severity in _WORST_FIRST else len(_WORST_FIRST)
     return not rules_named_in(finding["description"], ()), rank, -finding["count"]
