@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.data import has_database
 from cli.exit_codes import DataUnusable, Misused
-from receiver import assemble
-from receiver.assemble import Handlers
-from receiver.destinations.reloading import ReloadingDestination
-from shared.aws.stack import TABLE
+from shared.aws.names import TABLE
 from shared.config.config import Config
 from shared.config.errors import ConfigError
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.hosting.runtime import Runtime
 from shared.queues.waiting import Waiting
+
+if TYPE_CHECKING:
+    from receiver.assemble import Handlers
+    from receiver.destinations.reloading import ReloadingDestination
 
 
 def capture_threads(config: Config) -> int:
@@ -72,6 +74,8 @@ def nothing_there(data: Path) -> DataUnusable:
 
 def destination(runtime: Runtime, name: str) -> ReloadingDestination:
     """Raises SecretError if its secrets cannot be read, and Misused if the URL in a secret cannot work."""
+    from receiver import assemble  # few commands send messages, and the receiver takes a while to import
+
     made = assemble.destination(runtime, name)
     try:
         made.prepare()
@@ -84,6 +88,8 @@ def receiver(runtime: Runtime, waiting: Waiting | None = None) -> Handlers:
     """The handlers of events and deliveries. `waiting`: how they wait for peers; None if each has a thread
     for itself. Raises SecretError if the platform's key or a destination's secret cannot be read, so that the
     command fails at its start and not at the first alarm."""
+    from receiver import assemble
+
     runtime.secret(runtime.config.platform.api_key)
     for name in runtime.config.destinations:
         destination(runtime, name)

@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import click
 
-from cli.audit import audit
-from cli.case_decisions import ack
-from cli.cases import cases
-from cli.check import check
-from cli.console import console
-from cli.coverage import coverage
-from cli.dead import dead
-from cli.deliveries import deliveries
-from cli.demo import demo
-from cli.events import events
-from cli.finding import finding
-from cli.hunt import hunt
-from cli.intelligence import intelligence
-from cli.known import known
-from cli.leftovers import leftovers
-from cli.mute import mute
-from cli.render import render
-from cli.replay import replay
-from cli.report import report
-from cli.route import route
-from cli.routes import routes
-from cli.schedules import schedules
-from cli.send_test import send_test
-from cli.serve import serve
+from cli.lazy_group import LazyGroup
 from cli.version import only_with_version, show_version
-from cli.webhook import webhook
-from cli.why import why
+
+PLACES = {
+    "serve": "cli.serve:serve",
+    "console": "cli.console:console",
+    "demo": "cli.demo:demo",
+    "check": "cli.check:check",
+    "send-test": "cli.send_test:send_test",
+    "hunt": "cli.hunt:hunt",
+    "cases": "cli.cases:cases",
+    "coverage": "cli.coverage:coverage",
+    "leftovers": "cli.leftovers:leftovers",
+    "events": "cli.events:events",
+    "why": "cli.why:why",
+    "finding": "cli.finding:finding",
+    "deliveries": "cli.deliveries:deliveries",
+    "replay": "cli.replay:replay",
+    "mute": "cli.mute:mute",
+    "known": "cli.known:known",
+    "dead": "cli.dead:dead",
+    "ack": "cli.case_decisions:ack",
+    "report": "cli.report:report",
+    "intelligence": "cli.intelligence:intelligence",
+    "render": "cli.render:render",
+    "route": "cli.route:route",
+    "routes": "cli.routes:routes",
+    "webhook": "cli.webhook:webhook",
+    "schedules": "cli.schedules:schedules",
+    "audit": "cli.audit:audit",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    places=PLACES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -55,15 +63,6 @@ def main(as_json: bool) -> None:
     or cannot be used; 5 send-test only: it may work later; 130 hunt run only: it was interrupted.
     """
     only_with_version(as_json)
-
-
-COMMANDS = (
-    *(serve, console, demo, check, send_test),
-    *(hunt, cases, coverage, leftovers, events, why, finding, deliveries, replay, mute, known, dead),
-    *(ack, report, intelligence, render, route, routes, webhook, schedules, audit),
-)
-for command in COMMANDS:
-    main.add_command(command)
 
 
 if __name__ == "__main__":

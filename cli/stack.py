@@ -11,9 +11,6 @@ from typing import Any
 import click
 
 from cli.exit_codes import Failed, Misused
-from shared.aws import stack as aws
-from shared.aws.clients import Clients
-from shared.aws.errors import AwsError
 
 
 def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,6 +26,11 @@ def on_stack(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_stack(*args: Any, stack: str | None, config_path: str | None, **kwargs: Any) -> Any:
         if not stack:
             return command(*args, config_path=config_path, **kwargs)
+        # Imported here: without the option the AWS libraries need not be loaded.
+        from shared.aws import stack as aws
+        from shared.aws.clients import Clients
+        from shared.aws.errors import AwsError
+
         try:
             outputs = aws.outputs(Clients(os.environ), stack)
         except AwsError as error:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from scheduler.parallel_calls import ParallelCalls
-from shared.aws.errors import NO_CREDENTIALS
+from shared.aws.names import NO_CREDENTIALS
 from shared.config.config import Config
 from shared.config.targets import ALL_REGIONS, SelectorConfig, TargetConfig
 from shared.hosting.runtime import Runtime

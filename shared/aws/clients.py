@@ -19,7 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 
 from shared.aws import as_role, deadlines, errors
-from shared.aws.errors import NO_CREDENTIALS, AwsError
+from shared.aws.errors import AwsError
+from shared.aws.names import NO_CREDENTIALS
 from shared.http import trust
 from shared.http.deadlines import within
 

@@ -24,9 +24,9 @@ from botocore.exceptions import (
 )
 
 from shared.aws import deadlines
+from shared.aws.names import NO_CREDENTIALS
 from shared.text import one_line
 
-NO_CREDENTIALS = "no AWS credentials on this machine"
 DENIED = frozenset(
     {
         "AccessDenied",

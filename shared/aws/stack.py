@@ -10,13 +10,14 @@ from collections.abc import Mapping
 
 from shared.aws.clients import Clients
 from shared.aws.errors import AwsError, understood
+from shared.aws.names import SLACK_SIGNING_SECRETS as SLACK_SIGNING_SECRETS
+from shared.aws.names import TABLE as TABLE
+from shared.aws.names import WEBHOOK_TOKENS as WEBHOOK_TOKENS
 from shared.aws.sqs import SqsQueue
 from shared.queues.ports import QUEUES, QueueError
 from shared.secrets import SecretRef
 
-TABLE, WEBHOOK_TOKENS = "HUNTBRIDGE_TABLE", "HUNTBRIDGE_WEBHOOK_TOKENS"
 CONFIG = "ConfigLocation"  # an output
-SLACK_SIGNING_SECRETS = "HUNTBRIDGE_SLACK_SIGNING_SECRETS"
 
 
 def queue_variables(queue: str) -> tuple[str, str]:
