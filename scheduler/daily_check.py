@@ -43,7 +43,7 @@ def begin_daily_check(runtime: Runtime) -> None:
     if last == day:
         return
     if last:
-        for part in _PARTS:
+        for part in PARTS:
             runtime.captures.put(items.encode(items.DailyCheck(part, day)), id=f"check:{part}:{day}")
         if asks_aws(config):
             runtime.captures.put(items.encode(items.Leftovers(day)), id=f"leftovers:{day}")
@@ -57,11 +57,11 @@ def begin_daily_check(runtime: Runtime) -> None:
 
 def check_part(runtime: Runtime, item: items.DailyCheck, *, claims: int) -> Verdict:
     """Handle an item that `begin_daily_check` put into [captures]."""
-    if item.part not in _PARTS:
+    if item.part not in PARTS:
         return Dead(f"the daily check has no part {item.part!r}")
     try:
         with within(_BUDGET):
-            found = list(_PARTS[item.part](runtime))
+            found = list(PARTS[item.part](runtime))
     except DeadlineExceeded:
         found = [failed(item.part, f"there was no answer within {_BUDGET:.0f} s")]
     return runtime.check_results.record(item, found, claims=claims, destination=False)
@@ -103,7 +103,7 @@ def _aws(runtime: Runtime) -> Iterator[CheckResult]:
     yield from check_aws.findings(runtime, _AWS_BUDGET)
 
 
-_PARTS: dict[str, Callable[[Runtime], Iterator[CheckResult]]] = {
+PARTS: dict[str, Callable[[Runtime], Iterator[CheckResult]]] = {
     PLATFORM: _platform,
     SECRETS: _secrets,
     AWS: _aws,

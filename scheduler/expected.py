@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from scheduler.capacity import DEFAULT_SLOTS, Capacity, Load, capacity
 from scheduler.capture_times import HUNTS_BACK, CaptureTimes, Sort, assumed, observe
@@ -28,6 +29,8 @@ from shared.models.hunts import Hunt
 from shared.models.prices import Prices
 from shared.models.systems import Kind
 from shared.phrases import counted, duration
+from shared.platform.answers import PipelinesStatus
+from shared.platform.readiness_answers import PlatformFacts, PlatformSettings
 from shared.secrets import SecretError
 from shared.storage.ports import StoreError
 
@@ -116,16 +119,21 @@ def _platform(runtime: Runtime, calls: ParallelCalls) -> _Platform:
         cado = runtime.make_cado(tries=1)
     except SecretError:
         return _Platform()
-    status, _ = calls.each(lambda _: cado.pipelines_status(), ["status"])
-    settings, _ = calls.each(lambda _: cado.readiness.settings(), ["settings"])
-    facts, _ = calls.each(lambda _: cado.readiness.facts(), ["facts"])
-    limit = status["status"].limit if status else None
-    said = settings.get("settings")
+    questions: dict[str, Callable[[], Any]] = {
+        "status": cado.pipelines_status,
+        "settings": lambda: cado.readiness.settings(),
+        "facts": lambda: cado.readiness.facts(),
+    }
+    answers, _ = calls.each(lambda question: questions[question](), questions)
+    status: PipelinesStatus | None = answers.get("status")
+    said: PlatformSettings | None = answers.get("settings")
+    facts: PlatformFacts | None = answers.get("facts")
+    limit = status.limit if status else None
     return _Platform(
         limit=limit or (said.most_workers if said else None),
         worker_type=said.worker_type if said else "",
         idle_seconds=IDLE_SECONDS if said is None or said.idle_wait is None else said.idle_wait,
-        vendor_pays=bool(facts and facts["facts"].saas),
+        vendor_pays=bool(facts and facts.saas),
     )
 
 

@@ -12,10 +12,15 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-# The first hunt would wait for these two imports: its selectors and the estimate of its cost need them.
+# The first event would wait for these imports: hunts, their cost, preflights and the timer use them.
 import shared.aws.fleet
-import shared.aws.inspection  # noqa: F401
+import shared.aws.inspection
+import shared.aws.leftovers
 import shared.hosting.import_without_gc as import_without_gc
+import shared.platform.browse
+import shared.platform.readiness
+import shared.platform.vulnerabilities
+import shared.platform.webhooks  # noqa: F401
 from scheduler.timer import MISSED, Jobs
 from scheduler.triggers import is_trigger, on_event
 from scheduler.worker import captures_handler

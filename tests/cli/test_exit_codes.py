@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from cli.main import main
 from shared.hosting import runtime
 from shared.hosting.configuration import load
+from tests.cli_commands import below
 
 CONFIG = """\
 platform: {url: "http://127.0.0.1:9", api_key: env:KEY, admin_key: env:KEY}
@@ -120,8 +121,8 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
     if not isinstance(command, click.Group):
         yield " ".join(path)
         return
-    for name, below in command.commands.items():
-        yield from leaves(below, (*path, name))
+    for name, inner in below(command).items():
+        yield from leaves(inner, (*path, name))
 
 
 ALL = sorted(leaves(main))

@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -19,6 +20,7 @@ from shared.models.events import Event
 from shared.models.systems import System
 from shared.queues import items
 from shared.queues.ports import QUEUES
+from tests.cli_commands import below
 from tests.emulated import Resources, clean, record_of
 from tests.moto_server import moto_server
 
@@ -151,8 +153,12 @@ def test_a_stack_that_is_none_of_ours_is_refused_with_a_sentence(laptop, command
 
 
 def test_every_command_about_what_a_stack_knows_takes_one():
-    groups = [main.commands[name] for name in ("ack", "audit", "dead", "hunt", "schedules")]
-    commands = [command for group in groups for command in getattr(group, "commands", {"": group}).values()]
+    groups = [below(main)[name] for name in ("ack", "audit", "dead", "hunt", "schedules")]
+    commands = [
+        command
+        for group in groups
+        for command in (below(group).values() if isinstance(group, click.Group) else [group])
+    ]
     assert len(commands) >= 10
     for command in commands:
         assert "--stack" in {name for option in command.params for name in option.opts}, command.name

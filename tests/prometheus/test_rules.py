@@ -12,6 +12,7 @@ import yaml
 from cli.main import main
 from shared.metrics.definitions import ALL
 from shared.metrics.instruments import Histogram
+from tests.cli_commands import below
 from tests.prometheus.rules import (
     DASHBOARD,
     RULE_FILES,
@@ -64,8 +65,9 @@ def test_the_commands_that_an_alert_names_exist(name):
         found: click.Command = main
         for word in command.split():
             assert isinstance(found, click.Group), command
-            assert word in found.commands, f"there is no `huntbridge {command}`"
-            found = found.commands[word]
+            commands = below(found)
+            assert word in commands, f"there is no `huntbridge {command}`"
+            found = commands[word]
 
 
 def test_the_queries_name_metrics_that_exist():

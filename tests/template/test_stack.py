@@ -310,7 +310,10 @@ def test_a_snapshot_is_made_of_each_version_and_the_api_calls_the_newest(
     [permission] = of_type(template, "AWS::Lambda::Permission").values()
 
     assert set(functions) == {"SchedulerFunction", "ReceiverFunction", "EdgeSnapFunction"}
-    assert functions["EdgeSnapFunction"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    # A snapshot of the others would begin with an old configuration.
+    assert {name: one["SnapStart"] for name, one in functions.items() if "SnapStart" in one} == {
+        "EdgeSnapFunction": {"ApplyOn": "PublishedVersions"}
+    }
     assert (version["FunctionName"], template["Resources"][name]["DeletionPolicy"]) == (
         {"Ref": "EdgeSnapFunction"},
         "Delete",
