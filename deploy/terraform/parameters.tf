@@ -398,7 +398,7 @@ variable "edge_reserved_concurrency" {
 }
 
 variable "snap_start" {
-  description = "true starts the function that takes webhooks from a snapshot, in about half the time, for about 2 dollars per month."
+  description = "true starts the function that takes webhooks from a snapshot of its memory, without importing anything again, for about 2 dollars per month."
   type        = bool
   default     = false
   nullable    = false
