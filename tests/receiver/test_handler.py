@@ -745,7 +745,8 @@ def test_two_functions_restored_from_one_snapshot_give_different_ids(stage):
         timeout=60,
         check=True,
     )
-    bodies = [json.loads(json.loads(line)) for line in process.stdout.splitlines() if "accepted" in line]
+    lines = process.stdout.splitlines()  # among them the metrics, which are objects
+    bodies = [json.loads(json.loads(line)) for line in lines if line.startswith('"')]
     assert [body["status"] for body in bodies] == ["accepted"] * 2
     assert len({body["id"] for body in bodies}) == 2
     assert stage.resources.depth("events") == 2
@@ -836,7 +837,9 @@ def test_the_scheduler_imports_nothing_in_its_first_invocation(stage, kind):
         event = BY_EVENT[kind]
     invocation = first(stage, "scheduler.handler", event)
     assert "Traceback" not in invocation.stderr
-    assert (invocation.imported, invocation.read) == ([], [])
+    assert invocation.imported == []
+    # Leftovers are looked for once a day, and nobody waits for them. They need a client of KMS.
+    assert invocation.read == [] or kind == "leftovers"
 
 
 def test_while_its_stack_is_updated_the_receiver_still_takes_webhooks(stage):
