@@ -210,20 +210,3 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self._held = False
-
-
-class Condition(Lock):
-    """Guards nothing, since no actor pauses while it has this, and waits at a pause."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def wait_for(self, predicate: Callable[[], bool], timeout: float) -> bool:
-        for _ in range(10):
-            if predicate():
-                break
-            self._actors.sleep(timeout / 10)
-        return predicate()
-
-    def notify(self) -> None: ...

@@ -25,8 +25,7 @@ def refused(code: str, item: Any = None) -> AwsError:
 
 
 class SimulatedClients(Clients):
-    """DynamoDB and SQS in memory. `before` is called before each call and may raise AwsError; `left_undone`
-    says how many items of a batch are left undone."""
+    """DynamoDB and SQS in memory. `left_undone` says how many of so many items of a batch are left undone."""
 
     def __init__(self, now: Callable[[], float] = time.time, chaos: Chaos | None = None) -> None:
         super().__init__({"AWS_REGION": "eu-west-1"})

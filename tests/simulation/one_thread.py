@@ -17,7 +17,7 @@ from receiver.events.sources import Question, Source
 from scheduler import parallel_calls, release_captures
 from shared.hosting import lambda_records
 from shared.http import deadlines
-from tests.simulation.actors import Actors, Condition, Lock
+from tests.simulation.actors import Actors, Lock
 
 
 class _InThisThread:
@@ -71,8 +71,5 @@ def one_thread(seed: int, monotonic: Callable[[], float]) -> Iterator[None]:
 @contextmanager
 def locks_of(actors: Actors) -> Iterator[None]:
     """The locks that are made in this block are those of the actors."""
-    with (
-        patch.object(threading, "Lock", lambda: Lock(actors)),
-        patch.object(threading, "Condition", lambda: Condition(actors)),
-    ):
+    with patch.object(threading, "Lock", lambda: Lock(actors)):
         yield

@@ -29,7 +29,7 @@ from shared.local.inbox_import import InboxImport
 from shared.local.queue import SqliteQueue
 from shared.local.store import SqliteStore
 from shared.queues import items, leases
-from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, QUEUES, Handler, Queue, QueueError
+from shared.queues.ports import CAPTURES, DELIVERIES, EVENTS, QUEUES, Handler, Queue
 from shared.queues.worker import work
 from shared.storage.ports import NotNow, Store, StoreError
 from tests.receiver.sequences.world import Killed
@@ -452,5 +452,3 @@ SIDES: dict[str, Make] = {
     "one machine": OneMachine,
     "aws": lambda home, folder: Aws(home),
 }
-
-__all__ = ["SIDES", "Aws", "Home", "Inline", "OneMachine", "QueueError", "Side"]

@@ -52,8 +52,8 @@ STARTS = tuple(
     for day in ((2026, 3, 27, 22), (2026, 10, 23, 22), (2026, 10, 31, 2), (2026, 6, 1, 2), (2026, 12, 30, 22))
 )
 TIMER = 60.0  # seconds between two runs of the timer
-# Rounds of the timer without news before nothing more is expected: at the end of a schedule, since
-# lost webhooks are recovered at the second round, and after a later decision.
+# Rounds of the timer in which nothing happens, before nothing more is expected: at the end of a schedule,
+# where lost webhooks are recovered at the second round, and after a later decision.
 _QUIET_ROUNDS, _QUIET_LATER = 3, 1
 _MOST_ROUNDS = 1_500  # a day of the timer
 
