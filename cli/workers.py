@@ -13,9 +13,9 @@ from shared.queues.ports import Queue
 
 # Alarms that wait for the platform at once. One that answers in 200 ms is asked about a hundred a second.
 _EVENTS = 32
-# Events that begin in one go. A malicious alarm is only known as one when its event was handled, so events go
-# ahead of messages that wait for their turn.
-_EVENTS_IN_ONE_GO = 4
+# Events and deliveries of each destination that begin in one go. A malicious alarm is only known as one when
+# its event was handled, so events go ahead of deliveries that are only given a turn or put into a digest.
+_EVENTS_IN_ONE_GO, _DELIVERIES_IN_ONE_GO = 4, 2
 
 
 def workers(runtime: Runtime, core: Core, *, receives: bool = True) -> list[Workers]:
@@ -36,7 +36,14 @@ def workers(runtime: Runtime, core: Core, *, receives: bool = True) -> list[Work
     handlers = receiver(runtime, core)
     places = {name: traits_of(section).concurrency for name, section in runtime.config.destinations.items()}
     return [
-        Workers(_table(runtime.deliveries), handlers.delivery, leases.DELIVERY, places=1, places_of=places),
+        Workers(
+            _table(runtime.deliveries),
+            handlers.delivery,
+            leases.DELIVERY,
+            places=1,
+            places_of=places,
+            at_once=_DELIVERIES_IN_ONE_GO,
+        ),
         Workers(
             _table(runtime.events), handlers.event, leases.EVENT, places=_EVENTS, at_once=_EVENTS_IN_ONE_GO
         ),

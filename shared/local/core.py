@@ -306,8 +306,8 @@ class Core:
         """Begin with items of each lane that has a free place. Whether there were any."""
         claimed, now = False, time.monotonic()
         for lane in list(self._lanes.values()):
-            for _ in range(min(lane.free, lane.workers.at_once)):
-                if lane.due_at > now or not (item := lane.claim()):
+            for _ in range(lane.workers.at_once):
+                if lane.free < 1 or lane.due_at > now or not (item := lane.claim()):
                     break
                 claimed = True
                 self._begin(lane, item)

@@ -37,6 +37,8 @@ WEBHOOKS, WITHIN, SENDERS = 5_000, 60.0, 8
 MALICIOUS = 40
 PACE = 2.0  # messages a second that the channel takes
 ROUTED_WITHIN = 180.0  # seconds after the last webhook
+# The alarms that must be in a digest so many seconds after that: those whose turn would come too late.
+GATHERED, GATHERED_WITHIN = int(WEBHOOKS - DIGEST_AFTER * PACE * 1.5), 120.0
 AHEAD = MALICIOUS / PACE + 15  # seconds after that in which all that is malicious must be told
 TOKEN = "storm-webhook-token"
 _EVIDENCE = re.compile(r"evidence (\d+)")
@@ -54,9 +56,10 @@ def main() -> int:
         evidences = list(range(1, WEBHOOKS + 1))
         random.Random(5_000).shuffle(evidences)  # those up to MALICIOUS are malicious, wherever they come
         accepted, seconds = _send(serve.url, evidences)
-        routed = _wait_for(lambda: _routed(serve), ROUTED_WITHIN)
+        routed = _wait_for(lambda: _waiting(serve, "events") == 0, ROUTED_WITHIN)
         waited = _wait_for(lambda: _malicious_told(slack) == MALICIOUS, AHEAD)
         told = _malicious_told(slack)
+        gathered = _wait_for(lambda: _waiting(serve, "deliveries") <= WEBHOOKS - GATHERED, GATHERED_WITHIN)
         stopped, code = serve.stop()
         states = _states(load(environ["HUNTBRIDGE_CONFIG"], environ), folder, environ, accepted)
     found = {
@@ -64,6 +67,7 @@ def main() -> int:
         "seconds": round(seconds, 1),
         "routed after": round(routed, 1),
         "malicious told": f"{told} of {MALICIOUS}, {waited:.1f} s after that",
+        "gathered after": round(gathered, 1),
         "refused by Slack": len(slack.refused),
         "states": dict(states),
         "SIGTERM": f"{stopped:.1f} s, exit code {code}",
@@ -75,7 +79,7 @@ def main() -> int:
         f"{MALICIOUS - told} malicious alarms wait behind the rest" if told < MALICIOUS else "",
         "alarms are lost" if states.total() != WEBHOOKS or states.keys() - _KEPT else "",
         "nothing was gathered for a digest"
-        if states[DeliveryState.IN_DIGEST] + states[_TOLD_IN_DIGEST] < WEBHOOKS - DIGEST_AFTER * PACE * 1.5
+        if states[DeliveryState.IN_DIGEST] + states[_TOLD_IN_DIGEST] < GATHERED
         else "",
     ]
     print("\n".join(filter(None, wrong)))
@@ -139,9 +143,9 @@ def _malicious_told(slack: Slack) -> int:
     return len({int(found) for text in texts for found in _EVIDENCE.findall(text) if int(found) <= MALICIOUS})
 
 
-def _routed(serve: Serve) -> bool:
+def _waiting(serve: Serve, queue: str) -> int:
     health = requests.get(serve.url.replace("/webhooks/cado", "/health"), timeout=10).json()
-    return bool(health["events"]["waiting"] == 0)
+    return int(health[queue]["waiting"])
 
 
 def _wait_for(condition: Callable[[], bool], within: float) -> float:
