@@ -28,9 +28,9 @@ _ROUND_NOTE, _CLOCK_NOTE = "round", "clock"
 
 def expire(runtime: Runtime) -> None:
     """Do as much as fits into the budget. Several timers may do this at once. Raises StoreError."""
-    if _renewed(runtime) and _clock_is_settled(runtime):
-        while lasts(_TO_SPARE) and runtime.store.tidy():
-            runtime.sleep(_PAUSE)
+    is_safe = _renewed(runtime) and _clock_is_settled(runtime)
+    while lasts(_TO_SPARE) and runtime.store.tidy(delete=is_safe):
+        runtime.sleep(_PAUSE)
 
 
 def _renewed(runtime: Runtime) -> bool:

@@ -359,7 +359,7 @@ class DynamoStore(Store):
     def record_indexed(self, all: bool) -> None:
         self._pointers.record_indexed(all)
 
-    def tidy(self) -> bool:
+    def tidy(self, *, delete: bool) -> bool:
         return False
 
     def _drop_parts(self, item: Item) -> None:

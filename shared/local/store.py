@@ -37,8 +37,8 @@ _KEYS_AT_ONCE = 200  # in one statement, which takes three values for each
 _DAY = 86_400  # seconds
 # What one short transaction of `tidy` takes on. Either takes a few milliseconds.
 _READ_AT_ONCE, _DELETED_AT_ONCE, _FREED_AT_ONCE = 5_000, 50, 200  # documents, documents, pages
-# New documents use free pages, so some are kept: a tenth of the file, and at least these.
-_FREE_PAGES = 100
+# New documents use free pages, so some are kept: a twentieth of the file, and at least these.
+_FREE_PAGES = 20
 _FREE = f"PRAGMA incremental_vacuum({_FREED_AT_ONCE})"
 
 
@@ -237,13 +237,13 @@ class SqliteStore(Store):
     def record_indexed(self, all: bool) -> None:
         """Nothing to record: the entries are where they always were."""
 
-    def tidy(self) -> bool:
+    def tidy(self, *, delete: bool) -> bool:
         today = int(self._now() // _DAY)
         if self._tidied[0] != today:
             self._tidied = (today, 0)
         after = self._tidied[1]
         ((last,),) = self._read("SELECT coalesce(max(id), 0) FROM documents", ())
-        if after < last:
+        if delete and after < last:
             part = (after, after + _READ_AT_ONCE, today, _DELETED_AT_ONCE)
             if self._read(f"SELECT EXISTS ({_EXPIRED})", part)[0][0]:
                 self._write(lambda db: _delete(db, db.execute(_EXPIRED, part).fetchall()), durable=False)
@@ -251,7 +251,7 @@ class SqliteStore(Store):
                 self._tidied = (today, after + _READ_AT_ONCE)
             return True
         ((pages,),), ((free,),) = self._read("PRAGMA page_count", ()), self._read("PRAGMA freelist_count", ())
-        if free <= max(_FREE_PAGES, pages // 10):
+        if free <= max(_FREE_PAGES, pages // 20):
             return False
         self._write(lambda db: db.execute(_FREE).fetchall(), durable=False)
         return True

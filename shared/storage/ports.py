@@ -215,9 +215,10 @@ class Store(Protocol):
         ...
 
     @abstractmethod
-    def tidy(self) -> bool:
-        """Delete some documents that have expired, or return some unused space to the disk, in one short
-        transaction. Returns whether more may be left to do. DynamoDB does this by itself."""
+    def tidy(self, *, delete: bool) -> bool:
+        """With `delete`, delete some documents that have expired; else, or if there are none, return some
+        unused space to the disk. This is one short transaction. Returns whether more may be left to do.
+        DynamoDB does it by itself."""
         ...
 
     def update(
