@@ -12,7 +12,7 @@ from shared.queues import leases
 from shared.queues.ports import Queue
 
 # Alarms that wait for the platform at once. One that answers in 200 ms is asked about a hundred a second.
-_EVENTS = 32
+_EVENTS = 64
 # Events and deliveries of each destination that begin in one go. A malicious alarm is only known as one when
 # its event was handled, so events go ahead of deliveries that are only given a turn or put into a digest.
 _EVENTS_IN_ONE_GO, _DELIVERIES_IN_ONE_GO = 4, 2
