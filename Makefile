@@ -139,7 +139,7 @@ storm: $(VENV)/dev  ## 5,000 webhooks in a minute at the pace of a real channel
 .PHONY: simulate
 
 simulate: $(VENV)/dev  ## 2,000 simulated schedules of both sides, four minutes; SCHEDULES=100000 SEED=7 runs others; REPLAY=7 shows one
-	$(BIN)/python -m tests.simulation.run $(if $(REPLAY),--replay $(REPLAY),--schedules $(or $(SCHEDULES),2000) --seed $(or $(SEED),1))
+	PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation.run $(if $(REPLAY),--replay $(REPLAY),--schedules $(or $(SCHEDULES),2000) --seed $(or $(SEED),1))
 
 .PHONY: test-lambda bench bench-more
 

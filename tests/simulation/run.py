@@ -123,7 +123,7 @@ def main() -> int:
                 f"seed {result.seed} ({result.side}): {result.failure.strip().splitlines()[-1]}", flush=True
             )
             if failed <= _SHOWN:
-                print(f"  again: python -m tests.simulation.run --replay {result.seed}", flush=True)
+                print(f"  again: make simulate REPLAY={result.seed}", flush=True)
     seconds = time.monotonic() - began
     print(f"{count:,} schedules in {seconds:.0f} s, {failed} failed; faults: {_in_words(faults)}")
     return 1 if failed else 0
