@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -170,6 +172,16 @@ def test_the_web_process_is_started_again_and_ends_with_serve_and_nobody_keeps_t
     assert served.process.wait(20) == 0
     assert not alive(web)
     assert segments(served.data / "inbox") == []
+
+
+def test_a_web_process_that_hangs_is_killed_and_started_again(make_served):
+    served = make_served()
+    served.start()
+    web = served.web()
+    os.kill(web, signal.SIGSTOP)
+    eventually(lambda: served.has_another_web(web), within=90)
+    assert served.post(1) == 202
+    assert "the web process gives no sign of life and is killed" in served.log.read_text()
 
 
 def test_kills_of_either_process_at_random_lose_nothing_and_repeat_nothing_unmarked(make_served):
