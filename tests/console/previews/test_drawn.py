@@ -42,6 +42,7 @@ addEventListener("load", () => {{
 
 
 @pytest.mark.skipif(not rendering.CHROMIUM, reason="there is no Chromium")
+@pytest.mark.skipif(bool(rendering.missing_font()), reason=rendering.missing_font())
 @pytest.mark.parametrize("place", STYLES)
 def test_no_preview_is_wider_than_a_phone(place: str, tmp_path: Path) -> None:
     styles = "".join(f'<link rel="stylesheet" href="{(ROOT / path).as_uri()}">' for path in STYLES[place])

@@ -40,6 +40,7 @@ PAGE = """<!doctype html>
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(rendering.missing()), reason=rendering.missing()),
+    pytest.mark.skipif(bool(rendering.missing_font()), reason=rendering.missing_font()),
 ]
 
 

@@ -105,6 +105,17 @@ def missing() -> str:
     return ""
 
 
+def missing_font() -> str:
+    """Why widths cannot be compared with those of people's devices; empty if they can."""
+    command = ["fc-match", "--format=%{family}", "Arial"]
+    try:
+        family = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN).stdout
+    except OSError:
+        return "fontconfig does not say which fonts there are"
+    is_as_wide = any(name in family for name in ("Arial", "Arimo", "Liberation Sans"))
+    return "" if is_as_wide else "there is no font as wide as Arial: install fonts-liberation"
+
+
 def drawn(cards: Mapping[str, Any], theme: str, folder: Path) -> dict[str, Any]:
     """What the page says of itself: `errors`, `height` in pixels, and `drawn`, by the name of each card."""
     text = chromium(
