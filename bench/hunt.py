@@ -24,6 +24,7 @@ from bench.slow_platform import LATENCY
 from bench.systems import ACCOUNTS, KEY, REGION, targets
 
 _LOOP = 50  # systems
+_IN_FLIGHT = 32  # requests, of the hunt that is compared with what the platform's answers allow
 
 
 def measure(quick: bool) -> Figures:
@@ -39,13 +40,16 @@ def measure(quick: bool) -> Figures:
 
 def measure_once(quick: bool) -> Figures:
     """What needs no second run: the original loop and, unless in a hurry, the largest hunt."""
-    figures = {"loop_1000": original_loop(20 if quick else _LOOP) * 1_000}
+    each = original_loop(20 if quick else _LOOP)
+    figures = {"loop_1000": each * 1_000}
     if not quick:
         large, mixed = hunt(10_000), hunt(1_000, mixed=True)
+        limited = hunt(1_000, mixed=True, in_flight=_IN_FLIGHT)
         figures |= {
             "hunt_10000": large.seconds,
             "hunt_memory_10000": large.memory / 1e6,
             "hunt_mixed": mixed.seconds,
+            "hunt_limit": limited.asking / (1_000 * each / _IN_FLIGHT),
         }
     return figures
 
@@ -70,16 +74,20 @@ def original_loop(systems: int) -> float:
 class Hunted:
     to_first: float  # seconds from the start of the process to its first request for a capture
     seconds: float  # to the answer to its last one
+    asking: float  # seconds from its first request to the answer to its last one
     memory: int  # the most bytes that its processes had at once
 
 
-def hunt(size: int, *, mixed: bool = False) -> Hunted:
-    """Raises RuntimeError unless each system was asked for exactly once."""
+def hunt(size: int, *, mixed: bool = False, in_flight: int = 64) -> Hunted:
+    """`in_flight`: requests that may wait for the platform at once.
+
+    Raises RuntimeError unless each system was asked for exactly once.
+    """
     arguments = ["--systems", str(size), *(["--mixed"] if mixed else [])]
     with helper("bench.slow_platform", *arguments) as url, tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "huntbridge.yaml"
         document = {
-            "platform": {"url": url, "api_key": "env:API_KEY"},
+            "platform": {"url": url, "api_key": "env:API_KEY", "max_requests": in_flight},
             "accounts": ACCOUNTS if mixed else {},
             "hunts": {"big": {"targets": targets(size, mixed=mixed)}},
         }
@@ -98,4 +106,5 @@ def hunt(size: int, *, mixed: bool = False) -> Hunted:
         if process.returncode or asked != size or len(at) != size:
             said = (Path(folder) / "log").read_text()[-2_000:]
             raise RuntimeError(f"{said}\n{asked} of {size} systems were asked for with {len(at)} requests")
-        return Hunted(min(at) - began, max(at) + LATENCY - began, memory)
+        first, last = min(at), max(at) + LATENCY
+        return Hunted(first - began, last - began, last - first, memory)

@@ -43,6 +43,7 @@ ROWS = (
     Row("hunt_memory_10000", "memory of a hunt of 10,000 systems", "MB"),
     Row("hunt_memory_growth", "memory, 10,000 systems ÷ 1,000", "", target=1.25),
     Row("hunt_mixed", "a hunt of 1,000 systems of five kinds at 200 ms", "s"),
+    Row("hunt_limit", "the same with 32 requests in flight ÷ the least time for it", "", target=1.2),
     Row("loop_1000", "the original loop over 1,000 systems, from 100 or fewer", "s"),
     Row("idle_cpu", "`serve` with nothing to do", "% of a core", target=0.5),
     Row("idle_wake_ups", "its wake-ups", "a second"),
