@@ -17,7 +17,9 @@ Two events of any other kind, or about no evidence, with the same body within 15
    repeat.
 
 Two events are about the same run if the platform says the same time of processing for both. If it does not
-say one of these times, events within 15 minutes of each other are about the same run.
+say one of these times, events within 15 minutes of each other are about the same run. A later event whose
+time it does not say may be about the last run or a new one: it is told as a new alarm, and its message says
+that it may be a repeat if it adds nothing to what was told of the last run.
 
 Rule 1 needs the platform's confirmation, since a text alone may be wrong, or written by an attacker. For the
 same reason the first event that the platform confirms is told, even if its text was told before.
@@ -124,7 +126,8 @@ class Dedupe:
             before = confirmed if confirmed_now else told
             if twin and before and not _adds(confirmed_now or told_now, before):
                 return None, Decision(merged_into=twin)
-            decision = Decision(earlier=told, may_repeat=bool(told and not _adds(told_now, told)))
+            last = told or (runs[-1].told if runs and not run_of(alarm) else None)
+            decision = Decision(earlier=told, may_repeat=bool(last and not _adds(told_now, last)))
             after = _Run.made(
                 run=run_of(alarm) or (mine.run if mine else ""),
                 at=event.received_at,
@@ -191,11 +194,14 @@ class _Run:
         raw = self.raw["claims"][event_id]
         if not raw:
             return Decision()
-        return Decision(earlier=load(Earlier, raw), may_repeat=raw.get("repeat", False))
+        earlier = load(Earlier, raw) if "event_id" in raw else None
+        return Decision(earlier=earlier, may_repeat=raw.get("repeat", False))
 
 
 def _dumped(decision: Decision) -> dict[str, Any] | None:
-    return dump(decision.earlier) | {"repeat": decision.may_repeat} if decision.earlier else None
+    if decision == Decision():
+        return None
+    return (dump(decision.earlier) if decision.earlier else {}) | {"repeat": decision.may_repeat}
 
 
 def _names_subject(event: Event) -> bool:

@@ -143,7 +143,9 @@ class CloudPlatform(Platform):
 
     def capture(self, project_id: int, system: System, *__: Any, **___: Any) -> tuple[int, ...]:
         lost = self._ask(f"capture {system.instance}")
-        name = next(name for name, id in self.projects_by_name.items() if id == project_id)
+        name = next((name for name, id in self.projects_by_name.items() if id == project_id), "")
+        if not name:
+            raise NotFound(f"the platform does not know project {project_id}")
         assert self.weather
         rng = self.weather.rng
         hunt, _, planned_at = name.partition(" ")

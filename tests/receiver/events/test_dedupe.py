@@ -6,9 +6,11 @@ import itertools
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
+from receiver.events.history import History
 from shared.models.event_kinds import RECOVERED
 from shared.models.events import Event
 from shared.queues.worker import work
@@ -147,13 +149,26 @@ def test_a_number_in_an_unconfirmed_text_does_not_hide_what_the_platform_counts(
     ]
 
 
-def test_without_the_platform_a_later_event_is_a_new_alarm(stage):
+@pytest.mark.parametrize("crash", [False, True])
+def test_without_the_platform_a_later_event_is_a_new_alarm_and_may_be_a_repeat(stage, monkeypatch, crash):
     stage.receive(body())
     stage.run()
     stage.forward(16 * 60)
     stage.receive(SUMMED_UP)
+    if crash:  # after the decision, which is used again
+        (item,) = stage.runtime.events.claim(lease=60)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(History, "compare", Mock(side_effect=KeyboardInterrupt))
+            stage.work.event(item)
+        stage.forward(61)
     stage.run()
-    assert len(stage.soc.sent) == 2
+    _, later = stage.soc.sent
+    assert later.title == "5 alarms on web-01 (i-0aaaaaaaaaaaaaaa1)"
+    assert later.summary.startswith("This may be a repeat")
+    stage.forward(16 * 60)
+    stage.receive(body("6 high severity alarms detected in project id 3 evidence id 4."))
+    stage.run()
+    assert not stage.soc.sent[-1].summary.startswith("This may be a repeat"), "it tells of more"
 
 
 @pytest.mark.parametrize("known", ["the first", "the second"])

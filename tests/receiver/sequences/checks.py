@@ -94,7 +94,7 @@ class Checks:
             told = [message for _, message in tool.seen if is_telling(message)]
             for number, message in enumerate(told):
                 for earlier in told[:number]:
-                    if repeats(earlier, message):
+                    if repeats(earlier, message) and not is_update_of(earlier, message):
                         assert is_marked(message), f"{message.id} repeats {earlier.id} at {tool.name}"
                 self.says_something_new_of_its_case(message, told[:number])
 
@@ -175,6 +175,12 @@ def is_telling(message: Message) -> bool:
 def is_marked(message: Message) -> bool:
     repeated = message.alarm is not None and message.alarm.may_repeat
     return message.maybe_repeat or repeated or message.title.startswith("Update: ")
+
+
+def is_update_of(update: Message, message: Message) -> bool:
+    """Whether the first message says that it is an update of the other, which it has overtaken."""
+    earlier = update.alarm.earlier if update.alarm else None
+    return is_marked(update) and earlier is not None and earlier.event_id == message.id
 
 
 def repeats(earlier: Message, message: Message) -> bool:

@@ -197,11 +197,11 @@ class Oracle:
         }[closing.scope]
         if not in_force or not in_scope:
             return False
-        judged = [
-            before for earlier, before in self._told_in(closing.case, key) if earlier.start <= closing.end
-        ]
+        told = list(self._told_in(closing.case, key))
+        judged = [before for earlier, before in told if earlier.start <= closing.end]
+        surely = [before for earlier, before in told if earlier.end <= closing.start]
         as_judged = no_more(sight, judged) and (
-            key in closing.named or not any(each.malicious for each in judged)
+            key in closing.named or not any(each.malicious for each in surely)
         )
         return as_judged and self._same_content(closing, sight)
 
