@@ -199,10 +199,17 @@ class Oracle:
             return False
         told = list(self._told_in(closing.case, key))
         judged = [before for earlier, before in told if earlier.start <= closing.end]
-        surely = [before for earlier, before in told if earlier.end <= closing.start]
-        as_judged = no_more(sight, judged) and (
-            key in closing.named or not any(each.malicious for each in surely)
-        )
+        # What was told before the case was reopened was judged by its earlier closing.
+        since = [
+            each.end for each in self.closings if each.case == closing.case and each.start < closing.start
+        ]
+        surely = [
+            before
+            for earlier, before in told
+            if earlier.end <= closing.start and all(earlier.start > end for end in since)
+        ]
+        is_malicious = sight.malicious or any(each.malicious for each in surely)
+        as_judged = no_more(sight, judged) and (key in closing.named or not is_malicious)
         return as_judged and self._same_content(closing, sight)
 
     def _same_content(self, closing: Closing, sight: Sight) -> bool:
