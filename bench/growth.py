@@ -38,7 +38,8 @@ def measure(quick: bool) -> Figures:
         time.sleep(_SETTLE)
         taken: dict[int, list[float]] = {size: [] for size in sizes}
         for turn in range(_TURNS):
-            for size, serve in serves.items():
+            # To and fro, so that no size always follows the same other one.
+            for size, serve in sorted(serves.items(), reverse=bool(turn % 2)):
                 load = client.Load(
                     serve.webhooks, BODY, _WEBHOOKS, connections=1, first=10**7 + turn * _WEBHOOKS
                 )

@@ -48,6 +48,7 @@ def measure_once(quick: bool) -> Figures:
         figures |= {
             "hunt_10000": large.seconds,
             "hunt_memory_10000": large.memory / 1e6,
+            "hunt_memory_growth": large.growth,
             "hunt_mixed": mixed.seconds,
             "hunt_limit": limited.asking / (1_000 * each / _IN_FLIGHT),
         }
@@ -76,6 +77,7 @@ class Hunted:
     seconds: float  # to the answer to its last one
     asking: float  # seconds from its first request to the answer to its last one
     memory: int  # the most bytes that its processes had at once
+    growth: float  # its bytes at the last request, as a multiple of those at the thousandth
 
 
 def hunt(size: int, *, mixed: bool = False, in_flight: int = 64) -> Hunted:
@@ -97,9 +99,9 @@ def hunt(size: int, *, mixed: bool = False, in_flight: int = 64) -> Hunted:
         began = time.time()
         with (Path(folder) / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
-            memory = 0
+            memory: list[tuple[float, int]] = []
             while process.poll() is None:
-                memory = max(memory, used(process.pid).resident)
+                memory.append((time.time(), used(process.pid).resident))
                 time.sleep(0.2)
         at = requests.get(f"{url}/bench/requests", timeout=60).json()
         asked = requests.get(f"{url}/bench/asked", timeout=60).json()
@@ -107,4 +109,11 @@ def hunt(size: int, *, mixed: bool = False, in_flight: int = 64) -> Hunted:
             said = (Path(folder) / "log").read_text()[-2_000:]
             raise RuntimeError(f"{said}\n{asked} of {size} systems were asked for with {len(at)} requests")
         first, last = min(at), max(at) + LATENCY
-        return Hunted(first - began, last - began, last - first, memory)
+        growth = _nearest(memory, max(at)) / _nearest(memory, sorted(at)[min(999, size - 1)])
+        most = max(seen for _, seen in memory)
+        return Hunted(first - began, last - began, last - first, most, growth)
+
+
+def _nearest(memory: list[tuple[float, int]], moment: float) -> int:
+    """The bytes that were seen closest to this moment."""
+    return min(memory, key=lambda seen: abs(seen[0] - moment))[1]
