@@ -93,6 +93,7 @@ def eventually(condition, within=30.0):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_click_in_slack_is_answered_where_it_was_signed(environ, tmp_path):
     config = tmp_path / "huntbridge.yaml"
     config.write_text(
@@ -163,6 +164,7 @@ def test_of_every_body_slack_is_told_and_once_where_it_names_an_evidence_with_th
     assert (slack.refused, slack.mentions) == ([], [])
 
 
+@pytest.mark.slow
 def test_what_was_accepted_survives_a_kill_and_is_delivered_by_the_next_serve(environ, tmp_path, slack):
     slack.hang(60, times=1_000)
     body = {"token": TOKEN, "title": "PROCESSING WITH ALARMS"}
@@ -184,6 +186,7 @@ def test_what_was_accepted_survives_a_kill_and_is_delivered_by_the_next_serve(en
     assert all(sum(id in text for text in texts) <= 1 for id in accepted)
 
 
+@pytest.mark.slow
 def test_a_stop_finishes_what_is_in_hand_and_ends_with_success(environ, tmp_path, slack):
     slack.hang(2.0, after=True)
     body = {
@@ -218,6 +221,7 @@ def test_a_signal_stops_serve_in_whichever_thread_it_arrives(environ, tmp_path, 
     assert f"stopping signal={number.name}" in (tmp_path / "serve.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_signal_right_after_the_start_is_not_lost(environ, tmp_path):
     for _ in range(2):
         with serve(environ, tmp_path) as (_, process):
@@ -271,6 +275,7 @@ def test_health_tells_of_each_thread_queue_destination_and_refusal(environ, tmp_
     assert health["deliveries"] == {"waiting": 0, "dead": 0, "oldest_seconds": None}
 
 
+@pytest.mark.slow
 def test_beyond_the_quota_a_webhook_is_refused_with_the_reason_and_what_waits_is_kept(
     environ, tmp_path, slack
 ):
@@ -361,6 +366,7 @@ def web_process(pid: int) -> int:
     return int(child)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_503_and_heals_by_itself(environ, tmp_path, slack):
     def body(count):
         return {"token": TOKEN, "message": f"{count} alarms in project id 12."}

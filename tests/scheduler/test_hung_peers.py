@@ -52,6 +52,7 @@ def stage(make_stage, silent, monkeypatch):
     return made
 
 
+@pytest.mark.slow
 def test_what_needs_none_of_them_is_done(stage, monkeypatch):
     budgets = {"watch": 1.0, "follow": 1.0, "recover": 1.0}
     jobs = tuple(replace(job, budget=budgets.get(job.name, job.budget)) for job in JOBS)

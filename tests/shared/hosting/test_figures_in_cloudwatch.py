@@ -239,6 +239,7 @@ def test_the_alarms_watch_only_what_the_functions_write(written: Written) -> Non
     }
 
 
+@pytest.mark.slow
 def test_the_functions_write_no_figure_that_is_not_documented(written: Written) -> None:
     known = {cloudwatch_name(metric): {_camel(label.name) for label in metric.labels} for metric in ALL}
     for figure in written.figures:
@@ -274,6 +275,7 @@ def _choices(value: Any, given: dict[str, Any]) -> list[str]:
     return _choices(given[value[2:-1]], given) if value.startswith("${") else [value]
 
 
+@pytest.mark.slow
 def test_the_filters_of_logs_match_lines_that_are_written(written: Written) -> None:
     filters = {name: properties(name) for name in ("RefusedFilter", "ThrottledFilter", "ForbiddenFilter")}
     refused = [line for line in written.logs if line["message"] == "webhook refused"]
