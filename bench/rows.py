@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.figures import Figures, Row
 
 # Three quarters of what the import of the queue's function took before, beside the same lower bound.
-_QUEUE_IMPORT = 0.75 * 2.6
+_QUEUE_IMPORT = 0.75 * 2.5
 
 ROWS = (
     Row("ingest_1", "webhooks accepted, 1 connection, workers busy", "a second", "more", 900),
