@@ -45,8 +45,9 @@ def measure(quick: bool) -> Figures:
                 )
                 taken[size] += [one.answered - one.due for one in client.send(load)]
                 serve.wait_until_idle(30)
-        middle = {size: percentile(values, 0.5) for size, values in taken.items()}
+        # The fastest tenth: whatever else the machine does only makes an answer later.
+        fast = {size: percentile(values, 0.1) for size, values in taken.items()}
         figures = {"console_page": max(pages.values()) * 1000}
         for size in sizes[1:]:
-            figures[f"accept_growth_{size}"] = middle[size] / middle[10**3]
+            figures[f"accept_growth_{size}"] = fast[size] / fast[10**3]
         return figures

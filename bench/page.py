@@ -29,6 +29,10 @@ def _text(found: Results, before: Results | None) -> str:
         f" {machine['load_at_start']}. It took {found.seconds:.0f} s.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in found.versions.items()) + ".",
     ]
+    if machine["load_at_start"] > machine["cores"] / 4:
+        lines.append(
+            "**The machine had other work**, so every figure that depends on time is worse than it is."
+        )
     if before:
         lines.append(f"*Before* is commit `{before.commit}`, measured on {before.date} on the same machine.")
     lines += ["", results.as_markdown(results.table(found, before)), ""]
