@@ -67,7 +67,7 @@ def test_its_rooms(built: Path, room: str) -> None:
         str(one.relative_to(ROOT))
         for name in ("shared", room)
         for one in (ROOT / name).rglob("*.*")
-        if one.suffix in (".py", ".json") and "shared/local" not in str(one)
+        if one.suffix in (".py", ".json", ".typed") and "shared/local" not in str(one)
     }
     there = {one for one in files(built) if one.split("/")[0] in ("shared", "scheduler", "receiver")}
 

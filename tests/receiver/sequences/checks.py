@@ -90,11 +90,15 @@ class Checks:
         return None
 
     def nothing_is_told_twice_unmarked(self) -> None:
+        """A decision about a case whose alarm has not arrived yet opens the thread with what the case is
+        about. The alarm itself still comes, and is no repeat of that."""
+        events = self.oracle.events
         for tool in self.world.tools.values():
             told = [message for _, message in tool.seen if is_telling(message)]
             for number, message in enumerate(told):
                 for earlier in told[:number]:
-                    if repeats(earlier, message) and not is_update_of(earlier, message):
+                    opened = earlier.id not in events and message.id in events
+                    if repeats(earlier, message) and not opened and not is_update_of(earlier, message):
                         assert is_marked(message), f"{message.id} repeats {earlier.id} at {tool.name}"
                 self.says_something_new_of_its_case(message, told[:number])
 

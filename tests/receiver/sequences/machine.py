@@ -72,6 +72,7 @@ class Machine(RuleBasedStateMachine):
         self.posted: list[tuple[Disk, bytes]] = []  # webhooks that arrived
         self.unsure: list[Closing] = []  # decisions of processes that died
         self.number = 0
+        self.is_interrupting = False  # something happens while a worker or a person is busy
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -408,7 +409,8 @@ class Machine(RuleBasedStateMachine):
 
     def step(self, hours: float) -> None:
         self.world.tick += 1
-        self.world.moment += timedelta(hours=hours)
+        if not self.is_interrupting:  # a worker that is busy ends within its lease
+            self.world.moment += timedelta(hours=hours)
 
     def work(self, fuse: Any) -> None:
         self.light(fuse)
@@ -445,17 +447,17 @@ class Machine(RuleBasedStateMachine):
     def burn(self, what: str) -> None:
         """Something happens while a worker or a person is busy."""
         self.world.tick += 1
-        match what:
-            case "kill":
-                raise Killed
-            case "outage":
-                raise StoreError("the store does not answer")
-            case "other":
-                with self.world.another_worker():
+        if what == "kill":
+            raise Killed
+        if what == "outage":
+            raise StoreError("the store does not answer")
+        self.is_interrupting = True
+        with self.world.another_worker():
+            match what:
+                case "other":
                     self.world.work()
-            case "close":
-                with self.world.another_worker():
+                case "close":
                     self.close(0, Verdict.BENIGN, Scope.SYSTEM, "", None, True, None)
-            case "reopen":
-                with self.world.another_worker():
+                case "reopen":
                     self.reopen(SYSTEMS[0], None)
+        self.is_interrupting = False
