@@ -42,6 +42,7 @@ class Schedule(Machine):
         self.posted: list[tuple[Disk, bytes]] = []
         self.unsure: list[Closing] = []
         self.number = 0
+        self.perhaps_reopened = []
         self.sending: list[tuple[int, datetime, Disk]] = []
         self.world.cloud.alarmed = self.alarmed
         self.world.announce = self.announce

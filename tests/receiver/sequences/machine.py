@@ -18,7 +18,7 @@ from receiver.cases import known_good
 from receiver.cases.decisions import CaseDecisions
 from shared.models.case_states import DecisionRefused
 from shared.models.cases import Case, CaseState
-from shared.models.decisions import Verdict
+from shared.models.decisions import Closure, Verdict
 from shared.models.known_good_terms import Scope, Terms
 from shared.models.mutes import Mute, MuteMatch
 from shared.models.people import Person
@@ -72,6 +72,7 @@ class Machine(RuleBasedStateMachine):
         self.posted: list[tuple[Disk, bytes]] = []  # webhooks that arrived
         self.unsure: list[Closing] = []  # decisions of processes that died
         self.number = 0
+        self.perhaps_reopened: list[tuple[str, Closure, int]] = []  # by processes that died
         self.is_interrupting = False  # something happens while a worker or a person is busy
 
     def teardown(self) -> None:
@@ -259,12 +260,18 @@ class Machine(RuleBasedStateMachine):
             key, before = at
             start = self.world.tick
             done = self.act(lambda: call(case_decisions(self.world.runtime), key, before), fuse)
-            after = self.world.runtime.ledger.cases.get(key)
-            if before.closure and after and (after.closure is None or after.closure != before.closure):
-                for closing in self.oracle.closings:
-                    if closing.by == before.closure.by:
-                        closing.reopened = min(start, closing.reopened)
-                        closing.ended = min(self.world.tick, closing.ended) if done else closing.ended
+            if before.closure:
+                self.note_reopening(key, before.closure, start, done)
+                if not done:  # it may be carried out later
+                    self.perhaps_reopened.append((key, before.closure, start))
+
+    def note_reopening(self, key: str, closure: Closure, start: int, done: bool) -> None:
+        after = self.world.runtime.ledger.cases.get(key)
+        if after and (after.closure is None or after.closure != closure):
+            for closing in self.oracle.closings:
+                if closing.by == closure.by:
+                    closing.reopened = min(start, closing.reopened)
+                    closing.ended = min(self.world.tick, closing.ended) if done else closing.ended
 
     @rule(number=st.integers(0, 9))
     def end_entry(self, number: int) -> None:
@@ -399,6 +406,8 @@ class Machine(RuleBasedStateMachine):
         for each in self.unsure:
             each.end = self.world.tick
         self.unsure.clear()
+        for key, closure, start in self.perhaps_reopened:
+            self.note_reopening(key, closure, start, False)
         self.checks.all()
 
     # --- the machinery

@@ -290,3 +290,15 @@ def test_a_case_closed_while_the_worker_of_an_alarm_is_dead(script: Script, call
     assert script.messages() == before
     assert case
     assert case[1].state is not CaseState.CLOSED
+
+
+@pytest.mark.parametrize("calls", [3, 4, 9, 10])
+def test_a_reopening_that_is_carried_out_after_its_process_died(script: Script, calls: int) -> None:
+    """Once it is queued, a worker reopens the case, and what was told there is not told again."""
+    script.found(scanner())
+    script.judged()
+    script.reopen(WEB, (calls, "kill"))
+    assert script.found(scanner()) == 0
+    case = script.case_of(WEB)
+    assert case
+    assert (case[1].state is CaseState.OPEN) == (calls > 3)
