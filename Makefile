@@ -183,14 +183,18 @@ test-slow: $(VENV)/dev .cache/render/ready  ## the tests that are too slow for `
 durability: $(VENV)/dev  ## real faults of the disk and kills under a real serve: nothing that was accepted is lost; three minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests/durability
 
-.PHONY: fuzz pictures
+.PHONY: fuzz sequences pictures
 
 pictures: $(VENV)/dev .cache/render/ready  ## the pictures in docs/, of the golden messages
 	$(BIN)/python -m tests.pictures
 
-fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, hostile webhooks of the largest size, 400 long sequences of hunts and decisions: six minutes; SEED=7 makes up others
-	HUNTBRIDGE_FUZZ=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -m '' -k 'fuzz or linear_time' \
-	  --hypothesis-seed=$(or $(SEED),1) tests/receiver
+fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, hostile webhooks of the largest size: four minutes; SEED=7 makes up others
+	HUNTBRIDGE_FUZZ=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -m '' \
+	  -k '(fuzz or linear_time) and not no_sequence' --hypothesis-seed=$(or $(SEED),1) tests/receiver
+
+sequences: $(VENV)/dev  ## 400 long random sequences of hunts, decisions and crashes; SEED=7 makes up others
+	HUNTBRIDGE_FUZZ=2000 $(BIN)/python -m pytest -m '' -k no_sequence \
+	  --hypothesis-seed=$(or $(SEED),1) tests/receiver/sequences
 
 .PHONY: fleet
 
