@@ -107,7 +107,8 @@ class Plan:
     alarms: tuple[Alarm, ...]
     calls: tuple[Call, ...]
     phases: tuple[tuple[float, Phase], ...]  # when each begins
-    kills: tuple[float, ...]
+    kills: tuple[float, ...]  # of serve
+    web_kills: tuple[float, ...]  # of its web process alone
     seconds: float
 
 
@@ -132,6 +133,7 @@ def make_plan(rng: random.Random, *, alarms: int, kills: int, seconds: float) ->
         tuple(sorted(calls)),
         tuple(begins),
         tuple(sorted(rng.uniform(1.0, seconds) for _ in range(kills))),
+        tuple(sorted(rng.uniform(1.0, seconds) for _ in range(kills // 2))),
         seconds,
     )
 

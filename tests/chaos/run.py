@@ -13,9 +13,7 @@ import json
 import os
 import random
 import re
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -45,6 +43,7 @@ from shared.hosting import runtime
 from shared.hosting.configuration import load
 from tests.chaos.faults import Fault, Faulty
 from tests.chaos.plan import PHASES, ROUTES, TOOLS, Alarm, Call, Phase, Plan, make_plan
+from tests.chaos.serve import Serve
 
 RUN_KEY, TOKEN = "chaos-lead-analyst-key", "chaos-webhook-token"
 DESTINATIONS = {"slack": "soc", "teams": "office", "jira": "tickets"}
@@ -136,65 +135,6 @@ class World:
 
 def _tool_of(path: str) -> str:
     return next((tool for start, tool in _PATHS if path.startswith(start)), "")
-
-
-class Serve:
-    """`huntbridge serve` as a process that is killed and started again."""
-
-    def __init__(self, environ: dict[str, str], folder: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/webhooks/cado"
-        self.kills = self.crashes = 0
-        self._environ, self._log, self._port = environ, folder / "serve.log", port
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "serve", "--port", str(self._port)],
-                env=self._environ,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
-
-    def wait_until_up(self, within: float = 60.0) -> None:
-        until = time.monotonic() + within
-        while self.waiting() is None:
-            if time.monotonic() > until or (self._process and self._process.poll() is not None):
-                raise SystemExit(f"huntbridge serve does not run:\n{self._log.read_text()[-3000:]}")
-            time.sleep(0.1)
-
-    def kill_and_start(self) -> None:
-        assert self._process is not None
-        self.crashes += self._process.poll() is not None
-        self._process.kill()
-        self._process.wait()
-        self.kills += 1
-        self.start()
-
-    def waiting(self) -> int | None:
-        """How many items wait in the queues; None where nobody answers."""
-        try:
-            health = requests.get(self.url.replace("/webhooks/cado", "/health"), timeout=5).json()
-        except (requests.RequestException, ValueError):
-            return None
-        return int(health["events"]["waiting"]) + int(health["deliveries"]["waiting"])
-
-    def stop(self) -> tuple[float, int]:
-        """Seconds that SIGTERM took, and the exit code."""
-        assert self._process is not None
-        began = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            code = self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        return time.monotonic() - began, code
-
-    def end(self) -> None:
-        if self._process and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
 
 
 def write_config(world: World, folder: Path) -> dict[str, str]:
@@ -393,9 +333,11 @@ def play(plan: Plan, world: World, serve: Serve, sender: Sender, say: Callable[[
             sender.send(call)
 
     def kill_all() -> None:
-        for moment in plan.kills:
+        kills = [(moment, serve.kill_and_start) for moment in plan.kills]
+        kills += [(moment, serve.kill_web_process) for moment in plan.web_kills]
+        for moment, kill in sorted(kills, key=itemgetter(0)):
             _sleep_until(zero + moment)
-            serve.kill_and_start()
+            kill()
 
     todo: list[tuple[float, Callable[[], None]]] = [
         *((seconds, partial(enter, phase)) for seconds, phase in plan.phases),
@@ -470,6 +412,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         "seed": options.seed,
         "fail_share": options.fail_share,
         "kills": serve.kills,
+        "web_kills": serve.web_kills,
         "seconds": round(time.monotonic() - began),
         "total": asdict(total),
         "phases": [asdict(one) for one in lines],
@@ -487,11 +430,11 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
             for (evidence, tool), told in got.items()
             if not all(one.marked for one in repeats_of(told))
         )[:50],
-        "failures": failures(total, serve.crashes, stopped, code, leased, dead),
+        "failures": failures(total, serve, stopped, code, leased, dead),
     }
 
 
-def failures(total: Line, crashes: int, stopped: float, code: int, leased: int, dead: list[str]) -> list[str]:
+def failures(total: Line, serve: Serve, stopped: float, code: int, leased: int, dead: list[str]) -> list[str]:
     found = []
     if total.lost:
         found.append(f"{total.lost} messages were lost")
@@ -499,8 +442,10 @@ def failures(total: Line, crashes: int, stopped: float, code: int, leased: int, 
         found.append(f"{total.repeated - total.marked} repeats were not marked")
     if total.repeated > MOST_REPEATED:
         found.append(f"{total.repeated} of {total.expected} messages were repeated")
-    if crashes:
-        found.append(f"serve ended by itself {crashes} times")
+    if serve.crashes:
+        found.append(f"serve ended by itself {serve.crashes} times")
+    if serve.orphans:
+        found.append(f"web processes outlived serve: {serve.orphans}")
     if code or stopped > 10 or leased:
         found.append(f"SIGTERM: {stopped:.1f} s, exit code {code}, {leased} leases not handed back")
     if dead:
@@ -571,7 +516,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="600 alarms and 6 kills in about 3 minutes")
     parser.add_argument("--seed", type=int, help="of the schedule; by default a new one each time")
     parser.add_argument("--alarms", type=int, help="how many [10,000]")
-    parser.add_argument("--kills", type=int, help="kill -9 of serve [50]")
+    parser.add_argument(
+        "--kills", type=int, help="kill -9 of serve [50], and half as many of its web process"
+    )
     parser.add_argument("--seconds", type=float, help="in which they are sent [660; with --fail-share 540]")
     parser.add_argument("--within", type=float, help="seconds until all must have arrived [870]")
     parser.add_argument("--fail-share", type=float, default=0.0, help="of all requests to each tool")
@@ -597,7 +544,10 @@ def main() -> int:
         print(json.dumps(result, indent=2))
     else:
         print(table(result))
-        print(f"\nseed {result['seed']}, {result['kills']} kills, {result['seconds']} s;", end=" ")
+        print(
+            f"\nseed {result['seed']}, {result['kills']} kills, {result['web_kills']} of the web process, {result['seconds']} s;",
+            end=" ",
+        )
         print(f"SIGTERM took {result['stop']['seconds']} s")
         for name in ("failures", "missing", "unmarked", "dead"):
             if result[name]:

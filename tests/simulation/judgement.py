@@ -14,7 +14,7 @@ from receiver.messages.message import Message
 from shared.models.deliveries import DeliveryState
 from shared.models.event_kinds import UNDELIVERED
 from shared.queues.ports import QUEUES
-from tests.receiver.sequences.checks import Checks, is_marked, is_telling, is_update_of, repeats
+from tests.receiver.sequences.checks import Checks, is_telling
 from tests.receiver.sequences.oracle import Event, Oracle
 from tests.simulation.world import SimulatedWorld
 
@@ -75,18 +75,6 @@ class Judgement(Checks):
 
     def messages(self, id: str) -> list[Message]:
         return super().messages(id) + [message for message in self.dead.values() if message.id == id]
-
-    def nothing_is_told_twice_unmarked(self) -> None:
-        """A decision about a case whose alarm has not arrived yet opens the thread with what the case is
-        about. The alarm itself still comes, and is no repeat of that."""
-        for place in self.simulated.places.values():
-            told = [message for _, message in place.seen if is_telling(message)]
-            for number, message in enumerate(told):
-                for earlier in told[:number]:
-                    opened = earlier.id not in self.oracle.events and message.id in self.oracle.events
-                    if repeats(earlier, message) and not opened and not is_update_of(earlier, message):
-                        assert is_marked(message), f"{message.id} repeats {earlier.id} at {place.name}"
-                self.says_something_new_of_its_case(message, told[:number])
 
     def was_judged_before(self, one: Message, other: Message) -> bool:
         """Here events are judged at the same time, so one must be done before the other came."""

@@ -90,21 +90,39 @@ class Checks:
         return None
 
     def nothing_is_told_twice_unmarked(self) -> None:
-        """A decision about a case whose alarm has not arrived yet opens the thread with what the case is
-        about. The alarm itself still comes, and is no repeat of that."""
-        events = self.oracle.events
         for tool in self.world.tools.values():
             told = [message for _, message in tool.seen if is_telling(message)]
             for number, message in enumerate(told):
                 for earlier in told[:number]:
-                    opened = earlier.id not in events and message.id in events
-                    if repeats(earlier, message) and not opened and not is_update_of(earlier, message):
+                    if repeats(earlier, message) and not self.may_tell_again(earlier, message):
                         assert is_marked(message), f"{message.id} repeats {earlier.id} at {tool.name}"
                 self.says_something_new_of_its_case(message, told[:number])
 
+    def may_tell_again(self, earlier: Message, message: Message) -> bool:
+        """Whether a message that tells nothing more than an earlier one is no repeat of it.
+
+        A decision about a case whose alarm has not arrived yet opens the thread with what the case is about,
+        and the alarm itself still comes. What nobody judged by name when the case was closed is told again.
+        """
+        opened = earlier.id not in self.oracle.events and message.id in self.oracle.events
+        return opened or is_update_of(earlier, message) or self.was_closed_between(earlier, message)
+
+    def was_closed_between(self, earlier: Message, message: Message) -> bool:
+        events = self.oracle.events
+        return (
+            earlier.id != message.id
+            and earlier.id in events
+            and message.id in events
+            and any(
+                closing.case == message.case_key
+                and closing.start <= events[message.id].end
+                and closing.end >= events[earlier.id].start
+                for closing in self.oracle.closings
+            )
+        )
+
     def says_something_new_of_its_case(self, message: Message, before: list[Message]) -> None:
         alarm = message.alarm
-        events = self.oracle.events
         known = [
             each
             for each in before
@@ -114,12 +132,7 @@ class Checks:
             return
         told: dict[Key, list[Sight]] = {}
         for each in known:
-            closed = any(
-                closing.case == message.case_key
-                and closing.start <= events[message.id].end
-                and closing.end >= events[each.id].start
-                for closing in self.oracle.closings
-            )
+            closed = self.was_closed_between(each, message)
             for key, sight in told_by(each).items() if not closed else ():
                 told.setdefault(key, []).append(sight)
         new = [sight for key, sight in told_by(message).items() if not no_more(sight, told.get(key, ()))]
