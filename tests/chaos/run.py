@@ -544,10 +544,8 @@ def main() -> int:
         print(json.dumps(result, indent=2))
     else:
         print(table(result))
-        print(
-            f"\nseed {result['seed']}, {result['kills']} kills, {result['web_kills']} of the web process, {result['seconds']} s;",
-            end=" ",
-        )
+        print(f"\nseed {result['seed']}, {result['kills']} kills of serve,", end=" ")
+        print(f"{result['web_kills']} of its web process, {result['seconds']} s;", end=" ")
         print(f"SIGTERM took {result['stop']['seconds']} s")
         for name in ("failures", "missing", "unmarked", "dead"):
             if result[name]:

@@ -31,7 +31,8 @@ from shared.config.config import Config
 from shared.hosting import runtime
 from shared.hosting.configuration import load
 from shared.models.deliveries import DeliveryState
-from tests.chaos.run import Serve, environment, free_port
+from tests.chaos.run import environment, free_port
+from tests.chaos.serve import Serve
 
 WEBHOOKS, WITHIN, SENDERS = 5_000, 60.0, 8
 MALICIOUS = 40
