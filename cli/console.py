@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 def console(context: click.Context, config_path: str | None, data: Path, port: int) -> None:
     """Show the console on this machine until Ctrl-C, and print the link that opens it.
 
-    With --stack it shows a stack on AWS, with your own AWS credentials; docs/deploy-aws.md has the
+    With --stack it shows a stack on AWS, with your own AWS credentials; docs/operate/aws.md has the
     permissions. Without it, it shows the ledger of this machine; a running `serve` has the console too.
     """
     if context.invoked_subcommand:

@@ -97,7 +97,7 @@ variable "config_parameter" {
 }
 
 variable "kms_key_arn" {
-  description = "A customer key for all that is stored; docs/deploy-aws.md says what its policy must allow. Empty for AWS's own keys."
+  description = "A customer key for all that is stored; docs/operate/aws.md says what its policy must allow. Empty for AWS's own keys."
   type        = string
   default     = ""
   nullable    = false

@@ -17,7 +17,7 @@ from shared.aws.errors import AwsError, understood
 from shared.aws.stack import outputs
 from shared.text import one_line
 
-_NAME = "hunt-"  # see docs/deploy-aws.md; the schedules of template.yaml begin with stack-
+_NAME = "hunt-"  # see docs/operate/aws.md; the schedules of template.yaml begin with stack-
 _MARK = "huntbridge: the hunt "
 # The same as in template.yaml. A hunt that starts late, up to the next morning, is better than none.
 _RETRIES = {"MaximumRetryAttempts": 30, "MaximumEventAgeInSeconds": 21_600}

@@ -21,7 +21,7 @@ from shared.text import clean, shorten
 MAX_TEMPLATE = 2_000  # characters
 MAX_OUTPUT = 4_000  # characters
 _MAX_DEPTH = 40  # of expressions within expressions
-_LIST = "docs/configuration.md lists them under Wording"
+_LIST = "docs/reference/configuration.md lists them under Wording"
 
 # The names that a template may use, each with an example. A name whose value is not known is empty.
 NAMES: Mapping[str, object] = {

@@ -1,4 +1,4 @@
-"""Every metric of huntbridge. docs/metrics.md says more about each; a test compares the two.
+"""Every metric of huntbridge. docs/operate/metrics.md says more about each; a test compares the two.
 
 Names have base units. A moment is in epoch seconds (`_timestamp_seconds`), and never an age, since an age is
 wrong as soon as it is stored.

@@ -1,4 +1,4 @@
-"""The dollars of the bench: the arithmetic, and that its prices are those of docs/deploy-aws.md."""
+"""The dollars of the bench: the arithmetic, and that its prices are those of docs/operate/aws.md."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_was_used_before_does_not_count():
 
 
 def test_the_page_about_aws_has_the_same_prices():
-    text = (ROOT / "docs/deploy-aws.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/operate/aws.md").read_text(encoding="utf-8")
     listed = json.loads(PRICES.read_text(encoding="utf-8"))
     assert listed["source"]
     assert listed["date"]

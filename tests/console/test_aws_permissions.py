@@ -1,4 +1,4 @@
-"""The policies in docs/deploy-aws.md allow what the console calls: to look with one, to act with both."""
+"""The policies in docs/operate/aws.md allow what the console calls: to look with one, to act with both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.moto_server import moto_server
 
 pytestmark = pytest.mark.slow
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "deploy-aws.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "operate" / "aws.md"
 SECTION = PAGE.read_text(encoding="utf-8").partition("### The console of a stack")[2].partition("\n## ")[0]
 READ, ACT = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", SECTION, re.S))
 # What the page about settings asks in its checks; without the permission it shows that as a finding.

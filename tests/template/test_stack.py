@@ -619,7 +619,7 @@ def test_the_dashboard_shows_every_alarm(deployed: DEPLOYED, kind: str) -> None:
 def test_the_page_about_it_names_every_parameter_alarm_and_output(
     template: dict[str, Any], root: Path
 ) -> None:
-    page = (root / "docs/deploy-aws.md").read_text()
+    page = (root / "docs/operate/aws.md").read_text()
     alarms = [name for name, one in template["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"]
     missing = [
         name

@@ -1,6 +1,6 @@
 """Signs a document in two ways: with huntbridge's own header, and with the headers of Standard Webhooks 1.0.
 
-docs/webhook-destination.md describes how a receiver checks either signature.
+docs/destinations/webhook.md describes how a receiver checks either signature.
 """
 
 from __future__ import annotations

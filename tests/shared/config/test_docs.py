@@ -18,7 +18,7 @@ from shared.config.templates import NAMES
 from tests.shared.config.loading import load
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
-PAGE = (DOCS / "configuration.md").read_text()
+PAGE = (DOCS / "reference" / "configuration.md").read_text()
 MAKE_IT_AGAIN = (
     "docs/huntbridge.schema.json is stale; make it again with: .venv/bin/python -c "
     "'import json, shared.config.schema as c; print(json.dumps(c.schema(), indent=2, ensure_ascii=False))' "

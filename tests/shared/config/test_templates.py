@@ -43,7 +43,7 @@ def test_fills_in(text: str, values: Mapping[str, object], found: str) -> None:
     ("text", "wrong"),
     [
         ("{{ hots }}", "'hots' is not a name for a template; did you mean host?"),
-        ("{{ xyzzy }}", "docs/configuration.md lists them"),
+        ("{{ xyzzy }}", "docs/reference/configuration.md lists them"),
         ("{{ host | uper }}", "there is no filter 'uper'; did you mean upper?"),
         ("{{ host | replace('a') }}", "the filter replace takes 2 values in brackets"),
         ("{{ host | truncate(host) }}", "truncate takes a number of characters"),

@@ -1,4 +1,4 @@
-"""docs/metrics.md describes the metrics that there are."""
+"""docs/operate/metrics.md describes the metrics that there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from shared.hosting.metrics import cloudwatch_name
 from shared.metrics.definitions import ALL
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs/metrics.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs/operate/metrics.md").read_text()
 ROWS = {
     row[1]: row
     for row in re.finditer(r"^\| `(huntbridge_\w+)` \| (\w+) \| (.*?) \| (.*?) \| (.*?) ?\|$", PAGE, re.M)

@@ -1,4 +1,4 @@
-# One hunt a week. The secrets huntbridge/cado and huntbridge/chat are made by hand: docs/deploy-aws.md, Secrets.
+# One hunt a week. The secrets huntbridge/cado and huntbridge/chat are made by hand: docs/operate/aws.md, Secrets.
 
 variable "bundle" {
   description = "The folder of the bundle."

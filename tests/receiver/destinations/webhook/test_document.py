@@ -64,7 +64,7 @@ def test_a_rotation_signs_with_both_secrets(peer: Any, alarms: dict[str, Alarm])
 @pytest.fixture(scope="module")
 def verify() -> Callable[..., bool]:
     """The published example."""
-    page = (DOCS / "webhook-destination.md").read_text(encoding="utf-8")
+    page = (DOCS / "destinations" / "webhook.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
     names: dict[str, Any] = {}
