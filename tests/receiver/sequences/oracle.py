@@ -32,7 +32,7 @@ class Sight:
     malicious: bool
     count: int
     contents: frozenset[str]
-    paths: frozenset[str]
+    parts: frozenset[tuple[str, bool]]  # each path, and whether it is malicious there
 
     @property
     def key(self) -> Key:
@@ -49,7 +49,7 @@ def sights(content: Content) -> dict[Key, Sight]:
             malicious=any(each.malicious for each in there),
             count=sum(each.count for each in there),
             contents=frozenset(each.content for each in there if each.path),
-            paths=frozenset(each.path for each in there),
+            parts=frozenset((each.path, each.malicious) for each in there),
         )
         for key, there in by_key.items()
     }
@@ -104,13 +104,14 @@ class MuteMade:
     until_next_hunt: bool = False
     ended: int = FOREVER
 
-    def covers(self, disk: Disk, sight: Sight) -> bool:
+    def covers(self, disk: Disk, name: str, path: str, malicious: bool) -> bool:
+        """Whether it covers a finding at one path."""
         return (
-            (self.malicious or not sight.malicious)
+            (self.malicious or not malicious)
             and self.system in ("", disk.system)
             and self.hunt in ("", disk.hunt)
-            and self.name in ("", sight.name)
-            and all(path.startswith(self.path) and (path or not self.path) for path in sight.paths)
+            and self.name in ("", name)
+            and path.startswith(self.path)
             and not (self.until_next_hunt and disk.hunt_at > self.at)
         )
 
@@ -147,16 +148,24 @@ class Oracle:
             if self._seen(event, sight, case):
                 yield "seen"
             yield from (each.by for each in self.closings if self._known_good(each, event, sight))
-        for mute in self.mutes:
-            answers = {"up"} if mute.path else {"up", "unlisted"}
-            if (
-                mute.start <= event.end
-                and event.start <= mute.ended
-                and event.started_at < mute.until
-                and answers & platform
-                and mute.covers(event.disk, sight)
-            ):
-                yield mute.by
+        yield from self._muted(event, sight, platform)
+
+    def _muted(self, event: Event, sight: Sight, platform: set[object]) -> Iterator[str]:
+        """Who made the mutes that cover all parts of the finding together."""
+        in_force = [
+            mute
+            for mute in self.mutes
+            if mute.start <= event.end
+            and event.start <= mute.ended
+            and event.started_at < mute.until
+            and ({"up"} if mute.path else {"up", "unlisted"}) & platform
+        ]
+        covering = [
+            {mute.by for mute in in_force if mute.covers(event.disk, sight.name, path, malicious)}
+            for path, malicious in sight.parts
+        ]
+        if all(covering):
+            yield from frozenset().union(*covering)
 
     def _seen(self, event: Event, sight: Sight, case: str) -> bool:
         """Whether an earlier event told it in the same case, which was not closed since."""

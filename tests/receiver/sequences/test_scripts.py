@@ -302,3 +302,13 @@ def test_a_reopening_that_is_carried_out_after_its_process_died(script: Script, 
     case = script.case_of(WEB)
     assert case
     assert (case[1].state is CaseState.OPEN) == (calls > 3)
+
+
+def test_two_mutes_cover_a_finding_together(script: Script) -> None:
+    """Each covers one of its paths. If one of the mutes ends, people are told."""
+    both = (scanner("/home/ada/x.php", malicious=True), scanner("/home/eve/x.php"))
+    script.muted(path="/home/")
+    script.muted(path="/home/ada/", malicious=True)
+    assert script.found(*both) == 0
+    script.end_mute(1)
+    assert script.found(*both) == 1
