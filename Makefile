@@ -192,7 +192,7 @@ fuzz: $(VENV)/dev  ## 2,000 made-up alarms for each destination, hostile webhook
 	HUNTBRIDGE_FUZZ=2000 $(BIN)/python -m pytest -n 2 --dist worksteal -m '' \
 	  -k '(fuzz or linear_time) and not no_sequence' --hypothesis-seed=$(or $(SEED),1) tests/receiver
 
-sequences: $(VENV)/dev  ## 400 long random sequences of hunts, decisions and crashes; SEED=7 makes up others
+sequences: $(VENV)/dev  ## 400 long random sequences of hunts, decisions and crashes: a minute; SEED=7 makes up others
 	HUNTBRIDGE_FUZZ=2000 $(BIN)/python -m pytest -m '' -k no_sequence \
 	  --hypothesis-seed=$(or $(SEED),1) tests/receiver/sequences
 
