@@ -49,19 +49,20 @@ lock-npm:  ## resolve tests/tools/*/package.json again
 	done
 
 lock:  ## resolve requirements/*.in again; needs uv on the PATH
-	for set in run demo dev e2e release; do \
+	for set in run demo dev e2e release docs; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	    requirements/$$set.in -o requirements/$$set.txt; \
 	done
 
 clean:
-	rm -rf $(VENV) $(AWS) $(CHECKOV) $(RELEASE) .venv-sbom dist .aws-sam .huntbridge .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
+	rm -rf $(VENV) $(AWS) $(CHECKOV) $(RELEASE) $(DOCS) .venv-sbom dist site .aws-sam .huntbridge .mypy_cache .ruff_cache .pytest_cache .coverage htmlcov
 
 # The tools for AWS have their own environment, because their pinned versions conflict with those in dev.txt.
 AWS := .venv-aws
 CHECKOV := .venv-checkov
 # Also the tools that build and check a release: nothing of them runs with huntbridge.
 RELEASE := .venv-release
+DOCS := .venv-docs
 ARCH ?= arm64
 BUILD := .aws-sam/build$(if $(filter-out arm64,$(ARCH)),-$(ARCH))
 # `sam` runs without an AWS account.
@@ -92,7 +93,7 @@ lint-template: $(AWS)/ready $(CHECKOV)/ready samconfig.toml  ## the template as 
 $(FUNCTIONS:%=build-%Function): build-%Function:
 	$(PYTHON) deploy/build.py $(if $(filter Scheduler,$*),scheduler,receiver) "$(ARTIFACTS_DIR)" --arch $(ARCH)
 
-$(AWS)/ready $(CHECKOV)/ready $(RELEASE)/ready: .venv-%/ready: requirements/%.txt
+$(AWS)/ready $(CHECKOV)/ready $(RELEASE)/ready $(DOCS)/ready: .venv-%/ready: requirements/%.txt
 	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	touch $@
@@ -226,6 +227,15 @@ lint-ship: $(RELEASE)/ready  ## the container file, the compose file and the wor
 	$(RELEASE)/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(RELEASE)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(RELEASE)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+.PHONY: docs reference
+
+docs: $(DOCS)/ready $(VENV)/dev  ## the documentation as a site, in site/, without anything from other hosts
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet --site-dir site
+	$(BIN)/python -m pytest -p no:xdist --override-ini addopts="-ra --strict-markers --import-mode=importlib" tests/site
+
+reference: $(VENV)/dev  ## the pages of docs/reference that are made from the code
+	$(BIN)/python -m tests.docs.reference
 
 .PHONY: test-metrics
 

@@ -32,7 +32,9 @@ def test(config_path: str | None, data: Path, as_json: bool) -> None:
     """
     config = load_config(config_path)
     if not config.tests:
-        raise Misused("the configuration has no tests: write some under tests (docs/reference/configuration.md)")
+        raise Misused(
+            "the configuration has no tests: write some under tests (docs/reference/configuration.md)"
+        )
     results = route_tests.run(config)
     if as_json:
         tables.print_json([{**asdict(result), "passed": result.passed} for result in results])
