@@ -27,9 +27,10 @@ from shared.text import one_line
 def audit(config_path: str | None, data: Path, limit: int, as_json: bool) -> None:
     """Print the audit log, newest first.
 
-    It records who decided about a case, ended a known-good entry, added or ended a mute, sent an event again,
-    put back or discarded dead items, and started or stopped a hunt, and which changes of the configuration
-    `serve` loaded. With --stack it is read from the table of that stack on AWS.
+    It records the person behind each decision about a case, a mute or a known-good entry. It also records who
+    sent an event again, who put back or discarded dead items, and who started or stopped a hunt. Changes of
+    the configuration that `serve` loaded are in it too. With --stack it is read from the table of that stack
+    on AWS.
     """
     runtime = runtime_of(load_config(config_path), data)
     entries = list(islice(log.newest(runtime.store, runtime.now()), limit))

@@ -29,9 +29,9 @@ from shared.hosting import log
 def demo(once: bool, as_json: bool, port: int) -> None:
     """Run a hunt on a simulated platform, and show its alarms in a simulated Slack, Teams and Jira.
 
-    The link that is printed opens the demo's first page, which leads to the console and to the simulated
-    tools, and says how to let other commands work on the demo. huntbridge itself is not simulated. With
-    --once the exit code is 0 only if every alarm reached every destination of its route.
+    The command prints a link to the demo's first page. That page leads to the console and to the simulated
+    tools, and says how other commands can work on the demo. huntbridge itself is not simulated. With --once
+    the exit code is 0 only if every alarm reached every destination of its route.
     """
     log.setup("WARNING", json=False)
     try:

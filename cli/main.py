@@ -58,9 +58,15 @@ def main(as_json: bool) -> None:
     See whether yours would work: huntbridge check
     Run it on this machine:       huntbridge serve
 
-    Exit codes: 0 success; 1 something did not work; 2 the command, the configuration or a secret is wrong;
-    3 the platform refused or did not answer; 4 the data directory (on AWS the table or a queue) is missing
-    or cannot be used; 5 send-test only: it may work later; 130 hunt run only: it was interrupted.
+    \b
+    Exit codes:
+      0    success
+      1    something did not work
+      2    the command, the configuration or a secret is wrong
+      3    the platform refused or did not answer
+      4    the data directory is missing or cannot be used; on AWS, the table or a queue
+      5    send-test only: it may work later
+      130  hunt run only: it was interrupted
     """
     only_with_version(as_json)
 

@@ -2,8 +2,8 @@
 
 What each kind of capture costs:
 
-* Disks of EC2: a snapshot of the blocks that are new since the last one, the reading of all its blocks, and
-  the way of the data to the platform.
+* Disks of EC2: a snapshot of the new blocks, the reading of all its blocks, and the transfer of the data to
+  the platform.
 * Disks of Azure and Google: a snapshot or an image. What it costs that data leaves them is not counted.
 * Everything: the time of a worker; and, unless it is a scan, what the platform's bucket keeps.
 """

@@ -1,7 +1,7 @@
 """Decides what the platform left behind: snapshots, volumes, keys and workers that no capture needs.
 
-What may still be in use does not count: what is younger than the longest capture, a snapshot that is being
-made, and what was made since the hunt began that captures its machine now. Nothing is deleted, since
+A resource that may still be in use does not count: one younger than the longest capture, or a snapshot that is
+being made. The same is true of one that was made since the running hunt of its machine began. Nothing is deleted, since
 huntbridge has no right to. Each finding has the command with which a person can delete it.
 """
 

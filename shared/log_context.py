@@ -1,7 +1,7 @@
 """Keys that every log line about one piece of work has, such as the id of its event.
 
 A worker opens a scope for each item. As soon as the code inside knows what the item is about, it adds the
-keys, and all later lines of the scope have them, also those of modules that know nothing of the item. A
+keys. All later lines of the scope have them, also those of modules that know nothing of the item. A
 thread does not inherit the keys; `with scope(**current())` gives them to it.
 """
 

@@ -150,8 +150,8 @@ def _any_of(values: tuple[str, ...]) -> str:
 
 
 def tried(config: Config, form: Mapping[str, str], failing: Mapping[str, str], now: datetime) -> Tried:
-    """Where the alarm that the form describes would go: the one that is pasted in `json`, with what the other
-    fields say in place of its own values, if it came now. Raises NotUsable."""
+    """Where the alarm that the form describes would go if it came now. The alarm is the one that is pasted in
+    `json`. The other fields replace its values. Raises NotUsable."""
     alarm = _pasted(form.get("json", ""), config)
     alarm = apply(_description(form), alarm, config)
     found, trace = tuple(targets(alarm, config, now)), tuple(steps(alarm, config, now))

@@ -1,4 +1,4 @@
-"""What the page about one run says: how far it is or how it went, what failed and why, what took how long,
+"""The content of the page about one run: its progress or result, its failures with their reasons, its times,
 what was left out, and each of its systems."""
 
 from __future__ import annotations

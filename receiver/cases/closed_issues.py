@@ -1,12 +1,11 @@
 """Closes the cases whose issues people have closed in a tracker, such as Jira.
 
-The scheduler's timer puts an item into [events] for the issues that are to be looked at. A person often sets
-the resolution after the status, so an issue that is closed is looked at once more in the next round, and only
-then its case is closed. Which verdict a resolution means is configured; if none is, the case is closed as
-benign and nothing is known good, so its findings are told again when they come back.
+The scheduler's timer puts an item into [events] for the issues that are to be looked at. A person often sets the resolution after the status. So an issue that is closed is read once more in the next
+round, and its case is closed only then. The configuration says which verdict a resolution means. Without one,
+the case is closed as benign and nothing is known good. Its findings are told again when they come back.
 
-A closing counts only for what people had been told before: an alarm that came later, or a person who reopened
-the case later, wins over it.
+A closing counts only for what people had been told before. A later alarm, or a person who reopens the case
+later, wins over it.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ class CaseDecisions:
 
     The name of the person is what everybody reads; the audit log keeps the origin as well.
 
-    Each raises UnknownCase if there is no such case, DecisionRefused if the case does not allow the decision
-    or if somebody else was faster, and ValueError if the name or the reason is missing. The text of each is a
-    sentence for the person who decided.
+    Each raises UnknownCase if there is no such case, and ValueError if the name or the reason is missing. It
+    raises DecisionRefused if the case does not allow the decision or if somebody else was faster. The text of
+    each error is a sentence for the person who decided.
     """
 
     deciding: Deciding

@@ -1,7 +1,7 @@
 """Which alarms of one system share a message, and for how long a message waits for them.
 
-Alarms share a message if they are of one case, and the next one comes before the group ends: `group_wait`
-seconds after its first alarm, or `group_wait_malicious` seconds after its first malicious one.
+Alarms share a message if they are of one case, and the next one comes before the group ends. A group ends
+`group_wait` seconds after its first alarm, or `group_wait_malicious` seconds after its first malicious one.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Judge:
 
     def judge(self, alarm: Alarm, muted: Muted) -> Judgement | None:
         """None if the event reports no alarms, if its system is not known, or if cases do not live across
-        hunts; and if not every place is known, but a mute covers the whole alarm. Raises StoreError."""
+        hunts. Also None if a mute covers the whole alarm and not every place is known. Raises StoreError."""
         system = system_of(alarm)
         if not self.across_hunts or system is None or alarm.event.kind not in ALARM_KINDS:
             return None

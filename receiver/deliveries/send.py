@@ -1,7 +1,7 @@
 """Sends one message, in this order: mark the delivery as SENDING → send → release the case → record.
 
-In this order no crash loses a message. After a crash between the mark and the record it is not known whether
-the message arrived, so the message of the next attempt says that it may be a repeat.
+In this order no crash loses a message. After a crash between the mark and the record nobody knows whether the
+message arrived. So the message of the next attempt says that it may be a repeat.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ Two events of any other kind, or about no evidence, with the same body within 15
    repeat.
 
 Two events are about the same run if the platform says the same time of processing for both. If it does not
-say one of these times, events within 15 minutes of each other are about the same run. A later event whose
-time it does not say may be about the last run or a new one: it is told as a new alarm, and its message says
-that it may be a repeat if it adds nothing to what was told of the last run.
+say one of these times, events within 15 minutes of each other are about the same run. A later event
+without such a time may be about the last run or a new one. It is told as a new alarm. If it adds nothing to what
+was told of the last run, its message says that it may be a repeat.
 
 Rule 1 needs the platform's confirmation, since a text alone may be wrong, or written by an attacker. For the
 same reason the first event that the platform confirms is told, even if its text was told before.
@@ -213,9 +213,13 @@ def _names_subject(event: Event) -> bool:
 def _same_run(alarm: Alarm, runs: list[_Run]) -> _Run | None:
     """The stored run that the alarm is about; the newest, if there are several.
 
-    The first of these that exists: the run that already has a decision for this event; the run that the
-    platform names; a run close in time, if the platform does not name one of the two. An alarm that the
-    platform confirms also belongs to a run that was only told without confirmation, however long ago.
+    The first of these that exists:
+
+    1. The run that already has a decision for this event.
+    2. The run that the platform names.
+    3. A run close in time, if the platform does not name one of the two.
+
+    A confirmed alarm also belongs to a run that was told without confirmation, however long ago.
     """
     event, run = alarm.event, run_of(alarm)
 

@@ -1,5 +1,6 @@
-"""Makes an example of an alarm, for the commands and the page that show what would become of it: from a
-description in a few words, or from what somebody pastes or has in a file. Nothing is looked up.
+"""Makes an example of an alarm, for the commands and the page that show what would happen to it.
+
+The example is made from a few words, from pasted text or from a file. Nothing is looked up.
 """
 
 from __future__ import annotations

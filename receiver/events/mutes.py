@@ -1,7 +1,7 @@
 """Which mute covers a finding, or a whole alarm.
 
-What is not known is never withheld: an alarm that is not confirmed, an alarm whose findings do not add up to
-its counts, a path that the platform did not list.
+An alarm that is not fully known is never withheld. So an alarm must be confirmed, its findings must add up to
+its counts, and the platform must have listed its path.
 """
 
 from __future__ import annotations

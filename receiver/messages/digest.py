@@ -1,5 +1,11 @@
-"""Composes one message about many alarms: for a destination that would otherwise get more than it accepts,
-for alarms that a route held until its active hours began, and for the suspicious alarms of a hunt."""
+"""Composes one message about many alarms.
+
+There are three reasons for a digest:
+
+* The destination would otherwise get more than it accepts.
+* A route held the alarms until its active hours began.
+* A route collects the suspicious alarms of a hunt.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Writes huntbridge's section into the platform's YARA text. Other sections stay, or the push names the loss.
 
 The platform has no versions and no locks: a write replaces the whole text, whatever others have written since
-it was read. So the text is read, compared with a second reading right before the write, written, and read
-again, once at once and once after a pause that is longer than a write takes. Of two huntbridges that push at
-the same time, one finds its section lost, and begins again.
+it was read. So a push reads the text, and compares it with a second reading right before the write. After the
+write it reads the text at once, and again after a pause that is longer than a write takes. If two huntbridges
+push at the same time, one of them finds its section lost, and begins again.
 """
 
 from __future__ import annotations

@@ -109,8 +109,8 @@ def _words(error: dict[str, Any]) -> str:
 
 
 def _broken_together(files: Sequence[RuleFile], texts: Sequence[str], whole: str) -> list[Refusal]:
-    """Each file compiles alone. Two feeds may still give two rules the same name, as rule c_d of feed a_b and
-    rule b_c_d of feed a; or a rule has the name of a variable of its file."""
+    """Each file compiles alone. Two feeds may still give two rules the same name: rule c_d of feed a_b, and
+    rule b_c_d of feed a. A rule may also have the name of a variable of its file."""
     error = next(iter(_compile_errors(whole, "")), None)
     if error is None:
         return []

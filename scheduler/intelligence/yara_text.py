@@ -1,7 +1,7 @@
 """Finds the rules in a YARA text, and gives them other names.
 
-This reads as much of the language as that needs: comments, texts, regular expressions and hexadecimal
-patterns are skipped, and a name in a condition is told from a field, a tag and a key of `meta`.
+This reads only as much of the language as that needs. Comments, texts, regular expressions and hexadecimal
+patterns are skipped. A name in a condition is told from a field, a tag and a key of `meta`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Emits metrics without a call: CloudWatch reads them from lines on stdout.
 
-The lines are in the embedded metric format (docs.aws.amazon.com/AmazonCloudWatch, "Embedded metric format"):
-a line has at most 100 metrics and 100 values of each, and all its metrics have the same dimensions. This
+The lines are in the embedded metric format (docs.aws.amazon.com/AmazonCloudWatch, "Embedded metric format").
+A line has at most 100 metrics and 100 values of each, and all its metrics have the same dimensions. This
 module imports little, because the web function starts with it.
 """
 

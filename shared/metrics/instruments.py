@@ -1,8 +1,8 @@
 """The instruments that code measures with, and where their measurements go.
 
 Code counts and observes; it does not know who reads the figures. A process that shows them installs a
-recorder at its start: `serve` keeps them in memory for Prometheus (memory.py), and a Lambda function writes
-them to its log for CloudWatch (shared/hosting/metrics.py). In every other process, such as a command, nothing
+recorder at its start. `serve` keeps them in memory for Prometheus (memory.py). A Lambda function writes them
+to its log for CloudWatch (shared/hosting/metrics.py). In every other process, such as a command, nothing
 is recorded.
 
 No label takes values from outside as they are: each has a fixed set of values or holds names from the

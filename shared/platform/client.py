@@ -367,8 +367,8 @@ class Cado:
         project_id = self.find_project(name)
         if project_id is None:
             raise Conflict(
-                f"A project named {name} exists on the platform, but the user of the API key cannot see it: "
-                "add that user to the project there, or give the key of a user who can see it.",
+                f"A project named {name} exists on the platform, but the user of the API key cannot see it. "
+                "Add that user to the project there, or give the key of a user who can see it.",
                 status=error.status,
             ) from None
         return project_id

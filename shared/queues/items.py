@@ -214,8 +214,8 @@ class OpenProject(Content):
 class RequestCapture(Content):
     """Ask the platform for one capture. `until`: epoch seconds until which it is worth trying.
 
-    An item about another kind of system than an EC2 instance has version 2: a worker that knows EC2 alone
-    would ask the platform for an instance of that name.
+    An item about another kind of system than an EC2 instance has version 2. An older worker, which knows EC2
+    alone, would ask the platform for an instance of that name.
     """
 
     kind, key = "capture", "capture"

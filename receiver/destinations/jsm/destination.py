@@ -1,8 +1,8 @@
 """Opens, acknowledges and closes alerts of one team in Jira Service Management's operations.
 
 A case is one alert, because all of its requests have the same alias. A later message of the case is a note.
-The alert is created again before the note: while it is open, JSM only counts that; if a person closed it, JSM
-makes a new alert, so that somebody is paged.
+The alert is created again before the note. While the alert is open, JSM only counts the request. If a person
+closed it, JSM makes a new alert, so that somebody is paged.
 """
 
 from __future__ import annotations

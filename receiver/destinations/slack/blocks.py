@@ -1,7 +1,7 @@
 """Composes a message as Slack's Block Kit.
 
-Title, worst finding, what is new, the worst kinds of alarm, who has the case and the buttons come first, so
-that they are on the first screen of a phone; the rest is below. Everything is in top-level blocks, and the
+The first screen of a phone shows the title, the worst finding, what is new and the worst kinds of alarm, then
+who has the case, and the buttons. The rest is below. Everything is in top-level blocks, and the
 sections that a decision needs say that Slack may not fold them. Slack folds a coloured attachment behind
 "Show more", so the mark in the header shows the severity. Every text from outside is escaped and put into a
 `plain_text` object or, if it contains a formatting mark, into a code span. So it cannot form a mention, link

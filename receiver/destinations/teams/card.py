@@ -92,8 +92,8 @@ def _card(message: Message) -> dict[str, Any]:
 
 
 def _actions(message: Message) -> Iterator[dict[str, Any]]:
-    """The buttons. A phone cuts off what is wider than the card, so the button of the rest comes early, and
-    that of the EC2 console is behind it, with those for which there is no room."""
+    """The buttons. A phone cuts off buttons that are beyond the width of the card, so the button *More facts*
+    comes early. The button to the EC2 console, and buttons for which there is no room, are behind it."""
     links = safe_links(message)
     shown = [_button(link) for link in links if link.name != "console"]
     behind = [_button(link) for link in links if link.name == "console"]

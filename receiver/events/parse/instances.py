@@ -21,9 +21,14 @@ def instance_of(reading: Reading, resource: str) -> tuple[str, System | None]:
     """The instance id, and the system if its region is known too. Empty and None if the body names no
     instance.
 
-    The sources, in this order: `resource` (of a detection) and the values of keys that name a resource; the
-    sentences; any other value that is the id of an instance and nothing else. If one source names two
-    instances, the result is none, since to describe the wrong machine is worse than to describe none.
+    These sources are read in this order:
+
+    1. `resource` of a detection, and the values of keys that name a resource.
+    2. The sentences.
+    3. Any other value that is the id of an instance and nothing else.
+
+    If one source names two instances, the result is none. To describe the wrong machine is worse than to
+    describe none.
     """
     fields = [field for field in reading.fields if not (field.untrusted or field.summary)]
     resources = [field.value for field in fields if _RESOURCES & {*field.names}]

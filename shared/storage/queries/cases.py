@@ -78,8 +78,9 @@ class CaseQueries:
     def list(
         self, wanted: CaseFilter, *, limit: int = 50, page: str = "", with_refs: bool = True
     ) -> Rows[CaseRow]:
-        """The cases that fit. Those that are not closed come worst first, and of equally bad ones the oldest
-        first; closed ones the one that was closed last first; those of one system newest first.
+        """The cases that fit. Cases that are not closed come worst first, and of equally bad ones the oldest
+        first. Closed cases come in the order of their closing, the last one first. Cases of one system come
+        newest first.
 
         A page whose filter has no index looks at no more than MOST_LOOKED_AT cases, and the next page goes
         on behind them. Without references a page costs fewer requests.
