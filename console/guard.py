@@ -1,9 +1,9 @@
 """Protects every request and every answer, whatever its view does.
 
-* Only known names are answered: the names of loopback, and those of `console.hosts`. So a page on the internet
-  cannot make its own name point to the console (DNS rebinding). Without `console.hosts` a console with users
-  or a proxy answers under any name. On loopback without users, everything that came
-  through a proxy is refused as well.
+* Only known names are answered: the names of loopback, and those of `console.hosts`. So a page on the
+  internet cannot make its own name point to the console (DNS rebinding). Without `console.hosts` a console
+  with users or a proxy answers under any name. On loopback without users, everything that came through a
+  proxy is refused as well.
 * A request that may change something must come from a page of the console (CSRF): by `Sec-Fetch-Site`, or
   where the browser does not send it, by `Origin`. A request with neither is refused.
 * Every answer has the headers that keep scripts of others, frames and guessed types out.

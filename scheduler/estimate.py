@@ -70,8 +70,8 @@ def estimate(
 
 
 def _hours(ledger: Ledger, name: str, systems: int) -> tuple[float | None, int]:
-    """The estimated hours, and the number of hunts that they are derived from. The estimate is the median time for
-    one system in the last hunts of this name, times the number of systems."""
+    """The estimated hours, and the number of hunts that they are derived from. The estimate is the median
+    time for one system in the last hunts of this name, times the number of systems."""
     finished = [hunt for hunt in ledger.hunts.of_name(name) if hunt.state is HuntState.FINISHED]
     seconds_each = [
         (hunt.finished_at - (hunt.began_at or hunt.created_at)).total_seconds() / hunt.systems

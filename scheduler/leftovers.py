@@ -1,8 +1,8 @@
 """Decides what the platform left behind: snapshots, volumes, keys and workers that no capture needs.
 
-A resource that may still be in use does not count: one younger than the longest capture, or a snapshot that is
-being made. The same is true of one that was made since the running hunt of its machine began. Nothing is deleted, since
-huntbridge has no right to. Each finding has the command with which a person can delete it.
+A resource that may still be in use does not count: one younger than the longest capture, or a snapshot that
+is being made. The same is true of one that was made since the running hunt of its machine began. Nothing is
+deleted, since huntbridge has no right to. Each finding has the command with which a person can delete it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Recognises the pipelines of a capture whose request got no answer.
 
-The name of an EC2 instance's pipeline has the id of the instance in it. The platform's names for other kinds are
-not public, so their pipelines are found by ruling out all others. A pipeline is ruled out if it belongs to another
-capture of the hunt, if it is older than the request, or if it names another system of the hunt.
+The name of an EC2 instance's pipeline has the id of the instance in it. The platform's names for other kinds
+are not public, so their pipelines are found by ruling out all others. A pipeline is ruled out if it belongs
+to another capture of the hunt, if it is older than the request, or if it names another system of the hunt.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Custom YARA rules and indicators that users have written into the simulated platform, and what they find.
 
-The platform does not scan anything. An alarm of the made-up fleet names the rule or the indicator that finds it.
-It is raised only while the platform holds that rule or indicator.
+The platform does not scan anything. An alarm of the made-up fleet names the rule or the indicator that finds
+it. It is raised only while the platform holds that rule or indicator.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Closes the cases whose issues people have closed in a tracker, such as Jira.
 
-The scheduler's timer puts an item into [events] for the issues that are to be looked at. A person often sets the resolution after the status. So an issue that is closed is read once more in the next
-round, and its case is closed only then. The configuration says which verdict a resolution means. Without one,
-the case is closed as benign and nothing is known good. Its findings are told again when they come back.
+The scheduler's timer puts an item into [events] for the issues that are to be looked at. A person often sets
+the resolution after the status. So an issue that is closed is read once more in the next round, and its case
+is closed only then. The configuration says which verdict a resolution means. Without one, the case is closed
+as benign and nothing is known good. Its findings are told again when they come back.
 
 A closing counts only for what people had been told before. A later alarm, or a person who reopens the case
 later, wins over it.

@@ -1,9 +1,9 @@
 """What a decision about a case changes: the case, and what is known good.
 
 A case that is closed as benign or false positive makes a known-good entry of its findings. The id of the
-entry is the id of the decision. The console, the commands and the worker all decide through `Deciding`. The worker does it a
-second time for each decision. A repeat changes nothing after a complete decision. It completes a decision whose
-process was killed between the two writes.
+entry is the id of the decision. The console, the commands and the worker all decide through `Deciding`. The
+worker does it a second time for each decision. A repeat changes nothing after a complete decision. It
+completes a decision whose process was killed between the two writes.
 """
 
 from __future__ import annotations

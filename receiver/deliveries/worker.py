@@ -1,8 +1,8 @@
 """Handles the items of [deliveries]: sends a message for each, or stores the reason why it was not sent.
 
-This module passes an item on by its kind. alarm.py delivers an alarm and digest.py a digest. edit.py edits the
-message about a case, and ephemeral.py answers one person. An item may be handled twice. A message that was
-delivered is not sent again.
+This module passes an item on by its kind. alarm.py delivers an alarm and digest.py a digest. edit.py edits
+the message about a case, and ephemeral.py answers one person. An item may be handled twice. A message that
+was delivered is not sent again.
 """
 
 from __future__ import annotations

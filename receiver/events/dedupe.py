@@ -17,9 +17,9 @@ Two events of any other kind, or about no evidence, with the same body within 15
    repeat.
 
 Two events are about the same run if the platform says the same time of processing for both. If it does not
-say one of these times, events within 15 minutes of each other are about the same run. A later event
-without such a time may be about the last run or a new one. It is told as a new alarm. If it adds nothing to what
-was told of the last run, its message says that it may be a repeat.
+say one of these times, events within 15 minutes of each other are about the same run. A later event without
+such a time may be about the last run or a new one. It is told as a new alarm. If it adds nothing to what was
+told of the last run, its message says that it may be a repeat.
 
 Rule 1 needs the platform's confirmation, since a text alone may be wrong, or written by an attacker. For the
 same reason the first event that the platform confirms is told, even if its text was told before.

@@ -1,7 +1,8 @@
 """Compares an alarm with the alarms before it on the same system, and says what is new.
 
-One document for each system stores the kinds of alarm that the system has had, with the first event of each. It
-also stores which kinds each of the last hunts brought. So an event that is handled again gets the same answer. If two events bring the same new kind at the same moment, only one of them reports it as new.
+One document for each system stores the kinds of alarm that the system has had, with the first event of each.
+It also stores which kinds each of the last hunts brought. So an event that is handled again gets the same
+answer. If two events bring the same new kind at the same moment, only one of them reports it as new.
 """
 
 from __future__ import annotations

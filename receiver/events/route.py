@@ -60,9 +60,9 @@ def _routed(alarm: Alarm, config: Config, at: datetime | None) -> list[Target]:
 
 
 def route_decision(alarm: Alarm, config: Config) -> list[str]:
-    """The destinations that routes choose for a decision about a case, whether or not the case had reached them.
-    Every route that names the kind of event and matches adds its destinations. The default does not apply, and
-    no route applies to an acknowledgement."""
+    """The destinations that routes choose for a decision about a case, whether or not the case had reached
+    them. Every route that names the kind of event and matches adds its destinations. The default does not
+    apply, and no route applies to an acknowledgement."""
     if alarm.event.kind == ACKNOWLEDGED:
         return []
     return list(dict.fromkeys(name for step in decision_steps(alarm, config) for name in step.to))

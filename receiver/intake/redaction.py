@@ -20,8 +20,8 @@ _WORD_BEGINS = rb"(?:(?<![0-9A-Za-z])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}
 
 
 def without(body: bytes, tokens: Iterable[str]) -> bytes:
-    """The body with every token replaced. A token is found as it is, in base64, in UTF-16 and in UTF-32. It is
-    also found when it is escaped for JSON, for JSON inside JSON, for a URL or for HTML."""
+    """The body with every token replaced. A token is found as it is, in base64, in UTF-16 and in UTF-32. It
+    is also found when it is escaped for JSON, for JSON inside JSON, for a URL or for HTML."""
     for token in tokens:
         if token:
             body = _pattern(token).sub(HIDDEN.encode(), body)

@@ -39,8 +39,8 @@ class DeliveryConfig(Section):
     )
     group_wait: _Wait = Field(
         30,
-        description="alarms of one system within this time are one message: seconds, or a text such as 30s. An "
-        "alarm waits so long for others where a message cannot be edited. 0: each has its own message",
+        description="alarms of one system within this time are one message: seconds, or a text such as 30s. "
+        "An alarm waits so long for others where a message cannot be edited. 0: each has its own message",
     )
     group_wait_malicious: _Wait = Field(
         5, description="the same for malicious alarms, at most group_wait; 0: they do not wait"

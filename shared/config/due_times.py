@@ -1,9 +1,9 @@
 """Evaluates the expressions of EventBridge Scheduler on one machine: cron(…), rate(…), at(…).
 
-An expression means the same moments here and on AWS, also when clocks change. A local time that does not exist
-is skipped. A local time that happens twice counts only the first time. Only a `rate` differs: it
-counts from 1970-01-01T00:00Z, because here a schedule has no moment of creation.
-Source: docs.aws.amazon.com, EventBridge Scheduler user guide, "Schedule types".
+An expression means the same moments here and on AWS, also when clocks change. A local time that does not
+exist is skipped. A local time that happens twice counts only the first time. Only a `rate` differs: it counts
+from 1970-01-01T00:00Z, because here a schedule has no moment of creation. Source: docs.aws.amazon.com,
+EventBridge Scheduler user guide, "Schedule types".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Brings the SQLite file of an earlier version up to date: copies it into a new file, which takes its place.
 
-The earlier file stays beside it, unchanged, as a backup. Until the new file is complete and on the disk, the name of the
-database leads to the earlier file. So a crash loses nothing, and the next start begins again.
+The earlier file stays beside it, unchanged, as a backup. Until the new file is complete and on the disk, the
+name of the database leads to the earlier file. So a crash loses nothing, and the next start begins again.
 
 The earlier file is locked meanwhile, so no other process has it open.
 """

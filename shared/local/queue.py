@@ -241,8 +241,8 @@ class SqliteQueue:
     def _tick(self, db: sqlite3.Connection) -> float:
         """The current time. It is read within every transaction that writes a due time.
 
-        If the clock was set back since the last call, all due times move back with it. So no item waits longer
-        than it should, and no lease ends early. The time when an item was added moves only if it would
+        If the clock was set back since the last call, all due times move back with it. So no item waits
+        longer than it should, and no lease ends early. The time when an item was added moves only if it would
         be in the future: items that were added before the clock was wrong do not become older.
         """
         now, latest = self._now(), db.execute(_LATEST, self._clock).fetchall()

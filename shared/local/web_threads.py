@@ -59,8 +59,9 @@ class WebThreads:
 
 
 def with_connection(app: Callable[..., Any]) -> Callable[..., Any]:
-    """WSGI: keeps what waitress replaces or removes when it applies the headers of a proxy. These are the address
-    at the other end of the connection, `X-Forwarded-Proto`, and whether there is any header of a proxy."""
+    """WSGI: keeps what waitress replaces or removes when it applies the headers of a proxy. These are the
+    address at the other end of the connection, `X-Forwarded-Proto`, and whether there is any header of a
+    proxy."""
 
     def keeping(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         environ["huntbridge.peer"] = environ.get("REMOTE_ADDR", "")

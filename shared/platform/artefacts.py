@@ -95,8 +95,8 @@ def with_artefacts(summary: Iterable[Counted], alarms: Iterable[AlarmJson]) -> t
 def exact_path(path: str) -> str:
     """The path as text of one line, which no other path has.
 
-    A path that is too long, or that has invisible characters, ends with ` #` and the beginning of its SHA-256.
-    Otherwise an attacker could give a file a name that looks like one that people know.
+    A path that is too long, or that has invisible characters, ends with ` #` and the beginning of its
+    SHA-256. Otherwise an attacker could give a file a name that looks like one that people know.
     """
     shown = one_line(path, _MAX_PATH)
     if shown == path and not _MARKED.search(path):

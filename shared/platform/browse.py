@@ -152,9 +152,9 @@ class Browse:
     # --- Kubernetes
 
     def clusters(self, kind: Kind, account: str, place: Mapping[str, str]) -> Iterator[Cluster]:
-        """The clusters of a place, under the names that these parts have in a system's id. A place is a region for
-        EKS, a subscription and a group for AKS, and a project for GKE. The calls below need the zone of a GKE
-        cluster, too."""
+        """The clusters of a place, under the names that these parts have in a system's id. A place is a
+        region for EKS, a subscription and a group for AKS, and a project for GKE. The calls below need the
+        zone of a GKE cluster, too."""
         path = f"{CALLS[kind].path}/clusters"
         return self._paged(kind, path, self._kubernetes(kind, account, place), ClusterJson, cluster_from)
 

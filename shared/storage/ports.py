@@ -110,8 +110,8 @@ class Store(Protocol):
         `expect` is the version that the document must have: 0 means that it must not exist, None writes
         whatever the version is. A `durable` write survives a power cut once this method has returned. Any
         other write survives a crash of the process, but a power cut may undo it together with all later
-        writes. That is enough for a document that is made from a queue item. The item is removed later, so its
-        removal is undone as well, and the document is made again. The next durable write makes the
+        writes. That is enough for a document that is made from a queue item. The item is removed later, so
+        its removal is undone as well, and the document is made again. The next durable write makes the
         earlier writes durable too.
         """
         ...

@@ -12,15 +12,16 @@ import click
 
 from cli.main import main
 from tests.cli_commands import below
-from tests.docs.readability import prose_of
+from tests.docs.readability import LONGEST_SENTENCE, prose_of
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("cli", "console", "demo", "receiver", "scheduler", "shared")
 _JINJA = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _PRINTED = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _SCRIPT = re.compile(r"<(script|style|svg)\b.*?</\1>", re.DOTALL)
-_INLINE = re.compile(r"</?(?:a|b|em|strong|code|span|i|time|abbr|kbd|small)\b[^>]*>")
+_INLINE = re.compile(r"(?!<span class=.line)</?(?:a|b|em|strong|code|span|i|time|abbr|kbd|small)\b[^>]*>")
 _NO_PROSE = re.compile(r"\(\?|[\])][*+?{]|\\[\w.]|\b(?:NOT NULL|CROSS JOIN)\b")  # patterns and SQL
+_ID = re.compile(r"\b(?:i|vol|key)-[0-9a-f]{6,}|\barn:\S+")
 _TAG = re.compile(r"<[^>]+>")
 
 
@@ -32,13 +33,20 @@ def pages() -> list[Path]:
 def helps(group: click.Group = main, path: tuple[str, ...] = ("huntbridge",)) -> Iterator[tuple[str, str]]:
     """The name of each command, and what its --help says: the text, then each option's."""
     for command_path, command in [(path, group), *_commands(group, path)]:
-        options = [option.help for option in command.params if isinstance(option, click.Option) and option.help]
+        options = [
+            option.help for option in command.params if isinstance(option, click.Option) and option.help
+        ]
         yield " ".join(command_path), prose_of("\n\n".join([_line_by_line(command.help or ""), *options]))
 
 
 def _line_by_line(text: str) -> str:
     """Click prints a paragraph that begins with \\b line by line, so each of its lines is a sentence."""
-    return re.sub(r"^ *\x08\n(?:.*\S.*\n?)+", lambda lines: re.sub(r"\n\s*", "\n\n", lines[0][1:]), text, flags=re.MULTILINE)
+    return re.sub(
+        r"^ *\x08\n(?:.*\S.*\n?)+",
+        lambda lines: re.sub(r"\n\s*", "\n\n", lines[0][1:]),
+        text,
+        flags=re.MULTILINE,
+    )
 
 
 def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -50,17 +58,21 @@ def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple
 
 def screens() -> Iterator[tuple[str, str]]:
     """The texts of each template of the console and of the demo. A printed value counts as one word."""
-    for path in sorted([*ROOT.glob("console/templates/**/*.html"), *ROOT.glob("demo/**/templates/**/*.html")]):
+    for path in sorted(
+        [*ROOT.glob("console/templates/**/*.html"), *ROOT.glob("demo/**/templates/**/*.html")]
+    ):
         text = _PRINTED.sub("value", _SCRIPT.sub("\n\n", _JINJA.sub(" ", path.read_text("utf-8"))))
         yield str(path.relative_to(ROOT)), _TAG.sub("\n\n", _INLINE.sub("", text))
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """The texts of each golden card of Teams, which shows the words of a message one by one. Cards that are full of
-    what an attacker wrote say nothing about our words."""
+    """The texts of each golden card of Teams, which has the words of a message one by one. A fact joins its
+    parts by semicolons; each part is measured. Cards that are full of an attacker's words say nothing about
+    ours."""
     for path in sorted((ROOT / "tests/receiver/destinations/teams/golden").glob("*.json")):
         if not any(word in path.stem for word in ("hostile", "huge", "many", "unicode")):
-            yield str(path.relative_to(ROOT)), "\n\n".join(_shown(json.loads(path.read_text("utf-8"))))
+            text = "\n\n".join(_shown(json.loads(path.read_text("utf-8"))))
+            yield str(path.relative_to(ROOT)), _ID.sub("", text).replace("; ", "\n\n")
 
 
 def _shown(value: object) -> Iterator[str]:
@@ -73,11 +85,12 @@ def _shown(value: object) -> Iterator[str]:
 
 
 def strings() -> Iterator[tuple[str, str]]:
-    """The place and the content of each text in the product's code: logs, errors, notices and docstrings. A value
-    within a text counts as one word."""
+    """The place and the content of each text in the product's code: logs, errors, notices and docstrings. A
+    text of fewer than 31 words needs no measuring. A
+    value within a text counts as one word."""
     for path in sorted(path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py")):
         for line, text in _strings_in(ast.parse(path.read_text("utf-8"))):
-            if not _NO_PROSE.search(text):
+            if text.count(" ") + text.count("\n") >= LONGEST_SENTENCE and not _NO_PROSE.search(text):
                 yield f"{path.relative_to(ROOT)}:{line}", prose_of(_line_by_line(text))
 
 
